@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ class TwinHome:
             private.mkdir(mode=0o700, exist_ok=True)
 
     def port(self, name: str) -> int:
-        """Return the loopback TCP port of `name`, drawn from the free ones at the first call and then kept."""
+        """Return the loopback TCP port of `name`, drawn at the first call and then kept."""
         with self._remembered("ports.json") as ports:
             if name not in ports:
                 ports[name] = _free_port(set(ports.values()))
@@ -102,7 +102,7 @@ class TwinHome:
             return str(values[name])
 
     @contextmanager
-    def _remembered(self, filename: str) -> Iterator[dict[str, str | int]]:
+    def _remembered(self, filename: str) -> Generator[dict[str, str | int]]:
         """Read and, when changed, replace one small JSON file under a lock; never half-written."""
         path = self.root / filename
         with (self.root / f".{filename}.lock").open("w") as lock:
@@ -119,9 +119,10 @@ class TwinHome:
 
 
 def _free_port(taken: set[str | int]) -> int:
+    """Draw below the range that the kernel hands to outgoing connections, which could take the port later."""
+    candidates = range(20_000, 32_000)
     while True:
+        port = secrets.choice(candidates)
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port
+            if port not in taken and probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port

@@ -1,0 +1,29 @@
+"""What a stack's file may say: one frozen model per block, read once, every error reported together."""
+
+from components.settings.alerting import AlertingSettings, Channel, Severity
+from components.settings.backups import BackupSettings, Job, Retention
+from components.settings.database import DatabaseSettings
+from components.settings.errors import ErrorSettings, Service
+from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
+from components.settings.platform import Objectives, PlatformSettings
+from components.settings.uptime import UptimeSettings
+
+__all__ = [
+    "PROJECT",
+    "AlertingSettings",
+    "BackupSettings",
+    "Channel",
+    "DatabaseSettings",
+    "ErrorSettings",
+    "Job",
+    "Objectives",
+    "PlatformSettings",
+    "Problem",
+    "Retention",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "Severity",
+    "UptimeSettings",
+    "load",
+]

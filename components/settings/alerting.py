@@ -1,0 +1,100 @@
+"""Who is told: channels, and the routes from incident levels to channels."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from components.settings.model import Model, Name, Slug
+
+Severity = Literal["sev1", "sev2", "sev3", "sev4"]
+"""sev1: platform down or data lost, sev4: cosmetic."""
+
+_Minutes = Annotated[int, Field(ge=0, le=10_080)]
+
+
+class _Channel(Model):
+    delay_minutes: _Minutes = 0
+    """How long a monitor must be down before this channel hears of it."""
+
+    repeat_minutes: _Minutes = 0
+    """How often it is told again while the monitor stays down; 0 is never."""
+
+
+class Slack(_Channel):
+    """A Slack channel. Its incoming-webhook address is the secret `<channel>_target`."""
+
+    type: Literal["slack"]
+    workspace: Name
+    """Name of the workspace in Sentry's Slack integration."""
+
+    channel: Annotated[str, StringConstraints(pattern=r"^#[\w-]{1,79}$")]
+
+
+class PagerDuty(_Channel):
+    """A PagerDuty service. Its integration key is the secret `<channel>_target`."""
+
+    type: Literal["pagerduty"]
+    account: Name
+    """Name of the account in Sentry's PagerDuty integration."""
+
+    service: Name
+    region: Literal["us", "eu"] = "us"
+
+
+class Email(_Channel):
+    """A mailbox outside the platform that is watched."""
+
+    type: Literal["email"]
+    address: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+
+
+class Webhook(_Channel):
+    """Any HTTP receiver; uptime alerts only. Its address is the secret `<channel>_target`."""
+
+    type: Literal["webhook"]
+
+
+Channel = Annotated[Slack | PagerDuty | Email | Webhook, Field(discriminator="type")]
+
+
+class AlertingSettings(Model):
+    """The block `bulwark:alerting`."""
+
+    channels: dict[Slug, Channel]
+    """Channel name -> how it is reached."""
+
+    routes: dict[Severity, tuple[Slug, ...]]
+    """Incident level -> channel names; every level must reach someone."""
+
+    def secret_channels(self) -> list[str]:
+        """Return the channels whose target is a secret, in order."""
+        return [name for name, channel in self.channels.items() if channel.type != "email"]
+
+
+def rules(alerting: AlertingSettings) -> list[tuple[str, str]]:
+    """Judge the block as a whole."""
+    problems: list[tuple[str, str]] = []
+    for severity in ("sev1", "sev2", "sev3", "sev4"):
+        names = alerting.routes.get(severity, ())
+        unknown = [name for name in names if name not in alerting.channels]
+        known = [alerting.channels[name] for name in names if name in alerting.channels]
+        problems += [
+            (f"routes.{severity}", f"{name}; no such channel, there are: {', '.join(alerting.channels)}")
+            for name in unknown
+        ]
+        if not names:
+            problems.append((f"routes.{severity}", "reaches nobody; name at least one channel"))
+        elif known and all(channel.type == "webhook" for channel in known):
+            problems.append(
+                (
+                    f"routes.{severity}",
+                    "reaches nobody with an error: Sentry tells mail, Slack and PagerDuty only",
+                )
+            )
+    used = {name for names in alerting.routes.values() for name in names}
+    problems += [
+        (f"channels.{name}", "is on no route, so it would never be told anything")
+        for name in alerting.channels
+        if name not in used
+    ]
+    return problems

@@ -1,0 +1,106 @@
+"""The vaults: where backups are kept, for how long, and which jobs fill them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from components.settings.model import AwsAccount, AwsRegion, Model, Positive, Schedule, Slug
+
+FILES_PREFIX = "files/"
+
+
+class Job(Model):
+    """One scheduled job, watched by a heartbeat that is derived from it."""
+
+    schedule: Schedule
+    longest_run_minutes: Positive
+    """A run that takes longer is reported as failed."""
+
+    lateness_minutes: Positive
+    """How late a start may be before someone is told; hosted schedulers run hours late under load."""
+
+
+class Retention(Model):
+    """Days for which each tier is kept; the vault's lifecycle expires it, no code deletes a backup."""
+
+    database_daily_days: Positive
+    database_weekly_days: Positive
+    database_monthly_days: Positive
+    files_days: Positive
+    """How long a changed or deleted file stays restorable."""
+
+    state_days: Positive
+    evidence_days: Positive
+    """Drill reports; auditors ask for a year and the month before it."""
+
+
+class Replica(Model):
+    """The second vault, far from the first."""
+
+    region: AwsRegion
+    account: AwsAccount | None = None
+    """Another account makes the copy independent of the first account's administrators."""
+
+    role: Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:role/.+$")] | None = None
+    """Role in that account for the deployment; needed when `account` is another one."""
+
+
+class BackupSettings(Model):
+    """The block `bulwark:backups`."""
+
+    account: AwsAccount
+    region: AwsRegion
+    """Region of the primary vault."""
+
+    replica: Replica
+
+    lock_mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    """COMPLIANCE can't be lifted by anyone, the account's root included."""
+
+    lock_days: Positive
+    """Object Lock's default retention: nothing can be deleted or overwritten earlier."""
+
+    retention: Retention
+
+    database: Job
+    files: Job
+    drill: Job
+    """Restores into a throw-away environment; its heartbeat is the proof that backups are good."""
+
+    key_rotation_days: Annotated[int, Field(ge=90, le=2560)] = 365
+    """AWS KMS accepts 90 to 2560 days."""
+
+    access_log_days: Positive = 90
+
+    backup_environment: Slug = "backup"
+    """GitHub environment whose jobs may write backups."""
+
+    restore_environment: Slug = "restore"
+    """GitHub environment whose jobs may read backups."""
+
+    deploy_environment: Slug = "production"
+    """GitHub environment whose jobs may deploy."""
+
+    adopt: str | None = None
+    """Name of an existing bucket to take over as the primary vault."""
+
+
+def rules(backups: BackupSettings) -> list[tuple[str, str]]:
+    """Judge the block as a whole."""
+    problems = [
+        (
+            f"retention.{tier}",
+            f"{days} days; shorter than the Object Lock of {backups.lock_days} days, so nothing would expire",
+        )
+        for tier, days in backups.retention.model_dump().items()
+        if days < backups.lock_days
+    ]
+    if backups.region == backups.replica.region:
+        problems.append(("replica.region", f"{backups.replica.region}; the primary vault is there too"))
+    other = backups.replica.account not in {None, backups.account}
+    if other and backups.replica.role is None:
+        problems.append(("replica.role", "is missing; another account needs a role to deploy with"))
+    environments = {backups.backup_environment, backups.restore_environment, backups.deploy_environment}
+    if len(environments) < 3:
+        problems.append(("backup_environment", "backup, restore and deploy need a GitHub environment each"))
+    return problems

@@ -1,0 +1,80 @@
+"""The outside view: UptimeRobot monitors, heartbeats, status page and maintenance window."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from components.settings.alerting import Severity
+from components.settings.model import Model, Name, Positive
+
+Plan = Literal["free", "solo", "team", "enterprise"]
+
+SHORTEST_INTERVAL_SECONDS: dict[Plan, int] = {"free": 300, "solo": 60, "team": 60, "enterprise": 30}
+"""Shortest monitoring interval by plan (UptimeRobot, "Pricing")."""
+
+CheckedUrl = Literal["health", "version", "frontend"]
+
+
+class MaintenanceWindow(Model):
+    """A weekly window in which no alerts are sent."""
+
+    weekday: Annotated[int, Field(ge=1, le=7)]
+    """1 is Monday."""
+
+    time: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d:00$")]
+    """Start, HH:mm:00, in the account's time zone."""
+
+    duration_minutes: Annotated[int, Field(ge=1, le=240)]
+
+
+class UptimeSettings(Model):
+    """The block `bulwark:uptime`."""
+
+    plan: Plan
+    interval_seconds: Annotated[int, Field(ge=30, le=86_400)]
+    """How often each address is looked at."""
+
+    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 30
+    regions: Annotated[tuple[Literal["na", "eu", "as", "oc"], ...], Field(min_length=2)]
+    """Two or more, so that one region's network trouble is not taken for an outage."""
+
+    health_keyword: Annotated[str, StringConstraints(min_length=1, max_length=500)] = '"status":"ok"'
+    """Must be in the answer of /health; a page that says 200 and nothing else is down."""
+
+    slow_after_milliseconds: Annotated[int, Field(gt=0, le=60_000)] = 2_000
+    certificate_warning_days: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1)]
+    """Days before expiry on which someone is told."""
+
+    severities: dict[CheckedUrl, Severity]
+    """Who is told when the check fails, by incident level."""
+
+    heartbeat_severity: Severity = "sev2"
+    """Incident level of a backup or drill that did not report."""
+
+    status_page: Name
+    maintenance: MaintenanceWindow | None = None
+    adopt: dict[CheckedUrl, Positive] = Field(default_factory=dict)
+    """Ids of existing monitors to take over."""
+
+
+def rules(uptime: UptimeSettings) -> list[tuple[str, str]]:
+    """Judge the block as a whole."""
+    problems: list[tuple[str, str]] = []
+    shortest = SHORTEST_INTERVAL_SECONDS[uptime.plan]
+    if uptime.interval_seconds < shortest:
+        problems.append(
+            (
+                "interval_seconds",
+                f"{uptime.interval_seconds} s; the {uptime.plan} plan looks every {shortest} s at most",
+            )
+        )
+    if uptime.plan == "free":
+        problems.append(("plan", "free; backups are watched by heartbeats, which need a paid plan"))
+    if len(set(uptime.regions)) < len(uptime.regions):
+        problems.append(("regions", "names a region twice"))
+    problems.extend(
+        (f"severities.{url}", "is missing; every watched address needs an incident level")
+        for url in ("health", "version", "frontend")
+        if url not in uptime.severities
+    )
+    return problems
