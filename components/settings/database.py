@@ -101,7 +101,7 @@ def rules(database: DatabaseSettings) -> list[tuple[str, str]]:
         problems.append(
             (
                 "compute.suspend_after_seconds",
-                f"{database.compute.suspend_after_seconds} s; a custom time needs the scale plan, use 0 or -1",
+                f"{database.compute.suspend_after_seconds}; a custom time needs the scale plan; use 0 or -1",
             )
         )
     if database.compute.suspend_after_seconds == -1 and database.plan == "free":

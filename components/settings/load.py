@@ -132,7 +132,7 @@ def _between(settings: Settings) -> list[tuple[str, str]]:
                 (
                     f"backups.{store}.schedule",
                     f"{job.schedule!r} can lose {spoken(loss)}; "
-                    + f"platform.objectives.independent_recovery_point_hours allows {spoken(allowed)}",
+                    f"platform.objectives.independent_recovery_point_hours allows {spoken(allowed)}",
                 )
             )
     noticed = objectives.corruption_noticed_within_days
@@ -140,7 +140,7 @@ def _between(settings: Settings) -> list[tuple[str, str]]:
         (
             f"backups.retention.{tier}",
             f"{days} days; corruption may go unseen for {noticed} days "
-            + "(platform.objectives.corruption_noticed_within_days)",
+            "(platform.objectives.corruption_noticed_within_days)",
         )
         for tier, days in settings.backups.retention.model_dump().items()
         if days <= noticed

@@ -61,7 +61,7 @@ def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
             (
                 "objectives.critical_recovery_time_minutes",
                 f"{objectives.critical_recovery_time_minutes} min; the whole platform has only "
-                + f"{objectives.recovery_time_minutes} min",
+                f"{objectives.recovery_time_minutes} min",
             )
         )
     if platform.api == platform.frontend:

@@ -1,0 +1,172 @@
+"""Alert routes: every channel once per vendor, and for each incident level who is told."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pulumi
+import pulumi_sentry as sentry
+import pulumi_uptimerobot as uptimerobot
+
+from components.settings import AlertingSettings, Severity
+
+_UP_AND_DOWN: Final = 1  # UptimeRobot's number for "notify when down and when up again"
+
+_WEBHOOK_BODY: Final = json.dumps(
+    {
+        "monitor": "*monitorFriendlyName*",
+        "url": "*monitorURL*",
+        "state": "*alertTypeFriendlyName*",
+        "details": "*alertDetails*",
+    },
+    # The provider reads it back without spaces; with them every refresh would show a change.
+    separators=(",", ":"),
+)
+
+
+class Alerting(pulumi.ComponentResource):
+    """
+    Channels at UptimeRobot and Sentry, and the routes to them.
+
+    Publishes for policies: `routes`, incident level -> kinds of channel that it reaches.
+    """
+
+    TYPE: Final = "bulwark:index:Alerting"
+
+    def __init__(
+        self,
+        name: str,
+        args: AlertingSettings,
+        *,
+        organization: str,
+        targets: Mapping[str, pulumi.Output[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        routes = {
+            severity: [args.channels[channel].type for channel in names]
+            for severity, names in args.routes.items()
+        }
+        super().__init__(self.TYPE, name, {"routes": routes}, opts)
+        self._args = args
+        self._organization = organization
+        self._contacts = {
+            channel: self._contact(f"{name}-{channel}", channel, targets) for channel in args.channels
+        }
+        self._services = {
+            channel: self._pagerduty_service(f"{name}-{channel}-service", channel, targets)
+            for channel, settings in args.channels.items()
+            if settings.type == "pagerduty"
+        }
+        self.register_outputs({})
+
+    def contacts(self, severity: Severity) -> list[uptimerobot.MonitorAssignedAlertContactArgsDict]:
+        """Return whom an UptimeRobot monitor of this level tells."""
+        return [
+            {
+                "alert_contact_id": self._contacts[channel].id,
+                "threshold": self._args.channels[channel].delay_minutes,
+                "recurrence": self._args.channels[channel].repeat_minutes,
+            }
+            for channel in self._args.routes[severity]
+        ]
+
+    def actions(
+        self, severity: Severity, *, team_id: pulumi.Input[str]
+    ) -> list[sentry.AlertActionFilterActionArgsDict]:
+        """Return what a Sentry alert of this level does; webhooks are UptimeRobot's alone."""
+        actions: list[sentry.AlertActionFilterActionArgsDict] = []
+        for channel in self._args.routes[severity]:
+            settings = self._args.channels[channel]
+            match settings.type:
+                case "email":
+                    actions.append({"email": {"target_type": "team", "target_id": team_id}})
+                case "slack":
+                    actions.append(
+                        {
+                            "slack": {
+                                "integration_id": self._integration("slack", settings.workspace),
+                                "channel_name": settings.channel,
+                            }
+                        }
+                    )
+                case "pagerduty":
+                    actions.append(
+                        {
+                            "pagerduty": {
+                                "integration_id": self._integration("pagerduty", settings.account),
+                                "service_id": self._services[channel].id,
+                                "service_name": settings.service,
+                                "severity": "critical" if severity == "sev1" else "error",
+                            }
+                        }
+                    )
+                case "webhook":
+                    pass
+        return actions
+
+    def _integration(self, provider_key: str, account: str) -> pulumi.Output[str]:
+        """Look up what an administrator installed in Sentry by hand; it can't be declared."""
+        return sentry.get_organization_integration_output(
+            organization=self._organization,
+            provider_key=provider_key,
+            name=account,
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        ).id
+
+    def _pagerduty_service(
+        self, resource: str, channel: str, targets: Mapping[str, pulumi.Output[str]]
+    ) -> sentry.IntegrationPagerduty:
+        settings = self._args.channels[channel]
+        assert settings.type == "pagerduty"  # noqa: S101 - the caller chose by type
+        return sentry.IntegrationPagerduty(
+            resource,
+            organization=self._organization,
+            integration_id=self._integration("pagerduty", settings.account),
+            service=settings.service,
+            integration_key=targets[channel],
+            # The bridged schema leaves this key in clear.
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["integrationKey"]),
+        )
+
+    def _contact(
+        self, resource: str, channel: str, targets: Mapping[str, pulumi.Output[str]]
+    ) -> uptimerobot.Integration | uptimerobot.AlertContact:
+        settings = self._args.channels[channel]
+        child = pulumi.ResourceOptions(parent=self)
+        if settings.type == "email":
+            return uptimerobot.AlertContact(
+                resource,
+                name=channel,
+                type="email",
+                value=settings.address,
+                notification_events="up_and_down",
+                ssl_expiration_reminder=True,
+                is_active=True,
+                opts=child,
+            )
+        special: dict[str, Any] = {}
+        match settings.type:
+            case "slack":
+                special = {"custom_value": settings.channel}
+            case "pagerduty":
+                # Unset, it comes back as false on every refresh.
+                special = {"location": settings.region, "auto_resolve": True}
+            case "webhook":
+                # All three, because what is unset comes back as false on every refresh.
+                special = {
+                    "post_value": _WEBHOOK_BODY,
+                    "send_as_json": True,
+                    "send_as_query_string": False,
+                    "send_as_post_parameters": False,
+                }
+        return uptimerobot.Integration(
+            resource,
+            name=channel,
+            type=settings.type,
+            value=targets[channel],
+            enable_notifications_for=_UP_AND_DOWN,
+            ssl_expiration_reminder=True,
+            # The provider updates another type in place and leaves the old type's fields behind.
+            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["type"]),
+            **special,
+        )

@@ -1,0 +1,233 @@
+"""Who may touch the vaults: three roles for GitHub Actions, without a single long-lived key."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pulumi
+from pulumi_aws import iam
+
+from components.settings import BackupSettings
+from components.settings.backups import FILES_PREFIX
+from components.vault import WRITER_SUFFIX, Vault
+
+ISSUER: Final = "token.actions.githubusercontent.com"
+"""GitHub's OIDC issuer (GitHub Docs, "Configuring OpenID Connect in Amazon Web Services")."""
+
+_SESSION_SECONDS: Final = 2 * 3600
+
+
+class Identity(pulumi.ComponentResource):
+    """The OIDC provider and its roles: writer (adds), restorer (reads), deployer (configures)."""
+
+    TYPE: Final = "bulwark:index:Identity"
+
+    writer: iam.Role
+    restorer: iam.Role
+    deployer: iam.Role
+
+    def __init__(
+        self,
+        name: str,
+        args: BackupSettings,
+        *,
+        platform: str,
+        repository: str,
+        vaults: Sequence[Vault],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(self.TYPE, name, {"repository": repository}, opts)
+        github = iam.OpenIdConnectProvider(
+            f"{name}-github",
+            url=f"https://{ISSUER}",
+            client_id_lists=["sts.amazonaws.com"],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+        def role(suffix: str, environment: str, does: str, policy: pulumi.Output[str]) -> iam.Role:
+            subject = f"repo:{repository}:environment:{environment}"
+            made = iam.Role(
+                f"{name}-{suffix}",
+                name=f"{platform}-{suffix}",
+                description=does,
+                max_session_duration=_SESSION_SECONDS,
+                assume_role_policy=github.arn.apply(lambda arn: _trust(arn, subject)),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            iam.RolePolicy(
+                f"{name}-{suffix}-policy",
+                name=suffix,
+                role=made.name,
+                policy=policy,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            return made
+
+        buckets = pulumi.Output.all(*(vault.bucket.arn for vault in vaults))
+        keys = pulumi.Output.all(*(vault.key.arn for vault in vaults))
+        primary = pulumi.Output.all(vaults[0].bucket.arn, vaults[0].key.arn)
+        self.writer = role(
+            WRITER_SUFFIX,
+            args.backup_environment,
+            "Adds backups; can neither delete nor overwrite",
+            primary.apply(lambda arns: _writer(*arns)),
+        )
+        self.restorer = role(
+            "backup-restorer",
+            args.restore_environment,
+            "Reads backups; can write nothing",
+            pulumi.Output.all(buckets, keys).apply(lambda arns: _restorer(*arns)),
+        )
+        self.deployer = role(
+            "deployer",
+            args.deploy_environment,
+            "Deploys this stack",
+            pulumi.Output.all(buckets, keys).apply(
+                lambda arns: _deployer(*arns, account=args.account, platform=platform)
+            ),
+        )
+        self.register_outputs({"writerArn": self.writer.arn, "restorerArn": self.restorer.arn})
+
+
+def _trust(provider_arn: str, subject: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": subject}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _allow(sid: str, actions: list[str], resources: Any, **more: Any) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def _document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _writer(bucket_arn: str, key_arn: str) -> str:
+    dumps = [f"{bucket_arn}/{prefix}/*" for prefix in ("database", "state", "evidence")]
+    new_only = {"Null": {"s3:if-none-match": "false"}}
+    part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
+    return _document(
+        # A key is written once: S3 refuses a PutObject without If-None-Match (AWS, "Enforce conditional
+        # writes"). Parts of a multipart upload carry no such header; completing it does.
+        _allow("AddOnce", ["s3:PutObject"], dumps, Condition=new_only),
+        _allow("AddParts", ["s3:PutObject"], dumps, Condition=part),
+        # A changed file becomes a new version; the lock keeps the old one.
+        _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{FILES_PREFIX}*"),
+        _allow("GiveUp", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], f"{bucket_arn}/*"),
+        _allow(
+            "Look",
+            [
+                "s3:GetBucketLocation",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:ListBucketVersions",
+            ],
+            bucket_arn,
+        ),
+        # What it just wrote: size, checksum and lock go into the manifest.
+        _allow(
+            "Confirm", ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"], f"{bucket_arn}/*"
+        ),
+        _allow("Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], key_arn),
+    )
+
+
+def _restorer(bucket_arns: Sequence[str], key_arns: Sequence[str]) -> str:
+    return _document(
+        _allow(
+            "Look",
+            [
+                "s3:GetBucketLocation",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetBucketVersioning",
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+            ],
+            list(bucket_arns),
+        ),
+        _allow(
+            "Read",
+            ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"],
+            [f"{arn}/*" for arn in bucket_arns],
+        ),
+        _allow("Decrypt", ["kms:Decrypt"], list(key_arns)),
+    )
+
+
+def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: str, platform: str) -> str:
+    logs = [arn.replace(f"{platform}-vault-", f"{platform}-access-log-") for arn in bucket_arns]
+    named = f"arn:aws:iam::{account}:role/{platform}-*"
+    return _document(
+        _allow(
+            "ConfigureBuckets",
+            [
+                "s3:CreateBucket",
+                "s3:GetAccelerateConfiguration",
+                "s3:GetBucket*",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetLifecycleConfiguration",
+                "s3:GetReplicationConfiguration",
+                "s3:ListBucket",
+                "s3:PutBucketLogging",
+                "s3:PutBucketObjectLockConfiguration",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+                "s3:PutReplicationConfiguration",
+            ],
+            [*bucket_arns, *logs],
+        ),
+        _allow(
+            "ConfigureKeys",
+            [
+                "kms:DescribeKey",
+                "kms:EnableKeyRotation",
+                "kms:GetKeyPolicy",
+                "kms:GetKeyRotationStatus",
+                "kms:ListResourceTags",
+                "kms:PutKeyPolicy",
+                "kms:TagResource",
+                "kms:UpdateAlias",
+                "kms:UpdateKeyDescription",
+            ],
+            list(key_arns),
+        ),
+        # These two know no resource before it exists; the service can't name one.
+        _allow("FindKeys", ["kms:CreateKey", "kms:ListAliases"], "*"),
+        _allow(
+            "ConfigureRoles",
+            [
+                "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+                "iam:PassRole",
+                "iam:PutRolePolicy",
+                "iam:TagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+            ],
+            named,
+        ),
+        _allow(
+            "ConfigureIssuer",
+            [
+                "iam:CreateOpenIDConnectProvider",
+                "iam:GetOpenIDConnectProvider",
+                "iam:TagOpenIDConnectProvider",
+            ],
+            f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
+        ),
+    )

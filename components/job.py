@@ -1,0 +1,105 @@
+"""A scheduled job and the two heartbeats that notice when it does not run."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pulumi
+import pulumi_sentry as sentry
+import pulumi_uptimerobot as uptimerobot
+
+from components.alerting import Alerting
+from components.settings import Job, Severity
+from objectives import longest_gap
+
+_LONGEST_INTERVAL_SECONDS: Final = 2_678_400  # 31 days, UptimeRobot's limit for heartbeats
+_LONGEST_GRACE_SECONDS: Final = 86_400
+
+
+class ScheduledJob(pulumi.ComponentResource):
+    """
+    A heartbeat at UptimeRobot, a cron monitor at Sentry, and the alert on it; all derived from one schedule.
+
+    Publishes for policies: `protects` (URNs of the stores), `copies` (failure domains that hold the result),
+    `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`.
+    """
+
+    TYPE: Final = "bulwark:index:ScheduledJob"
+
+    heartbeat_url: pulumi.Output[str]
+    """Secret. Called once after each successful run."""
+
+    def __init__(
+        self,
+        name: str,
+        job: Job,
+        *,
+        title: str,
+        protects: Sequence[pulumi.Input[str]],
+        copies: Sequence[dict[str, str]],
+        retention_days: int,
+        severity: Severity,
+        organization: str,
+        project: sentry.Project,
+        team: sentry.Team,
+        group: uptimerobot.MonitorGroup,
+        alerting: Alerting,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        facts: dict[str, Any] = {
+            "protects": list(protects),
+            "copies": list(copies),
+            "schedule": job.schedule,
+            "longestRunMinutes": job.longest_run_minutes,
+            "latenessMinutes": job.lateness_minutes,
+            "retentionDays": retention_days,
+        }
+        super().__init__(self.TYPE, name, facts, opts)
+        gap_seconds = int(longest_gap(job.schedule).total_seconds())
+        tolerated_seconds = (job.lateness_minutes + job.longest_run_minutes) * 60
+        self.heartbeat = uptimerobot.Monitor(
+            f"{name}-heartbeat",
+            name=title,
+            type="HEARTBEAT",
+            interval=min(gap_seconds, _LONGEST_INTERVAL_SECONDS),
+            grace_period=min(tolerated_seconds, _LONGEST_GRACE_SECONDS),
+            assigned_alert_contacts=alerting.contacts(severity),
+            group_id=group.id.apply(int),
+            is_paused=False,
+            tags=["heartbeat", severity],
+            # Whoever knows the address can silence the alarm; the bridged schema leaves it in clear.
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["url"]),
+        )
+        self.heartbeat_url = pulumi.Output.secret(self.heartbeat.url)
+        self.cron = sentry.CronMonitor(
+            f"{name}-cron",
+            organization=organization,
+            project=project.id,
+            name=title,
+            schedule={"crontab": job.schedule},
+            timezone="UTC",
+            checkin_margin_minutes=job.lateness_minutes,
+            max_runtime_minutes=job.longest_run_minutes,
+            failure_issue_threshold=1,
+            recovery_threshold=1,
+            enabled=True,
+            owner={"team_id": team.internal_id},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        sentry.Alert(
+            f"{name}-alert",
+            organization=organization,
+            name=f"{title} missed or failed",
+            enabled=True,
+            frequency_minutes=60,
+            monitor_ids=[self.cron.id],
+            trigger_conditions=[{"first_seen_event": {}}, {"regression_event": {}}, {"reappeared_event": {}}],
+            action_filters=[
+                {
+                    "logic_type": "all",
+                    "conditions": [],
+                    "actions": alerting.actions(severity, team_id=team.internal_id),
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

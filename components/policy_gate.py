@@ -1,0 +1,70 @@
+"""Production never deploys without its policies: is the pack on in the engine that runs this program?"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+PACK: Final = Path(__file__).resolve().parent.parent / "policies"
+
+in_force: ContextVar[bool] = ContextVar("in_force", default=False)
+"""Set by `./bulwark`, which starts the engine itself and always with the pack."""
+
+_FLAG: Final = "--policy-pack"
+_VARIABLE: Final = "PULUMI_OPTION_POLICY_PACK"  # the CLI reads every flag from such a variable too
+
+
+class PolicyPackMissingError(Exception):
+    """A production run without the policy pack; the text is the line to type instead."""
+
+
+def require(*, environment: str, stack: str) -> None:
+    """
+    Refuse a production run that no policy would look at.
+
+    Raises:
+        PolicyPackMissingError: when the engine was started without the pack, or with its rules reconfigured.
+    """
+    if environment != "production" or in_force.get():
+        return
+    arguments = _engine_arguments()
+    if not applies(arguments, os.environ, Path.cwd()):
+        command = "preview" if "preview" in arguments else "up"
+        raise PolicyPackMissingError(
+            f"the policy pack is off, and production is never deployed without it.\n"
+            f"Type: ./bulwark {command} --stack {stack}\n"
+            f"  or: pulumi {command} --stack {stack} {_FLAG} policies"
+        )
+
+
+def applies(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> bool:
+    """
+    Tell whether a CLI called with these arguments, in this folder, runs our pack as it is.
+
+    `--policy-pack-config` could switch rules off, so a run that has it does not count.
+    """
+    if any(argument.split("=")[0] == f"{_FLAG}-config" for argument in arguments):
+        return False
+    packs = [environment.get(_VARIABLE, "")]
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == _FLAG:
+            packs.append(following)
+        elif argument.startswith(f"{_FLAG}="):
+            packs.append(argument.removeprefix(f"{_FLAG}="))
+    paths = [path for pack in packs for path in pack.split(",") if path]
+    return any((folder / path).resolve() == PACK for path in paths)
+
+
+def _engine_arguments() -> list[str]:
+    """Return the command line of the nearest `pulumi` above this process; empty where there is none."""
+    for ancestor in psutil.Process().parents():
+        try:
+            line = ancestor.cmdline()
+        except psutil.Error:
+            continue
+        if line and Path(line[0]).name in {"pulumi", "pulumi.exe"}:
+            return line[1:]
+    return []

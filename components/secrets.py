@@ -1,0 +1,59 @@
+"""The stack's secrets: from its encrypted configuration or the environment, never in a settings model."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components.settings import PROJECT, Problem, Settings, SettingsError
+
+PROVIDER_TOKENS = ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that may hold the secret, such as BULWARK_NEON_API_KEY."""
+    return f"{PROJECT}_{name}".upper().replace("-", "_")
+
+
+def required(settings: Settings) -> list[str]:
+    """Return the names of all secrets that these settings need."""
+    return [*PROVIDER_TOKENS, *(f"{channel}_target" for channel in settings.alerting.secret_channels())]
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Secret name -> value, wrapped so that the engine encrypts it wherever it goes."""
+
+    values: Mapping[str, pulumi.Output[str]] = field(repr=False)
+
+    def __getitem__(self, name: str) -> pulumi.Output[str]:
+        return self.values[name]
+
+
+def load(settings: Settings, config: pulumi.Config) -> Secrets:
+    """
+    Collect every secret that the settings need.
+
+    Raises:
+        SettingsError: naming all that are missing, and how to set them.
+    """
+    values: dict[str, pulumi.Output[str]] = {}
+    missing: list[Problem] = []
+    for name in required(settings):
+        value = config.get_secret(name)
+        if value is None and (plain := os.environ.get(variable(name))):
+            value = pulumi.Output.secret(plain)
+        if value is None:
+            missing.append(
+                Problem(
+                    name,
+                    f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
+                    f"or set {variable(name)} in the environment",
+                )
+            )
+        else:
+            values[name] = value
+    if missing:
+        raise SettingsError(missing)
+    return Secrets(values)

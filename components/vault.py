@@ -1,0 +1,277 @@
+"""One vault: a bucket that takes backups and gives none up before their time."""
+
+import json
+from typing import Any, Final
+
+import pulumi
+from pulumi_aws import kms, s3
+
+from components.access_log import AccessLog
+from components.settings import BackupSettings
+from components.settings.backups import FILES_PREFIX
+
+WRITER_SUFFIX: Final = "backup-writer"
+"""The role that fills vaults is called `<platform>-backup-writer`, in every account."""
+
+
+class Vault(pulumi.ComponentResource):
+    """
+    A versioned, locked, encrypted bucket, its key and its access log.
+
+    Publishes for policies: `failureDomain` (provider, account, region) and `lockDays`.
+    """
+
+    TYPE: Final = "bulwark:index:Vault"
+
+    bucket: s3.Bucket
+    key: kms.Key
+    versioning: s3.BucketVersioning
+
+    def __init__(
+        self,
+        name: str,
+        args: BackupSettings,
+        *,
+        platform: str,
+        region: str,
+        account: str,
+        protect: bool,
+        replication_role_arn: str | None = None,
+        adopt: str | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        facts = {
+            "failureDomain": {"provider": "aws", "account": account, "region": region},
+            "lockDays": args.lock_days,
+        }
+        super().__init__(self.TYPE, name, facts, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        holds_data = pulumi.ResourceOptions(parent=self, protect=protect)
+        self.key = kms.Key(
+            f"{name}-key",
+            description=f"Encrypts the backups of {platform} in {region}",
+            enable_key_rotation=True,
+            rotation_period_in_days=args.key_rotation_days,
+            deletion_window_in_days=30,
+            policy=_key_policy(account, replication_role_arn),
+            opts=holds_data,
+        )
+        kms.Alias(
+            f"{name}-key-alias",
+            name=f"alias/{platform}-vault-{region}",
+            target_key_id=self.key.key_id,
+            opts=child,
+        )
+        self.bucket = s3.Bucket(
+            f"{name}-bucket",
+            bucket=adopt or f"{platform}-vault-{account}-{region}",
+            object_lock_enabled=True,
+            force_destroy=False,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, import_=adopt),
+        )
+        bucket = self.bucket.bucket
+        self.versioning = s3.BucketVersioning(
+            f"{name}-versioning",
+            bucket=bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=child,
+        )
+        s3.BucketObjectLockConfiguration(
+            f"{name}-lock",
+            bucket=bucket,
+            rule={"default_retention": {"mode": args.lock_mode, "days": args.lock_days}},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
+        )
+        s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {
+                        "sse_algorithm": "aws:kms",
+                        "kms_master_key_id": self.key.arn,
+                    },
+                    "bucket_key_enabled": True,
+                }
+            ],
+            opts=child,
+        )
+        public_access = s3.BucketPublicAccessBlock(
+            f"{name}-public-access",
+            bucket=bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            opts=child,
+        )
+        s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket,
+            policy=pulumi.Output.all(self.bucket.arn, self.key.arn).apply(
+                lambda arns: _bucket_policy(
+                    *arns, platform=platform, replication_role_arn=replication_role_arn
+                )
+            ),
+            # S3 answers 409 when a bucket's policy and its public access block are written at the same time.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
+        )
+        s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket,
+            rules=_lifecycle(args),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
+        )
+        log = AccessLog(
+            f"{name}-access-log",
+            bucket=f"{platform}-access-log-{account}-{region}",
+            account=account,
+            watched_arn=self.bucket.arn,
+            keep_days=args.access_log_days,
+            protect=protect,
+            opts=child,
+        )
+        s3.BucketLogging(
+            f"{name}-logging",
+            bucket=bucket,
+            target_bucket=log.bucket.bucket,
+            target_prefix=f"{platform}-vault/",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[log]),
+        )
+        self.register_outputs({"bucket": bucket, "keyArn": self.key.arn})
+
+
+def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """
+    Expire each tier by its prefix; this is the only thing that ever deletes a backup.
+
+    A version that was hidden early stays as long as its lock, which is longer than any mistake goes unseen.
+    """
+    retention = args.retention
+    tiers = {
+        "database/daily/": retention.database_daily_days,
+        "database/weekly/": retention.database_weekly_days,
+        "database/monthly/": retention.database_monthly_days,
+        "state/": retention.state_days,
+        "evidence/": retention.evidence_days,
+    }
+    rules: list[s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": prefix.strip("/").replace("/", "-"),
+            "status": "Enabled",
+            "filter": {"prefix": prefix},
+            "expiration": {"days": days},
+            "noncurrent_version_expiration": {"noncurrent_days": args.lock_days},
+        }
+        for prefix, days in tiers.items()
+    ]
+    # Files live as long as their source does; only what was changed or deleted there runs out.
+    rules.append(
+        {
+            "id": "files",
+            "status": "Enabled",
+            "filter": {"prefix": FILES_PREFIX},
+            "noncurrent_version_expiration": {"noncurrent_days": retention.files_days},
+        }
+    )
+    rules.append(
+        {
+            "id": "clean-up",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "expiration": {"expired_object_delete_marker": True},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+        }
+    )
+    return rules
+
+
+def _key_policy(account: str, replication_role_arn: str | None) -> str:
+    statements: list[dict[str, Any]] = [
+        {
+            # Without this the key could become unmanageable; IAM policies decide who may do what.
+            "Sid": "AccountAdministers",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    ]
+    if replication_role_arn:
+        statements.append(
+            {
+                "Sid": "ReplicationEncrypts",
+                "Effect": "Allow",
+                "Principal": {"AWS": replication_role_arn},
+                "Action": ["kms:Encrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+            }
+        )
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _bucket_policy(bucket_arn: str, key_arn: str, *, platform: str, replication_role_arn: str | None) -> str:
+    everything = [bucket_arn, f"{bucket_arn}/*"]
+    objects = f"{bucket_arn}/*"
+    writer = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::*:role/{platform}-{WRITER_SUFFIX}"}}
+
+    def deny(sid: str, action: str | list[str], resource: str | list[str], condition: Any) -> dict[str, Any]:
+        return {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": action,
+            "Resource": resource,
+            "Condition": condition,
+        }
+
+    statements = [
+        deny("OnlyTls", "s3:*", everything, {"Bool": {"aws:SecureTransport": "false"}}),
+        deny("OnlyCurrentTls", "s3:*", everything, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
+        # An upload that names no encryption gets the bucket's default, which is right; one that names another
+        # kind, or another key, is refused.
+        deny(
+            "OnlyKms",
+            "s3:PutObject",
+            objects,
+            {"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+        ),
+        deny(
+            "OnlyThisKey",
+            "s3:PutObject",
+            objects,
+            {"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption-aws-kms-key-id": key_arn}},
+        ),
+        deny(
+            "WriterOnlyAdds",
+            [
+                "s3:BypassGovernanceRetention",
+                "s3:DeleteObject",
+                "s3:DeleteObjectVersion",
+                "s3:PutBucketObjectLockConfiguration",
+                "s3:PutBucketVersioning",
+                "s3:PutLifecycleConfiguration",
+                "s3:PutObjectLegalHold",
+                "s3:PutObjectRetention",
+            ],
+            everything,
+            writer,
+        ),
+    ]
+    if replication_role_arn:
+        statements.append(
+            {
+                "Sid": "TakesReplicas",
+                "Effect": "Allow",
+                "Principal": {"AWS": replication_role_arn},
+                "Action": ["s3:ObjectOwnerOverrideToBucketOwner", "s3:ReplicateObject", "s3:ReplicateTags"],
+                "Resource": objects,
+            }
+        )
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
