@@ -1,7 +1,7 @@
 """The stack's secrets: from its encrypted configuration or the environment, never in a settings model."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -31,21 +31,24 @@ class Secrets:
         return self.values[name]
 
 
-def load(settings: Settings, config: pulumi.Config) -> Secrets:
+def collect(settings: Settings, config: pulumi.Config, *, given: Collection[str] = ()) -> Secrets:
     """
-    Collect every secret that the settings need.
+    Collect every secret that the settings need; `given` names those that the configuration has.
 
     Raises:
-        SettingsError: naming all that are missing, and how to set them.
+        SettingsError: naming all that are missing, with how to set them, and all that nothing needs.
     """
     values: dict[str, pulumi.Output[str]] = {}
-    missing: list[Problem] = []
-    for name in required(settings):
+    names = required(settings)
+    problems = [
+        Problem(name, "is no secret that these settings need") for name in sorted(set(given) - set(names))
+    ]
+    for name in names:
         value = config.get_secret(name)
         if value is None and (plain := os.environ.get(variable(name))):
             value = pulumi.Output.secret(plain)
         if value is None:
-            missing.append(
+            problems.append(
                 Problem(
                     name,
                     f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
@@ -54,6 +57,6 @@ def load(settings: Settings, config: pulumi.Config) -> Secrets:
             )
         else:
             values[name] = value
-    if missing:
-        raise SettingsError(missing)
+    if problems:
+        raise SettingsError(problems)
     return Secrets(values)

@@ -9,27 +9,28 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components import policy_gate
 from components.platform import Platform
-from components.secrets import required
-from components.settings import PROJECT, Problem, Settings, SettingsError, load
+from components.secrets import Secrets, collect
+from components.settings import PROJECT, Settings, SettingsError, load
 from objectives import longest_gap, spoken
 
 
-def read_settings(config: pulumi.Config) -> Settings:
+def read(config: pulumi.Config) -> tuple[Settings, Secrets]:
     """
-    Read every block of this project from the stack's configuration; secrets are left alone.
+    Read the stack's configuration: every block of this project, and every secret that the blocks need.
 
     Raises:
-        SettingsError: with all problems of all blocks.
-        PolicyPackMissingError: for a production run without the policy pack.
+        pulumi.RunError: with all problems at once, or for a production run without the policy pack; the
+            engine shows its text alone, without a traceback.
     """
     prefix = f"{PROJECT}:"
     names = [key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix)]
     secret = {name for name in names if is_config_secret(prefix + name)}
-    settings = load({name: _parsed(config.get(name)) for name in names if name not in secret})
-    if unknown := sorted(secret - set(required(settings))):
-        raise SettingsError([Problem(name, "is no secret that these settings need") for name in unknown])
-    policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
-    return settings
+    try:
+        settings = load({name: _parsed(config.get(name)) for name in names if name not in secret})
+        policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
+        return settings, collect(settings, config, given=secret)
+    except (SettingsError, policy_gate.PolicyPackMissingError) as refused:
+        raise pulumi.RunError(str(refused)) from None
 
 
 def _parsed(text: str | None) -> Any:

@@ -1,0 +1,47 @@
+"""The commands of `./bulwark`; each is imported when called, so that none pays for what another needs."""
+
+from importlib import metadata
+
+from cyclopts import App, Group
+
+app = App(
+    name="bulwark",
+    help=(
+        "Production hardening as code: backups, monitoring and recovery of a SaaS, declared, refused when "
+        "something is missing, and proven.\n\n"
+        "Start with `./bulwark up`: it provisions the whole production shape on this machine."
+    ),
+    version=lambda: metadata.version("bulwark"),
+)
+
+_COMMANDS = (
+    (
+        Group.create_ordered("The stack"),
+        "cli.stack",
+        {
+            "up": "Provision the stack, with the policies on.",
+            "preview": "Show what `up` would change, and every policy's verdict.",
+            "refresh": "Compare the stack with what really exists, and show the drift.",
+            "outputs": "Show the stack's outputs.",
+            "destroy": "Take down what the stack made; what is locked is listed.",
+        },
+    ),
+    (
+        Group.create_ordered("The services on this machine"),
+        "cli.services",
+        {
+            "status": "Show the services, the stack, the last backup and the last drill.",
+            "logs": "Show what the services wrote.",
+            "down": "Stop the services and keep their data.",
+        },
+    ),
+    (
+        Group.create_ordered("This project"),
+        "cli.checks",
+        {"test": "Run all checks: format, lint, types, tests."},
+    ),
+)
+
+for _group, _module, _summaries in _COMMANDS:
+    for _position, (_name, _summary) in enumerate(_summaries.items()):
+        app.command(f"{_module}:{_name}", name=_name, help=_summary, group=_group, sort_key=_position)

@@ -1,0 +1,39 @@
+"""`./bulwark test`: what a change must pass."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_TOOLS = Path(sys.executable).parent
+_CHECKS = {
+    "format": ("ruff", "format", "--check", "."),
+    "lint": ("ruff", "check", "."),
+    "types": ("basedpyright",),
+    "tests": ("pytest", "-n", "2"),
+}
+
+
+def test(*pytest_arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
+    """
+    Run all checks: format, lint, types, tests; a failed one does not hide the next.
+
+    Args:
+        pytest_arguments: Passed to pytest; options go after `--`, as in `./bulwark test -- -k settings -x`.
+
+    Returns:
+        The exit code: 1 if anything failed.
+    """
+    failed: list[str] = []
+    for name, (tool, *arguments) in _CHECKS.items():
+        extra = pytest_arguments if tool == "pytest" else ()
+        sys.stdout.write(f"\n== {name}: {' '.join((tool, *arguments, *extra))}\n")
+        sys.stdout.flush()
+        if subprocess.run([_TOOLS / tool, *arguments, *extra], cwd=_CHECKOUT, check=False).returncode:
+            failed.append(name)
+    if failed:
+        sys.stderr.write(f"\nFailed: {', '.join(failed)}\n")
+    return 1 if failed else 0

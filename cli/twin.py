@@ -1,0 +1,86 @@
+"""Makes the twin ready for a stack: its home, its services, and the engine's environment."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from components.settings import Settings
+from local.home import HOME_VARIABLE, TwinHome, default_root
+from local.plugins.install import install
+from local.services import Service, ServiceError, declared, start
+from toolchain.failure import Failure
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+
+
+def home() -> TwinHome:
+    """Return this checkout's twin, whether or not it has been started yet."""
+    return TwinHome(default_root(CHECKOUT))
+
+
+def services(twin: TwinHome, settings: Settings) -> tuple[Service, ...]:
+    """Return the services that these settings need; the platform answers where they say it is."""
+    return declared(
+        twin,
+        api_port=urlsplit(settings.platform.api).port or 443,
+        frontend_port=urlsplit(settings.platform.frontend).port or 443,
+    )
+
+
+def engine_environment(twin: TwinHome, settings: Settings) -> dict[str, str]:
+    """
+    Return the environment of every engine command on the twin.
+
+    Secrets go by environment or by file, never by argument; the tokens are the twin's own.
+    """
+    sink = f"http://127.0.0.1:{twin.port('vendors')}/sink"
+    targets = {
+        channel: twin.secret(f"{channel}_target")
+        if settings.alerting.channels[channel].type == "pagerduty"
+        else f"{sink}/{channel}"
+        for channel in settings.alerting.secret_channels()
+    }
+    tokens = {
+        name: twin.secret(name) for name in ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
+    }
+    secrets = tokens | {f"{channel}_target": target for channel, target in targets.items()}
+    passphrase = twin.root / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(twin.secret("passphrase"))
+    return {
+        HOME_VARIABLE: str(twin.root),
+        "PULUMI_HOME": str(twin.pulumi),
+        "PULUMI_BACKEND_URL": twin.state.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+        **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
+    }
+
+
+def make_ready(twin: TwinHome, settings: Settings, console: Console) -> None:
+    """
+    Create the home, install the stand-in plugins, and start every service.
+
+    Raises:
+        Failure: when a service can't be had, with its cause.
+    """
+    try:
+        twin.create()
+    except OSError as error:
+        raise Failure(
+            f"The twin's folder {twin.root} can't be made: {error.strerror}.",
+            f"make it writable, or name another one in {HOME_VARIABLE}.",
+        ) from error
+    install(twin.pulumi)
+    try:
+        with console.status("Starting the twin's services") as status:
+            start(
+                twin,
+                services(twin, settings),
+                progress=lambda name, what: status.update(f"Starting the twin's services: {name} {what}"),
+            )
+    except ServiceError as error:
+        cause, _, next_step = str(error).partition("\n")
+        raise Failure(cause, next_step or "see `./bulwark logs`.") from error

@@ -1,0 +1,70 @@
+"""The recovery arithmetic."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from objectives import ScheduleError, detection_time, longest_gap, spoken, worst_case_loss
+
+
+@pytest.mark.parametrize(
+    ("schedule", "gap"),
+    [
+        ("17 2 * * *", timedelta(days=1)),
+        ("*/10 * * * *", timedelta(minutes=10)),
+        ("0 9-17 * * *", timedelta(hours=16)),
+        ("23 4 * * 6", timedelta(days=7)),
+        ("0 0 1 * *", timedelta(days=31)),
+        ("0 3 * * 1-5", timedelta(days=3)),
+    ],
+)
+def test_the_longest_gap_is_what_a_schedule_really_promises(schedule: str, gap: timedelta) -> None:
+    assert longest_gap(schedule) == gap
+
+
+@pytest.mark.parametrize("text", ["", "daily", "61 * * * *", "* * * *", "* * * * * *", "0 0 31 2 *"])
+def test_what_is_no_schedule_is_refused(text: str) -> None:
+    with pytest.raises(ScheduleError):
+        longest_gap(text)
+
+
+def test_the_worst_loss_adds_up_gap_lateness_run_and_replication() -> None:
+    loss = worst_case_loss(
+        "17 2 * * *",
+        longest_run=timedelta(minutes=30),
+        lateness=timedelta(hours=2),
+        replication=timedelta(minutes=15),
+    )
+    assert loss == timedelta(hours=26, minutes=45)
+
+
+@given(minute=st.integers(0, 59), run=st.integers(1, 600), late=st.integers(0, 600))
+def test_a_longer_run_never_loses_less(minute: int, run: int, late: int) -> None:
+    def loss(run_minutes: int) -> timedelta:
+        return worst_case_loss(
+            f"{minute} * * * *",
+            longest_run=timedelta(minutes=run_minutes),
+            lateness=timedelta(minutes=late),
+        )
+
+    assert loss(run + 1) > loss(run) >= timedelta(hours=1)
+
+
+def test_an_outage_is_noticed_after_one_interval_and_every_look_at_full_timeout() -> None:
+    noticed = detection_time(interval=timedelta(seconds=60), timeout=timedelta(seconds=30))
+    assert noticed == timedelta(seconds=120)
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(days=7), "7 d"),
+        (timedelta(hours=26, minutes=45), "1 d 2 h 45 min"),
+        (timedelta(seconds=30), "30 s"),
+        (timedelta(), "0 s"),
+    ],
+)
+def test_durations_are_written_as_people_say_them(duration: timedelta, text: str) -> None:
+    assert spoken(duration) == text

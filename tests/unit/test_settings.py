@@ -1,0 +1,271 @@
+"""What a stack's file may say, and what a person is told who got it wrong."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from components.settings import PROJECT, SettingsError, load
+from components.settings.schema import document
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def stack_file(stack: str) -> dict[str, Any]:
+    return yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
+
+
+def production() -> dict[str, Any]:
+    config = stack_file("prod")["config"]
+    return {key.removeprefix(f"{PROJECT}:"): copy.deepcopy(block) for key, block in config.items()}
+
+
+def problems_of(blocks: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(SettingsError) as refused:
+        load(blocks)
+    return {problem.path: problem.message for problem in refused.value.problems}
+
+
+def test_production_has_the_values_that_the_platform_was_promised() -> None:
+    settings = load(production())
+    assert settings.database.history_retention_hours == 7 * 24
+    assert settings.backups.database.schedule == "17 2 * * *"
+    assert settings.backups.files.schedule == "47 2 * * *"
+    assert settings.backups.retention.files_days == 30
+    assert settings.uptime.interval_seconds == 60
+    assert len(settings.uptime.regions) > 1
+    objectives = settings.platform.objectives
+    assert objectives.recovery_time_minutes == 60
+    assert objectives.critical_recovery_time_minutes == 15
+    assert objectives.recovery_point_minutes == 60
+
+
+def test_the_twin_has_the_same_shape_as_production() -> None:
+    def shape(value: Any) -> Any:
+        return {key: shape(inner) for key, inner in value.items()} if isinstance(value, dict) else None
+
+    assert shape(stack_file("local")["config"]) == shape(stack_file("prod")["config"])
+
+
+Damage = Callable[[dict[str, Any]], object]
+
+WRONG: list[tuple[str, Damage, str, str]] = [
+    ("unknown key", lambda b: b["database"].update(histroy=1), "database.histroy", "no setting"),
+    ("unknown block", lambda b: b.update(databse={}), "databse", "no block"),
+    ("missing block", lambda b: b.pop("alerting"), "alerting", "missing"),
+    ("missing key", lambda b: b["database"].pop("region"), "database.region", "missing"),
+    (
+        "text for a number",
+        lambda b: b["database"].update(history_retention_hours="168"),
+        "database.history_retention_hours",
+        "valid integer",
+    ),
+    (
+        "more history than the plan keeps",
+        lambda b: b["database"].update(history_retention_hours=200),
+        "database.history_retention_hours",
+        "at most 168 h",
+    ),
+    (
+        "protected branch on the free plan",
+        lambda b: b["database"].update(plan="free", history_retention_hours=6),
+        "database.protect_default_branch",
+        "free plan",
+    ),
+    (
+        "custom suspend time without the scale plan",
+        lambda b: b["database"]["compute"].update(suspend_after_seconds=600),
+        "database.compute.suspend_after_seconds",
+        "scale plan",
+    ),
+    (
+        "compute upside down",
+        lambda b: b["database"]["compute"].update(minimum_units=4),
+        "database.compute.maximum_units",
+        "below",
+    ),
+    (
+        "one role for two purposes",
+        lambda b: b["database"].update(backup_role="platform_app"),
+        "database.application_role",
+        "a role each",
+    ),
+    (
+        "role name too long",
+        lambda b: b["database"].update(owner_role="o" * 64),
+        "database.owner_role",
+        "at most 63 characters",
+    ),
+    (
+        "interval below the plan's floor",
+        lambda b: b["uptime"].update(interval_seconds=30),
+        "uptime.interval_seconds",
+        "every 60 s at most",
+    ),
+    ("heartbeats on the free plan", lambda b: b["uptime"].update(plan="free"), "uptime.plan", "paid plan"),
+    (
+        "repeated alerts on the free plan",
+        lambda b: (
+            b["uptime"].update(plan="free"),
+            b["alerting"]["channels"]["oncall"].update(repeat_minutes=5),
+        ),
+        "alerting.channels.oncall",
+        "must be 0",
+    ),
+    (
+        "expiry shorter than the lock",
+        lambda b: b["backups"]["retention"].update(files_days=20),
+        "backups.retention.files_days",
+        "Object Lock of 30 days",
+    ),
+    (
+        "retention shorter than corruption goes unseen",
+        lambda b: (b["backups"].update(lock_days=5), b["backups"]["retention"].update(files_days=14)),
+        "backups.retention.files_days",
+        "may go unseen for 14 days",
+    ),
+    (
+        "no cron",
+        lambda b: b["backups"]["database"].update(schedule="daily"),
+        "backups.database.schedule",
+        "not a cron schedule",
+    ),
+    (
+        "a schedule that loses more than allowed",
+        lambda b: b["backups"]["files"].update(schedule="0 2 * * 1-5"),
+        "backups.files.schedule",
+        "allows 1 d 3 h",
+    ),
+    (
+        "vault in the database's region",
+        lambda b: b["backups"].update(region="eu-central-1"),
+        "backups.region",
+        "database lives in that region",
+    ),
+    (
+        "replica in the vault's region",
+        lambda b: b["backups"]["replica"].update(region="eu-west-1"),
+        "backups.replica.region",
+        "primary vault is there too",
+    ),
+    (
+        "another account without a role",
+        lambda b: b["backups"]["replica"].update(account="210987654321"),
+        "backups.replica.role",
+        "needs a role",
+    ),
+    (
+        "account that YAML read as a number",
+        lambda b: b["backups"].update(account=123456789012),
+        "backups.account",
+        "valid string",
+    ),
+    (
+        "lock that can be lifted",
+        lambda b: b["backups"].update(lock_mode="GOVERNANCE"),
+        "backups.lock_mode",
+        "COMPLIANCE",
+    ),
+    (
+        "route to nobody",
+        lambda b: b["alerting"]["routes"].update(sev4=[]),
+        "alerting.routes.sev4",
+        "reaches nobody",
+    ),
+    (
+        "route to a channel that is not there",
+        lambda b: b["alerting"]["routes"].update(sev3=["fax"]),
+        "alerting.routes.sev3",
+        "no such channel",
+    ),
+    (
+        "route that no error can take",
+        lambda b: b["alerting"]["routes"].update(sev3=["automation"]),
+        "alerting.routes.sev3",
+        "reaches nobody with an error",
+    ),
+    (
+        "channel on no route",
+        lambda b: b["alerting"]["routes"].update(sev2=["incidents"], sev1=["oncall"], sev4=["operations"]),
+        "alerting.channels.automation",
+        "on no route",
+    ),
+    ("plain http", lambda b: b["platform"].update(api="http://api.example.com"), "platform.api", "https"),
+    (
+        "name too long for a bucket",
+        lambda b: b["platform"].update(name="a-platform-with-a-long-name"),
+        "platform.name",
+        "at most 20 characters",
+    ),
+    (
+        "project slug too long for Sentry",
+        lambda b: b["errors"].update(team="t" * 51),
+        "errors.team",
+        "at most 50 characters",
+    ),
+    ("no TLS", lambda b: b["database"].update(tls="disable"), "database.tls", "TLS"),
+    (
+        "objectives upside down",
+        lambda b: b["platform"]["objectives"].update(critical_recovery_time_minutes=90),
+        "platform.objectives.critical_recovery_time_minutes",
+        "only 60 min",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "path", "message"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
+def test_a_wrong_setting_is_named_with_its_limit(damage: Damage, path: str, message: str) -> None:
+    blocks = production()
+    damage(blocks)
+    assert message in problems_of(blocks)[path]
+
+
+def test_all_problems_of_a_file_are_reported_at_once() -> None:
+    blocks = production()
+    blocks["database"]["history_retention_hours"] = 999
+    blocks["backups"]["replica"]["region"] = "eu-west-1"
+    blocks["alerting"]["routes"]["sev1"] = []
+    blocks["uptime"]["surprise"] = True
+    assert problems_of(blocks).keys() >= {
+        "database.history_retention_hours",
+        "backups.replica.region",
+        "alerting.routes.sev1",
+        "uptime.surprise",
+    }
+
+
+def test_the_committed_schema_is_that_of_the_models() -> None:
+    committed = json.loads((CHECKOUT / "settings.schema.json").read_text())
+    assert committed == document(), "run: python -m components.settings.schema > settings.schema.json"
+
+
+@pytest.mark.parametrize("stack", ["prod", "local"])
+def test_an_editor_accepts_the_committed_files(stack: str) -> None:
+    jsonschema.validate(stack_file(stack), document())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda config: config["bulwark:database"].update(histroy=1),
+        lambda config: config["bulwark:uptime"].update(interval_seconds="60"),
+        lambda config: config.pop("bulwark:platform"),
+        lambda config: config.update({"bulwark:neon_api_key": "a key in clear"}),
+    ],
+)
+def test_an_editor_marks_what_is_wrong(damage: Damage) -> None:
+    content = stack_file("prod")
+    damage(content["config"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, document())
+
+
+def test_an_editor_accepts_an_encrypted_secret() -> None:
+    content = stack_file("prod")
+    content["config"]["bulwark:neon_api_key"] = {"secure": "v1:abc"}
+    jsonschema.validate(content, document())
