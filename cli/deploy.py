@@ -1,4 +1,4 @@
-"""What surrounds an engine run: a question and a clean-up before it, the platform's deployment after it."""
+"""What surrounds an engine run: a question before it, and on the twin the platform's deployment after it."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cli.workspace import Workspace
 from local.home import TwinHome
+from local.platform import seed
 
 
 def confirmed(stack: str, *, word: str = "up") -> bool:
@@ -25,13 +26,26 @@ def confirmed(stack: str, *, word: str = "up") -> bool:
     return input(f"Type the stack's name ({stack}) to {word} it: ").strip() == stack
 
 
-def settle(engine: Any, space: Workspace, console: Console) -> None:
-    """Clear up what an interrupted run left behind."""
-
-
-def platform_to_twin(twin: TwinHome, outputs: dict[str, Any], console: Console) -> None:
+def platform_to_twin(space: Workspace, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
     """Deploy the sample platform: load its data once, then tell it where its database is."""
-    deployed = twin.root / "platform.json"
+    assert space.twin  # noqa: S101 - the caller checked
+    database = space.settings.database
+    with console.status("Loading the sample platform's data") as status:
+        loaded = seed.load(
+            outputs["owner_database_url"],
+            application_role=database.application_role,
+            backup_role=database.backup_role,
+            scale=scale,
+            progress=lambda table: status.update(f"Loading the sample platform's data: {table}"),
+        )
+    if loaded.loaded:
+        console.print(f"Loaded {loaded.rows:,} rows of sample data in {loaded.seconds:.1f} s.")
+    elif loaded.scale != scale:
+        console.print(
+            f"The sample data is there already, at scale {loaded.scale}; `./bulwark destroy` makes room for "
+            f"another."
+        )
+    deployed = space.twin.root / "platform.json"
     partial = deployed.with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps({"database_url": outputs["application_database_url"]}))

@@ -4,12 +4,12 @@ import json
 import sys
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from pulumi.automation import events
 from rich.console import Console
 from rich.table import Table
 
-from cli import deploy, twin, workspace
+from cli import deploy, interrupted, twin, workspace
 from components.policy_gate import PACK
 
 Stack = Annotated[str, Parameter(name=["--stack", "-s"])]
@@ -17,7 +17,14 @@ OnTwin = Annotated[bool, Parameter(name="--twin", negative=())]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 
 
-def up(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False, yes: bool = False) -> int:
+def up(
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    as_json: Json = False,
+    yes: bool = False,
+    scale: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+) -> int:
     """
     Provision the stack, with the policies on, and say what is protected by what.
 
@@ -26,6 +33,7 @@ def up(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False
         on_twin: Run another stack's program against the twin instead of the vendors.
         as_json: Print one JSON document instead of text; progress goes to standard error.
         yes: Don't ask before changing a stack at the vendors.
+        scale: Size of the sample data that the first `up` loads; 1 is about 6,000 rows.
 
     Returns:
         The engine's exit code.
@@ -37,17 +45,16 @@ def up(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False
     if space.twin:
         twin.make_ready(space.twin, space.settings, console)
     engine = space.stack()
-    deploy.settle(engine, space, console)
+    interrupted.settle(engine, space, console)
     changes = _Changes()
     result, code = workspace.run(
         lambda: engine.up(
             policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
         )
     )
-    if code == 0 and space.twin:
-        deploy.platform_to_twin(
-            space.twin, {name: out.value for name, out in result.outputs.items()}, console
-        )
+    if code == 0 and space.settings.platform.environment == "local":
+        found = {name: out.value for name, out in result.outputs.items()}
+        deploy.platform_to_twin(space, found, scale=scale, console=console)
     shown = _shown(result.outputs) if result else {}
     if as_json:
         _print_json({"stack": stack, "exit_code": code, "changes": changes.counts, "outputs": shown})
@@ -140,7 +147,7 @@ def destroy(
     if space.twin:
         twin.make_ready(space.twin, space.settings, console)
     engine = space.stack()
-    deploy.settle(engine, space, console)
+    interrupted.settle(engine, space, console)
     changes = _Changes()
     _, code = workspace.run(
         lambda: engine.destroy(on_output=_writer(as_json), on_event=changes.see, color=_color())

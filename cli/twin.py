@@ -22,11 +22,11 @@ def home() -> TwinHome:
 
 def services(twin: TwinHome, settings: Settings) -> tuple[Service, ...]:
     """Return the services that these settings need; the platform answers where they say it is."""
-    return declared(
-        twin,
-        api_port=urlsplit(settings.platform.api).port or 443,
-        frontend_port=urlsplit(settings.platform.frontend).port or 443,
-    )
+    api, frontend = urlsplit(settings.platform.api), urlsplit(settings.platform.frontend)
+    every = declared(twin, api_port=api.port or 443, frontend_port=frontend.port or 443)
+    # Production's program, run against the twin, watches an address that is not on this machine.
+    here = settings.platform.environment == "local"
+    return tuple(service for service in every if here or service.name != "platform")
 
 
 def engine_environment(twin: TwinHome, settings: Settings) -> dict[str, str]:

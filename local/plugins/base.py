@@ -5,21 +5,29 @@ It speaks the engine's gRPC protocol directly instead of through `pulumi.provide
 diff's old inputs and cannot send unknowns back (ValueError on computed values in 3.259.0).
 """
 
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from local.plugins.lean import without_sdk
 from local.plugins.values import Properties, from_wire, to_wire
+
+with without_sdk():
+    from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 _UNLIMITED = 400 * 1024 * 1024  # bytes; the engine's own limit for messages
 _OPTIONS = [("grpc.max_receive_message_length", _UNLIMITED), ("grpc.max_send_message_length", _UNLIMITED)]
+
+URN: ContextVar[str] = ContextVar("URN", default="")
+"""The resource that the current call is about: a creation that was cut short is repeated under the same."""
 
 
 class StandInError(Exception):
@@ -112,6 +120,7 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         self._version = version
 
     def _kind(self, urn: str) -> tuple[Kind, str]:
+        URN.set(urn)
         *_, types, name = urn.split("::")
         return self._stand_in.kind(types.rsplit("$", 1)[-1]), name
 
@@ -129,7 +138,15 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_UNKNOWN)
+        # Not the version: the engine itself writes the parameterized one first and the plugin's own later.
+        before, after = from_wire(request.old_inputs), from_wire(request.news)
+        changes = sorted(
+            name
+            for name in before.keys() | after.keys()
+            if name != "version" and before.get(name) != after.get(name)
+        )
+        answer = provider_pb2.DiffResponse
+        return answer(changes=answer.DIFF_SOME if changes else answer.DIFF_NONE, diffs=changes)
 
     def Configure(self, request: Any, context: Any) -> Any:
         self._stand_in.configure(from_wire(request.args))
@@ -181,7 +198,8 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             inputs, state = kind.read(request.id, from_wire(request.properties), from_wire(request.inputs))
         except ResourceGoneError:
             return provider_pb2.ReadResponse(id="")
-        return provider_pb2.ReadResponse(id=request.id, inputs=to_wire(inputs), properties=to_wire(state))
+        identifier = str(state.get("id", request.id))  # an import id may be longer than the id
+        return provider_pb2.ReadResponse(id=identifier, inputs=to_wire(inputs), properties=to_wire(state))
 
     def Update(self, request: Any, context: Any) -> Any:
         kind, _ = self._kind(request.urn)
@@ -229,6 +247,8 @@ class _Errors(grpc.ServerInterceptor):
 
 def serve(stand_in: StandIn, version: str) -> None:
     """Run as a plugin: print the port for the engine, then serve until the engine ends the process."""
+    # Its fork handlers crash a child that changes its user (PostgreSQL's, started as root), before the exec.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     executor = ThreadPoolExecutor(max_workers=16)
     server = grpc.server(executor, interceptors=[_Errors()], options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(stand_in, version), server)

@@ -18,6 +18,8 @@ def install(pulumi_home: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         launcher = folder / f"pulumi-resource-{plugin}"
         partial = folder / ".partial"
-        partial.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
+        # A plugin starts PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
+        environment = "GRPC_ENABLE_FORK_SUPPORT=0"
+        partial.write_text(f'#!/bin/sh\n{environment} exec {shlex.quote(sys.executable)} -m {module} "$@"\n')
         partial.chmod(0o755)
         partial.replace(launcher)

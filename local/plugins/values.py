@@ -1,6 +1,7 @@
 """Property values as they travel between the engine and a plugin, and as plain Python."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -24,6 +25,13 @@ _UNKNOWN_ON_THE_WIRE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # pulumi.runtime.
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks secrets, assets and outputs
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the engine's name for "this is a secret", not one
 _OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that goes out marked as secret. Values come in without the mark."""
+
+    value: Any
 
 
 def from_wire(struct: struct_pb2.Struct) -> Properties:
@@ -66,6 +74,8 @@ def _to_value(value: Any) -> struct_pb2.Value:
     match value:
         case _Unknown():
             return struct_pb2.Value(string_value=_UNKNOWN_ON_THE_WIRE)
+        case Secret(hidden):
+            return _to_value({_SIGNATURE: _SECRET, "value": hidden})
         case None:
             return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
         case bool():

@@ -1,0 +1,87 @@
+"""Clears up what a killed engine run leaves behind: its lock on the stack, and what it began to create."""
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import pulumi.automation as auto
+from rich.console import Console
+
+from cli.workspace import Workspace
+from components.settings import PROJECT
+from local.home import TwinHome
+from toolchain.failure import Failure
+
+_PATIENCE_SECONDS: Final = 30
+"""An engine whose program was killed notices, winds down and unlocks within this time."""
+
+
+def settle(engine: auto.Stack, space: Workspace, console: Console) -> None:
+    """
+    Make the stack ready for the next run.
+
+    On the twin, a lock of a dead engine is taken off, and a creation that was cut short is forgotten: the
+    twin knows by the resource's URN that it made it already, so that nothing is there twice. Vendors don't;
+    there, a person has to look.
+
+    Raises:
+        Failure: when another run is at work, or when a vendor may have made what the state doesn't know.
+    """
+    if space.twin:
+        _unlock(engine, space.twin, space.name, console)
+    exported = engine.export_stack()
+    deployment: dict[str, Any] = dict(exported.deployment or {})
+    begun = [
+        operation["resource"]["urn"]
+        for operation in deployment.get("pending_operations") or []
+        if operation["type"] == "creating"
+    ]
+    if not begun:
+        return
+    if not space.twin:
+        listed = "\n".join(f"    {urn}" for urn in begun)
+        raise Failure(
+            f"An earlier run was cut short while it created:\n{listed}",
+            f"type `pulumi refresh --stack {space.name}` and answer for each whether the vendor has it.",
+        )
+    engine.import_stack(
+        auto.Deployment(version=exported.version, deployment=deployment | {"pending_operations": []})
+    )
+
+
+def _unlock(engine: auto.Stack, twin: TwinHome, stack: str, console: Console) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with console.status("") as status:
+        while alive := _holders(twin, stack):
+            if time.monotonic() > deadline:
+                raise Failure(
+                    f"Another run (process {alive[0]}) is working on the stack {stack}.",
+                    "wait for its end, or end it and run this again.",
+                )
+            status.update(f"Waiting for another run (process {alive[0]}) to end")
+            time.sleep(0.2)
+    if _locks(twin, stack):
+        engine.cancel()
+
+
+def _locks(twin: TwinHome, stack: str) -> list[Path]:
+    folder = twin.state / ".pulumi" / "locks" / "organization" / PROJECT / stack
+    return list(folder.glob("*.json"))
+
+
+def _holders(twin: TwinHome, stack: str) -> list[int]:
+    """Return the processes on this machine that hold the stack's lock and are alive engines."""
+    alive: list[int] = []
+    for lock in _locks(twin, stack):
+        try:
+            holder = json.loads(lock.read_text())
+            process = psutil.Process(holder["pid"])
+            is_engine = process.name() == "pulumi" and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, psutil.Error):
+            continue
+        if is_engine and holder["hostname"] == socket.gethostname():
+            alive.append(process.pid)
+    return alive

@@ -1,0 +1,164 @@
+"""Where moto's S3 differs from AWS in what backups rest on: Object Lock, policies, configurations."""
+
+from typing import Any
+
+from flask import request
+from moto.iam.access_control import PermissionResult
+from moto.s3 import models, responses
+from moto.s3.exceptions import AccessDeniedByLock, InvalidBucketState, MissingKey, S3ClientError
+from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
+from moto.s3.responses import S3Response
+
+from local.aws import policy
+
+_SSE = "x-amz-server-side-encryption"
+_SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
+_SUBRESOURCE_ACTIONS = {
+    "retention": "ObjectRetention",
+    "legal-hold": "ObjectLegalHold",
+    "acl": "ObjectAcl",
+    "tagging": "ObjectTagging",
+}
+_DOCUMENTS = ("lifecycle", "logging", "replication")
+
+
+class Bucket(FakeBucket):
+    """A bucket whose policy is judged with its conditions (moto refuses whatever has one)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.documents: dict[str, bytes] = {}
+
+    def get_permission(self, action: str, resource: str) -> PermissionResult:
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        if request.method != "POST" or "delete" not in request.args:  # a batch names its action itself
+            action = _action()
+        return policy.judge(self.policy.decode(), action, resource, self._context())
+
+    def _context(self) -> dict[str, str]:
+        context = {
+            f"s3:{name.lower()}".replace("s3:x-amz-object-lock-", "s3:object-lock-"): value
+            for name, value in request.headers.items()
+            if name.lower().startswith("x-amz-")
+        }
+        if upload := self.multiparts.get(request.args.get("uploadId", "")):  # parts inherit its encryption
+            context |= {f"s3:{_SSE}": upload.sse_encryption} if upload.sse_encryption else {}
+            context |= {f"s3:{_SSE_KEY}": upload.kms_key_id} if upload.kms_key_id else {}
+        # The twin's loopback stands for AWS's https endpoint.
+        return context | {"aws:securetransport": "true"}
+
+    @staticmethod
+    def _log_permissions_enabled_policy(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
+        """Find log delivery's permission where moto fails on a statement for everybody."""
+        resource = f"{target_bucket.arn}/{target_prefix or ''}"
+        document = target_bucket.policy
+        return bool(document) and policy.lets_service_put(
+            document.decode(), "logging.s3.amazonaws.com", resource
+        )
+
+
+class Backend(S3Backend):
+    """S3 with the Object Lock rules that moto leaves out."""
+
+    def put_object(self, bucket_name: str, key_name: str, value: bytes, *args: Any, **kwargs: Any) -> FakeKey:
+        """Apply the bucket's default retention to multipart uploads and copies too."""
+        version = super().put_object(bucket_name, key_name, value, *args, **kwargs)
+        bucket = self.get_bucket(bucket_name)
+        if bucket.has_default_lock and version.lock_mode is None:
+            version.lock_mode, version.lock_until = bucket.default_lock_mode, bucket.default_retention()
+        return version
+
+    def put_object_retention(
+        self,
+        bucket_name: str,
+        key_name: str,
+        version_id: str | None,
+        retention: tuple[str | None, str | None],
+    ) -> None:
+        """Refuse to weaken a retention that is in force (GOVERNANCE: unless bypassed)."""
+        version = self.get_object(bucket_name, key_name, version_id=version_id)
+        mode, until = retention
+        bypassed = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+        held = version is not None and version.lock_legal_status == "ON"  # says nothing about retention
+        if version and not held and version.is_locked(governance_bypass=bypassed):
+            weaker_mode = mode not in {version.lock_mode, "COMPLIANCE"}
+            if weaker_mode or (until or "") < (version.lock_until or ""):
+                raise AccessDeniedByLock
+        super().put_object_retention(bucket_name, key_name, version_id, retention)
+
+    def put_object_lock_configuration(
+        self,
+        bucket_name: str,
+        lock_enabled: bool,
+        mode: str | None = None,
+        days: int | None = None,
+        years: int | None = None,
+    ) -> None:
+        """Change the default retention of a bucket that has objects, which moto refuses."""
+        bucket = self.get_bucket(bucket_name)
+        if not bucket.is_versioned:
+            raise InvalidBucketState(
+                "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+            )
+        bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+        bucket.default_lock_mode = mode
+        bucket.default_lock_days = int(days or 0)
+        bucket.default_lock_years = int(years or 0)
+
+
+class Responses(S3Response):
+    """S3's protocol with what moto forgets: parts of configurations, and GetObjectRetention."""
+
+    def _bucket_response_put(self, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
+        """Keep configurations as they came; moto drops their filters, grants, sizes and criteria."""
+        answer = super()._bucket_response_put(request, bucket_name, querystring)
+        for document in _DOCUMENTS:
+            bucket = self.backend.get_bucket(bucket_name)
+            if document in querystring and isinstance(bucket, Bucket):
+                bucket.documents[document] = self.body
+        return answer
+
+    def _bucket_response_get(self, bucket_name: str, querystring: dict[str, Any]) -> Any:
+        """Answer with the kept configuration: S3 speaks the same XML both ways."""
+        answer = super()._bucket_response_get(bucket_name, querystring)
+        for document in _DOCUMENTS:
+            if document in querystring:
+                bucket = self.backend.get_bucket(bucket_name)
+                kept = bucket.documents.get(document) if isinstance(bucket, Bucket) else None
+                return (*answer[:2], kept) if kept else answer
+        return answer
+
+    def _key_response_get(self, query: dict[str, Any], key_name: str) -> Any:
+        if "retention" not in query:
+            return super()._key_response_get(query, key_name)
+        version = self.backend.get_object(self.bucket_name, key_name, query.get("versionId", [None])[0])
+        if version is None:
+            raise MissingKey(key=key_name)
+        if version.lock_mode is None:
+            raise S3ClientError(
+                "NoSuchObjectLockConfiguration",
+                "The specified object does not have a ObjectLock configuration",
+            )
+        mode, until = f"<Mode>{version.lock_mode}</Mode>", version.lock_until
+        return 200, {}, f"<Retention>{mode}<RetainUntilDate>{until}</RetainUntilDate></Retention>"
+
+
+def correct_s3() -> None:
+    """Make moto use these classes from here on; call it before the first bucket exists."""
+    models.FakeBucket = Bucket
+    responses.S3Response = Responses
+    s3_backends.backend = Backend
+
+
+def _action() -> str:
+    """Name what the current request does to an object, as policies call it."""
+    arguments = request.args
+    verb = {"GET": "Get", "HEAD": "Get", "DELETE": "Delete"}.get(request.method, "Put")
+    for argument, subresource in _SUBRESOURCE_ACTIONS.items():
+        if argument in arguments:
+            return f"s3:{verb}{subresource}"
+    if verb == "Delete" and "uploadId" in arguments:
+        return "s3:AbortMultipartUpload"
+    version = "Version" if verb != "Put" and "versionId" in arguments else ""
+    return f"s3:{verb}Object{version}"

@@ -1,0 +1,102 @@
+"""Neon's provider (kislerdm/neon 0.15.0): its client-side rules, defaults and replacement, by its source."""
+
+from typing import Any
+
+from local.plugins.bridge.rules import Rule, at_most_one, each, one_of, size, within
+from local.plugins.bridge.spec import Spec, Vendor
+from local.plugins.values import Properties
+
+_QUOTA = (
+    "activeTimeSeconds",
+    "computeTimeSeconds",
+    "writtenDataBytes",
+    "dataTransferBytes",
+    "logicalSizeBytes",
+)
+_PROJECT_SWITCHES = (
+    *("storePassword", "allowedIpsProtectedBranchesOnly", "blockPublicConnections", "blockVpcConnections"),
+    *("enableLogicalReplication", "hipaa"),
+)
+_PROVISIONER = one_of("computeProvisioner", "k8s-pod", "k8s-neonvm")
+
+
+def _switch(path: str) -> Rule:
+    """Check a three-valued switch, which is a string and no boolean."""
+    return one_of(path, "yes", "no", "")
+
+
+def _whole(path: str) -> Rule:
+    return each(path, lambda value: float(value).is_integer(), "be a whole number")
+
+
+def _without_zero_quota(wanted: Properties) -> Properties:
+    """Leave zeros out: the provider never sends one, so a quota can't be lifted again."""
+    quota: dict[str, Any] | None = wanted.get("quota")
+    if not isinstance(quota, dict):
+        return wanted
+    return {**wanted, "quota": {name: value for name, value in quota.items() if value}}
+
+
+def _last(identifier: str, _state: Properties) -> str:
+    """Take `<project>/<id>`, the form in which branches and endpoints are imported, or the id alone."""
+    return identifier.rsplit("/", 1)[-1]
+
+
+NEON = Vendor(
+    title="Neon",
+    sets=False,
+    old_sdk=True,
+    # A refused deletion (422) counts as success: the object may live on, forgotten. Seen in the source.
+    forgiven=frozenset({404, 422}),
+    kinds={
+        "project": Spec(
+            rules=(
+                within("historyRetentionSeconds", 0),
+                _whole("historyRetentionSeconds"),
+                _whole("pgVersion"),
+                _PROVISIONER,
+                *(within(f"quota.{name}", 0) for name in _QUOTA),
+                within("defaultEndpointSettings.suspendTimeoutSeconds", -1),
+                size("allowedIps", 1),
+                size("maintenanceWindow.weekdays", 1, 7),
+                *map(_switch, _PROJECT_SWITCHES),
+            ),
+            defaults={
+                "historyRetentionSeconds": 86_400,
+                "storePassword": "yes",
+                "defaultBranchProtected": False,
+            },
+            # An organization that is not named, and blocks, which the schema does not mark as computed.
+            computed=frozenset({"orgId", "branch", "quota", "maintenanceWindow", "defaultEndpointSettings"}),
+            replaces=frozenset({"orgId", "regionId", "pgVersion", "branch"}),
+            only_on_create=frozenset({"storePassword", "computeProvisioner", "branch", "orgId", "regionId"}),
+            prepare=_without_zero_quota,
+        ),
+        "branch": Spec(
+            rules=(
+                within("parentTimestamp", 0),
+                at_most_one("", "parentLsn", "parentTimestamp"),
+                _switch("protected"),
+            ),
+            replaces=frozenset({"parentLsn", "parentTimestamp"}),
+            only_on_create=frozenset({"projectId", "parentId", "parentLsn", "parentTimestamp"}),
+            address=_last,
+        ),
+        "endpoint": Spec(
+            rules=(
+                one_of("type", "read_write", "read_only"),
+                one_of("poolerMode", "transaction"),
+                _PROVISIONER,
+            ),
+            defaults={"type": "read_write"},
+            replaces=frozenset({"regionId"}),
+            only_on_create=frozenset({"projectId", "type", "regionId"}),
+            address=_last,
+        ),
+        "role": Spec(replaces=frozenset({"projectId", "branchId", "name"})),
+        "database": Spec(
+            replaces=frozenset({"projectId", "branchId", "ownerName"}),
+            only_on_create=frozenset({"projectId", "branchId", "ownerName", "databaseId"}),
+        ),
+    },
+)

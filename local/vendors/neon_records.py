@@ -1,0 +1,153 @@
+"""What exists at Neon: the records, the clusters behind them, and how both are made and removed together."""
+
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import psutil
+import psycopg
+
+from local.pginstall import PostgresError
+from local.postgres import Cluster
+from local.vendors import neon_sql
+from local.vendors.errors import VendorError
+from local.vendors.model import Model, merged
+from local.vendors.store import Attributes
+
+
+class NeonRecords(Model):
+    """
+    The part of the model that knows no rules.
+
+    A read-write endpoint is a cluster in `home.postgres`. A record with a `maker` (pid, start time) is one
+    whose real part is still being made.
+    """
+
+    vendor: ClassVar[str] = "neon"
+    secret_name: ClassVar[str] = "neon_api_key"  # noqa: S105 - the name under which it is kept
+
+    def clusters(self) -> list[tuple[str, Cluster]]:
+        """Return every read-write endpoint's cluster, by "<project id>-<endpoint id>"."""
+        return [
+            (f"{endpoint['projectId']}-{identifier}", self._cluster(endpoint["projectId"], identifier))
+            for identifier, endpoint in self.store.list(self.vendor, "endpoint").items()
+            if endpoint["type"] == "read_write" and "maker" not in endpoint
+        ]
+
+    def _host(self, endpoint: str) -> str:
+        return f"127.0.0.1:{self.home.port(f'postgres-{endpoint}')}"
+
+    def _cluster(self, project: str, endpoint: str) -> Cluster:
+        return Cluster(self.home.postgres / f"{project}-{endpoint}", self.home.port(f"postgres-{endpoint}"))
+
+    def _awake(self, branch: str) -> Cluster:
+        """Return the branch's cluster, running: a compute at Neon wakes up when it is needed."""
+        endpoint = self._writer(branch)
+        if endpoint is None:
+            raise VendorError(400, f"Branch {branch} has no read-write endpoint.")
+        cluster = self._cluster(self._existing("branch", branch)["projectId"], endpoint)
+        cluster.start()
+        return cluster
+
+    def _writer(self, branch: str) -> str | None:
+        endpoints = self._on(branch, "endpoint").items()
+        return next((id_ for id_, endpoint in endpoints if endpoint["type"] == "read_write"), None)
+
+    def _default_branch(self, project: str) -> str:
+        branches = self.store.list(self.vendor, "branch").items()
+        return next(id_ for id_, branch in branches if branch["projectId"] == project and branch["default"])
+
+    def _on(self, branch: str, kind: str) -> dict[str, Attributes]:
+        """Return a branch's finished objects of one kind, oldest first."""
+        found = self.store.list(self.vendor, kind).items()
+        return {
+            id_: record for id_, record in found if record["branchId"] == branch and "maker" not in record
+        }
+
+    def _existing(self, kind: str, identifier: str) -> Attributes:
+        found = super()._existing(kind, identifier)
+        if "maker" in found:
+            raise VendorError(423, f"The {kind} {identifier} is still being made.")
+        return found
+
+    def _put(self, kind: str, identifier: str, record: Attributes, request: str = "") -> None:
+        self._insert(kind, identifier, {**record, "created": time.time()}, request)
+
+    @contextmanager
+    def _making(self, kind: str, identifier: str, record: Attributes, request: str) -> Generator[None]:
+        """
+        Record the intent, let the block make the real part, then record that it is whole.
+
+        What a killed process left in between is removed by the next creation of the same request, or by any
+        creation at all.
+        """
+        self._put(kind, identifier, {**record, "maker": _this_process()}, request)
+        try:
+            yield
+        except (PostgresError, psycopg.Error) as failed:
+            self._discard(kind, identifier)
+            raise VendorError(500, f"The {kind} could not be made: {failed}") from failed
+        except VendorError:
+            self._discard(kind, identifier)
+            raise
+        with self.store.transaction():
+            whole = self.store.get(self.vendor, kind, identifier) or {}
+            self.store.replace(self.vendor, kind, identifier, merged(whole, {"maker": None}))
+
+    def _sweep(self) -> None:
+        for kind in ("project", "endpoint", "role", "database"):
+            for identifier, record in self.store.list(self.vendor, kind).items():
+                if "maker" in record and not _alive(record["maker"]):
+                    self._discard(kind, identifier)
+
+    def _discard(self, kind: str, identifier: str) -> None:
+        """Remove an object, whole or half-made, the real part first: interrupted, it can be repeated."""
+        found = self.store.get(self.vendor, kind, identifier)
+        if found is None:
+            return
+        match kind:
+            case "project":
+                for folder in self.home.postgres.glob(f"{identifier}-ep-*"):
+                    self._cluster(identifier, folder.name.removeprefix(f"{identifier}-")).destroy()
+                parts = ("branch", "endpoint", "role", "database")
+            case "branch":
+                for endpoint, record in self._on(identifier, "endpoint").items():
+                    self._cluster(record["projectId"], endpoint).destroy()
+                parts = ("endpoint", "role", "database")
+            case "endpoint":
+                self._cluster(found["projectId"], identifier).destroy()
+                parts = ()
+            case _:
+                self._drop(kind, found)
+                parts = ()
+        with self.store.transaction():
+            for part in parts:
+                for id_, record in self.store.list(self.vendor, part).items():
+                    if identifier in {record["projectId"], record.get("branchId")}:
+                        self._remove(part, id_)
+            self._remove(kind, identifier)
+
+    def _drop(self, kind: str, found: Attributes) -> None:
+        if self._writer(found["branchId"]) is None:
+            return
+        cluster = self._awake(found["branchId"])
+        if kind == "database":
+            neon_sql.drop_database(cluster, found["name"])
+        else:
+            heirs = [role["name"] for role in self._on(found["branchId"], "role").values()]
+            heir = next((name for name in heirs if name != found["name"]), neon_sql.OWNERS)
+            neon_sql.drop_role(cluster, found["name"], heir)
+
+
+def _this_process() -> list[float]:
+    return [os.getpid(), psutil.Process().create_time()]
+
+
+def _alive(process: list[float]) -> bool:
+    pid, created = process
+    try:
+        return psutil.Process(int(pid)).create_time() == created
+    except psutil.NoSuchProcess:
+        return False

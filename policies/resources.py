@@ -1,0 +1,98 @@
+"""The stack as rules see it: resources with what they declare, and how they hang together."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pulumi_policy import PolicyResource
+
+from policies.reading import Absent, Known, Reading
+
+_RENAMED = re.compile(r"aws:s3/(bucket\w*)V2:(Bucket\w*)V2")
+
+
+def canonical(token: str) -> str:
+    """Return a type's current token; pulumi-aws 7 renamed every `aws:s3/bucket...V2` to its plain name."""
+    return _RENAMED.sub(r"aws:s3/\1:\2", token)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the stack. Equal by its URN."""
+
+    urn: str
+    raw: PolicyResource = field(repr=False, compare=False)
+    declared: Mapping[str, Any] = field(repr=False, compare=False)
+    """What the program says: its inputs, before any provider adds to them."""
+
+    @property
+    def name(self) -> str:
+        return self.raw.name
+
+    @cached_property
+    def type(self) -> str:
+        return canonical(self.raw.resource_type)
+
+    @property
+    def is_component(self) -> bool:
+        return self.raw.provider is None and not self.type.startswith("pulumi:")
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it stands for something at a vendor."""
+        return self.raw.provider is not None
+
+    def at(self, *path: str | int) -> Reading:
+        """Read a declared input."""
+        return Known(self.declared).at(*path)
+
+    def output(self, *path: str | int) -> Reading:
+        return Known(self.raw.props).at(*path)
+
+    def configuration(self, *path: str | int) -> Reading:
+        """Read an input of its provider."""
+        return Known(self.raw.provider.props).at(*path) if self.raw.provider else Absent()
+
+    def ancestor_urns(self) -> Iterator[str]:
+        """Yield the URNs of its parent, that one's parent, and so on."""
+        parent = self.raw.parent
+        while parent:
+            yield parent.urn
+            parent = parent.parent
+
+    def depends_on(self, other: "Resource", *, through: str | None = None) -> bool:
+        """Tell whether a property (any, or the one named) is made from the other; a first preview knows."""
+        found = self.raw.dependencies if through is None else self.raw.property_dependencies.get(through, [])
+        return any(dependency.urn == other.urn for dependency in found)
+
+
+class Stack:
+    """All resources in a stable order."""
+
+    def __init__(
+        self, resources: Iterable[PolicyResource], declared: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Take the engine's resources, and the inputs of those (by URN) that were announced beforehand."""
+        self.resources = sorted(
+            (Resource(raw.urn, raw, declared.get(raw.urn, raw.props)) for raw in resources),
+            key=lambda resource: resource.urn,
+        )
+        self._by_urn = {resource.urn: resource for resource in self.resources}
+
+    def of(self, *types: str) -> list[Resource]:
+        """Return the resources of these types (current tokens)."""
+        return [resource for resource in self.resources if resource.type in types]
+
+    def publishing(self, fact: str) -> list[Resource]:
+        """Return the components that publish this fact, known or not."""
+        return [
+            resource
+            for resource in self.resources
+            if resource.is_component and not isinstance(resource.at(fact), Absent)
+        ]
+
+    def ancestors(self, resource: Resource) -> list[Resource]:
+        """Return its parent, that one's parent, and so on."""
+        return [self._by_urn[urn] for urn in resource.ancestor_urns() if urn in self._by_urn]

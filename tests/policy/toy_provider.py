@@ -1,0 +1,56 @@
+"""A provider that takes every resource of any vendor as it is; the engine starts it as a plugin."""
+
+from typing import Any
+
+from local.plugins.base import Change, changed, serve
+from local.plugins.values import UNKNOWN
+
+
+class Anything:
+    """A resource kind without rules."""
+
+    def check(self, name: str, inputs: Any, old_inputs: Any) -> Any:
+        del name, old_inputs
+        return inputs, []
+
+    def diff(self, state: Any, old_inputs: Any, inputs: Any) -> dict[str, Change]:
+        del state
+        return changed(old_inputs, inputs)
+
+    def plan(self, state: Any, inputs: Any) -> Any:
+        return {"computed": UNKNOWN, **state, **inputs}
+
+    def create(self, inputs: Any) -> Any:
+        return "1", {"computed": "known", **inputs}
+
+    def read(self, identifier: str, state: Any, inputs: Any) -> Any:
+        del identifier
+        return inputs, state
+
+    def update(self, identifier: str, state: Any, inputs: Any) -> Any:
+        del identifier
+        return {**state, **inputs}
+
+    def delete(self, identifier: str, state: Any) -> None:
+        """Forget it."""
+
+
+class AnyVendor:
+    """A whole provider of such kinds."""
+
+    def parameterize(self, value: bytes) -> tuple[str, str]:
+        raise NotImplementedError
+
+    def configure(self, configuration: Any) -> None:
+        """Take any configuration."""
+
+    def kind(self, token: str) -> Anything:
+        del token
+        return Anything()
+
+    def invoke(self, token: str, arguments: Any) -> Any:
+        raise NotImplementedError
+
+
+if __name__ == "__main__":
+    serve(AnyVendor(), "1.0.0")

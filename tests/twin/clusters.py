@@ -1,0 +1,49 @@
+"""What tests with real PostgreSQL servers share."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, LiteralString
+
+from local.home import TwinHome
+from local.postgres import Cluster
+
+
+@contextmanager
+def reachable_home() -> Generator[TwinHome]:
+    """Make a home that the server's account can enter; as root, pytest's own folders are closed to it."""
+    root = Path(tempfile.mkdtemp(prefix="bulwark-test-"))
+    root.chmod(0o711)
+    home = TwinHome(root)
+    home.create()
+    try:
+        yield home
+    finally:
+        shutil.rmtree(root)
+
+
+@contextmanager
+def destroyed_after(*clusters: Cluster) -> Generator[None]:
+    try:
+        yield
+    finally:
+        for cluster in clusters:
+            cluster.destroy()
+
+
+def ask(cluster: Cluster, query: LiteralString, database: str = "postgres") -> Any:
+    """Return the first column of the first row, asked as the superuser."""
+    with cluster.connect(database) as connection:
+        row = connection.execute(query).fetchone()
+    assert row
+    return row[0]
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)

@@ -1,0 +1,315 @@
+"""Services are started, found again, and stopped; what is not ours is left alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from clusters import reachable_home
+from monitoring import Twin, eventually, fresh_home, serving
+
+from local.home import HOME_VARIABLE, TwinHome
+from local.pace import SPEED_VARIABLE
+from local.processes import Launched
+from local.services import (
+    Service,
+    ServiceError,
+    declared,
+    follow_logs,
+    log_lines,
+    start,
+    status,
+    stop,
+)
+from local.vendors.neon import Neon
+
+SERVER = """
+import http.server, sys
+print("listening soon", flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(sys.argv[2])); self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> TwinHome:
+    return fresh_home(tmp_path)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def service(name: str = "one", program: str = SERVER, answer: int = 200) -> Service:
+    port = free_port()
+    argv = (sys.executable, "-c", program, str(port), str(answer))
+    return Service(name, argv, (port,), f"http://127.0.0.1:{port}/", "the test")
+
+
+@pytest.fixture
+def one(home: TwinHome) -> Generator[Service]:
+    made = service()
+    yield made
+    stop(home, [made])
+
+
+def pid_of(home: TwinHome, one: Service) -> int:
+    pid = status(home, [one])[0].pid
+    assert pid
+    return pid
+
+
+def running_copies(one: Service) -> int:
+    count = 0
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            count += tuple(process.cmdline()) == one.argv
+    return count
+
+
+def test_a_service_is_started_seen_and_stopped(home: TwinHome, one: Service) -> None:
+    seen: list[tuple[str, str]] = []
+    assert status(home, [one])[0].state == "stopped"
+    start(home, [one], progress=lambda name, what: seen.append((name, what)))
+    found = status(home, [one])[0]
+    assert (found.state, found.address) == ("running", f"http://127.0.0.1:{one.ports[0]}")
+    assert found.since
+    assert abs(found.since - time.time()) < 60
+    assert log_lines(home, ["one"]) == [("one", "listening soon")]
+    assert seen == [("one", "starting"), ("one", "running")]
+    stop(home, [one])
+    assert status(home, [one])[0].state == "stopped"
+    assert running_copies(one) == 0
+
+
+def test_starting_twice_changes_nothing(home: TwinHome, one: Service) -> None:
+    start(home, [one])
+    first = pid_of(home, one)
+    start(home, [one])
+    assert pid_of(home, one) == first
+
+
+def test_concurrent_starts_start_one_process(home: TwinHome, one: Service) -> None:
+    with ThreadPoolExecutor(4) as together:
+        list(together.map(lambda _: start(home, [one]), range(4)))
+    assert running_copies(one) == 1
+
+
+def test_a_killed_service_is_started_again(home: TwinHome, one: Service) -> None:
+    start(home, [one])
+    first = pid_of(home, one)
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: status(home, [one])[0].state == "stopped")
+    start(home, [one])
+    assert pid_of(home, one) != first
+
+
+def test_a_service_that_hangs_is_unhealthy_and_the_next_start_replaces_it(
+    home: TwinHome, one: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.services._ANSWER_TIMEOUT_SECONDS", 0.5)
+    start(home, [one])
+    first = pid_of(home, one)
+    os.kill(first, signal.SIGSTOP)
+    found = status(home, [one])[0]
+    assert (found.state, found.detail) == ("unhealthy", "does not answer")
+    start(home, [one])
+    assert status(home, [one])[0].state == "running"
+    assert pid_of(home, one) != first
+
+
+def test_a_service_that_answers_an_error_is_unhealthy_but_started(home: TwinHome) -> None:
+    red = service(answer=503)
+    start(home, [red])
+    found = status(home, [red])[0]
+    stop(home, [red])
+    assert (found.state, found.detail) == ("unhealthy", "answers HTTP 503")
+
+
+def test_a_process_that_only_took_over_a_pid_is_not_ours(home: TwinHome, one: Service) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        created = psutil.Process(bystander.pid).create_time()
+        for told in (
+            Launched(bystander.pid, created - 3600, one.argv),
+            Launched(bystander.pid, created, one.argv),
+        ):
+            told.write(home.run / "one.json")
+            assert status(home, [one])[0].state == "stopped"
+            stop(home, [one])
+            assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_the_service_of_another_twin_is_left_alone(home: TwinHome, tmp_path: Path, one: Service) -> None:
+    other = fresh_home(tmp_path / "other")
+    start(other, [one])
+    with pytest.raises(ServiceError, match=f"Port {one.ports[0]}"):
+        start(home, [one])
+    stop(home, [one])
+    assert status(other, [one])[0].state == "running"
+    stop(other, [one])
+
+
+def test_a_service_that_an_interrupted_start_left_behind_is_adopted(home: TwinHome, one: Service) -> None:
+    start(home, [one])
+    first = pid_of(home, one)
+    (home.run / "one.json").unlink()
+    start(home, [one])
+    assert pid_of(home, one) == first
+
+
+def test_a_service_whose_arguments_changed_is_restarted_with_the_new_ones(
+    home: TwinHome, one: Service
+) -> None:
+    start(home, [one])
+    moved = replace(service(), name="one")
+    start(home, [moved])
+    assert running_copies(one) == 0
+    assert status(home, [moved])[0].state == "running"
+    stop(home, [moved])
+
+
+def test_an_occupied_port_is_one_message_that_says_what_to_do(home: TwinHome, one: Service) -> None:
+    innocent = service("innocent")
+    with socket.create_server(("127.0.0.1", one.ports[0])), pytest.raises(ServiceError) as refused:
+        start(home, [innocent, one])
+    me = psutil.Process()
+    assert str(refused.value) == (
+        f"Port {one.ports[0]} of the service 'one' is taken by process {me.pid} ({me.name()}).\n"
+        "Free it, or change the port in the test."
+    )
+    assert running_copies(innocent) == 0
+
+
+def test_a_service_that_dies_at_start_shows_the_end_of_its_log(home: TwinHome) -> None:
+    dying = service(program="import sys; print('the cause'); sys.exit(3)")
+    with pytest.raises(ServiceError) as refused:
+        start(home, [dying])
+    cause, *lines = str(refused.value).splitlines()
+    assert cause == f"The service 'one' ended right after its start. The end of {home.logs / 'one.log'}:"
+    assert lines == ["the cause"]
+
+
+def test_a_service_that_never_answers_is_not_left_half_started(home: TwinHome) -> None:
+    mute = service(program="import time; time.sleep(60)")
+    with pytest.raises(ServiceError, match="did not answer in time and was stopped"):
+        start(home, [mute], deadline_seconds=0.5)
+    assert running_copies(mute) == 0
+
+
+def test_a_service_sees_the_twins_home_and_none_of_the_callers_secrets(
+    home: TwinHome, one: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANTED_TOKEN", "planted-secret")
+    start(home, [one])
+    environment = psutil.Process(pid_of(home, one)).environ()
+    assert environment[HOME_VARIABLE] == str(home.root)
+    assert "PLANTED_TOKEN" not in environment
+
+
+def test_a_large_log_is_rotated_at_start_and_only_its_owner_reads_it(home: TwinHome, one: Service) -> None:
+    log = home.logs / "one.log"
+    log.write_bytes(b"x" * (5 * 1024 * 1024))
+    start(home, [one])
+    assert (home.logs / "one.log.1").stat().st_size == 5 * 1024 * 1024
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log_lines(home, ["one"]) == [("one", "listening soon")]
+
+
+def test_logs_can_be_followed_across_a_rotation(home: TwinHome) -> None:
+    log = home.logs / "one.log"
+    log.write_text("before\n")
+    following = follow_logs(home, ["one"])
+    with ThreadPoolExecutor(1) as reader:
+        first = reader.submit(next, following)
+        time.sleep(0.1)
+        with log.open("a") as file:
+            file.write("whole\nhal")
+        assert first.result(5) == ("one", "whole")
+        log.replace(home.logs / "one.log.1")
+        log.write_text("new\n")
+        assert reader.submit(next, following).result(5) == ("one", "new")
+    following.close()
+
+
+def test_a_twin_that_was_never_started_has_only_stopped_services(tmp_path: Path, one: Service) -> None:
+    nowhere = TwinHome(tmp_path / "nowhere")
+    assert [found.state for found in status(nowhere, [one])] == ["stopped"]
+    assert not nowhere.root.exists()
+
+
+def test_what_is_declared_names_its_ports_and_no_secret(home: TwinHome) -> None:
+    services = {found.name: found for found in declared(home, api_port=8443, frontend_port=8444)}
+    assert services["vendors"].ports == (home.port("vendors"),)
+    assert services["platform"].ports == (8443, 8444)
+    assert services["platform"].argv[-4:] == ("--api-port", "8443", "--frontend-port", "8444")
+    assert services["aws"].health_url == f"http://127.0.0.1:{home.port('aws')}/moto-api/"
+
+
+@pytest.fixture
+def vendors(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
+    monkeypatch.setenv(SPEED_VARIABLE, "60")
+    made = next(found for found in declared(home, api_port=1, frontend_port=2) if found.name == "vendors")
+    yield made
+    stop(home, [made])
+
+
+def test_the_vendors_process_killed_in_an_outage_tells_of_it_once(home: TwinHome, vendors: Service) -> None:
+    twin = Twin(home)
+    with serving() as target:
+        monitor = twin.monitor(twin.contact(), url=target.url)
+        start(home, [vendors])
+        twin.await_status(monitor, "UP")
+        target.status = 503
+        twin.await_status(monitor, "DOWN")
+        os.kill(pid_of(home, vendors), signal.SIGKILL)
+        start(home, [vendors])
+        eventually(lambda: twin.received("sev1"))
+        target.status = 200
+        eventually(lambda: len(twin.received("sev1")) == 2)
+    assert [alert["alertTypeFriendlyName"] for alert in twin.received("sev1")] == ["Down", "Up"]
+    log = "\n".join(line for _, line in log_lines(home, ["vendors"]))
+    assert "monitor changed" in log
+    assert "/sink/sev1" not in log, "the address of an integration is a secret"
+    twin.close()
+
+
+def test_a_speed_that_is_none_stops_the_vendors_process_with_a_reason(
+    home: TwinHome, vendors: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SPEED_VARIABLE, "fast")
+    with pytest.raises(ServiceError, match="must be a number above 0"):
+        start(home, [vendors])
+
+
+def test_databases_are_stopped_and_started_with_the_services() -> None:
+    with reachable_home() as home:
+        neon = Neon(home)
+        project, _ = neon.create("project", {"name": "db"})
+        stop(home, [])
+        assert {found.state for found in status(home, [])} == {"stopped"}
+        start(home, [])
+        found = status(home, [])
+        neon.delete("project", project)
+        assert status(home, []) == []
+        neon.store.close()
+    assert [(found.name.startswith(f"postgres/{project}-"), found.state) for found in found] == [
+        (True, "running")
+    ]

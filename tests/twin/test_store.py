@@ -1,0 +1,145 @@
+"""The store that every process of the twin shares."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.vendors.store import Store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "vendors.sqlite3"
+
+
+def run_python(program: str, path: Path) -> subprocess.Popen[str]:
+    prelude = "import sys; from pathlib import Path; from local.vendors.store import Store\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", prelude + program, str(path)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_what_one_process_wrote_another_reads(path: Path) -> None:
+    Store(path).insert("neon", "project", "a", {"name": "käse", "quota": {"bytes": 2**40}, "ips": []})
+    assert Store(path).get("neon", "project", "a") == {"name": "käse", "quota": {"bytes": 2**40}, "ips": []}
+    assert Store(path).get("neon", "project", "b") is None
+    assert Store(path).get("sentry", "project", "a") is None
+
+
+def test_objects_list_in_order_of_creation_even_after_a_change(path: Path) -> None:
+    store = Store(path)
+    for id_ in ("c", "a", "b"):
+        store.insert("sentry", "team", id_, {})
+    store.replace("sentry", "team", "c", {"changed": True})
+    store.remove("sentry", "team", "a")
+    assert store.list("sentry", "team") == {"c": {"changed": True}, "b": {}}
+
+
+def test_an_id_is_taken_once_and_only_what_exists_is_replaced(path: Path) -> None:
+    store = Store(path)
+    store.insert("sentry", "team", "a", {})
+    with pytest.raises(sqlite3.IntegrityError):
+        store.insert("sentry", "team", "a", {})
+    with pytest.raises(KeyError):
+        store.replace("sentry", "team", "b", {})
+    store.remove("sentry", "team", "b")
+
+
+def test_a_failed_transaction_leaves_nothing_even_when_nested(path: Path) -> None:
+    store = Store(path)
+    store.insert("neon", "role", "taken", {})
+
+    def insert_three() -> None:
+        with store.transaction():
+            store.insert("neon", "role", "outer", {})
+            with store.transaction():
+                store.insert("neon", "role", "inner", {})
+            store.insert("neon", "role", "taken", {})
+
+    with pytest.raises(sqlite3.IntegrityError):
+        insert_three()
+    assert list(Store(path).list("neon", "role")) == ["taken"]
+    store.insert("neon", "role", "later", {})
+    assert list(Store(path).list("neon", "role")) == ["taken", "later"]
+
+
+def test_a_killed_writer_leaves_nothing_of_its_transaction_and_no_lock(path: Path) -> None:
+    writer = run_python(
+        "store = Store(Path(sys.argv[1]))\n"
+        "with store.transaction():\n"
+        "    store.insert('neon', 'project', 'half', {})\n"
+        "    print('inside', flush=True)\n"
+        "    sys.stdin.read() or __import__('time').sleep(60)\n",
+        path,
+    )
+    assert writer.stdout
+    assert writer.stdout.readline() == "inside\n"
+    writer.send_signal(signal.SIGKILL)
+    writer.communicate()
+    store = Store(path)
+    assert store.list("neon", "project") == {}
+    store.insert("neon", "project", "whole", {})
+
+
+def test_processes_that_start_together_never_draw_the_same_number(path: Path) -> None:
+    draw = "store = Store(Path(sys.argv[1]))\nprint(*[store.next_number('uptimerobot') for _ in range(25)])\n"
+    drawn = [run_python(draw, path) for _ in range(4)]
+    numbers = [int(word) for process in drawn for word in process.communicate()[0].split()]
+    assert sorted(numbers) == list(range(1, 101))
+    assert Store(path).next_number("sentry") == 1
+
+
+def test_threads_never_see_each_other_half_done(path: Path) -> None:
+    store = Store(path)
+    store.insert("v", "account", "sum", {"n": 0})
+
+    def add(_: int) -> None:
+        with store.transaction():
+            account = store.get("v", "account", "sum")
+            assert account is not None
+            store.replace("v", "account", "sum", {"n": account["n"] + 1})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add, range(200)))
+    assert store.get("v", "account", "sum") == {"n": 200}
+
+
+def test_logs_are_followed_from_where_one_left_off(path: Path) -> None:
+    store = Store(path)
+    first = store.record("probes", {"up": True})
+    store.record("deliveries", {"to": "hook"})
+    second = store.record("probes", {"up": False})
+    assert [(entry.seq, entry.entry) for entry in store.recorded("probes")] == [
+        (first, {"up": True}),
+        (second, {"up": False}),
+    ]
+    assert [entry.entry for entry in store.recorded("probes", after=first)] == [{"up": False}]
+    assert store.recorded("probes", after=second) == []
+
+
+def test_pruning_keeps_the_newest_and_never_reuses_a_number(path: Path) -> None:
+    store = Store(path)
+    numbers = [store.record("probes", {"n": n}) for n in range(5)]
+    store.record("other", {})
+    store.prune("probes", keep=2)
+    assert [entry.entry["n"] for entry in store.recorded("probes")] == [3, 4]
+    store.prune("probes", keep=0)
+    assert store.recorded("probes") == []
+    assert store.record("probes", {}) > max(numbers)
+    assert len(store.recorded("other")) == 1
+
+
+def test_only_its_owner_may_read_the_file(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Store(path).record("probes", {})
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}

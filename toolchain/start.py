@@ -1,0 +1,30 @@
+"""From the launcher to the command: set up what is missing, then become the command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from toolchain.environment import ensure_environment
+from toolchain.failure import Failure, explained
+from toolchain.step import end_on_sigterm
+
+
+def start(checkout: Path, arguments: list[str]) -> NoReturn:
+    """Become `python -m cli` in the checkout's virtualenv; exits with 1 if that cannot be had."""
+    end_on_sigterm()
+    try:
+        python = ensure_environment(checkout)
+    except Failure as failure:
+        sys.exit(str(failure))
+    except OSError as error:
+        sys.exit(str(explained("Setting up", str(error))))
+    except KeyboardInterrupt:
+        sys.exit("bulwark: interrupted; the next call takes it up again.")
+    environment = dict(os.environ)
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Container images set it, and every call would then compile the engine's SDK anew, for seconds. Its
+        # point, no compiled files among the sources, is kept.
+        environment["PYTHONPYCACHEPREFIX"] = str(python.parent.parent / "bytecode")
+    # -P: a folder named `cli` where the user happens to be is not the command.
+    os.execve(python, [str(python), "-P", "-m", "cli", *arguments], environment)
