@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.workspace import Workspace
+from cli.stack_file import Space
 from local.home import TwinHome
 from local.platform import seed
 
@@ -26,7 +26,7 @@ def confirmed(stack: str, *, word: str = "up") -> bool:
     return input(f"Type the stack's name ({stack}) to {word} it: ").strip() == stack
 
 
-def platform_to_twin(space: Workspace, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
+def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
     """Deploy the sample platform: load its data once, then tell it where its database is."""
     assert space.twin  # noqa: S101 - the caller checked
     database = space.settings.database

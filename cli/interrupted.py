@@ -10,7 +10,7 @@ import psutil
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli.workspace import Workspace
+from cli.stack_file import Space
 from components.settings import PROJECT
 from local.home import TwinHome
 from toolchain.failure import Failure
@@ -19,7 +19,7 @@ _PATIENCE_SECONDS: Final = 30
 """An engine whose program was killed notices, winds down and unlocks within this time."""
 
 
-def settle(engine: auto.Stack, space: Workspace, console: Console) -> None:
+def settle(engine: auto.Stack, space: Space, console: Console) -> None:
     """
     Make the stack ready for the next run.
 

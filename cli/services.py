@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from cli import twin, workspace
+from cli import stack_file, twin
 from local import services
 from local.home import TwinHome
 from toolchain.failure import Failure
@@ -30,7 +30,7 @@ def status(
     Returns:
         0 when everything runs, 3 when a service does not.
     """
-    space = workspace.find(stack, on_twin=False)
+    space = stack_file.find(stack, on_twin=False)
     found = services.status(space.twin, twin.services(space.twin, space.settings)) if space.twin else []
     deployment = _deployment(space.twin, stack) if space.twin else {}
     document = {
@@ -62,7 +62,7 @@ def logs(
         follow: Go on showing new lines until interrupted.
         last: How many lines of each service.
     """
-    home = twin.home()
+    home = stack_file.home()
     known = [path.stem for path in sorted(home.logs.glob("*.log"))] if home.logs.exists() else []
     if unknown := [name for name in names if name not in known]:
         raise Failure(
@@ -86,8 +86,8 @@ def down(*, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local") 
     Args:
         stack: The stack whose services are stopped.
     """
-    space = workspace.find(stack, on_twin=True)
-    home = twin.home()
+    space = stack_file.find(stack, on_twin=True)
+    home = stack_file.home()
     if home.root.exists():
         with Console(stderr=True).status("Stopping") as shown:
             services.stop(

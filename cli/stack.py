@@ -9,7 +9,7 @@ from pulumi.automation import events
 from rich.console import Console
 from rich.table import Table
 
-from cli import deploy, interrupted, twin, workspace
+from cli import deploy, engine, interrupted, stack_file, twin
 from components.policy_gate import PACK
 
 Stack = Annotated[str, Parameter(name=["--stack", "-s"])]
@@ -39,16 +39,16 @@ def up(
         The engine's exit code.
     """
     console = Console(stderr=True)
-    space = workspace.find(stack, on_twin=on_twin)
+    space = stack_file.find(stack, on_twin=on_twin)
     if space.twin is None and not yes and not deploy.confirmed(stack):
         return 1
     if space.twin:
         twin.make_ready(space.twin, space.settings, console)
-    engine = space.stack()
-    interrupted.settle(engine, space, console)
+    chosen = engine.select(space)
+    interrupted.settle(chosen, space, console)
     changes = _Changes()
-    result, code = workspace.run(
-        lambda: engine.up(
+    result, code = engine.run(
+        lambda: chosen.up(
             policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
         )
     )
@@ -75,13 +75,13 @@ def preview(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    space = workspace.find(stack, on_twin=on_twin)
+    space = stack_file.find(stack, on_twin=on_twin)
     if space.twin:
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
-    engine = space.stack()
+    chosen = engine.select(space)
     changes = _Changes()
-    _, code = workspace.run(
-        lambda: engine.preview(
+    _, code = engine.run(
+        lambda: chosen.preview(
             policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
         )
     )
@@ -105,18 +105,18 @@ def refresh(
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    space = workspace.find(stack, on_twin=on_twin)
+    space = stack_file.find(stack, on_twin=on_twin)
     if space.twin:
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
-    engine = space.stack()
+    chosen = engine.select(space)
     changes = _Changes()
     if accept:
-        _, code = workspace.run(
-            lambda: engine.refresh(on_output=_writer(as_json), on_event=changes.see, color=_color())
+        _, code = engine.run(
+            lambda: chosen.refresh(on_output=_writer(as_json), on_event=changes.see, color=_color())
         )
     else:
-        _, code = workspace.run(
-            lambda: engine.preview_refresh(
+        _, code = engine.run(
+            lambda: chosen.preview_refresh(
                 on_output=_writer(as_json), on_event=changes.see, expect_no_changes=True, color=_color()
             )
         )
@@ -140,17 +140,17 @@ def destroy(
     Returns:
         The engine's exit code.
     """
-    space = workspace.find(stack, on_twin=on_twin)
+    space = stack_file.find(stack, on_twin=on_twin)
     if space.twin is None and not yes and not deploy.confirmed(stack, word="destroy"):
         return 1
     console = Console(stderr=True)
     if space.twin:
         twin.make_ready(space.twin, space.settings, console)
-    engine = space.stack()
-    interrupted.settle(engine, space, console)
+    chosen = engine.select(space)
+    interrupted.settle(chosen, space, console)
     changes = _Changes()
-    _, code = workspace.run(
-        lambda: engine.destroy(on_output=_writer(as_json), on_event=changes.see, color=_color())
+    _, code = engine.run(
+        lambda: chosen.destroy(on_output=_writer(as_json), on_event=changes.see, color=_color())
     )
     if code == 0 and space.twin:
         deploy.platform_gone(space.twin)
@@ -171,7 +171,7 @@ def outputs(
         as_json: Print one JSON document.
         show_secrets: Show secret values in clear.
     """
-    found = workspace.find(stack, on_twin=on_twin).stack().outputs()
+    found = engine.select(stack_file.find(stack, on_twin=on_twin)).outputs()
     shown = _shown(found, secrets=show_secrets)
     if as_json:
         _print_json(shown)

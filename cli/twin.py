@@ -1,23 +1,14 @@
 """Makes the twin ready for a stack: its home, its services, and the engine's environment."""
 
-from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from components.settings import Settings
-from local.home import HOME_VARIABLE, TwinHome, default_root
+from local.home import HOME_VARIABLE, TwinHome
 from local.plugins.install import install
 from local.services import Service, ServiceError, declared, start
 from toolchain.failure import Failure
-
-CHECKOUT: Final = Path(__file__).resolve().parent.parent
-
-
-def home() -> TwinHome:
-    """Return this checkout's twin, whether or not it has been started yet."""
-    return TwinHome(default_root(CHECKOUT))
 
 
 def services(twin: TwinHome, settings: Settings) -> tuple[Service, ...]:

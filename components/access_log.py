@@ -30,7 +30,8 @@ class AccessLog(pulumi.ComponentResource):
         self.bucket = s3.Bucket(
             f"{name}-bucket",
             bucket=bucket,
-            force_destroy=False,
+            # The record goes with what it is about, except where that holds real data.
+            force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
         public_access = s3.BucketPublicAccessBlock(

@@ -29,8 +29,8 @@ class CheckIns:
     Cron monitors by project and slug, each with a state per environment.
 
     State: vendor "twin", kind "cron", id `<monitor id>:<environment>`, with `status`, `expected` (Unix time
-    of the next check-in), `running` (check-in ids and their starts), `failures`, `successes`, `open` (there is
-    an issue). Like at the vendor, a monitor waits for its first check-in; only then can one be missed.
+    of the next check-in), `running` (check-in ids and their starts), `failures`, `successes`, `open` (there
+    is an issue). Like at the vendor, a monitor waits for its first check-in; only then can one be missed.
     Every check-in goes to stream "checkins" as {monitor, monitorId, project, checkInId, environment, status}
     with the status in_progress, ok, error, missed or timeout.
     """

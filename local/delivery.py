@@ -1,6 +1,7 @@
 """Deliver alerts over HTTP: nothing is lost or repeated by a restart, and no record names a secret."""
 
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ _ATTEMPTS = 4
 _FIRST_WAIT_SECONDS = 1.0
 _TIMEOUT_SECONDS = 10.0
 _WORKERS = 8
+_STOP_SECONDS = 2.0
 _log = structlog.get_logger("delivery")
 
 
@@ -84,9 +86,12 @@ class Courier:
                 self._workers.submit(self._guarded, number, Post(**item["post"]), item["entry"])
 
     def stop(self) -> None:
-        """Finish what is being sent; what still waits stays for the next process."""
+        """End, leaving what is not delivered in a moment to the next process."""
         self._stopping.set()
-        self._workers.shutdown(cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._under_way and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _guarded(self, number: str, post: Post, entry: dict[str, Any]) -> None:
         try:

@@ -114,10 +114,11 @@ def give(path: Path, account: pwd.struct_passwd | None) -> None:
     """Make `account` the owner of `path` and all that it holds; symbolic links are not followed."""
     if account is None:
         return
-    os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-    for folder, folders, files in os.walk(path):
+    owner = (account.pw_uid, account.pw_gid)
+    os.chown(path, *owner, follow_symlinks=False)
+    for _, folders, files, handle in os.fwalk(path):
         for name in (*folders, *files):
-            os.chown(Path(folder, name), account.pw_uid, account.pw_gid, follow_symlinks=False)
+            os.chown(name, *owner, dir_fd=handle, follow_symlinks=False)
 
 
 def _server_account() -> pwd.struct_passwd | None:

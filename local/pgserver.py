@@ -65,9 +65,14 @@ class Server:
         return self.directory / "log"
 
     @property
+    def name(self) -> str:
+        """A short name that no other cluster on the machine has; its processes carry it in their titles."""
+        return f"bulwark-{hashlib.sha256(bytes(self.directory.absolute())).hexdigest()[:16]}"
+
+    @property
     def socket_folder(self) -> Path:
         """A private folder with a short path, for a socket in a deep home would have too long a one."""
-        return _SOCKETS / f"bulwark-{hashlib.sha256(bytes(self.directory.absolute())).hexdigest()[:16]}"
+        return _SOCKETS / self.name
 
     def installation(self) -> Installation:
         """Find the programs, and make sure that the server's account can enter this cluster's parent."""
@@ -85,7 +90,7 @@ class Server:
         Return the server's main process, None if it does not run.
 
         The process id in `postmaster.pid` proves nothing after a kill -9: the system may have given it to
-        another program. The working folder does: PostgreSQL's processes stay in their data folder.
+        another program.
         """
         try:
             process = psutil.Process(int((self.data / "postmaster.pid").read_text().split("\n", 1)[0]))
@@ -107,7 +112,7 @@ class Server:
         installation.run(
             "pg_ctl",
             *("start", "--silent", "--wait", "--timeout", str(_START_SECONDS)),
-            *("--log", self.log.name),
+            *("--log", self.log.name, "--options", f"--cluster_name={self.name}"),
             data=self.data,
         )
 
@@ -158,9 +163,10 @@ class Server:
         _within(_STOP_SECONDS, lambda: not any(self._is_ours(orphan) for orphan in orphans))
 
     def _is_ours(self, process: psutil.Process) -> bool:
+        # By its title: in a container not even root may see in which folder another account's process works.
         try:
-            return process.name() == "postgres" and Path(process.cwd()) == self.data.resolve()
-        except psutil.Error:  # gone, a zombie, or someone else's
+            return process.name() == "postgres" and self.name in " ".join(process.cmdline())
+        except psutil.Error:  # gone, or a zombie
             return False
 
     def _make_socket_folder(self, installation: Installation) -> None:

@@ -23,6 +23,7 @@ _CONFIRM_SECONDS = 1.5
 """A failure is looked at once more before it counts, as UptimeRobot does; how soon is the twin's choice."""
 _HEAD_START_SECONDS = 3.0
 """A look starts this much before its interval is over, so that the confirmed verdict falls within it."""
+_STOP_SECONDS = 2.0
 _NEVER_PROBED: Attributes = {"status": "UNKNOWN", "probed": 0.0, "slow": False, "failures": 0, "successes": 0}
 _log = structlog.get_logger("prober")
 
@@ -61,8 +62,12 @@ class Prober:
             self._consider_uptime(id_, monitor, now)
 
     def stop(self) -> None:
+        """End, leaving behind a look that takes longer than a moment: the next process looks again."""
         self._stopping.set()
-        self._workers.shutdown(cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._under_way and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def ping(self, key: str) -> bool:
         """Note a ping of the heartbeat monitor whose URL ends in `key`; False when there is none."""

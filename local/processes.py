@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +16,11 @@ import psutil
 _ROTATE_ABOVE_BYTES = 4 * 1024 * 1024
 _CLOCK_SLACK_SECONDS = 2.0
 """psutil derives the start time from the wall clock, which may be set; the arguments are compared as well."""
+
+_DYING_SECONDS = 2.0
+"""The threads of a killed process may hold its port for a moment after it is gone."""
+_EXEC_SECONDS = 2.0
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,9 @@ def spawn(argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> L
         ],
         setsid=True,
     )
-    return Launched(pid, psutil.Process(pid).create_time(), argv)
+    process = psutil.Process(pid)
+    _await_arguments(process)
+    return Launched(pid, process.create_time(), argv)
 
 
 def find(argv: tuple[str, ...], variable: str, value: str) -> Launched | None:
@@ -97,16 +105,19 @@ def terminate(process: psutil.Process, patience_seconds: float = 10.0) -> None:
 
 def obstacle(port: int) -> str | None:
     """Say why a service could not listen on the loopback port, or None when it could."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    deadline = time.monotonic() + _DYING_SECONDS
+    while True:
         try:
-            probe.bind(("127.0.0.1", port))
-            probe.listen()
+            _listen(port)
         except PermissionError:
             return "needs privileges that this user does not have"
         except OSError:
-            return f"is taken by {_listener(port)}"
-    return None
+            listener = _listener(port)
+            if listener or time.monotonic() > deadline:
+                return f"is taken by {listener or 'a process that this user cannot see'}"
+        else:
+            return None
+        time.sleep(_POLL_SECONDS)
 
 
 def python_module(module: str, *arguments: str) -> tuple[str, ...]:
@@ -119,16 +130,28 @@ def _arguments(process: psutil.Process) -> tuple[str, ...]:
     return tuple(process.cmdline()[1:])
 
 
+def _await_arguments(process: psutil.Process) -> None:
+    """Wait for the kernel: the parent of a vfork may run on before the new arguments are in place."""
+    deadline = time.monotonic() + _EXEC_SECONDS
+    with suppress(psutil.Error):  # it ended already
+        while not process.cmdline() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+
+def _listen(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        probe.listen()
+
+
 def _listener(port: int) -> str:
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.pid
-                and connection.laddr[1:2] == (port,)
-            ):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
+            if listens and connection.pid:
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
-    return "a process that this user cannot see"
+    return ""
 
 
 def _reap(process: psutil.Process) -> None:

@@ -1,10 +1,11 @@
-"""Where moto's KMS differs from AWS: it forgets how often a key is rotated."""
+"""Where moto's KMS is in the way: it forgets rotation periods, and is slow to make keys."""
 
 import json
 from typing import Any
 
-from moto.kms import responses
+from moto.kms import models, responses
 from moto.kms.responses import KmsResponse
+from moto.kms.utils import AbstractPrivateKey, generate_private_key
 
 _DEFAULT_PERIOD_DAYS = 365
 _PERIOD = "rotation_period_days"
@@ -30,5 +31,11 @@ class Responses(KmsResponse):
 
 
 def correct_kms() -> None:
-    """Make moto use this class; call it before the first request to KMS."""
+    """Make moto use what is here; call it before the first request to KMS."""
     responses.KmsResponse = Responses
+    models.__dict__["generate_private_key"] = _private_key
+
+
+def _private_key(spec: str) -> AbstractPrivateKey | None:
+    """Draw none for a symmetric key, which never uses it: an RSA key takes a tenth of a second."""
+    return None if spec == "SYMMETRIC_DEFAULT" else generate_private_key(spec)

@@ -129,10 +129,5 @@ def only(found: list[Attributes], what: str) -> Attributes:
 
 def matching(objects: dict[str, Attributes], criteria: dict[str, Any]) -> list[Attributes]:
     """Return the objects, each with its `id`, that have all the given values."""
-    return [
-        found
-        for identifier, attributes in objects.items()
-        if all(
-            (found := {**attributes, "id": identifier}).get(name) == value for name, value in criteria.items()
-        )
-    ]
+    named = [{**attributes, "id": identifier} for identifier, attributes in objects.items()]
+    return [one for one in named if all(one.get(name) == value for name, value in criteria.items())]

@@ -152,7 +152,8 @@ class Sentry(Model):
             case "projectOwnership" | "projectSpikeProtection":
                 address = f"{wanted['organization']}/{wanted['project']}"
                 self.store.remove(self.vendor, kind, address)
-                return address, {**wanted, "id": address}
+                # The provider gives ownership no id.
+                return address, wanted if kind == "projectOwnership" else {**wanted, "id": address}
             case _:
                 number = self._number()
                 return number, {**_computed(kind, wanted), **wanted, "id": number}

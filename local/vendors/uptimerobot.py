@@ -49,6 +49,12 @@ _PAGE_DEFAULTS: Attributes = {
 }
 _ECHOES_VALUE = {"webhook", "slack", "discord", "msteams", "googlechat", "splunk", "zapier", "mattermost"}
 _IGNORES_CUSTOM_VALUE = {"msteams", "zapier", "splunk", "pushbullet", "pagerduty", "webhook"}
+_MONITOR_SWITCHES = (
+    "sslExpirationReminder",
+    "domainExpirationReminder",
+    "followRedirections",
+    "checkSslErrors",
+)
 _WEBHOOK_FLAGS = ("sendAsJson", "sendAsQueryString", "sendAsPostParameters")
 _PAGERDUTY_KEY_CHARACTERS = 32
 
@@ -148,6 +154,7 @@ class UptimeRobot(Model):
             wanted["url"] = f"http://127.0.0.1:{self.home.port('vendors')}/heartbeat/{key}"
         body = "KEY_VALUE" if "postValueKv" in wanted else "RAW_JSON" if "postValueData" in wanted else None
         defaults: Attributes = {
+            **dict.fromkeys(_MONITOR_SWITCHES, False),
             "authType": "HTTP_BASIC",
             "groupId": 0,
             "tags": [],

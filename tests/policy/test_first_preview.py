@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-_TOY = Path(__file__).with_name("toy_preview.py")
+import toy_preview
 
 
 def preview(folder: Path, program: str) -> tuple[int, str]:
     """Return the engine's exit code and what it said."""
     ended = subprocess.run(
-        [sys.executable, str(_TOY), str(folder), program],
+        [sys.executable, toy_preview.__file__, str(folder), program],
         capture_output=True,
         text=True,
         timeout=120,
@@ -25,7 +25,7 @@ def preview(folder: Path, program: str) -> tuple[int, str]:
 
 def test_what_is_missing_is_refused_by_name_and_nothing_is_created(tmp_path: Path) -> None:
     code, said = preview(tmp_path, "unprotected")
-    assert code != 0
+    assert code == toy_preview.REFUSED
     assert "[mandatory] [severity: critical]  store-has-independent-backup" in said
     assert "project (neon:index/project:Project) has no independent backup: no scheduled job" in said
     assert "[mandatory] [severity: critical]  endpoint-has-monitor" in said

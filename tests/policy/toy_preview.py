@@ -12,6 +12,9 @@ from toolchain.engine import search_path
 
 _PACK = Path(__file__).parents[2] / "policies"
 _PROVIDER = Path(__file__).with_name("toy_provider.py")
+REFUSED = 3
+"""Exit code of a run that the engine refused."""
+
 _API = "https://api.example.com"
 
 
@@ -77,8 +80,8 @@ def main(folder: Path, program: str) -> None:
     stack = automation.create_or_select_stack("toy", "toy", programs[program], opts=options)
     try:
         stack.preview(policy_packs=[str(_PACK)], on_output=print)
-    except automation.CommandError as refused:
-        sys.exit(refused.code)
+    except automation.CommandError:
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

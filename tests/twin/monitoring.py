@@ -156,11 +156,11 @@ def serving(tls: Any = None) -> Generator[Target]:
 
         do_GET = do_POST = _answer  # noqa: N815 - the names that http.server looks for
 
-        def log_message(self, *_args: object) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
             """Keep the test's output clean."""
 
     class QuietServer(ThreadingHTTPServer):
-        def handle_error(self, *_args: object) -> None:
+        def handle_error(self, request: Any, client_address: Any) -> None:
             """A client that distrusts the certificate hangs up; that is what such a test wants."""
 
     server = QuietServer(("127.0.0.1", 0), Handler)

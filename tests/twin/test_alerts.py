@@ -105,7 +105,7 @@ def test_a_webhook_gets_its_own_shape_with_the_variables_filled_in(twin: Twin, t
     ],
 )
 def test_a_webhook_sends_the_variables_where_its_flags_say(
-    twin: Twin, flags: dict[str, bool], where: str
+    twin: Twin, flags: dict[str, Any], where: str
 ) -> None:
     with serving() as receiver, serving() as target:
         webhook = twin.contact(

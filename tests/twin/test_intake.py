@@ -64,9 +64,12 @@ class Program:
     def mails(self) -> list[str]:
         return [mail["subject"] for mail in self.twin.received("email:issue_owners")]
 
+    def recorded(self, stream: str, count: int) -> list[Attributes]:
+        eventually(lambda: len(self.twin.recorded(stream)) >= count)
+        return self.twin.recorded(stream)
+
     def events(self, count: int) -> list[Attributes]:
-        eventually(lambda: len(self.twin.recorded("events")) >= count)
-        return self.twin.recorded("events")
+        return self.recorded("events", count)
 
     def post(self, path: str, content: bytes, **headers: str) -> httpx.Response:
         auth = {"x-sentry-auth": f"Sentry sentry_version=7, sentry_key={self.key['public']}"}
@@ -178,7 +181,7 @@ def test_actions_reach_their_channels(program: Program) -> None:
         {"jira": {"integrationId": "9", "project": "P", "issueType": "1"}},
     )  # fmt: skip
     program.fails(ValueError("x"))
-    deliveries = eventually(lambda: d if len(d := program.twin.recorded("deliveries")) == 4 else None)
+    deliveries = program.recorded("deliveries", 4)
     outcomes = {entry["kind"]: (entry["contact"], entry["outcome"]) for entry in deliveries}
     assert outcomes["jira"] == ("jira", "undeliverable")
     assert outcomes["email"] == ("team:ops", "delivered")
@@ -352,7 +355,7 @@ def test_check_ins_of_the_sdk_are_taken(program: Program) -> None:
         running = capture_checkin("nightly-dump", status="in_progress")
         capture_checkin("nightly-dump", check_in_id=running, status="ok", duration=1)
         program.client.flush(5)
-    taken = eventually(lambda: t if len(t := program.twin.recorded("checkins")) == 2 else None)
+    taken = program.recorded("checkins", 2)
     assert [entry["status"] for entry in taken] == ["in_progress", "ok"]
     assert {entry["checkInId"] for entry in taken} == {running}
 

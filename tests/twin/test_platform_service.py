@@ -71,7 +71,7 @@ def served(home: TwinHome, database: Cluster) -> Generator[Platform]:
         httpx.Client(verify=trust, timeout=10) as client,
     ):
         try:
-            until(lambda: listening(home.port("api")))
+            until(lambda: process.poll() is not None or listening(home.port("api")))
             yield Platform(home, database, process, client)
         finally:
             process.kill()

@@ -1,6 +1,5 @@
 """The twin's own certificates."""
 
-import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -51,7 +50,7 @@ def test_the_key_of_the_authority_is_nowhere(home: TwinHome) -> None:
     authority = x509.load_pem_x509_certificate((home.tls / "ca.crt").read_bytes())
     key = serialization.load_pem_private_key((home.tls / "platform.key").read_bytes(), None)
     assert key.public_key() != authority.public_key()
-    assert {name for name in os.listdir(home.tls) if not name.startswith(".")} == set(FILES)
+    assert {file.name for file in home.tls.iterdir() if not file.name.startswith(".")} == set(FILES)
 
 
 def test_certificates_about_to_end_are_made_anew(home: TwinHome) -> None:

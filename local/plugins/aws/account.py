@@ -25,6 +25,8 @@ class Account:
     def __init__(self, configuration: Properties) -> None:
         settings = {name: _decoded(value) for name, value in configuration.items()}
         self.region: str = settings.get("region") or os.environ.get("AWS_REGION") or ""
+        if not self.region and "region" not in settings:
+            raise StandInError("aws: set the provider's region, or `aws:region` in the stack's settings.")
         self.default_tags: dict[str, str] = (settings.get("defaultTags") or {}).get("tags") or {}
         roles: list[dict[str, str]] = settings.get("assumeRoles") or []
         self._role = roles[-1].get("roleArn") if roles else None
@@ -59,8 +61,8 @@ class Account:
             }
 
     def _client(self, service: str, region: str) -> Any:
-        import botocore.session  # noqa: PLC0415 - a preview makes no call, and this takes 0.3 s
-        from botocore.config import Config  # noqa: PLC0415 - a preview makes no call, and this takes 0.3 s
+        import botocore.session  # noqa: PLC0415 - takes 0.3 s, and previews make no call
+        from botocore.config import Config  # noqa: PLC0415 - takes 0.3 s, and previews make no call
 
         if self._session is None:
             self._session = botocore.session.Session(_ISOLATED)
@@ -96,7 +98,7 @@ class RefusedError(StandInError):
 @contextmanager
 def told(doing: str) -> Generator[None]:
     """Turn AWS's refusals into one line that says what was tried, AWS's code and its message."""
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415 - a preview makes no call, and this takes 0.3 s
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415 - takes 0.3 s, and previews make no call
 
     try:
         yield
@@ -112,7 +114,7 @@ def told(doing: str) -> Generator[None]:
 
 def answer(call: Callable[[], Any], *absent: str) -> Any:
     """Return what `call` answers, None for the error codes that mean there is nothing."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - a preview makes no call, and this takes 0.3 s
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - takes 0.3 s, and previews make no call
 
     try:
         return call()

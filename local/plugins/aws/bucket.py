@@ -183,7 +183,7 @@ def _versions(s3: Any, bucket: str) -> Iterator[dict[str, Any]]:
     )
     for page in pages or []:
         for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-            yield {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+            yield {"Key": entry["Key"], "VersionId": entry["VersionId"] or "null"}
 
 
 def _deleted(s3: Any, bucket: str, version: dict[str, Any]) -> bool:

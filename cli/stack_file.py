@@ -1,0 +1,68 @@
+"""A stack as its file describes it: its settings, and whether it lives at the vendors or on the twin."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from components.settings import PROJECT, Settings, SettingsError, load
+from local.home import TwinHome, default_root
+from toolchain.failure import Failure
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Space:
+    """One stack of this project; `twin` is where it lives if it doesn't live at the vendors."""
+
+    name: str
+    settings: Settings
+    twin: TwinHome | None
+
+
+def home() -> TwinHome:
+    """Return this checkout's twin, whether or not it has been started yet."""
+    return TwinHome(default_root(CHECKOUT))
+
+
+def find(stack: str, *, on_twin: bool) -> Space:
+    """
+    Read a stack's settings and say where it lives.
+
+    Raises:
+        Failure: for a stack without a file, or whose settings are wrong; all problems are in it.
+    """
+    blocks = {
+        key.removeprefix(f"{PROJECT}:"): value
+        for key, value in content(stack).get("config", {}).items()
+        if key.startswith(f"{PROJECT}:") and not (isinstance(value, dict) and "secure" in value)
+    }
+    try:
+        settings = load(blocks)
+    except SettingsError as error:
+        raise Failure(
+            f"Pulumi.{stack}.yaml: {error}", "correct the file; settings.schema.json knows every key."
+        ) from None
+    return Space(stack, settings, home() if on_twin or settings.platform.environment == "local" else None)
+
+
+def content(stack: str) -> dict[str, Any]:
+    path = CHECKOUT / f"Pulumi.{stack}.yaml"
+    try:
+        parsed = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+        raise Failure(
+            f"There is no {path.name}.", f"choose one of these stacks: {', '.join(known)}."
+        ) from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise Failure(
+            f"{path.name}{line} is no YAML: {getattr(error, 'problem', error)}.", "correct the file."
+        ) from None
+    if not isinstance(parsed, dict):
+        raise Failure(f"{path.name} has no settings.", "start from Pulumi.prod.yaml.")
+    return parsed

@@ -1,0 +1,263 @@
+"""The model of Neon, with real PostgreSQL behind every project, role, database and branch."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from bridging import Engine, started
+from clusters import reachable_home, until
+
+from local.home import TwinHome
+from local.plugins.base import Change
+from local.vendors.errors import VendorError
+from local.vendors.neon import Neon
+from local.vendors.neon_rules import PLANS, check_project
+from local.vendors.store import Attributes
+
+PROJECT: Attributes = {"name": "prod", "regionId": "aws-eu-central-1", "historyRetentionSeconds": 604_800}
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[TwinHome]:
+    with reachable_home() as home:
+        yield home
+        for _, cluster in Neon(home).clusters():
+            cluster.destroy()
+
+
+@pytest.fixture(scope="module")
+def made(home: TwinHome) -> Attributes:
+    """Make one project for the tests that only look at it or add to it."""
+    return Neon(home).create("project", PROJECT)[1]
+
+
+@pytest.fixture
+def neon(home: TwinHome) -> Iterator[Neon]:
+    neon = Neon(home)
+    yield neon
+    neon.store.close()
+
+
+def where(project: Attributes) -> Attributes:
+    return {"projectId": project["id"], "branchId": project["defaultBranchId"]}
+
+
+def ask(uri: str, query: Any) -> Any:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchone() if cursor.description else None
+
+
+def test_a_project_is_a_database_that_its_uri_opens(neon: Neon, made: Attributes) -> None:
+    assert ask(made["connectionUri"], "SELECT current_user, current_database()") == ("neondb_owner", "neondb")
+    host, _, port = made["databaseHost"].partition(":")
+    assert (host, neon.home.port(f"postgres-{made['defaultEndpointId']}")) == ("127.0.0.1", int(port))
+    assert made["branch"] | {"id": ""} == {
+        "id": "",
+        "name": "main",
+        "roleName": "neondb_owner",
+        "databaseName": "neondb",
+    }
+    wrong = made["connectionUri"].replace(made["databasePassword"], "wrong")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        ask(wrong, "SELECT 1")
+    assert [name for name, _ in neon.clusters()] == [f"{made['id']}-{made['defaultEndpointId']}"]
+
+
+def test_a_role_logs_in_and_has_the_rights_of_neons_roles(neon: Neon, made: Attributes) -> None:
+    identifier, role = neon.create("role", {**where(made), "name": "app"})
+    assert identifier == f"{made['id']}/{made['defaultBranchId']}/app"
+    uri = f"postgres://app:{role['password']}@{made['databaseHost']}/neondb"
+    is_member, is_superuser = "pg_has_role('neon_superuser', 'member')", "rolsuper"
+    rights = ask(uri, f"SELECT {is_member}, {is_superuser} FROM pg_roles WHERE rolname = 'app'")
+    assert rights == (True, False)
+    ask(made["connectionUri"], "GRANT CREATE ON SCHEMA public TO app")
+    ask(uri, "CREATE TABLE owned_by_app (id int)")
+    with pytest.raises(VendorError) as taken:
+        neon.create("role", {**where(made), "name": "app"})
+    assert taken.value.status == 409
+    neon.delete("role", identifier)
+    owner = ask(made["connectionUri"], "SELECT tableowner FROM pg_tables WHERE tablename = 'owned_by_app'")
+    assert owner == ("neondb_owner",)
+    with pytest.raises(psycopg.OperationalError):
+        ask(uri, "SELECT 1")
+
+
+def test_a_database_belongs_to_its_role_and_is_renamed_in_place(neon: Neon, made: Attributes) -> None:
+    neon.create("role", {**where(made), "name": "owner"})
+    identifier, _ = neon.create("database", {**where(made), "name": "old", "ownerName": "owner"})
+    renamed = neon.update("database", identifier, {"name": "new"})
+    assert renamed["databaseId"].endswith("/new")
+    names = "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE datname IN ('old', 'new')"
+    assert ask(made["connectionUri"], names) == ("new", "owner")
+    neon.delete("database", identifier)
+    assert ask(made["connectionUri"], names) is None
+    with pytest.raises(VendorError, match="no role"):
+        neon.create("database", {**where(made), "name": "d", "ownerName": "nobody"})
+
+
+def test_what_was_dropped_with_sql_is_gone(neon: Neon, made: Attributes) -> None:
+    identifier, _ = neon.create("role", {**where(made), "name": "dropped"})
+    assert neon.read("role", identifier)
+    ((_, cluster),) = neon.clusters()
+    with cluster.connect() as connection:
+        connection.execute("DROP ROLE dropped")
+    assert neon.read("role", identifier) is None
+
+
+def test_a_branch_at_a_time_holds_what_was_committed_then(neon: Neon, made: Attributes) -> None:
+    uri = made["connectionUri"]
+    ask(uri, "CREATE TABLE kept (id int)")
+    time.sleep(1.1)  # a branch's time has whole seconds
+    at = int(time.time())
+    time.sleep(1.1)
+    ask(uri, "DROP TABLE kept")
+    branch, found = neon.create(
+        "branch", {"projectId": made["id"], "name": "before", "parentTimestamp": at, "protected": "no"}
+    )
+    assert (found["parentId"], found["parentTimestamp"]) == (made["defaultBranchId"], at)
+    endpoint, there = neon.create("endpoint", {"projectId": made["id"], "branchId": branch})
+    assert ask(uri.replace(made["databaseHost"], there["host"]), "SELECT count(*) FROM kept") == (0,)
+    password = neon.lookup(
+        "getBranchRolePassword", {"projectId": made["id"], "branchId": branch, "roleName": "neondb_owner"}
+    )
+    assert password["password"] == made["databasePassword"]
+    with pytest.raises(VendorError) as second:
+        neon.create("endpoint", {"projectId": made["id"], "branchId": branch})
+    assert second.value.status == 409
+    for kind, identifier in (("endpoint", endpoint), ("branch", branch)):
+        neon.delete(kind, identifier)
+    assert len(neon.clusters()) == 1
+    assert not list(neon.home.postgres.glob(f"*{endpoint}"))
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_branch_lies_inside_the_history(neon: Neon, made: Attributes, seconds: int) -> None:
+    with pytest.raises(VendorError, match="outside the history"):
+        neon.create("branch", {"projectId": made["id"], "parentTimestamp": int(time.time()) + seconds})
+
+
+def test_a_protected_project_refuses_to_go_and_is_then_forgotten_by_its_provider(
+    home: TwinHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine("neon", started("neon", home, monkeypatch))
+    wanted = {**PROJECT, "defaultBranchProtected": True, "quota": {"logicalSizeBytes": 10**9}}
+    state = engine.up("db", "project", **wanted)
+    neon = Neon(home)
+    with pytest.raises(VendorError) as refused:
+        neon.delete("project", state["id"])
+    assert refused.value.status == 422
+    engine.destroy("db")
+    assert neon.read("project", state["id"])
+
+    assert engine.adopt("db", "project", state["id"], **wanted) == {}
+    for replaced in ({"regionId": "aws-us-east-1"}, {"pgVersion": 16}, {"orgId": "org-1"}):
+        assert engine.preview("db", "project", wanted | replaced) == {next(iter(replaced)): Change.REPLACE}
+    main, trunk = wanted | {"branch": {"name": "main"}}, wanted | {"branch": {"name": "trunk"}}
+    assert engine.preview("db", "project", main) == {}
+    assert engine.preview("db", "project", trunk) == {"branch": Change.REPLACE}
+    forgetful = wanted | {"storePassword": "no"}
+    engine.up("db", "project", **forgetful)
+    assert engine.preview("db", "project", forgetful) == {"storePassword": Change.UPDATE}
+    unlimited = wanted | {"quota": {"logicalSizeBytes": 0}}
+    engine.up("db", "project", **unlimited)
+    assert engine.preview("db", "project", unlimited) == {"quota": Change.UPDATE}
+
+    engine.up("db", "project", **wanted | {"defaultBranchProtected": False})
+    engine.destroy("db")
+    assert neon.read("project", state["id"]) is None
+    assert not list(home.postgres.glob(f"{state['id']}*"))
+    for part in ("branch", "endpoint", "role", "database"):
+        assert state["id"] not in str(neon.store.list("neon", part)), part
+
+
+def test_a_killed_creation_leaves_nothing(home: TwinHome, neon: Neon, made: Attributes) -> None:
+    program = (
+        "import sys; from pathlib import Path; from local.home import TwinHome\n"
+        "from local.vendors.neon import Neon\n"
+        "Neon(TwinHome(Path(sys.argv[1]))).create('project', {'name': 'killed'}, 'request-1')\n"
+    )
+    maker = subprocess.Popen([sys.executable, "-c", program, str(home.root)])
+    before = set(neon.store.list("neon", "project"))
+    until(lambda: set(neon.store.list("neon", "project")) - before)
+    (half,) = set(neon.store.list("neon", "project")) - before
+    until(lambda: list(home.postgres.glob(f"*{half}*")))
+    maker.send_signal(signal.SIGKILL)
+    maker.wait()
+    assert neon.read("project", half) is None
+    identifier, _ = neon.create("project", {"name": "killed"}, "request-1")
+    assert half not in neon.store.list("neon", "project")
+    assert not list(home.postgres.glob(f"{half}-*"))
+    neon.confirm("project", identifier)
+    neon.delete("project", identifier)
+    assert neon.read("project", made["id"])
+
+
+@pytest.mark.parametrize(
+    ("plan", "changes", "problem"),
+    [
+        ("free", {"historyRetentionSeconds": 86_400}, "at most 21600 on the free plan"),
+        ("free", {"historyRetentionSeconds": 21_600}, ""),
+        ("launch", {"historyRetentionSeconds": 604_801}, "at most 604800 on the launch plan"),
+        ("scale", {"historyRetentionSeconds": 2_592_000}, ""),
+        ("free", {"maintenanceWindow": {"weekdays": [1]}}, "no maintenance window"),
+        ("launch", {"maintenanceWindow": {"weekdays": [1]}}, ""),
+        ("launch", {"allowedIps": ["192.0.2.1"]}, "does not offer allowedIps"),
+        ("launch", {"blockPublicConnections": "yes"}, "does not offer blockPublicConnections"),
+        ("scale", {"allowedIps": ["192.0.2.1"], "hipaa": "yes"}, ""),
+        ("free", {"defaultEndpointSettings": {"suspendTimeoutSeconds": -1}}, "cannot be switched off"),
+        ("launch", {"defaultEndpointSettings": {"suspendTimeoutSeconds": -1}}, ""),
+        ("launch", {"defaultEndpointSettings": {"suspendTimeoutSeconds": 600}}, "no suspend timeout"),
+        ("scale", {"defaultEndpointSettings": {"suspendTimeoutSeconds": 59}}, "60 to 604800"),
+        ("scale", {"defaultEndpointSettings": {"autoscalingLimitMinCu": 0.1}}, "at least 0.25"),
+        (
+            "scale",
+            {"defaultEndpointSettings": {"autoscalingLimitMinCu": 2, "autoscalingLimitMaxCu": 1}},
+            "min <= max",
+        ),
+        ("scale", {"pgVersion": 13}, "14 to 18"),
+        ("scale", {"regionId": "mars-1"}, "mars-1"),
+        ("scale", {"name": "x" * 257}, "256"),
+    ],
+)
+def test_the_plan_and_the_api_limit_a_project(plan: str, changes: Attributes, problem: str) -> None:
+    wanted = {"name": "p", "pgVersion": 17, "regionId": "aws-eu-central-1", "historyRetentionSeconds": 0}
+    if not problem:
+        check_project(wanted | changes, PLANS[plan])
+        return
+    with pytest.raises(VendorError, match=problem) as refused:
+        check_project(wanted | changes, PLANS[plan])
+    assert refused.value.status == 400
+
+
+def test_a_refused_project_leaves_no_trace(neon: Neon, made: Attributes) -> None:
+    before = sorted(neon.home.postgres.iterdir())
+    with pytest.raises(VendorError):
+        neon.create("project", {**PROJECT, "historyRetentionSeconds": 10**9})
+    assert sorted(neon.home.postgres.iterdir()) == before
+    assert list(neon.store.list("neon", "project")) == [made["id"]]
+
+
+def test_only_so_many_branches_are_protected(neon: Neon, made: Attributes) -> None:
+    branches = [
+        neon.create("branch", {"projectId": made["id"], "name": name, "protected": "yes"})[0] for name in "ab"
+    ]
+    with pytest.raises(VendorError, match="allows 2 protected branches"):
+        neon.update("project", made["id"], {"defaultBranchProtected": True})
+    with pytest.raises(VendorError) as refused:
+        neon.delete("branch", branches[0])
+    assert refused.value.status == 422
+    for branch in branches:
+        neon.update("branch", branch, {"protected": "no"})
+        neon.delete("branch", branch)
+
+
+def test_logical_replication_stays_on(neon: Neon, made: Attributes) -> None:
+    neon.update("project", made["id"], {"enableLogicalReplication": "yes"})
+    with pytest.raises(VendorError, match="cannot be switched off"):
+        neon.update("project", made["id"], {"enableLogicalReplication": "no"})
