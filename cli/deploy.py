@@ -10,6 +10,7 @@ from rich.console import Console
 from cli.stack_file import Space
 from local.home import TwinHome
 from local.platform import seed
+from local.vendors.neon import Neon
 
 
 def confirmed(stack: str, *, word: str = "up") -> bool:
@@ -38,6 +39,10 @@ def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, conso
             scale=scale,
             progress=lambda table: status.update(f"Loading the sample platform's data: {table}"),
         )
+        if loaded.loaded:
+            # A branch then starts from here and needn't replay the whole load.
+            for _, cluster in Neon(space.twin).clusters():
+                cluster.base_backup()
     if loaded.loaded:
         console.print(f"Loaded {loaded.rows:,} rows of sample data in {loaded.seconds:.1f} s.")
     elif loaded.scale != scale:

@@ -28,7 +28,8 @@ def select(space: Space) -> auto.Stack:
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path()}
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings)
-        os.environ.update(environment)  # the program runs in this process
+    # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
+    os.environ.update(environment)
     options = auto.LocalWorkspaceOptions(
         work_dir=str(_folder(space)),
         env_vars=environment,

@@ -14,6 +14,7 @@ from local.vendors.store import Attributes
 _DEFAULT_CODES = ["2xx", "3xx"]
 """What UptimeRobot accepts where successHttpResponseCodes is left out."""
 _DEFAULT_REMINDER_DAYS = [30, 14, 7, 1]
+"""For a monitor that names none; the twin's choice."""
 _DEFAULT_TIMEOUT_SECONDS = 30.0
 
 

@@ -16,10 +16,11 @@ def reaches_nobody(monitor: Resource, stack: Stack) -> list[Text]:
     """Return why a monitor's alert reaches nobody; nothing where it reaches someone of this stack."""
     assigned = monitor.at("assignedAlertContacts").each()
     identifiers = [entry.at("alertContactId") for entry in assigned]
+    made_from = stack.behind(monitor, "assignedAlertContacts") if assigned else []
     contacts = [
         contact
-        for contact in stack.of(_PERSON, _CHANNEL)
-        if (assigned and (monitor.depends_on(contact, through="assignedAlertContacts")))
+        for contact in [*stack.of(_PERSON), *stack.of(_CHANNEL)]
+        if contact in made_from
         or (isinstance(contact.output("id"), Known) and contact.output("id") in identifiers)
     ]
     lack = [say("{monitor} tells no contact that this stack declares", monitor=monitor)]

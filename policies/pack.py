@@ -1,6 +1,7 @@
 """Rules as the policies of an SDK pack."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pulumi_policy import (
@@ -87,7 +88,7 @@ def _judge(rule: Rule, stack: Stack) -> Iterator[tuple[str | None, str]]:
         where = crash.__traceback__
         while where and where.tb_next:
             where = where.tb_next
-        line = f", {where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where else ""
+        line = f", {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
         yield None, f"rule {rule.id} crashed ({type(crash).__name__}{line}) and decided nothing"
 
 

@@ -1,7 +1,8 @@
 """The stack as rules see it: resources with what they declare, and how they hang together."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -55,18 +56,6 @@ class Resource:
         """Read an input of its provider."""
         return Known(self.raw.provider.props).at(*path) if self.raw.provider else Absent()
 
-    def ancestor_urns(self) -> Iterator[str]:
-        """Yield the URNs of its parent, that one's parent, and so on."""
-        parent = self.raw.parent
-        while parent:
-            yield parent.urn
-            parent = parent.parent
-
-    def depends_on(self, other: "Resource", *, through: str | None = None) -> bool:
-        """Tell whether a property (any, or the one named) is made from the other; a first preview knows."""
-        found = self.raw.dependencies if through is None else self.raw.property_dependencies.get(through, [])
-        return any(dependency.urn == other.urn for dependency in found)
-
 
 class Stack:
     """All resources in a stable order."""
@@ -75,15 +64,16 @@ class Stack:
         self, resources: Iterable[PolicyResource], declared: Mapping[str, Mapping[str, Any]]
     ) -> None:
         """Take the engine's resources, and the inputs of those (by URN) that were announced beforehand."""
-        self.resources = sorted(
-            (Resource(raw.urn, raw, declared.get(raw.urn, raw.props)) for raw in resources),
-            key=lambda resource: resource.urn,
-        )
+        found = (Resource(raw.urn, raw, declared.get(raw.urn, raw.props)) for raw in resources)
+        self.resources = sorted(found, key=lambda resource: resource.urn)
         self._by_urn = {resource.urn: resource for resource in self.resources}
+        self._by_type: dict[str, list[Resource]] = defaultdict(list)
+        for resource in self.resources:
+            self._by_type[resource.type].append(resource)
 
-    def of(self, *types: str) -> list[Resource]:
-        """Return the resources of these types (current tokens)."""
-        return [resource for resource in self.resources if resource.type in types]
+    def of(self, token: str) -> list[Resource]:
+        """Return the resources of a type (its current token)."""
+        return self._by_type.get(token, [])
 
     def publishing(self, fact: str) -> list[Resource]:
         """Return the components that publish this fact, known or not."""
@@ -93,6 +83,17 @@ class Stack:
             if resource.is_component and not isinstance(resource.at(fact), Absent)
         ]
 
-    def ancestors(self, resource: Resource) -> list[Resource]:
+    def around(self, resource: Resource) -> list[Resource]:
         """Return its parent, that one's parent, and so on."""
-        return [self._by_urn[urn] for urn in resource.ancestor_urns() if urn in self._by_urn]
+        found: list[Resource] = []
+        parent = resource.raw.parent
+        while parent:
+            found.append(self._by_urn[parent.urn])
+            parent = parent.parent
+        return found
+
+    def behind(self, resource: Resource, name: str | None = None) -> list[Resource]:
+        """Return what an input (or, unnamed, the resource) is made from; a first preview knows."""
+        raw = resource.raw
+        found = raw.dependencies if name is None else raw.property_dependencies.get(name, [])
+        return [self._by_urn[dependency.urn] for dependency in found]

@@ -78,7 +78,7 @@ class FailureDomain:
     @classmethod
     def of(cls, store: Resource, stack: Stack) -> "FailureDomain":
         """Return what the nearest component around it publishes, completed by the store's own inputs."""
-        facts = [ancestor.at("failureDomain") for ancestor in stack.ancestors(store) if ancestor.is_component]
+        facts = [ancestor.at("failureDomain") for ancestor in stack.around(store) if ancestor.is_component]
         fact = cls.published(_first(facts))
         own = (store.at("region"), store.at("regionId"), store.configuration("region"))
         return cls(

@@ -39,6 +39,6 @@ def origin(url: str) -> Text:
 def _shown(part: Resource | Text) -> str:
     match part:
         case Resource():
-            return f"{part.name} ({part.type})"
+            return f"{part.name} ({part.type.rpartition(':')[2]})"
         case Text():
             return part.words

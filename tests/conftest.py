@@ -1,112 +1,12 @@
-"""A private copy of this checkout with a twin of its own, for tests that run `./bulwark` as a user does."""
+"""What every test can ask for."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from installations import Installation, make_installation, remove
 
-from local.home import TwinHome
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-_COPIED = ("cli", "components", "local", "policies", "toolchain", "schemas", "__main__.py", "objectives.py")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """One call of `./bulwark` that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def text(self) -> str:
-        return self.out + self.err
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A checkout that can be edited and broken, with a twin that nobody else uses."""
-
-    folder: Path
-    home: TwinHome
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "BULWARK_TWIN": str(self.home.root),
-            "PYTHONPATH": str(self.folder),
-            "COLUMNS": "120",
-        }
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "cli", *arguments]
-
-    def bulwark(self, *arguments: str, timeout_seconds: float = 180, **variables: str) -> Finished:
-        ended = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        return Finished(ended.returncode, ended.stdout, ended.stderr)
-
-    def state(self, stack: str = "local") -> dict[str, Any]:
-        """Return the latest checkpoint that the engine wrote."""
-        path = self.home.state / ".pulumi" / "stacks" / "bulwark" / f"{stack}.json"
-        return json.loads(path.read_text())["checkpoint"]["latest"]
-
-    def resources(self, stack: str = "local") -> list[dict[str, Any]]:
-        return self.state(stack)["resources"]
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.folder / file
-        before = path.read_text()
-        assert old in before
-        path.write_text(before.replace(old, new))
-
-
-def make_installation(folder: Path) -> Installation:
-    """Copy the checkout; its platform gets two ports that nobody else has."""
-    folder.mkdir(parents=True)
-    for name in _COPIED:
-        source = CHECKOUT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    (folder / ".venv").symlink_to(CHECKOUT / ".venv")
-    for file in CHECKOUT.glob("Pulumi*.yaml"):
-        shutil.copy(file, folder)
-    # Where an unprivileged PostgreSQL can reach it, and short: a socket's path has 107 bytes.
-    root = Path("/tmp") / f"bulwark-{uuid.uuid4().hex[:12]}"  # noqa: S108 - random, and private to this user
-    installation = Installation(folder, TwinHome(root))
-    installation.home.create()
-    installation.edit("Pulumi.local.yaml", ":8443", f":{installation.home.port('test-api')}")
-    installation.edit("Pulumi.local.yaml", ":8444", f":{installation.home.port('test-frontend')}")
-    return installation
-
-
-def remove(installation: Installation) -> None:
-    """Stop what runs and remove the twin."""
-    installation.bulwark("down")
-    shutil.rmtree(installation.home.root)
+__all__ = ["Installation", "make_installation", "remove"]
 
 
 @pytest.fixture

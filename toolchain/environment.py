@@ -3,6 +3,7 @@
 import hashlib
 import os
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
 from toolchain.cache import locked
@@ -39,15 +40,15 @@ def _install(checkout: Path, folder: Path) -> None:
     say("Setting up Bulwark in this checkout (once; a minute or two on a fast network)")
     installer = uv()
     (folder / _STAMP).unlink(missing_ok=True)
-    if not found or found[0] != wanted[0]:
+    if found[:1] != wanted[:1]:
         _make(folder)
     python = ["--python", _python(folder)]
-    lock = checkout / "requirements.lock"
-    run_step(
-        "Installing the locked packages",
-        [installer, "pip", "sync", *python, "--require-hashes", lock],
-        cwd=checkout,
-    )
+    if found[:2] != wanted[:2]:
+        run_step(
+            "Installing the locked packages",
+            [installer, "pip", "sync", *python, "--require-hashes", checkout / "requirements.lock"],
+            cwd=checkout,
+        )
     editable = [argument for project in _PROJECTS for argument in ("-e", project)]
     run_step(
         "Installing Bulwark itself",
@@ -74,21 +75,23 @@ def _python(folder: Path) -> Path:
 
 def _stamp(checkout: Path, folder: Path) -> list[str]:
     """
-    Say in two lines what a whole virtualenv is made of.
+    Say in three lines what a whole virtualenv is made of.
 
     The first is what it cannot survive a change of: where it is (its scripts name the path) and an
-    interpreter that still exists. The second is what it follows: the lock file, the projects, this recipe.
+    interpreter that still exists. The others are what it follows: lock file and recipe; the projects.
     """
     python = _python(folder)
     interpreter = os.path.realpath(python) if python.exists() else "none"
+    packages = (checkout / "requirements.lock", Path(__file__))
+    projects = (checkout / project / "pyproject.toml" for project in _PROJECTS)
+    return [f"{folder} {interpreter}", _digest(packages), _digest(projects)]
+
+
+def _digest(files: Iterable[Path]) -> str:
     content = hashlib.sha256()
-    for source in (
-        checkout / "requirements.lock",
-        *(checkout / project / "pyproject.toml" for project in _PROJECTS),
-        Path(__file__),
-    ):
-        content.update(source.read_bytes())
-    return [f"{folder} {interpreter}", content.hexdigest()]
+    for file in files:
+        content.update(file.read_bytes())
+    return content.hexdigest()
 
 
 def _read_stamp(folder: Path) -> list[str]:

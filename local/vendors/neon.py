@@ -10,7 +10,7 @@ from local.vendors import neon_sql
 from local.vendors.errors import VendorError
 from local.vendors.model import Made, merged
 from local.vendors.neon_project import answer, complete
-from local.vendors.neon_records import NeonRecords
+from local.vendors.neon_records import NeonRecords, server_trouble
 from local.vendors.neon_rules import DEFAULT_PLAN, PLANS, Plan, check_compute, check_project
 from local.vendors.store import Attributes
 
@@ -34,12 +34,14 @@ class Neon(NeonRecords):
         account = self.store.get(self.vendor, "account", "0") or {}
         return PLANS[account.get("plan", DEFAULT_PLAN)]
 
+    @server_trouble()
     def read(self, kind: str, identifier: str) -> Attributes | None:
         found = self.store.get(self.vendor, kind, identifier)
         if found is None or "maker" in found or not self._is_real(kind, found):
             return None
         return self._answer(kind, identifier, found)
 
+    @server_trouble()
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
         before = self._existing(kind, identifier)
         after = merged(before, attributes)
@@ -61,6 +63,7 @@ class Neon(NeonRecords):
             raise VendorError(404, f"{kind} {identifier} has no database left.")
         return changed
 
+    @server_trouble()
     def delete(self, kind: str, identifier: str) -> None:
         found = self._existing(kind, identifier)
         refusal = self._obstacle(kind, identifier, found)

@@ -17,6 +17,18 @@ from local.vendors.model import Model, merged
 from local.vendors.store import Attributes
 
 
+@contextmanager
+def server_trouble() -> Generator[None]:
+    """Turn the server's trouble into VendorError (500), without the statement, which may hold a secret."""
+    try:
+        yield
+    except psycopg.Error as failed:
+        reason = failed.diag.message_primary or str(failed).partition("\n")[0]
+        raise VendorError(500, f"PostgreSQL said: {reason}") from failed
+    except PostgresError as failed:
+        raise VendorError(500, str(failed)) from failed
+
+
 class NeonRecords(Model):
     """
     The part of the model that knows no rules.
@@ -85,10 +97,8 @@ class NeonRecords(Model):
         """
         self._put(kind, identifier, {**record, "maker": _this_process()}, request)
         try:
-            yield
-        except (PostgresError, psycopg.Error) as failed:
-            self._discard(kind, identifier)
-            raise VendorError(500, f"The {kind} could not be made: {failed}") from failed
+            with server_trouble():
+                yield
         except VendorError:
             self._discard(kind, identifier)
             raise
@@ -109,8 +119,10 @@ class NeonRecords(Model):
             return
         match kind:
             case "project":
-                for folder in self.home.postgres.glob(f"{identifier}-ep-*"):
-                    self._cluster(identifier, folder.name.removeprefix(f"{identifier}-")).destroy()
+                others = self.store.list(self.vendor, "endpoint").items()
+                endpoints = {id_ for id_, endpoint in others if endpoint["projectId"] == identifier}
+                for endpoint in {found["defaultEndpointSettings"]["id"], *endpoints}:
+                    self._cluster(identifier, endpoint).destroy()
                 parts = ("branch", "endpoint", "role", "database")
             case "branch":
                 for endpoint, record in self._on(identifier, "endpoint").items():

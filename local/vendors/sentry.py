@@ -71,6 +71,9 @@ class Sentry(Model):
                 self._furnish(made, default_key=wanted.get("defaultKey", True))
         return self._public_id(kind, identifier, made), made
 
+    def confirm(self, kind: str, identifier: str) -> None:
+        super().confirm(kind, self._find(kind, identifier) or identifier)
+
     def read(self, kind: str, identifier: str) -> Attributes | None:
         key = self._find(kind, identifier)
         return None if key is None else self.store.get(self.vendor, kind, key)

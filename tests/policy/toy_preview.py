@@ -1,5 +1,6 @@
 """Previews one of two toy programs with the pack on: `python toy_preview.py FOLDER protected|unprotected`."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -66,12 +67,12 @@ def main(folder: Path, program: str) -> None:
         plugin.parent.mkdir(parents=True)
         plugin.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(_PROVIDER)])} "$@"\n')
         plugin.chmod(0o755)
+    os.environ["PATH"] = search_path()  # the Automation API looks for the CLI there, whatever it is given
     backend = automation.ProjectBackend(f"file://{folder}")
     options = automation.LocalWorkspaceOptions(
         pulumi_home=str(folder / "home"),
         project_settings=automation.ProjectSettings("toy", "python", backend=backend),
         env_vars={
-            "PATH": search_path(),
             "PULUMI_CONFIG_PASSPHRASE": "toy",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         },

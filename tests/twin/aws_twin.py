@@ -5,14 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import botocore.session
+import httpx
 import pytest
 from botocore.config import Config
 
@@ -59,25 +58,21 @@ class Service:
         self.process.wait(timeout=10)
         return time.monotonic() - started
 
-    def client(self, service: str, region: str = "us-east-1", **credentials: str) -> Any:
-        given = credentials or {"aws_access_key_id": "k", "aws_secret_access_key": "planted-secret-key"}
+    def client(self, service: str, region: str = "us-east-1") -> Any:
         return botocore.session.Session().create_client(
             service,
             region_name=region,
             endpoint_url=self.url,
             config=Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
-            **given,
+            aws_access_key_id="k",
+            aws_secret_access_key="planted-secret-key",
         )
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/moto-api/", timeout=5).close()
-        except urllib.error.HTTPError as answer:
-            answer.close()
-            return answer.code < 500
-        except OSError:
+            return httpx.get(f"{self.url}/moto-api/", timeout=5).status_code < 500
+        except httpx.HTTPError:
             return False
-        return True
 
 
 @contextmanager
@@ -122,7 +117,7 @@ class Resource:
         self.identifier = ""
 
     def check(self, inputs: Properties) -> None:
-        self._act()
+        self.act()
         self.inputs, refusals = self.kind.check(self.name, _wired(inputs), self.inputs)
         assert not refusals, refusals
 
@@ -131,7 +126,7 @@ class Resource:
         return [refusal.property for refusal in refusals]
 
     def create(self) -> None:
-        self._act()
+        self.act()
         planned = self.kind.plan({}, self.inputs)
         self.identifier, state = self.kind.create(self.inputs)
         self.state = _wired(state)
@@ -143,7 +138,7 @@ class Resource:
 
     def changes(self, **inputs: Any) -> dict[str, Change]:
         """Return what a preview with these inputs shows."""
-        self._act()
+        self.act()
         wanted, refusals = self.kind.check(self.name, _wired(inputs), self.inputs)
         assert not refusals, refusals
         return self.kind.diff(self.state, self.inputs, wanted)
@@ -161,7 +156,7 @@ class Resource:
 
     def refresh(self) -> None:
         """Read, and keep what is found as the new state (the program's inputs stay what they are)."""
-        self._act()
+        self.act()
         inputs, state = self.kind.read(self.identifier, self.state, self.inputs)
         self.found_inputs, self.state = inputs, _wired(state)
 
@@ -170,7 +165,7 @@ class Resource:
         return self.kind.diff(self.state, self.inputs, self.inputs)
 
     def is_gone(self) -> bool:
-        self._act()
+        self.act()
         try:
             self.kind.read(self.identifier, self.state, self.inputs)
         except ResourceGoneError:
@@ -178,10 +173,10 @@ class Resource:
         return False
 
     def delete(self) -> None:
-        self._act()
+        self.act()
         self.kind.delete(self.identifier, self.state)
 
-    def _act(self) -> None:
+    def act(self) -> None:
         URN.set(f"urn:pulumi:test::test::{self.token}::{self.name}")
 
 

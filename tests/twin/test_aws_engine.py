@@ -49,9 +49,9 @@ def test_two_vaults_come_up_stay_still_drift_and_go(service: Service, stack: aut
             "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
     )
-    drift = stack.refresh(preview_only=True).summary.resource_changes or {}
-    assert (drift.get("delete"), drift.get("update")) == (1, 1), drift
-    stack.up(refresh=True)
+    drift = stack.refresh().summary.resource_changes or {}
+    assert drift.items() >= {"delete": 1, "update": 1}.items()
+    stack.up()
     assert aws.get_bucket_policy(Bucket="vault-us-east-1")
     stack.destroy()
     assert aws.list_buckets()["Buckets"] == []

@@ -46,6 +46,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
 
 @pytest.fixture(scope="module")
 def engine(service: Service) -> Engine:
+    assert service.process.poll() is None
     return Engine()
 
 
@@ -98,7 +99,7 @@ def test_a_bucket_without_a_name_gets_one_that_stays(engine: Engine) -> None:
     assert made.changes() == {}
 
 
-def test_a_bucket_name_is_unique(service: Service, engine: Engine) -> None:
+def test_a_bucket_name_is_unique(engine: Engine) -> None:
     elsewhere = Engine(region="eu-west-1")
     for owner in (engine, elsewhere):
         made = bucket(owner, f"unique-{owner.stand_in.account.region}")
@@ -106,7 +107,6 @@ def test_a_bucket_name_is_unique(service: Service, engine: Engine) -> None:
         again.check({"bucket": made.identifier})
         with pytest.raises(RefusedError, match="BucketAlreadyOwnedByYou"):
             again.create()
-    service.client("iam").create_role(RoleName="other-account", AssumeRolePolicyDocument=trust())
     other = Engine(assumeRoles='[{"roleArn": "arn:aws:iam::210987654321:role/replica"}]')
     with pytest.raises(RefusedError, match="BucketAlreadyExists"):
         bucket(other, "unique-eu-west-1")
@@ -119,7 +119,7 @@ def test_a_full_bucket_is_not_deleted_and_its_locks_are_named(engine: Engine, s3
     s3.put_object(Bucket="locked-bucket", Key="loose", Body=b"x")
     with pytest.raises(
         StandInError,
-        match=r"BucketNotEmpty: .*2 object versions; locked: dump \(COMPLIANCE until 2099-01-02 03:04:05 UTC\)",
+        match=r"BucketNotEmpty: .*2 object versions; locked: dump \(COMPLIANCE until 2099-01-02 03:04:05",
     ):
         made.delete()
     made.update(bucket="locked-bucket", objectLockEnabled=True, forceDestroy=True)
@@ -281,7 +281,7 @@ def test_a_bucket_policy_that_s3_would_refuse_is_refused(engine: Engine) -> None
     with pytest.raises(RefusedError, match="AccessDenied: public policies are blocked"):
         engine.up(POLICY, bucket=name, policy=document(public))
     nobody = {**public, "Principal": {"AWS": "arn:aws:iam::123456789012:role/nobody"}}
-    with pytest.raises(RefusedError, match="MalformedPolicy: Invalid principal in policy: .*nobody"):
+    with pytest.raises(RefusedError, match=r"MalformedPolicy: Invalid principal in policy: .*nobody"):
         engine.up(POLICY, bucket=name, policy=document(nobody))
 
 
@@ -569,7 +569,8 @@ def test_a_resource_can_name_a_region_of_its_own(service: Service, engine: Engin
     assert service.client("kms", "eu-central-1").describe_key(KeyId=key.identifier)
 
 
-def test_another_account_is_reached_through_its_role(service: Service) -> None:
+@pytest.mark.usefixtures("service")
+def test_another_account_is_reached_through_its_role() -> None:
     other = Engine(assumeRoles='[{"roleArn": "arn:aws:iam::210987654321:role/replica"}]')
     key = other.up(KEY)
     assert key.state["arn"].startswith("arn:aws:kms:us-east-1:210987654321:key/")
@@ -606,19 +607,16 @@ def test_an_interrupted_creation_is_taken_up_once_and_only_by_its_own_resource(
 ) -> None:
     made = Resource(engine.stand_in.kind(token), token, "repeated")
     made.check(inputs)
-    made._act()
+    made.act()
     first, _ = made.kind.create(made.inputs)  # its answer never reached the engine
     again, _ = made.kind.create(made.inputs)
     assert again == first
-    made.identifier = first
-    made.state = made.kind.read(first, {}, {})[1]  # now the engine knows
-    try:
-        other, _ = made.kind.create(made.inputs)
-    except RefusedError as refused:
-        assert "Already" in refused.code
+    made.kind.read(first, {}, {})  # now the engine knows
+    if token == KEY:
+        assert made.kind.create(made.inputs)[0] != first
     else:
-        assert token == KEY
-        assert other != first
+        with pytest.raises(RefusedError, match="Already"):
+            made.kind.create(made.inputs)
 
 
 def test_a_service_that_is_down_is_named_with_the_remedy(

@@ -320,6 +320,17 @@ def test_a_creation_that_nobody_learned_of_is_not_repeated(robot: Engine, home: 
     assert len(UptimeRobot(home).store.list("uptimerobot", "monitor")) == 2
 
 
+def test_every_kind_is_confirmed_by_the_next_plan(sentry: Engine, home: TwinHome) -> None:
+    wanted: dict[str, dict[str, Any]] = {"team": {**ORG, "name": "Platform", "slug": "platform"}}
+    wanted["api"] = {**ORG, "name": "api", "slug": "api", "teams": ["platform"], "platform": "node-express"}
+    wanted["dump"] = CRON
+    sentry.up("dump", "cronMonitor", **CRON)
+    assert len(Sentry(home).store.list("sentry", "unconfirmed")) == len(wanted)
+    for name, inputs in wanted.items():
+        assert sentry.preview(name, sentry.resources[name].kind, inputs) == {}
+    assert Sentry(home).store.list("sentry", "unconfirmed") == {}
+
+
 def test_two_resources_may_be_alike(robot: Engine, home: TwinHome) -> None:
     robot.up("one", "monitor", **HTTP)
     robot.up("two", "monitor", **HTTP)

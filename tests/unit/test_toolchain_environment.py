@@ -111,6 +111,16 @@ def test_a_changed_lock_file_is_followed_without_throwing_the_environment_away(c
     assert witness.exists()
 
 
+def test_a_changed_project_file_leaves_the_packages_alone(checkout: Checkout) -> None:
+    checkout.run()
+    with (checkout.folder / "pyproject.toml").open("a") as project:
+        project.write("# changed\n")
+    code, _, errors = checkout.run()
+    assert code == 0
+    assert "Installing Bulwark itself ..." in errors
+    assert STEPS not in errors
+
+
 def test_a_package_cut_off_in_the_middle_is_not_taken_for_installed(checkout: Checkout) -> None:
     checkout.run()
     (checkout.venv / "bulwark.stamp").unlink()

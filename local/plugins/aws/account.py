@@ -61,8 +61,8 @@ class Account:
             }
 
     def _client(self, service: str, region: str) -> Any:
-        import botocore.session  # noqa: PLC0415 - takes 0.3 s, and previews make no call
-        from botocore.config import Config  # noqa: PLC0415 - takes 0.3 s, and previews make no call
+        import botocore.session  # noqa: PLC0415 - slow, and previews need it not
+        from botocore.config import Config  # noqa: PLC0415 - slow, and previews need it not
 
         if self._session is None:
             self._session = botocore.session.Session(_ISOLATED)
@@ -98,7 +98,7 @@ class RefusedError(StandInError):
 @contextmanager
 def told(doing: str) -> Generator[None]:
     """Turn AWS's refusals into one line that says what was tried, AWS's code and its message."""
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415 - takes 0.3 s, and previews make no call
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415 - slow, and previews need it not
 
     try:
         yield
@@ -114,7 +114,7 @@ def told(doing: str) -> Generator[None]:
 
 def answer(call: Callable[[], Any], *absent: str) -> Any:
     """Return what `call` answers, None for the error codes that mean there is nothing."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - takes 0.3 s, and previews make no call
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow, and previews need it not
 
     try:
         return call()

@@ -1,0 +1,120 @@
+"""
+How long production takes to provision and to preview, beside the smallest program of the same size.
+
+`python bench/provision.py [rounds]` runs both in turn, each on a fresh twin whose services run already, and
+prints medians and the ratios of each round. Everything is measured from outside, as whole processes: wall
+seconds, and the peak of the memory of the command with all that it started (resident, services apart).
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from cli.stack_file import CHECKOUT, find
+from cli.twin import services
+from local.home import HOME_VARIABLE, TwinHome
+from local.plugins.install import install
+from local.services import start, stop
+
+BULWARK = [sys.executable, "-P", "-m", "cli"]
+PRODUCTION = ["--stack", "prod", "--twin"]
+SMALLEST = [sys.executable, str(Path(__file__).parent / "smallest.py")]
+
+
+@dataclass(frozen=True)
+class Round:
+    """One program's figures; seconds, and megabytes at the peak."""
+
+    up: float
+    preview: float
+    memory: float
+
+
+def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
+    """Run to the end; return (wall seconds, peak megabytes). Raises CalledProcessError when it fails."""
+    environment = os.environ | {HOME_VARIABLE: str(home.root)}
+    begin = time.perf_counter()
+    running = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE)
+    peak = 0
+
+    def watch() -> None:
+        nonlocal peak
+        while running.poll() is None:
+            peak = max(peak, _resident(running.pid))
+            time.sleep(0.1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output, _ = running.communicate()
+    seconds = time.perf_counter() - begin
+    watcher.join()
+    if running.returncode:
+        sys.stderr.write(output.decode(errors="replace"))
+        raise subprocess.CalledProcessError(running.returncode, command)
+    return seconds, peak / 1e6
+
+
+def _resident(pid: int) -> int:
+    total = 0
+    try:
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            total += process.memory_info().rss
+    except psutil.Error:
+        pass  # it ended while we looked
+    return total
+
+
+def run(up: Sequence[str], preview: Sequence[str]) -> Round:
+    """Provision on a fresh twin, then preview what is there already."""
+    settings = find("prod", on_twin=True).settings
+    with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as folder:
+        Path(folder).chmod(0o711)
+        home = TwinHome(Path(folder) / "twin")
+        home.create()
+        install(home.pulumi)
+        declared = services(home, settings)
+        start(home, declared)
+        try:
+            up_seconds, up_memory = measured(up, home)
+            preview_seconds, preview_memory = measured(preview, home)
+        finally:
+            stop(home, declared)
+    return Round(up_seconds, preview_seconds, max(up_memory, preview_memory))
+
+
+def main(rounds: int) -> None:
+    ours: list[Round] = []
+    smallest: list[Round] = []
+    for number in range(rounds):
+        ours.append(run([*BULWARK, "up", *PRODUCTION], [*BULWARK, "preview", *PRODUCTION]))
+        smallest.append(run([*SMALLEST, "up"], [*SMALLEST, "preview"]))
+        sys.stderr.write(f"round {number + 1} of {rounds}\n")
+    table = Table("", "production", "smallest program", "ratio (median of rounds)", title=f"{rounds} rounds")
+    for field in fields(Round):
+        mine = [getattr(each, field.name) for each in ours]
+        theirs = [getattr(each, field.name) for each in smallest]
+        ratio = statistics.median(m / t for m, t in zip(mine, theirs, strict=True))
+        unit = "MB" if field.name == "memory" else "s"
+        table.add_row(
+            field.name,
+            f"{statistics.median(mine):.1f} {unit}",
+            f"{statistics.median(theirs):.1f} {unit}",
+            f"{ratio:.2f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

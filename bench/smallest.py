@@ -1,0 +1,312 @@
+"""
+The smallest program with as many resources as production has, of the same types, engine and plugins.
+
+No settings, components, facts, policies or wiring beyond what each type demands: what a user would type to
+have the same count. `python bench/smallest.py up|preview` runs it once on the twin that BULWARK_TWIN names.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+import pulumi.automation as auto
+import pulumi_aws as aws
+import pulumi_neon as neon
+import pulumi_sentry as sentry
+import pulumi_uptimerobot as uptimerobot
+from pulumi_aws import iam, kms, s3
+
+from cli.stack_file import find
+from cli.twin import engine_environment
+from local.home import TwinHome
+from toolchain.engine import search_path
+
+ORGANIZATION = "example"
+COMPONENTS = 14
+
+
+def program(home: TwinHome) -> None:
+    """Declare 114 resources."""
+    explicit = {
+        "neon": neon.Provider("neon", api_key=home.secret("neon_api_key")),
+        "uptimerobot": uptimerobot.Provider("uptimerobot", api_key=home.secret("uptimerobot_api_key")),
+        "sentry": sentry.Provider("sentry", token=home.secret("sentry_auth_token")),
+        "aws": aws.Provider("aws", region="eu-west-1"),
+    }
+    other = pulumi.ResourceOptions(provider=aws.Provider("aws-replica", region="eu-north-1"))
+    for number in range(COMPONENTS):
+        pulumi.ComponentResource("bench:index:Group", f"group-{number}")
+
+    def own(vendor: str) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(provider=explicit[vendor])
+
+    _neon(own("neon"))
+    _uptimerobot(own("uptimerobot"))
+    _sentry(own("sentry"))
+    for number, options in enumerate((own("aws"), other)):
+        _vault(number, options)
+    _identity(own("aws"))
+
+
+def _neon(options: pulumi.ResourceOptions) -> None:
+    project = neon.Project(
+        "project", name="bench", org_id="org-bench", region_id="aws-eu-central-1", opts=options
+    )
+    branch = project.default_branch_id
+    roles = [
+        neon.Role(
+            f"role-{number}", name=f"role_{number}", opts=options, project_id=project.id, branch_id=branch
+        )
+        for number in range(3)
+    ]
+    neon.Database(
+        "database",
+        name="bench",
+        owner_name=roles[0].name,
+        opts=options,
+        project_id=project.id,
+        branch_id=branch,
+    )
+
+
+def _uptimerobot(options: pulumi.ResourceOptions) -> None:
+    uptimerobot.AlertContact("mail", name="mail", type="email", value="bench@example.com", opts=options)
+    for number in range(3):
+        uptimerobot.Integration(
+            f"integration-{number}",
+            name=f"integration-{number}",
+            type="slack",
+            value=f"http://127.0.0.1:9/{number}",
+            enable_notifications_for=1,
+            ssl_expiration_reminder=False,
+            opts=options,
+        )
+    uptimerobot.MonitorGroup("group", name="bench", opts=options)
+    uptimerobot.MaintenanceWindow(
+        "window",
+        name="bench",
+        interval="weekly",
+        days=[7],
+        time="03:00:00",
+        duration=30,
+        auto_add_monitors=False,
+        opts=options,
+    )
+    monitors = [
+        uptimerobot.Monitor(
+            f"monitor-{number}",
+            name=f"monitor-{number}",
+            type="HTTP",
+            url=f"https://bench-{number}.example.com",
+            interval=300,
+            opts=options,
+        )
+        for number in range(6)
+    ]
+    uptimerobot.Psp("page", name="bench", monitor_ids=[monitors[0].id.apply(int)], opts=options)
+
+
+def _sentry(options: pulumi.ResourceOptions) -> None:
+    team = sentry.Team("team", name="bench", slug="bench", organization=ORGANIZATION, opts=options)
+    sentry.IntegrationPagerduty(
+        "pagerduty",
+        integration_id="502",
+        service="bench",
+        integration_key="k" * 32,
+        organization=ORGANIZATION,
+        opts=options,
+    )
+    projects = [
+        sentry.Project(
+            f"project-{number}",
+            name=f"bench-{number}",
+            slug=f"bench-{number}",
+            teams=[team.slug],
+            platform="other",
+            organization=ORGANIZATION,
+            opts=options,
+        )
+        for number in range(2)
+    ]
+    crons = [
+        sentry.CronMonitor(
+            f"cron-{number}",
+            project=projects[0].id,
+            name=f"cron-{number}",
+            schedule={"crontab": "0 2 * * *"},
+            checkin_margin_minutes=10,
+            max_runtime_minutes=10,
+            failure_issue_threshold=1,
+            recovery_threshold=1,
+            organization=ORGANIZATION,
+            opts=options,
+        )
+        for number in range(3)
+    ]
+    sentry.UptimeMonitor(
+        "uptime",
+        project=projects[0].id,
+        name="uptime",
+        url="https://bench.example.com",
+        method="GET",
+        interval_seconds=60,
+        timeout_ms=1000,
+        environment="bench",
+        organization=ORGANIZATION,
+        opts=options,
+    )
+    for number, project in enumerate(projects):
+        sentry.Key(f"key-{number}", name="bench", project=project.id, organization=ORGANIZATION, opts=options)
+        sentry.ProjectSpikeProtection(
+            f"spike-{number}", enabled=True, project=project.id, organization=ORGANIZATION, opts=options
+        )
+        sentry.ProjectOwnership(
+            f"ownership-{number}",
+            raw="path:** #bench",
+            fallthrough=True,
+            auto_assignment="Turn off Auto-Assignment",
+            codeowners_auto_sync=False,
+            project=project.id,
+            organization=ORGANIZATION,
+            opts=options,
+        )
+        for metric in range(2):
+            sentry.MetricMonitor(
+                f"metric-{number}-{metric}",
+                name=f"metric-{number}-{metric}",
+                aggregate="count()",
+                dataset="events",
+                event_types=["error"],
+                issue_detection={"type": "static"},
+                condition_group={"conditions": [{"type": "gt", "comparison": 1, "condition_result": 75}]},
+                project=project.id,
+                organization=ORGANIZATION,
+                opts=options,
+            )
+    for number in range(14):
+        sentry.Alert(
+            f"alert-{number}",
+            name=f"alert-{number}",
+            frequency_minutes=30,
+            monitor_ids=[crons[number % 3].id],
+            action_filters=[
+                {
+                    "logic_type": "all",
+                    "actions": [{"email": {"target_type": "team", "target_id": team.internal_id}}],
+                }
+            ],
+            organization=ORGANIZATION,
+            opts=options,
+        )
+
+
+def _vault(number: int, options: pulumi.ResourceOptions) -> None:
+    key = kms.Key(f"key-{number}-vault", opts=options)
+    kms.Alias(f"alias-{number}", name=f"alias/bench-{number}", target_key_id=key.key_id, opts=options)
+    vault = s3.Bucket(
+        f"vault-{number}", bucket=f"bench-vault-{number}", object_lock_enabled=True, opts=options
+    )
+    log = s3.Bucket(f"log-{number}", bucket=f"bench-log-{number}", opts=options)
+    versioning = s3.BucketVersioning(
+        f"versioning-{number}",
+        bucket=vault.bucket,
+        versioning_configuration={"status": "Enabled"},
+        opts=options,
+    )
+    s3.BucketObjectLockConfiguration(
+        f"lock-{number}",
+        bucket=vault.bucket,
+        rule={"default_retention": {"mode": "GOVERNANCE", "days": 1}},
+        opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[versioning])),
+    )
+    s3.BucketLogging(
+        f"logging-{number}", bucket=vault.bucket, target_bucket=log.bucket, target_prefix="x/", opts=options
+    )
+    for name, bucket in (("vault", vault), ("log", log)):
+        suffix = f"{name}-{number}"
+        policy = bucket.arn.apply(_tls_only)
+        s3.BucketPolicy(f"policy-{suffix}", bucket=bucket.bucket, policy=policy, opts=options)
+        s3.BucketPublicAccessBlock(f"public-{suffix}", bucket=bucket.bucket, opts=options)
+        s3.BucketOwnershipControls(
+            f"ownership-{suffix}",
+            bucket=bucket.bucket,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            opts=options,
+        )
+        s3.BucketServerSideEncryptionConfiguration(
+            f"encryption-{suffix}",
+            bucket=bucket.bucket,
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=options,
+        )
+        s3.BucketLifecycleConfiguration(
+            f"lifecycle-{suffix}",
+            bucket=bucket.bucket,
+            rules=[
+                {"id": "x", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 1}},
+            ],
+            opts=options,
+        )
+    if number == 0:
+        trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        role = iam.Role("aws-bench-3", name="bench-3", assume_role_policy=_document(trust), opts=options)
+        for name in ("replicate", "read"):
+            policy = _document(
+                {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}
+            )
+            iam.RolePolicy(f"{name}-3", name=name, role=role.name, policy=policy, opts=options)
+
+
+def _identity(options: pulumi.ResourceOptions) -> None:
+    iam.OpenIdConnectProvider(
+        "github",
+        url="https://token.actions.githubusercontent.com",
+        client_id_lists=["sts.amazonaws.com"],
+        opts=options,
+    )
+    trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}
+    for number in range(3):
+        name = f"bench-{number}"
+        role = iam.Role(f"aws-{name}", name=name, assume_role_policy=_document(trust), opts=options)
+        iam.RolePolicy(f"read-{number}", name="read", role=role.name, policy=_document(read), opts=options)
+
+
+def _document(statement: Mapping[str, object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _tls_only(arn: str) -> str:
+    return _document(
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": f"{arn}/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def main(operation: str) -> None:
+    """Run one engine operation, as a user of the Automation API would."""
+    home = TwinHome.from_environment()
+    environment = engine_environment(home, find("local", on_twin=True).settings)
+    os.environ["PATH"] = search_path()
+    folder = home.root / "smallest"
+    folder.mkdir(exist_ok=True)
+    options = auto.LocalWorkspaceOptions(
+        work_dir=str(folder), env_vars=environment, secrets_provider="passphrase"
+    )
+    stack = auto.create_or_select_stack(
+        "smallest", project_name="smallest", program=lambda: program(home), opts=options
+    )
+    counts = stack.up().summary.resource_changes if operation == "up" else stack.preview().change_summary
+    sys.stdout.write(f"{Path(__file__).name}: {dict(counts or {})}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
