@@ -27,7 +27,7 @@ from local.home import HOME_VARIABLE, TwinHome
 from local.plugins.install import install
 from local.services import start, stop
 
-BULWARK = [sys.executable, "-P", "-m", "cli"]
+BULWARK = [str(CHECKOUT / "bulwark")]
 PRODUCTION = ["--stack", "prod", "--twin"]
 SMALLEST = [sys.executable, str(Path(__file__).parent / "smallest.py")]
 
@@ -44,6 +44,7 @@ class Round:
 def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
     """Run to the end; return (wall seconds, peak megabytes). Raises CalledProcessError when it fails."""
     environment = os.environ | {HOME_VARIABLE: str(home.root)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody would compile everything at every call
     begin = time.perf_counter()
     running = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE)
     peak = 0

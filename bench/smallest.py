@@ -222,13 +222,13 @@ def _vault(number: int, options: pulumi.ResourceOptions) -> None:
         rule={"default_retention": {"mode": "GOVERNANCE", "days": 1}},
         opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[versioning])),
     )
-    s3.BucketLogging(
-        f"logging-{number}", bucket=vault.bucket, target_bucket=log.bucket, target_prefix="x/", opts=options
-    )
+    policies: list[pulumi.Resource] = []
     for name, bucket in (("vault", vault), ("log", log)):
         suffix = f"{name}-{number}"
-        policy = bucket.arn.apply(_tls_only)
-        s3.BucketPolicy(f"policy-{suffix}", bucket=bucket.bucket, policy=policy, opts=options)
+        policy = bucket.arn.apply(_log_delivery)
+        policies.append(
+            s3.BucketPolicy(f"policy-{suffix}", bucket=bucket.bucket, policy=policy, opts=options)
+        )
         s3.BucketPublicAccessBlock(f"public-{suffix}", bucket=bucket.bucket, opts=options)
         s3.BucketOwnershipControls(
             f"ownership-{suffix}",
@@ -250,6 +250,13 @@ def _vault(number: int, options: pulumi.ResourceOptions) -> None:
             ],
             opts=options,
         )
+    s3.BucketLogging(
+        f"logging-{number}",
+        bucket=vault.bucket,
+        target_bucket=log.bucket,
+        target_prefix="x/",
+        opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=policies)),
+    )
     if number == 0:
         trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
         role = iam.Role("aws-bench-3", name="bench-3", assume_role_policy=_document(trust), opts=options)
@@ -279,14 +286,13 @@ def _document(statement: Mapping[str, object]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _tls_only(arn: str) -> str:
+def _log_delivery(arn: str) -> str:
     return _document(
         {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject",
             "Resource": f"{arn}/*",
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
     )
 
@@ -304,7 +310,10 @@ def main(operation: str) -> None:
     stack = auto.create_or_select_stack(
         "smallest", project_name="smallest", program=lambda: program(home), opts=options
     )
-    counts = stack.up().summary.resource_changes if operation == "up" else stack.preview().change_summary
+    # `pulumi up` previews first, and so does `./bulwark up`.
+    counts = stack.preview().change_summary
+    if operation == "up":
+        counts = stack.up().summary.resource_changes
     sys.stdout.write(f"{Path(__file__).name}: {dict(counts or {})}\n")
 
 

@@ -1,7 +1,6 @@
 """What surrounds an engine run: a question before it, and on the twin the platform's deployment after it."""
 
 import json
-import subprocess
 import sys
 from typing import Any
 
@@ -13,18 +12,14 @@ from local.platform import seed
 from local.vendors.neon import Neon
 
 
-def confirmed(stack: str, *, word: str = "up") -> bool:
-    """Show the plan and ask; without a terminal there is nobody to ask, so the answer is no."""
+def confirmed(stack: str, *, to: str = "up") -> bool:
+    """Ask for the stack's name; without a terminal there is nobody to ask, so the answer is no."""
     if not sys.stdin.isatty():
         sys.stderr.write(
-            f"bulwark: nobody is here to confirm; type `./bulwark {word} --stack {stack} --yes`.\n"
+            f"bulwark: nobody is here to confirm; type `./bulwark {to} --stack {stack} --yes`.\n"
         )
         return False
-    if word == "up":
-        plan = [sys.executable, "-P", "-m", "cli", "preview", "--stack", stack]
-        if subprocess.run(plan, check=False).returncode:
-            return False
-    return input(f"Type the stack's name ({stack}) to {word} it: ").strip() == stack
+    return input(f"Type the stack's name ({stack}) to {to} it: ").strip() == stack
 
 
 def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:

@@ -5,8 +5,11 @@ import re
 import runpy
 import shutil
 import signal
+import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +22,15 @@ from cli.stack_file import CHECKOUT, Space, content
 from components import policy_gate
 from components.settings import PROJECT
 from toolchain.engine import search_path
+from toolchain.failure import Failure
 
-_CODE: Final = re.compile(r"^\s*code: (\d+)", re.MULTILINE)
+_RESULT: Final = re.compile(r"\s*code: (-?\d+)\n stdout: .*\n stderr: (.*)", re.DOTALL)
 
 
 def select(space: Space) -> auto.Stack:
     """Create or select the stack."""
+    # The program's imports take a second; the engine takes longer until it asks for the program.
+    threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path()}
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings)
@@ -35,7 +41,8 @@ def select(space: Space) -> auto.Stack:
         env_vars=environment,
         secrets_provider="passphrase" if space.twin else None,
     )
-    return auto.create_or_select_stack(space.name, project_name=PROJECT, program=_program, opts=options)
+    with failing_plainly():
+        return auto.create_or_select_stack(space.name, project_name=PROJECT, program=_program, opts=options)
 
 
 def _folder(space: Space) -> Path:
@@ -67,38 +74,67 @@ def _program() -> None:
 
 
 def run(operation: Callable[[], Any]) -> tuple[Any, int]:
-    """
-    Run one engine operation and return (result, exit code of the engine).
-
-    Only one per process: the generated SDKs keep the package reference of the first engine that they met.
-    """
+    """Run one engine operation and return (result, exit code of the engine)."""
     with _interruptible():
         try:
             return operation(), 0
         except auto.CommandError as error:
-            found = _CODE.search(str(error))
-            return None, int(found.group(1)) if found else 1
+            code, said = _result(error)
+            sys.stderr.write(f"{said}\n" if said else "")
+            if code >= 0:
+                return None, code
+            sys.stderr.write(
+                f"bulwark: The engine was ended by signal {-code}.\n"
+                "  Next: run the same command again; it goes on from there.\n"
+            )
+            return None, 128 - code
+
+
+@contextmanager
+def failing_plainly() -> Generator[None]:
+    """Show what the engine says instead of a traceback, where it is asked for something small."""
+    try:
+        yield
+    except auto.CommandError as error:
+        _, said = _result(error)
+        raise Failure(
+            f"The engine failed: {said.removeprefix('error: ')}", "correct that and run this again."
+        ) from error
+
+
+def _result(error: auto.CommandError) -> tuple[int, str]:
+    """Return the exit code (negative: a signal's number) and what was written to standard error."""
+    found = _RESULT.fullmatch(str(error))
+    return (int(found[1]), found[2].strip()) if found else (1, str(error))
 
 
 @contextmanager
 def _interruptible() -> Generator[None]:
     """
-    Let the engine end in order when this process is asked to.
+    Let the engine end in order when this process is asked to: the request is passed on.
 
-    Ctrl-C in a terminal reaches the engine by itself and must not end us before it; SIGTERM is passed on.
+    But not Ctrl-C, which reaches the engine by itself; a second one would make it drop everything.
     """
 
-    def forward(_signal: int, _frame: object) -> None:
+    def forward(number: int, _frame: object) -> None:
+        if number == signal.SIGINT and _in_foreground():
+            return
         for child in psutil.Process().children():
             if child.name() == "pulumi":
                 child.send_signal(signal.SIGINT)
 
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda _signal, _frame: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, forward),
-    }
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _in_foreground() -> bool:
+    """Say whether a terminal's Ctrl-C goes to this process's group."""
+    try:
+        with Path("/dev/tty").open() as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False

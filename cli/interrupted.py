@@ -10,6 +10,7 @@ import psutil
 import pulumi.automation as auto
 from rich.console import Console
 
+from cli.engine import failing_plainly
 from cli.stack_file import Space
 from components.settings import PROJECT
 from local.home import TwinHome
@@ -30,6 +31,11 @@ def settle(engine: auto.Stack, space: Space, console: Console) -> None:
     Raises:
         Failure: when another run is at work, or when a vendor may have made what the state doesn't know.
     """
+    with failing_plainly():
+        _settle(engine, space, console)
+
+
+def _settle(engine: auto.Stack, space: Space, console: Console) -> None:
     if space.twin:
         _unlock(engine, space.twin, space.name, console)
     exported = engine.export_stack()

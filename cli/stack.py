@@ -4,6 +4,7 @@ import json
 import sys
 from typing import Annotated, Any
 
+import pulumi.automation as auto
 from cyclopts import Parameter, validators
 from pulumi.automation import events
 from rich.console import Console
@@ -40,19 +41,24 @@ def up(
     """
     console = Console(stderr=True)
     space = stack_file.find(stack, on_twin=on_twin)
-    if space.twin is None and not yes and not deploy.confirmed(stack):
-        return 1
     if space.twin:
         twin.make_ready(space.twin, space.settings, console)
     chosen = engine.select(space)
     interrupted.settle(chosen, space, console)
     changes = _Changes()
-    result, code = engine.run(
-        lambda: chosen.up(
-            policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
+    # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
+    # anything exists; in an update it would be too late.
+    _, code = _preview(chosen, _Changes(), as_json=as_json)
+    result = None
+    if code == 0 and space.twin is None and not yes and not deploy.confirmed(stack):
+        code = 1
+    if code == 0:
+        result, code = engine.run(
+            lambda: chosen.up(
+                policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
+            )
         )
-    )
-    if code == 0 and space.settings.platform.environment == "local":
+    if result and space.settings.platform.environment == "local":
         found = {name: out.value for name, out in result.outputs.items()}
         deploy.platform_to_twin(space, found, scale=scale, console=console)
     shown = _shown(result.outputs) if result else {}
@@ -80,11 +86,7 @@ def preview(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
     chosen = engine.select(space)
     changes = _Changes()
-    _, code = engine.run(
-        lambda: chosen.preview(
-            policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
-        )
-    )
+    _, code = _preview(chosen, changes, as_json=as_json)
     if as_json:
         _print_json({"stack": stack, "exit_code": code, **changes.document()})
     return code
@@ -141,7 +143,7 @@ def destroy(
         The engine's exit code.
     """
     space = stack_file.find(stack, on_twin=on_twin)
-    if space.twin is None and not yes and not deploy.confirmed(stack, word="destroy"):
+    if space.twin is None and not yes and not deploy.confirmed(stack, to="destroy"):
         return 1
     console = Console(stderr=True)
     if space.twin:
@@ -183,6 +185,14 @@ def outputs(
     return 0
 
 
+def _preview(chosen: auto.Stack, changes: "_Changes", *, as_json: bool) -> tuple[Any, int]:
+    return engine.run(
+        lambda: chosen.preview(
+            policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
+        )
+    )
+
+
 class _Changes:
     """Collects what the engine says it does, without any property's value."""
 
@@ -194,7 +204,7 @@ class _Changes:
     def see(self, event: events.EngineEvent) -> None:
         if event.resource_pre_event and event.resource_pre_event.metadata.op != "same":
             step = event.resource_pre_event.metadata
-            self._steps.append({"op": str(step.op), "urn": step.urn, "properties": list(step.diffs or [])})
+            self._steps.append({"op": step.op.value, "urn": step.urn, "properties": list(step.diffs or [])})
         if event.summary_event:
             self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
         if event.policy_event:

@@ -44,7 +44,9 @@ def engine_environment(twin: TwinHome, settings: Settings) -> dict[str, str]:
     return {
         HOME_VARIABLE: str(twin.root),
         "PULUMI_HOME": str(twin.pulumi),
-        "PULUMI_BACKEND_URL": twin.state.as_uri(),
+        # Else the backend keeps a file of attributes beside each of its files, and one that a killed engine
+        # left half-written makes the whole stack unreadable ("failed to load checkpoint: EOF").
+        "PULUMI_BACKEND_URL": f"{twin.state.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
     }

@@ -23,6 +23,17 @@ _WEBHOOK_BODY: Final = json.dumps(
     separators=(",", ":"),
 )
 
+MONITOR_FAILS: Final[list[sentry.AlertTriggerConditionArgsDict]] = [
+    {"first_seen_event": {}},
+    {"regression_event": {}},
+    {"reappeared_event": {}},
+]
+"""
+A monitor keeps one issue for life: its second failure is no first event but that issue's regression.
+
+Source: getsentry/sentry, build_fingerprint_for_project_subscription: nothing but the monitor's own id.
+"""
+
 
 class Alerting(pulumi.ComponentResource):
     """

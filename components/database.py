@@ -46,7 +46,8 @@ class Database(pulumi.ComponentResource):
             "failureDomain": {"provider": "neon", "region": args.region},
         }
         super().__init__(self.TYPE, name, facts, opts)
-        compute, quota = args.compute, args.quota
+        compute, quota, adopt = args.compute, args.quota, args.adopt
+        there = f"{adopt.project}/{adopt.branch}/" if adopt else ""
         self.project = neon.Project(
             f"{name}-project",
             name=args.project,
@@ -71,7 +72,7 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=protect,
-                import_=args.adopt,
+                import_=adopt.project if adopt else None,
                 # Neon names as default whichever database is oldest; a renamed one would then replace the
                 # whole project on refresh: kislerdm/terraform-provider-neon#179.
                 ignore_changes=["branch"],
@@ -84,7 +85,11 @@ class Database(pulumi.ComponentResource):
                 name=role,
                 project_id=self.project.id,
                 branch_id=branch,
-                opts=pulumi.ResourceOptions(parent=self, protect=protect),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    protect=protect,
+                    import_=there + role if adopt and purpose in adopt.roles else None,
+                ),
             )
             for purpose, role in (
                 ("owner", args.owner_role),
@@ -98,7 +103,9 @@ class Database(pulumi.ComponentResource):
             owner_name=roles["owner"].name,
             project_id=self.project.id,
             branch_id=branch,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=protect, import_=there + args.database if adopt else None
+            ),
         )
 
         def uri(role: neon.Role, host: pulumi.Output[str]) -> pulumi.Output[str]:

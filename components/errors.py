@@ -5,7 +5,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_sentry as sentry
 
-from components.alerting import Alerting
+from components.alerting import MONITOR_FAILS, Alerting
 from components.settings import ErrorSettings, Service, Severity
 
 _HIGH: Final = 75  # Sentry's number for a high-priority issue
@@ -44,7 +44,9 @@ class Errors(pulumi.ComponentResource):
             organization=args.organization,
             name=args.team_name,
             slug=args.team,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self, import_=f"{args.organization}/{args.team}" if args.adopt_team else None
+            ),
         )
         self.projects = {}
         self.dsns = {}
@@ -83,7 +85,8 @@ class Errors(pulumi.ComponentResource):
             name=f"{slug} {args.environment}",
             rate_limit_window=60,
             rate_limit_count=service.events_per_minute,
-            opts=child,
+            # The bridged schema hides `dsn` and leaves its two deprecated twins in clear.
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["dsnPublic", "dsnCsp"]),
         )
         sentry.ProjectSpikeProtection(
             f"{prefix}-spike-protection",
@@ -132,9 +135,7 @@ class Errors(pulumi.ComponentResource):
             ),
         ]
         for metric, monitor in metrics:
-            self._alert(
-                f"{slug}-{metric}", monitor.id, severities.metric, triggers=[{"first_seen_event": {}}]
-            )
+            self._alert(f"{slug}-{metric}", monitor.id, severities.metric, triggers=MONITOR_FAILS)
         return project, pulumi.Output.secret(key.dsn.apply(lambda dsn: dsn["public"]))
 
     def _metric(
@@ -184,7 +185,7 @@ class Errors(pulumi.ComponentResource):
             owner={"team_id": self.team.internal_id},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._alert("down", monitor.id, self._args.severities.down, triggers=[{"first_seen_event": {}}])
+        self._alert("down", monitor.id, self._args.severities.down, triggers=MONITOR_FAILS)
 
     def _alert(
         self,

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
 
-from components.alerting import Alerting
+from components.alerting import MONITOR_FAILS, Alerting
 from components.settings import Job, Severity
 from objectives import longest_gap
 
@@ -92,7 +92,7 @@ class ScheduledJob(pulumi.ComponentResource):
             enabled=True,
             frequency_minutes=60,
             monitor_ids=[self.cron.id],
-            trigger_conditions=[{"first_seen_event": {}}, {"regression_event": {}}, {"reappeared_event": {}}],
+            trigger_conditions=MONITOR_FAILS,
             action_filters=[
                 {
                     "logic_type": "all",

@@ -13,6 +13,8 @@ from components.settings.backups import FILES_PREFIX
 WRITER_SUFFIX: Final = "backup-writer"
 """The role that fills vaults is called `<platform>-backup-writer`, in every account."""
 
+_ENCRYPTION: Final = "s3:x-amz-server-side-encryption"
+
 
 class Vault(pulumi.ComponentResource):
     """
@@ -236,17 +238,9 @@ def _bucket_policy(bucket_arn: str, key_arn: str, *, platform: str, replication_
         deny("OnlyCurrentTls", "s3:*", everything, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
         # An upload that names no encryption gets the bucket's default, which is right; one that names another
         # kind, or another key, is refused.
+        deny("OnlyKms", "s3:PutObject", objects, _named_otherwise(_ENCRYPTION, "aws:kms")),
         deny(
-            "OnlyKms",
-            "s3:PutObject",
-            objects,
-            {"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption": "aws:kms"}},
-        ),
-        deny(
-            "OnlyThisKey",
-            "s3:PutObject",
-            objects,
-            {"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption-aws-kms-key-id": key_arn}},
+            "OnlyThisKey", "s3:PutObject", objects, _named_otherwise(f"{_ENCRYPTION}-aws-kms-key-id", key_arn)
         ),
         deny(
             "WriterOnlyAdds",
@@ -275,3 +269,13 @@ def _bucket_policy(bucket_arn: str, key_arn: str, *, platform: str, replication_
             }
         )
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _named_otherwise(key: str, value: str) -> dict[str, Any]:
+    """
+    Match a request that names another value.
+
+    A negated operator, with or without IfExists, also matches where the key is absent (AWS IAM, "Condition
+    operators"): that would refuse every upload without the header, and every part of a multipart upload.
+    """
+    return {"Null": {key: "false"}, "StringNotEquals": {key: value}}

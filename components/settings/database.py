@@ -36,6 +36,19 @@ class Quota(Model):
     stored_gigabytes: Positive | None = None
 
 
+class AdoptedProject(Model):
+    """A Neon project that exists, with the database that is in it."""
+
+    project: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+    """Its id, such as quiet-term-12345678."""
+
+    branch: Annotated[str, StringConstraints(pattern=r"^br-[a-z0-9-]+$")]
+    """Id of its default branch."""
+
+    roles: tuple[Literal["owner", "application", "backup"], ...] = ("owner",)
+    """Which roles are there already; the others are made. The database is always taken over."""
+
+
 class DatabaseSettings(Model):
     """The block `bulwark:database`."""
 
@@ -78,8 +91,8 @@ class DatabaseSettings(Model):
     compute: Compute = Field(default_factory=Compute)
     quota: Quota = Field(default_factory=Quota)
 
-    adopt: str | None = None
-    """Id of an existing Neon project to take over instead of creating one."""
+    adopt: AdoptedProject | None = None
+    """An existing Neon project to take over instead of creating one."""
 
 
 def rules(database: DatabaseSettings) -> list[tuple[str, str]]:

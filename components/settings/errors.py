@@ -44,7 +44,6 @@ class AlertSeverities(Model):
     regressed: Severity = "sev3"
     frequent: Severity = "sev2"
     metric: Severity = "sev2"
-    missed_job: Severity = "sev2"
     down: Severity = "sev1"
     """The second, independent look at /health."""
 
@@ -55,6 +54,9 @@ class ErrorSettings(Model):
     organization: Slug
     team: Slug
     team_name: Name
+    adopt_team: bool = False
+    """Whether the team exists already and is taken over."""
+
     environment: Slug = "production"
     """Sentry environment that the alerts watch."""
 

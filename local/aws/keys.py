@@ -22,7 +22,7 @@ class Responses(KmsResponse):
     def get_key_rotation_status(self) -> str:
         status = json.loads(super().get_key_rotation_status())
         if status["KeyRotationEnabled"]:
-            status["RotationPeriodInDays"] = self._attributes()[_PERIOD]
+            status["RotationPeriodInDays"] = self._attributes().get(_PERIOD, _DEFAULT_PERIOD_DAYS)
         return json.dumps(status)
 
     def _attributes(self) -> dict[str, Any]:

@@ -1,17 +1,26 @@
 """S3 object versions whose bodies are files, and an index that knows which of its keys a snapshot lacks."""
 
+import base64
 import copy
+import functools
 import hashlib
+import mmap
+import shutil
 import threading
 import uuid
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from flask import has_request_context, request
 from moto.s3 import models
-from moto.s3.models import FakeKey
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.models import FakeKey, FakeMultipart, MultipartChecksumBuilder
 from moto.s3.utils import (
     _VersionedKeyStore,  # pyright: ignore[reportPrivateUsage] - moto's index of a bucket has no public name
 )
+from moto.settings import S3_UPLOAD_PART_MIN_SIZE
 
 
 class ObjectVersion(FakeKey):
@@ -35,14 +44,27 @@ class ObjectVersion(FakeKey):
         return object.__new__(cls)
 
     @property
-    def value(self) -> bytes:
-        return (self.folder / self.body).read_bytes()
+    def value(self) -> Any:
+        """
+        Return the body; for a request that wants a range of it, a map of the file that can be sliced.
+
+        moto slices ranges out of whole bodies: parallel downloads would read a large one many times over.
+        """
+        with (self.folder / self.body).open("rb") as file:
+            if self.contentsize and _wants_range():
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return file.read()
 
     @value.setter
-    def value(self, new_value: bytes | str) -> None:  # moto passes text for access logs
-        content = new_value.encode() if isinstance(new_value, str) else new_value
+    def value(self, new_value: "bytes | str | Parts") -> None:  # moto passes text for access logs
         self.body = uuid.uuid4().hex
-        (self.folder / self.body).write_bytes(content)
+        path = self.folder / self.body
+        if isinstance(new_value, Parts):
+            new_value.join(path)
+            self.contentsize = path.stat().st_size
+            return
+        content = new_value.encode() if isinstance(new_value, str) else new_value
+        path.write_bytes(content)
         self.contentsize = len(content)
         if self._etag is None:
             self._etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -64,6 +86,49 @@ class ObjectVersion(FakeKey):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.lock = threading.Lock()
+
+
+class Parts(list[ObjectVersion]):
+    """The parts of an upload in order, in place of the bytes that moto would join in memory."""
+
+    def join(self, path: Path) -> None:
+        with path.open("wb") as whole:
+            for part in self:
+                with (part.folder / part.body).open("rb") as file:
+                    shutil.copyfileobj(file, whole)
+
+    def digest(self) -> str:
+        """Return the ETag of the whole: of the parts' MD5 sums, and how many they are."""
+        sums = b"".join(bytes.fromhex(part.etag.strip('"')) for part in self)
+        return f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(self)}"
+
+    def crc32(self) -> str:
+        total = functools.reduce(lambda crc, part: zlib.crc32(part.value, crc), self, 0)
+        return base64.b64encode(total.to_bytes(4, "big")).decode()
+
+
+class Upload(FakeMultipart):
+    """A multipart upload that is completed file by file; moto needs five times its size in memory."""
+
+    def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, tuple[str, str, int] | None]:
+        parts = Parts()
+        for number, etag in body:
+            part = self.parts.get(number)
+            if not isinstance(part, ObjectVersion) or part.etag.strip('"') != etag.strip('"'):
+                raise InvalidPart
+            if parts and parts[-1].contentsize < S3_UPLOAD_PART_MIN_SIZE:
+                raise EntityTooSmall
+            parts.append(part)
+        if not parts:
+            raise MalformedXML
+        checksum = MultipartChecksumBuilder(
+            self.metadata.get("x-amz-checksum-algorithm"), self.metadata.get("x-amz-checksum-type")
+        )
+        if checksum.checksum_type != "COMPOSITE":  # like moto, which has no other CRC without awscrt
+            return parts, parts.digest(), (checksum.checksum_type, parts.crc32(), 1)
+        for part in parts:
+            checksum.addPart(part.value)
+        return parts, parts.digest(), checksum.build()
 
 
 class ObjectIndex(_VersionedKeyStore):
@@ -103,9 +168,16 @@ class ObjectIndex(_VersionedKeyStore):
         return {version.body for version in versions if isinstance(version, ObjectVersion)}
 
 
+def _wants_range() -> bool:
+    """Tell whether the request names one range by its start, which moto then slices."""
+    wanted = request.range if has_request_context() else None
+    return wanted is not None and len(wanted.ranges) == 1 and (wanted.ranges[0][0] or 0) >= 0
+
+
 def keep_bodies_in(folder: Path) -> None:
     """Make moto's S3 use these classes from here on; call it before the first bucket exists."""
     folder.mkdir(mode=0o700, exist_ok=True)
     ObjectVersion.folder = folder
     models.FakeKey = ObjectVersion
+    models.FakeMultipart = Upload
     models.__dict__["_VersionedKeyStore"] = ObjectIndex

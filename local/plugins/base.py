@@ -19,6 +19,7 @@ from google.protobuf import empty_pb2
 
 from local.plugins.lean import without_sdk
 from local.plugins.values import Properties, from_wire, to_wire
+from toolchain.engine_watch import end_with_engine
 
 with without_sdk():
     from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -249,6 +250,7 @@ def serve(stand_in: StandIn, version: str) -> None:
     """Run as a plugin: print the port for the engine, then serve until the engine ends the process."""
     # Its fork handlers crash a child that changes its user (PostgreSQL's, started as root), before the exec.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+    end_with_engine()
     executor = ThreadPoolExecutor(max_workers=16)
     server = grpc.server(executor, interceptors=[_Errors()], options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(stand_in, version), server)

@@ -1,4 +1,4 @@
-"""Runs `./bulwark` under watch and strikes in the middle: kills the command, its engine, a plugin or a service."""
+"""Runs `./bulwark` under watch, to strike in the middle of it."""
 
 import os
 import signal

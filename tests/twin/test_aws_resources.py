@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_twin import Engine, Resource, Service, running
 
-from local.plugins.aws.account import RefusedError
+from local.plugins.aws.refusal import RefusedError
 from local.plugins.base import Change, StandInError
 from local.plugins.values import UNKNOWN
 

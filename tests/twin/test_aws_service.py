@@ -201,6 +201,25 @@ def test_bodies_are_files_that_go_with_their_versions(service: Service, s3: Any)
     assert bodies(service) == before
 
 
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [
+        ("bytes=2-4", b"cde"),
+        ("bytes=7-", b"hij"),
+        ("bytes=-3", b"hij"),
+        ("bytes=0-0", b"a"),
+        ("bytes=0-99", b"abcdefghij"),
+        ("bytes=5-2", b"abcdefghij"),
+        ("bytes=0-1,4-5", b"abcdefghij"),
+    ],
+)
+def test_a_range_of_an_object(s3: Any, wanted: str, got: bytes) -> None:
+    if "ranges" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket="ranges")
+        s3.put_object(Bucket="ranges", Key="a", Body=b"abcdefghij")
+    assert s3.get_object(Bucket="ranges", Key="a", Range=wanted)["Body"].read() == got
+
+
 def test_a_policy_is_judged_with_its_conditions(s3: Any) -> None:
     s3.create_bucket(Bucket="judged")
     everything = ["arn:aws:s3:::judged", "arn:aws:s3:::judged/*"]

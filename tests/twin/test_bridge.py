@@ -1,6 +1,7 @@
 """The stand-in for the bridged providers: it plans, drifts, adopts and recovers as the real ones do."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -386,7 +387,7 @@ def plugin(home: TwinHome) -> Iterator[tuple[provider_pb2_grpc.ResourceProviderS
     }
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "local.plugins.bridge", "127.0.0.1:1"],
+        [sys.executable, "-P", "-m", "local.plugins.bridge"],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
@@ -420,3 +421,21 @@ def test_the_plugin_speaks_the_engines_protocol(
     stub.Delete(provider_pb2.DeleteRequest(urn=urn, id=made.id, properties=made.properties))
     assert stub.Read(provider_pb2.ReadRequest(urn=urn, id=made.id)).id == ""
     assert stub.Cancel(empty_pb2.Empty()) == empty_pb2.Empty()
+
+
+def test_a_plugin_ends_when_its_engine_is_gone(home: TwinHome) -> None:
+    engine = socket.create_server(("127.0.0.1", 0))
+    plugin = subprocess.Popen(
+        [sys.executable, "-P", "-m", "local.plugins.bridge", f"127.0.0.1:{engine.getsockname()[1]}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"BULWARK_TWIN": str(home.root)},
+    )
+    try:
+        assert plugin.stdout
+        assert plugin.stdout.readline().strip().isdigit()
+        engine.close()
+        plugin.wait(20)
+    finally:
+        plugin.kill()
+        plugin.communicate()

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.home import HOME_VARIABLE, TwinHome
+from local.plugins.aws.creations import Creations
+from local.plugins.aws.refusal import RefusedError
 from local.plugins.base import StandInError
 from local.plugins.values import UNKNOWN, Properties
 
@@ -35,6 +37,7 @@ class Account:
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = threading.Lock()
         self._session: Any = None
+        self._creations: Creations | None = None
         self._credentials = {"aws_access_key_id": _DUMMY, "aws_secret_access_key": _DUMMY}
 
     def client(self, service: str, region: str | None = None) -> Any:
@@ -47,6 +50,13 @@ class Account:
                     self._assume_role()
                     self._clients[key] = self._client(*key)
         return self._clients[key]
+
+    @property
+    def creations(self) -> Creations:
+        """The notes about creations under way, shared by all providers of the twin."""
+        with self._making:
+            self._creations = self._creations or Creations(_home())
+            return self._creations
 
     def _assume_role(self) -> None:
         """Take on the configured role, whose account is then where everything happens."""
@@ -84,15 +94,7 @@ _ISOLATED = {
     "credentials_file": (None, None, os.devnull, None),
     "profile": (None, None, None, None),
 }
-"""botocore's variables (name in the file, in the environment, default, conversion) cut off from the user's."""
-
-
-class RefusedError(StandInError):
-    """What AWS refused; `code` is AWS's own, such as NoSuchBucket."""
-
-    def __init__(self, doing: str, code: str, message: str) -> None:
-        super().__init__(f"{doing}: {code}: {message}")
-        self.code = code
+"""botocore's variables (name in file, in environment, default, conversion), cut off from the user's."""
 
 
 @contextmanager
@@ -133,9 +135,13 @@ def _code(refused: Any) -> str:
 
 
 def _endpoint() -> str:
+    return f"http://127.0.0.1:{_home().port('aws')}"
+
+
+def _home() -> TwinHome:
     if HOME_VARIABLE not in os.environ:
         raise StandInError(f"{HOME_VARIABLE} is not set: run this stack with ./bulwark.")
-    return f"http://127.0.0.1:{TwinHome.from_environment().port('aws')}"
+    return TwinHome.from_environment()
 
 
 def _decoded(value: Any) -> Any:

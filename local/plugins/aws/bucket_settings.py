@@ -3,8 +3,9 @@
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from local.plugins.aws.account import RefusedError, answer
+from local.plugins.aws.account import answer
 from local.plugins.aws.kind import AwsKind
+from local.plugins.aws.refusal import RefusedError
 from local.plugins.aws.wire import FLAG, TEXT, WHOLE, block, from_api, several, to_api
 from local.plugins.base import Change, StandInError
 from local.plugins.bridge.rules import exactly_one, length, one_of, size, when, within

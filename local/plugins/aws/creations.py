@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from local.home import TwinHome
-from local.plugins.aws.account import RefusedError
+from local.plugins.aws.refusal import RefusedError
 from local.vendors.store import Store
 
 _VENDOR = "aws"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from local.plugins.aws.account import RefusedError, answer
+from local.plugins.aws.account import answer
 from local.plugins.aws.documents import as_text, canonical, listed, policy, statements
 from local.plugins.aws.kind import UniqueKind
 from local.plugins.aws.principals import demand_principals
+from local.plugins.aws.refusal import RefusedError
 from local.plugins.aws.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
 from local.plugins.base import Refusal
 from local.plugins.bridge.rules import Rule, at_most_one, length, matches, one_of, within

@@ -1,13 +1,11 @@
 """What all AWS resource types share: checks, plans, comparison with the service, tags and regions."""
 
-import functools
 import secrets
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from local.home import TwinHome
-from local.plugins.aws.account import Account, RefusedError, told
-from local.plugins.aws.creations import Creations
+from local.plugins.aws.account import Account, told
+from local.plugins.aws.refusal import RefusedError
 from local.plugins.base import URN, Change, Refusal, ResourceGoneError
 from local.plugins.bridge.check import conform
 from local.plugins.bridge.rules import Rule
@@ -239,7 +237,7 @@ class UniqueKind(AwsKind):
             with told(doing):
                 return self.found(wanted, token)
 
-        identifier = self._creations.once(
+        identifier = self.account.creations.once(
             URN.get(),
             lambda token: self.find(wanted, token),
             once_only,
@@ -253,11 +251,7 @@ class UniqueKind(AwsKind):
         return super().diff(state, old_inputs, inputs)
 
     def _confirm(self) -> None:
-        self._creations.confirm(URN.get())
-
-    @functools.cached_property
-    def _creations(self) -> Creations:
-        return Creations(TwinHome.from_environment())
+        self.account.creations.confirm(URN.get())
 
 
 def _pruned(value: Any) -> Any:

@@ -3,8 +3,9 @@
 import re
 from typing import Any
 
-from local.plugins.aws.account import Account, RefusedError, answer
+from local.plugins.aws.account import Account, answer
 from local.plugins.aws.documents import principals
+from local.plugins.aws.refusal import RefusedError
 
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([^/]+)")
 _ACCEPTED = re.compile(r"\*|\d{12}|arn:aws[\w-]*:(iam|sts)::\d{12}:.+")

@@ -125,7 +125,10 @@ class Bridge:
         if self._model is None:
             if HOME_VARIABLE not in os.environ:
                 raise StandInError(f"{HOME_VARIABLE} is not set: run this stack with ./bulwark.")
-            self._model = _model(self._vendor_package.name, TwinHome.from_environment())
+            home = TwinHome.from_environment()
+            if not home.root.exists():
+                raise StandInError(f"There is no twin in {home.root}: run ./bulwark up.")
+            self._model = _model(self._vendor_package.name, home)
         return self._model
 
 

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -51,7 +52,8 @@ class BridgedKind:
         old_inputs: Properties,  # noqa: ARG002 - Terraform compares with the state alone
         inputs: Properties,
     ) -> dict[str, Change]:
-        self.unchecked().confirm(self.kind, self._address(str(state.get("id", "")), state))
+        with self._told("plan", str(state.get("id", ""))):
+            self.unchecked().confirm(self.kind, self._address(str(state.get("id", "")), state))
         wanted = self._complete(inputs)
         comparison = self._comparison()
         return {
@@ -191,6 +193,8 @@ class BridgedKind:
             raise StandInError(
                 f"{title} refused to {act} the {words} {which!r}: {refused.message} (HTTP {refused.status})"
             ) from refused
+        except sqlite3.Error as failed:  # a full disk, say
+            raise StandInError(f"The twin's records of {self.vendor.title} fail: {failed}") from failed
 
 
 def _automatic_name(logical_name: str, before: str | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.plugins.bridge.rules import Rule, at_most_one, each, one_of, size, within
-from local.plugins.bridge.spec import Spec, Vendor
+from local.plugins.bridge.spec import Spec, Vendor, last_part
 from local.plugins.values import Properties
 
 _QUOTA = (
@@ -35,11 +35,6 @@ def _without_zero_quota(wanted: Properties) -> Properties:
     if not isinstance(quota, dict):
         return wanted
     return {**wanted, "quota": {name: value for name, value in quota.items() if value}}
-
-
-def _last(identifier: str, _state: Properties) -> str:
-    """Take `<project>/<id>`, the form in which branches and endpoints are imported, or the id alone."""
-    return identifier.rsplit("/", 1)[-1]
 
 
 NEON = Vendor(
@@ -80,7 +75,7 @@ NEON = Vendor(
             ),
             replaces=frozenset({"parentLsn", "parentTimestamp"}),
             only_on_create=frozenset({"projectId", "parentId", "parentLsn", "parentTimestamp"}),
-            address=_last,
+            address=last_part,
         ),
         "endpoint": Spec(
             rules=(
@@ -91,7 +86,7 @@ NEON = Vendor(
             defaults={"type": "read_write"},
             replaces=frozenset({"regionId"}),
             only_on_create=frozenset({"projectId", "type", "regionId"}),
-            address=_last,
+            address=last_part,
         ),
         "role": Spec(replaces=frozenset({"projectId", "branchId", "name"})),
         "database": Spec(

@@ -1,8 +1,7 @@
 """Sentry's provider (jianyuan/sentry 0.15.4): its client-side rules and defaults, by its source."""
 
-import json
+import functools
 import zoneinfo
-from typing import Any
 
 from local.plugins.bridge.rules import (
     at_most_one,
@@ -16,7 +15,8 @@ from local.plugins.bridge.rules import (
     within,
 )
 from local.plugins.bridge.sentry_platforms import PLATFORMS
-from local.plugins.bridge.spec import Spec, Vendor
+from local.plugins.bridge.spec import Spec, Vendor, last_part
+from local.plugins.bridge.terms import json_text
 from local.plugins.values import Properties
 
 _IN_PROJECT = frozenset({"organization", "project"})
@@ -104,13 +104,26 @@ _METRIC_RULES = (
     one_of(f"{_METRIC_CONDITION}.comparisonSensitivity", "low", "medium", "high"),
     one_of(f"{_METRIC_CONDITION}.comparisonThresholdType", "above", "below", "above_and_below"),
 )
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    # The system's own notes, which are no zones to the provider.
+    return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime"})
+
+
+def _is_zone(name: str) -> bool:
+    """Judge by the system's time zones; a system without any cannot judge."""
+    return name in _zones() or not _zones()
+
+
 _CRON_RULES = (
     _OWNER,
     exactly_one("schedule", "crontab", "intervalValue"),
     at_most_one("schedule", "crontab", "intervalUnit"),
     together("schedule", "intervalValue", "intervalUnit"),
     one_of("schedule.intervalUnit", "year", "month", "week", "day", "hour", "minute"),
-    each("timezone", lambda name: name in zoneinfo.available_timezones(), "be a time zone of the IANA list"),
+    each("timezone", _is_zone, "be a time zone of the IANA list"),
 )
 _UPTIME_RULES = (
     _OWNER,
@@ -136,18 +149,6 @@ def _of_project(identifier: str, state: Properties) -> str:
     return f"{state['organization']}/{state['project']}" if state else identifier
 
 
-def _last(identifier: str, _state: Properties) -> str:
-    """Take `<organization>/[<project>/]<id>`, the form of an import, or the id alone."""
-    return identifier.rsplit("/", 1)[-1]
-
-
-def _json_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 SENTRY = Vendor(
     title="Sentry",
     sets=True,
@@ -168,7 +169,7 @@ SENTRY = Vendor(
                     *("performanceMonitoringEnabled", "sessionReplayEnabled", "debugEnabled"),
                 ),
             ),
-            address=_last,
+            address=last_part,
             gone_is_error=True,
         ),
         "alert": Spec(
@@ -176,29 +177,29 @@ SENTRY = Vendor(
             defaults={"enabled": True},
             replaces=frozenset({"organization"}),
             alike={"channelName": lambda name: name.removeprefix("#")},
-            address=_last,
+            address=last_part,
             gone_is_error=True,
         ),
         "metricMonitor": Spec(
             rules=_METRIC_RULES,
             defaults={"enabled": True},
             replaces=_IN_PROJECT,
-            address=_last,
+            address=last_part,
             gone_is_error=True,
         ),
         "cronMonitor": Spec(
             rules=_CRON_RULES,
             defaults={"enabled": True, "timezone": "UTC"},
             replaces=_IN_PROJECT,
-            address=_last,
+            address=last_part,
             gone_is_error=True,
         ),
         "uptimeMonitor": Spec(
             rules=_UPTIME_RULES,
             defaults={"enabled": True, "recoveryThreshold": 1, "downtimeThreshold": 3},
             replaces=_IN_PROJECT,
-            alike={"assertionJson": _json_text},
-            address=_last,
+            alike={"assertionJson": json_text},
+            address=last_part,
             gone_is_error=True,
         ),
         "projectOwnership": Spec(
@@ -216,6 +217,6 @@ SENTRY = Vendor(
             gone_is_error=True,
         ),
         "projectSpikeProtection": Spec(address=_of_project, gone_is_error=True),
-        "integrationPagerduty": Spec(address=_last, gone_is_error=True),
+        "integrationPagerduty": Spec(address=last_part, gone_is_error=True),
     },
 )

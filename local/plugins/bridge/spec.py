@@ -71,3 +71,8 @@ class Vendor:
 
     forgiven: frozenset[int] = frozenset({404})
     """HTTP statuses that the provider takes for success when it deletes."""
+
+
+def last_part(identifier: str, _state: Properties) -> str:
+    """Address by the id alone, or by the path that an import takes: `<organization>/<project>/<id>`."""
+    return identifier.rsplit("/", 1)[-1]

@@ -62,6 +62,14 @@ class Comparison:
         return found  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
+def json_text(text: str) -> Any:
+    """Read JSON, so that two texts can be compared by their meaning; any other text is itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def filled(said: Any, told: Any, type_: Type) -> Any:
     """Complete what the program said with what the vendor computes inside it."""
     match type_:

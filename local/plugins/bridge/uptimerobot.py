@@ -1,14 +1,13 @@
 """UptimeRobot's provider (uptimerobot 1.10.0): its client-side rules and defaults, by its source."""
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from local.plugins.base import Refusal
 from local.plugins.bridge.monitor_rules import MONITOR_RULES
 from local.plugins.bridge.rules import length, matches, one_of, values_at, when, within
 from local.plugins.bridge.spec import Spec, Vendor
+from local.plugins.bridge.terms import json_text
 from local.plugins.values import UNKNOWN, Properties, has_unknown
 
 _INTEGRATIONS = (
@@ -49,14 +48,6 @@ def _window_monitors(inputs: Properties) -> Iterator[Refusal]:
         yield Refusal("monitorIds", f"monitorIds contradicts autoAddMonitors, which is {everything!r}")
 
 
-def _json_text(text: str) -> Any:
-    """Compare JSON by its meaning."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 UPTIMEROBOT = Vendor(
     title="UptimeRobot",
     sets=True,
@@ -80,8 +71,8 @@ UPTIMEROBOT = Vendor(
             ),
             remembered=frozenset({"httpPassword", "postValueData", "postValueKv"}),
             alike={
-                "postValueData": _json_text,
-                "target": _json_text,
+                "postValueData": json_text,
+                "target": json_text,
                 "customHttpHeaders": lambda headers: {name.lower(): headers[name] for name in headers},
             },
         ),

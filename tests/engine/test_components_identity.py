@@ -1,0 +1,125 @@
+"""Who may touch the production vaults, as the engine holds it."""
+
+from typing import Any
+
+import pytest
+from deployment import Deployment
+
+ISSUER = "token.actions.githubusercontent.com"
+ROLES = {"backup-writer": "backup", "backup-restorer": "restore", "deployer": "production"}
+"""Role -> the GitHub environment whose jobs may assume it."""
+
+
+def allowed(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]]:
+    """Return what a role's only policy allows: Sid -> actions and resources."""
+    statements = production[f"backups-identity-{role}-policy"].policy()
+    assert {statement["Effect"] for statement in statements.values()} == {"Allow"}
+    return {sid: (set(found["Action"]), found["Resource"]) for sid, found in statements.items()}
+
+
+def actions(production: Deployment, role: str) -> set[str]:
+    return {action for found, _ in allowed(production, role).values() for action in found}
+
+
+def test_its_children_are_an_issuer_and_three_roles_with_a_policy_each(production: Deployment) -> None:
+    assert production.children("backups-identity") == {
+        "backups-identity-github": "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        **{f"backups-identity-{role}": "aws:iam/role:Role" for role in ROLES},
+        **{f"backups-identity-{role}-policy": "aws:iam/rolePolicy:RolePolicy" for role in ROLES},
+    }
+    assert production["backups-identity"].inputs == {"repository": "example/platform"}
+
+
+def test_tokens_come_from_github_and_are_meant_for_aws(production: Deployment) -> None:
+    assert production["backups-identity-github"].inputs == {
+        "url": f"https://{ISSUER}",
+        "clientIdLists": ["sts.amazonaws.com"],
+    }
+
+
+@pytest.mark.parametrize(("role", "environment"), ROLES.items())
+def test_a_role_trusts_exactly_one_repository_and_environment(
+    production: Deployment, role: str, environment: str
+) -> None:
+    found = production[f"backups-identity-{role}"]
+    assert found.inputs["name"] == f"example-{role}"
+    assert found.inputs["maxSessionDuration"] == 2 * 3600
+    assert list(found.policy("assumeRolePolicy").values()) == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": production["backups-identity-github"].outputs["arn"]},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{ISSUER}:aud": "sts.amazonaws.com",
+                    f"{ISSUER}:sub": f"repo:example/platform:environment:{environment}",
+                }
+            },
+        }
+    ]
+    assert found.property_dependencies == {"assumeRolePolicy": {"backups-identity-github"}}
+
+
+def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(production: Deployment) -> None:
+    bucket = production["backups-vault-bucket"].outputs["arn"]
+    dumps = [f"{bucket}/{prefix}/*" for prefix in ("database", "state", "evidence")]
+    assert allowed(production, "backup-writer") == {
+        "AddOnce": ({"s3:PutObject"}, dumps),
+        "AddParts": ({"s3:PutObject"}, dumps),
+        "AddFiles": ({"s3:PutObject"}, f"{bucket}/files/*"),
+        "GiveUp": ({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, f"{bucket}/*"),
+        "Look": (
+            {
+                "s3:GetBucketLocation",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:ListBucketVersions",
+            },
+            bucket,
+        ),
+        "Confirm": ({"s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"}, f"{bucket}/*"),
+        "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, production["backups-vault-key"].outputs["arn"]),
+    }
+
+
+def test_the_writer_has_no_wildcard_and_can_neither_delete_nor_unlock(production: Deployment) -> None:
+    found = actions(production, "backup-writer")
+    assert [action for action in found if "*" in action] == []
+    forbidden = ("Delete", "Bypass", "PutObjectRetention", "PutObjectLegalHold", "PutBucket", "PutLifecycle")
+    assert [action for action in found if any(word in action for word in forbidden)] == []
+
+
+def test_the_writer_overwrites_no_dump(production: Deployment) -> None:
+    statements = production["backups-identity-backup-writer-policy"].policy()
+    assert statements["AddOnce"]["Condition"] == {"Null": {"s3:if-none-match": "false"}}
+    # True for everything that completes an object, so this allows parts alone.
+    assert statements["AddParts"]["Condition"] == {"Bool": {"s3:ObjectCreationOperation": "false"}}
+
+
+def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deployment) -> None:
+    reading = ("s3:Get", "s3:List", "kms:Decrypt")
+    assert [it for it in actions(production, "backup-restorer") if not it.startswith(reading)] == []
+    buckets = [production[f"{vault}-bucket"].outputs["arn"] for vault in ("backups-vault", "backups-replica")]
+    keys = [production[f"{vault}-key"].outputs["arn"] for vault in ("backups-vault", "backups-replica")]
+    resources = {sid: found for sid, (_, found) in allowed(production, "backup-restorer").items()}
+    assert resources == {"Look": buckets, "Read": [f"{arn}/*" for arn in buckets], "Decrypt": keys}
+
+
+def test_the_deployer_reads_and_deletes_no_backup(production: Deployment) -> None:
+    found = actions(production, "deployer")
+    objects = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteBucket", "s3:Bypass", "s3:*")
+    assert [action for action in found if action.startswith(objects)] == []
+    assert [action for action in found if action.startswith("kms:") and action.endswith("crypt")] == []
+    assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
+
+
+def test_each_policy_is_on_its_own_role(production: Deployment) -> None:
+    for role in ROLES:
+        policy = production[f"backups-identity-{role}-policy"]
+        assert (policy.inputs["name"], policy.inputs["role"]) == (role, f"example-{role}")
+        assert policy.property_dependencies["role"] == {f"backups-identity-{role}"}
+    assert production["backups-identity-backup-writer-policy"].property_dependencies["policy"] == {
+        "backups-vault-bucket",
+        "backups-vault-key",
+    }

@@ -1,0 +1,227 @@
+"""What holds for the whole production stack: names, providers, protection, secrets, outputs, golden list."""
+
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deployment import Deployment, is_secret, name_of
+
+GOLDEN = Path(__file__).parent / "golden" / "production.txt"
+ACCEPT = "BULWARK_ACCEPT_GOLDEN"
+NAMED_BY = {
+    "aws:kms/key:Key": "description",  # a key has no name; its alias does
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "url",
+    "sentry:index/projectSpikeProtection:ProjectSpikeProtection": "project",
+    "sentry:index/projectOwnership:ProjectOwnership": "project",
+    "sentry:index/integrationPagerduty:IntegrationPagerduty": "service",
+}
+"""The input that says at the vendor which thing it is, where that is neither `name` nor `bucket`."""
+
+
+def tree(production: Deployment) -> str:
+    """List the resources below their components, sorted: logical name and type."""
+    lines: list[str] = []
+
+    def below(parent: str, depth: int) -> None:
+        for name, kind in sorted(production.children(parent).items()):
+            lines.append(f"{'  ' * depth}{name}  ({kind})")
+            below(name, depth + 1)
+
+    below("bulwark-prod", 0)
+    return "\n".join(lines) + "\n"
+
+
+def test_no_resource_was_renamed_added_or_removed_unnoticed(production: Deployment) -> None:
+    found = tree(production)
+    if os.environ.get(ACCEPT):
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text(), (
+        "The stack has other resources than golden/production.txt. A rename deletes and creates at the "
+        f"vendor: give it an alias. If all of it is wanted: {ACCEPT}=1 ./bulwark test -- -k unnoticed"
+    )
+
+
+def test_every_logical_name_is_used_once(production: Deployment) -> None:
+    names = Counter(name_of(raw["urn"]) for raw in production.installation.resources("prod"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_production_is_more_than_sixty_resources(production: Deployment) -> None:
+    assert len(production.resources) >= 60
+
+
+def test_every_resource_has_one_of_the_five_explicit_providers(production: Deployment) -> None:
+    providers = {
+        found.name for found in production.resources.values() if found.type.startswith("pulumi:providers:")
+    }
+    assert providers == {"neon", "uptimerobot", "sentry", "aws", "aws-replica"}
+    assert {found.provider for found in production.custom()} == providers
+
+
+def test_a_resource_is_at_the_vendor_that_its_type_names(production: Deployment) -> None:
+    for found in production.custom():
+        assert found.provider.removesuffix("-replica") == found.type.split(":")[0], found.name
+
+
+def test_providers_are_pinned_and_configured_from_the_settings(production: Deployment) -> None:
+    versions = {
+        name: production[name].inputs["version"]
+        for name in ("neon", "uptimerobot", "sentry", "aws", "aws-replica")
+    }
+    assert versions == {
+        "neon": "0.15.0",
+        "uptimerobot": "1.10.0",
+        "sentry": "0.15.4",
+        "aws": "7.51.1",
+        "aws-replica": "7.51.1",
+    }
+    for name, region in (("aws", "eu-west-1"), ("aws-replica", "eu-north-1")):
+        inputs = production[name].inputs
+        assert inputs["region"] == region
+        assert json.loads(inputs["allowedAccountIds"]) == ["123456789012"]
+        assert json.loads(inputs["defaultTags"]) == {
+            "tags": {"Project": "example", "Environment": "production", "ManagedBy": "pulumi"}
+        }
+
+
+def test_everything_that_can_be_tagged_at_aws_is(production: Deployment) -> None:
+    tagged = [found for found in production.custom() if "tagsAll" in found.outputs]
+    assert Counter(found.type for found in tagged) == {
+        "aws:s3/bucket:Bucket": 4,
+        "aws:kms/key:Key": 2,
+        "aws:iam/role:Role": 4,
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 1,
+    }
+    for found in tagged:
+        assert found.outputs["tagsAll"] == {
+            "Project": "example",
+            "Environment": "production",
+            "ManagedBy": "pulumi",
+        }
+
+
+def test_no_name_is_left_to_chance(production: Deployment) -> None:
+    for found in production.custom():
+        key = NAMED_BY.get(found.type) or ("bucket" if found.type.startswith("aws:s3") else "name")
+        assert found.inputs.get(key), f"{found.name} has no {key}"
+        assert not re.search(r"-[0-9a-f]{7}$", str(found.inputs[key])), found.name
+
+
+def test_what_holds_data_is_protected_and_nothing_else(production: Deployment) -> None:
+    assert {found.name for found in production.resources.values() if found.protected} == {
+        "database-project",
+        "database-role-owner",
+        "database-role-application",
+        "database-role-backup",
+        "database-database",
+        "backups-vault-bucket",
+        "backups-vault-key",
+        "backups-vault-access-log-bucket",
+        "backups-replica-bucket",
+        "backups-replica-key",
+        "backups-replica-access-log-bucket",
+    }
+
+
+def test_changes_are_ignored_only_where_the_vendor_makes_them(production: Deployment) -> None:
+    ignoring = {
+        found.name: found.option("ignoreChanges")
+        for found in production.resources.values()
+        if found.option("ignoreChanges")
+    }
+    assert ignoring == {
+        "database-project": ["branch"],
+        "errors-backend-project": ["defaultKey", "defaultRules"],
+        "errors-frontend-project": ["defaultKey", "defaultRules"],
+    }
+
+
+def test_inputs_that_the_provider_can_not_change_replace_the_resource(production: Deployment) -> None:
+    replacing = {
+        found.name: found.option("replaceOnChanges")
+        for found in production.resources.values()
+        if found.option("replaceOnChanges")
+    }
+    assert replacing == {
+        "errors-backend-project": ["organization"],
+        "errors-frontend-project": ["organization"],
+        "alerting-oncall": ["type"],
+        "alerting-incidents": ["type"],
+        "alerting-automation": ["type"],
+    }
+
+
+def test_the_outputs_are_these_and_secret_where_they_must_be(production: Deployment) -> None:
+    outputs = production.outputs
+    shape = {
+        name: {key: is_secret(inner) for key, inner in value.items()}
+        if isinstance(value, dict) and not is_secret(value)
+        else is_secret(value)
+        for name, value in outputs.items()
+    }
+    assert shape == {
+        "application_database_url": True,
+        "backup_database_url": True,
+        "owner_database_url": True,
+        "database_host": False,
+        "database_project": False,
+        "vault": False,
+        "vault_replica": False,
+        "writer_role": False,
+        "restorer_role": False,
+        "deployer_role": False,
+        "error_dsns": {"backend": True, "frontend": True},
+        "heartbeat_urls": {"database": True, "files": True, "drill": True},
+        "status_page": False,
+        "protection": False,
+        "readme": False,
+    }
+    assert outputs["vault"] == "example-vault-123456789012-eu-west-1"
+    assert outputs["vault_replica"] == "example-vault-123456789012-eu-north-1"
+    assert outputs["writer_role"] == "arn:aws:iam::123456789012:role/example-backup-writer"
+    assert outputs["restorer_role"] == "arn:aws:iam::123456789012:role/example-backup-restorer"
+    assert outputs["deployer_role"] == "arn:aws:iam::123456789012:role/example-deployer"
+
+
+def test_what_the_vendors_leave_in_clear_is_marked_as_secret(production: Deployment) -> None:
+    marked = {
+        "neon": "apiKey",
+        "alerting-oncall-service": "integrationKey",
+        "job-database-heartbeat": "url",
+        "job-files-heartbeat": "url",
+        "job-drill-heartbeat": "url",
+        "errors-backend-key": "dsnPublic",
+        "errors-frontend-key": "dsnPublic",
+    }
+    for name, output in marked.items():
+        assert output in production[name].option("additionalSecretOutputs")
+        assert is_secret(production[name].outputs[output])
+
+
+def test_no_secret_is_readable_in_the_state(production: Deployment) -> None:
+    installation = production.installation
+    shown = installation.bulwark("outputs", "--stack", "prod", "--twin", "--json", "--show-secrets").json
+    urls = [shown[f"{role}_database_url"] for role in ("application", "backup", "owner")]
+    passwords = [urlsplit(url).password or "" for url in urls]
+    heartbeats = shown["heartbeat_urls"].values()
+    drawn = json.loads((installation.home.root / "secrets.json").read_text())
+    # The prefix of every hook address; the heartbeats have one of their own.
+    hooks = [f"/sink/{channel}" for channel in ("incidents", "automation")]
+    planted = [*urls, *passwords, *heartbeats, *shown["error_dsns"].values(), *drawn.values(), *hooks]
+    assert len(planted) >= 3 + 3 + 3 + 2 + 4 + 2
+    assert all(len(value) >= 10 for value in planted)
+    state = json.dumps(installation.state("prod"))
+    assert [position for position, value in enumerate(planted) if value in state] == []
+
+
+def test_a_second_preview_shows_no_change(production: Deployment) -> None:
+    seen = production.installation.bulwark("preview", "--stack", "prod", "--twin", "--json")
+    assert seen.code == 0
+    assert (seen.json["steps"], seen.json["violations"]) == ([], [])
+
+
+def test_nothing_differs_at_the_vendors_after_up(production: Deployment) -> None:
+    assert production.installation.bulwark("refresh", "--stack", "prod", "--twin").code == 0
