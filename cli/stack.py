@@ -2,15 +2,16 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pulumi.automation as auto
 from cyclopts import Parameter, validators
-from pulumi.automation import events
 from rich.console import Console
 from rich.table import Table
 
 from cli import deploy, engine, interrupted, stack_file, twin
+from cli.watched import Watched
 from components.policy_gate import PACK
 
 Stack = Annotated[str, Parameter(name=["--stack", "-s"])]
@@ -39,33 +40,25 @@ def up(
     Returns:
         The engine's exit code.
     """
-    console = Console(stderr=True)
-    space = stack_file.find(stack, on_twin=on_twin)
-    if space.twin:
-        twin.make_ready(space.twin, space.settings, console)
-    chosen = engine.select(space)
-    interrupted.settle(chosen, space, console)
-    changes = _Changes()
+    space, chosen = _open(stack, on_twin=on_twin)
     # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
-    _, code = _preview(chosen, _Changes(), as_json=as_json)
-    result = None
-    if code == 0 and space.twin is None and not yes and not deploy.confirmed(stack):
+    asks = space.twin is None and not yes
+    plan = Watched("Preview", quiet=not asks, as_json=as_json)
+    update = Watched("Update", quiet=True, as_json=as_json)
+    result, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
+    if code == 0 and asks and not deploy.confirmed(stack):
         code = 1
-    if code == 0:
-        result, code = engine.run(
-            lambda: chosen.up(
-                policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
-            )
-        )
-    if result and space.settings.platform.environment == "local":
-        found = {name: out.value for name, out in result.outputs.items()}
-        deploy.platform_to_twin(space, found, scale=scale, console=console)
-    shown = _shown(result.outputs) if result else {}
-    if as_json:
-        _print_json({"stack": stack, "exit_code": code, "changes": changes.counts, "outputs": shown})
     elif code == 0:
-        _print_protection(shown.get("protection", []))
+        result, code = _run(update, chosen.up, policy_packs=[str(PACK)], suppress_outputs=True)
+    found = {name: out.value for name, out in result.outputs.items()} if code == 0 else {}
+    if found and space.settings.platform.environment == "local":
+        deploy.platform_to_twin(space, found, scale=scale, console=Console(stderr=True))
+    if as_json:
+        shown = _shown(result.outputs) if found else {}
+        _print_json({"stack": stack, "exit_code": code, "changes": update.counts, "outputs": shown})
+    elif code == 0:
+        _print_protection(found["protection"])
     return code
 
 
@@ -81,14 +74,11 @@ def preview(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    space = stack_file.find(stack, on_twin=on_twin)
-    if space.twin:
-        twin.make_ready(space.twin, space.settings, Console(stderr=True))
-    chosen = engine.select(space)
-    changes = _Changes()
-    _, code = _preview(chosen, changes, as_json=as_json)
+    _, chosen = _open(stack, on_twin=on_twin)
+    plan = Watched("Preview", quiet=False, as_json=as_json)
+    _, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **changes.document()})
+        _print_json({"stack": stack, "exit_code": code, **plan.document()})
     return code
 
 
@@ -107,23 +97,14 @@ def refresh(
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    space = stack_file.find(stack, on_twin=on_twin)
-    if space.twin:
-        twin.make_ready(space.twin, space.settings, Console(stderr=True))
-    chosen = engine.select(space)
-    changes = _Changes()
+    _, chosen = _open(stack, on_twin=on_twin)
+    drift = Watched("Refresh", quiet=False, as_json=as_json)
     if accept:
-        _, code = engine.run(
-            lambda: chosen.refresh(on_output=_writer(as_json), on_event=changes.see, color=_color())
-        )
+        _, code = _run(drift, chosen.refresh)
     else:
-        _, code = engine.run(
-            lambda: chosen.preview_refresh(
-                on_output=_writer(as_json), on_event=changes.see, expect_no_changes=True, color=_color()
-            )
-        )
+        _, code = _run(drift, chosen.preview_refresh, expect_no_changes=True)
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **changes.document()})
+        _print_json({"stack": stack, "exit_code": code, **drift.document()})
     return code
 
 
@@ -142,22 +123,16 @@ def destroy(
     Returns:
         The engine's exit code.
     """
-    space = stack_file.find(stack, on_twin=on_twin)
-    if space.twin is None and not yes and not deploy.confirmed(stack, to="destroy"):
+    asks = stack_file.find(stack, on_twin=on_twin).twin is None and not yes
+    if asks and not deploy.confirmed(stack, to="destroy"):
         return 1
-    console = Console(stderr=True)
-    if space.twin:
-        twin.make_ready(space.twin, space.settings, console)
-    chosen = engine.select(space)
-    interrupted.settle(chosen, space, console)
-    changes = _Changes()
-    _, code = engine.run(
-        lambda: chosen.destroy(on_output=_writer(as_json), on_event=changes.see, color=_color())
-    )
+    space, chosen = _open(stack, on_twin=on_twin)
+    removal = Watched("Destroy", quiet=True, as_json=as_json)
+    _, code = _run(removal, chosen.destroy)
     if code == 0 and space.twin:
         deploy.platform_gone(space.twin)
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, "changes": changes.counts})
+        _print_json({"stack": stack, "exit_code": code, "changes": removal.counts})
     return code
 
 
@@ -185,55 +160,24 @@ def outputs(
     return 0
 
 
-def _preview(chosen: auto.Stack, changes: "_Changes", *, as_json: bool) -> tuple[Any, int]:
-    return engine.run(
-        lambda: chosen.preview(
-            policy_packs=[str(PACK)], on_output=_writer(as_json), on_event=changes.see, color=_color()
+def _open(stack: str, *, on_twin: bool) -> tuple[stack_file.Space, auto.Stack]:
+    """Make a stack ready: its services run, and nothing of an interrupted run is in the way."""
+    console = Console(stderr=True)
+    space = stack_file.find(stack, on_twin=on_twin)
+    if space.twin:
+        twin.make_ready(space.twin, space.settings, console)
+    chosen = engine.select(space)
+    interrupted.settle(chosen, space, console)
+    return space, chosen
+
+
+def _run(watched: Watched, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
+    with watched.shown():
+        result, code = engine.run(
+            lambda: operation(on_output=watched.read, on_event=watched.see, color=watched.color, **options)
         )
-    )
-
-
-class _Changes:
-    """Collects what the engine says it does, without any property's value."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self._steps: list[dict[str, Any]] = []
-        self._violations: list[dict[str, str]] = []
-
-    def see(self, event: events.EngineEvent) -> None:
-        if event.resource_pre_event and event.resource_pre_event.metadata.op != "same":
-            step = event.resource_pre_event.metadata
-            self._steps.append({"op": step.op.value, "urn": step.urn, "properties": list(step.diffs or [])})
-        if event.summary_event:
-            self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
-        if event.policy_event:
-            policy = event.policy_event
-            self._violations.append(
-                {
-                    "policy": policy.policy_name,
-                    "level": policy.enforcement_level,
-                    "urn": policy.resource_urn or "",
-                    "message": policy.message,
-                }
-            )
-
-    def document(self) -> dict[str, Any]:
-        return {"changes": self.counts, "steps": self._steps, "violations": self._violations}
-
-
-def _writer(as_json: bool) -> Any:
-    stream = sys.stderr if as_json else sys.stdout
-
-    def write(line: str) -> None:
-        stream.write(line if line.endswith("\n") else f"{line}\n")
-        stream.flush()
-
-    return write
-
-
-def _color() -> str:
-    return "always" if sys.stdout.isatty() else "never"
+    watched.close(code)
+    return result, code
 
 
 def _shown(found: Any, *, secrets: bool = False) -> dict[str, Any]:

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
-from conftest import Installation
+from installations import Installation
 
-SERVICES = ("local.aws.service", "local.vendor_service", "local.platform.service")
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 
 
 class Run:
-    """One `./bulwark` call under way, in a session of its own as in a terminal."""
+    """One `./bulwark` call under way, in a session of its own, without a terminal."""
 
     def __init__(self, installation: Installation, *arguments: str, **variables: str) -> None:
+        self.installation = installation
         self.lines: list[str] = []
         self._popen = subprocess.Popen(
             installation.command(*arguments),
@@ -45,17 +45,27 @@ class Run:
         return self._popen.poll() is not None
 
     def signal(self, number: signal.Signals, *, group: bool = False) -> None:
-        """Send a signal to the command alone, or to all of its group, as Ctrl-C in a terminal does."""
+        """Send a signal to the command alone, or to all of its group."""
         if group:
             os.killpg(self._popen.pid, number)
         else:
             self._popen.send_signal(number)
 
-    def wait(self, timeout_seconds: float) -> int:
+    def kill(self, part: str) -> None:
+        """End by SIGKILL what this run has started and whose command line has `part` in it."""
+        found = [child for child in self.process.children(recursive=True) if part in command_line(child)]
+        assert found, f"{part} does not run"
+        for process in found:
+            process.kill()
+
+    def wait(self, timeout_seconds: float = 60) -> int:
+        """Return the exit code, once all output is read."""
         try:
-            return self._popen.wait(timeout_seconds)
+            code = self._popen.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the command did not end:\n{self.text[-3000:]}") from None
+        self._reader.join(timeout_seconds)
+        return code
 
     def _read(self) -> None:
         assert self._popen.stdout
@@ -70,39 +80,34 @@ def until(condition: Callable[[], object], timeout_seconds: float, what: str) ->
         time.sleep(_POLL_SECONDS)
 
 
-def of_installation(installation: Installation) -> list[psutil.Process]:
-    """Return every process that was started for this installation, by its environment."""
+def processes(installation: Installation) -> list[psutil.Process]:
+    """Return everything that runs for this installation: by its environment, or on its databases."""
     found: list[psutil.Process] = []
+    home = str(installation.home.root)
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            mine = process.environ().get("BULWARK_TWIN") == str(installation.home.root)
+            mine = process.environ().get("BULWARK_TWIN") == home or home in command_line(process)
             if mine and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
 
+def service(installation: Installation, part: str) -> psutil.Process:
+    """Return a service, or a database's first process, by a part of its command line."""
+    found = [process for process in processes(installation) if part in command_line(process)]
+    assert found, f"{part} does not run"
+    return min(found, key=psutil.Process.create_time)
+
+
+def left_over(installation: Installation) -> list[str]:
+    """Return what runs and is no service: an engine, a plugin, a policy pack, a command."""
+    parts = ("cli", "pulumi", "local.plugins")
+    lines = [f"{process.pid} {command_line(process)}" for process in processes(installation)]
+    return [line for line in lines if any(part in line for part in parts) and "postgres" not in line]
+
+
 def command_line(process: psutil.Process) -> str:
+    """Return the arguments; nothing for a process that has ended."""
     with suppress(psutil.Error):
         return " ".join(process.cmdline())
     return ""
-
-
-def is_service(process: psutil.Process) -> bool:
-    line = command_line(process)
-    return any(service in line for service in SERVICES) or "postgres" in line.split(" ")[0]
-
-
-def strangers(installation: Installation) -> list[str]:
-    """Return what runs for this installation and is none of its services."""
-    return [
-        f"{process.pid} {line}"
-        for process in of_installation(installation)
-        if not is_service(process) and (line := command_line(process))
-    ]
-
-
-def the_only(installation: Installation, part: str) -> psutil.Process:
-    """Return the process of this installation whose command line has `part` in it."""
-    found = [process for process in of_installation(installation) if part in command_line(process)]
-    assert found, f"no process of {part}"
-    return found[0]

@@ -1,13 +1,15 @@
 """What exists already is taken over as it is: imported, not made a second time, and changed only where it must."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import yaml
-from conftest import Installation
-from deployment import name_of
+from deployment import Deployment
+from installations import Installation
 
 from local.home import TwinHome
 from local.vendors.neon import Neon
@@ -106,21 +108,36 @@ def existing_bucket(home: TwinHome) -> None:
     )
 
 
+def start_services(installation: Installation) -> None:
+    program = (
+        "from cli import stack_file, twin; from rich.console import Console\n"
+        "space = stack_file.find('prod', on_twin=True)\n"
+        "twin.make_ready(space.twin, space.settings, Console(stderr=True))\n"
+    )
+    subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=installation.folder,
+        env=installation.environment,
+        check=True,
+        timeout=120,
+    )
+
+
 @pytest.fixture
 def adopting(installation: Installation) -> Installation:
     """Give production's settings with `adopt` for everything that they can adopt, and a twin that has it."""
-    assert installation.bulwark("preview", *PROD).code == 0  # starts the services
+    start_services(installation)
     existing_bucket(installation.home)
     existing_sentry_project(installation.home)
     monitor = existing_monitor(installation.home)
-    services = yaml.safe_load((installation.folder / "Pulumi.prod.yaml").read_text())
-    backend = services["config"]["bulwark:errors"]["services"]
-    backend["backend"]["adopt"] = "backend"
+    content = yaml.safe_load((installation.folder / "Pulumi.prod.yaml").read_text())
+    services = content["config"]["bulwark:errors"]["services"]
+    services["backend"]["adopt"] = "backend"
     settings(
         installation,
         {
             "database": {"adopt": existing_database(installation.home)},
-            "errors": {"adopt_team": True, "services": backend},
+            "errors": {"adopt_team": True, "services": services},
             "uptime": {"adopt": {"health": monitor}},
             "backups": {"adopt": BUCKET},
         },
@@ -128,19 +145,41 @@ def adopting(installation: Installation) -> Installation:
     return installation
 
 
-def test_the_first_up_imports_what_exists_and_makes_no_second_one(adopting: Installation) -> None:
-    planned = adopting.bulwark("preview", *PROD, "--json")
-    assert planned.code == 0, planned.text[-3_000:]
-    steps = {
-        name: (step["op"], step["properties"])
-        for step in planned.json["steps"]
-        if (name := name_of(step["urn"])) in ADOPTED or step["op"] != "create"
+def test_the_first_up_takes_over_what_exists_and_makes_no_second_one(adopting: Installation) -> None:
+    home = adopting.home
+    before = {
+        "project": Neon(home).store.list("neon", "project"),
+        "backend": Sentry(home).read("project", "example/backend"),
+        "monitors": set(UptimeRobot(home).store.list("uptimerobot", "monitor")),
     }
-    print({k: v for k, v in steps.items()})
     done = adopting.bulwark("up", *PROD, "--yes", "--json")
     assert done.code == 0, done.text[-3_000:]
+
+    # An import is counted, and nothing but the monitor was changed: it had nobody of this stack to tell.
+    counts = done.json["changes"]
+    assert set(counts) == {"create", "import", "update"}
+    assert counts["update"] == 1
+    stack = Deployment(adopting, "prod")
+    imported = {found.name: found.id for found in stack.custom() if found.option("importID")}
+    (project,) = before["project"]
+    (monitor,) = before["monitors"]
+    branch = stack["database-project"].outputs["defaultBranchId"]
+    assert imported == {
+        "database-project": project,
+        "database-role-owner": f"{project}/{branch}/platform_owner",
+        "database-database": f"{project}/{branch}/platform",
+        "errors-team": "platform",
+        "errors-backend-project": "backend",
+        "uptime-health": monitor,
+        "backups-vault-bucket": BUCKET,
+    }
+    assert {stack[name].protected for name in imported if name.startswith(("database", "backups"))} == {True}
+
+    assert Neon(home).store.list("neon", "project") == before["project"]
+    assert Sentry(home).read("project", "example/backend") == before["backend"]
+    monitors = UptimeRobot(home).store.list("uptimerobot", "monitor")
+    assert [id_ for id_, found in monitors.items() if found["name"] == "example health"] == [monitor]
+    assert len(monitors[monitor]["assignedAlertContacts"]) == 4
+
     again = adopting.bulwark("preview", *PROD, "--json")
     assert (again.code, again.json["steps"]) == (0, [])
-
-
-ADOPTED = {"database-project"}

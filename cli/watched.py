@@ -1,0 +1,91 @@
+"""What is seen of an engine run: a line of progress on a terminal, the engine's own text elsewhere, and its events."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from pulumi.automation import events
+from rich.console import Console
+
+_UNCHANGED: Final = "same"
+
+
+class Watched:
+    """
+    Follows one engine run.
+
+    Collects what it does (never a property's value): counts by operation, steps, violations.
+    """
+
+    def __init__(self, title: str, *, quiet: bool, as_json: bool) -> None:
+        """`quiet` hides the engine's text on a terminal unless the run fails; `as_json` keeps stdout for JSON."""
+        self.counts: dict[str, int] = {}
+        self.steps: list[dict[str, Any]] = []
+        self.violations: list[dict[str, str]] = []
+        self._title = title
+        self._stream = sys.stderr if as_json else sys.stdout
+        self._hidden = quiet and sys.stdout.isatty()
+        self._lines: list[str] = []
+        self._done = 0
+        self._status = Console(stderr=True).status(title)
+
+    @property
+    def color(self) -> str:
+        return "always" if sys.stdout.isatty() else "never"
+
+    @contextmanager
+    def shown(self) -> Generator[None]:
+        """Show the line of progress while the run goes on."""
+        if not self._hidden:
+            yield
+            return
+        with self._status:
+            yield
+
+    def read(self, line: str) -> None:
+        """Take a line of the engine's text."""
+        text = line if line.endswith("\n") else f"{line}\n"
+        if self._hidden:
+            self._lines.append(text)
+        else:
+            self._stream.write(text)
+            self._stream.flush()
+
+    def see(self, event: events.EngineEvent) -> None:
+        """Take one of the engine's events."""
+        if event.resource_pre_event:
+            step = event.resource_pre_event.metadata
+            self._status.update(f"{self._title}: {self._done} done, {step.urn.rsplit('::', 1)[-1]}")
+            if step.op != _UNCHANGED:
+                self.steps.append({"op": str(step.op), "urn": step.urn, "properties": list(step.diffs or [])})
+        if event.res_outputs_event:
+            self._done += 1
+        if event.summary_event:
+            self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
+        if event.policy_event:
+            policy = event.policy_event
+            self.violations.append(
+                {
+                    "policy": policy.policy_name,
+                    "level": policy.enforcement_level,
+                    "urn": policy.resource_urn or "",
+                    "message": policy.message,
+                }
+            )
+
+    def close(self, code: int) -> None:
+        """Say how it ended: one line, or after a failure everything that the engine wrote."""
+        if not self._hidden:
+            return
+        if code:
+            self._stream.writelines(self._lines)
+        else:
+            counts = (
+                ", ".join(f"{count} {op}" for op, count in sorted(self.counts.items())) or "nothing to do"
+            )
+            self._stream.write(f"{self._title}: {counts}\n")
+
+    def document(self) -> dict[str, Any]:
+        """Return all of it for --json."""
+        return {"changes": self.counts, "steps": self.steps, "violations": self.violations}

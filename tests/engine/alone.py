@@ -1,0 +1,97 @@
+"""Another team's program: takes single components, without Platform. Run by test_components_alone."""
+
+import json
+import os
+import sys
+
+import pulumi
+import pulumi.automation as auto
+import pulumi_neon
+import pulumi_uptimerobot
+
+from components.alerting import Alerting
+from components.database import Database
+from components.settings import AlertingSettings, DatabaseSettings, UptimeSettings
+from components.uptime import Uptime
+
+DATABASE = {
+    "plan": "launch",
+    "organization": "org-other-00000000",
+    "project": "other",
+    "region": "aws-eu-central-1",
+    "database": "orders",
+    "history_retention_hours": 24,
+    "protect_default_branch": False,
+}
+ALERTING = {
+    "channels": {"mail": {"type": "email", "address": "team@example.com"}},
+    "routes": {"sev1": ["mail"]},
+}
+UPTIME = {
+    "plan": "solo",
+    "interval_seconds": 60,
+    "regions": ["eu", "na"],
+    "certificate_warning_days": [7],
+    "severities": {"health": "sev1", "version": "sev1", "frontend": "sev1"},
+    "status_page": "Other status",
+}
+
+
+def database() -> None:
+    """Declare a database and nothing else."""
+    vendor = pulumi_neon.Provider("vendor", api_key=pulumi.Output.secret(os.environ["BULWARK_NEON_API_KEY"]))
+    made = Database(
+        "orders",
+        DatabaseSettings.model_validate_json(json.dumps(DATABASE)),
+        protect=False,
+        opts=pulumi.ResourceOptions(provider=vendor),
+    )
+    pulumi.export("url", made.application_uri)
+
+
+def watching() -> None:
+    """Declare monitors and whom they tell; no Sentry, no secrets."""
+    key = pulumi.Output.secret(os.environ["BULWARK_UPTIMEROBOT_API_KEY"])
+    vendor = pulumi.ResourceOptions(provider=pulumi_uptimerobot.Provider("vendor", api_key=key))
+    alerting = Alerting(
+        "people",
+        AlertingSettings.model_validate_json(json.dumps(ALERTING)),
+        organization="unused",
+        targets={},
+        opts=vendor,
+    )
+    Uptime(
+        "site",
+        UptimeSettings.model_validate_json(json.dumps(UPTIME)),
+        platform="other",
+        api="https://api.other.example",
+        frontend="https://other.example",
+        alerting=alerting,
+        opts=vendor,
+    )
+
+
+def main(program: str) -> None:
+    """Deploy, print the resources and the outputs as JSON, and take all down again."""
+    stack = auto.create_or_select_stack(
+        program,
+        project_name="other",
+        program={"database": database, "watching": watching}[program],
+        opts=auto.LocalWorkspaceOptions(secrets_provider="passphrase"),
+    )
+    try:
+        made = stack.up(on_output=sys.stderr.write)
+        deployment = stack.export_stack().deployment or {}
+        json.dump(
+            {
+                "types": sorted(found["type"] for found in deployment["resources"]),
+                "secret": {name: output.secret for name, output in made.outputs.items()},
+            },
+            sys.stdout,
+        )
+    finally:
+        stack.destroy(on_output=sys.stderr.write, remove=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

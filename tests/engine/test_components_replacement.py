@@ -1,0 +1,51 @@
+"""A setting that would replace the database shows as a replacement, and production refuses it."""
+
+from collections.abc import Iterator
+
+import pytest
+from deployment import Deployment, name_of
+
+from local.vendors.neon import Neon
+
+
+@pytest.fixture(
+    params=[
+        ("region: aws-eu-central-1", "region: aws-us-east-1", "regionId"),
+        ("organization: org-example-00000000", "organization: org-other-00000000", "orgId"),
+        ("postgres_version: 17", "postgres_version: 16", "pgVersion"),
+    ],
+    ids=lambda change: change[2],
+)
+def replacing(request: pytest.FixtureRequest, production: Deployment) -> Iterator[str]:
+    """Change a setting that Neon can't change in place; give the input that it becomes."""
+    path = production.installation.folder / "Pulumi.prod.yaml"
+    before = path.read_text()
+    old, new, changed = request.param
+    production.installation.edit("Pulumi.prod.yaml", old, new)
+    yield changed
+    path.write_text(before)
+
+
+def test_a_replacement_of_the_database_is_shown_and_refused(production: Deployment, replacing: str) -> None:
+    installation = production.installation
+    resources = installation.resources("prod")
+    projects = Neon(installation.home).store.list("neon", "project")
+
+    refused = installation.bulwark("up", "--stack", "prod", "--twin", "--yes")
+
+    assert refused.code != 0
+    assert "+-neon:index:Project database-project replace" in " ".join(refused.out.split())
+    assert replacing in refused.out
+    assert "unable to replace resource" in refused.text
+    assert installation.resources("prod") == resources
+    assert Neon(installation.home).store.list("neon", "project") == projects
+
+
+def test_a_protected_stack_is_not_destroyed(production: Deployment) -> None:
+    installation = production.installation
+    resources = installation.resources("prod")
+    refused = installation.bulwark("destroy", "--stack", "prod", "--twin", "--yes")
+    assert refused.code != 0
+    assert "protect" in refused.text
+    remaining = {name_of(raw["urn"]) for raw in installation.resources("prod")}
+    assert remaining == {name_of(raw["urn"]) for raw in resources}

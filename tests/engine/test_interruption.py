@@ -1,0 +1,114 @@
+"""`./bulwark up` cut short anywhere: the next one goes on from there, and nothing is there twice."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from installations import Installation
+from interrupting import Run, left_over, processes, service, until
+from inventory import existing, recorded
+
+SOON_SECONDS = 10
+Strike = Callable[[Run], None]
+
+
+def created(count: int) -> Callable[[Run], bool]:
+    return lambda run: run.created() >= count
+
+
+def under_way(resource: str) -> Callable[[Run], bool]:
+    return lambda run: f"{resource} creating" in run.text
+
+
+def kill_the_program(run: Run) -> None:
+    run.signal(signal.SIGKILL)
+
+
+def kill_the_engine(run: Run) -> None:
+    run.kill("pulumi up")
+
+
+def kill_a_vendors_plugin(run: Run) -> None:
+    run.kill("local.plugins.bridge")
+
+
+def kill_the_aws_plugin(run: Run) -> None:
+    run.kill("local.plugins.aws")
+
+
+def kill_the_aws_service(run: Run) -> None:
+    service(run.installation, "local.aws.service").kill()
+
+
+def kill_the_vendors_service(run: Run) -> None:
+    service(run.installation, "local.vendor_service").kill()
+
+
+def kill_the_database(run: Run) -> None:
+    service(run.installation, "postgres").kill()
+
+
+def end_it_politely(run: Run) -> None:
+    run.signal(signal.SIGTERM)
+
+
+def interrupt_it(run: Run) -> None:
+    run.signal(signal.SIGINT)
+
+
+def interrupt_everything(run: Run) -> None:
+    run.signal(signal.SIGINT, group=True)
+
+
+PROCESSES = (
+    (kill_the_program, under_way("database-project")),
+    (kill_a_vendors_plugin, under_way("database-project")),
+    (kill_the_engine, created(12)),
+    (kill_the_aws_plugin, created(4)),
+    (kill_the_program, created(4)),
+    (kill_the_engine, created(1)),
+)
+REQUESTS_AND_SERVICES = (
+    (end_it_politely, lambda run: "Previewing" in run.text or "previewing" in run.text),
+    (end_it_politely, created(5)),
+    (kill_the_database, under_way("database-owner")),
+    (kill_the_aws_service, created(5)),
+    (interrupt_it, created(2)),
+    (kill_the_vendors_service, created(2)),
+    (interrupt_everything, created(1)),
+)
+HARMLESS = (kill_the_vendors_service,)
+"""It watches and delivers; an `up` doesn't need it, and the next one starts it again."""
+
+
+@pytest.mark.parametrize(
+    "strikes", [PROCESSES, REQUESTS_AND_SERVICES], ids=["killed-processes", "requests-and-services"]
+)
+def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
+    installation: Installation, strikes: tuple[tuple[Strike, Callable[[Run], bool]], ...]
+) -> None:
+    for strike, moment in strikes:
+        run = Run(installation, "up")
+        until(lambda run=run, moment=moment: moment(run) or run.ended(), 120, f"{strike.__name__}")
+        assert not run.ended(), run.text[-3_000:]
+        strike(run)
+        code = run.wait()
+        assert code != 0 or strike in HARMLESS, f"{strike.__name__}:\n{run.text[-3_000:]}"
+        assert "Traceback" not in run.text, run.text[-3_000:]
+        until(lambda: not left_over(installation), SOON_SECONDS, f"{left_over(installation)} ended")
+
+    last = installation.bulwark("up")
+    assert last.code == 0, last.text[-4_000:]
+    preview = installation.bulwark("preview", "--json")
+    assert preview.code == 0, preview.text[-4_000:]
+    assert preview.json["steps"] == []
+    assert existing(installation) == recorded(installation)
+    clusters = [path for path in installation.home.postgres.iterdir() if path.is_dir()]
+    assert len(clusters) == 1, clusters
+
+    gone = installation.bulwark("destroy")
+    assert gone.code == 0, gone.text[-4_000:]
+    assert not existing(installation)
+    assert not [path for path in installation.home.postgres.iterdir() if path.is_dir()]
+    assert installation.bulwark("down").code == 0
+    assert processes(installation) == []
