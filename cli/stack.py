@@ -194,4 +194,6 @@ def _print_protection(rows: list[dict[str, str]]) -> None:
     table = Table("what", "protected by", "where to look", title="What is protected")
     for row in rows:
         table.add_row(row["what"], row["by"], row["where"])
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print("Declared, not proven: no backup has run yet, and none has been restored.", style="yellow")

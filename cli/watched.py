@@ -1,4 +1,4 @@
-"""What is seen of an engine run: a line of progress on a terminal, the engine's own text elsewhere, and its events."""
+"""What is seen of an engine run: progress on a terminal, the engine's own text elsewhere, and its events."""
 
 import sys
 from collections.abc import Generator
@@ -19,7 +19,7 @@ class Watched:
     """
 
     def __init__(self, title: str, *, quiet: bool, as_json: bool) -> None:
-        """`quiet` hides the engine's text on a terminal unless the run fails; `as_json` keeps stdout for JSON."""
+        """`quiet` hides the engine's text on a terminal unless it fails; `as_json` keeps stdout for JSON."""
         self.counts: dict[str, int] = {}
         self.steps: list[dict[str, Any]] = []
         self.violations: list[dict[str, str]] = []

@@ -30,8 +30,8 @@ def require(*, environment: str, stack: str) -> None:
     """
     if environment != "production" or in_force.get():
         return
-    arguments = _engine_arguments()
-    if not applies(arguments, os.environ, Path.cwd()):
+    arguments, folder = _engine()
+    if not applies(arguments, os.environ, folder):
         command = "preview" if "preview" in arguments else "up"
         raise PolicyPackMissingError(
             f"the policy pack is off, and production is never deployed without it.\n"
@@ -46,6 +46,8 @@ def applies(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
 
     `--policy-pack-config` could switch rules off, so a run that has it does not count.
     """
+    if environment.get(f"{_VARIABLE}_CONFIG"):
+        return False
     if any(argument.split("=")[0] == f"{_FLAG}-config" for argument in arguments):
         return False
     packs = [environment.get(_VARIABLE, "")]
@@ -58,13 +60,13 @@ def applies(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
     return any((folder / path).resolve() == PACK for path in paths)
 
 
-def _engine_arguments() -> list[str]:
-    """Return the command line of the nearest `pulumi` above this process; empty where there is none."""
+def _engine() -> tuple[list[str], Path]:
+    """Return arguments and folder of the nearest `pulumi` above this process; no arguments if there is none."""
     for ancestor in psutil.Process().parents():
         try:
-            line = ancestor.cmdline()
+            line, folder = ancestor.cmdline(), ancestor.cwd()
         except psutil.Error:
             continue
         if line and Path(line[0]).name in {"pulumi", "pulumi.exe"}:
-            return line[1:]
-    return []
+            return line[1:], Path(folder)
+    return [], Path.cwd()

@@ -1,4 +1,4 @@
-"""What exists already is taken over as it is: imported, not made a second time, and changed only where it must."""
+"""What exists already is taken over as it is: imported, never made twice, changed only where it must be."""
 
 import subprocess
 import sys
