@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +52,7 @@ def applies(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
     if any(argument.split("=")[0] == f"{_FLAG}-config" for argument in arguments):
         return False
     packs = [environment.get(_VARIABLE, "")]
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         if argument == _FLAG:
             packs.append(following)
         elif argument.startswith(f"{_FLAG}="):
@@ -61,7 +62,7 @@ def applies(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
 
 
 def _engine() -> tuple[list[str], Path]:
-    """Return arguments and folder of the nearest `pulumi` above this process; no arguments if there is none."""
+    """Return arguments and folder of the nearest `pulumi` above this process; none where there is none."""
     for ancestor in psutil.Process().parents():
         try:
             line, folder = ancestor.cmdline(), ancestor.cwd()

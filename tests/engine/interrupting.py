@@ -59,7 +59,7 @@ class Run:
             process.kill()
 
     def wait(self, timeout_seconds: float = 60) -> int:
-        """Return the exit code, once all output is read."""
+        """Return the exit code, once all output is read; what still writes to it would be left behind."""
         try:
             code = self._popen.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -69,8 +69,9 @@ class Run:
 
     def _read(self) -> None:
         assert self._popen.stdout
-        for line in self._popen.stdout:
-            self.lines.append(line)
+        with self._popen.stdout as output:
+            for line in output:
+                self.lines.append(line)
 
 
 def until(condition: Callable[[], object], timeout_seconds: float, what: str) -> None:

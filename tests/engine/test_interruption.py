@@ -25,7 +25,7 @@ def kill_the_program(run: Run) -> None:
 
 
 def kill_the_engine(run: Run) -> None:
-    run.kill("pulumi up")
+    run.kill("/pulumi ")
 
 
 def kill_a_vendors_plugin(run: Run) -> None:
@@ -71,7 +71,7 @@ PROCESSES = (
 REQUESTS_AND_SERVICES = (
     (end_it_politely, lambda run: "Previewing" in run.text or "previewing" in run.text),
     (end_it_politely, created(5)),
-    (kill_the_database, under_way("database-owner")),
+    (kill_the_database, under_way("database-role-owner")),
     (kill_the_aws_service, created(5)),
     (interrupt_it, created(2)),
     (kill_the_vendors_service, created(2)),

@@ -1,4 +1,4 @@
-"""Plain `pulumi`, with the official language host, runs the same program; production only with the policies."""
+"""Plain `pulumi`, with the official language host, runs the same program; production with policies only."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _ARCHIVE = CHECKOUT.parent / "shared" / "providers" / "real-providers.tar.xz"
 
 @pytest.fixture(scope="module")
 def language_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Find the official language host: named by the environment, on PATH, or in the archive beside the repository."""
+    """Find the official host: named by the environment, on PATH, or in an archive beside the repository."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
     if found := shutil.which(_HOST[0]):

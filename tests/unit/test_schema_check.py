@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from local.plugins.bridge.check import conform
 from local.plugins.bridge.neon import NEON
-from local.plugins.bridge.schema import package
 from local.plugins.bridge.sentry import SENTRY
 from local.plugins.bridge.spec import Vendor
 from local.plugins.bridge.uptimerobot import UPTIMEROBOT
+from local.plugins.check import conform
+from local.plugins.schema import package
 from local.plugins.values import UNKNOWN
 
 Inputs = dict[str, Any]

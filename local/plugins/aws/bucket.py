@@ -8,7 +8,7 @@ from local.plugins.aws.account import answer
 from local.plugins.aws.kind import UniqueKind
 from local.plugins.aws.wire import FLAG, TAGS, TEXT, block, pairs, unpaired
 from local.plugins.base import Refusal, StandInError
-from local.plugins.bridge.rules import Rule, at_most_one, length, one_of
+from local.plugins.rules import Rule, at_most_one, length, one_of
 from local.plugins.values import Properties
 
 _LISTED_AT_MOST = 10

@@ -10,7 +10,7 @@ from local.plugins.aws.documents import as_text, canonical, listed, policy, stat
 from local.plugins.aws.principals import demand_principals
 from local.plugins.aws.wire import DOCUMENT, TEXT, block
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import Rule
+from local.plugins.rules import Rule
 from local.plugins.values import Properties, has_unknown
 
 _OBJECT_ACTION = re.compile(

@@ -8,7 +8,7 @@ from local.plugins.aws.kind import AwsKind
 from local.plugins.aws.refusal import RefusedError
 from local.plugins.aws.wire import FLAG, TEXT, WHOLE, block, from_api, several, to_api
 from local.plugins.base import Change, StandInError
-from local.plugins.bridge.rules import exactly_one, length, one_of, size, when, within
+from local.plugins.rules import exactly_one, length, one_of, size, when, within
 from local.plugins.values import Properties
 
 NO_LOCK = "ObjectLockConfigurationNotFoundError"

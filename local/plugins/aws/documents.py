@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import Rule
+from local.plugins.rules import Rule
 from local.plugins.values import UNKNOWN, Properties, has_unknown
 
 Use = Literal["bucket", "key", "identity", "trust"]

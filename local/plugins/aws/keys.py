@@ -10,7 +10,7 @@ from local.plugins.aws.principals import demand_principals
 from local.plugins.aws.refusal import RefusedError
 from local.plugins.aws.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import Rule, at_most_one, length, matches, one_of, within
+from local.plugins.rules import Rule, at_most_one, length, matches, one_of, within
 from local.plugins.values import UNKNOWN, Properties
 
 _CREATION = "twin:creation"

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from local.plugins.aws.account import Account, told
 from local.plugins.aws.refusal import RefusedError
 from local.plugins.base import URN, Change, Refusal, ResourceGoneError
-from local.plugins.bridge.check import conform
-from local.plugins.bridge.rules import Rule
-from local.plugins.bridge.schema import Object
+from local.plugins.check import conform
+from local.plugins.rules import Rule
+from local.plugins.schema import Object
 from local.plugins.values import UNKNOWN, Properties, has_unknown
 
 _SUFFIX_CHARACTERS = 7

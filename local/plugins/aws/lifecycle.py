@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from local.plugins.aws.bucket_settings import BucketSetting
 from local.plugins.aws.wire import FLAG, TAGS, TEXT, WHOLE, block, from_api, several, to_api
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import Rule, at_most_one, exactly_one, length, matches, one_of, size, within
+from local.plugins.rules import Rule, at_most_one, exactly_one, length, matches, one_of, size, within
 from local.plugins.values import Properties
 
 _ACTIONS = (

@@ -8,7 +8,7 @@ from local.plugins.aws.bucket_settings import NO_LOCK, BucketSetting, is_locked,
 from local.plugins.aws.lifecycle import unique
 from local.plugins.aws.wire import TAGS, TEXT, WHOLE, block, from_api, several, status_block, to_api
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import (
+from local.plugins.rules import (
     Rule,
     at_most_one,
     length,

@@ -9,8 +9,8 @@ from local.plugins.aws.kind import AwsKind, UniqueKind
 from local.plugins.aws.principals import demand_principals
 from local.plugins.aws.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import Rule, at_most_one, length, matches, size, within
-from local.plugins.bridge.schema import ListOf
+from local.plugins.rules import Rule, at_most_one, length, matches, size, within
+from local.plugins.schema import ListOf
 from local.plugins.values import Properties, has_unknown
 
 _NAME = (r"[\w+=,.@-]*", "only have letters, digits and + = , . @ - _")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from local.plugins.bridge.schema import Field, ListOf, MapOf, Object, Scalar, Type
+from local.plugins.schema import Field, ListOf, MapOf, Object, Scalar, Type
 
 TEXT = Scalar("string")
 WHOLE = Scalar("integer")

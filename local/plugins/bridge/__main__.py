@@ -7,13 +7,13 @@ from typing import Any
 
 from local.home import HOME_VARIABLE, TwinHome
 from local.plugins.base import Kind, StandInError, serve
-from local.plugins.bridge.check import conform
 from local.plugins.bridge.kind import BridgedKind
 from local.plugins.bridge.neon import NEON
-from local.plugins.bridge.schema import Package, package
 from local.plugins.bridge.sentry import SENTRY
 from local.plugins.bridge.spec import Vendor
 from local.plugins.bridge.uptimerobot import UPTIMEROBOT
+from local.plugins.check import conform
+from local.plugins.schema import Package, package
 from local.plugins.values import UNKNOWN, Properties, Secret, has_unknown
 from local.vendors.errors import VendorError
 from local.vendors.model import Model

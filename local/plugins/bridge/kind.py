@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from local.plugins.base import URN, Change, Refusal, ResourceGoneError, StandInError
-from local.plugins.bridge.check import conform
-from local.plugins.bridge.schema import Field, Resource
 from local.plugins.bridge.spec import Spec, Vendor
 from local.plugins.bridge.terms import Comparison, filled, foretold
+from local.plugins.check import conform
+from local.plugins.schema import Field, Resource
 from local.plugins.values import Properties
 from local.vendors.errors import VendorError
 from local.vendors.model import Model

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.plugins.base import Refusal
-from local.plugins.bridge.rules import (
+from local.plugins.rules import (
     Rule,
     at_most_one,
     each,

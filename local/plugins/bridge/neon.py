@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from local.plugins.bridge.rules import Rule, at_most_one, each, one_of, size, within
 from local.plugins.bridge.spec import Spec, Vendor, last_part
+from local.plugins.rules import Rule, at_most_one, each, one_of, size, within
 from local.plugins.values import Properties
 
 _QUOTA = (

@@ -3,7 +3,10 @@
 import functools
 import zoneinfo
 
-from local.plugins.bridge.rules import (
+from local.plugins.bridge.sentry_platforms import PLATFORMS
+from local.plugins.bridge.spec import Spec, Vendor, last_part
+from local.plugins.bridge.terms import json_text
+from local.plugins.rules import (
     at_most_one,
     each,
     exactly_one,
@@ -14,9 +17,6 @@ from local.plugins.bridge.rules import (
     when,
     within,
 )
-from local.plugins.bridge.sentry_platforms import PLATFORMS
-from local.plugins.bridge.spec import Spec, Vendor, last_part
-from local.plugins.bridge.terms import json_text
 from local.plugins.values import Properties
 
 _IN_PROJECT = frozenset({"organization", "project"})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.plugins.bridge.rules import Rule
+from local.plugins.rules import Rule
 from local.plugins.values import Properties
 
 

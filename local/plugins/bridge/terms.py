@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.plugins.bridge.schema import Field, ListOf, MapOf, Object, Scalar, Type
+from local.plugins.schema import Field, ListOf, MapOf, Object, Scalar, Type
 from local.plugins.values import UNKNOWN, has_unknown
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from local.plugins.base import Refusal
 from local.plugins.bridge.monitor_rules import MONITOR_RULES
-from local.plugins.bridge.rules import length, matches, one_of, values_at, when, within
 from local.plugins.bridge.spec import Spec, Vendor
 from local.plugins.bridge.terms import json_text
+from local.plugins.rules import length, matches, one_of, values_at, when, within
 from local.plugins.values import UNKNOWN, Properties, has_unknown
 
 _INTEGRATIONS = (

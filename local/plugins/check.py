@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.plugins.base import Refusal
-from local.plugins.bridge.schema import ListOf, MapOf, Object, Scalar, Type
+from local.plugins.schema import ListOf, MapOf, Object, Scalar, Type
 from local.plugins.values import UNKNOWN, Properties
 
 
