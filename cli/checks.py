@@ -13,7 +13,7 @@ _CHECKS = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),
     "types": ("basedpyright",),
-    "tests": ("pytest", "-n", "2", "--dist", "loadgroup"),
+    "tests": ("pytest", "-n", "2"),
 }
 
 

@@ -4,12 +4,14 @@ import json
 import sys
 from typing import Any
 
+import pulumi.automation as auto
 from rich.console import Console
 
 from cli.stack_file import Space
 from local.home import TwinHome
 from local.platform import seed
 from local.vendors.neon import Neon
+from toolchain.failure import Failure
 
 
 def confirmed(stack: str, *, to: str = "up") -> bool:
@@ -20,6 +22,25 @@ def confirmed(stack: str, *, to: str = "up") -> bool:
         )
         return False
     return input(f"Type the stack's name ({stack}) to {to} it: ").strip() == stack
+
+
+def refuse_protected(stack: auto.Stack) -> None:
+    """
+    Refuse to take down a stack that protects something.
+
+    The engine would go on past every protected resource and remove all the others: the monitors, alerts and
+    bucket policies around the very data that it keeps.
+
+    Raises:
+        Failure: naming what is protected and the line that lifts it.
+    """
+    resources = (stack.export_stack().deployment or {}).get("resources", [])
+    held = [found["urn"].rsplit("::", 1)[-1] for found in resources if found.get("protect")]
+    if held:
+        raise Failure(
+            f"The stack {stack.name} protects what holds data ({', '.join(held)}); nothing was destroyed.",
+            f"if all of it is to go, `pulumi state unprotect --all --stack {stack.name}`, then this again.",
+        )
 
 
 def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:

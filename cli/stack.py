@@ -127,6 +127,7 @@ def destroy(
     if asks and not deploy.confirmed(stack, to="destroy"):
         return 1
     space, chosen = _open(stack, on_twin=on_twin)
+    deploy.refuse_protected(chosen)
     removal = Watched("Destroy", quiet=True, as_json=as_json)
     _, code = _run(removal, chosen.destroy)
     if code == 0 and space.twin:

@@ -5,8 +5,29 @@ from pathlib import Path
 
 import pytest
 from installations import Installation, make_installation, remove
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 __all__ = ["Installation", "make_installation", "remove"]
+
+_TOGETHER = ("test_components_", "test_deployed_", "test_monitoring")
+"""Files that share one deployed stack, by the start of their name: see engine/conftest.py."""
+
+
+class _ByStack(LoadScopeScheduling):
+    """
+    Runs tests that share a deployed stack in one process, and every other test wherever there is room.
+
+    Not `--dist loadgroup`: pytest-xdist 3.8.0 marks groups in an attribute that pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.split("::", maxsplit=1)[0].rsplit("/", 1)[-1]
+        return next((start for start in _TOGETHER if name.startswith(start)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByStack(config, log)
 
 
 @pytest.fixture

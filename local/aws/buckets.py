@@ -106,6 +106,14 @@ class Backend(S3Backend):
         bucket.default_lock_days = int(days or 0)
         bucket.default_lock_years = int(years or 0)
 
+    def put_bucket_versioning(self, bucket_name: str, status: str) -> None:
+        """Refuse to suspend it under Object Lock."""
+        if status != "Enabled" and self.get_bucket(bucket_name).object_lock_enabled:
+            raise InvalidBucketState(
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed"
+            )
+        super().put_bucket_versioning(bucket_name, status)
+
 
 class Responses(S3Response):
     """S3's protocol with what moto forgets: parts of configurations, and GetObjectRetention."""

@@ -1,34 +1,28 @@
-"""Deployed stacks for all tests of the engine: each is made once per run, by `./bulwark up`."""
+"""
+Deployed stacks for all tests of the engine: each is made once per run, by `./bulwark up`.
+
+Tests leave them as they found them. Their files' names keep them in one process: see ../conftest.py.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 from deployment import Deployment
 from installations import Installation, make_installation, remove
+from living import Living, living_stack
 
 __all__ = ["Installation", "make_installation", "remove"]
-
-_SHARED = ("production", "deployed")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the users of a shared stack in one process (`--dist loadgroup`), so that it is deployed once."""
-    for item in items:
-        used = [name for name in _SHARED if name in getattr(item, "fixturenames", ())]
-        if used:
-            item.add_marker(pytest.mark.xdist_group(used[0]))
 
 
 @pytest.fixture(scope="session")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Give the unchanged Pulumi.prod.yaml, deployed on a twin; for tests that change nothing."""
+    """Give the unchanged Pulumi.prod.yaml, deployed on a twin; for files called test_components_*."""
     yield from _deployed(tmp_path_factory, "prod", "--twin", "--yes")
 
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Give the local stack, deployed with its sample platform; for tests that leave it as they found it."""
+    """Give the local stack, deployed with its sample platform; for files called test_deployed_*."""
     yield from _deployed(tmp_path_factory, "local")
 
 
@@ -40,3 +34,9 @@ def _deployed(factory: pytest.TempPathFactory, stack: str, *options: str) -> Ite
         yield Deployment(installation, stack)
     finally:
         remove(installation)
+
+
+@pytest.fixture(scope="session")
+def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    """Give a local stack that may be broken, if it is mended again; see tests/engine/living.py."""
+    yield from living_stack(tmp_path_factory.mktemp("living") / "checkout")

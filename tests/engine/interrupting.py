@@ -82,12 +82,12 @@ def until(condition: Callable[[], object], timeout_seconds: float, what: str) ->
 
 
 def processes(installation: Installation) -> list[psutil.Process]:
-    """Return everything that runs for this installation: by its environment, or on its databases."""
+    """Return everything that runs for this installation: by its environment, or in its home."""
     found: list[psutil.Process] = []
     home = str(installation.home.root)
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            mine = process.environ().get("BULWARK_TWIN") == home or home in command_line(process)
+            mine = process.environ().get("BULWARK_TWIN") == home or process.cwd().startswith(home)
             if mine and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found

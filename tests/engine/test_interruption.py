@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from installations import Installation
-from interrupting import Run, left_over, processes, service, until
+from interrupting import Run, command_line, left_over, processes, service, until
 from inventory import existing, recorded
 
 SOON_SECONDS = 10
@@ -25,7 +25,7 @@ def kill_the_program(run: Run) -> None:
 
 
 def kill_the_engine(run: Run) -> None:
-    run.kill("/pulumi ")
+    run.kill("pulumi --non-interactive up")
 
 
 def kill_a_vendors_plugin(run: Run) -> None:
@@ -65,20 +65,17 @@ PROCESSES = (
     (kill_a_vendors_plugin, under_way("database-project")),
     (kill_the_engine, created(12)),
     (kill_the_aws_plugin, created(4)),
-    (kill_the_program, created(4)),
-    (kill_the_engine, created(1)),
 )
 REQUESTS_AND_SERVICES = (
-    (end_it_politely, lambda run: "Previewing" in run.text or "previewing" in run.text),
-    (end_it_politely, created(5)),
-    (kill_the_database, under_way("database-role-owner")),
+    (end_it_politely, lambda run: "previewing" in run.text),
+    (interrupt_it, created(5)),
     (kill_the_aws_service, created(5)),
-    (interrupt_it, created(2)),
+    (interrupt_everything, created(5)),
     (kill_the_vendors_service, created(2)),
-    (interrupt_everything, created(1)),
+    (kill_the_database, lambda run: "postgres" in " ".join(map(command_line, processes(run.installation)))),
 )
-HARMLESS = (kill_the_vendors_service,)
-"""It watches and delivers; an `up` doesn't need it, and the next one starts it again."""
+HARMLESS = (kill_the_vendors_service, kill_the_database)
+"""The one only watches and delivers, the other wakes up when it is asked something, as at Neon."""
 
 
 @pytest.mark.parametrize(

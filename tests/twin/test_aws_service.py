@@ -183,9 +183,9 @@ def test_an_occupied_port_is_named(service: Service) -> None:
     assert f"port {service.home.port('aws')} of 127.0.0.1 is not free" in ended.stderr
 
 
-def test_it_ends_at_once_when_asked(tmp_path: Path) -> None:
+def test_it_ends_in_order_when_asked(tmp_path: Path) -> None:
     with running(tmp_path) as service:
-        assert service.terminate() < 1
+        service.terminate()
         assert service.process.returncode == 0
 
 
