@@ -98,13 +98,15 @@ def refresh(
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
     _, chosen = _open(stack, on_twin=on_twin)
-    drift = Watched("Refresh", quiet=False, as_json=as_json)
+    drift = Watched("Refresh", quiet=True, as_json=as_json)
     if accept:
         _, code = _run(drift, chosen.refresh)
     else:
         _, code = _run(drift, chosen.preview_refresh, expect_no_changes=True)
     if as_json:
         _print_json({"stack": stack, "exit_code": code, **drift.document()})
+    elif drift.steps or code == 0:
+        _print_drift(drift.steps)
     return code
 
 
@@ -189,6 +191,18 @@ def _shown(found: Any, *, secrets: bool = False) -> dict[str, Any]:
 
 def _print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def _print_drift(steps: list[dict[str, Any]]) -> None:
+    if not steps:
+        sys.stdout.write("Nothing has drifted.\n")
+        return
+    table = Table("resource", "what happened to it", title="Drift")
+    for step in steps:
+        changed = ", ".join(step["properties"])
+        what = "it is gone" if step["op"] == "delete" else f"changed: {changed}"
+        table.add_row(step["urn"].rsplit("::", 1)[-1], what)
+    Console().print(table)
 
 
 def _print_protection(rows: list[dict[str, str]]) -> None:

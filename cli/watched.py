@@ -8,7 +8,8 @@ from typing import Any, Final
 from pulumi.automation import events
 from rich.console import Console
 
-_UNCHANGED: Final = "same"
+_UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
+"""A refresh is the engine's look at a resource; what it found is told afterwards, with the outputs."""
 
 
 class Watched:
@@ -28,6 +29,7 @@ class Watched:
         self._hidden = quiet and sys.stdout.isatty()
         self._lines: list[str] = []
         self._done = 0
+        self._looked_at: set[str] = set()
         self._status = Console(stderr=True).status(title)
 
     @property
@@ -57,10 +59,13 @@ class Watched:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             self._status.update(f"{self._title}: {self._done} done, {step.urn.rsplit('::', 1)[-1]}")
-            if step.op != _UNCHANGED:
-                self.steps.append({"op": str(step.op), "urn": step.urn, "properties": list(step.diffs or [])})
+            if step.op is events.OpType.REFRESH:
+                self._looked_at.add(step.urn)
+            self._note(step)
         if event.res_outputs_event:
             self._done += 1
+            if event.res_outputs_event.metadata.urn in self._looked_at:
+                self._note(event.res_outputs_event.metadata)
         if event.summary_event:
             self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
         if event.policy_event:
@@ -73,6 +78,10 @@ class Watched:
                     "message": policy.message,
                 }
             )
+
+    def _note(self, step: events.StepEventMetadata) -> None:
+        if step.op not in _UNCHANGED:
+            self.steps.append({"op": step.op.value, "urn": step.urn, "properties": list(step.diffs or [])})
 
     def close(self, code: int) -> None:
         """Say how it ended: one line, or after a failure everything that the engine wrote."""

@@ -6,6 +6,8 @@ from typing import Final
 import pulumi
 from pulumi_aws import s3
 
+from components.closed import close
+
 
 class AccessLog(pulumi.ComponentResource):
     """A private bucket that only S3's log delivery may write to."""
@@ -34,21 +36,7 @@ class AccessLog(pulumi.ComponentResource):
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        public_access = s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=self.bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=self.bucket.bucket,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=child,
-        )
+        public_access = close(name, self.bucket, parent=self)
         # Log delivery can't write to a bucket whose default key is in KMS unless that key trusts it.
         s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",

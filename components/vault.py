@@ -7,6 +7,7 @@ import pulumi
 from pulumi_aws import kms, s3
 
 from components.access_log import AccessLog
+from components.closed import close
 from components.settings import BackupSettings
 from components.settings.backups import FILES_PREFIX
 
@@ -98,21 +99,7 @@ class Vault(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        public_access = s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=bucket,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=child,
-        )
+        public_access = close(name, self.bucket, parent=self)
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket,
@@ -121,7 +108,6 @@ class Vault(pulumi.ComponentResource):
                     *arns, platform=platform, replication_role_arn=replication_role_arn
                 )
             ),
-            # S3 answers 409 when a bucket's policy and its public access block are written at the same time.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
         )
         s3.BucketLifecycleConfiguration(

@@ -1,10 +1,8 @@
 """Deliver alerts over HTTP: nothing is lost or repeated by a restart, and no record names a secret."""
 
-import threading
-import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +11,7 @@ import structlog
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 from tenacity.nap import sleep_using_event
 
+from local.crew import Crew
 from local.pace import Pace
 from local.vendors.store import Store
 
@@ -25,7 +24,6 @@ _ATTEMPTS = 4
 _FIRST_WAIT_SECONDS = 1.0
 _TIMEOUT_SECONDS = 10.0
 _WORKERS = 8
-_STOP_SECONDS = 2.0
 _log = structlog.get_logger("delivery")
 
 
@@ -62,9 +60,7 @@ class Courier:
         self._store = store
         self._pace = pace
         self._sink = sink
-        self._stopping = threading.Event()
-        self._under_way: set[str] = set()
-        self._workers = ThreadPoolExecutor(_WORKERS, "delivery")
+        self._crew = Crew("delivery", size=_WORKERS)
 
     def sink(self, channel: str, content: Any) -> Post:
         """Return the post that puts `content` into a channel of the twin's own sink."""
@@ -81,25 +77,12 @@ class Courier:
     def pump(self) -> None:
         """Take up whatever waits, what an earlier process left included."""
         for number, item in self._store.list("twin", "outbox").items():
-            if number not in self._under_way and not self._stopping.is_set():
-                self._under_way.add(number)
-                self._workers.submit(self._guarded, number, Post(**item["post"]), item["entry"])
+            post, entry = Post(**item["post"]), item["entry"]
+            self._crew.submit(number, partial(self._deliver, number, post, entry))
 
     def stop(self) -> None:
         """End, leaving what is not delivered in a moment to the next process."""
-        self._stopping.set()
-        self._workers.shutdown(wait=False, cancel_futures=True)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while self._under_way and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-    def _guarded(self, number: str, post: Post, entry: dict[str, Any]) -> None:
-        try:
-            self._deliver(number, post, entry)
-        except Exception:  # noqa: BLE001 - it is logged, and the next pump tries again
-            _log.exception("a delivery broke off", number=number)
-        finally:
-            self._under_way.discard(number)
+        self._crew.stop()
 
     def _deliver(self, number: str, post: Post, entry: dict[str, Any]) -> None:
         attempts = Retrying(
@@ -108,14 +91,14 @@ class Courier:
                 multiplier=self._pace.seconds(_FIRST_WAIT_SECONDS), jitter=self._pace.seconds(1)
             ),
             retry=retry_if_exception(lambda error: isinstance(error, _RefusedError) and not error.lasting),
-            sleep=sleep_using_event(self._stopping),
+            sleep=sleep_using_event(self._crew.stopping),
             reraise=True,
         )
         outcome = "delivered"
         try:
             detail = attempts(_send, post, number)
         except _RefusedError as refused:
-            if self._stopping.is_set() and not refused.lasting:
+            if self._crew.stopping.is_set() and not refused.lasting:
                 return  # the next process tries again
             outcome, detail = "failed", refused.detail
         made = attempts.statistics.get("attempt_number", 1)

@@ -1,15 +1,14 @@
 """The outside view: looks at every declared monitor's target at its interval and notes when that changes."""
 
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from local.alerts import Alerts
+from local.crew import Crew
 from local.issues import Issues, Occurrence, project_number
 from local.monitors import Verdict, due_reminder, inspect, inspect_uptime
 from local.pace import Pace
@@ -23,7 +22,6 @@ _CONFIRM_SECONDS = 1.5
 """A failure is looked at once more before it counts, as UptimeRobot does; how soon is the twin's choice."""
 _HEAD_START_SECONDS = 3.0
 """A look starts this much before its interval is over, so that the confirmed verdict falls within it."""
-_STOP_SECONDS = 2.0
 _NEVER_PROBED: Attributes = {"status": "UNKNOWN", "probed": 0.0, "slow": False, "failures": 0, "successes": 0}
 _log = structlog.get_logger("prober")
 
@@ -44,9 +42,7 @@ class Prober:
         self._authority = authority
         self._alerts = alerts
         self._issues = issues
-        self._stopping = threading.Event()
-        self._under_way: set[str] = set()
-        self._workers = ThreadPoolExecutor(_WORKERS, "probe")
+        self._crew = Crew("probe", size=_WORKERS)
 
     def tick(self) -> None:
         """Start the looks that are due, judge heartbeats, forget what is no longer declared."""
@@ -63,11 +59,7 @@ class Prober:
 
     def stop(self) -> None:
         """End, leaving behind a look that takes longer than a moment: the next process looks again."""
-        self._stopping.set()
-        self._workers.shutdown(wait=False, cancel_futures=True)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while self._under_way and time.monotonic() < deadline:
-            time.sleep(0.02)
+        self._crew.stop()
 
     def ping(self, key: str) -> bool:
         """Note a ping of the heartbeat monitor whose URL ends in `key`; False when there is none."""
@@ -104,27 +96,18 @@ class Prober:
         return now - watch["probed"] >= self._pace.seconds(interval_seconds - _HEAD_START_SECONDS)
 
     def _submit(self, key: str, work: Callable[[], None]) -> None:
-        if key in self._under_way or self._stopping.is_set():
-            return
-        self._under_way.add(key)
-
         def run() -> None:
-            try:
-                self._change(key, probed=time.time())
-                work()
-            except Exception:  # noqa: BLE001 - it is logged, and the watch goes on
-                _log.exception("a look broke off", monitor=key)
-            finally:
-                self._under_way.discard(key)
+            self._change(key, probed=time.time())
+            work()
 
-        self._workers.submit(run)
+        self._crew.submit(key, run)
 
     def _look(self, id_: str, monitor: Attributes, *, silent: bool) -> None:
         key = f"uptimerobot:{id_}"
         verdict = inspect(monitor, self._authority)
         was_down = self._watch(key, time.time())["status"] == "DOWN"
         if verdict.up is False and not was_down:
-            self._stopping.wait(self._pace.seconds(_CONFIRM_SECONDS))
+            self._crew.stopping.wait(self._pace.seconds(_CONFIRM_SECONDS))
             verdict = inspect(monitor, self._authority)
         with self._store.transaction():
             self._record("uptimerobot", id_, monitor, verdict, silent=silent)
@@ -245,7 +228,7 @@ class Prober:
             self._store.replace("twin", "watch", key, {**self._watch(key, time.time()), **changes})
 
     def _forget(self, declared: set[str]) -> None:
-        for key in self._store.list("twin", "watch").keys() - declared - self._under_way:
+        for key in self._store.list("twin", "watch").keys() - declared - self._crew.under_way:
             vendor, _, id_ = key.partition(":")
             with self._store.transaction():
                 self._store.remove("twin", "watch", key)

@@ -110,7 +110,8 @@ class Backend(S3Backend):
         """Refuse to suspend it under Object Lock."""
         if status != "Enabled" and self.get_bucket(bucket_name).object_lock_enabled:
             raise InvalidBucketState(
-                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed"
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be"
+                " changed"
             )
         super().put_bucket_versioning(bucket_name, status)
 

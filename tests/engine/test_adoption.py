@@ -147,11 +147,11 @@ def adopting(installation: Installation) -> Installation:
 
 def test_the_first_up_takes_over_what_exists_and_makes_no_second_one(adopting: Installation) -> None:
     home = adopting.home
-    before = {
-        "project": Neon(home).store.list("neon", "project"),
-        "backend": Sentry(home).read("project", "example/backend"),
-        "monitors": set(UptimeRobot(home).store.list("uptimerobot", "monitor")),
-    }
+    projects = Neon(home).store.list("neon", "project")
+    backend = Sentry(home).read("project", "example/backend")
+    (project,) = projects
+    (monitor,) = UptimeRobot(home).store.list("uptimerobot", "monitor")
+
     done = adopting.bulwark("up", *PROD, "--yes", "--json")
     assert done.code == 0, done.text[-3_000:]
 
@@ -161,8 +161,6 @@ def test_the_first_up_takes_over_what_exists_and_makes_no_second_one(adopting: I
     assert counts["update"] == 1
     stack = Deployment(adopting, "prod")
     imported = {found.name: found.id for found in stack.custom() if found.option("importID")}
-    (project,) = before["project"]
-    (monitor,) = before["monitors"]
     branch = stack["database-project"].outputs["defaultBranchId"]
     assert imported == {
         "database-project": project,
@@ -175,8 +173,8 @@ def test_the_first_up_takes_over_what_exists_and_makes_no_second_one(adopting: I
     }
     assert {stack[name].protected for name in imported if name.startswith(("database", "backups"))} == {True}
 
-    assert Neon(home).store.list("neon", "project") == before["project"]
-    assert Sentry(home).read("project", "example/backend") == before["backend"]
+    assert Neon(home).store.list("neon", "project") == projects
+    assert Sentry(home).read("project", "example/backend") == backend
     monitors = UptimeRobot(home).store.list("uptimerobot", "monitor")
     assert [id_ for id_, found in monitors.items() if found["name"] == "example health"] == [monitor]
     assert len(monitors[monitor]["assignedAlertContacts"]) == 4

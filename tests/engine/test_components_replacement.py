@@ -12,7 +12,6 @@ from local.vendors.neon import Neon
     params=[
         ("region: aws-eu-central-1", "region: aws-us-east-1", "regionId"),
         ("organization: org-example-00000000", "organization: org-other-00000000", "orgId"),
-        ("postgres_version: 17", "postgres_version: 16", "pgVersion"),
     ],
     ids=lambda change: change[2],
 )

@@ -19,6 +19,7 @@ from toolchain.engine import search_path
 
 DRIFTED = {
     "uptime-frontend",
+    "uptime-status-page",  # the vendor takes a deleted monitor off its page
     "backups-vault-access-log-public-access",
     "backups-vault-policy",
     "errors-backend-new-alert",
