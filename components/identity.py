@@ -162,14 +162,30 @@ def _restorer(bucket_arns: Sequence[str], key_arns: Sequence[str]) -> str:
 
 def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: str, platform: str) -> str:
     logs = [arn.replace(f"{platform}-vault-", f"{platform}-access-log-") for arn in bucket_arns]
-    named = f"arn:aws:iam::{account}:role/{platform}-*"
+    roles = f"arn:aws:iam::{account}:role/{platform}"
     return _document(
         _allow(
             "ConfigureBuckets",
             [
                 "s3:CreateBucket",
                 "s3:GetAccelerateConfiguration",
-                "s3:GetBucket*",
+                *(
+                    f"s3:GetBucket{part}"
+                    for part in (
+                        "Acl",
+                        "CORS",
+                        "Location",
+                        "Logging",
+                        "ObjectLockConfiguration",
+                        "OwnershipControls",
+                        "Policy",
+                        "PublicAccessBlock",
+                        "RequestPayment",
+                        "Tagging",
+                        "Versioning",
+                        "Website",
+                    )
+                ),
                 "s3:GetEncryptionConfiguration",
                 "s3:GetLifecycleConfiguration",
                 "s3:GetReplicationConfiguration",
@@ -197,13 +213,22 @@ def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: s
                 "kms:ListResourceTags",
                 "kms:PutKeyPolicy",
                 "kms:TagResource",
-                "kms:UpdateAlias",
                 "kms:UpdateKeyDescription",
             ],
             list(key_arns),
         ),
         # These two know no resource before it exists; the service can't name one.
         _allow("FindKeys", ["kms:CreateKey", "kms:ListAliases"], "*"),
+        # An alias is changed with permission on both, the alias and its key.
+        _allow(
+            "NameKeys",
+            ["kms:CreateAlias", "kms:UpdateAlias"],
+            [f"arn:aws:kms:*:{account}:alias/{platform}-vault-*", *key_arns],
+        ),
+        _allow(
+            "KnowItself", ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"], f"{roles}-deployer"
+        ),
+        # Not its own: a deployment could give itself anything.
         _allow(
             "ConfigureRoles",
             [
@@ -219,7 +244,7 @@ def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: s
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
             ],
-            named,
+            [f"{roles}-{name}" for name in ("vault-replicator", WRITER_SUFFIX, "backup-restorer")],
         ),
         _allow(
             "ConfigureIssuer",
