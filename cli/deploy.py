@@ -1,17 +1,40 @@
 """What surrounds an engine run: a question before it, and on the twin the platform's deployment after it."""
 
 import json
+import os
 import sys
 from typing import Any
 
 import pulumi.automation as auto
 from rich.console import Console
 
+from cli import stack_file
 from cli.stack_file import Space
+from components import secrets
+from components.settings import PROJECT, SettingsError
 from local.home import TwinHome
 from local.platform import seed
 from local.vendors.neon import Neon
 from toolchain.failure import Failure
+
+
+def require_secrets(space: Space) -> None:
+    """
+    Raise Failure unless every secret of a stack at the vendors is in its file or in the environment.
+
+    The program looks again, but an engine's run that fails for it tells the same in many more words.
+    """
+    file = stack_file.content(space.name).get("config", {})
+    given = {
+        key.removeprefix(f"{PROJECT}:")
+        for key, value in file.items()
+        if key.startswith(f"{PROJECT}:") and isinstance(value, dict) and "secure" in value
+    }
+    set_here = {name for name in secrets.required(space.settings) if os.environ.get(secrets.variable(name))}
+    try:
+        secrets.check(space.settings, given=given | set_here)
+    except SettingsError as error:
+        raise Failure(f"Pulumi.{space.name}.yaml: {error}", "set them and run this again.") from None
 
 
 def confirmed(stack: str, *, to: str = "up") -> bool:

@@ -31,7 +31,7 @@ def select(space: Space) -> auto.Stack:
     """Create or select the stack."""
     # The program's imports take a second; the engine takes longer until it asks for the program.
     threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
-    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path()}
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path(policy_host=space.twin is None)}
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings)
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.

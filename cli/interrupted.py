@@ -11,7 +11,7 @@ import pulumi.automation as auto
 from rich.console import Console
 
 from cli.engine import failing_plainly
-from cli.stack_file import Space
+from cli.stack_file import Space, checkpoint
 from components.settings import PROJECT
 from local.home import TwinHome
 from toolchain.failure import Failure
@@ -38,6 +38,8 @@ def settle(engine: auto.Stack, space: Space, console: Console) -> None:
 def _settle(engine: auto.Stack, space: Space, console: Console) -> None:
     if space.twin:
         _unlock(engine, space.twin, space.name, console)
+        if not checkpoint(space.twin, space.name).get("pending_operations"):
+            return
     exported = engine.export_stack()
     deployment: dict[str, Any] = dict(exported.deployment or {})
     begun = [

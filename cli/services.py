@@ -100,10 +100,7 @@ def down(*, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local") 
 
 def _deployment(home: TwinHome, stack: str) -> dict[str, Any]:
     """Read the file backend directly: asking the engine would take a second, and the answer is one file."""
-    path = home.state / ".pulumi" / "stacks" / "bulwark" / f"{stack}.json"
-    if not path.exists():
-        return {}
-    latest = json.loads(path.read_text())["checkpoint"]["latest"] or {}
+    latest = stack_file.checkpoint(home, stack)
     return {
         "resources": len(latest.get("resources") or []),
         "time": (latest.get("manifest") or {}).get("time", NEVER),

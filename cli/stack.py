@@ -97,7 +97,7 @@ def refresh(
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    _, chosen = _open(stack, on_twin=on_twin)
+    _, chosen = _open(stack, on_twin=on_twin, program=False)
     drift = Watched("Refresh", quiet=True, as_json=as_json)
     if accept:
         _, code = _run(drift, chosen.refresh)
@@ -128,10 +128,10 @@ def destroy(
     asks = stack_file.find(stack, on_twin=on_twin).twin is None and not yes
     if asks and not deploy.confirmed(stack, to="destroy"):
         return 1
-    space, chosen = _open(stack, on_twin=on_twin)
+    space, chosen = _open(stack, on_twin=on_twin, program=False)
     deploy.refuse_protected(chosen)
     removal = Watched("Destroy", quiet=True, as_json=as_json)
-    _, code = _run(removal, chosen.destroy)
+    _, code = _run(removal, chosen.destroy, continue_on_error=True)
     if code == 0 and space.twin:
         deploy.platform_gone(space.twin)
     if as_json:
@@ -163,12 +163,18 @@ def outputs(
     return 0
 
 
-def _open(stack: str, *, on_twin: bool) -> tuple[stack_file.Space, auto.Stack]:
-    """Make a stack ready: its services run, and nothing of an interrupted run is in the way."""
+def _open(stack: str, *, on_twin: bool, program: bool = True) -> tuple[stack_file.Space, auto.Stack]:
+    """
+    Make a stack ready: its services run, and nothing of an interrupted run is in the way.
+
+    `program` says whether the operation runs the program, which needs all of the stack's secrets.
+    """
     console = Console(stderr=True)
     space = stack_file.find(stack, on_twin=on_twin)
     if space.twin:
         twin.make_ready(space.twin, space.settings, console)
+    elif program:
+        deploy.require_secrets(space)
     chosen = engine.select(space)
     interrupted.settle(chosen, space, console)
     return space, chosen

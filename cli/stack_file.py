@@ -1,5 +1,6 @@
 """A stack as its file describes it: its settings, and whether it lives at the vendors or on the twin."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -66,3 +67,11 @@ def content(stack: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise Failure(f"{path.name} has no settings.", "start from Pulumi.prod.yaml.")
     return parsed
+
+
+def checkpoint(twin: TwinHome, stack: str) -> dict[str, Any]:
+    """Read what the engine last wrote of a stack on the twin, empty before that; asking it takes 0.5 s."""
+    path = twin.state / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+    if not path.exists():
+        return {}
+    return json.loads(path.read_text())["checkpoint"]["latest"] or {}

@@ -1,5 +1,7 @@
 """Makes the twin ready for a stack: its home, its services, and the engine's environment."""
 
+import shutil
+from typing import Final
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -9,6 +11,9 @@ from local.home import HOME_VARIABLE, TwinHome
 from local.plugins.install import install
 from local.services import Service, ServiceError, declared, start
 from toolchain.failure import Failure
+
+_NEEDED_BYTES: Final = 256 << 20
+"""A new twin takes 120 MiB; PostgreSQL's log and its archive need room to grow."""
 
 
 def services(twin: TwinHome, settings: Settings) -> tuple[Service, ...]:
@@ -66,6 +71,13 @@ def make_ready(twin: TwinHome, settings: Settings, console: Console) -> None:
             f"The twin's folder {twin.root} can't be made: {error.strerror}.",
             f"make it writable, or name another one in {HOME_VARIABLE}.",
         ) from error
+    free_bytes = shutil.disk_usage(twin.root).free
+    if free_bytes < _NEEDED_BYTES:
+        raise Failure(
+            f"The disk of the twin's folder {twin.root} is full: {free_bytes >> 20} MiB are free, it needs "
+            f"{_NEEDED_BYTES >> 20} MiB.",
+            f"free some, or name a folder on another disk in {HOME_VARIABLE}.",
+        )
     install(twin.pulumi)
     try:
         with console.status("Starting the twin's services") as status:

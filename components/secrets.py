@@ -36,27 +36,35 @@ def collect(settings: Settings, config: pulumi.Config, *, given: Collection[str]
     Collect every secret that the settings need; `given` names those that the configuration has.
 
     Raises:
+        SettingsError: as `check` does.
+    """
+    check(settings, given={*given, *(name for name in required(settings) if os.environ.get(variable(name)))})
+    values: dict[str, pulumi.Output[str]] = {}
+    for name in required(settings):
+        value = config.get_secret(name)
+        values[name] = pulumi.Output.secret(os.environ[variable(name)]) if value is None else value
+    return Secrets(values)
+
+
+def check(settings: Settings, *, given: Collection[str]) -> None:
+    """
+    Compare the secrets that there are with those that the settings need; knows nothing of the engine.
+
+    Raises:
         SettingsError: naming all that are missing, with how to set them, and all that nothing needs.
     """
-    values: dict[str, pulumi.Output[str]] = {}
     names = required(settings)
     problems = [
         Problem(name, "is no secret that these settings need") for name in sorted(set(given) - set(names))
     ]
-    for name in names:
-        value = config.get_secret(name)
-        if value is None and (plain := os.environ.get(variable(name))):
-            value = pulumi.Output.secret(plain)
-        if value is None:
-            problems.append(
-                Problem(
-                    name,
-                    f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
-                    f"or set {variable(name)} in the environment",
-                )
-            )
-        else:
-            values[name] = value
+    problems += [
+        Problem(
+            name,
+            f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
+            f"or set {variable(name)} in the environment",
+        )
+        for name in names
+        if name not in given
+    ]
     if problems:
         raise SettingsError(problems)
-    return Secrets(values)

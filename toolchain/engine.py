@@ -33,13 +33,16 @@ def ensure_cli() -> Path:
     return cached(f"pulumi-{VERSION}", _obtain) / "bin" / "pulumi"
 
 
-def search_path() -> str:
+def search_path(*, policy_host: bool = True) -> str:
     """
-    Return the PATH with which the engine finds itself and can run policy packs written in Python.
+    Return the PATH with which the engine finds itself and, with `policy_host`, runs policies in Python.
 
-    An official CLI brings a language host that does the latter; for one that was built, `toolchain/bin` does.
+    An official CLI brings a language host that does the latter; for one that was built, `toolchain/bin` does,
+    and the engine warns of it. The twin has it in its PULUMI_HOME, of which no warning is given.
     """
-    parts = (str(ensure_cli().parent), os.environ.get("PATH", os.defpath), str(_MODULE / "bin"))
+    parts = [str(ensure_cli().parent), os.environ.get("PATH", os.defpath)]
+    if policy_host:
+        parts.append(str(_MODULE / "bin"))
     return os.pathsep.join(parts)
 
 

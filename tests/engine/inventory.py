@@ -21,12 +21,9 @@ _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 
 def aws(installation: Installation, service: str, region: str = REGIONS[0]) -> Any:
     """Return a client of the twin's AWS account, with which to act behind Pulumi's back."""
-    return boto3.client(  # pyright: ignore[reportUnknownMemberType] - untyped by design
-        service,  # pyright: ignore[reportArgumentType] - any of them
+    return boto3.Session("test", "test", region_name=region).client(  # pyright: ignore[reportCallIssue, reportUnknownMemberType] - an overload per service
+        service,  # pyright: ignore[reportArgumentType] - the same
         endpoint_url=f"http://127.0.0.1:{installation.home.port('aws')}",
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
         config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from installations import Installation
 from interrupting import Run, command_line, left_over, processes, service, until
-from inventory import existing, recorded
+from inventory import aws, existing, recorded
 
 SOON_SECONDS = 10
 Strike = Callable[[Run], None]
@@ -103,6 +103,27 @@ def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
     clusters = [path for path in installation.home.postgres.iterdir() if path.is_dir()]
     assert len(clusters) == 1, clusters
 
+    taken_down(installation)
+
+
+def taken_down(installation: Installation) -> None:
+    """Destroy it: first with an object under lock in a vault, which is named with its date, then whole."""
+    s3 = aws(installation, "s3")
+    vault = next(
+        one["id"] for one in installation.resources() if one["urn"].endswith("::backups-vault-bucket")
+    )
+    kept = s3.put_object(Bucket=vault, Key="database/daily/one", Body=b"a dump")
+    until_when = s3.head_object(Bucket=vault, Key="database/daily/one")["ObjectLockRetainUntilDate"]
+
+    refused = installation.bulwark("destroy")
+    assert refused.code != 0
+    assert vault in refused.text
+    assert f"{until_when:%Y-%m-%d}" in refused.text
+    assert set(existing(installation)) <= {("aws", "bucket"), ("aws", "key")}, existing(installation)
+
+    s3.delete_object(
+        Bucket=vault, Key="database/daily/one", VersionId=kept["VersionId"], BypassGovernanceRetention=True
+    )
     gone = installation.bulwark("destroy")
     assert gone.code == 0, gone.text[-4_000:]
     assert not existing(installation)
