@@ -55,8 +55,11 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "writer_role": backups.identity.writer.arn,
         "restorer_role": backups.identity.restorer.arn,
         "deployer_role": backups.identity.deployer.arn,
-        "error_dsns": platform.errors.dsns,
-        "heartbeat_urls": {name: job.heartbeat_url for name, job in platform.jobs.items()},
+        # Secret as a whole: the Automation API tells of the top level alone whether it is secret.
+        "error_dsns": pulumi.Output.secret(platform.errors.dsns),
+        "heartbeat_urls": pulumi.Output.secret(
+            {name: job.heartbeat_url for name, job in platform.jobs.items()}
+        ),
         "status_page": platform.uptime.status_page.url_key,
         "protection": rows,
         "readme": _readme(settings, rows),

@@ -10,8 +10,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 __all__ = ["Installation", "make_installation", "remove"]
 
-_TOGETHER = ("test_components_", "test_deployed_", "test_monitoring")
-"""Files that share one deployed stack, by the start of their name: see engine/conftest.py."""
+_TOGETHER = {
+    "test_components_": "production",
+    "test_deployed_": "deployed",
+    "test_drift": "living",
+    "test_life": "living",
+    "test_monitoring": "living",
+    "test_secrets": "living",
+}
+"""Which deployed stack a file's tests share, by the start of its name: see engine/conftest.py."""
 
 
 class _ByStack(LoadScopeScheduling):
@@ -23,7 +30,7 @@ class _ByStack(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         name = nodeid.split("::", maxsplit=1)[0].rsplit("/", 1)[-1]
-        return next((start for start in _TOGETHER if name.startswith(start)), nodeid)
+        return next((stack for start, stack in _TOGETHER.items() if name.startswith(start)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

@@ -22,14 +22,14 @@ def refused(ended: Finished, *words: str) -> None:
 def test_all_problems_of_the_settings_are_told_together(installation: Installation) -> None:
     installation.edit("Pulumi.local.yaml", "history_retention_hours: 168", "history_retention_hours: 9999")
     installation.edit("Pulumi.local.yaml", "interval_seconds: 60", "interval_seconds: 5")
-    installation.edit("Pulumi.local.yaml", "plan: launch", "plan: launch\n    colour: blue")
+    installation.edit("Pulumi.local.yaml", "team_name: Platform", "team_name: Platform\n    colour: blue")
     installation.edit("Pulumi.local.yaml", 'schedule: "17 2 * * *"', 'schedule: "every day"')
     refused(
         installation.bulwark("up"),
         "Pulumi.local.yaml",
         "database.history_retention_hours",
         "uptime.interval_seconds",
-        "database.colour",
+        "errors.colour",
         "backups.database.schedule",
     )
     assert processes(installation) == []
