@@ -6,13 +6,12 @@ Pure functions, known to components and policies alike; nothing here knows of Pu
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import islice, pairwise, takewhile
+from itertools import pairwise
 
 from cronsim import CronSim, CronSimError
 
-_REFERENCE = datetime(2024, 1, 1, tzinfo=UTC)  # a leap year's first day, a Monday
-_HORIZON = _REFERENCE + timedelta(days=5 * 366)  # two leap days are in
-_SAMPLE = 1_500  # runs looked at, at most: over four years of daily ones
+_FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # of a leap year
+_DAYS = 5 * 366  # two leap days are in
 _FIELDS = 5
 
 
@@ -23,7 +22,7 @@ class ScheduleError(ValueError):
 @cache
 def longest_gap(schedule: str) -> timedelta:
     """
-    Return the longest time between two runs of a cron schedule in UTC.
+    Return the longest time between two runs of a cron schedule in UTC, within five years.
 
     Raises:
         ScheduleError: for text that is not a five-field cron expression, or that runs less than twice.
@@ -31,14 +30,22 @@ def longest_gap(schedule: str) -> timedelta:
     if len(schedule.split()) != _FIELDS:
         raise ScheduleError(f"{schedule!r} is not a cron schedule of five fields")
     try:
-        within = takewhile(lambda run: run < _HORIZON, CronSim(schedule, _REFERENCE))
-        runs = list(islice(within, _SAMPLE))
+        cron = CronSim(schedule, _FIRST_DAY)
     except CronSimError as error:
         raise ScheduleError(f"{schedule!r} is not a cron schedule ({error})") from error
-    gaps = [later - earlier for earlier, later in pairwise(runs)]
-    if not gaps:
+    # Every day that runs at all runs at the same times, so nothing needs to be stepped through.
+    times = [
+        timedelta(hours=hour, minutes=minute)
+        for hour in sorted(cron.hours)
+        for minute in sorted(cron.minutes)
+    ]
+    calendar = (_FIRST_DAY + timedelta(days=number) for number in range(_DAYS))
+    days = [day for day in calendar if day.month in cron.months and cron.match_day(day)]
+    within = [later - earlier for earlier, later in pairwise(times)] if days else []
+    between = [(later + times[0]) - (earlier + times[-1]) for earlier, later in pairwise(days)]
+    if not within and not between:
         raise ScheduleError(f"{schedule!r} never runs twice")
-    return max(gaps)
+    return max(within + between)
 
 
 def worst_case_loss(

@@ -13,8 +13,6 @@ from cli.stack_file import Space
 from components import secrets
 from components.settings import PROJECT, SettingsError
 from local.home import TwinHome
-from local.platform import seed
-from local.vendors.neon import Neon
 from toolchain.failure import Failure
 
 
@@ -68,6 +66,10 @@ def refuse_protected(stack: auto.Stack) -> None:
 
 def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
     """Deploy the sample platform: load its data once, then tell it where its database is."""
+    # Here and not above: a preview, which needs neither, would pay 0.1 s for the database client.
+    from local.platform import seed  # noqa: PLC0415
+    from local.vendors.neon import Neon  # noqa: PLC0415
+
     assert space.twin  # noqa: S101 - the caller checked
     database = space.settings.database
     with console.status("Loading the sample platform's data") as status:

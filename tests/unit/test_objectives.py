@@ -1,8 +1,10 @@
 """The recovery arithmetic."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 
 import pytest
+from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +20,21 @@ from objectives import ScheduleError, detection_time, longest_gap, spoken, worst
         ("23 4 * * 6", timedelta(days=7)),
         ("0 0 1 * *", timedelta(days=31)),
         ("0 3 * * 1-5", timedelta(days=3)),
+        ("0 0 29 2 *", timedelta(days=4 * 365 + 1)),
+        ("*/10 * * 1-6 *", timedelta(days=184, minutes=10)),
     ],
 )
 def test_the_longest_gap_is_what_a_schedule_really_promises(schedule: str, gap: timedelta) -> None:
     assert longest_gap(schedule) == gap
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["17 2 * * *", "*/7 1-5 * * 2,4", "0 9-17 1,15 * *", "5 4 * * 0", "30 6 L * *", "0 0 * * 1#1"],
+)
+def test_the_longest_gap_is_the_one_found_by_stepping_through(schedule: str) -> None:
+    runs = list(islice(CronSim(schedule, datetime(2024, 1, 1, tzinfo=UTC)), 2_000))
+    assert longest_gap(schedule) == max(later - earlier for earlier, later in pairwise(runs))
 
 
 @pytest.mark.parametrize("text", ["", "daily", "61 * * * *", "* * * *", "* * * * * *", "0 0 31 2 *"])
