@@ -29,6 +29,9 @@ from local.services import start, stop
 
 BULWARK = [str(CHECKOUT / "bulwark")]
 PRODUCTION = ["--stack", "prod", "--twin"]
+SMALLEST_IMPORTS = (
+    "pulumi, pulumi_aws.s3, pulumi_aws.iam, pulumi_aws.kms, pulumi_neon, pulumi_sentry, pulumi_uptimerobot"
+)
 SMALLEST = [sys.executable, str(Path(__file__).parent / "smallest.py")]
 
 
@@ -36,6 +39,7 @@ SMALLEST = [sys.executable, str(Path(__file__).parent / "smallest.py")]
 class Round:
     """One program's figures; seconds, and megabytes at the peak."""
 
+    imports: float
     up: float
     preview: float
     memory: float
@@ -77,8 +81,8 @@ def _resident(pid: int) -> int:
     return total
 
 
-def run(up: Sequence[str], preview: Sequence[str]) -> Round:
-    """Provision on a fresh twin, then preview what is there already."""
+def run(imports: str, up: Sequence[str], preview: Sequence[str]) -> Round:
+    """Import the program's modules, provision on a fresh twin, then preview what is there already."""
     settings = find("prod", on_twin=True).settings
     with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as folder:
         Path(folder).chmod(0o711)
@@ -88,19 +92,22 @@ def run(up: Sequence[str], preview: Sequence[str]) -> Round:
         declared = services(home, settings)
         start(home, declared)
         try:
+            import_seconds, _ = measured([sys.executable, "-c", f"import {imports}"], home)
             up_seconds, up_memory = measured(up, home)
             preview_seconds, preview_memory = measured(preview, home)
         finally:
             stop(home, declared)
-    return Round(up_seconds, preview_seconds, max(up_memory, preview_memory))
+    return Round(import_seconds, up_seconds, preview_seconds, max(up_memory, preview_memory))
 
 
 def main(rounds: int) -> None:
     ours: list[Round] = []
     smallest: list[Round] = []
     for number in range(rounds):
-        ours.append(run([*BULWARK, "up", *PRODUCTION], [*BULWARK, "preview", *PRODUCTION]))
-        smallest.append(run([*SMALLEST, "up"], [*SMALLEST, "preview"]))
+        ours.append(
+            run("components.stack", [*BULWARK, "up", *PRODUCTION], [*BULWARK, "preview", *PRODUCTION])
+        )
+        smallest.append(run(SMALLEST_IMPORTS, [*SMALLEST, "up"], [*SMALLEST, "preview"]))
         sys.stderr.write(f"round {number + 1} of {rounds}\n")
     table = Table("", "production", "smallest program", "ratio (median of rounds)", title=f"{rounds} rounds")
     for field in fields(Round):

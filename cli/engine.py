@@ -18,9 +18,8 @@ import pulumi.automation as auto
 import yaml
 
 from cli import twin
-from cli.stack_file import CHECKOUT, Space, content
+from cli.stack_file import CHECKOUT, Space, content, state_file
 from components import policy_gate
-from components.settings import PROJECT
 from toolchain.engine import search_path
 from toolchain.failure import Failure
 
@@ -36,13 +35,25 @@ def select(space: Space) -> auto.Stack:
         environment |= twin.engine_environment(space.twin, space.settings)
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
-    options = auto.LocalWorkspaceOptions(
-        work_dir=str(_folder(space)),
-        env_vars=environment,
-        secrets_provider="passphrase" if space.twin else None,
-    )
     with failing_plainly():
-        return auto.create_or_select_stack(space.name, project_name=PROJECT, program=_program, opts=options)
+        workspace = _Workspace(
+            program=_program,
+            work_dir=str(_folder(space)),
+            env_vars=environment,
+            secrets_provider="passphrase" if space.twin else None,
+        )
+        workspace.is_known = space.twin is not None and state_file(space.twin, space.name).exists()
+        return auto.Stack.create_or_select(space.name, workspace)
+
+
+class _Workspace(auto.LocalWorkspace):
+    """Spares the twin a start of the CLI: each command names its stack, so selecting it changes nothing."""
+
+    is_known = False
+
+    def select_stack(self, stack_name: str) -> None:
+        if not self.is_known:
+            super().select_stack(stack_name)
 
 
 def _folder(space: Space) -> Path:
