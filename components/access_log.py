@@ -22,7 +22,7 @@ class AccessLog(pulumi.ComponentResource):
         *,
         bucket: str,
         account: str,
-        watched_arn: pulumi.Output[str],
+        watched_arn: str,
         keep_days: int,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
@@ -61,9 +61,7 @@ class AccessLog(pulumi.ComponentResource):
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=self.bucket.bucket,
-            policy=pulumi.Output.all(self.bucket.arn, watched_arn).apply(
-                lambda arns: _policy(arns[0], watched_arn=arns[1], account=account)
-            ),
+            policy=_policy(f"arn:aws:s3:::{bucket}", watched_arn=watched_arn, account=account),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
         )
         self.register_outputs({"bucket": self.bucket.bucket})

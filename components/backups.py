@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 from pulumi_aws import iam, s3
 
-from components.identity import Identity
+from components.identity import Identity, only_key_of
 from components.settings import BackupSettings
 from components.vault import Vault
 
@@ -90,9 +90,7 @@ class Backups(pulumi.ComponentResource):
             f"{name}-replicator-policy",
             name="replicate",
             role=replicator.name,
-            policy=pulumi.Output.all(
-                self.primary.bucket.arn, self.primary.key.arn, self.replica.bucket.arn, self.replica.key.arn
-            ).apply(lambda arns: _replication_policy(*arns)),
+            policy=_replication_policy(self.primary, self.replica),
             opts=child,
         )
         destination: s3.BucketReplicationConfigRuleDestinationArgsDict = {
@@ -122,7 +120,15 @@ class Backups(pulumi.ComponentResource):
                 }
             ],
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[self.primary.versioning, self.replica.versioning, permission]
+                parent=self,
+                # The role may use the keys by their aliases alone.
+                depends_on=[
+                    self.primary.versioning,
+                    self.replica.versioning,
+                    permission,
+                    self.primary.alias,
+                    self.replica.alias,
+                ],
             ),
         )
         self.identity = Identity(
@@ -136,13 +142,13 @@ class Backups(pulumi.ComponentResource):
         self.register_outputs({"primary": self.primary.bucket.bucket, "replica": self.replica.bucket.bucket})
 
 
-def _replication_policy(source_arn: str, source_key_arn: str, replica_arn: str, replica_key_arn: str) -> str:
+def _replication_policy(source: Vault, replica: Vault) -> str:
     statements = [
         {
             "Sid": "ReadSource",
             "Effect": "Allow",
             "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"],
-            "Resource": source_arn,
+            "Resource": source.arn,
         },
         {
             "Sid": "ReadVersions",
@@ -153,20 +159,27 @@ def _replication_policy(source_arn: str, source_key_arn: str, replica_arn: str, 
                 "s3:GetObjectVersionForReplication",
                 "s3:GetObjectVersionTagging",
             ],
-            "Resource": f"{source_arn}/*",
+            "Resource": f"{source.arn}/*",
         },
         {
             "Sid": "WriteReplica",
             "Effect": "Allow",
             "Action": ["s3:ObjectOwnerOverrideToBucketOwner", "s3:ReplicateObject", "s3:ReplicateTags"],
-            "Resource": f"{replica_arn}/*",
+            "Resource": f"{replica.arn}/*",
         },
-        {"Sid": "Decrypt", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": source_key_arn},
+        {
+            "Sid": "Decrypt",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": source.keys_arn,
+            "Condition": only_key_of(source),
+        },
         {
             "Sid": "Encrypt",
             "Effect": "Allow",
             "Action": ["kms:Encrypt", "kms:GenerateDataKey"],
-            "Resource": replica_key_arn,
+            "Resource": replica.keys_arn,
+            "Condition": only_key_of(replica),
         },
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})

@@ -15,7 +15,7 @@ class Database(pulumi.ComponentResource):
     """
     A Neon project whose history is the first line of recovery.
 
-    Publishes for policies: `historySeconds` and `failureDomain` (provider and region) of the store.
+    Publishes for policies: `plan`, and `failureDomain` (provider and region) of the store.
     """
 
     TYPE: Final = "bulwark:index:Database"
@@ -42,7 +42,7 @@ class Database(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         facts = {
-            "historySeconds": args.history_retention_hours * 3600,
+            "plan": args.plan,
             "failureDomain": {"provider": "neon", "region": args.region},
         }
         super().__init__(self.TYPE, name, facts, opts)

@@ -66,8 +66,8 @@ class Errors(pulumi.ComponentResource):
             slug=slug,
             platform=service.platform,
             # The key and the alerts below replace what Sentry would make: a key without a limit, and an
-            # alert that mails everyone. An adopted project keeps its key: deployed clients send to it.
-            default_key=bool(service.adopt),
+            # alert that mails everyone.
+            default_key=False,
             default_rules=False,
             # The provider has no ForceNew here: it would go on with a project of another organization.
             opts=pulumi.ResourceOptions(
@@ -105,12 +105,15 @@ class Errors(pulumi.ComponentResource):
             codeowners_auto_sync=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.team]),
         )
-        errors = sentry.get_project_error_monitor_output(
+        found = sentry.get_project_error_monitor_output(
             organization=args.organization,
             project=project.id,
             first=True,
             opts=pulumi.InvokeOutputOptions(parent=self),
         ).id
+        # On a first preview an invoke's result depends on nothing: the SDK drops that while the inputs are
+        # unknown (pulumi 3.259.0, runtime/invoke.py). Policies have to see whose errors the alerts are about.
+        errors = pulumi.Output.all(found, project.id).apply(lambda ids: ids[0])
         severities, thresholds = args.severities, args.thresholds
         self._alert(f"{slug}-new", errors, severities.new, triggers=[{"first_seen_event": {}}])
         self._alert(

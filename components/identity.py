@@ -44,15 +44,15 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-        def role(suffix: str, environment: str, does: str, policy: pulumi.Output[str]) -> iam.Role:
+        def role(suffix: str, environment: str, does: str, policy: str) -> iam.Role:
             subject = f"repo:{repository}:environment:{environment}"
             made = iam.Role(
                 f"{name}-{suffix}",
                 name=f"{platform}-{suffix}",
                 description=does,
                 max_session_duration=_SESSION_SECONDS,
-                assume_role_policy=github.arn.apply(lambda arn: _trust(arn, subject)),
-                opts=pulumi.ResourceOptions(parent=self),
+                assume_role_policy=_trust(f"arn:aws:iam::{args.account}:oidc-provider/{ISSUER}", subject),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[github]),
             )
             iam.RolePolicy(
                 f"{name}-{suffix}-policy",
@@ -63,28 +63,23 @@ class Identity(pulumi.ComponentResource):
             )
             return made
 
-        buckets = pulumi.Output.all(*(vault.bucket.arn for vault in vaults))
-        keys = pulumi.Output.all(*(vault.key.arn for vault in vaults))
-        primary = pulumi.Output.all(vaults[0].bucket.arn, vaults[0].key.arn)
         self.writer = role(
             WRITER_SUFFIX,
             args.backup_environment,
             "Adds backups; can neither delete nor overwrite",
-            primary.apply(lambda arns: _writer(*arns)),
+            _writer(vaults[0]),
         )
         self.restorer = role(
             "backup-restorer",
             args.restore_environment,
             "Reads backups; can write nothing",
-            pulumi.Output.all(buckets, keys).apply(lambda arns: _restorer(*arns)),
+            _restorer(vaults),
         )
         self.deployer = role(
             "deployer",
             args.deploy_environment,
             "Deploys this stack",
-            pulumi.Output.all(buckets, keys).apply(
-                lambda arns: _deployer(*arns, account=args.account, platform=platform)
-            ),
+            _deployer(vaults, account=args.account, platform=platform),
         )
         self.register_outputs({"writerArn": self.writer.arn, "restorerArn": self.restorer.arn})
 
@@ -107,7 +102,18 @@ def _document(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def _writer(bucket_arn: str, key_arn: str) -> str:
+def only_key_of(vault: Vault) -> dict[str, Any]:
+    """
+    Return the condition that leaves the vault's key alone of all keys.
+
+    A key's ARN is not known before it exists, so a policy that names it can't be judged on a first preview;
+    its alias is (AWS KMS, "Use aliases to control access to KMS keys").
+    """
+    return {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [vault.key_alias]}}
+
+
+def _writer(vault: Vault) -> str:
+    bucket_arn = vault.arn
     dumps = [f"{bucket_arn}/{prefix}/*" for prefix in ("database", "state", "evidence")]
     new_only = {"Null": {"s3:if-none-match": "false"}}
     part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
@@ -134,11 +140,14 @@ def _writer(bucket_arn: str, key_arn: str) -> str:
         _allow(
             "Confirm", ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"], f"{bucket_arn}/*"
         ),
-        _allow("Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], key_arn),
+        _allow(
+            "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)
+        ),
     )
 
 
-def _restorer(bucket_arns: Sequence[str], key_arns: Sequence[str]) -> str:
+def _restorer(vaults: Sequence[Vault]) -> str:
+    bucket_arns = [vault.arn for vault in vaults]
     return _document(
         _allow(
             "Look",
@@ -156,11 +165,15 @@ def _restorer(bucket_arns: Sequence[str], key_arns: Sequence[str]) -> str:
             ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"],
             [f"{arn}/*" for arn in bucket_arns],
         ),
-        _allow("Decrypt", ["kms:Decrypt"], list(key_arns)),
+        *(
+            _allow(f"Decrypt{number}", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault))
+            for number, vault in enumerate(vaults, 1)
+        ),
     )
 
 
-def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: str, platform: str) -> str:
+def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
+    bucket_arns = [vault.arn for vault in vaults]
     logs = [arn.replace(f"{platform}-vault-", f"{platform}-access-log-") for arn in bucket_arns]
     roles = f"arn:aws:iam::{account}:role/{platform}"
     return _document(
@@ -203,9 +216,11 @@ def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: s
             ],
             [*bucket_arns, *logs],
         ),
+        # By their tag: a new key has no alias yet. No other key can be given that tag with these permissions.
         _allow(
             "ConfigureKeys",
             [
+                "kms:CreateAlias",
                 "kms:DescribeKey",
                 "kms:EnableKeyRotation",
                 "kms:GetKeyPolicy",
@@ -215,16 +230,13 @@ def _deployer(bucket_arns: Sequence[str], key_arns: Sequence[str], *, account: s
                 "kms:TagResource",
                 "kms:UpdateKeyDescription",
             ],
-            list(key_arns),
+            [vault.keys_arn for vault in vaults],
+            Condition={"StringEquals": {"aws:ResourceTag/Project": platform}},
         ),
         # These two know no resource before it exists; the service can't name one.
         _allow("FindKeys", ["kms:CreateKey", "kms:ListAliases"], "*"),
-        # An alias is changed with permission on both, the alias and its key.
-        _allow(
-            "NameKeys",
-            ["kms:CreateAlias", "kms:UpdateAlias"],
-            [f"arn:aws:kms:*:{account}:alias/{platform}-vault-*", *key_arns],
-        ),
+        # Not kms:UpdateAlias: whoever moves a vault's alias to another key moves permissions there.
+        _allow("NameKeys", ["kms:CreateAlias"], f"arn:aws:kms:*:{account}:alias/{platform}-vault-*"),
         _allow(
             "KnowItself", ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"], f"{roles}-deployer"
         ),

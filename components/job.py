@@ -19,8 +19,9 @@ class ScheduledJob(pulumi.ComponentResource):
     """
     A heartbeat at UptimeRobot, a cron monitor at Sentry, and the alert on it; all derived from one schedule.
 
-    Publishes for policies: `protects` (URNs of the stores), `copies` (failure domains that hold the result),
-    `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`.
+    Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (URNs of the buckets that
+    hold the result), `drills` (URNs of the stores that it restores), `schedule`, `longestRunMinutes`,
+    `latenessMinutes`, `retentionDays`.
     """
 
     TYPE: Final = "bulwark:index:ScheduledJob"
@@ -35,7 +36,8 @@ class ScheduledJob(pulumi.ComponentResource):
         *,
         title: str,
         protects: Sequence[pulumi.Input[str]],
-        copies: Sequence[dict[str, str]],
+        copies: Sequence[pulumi.Input[str]],
+        drills: Sequence[pulumi.Input[str]] = (),
         retention_days: int,
         severity: Severity,
         organization: str,
@@ -48,6 +50,7 @@ class ScheduledJob(pulumi.ComponentResource):
         facts: dict[str, Any] = {
             "protects": list(protects),
             "copies": list(copies),
+            "drills": list(drills),
             "schedule": job.schedule,
             "longestRunMinutes": job.longest_run_minutes,
             "latenessMinutes": job.lateness_minutes,

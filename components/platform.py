@@ -1,5 +1,6 @@
 """The whole: every component of one platform, wired."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
@@ -8,6 +9,7 @@ from components.alerting import Alerting
 from components.backups import Backups
 from components.database import Database
 from components.errors import Errors
+from components.files import Files
 from components.job import ScheduledJob
 from components.providers import Providers
 from components.secrets import Secrets
@@ -19,7 +21,7 @@ class Platform(pulumi.ComponentResource):
     """
     A platform that survives a bad day.
 
-    Publishes for policies: `endpoints` (what the public reaches) and `objectives`.
+    Publishes for policies: `environment`, `endpoints` (what the public reaches) and `objectives`.
     """
 
     TYPE: Final = "bulwark:index:Platform"
@@ -35,6 +37,7 @@ class Platform(pulumi.ComponentResource):
     ) -> None:
         platform, backups = settings.platform, settings.backups
         facts = {
+            "environment": platform.environment,
             "endpoints": [
                 {"name": "api", "url": platform.api, "critical": True},
                 {"name": "frontend", "url": platform.frontend, "critical": False},
@@ -54,6 +57,7 @@ class Platform(pulumi.ComponentResource):
         )
         child = pulumi.ResourceOptions(parent=self)
         self.database = Database("database", settings.database, protect=platform.protected, opts=child)
+        self.files = Files("files", settings.files, opts=child)
         self.backups = Backups(
             "backups",
             backups,
@@ -87,22 +91,24 @@ class Platform(pulumi.ComponentResource):
             opts=child,
         )
         api = next(iter(settings.errors.services))
-        vault = {"provider": "aws", "account": backups.account, "region": backups.region}
-        replica = {
-            "provider": "aws",
-            "account": backups.replica.account or backups.account,
-            "region": backups.replica.region,
-        }
+        database, files = self.database.project.urn, self.files.urn
 
         def job(
-            purpose: str, job: Job, title: str, protects: list[pulumi.Input[str]], days: int
+            purpose: str,
+            job: Job,
+            title: str,
+            *,
+            days: int,
+            protects: Sequence[pulumi.Input[str]] = (),
+            drills: Sequence[pulumi.Input[str]] = (),
         ) -> ScheduledJob:
             return ScheduledJob(
                 f"job-{purpose}",
                 job,
                 title=f"{platform.name} {title}",
                 protects=protects,
-                copies=[vault, replica],
+                copies=[self.backups.primary.bucket.urn, self.backups.replica.bucket.urn] if protects else [],
+                drills=drills,
                 retention_days=days,
                 severity=settings.uptime.heartbeat_severity,
                 organization=settings.errors.organization,
@@ -114,12 +120,21 @@ class Platform(pulumi.ComponentResource):
             )
 
         retention = backups.retention
-        store = self.database.project.urn
         self.jobs = {
             "database": job(
-                "database", backups.database, "database dump", [store], retention.database_daily_days
+                "database",
+                backups.database,
+                "database dump",
+                days=retention.database_daily_days,
+                protects=[database],
             ),
-            "files": job("files", backups.files, "file backup", ["files"], retention.files_days),
-            "drill": job("drill", backups.drill, "recovery drill", [], retention.evidence_days),
+            "files": job("files", backups.files, "file backup", days=retention.files_days, protects=[files]),
+            "drill": job(
+                "drill",
+                backups.drill,
+                "recovery drill",
+                days=retention.evidence_days,
+                drills=[database, files],
+            ),
         }
         self.register_outputs({})

@@ -9,6 +9,8 @@ from typing import Final
 
 import psutil
 
+from policies import configuration
+
 PACK: Final = Path(__file__).resolve().parent.parent / "policies"
 
 in_force: ContextVar[bool] = ContextVar("in_force", default=False)
@@ -27,9 +29,16 @@ def require(*, environment: str, stack: str) -> None:
     Refuse a production run that no policy would look at.
 
     Raises:
-        PolicyPackMissingError: when the engine was started without the pack, or with its rules reconfigured.
+        PolicyPackMissingError: when the engine was started without the pack, or with its rules relaxed.
     """
-    if environment != "production" or in_force.get():
+    if environment != "production":
+        return
+    if rules := configuration.relaxed(configuration.read(stack)):
+        raise PolicyPackMissingError(
+            f"in production every rule is mandatory, and policies/config/{stack}.json relaxes "
+            f"{', '.join(rules)}.\nRemove that, or waive single resources in policies/waivers.yaml."
+        )
+    if in_force.get():
         return
     arguments, folder = _engine()
     if not applies(arguments, os.environ, folder):

@@ -12,6 +12,7 @@ from components.platform import Platform
 from components.secrets import Secrets, collect
 from components.settings import PROJECT, Settings, SettingsError, load
 from objectives import longest_gap, spoken
+from policies.configuration import ConfigurationError
 
 
 def read(config: pulumi.Config) -> tuple[Settings, Secrets]:
@@ -29,7 +30,7 @@ def read(config: pulumi.Config) -> tuple[Settings, Secrets]:
         settings = load({name: _parsed(config.get(name)) for name in names if name not in secret})
         policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
         return settings, collect(settings, config, given=secret)
-    except (SettingsError, policy_gate.PolicyPackMissingError) as refused:
+    except (SettingsError, policy_gate.PolicyPackMissingError, ConfigurationError) as refused:
         raise pulumi.RunError(str(refused)) from None
 
 

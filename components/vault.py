@@ -15,19 +15,27 @@ WRITER_SUFFIX: Final = "backup-writer"
 """The role that fills vaults is called `<platform>-backup-writer`, in every account."""
 
 _ENCRYPTION: Final = "s3:x-amz-server-side-encryption"
+_OWN_KEY: Final = "s3:x-amz-server-side-encryption-customer-algorithm"
 
 
 class Vault(pulumi.ComponentResource):
     """
     A versioned, locked, encrypted bucket, its key and its access log.
 
-    Publishes for policies: `failureDomain` (provider, account, region) and `lockDays`.
+    Publishes for policies: `failureDomain` (provider, account, region), `lockDays`, and `tiers`, prefix ->
+    days for which what lies there is kept.
     """
 
     TYPE: Final = "bulwark:index:Vault"
 
     bucket: s3.Bucket
+    arn: str
     key: kms.Key
+    alias: kms.Alias
+    key_alias: str
+    keys_arn: str
+    """Every key of the vault's account and region; with `key_alias` as a condition, this vault's alone."""
+
     versioning: s3.BucketVersioning
 
     def __init__(
@@ -46,6 +54,7 @@ class Vault(pulumi.ComponentResource):
         facts = {
             "failureDomain": {"provider": "aws", "account": account, "region": region},
             "lockDays": args.lock_days,
+            "tiers": _tiers(args),
         }
         super().__init__(self.TYPE, name, facts, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -59,15 +68,20 @@ class Vault(pulumi.ComponentResource):
             policy=_key_policy(account, replication_role_arn),
             opts=holds_data,
         )
-        kms.Alias(
+        self.key_alias = f"alias/{platform}-vault-{region}"
+        self.alias = kms.Alias(
             f"{name}-key-alias",
-            name=f"alias/{platform}-vault-{region}",
+            name=self.key_alias,
             target_key_id=self.key.key_id,
             opts=child,
         )
+        physical = adopt or f"{platform}-vault-{account}-{region}"
+        # Written out, so that whoever names it in a policy knows it before it exists.
+        self.arn = f"arn:aws:s3:::{physical}"
+        self.keys_arn = f"arn:aws:kms:{region}:{account}:key/*"
         self.bucket = s3.Bucket(
             f"{name}-bucket",
-            bucket=adopt or f"{platform}-vault-{account}-{region}",
+            bucket=physical,
             object_lock_enabled=True,
             force_destroy=False,
             opts=pulumi.ResourceOptions(parent=self, protect=protect, import_=adopt),
@@ -103,11 +117,7 @@ class Vault(pulumi.ComponentResource):
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket,
-            policy=pulumi.Output.all(self.bucket.arn, self.key.arn).apply(
-                lambda arns: _bucket_policy(
-                    *arns, platform=platform, replication_role_arn=replication_role_arn
-                )
-            ),
+            policy=_bucket_policy(self.arn, platform=platform, replication_role_arn=replication_role_arn),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
         )
         s3.BucketLifecycleConfiguration(
@@ -120,7 +130,7 @@ class Vault(pulumi.ComponentResource):
             f"{name}-access-log",
             bucket=f"{platform}-access-log-{account}-{region}",
             account=account,
-            watched_arn=self.bucket.arn,
+            watched_arn=self.arn,
             keep_days=args.access_log_days,
             protect=protect,
             opts=child,
@@ -135,20 +145,27 @@ class Vault(pulumi.ComponentResource):
         self.register_outputs({"bucket": bucket, "keyArn": self.key.arn})
 
 
+def _tiers(args: BackupSettings) -> dict[str, int]:
+    """Return prefix -> days that it keeps; of files, the days that an earlier version stays."""
+    retention = args.retention
+    return {
+        "database/daily/": retention.database_daily_days,
+        "database/weekly/": retention.database_weekly_days,
+        "database/monthly/": retention.database_monthly_days,
+        "state/": retention.state_days,
+        "evidence/": retention.evidence_days,
+        FILES_PREFIX: retention.files_days,
+    }
+
+
 def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
     """
     Expire each tier by its prefix; this is the only thing that ever deletes a backup.
 
     A version that was hidden early stays as long as its lock, which is longer than any mistake goes unseen.
     """
-    retention = args.retention
-    tiers = {
-        "database/daily/": retention.database_daily_days,
-        "database/weekly/": retention.database_weekly_days,
-        "database/monthly/": retention.database_monthly_days,
-        "state/": retention.state_days,
-        "evidence/": retention.evidence_days,
-    }
+    tiers = _tiers(args)
+    files_days = tiers.pop(FILES_PREFIX)
     rules: list[s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
             "id": prefix.strip("/").replace("/", "-"),
@@ -165,7 +182,7 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
             "id": "files",
             "status": "Enabled",
             "filter": {"prefix": FILES_PREFIX},
-            "noncurrent_version_expiration": {"noncurrent_days": retention.files_days},
+            "noncurrent_version_expiration": {"noncurrent_days": files_days},
         }
     )
     rules.append(
@@ -204,7 +221,7 @@ def _key_policy(account: str, replication_role_arn: str | None) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def _bucket_policy(bucket_arn: str, key_arn: str, *, platform: str, replication_role_arn: str | None) -> str:
+def _bucket_policy(bucket_arn: str, *, platform: str, replication_role_arn: str | None) -> str:
     everything = [bucket_arn, f"{bucket_arn}/*"]
     objects = f"{bucket_arn}/*"
     writer = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::*:role/{platform}-{WRITER_SUFFIX}"}}
@@ -222,23 +239,31 @@ def _bucket_policy(bucket_arn: str, key_arn: str, *, platform: str, replication_
     statements = [
         deny("OnlyTls", "s3:*", everything, {"Bool": {"aws:SecureTransport": "false"}}),
         deny("OnlyCurrentTls", "s3:*", everything, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
-        # An upload that names no encryption gets the bucket's default, which is right; one that names another
-        # kind, or another key, is refused.
-        deny("OnlyKms", "s3:PutObject", objects, _named_otherwise(_ENCRYPTION, "aws:kms")),
+        # An upload that names no encryption gets the bucket's default, which is the vault's own key. One that
+        # names any could choose another: `aws:kms` without a key is the account's shared key (S3 API,
+        # PutObject).
+        deny("OnlyDefaultEncryption", "s3:PutObject", objects, {"Null": {_ENCRYPTION: "false"}}),
         deny(
-            "OnlyThisKey", "s3:PutObject", objects, _named_otherwise(f"{_ENCRYPTION}-aws-kms-key-id", key_arn)
+            "NoOwnKey",
+            "s3:PutObject",
+            objects,
+            {"Null": {f"{_ENCRYPTION}-customer-algorithm": "false"}},
         ),
         deny(
             "WriterOnlyAdds",
             [
                 "s3:BypassGovernanceRetention",
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
                 "s3:DeleteObject",
                 "s3:DeleteObjectVersion",
                 "s3:PutBucketObjectLockConfiguration",
+                "s3:PutBucketPolicy",
                 "s3:PutBucketVersioning",
                 "s3:PutLifecycleConfiguration",
                 "s3:PutObjectLegalHold",
                 "s3:PutObjectRetention",
+                "s3:PutReplicationConfiguration",
             ],
             everything,
             writer,
@@ -255,13 +280,3 @@ def _bucket_policy(bucket_arn: str, key_arn: str, *, platform: str, replication_
             }
         )
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _named_otherwise(key: str, value: str) -> dict[str, Any]:
-    """
-    Match a request that names another value.
-
-    A negated operator, with or without IfExists, also matches where the key is absent (AWS IAM, "Condition
-    operators"): that would refuse every upload without the header, and every part of a multipart upload.
-    """
-    return {"Null": {key: "false"}, "StringNotEquals": {key: value}}

@@ -4,6 +4,7 @@ from components.settings.alerting import AlertingSettings, Channel, Severity
 from components.settings.backups import BackupSettings, Job, Retention
 from components.settings.database import DatabaseSettings
 from components.settings.errors import ErrorSettings, Service
+from components.settings.files import FileSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
 from components.settings.platform import Objectives, PlatformSettings
 from components.settings.uptime import UptimeSettings
@@ -15,6 +16,7 @@ __all__ = [
     "Channel",
     "DatabaseSettings",
     "ErrorSettings",
+    "FileSettings",
     "Job",
     "Objectives",
     "PlatformSettings",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from components.settings import alerting, backups, database, errors, platform, uptime
+from components.settings import alerting, backups, database, errors, files, platform, uptime
 from components.settings.model import Model
 from objectives import spoken, worst_case_loss
 
@@ -41,6 +41,7 @@ class Settings(Model):
 
     platform: platform.PlatformSettings
     database: database.DatabaseSettings
+    files: files.FileSettings
     backups: backups.BackupSettings
     uptime: uptime.UptimeSettings
     errors: errors.ErrorSettings
@@ -50,6 +51,7 @@ class Settings(Model):
 _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "platform": platform.rules,
     "database": database.rules,
+    "files": files.rules,
     "backups": backups.rules,
     "uptime": uptime.rules,
     "errors": errors.rules,
@@ -109,13 +111,17 @@ def _readable(block: str, error: ValidationError) -> list[Problem]:
 def _between(settings: Settings) -> list[tuple[str, str]]:
     """Judge what only two blocks together can tell."""
     problems: list[tuple[str, str]] = []
-    home = settings.database.region.removeprefix("aws-")
+    homes = (
+        ("the database lives", settings.database.region.removeprefix("aws-")),
+        ("the files live", settings.files.region),
+    )
     problems += [
-        (path, f"{region}; the database lives in that region, a vault must be somewhere else")
+        (path, f"{region}; {who} in that region, a vault must be somewhere else")
         for path, region in (
             ("backups.region", settings.backups.region),
             ("backups.replica.region", settings.backups.replica.region),
         )
+        for who, home in homes
         if region == home
     ]
     objectives = settings.platform.objectives

@@ -18,9 +18,9 @@ def test_its_children_are_a_project_three_roles_and_a_database(production: Deplo
     }
 
 
-def test_it_tells_policies_its_history_and_where_it_lives(production: Deployment) -> None:
+def test_it_tells_policies_its_plan_and_where_it_lives(production: Deployment) -> None:
     assert production["database"].inputs == {
-        "historySeconds": 7 * 24 * 3600,
+        "plan": "launch",
         "failureDomain": {"provider": "neon", "region": "aws-eu-central-1"},
     }
     assert production["database"].parent == "example"

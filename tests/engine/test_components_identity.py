@@ -9,12 +9,33 @@ ISSUER = "token.actions.githubusercontent.com"
 ROLES = {"backup-writer": "backup", "backup-restorer": "restore", "deployer": "production"}
 """Role -> the GitHub environment whose jobs may assume it."""
 
+KEYS = {
+    "backups-identity-backup-writer-policy": {"Encrypt": "backups-vault"},
+    "backups-identity-backup-restorer-policy": {"Decrypt1": "backups-vault", "Decrypt2": "backups-replica"},
+    "backups-identity-deployer-policy": {
+        "ConfigureKey1": "backups-vault",
+        "ConfigureKey2": "backups-replica",
+    },
+    "backups-replicator-policy": {"Decrypt": "backups-vault", "Encrypt": "backups-replica"},
+}
+"""A role's policy -> its statements about keys, and the vault whose key each is about."""
+
 
 def allowed(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]]:
     """Return what a role's only policy allows: Sid -> actions and resources."""
     statements = production[f"backups-identity-{role}-policy"].policy()
     assert {statement["Effect"] for statement in statements.values()} == {"Allow"}
     return {sid: (set(found["Action"]), found["Resource"]) for sid, found in statements.items()}
+
+
+def key_of(production: Deployment, vault: str) -> tuple[str, Any]:
+    """Return the resource and the condition that together mean the vault's key and no other."""
+    region = production[f"{vault}-key"].outputs["arn"].split(":")[3]
+    alias = production[f"{vault}-key-alias"].outputs["name"]
+    return (
+        f"arn:aws:kms:{region}:123456789012:key/*",
+        {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [alias]}},
+    )
 
 
 def actions(production: Deployment, role: str) -> set[str]:
@@ -57,7 +78,25 @@ def test_a_role_trusts_exactly_one_repository_and_environment(
             },
         }
     ]
-    assert found.property_dependencies == {"assumeRolePolicy": {"backups-identity-github"}}
+
+
+def test_the_roles_wait_for_the_issuer_that_they_trust(production: Deployment) -> None:
+    for role in ROLES:
+        assert production[f"backups-identity-{role}"].dependencies == {"backups-identity-github"}
+
+
+@pytest.mark.parametrize(("policy", "keys"), KEYS.items())
+def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
+    production: Deployment, policy: str, keys: dict[str, str]
+) -> None:
+    found = {
+        sid: (statement["Resource"], statement.get("Condition"))
+        for sid, statement in production[policy].policy().items()
+        if "kms:" in str(statement["Action"])
+        # Making a key and giving it its alias come before there is one to be known by; neither uses a key.
+        and sid not in {"FindKeys", "NameKeys"}
+    }
+    assert found == {sid: key_of(production, vault) for sid, vault in keys.items()}
 
 
 def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(production: Deployment) -> None:
@@ -79,7 +118,7 @@ def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(productio
             bucket,
         ),
         "Confirm": ({"s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"}, f"{bucket}/*"),
-        "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, production["backups-vault-key"].outputs["arn"]),
+        "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, key_of(production, "backups-vault")[0]),
     }
 
 
@@ -101,9 +140,13 @@ def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deploymen
     reading = ("s3:Get", "s3:List", "kms:Decrypt")
     assert [it for it in actions(production, "backup-restorer") if not it.startswith(reading)] == []
     buckets = [production[f"{vault}-bucket"].outputs["arn"] for vault in ("backups-vault", "backups-replica")]
-    keys = [production[f"{vault}-key"].outputs["arn"] for vault in ("backups-vault", "backups-replica")]
     resources = {sid: found for sid, (_, found) in allowed(production, "backup-restorer").items()}
-    assert resources == {"Look": buckets, "Read": [f"{arn}/*" for arn in buckets], "Decrypt": keys}
+    assert resources == {
+        "Look": buckets,
+        "Read": [f"{arn}/*" for arn in buckets],
+        "Decrypt1": key_of(production, "backups-vault")[0],
+        "Decrypt2": key_of(production, "backups-replica")[0],
+    }
 
 
 def test_the_deployer_reads_and_deletes_no_backup(production: Deployment) -> None:
@@ -114,12 +157,18 @@ def test_the_deployer_reads_and_deletes_no_backup(production: Deployment) -> Non
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
 
 
-def test_each_policy_is_on_its_own_role(production: Deployment) -> None:
+def test_the_deployer_gives_no_alias_but_a_vaults(production: Deployment) -> None:
+    found = allowed(production, "deployer")
+    assert found["FindKeys"] == ({"kms:CreateKey", "kms:ListAliases"}, "*")
+    naming, resources = found["NameKeys"]
+    assert naming == {"kms:CreateAlias", "kms:UpdateAlias"}
+    assert [it for it in resources if ":key/" not in it] == [
+        "arn:aws:kms:*:123456789012:alias/example-vault-*"
+    ]
+
+
+def test_each_policy_is_on_its_own_role_and_waits_for_it(production: Deployment) -> None:
     for role in ROLES:
         policy = production[f"backups-identity-{role}-policy"]
         assert (policy.inputs["name"], policy.inputs["role"]) == (role, f"example-{role}")
-        assert policy.property_dependencies["role"] == {f"backups-identity-{role}"}
-    assert production["backups-identity-backup-writer-policy"].property_dependencies["policy"] == {
-        "backups-vault-bucket",
-        "backups-vault-key",
-    }
+        assert policy.property_dependencies == {"role": {f"backups-identity-{role}"}}

@@ -61,6 +61,36 @@ def test_every_resource_has_one_of_the_five_explicit_providers(production: Deplo
     assert {found.provider for found in production.custom()} == providers
 
 
+def test_it_tells_policies_its_environment_endpoints_and_objectives(production: Deployment) -> None:
+    assert production["example"].type == "bulwark:index:Platform"
+    assert production["example"].inputs == {
+        "environment": "production",
+        "endpoints": [
+            {"name": "api", "url": "https://api.example.com", "critical": True},
+            {"name": "frontend", "url": "https://app.example.com", "critical": False},
+        ],
+        "objectives": {
+            "recovery_time_minutes": 60,
+            "critical_recovery_time_minutes": 15,
+            "recovery_point_minutes": 60,
+            "independent_recovery_point_hours": 27,
+            "corruption_noticed_within_days": 14,
+        },
+    }
+
+
+def test_every_policy_document_is_known_before_anything_exists(production: Deployment) -> None:
+    documents = [
+        (found, name)
+        for found in production.custom()
+        for name in ("policy", "assumeRolePolicy")
+        if name in found.inputs
+    ]
+    # Four buckets' and two keys', and of each of four roles what it may do and who may assume it.
+    assert len(documents) == 4 + 2 + 2 * 4
+    assert [found.name for found, name in documents if name in found.property_dependencies] == []
+
+
 def test_a_resource_is_at_the_vendor_that_its_type_names(production: Deployment) -> None:
     for found in production.custom():
         assert found.provider.removesuffix("-replica") == found.type.split(":")[0], found.name

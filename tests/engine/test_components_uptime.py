@@ -153,13 +153,15 @@ def test_a_job_is_a_heartbeat_a_cron_monitor_and_an_alert(production: Deployment
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_tells_policies_what_it_protects_when_and_where(production: Deployment, job: str) -> None:
     wanted = JOBS[job]
-    store = production["database-project"].raw["urn"]
+    database, files, vault, replica = (
+        production[name].raw["urn"]
+        for name in ("database-project", "files", "backups-vault-bucket", "backups-replica-bucket")
+    )
     assert production[f"job-{job}"].inputs == {
-        "protects": {"database": [store], "files": ["files"], "drill": []}[job],
-        "copies": [
-            {"provider": "aws", "account": "123456789012", "region": "eu-west-1"},
-            {"provider": "aws", "account": "123456789012", "region": "eu-north-1"},
-        ],
+        "protects": {"database": [database], "files": [files], "drill": []}[job],
+        # A drill saves nothing, it restores.
+        "copies": [] if job == "drill" else [vault, replica],
+        "drills": [database, files] if job == "drill" else [],
         "schedule": wanted["schedule"],
         "longestRunMinutes": wanted["longest"],
         "latenessMinutes": wanted["lateness"],

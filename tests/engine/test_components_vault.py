@@ -44,9 +44,22 @@ def test_everything_of_it_is_in_its_own_region(production: Deployment, vault: st
     below = [production[name] for name in children if production[name].custom]
     assert len(below) == 17
     assert {found.provider for found in below} == {provider}
+    assert f":{region}:" in production[f"{vault}-key"].outputs["arn"]
+
+
+@both
+def test_it_tells_policies_where_it_is_and_how_long_it_keeps_what(production: Deployment, vault: str) -> None:
     assert production[vault].inputs == {
-        "failureDomain": {"provider": "aws", "account": "123456789012", "region": region},
+        "failureDomain": {"provider": "aws", "account": "123456789012", "region": VAULTS[vault][1]},
         "lockDays": LOCK_DAYS,
+        "tiers": {
+            "database/daily/": 35,
+            "database/weekly/": 98,
+            "database/monthly/": 400,
+            "state/": 98,
+            "evidence/": 400,
+            "files/": 30,
+        },
     }
 
 
@@ -72,7 +85,7 @@ def test_lock_and_lifecycle_wait_for_versioning_and_the_policy_for_the_public_ac
     assert production[f"{vault}-versioning"].dependencies == {bucket}
     assert production[f"{vault}-lock"].dependencies == {bucket, f"{vault}-versioning"}
     assert production[f"{vault}-lifecycle"].dependencies == {bucket, f"{vault}-versioning"}
-    assert production[f"{vault}-policy"].dependencies == {bucket, f"{vault}-key", f"{vault}-public-access"}
+    assert production[f"{vault}-policy"].dependencies == {bucket, f"{vault}-public-access"}
     assert production[f"{vault}-encryption"].property_dependencies == {
         "bucket": {bucket},
         "rules": {f"{vault}-key"},
@@ -85,7 +98,11 @@ def test_everything_is_encrypted_with_the_vaults_own_rotating_key(production: De
     assert key.inputs["enableKeyRotation"] is True
     assert key.inputs["rotationPeriodInDays"] == 365
     assert key.inputs["deletionWindowInDays"] == 30
-    assert production[f"{vault}-key-alias"].inputs["name"] == f"alias/example-vault-{VAULTS[vault][1]}"
+    # Roles know the key by this alias, so it has to be this key's.
+    assert production[f"{vault}-key-alias"].inputs == {
+        "name": f"alias/example-vault-{VAULTS[vault][1]}",
+        "targetKeyId": key.outputs["keyId"],
+    }
     assert production[f"{vault}-encryption"].inputs["rules"] == [
         {
             "applyServerSideEncryptionByDefault": {
@@ -126,11 +143,10 @@ def test_nothing_is_public_and_no_acl_counts(production: Deployment, bucket: str
 @both
 def test_the_bucket_policy_only_ever_refuses(production: Deployment, vault: str) -> None:
     statements = production[f"{vault}-policy"].policy()
-    assert list(statements) == ["OnlyTls", "OnlyCurrentTls", "OnlyKms", "OnlyThisKey", "WriterOnlyAdds"]
+    assert list(statements) == ["OnlyTls", "OnlyCurrentTls", "OnlyKms", "OnlyTheVaultsKey", "WriterOnlyAdds"]
     assert {statement["Effect"] for statement in statements.values()} == {"Deny"}
     assert {statement["Principal"] for statement in statements.values()} == {"*"}
     bucket = production[f"{vault}-bucket"].outputs["arn"]
-    key = production[f"{vault}-key"].outputs["arn"]
     for sid, condition in {
         "OnlyTls": {"Bool": {"aws:SecureTransport": "false"}},
         "OnlyCurrentTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
@@ -139,13 +155,14 @@ def test_the_bucket_policy_only_ever_refuses(production: Deployment, vault: str)
         assert statements[sid]["Resource"] == [bucket, f"{bucket}/*"]
         assert statements[sid]["Condition"] == condition
     header = "s3:x-amz-server-side-encryption"
-    for sid, name, value in (
-        ("OnlyKms", header, "aws:kms"),
-        ("OnlyThisKey", f"{header}-aws-kms-key-id", key),
-    ):
+    for sid, condition in {
+        "OnlyKms": {"Null": {header: "false"}, "StringNotEquals": {header: "aws:kms"}},
+        # A header that is there is refused, whatever key it names.
+        "OnlyTheVaultsKey": {"Null": {f"{header}-aws-kms-key-id": "false"}},
+    }.items():
         assert statements[sid]["Action"] == "s3:PutObject"
         assert statements[sid]["Resource"] == f"{bucket}/*"
-        assert statements[sid]["Condition"] == {"Null": {name: "false"}, "StringNotEquals": {name: value}}
+        assert statements[sid]["Condition"] == condition
     assert statements["WriterOnlyAdds"]["Condition"] == {
         "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/example-backup-writer"}
     }
@@ -297,12 +314,13 @@ def test_the_replicator_reads_one_bucket_writes_the_other_and_deletes_in_neither
     replica = production["backups-replica-bucket"].outputs["arn"]
     statements = production["backups-replicator-policy"].policy()
     resources = {sid: statement["Resource"] for sid, statement in statements.items()}
+    # What the last two mean by a key is told in test_components_identity.
+    keys = {resources.pop("Decrypt"), resources.pop("Encrypt")}
+    assert keys == {f"arn:aws:kms:{region}:123456789012:key/*" for _, region in VAULTS.values()}
     assert resources == {
         "ReadSource": source,
         "ReadVersions": f"{source}/*",
         "WriteReplica": f"{replica}/*",
-        "Decrypt": production["backups-vault-key"].outputs["arn"],
-        "Encrypt": production["backups-replica-key"].outputs["arn"],
     }
     actions = {
         action
@@ -317,6 +335,21 @@ def test_the_replicator_reads_one_bucket_writes_the_other_and_deletes_in_neither
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
+def test_the_replicators_policy_waits_for_its_role(production: Deployment) -> None:
+    policy = production["backups-replicator-policy"]
+    assert policy.inputs["role"] == "example-vault-replicator"
+    assert policy.property_dependencies == {"role": {"backups-replicator"}}
+
+
+def test_nothing_of_the_replica_is_made_before_the_replication_role(production: Deployment) -> None:
+    # In another account the replica's bucket and key policies name that role, and AWS refuses one that is not
+    # there. A component's children are registered after what the component itself depends on.
+    assert production["backups-replica"].dependencies == {"backups-replicator"}
+    made = list(production.resources)
+    for name in ("backups-replica", *production.children("backups-replica")):
+        assert made.index("backups-replicator") < made.index(name), name
+
+
 def _s3(production: Deployment, region: str) -> Any:
     return boto3.client(
         "s3",
@@ -328,8 +361,9 @@ def _s3(production: Deployment, region: str) -> Any:
     )
 
 
-def test_an_upload_that_leaves_encryption_to_the_bucket_is_taken_and_a_weaker_one_refused(
-    production: Deployment,
+@pytest.mark.parametrize("named", VAULTS)
+def test_an_upload_that_leaves_encryption_to_the_bucket_is_taken_and_one_weaker_or_with_a_key_refused(
+    production: Deployment, named: str
 ) -> None:
     bucket = production["backups-vault-bucket"].id
     s3 = _s3(production, "eu-west-1")
@@ -345,5 +379,5 @@ def test_an_upload_that_leaves_encryption_to_the_bucket_is_taken_and_a_weaker_on
             Key="evidence/of-a-test.txt",
             Body=b"proof",
             ServerSideEncryption="aws:kms",
-            SSEKMSKeyId=production["backups-replica-key"].outputs["arn"],
+            SSEKMSKeyId=production[f"{named}-key"].outputs["arn"],
         )

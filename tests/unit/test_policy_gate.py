@@ -1,13 +1,33 @@
 """Production is deployed with this repository's policies, unchanged, or not at all."""
 
+import json
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.policy_gate import PACK, PolicyPackMissingError, applies, in_force, require
+from policies import configuration
 
 HERE = PACK.parent
 NOTHING: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty folder in place of policies/config."""
+    monkeypatch.setattr(configuration, "read", partial(configuration.read, folder=tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def command() -> Iterator[None]:
+    """Be started by `./bulwark`, whose engine always runs the pack."""
+    token = in_force.set(True)
+    yield
+    in_force.reset(token)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +100,80 @@ def test_nothing_but_production_demands_the_pack(environment: str) -> None:
     require(environment=environment, stack="prod")
 
 
+@pytest.mark.usefixtures("command")
 def test_the_commands_own_engine_always_runs_the_pack() -> None:
-    token = in_force.set(True)
-    try:
+    require(environment="production", stack="prod")
+
+
+RELAXED = [
+    {"enforcementLevel": "advisory"},
+    {"enforcementLevel": "disabled"},
+    {"enforcementLevel": "disabled", "severity": "critical", "days": 30},
+    "advisory",
+    "disabled",
+]
+
+
+@pytest.mark.usefixtures("command")
+@pytest.mark.parametrize("setting", RELAXED)
+def test_production_that_relaxes_a_rule_is_refused_with_its_file_and_the_rule_even_under_the_command(
+    folder: Path, setting: Any
+) -> None:
+    (folder / "prod.json").write_text(json.dumps({"vault-is-locked": setting}))
+    with pytest.raises(PolicyPackMissingError) as refused:
         require(environment="production", stack="prod")
-    finally:
-        in_force.reset(token)
+    assert "policies/config/prod.json relaxes vault-is-locked." in str(refused.value)
+    assert "policies/waivers.yaml" in str(refused.value)
+
+
+@pytest.mark.parametrize("setting", RELAXED)
+def test_production_that_relaxes_a_rule_is_refused_for_that_before_it_is_told_to_add_the_pack(
+    folder: Path, setting: Any
+) -> None:
+    (folder / "prod.json").write_text(json.dumps({"vault-is-locked": setting}))
+    with pytest.raises(PolicyPackMissingError, match=r"policies/config/prod\.json relaxes vault-is-locked\."):
+        require(environment="production", stack="prod")
+
+
+@pytest.mark.usefixtures("command")
+def test_all_rules_that_production_relaxes_are_named_and_no_other(folder: Path) -> None:
+    (folder / "prod.json").write_text(
+        json.dumps({"b-rule": "advisory", "a-rule": {"enforcementLevel": "disabled"}, "c-rule": "mandatory"})
+    )
+    with pytest.raises(PolicyPackMissingError, match=r"relaxes a-rule, b-rule\."):
+        require(environment="production", stack="prod")
+
+
+@pytest.mark.usefixtures("command")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"days": 30},
+        {"severity": "low"},
+        {"severity": "low", "days": 30, "enforcementLevel": "mandatory"},
+        "mandatory",
+        {},
+    ],
+)
+def test_production_may_set_parameters_and_severity_of_a_rule(folder: Path, setting: Any) -> None:
+    (folder / "prod.json").write_text(json.dumps({"vault-is-locked": setting}))
+    require(environment="production", stack="prod")
+
+
+@pytest.mark.usefixtures("command")
+def test_what_another_stack_relaxes_is_no_matter_of_productions(folder: Path) -> None:
+    (folder / "local.json").write_text(json.dumps({"vault-is-locked": "disabled"}))
+    require(environment="production", stack="prod")
+
+
+@pytest.mark.parametrize("environment", ["local", "drill"])
+def test_a_stack_that_is_not_production_may_relax_a_rule(folder: Path, environment: str) -> None:
+    (folder / "local.json").write_text(json.dumps({"vault-is-locked": "disabled"}))
+    require(environment=environment, stack="local")
+
+
+@pytest.mark.usefixtures("command")
+def test_a_configuration_that_can_not_be_read_does_not_count_as_none(folder: Path) -> None:
+    (folder / "prod.json").write_text('{"vault-is-locked": "advisory"')
+    with pytest.raises(configuration.ConfigurationError, match=r"prod\.json is no JSON"):
+        require(environment="production", stack="prod")

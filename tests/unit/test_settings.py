@@ -143,9 +143,46 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ),
     (
         "vault in the database's region",
-        lambda b: b["backups"].update(region="eu-central-1"),
+        lambda b: (b["files"].update(region="eu-west-3"), b["backups"].update(region="eu-central-1")),
         "backups.region",
         "database lives in that region",
+    ),
+    (
+        "vault in the files' region",
+        lambda b: (b["files"].update(region="eu-west-3"), b["backups"].update(region="eu-west-3")),
+        "backups.region",
+        "eu-west-3; the files live in that region",
+    ),
+    (
+        "replica in the files' region",
+        lambda b: b["files"].update(region="eu-north-1"),
+        "backups.replica.region",
+        "eu-north-1; the files live in that region",
+    ),
+    (
+        "files of an address, not of a project",
+        lambda b: b["files"].update(project="abcdefghijklmnopqrst.supabase.co"),
+        "files.project",
+        "'abcdefghijklmnopqrst.supabase.co'; string should match pattern",
+    ),
+    (
+        "project reference one letter short",
+        lambda b: b["files"].update(project="abcdefghijklmnopqrs"),
+        "files.project",
+        "^[a-z]{20}$",
+    ),
+    ("files in no bucket", lambda b: b["files"].update(buckets=[]), "files.buckets", "at least 1 item"),
+    (
+        "bucket named twice",
+        lambda b: b["files"].update(buckets=["documents", "avatars", "documents"]),
+        "files.buckets",
+        "names a bucket twice",
+    ),
+    (
+        "bucket with a path",
+        lambda b: b["files"].update(buckets=["documents/invoices"]),
+        "files.buckets.0",
+        "'documents/invoices'; string should match pattern",
     ),
     (
         "replica in the vault's region",

@@ -1,0 +1,27 @@
+"""The platform's files: buckets of a Supabase project, which exist already and are read, never made."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from components.settings.model import AwsRegion, Model
+
+_Bucket = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_length=100)]
+
+
+class FileSettings(Model):
+    """The block `bulwark:files`."""
+
+    project: Annotated[str, StringConstraints(pattern=r"^[a-z]{20}$")]
+    """Reference of the Supabase project, the first part of its address."""
+
+    region: AwsRegion
+    """Where Supabase keeps them; the vaults must be somewhere else."""
+
+    buckets: Annotated[tuple[_Bucket, ...], Field(min_length=1)]
+    """Storage buckets that are backed up, each whole."""
+
+
+def rules(files: FileSettings) -> list[tuple[str, str]]:
+    """Judge the block as a whole."""
+    return [("buckets", "names a bucket twice")] if len(set(files.buckets)) < len(files.buckets) else []
