@@ -1,13 +1,29 @@
 """The policy pack `bulwark`; the engine starts it and talks to it until the operation ends."""
 
+import os
+import sys
+from datetime import UTC, datetime
+
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policies import decode_once
-from policies.pack import policies
+from policies import configuration, report, servicer
+from policies.pack import Pack
 from policies.rules import RULES
 from toolchain.engine_watch import end_with_engine
 
 end_with_engine()
-decode_once.install()
+try:
+    # A state is analyzed without a program, and without this variable: then the configuration is passed.
+    configured = configuration.read(os.environ.get("PULUMI_STACK", ""))
+    configuration.check(configured, [rule.id for rule in RULES])
+except configuration.ConfigurationError as error:
+    sys.exit(f"bulwark: policies/config: {error}.")
+pack = Pack(RULES, today=datetime.now(UTC).date(), configured=configured)
+servicer.install(pack, report.write)
 # The SDK's own default is advisory, which refuses nothing.
-PolicyPack("bulwark", policies(RULES), enforcement_level=EnforcementLevel.MANDATORY)
+PolicyPack(
+    "bulwark",
+    pack.policies,
+    enforcement_level=EnforcementLevel.MANDATORY,
+    initial_config=pack.initial_configuration,
+)

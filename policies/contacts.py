@@ -1,33 +1,67 @@
-"""Whom UptimeRobot tells when something is down."""
+"""Whom UptimeRobot tells when something is down, and whether they are still reached when it is."""
 
-from typing import Final
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from policies.reading import Known
+from policies.reading import Known, Unknown
 from policies.resources import Resource, Stack
 from policies.rule import best, expect, one_of
-from policies.wording import Text, say
+from policies.wording import Text, say, undecided
 
 _PERSON: Final = "uptimerobot:index/alertContact:AlertContact"
 _CHANNEL: Final = "uptimerobot:index/integration:Integration"
 _UP_AND_DOWN, _DOWN = 1, 2  # UptimeRobot's numbers for enable_notifications_for; 3 is up only, 4 never
+_HOSTED: Final = frozenset(
+    {
+        *("discord", "googlechat", "msteams", "pagerduty", "pushbullet", "pushover", "slack", "splunk"),
+        *("telegram", "zapier", "mobile_app", "mobile_app_old"),
+    }
+)
+"""Kinds of contact that another company runs; the others (email, webhook, mattermost) say where they are."""
+
+_NUMBERS: Final = re.compile(r"[\d.]+|.*:.*")
+
+
+class _Contacts:
+    """The contacts of a stack, by the id that they have once they exist."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.by_id: Final = {
+            identifier.value: contact
+            for contact in stack.of(_PERSON, _CHANNEL)
+            if isinstance(identifier := contact.output("id"), Known) and isinstance(identifier.value, str)
+        }
+
+
+def contacts(monitor: Resource, stack: Stack) -> list[Resource]:
+    """Return the contacts of this stack that a monitor names."""
+    assigned = monitor.at("assignedAlertContacts").each()
+    made_from = stack.behind(monitor, "assignedAlertContacts") if assigned else []
+    found = [contact for contact in made_from if contact.type in {_PERSON, _CHANNEL}]
+    by_id = stack.view(_Contacts).by_id
+    for entry in assigned:
+        match entry.at("alertContactId"):
+            case Known(str(identifier)) if identifier in by_id:
+                found.append(by_id[identifier])
+            case _:
+                pass
+    return list(dict.fromkeys(found))
 
 
 def reaches_nobody(monitor: Resource, stack: Stack) -> list[Text]:
     """Return why a monitor's alert reaches nobody; nothing where it reaches someone of this stack."""
-    assigned = monitor.at("assignedAlertContacts").each()
-    identifiers = [entry.at("alertContactId") for entry in assigned]
-    made_from = stack.behind(monitor, "assignedAlertContacts") if assigned else []
-    contacts = [
-        contact
-        for contact in [*stack.of(_PERSON), *stack.of(_CHANNEL)]
-        if contact in made_from
-        or (isinstance(contact.output("id"), Known) and contact.output("id") in identifiers)
-    ]
-    lack = [say("{monitor} tells no contact that this stack declares", monitor=monitor)]
-    return best([_silence(contact) for contact in contacts], lack)
+    return best([silence(contact) for contact in contacts(monitor, stack)], _nobody(monitor))
 
 
-def _silence(contact: Resource) -> list[Text]:
+def reaches_nobody_outside(monitor: Resource, host: str, stack: Stack) -> list[Text]:
+    """Return why a monitor's alert reaches nobody while this host, and what shares its domain, is down."""
+    attempts = [[*silence(contact), *_dependence(contact, host)] for contact in contacts(monitor, stack)]
+    return best(attempts, _nobody(monitor))
+
+
+def silence(contact: Resource) -> list[Text]:
+    """Return why a contact is not told of an outage."""
     if contact.type == _CHANNEL:
         wanted = one_of(_UP_AND_DOWN, _DOWN)
         return expect(contact, "enableNotificationsFor", wanted, "must notify on down")
@@ -35,3 +69,49 @@ def _silence(contact: Resource) -> list[Text]:
         *expect(contact, "isActive", one_of(True), "must declare isActive true"),
         *expect(contact, "notificationEvents", one_of("up_and_down", "down"), "must notify on down"),
     ]
+
+
+def site(host: str) -> str:
+    """
+    Return the domain that a host's owner registered; a number stands for itself.
+
+    A guess, for the list of public suffixes is long and changes: two labels, or three where the last two look
+    like `co.uk`.
+    """
+    labels = host.lower().rstrip(".").split(".")
+    if _NUMBERS.fullmatch(host):
+        return host
+    two_part_suffix = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3
+    return ".".join(labels[-3:] if two_part_suffix else labels[-2:])
+
+
+def _nobody(monitor: Resource) -> list[Text]:
+    entries = monitor.at("assignedAlertContacts").each()
+    if any(isinstance(entry.at("alertContactId"), Unknown) for entry in entries):
+        return [undecided(monitor, "assignedAlertContacts")]
+    return [say("{monitor} tells no contact that this stack declares", monitor=monitor)]
+
+
+def _dependence(contact: Resource, host: str) -> list[Text]:
+    match contact.at("type"):
+        case Known(str(kind)) if kind in _HOSTED:
+            return []
+        case Unknown():
+            return [undecided(contact, "type")]
+        case _:
+            return expect(
+                contact,
+                "value",
+                lambda value: _is_outside(value, host),
+                "has an address in the watched domain, or none that can be read",
+            )
+
+
+def _is_outside(address: Any, host: str) -> bool:
+    if not isinstance(address, str):
+        return False
+    try:
+        there = urlsplit(address).hostname if "://" in address else address.rpartition("@")[2]
+    except ValueError:
+        return False
+    return there is not None and "." in there and site(there) != site(host)

@@ -1,6 +1,7 @@
 """Rules as the policies of an SDK pack."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,90 +9,106 @@ from pulumi_policy import (
     EnforcementLevel,
     Policy,
     PolicyComplianceFramework,
+    PolicyConfigSchema,
     ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
+    Severity,
     StackValidationArgs,
     StackValidationPolicy,
 )
 
-from policies.resources import Stack
-from policies.rule import Control, Rule
+from policies import waivers
+from policies.configuration import Configuration
+from policies.controls import Control
+from policies.judgement import Judgement, Outcome, Verdict
+from policies.rule import Rule
+from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 
-def policies(rules: Iterable[Rule]) -> list[Policy]:
-    """
-    Return one stack policy per rule, and before them one that takes down what each resource declares.
+class Pack:
+    """The rules, and the judgement under way: it starts when the engine sends the stack."""
 
-    The engine gives a stack policy outputs. A component's facts are inputs, and are gone there as soon as it
-    registers outputs; what a provider will compute is unknown there even when the program never asked for it.
-    """
-    notebook = _Notebook()
-    notes = ResourceValidationPolicy(
-        "declared-inputs",
-        "Takes down what every resource declares, for the other rules; refuses nothing.",
-        notebook.take_down,
-        EnforcementLevel.ADVISORY,
-    )
-    return [notes, *(_policy(rule, notebook) for rule in rules)]
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        *,
+        today: date,
+        waivers_file: Path = waivers.FILE,
+        configured: Configuration | None = None,
+    ) -> None:
+        """Take the day (UTC) on which waivers are read, and what the stack sets otherwise."""
+        self.rules = tuple(rules)
+        self.judgement: Judgement
+        waivable = {rule.id: rule.waivable for rule in self.rules}
+        self.waivers = waivers.read(waivers_file, today=today, rules=waivable)
+        self._configured = configured or {}
+
+    @property
+    def initial_configuration(self) -> dict[str, Any]:
+        """What the stack sets otherwise, as the SDK takes it."""
+        return {
+            rule: {
+                name: EnforcementLevel(value) if name == "enforcementLevel" else value
+                for name, value in settings.items()
+            }
+            for rule, settings in self._configured.items()
+        }
+
+    @property
+    def policies(self) -> list[Policy]:
+        """
+        One stack policy per rule, then one on the waivers, then one that shows what they waive.
+
+        All but the last are mandatory.
+        """
+        return [
+            *(self._policy(rule, lambda args, rule=rule: self._refusals(rule, args)) for rule in self.rules),
+            self._policy(WAIVERS_ARE_VALID, lambda _: self.judgement.hear_waivers(WAIVERS_ARE_VALID)),
+            StackValidationPolicy(
+                "waived",
+                "Shows what waivers let pass, and until when.",
+                _reporting(lambda _: [found for found in self.judgement.verdicts if found.waiver]),
+                EnforcementLevel.ADVISORY,
+            ),
+        ]
+
+    def _refusals(self, rule: Rule, args: StackValidationArgs) -> list[Verdict]:
+        found = self.judgement.hear(rule, args.get_config())
+        return [verdict for verdict in found if verdict.outcome is not Outcome.WAIVED]
+
+    def _policy(self, rule: Rule, judge: Callable[[StackValidationArgs], list[Verdict]]) -> Policy:
+        primary = rule.controls[0]
+        name, version = primary.framework.value
+        return StackValidationPolicy(
+            rule.id,
+            rule.title,
+            _reporting(judge),
+            EnforcementLevel.MANDATORY,
+            config_schema=_schema(rule),
+            severity=Severity(self._configured.get(rule.id, {}).get("severity", rule.severity)),
+            framework=PolicyComplianceFramework(name, version, specification=primary.id),
+            tags=[_tag(control) for control in rule.controls],
+            remediation_steps=rule.fix,
+        )
 
 
-class _Notebook:
-    """What is known of the stack, shared by all rules."""
-
-    def __init__(self) -> None:
-        self._declared: dict[str, Mapping[str, Any]] = {}
-        self._stack = Stack([], {})
-
-    def take_down(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
-        del report
-        self._declared[args.urn] = args.props
-
-    def stack(self, args: StackValidationArgs) -> Stack:
-        """Return the stack; with policies.decode_once only an operation's first policy is given resources."""
-        if args.resources:
-            self._stack = Stack(args.resources, self._declared)
-        return self._stack
-
-
-def _policy(rule: Rule, notebook: _Notebook) -> Policy:
+def _reporting(judge: Callable[[StackValidationArgs], list[Verdict]]) -> Any:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        for urn, message in _judge(rule, notebook.stack(args)):
-            report(message, urn)
+        for verdict in judge(args):
+            if verdict.reasons:
+                report(verdict.message, verdict.resource.urn if verdict.resource else None)
 
-    framework, primary = rule.controls[0].framework.value, rule.controls[0].id
-    return StackValidationPolicy(
-        rule.id,
-        rule.title,
-        validate,
-        EnforcementLevel.MANDATORY,
-        severity=rule.severity,
-        framework=PolicyComplianceFramework(framework[0], framework[1], specification=primary),
-        tags=[_tag(control) for control in rule.controls],
-        remediation_steps=rule.fix,
-    )
+    return validate
 
 
-def _judge(rule: Rule, stack: Stack) -> Iterator[tuple[str | None, str]]:
-    """
-    Yield (URN, message) for each finding.
-
-    A crash is one as well, for the engine would end with an exception that names no rule. Its text stays out,
-    it could hold a secret. The SDK's own exceptions (unknown value, not applicable) are crashes too: they
-    would turn the rule into a note.
-    """
-    try:
-        for finding in rule.find(stack):
-            message = f"{finding.text.words}.\nRisk: {rule.risk}\nFix: {rule.fix}"
-            yield finding.resource.urn, message
-    except Exception as crash:  # noqa: BLE001 - whatever it is, it must not pass for "no violation"
-        where = crash.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        line = f", {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
-        yield None, f"rule {rule.id} crashed ({type(crash).__name__}{line}) and decided nothing"
+def _schema(rule: Rule) -> PolicyConfigSchema:
+    properties: dict[str, Any] = {
+        parameter.name: {**parameter.schema, "default": parameter.default, "description": parameter.meaning}
+        for parameter in rule.parameters
+    }
+    levels = [severity.value for severity in Severity]
+    properties["severity"] = {"type": "string", "enum": levels, "default": rule.severity.value}
+    return PolicyConfigSchema(properties)
 
 
 def _tag(control: Control) -> str:
-    name, version = control.framework.value
-    return f"{name} {version}: {control.id}".lower().replace(" ", "-").replace(":-", ":")
+    return f"{control.framework}: {control.id}".lower().replace(" ", "-").replace(":-", ":")

@@ -1,81 +1,110 @@
-"""What a rule is: what it demands, why, how to satisfy it, and how it looks for what violates it."""
+"""What a rule is: what it demands of which resources, why, how to satisfy it, and how it judges one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.reading import Known, Unknown
+from policies.controls import Control
+from policies.reading import Known, Reading, Unknown
 from policies.resources import Resource, Stack
-from policies.wording import Text, say
+from policies.wording import Text, say, undecided
 
-
-class Framework(Enum):
-    """A catalogue of controls: name and version, for ids move between versions."""
-
-    SOC_2 = ("SOC 2", "2017")
-    ISO_27001 = ("ISO 27001", "2022")
-    NIST_800_53 = ("NIST 800-53", "r5")
-    CIS_CONTROLS = ("CIS Controls", "8.1")
+Parameters = Mapping[str, Any]
+"""Parameter -> its value for this stack, its default where the stack's configuration says nothing."""
 
 
 @dataclass(frozen=True)
-class Control:
-    """One requirement of a framework, such as CP-9(a)."""
+class Parameter:
+    """A limit that a stack may set in policies/config."""
 
-    framework: Framework
-    id: str
+    name: str
+    default: Any
+    schema: Mapping[str, Any]
+    """JSON Schema of its value."""
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One violation, and the resource it is about."""
-
-    resource: Resource
-    text: Text
+    meaning: str
 
 
-@dataclass(frozen=True, kw_only=True)
+def at_least(name: str, default: float, meaning: str) -> Parameter:
+    """Return a parameter that is a number, 0 or more."""
+    return Parameter(name, default, {"type": "number", "minimum": 0}, meaning)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Rule:
-    """A demand on the whole stack, decided from what a first preview knows."""
+    """A demand, decided from what a first preview knows. Equal to itself alone."""
 
     id: str
     title: str
+    violated: LiteralString
+    """What a violating resource is said to do, as in: `<resource> <violated>: <reasons>`."""
+
     severity: Severity
     risk: str
     """What can go wrong where the rule is violated."""
 
     fix: str
     controls: tuple[Control, ...]
-    find: Callable[[Stack], Iterator[Finding]]
+    subjects: Callable[[Stack], Iterable[Resource]]
+    """The resources that it is about; what it finds none of, it has no say on."""
+
+    judge: Callable[[Resource, Stack, Parameters], Iterable[Text]]
+    """Return what a subject lacks; nothing where it complies."""
+
+    parameters: tuple[Parameter, ...] = ()
+    waivable: bool = True
+
+    def limits(self, configured: Mapping[str, Any]) -> Parameters:
+        """Return every parameter's value."""
+        return {
+            parameter.name: configured.get(parameter.name, parameter.default) for parameter in self.parameters
+        }
+
+
+def of(*tokens: str) -> Callable[[Stack], list[Resource]]:
+    """Return the subjects of a rule about some resource types."""
+    return lambda stack: stack.of(*tokens)
 
 
 def expect(
-    resource: Resource, name: LiteralString, fits: Callable[[Any], bool], otherwise: LiteralString
+    resource: Resource, path: LiteralString, fits: Callable[[Any], bool], otherwise: LiteralString
 ) -> list[Text]:
     """
-    Return nothing where a declared input is known and fits, else the reason in words.
+    Return nothing where a declared input (keys joined by dots) is known and fits, else the reason in words.
 
     What is absent doesn't fit, and what is unknown can't be decided; neither is fine.
     """
-    match resource.at(name):
+    return expect_of(resource.at(*path.split(".")), resource, path, fits, otherwise)
+
+
+def expect_of(
+    reading: Reading,
+    resource: Resource,
+    path: LiteralString,
+    fits: Callable[[Any], bool],
+    otherwise: LiteralString,
+) -> list[Text]:
+    """Do as `expect` for what was read already, from anywhere; `path` names it."""
+    match reading:
         case Known(value) if fits(value):
             return []
         case Unknown():
-            return [undecided(resource, name)]
+            return [undecided(resource, path)]
         case _:
             return [say("{resource} " + otherwise, resource=resource)]
 
 
 def one_of(*allowed: bool | float | str) -> Callable[[Any], bool]:
-    return lambda value: value in allowed
+    return lambda value: not isinstance(value, list | dict) and value in allowed
 
 
-def undecided(resource: Resource, path: LiteralString) -> Text:
-    """Say what a preview would have to know."""
-    return say("could not be decided: " + path + " of {resource} is unknown", resource=resource)
+def from_to(least: float, most: float = float("inf")) -> Callable[[Any], bool]:
+    """Return whether a value is a number (and no bool) within bounds, both included."""
+    return lambda value: (
+        isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+    )
 
 
 def best(attempts: Iterable[list[Text]], otherwise: list[Text]) -> list[Text]:

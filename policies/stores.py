@@ -1,15 +1,28 @@
-"""Which resources hold data, and where: the part of the world that takes them down with it."""
+"""Which resources hold data."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from policies.reading import Absent, Known, Reading, Unknown
+from policies.buckets import Buckets
+from policies.jobs import saving
+from policies.reading import Absent, Known
 from policies.resources import Resource, Stack
 
-_STORES: Final = frozenset({"kubernetes:core/v1:PersistentVolumeClaim", "neon:index/project:Project"})
-"""Types that hold data and don't look like it."""
+KNOWN_STORES: Final = frozenset(
+    {
+        "aws:dynamodb/table:Table",
+        "aws:ebs/volume:Volume",
+        "aws:efs/fileSystem:FileSystem",
+        "aws:rds/cluster:Cluster",
+        "aws:rds/instance:Instance",
+        "aws:s3/bucket:Bucket",
+        "bulwark:index:Files",
+        "kubernetes:core/v1:PersistentVolumeClaim",
+        "neon:index/project:Project",
+    }
+)
+"""Types that hold data, and of which the pack knows what their history is."""
 
 _HOLD_NOTHING: Final = frozenset(
     {
@@ -49,61 +62,52 @@ _DATABASE_MAKERS: Final = re.compile(
 )
 
 
-def holds_data(resource: Resource) -> bool:
-    """Tell whether to protect it: known to hold data, or, where the type is not known, looking like it."""
-    return resource.is_custom and _is_store(resource.type)
-
-
 @cache
-def _is_store(token: str) -> bool:
-    if token in _STORES or token in _HOLD_NOTHING:
-        return token in _STORES
+def is_store(token: str) -> bool:
+    """Tell whether a type holds data: known to, or, where the type is not known, looking like it."""
+    if token in KNOWN_STORES or token in _HOLD_NOTHING:
+        return token in KNOWN_STORES
     package_and_module, _, name = token.rpartition(":")
     speaking, general = _SPEAKING.search(name), _GENERAL.search(name)
     return bool(speaking or (general and _DATABASE_MAKERS.search(package_and_module.lower())))
 
 
-@dataclass(frozen=True)
-class FailureDomain:
-    """What fails together: everything of one provider, in one account and region."""
+class Stores:
+    """The data stores of a stack."""
 
-    provider: Reading
-    account: Reading
-    region: Reading
-
-    @classmethod
-    def published(cls, fact: Reading) -> "FailureDomain":
-        return cls(fact.at("provider"), fact.at("account"), fact.at("region"))
-
-    @classmethod
-    def of(cls, store: Resource, stack: Stack) -> "FailureDomain":
-        """Return what the nearest component around it publishes, completed by the store's own inputs."""
-        facts = [ancestor.at("failureDomain") for ancestor in stack.around(store) if ancestor.is_component]
-        fact = cls.published(_first(facts))
-        own = (store.at("region"), store.at("regionId"), store.configuration("region"))
-        return cls(
-            provider=_first([fact.provider, Known(store.type.partition(":")[0])]),
-            account=fact.account,
-            region=_first([fact.region, *own]),
-        )
-
-    def is_apart_from(self, other: "FailureDomain") -> bool | None:
-        """Tell whether one survives the other's loss; None where something unknown would decide."""
-        provider = (self.provider, other.provider)
-        pairs = (provider, (self.account, other.account), (self.region, other.region))
-        if isinstance(self.provider, Known) and any(_differ(*pair) for pair in pairs):
-            return True
-        return None if any(isinstance(reading, Unknown) for pair in pairs for reading in pair) else False
+    def __init__(self, stack: Stack) -> None:
+        """Look for them; a component is one that publishes `holdsData`."""
+        self.all: Final = [
+            resource
+            for resource in stack.resources
+            if (resource.is_custom and is_store(resource.type))
+            or (resource.is_component and resource.at("holdsData") not in (Absent(), Known(value=False)))
+        ]
+        """Everything that holds anything, access logs included."""
+        logs = stack.view(Buckets).access_logs
+        self.data: Final = [store for store in self.all if store not in logs]
+        """Those whose content would be missed."""
 
 
-def _differ(mine: Reading, theirs: Reading) -> bool:
-    match mine, theirs:
-        case Known(str(here)), Known(str(there)):
-            return here.casefold() != there.casefold()
-        case _:
-            return False
+def data_stores(stack: Stack) -> list[Resource]:
+    """Return the subjects of rules about data."""
+    return stack.view(Stores).data
 
 
-def _first(readings: list[Reading]) -> Reading:
-    """Return the first that isn't absent."""
-    return next((reading for reading in readings if not isinstance(reading, Absent)), Absent())
+def vendor_stores(stack: Stack) -> list[Resource]:
+    """Return the stores that this stack makes; one that exists elsewhere is only published."""
+    return [store for store in stack.view(Stores).all if store.is_custom]
+
+
+def saved_by_jobs(stack: Stack) -> list[Resource]:
+    """
+    Return the data stores that a scheduled job must save, for nothing else does.
+
+    A bucket that holds backups, or is replicated, is none of them, unless a job protects it as well.
+    """
+    buckets = stack.view(Buckets)
+    others = {
+        *buckets.vaults,
+        *(bucket for source, _, target in buckets.replications for bucket in (source, target)),
+    }
+    return [store for store in data_stores(stack) if store not in others or saving(store, stack)]

@@ -1,5 +1,17 @@
-"""Every rule of the pack."""
+"""Every rule of the pack, by area; each module in an area's folder is one rule, called `RULE`."""
 
-from policies.rules import endpoint_has_monitor, store_has_independent_backup
+from typing import Final
 
-RULES = (store_has_independent_backup.RULE, endpoint_has_monitor.RULE)
+from policies.rule import Rule
+from policies.rules import endpoints, errors, identity, orphans, stores, vaults
+
+AREAS: Final[dict[str, tuple[Rule, ...]]] = {
+    "stores": stores.RULES,
+    "vaults": vaults.RULES,
+    "endpoints": endpoints.RULES,
+    "errors": errors.RULES,
+    "identity": identity.RULES,
+    "orphans": orphans.RULES,
+}
+
+RULES: Final = tuple(rule for rules in AREAS.values() for rule in rules)

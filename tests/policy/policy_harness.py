@@ -1,23 +1,33 @@
 """Runs rules in the SDK's own servicer, on protobuf messages like those that the engine sends."""
 
+import copy
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
-from policies.decode_once import Servicer
-from policies.pack import policies
+from policies.judgement import Judgement
+from policies.pack import Pack
 from policies.rule import Rule
 from policies.rules import RULES
+from policies.servicer import servicer as servicer_of
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a text that a preview does not know."""
 
-ABSENT = object()
+ABSENT: Final = object()
 """As a new value: take the input away."""
+
+TODAY: Final = date(2030, 1, 15)
+RECORDING: Final = Path(__file__).with_name("production.json")
+NO_WAIVERS: Final = Path(__file__).with_name("none")
 
 
 def secret(value: Any) -> dict[str, Any]:
@@ -27,22 +37,28 @@ def secret(value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Toy:
-    """One resource. Without `provider` (the provider's inputs) it is a component."""
+    """One resource of a stack."""
 
     type: str
     name: str
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
-    parent: str | None = None
-    made_from: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    parent: str = ""
+    made_from: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Input -> names of the resources whose outputs it is made from."""
 
-    provider: dict[str, Any] | None = None
+    depends_on: list[str] = field(default_factory=list[str])
+    provider: str = ""
+    """Name of the provider, a resource or not; without one it is a component."""
+
     outputs: dict[str, Any] | None = None
-    """None: what the engine has if nothing is said: a custom resource's inputs, of a component nothing."""
+    """None: the inputs."""
+
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    """protect, ignoreChanges, deleteBeforeReplace, additionalSecretOutputs."""
 
     @property
     def urn(self) -> str:
-        return f"urn:pulumi:production::shop::{self.type}::{self.name}"
+        return f"urn:pulumi:prod::bulwark::{self.type}::{self.name}"
 
 
 @dataclass(frozen=True)
@@ -55,19 +71,48 @@ class Violation:
     level: int
 
 
-def altered(stack: Sequence[Toy], name: str, **changes: Any) -> list[Toy]:
-    """Return the stack with some inputs of one resource changed, or `ABSENT`."""
-    assert any(toy.name == name for toy in stack)
-    return [
-        replace(
-            toy,
-            inputs={key: value for key, value in {**toy.inputs, **changes}.items() if value is not ABSENT},
-            made_from={key: value for key, value in toy.made_from.items() if key not in changes},
-        )
-        if toy.name == name
-        else toy
-        for toy in stack
-    ]
+@cache
+def _recorded() -> list[Any]:
+    return json.loads(RECORDING.read_text())
+
+
+def production() -> list[Toy]:
+    """
+    Return production as the engine tells of it on a first preview; test_policy_mutations.py keeps it true.
+
+    URNs that facts name are those of the toys.
+    """
+    toys = [Toy(**one) for one in copy.deepcopy(_recorded())]
+    urns = {toy.name: toy.urn for toy in toys}
+    return [replace(toy, inputs=_renamed(toy.inputs, urns)) for toy in toys]
+
+
+def _renamed(value: Any, urns: dict[str, str]) -> Any:
+    match value:
+        case str() if value.startswith("urn:pulumi:"):
+            return urns.get(value.rpartition("::")[2], value)
+        case dict():
+            return {key: _renamed(item, urns) for key, item in value.items()}
+        case list():
+            return [_renamed(item, urns) for item in value]
+        case _:
+            return value
+
+
+def altered(stack: Sequence[Toy], name: str, /, **changes: Any) -> list[Toy]:
+    """
+    Return the stack with some inputs of one resource changed, or `ABSENT`.
+
+    Two underscores lead deeper, as in `rule__defaultRetention__days` and `rules__0__status`.
+    """
+    assert any(toy.name == name for toy in stack), name
+    return [_altered(toy, changes) if toy.name == name else toy for toy in stack]
+
+
+def with_options(stack: Sequence[Toy], name: str, **options: Any) -> list[Toy]:
+    """Return the stack with some options of one resource changed."""
+    assert any(toy.name == name for toy in stack), name
+    return [replace(toy, options={**toy.options, **options}) if toy.name == name else toy for toy in stack]
 
 
 def without(stack: Sequence[Toy], *names: str) -> list[Toy]:
@@ -76,19 +121,43 @@ def without(stack: Sequence[Toy], *names: str) -> list[Toy]:
     return [toy for toy in stack if toy.name not in names]
 
 
-def servicer(rules: Iterable[Rule] = RULES) -> Servicer:
-    """Return the server that the engine would talk to."""
-    return Servicer("bulwark", "0.1.0", policies(rules), EnforcementLevel.MANDATORY)
+def named(stack: Sequence[Toy], name: str) -> Toy:
+    return next(toy for toy in stack if toy.name == name)
 
 
-def judged(stack: Sequence[Toy], rules: Iterable[Rule] = RULES) -> list[Violation]:
+def _altered(toy: Toy, changes: dict[str, Any]) -> Toy:
+    inputs, made_from = copy.deepcopy(toy.inputs), dict(toy.made_from)
+    for path, value in changes.items():
+        first, *_ = steps = [int(step) if step.isdigit() else step for step in path.split("__")]
+        at: Any = inputs
+        for step in steps[:-1]:
+            at = at[step]
+        if value is ABSENT:
+            del at[steps[-1]]
+        else:
+            at[steps[-1]] = value
+        if len(steps) == 1:
+            made_from.pop(str(first), None)
+    return replace(toy, inputs=inputs, made_from=made_from)
+
+
+def servicer(
+    rules: Iterable[Rule] = RULES, *, waivers_file: Path = NO_WAIVERS, seen: list[Judgement] | None = None
+) -> Any:
+    """Return the server that the engine would talk to; judgements are added to `seen`."""
+    pack = Pack(rules, today=TODAY, waivers_file=waivers_file)
+    made = servicer_of(pack, (lambda _: None) if seen is None else seen.append)
+    return made("bulwark", "0.1.0", pack.policies, EnforcementLevel.MANDATORY)
+
+
+def judged(
+    stack: Sequence[Toy], rules: Iterable[Rule] = RULES, *, waivers_file: Path = NO_WAIVERS
+) -> list[Violation]:
     """Announce each resource, then the whole stack, as the engine does, and return all diagnostics."""
-    server = servicer(rules)
+    server = servicer(rules, waivers_file=waivers_file)
     names = {toy.urn: toy.name for toy in stack}
-    urns = {toy.name: toy.urn for toy in stack}
-    answers = [server.Analyze(_announcement(toy), None) for toy in stack]
-    request = analyzer_pb2.AnalyzeStackRequest(resources=[_final(toy, urns) for toy in stack])
-    answers.append(server.AnalyzeStack(request, None))
+    answers = [server.Analyze(request, None) for request in announcements(stack)]
+    answers.append(server.AnalyzeStack(whole(stack), None))
     return [
         Violation(found.policyName, names.get(found.urn, ""), found.message, found.enforcementLevel)
         for answer in answers
@@ -96,162 +165,53 @@ def judged(stack: Sequence[Toy], rules: Iterable[Rule] = RULES) -> list[Violatio
     ]
 
 
-def _announcement(toy: Toy) -> analyzer_pb2.AnalyzeRequest:
-    return analyzer_pb2.AnalyzeRequest(
-        type=toy.type, name=toy.name, urn=toy.urn, properties=_struct(toy.inputs), provider=_provider(toy)
-    )
+def announcements(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]:
+    return [
+        analyzer_pb2.AnalyzeRequest(
+            type=toy.type,
+            name=toy.name,
+            urn=toy.urn,
+            properties=_struct(toy.inputs),
+            provider=_provider(toy, stack),
+        )
+        for toy in stack
+    ]
 
 
-def _final(toy: Toy, urns: dict[str, str]) -> analyzer_pb2.AnalyzerResource:
-    outputs = toy.outputs if toy.outputs is not None else toy.inputs if toy.provider is not None else {}
+def whole(stack: Sequence[Toy]) -> analyzer_pb2.AnalyzeStackRequest:
+    urns = {toy.name: toy.urn for toy in stack}
+    return analyzer_pb2.AnalyzeStackRequest(resources=[_final(toy, stack, urns) for toy in stack])
+
+
+def _final(toy: Toy, stack: Sequence[Toy], urns: dict[str, str]) -> analyzer_pb2.AnalyzerResource:
     made_from = {key: [urns[name] for name in names if name in urns] for key, names in toy.made_from.items()}
+    behind = [urns[name] for name in toy.depends_on if name in urns] + [
+        urn for found in made_from.values() for urn in found
+    ]
     return analyzer_pb2.AnalyzerResource(
         type=toy.type,
         name=toy.name,
         urn=toy.urn,
-        properties=_struct(outputs),
-        provider=_provider(toy),
-        parent=urns.get(toy.parent or "", ""),
-        dependencies=[urn for found in made_from.values() for urn in found],
+        properties=_struct(toy.inputs if toy.outputs is None else toy.outputs),
+        provider=_provider(toy, stack),
+        parent=urns.get(toy.parent, ""),
+        options=json_format.ParseDict(toy.options, analyzer_pb2.AnalyzerResourceOptions()),
+        dependencies=list(dict.fromkeys(behind)),
         propertyDependencies={
             key: analyzer_pb2.AnalyzerPropertyDependencies(urns=found) for key, found in made_from.items()
         },
     )
 
 
-def _provider(toy: Toy) -> analyzer_pb2.AnalyzerProviderResource | None:
-    if toy.provider is None:
+def _provider(toy: Toy, stack: Sequence[Toy]) -> analyzer_pb2.AnalyzerProviderResource | None:
+    if not toy.provider:
         return None
-    package = toy.type.partition(":")[0]
+    kind = f"pulumi:providers:{toy.type.partition(':')[0]}"
+    declared = next((one for one in stack if one.name == toy.provider), Toy(kind, toy.provider))
     return analyzer_pb2.AnalyzerProviderResource(
-        type=f"pulumi:providers:{package}", name=package, properties=_struct(toy.provider)
+        type=declared.type, name=declared.name, urn=declared.urn, properties=_struct(declared.inputs)
     )
 
 
 def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
     return json_format.ParseDict(values, struct_pb2.Struct())
-
-
-def production() -> list[Toy]:
-    """Return a small stack in which everything is protected, as a first preview sees it."""
-    project = Toy(
-        "neon:index/project:Project",
-        "project",
-        {"name": "shop", "regionId": "aws-eu-central-1"},
-        parent="database",
-        provider={},
-    )
-    return [
-        Toy(
-            "bulwark:index:Platform",
-            "platform",
-            {
-                "endpoints": [
-                    {"name": "api", "url": "https://api.example.com", "critical": True},
-                    {"name": "frontend", "url": "https://example.com", "critical": False},
-                ]
-            },
-        ),
-        Toy(
-            "bulwark:index:Database",
-            "database",
-            {"failureDomain": {"provider": "neon", "region": "aws-eu-central-1"}},
-            parent="platform",
-            outputs={"host": UNKNOWN},
-        ),
-        project,
-        Toy(
-            "bulwark:index:ScheduledJob",
-            "job",
-            {
-                "protects": [project.urn],
-                "copies": [{"provider": "aws", "account": "123456789012", "region": "eu-west-1"}],
-                "schedule": "17 2 * * *",
-                "longestRunMinutes": 30,
-                "latenessMinutes": 120,
-                "retentionDays": 35,
-            },
-            parent="platform",
-            made_from={"protects": ("project",)},
-        ),
-        monitor("heartbeat", parent="job", type="HEARTBEAT"),
-        monitor("health", type="KEYWORD", url="https://api.example.com/health"),
-        monitor("frontend", type="HTTP", url="https://example.com/"),
-        Toy(
-            "uptimerobot:index/alertContact:AlertContact",
-            "operations",
-            {"type": "email", "isActive": True, "notificationEvents": "up_and_down"},
-            provider={},
-        ),
-        Toy(
-            "uptimerobot:index/integration:Integration",
-            "incidents",
-            {
-                "type": "slack",
-                "enableNotificationsFor": 1,
-                "value": secret("https://hooks.example.com/s3cr3t"),
-            },
-            provider={},
-        ),
-        *vault("vault", "eu-west-1"),
-        *vault("replica", "eu-north-1"),
-        replication("replication", "vault", "replica"),
-    ]
-
-
-def monitor(name: str, parent: str | None = None, **inputs: Any) -> Toy:
-    """Return a monitor that tells both contacts of `production`."""
-    entry = {"alertContactId": UNKNOWN, "threshold": 0, "recurrence": 0}
-    return Toy(
-        "uptimerobot:index/monitor:Monitor",
-        name,
-        {"isPaused": False, "interval": 60, "assignedAlertContacts": [entry, entry], **inputs},
-        parent=parent,
-        made_from={"assignedAlertContacts": ("operations", "incidents")},
-        provider={},
-    )
-
-
-def bucket(name: str, parent: str | None = None, region: str | None = "eu-west-1", **inputs: Any) -> Toy:
-    """Return a bucket; `region` is its provider's."""
-    return Toy(
-        "aws:s3/bucket:Bucket",
-        name,
-        {"bucket": f"shop-{name}", **inputs},
-        parent=parent,
-        provider={"region": region} if region else {},
-    )
-
-
-def vault(name: str, region: str) -> list[Toy]:
-    """Return a vault with its bucket `<name>-bucket` and access log `<name>-log`."""
-    domain = {"provider": "aws", "account": "123456789012", "region": region}
-    return [
-        Toy("bulwark:index:Vault", name, {"failureDomain": domain, "lockDays": 30}, outputs={"bucket": "x"}),
-        bucket(f"{name}-bucket", parent=name, region=None),
-        bucket(f"{name}-log", parent=name, region=None),
-        Toy(
-            "aws:s3/bucketLogging:BucketLogging",
-            f"{name}-logging",
-            {"bucket": f"shop-{name}-bucket", "targetBucket": UNKNOWN},
-            parent=name,
-            made_from={"targetBucket": (f"{name}-log",)},
-            provider={},
-        ),
-    ]
-
-
-def replication(name: str, source: str, target: str, **rule: Any) -> Toy:
-    """Return a replication between two vaults, whose target's ARN a first preview does not know."""
-    return Toy(
-        "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
-        name,
-        {
-            "bucket": f"shop-{source}-bucket",
-            "rules": [
-                {"status": "Enabled", "filter": {"prefix": ""}, "destination": {"bucket": UNKNOWN}, **rule}
-            ],
-        },
-        made_from={"rules": (f"{target}-bucket",)},
-        provider={},
-    )

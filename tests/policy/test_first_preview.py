@@ -1,6 +1,7 @@
 """The pack in the real engine: what it refuses is refused on the first preview, before anything exists."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,17 +24,26 @@ def preview(folder: Path, program: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
-def test_what_is_missing_is_refused_by_name_and_nothing_is_created(tmp_path: Path) -> None:
-    code, said = preview(tmp_path, "unprotected")
+def test_a_foreign_stack_is_refused_by_name_and_nothing_is_created(tmp_path: Path) -> None:
+    code, said = preview(tmp_path, "foreign")
     assert code == toy_preview.REFUSED
-    assert "[mandatory] [severity: critical]  store-has-independent-backup" in said
-    assert "project (Project) has no independent backup: no scheduled job" in said
-    assert "[mandatory] [severity: critical]  endpoint-has-monitor" in said
-    assert "nobody is told when https://api.example.com is down: no monitor looks at it" in said
+    for rule, message in {
+        "store-has-independent-backup": "uploads (Bucket) has no independent backup: no scheduled job",
+        "bucket-is-closed-to-the-public": "uploads (Bucket",
+        "store-has-history": "orders (Instance)",
+        "store-is-protected": "orders (Instance) may be deleted by a deploy",
+        "store-type-is-known": "strange (StrangeDatabase)",
+        "no-long-lived-key": "key (AccessKey)",
+        "role-has-no-managed-administrator": "everything (RolePolicyAttachment)",
+        "provider-is-explicit": "orders (Instance)",
+    }.items():
+        assert re.search(rf"\[mandatory\] \[severity: \w+\]  {rule} ", said), rule
+        assert message in said
+    assert "crashed" not in said
 
 
-def test_a_protected_stack_passes_though_its_ids_are_not_known_yet(tmp_path: Path) -> None:
-    code, said = preview(tmp_path, "protected")
+def test_an_empty_stack_passes(tmp_path: Path) -> None:
+    code, said = preview(tmp_path, "empty")
     assert code == 0, said
     assert "✅ bulwark@v0.1.0" in said
     assert "[advisory]" not in said

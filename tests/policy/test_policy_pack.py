@@ -1,145 +1,282 @@
-"""The pack around the rules: crashes, secrets, what the engine is told of each rule, and the cost of many."""
+"""The pack around the rules: crashes, secrets, what the engine is told of each rule, and order."""
 
-import re
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any, Final, cast
 
 import pytest
-from google.protobuf import empty_pb2
-from policy_harness import Toy, altered, judged, monitor, production, secret, servicer, without
+from google.protobuf import empty_pb2, json_format
+from policy_harness import UNKNOWN, Toy, announcements, judged, production, secret, servicer, whole, without
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import Severity
 from pulumi_policy.policy import _NotApplicableError  # pyright: ignore[reportPrivateUsage] - what the SDK raises
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.controls import Control
 from policies.reading import Known
-from policies.resources import Stack
-from policies.rule import Control, Finding, Framework, Rule
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least
 from policies.rules import RULES
-from policies.wording import say
+from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
+from policies.wording import Text, say
 
-PLANTED = "pl4nted-s3cret"
+PLANTED: Final = "pl4nted-s3cret"
+STACK_POLICY: Final = 2
+_LEVELS: Final = {level.value: number for number, level in enumerate(Severity, 1)}
+
+
+def rule(judge: Any, **changes: Any) -> Rule:
+    """Return a rule of a test on every resource."""
+    whole_rule: dict[str, Any] = {
+        "id": "made-up",
+        "title": "A rule of a test",
+        "violated": "is wrong",
+        "severity": Severity.LOW,
+        "risk": "None.",
+        "fix": "None.",
+        "controls": (Control.SOC_A1_2,),
+        "subjects": lambda stack: stack.resources,
+        "judge": judge,
+    }
+    return Rule(**{**whole_rule, **changes})
 
 
 def crashing(error: Exception) -> Rule:
-    def find(stack: Stack) -> Iterator[Finding]:
-        yield Finding(stack.resources[0], say("found before the crash"))
-        raise error
+    def judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+        if resource.name == "second":
+            raise error
+        return [say("found before the crash")]
 
-    return Rule(
-        id="crashing",
-        title="A rule with a bug",
-        severity=Severity.LOW,
-        risk="None.",
-        fix="None.",
-        controls=(Control(Framework.SOC_2, "A1.2"),),
-        find=find,
-    )
+    return rule(judge)
+
+
+TWO: Final = [
+    Toy("some:index:Thing", name, {"secret": PLANTED}, provider="given") for name in ("first", "second")
+]
 
 
 @pytest.mark.parametrize(
     "error",
     [
         ValueError(PLANTED),
-        UnknownValueError("04da6b54-80e4-46f7-96ec-b56ff0331ba9", [PLANTED]),
+        KeyError(PLANTED),
+        UnknownValueError(UNKNOWN, [PLANTED]),
         _NotApplicableError(PLANTED),
+        RecursionError(PLANTED),
     ],
+    ids=lambda error: type(error).__name__,
 )
 def test_a_crash_is_a_mandatory_violation_that_names_the_rule_and_shows_no_value(error: Exception) -> None:
-    found = judged(without(production(), "job"), [crashing(error), *RULES])
-    first, crash, *others = found
-    assert [first.rule, crash.rule] == ["crashing", "crashing"]
+    other = rule(lambda *_: [say("judged all the same")], id="next-one")
+    first, crash, *others = judged(TWO, [crashing(error), other])
+    assert [first.rule, crash.rule] == ["made-up", "made-up"]
     assert "found before the crash" in first.message
-    assert f"rule crashing crashed ({type(error).__name__}, test_policy_pack.py:" in crash.message
-    assert {violation.level for violation in found} == {analyzer_pb2.MANDATORY}
-    assert "store-has-independent-backup" in {violation.rule for violation in others}
-    assert PLANTED not in str(found)
+    assert f"rule made-up crashed ({type(error).__name__}, test_policy_pack.py:" in crash.message
+    assert crash.resource == ""
+    assert [violation.rule for violation in others] == ["next-one", "next-one"]
+    assert {violation.level for violation in (first, crash, *others)} == {analyzer_pb2.MANDATORY}
+    assert PLANTED not in str((first, crash, *others))
 
 
-def test_no_message_shows_a_value_wherever_a_secret_is_planted() -> None:
-    planted = {"plain": PLANTED, "marked": secret(PLANTED), "list": [{"deep": secret(PLANTED)}]}
-    url = f"https://user:{PLANTED}@api.example.com/{PLANTED}?key={PLANTED}#{PLANTED}"
-    stack = [replace(toy, inputs={**toy.inputs, **planted}) for toy in production()]
-    for name, change in {
-        "platform": {"endpoints": [{"name": PLANTED, "url": url}]},
-        "job": {"schedule": PLANTED, "retentionDays": PLANTED, "copies": [{"provider": PLANTED}], PLANTED: 1},
-        "project": {"regionId": PLANTED},
-        "health": {"url": f"{url}/health", "isPaused": PLANTED},
-        "operations": {"isActive": PLANTED, "notificationEvents": PLANTED},
-        "incidents": {"enableNotificationsFor": PLANTED},
-        "replication": {"rules": [{"status": PLANTED, "filter": {"prefix": PLANTED}}]},
-    }.items():
-        stack = altered(stack, name, **change)
+def test_a_crash_while_looking_for_subjects_is_one_too() -> None:
+    def subjects(_stack: Stack) -> list[Resource]:
+        raise ValueError(PLANTED)
+
+    (crash,) = judged(TWO, [rule(lambda *_: [], subjects=subjects)])
+    assert "rule made-up crashed (ValueError" in crash.message
+    assert PLANTED not in crash.message
+
+
+def test_a_crash_of_what_a_rule_yields_late_is_one_too() -> None:
+    def judge(*_: Any) -> Iterable[Text]:
+        yield say("never seen")
+        raise ValueError(PLANTED)
+
+    (crash,) = judged(TWO, [rule(judge)])
+    assert "crashed" in crash.message
+    assert PLANTED not in crash.message
+
+
+def _planted(value: Any, *, marked: bool) -> Any:
+    """Return a value with the secret in place of each text and number, at whatever depth."""
+    match value:
+        case dict():
+            entries = cast("dict[str, Any]", value)
+            return {key: _planted(item, marked=marked) for key, item in entries.items()}
+        case list():
+            return [_planted(item, marked=marked) for item in cast("list[Any]", value)]
+        case _:
+            return secret(PLANTED) if marked else PLANTED
+
+
+PLANTS: Final = {
+    "a text": lambda _: PLANTED,
+    "a marked text": lambda _: secret(PLANTED),
+    "every text inside": lambda value: _planted(value, marked=False),
+    "every text inside, marked": lambda value: _planted(value, marked=True),
+    "a list": lambda _: [PLANTED, {PLANTED: [secret(PLANTED)]}],
+    "an object": lambda _: {PLANTED: PLANTED, "deep": {PLANTED: secret(PLANTED)}},
+    "an address": lambda _: f"https://u:{PLANTED}@{PLANTED}.example.com/{PLANTED}?k={PLANTED}#{PLANTED}",
+    "a document": lambda _: json.dumps(
+        {
+            "Statement": [
+                {
+                    "Effect": PLANTED,
+                    "Principal": {PLANTED: PLANTED},
+                    "Action": PLANTED,
+                    "Resource": [PLANTED],
+                    "Condition": {PLANTED: {PLANTED: [PLANTED]}},
+                }
+            ]
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS.keys())
+def test_no_message_shows_what_is_planted_in_every_input_of_production_at_once(plant: Any) -> None:
+    stack = [
+        replace(toy, inputs={name: plant(value) for name, value in toy.inputs.items()} | {PLANTED: PLANTED})
+        for toy in production()
+    ]
     found = judged(stack)
-    assert {violation.resource for violation in found} >= {"platform", "project", "vault-bucket"}
-    assert PLANTED not in str(found)
-    assert "https://api.example.com is down" in str(found)
+    assert len(found) > 50
+    assert not [violation.message for violation in found if "crashed" in violation.message]
+    # An address is shown as far as it is public: scheme, host and port.
+    shown = str(found).replace(f"https://{PLANTED}.example.com", "")
+    assert PLANTED not in shown
+
+
+@pytest.mark.parametrize("plant", ["every text inside", "an object"])
+def test_no_message_shows_what_is_planted_in_one_type_of_production(plant: str) -> None:
+    # One type at a time, so that nothing else that is wrong keeps a rule from reading on.
+    stack = production()
+    server = servicer()
+    for request in announcements(stack):
+        server.Analyze(request, None)
+    said: list[str] = []
+    for kind in sorted({toy.type for toy in stack}):
+        planted = [
+            replace(toy, inputs={name: PLANTS[plant](value) for name, value in toy.inputs.items()})
+            for toy in stack
+            if toy.type == kind
+        ]
+        for request in announcements(planted):
+            server.Analyze(request, None)
+        toys = [*planted, *(toy for toy in stack if toy.type != kind)]
+        said += [found.message for found in server.AnalyzeStack(whole(toys), None).diagnostics]
+        for request in announcements([toy for toy in stack if toy.type == kind]):
+            server.Analyze(request, None)
+    assert len(said) > 50
+    assert not [message for message in said if PLANTED in message or "crashed" in message]
 
 
 def test_each_rule_tells_the_engine_that_it_is_mandatory_why_and_for_which_controls() -> None:
     info = servicer().GetAnalyzerInfo(empty_pb2.Empty(), None)
-    policies = {policy.name: policy for policy in info.policies if policy.policy_type == 2}
-    assert set(policies) == {rule.id for rule in RULES}
-    for rule in RULES:
-        policy = policies[rule.id]
-        assert policy.enforcementLevel == analyzer_pb2.MANDATORY
-        assert policy.description == rule.title
-        assert policy.remediation_steps == rule.fix
-        assert policy.severity == analyzer_pb2.POLICY_SEVERITY_CRITICAL
-        assert policy.framework.name
-        assert policy.framework.version
-    assert "nist-800-53-r5:cp-9(a)" in policies["store-has-independent-backup"].tags
+    policies = {policy.name: policy for policy in info.policies if policy.policy_type == STACK_POLICY}
+    assert set(policies) == {*(rule.id for rule in RULES), WAIVERS_ARE_VALID.id, "waived"}
+    assert policies["waived"].enforcementLevel == analyzer_pb2.ADVISORY
+    for one in (*RULES, WAIVERS_ARE_VALID):
+        told = policies[one.id]
+        assert told.enforcementLevel == analyzer_pb2.MANDATORY
+        assert told.description == one.title
+        assert told.remediation_steps == one.fix
+        assert told.severity == _LEVELS[one.severity.value]
+        primary = one.controls[0]
+        assert (told.framework.name, told.framework.version) == primary.framework.value
+        assert told.framework.specification == primary.id
+        assert len(told.tags) == len(one.controls)
+    assert "nist-800-53-r5:cp-9" in policies["store-has-independent-backup"].tags
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_is_complete(rule: Rule) -> None:
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.id)
-    assert rule.title
-    assert rule.risk.endswith(".")
-    assert rule.fix.endswith(".")
-    assert rule.controls
+def test_each_rule_tells_the_engine_its_parameters_and_what_they_are_by_default() -> None:
+    info = servicer().GetAnalyzerInfo(empty_pb2.Empty(), None)
+    schemas = {
+        policy.name: json_format.MessageToDict(policy.configSchema.properties) for policy in info.policies
+    }
+    for one in RULES:
+        told = dict(schemas[one.id])
+        assert told.pop("severity") == {
+            "type": "string",
+            "enum": [level.value for level in Severity],
+            "default": one.severity.value,
+        }
+        assert told == {
+            parameter.name: {
+                **parameter.schema,
+                "default": parameter.default,
+                "description": parameter.meaning,
+            }
+            for parameter in one.parameters
+        }
+
+
+def test_a_rule_judges_with_its_defaults_unless_the_stack_says_otherwise() -> None:
+    seen: list[float] = []
+
+    def judge(_resource: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+        seen.append(limits["most"])
+        return []
+
+    server = servicer([rule(judge, parameters=(at_least("most", 7, "how many"),))])
+    server.AnalyzeStack(whole(TWO[:1]), None)
+    config = analyzer_pb2.PolicyConfig(enforcementLevel=analyzer_pb2.MANDATORY)
+    config.properties.update({"most": 3})
+    server.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={"made-up": config}), None)
+    server.AnalyzeStack(whole(TWO[:1]), None)
+    assert seen == [7, 3]
 
 
 def test_messages_come_in_the_same_order_whatever_the_engines() -> None:
-    stack = [*without(production(), "job", "replication"), monitor("extra", type="HTTP", url="x")]
-    assert judged(stack) == judged(stack[::-1])
+    stack = [
+        replace(toy, inputs={name: value for name, value in toy.inputs.items() if name[0] < "p"})
+        for toy in without(production(), "job-database", "backups-vault-versioning")
+    ]
+    found = judged(stack)
+    assert len(found) > 20
+    assert judged(stack[::-1]) == found
 
 
 def test_a_resource_that_was_not_announced_is_judged_by_its_outputs() -> None:
-    store = Toy("neon:index/project:Project", "project", provider={})
-    server = servicer()
-    request = analyzer_pb2.AnalyzeStackRequest(
-        resources=[
-            analyzer_pb2.AnalyzerResource(
-                type=store.type,
-                name=store.name,
-                urn=store.urn,
-                provider=analyzer_pb2.AnalyzerProviderResource(),
-            )
-        ]
+    store = Toy(
+        "neon:index/project:Project",
+        "project",
+        {"orgId": "announced"},
+        provider="neon",
+        outputs={"orgId": "answered"},
     )
-    assert [found.policyName for found in server.AnalyzeStack(request, None).diagnostics] == [
-        "store-has-independent-backup"
-    ]
+    seen: list[object] = []
+
+    def judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+        seen.append(resource.at("orgId"))
+        return []
+
+    server = servicer([rule(judge)])
+    server.AnalyzeStack(whole([store]), None)
+    for request in announcements([store]):
+        server.Analyze(request, None)
+    server.AnalyzeStack(whole([store]), None)
+    assert seen == [Known("answered"), Known("announced")]
 
 
 def test_a_second_look_at_the_stack_sees_the_stack_of_then() -> None:
-    seen: list[int] = []
+    seen: list[tuple[str, int]] = []
 
-    def find(stack: Stack) -> Iterator[Finding]:
-        seen.append(len(stack.resources))
-        assert all(resource.at("n") == Known(len(stack.resources)) for resource in stack.resources)
-        yield from ()
+    def judge(resource: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+        seen.append((resource.name, stack.view(len_of)))
+        assert resource.at("n") == Known(stack.view(len_of))
+        return []
 
-    rules = [replace(crashing(ValueError()), id=f"r-{number}", find=find) for number in range(2)]
-    server = servicer(rules)
+    def len_of(stack: Stack) -> int:
+        return len(stack.resources)
+
+    server = servicer([rule(judge)])
     for size in (1, 3):
-        names = [f"r{number}" for number in range(size)]
-        for name in names:
-            announced = analyzer_pb2.AnalyzeRequest(urn=name, name=name)
-            announced.properties.update({"n": size})
-            server.Analyze(announced, None)
-        resources = [analyzer_pb2.AnalyzerResource(urn=name, name=name) for name in names]
-        answer = server.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources), None)
-        assert not answer.diagnostics
-    assert seen == [1, 1, 3, 3]
+        toys = [
+            Toy("some:index:Thing", f"r{number}", {"n": size}, provider="given") for number in range(size)
+        ]
+        for request in announcements(toys):
+            server.Analyze(request, None)
+        assert not server.AnalyzeStack(whole(toys), None).diagnostics
+    assert seen == [("r0", 1), ("r0", 3), ("r1", 3), ("r2", 3)]

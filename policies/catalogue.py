@@ -1,0 +1,100 @@
+"""The rules as a document; `python -m policies.catalogue > docs/policies.md`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from policies.controls import Control, Framework
+from policies.rule import Rule
+from policies.rules import AREAS
+from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
+
+_TITLES: Final = {
+    "stores": "Data stores",
+    "vaults": "Vaults and buckets",
+    "endpoints": "Endpoints",
+    "errors": "Errors",
+    "identity": "Identity and secrets",
+    "orphans": "Orphans",
+    "waivers": "Waivers",
+}
+
+_HEAD: Final = """# Policies
+
+What `./bulwark` refuses, on the first preview, before anything exists. This file is made from the rules:
+`python -m policies.catalogue > docs/policies.md`.
+
+The pack runs with every `./bulwark up`, `preview` and `review`, and over any other stack with
+`pulumi preview --policy-pack policies`. `./bulwark audit` asks the same rules about what is deployed.
+
+**Absent is never fine, and neither is unknown.** A rule that a preview can't decide refuses the deploy and
+names what it would have to know.
+
+**Settings of a stack** are in `policies/config/<stack>.json`, in the format of `--policy-pack-config`: a
+rule's parameters (below, with their defaults), its `severity`, and, outside of production alone, its
+`enforcementLevel`. In production every rule is mandatory.
+
+**Waivers** are in `policies/waivers.yaml`, one entry per rule and resource:
+
+```yaml
+- rule: vault-access-is-logged
+  resource: urn:pulumi:prod::bulwark::aws:s3/bucket:Bucket::imports # the whole URN
+  reason: Holds generated test data until the importer is replaced.
+  owner: operations
+  ticket: OPS-123
+  created: 2030-01-15
+  expires: 2030-03-31 # 90 days after its creation at most
+```
+
+A waived finding is still shown, with its expiry. A waiver that is malformed, over, or waives nothing is a
+violation itself; rules marked *never waived* take none.
+"""
+
+
+def render() -> str:
+    """Return the document."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield _HEAD
+    areas = {**AREAS, "waivers": (WAIVERS_ARE_VALID,)}
+    for area, rules in areas.items():
+        yield f"## {_TITLES[area]}"
+        yield ""
+        for rule in sorted(rules, key=lambda rule: rule.id):
+            yield from _rule(rule)
+    yield from _controls([rule for rules in areas.values() for rule in rules])
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    yield f"### {rule.id}"
+    yield ""
+    yield f"**{rule.title}.** {rule.severity.value.capitalize()}{'' if rule.waivable else ', never waived'}."
+    yield ""
+    yield f"- Risk: {rule.risk}"
+    yield f"- Fix: {rule.fix}"
+    yield f"- Controls: {', '.join(str(control) for control in rule.controls)}"
+    for parameter in rule.parameters:
+        yield f"- `{parameter.name}` (default `{json.dumps(parameter.default)}`): {parameter.meaning}"
+    yield ""
+
+
+def _controls(rules: list[Rule]) -> Iterator[str]:
+    yield "## Controls"
+    yield ""
+    for framework in Framework:
+        yield f"### {framework}"
+        yield ""
+        yield "| control | asks that | rules |"
+        yield "|---|---|---|"
+        for control in Control:
+            if control.framework is framework:
+                answering = ", ".join(rule.id for rule in rules if control in rule.controls)
+                yield f"| {control.id} | {control.asks} | {answering} |"
+        yield ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,33 @@
+"""An endpoint whose certificate may expire unnoticed is refused."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, one_of
+from policies.wording import Text
+
+
+def _lacks(monitor: Resource, endpoint: Endpoint, _stack: Stack, _limits: Parameters) -> Iterator[Text]:
+    if endpoint.address.scheme == "https":
+        yield from expect(monitor, "checkSslErrors", one_of(True), "must declare checkSslErrors true")
+        yield from expect(
+            monitor, "sslExpirationReminder", one_of(True), "must declare sslExpirationReminder true"
+        )
+
+
+RULE: Final = Rule(
+    id="endpoint-monitor-checks-certificate",
+    title="Every https endpoint's certificate is checked, and its end announced",
+    violated="has an endpoint whose certificate nobody checks",
+    severity=Severity.MEDIUM,
+    risk="A certificate that has ended shuts out every client at once, on a date that was known all along.",
+    fix="Declare checkSslErrors and sslExpirationReminder true on the endpoint's monitor.",
+    controls=(Control.SOC_CC6_7, Control.NIST_SC_8, Control.NIST_SI_13, Control.CIS_3_10),
+    subjects=publishers,
+    judge=judged_by_monitor(_lacks),
+)

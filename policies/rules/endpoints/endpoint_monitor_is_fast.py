@@ -1,0 +1,74 @@
+"""A monitor that lets an outage pass unnoticed for long is refused."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from pulumi_policy import Severity
+
+from objectives import detection_time
+from policies.controls import Control
+from policies.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.reading import Known, Reading
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to
+from policies.wording import Text, duration, say
+
+_MAXIMUM: Final = at_least(
+    "maximum_minutes",
+    5,
+    "from the start of an outage until the first contact is told, in minutes; 5 leaves two thirds of "
+    "a critical endpoint's 15 to recover in",
+)
+_DELAY: Final = "assignedAlertContacts"
+
+
+def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+    # A contact's threshold is the delay until it is told, in minutes.
+    delays = [entry.at("threshold") for entry in monitor.at(_DELAY).each()]
+    unclear = [
+        *expect(monitor, "interval", from_to(1), "does not say how often it looks"),
+        *expect(monitor, "timeout", from_to(0), "does not say how long it waits for an answer"),
+        *best(
+            [
+                expect_of(delay, monitor, _DELAY, from_to(0), "does not say when it tells them")
+                for delay in delays
+            ],
+            [say("{monitor} tells nobody", monitor=monitor)],
+        ),
+    ]
+    if unclear:
+        yield from unclear
+        return
+    interval, timeout = (timedelta(seconds=_number(monitor.at(name))) for name in ("interval", "timeout"))
+    delay = timedelta(minutes=min(_number(delay) for delay in delays if isinstance(delay, Known)))
+    noticed = detection_time(interval=interval, timeout=timeout) + delay
+    most = timedelta(minutes=limits[_MAXIMUM.name])
+    if noticed > most:
+        yield say(
+            "{interval} between looks + 2 x {timeout} for a look and the one that confirms it + {delay} "
+            "until someone is told = {noticed}, more than {most}",
+            interval=duration(interval),
+            timeout=duration(timeout),
+            delay=duration(delay),
+            noticed=duration(noticed),
+            most=duration(most),
+        )
+
+
+def _number(reading: Reading) -> float:
+    return reading.value if isinstance(reading, Known) else 0
+
+
+RULE: Final = Rule(
+    id="endpoint-monitor-is-fast",
+    title="Every endpoint's outage is told of within minutes",
+    violated="has an endpoint whose outage is noticed late",
+    severity=Severity.HIGH,
+    risk="The time to recover begins when someone is told; until then, users bear it.",
+    fix="Look more often, wait less for an answer, or tell one contact without delay (threshold 0).",
+    controls=(Control.SOC_CC7_2, Control.NIST_SI_4_12, Control.ISO_A_8_16),
+    subjects=publishers,
+    judge=judged_by_monitor(_lacks),
+    parameters=(_MAXIMUM,),
+)

@@ -1,0 +1,50 @@
+"""A monitor that sees the world from one place is refused."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.reading import Known, Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least
+from policies.wording import Text, number, say, undecided
+
+_MINIMUM: Final = at_least(
+    "minimum_regions",
+    2,
+    "regions that a monitor looks from; with 2, one region's network trouble is not taken for an outage",
+)
+
+
+def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+    regions = monitor.at("regionData", "regions").each()
+    known = {region.value for region in regions if isinstance(region, Known)}
+    least = limits[_MINIMUM.name]
+    if len(known) >= least:
+        return
+    if Unknown() in regions:
+        yield undecided(monitor, "regionData")
+    else:
+        yield say(
+            "{monitor} looks from {found} declared regions, less than {least}",
+            monitor=monitor,
+            found=number(len(known)),
+            least=number(least),
+        )
+
+
+RULE: Final = Rule(
+    id="endpoint-monitor-looks-from-several-regions",
+    title="Every endpoint is looked at from several regions",
+    violated="has an endpoint that is looked at from too few places",
+    severity=Severity.MEDIUM,
+    risk="Trouble near the only prober raises false alarms, and an outage elsewhere raises none.",
+    fix="Name two or more of UptimeRobot's regions in the monitor's regionData.regions.",
+    controls=(Control.SOC_CC7_2, Control.ISO_A_8_14, Control.ISO_A_8_16),
+    subjects=publishers,
+    judge=judged_by_monitor(_lacks),
+    parameters=(_MINIMUM,),
+)

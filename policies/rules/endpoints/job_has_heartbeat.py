@@ -1,0 +1,44 @@
+"""A scheduled job whose silence nobody notices is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.jobs import heartbeats, jobs, watched_by
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, best, expect, one_of
+from policies.wording import Text, say
+
+
+def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return best(
+        [_silence(heartbeat, stack) for heartbeat in heartbeats(job, stack)],
+        [say("no UptimeRobot heartbeat belongs to it")],
+    )
+
+
+def _silence(heartbeat: Resource, stack: Stack) -> list[Text]:
+    # Of two jobs that call one heartbeat, either may stop unnoticed.
+    shared = len(set(watched_by(heartbeat, stack))) > 1
+    return [
+        *expect(heartbeat, "isPaused", one_of(False), "must declare isPaused false"),
+        *([say("{heartbeat} is another job's too", heartbeat=heartbeat)] if shared else []),
+    ]
+
+
+RULE: Final = Rule(
+    id="job-has-heartbeat",
+    title="Every scheduled job has an UptimeRobot heartbeat of its own",
+    violated="has no heartbeat that would miss it",
+    severity=Severity.CRITICAL,
+    risk="A backup that no longer runs looks like one that does, until it is needed.",
+    fix=(
+        "Declare an UptimeRobot monitor of type HEARTBEAT inside the job's component, with isPaused false, "
+        "and call it after each successful run."
+    ),
+    controls=(Control.SOC_A1_2, Control.NIST_CP_9, Control.NIST_SI_4, Control.ISO_A_8_16, Control.CIS_11_2),
+    subjects=jobs,
+    judge=_judge,
+)

@@ -1,0 +1,40 @@
+"""A window that mutes alarms for hours, or for everything, is refused."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.reading import Known
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least, expect, from_to, of, one_of
+from policies.wording import Text, duration, say
+
+_MAXIMUM: Final = at_least("maximum_minutes", 60, "length of one maintenance window, in minutes")
+
+
+def _judge(window: Resource, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+    yield from expect(window, "duration", from_to(0), "does not say how long it is")
+    yield from expect(window, "autoAddMonitors", one_of(False), "must declare autoAddMonitors false")
+    most = timedelta(minutes=limits[_MAXIMUM.name])
+    match window.at("duration"):
+        case Known(float() | int() as minutes) if (length := timedelta(minutes=minutes)) > most:
+            yield say("{length} is more than {most}", length=duration(length), most=duration(most))
+        case _:
+            pass
+
+
+RULE: Final = Rule(
+    id="maintenance-window-is-short",
+    title="Every maintenance window is short, and mutes only the monitors that name it",
+    violated="mutes more than maintenance needs",
+    severity=Severity.MEDIUM,
+    risk="An outage inside the window is told to nobody, and a new monitor may be muted unasked.",
+    fix="Declare a duration within the limit, and autoAddMonitors false.",
+    controls=(Control.SOC_CC7_2, Control.ISO_A_8_9, Control.ISO_A_8_16, Control.NIST_SI_4),
+    subjects=of("uptimerobot:index/maintenanceWindow:MaintenanceWindow"),
+    judge=_judge,
+    parameters=(_MAXIMUM,),
+)

@@ -1,0 +1,31 @@
+"""A monitor whose alarm nobody hears is refused."""
+
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.contacts import reaches_nobody
+from policies.controls import Control
+from policies.jobs import MONITOR
+from policies.rule import Rule, of
+
+RULE: Final = Rule(
+    id="monitor-reaches-someone",
+    title="Every UptimeRobot monitor and heartbeat tells a contact that listens",
+    violated="tells nobody",
+    severity=Severity.CRITICAL,
+    risk="An outage, or a backup that did not run, is seen by a machine and by nobody else.",
+    fix=(
+        "Assign a contact of this stack: an alert contact that is active, or an integration, told when "
+        "something is down."
+    ),
+    controls=(
+        Control.SOC_CC7_3,
+        Control.ISO_A_5_26,
+        Control.NIST_SI_4_12,
+        Control.NIST_IR_4,
+        Control.CIS_17_2,
+    ),
+    subjects=of(MONITOR),
+    judge=lambda monitor, stack, _limits: reaches_nobody(monitor, stack),
+)

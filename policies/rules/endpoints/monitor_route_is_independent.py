@@ -1,0 +1,30 @@
+"""An alarm that goes down together with what it watches is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.contacts import reaches_nobody_outside
+from policies.controls import Control
+from policies.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text
+
+
+def _lacks(monitor: Resource, endpoint: Endpoint, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return reaches_nobody_outside(monitor, endpoint.address.host, stack)
+
+
+RULE: Final = Rule(
+    id="monitor-route-is-independent",
+    title="Every endpoint's outage is told over a route that does not need the endpoint's domain",
+    violated="has an endpoint whose outage would silence its own alarm",
+    severity=Severity.HIGH,
+    risk="A lost domain takes its mailboxes and webhooks along, and the alarm arrives nowhere.",
+    fix="Assign a contact elsewhere as well: Slack, PagerDuty, or a mailbox of another domain.",
+    controls=(Control.SOC_CC7_4, Control.ISO_A_8_14, Control.NIST_IR_4, Control.NIST_SI_4_12),
+    subjects=publishers,
+    judge=judged_by_monitor(_lacks),
+)

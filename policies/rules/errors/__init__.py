@@ -1,0 +1,28 @@
+"""Rules about errors and Sentry's monitors: tracked, limited, owned, and told to someone."""
+
+from policies.rule import Rule
+from policies.rules.errors import (
+    alert_reaches_someone,
+    cron_monitor_matches_its_job,
+    error_key_has_rate_limit,
+    error_project_has_alerts,
+    error_project_has_key,
+    error_project_has_owner,
+    error_project_has_spike_protection,
+    job_has_cron_monitor,
+    sentry_monitor_has_alert,
+    service_has_error_project,
+)
+
+RULES: tuple[Rule, ...] = (
+    service_has_error_project.RULE,
+    error_project_has_alerts.RULE,
+    error_project_has_key.RULE,
+    error_key_has_rate_limit.RULE,
+    error_project_has_spike_protection.RULE,
+    error_project_has_owner.RULE,
+    alert_reaches_someone.RULE,
+    sentry_monitor_has_alert.RULE,
+    job_has_cron_monitor.RULE,
+    cron_monitor_matches_its_job.RULE,
+)

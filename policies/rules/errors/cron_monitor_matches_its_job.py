@@ -1,0 +1,63 @@
+"""A cron monitor that expects its job at other times than it runs is refused."""
+
+from collections.abc import Iterator
+from typing import Final, LiteralString
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.jobs import NO_SCHEDULE, cron_monitors, gap_of, jobs
+from policies.reading import Known
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, best, expect, from_to, one_of
+from policies.wording import Text
+
+
+def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+    found = cron_monitors(job, stack)
+    if not found:
+        return  # job-has-cron-monitor says so
+    unclear = [
+        *expect(job, "schedule", lambda value: gap_of(value) is not None, NO_SCHEDULE),
+        *expect(job, "latenessMinutes", from_to(0), "does not say how late it may be"),
+        *expect(job, "longestRunMinutes", from_to(0), "does not say how long it may run"),
+    ]
+    yield from unclear or best([_mismatch(monitor, job) for monitor in found], [])
+
+
+def _mismatch(monitor: Resource, job: Resource) -> list[Text]:
+    return [
+        *_differs(monitor, "schedule.crontab", job, "schedule", "must have the job's schedule"),
+        *expect(monitor, "timezone", one_of("UTC"), "must declare the time zone UTC, in which the job runs"),
+        *_differs(
+            monitor,
+            "checkinMarginMinutes",
+            job,
+            "latenessMinutes",
+            "must wait as long as the job may be late",
+        ),
+        *_differs(monitor, "maxRuntimeMinutes", job, "longestRunMinutes", "must allow what the job may take"),
+        *expect(monitor, "failureIssueThreshold", one_of(1), "must raise an issue at the first failure"),
+    ]
+
+
+def _differs(
+    monitor: Resource, path: LiteralString, job: Resource, fact: str, otherwise: LiteralString
+) -> list[Text]:
+    return expect(monitor, path, lambda value: Known(value) == job.at(fact), otherwise)
+
+
+RULE: Final = Rule(
+    id="cron-monitor-matches-its-job",
+    title="Every cron monitor expects its job when it runs, as late and as long as it may",
+    violated="is expected at other times than it runs",
+    severity=Severity.HIGH,
+    risk="A missed or hanging run is reported late or not at all, or false alarms teach people not to look.",
+    fix=(
+        "Take the crontab, checkinMarginMinutes and maxRuntimeMinutes from the job's schedule, lateness and "
+        "longest run; declare timezone UTC and failureIssueThreshold 1."
+    ),
+    controls=(Control.NIST_CP_9, Control.NIST_SI_4_12, Control.ISO_A_8_16),
+    subjects=jobs,
+    judge=_judge,
+)

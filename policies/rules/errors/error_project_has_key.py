@@ -1,0 +1,33 @@
+"""A Sentry project that clients reach by a key without a limit is refused."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, of, one_of
+from policies.sentry import KEY, PROJECT, Projects
+from policies.wording import Text, say
+
+
+def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+    projects = stack.view(Projects)
+    if not projects.parts(project, KEY):
+        yield from projects.unclear(KEY) or [say("no key of this stack belongs to it")]
+    # The key that Sentry makes by default has no limit, and nothing in the stack would know of it.
+    yield from expect(project, "defaultKey", one_of(False), "must declare defaultKey false")
+
+
+RULE: Final = Rule(
+    id="error-project-has-key",
+    title="Every Sentry project has a key of this stack, and makes none by itself",
+    violated="is not reached by a key of this stack alone",
+    severity=Severity.MEDIUM,
+    risk="The default key has no rate limit: one loop in a client uses up the whole organization's quota.",
+    fix="Declare a Sentry Key on the project, and defaultKey false on the project.",
+    controls=(Control.NIST_SC_5, Control.NIST_IA_5, Control.ISO_A_8_9),
+    subjects=of(PROJECT),
+    judge=_judge,
+)

@@ -1,0 +1,45 @@
+"""A Sentry project whose errors are nobody's is refused."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, best, expect, of, one_of
+from policies.sentry import OWNERSHIP, PROJECT, Projects
+from policies.wording import Text, say
+
+
+def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    projects = stack.view(Projects)
+    return best(
+        [
+            [
+                *expect(ownership, "raw", _has_rule, "names no owner"),
+                *expect(ownership, "fallthrough", one_of(True), "must declare fallthrough true"),
+            ]
+            for ownership in projects.parts(project, OWNERSHIP)
+        ],
+        projects.unclear(OWNERSHIP) or [say("no ProjectOwnership belongs to it")],
+    )
+
+
+def _has_rule(raw: Any) -> bool:
+    """Tell whether a line is a rule: what it matches, and whose that is; the others are comments or empty."""
+    lines = raw.splitlines() if isinstance(raw, str) else []
+    return any(len(line.split()) > 1 and not line.lstrip().startswith("#") for line in lines)
+
+
+RULE: Final = Rule(
+    id="error-project-has-owner",
+    title="Every Sentry project says who owns which errors; the rest is everyone's",
+    violated="collects errors that are nobody's",
+    severity=Severity.LOW,
+    risk="An error that is everybody's is fixed by nobody, and one that no rule matches is not even seen.",
+    fix="Declare a ProjectOwnership on the project with at least one rule in raw, and fallthrough true.",
+    controls=(Control.SOC_CC7_4, Control.ISO_A_5_26, Control.ISO_A_5_9, Control.NIST_IR_4),
+    subjects=of(PROJECT),
+    judge=_judge,
+)

@@ -1,0 +1,36 @@
+"""A Sentry project whose one bad hour uses up the month's quota is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, best, expect, of, one_of
+from policies.sentry import PROJECT, SPIKE_PROTECTION, Projects
+from policies.wording import Text, say
+
+
+def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    projects = stack.view(Projects)
+    return best(
+        [
+            expect(protection, "enabled", one_of(True), "must declare enabled true")
+            for protection in projects.parts(project, SPIKE_PROTECTION)
+        ],
+        projects.unclear(SPIKE_PROTECTION) or [say("no ProjectSpikeProtection belongs to it")],
+    )
+
+
+RULE: Final = Rule(
+    id="error-project-has-spike-protection",
+    title="Every Sentry project has spike protection",
+    violated="has no spike protection",
+    severity=Severity.LOW,
+    risk="A burst of one error uses up the quota, and whatever else happens that month is not recorded.",
+    fix="Declare a ProjectSpikeProtection on the project, enabled.",
+    controls=(Control.NIST_SC_5, Control.NIST_SI_13),
+    subjects=of(PROJECT),
+    judge=_judge,
+)

@@ -1,0 +1,35 @@
+"""A scheduled job that Sentry does not wait for is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.jobs import cron_monitors, jobs
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, best, expect, one_of
+from policies.wording import Text, say
+
+
+def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return best(
+        [
+            expect(monitor, "enabled", one_of(True), "must declare enabled true")
+            for monitor in cron_monitors(job, stack)
+        ],
+        [say("no cron monitor of Sentry belongs to it")],
+    )
+
+
+RULE: Final = Rule(
+    id="job-has-cron-monitor",
+    title="Every scheduled job has a Sentry cron monitor",
+    violated="is not waited for by Sentry",
+    severity=Severity.HIGH,
+    risk="A heartbeat tells that a job did not finish; that it failed, or ran too long, nobody would know.",
+    fix="Declare a Sentry CronMonitor inside the job's component, enabled, and let the job check in.",
+    controls=(Control.NIST_CP_9, Control.NIST_SI_4, Control.ISO_A_8_16, Control.SOC_CC7_2),
+    subjects=jobs,
+    judge=_judge,
+)

@@ -1,0 +1,34 @@
+"""A Sentry monitor whose failure nobody is told of is refused."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.jobs import CRON_MONITOR
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, of, one_of
+from policies.sentry import METRIC_MONITOR, UPTIME_MONITOR, Alerts
+from policies.wording import Text
+
+
+def _judge(monitor: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+    yield from expect(monitor, "enabled", one_of(True), "must declare enabled true")
+    yield from stack.view(Alerts).unheard(monitor)
+
+
+RULE: Final = Rule(
+    id="sentry-monitor-has-alert",
+    title="Every Sentry monitor is enabled, and an enabled alert listens to its first and each later failure",
+    violated="fails unheard",
+    severity=Severity.HIGH,
+    risk="A missed backup, an outage or a wave of errors becomes an issue in a list, and nobody is called.",
+    fix=(
+        "Declare the monitor enabled, and an Alert with its id in monitorIds, enabled, with firstSeenEvent "
+        "and regressionEvent among its triggerConditions: a monitor's second failure is no new issue."
+    ),
+    controls=(Control.SOC_CC7_3, Control.NIST_SI_4_12, Control.ISO_A_8_16, Control.CIS_13_1),
+    subjects=of(CRON_MONITOR, METRIC_MONITOR, UPTIME_MONITOR),
+    judge=_judge,
+)

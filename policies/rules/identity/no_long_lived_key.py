@@ -1,0 +1,34 @@
+"""A credential that stays good until someone thinks of it is refused."""
+
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.rule import Rule, of
+from policies.wording import say
+
+_LONG_LIVED: Final = (
+    "aws:iam/accessKey:AccessKey",
+    "aws:iam/serviceSpecificCredential:ServiceSpecificCredential",
+    "aws:iam/signingCertificate:SigningCertificate",
+    "aws:iam/sshKey:SshKey",
+    "aws:iam/user:User",
+    "aws:iam/userLoginProfile:UserLoginProfile",
+    "neon:index/apiKey:ApiKey",
+    "neon:index/orgApiKey:OrgApiKey",
+    "neon:index/projectApiKey:ProjectApiKey",
+)
+"""A key, a password, or the user whom only these let in."""
+
+RULE: Final = Rule(
+    id="no-long-lived-key",
+    title="No stack makes users or keys that don't expire",
+    violated="is or needs a key that does not expire",
+    severity=Severity.HIGH,
+    risk="Such a key is copied into files and settings, leaks from one of them, and still works years later.",
+    fix="Let the workload take on a role with its own identity (GitHub's OIDC, a service's role) instead.",
+    controls=(Control.NIST_IA_5, Control.SOC_CC6_1, Control.ISO_A_5_17, Control.CIS_6_8),
+    subjects=of(*_LONG_LIVED),
+    judge=lambda *_: (say("roles are taken on for a session, keys stay"),),
+)

@@ -1,0 +1,52 @@
+"""A policy that allows whatever a service can do is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import POLICY
+from policies.controls import Control
+from policies.documents import granted, identity_policies
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text, say
+
+
+def _subjects(stack: Stack) -> list[Resource]:
+    # Not a key's own policy: AWS itself gives the account `kms:*` there (AWS KMS, "Default key policy").
+    return [*identity_policies(stack), *stack.of(POLICY)]
+
+
+def _judge(policy: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    statements, lacking = granted(policy)
+    yield from lacking
+    for statement in statements:
+        if statement.allows and any(map(_is_whole_service, statement.actions)):
+            yield say("a statement allows every action of a service")
+        if statement.allows and not statement.actions:
+            yield say("a statement allows whatever it does not list (NotAction)")
+
+
+def _is_whole_service(action: str) -> bool:
+    service, _, name = action.partition(":")
+    return "*" in service or "?" in service or not name.strip("*?")
+
+
+RULE: Final = Rule(
+    id="policy-names-its-actions",
+    title="Every policy allows actions by name",
+    violated="does not name its actions",
+    severity=Severity.HIGH,
+    risk="Whoever gets hold of the identity can delete, and give away, as well as do what it is for.",
+    fix="List the actions that the workload uses; leave out `*`, `service:*` and NotAction.",
+    controls=(
+        Control.CIS_AWS_1_16,
+        Control.NIST_AC_6,
+        Control.SOC_CC6_3,
+        Control.ISO_A_8_2,
+        Control.CIS_3_3,
+    ),
+    subjects=_subjects,
+    judge=_judge,
+)

@@ -1,0 +1,38 @@
+"""A provider whose version nobody chose is refused."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect
+from policies.wording import Text
+
+_VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
+"""One version, no range (semver.org)."""
+
+
+def _is_one(version: Any) -> bool:
+    return isinstance(version, str) and bool(_VERSION.fullmatch(version))
+
+
+def _judge(provider: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return expect(provider, "version", _is_one, "does not say which version it is")
+
+
+RULE: Final = Rule(
+    id="provider-is-pinned",
+    title="Every provider has one version",
+    violated="is not pinned",
+    severity=Severity.MEDIUM,
+    risk="The same program does something else tomorrow, or on another machine, and no review has seen it.",
+    fix="Pin the provider's package in the lock file, or pass `version` to the provider.",
+    controls=(Control.NIST_CM_3, Control.SOC_CC8_1, Control.ISO_A_8_9),
+    subjects=lambda stack: [
+        resource for resource in stack.resources if resource.type.startswith("pulumi:providers:")
+    ],
+    judge=_judge,
+)

@@ -1,0 +1,50 @@
+"""An AWS provider that leaves resources without owner is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.reading import Known, Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameter, Parameters, Rule, of
+from policies.wording import Text, number, say, undecided
+
+_TAGS: Final = Parameter(
+    "tags",
+    ["Project", "Environment", "ManagedBy"],
+    {"type": "array", "items": {"type": "string"}},
+    "names of the tags that every resource at AWS must have",
+)
+
+
+def _judge(provider: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+    found = [provider.at("defaultTags", "tags", tag) for tag in limits[_TAGS.name]]
+    missing = sum(not isinstance(tag, Unknown) and not _says_something(tag) for tag in found)
+    if missing:
+        yield say("its defaultTags lack {missing} of those that are demanded", missing=number(missing))
+    if any(isinstance(tag, Unknown) for tag in found):
+        yield undecided(provider, "defaultTags")
+
+
+def _says_something(tag: object) -> bool:
+    match tag:
+        case Known(str(text)):
+            return bool(text.strip())
+        case _:
+            return False
+
+
+RULE: Final = Rule(
+    id="provider-tags-everything",
+    title="Every AWS provider tags what it makes with its owner and origin",
+    violated="does not tag what it makes",
+    severity=Severity.LOW,
+    risk="In an incident nobody can tell which bucket or key belongs to what, or whether code manages it.",
+    fix="Declare defaultTags with the tags of this rule's parameter `tags`, each with a value.",
+    controls=(Control.NIST_CM_8, Control.ISO_A_5_9, Control.CIS_1_1),
+    subjects=of("pulumi:providers:aws", "pulumi:providers:aws-native"),
+    judge=_judge,
+    parameters=(_TAGS,),
+)

@@ -1,0 +1,86 @@
+"""A role that may change what itself is allowed is refused."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.documents import ROLE, Statement, granted, identity_policies
+from policies.reading import Known, Reading, Unknown
+from policies.resources import Resource, Stack
+from policies.roles import POLICY, ROLE_POLICY, Roles
+from policies.rule import Parameters, Rule
+from policies.wording import Text, say, undecided
+
+_HELD_BY_ROLES: Final = (POLICY, ROLE, ROLE_POLICY)
+_WIDENING: Final = (
+    "iam:AttachRolePolicy",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+    "iam:UpdateAssumeRolePolicy",
+)
+"""What changes a role's permissions, or who has them (AWS Service Authorization Reference, IAM)."""
+
+_SOME_ACCOUNT: Final = "000000000000"
+_ACCOUNT: Final = re.compile(r":iam::[0-9]{12}:")
+_PARTITION: Final = re.compile(r"^arn:aws[a-z-]*:")
+
+
+def _judge(policy: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    statements, lacking = granted(policy)
+    yield from lacking
+    for role, name in stack.view(Roles).having(policy):
+        match name:
+            case Known(str(path)):
+                if _widens(statements, path, role.configuration("allowedAccountIds").each()):
+                    yield say("it lets {role} change its own permissions or trust", role=role)
+            case Unknown():
+                yield undecided(role, "name")
+            case _:
+                yield say("{role} does not say whose it is", role=role)
+
+
+def _widens(statements: list[Statement], path: str, accounts: list[Reading]) -> bool:
+    known = [str(account.value) for account in accounts if isinstance(account, Known)]
+    arns = [f"arn:aws:iam::{account}:role{path}" for account in known or [_SOME_ACCOUNT]]
+    statements = [_brought_home(statement, somewhere=not known) for statement in statements]
+    denied = [statement for statement in statements if not statement.allows and not statement.conditions]
+    return any(
+        statement.allows
+        and statement.covers(action, arn)
+        and not any(denial.covers(action, arn) for denial in denied)
+        for statement in statements
+        for action in _WIDENING
+        for arn in arns
+    )
+
+
+def _brought_home(statement: Statement, *, somewhere: bool) -> Statement:
+    """Return it as if AWS had one partition and, where nobody says in which account this is, one account."""
+
+    def moved(arns: tuple[str, ...]) -> tuple[str, ...]:
+        arns = tuple(_PARTITION.sub("arn:aws:", arn) for arn in arns)
+        return tuple(_ACCOUNT.sub(f":iam::{_SOME_ACCOUNT}:", arn) for arn in arns) if somewhere else arns
+
+    return replace(
+        statement, resources=moved(statement.resources), except_resources=moved(statement.except_resources)
+    )
+
+
+RULE: Final = Rule(
+    id="role-cannot-widen-itself",
+    title="No role can change what itself is allowed",
+    violated="lets a role widen itself",
+    severity=Severity.CRITICAL,
+    risk="Whoever runs one job with this role can make it an administrator, and then do anything.",
+    fix="Leave the role itself out of the ARNs on which the policy allows changing roles, or deny it there.",
+    controls=(Control.NIST_AC_6, Control.SOC_CC6_3, Control.ISO_A_8_2),
+    subjects=lambda stack: [policy for policy in identity_policies(stack) if policy.type in _HELD_BY_ROLES],
+    judge=_judge,
+)

@@ -1,0 +1,48 @@
+"""A credential that the engine would not encrypt is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.credentials import SECRET_INPUTS
+from policies.reading import Known, Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text, say, undecided
+
+_PARAMETER: Final = "aws:ssm/parameter:Parameter"
+_PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
+
+
+def _subjects(stack: Stack) -> list[Resource]:
+    return [
+        resource
+        for resource in stack.of(*SECRET_INPUTS)
+        if resource.type != _PARAMETER or resource.at("type") not in _PLAIN_PARAMETERS
+    ]
+
+
+def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    for name in SECRET_INPUTS[resource.type]:
+        match resource.at(name):
+            case Known(secret=False):
+                yield say("its " + name + " is not marked as secret")
+            case Unknown(secret=False):
+                yield undecided(resource, name)
+            case _:
+                pass
+
+
+RULE: Final = Rule(
+    id="secret-is-marked",
+    title="Every credential that a resource is given is marked as secret",
+    violated="is given a credential in clear",
+    severity=Severity.CRITICAL,
+    risk="The value stands readable in the state, in previews and in logs.",
+    fix="Give it as pulumi.Output.secret(...), or from `pulumi config set --secret`.",
+    controls=(Control.NIST_IA_5_7, Control.ISO_A_5_17, Control.SOC_CC6_1),
+    subjects=_subjects,
+    judge=_judge,
+)

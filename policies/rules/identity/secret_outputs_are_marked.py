@@ -1,0 +1,45 @@
+"""A resource whose vendor's schema leaves a credential in clear, and that doesn't say so, is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.credentials import SECRET_OUTPUTS
+from policies.jobs import MONITOR
+from policies.reading import Known, Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text, say, undecided
+
+
+def _subjects(stack: Stack) -> list[Resource]:
+    return [
+        resource
+        for resource in stack.of(*SECRET_OUTPUTS)
+        # The address of any other monitor is public.
+        if resource.type != MONITOR or resource.at("type") in (Known("HEARTBEAT"), Unknown())
+    ]
+
+
+def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    marked = set(resource.options.additionalSecretOutputs)
+    for name in SECRET_OUTPUTS[resource.type]:
+        if name not in marked and resource.type == MONITOR and resource.at("type") == Unknown():
+            yield undecided(resource, "type")
+        elif name not in marked:
+            yield say("its " + name + " is not among its additionalSecretOutputs")
+
+
+RULE: Final = Rule(
+    id="secret-outputs-are-marked",
+    title="Every credential that a resource answers with is marked as secret",
+    violated="answers with a credential in clear",
+    severity=Severity.HIGH,
+    risk="The generated SDK knows it for no secret, so the value stands readable in the state and in logs.",
+    fix="Name it in the resource's additional_secret_outputs.",
+    controls=(Control.NIST_IA_5_7, Control.ISO_A_5_17),
+    subjects=_subjects,
+    judge=_judge,
+)

@@ -1,0 +1,50 @@
+"""A contact that no monitor tells anything is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.contacts import contacts
+from policies.controls import Control
+from policies.jobs import MONITOR
+from policies.reading import Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, of
+from policies.wording import Text, say, undecided
+
+
+def _judge(contact: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    if contact in stack.view(_told):
+        return []
+    return stack.view(_hidden) or [say("no monitor of this stack names it")]
+
+
+def _told(stack: Stack) -> set[Resource]:
+    return {contact for monitor in stack.of(MONITOR) for contact in contacts(monitor, stack)}
+
+
+def _hidden(stack: Stack) -> list[Text]:
+    """Return the monitors that tell someone of whom nothing is known: neither an id nor where it is from."""
+    return [
+        undecided(monitor, "assignedAlertContacts")
+        for monitor in stack.of(MONITOR)
+        if not stack.behind(monitor, "assignedAlertContacts")
+        and any(
+            isinstance(entry.at("alertContactId"), Unknown)
+            for entry in monitor.at("assignedAlertContacts").each()
+        )
+    ]
+
+
+RULE: Final = Rule(
+    id="contact-is-told",
+    title="Every contact of UptimeRobot is told by a monitor",
+    violated="is never told anything",
+    severity=Severity.LOW,
+    risk="Someone is believed to be on the list, and hears of no outage.",
+    fix="Name the contact in assignedAlertContacts of the monitors that it should hear of, or remove it.",
+    controls=(Control.CIS_17_2, Control.NIST_IR_4, Control.SOC_CC7_3, Control.ISO_A_5_26),
+    subjects=of("uptimerobot:index/alertContact:AlertContact", "uptimerobot:index/integration:Integration"),
+    judge=_judge,
+)

@@ -1,0 +1,51 @@
+"""A job that saves or restores nothing is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.jobs import jobs, named, names_unknown
+from policies.reading import Absent, Known
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.stores import Stores
+from policies.wording import Text, say, undecided
+
+_FACTS: Final = ("protects", "drills")
+
+
+def _subjects(stack: Stack) -> list[Resource]:
+    # A component that publishes a schedule alone does something else, at certain times.
+    facts = (*_FACTS, "copies")
+    return [job for job in jobs(stack) if any(not isinstance(job.at(fact), Absent) for fact in facts)]
+
+
+def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    stores = {store.urn for store in stack.view(Stores).all}
+    found = [resource for fact in _FACTS for resource in named(job, fact, stack)]
+    strange = [
+        entry
+        for fact in _FACTS
+        for entry in job.at(fact).each()
+        if isinstance(entry, Known) and not (isinstance(entry.value, str) and entry.value in stores)
+    ]
+    if strange:
+        yield say("an entry of its protects or drills is no data store of this stack")
+    if not any(resource.urn in stores for resource in found):
+        unknown = [undecided(job, fact) for fact in _FACTS if names_unknown(job, fact)]
+        yield from unknown or [say("its protects and drills name no data store of this stack")]
+
+
+RULE: Final = Rule(
+    id="job-protects-something",
+    title="Every backup job and drill names data stores that exist in the stack",
+    violated="protects nothing, or what is not there",
+    severity=Severity.HIGH,
+    risk="A heartbeat reports a backup every day, and it is not one of the data that is in use.",
+    fix="Let protects and drills name the URNs of stores that this stack makes or publishes.",
+    controls=(Control.NIST_CM_8, Control.NIST_CP_9, Control.ISO_A_5_9, Control.CIS_1_1),
+    subjects=_subjects,
+    judge=_judge,
+)

@@ -1,0 +1,36 @@
+"""A vault that nothing fills is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import Buckets, vaults
+from policies.controls import Control
+from policies.jobs import filling, no_job
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text
+
+
+def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    if filling(vault, stack) or vault in stack.view(_replicas):
+        return []
+    return no_job(stack, "copies", "no job copies into it, and no other vault is replicated into it")
+
+
+def _replicas(stack: Stack) -> set[Resource]:
+    return {target for _, _, target in stack.view(Buckets).replications}
+
+
+RULE: Final = Rule(
+    id="vault-is-filled",
+    title="Every vault is filled by a job or by replication",
+    violated="is a vault that nothing fills",
+    severity=Severity.HIGH,
+    risk="It looks like a backup on every list, and it is empty.",
+    fix="Name the vault in the copies of a job, replicate into it, or remove it.",
+    controls=(Control.NIST_CM_8, Control.NIST_CP_9, Control.ISO_A_8_13, Control.CIS_11_4),
+    subjects=vaults,
+    judge=_judge,
+)

@@ -1,0 +1,28 @@
+"""Rules about data stores."""
+
+from policies.rule import Rule
+from policies.rules.stores import (
+    store_backups_outlast_corruption,
+    store_branch_is_protected,
+    store_has_history,
+    store_has_independent_backup,
+    store_history_fits_plan,
+    store_is_drilled,
+    store_is_protected,
+    store_keeps_its_identity,
+    store_loss_is_within_objective,
+    store_type_is_known,
+)
+
+RULES: tuple[Rule, ...] = (
+    store_type_is_known.RULE,
+    store_has_history.RULE,
+    store_history_fits_plan.RULE,
+    store_branch_is_protected.RULE,
+    store_is_protected.RULE,
+    store_keeps_its_identity.RULE,
+    store_has_independent_backup.RULE,
+    store_loss_is_within_objective.RULE,
+    store_backups_outlast_corruption.RULE,
+    store_is_drilled.RULE,
+)

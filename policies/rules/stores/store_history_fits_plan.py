@@ -1,0 +1,56 @@
+"""A history that is longer than the vendor's plan keeps is refused."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.reading import Absent, Known, Reading, Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameter, Parameters, Rule, expect, from_to, of
+from policies.wording import Text, duration, say, undecided
+
+_LONGEST: Final = {
+    "free": timedelta(hours=6),
+    "launch": timedelta(days=7),
+    "scale": timedelta(days=30),
+}
+"""The restore window of each plan (Neon, "Plans")."""
+
+
+def _judge(project: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+    says = [one for one in stack.around(project) if not isinstance(one.at("plan"), Absent)]
+    plan: Reading = says[0].at("plan") if says else Known(limits["plan"])
+    if isinstance(plan, Unknown):
+        return [undecided(says[0], "plan")]
+    if not isinstance(plan, Known) or not isinstance(plan.value, str) or plan.value not in _LONGEST:
+        return [say("the plan is none whose history is known")]
+    longest = _LONGEST[plan.value]
+    fits = from_to(0, longest.total_seconds())
+    lacking = expect(project, "historyRetentionSeconds", fits, "keeps another history")
+    if all(text.undecided for text in lacking):
+        return lacking
+    return [say("{it} must declare a history of at most {longest}", it=project, longest=duration(longest))]
+
+
+RULE: Final = Rule(
+    id="store-history-fits-plan",
+    title="No database declares a longer history than its plan keeps",
+    violated="declares a history that its plan does not keep",
+    severity=Severity.HIGH,
+    risk="Neon refuses the setting in the middle of a deploy, or keeps less than everyone counts on.",
+    fix="Declare at most what the plan keeps, or publish the larger plan that was bought.",
+    controls=(Control.NIST_CP_9, Control.NIST_CM_2, Control.ISO_A_8_13, Control.ISO_A_8_9),
+    subjects=of("neon:index/project:Project"),
+    judge=_judge,
+    parameters=(
+        Parameter(
+            "plan",
+            "launch",
+            {"type": "string", "enum": list(_LONGEST)},
+            "Neon's plan, where no component around the project publishes one",
+        ),
+    ),
+)

@@ -1,0 +1,42 @@
+"""A store that a deploy may delete is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.stores import vendor_stores
+from policies.wording import Text, say
+
+_GO_WITH_DATA: Final = (
+    "aws:kms/key:Key",  # what it encrypted can't be read without it
+    "gcp:sql/database:Database",
+    "neon:index/database:Database",
+    "neon:index/role:Role",  # made anew, it has another password and owns nothing
+)
+"""Types that hold nothing themselves, and with which data or the way to it would go."""
+
+
+def _subjects(stack: Stack) -> list[Resource]:
+    return [*vendor_stores(stack), *stack.of(*_GO_WITH_DATA)]
+
+
+def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    if not resource.options.protect:
+        yield say("{resource} does not set the option protect", resource=resource)
+
+
+RULE: Final = Rule(
+    id="store-is-protected",
+    title="Everything whose deletion would lose data refuses to be deleted or replaced",
+    violated="may be deleted by a deploy",
+    severity=Severity.CRITICAL,
+    risk="A renamed resource, a changed input, or `pulumi destroy` on the wrong stack deletes the data.",
+    fix="Set the resource option protect; whoever wants to delete it must take that away first, in a review.",
+    controls=(Control.NIST_CM_3, Control.SOC_CC8_1, Control.ISO_A_8_13, Control.CIS_11_3),
+    subjects=_subjects,
+    judge=_judge,
+)

@@ -1,0 +1,54 @@
+"""A store that a vendor's default could replace is refused."""
+
+from collections.abc import Iterator
+from typing import Any, Final, LiteralString
+
+from pulumi_policy import Severity
+
+from policies.buckets import BUCKET
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect
+from policies.stores import vendor_stores
+from policies.wording import Text, say
+
+_PROJECT: Final = "neon:index/project:Project"
+_IDENTITY: Final[dict[str, tuple[LiteralString, ...]]] = {
+    "aws:dynamodb/table:Table": ("name",),
+    "aws:rds/cluster:Cluster": ("clusterIdentifier",),
+    "aws:rds/instance:Instance": ("identifier",),
+    BUCKET: ("bucket",),
+    _PROJECT: ("orgId", "regionId", "pgVersion"),
+}
+"""Type -> the inputs that, when they change, make another store of it."""
+
+
+def _judge(store: Resource, _stack: Stack, _limits: Parameters) -> Iterator[Text]:
+    for name in _IDENTITY.get(store.type, ()):
+        yield from expect(store, name, _says_something, "does not declare " + name)
+    # Neon calls the oldest database the default one. After a rename the provider sees another `branch` and
+    # would replace the project (kislerdm/terraform-provider-neon#179).
+    if store.type == _PROJECT and not {"branch", "*"} & set(store.options.ignoreChanges):
+        yield say("{store} does not ignore changes of branch", store=store)
+    if store.options.deleteBeforeReplace:
+        yield say("{store} would be deleted before its replacement exists", store=store)
+
+
+def _says_something(value: Any) -> bool:
+    return value not in ("", 0)
+
+
+RULE: Final = Rule(
+    id="store-keeps-its-identity",
+    title="No store is replaced because of something that was left to a default",
+    violated="could be replaced by an empty one",
+    severity=Severity.HIGH,
+    risk="A default that changes at the vendor replaces the store, and the new one is empty.",
+    fix=(
+        "Declare what makes the store this one (orgId, regionId and pgVersion, a bucket's name, an "
+        "identifier), ignore changes of a Neon project's branch, and leave deleteBeforeReplace off."
+    ),
+    controls=(Control.NIST_CM_2, Control.NIST_CM_3, Control.ISO_A_8_9, Control.CIS_4_1),
+    subjects=vendor_stores,
+    judge=_judge,
+)

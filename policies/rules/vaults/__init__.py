@@ -1,0 +1,48 @@
+"""Rules about buckets, above all those that hold backups, and about keys."""
+
+from policies.rule import Rule
+from policies.rules.vaults import (
+    bucket_cleans_up_aborted_uploads,
+    bucket_demands_encrypted_transport,
+    bucket_ignores_access_control_lists,
+    bucket_is_closed_to_the_public,
+    bucket_is_not_force_destroyed,
+    key_is_governed,
+    key_outlives_a_mistake,
+    key_rotates,
+    vault_access_is_logged,
+    vault_demands_current_tls,
+    vault_denies_deletion,
+    vault_expires_every_tier,
+    vault_expires_nothing_early,
+    vault_is_encrypted_with_its_own_key,
+    vault_is_locked,
+    vault_is_replicated,
+    vault_is_versioned,
+    vault_refuses_other_encryption,
+    writer_cannot_delete,
+    writer_cannot_overwrite,
+)
+
+RULES: tuple[Rule, ...] = (
+    bucket_cleans_up_aborted_uploads.RULE,
+    bucket_demands_encrypted_transport.RULE,
+    bucket_ignores_access_control_lists.RULE,
+    bucket_is_closed_to_the_public.RULE,
+    bucket_is_not_force_destroyed.RULE,
+    key_is_governed.RULE,
+    key_outlives_a_mistake.RULE,
+    key_rotates.RULE,
+    vault_access_is_logged.RULE,
+    vault_demands_current_tls.RULE,
+    vault_denies_deletion.RULE,
+    vault_expires_every_tier.RULE,
+    vault_expires_nothing_early.RULE,
+    vault_is_encrypted_with_its_own_key.RULE,
+    vault_is_locked.RULE,
+    vault_is_replicated.RULE,
+    vault_is_versioned.RULE,
+    vault_refuses_other_encryption.RULE,
+    writer_cannot_delete.RULE,
+    writer_cannot_overwrite.RULE,
+)

@@ -1,0 +1,55 @@
+"""A bucket that answers requests without TLS is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import buckets
+from policies.controls import Control
+from policies.documents import Statement
+from policies.grants import denies, judge_policies
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text, say
+
+_OPERATORS: Final = ("Bool", "BoolIfExists")
+
+
+def _judge(bucket: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return judge_policies(bucket, stack, _lack)
+
+
+def _lack(statements: list[Statement], arn: str) -> Iterable[Text]:
+    refusing = [statement for statement in statements if _is_about_plain_text(statement)]
+    for whole, missing in ((arn, _ON_BUCKET), (f"{arn}/*", _ON_OBJECTS)):
+        if not any(denies(statement, "s3:*", whole) for statement in refusing):
+            yield missing
+
+
+def _is_about_plain_text(statement: Statement) -> bool:
+    match statement.conditions:
+        # Any further condition would let some requests through.
+        case ((operator, "aws:securetransport", (value,)),):
+            return operator in _OPERATORS and value.lower() == "false"
+        case _:
+            return False
+
+
+_ON_BUCKET: Final = say("its policy does not deny everyone every action on it without TLS")
+_ON_OBJECTS: Final = say("its policy does not deny everyone every action on its objects without TLS")
+
+RULE: Final = Rule(
+    id="bucket-demands-encrypted-transport",
+    title="Every bucket refuses requests that are not encrypted",
+    violated="does not demand encrypted transport",
+    severity=Severity.HIGH,
+    risk="Backups and logs could be read or changed on their way.",
+    fix=(
+        "Declare a BucketPolicy that denies s3:* on the bucket and its objects to everyone where "
+        "aws:SecureTransport is false."
+    ),
+    controls=(Control.CIS_AWS_2_1_1, Control.NIST_SC_8, Control.SOC_CC6_7, Control.CIS_3_10),
+    subjects=buckets,
+    judge=_judge,
+)

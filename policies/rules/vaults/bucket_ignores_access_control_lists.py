@@ -1,0 +1,48 @@
+"""A bucket in which access control lists count is refused."""
+
+from collections.abc import Iterable
+from typing import Final, LiteralString
+
+from pulumi_policy import Severity
+
+from policies.buckets import ACL, OWNERSHIP, Buckets, buckets
+from policies.controls import Control
+from policies.reading import Absent, Unknown
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, one_of
+from policies.wording import Text, say, undecided
+
+_INLINE: Final[tuple[LiteralString, ...]] = ("acl", "grants")
+
+
+def _judge(bucket: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    found = stack.view(Buckets)
+    ownership = found.parts(bucket, OWNERSHIP)
+    if not ownership:
+        yield say("it has no ownership controls")
+    for part in ownership:
+        path = "rule.objectOwnership"
+        yield from expect(part, path, one_of("BucketOwnerEnforced"), "must declare BucketOwnerEnforced")
+    for part in found.parts(bucket, ACL):
+        yield say("{part} is an access control list on it", part=part)
+    for name in _INLINE:
+        match bucket.at(name):
+            case Absent():
+                pass
+            case Unknown():
+                yield undecided(bucket, name)
+            case _:
+                yield say("it declares an access control list itself")
+
+
+RULE: Final = Rule(
+    id="bucket-ignores-access-control-lists",
+    title="In every bucket policies alone decide on access",
+    violated="heeds access control lists",
+    severity=Severity.MEDIUM,
+    risk="Access is granted object by object, where no policy shows it, and objects may belong to strangers.",
+    fix="Declare BucketOwnershipControls with BucketOwnerEnforced, and no access control list.",
+    controls=(Control.NIST_AC_3, Control.ISO_A_5_15, Control.CIS_3_3, Control.SOC_CC6_1),
+    subjects=buckets,
+    judge=_judge,
+)

@@ -1,0 +1,58 @@
+"""A bucket that could be opened to the world is refused."""
+
+from collections.abc import Iterable
+from typing import Final, LiteralString
+
+from pulumi_policy import Severity
+
+from policies.buckets import POLICY, PUBLIC_ACCESS, Buckets, buckets
+from policies.controls import Control
+from policies.documents import read
+from policies.grants import is_open
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, one_of
+from policies.wording import Text, say
+
+_FLAGS: Final[tuple[LiteralString, ...]] = (
+    "blockPublicAcls",
+    "blockPublicPolicy",
+    "ignorePublicAcls",
+    "restrictPublicBuckets",
+)
+
+
+def _judge(bucket: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    found = stack.view(Buckets)
+    blocks = found.parts(bucket, PUBLIC_ACCESS)
+    if not blocks:
+        yield say("it has no public access block")
+    for block in blocks:
+        for flag in _FLAGS:
+            yield from expect(block, flag, one_of(True), "must declare " + flag + " true")
+    for policy in found.configuring(bucket, POLICY, "policy"):
+        statements, unreadable = read(policy)
+        yield from unreadable
+        if any(is_open(statement) for statement in statements):
+            yield say("{policy} allows something to anyone", policy=policy)
+
+
+RULE: Final = Rule(
+    id="bucket-is-closed-to-the-public",
+    title="No bucket can be opened to the public",
+    violated="is not closed to the public",
+    severity=Severity.CRITICAL,
+    risk="One wrong policy or access list, and everything in the bucket is on the internet.",
+    fix=(
+        "Declare a BucketPublicAccessBlock with all four flags true, and name the principals in its bucket "
+        "policy."
+    ),
+    controls=(
+        Control.CIS_AWS_2_1_4,
+        Control.NIST_AC_3,
+        Control.SOC_CC6_6,
+        Control.ISO_A_8_3,
+        Control.CIS_3_3,
+    ),
+    subjects=buckets,
+    judge=_judge,
+)

@@ -1,0 +1,29 @@
+"""A bucket that is deleted with everything in it is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import buckets
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, one_of
+from policies.wording import Text
+
+
+def _judge(bucket: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return expect(bucket, "forceDestroy", one_of(False), "must declare forceDestroy false")
+
+
+RULE: Final = Rule(
+    id="bucket-is-not-force-destroyed",
+    title="No bucket is deleted together with what is in it",
+    violated="can be destroyed with its content",
+    severity=Severity.HIGH,
+    risk="Taking a bucket out of the program deletes every object in it first, without another question.",
+    fix="Declare forceDestroy false; empty a bucket by hand before it goes.",
+    controls=(Control.NIST_CP_9, Control.CIS_11_3, Control.ISO_A_8_13),
+    subjects=buckets,
+    judge=_judge,
+)

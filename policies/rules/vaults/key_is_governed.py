@@ -1,0 +1,49 @@
+"""A key whose policy isn't declared, or that anyone may use, is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.documents import read
+from policies.grants import is_open
+from policies.keys import KEY, Keys
+from policies.reading import Absent, Known
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, of
+from policies.wording import Text, say, undecided
+
+_CHECK: Final = "bypassPolicyLockoutSafetyCheck"
+
+
+def _judge(key: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    apart = stack.view(Keys).policies(key)
+    own = [key] if not apart or not isinstance(key.at("policy"), Absent) else []
+    for holder in [*own, *apart]:
+        statements, unreadable = read(holder)
+        yield from unreadable
+        if any(is_open(statement) for statement in statements):
+            yield say("{holder} lets anyone use it", holder=holder)
+        if not unreadable and not any(one.allows and one.covers("kms:PutKeyPolicy") for one in statements):
+            yield say("{holder} leaves nobody who could change it", holder=holder)
+        match holder.at(_CHECK):
+            case Absent() | Known(value=False):
+                pass
+            case Known():
+                yield say("{holder} skips the check that somebody can still change it", holder=holder)
+            case _:
+                yield undecided(holder, _CHECK)
+
+
+RULE: Final = Rule(
+    id="key-is-governed",
+    title="Every KMS key declares who may use it, and that isn't anyone",
+    violated="is not governed",
+    severity=Severity.HIGH,
+    risk="Whoever gets at an encrypted backup, in whatever account, can ask for its key as well.",
+    fix="Declare the key's policy: the account administers it, and each other principal is named.",
+    controls=(Control.NIST_SC_12, Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_8_24),
+    subjects=of(KEY),
+    judge=_judge,
+)

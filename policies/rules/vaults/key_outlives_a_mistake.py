@@ -1,0 +1,36 @@
+"""A key that a mistake deletes for good within days is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.keys import KEY
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least, expect, from_to, of
+from policies.wording import Text
+
+
+def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+    return expect(
+        key,
+        "deletionWindowInDays",
+        from_to(limits["minimum_days"]),
+        "must declare a window that is long enough",
+    )
+
+
+RULE: Final = Rule(
+    id="key-outlives-a-mistake",
+    title="Every KMS key can be brought back for weeks after its deletion was asked for",
+    violated="would be deleted too soon",
+    severity=Severity.HIGH,
+    risk="A deleted key takes everything that it encrypted with it, and nobody notices within a few days.",
+    fix="Declare deletionWindowInDays of 30, the most that KMS allows.",
+    controls=(Control.NIST_SC_12, Control.ISO_A_8_24, Control.CIS_11_3),
+    subjects=of(KEY),
+    judge=_judge,
+    # The longest window (AWS KMS API, ScheduleKeyDeletion, PendingWindowInDays).
+    parameters=(at_least("minimum_days", 30, "how many days must pass before a key is gone"),),
+)

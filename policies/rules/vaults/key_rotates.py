@@ -1,0 +1,43 @@
+"""A key that stays the same for ever is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.controls import Control
+from policies.keys import KEY
+from policies.reading import Known
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least, expect, from_to, one_of
+from policies.wording import Text
+
+
+def _subjects(stack: Stack) -> list[Resource]:
+    # KMS rotates no other kind by itself (AWS KMS, "Rotate AWS KMS keys").
+    specs = ((key, key.at("customerMasterKeySpec")) for key in stack.of(KEY))
+    return [key for key, spec in specs if not isinstance(spec, Known) or spec == Known("SYMMETRIC_DEFAULT")]
+
+
+def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+    yield from expect(key, "enableKeyRotation", one_of(True), "must declare enableKeyRotation true")
+    yield from expect(
+        key, "rotationPeriodInDays", from_to(1, limits["maximum_days"]), "must declare a period short enough"
+    )
+
+
+RULE: Final = Rule(
+    id="key-rotates",
+    title="Every KMS key rotates by itself",
+    violated="does not rotate",
+    severity=Severity.MEDIUM,
+    risk="Whoever learnt the key material once reads everything that is ever encrypted with it.",
+    fix="Declare enableKeyRotation true and rotationPeriodInDays of at most a year.",
+    controls=(Control.CIS_AWS_3_6, Control.NIST_SC_12, Control.ISO_A_8_24),
+    subjects=_subjects,
+    judge=_judge,
+    # The CIS AWS Foundations Benchmark asks for a rotation each year.
+    parameters=(
+        at_least("maximum_days", 365, "after how many days every key must be rotated, at the latest"),
+    ),
+)

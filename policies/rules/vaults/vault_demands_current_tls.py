@@ -1,0 +1,55 @@
+"""A vault that can be read over outdated TLS is refused."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import vaults
+from policies.controls import Control
+from policies.documents import Statement
+from policies.grants import denies, judge_policies
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, at_least
+from policies.wording import Text, number, say
+
+_OPERATORS: Final = ("NumericLessThan", "NumericLessThanIfExists")
+
+
+def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+    least = limits["minimum_version"]
+
+    def lack(statements: list[Statement], arn: str) -> Iterator[Text]:
+        if not any(
+            denies(one, "s3:*", arn, f"{arn}/*") and _is_about_versions_below(one, least)
+            for one in statements
+        ):
+            yield say("its policy does not deny everyone TLS before {version}", version=number(least))
+
+    return judge_policies(vault, stack, lack)
+
+
+def _is_about_versions_below(statement: Statement, least: float) -> bool:
+    match statement.conditions:
+        case ((operator, "s3:tlsversion", (value,)),) if operator in _OPERATORS:
+            try:
+                return float(value) >= least
+            except ValueError:
+                return False
+        case _:
+            return False
+
+
+RULE: Final = Rule(
+    id="vault-demands-current-tls",
+    title="Every bucket that holds backups refuses outdated TLS",
+    violated="accepts outdated TLS",
+    severity=Severity.MEDIUM,
+    risk="Old versions of TLS have known attacks, so a listener may learn what is in the backups.",
+    fix="Let the bucket policy deny s3:* to everyone where s3:TlsVersion is less than 1.2.",
+    controls=(Control.NIST_SC_8, Control.SOC_CC6_7, Control.CIS_3_10),
+    subjects=vaults,
+    judge=_judge,
+    # TLS 1.0 and 1.1 are deprecated (RFC 8996).
+    parameters=(at_least("minimum_version", 1.2, "the oldest version of TLS that may be used"),),
+)

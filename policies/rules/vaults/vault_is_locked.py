@@ -1,0 +1,56 @@
+"""A vault that gives a backup up before its time is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import LOCK, Buckets, vaults
+from policies.controls import Control
+from policies.lifecycles import default_retention, retention_days
+from policies.resources import Resource, Stack
+from policies.rule import Parameter, Parameters, Rule, at_least, expect, expect_of, from_to, one_of
+from policies.wording import Text, say
+
+_MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
+
+
+def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+    yield from expect(vault, "objectLockEnabled", one_of(True), "must declare objectLockEnabled true")
+    locks = stack.view(Buckets).configuring(vault, LOCK, "objectLockConfiguration")
+    if not locks:
+        yield say("it locks nothing by default")
+    for lock in locks:
+        retention = default_retention(lock)
+        path = "rule.defaultRetention"
+        yield from expect_of(
+            retention.at("mode"), lock, path, one_of(*limits["modes"]), "has a mode that can be lifted"
+        )
+        yield from expect_of(
+            retention_days(retention), lock, path, from_to(limits["minimum_days"]), "locks for too few days"
+        )
+
+
+RULE: Final = Rule(
+    id="vault-is-locked",
+    title="Every bucket that holds backups locks each version when it is written",
+    violated="is not locked",
+    severity=Severity.CRITICAL,
+    risk="Whoever gets hold of an account, ransomware included, deletes the backups before anything else.",
+    fix=(
+        "Declare objectLockEnabled on the bucket, and a BucketObjectLockConfiguration with a default "
+        "retention in mode COMPLIANCE of enough days."
+    ),
+    controls=(Control.NIST_CP_9_8, Control.ISO_A_8_13, Control.CIS_11_3, Control.SOC_A1_2),
+    subjects=vaults,
+    judge=_judge,
+    parameters=(
+        Parameter(
+            "modes",
+            ["COMPLIANCE"],
+            {"type": "array", "items": {"type": "string", "enum": _MODES}, "minItems": 1},
+            "which modes are fine; privileged users can lift GOVERNANCE, so it is for stacks that pass",
+        ),
+        at_least("minimum_days", 30, "how long every version must stay locked, in days"),
+    ),
+)

@@ -1,0 +1,37 @@
+"""A vault in which a new version replaces the old one is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import VERSIONING, Buckets, vaults
+from policies.controls import Control
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule, expect, one_of
+from policies.wording import Text, say
+
+
+def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    parts = stack.view(Buckets).configuring(vault, VERSIONING, "versioning")
+    if not parts:
+        yield say("it has no versioning")
+    for part in parts:
+        if part == vault:
+            yield from expect(vault, "versioning.enabled", one_of(True), "must declare versioning enabled")
+        else:
+            path = "versioningConfiguration.status"
+            yield from expect(part, path, one_of("Enabled"), "must declare the status Enabled")
+
+
+RULE: Final = Rule(
+    id="vault-is-versioned",
+    title="Every bucket that holds backups keeps each version of what lies in it",
+    violated="is not versioned",
+    severity=Severity.CRITICAL,
+    risk="Whatever is written or deleted under a backup's name takes the backup with it.",
+    fix="Declare a BucketVersioning with the status Enabled on the bucket.",
+    controls=(Control.NIST_CP_9, Control.ISO_A_8_13, Control.CIS_11_3),
+    subjects=vaults,
+    judge=_judge,
+)

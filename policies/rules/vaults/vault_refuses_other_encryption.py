@@ -1,0 +1,59 @@
+"""A vault that takes backups encrypted otherwise than with its own key is refused."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.buckets import vaults
+from policies.controls import Control
+from policies.documents import Statement
+from policies.grants import PUT, denies, judge_policies
+from policies.resources import Resource, Stack
+from policies.rule import Parameters, Rule
+from policies.wording import Text, say
+
+_NAMED: Final = "s3:x-amz-server-side-encryption"
+_OWN_KEY: Final = "s3:x-amz-server-side-encryption-customer-algorithm"
+
+
+def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    return judge_policies(vault, stack, _lack)
+
+
+def _lack(statements: list[Statement], arn: str) -> Iterator[Text]:
+    denying = [statement for statement in statements if denies(statement, PUT, f"{arn}/*")]
+    if not any(_is_about_all_with(statement, _NAMED) for statement in denying):
+        yield say("its policy does not deny everyone uploads that name an encryption")
+    if not any(_is_about_all_with(statement, _OWN_KEY) for statement in denying):
+        yield say("its policy does not deny everyone uploads that bring a key along")
+
+
+def _is_about_all_with(statement: Statement, header: str) -> bool:
+    """
+    Tell whether it is about every upload with this header.
+
+    To deny other algorithms is not enough: `aws:kms` without a key id is the account's shared key, not the
+    bucket's (S3 API, PutObject: x-amz-server-side-encryption-aws-kms-key-id).
+    """
+    return statement.conditions == (("Null", header, ("false",)),)
+
+
+RULE: Final = Rule(
+    id="vault-refuses-other-encryption",
+    title="Every bucket that holds backups refuses uploads that are encrypted otherwise than it is",
+    violated="takes other encryption",
+    severity=Severity.HIGH,
+    risk=(
+        "A backup that a writer encrypts with a key of its own can't be read by anyone else when it is "
+        "needed."
+    ),
+    fix=(
+        "Let the bucket policy deny s3:PutObject to everyone where s3:x-amz-server-side-encryption or "
+        "s3:x-amz-server-side-encryption-customer-algorithm is there (Null: false); what names none gets the "
+        "bucket's own."
+    ),
+    controls=(Control.NIST_CP_9_8, Control.NIST_SC_28, Control.CIS_3_11, Control.ISO_A_8_24),
+    subjects=vaults,
+    judge=_judge,
+)

@@ -1,0 +1,252 @@
+"""The worst case of a scheduled job: what is lost, and when anyone hears of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from policy_harness import (
+    ABSENT,
+    UNKNOWN,
+    Toy,
+    altered,
+    announcements,
+    named,
+    production,
+    secret,
+    whole,
+    without,
+)
+
+from policies.recovery import Path, assumption, objective, paths
+from policies.resources import Stack
+
+_HOUR: Final = timedelta(hours=1)
+_MINUTE: Final = timedelta(minutes=1)
+_BEAT, _CRON = "job-database-heartbeat", "job-database-cron"
+
+
+def stack_of(toys: Sequence[Toy]) -> Stack:
+    announced = {request.urn: request.properties for request in announcements(toys)}
+    return Stack(whole(toys).resources, announced)
+
+
+def path(toys: Sequence[Toy]) -> Path:
+    """Return the database's only way back."""
+    stack = stack_of(toys)
+    store = stack.get(named(toys, "database-project").urn)
+    assert store
+    (found,) = paths(store, stack)
+    return found
+
+
+def lacking(toys: Sequence[Toy]) -> list[str]:
+    return [text.words for text in path(toys).lacking]
+
+
+def only_heartbeat() -> list[Toy]:
+    return without(production(), _CRON, "job-database-alert")
+
+
+def only_cron() -> list[Toy]:
+    return without(production(), _BEAT)
+
+
+def test_production_loses_a_day_and_what_its_job_may_take() -> None:
+    found = path(production())
+    assert found.loss == 24 * _HOUR + 2 * _HOUR + 30 * _MINUTE + 15 * _MINUTE
+    assert found.lacking == ()
+    assert found.retention_days == 35
+    assert {bucket.name for bucket in found.copies} == {"backups-vault-bucket", "backups-replica-bucket"}
+
+
+def test_the_arithmetic_is_said_without_what_is_nothing() -> None:
+    assert path(production()).arithmetic.words == (
+        "1 d between runs + 2 h lateness + 30 min longest run + 15 min to the replica = 1 d 2 h 45 min"
+    )
+
+
+def test_a_report_holds_every_term_and_their_sum() -> None:
+    report = path(production()).document()
+    assert report["by"] == "job-database"
+    assert sum(term["seconds"] for term in report["terms"]) == report["loss_seconds"]
+    assert [term["what"] for term in report["terms"]] == [
+        "between runs",
+        "lateness",
+        "longest run",
+        "to the replica",
+        "until a missed run is noticed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "gap"),
+    [
+        ("17 2 * * *", timedelta(days=1)),
+        ("17 */6 * * *", timedelta(hours=6)),
+        ("17 2 * * 1-5", timedelta(days=3)),
+        ("17 2 1 * *", timedelta(days=31)),
+    ],
+)
+def test_the_longest_gap_of_the_schedule_counts(schedule: str, gap: timedelta) -> None:
+    beat = altered(production(), _BEAT, interval=gap.total_seconds())
+    assert path(altered(beat, "job-database", schedule=schedule)).terms[0].length == gap
+
+
+def test_copies_that_no_replication_makes_need_no_way_to_a_replica() -> None:
+    vault = named(production(), "backups-vault-bucket").urn
+    assert path(altered(production(), "job-database", copies=[vault])).loss == 26 * _HOUR + 30 * _MINUTE
+
+
+def test_the_slowest_promise_of_a_replication_counts() -> None:
+    rules = named(production(), "backups-replication").inputs["rules"]
+    slow = {"status": "Enabled", "time": {"minutes": 60}}
+    second = {**rules[0], "destination": {**rules[0]["destination"], "replicationTime": slow}}
+    made_from = named(production(), "backups-replication").made_from
+    toys = [
+        replace(toy, made_from=made_from) if toy.name == "backups-replication" else toy
+        for toy in altered(production(), "backups-replication", rules=[*rules, second])
+    ]
+    assert path(toys).loss == 27 * _HOUR + 30 * _MINUTE
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"replicationTime": ABSENT}, "does not promise when a copy is in the replica"),
+        ({"replicationTime__status": "Disabled"}, "does not promise when a copy is in the replica"),
+        ({"replicationTime__time__minutes": "15"}, "does not promise when a copy is in the replica"),
+        ({"replicationTime__time__minutes": UNKNOWN}, "could not be decided"),
+    ],
+)
+def test_a_replica_that_comes_at_any_time_bounds_no_loss(change: dict[str, Any], reason: str) -> None:
+    paths_in = {f"rules__0__destination__{path}": value for path, value in change.items()}
+    texts = lacking(altered(production(), "backups-replication", **paths_in))
+    assert texts
+    assert all(reason in text for text in texts)
+
+
+def test_a_heartbeat_counts_from_the_end_of_the_last_run() -> None:
+    # 26 h 30 min of silence after a run of 30 min that began when the copy was taken, so 27 h; of these,
+    # 26 h 45 min are accounted for.
+    found = path(only_heartbeat())
+    assert found.terms[-1].length == 15 * _MINUTE
+    assert found.loss == 27 * _HOUR
+
+
+@pytest.mark.parametrize(
+    ("change", "late"),
+    [
+        ({"gracePeriod": 9000 - 900}, timedelta()),
+        ({"gracePeriod": 9000 + 3600}, 15 * _MINUTE + _HOUR),
+        ({"interval": 2 * 86_400}, 15 * _MINUTE + 24 * _HOUR),
+    ],
+)
+def test_a_laxer_heartbeat_costs_what_it_is_silent_for(change: dict[str, Any], late: timedelta) -> None:
+    assert path(altered(only_heartbeat(), _BEAT, **change)).terms[-1].length == late
+
+
+def test_a_cron_monitor_counts_from_the_schedule() -> None:
+    assert path(only_cron()).terms[-1].length == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("change", "late"),
+    [
+        ({"checkinMarginMinutes": 120 + 15}, timedelta()),
+        ({"checkinMarginMinutes": 120 + 60}, 45 * _MINUTE),
+        ({"maxRuntimeMinutes": 30 + 60}, 45 * _MINUTE),
+        ({"failureIssueThreshold": 2}, 24 * _HOUR - 15 * _MINUTE),
+        ({"failureIssueThreshold": ABSENT}, timedelta()),
+        ({"schedule__crontab": "17 2 * * 6"}, 6 * 24 * _HOUR - 15 * _MINUTE),
+    ],
+)
+def test_a_laxer_cron_monitor_costs_what_it_is_silent_for(change: dict[str, Any], late: timedelta) -> None:
+    assert path(altered(only_cron(), _CRON, **change)).terms[-1].length == late
+
+
+def test_the_first_monitor_to_speak_counts() -> None:
+    deaf = altered(production(), _BEAT, interval=2_678_400)
+    assert path(deaf).loss == path(production()).loss
+    deaf = altered(production(), _CRON, maxRuntimeMinutes=10_000)
+    assert path(deaf).terms[-1].length == 15 * _MINUTE
+
+
+@pytest.mark.parametrize(
+    ("toys", "reason"),
+    [
+        (without(production(), _BEAT, _CRON), "nobody is told when job-database (ScheduledJob) does not run"),
+        (altered(only_heartbeat(), _BEAT, type="HTTP"), "nobody is told"),
+        (altered(only_heartbeat(), _BEAT, isPaused=True), "must declare isPaused false"),
+        (altered(only_heartbeat(), _BEAT, isPaused=ABSENT), "must declare isPaused false"),
+        (altered(only_heartbeat(), _BEAT, interval=ABSENT), "has no interval"),
+        (altered(only_heartbeat(), _BEAT, gracePeriod=-1), "has no gracePeriod"),
+        (altered(only_heartbeat(), _BEAT, gracePeriod=UNKNOWN), "could not be decided: gracePeriod"),
+        (altered(only_cron(), _CRON, enabled=False), "must declare enabled true"),
+        (altered(only_cron(), _CRON, enabled=ABSENT), "must declare enabled true"),
+        (altered(only_cron(), _CRON, schedule__crontab="never"), "has no crontab"),
+        (altered(only_cron(), _CRON, schedule={"intervalValue": 1, "intervalUnit": "day"}), "has no crontab"),
+        (altered(only_cron(), _CRON, checkinMarginMinutes=ABSENT), "has no checkinMarginMinutes"),
+        (altered(only_cron(), _CRON, maxRuntimeMinutes=ABSENT), "has no maxRuntimeMinutes"),
+        (altered(only_cron(), _CRON, failureIssueThreshold=0), "has no usable failureIssueThreshold"),
+    ],
+)
+def test_a_monitor_that_would_not_speak_is_none(toys: list[Toy], reason: str) -> None:
+    (text,) = lacking(toys)
+    assert reason in text
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schedule": ""}, "has no schedule"),
+        ({"schedule": 5}, "has no schedule"),
+        ({"schedule": ["17 2 * * *"]}, "has no schedule"),
+        ({"schedule": "17 2 * * * *"}, "has no schedule"),
+        ({"schedule": "0 0 30 2 *"}, "has no schedule"),
+        ({"schedule": UNKNOWN}, "could not be decided: schedule"),
+        ({"latenessMinutes": "120"}, "does not say how late it may be"),
+        ({"latenessMinutes": -1}, "does not say how late it may be"),
+        ({"latenessMinutes": True}, "does not say how late it may be"),
+        ({"latenessMinutes": 1e300}, "does not say how late it may be"),
+        ({"longestRunMinutes": ABSENT}, "does not say how long it may run"),
+    ],
+)
+def test_a_loss_that_can_not_be_computed_is_said_to_be_so(change: dict[str, Any], reason: str) -> None:
+    found = path(altered(production(), "job-database", **change))
+    assert found.terms == ()
+    assert any(reason in text.words for text in found.lacking)
+
+
+def test_secret_facts_count_like_others() -> None:
+    assert (
+        path(altered(production(), "job-database", latenessMinutes=secret(120))).loss
+        == path(production()).loss
+    )
+
+
+@pytest.mark.parametrize(("promised", "expected"), [(1, 1), (26.5, 26.5), (100, 27)])
+def test_a_platform_may_promise_more_than_the_pack_demands_and_not_less(
+    promised: float, expected: float
+) -> None:
+    toys = altered(production(), "example", objectives__independent_recovery_point_hours=promised)
+    assert objective(stack_of(toys), "independent_recovery_point_hours", 27) == (expected, [])
+
+
+@pytest.mark.parametrize(("assumed", "expected"), [(1, 14), (14, 14), (60, 60)])
+def test_a_platform_may_assume_worse_than_the_pack_does_and_not_better(
+    assumed: float, expected: float
+) -> None:
+    toys = altered(production(), "example", objectives__corruption_noticed_within_days=assumed)
+    assert assumption(stack_of(toys), "corruption_noticed_within_days", 14) == (expected, [])
+
+
+def test_the_strictest_of_several_platforms_counts() -> None:
+    second = Toy("acme:index:Shop", "shop", {"objectives": {"independent_recovery_point_hours": 5}})
+    stack = stack_of([*production(), second])
+    assert objective(stack, "independent_recovery_point_hours", 27) == (5, [])
+
+
+def test_a_stack_that_publishes_no_objectives_is_held_to_the_packs() -> None:
+    assert objective(stack_of([]), "independent_recovery_point_hours", 27) == (27, [])

@@ -1,0 +1,121 @@
+"""Every rule, on production as the engine tells of it: weakened, absent, unknown, secret, waived."""
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from typing import Final
+
+import cases
+import pytest
+from case import Case, Change
+from policy_harness import TODAY, Violation, judged, named, production
+
+from policies.controls import Control
+from policies.rule import Rule
+from policies.rules import AREAS, RULES
+from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
+
+_RULES: Final = {rule.id: rule for rule in RULES}
+_CASES: Final[list[Case]] = [
+    case
+    for module in pkgutil.iter_modules(cases.__path__)
+    for case in importlib.import_module(f"cases.{module.name}").CASES
+]
+
+
+def _changes(kind: str) -> list[object]:
+    return [
+        pytest.param(case, change, id=f"{case.rule}-{number}")
+        for case in _CASES
+        for number, change in enumerate(getattr(case, kind))
+    ]
+
+
+def _violations(case: Case, change: Change) -> list[Violation]:
+    return judged(change(production()), [_RULES[case.rule]])
+
+
+def test_every_rule_has_its_case() -> None:
+    assert sorted(case.rule for case in _CASES) == sorted(_RULES)
+
+
+def test_production_passes_every_rule() -> None:
+    assert judged(production()) == []
+
+
+@pytest.mark.parametrize(("case", "change"), _changes("weak"))
+def test_what_is_weakened_is_refused(case: Case, change: Change) -> None:
+    found = _violations(case, change)
+    assert (case.rule, case.at, 1) in {(one.rule, one.resource, one.level) for one in found}
+    assert not any("crashed" in one.message for one in found)
+
+
+@pytest.mark.parametrize(("case", "change"), _changes("absent"))
+def test_what_is_absent_is_refused(case: Case, change: Change) -> None:
+    found = _violations(case, change)
+    assert (case.rule, case.at, 1) in {(one.rule, one.resource, one.level) for one in found}
+    assert not any("crashed" in one.message for one in found)
+
+
+@pytest.mark.parametrize(("case", "change"), _changes("unknown"))
+def test_what_a_preview_does_not_know_is_refused_and_said(case: Case, change: Change) -> None:
+    said = [one.message for one in _violations(case, change) if one.resource == case.at and one.level == 1]
+    assert said
+    assert all("could not be decided" in message for message in said)
+
+
+@pytest.mark.parametrize(("case", "change"), _changes("secret"))
+def test_what_is_secret_decides_like_anything_else(case: Case, change: Change) -> None:
+    assert _violations(case, change) == []
+
+
+@pytest.mark.parametrize(("case", "change"), _changes("fine"))
+def test_another_way_to_comply_passes(case: Case, change: Change) -> None:
+    assert _violations(case, change) == []
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.rule)
+def test_a_waiver_lets_it_pass_and_shows_it_or_is_refused(case: Case, tmp_path: Path) -> None:
+    rule = _RULES[case.rule]
+    stack = case.weak[0](production())
+    file = tmp_path / "waivers.yaml"
+    refused = {one.resource for one in judged(stack, [rule])}
+    for name in refused:
+        with file.open("a") as lines:
+            lines.write(
+                f"- rule: {rule.id}\n  resource: {named(stack, name).urn}\n"
+                f"  reason: The replacement is being built\n  owner: operations\n  ticket: OPS-1\n"
+                f"  created: {TODAY}\n  expires: {TODAY}\n"
+            )
+    found = judged(stack, [rule], waivers_file=file)
+    if rule.waivable:
+        assert {(one.rule, one.level) for one in found} == {("waived", 0)}
+        assert all(f"{rule.id} is WAIVED until {TODAY}" in one.message for one in found)
+    else:
+        assert {one.resource for one in found if one.rule == rule.id and one.level == 1} == refused
+        assert any("can't be waived" in one.message for one in found if one.rule == WAIVERS_ARE_VALID.id)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_complete_and_found_by_its_name(rule: Rule) -> None:
+    area = next(area for area, rules in AREAS.items() if rule in rules)
+    module = importlib.import_module(f"policies.rules.{area}.{rule.id.replace('-', '_')}")
+    assert rule is module.RULE
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.id)
+    assert not rule.title.endswith(".")
+    assert rule.risk.endswith(".")
+    assert rule.fix.endswith(".")
+    assert rule.controls
+
+
+def test_every_module_of_an_area_is_a_rule_of_the_pack() -> None:
+    for area, rules in AREAS.items():
+        package = importlib.import_module(f"policies.rules.{area}")
+        modules = {module.name.replace("_", "-") for module in pkgutil.iter_modules(package.__path__)}
+        assert modules == {rule.id for rule in rules}
+
+
+def test_every_control_is_answered_by_a_rule() -> None:
+    answered = {control for rule in (*RULES, WAIVERS_ARE_VALID) for control in rule.controls}
+    assert set(Control) == answered

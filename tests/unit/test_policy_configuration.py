@@ -1,0 +1,140 @@
+"""What a stack's own file says about the rules, and what a person is told who got it wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policies.configuration import ConfigurationError, check, file_of, read, relaxed
+
+
+def configure(folder: Path, content: Any, stack: str = "prod") -> Path:
+    path = folder / f"{stack}.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_stack_has_the_file_of_its_own_name(tmp_path: Path) -> None:
+    path = configure(tmp_path, {})
+    assert file_of("prod", tmp_path) == path
+    assert file_of("local", tmp_path) is None
+
+
+def test_no_stack_has_no_file_not_even_one_without_a_name(tmp_path: Path) -> None:
+    # A deployed state is judged without a stack's name in the environment.
+    configure(tmp_path, {"vault-is-locked": "disabled"}, stack="")
+    assert file_of("", tmp_path) is None
+    assert read("", tmp_path) == {}
+
+
+def test_a_stack_without_a_file_sets_nothing(tmp_path: Path) -> None:
+    configure(tmp_path, {"vault-is-locked": "disabled"}, stack="local")
+    assert read("prod", tmp_path) == {}
+    assert read("prod", tmp_path / "no such folder") == {}
+
+
+def test_the_committed_folder_is_read_when_no_other_is_named() -> None:
+    assert file_of("a stack that nobody has") is None
+    assert read("a stack that nobody has") == {}
+
+
+def test_level_severity_and_parameters_of_a_rule_are_read_as_they_are(tmp_path: Path) -> None:
+    said = {
+        "vault-is-locked": {"enforcementLevel": "advisory", "severity": "low", "days": 30},
+        "store-is-drilled": {"days": 14},
+        "store-has-history": {},
+    }
+    configure(tmp_path, said)
+    assert read("prod", tmp_path) == said
+
+
+@pytest.mark.parametrize("level", ["advisory", "disabled", "mandatory"])
+def test_a_level_may_stand_alone_as_plain_text(tmp_path: Path, level: str) -> None:
+    configure(tmp_path, {"vault-is-locked": level})
+    assert read("prod", tmp_path) == {"vault-is-locked": {"enforcementLevel": level}}
+
+
+@pytest.mark.parametrize("severity", ["low", "medium", "high", "critical"])
+def test_a_severity_is_one_of_four(tmp_path: Path, severity: str) -> None:
+    configure(tmp_path, {"vault-is-locked": {"severity": severity}})
+    assert read("prod", tmp_path) == {"vault-is-locked": {"severity": severity}}
+
+
+@pytest.mark.parametrize("content", ["", "{", "vault-is-locked: disabled", "{'a': 1}"])
+def test_a_file_that_is_no_json_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
+    (tmp_path / "prod.json").write_text(content)
+    with pytest.raises(ConfigurationError, match=r"^prod\.json is no JSON \("):
+        read("prod", tmp_path)
+
+
+def test_a_file_that_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "prod.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match=r"^prod\.json is no JSON \("):
+        read("prod", tmp_path)
+
+
+@pytest.mark.parametrize("content", [[], ["vault-is-locked"], "disabled", 1, None])
+def test_a_file_that_is_no_object_is_refused(tmp_path: Path, content: Any) -> None:
+    configure(tmp_path, content)
+    with pytest.raises(ConfigurationError, match=r"^prod\.json is no JSON object of rules$"):
+        read("prod", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "off",
+        "Advisory",
+        "remediate",
+        "",
+        None,
+        True,
+        0,
+        ["advisory"],
+        {"enforcementLevel": "off"},
+        {"enforcementLevel": None},
+        {"enforcementLevel": ["disabled"]},
+        {"severity": "urgent"},
+        {"severity": None},
+        {"enforcementLevel": "mandatory", "severity": "Low"},
+    ],
+)
+def test_a_setting_that_means_nothing_is_refused_with_its_rule_and_the_levels(
+    tmp_path: Path, setting: Any
+) -> None:
+    configure(tmp_path, {"store-is-drilled": {"days": 14}, "vault-is-locked": setting})
+    with pytest.raises(ConfigurationError) as refused:
+        read("prod", tmp_path)
+    said = str(refused.value)
+    assert said.startswith("prod.json gives vault-is-locked ")
+    assert "(advisory, disabled, mandatory)" in said
+    assert "store-is-drilled" not in said
+
+
+def test_settings_of_rules_that_exist_pass() -> None:
+    check({"vault-is-locked": {"days": 30}}, ["store-is-drilled", "vault-is-locked"])
+    check({}, [])
+
+
+def test_settings_of_rules_that_do_not_exist_are_refused_all_at_once() -> None:
+    configured = {"vault-is-lokced": {}, "vault-is-locked": {}, "all": {"enforcementLevel": "disabled"}}
+    with pytest.raises(ConfigurationError, match=r"names no rule of this pack: all, vault-is-lokced$"):
+        check(configured, ["vault-is-locked"])
+
+
+def test_whatever_is_less_than_mandatory_relaxes_a_rule() -> None:
+    configured = {
+        "d": {"enforcementLevel": "disabled", "severity": "critical"},
+        "c": {"enforcementLevel": "advisory"},
+        "b": {"enforcementLevel": "mandatory"},
+        "a": {"severity": "low", "days": 0},
+        "nothing-said": {},
+    }
+    assert relaxed(configured) == ["c", "d"]
+    assert relaxed({}) == []
+
+
+def test_a_level_in_plain_text_relaxes_a_rule_too(tmp_path: Path) -> None:
+    configure(tmp_path, {"c": "mandatory", "b": "disabled", "a": "advisory"})
+    assert relaxed(read("prod", tmp_path)) == ["a", "b"]
