@@ -27,6 +27,14 @@ _COMMANDS = (
         },
     ),
     (
+        Group.create_ordered("The policies"),
+        "cli.review",
+        {
+            "review": "Show plan, verdicts and recovery arithmetic, as for a pull request.",
+            "audit": "Ask the policies about what is deployed.",
+        },
+    ),
+    (
         Group.create_ordered("The services on this machine"),
         "cli.services",
         {
@@ -38,7 +46,7 @@ _COMMANDS = (
     (
         Group.create_ordered("This project"),
         "cli.checks",
-        {"test": "Run all checks: format, lint, types, tests."},
+        {"test": "Run all checks: format, lint, types, workflows, tests."},
     ),
 )
 

@@ -13,13 +13,20 @@ _CHECKS = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),
     "types": ("basedpyright",),
+    "workflows": ("zizmor", "--offline", "--no-progress", "--persona", "auditor", ".github"),
+    "workflow syntax": (
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        *map(str, sorted(_CHECKOUT.glob(".github/workflows/*.yml"))),
+    ),
     "tests": ("pytest", "-n", "2"),
 }
 
 
 def test(*pytest_arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
     """
-    Run all checks: format, lint, types, tests; a failed one does not hide the next.
+    Run all checks: format, lint, types, workflows, tests; a failed one does not hide the next.
 
     Args:
         pytest_arguments: Passed to pytest; options go after `--`, as in `./bulwark test -- -k settings -x`.

@@ -40,7 +40,7 @@ def up(
     Returns:
         The engine's exit code.
     """
-    space, chosen = _open(stack, on_twin=on_twin)
+    space, chosen = open_stack(stack, on_twin=on_twin)
     # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
     asks = space.twin is None and not yes
@@ -74,7 +74,7 @@ def preview(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    _, chosen = _open(stack, on_twin=on_twin)
+    _, chosen = open_stack(stack, on_twin=on_twin)
     plan = Watched("Preview", quiet=False, as_json=as_json)
     _, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
     if as_json:
@@ -97,7 +97,7 @@ def refresh(
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    _, chosen = _open(stack, on_twin=on_twin, program=False)
+    _, chosen = open_stack(stack, on_twin=on_twin, program=False)
     drift = Watched("Refresh", quiet=True, as_json=as_json)
     if accept:
         _, code = _run(drift, chosen.refresh)
@@ -128,7 +128,7 @@ def destroy(
     asks = stack_file.find(stack, on_twin=on_twin).twin is None and not yes
     if asks and not deploy.confirmed(stack, to="destroy"):
         return 1
-    space, chosen = _open(stack, on_twin=on_twin, program=False)
+    space, chosen = open_stack(stack, on_twin=on_twin, program=False)
     deploy.refuse_protected(chosen)
     removal = Watched("Destroy", quiet=True, as_json=as_json)
     _, code = _run(removal, chosen.destroy, continue_on_error=True)
@@ -163,7 +163,7 @@ def outputs(
     return 0
 
 
-def _open(stack: str, *, on_twin: bool, program: bool = True) -> tuple[stack_file.Space, auto.Stack]:
+def open_stack(stack: str, *, on_twin: bool, program: bool = True) -> tuple[stack_file.Space, auto.Stack]:
     """
     Make a stack ready: its services run, and nothing of an interrupted run is in the way.
 

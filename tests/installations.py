@@ -13,7 +13,8 @@ from typing import Any
 from local.home import TwinHome
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_COPIED = ("cli", "components", "local", "policies", "toolchain", "schemas", "__main__.py", "objectives.py")
+_PACKAGES = ("cli", "components", "local", "policies", "review", "toolchain")
+_COPIED = (*_PACKAGES, "schemas", "__main__.py", "objectives.py")
 
 
 @dataclass(frozen=True)

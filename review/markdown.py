@@ -1,0 +1,162 @@
+"""A review as Markdown, for a pull request's comment or a job's summary."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from review.review import Review, Step, kind_of, name_of
+
+LONGEST: Final = 65_000
+"""GitHub takes a comment of 65,536 characters."""
+
+
+def render(review: Review) -> str:
+    """Return the whole text; its first line marks the comment, so that the next run edits it."""
+    text = "\n".join(_lines(review)) + "\n"
+    if len(text) > LONGEST:
+        cut = text[:LONGEST].rpartition("\n")[0]
+        text = f"{cut}\n\n*Cut here; the rest is in the report that the job keeps.*\n"
+    return text
+
+
+def marker(stack: str, occasion: str) -> str:
+    return f"<!-- bulwark {occasion}: {stack} -->"
+
+
+def _lines(review: Review) -> Iterator[str]:
+    yield marker(review.stack, review.occasion)
+    yield f"## {_verdict(review)}"
+    yield ""
+    if review.stopped:
+        yield "The policies could not be asked. The engine said:"
+        yield ""
+        yield "```text"
+        yield review.stopped
+        yield "```"
+        yield ""
+    for step in review.losses:
+        yield "> [!CAUTION]"
+        yield f"> **{_named(step.urn)} would be {step.change}, and the data that it holds with it.**"
+        if step.properties:
+            yield f"> Because of: {', '.join(f'`{name}`' for name in step.properties)}"
+        yield ""
+    if review.occasion == "review" and not review.stopped:
+        yield from _plan(review)
+    yield from _findings("Violations", review, "violated")
+    yield from _findings("Could not be decided", review, "undecided")
+    yield from _waivers(review)
+    if review.off:
+        yield f"**Switched off** by `policies/config/{review.stack}.json`: {', '.join(review.off)}"
+        yield ""
+    yield from _recovery(review)
+    yield from _matrix(review)
+
+
+def _verdict(review: Review) -> str:
+    where = f"`{review.stack}`"
+    if review.stopped:
+        return f"❌ {where} could not be judged"
+    if not review.passes:
+        count = len(review.refusals)
+        return f"❌ {where} is refused: {count} violation{'s' if count > 1 else ''}"
+    return f"✅ {where} passes {len(review.heard)} policies"
+
+
+def _plan(review: Review) -> Iterator[str]:
+    counts = review.counts()
+    if not counts:
+        yield "**Plan:** nothing changes."
+        yield ""
+        return
+    yield "**Plan:** " + ", ".join(f"{count} {change}" for change, count in sorted(counts.items()))
+    yield ""
+    yield "<details><summary>Every resource</summary>"
+    yield ""
+    yield "| | resource | type | inputs that differ |"
+    yield "|---|---|---|---|"
+    for step in sorted(review.steps, key=_by_weight):
+        differing = ", ".join(f"`{name}`" for name in step.properties)
+        yield f"| {step.change} | {name_of(step.urn)} | {kind_of(step.urn)} | {differing} |"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _by_weight(step: Step) -> tuple[int, str]:
+    return ("deleted", "replaced", "changed", "adopted", "created").index(step.change), step.urn
+
+
+def _findings(title: str, review: Review, outcome: str) -> Iterator[str]:
+    found = review.by_rule(outcome)
+    if not found:
+        return
+    yield f"### {title}"
+    yield ""
+    for rule, verdicts in found.items():
+        yield f"**{rule.id}** ({rule.severity.value}): {rule.title}"
+        yield from (f"- {verdict.what}" for verdict in verdicts)
+        yield ""
+        yield f"Risk: {rule.risk}<br>Fix: {rule.fix}<br>"
+        yield f"Controls: {', '.join(str(control) for control in rule.controls)}"
+        yield ""
+
+
+def _waivers(review: Review) -> Iterator[str]:
+    waived = review.of("waived")
+    if not waived:
+        return
+    yield "### Waived"
+    yield ""
+    yield "| rule | resource | until | owner | ticket | reason |"
+    yield "|---|---|---|---|---|---|"
+    entries = {(waiver["rule"], waiver["resource"]): waiver for waiver in review.waivers}
+    for verdict in waived:
+        waiver = entries[verdict.rule, verdict.urn]
+        cells = (
+            waiver[name].replace("|", "\\|").replace("\n", " ") for name in ("owner", "ticket", "reason")
+        )
+        yield f"| {verdict.rule} | {name_of(verdict.urn)} | {verdict.expires} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _recovery(review: Review) -> Iterator[str]:
+    rows = [(store, path) for store in review.stores for path in store["paths"]]
+    if not rows:
+        return
+    yield "### What would be lost"
+    yield ""
+    yield "If the store's own vendor is gone, at worst:"
+    yield ""
+    yield "| store | by | loss | kept | in |"
+    yield "|---|---|---|---|---|"
+    for store, path in rows:
+        loss = path["lacking"] or path["arithmetic"]
+        kept = "?" if path["retention_days"] is None else f"{path['retention_days']:g} d"
+        yield f"| {name_of(store['urn'])} | {path['by']} | {loss} | {kept} | {', '.join(path['copies'])} |"
+    yield ""
+
+
+def _matrix(review: Review) -> Iterator[str]:
+    if not review.verdicts:
+        return
+    yield "<details><summary>Compliance matrix</summary>"
+    yield ""
+    yield "| control | passed | violated | undecided | waived |"
+    yield "|---|---|---|---|---|"
+    for control, outcomes in review.by_control().items():
+        numbers = (str(outcomes[name] or "") for name in ("passed", "violated", "undecided", "waived"))
+        yield f"| {control} | {' | '.join(numbers)} |"
+    yield ""
+    yield "| rule | passed | not passed |"
+    yield "|---|---|---|"
+    for rule in sorted({verdict.rule for verdict in review.verdicts}):
+        found = [verdict for verdict in review.verdicts if verdict.rule == rule]
+        passed = sum(verdict.outcome == "passed" for verdict in found)
+        others = [f"{name_of(one.urn)} ({one.outcome})" for one in found if one.outcome != "passed"]
+        yield f"| {rule} | {passed} | {', '.join(others)} |"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _named(urn: str) -> str:
+    return f"{name_of(urn)} ({kind_of(urn)})"

@@ -1,0 +1,109 @@
+"""A review as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), for code scanning."""
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from review.review import RULES_BY_ID, Review, Verdict, name_of
+
+_LEVELS: Final = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
+_SECURITY: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
+"""Scores that fall into the bands of the same names (GitHub, "SARIF support": security-severity)."""
+
+_BLOCKS: Final = {
+    "Alerting": "alerting",
+    "Backups": "backups",
+    "Database": "database",
+    "Errors": "errors",
+    "Files": "files",
+    "Platform": "platform",
+    "ScheduledJob": "backups",
+    "Uptime": "uptime",
+}
+"""Component -> the block of the stack's file that it is made from."""
+
+
+def render(review: Review, folder: Path) -> dict[str, Any]:
+    """Return the log; results point into the stack's file, which is in `folder`."""
+    ids = sorted({verdict.rule for verdict in review.verdicts})
+    results = [
+        _result(review, verdict, ids.index(verdict.rule), folder)
+        for verdict in review.verdicts
+        if verdict.outcome != "passed"
+    ]
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "bulwark",
+                        "version": metadata.version("bulwark"),
+                        "rules": [_rule(id_) for id_ in ids],
+                    }
+                },
+                "automationDetails": {"id": f"bulwark/{review.occasion}/{review.stack}/"},
+                "invocations": [{"executionSuccessful": not review.stopped}],
+                "results": results,
+            }
+        ],
+    }
+
+
+def _rule(id_: str) -> dict[str, Any]:
+    rule = RULES_BY_ID[id_]
+    severity = rule.severity.value
+    return {
+        "id": id_,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.risk},
+        "help": {"text": rule.fix},
+        "defaultConfiguration": {"level": _LEVELS[severity]},
+        "properties": {
+            "security-severity": _SECURITY[severity],
+            "tags": [str(control) for control in rule.controls],
+        },
+    }
+
+
+def _result(review: Review, verdict: Verdict, index: int, folder: Path) -> dict[str, Any]:
+    file, line = _place(review.stack, verdict.urn, folder)
+    identity = hashlib.sha256(f"{verdict.rule}\0{verdict.urn}".encode()).hexdigest()
+    result: dict[str, Any] = {
+        "ruleId": verdict.rule,
+        "ruleIndex": index,
+        "level": _LEVELS[RULES_BY_ID[verdict.rule].severity.value],
+        "message": {"text": verdict.message},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}},
+                "logicalLocations": [
+                    {"name": name_of(verdict.urn), "fullyQualifiedName": verdict.urn, "kind": "resource"}
+                ],
+            }
+        ],
+        "partialFingerprints": {"ruleAndResource/v1": identity},
+    }
+    if verdict.outcome == "waived":
+        waiver = next(
+            one for one in review.waivers if (one["rule"], one["resource"]) == (verdict.rule, verdict.urn)
+        )
+        result["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": waiver["reason"]}
+        ]
+    return result
+
+
+def _place(stack: str, urn: str, folder: Path) -> tuple[str, int]:
+    """Return file and line of the settings that a resource is made from."""
+    file = f"Pulumi.{stack}.yaml"
+    path = folder / file
+    kinds = (
+        [token.rpartition(":")[2] for token in urn.split("::")[2].split("$")] if urn.count("::") >= 3 else []
+    )
+    block = next((_BLOCKS[kind] for kind in reversed(kinds) if kind in _BLOCKS), "platform")
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = (number for number, line in enumerate(lines, 1) if line.strip() == f"bulwark:{block}:")
+    return file, next(found, 1)

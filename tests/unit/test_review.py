@@ -1,0 +1,249 @@
+"""What a review says, from what the engine and the policies told."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from rich.console import Console
+
+from policies.rules import RULES
+from review import markdown, sarif, terminal
+from review.review import Review, build
+
+URN = "urn:pulumi:prod::bulwark::bulwark:index:Platform"
+DATABASE = f"{URN}$bulwark:index:Database$neon:index/project:Project::database-project"
+VAULT = f"{URN}$bulwark:index:Backups$bulwark:index:Vault$aws:s3/bucket:Bucket::backups-vault-bucket"
+MONITOR = f"{URN}$bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-health"
+FIRST, SECOND = RULES[0], RULES[1]
+
+
+def step(op: str, urn: str, *properties: str) -> dict[str, Any]:
+    return {"op": op, "urn": urn, "properties": list(properties)}
+
+
+def verdict(rule: str, urn: str, outcome: str, message: str = "", expires: str = "") -> dict[str, Any]:
+    return {"rule": rule, "urn": urn, "outcome": outcome, "message": message, "expires": expires}
+
+
+def review(
+    *,
+    steps: list[dict[str, Any]] | None = None,
+    verdicts: list[dict[str, Any]] | None = None,
+    stopped: str = "",
+    occasion: Literal["review", "audit"] = "review",
+    heard: list[str] | None = None,
+) -> Review:
+    return build(
+        "prod",
+        occasion,
+        steps=steps or [],
+        report=None
+        if stopped
+        else {
+            "heard": [rule.id for rule in RULES] if heard is None else heard,
+            "verdicts": verdicts or [],
+            "waivers": [
+                {
+                    "rule": SECOND.id,
+                    "resource": VAULT,
+                    "reason": "being | rebuilt",
+                    "owner": "operations",
+                    "ticket": "OPS-1",
+                    "created": "2030-01-01",
+                    "expires": "2030-02-01",
+                }
+            ],
+            "stores": [
+                {
+                    "urn": DATABASE,
+                    "paths": [
+                        {
+                            "by": "job-database",
+                            "arithmetic": "1 d between runs + 2 h lateness = 1 d 2 h",
+                            "lacking": "",
+                            "retention_days": 35.0,
+                            "copies": ["backups-vault-bucket"],
+                        }
+                    ],
+                }
+            ],
+        },
+        stopped=stopped,
+    )
+
+
+def refused() -> Review:
+    return review(
+        steps=[step("create", MONITOR)],
+        verdicts=[
+            verdict(FIRST.id, DATABASE, "violated", "database-project (Project) lacks it.\nRisk: r\nFix: f"),
+            verdict(FIRST.id, VAULT, "undecided", "could not be decided: x.\nRisk: r\nFix: f"),
+            verdict(SECOND.id, VAULT, "waived", "it is WAIVED until 2030-02-01", "2030-02-01"),
+            verdict(SECOND.id, DATABASE, "passed"),
+        ],
+    )
+
+
+def shown(found: Review) -> str:
+    written = io.StringIO()
+    terminal.show(found, Console(width=160, file=written))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("ops", [["replace"], ["create-replacement", "replace", "delete-replaced"]])
+def test_a_replaced_store_is_one_loud_line_with_the_inputs_that_force_it(ops: list[str]) -> None:
+    found = review(steps=[step(op, DATABASE, *(["regionId"] if op == "replace" else [])) for op in ops])
+    assert found.counts() == {"replaced": 1}
+    assert "> [!CAUTION]" in markdown.render(found)
+    assert "**database-project (Project) would be replaced, and the data that it holds" in markdown.render(
+        found
+    )
+    assert "> Because of: `regionId`" in markdown.render(found)
+    assert "database-project (Project) would be replaced, and the data that it holds" in shown(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loud"),
+    [
+        ("neon:index/project:Project", True),
+        ("aws:s3/bucket:Bucket", True),
+        ("aws:s3/bucketV2:BucketV2", True),
+        ("aws:kms/key:Key", True),
+        ("aws:rds/instance:Instance", True),
+        ("neon:index/database:Database", True),
+        ("vendor:index/strangeDatabase:StrangeDatabase", True),
+        ("uptimerobot:index/monitor:Monitor", False),
+        ("aws:s3/bucketVersioning:BucketVersioning", False),
+    ],
+)
+def test_a_deletion_is_loud_where_data_goes_with_it(kind: str, loud: bool) -> None:
+    found = review(steps=[step("delete", f"{URN}${kind}::gone")])
+    assert ("[!CAUTION]" in markdown.render(found)) is loud
+
+
+def test_a_change_in_place_is_not_loud() -> None:
+    found = review(steps=[step("update", DATABASE, "quota")])
+    assert found.losses == []
+    assert "1 changed" in markdown.render(found)
+    assert "| changed | database-project | Project | `quota` |" in markdown.render(found)
+
+
+def test_what_stays_or_is_the_engines_own_is_no_change() -> None:
+    provider = "urn:pulumi:prod::bulwark::pulumi:providers:aws::aws"
+    found = review(steps=[step("same", DATABASE), step("read", VAULT), step("create", provider)])
+    assert found.counts() == {}
+    assert "**Plan:** nothing changes." in markdown.render(found)
+
+
+def test_a_refusal_says_what_why_and_how_to_fix_it() -> None:
+    text = markdown.render(refused())
+    assert "❌ `prod` is refused: 2 violations" in text
+    assert (
+        f"**{FIRST.id}** ({FIRST.severity.value}): {FIRST.title}\n- database-project (Project) lacks it."
+        in text
+    )
+    assert f"Risk: {FIRST.risk}" in text
+    assert f"Fix: {FIRST.fix}" in text
+    assert "### Could not be decided" in text
+    assert (
+        f"| {SECOND.id} | backups-vault-bucket | 2030-02-01 | operations | OPS-1 | being \\| rebuilt |"
+        in text
+    )
+    assert "| database-project | job-database | 1 d between runs + 2 h lateness = 1 d 2 h | 35 d |" in text
+
+
+def test_the_terminal_says_the_same() -> None:
+    text = shown(refused())
+    assert "prod is refused: 2 violations." in text
+    assert FIRST.fix in " ".join(text.split())
+    assert "WAIVED until 2030-02-01" in text
+    assert "1 d between runs + 2 h lateness = 1 d 2 h" in text
+
+
+def test_what_is_undecided_refuses_too_and_a_waiver_does_not() -> None:
+    undecided = review(verdicts=[verdict(FIRST.id, VAULT, "undecided", "m")])
+    waived = review(verdicts=[verdict(SECOND.id, VAULT, "waived", "m", "2030-02-01")])
+    assert (undecided.passes, waived.passes) == (False, True)
+
+
+def test_rules_that_are_switched_off_are_named() -> None:
+    found = review(heard=[rule.id for rule in RULES if rule is not FIRST])
+    assert FIRST.id in found.off
+    assert f"**Switched off** by `policies/config/prod.json`: {', '.join(found.off)}" in markdown.render(
+        found
+    )
+    assert FIRST.id in shown(found)
+
+
+def test_an_engine_that_stopped_before_is_not_taken_for_consent() -> None:
+    found = review(stopped="error: the stack's settings have 1 problem")
+    assert not found.passes
+    assert "could not be judged" in markdown.render(found)
+    assert "the stack's settings have 1 problem" in markdown.render(found)
+    assert sarif.render(found, Path())["runs"][0]["invocations"] == [{"executionSuccessful": False}]
+
+
+def test_a_comment_begins_with_its_mark_and_is_never_too_long_for_github() -> None:
+    many = [verdict(FIRST.id, f"{DATABASE}-{number}", "violated", "x" * 200) for number in range(1000)]
+    text = markdown.render(review(verdicts=many))
+    assert text.startswith("<!-- bulwark review: prod -->\n")
+    assert len(text) < 65_536
+    assert "the rest is in the report" in text
+
+
+def test_an_audit_has_no_plan() -> None:
+    text = markdown.render(review(occasion="audit"))
+    assert "Plan" not in text
+    assert text.startswith("<!-- bulwark audit: prod -->\n")
+
+
+def test_the_matrix_joins_rule_resource_and_control() -> None:
+    rows = refused().matrix()
+    assert {(row["rule"], row["resource"], row["outcome"]) for row in rows} == {
+        (FIRST.id, DATABASE, "violated"),
+        (FIRST.id, VAULT, "undecided"),
+        (SECOND.id, VAULT, "waived"),
+        (SECOND.id, DATABASE, "passed"),
+    }
+    assert rows[0]["controls"] == [str(control) for control in FIRST.controls]
+    control = str(FIRST.controls[0])
+    assert refused().by_control()[control]["violated"] == 1
+
+
+def test_the_document_is_plain_json_without_a_property_value() -> None:
+    document = json.loads(json.dumps(refused().document()))
+    assert document["schema"] == "bulwark-review-1"
+    assert document["passes"] is False
+    assert document["plan"]["steps"][0] == {
+        "change": "created",
+        "urn": MONITOR,
+        "properties": [],
+        "loses_data": False,
+    }
+
+
+def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_text(
+        "config:\n  bulwark:database:\n    a: 1\n  bulwark:backups:\n    b: 1\n"
+    )
+    run = sarif.render(refused(), tmp_path)["runs"][0]
+    places = {
+        result["locations"][0]["logicalLocations"][0]["name"]: result["locations"][0]["physicalLocation"]
+        for result in run["results"]
+    }
+    assert places["database-project"]["artifactLocation"]["uri"] == "Pulumi.prod.yaml"
+    assert places["database-project"]["region"]["startLine"] == 2
+    assert places["backups-vault-bucket"]["region"]["startLine"] == 4
+
+
+def test_sarif_tells_violations_apart_and_suppresses_what_is_waived(tmp_path: Path) -> None:
+    run = sarif.render(refused(), tmp_path)["runs"][0]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == sorted({FIRST.id, SECOND.id})
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    suppressed = [result["ruleId"] for result in run["results"] if "suppressions" in result]
+    assert suppressed == [SECOND.id]
+    prints = [result["partialFingerprints"]["ruleAndResource/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(prints)
