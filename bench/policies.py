@@ -109,7 +109,7 @@ def _value(value: Any, copy: int, behind: list[Any]) -> Any:
 
 
 def previews(folder: Path, count: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Return the seconds of each preview without and with the pack, in turn; the first pair is not counted."""
+    """Return the seconds of each preview without and with the pack, in turn; the first pair is left out."""
     os.environ["PATH"] = search_path()  # the Automation API looks for the CLI there, whatever it is given
     options = automation.LocalWorkspaceOptions(
         pulumi_home=str(folder / "home"),
