@@ -16,7 +16,8 @@ class Errors(pulumi.ComponentResource):
     """
     Team, projects, keys, alerts and metric monitors.
 
-    Publishes for policies: `services`, the names that need a project.
+    Publishes for policies: `services`, the names that need a project, and `adopted`, those whose project
+    existed before.
     """
 
     TYPE: Final = "bulwark:index:Errors"
@@ -35,7 +36,8 @@ class Errors(pulumi.ComponentResource):
         alerting: Alerting,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(self.TYPE, name, {"services": list(args.services)}, opts)
+        adopted = [slug for slug, service in args.services.items() if service.adopt]
+        super().__init__(self.TYPE, name, {"services": list(args.services), "adopted": adopted}, opts)
         self._name = name
         self._args = args
         self._alerting = alerting

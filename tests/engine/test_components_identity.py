@@ -12,10 +12,6 @@ ROLES = {"backup-writer": "backup", "backup-restorer": "restore", "deployer": "p
 KEYS = {
     "backups-identity-backup-writer-policy": {"Encrypt": "backups-vault"},
     "backups-identity-backup-restorer-policy": {"Decrypt1": "backups-vault", "Decrypt2": "backups-replica"},
-    "backups-identity-deployer-policy": {
-        "ConfigureKey1": "backups-vault",
-        "ConfigureKey2": "backups-replica",
-    },
     "backups-replicator-policy": {"Decrypt": "backups-vault", "Encrypt": "backups-replica"},
 }
 """A role's policy -> its statements about keys, and the vault whose key each is about."""
@@ -93,8 +89,6 @@ def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
         sid: (statement["Resource"], statement.get("Condition"))
         for sid, statement in production[policy].policy().items()
         if "kms:" in str(statement["Action"])
-        # Making a key and giving it its alias come before there is one to be known by; neither uses a key.
-        and sid not in {"FindKeys", "NameKeys"}
     }
     assert found == {sid: key_of(production, vault) for sid, vault in keys.items()}
 
@@ -157,13 +151,19 @@ def test_the_deployer_reads_and_deletes_no_backup(production: Deployment) -> Non
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
 
 
-def test_the_deployer_gives_no_alias_but_a_vaults(production: Deployment) -> None:
+def test_the_deployer_gives_a_vaults_alias_and_moves_none(production: Deployment) -> None:
     found = allowed(production, "deployer")
     assert found["FindKeys"] == ({"kms:CreateKey", "kms:ListAliases"}, "*")
-    naming, resources = found["NameKeys"]
-    assert naming == {"kms:CreateAlias", "kms:UpdateAlias"}
-    assert [it for it in resources if ":key/" not in it] == [
-        "arn:aws:kms:*:123456789012:alias/example-vault-*"
+    assert found["NameKeys"] == ({"kms:CreateAlias"}, "arn:aws:kms:*:123456789012:alias/example-vault-*")
+    assert "kms:UpdateAlias" not in actions(production, "deployer")
+
+
+def test_the_deployer_configures_keys_that_carry_the_platforms_tag(production: Deployment) -> None:
+    statement = production["backups-identity-deployer-policy"].policy()["ConfigureKeys"]
+    assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/Project": "example"}}
+    assert statement["Resource"] == [
+        "arn:aws:kms:eu-west-1:123456789012:key/*",
+        "arn:aws:kms:eu-north-1:123456789012:key/*",
     ]
 
 

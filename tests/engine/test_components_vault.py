@@ -143,7 +143,13 @@ def test_nothing_is_public_and_no_acl_counts(production: Deployment, bucket: str
 @both
 def test_the_bucket_policy_only_ever_refuses(production: Deployment, vault: str) -> None:
     statements = production[f"{vault}-policy"].policy()
-    assert list(statements) == ["OnlyTls", "OnlyCurrentTls", "OnlyKms", "OnlyTheVaultsKey", "WriterOnlyAdds"]
+    assert list(statements) == [
+        "OnlyTls",
+        "OnlyCurrentTls",
+        "OnlyDefaultEncryption",
+        "NoOwnKey",
+        "WriterOnlyAdds",
+    ]
     assert {statement["Effect"] for statement in statements.values()} == {"Deny"}
     assert {statement["Principal"] for statement in statements.values()} == {"*"}
     bucket = production[f"{vault}-bucket"].outputs["arn"]
@@ -155,14 +161,11 @@ def test_the_bucket_policy_only_ever_refuses(production: Deployment, vault: str)
         assert statements[sid]["Resource"] == [bucket, f"{bucket}/*"]
         assert statements[sid]["Condition"] == condition
     header = "s3:x-amz-server-side-encryption"
-    for sid, condition in {
-        "OnlyKms": {"Null": {header: "false"}, "StringNotEquals": {header: "aws:kms"}},
-        # A header that is there is refused, whatever key it names.
-        "OnlyTheVaultsKey": {"Null": {f"{header}-aws-kms-key-id": "false"}},
-    }.items():
+    # A header that is there is refused, whatever it names.
+    for sid, key in {"OnlyDefaultEncryption": header, "NoOwnKey": f"{header}-customer-algorithm"}.items():
         assert statements[sid]["Action"] == "s3:PutObject"
         assert statements[sid]["Resource"] == f"{bucket}/*"
-        assert statements[sid]["Condition"] == condition
+        assert statements[sid]["Condition"] == {"Null": {key: "false"}}
     assert statements["WriterOnlyAdds"]["Condition"] == {
         "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/example-backup-writer"}
     }
@@ -362,17 +365,19 @@ def _s3(production: Deployment, region: str) -> Any:
 
 
 @pytest.mark.parametrize("named", VAULTS)
-def test_an_upload_that_leaves_encryption_to_the_bucket_is_taken_and_one_weaker_or_with_a_key_refused(
+def test_an_upload_that_leaves_encryption_to_the_bucket_is_taken_and_one_that_names_any_refused(
     production: Deployment, named: str
 ) -> None:
     bucket = production["backups-vault-bucket"].id
     s3 = _s3(production, "eu-west-1")
     taken = s3.put_object(Bucket=bucket, Key="evidence/of-a-test.txt", Body=b"proof")
     assert taken["ServerSideEncryption"] == "aws:kms"
-    with pytest.raises(ClientError, match="403"):
-        s3.put_object(
-            Bucket=bucket, Key="evidence/of-a-test.txt", Body=b"proof", ServerSideEncryption="AES256"
-        )
+    # Without a key id, aws:kms is the account's shared key.
+    for weaker in ("AES256", "aws:kms"):
+        with pytest.raises(ClientError, match="403"):
+            s3.put_object(
+                Bucket=bucket, Key="evidence/of-a-test.txt", Body=b"proof", ServerSideEncryption=weaker
+            )
     with pytest.raises(ClientError, match="403"):
         s3.put_object(
             Bucket=bucket,

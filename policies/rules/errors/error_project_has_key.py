@@ -6,6 +6,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.controls import Control
+from policies.reading import Known
 from policies.resources import Resource, Stack
 from policies.rule import Parameters, Rule, expect, of, one_of
 from policies.sentry import KEY, PROJECT, Projects
@@ -16,8 +17,18 @@ def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterator[Tex
     projects = stack.view(Projects)
     if not projects.parts(project, KEY):
         yield from projects.unclear(KEY) or [say("no key of this stack belongs to it")]
-    # The key that Sentry makes by default has no limit, and nothing in the stack would know of it.
-    yield from expect(project, "defaultKey", one_of(False), "must declare defaultKey false")
+    # The key that Sentry makes by default has no limit, and nothing in the stack would know of it. A project
+    # that was there before has its keys, and deployed clients send to them; they are limited by hand.
+    if not _is_adopted(project, stack):
+        yield from expect(project, "defaultKey", one_of(False), "must declare defaultKey false")
+
+
+def _is_adopted(project: Resource, stack: Stack) -> bool:
+    """Tell whether the component around it says that the project existed before."""
+    slug = project.at("slug")
+    return isinstance(slug, Known) and any(
+        slug in around.at("adopted").each() for around in stack.around(project)
+    )
 
 
 RULE: Final = Rule(
