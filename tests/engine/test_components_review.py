@@ -1,18 +1,14 @@
 """`./bulwark review` and `audit` of production: before anything exists, and after all of it does."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from deployment import Deployment, name_of
-
-from policies.judgement import Judgement
-
-sys.path.append(str(Path(__file__).parents[1] / "policy"))
-
 from policy_harness import announcements, servicer, whole
 from policy_harness import production as recorded
+
+from policies.judgement import Judgement
 
 Looks = set[tuple[str, str, str]]
 """(rule, resource, outcome)"""
