@@ -13,7 +13,7 @@ from typing import Any
 from local.home import TwinHome
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_PACKAGES = ("cli", "components", "local", "policies", "review", "toolchain")
+_PACKAGES = ("cli", "components", "local", "policies", "recovery", "review", "toolchain")
 _COPIED = (*_PACKAGES, "schemas", "__main__.py", "objectives.py")
 
 

@@ -1,0 +1,1 @@
+"""The runtime half: backups, restores and drills of what the stack declares."""
