@@ -35,6 +35,16 @@ _COMMANDS = (
         },
     ),
     (
+        Group.create_ordered("The data"),
+        "cli.recovery",
+        {
+            "backup": "Back up the database into the vault.",
+            "backups": "List the backups, and what is proven of them.",
+            "verify": "Check backups against their manifests; deep: restore and compare.",
+            "restore": "Restore a backup into an empty database.",
+        },
+    ),
+    (
         Group.create_ordered("The services on this machine"),
         "cli.services",
         {

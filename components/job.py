@@ -1,7 +1,9 @@
 """A scheduled job and the two heartbeats that notice when it does not run."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_sentry as sentry
@@ -29,6 +31,9 @@ class ScheduledJob(pulumi.ComponentResource):
     heartbeat_url: pulumi.Output[str]
     """Secret. Called once after each successful run."""
 
+    checkin_url: pulumi.Output[str]
+    """Secret. Called at the start and at the end of each run, with its status (Sentry, "Cron check-ins")."""
+
     def __init__(
         self,
         name: str,
@@ -42,6 +47,7 @@ class ScheduledJob(pulumi.ComponentResource):
         severity: Severity,
         organization: str,
         project: sentry.Project,
+        dsn: pulumi.Output[str],
         team: sentry.Team,
         group: uptimerobot.MonitorGroup,
         alerting: Alerting,
@@ -88,6 +94,9 @@ class ScheduledJob(pulumi.ComponentResource):
             owner={"team_id": team.internal_id},
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.checkin_url = pulumi.Output.secret(
+            pulumi.Output.all(dsn, self.cron.name).apply(lambda found: _checkin_url(*found))
+        )
         sentry.Alert(
             f"{name}-alert",
             organization=organization,
@@ -106,3 +115,11 @@ class ScheduledJob(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
+
+
+def _checkin_url(dsn: str, monitor: str) -> str:
+    """Return where a monitor is told of its job; Sentry makes its slug from its name."""
+    parts = urlsplit(dsn)
+    slug = re.sub(r"[^a-z0-9]+", "-", monitor.lower()).strip("-")
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/api/{parts.path.strip('/')}/cron/{slug}/{parts.username}/"

@@ -113,6 +113,7 @@ class Platform(pulumi.ComponentResource):
                 severity=settings.uptime.heartbeat_severity,
                 organization=settings.errors.organization,
                 project=self.errors.projects[api],
+                dsn=self.errors.dsns[api],
                 team=self.errors.team,
                 group=self.uptime.group,
                 alerting=self.alerting,

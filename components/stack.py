@@ -58,6 +58,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "deployer_role": backups.identity.deployer.arn,
         # Secret as a whole: the Automation API tells of the top level alone whether it is secret.
         "error_dsns": pulumi.Output.secret(platform.errors.dsns),
+        "checkin_urls": pulumi.Output.secret({name: job.checkin_url for name, job in platform.jobs.items()}),
         "heartbeat_urls": pulumi.Output.secret(
             {name: job.heartbeat_url for name, job in platform.jobs.items()}
         ),

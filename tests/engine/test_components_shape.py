@@ -204,6 +204,7 @@ def test_the_outputs_are_these_and_secret_where_they_must_be(production: Deploym
         "restorer_role": False,
         "deployer_role": False,
         "error_dsns": True,
+        "checkin_urls": True,
         "heartbeat_urls": True,
         "status_page": False,
         "protection": False,
@@ -236,12 +237,12 @@ def test_no_secret_is_readable_in_the_state(production: Deployment) -> None:
     shown = installation.bulwark("outputs", "--stack", "prod", "--twin", "--json", "--show-secrets").json
     urls = [shown[f"{role}_database_url"] for role in ("application", "backup", "owner")]
     passwords = [urlsplit(url).password or "" for url in urls]
-    heartbeats = shown["heartbeat_urls"].values()
+    heartbeats = [*shown["heartbeat_urls"].values(), *shown["checkin_urls"].values()]
     drawn = json.loads((installation.home.root / "secrets.json").read_text())
     # The prefix of every hook address; the heartbeats have one of their own.
     hooks = [f"/sink/{channel}" for channel in ("incidents", "automation")]
     planted = [*urls, *passwords, *heartbeats, *shown["error_dsns"].values(), *drawn.values(), *hooks]
-    assert len(planted) >= 3 + 3 + 3 + 2 + 4 + 2
+    assert len(planted) >= 3 + 3 + 3 + 3 + 2 + 4 + 2
     assert all(len(value) >= 10 for value in planted)
     state = json.dumps(installation.state("prod"))
     assert [position for position, value in enumerate(planted) if value in state] == []

@@ -34,6 +34,7 @@ def secrets(living: Living) -> dict[str, str]:
         **{f"password of {role['name']}": role["password"] for role in roles.values()},
         **{f"secret of {key['name']}": key["secret"] for key in keys.values()},
         **{f"heartbeat of {job}": url for job, url in outputs["heartbeat_urls"].items()},
+        **{f"check-in of {job}": url for job, url in outputs["checkin_urls"].items()},
         **{f"DSN of {service}": dsn for service, dsn in outputs["error_dsns"].items()},
         **{name: outputs[name] for name in outputs if name.endswith("_database_url")},
         "incidents_target": f"{sink}/incidents",

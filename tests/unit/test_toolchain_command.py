@@ -7,7 +7,12 @@ import pytest
 from cli import checks
 from cli.app import app
 
-COMMANDS = ("up", "preview", "refresh", "outputs", "destroy", "status", "logs", "down", "test")
+COMMANDS = (
+    *("up", "preview", "refresh", "outputs", "destroy"),
+    *("review", "audit"),
+    *("backup", "backups", "verify", "restore"),
+    *("status", "logs", "down", "test"),
+)
 HEAVY = ("pulumi", "pydantic", "boto3", "httpx", "sqlite3")
 
 
@@ -43,7 +48,7 @@ def test_an_unknown_command_is_an_error_without_a_traceback() -> None:
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand-ins for the checkers, which would run these very tests: each says what it was asked."""
-    for name in ("ruff", "basedpyright", "pytest"):
+    for name in ("ruff", "basedpyright", "zizmor", "check-jsonschema", "pytest"):
         (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $@"\n')
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(checks, "_TOOLS", tmp_path)
@@ -57,6 +62,10 @@ def test_all_checks_run_in_order_and_pytest_has_the_last_word(
     assert checks.test("-k", "settings") == 0
     output, errors = capfd.readouterr()
     said = [line for line in output.splitlines() if line and not line.startswith("==")]
+    workflows, syntax = said.pop(3), said.pop(3)
+    assert workflows == "zizmor --offline --no-progress --persona auditor .github"
+    assert syntax.startswith("check-jsonschema --builtin-schema vendor.github-workflows ")
+    assert syntax.endswith(".github/workflows/review.yml")
     assert said == ["ruff format --check .", "ruff check .", "basedpyright ", "pytest -n 2 -k settings"]
     assert [line for line in output.splitlines() if line][-1] == said[-1]
     assert errors == ""

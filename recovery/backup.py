@@ -1,0 +1,117 @@
+"""One backup of the database: dump, what a dump leaves out, and the figures, all of one snapshot."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Final, Literal
+
+from recovery import catalogue, keys
+from recovery.manifest import Manifest, Tier
+from recovery.postgres.clients import Clients, find
+from recovery.postgres.cluster_capture import capture
+from recovery.postgres.compression import compressed
+from recovery.postgres.dump import dump
+from recovery.postgres.figures import figures
+from recovery.postgres.snapshot import Snapshot, snapshot
+from recovery.site import Site
+from toolchain.failure import Failure
+
+Content = Literal["all", "schema", "data"]
+Progress = Callable[[Literal["dumped", "counted"], int], None]
+"""Told of bytes, of the dump and of what was read for the figures."""
+
+_LOCK: Final = 0x42554C574152_4B01
+"""Key of the advisory lock that one backup at a time holds; the server frees it when its holder is gone."""
+
+
+def back_up(
+    site: Site,
+    *,
+    tables: tuple[str, ...] = (),
+    content: Content = "all",
+    tier: Tier | None = None,
+    progress: Progress = lambda *_: None,
+) -> Manifest:
+    """
+    Back up the database into the primary vault and return the manifest, which is in when this returns.
+
+    Raises:
+        Failure: for whatever keeps it from being whole; then there is no manifest, and no backup.
+    """
+    vault = site.vaults["primary"]
+    started = datetime.now(UTC)
+    chosen = tier or catalogue.tier_for(catalogue.backups(vault), started)
+    with snapshot(site.database_url) as shot, alone(shot):
+        clients = find(site.database_url, major=shot.server.major)
+        backup = keys.new_id(started)
+        folder = keys.folder(chosen, backup)
+        counted = _Counted(progress)
+        with ThreadPoolExecutor(1, "figures") as aside:
+            taking = aside.submit(
+                figures,
+                site.database_url,
+                shot,
+                selected=tables,
+                progress=lambda done, _of: progress("counted", done),
+            )
+            raw = counted(dump(clients, site.database_url, shot.id, tables=tables, content=content))
+            stored = vault.store(f"{folder}dump.pgc.zst", compressed(raw))
+            cluster = vault.put(f"{folder}cluster.json", capture(shot.connection).model_dump_json().encode())
+            found = taking.result()
+        manifest = Manifest(
+            id=backup,
+            store="database",
+            stack=site.stack,
+            tier=chosen,
+            started=started,
+            snapshot_at=shot.taken_at,
+            snapshot_lsn=shot.lsn,
+            finished=datetime.now(UTC),
+            server=shot.server,
+            tools=_tools(clients),
+            selected=tables,
+            content=content,
+            dump=stored,
+            dump_bytes=counted.bytes,
+            cluster=cluster,
+            figures=found,
+        )
+    vault.put(keys.manifest(chosen, backup), manifest.model_dump_json(indent=2).encode())
+    return manifest
+
+
+class _Counted:
+    """Counts what passes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.bytes = 0
+        self._progress = progress
+
+    def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.bytes += len(chunk)
+            self._progress("dumped", self.bytes)
+            yield chunk
+
+
+@contextmanager
+def alone(shot: Snapshot) -> Generator[None]:
+    """
+    Hold the lock of backups; the session that holds the snapshot holds it too.
+
+    Raises:
+        Failure: where another backup of the same database holds it.
+    """
+    row = shot.connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+    if not row or not row[0]:
+        raise Failure(
+            "Another backup of this database is running.",
+            "wait for it to end; if its process is gone, the server frees its lock within a minute or two.",
+        )
+    yield
+
+
+def _tools(clients: Clients) -> dict[str, str]:
+    return {"bulwark": metadata.version("bulwark"), "pg_dump": clients.version}

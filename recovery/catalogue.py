@@ -1,0 +1,124 @@
+"""What backups there are: every manifest of a vault, and what is known of its verification."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime, ValidationError
+
+from recovery import keys
+from recovery.manifest import Manifest, Model, Tier
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+
+class Verification(Model):
+    """The result of one look at a backup; stored beside it, never over its manifest."""
+
+    schema_version: Literal["bulwark-verification-1"] = "bulwark-verification-1"
+    backup: str
+    at: AwareDatetime
+    deep: bool
+    """Whether it was restored and compared, and not only read."""
+
+    problems: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup; `unreadable` says what is wrong with its manifest, if it can't be read."""
+
+    id: str
+    tier: Tier
+    manifest: Manifest | None
+    unreadable: str
+    verifications: tuple[Verification, ...]
+
+    @property
+    def verified(self) -> Verification | None:
+        """The last look at it that went as deep as any."""
+        looks = sorted(self.verifications, key=lambda look: (look.deep, look.at))
+        return looks[-1] if looks else None
+
+
+def backups(vault: Vault) -> list[Backup]:
+    """Return all backups, the newest first."""
+    looks = _verifications(vault)
+    found: list[Backup] = []
+    for entry in vault.listed(keys.DATABASE):
+        parts = entry.key.removeprefix(keys.DATABASE).split("/")
+        tier: Tier | None = next((tier for tier in keys.TIERS if tier == parts[0]), None)
+        if not tier or len(parts) != 3 or parts[2] != "manifest.json":
+            continue
+        backup = parts[1]
+        manifest, unreadable = _read(vault, entry.key, entry.version)
+        found.append(Backup(backup, tier, manifest, unreadable, tuple(looks.get(backup, ()))))
+    return sorted(found, key=lambda one: one.id, reverse=True)
+
+
+def chosen(found: Iterable[Backup], *, backup: str | None = None, at: datetime | None = None) -> Manifest:
+    """
+    Return the manifest of a backup: the one named, else the newest, or the newest that shows `at` or earlier.
+
+    Raises:
+        Failure: where there is none, or the one that was named can't be read.
+    """
+    if backup:
+        named = next((one for one in found if one.id == backup), None)
+        if not named:
+            raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
+        if not named.manifest:
+            raise Failure(f"The manifest of backup {backup} {named.unreadable}.", "choose another backup.")
+        return named.manifest
+    whole = [one.manifest for one in found if one.manifest and one.manifest.content == "all"]
+    fitting = [
+        manifest for manifest in whole if not manifest.selected and (not at or manifest.snapshot_at <= at)
+    ]
+    if not fitting:
+        when = f" from {at:%Y-%m-%d %H:%M:%S} UTC or before" if at else ""
+        raise Failure(
+            f"There is no backup of the whole database{when}.", "./bulwark backups lists all of them."
+        )
+    return max(fitting, key=lambda manifest: manifest.snapshot_at)
+
+
+def tier_for(found: Iterable[Backup], now: datetime) -> Tier:
+    """Return the longest tier that has no backup of its period yet: this month, this ISO week, else daily."""
+    moments = {
+        tier: [one.manifest.snapshot_at for one in found if one.manifest and one.tier == tier]
+        for tier in keys.TIERS
+    }
+    if not any((at.year, at.month) == (now.year, now.month) for at in moments["monthly"]):
+        return "monthly"
+    covered = moments["monthly"] + moments["weekly"]
+    if not any(at.isocalendar()[:2] == now.isocalendar()[:2] for at in covered):
+        return "weekly"
+    return "daily"
+
+
+def _read(vault: Vault, key: str, version: str) -> tuple[Manifest | None, str]:
+    try:
+        body = b"".join(vault.read(key, version))
+        manifest = Manifest.model_validate_json(body)
+    except ValidationError as error:
+        return None, f"can't be read: {error.error_count()} fields are not as they must be"
+    if keys.manifest(manifest.tier, manifest.id) != key:
+        return None, "names another backup than the one that it lies with"
+    return manifest, ""
+
+
+def _verifications(vault: Vault) -> dict[str, list[Verification]]:
+    found: dict[str, list[Verification]] = {}
+    for entry in vault.listed(keys.VERIFICATIONS):
+        try:
+            look = Verification.model_validate(json.loads(b"".join(vault.read(entry.key, entry.version))))
+        except ValueError:
+            continue  # not ours; a manifest's verdict never rests on it
+        found.setdefault(look.backup, []).append(look)
+    return found

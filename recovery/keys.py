@@ -1,0 +1,30 @@
+"""Where in the vault what lies."""
+
+from datetime import datetime
+from secrets import token_hex
+from typing import Final
+
+from recovery.manifest import Tier
+
+DATABASE: Final = "database/"
+VERIFICATIONS: Final = "evidence/verifications/"
+TIERS: tuple[Tier, ...] = ("monthly", "weekly", "daily")
+"""The longest kept first."""
+
+
+def new_id(now: datetime) -> str:
+    """Return a backup's id, which sorts by time; two at the same second differ."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+
+
+def folder(tier: Tier, backup: str) -> str:
+    return f"{DATABASE}{tier}/{backup}/"
+
+
+def manifest(tier: Tier, backup: str) -> str:
+    """Return the key without which there is no backup."""
+    return f"{folder(tier, backup)}manifest.json"
+
+
+def verification(backup: str, at: datetime) -> str:
+    return f"{VERIFICATIONS}{backup}/{at:%Y%m%dT%H%M%SZ}.json"

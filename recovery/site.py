@@ -1,0 +1,38 @@
+"""Where the data of a stack is, and where its backups go: what the stack's outputs say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+VaultName = Literal["primary", "replica"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One stack, as recovery needs it."""
+
+    stack: str
+    database_url: str = field(repr=False)
+    """Direct, with the backup role's password."""
+
+    vaults: Mapping[VaultName, Vault]
+    heartbeat_urls: Mapping[str, str] = field(repr=False)
+    """Job -> the address that is called after each success."""
+
+    checkin_urls: Mapping[str, str] = field(repr=False)
+    """Job -> the address that is told of each start and end."""
+
+
+def needed(outputs: Mapping[str, Any], name: str) -> Any:
+    """
+    Return an output of the stack.
+
+    Raises:
+        Failure: where the stack has none of that name.
+    """
+    if name not in outputs:
+        raise Failure(f"The stack has no output {name}.", "deploy it first: ./bulwark up.")
+    return outputs[name]

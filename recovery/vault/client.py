@@ -1,0 +1,54 @@
+"""The S3 client that vaults are reached with."""
+
+from importlib import metadata
+from typing import Final
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from mypy_boto3_s3 import S3Client
+
+from toolchain.failure import Failure
+
+_LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+_CONNECT_SECONDS: Final = 10.0
+"""Also of each 128 KiB that is sent: botocore sends files in such blocks, and bytes all at once."""
+
+_ATTEMPTS: Final = 10
+"""Of one request. Back-off is random up to 2^n s, at most 20 s: about a minute and a half in total."""
+
+
+def client(region: str, endpoint: str | None = None, *, attempts: int = _ATTEMPTS) -> S3Client:
+    """
+    Return a client with the credentials of the environment, as botocore finds them.
+
+    Raises:
+        Failure: where credentials and data would go over the network in clear.
+    """
+    where = urlsplit(endpoint or "https://")
+    local = where.hostname in _LOOPBACK
+    if where.scheme != "https" and not local:
+        raise Failure(f"The vault's endpoint {where.hostname} has no TLS.", "give its https address.")
+    return boto3.session.Session().client(
+        "s3",
+        region_name=region,
+        endpoint_url=endpoint,
+        config=Config(
+            signature_version="s3v4",
+            # `standard` knows S3's throttling codes and broken connections. `adaptive` would also pace this
+            # client, which with three requests at a time is never what S3 throttles.
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=60,
+            tcp_keepalive=True,
+            max_pool_connections=8,
+            proxies={} if local else None,
+            s3={"addressing_style": "path" if endpoint else "virtual"},
+            user_agent_extra=f"bulwark/{metadata.version('bulwark')}",
+            # Every upload here brings checksums of its own: one more, as a trailer of an aws-chunked body,
+            # is CPU for nothing, and some S3-protocol servers take no trailers. A download is checked with
+            # the SHA-256 of its manifest, over all its resumptions; botocore would see one answer at a time.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )

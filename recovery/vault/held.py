@@ -1,0 +1,80 @@
+"""What a vault knows of an object that it holds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from botocore.exceptions import ClientError
+from mypy_boto3_s3 import S3Client
+from mypy_boto3_s3.type_defs import HeadObjectRequestTypeDef
+
+from recovery.manifest import LockMode
+from recovery.vault.failures import Missing, code, explained, failure_of
+from recovery.vault.upload import TOKEN
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the vault knows of one version of an object."""
+
+    key: str
+    version: str
+    """Empty where the server keeps none; a vault of ours always does."""
+
+    bytes: int
+    modified: datetime
+    lock_mode: LockMode | None
+    locked_until: datetime | None
+    replication: str | None
+    """PENDING, COMPLETED or FAILED in the primary vault, REPLICA in the other one."""
+
+    crc32: str | None
+    sha256: str | None
+    """The whole object's checksum as S3 keeps it, base64; of a small object SHA-256, else CRC-32."""
+
+    token: str = ""
+
+
+def look(client: S3Client, bucket: str, key: str, version: str) -> Held:
+    """
+    Ask for an object's head.
+
+    Raises:
+        Failure: where there is none, or it can't be known; see `Vault.head`.
+    """
+    doing = f"Looking at {named(key, version, bucket)}"
+    with explained(doing):
+        try:
+            return _asked(client, bucket, key, version)
+        except ClientError as error:
+            # The answer to a HEAD has no body and so no reason. A listing of the same has one.
+            client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+            if code(error) == "405":
+                raise Missing(
+                    f"{doing} failed: it is a delete marker.", "name the version under it."
+                ) from None
+            raise failure_of(error, doing) from None
+
+
+def named(key: str, version: str, bucket: str) -> str:
+    return f"{key}{f' (version {version})' if version else ''} in vault {bucket}"
+
+
+def _asked(client: S3Client, bucket: str, key: str, version: str) -> Held:
+    request: HeadObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"}
+    if version:
+        request["VersionId"] = version
+    answer = client.head_object(**request)
+    whole = answer.get("ChecksumType") != "COMPOSITE"
+    metadata = {name.lower(): value for name, value in answer["Metadata"].items()}
+    return Held(
+        key=key,
+        version=answer.get("VersionId", version),
+        bytes=answer["ContentLength"],
+        modified=answer["LastModified"],
+        lock_mode=answer.get("ObjectLockMode"),
+        locked_until=answer.get("ObjectLockRetainUntilDate"),
+        replication=answer.get("ReplicationStatus"),
+        crc32=answer.get("ChecksumCRC32") if whole else None,
+        sha256=answer.get("ChecksumSHA256") if whole else None,
+        token=metadata.get(TOKEN, ""),
+    )

@@ -1,0 +1,217 @@
+"""One multipart upload: parts in flight, completion that writes a key once, and giving up cleanly."""
+
+import base64
+import hashlib
+import io
+import threading
+import zlib
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from typing import Final, Protocol, Self, TypeVar
+
+import structlog
+from botocore.exceptions import ClientError
+from mypy_boto3_s3 import S3Client
+from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from recovery.vault.failures import DAMAGE_CODES, code, explained
+from recovery.vault.parts import MAX_OBJECT_BYTES, MAX_PARTS, MIB
+from toolchain.failure import Failure
+
+TOKEN: Final = "bulwark-upload"  # noqa: S105 - the name of a field
+"""Metadata that tells our own object from another when an answer was lost and the request is repeated."""
+
+_IN_FLIGHT: Final = 3
+_HELD_BYTES: Final = 128 * MIB
+"""Parts in memory, in flight and being filled. A larger part than that is held alone."""
+
+_GIVE_UP_SECONDS: Final = 20.0
+_LANDING_SECONDS: Final = 3.0
+_SENDS: Final = 3
+
+_log = structlog.get_logger("vault")
+_T = TypeVar("_T")
+
+
+class Digest(Protocol):
+    """What hashlib's constructors return."""
+
+    def update(self, data: bytes | memoryview, /) -> None: ...
+    def digest(self) -> bytes: ...
+    def hexdigest(self) -> str: ...
+
+
+def md5(data: io.BytesIO) -> str:
+    """Return a Content-MD5: the one checksum that every S3-protocol server checks before it takes a body."""
+    with data.getbuffer() as view:
+        return base64.b64encode(hashlib.md5(view, usedforsecurity=False).digest()).decode()
+
+
+def _base64(checksum: int) -> str:
+    """Write a checksum as S3 does."""
+    return base64.b64encode(checksum.to_bytes(4)).decode()
+
+
+class Upload:
+    """
+    An upload that is not an object yet.
+
+    Its checksum is the CRC-32 of the whole, of which S3 makes sure at completion; S3's default would be a
+    checksum of the parts' checksums, which says nothing to anyone who does not know how it was cut.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, key: str, token: str, doing: str) -> None:
+        self._client, self._bucket, self._key, self._doing = client, bucket, key, doing
+        self._flying: dict[Future[CompletedPartTypeDef], int] = {}
+        self._parts: list[CompletedPartTypeDef] = []
+        self._crc = 0
+        self._completed = False
+        self.parts = 0
+        self.bytes = 0
+        """Handed over so far, as the parts were."""
+
+        self.sha256: Digest = hashlib.sha256()
+
+        self.confirmed_bytes = 0
+        with explained(doing):
+            self._id = client.create_multipart_upload(
+                Bucket=bucket,
+                Key=key,
+                Metadata={TOKEN: token},
+                ChecksumAlgorithm="CRC32",
+                ChecksumType="FULL_OBJECT",
+            )["UploadId"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, reason: BaseException | None, trace: object) -> None:
+        if reason and not self._completed:
+            self._give_up(reason)
+
+    def make_room(self, size: int) -> None:
+        """Wait until a part of `size` bytes may be filled; fail if one of those under way has failed."""
+        self._wait_for(
+            lambda: len(self._flying) < _IN_FLIGHT and sum(self._flying.values()) + size <= _HELD_BYTES
+        )
+
+    def send(self, part: io.BytesIO) -> None:
+        """Send a part in the background; it must not be touched any more."""
+        with part.getbuffer() as view:
+            size = len(view)
+            self.sha256.update(view)
+            self._crc = zlib.crc32(view, self._crc)
+        self.parts += 1
+        self.bytes += size
+        if self.parts > MAX_PARTS or self.bytes > MAX_OBJECT_BYTES:
+            raise Failure(
+                f"{self._doing} failed: it is larger than 5 TB.", "back it up in several runs, by tables."
+            )
+        number = self.parts
+        self._flying[_started(lambda: self._sent(number, part))] = size
+
+    def land(self) -> None:
+        """Wait for all parts to have arrived."""
+        self._wait_for(lambda: not self._flying)
+
+    def complete(self) -> str:
+        """Make it an object, if the key is free; return its version. Raises what botocore raises."""
+        answer = self._client.complete_multipart_upload(
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._id,
+            MultipartUpload={"Parts": sorted(self._parts, key=lambda part: part.get("PartNumber", 0))},
+            IfNoneMatch="*",
+            MpuObjectSize=self.bytes,
+            ChecksumType="FULL_OBJECT",
+            ChecksumCRC32=self.crc32,
+        )
+        self._completed = True
+        return answer.get("VersionId", "")
+
+    @property
+    def crc32(self) -> str:
+        """Of all bytes."""
+        return _base64(self._crc)
+
+    def _give_up(self, reason: BaseException) -> None:
+        """Remove what was sent, in bounded time, and leave a word about it with `reason`."""
+        removal = _started(self._removed)
+        wait((removal,), _GIVE_UP_SECONDS)
+        gone = removal.done() and not removal.exception() and removal.result()
+        fate = "its parts were removed" if gone else "its parts stay until the vault's lifecycle removes them"
+        reason.add_note(f"The unfinished upload of {self._key} was given up; {fate}.")
+        _log.warning("upload given up", key=self._key, bytes=self.bytes, parts_removed=gone)
+
+    def _sent(self, number: int, part: io.BytesIO) -> CompletedPartTypeDef:
+        with part.getbuffer() as view:
+            checksum = _base64(zlib.crc32(view))
+        digest = md5(part)
+
+        def sent() -> CompletedPartTypeDef:
+            part.seek(0)
+            answer = self._client.upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._id,
+                PartNumber=number,
+                Body=part,
+                ContentMD5=digest,
+                ChecksumCRC32=checksum,
+            )
+            return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
+
+        return unless_damaged(sent)
+
+    def _wait_for(self, enough: Callable[[], bool]) -> None:
+        while True:
+            for future in [one for one in self._flying if one.done()]:
+                size = self._flying.pop(future)
+                with explained(self._doing):
+                    self._parts.append(future.result())
+                self.confirmed_bytes += size
+            if not self._flying or enough():
+                return
+            wait(self._flying, return_when=FIRST_COMPLETED)
+
+    def _removed(self) -> bool:
+        """
+        Abort, and abort again what was still arriving; tell whether it is gone.
+
+        AWS says to make sure with a listing of parts (S3 API, AbortMultipartUpload).
+        """
+        for _ in range(3):
+            with suppress(self._client.exceptions.NoSuchUpload):
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
+            wait(self._flying, _LANDING_SECONDS)
+            try:
+                self._client.list_parts(Bucket=self._bucket, Key=self._key, UploadId=self._id, MaxParts=1)
+            except ClientError as error:
+                return code(error) == "NoSuchUpload"
+        return False
+
+
+def unless_damaged(send: Callable[[], _T]) -> _T:
+    """Send again what arrived damaged and was refused: the original is still in memory."""
+    return Retrying(
+        retry=retry_if_exception(lambda error: code(error) in DAMAGE_CODES),
+        stop=stop_after_attempt(_SENDS),
+        wait=wait_random_exponential(0.2, max=5),
+        reraise=True,
+    )(send)
+
+
+def _started(work: Callable[[], _T]) -> Future[_T]:
+    """Run it in a daemon thread: unlike an executor's, no process that was told to end waits for it."""
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="upload", daemon=True).start()
+    return future

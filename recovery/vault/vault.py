@@ -1,0 +1,207 @@
+"""The locked bucket that backups go into. Append-only by nature: nothing here deletes or overwrites."""
+
+import base64
+import hashlib
+import io
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from mypy_boto3_s3 import S3Client
+from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+from recovery.manifest import Stored
+from recovery.vault.download import Download, checked
+from recovery.vault.failures import Damaged, Exists, Missing, code, failure_of
+from recovery.vault.held import Held, look, named
+from recovery.vault.listing import Entry, entries
+from recovery.vault.parts import FIRST_PART_BYTES, cut, part_bytes
+from recovery.vault.upload import TOKEN, Digest, Upload, md5, unless_damaged
+from toolchain.failure import Failure
+
+_TAKEN: Final = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
+_UNCLEAR: Final = _TAKEN | {"NoSuchUpload", ""}
+"""Answers to a repeated request that may mean that its first one had succeeded; `""`: no answer at all."""
+
+
+class Vault:
+    """One vault. `part_bytes` is the size of an upload's first part, at least 5 MiB."""
+
+    def __init__(self, client: S3Client, bucket: str, *, part_bytes: int = FIRST_PART_BYTES) -> None:
+        self.bucket = bucket
+        self._client = client
+        self._first = part_bytes
+
+    def store(
+        self,
+        key: str,
+        chunks: Iterable[bytes],
+        *,
+        expected_bytes: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Stored:
+        """
+        Store a stream of unknown length under a new key, and return what the vault then says of it.
+
+        `expected_bytes` may be a guess: a large object takes less memory with it. `progress` is told how many
+        bytes the vault has confirmed. Whatever is raised, also by `chunks` or by a signal's handler: what was
+        sent is removed first, and nothing is stored.
+
+        Raises:
+            Exists: where the key is taken, before or after the upload; what lies there is left as it is.
+            Failure: for whatever else keeps it from being stored whole.
+        """
+        doing = f"Storing {key} in vault {self.bucket}"
+        self._refuse_taken(key)
+        token = secrets.token_hex(16)
+
+        def size(number: int) -> int:
+            return part_bytes(number, expected_bytes, self._first)
+
+        parts = cut(chunks, size)
+        part, more = next(parts)
+        if not more:
+            return self._put(key, part, token, doing, progress)
+        with Upload(self._client, self.bucket, key, token, doing) as upload:
+            upload.send(part)
+            while more:
+                del part  # or it would stay in memory while the next one is filled
+                upload.make_room(size(upload.parts + 1))
+                if progress:
+                    progress(upload.confirmed_bytes)
+                part, more = next(parts)
+                upload.send(part)
+            upload.land()
+            held = self._written(key, token, doing, upload.complete)
+        return _confirmed(held, doing, upload.bytes, upload.sha256, upload.crc32, progress)
+
+    def put(self, key: str, body: bytes) -> Stored:
+        """Store a small document under a new key, as `store` does."""
+        return self.store(key, (body,))
+
+    def read(
+        self, key: str, version: str, *, sha256: str | None = None, expected_bytes: int | None = None
+    ) -> Iterator[bytes]:
+        """
+        Stream one version of an object, resuming where a connection broke.
+
+        The last chunk comes only after length and SHA-256 were found right: nobody ends up with a whole
+        stream that is damaged.
+
+        Raises:
+            Missing: where there is no such version.
+            Damaged: where it is not what was stored.
+            Failure: for whatever else keeps it from being read. All of them when the stream is read.
+        """
+        request: GetObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key}
+        if version:
+            request["VersionId"] = version
+        name = named(key, version, self.bucket)
+        return checked(
+            Download(self._client, request, name), name, sha256=sha256, expected_bytes=expected_bytes
+        )
+
+    def listed(self, prefix: str, *, versions: bool = False) -> Iterator[Entry]:
+        """Yield the newest content of each key, also under a delete marker; with `versions` all there is."""
+        return entries(self._client, self.bucket, prefix, versions=versions)
+
+    def head(self, key: str, version: str = "") -> Held:
+        """
+        Return what the vault knows of an object; without a version, of the one that readers get.
+
+        Raises:
+            Missing: where there is none, or a delete marker lies over it.
+            Forbidden: where the credentials may not look.
+            Failure: for whatever else keeps it from being known.
+        """
+        return look(self._client, self.bucket, key, version)
+
+    def _put(
+        self, key: str, body: io.BytesIO, token: str, doing: str, progress: Callable[[int], None] | None
+    ) -> Stored:
+        digest = hashlib.sha256(body.getbuffer())
+
+        def written() -> str:
+            body.seek(0)
+            return self._client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=body,
+                IfNoneMatch="*",
+                Metadata={TOKEN: token},
+                ContentMD5=md5(body),
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+            ).get("VersionId", "")
+
+        size = body.seek(0, io.SEEK_END)
+        held = self._written(key, token, doing, lambda: unless_damaged(written))
+        return _confirmed(held, doing, size, digest, None, progress)
+
+    def _written(self, key: str, token: str, doing: str, write: Callable[[], str]) -> Held:
+        """Write, find out whether it was our own writing that took the key, and look at what is there."""
+        try:
+            version = write()
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            answer = code(error)
+            ours = self._ours(key, token) if answer in _UNCLEAR else None
+            if ours:
+                return ours
+            if answer in _TAKEN:
+                raise _taken(key, self.bucket) from None
+            raise failure_of(error, doing) from None
+        return self.head(key, version)
+
+    def _ours(self, key: str, token: str) -> Held | None:
+        try:
+            held = self.head(key)
+        except Failure:
+            return None
+        return held if held.token == token else None
+
+    def _refuse_taken(self, key: str) -> None:
+        """Refuse before anything is sent what would be refused at the end."""
+        try:
+            self.head(key)
+        except Missing:
+            return
+        raise _taken(key, self.bucket)
+
+
+def _confirmed(  # noqa: PLR0917 - private
+    held: Held,
+    doing: str,
+    size: int,
+    sha256: Digest,
+    crc32: str | None,
+    progress: Callable[[int], None] | None,
+) -> Stored:
+    """Compare what the vault has with what was sent."""
+    whole = base64.b64encode(sha256.digest()).decode()
+    if held.bytes != size:
+        differs = f"it has {held.bytes:,} bytes, and {size:,} were sent"
+    elif (held.crc32 and held.crc32 != crc32 and crc32) or (held.sha256 and held.sha256 != whole):
+        differs = "its checksum is not that of what was sent"
+    else:
+        if progress:
+            progress(size)
+        return Stored(
+            key=held.key,
+            version=held.version,
+            bytes=size,
+            sha256=sha256.hexdigest(),
+            lock_mode=held.lock_mode,
+            locked_until=held.locked_until,
+        )
+    raise Damaged(
+        f"{doing} failed: {differs}.",
+        "run this again; what arrived has no manifest, so that nothing will ever restore it.",
+    )
+
+
+def _taken(key: str, bucket: str) -> Exists:
+    return Exists(
+        f"Storing {key} in vault {bucket} failed: the key is taken, and what lies there was left as it is.",
+        "run this again, which takes a new key; if it goes on, find out who else writes there.",
+    )

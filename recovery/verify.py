@@ -1,0 +1,101 @@
+"""Proves a backup: its objects against the manifest, and, deeply, what is restored from it."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recovery import keys
+from recovery.catalogue import Verification
+from recovery.manifest import Manifest, Stored
+from recovery.postgres.figures import differences, figures
+from recovery.postgres.snapshot import snapshot
+from recovery.restore import restored
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+Scratch = Callable[[], AbstractContextManager[str]]
+"""Makes an empty database on a server of its own, and removes both; gives its URL."""
+
+
+def verify(
+    manifest: Manifest,
+    vault: Vault,
+    *,
+    replica: Vault | None = None,
+    scratch: Scratch | None = None,
+) -> Verification:
+    """
+    Look at one backup; with `scratch` also restore it there and compare.
+
+    Never raises for what is wrong with the backup: that is the result.
+    """
+    problems = list(_objects(manifest, vault))
+    if replica:
+        problems += _replicas(manifest, replica)
+    if scratch and not problems:
+        problems += _restored(manifest, vault, scratch)
+    return Verification(
+        backup=manifest.id, at=datetime.now(UTC), deep=scratch is not None, problems=tuple(problems)
+    )
+
+
+def _objects(manifest: Manifest, vault: Vault) -> Iterator[str]:
+    folder = keys.folder(manifest.tier, manifest.id)
+    for key, count in _versions(vault, folder).items():
+        if count > 1:
+            yield f"{key} has {count} versions; a backup is written once"
+    for stored in (manifest.dump, manifest.cluster):
+        try:
+            yield from _held(stored, vault)
+            for _ in vault.read(stored.key, stored.version, sha256=stored.sha256):
+                pass
+        except Failure as failure:
+            yield str(failure)
+
+
+def _versions(vault: Vault, folder: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for entry in vault.listed(folder, versions=True):
+        found[entry.key] = found.get(entry.key, 0) + 1
+    return found
+
+
+def _held(stored: Stored, vault: Vault) -> Iterator[str]:
+    """Compare what the vault says of an object now with what it said after the upload."""
+    now = vault.head(stored.key, stored.version)
+    if now.bytes != stored.bytes:
+        yield f"{stored.key} has {now.bytes} bytes; its manifest says {stored.bytes}"
+    if stored.locked_until and (not now.locked_until or now.locked_until < stored.locked_until):
+        yield f"{stored.key} is locked for less time than when it was stored"
+    if stored.lock_mode == "COMPLIANCE" and now.lock_mode != "COMPLIANCE":
+        yield f"{stored.key} is no longer locked in mode COMPLIANCE"
+
+
+def _replicas(manifest: Manifest, replica: Vault) -> Iterator[str]:
+    for stored in (manifest.dump, manifest.cluster):
+        try:
+            copy = replica.head(stored.key, stored.version)
+        except Failure as failure:
+            yield f"in the replica: {failure}"
+            continue
+        if copy.bytes != stored.bytes:
+            yield f"the replica's {stored.key} has {copy.bytes} bytes; the manifest says {stored.bytes}"
+
+
+def _restored(manifest: Manifest, vault: Vault, scratch: Scratch) -> Iterator[str]:
+    try:
+        with scratch() as url, tempfile.TemporaryDirectory(prefix="bulwark-verify-") as folder:
+            restored(manifest, vault, url, folder=Path(folder), stand_ins=True)
+            with snapshot(url) as shot:
+                found = figures(url, shot, selected=manifest.selected)
+    except Failure as failure:
+        yield str(failure)
+        return
+    yield from differences(manifest.figures, found, ignoring=_ignored(manifest))
+
+
+def _ignored(manifest: Manifest) -> tuple[str, ...]:
+    """Return the kinds that say nothing of a selection: its foreign keys to tables that were not chosen."""
+    return ("constraints",) if manifest.selected else ()

@@ -1,0 +1,230 @@
+"""S3-protocol servers for tests: rclone's and the twin's, and in front of them a proxy that does harm."""
+
+import http.client
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+RCLONE = Path(__file__).parents[2] / ".venv" / "bin" / "rclone"
+KEY_ID = "planted-key-id"
+SECRET = "planted-secret-key"
+_BLOCK = 1 << 16
+_START_SECONDS = 30.0
+
+
+@contextmanager
+def rclone_server(folder: Path) -> Generator[str]:
+    """Serve `folder`, whose folders are buckets; give the URL. It has neither versions nor conditions."""
+    log = folder.with_suffix(".log")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", folder],
+            env={"HOME": str(folder.parent), "RCLONE_AUTH_KEY": f'"{KEY_ID},{SECRET}"'},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        yield found[0]
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class Fault:
+    """What happens to the next `times` requests that fit. Offsets are bytes of the body."""
+
+    method: str
+    query: str = ""
+    """A word in the path or query; of a part: `partNumber`."""
+
+    times: int = 1
+    skip: int = 0
+    """How many that fit go through before."""
+
+    answer: tuple[int, str] | None = None
+    """Status and S3 code, in place of the server's answer."""
+
+    cut_request: int | None = None
+    cut_answer: int | None = None
+    lose_answer: bool = False
+    """The server gets the request; the client gets a closed connection."""
+
+    damage_request: int | None = None
+    damage_answer: int | None = None
+    shorten_answer: int | None = None
+    """The server itself says that there is so much, and that is what comes."""
+
+    ignore_range: bool = False
+    pause: float = 0.0
+    """Seconds before each 64 KiB of the request's body is read."""
+
+
+@dataclass
+class Proxy:
+    """Passes requests on to `upstream`, but for its faults."""
+
+    upstream: str
+    faults: list[Fault] = field(default_factory=list[Fault])
+    seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
+    """Method, path with query, headers in lower case."""
+
+    gone: bool = False
+    """Whether every connection is closed at once."""
+
+    url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def requests(self, method: str, word: str = "") -> list[dict[str, str]]:
+        """Return the headers of the requests seen that fit."""
+        return [headers for verb, path, headers in self.seen if verb == method and word in path]
+
+    def fault(self, method: str, path: str) -> Fault:
+        with self.lock:
+            for fault in self.faults:
+                if fault.times and fault.method in {method, "*"} and fault.query in path:
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
+                    fault.times -= 1
+                    return fault
+        return Fault(method)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    proxy: Proxy
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: connections break here on purpose."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Keep quiet."""
+
+    def handle_one_request(self) -> None:
+        if self.server.proxy.gone:
+            self.close_connection = True
+            return
+        super().handle_one_request()
+
+    def _pass(self) -> None:
+        proxy = self.server.proxy
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        proxy.seen.append((self.command, self.path, headers))
+        fault = proxy.fault(self.command, self.path)
+        body = self._received(int(headers.get("content-length", 0)), fault)
+        if body is None:
+            self.close_connection = True
+        elif fault.answer:
+            self._refused(*fault.answer)
+        else:
+            self._answer(*self._asked(body, headers, fault), fault)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass  # noqa: N815 - the library's names
+
+    def _received(self, length: int, fault: Fault) -> bytes | None:
+        body = bytearray()
+        end = length if fault.cut_request is None else min(fault.cut_request, length)
+        while len(body) < end:
+            time.sleep(fault.pause)
+            body += self.rfile.read(min(_BLOCK, end - len(body)))
+        if fault.cut_request is not None:
+            return None
+        if fault.damage_request is not None:
+            body[fault.damage_request] ^= 1
+        return bytes(body)
+
+    def _asked(
+        self, body: bytes, headers: dict[str, str], fault: Fault
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        dropped = {"expect", "connection"} | ({"range"} if fault.ignore_range else set[str]())
+        connection = http.client.HTTPConnection(urlsplit(self.server.proxy.upstream).netloc, timeout=60)
+        try:
+            kept = {name: value for name, value in headers.items() if name not in dropped}
+            connection.request(self.command, self.path, body or None, kept)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, fault: Fault) -> None:
+        if fault.lose_answer:
+            self.close_connection = True
+            return
+        if fault.shorten_answer is not None:
+            body = body[: fault.shorten_answer]
+        if fault.damage_answer is not None:
+            at = fault.damage_answer
+            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        self.send_response_only(status)
+        dropped = {"transfer-encoding", "connection"}
+        if self.command != "HEAD":
+            dropped.add("content-length")
+        for name, value in headers:
+            if name.lower() not in dropped:
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body if fault.cut_answer is None else body[: fault.cut_answer])
+        if fault.cut_answer is not None:
+            self.close_connection = True
+
+    def _refused(self, status: int, code: str) -> None:
+        body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>said of {code}</Message></Error>"
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body.encode())
+
+
+@contextmanager
+def proxied(upstream: str) -> Generator[Proxy]:
+    """Run a proxy before `upstream`."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.proxy = Proxy(upstream, url=f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.proxy
+    finally:
+        server.proxy.gone = True
+        server.shutdown()
+        with suppress(OSError):
+            server.server_close()
+        thread.join(timeout=10)
+
+
+def credentials() -> dict[str, str]:
+    """Return the environment variables that a client needs."""
+    return {
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }

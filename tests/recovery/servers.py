@@ -1,0 +1,61 @@
+"""The way into the servers that the fixtures of conftest.py give."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from local.pgserver import SUPERUSER
+from local.postgres import Cluster
+
+PASSWORD = "planted-superuser-password"
+
+
+class NewDatabase(Protocol):
+    """What the fixture `database` gives."""
+
+    def __call__(self, name: str = "", *, server: Cluster | None = None, template: str = "template0") -> str:
+        """Create an empty database, on `cluster` if no server is given; return the superuser's URL."""
+        ...
+
+
+def database_url(server: Cluster, name: str, user: str = SUPERUSER, password: str = PASSWORD) -> str:
+    """Return the URL over TCP, which is the only way in that asks for a password."""
+    return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{server.port}/{quote(name, safe='')}"
+
+
+def create_database(server: Cluster, name: str, template: str = "template0") -> None:
+    drop_database(server, name)
+    _execute(server, sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
+
+
+def drop_database(server: Cluster, name: str) -> None:
+    """Drop it, whoever is connected."""
+    _execute(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
+
+
+def program(server: Cluster, name: str) -> Path:
+    """Return the path of one of the server's programs, such as pg_dump."""
+    return server.installation().root / "bin" / name
+
+
+def run_program(server: Cluster, name: str, *arguments: str | Path) -> None:
+    """Run one of the server's programs with the superuser's password, and expect success and no warning."""
+    ended = subprocess.run(
+        [program(server, name), *arguments],
+        env={"PATH": os.defpath, "LC_ALL": "C", "PGPASSWORD": PASSWORD},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr[-4_000:]
+
+
+def _execute(server: Cluster, statement: sql.SQL, *names: str) -> None:
+    with psycopg.connect(database_url(server, "postgres"), autocommit=True) as connection:
+        connection.execute(statement.format(*map(sql.Identifier, names)))

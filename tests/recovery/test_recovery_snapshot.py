@@ -1,0 +1,236 @@
+"""Snapshots: one moment for everyone who joins, and no moment at all rather than half of one."""
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from odd_database import ROLE_PASSWORD, Odd, taken
+from servers import PASSWORD, NewDatabase, database_url, run_program
+
+from local.postgres import Cluster
+from recovery.postgres.figures import differences, figures
+from recovery.postgres.snapshot import joined, snapshot
+from toolchain.failure import Failure
+
+
+def test_what_is_written_later_is_in_nobodys_view(
+    odd: Odd, cluster: Cluster, database: NewDatabase, tmp_path: Path
+) -> None:
+    busy, copy = database(template=odd.name), database()
+    with snapshot(busy) as shot, psycopg.connect(busy, autocommit=True) as writer:
+        writer.execute("UPDATE many SET content = content || '!'; DELETE FROM twins WHERE a IS NULL")
+        writer.execute(
+            "INSERT INTO measured (at, region, value) SELECT now(), 'south', 1 FROM generate_series(1, 9)"
+        )
+        writer.execute("SELECT lo_put(900001, 0, 'changed'), lo_unlink(900002), nextval('never_used')")
+        writer.execute("CREATE TABLE newer (id integer)")
+        found = figures(busy, shot)
+        dumped = ("--format=custom", f"--snapshot={shot.id}", f"--file={tmp_path / 'dump'}", busy)
+        run_program(cluster, "pg_dump", *dumped)
+    run_program(cluster, "pg_restore", "--exit-on-error", f"--dbname={copy}", tmp_path / "dump")
+    assert found == odd.figures
+    assert not differences(found, taken(copy)), "sequences are ahead, and nothing else differs"
+
+
+def test_the_digest_stands_still_while_many_write(odd: Odd, database: NewDatabase) -> None:
+    busy = database(template=odd.name)
+    done = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(busy, autocommit=True) as writer:
+            while not done.is_set():
+                writer.execute("UPDATE many SET content = md5(content) WHERE id = (random() * 5000)::integer")
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        with snapshot(busy) as shot:
+            first = figures(busy, shot)
+            assert [figures(busy, shot).tables for _ in range(3)] == [first.tables] * 3
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert taken(busy).tables != first.tables
+
+
+def test_nobody_can_empty_or_alter_a_table_meanwhile(odd: Odd, database: NewDatabase) -> None:
+    held = database(template=odd.name)
+    with snapshot(held), psycopg.connect(held, autocommit=True) as other:
+        other.execute("SET lock_timeout = '50ms'")
+        for statement in (
+            "TRUNCATE many",
+            "DROP TABLE empty",
+            "ALTER TABLE measured_rest ADD COLUMN more text",
+        ):
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                other.execute(statement)
+    with psycopg.connect(held, autocommit=True) as other:
+        other.execute("TRUNCATE many")
+
+
+def test_a_table_that_stays_locked_is_a_failure(
+    database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recovery.postgres.snapshot._LOCK_WAIT_SECONDS", 1)
+    url = database()
+    with psycopg.connect(url) as other:
+        other.execute("CREATE TABLE busy ()")
+        other.commit()
+        other.execute("LOCK TABLE busy IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Failure, match="locked by another session for 1 seconds"), snapshot(url):
+            pass
+
+
+def test_it_tells_when_and_where_it_was_taken(odd: Odd, cluster: Cluster) -> None:
+    before = datetime.now(UTC)
+    with snapshot(odd.url) as shot:
+        pass
+    assert abs(shot.taken_at - before) < timedelta(minutes=1)
+    assert shot.taken_at.tzinfo is UTC
+    assert int(shot.lsn.split("/")[1], 16) > 0
+    assert shot.server.model_dump() == {
+        "version": "18.4",
+        "major": 18,
+        "system_identifier": str(cluster.system_identifier),
+        "database": "odd",
+        "encoding": "UTF8",
+        "collation": "builtin:C.UTF-8",
+    }
+
+
+def test_text_does_not_depend_on_the_settings_of_a_database_or_role(
+    odd: Odd, cluster: Cluster, database: NewDatabase
+) -> None:
+    other = database("set otherwise", template=odd.name)
+    with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as connection:
+        for setting in (
+            *("search_path = public", "DateStyle = 'German'", "TimeZone = 'Asia/Tokyo'", "row_security = on"),
+            *("IntervalStyle = 'iso_8601'", "extra_float_digits = -15", "bytea_output = 'escape'"),
+            *(
+                "quote_all_identifiers = on",
+                "client_encoding = 'LATIN1'",
+                "default_transaction_deferrable = on",
+            ),
+        ):
+            connection.execute(f'ALTER DATABASE "set otherwise" SET {setting}'.encode())
+    assert taken(f"{other}?options=-cstatement_timeout%3D10s") == odd.figures
+
+
+def test_a_pooled_host_is_refused() -> None:
+    for url in (
+        "postgresql://u:planted@ep-odd-name-pooler.eu.example.com/db",
+        "host=direct.example.com,other-pooler.example.com user=u password=planted",
+    ):
+        with pytest.raises(Failure, match="is a pooled host") as caught, snapshot(url):
+            pass
+        assert "direct host" in str(caught.value)
+        assert "planted" not in str(caught.value)
+
+
+@contextmanager
+def pooler() -> Generator[int]:
+    """Answer one connection as PgBouncer does to a setting that it cannot keep apart; give the port."""
+    message = b"SFATAL\0C08P01\0Munsupported startup parameter in options: jit\0\0"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4_096)
+                connection.sendall(b"E" + (len(message) + 4).to_bytes(4, "big") + message)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+def test_a_pooler_under_any_name_is_refused() -> None:
+    with pooler() as port:
+        url = f"postgresql://u:planted@127.0.0.1:{port}/db?sslmode=disable&gssencmode=disable"
+        with pytest.raises(Failure, match="behind a connection pooler"), snapshot(url):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("postgresql://u:planted@127.0.0.1:1/db?nonsense=1", "is not one that PostgreSQL understands"),
+        ("postgresql://u:planted@127.0.0.1:1/db", 'cannot connect to the database "db" at 127.0.0.1 as u'),
+    ],
+)
+def test_no_failure_shows_the_password(url: str, cause: str) -> None:
+    with pytest.raises(Failure, match=cause) as caught, snapshot(url):
+        pass
+    assert "planted" not in str(caught.value)
+
+
+def test_a_wrong_password_is_a_failure(odd: Odd) -> None:
+    with pytest.raises(Failure, match="cannot connect") as caught, snapshot(odd.url.replace(PASSWORD, "bad")):
+        pass
+    assert "password authentication failed" in str(caught.value)
+
+
+def test_a_snapshot_that_is_gone_cannot_be_joined(odd: Odd) -> None:
+    with snapshot(odd.url) as shot:
+        pass
+    with pytest.raises(Failure, match="the snapshot of the database is gone"), joined(odd.url, shot.id):
+        pass
+
+
+def test_a_lost_connection_is_a_failure_and_leaves_none_behind(odd: Odd, cluster: Cluster) -> None:
+    with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as other:
+
+        def cut(*_: int) -> None:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = 'odd' AND state = 'idle in transaction'"
+            )
+
+        with pytest.raises(Failure, match="could not read the rows of"), snapshot(odd.url) as shot:
+            figures(odd.url, shot, workers=1, progress=cut)
+        other.execute("SELECT pg_sleep(0.1)")
+        assert other.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = 'odd'").fetchone() == (0,)
+
+
+@pytest.fixture
+def reading(odd: Odd, cluster: Cluster) -> Generator[str]:
+    """Give the URL of a role that may read all rows of all tables, but no large object."""
+    with psycopg.connect(odd.url, autocommit=True) as admin:
+        admin.execute('GRANT pg_read_all_data TO "odd reader"; ALTER ROLE "odd reader" BYPASSRLS')
+        try:
+            yield database_url(cluster, odd.name, "odd reader", ROLE_PASSWORD)
+        finally:
+            admin.execute('REVOKE pg_read_all_data FROM "odd reader"; ALTER ROLE "odd reader" NOBYPASSRLS')
+
+
+def test_a_role_that_reads_everything_finds_what_the_superuser_finds(odd: Odd, reading: str) -> None:
+    found = taken(reading, selected=("many", "measured", "everything", "order"))
+    assert found == taken(odd.url, selected=("many", "measured", "everything", "order"))
+
+
+def test_what_a_role_may_not_read_is_a_failure(odd: Odd, cluster: Cluster, reading: str) -> None:
+    with pytest.raises(Failure, match=r'"odd reader" may not read the rows of large objects'):
+        taken(reading)
+    stranger = database_url(cluster, odd.name, "odd app", ROLE_PASSWORD)
+    with pytest.raises(Failure, match=r'"odd app" may not read the rows of table "public"\."empty"'):
+        taken(stranger, selected=("empty",))
+    with pytest.raises(Failure, match=r'"odd app" may not read the sequence "public"\."never_used"'):
+        taken(stranger, selected=("never_used",))
+
+
+def test_row_security_hides_nothing_from_the_count(odd: Odd, cluster: Cluster) -> None:
+    app = database_url(cluster, odd.name, "odd app", ROLE_PASSWORD)
+    with psycopg.connect(app) as connection:
+        assert connection.execute("SELECT count(*) FROM many").fetchone() != (5000,)
+    with pytest.raises(Failure, match=r'"odd app" may not read the rows of table "public"\."many"') as caught:
+        taken(app, selected=("many",))
+    assert "row-level security" in str(caught.value)
+    assert "BYPASSRLS" in str(caught.value)
