@@ -1,5 +1,6 @@
 """The policy pack `bulwark`; the engine starts it and talks to it until the operation ends."""
 
+import gc
 import os
 import sys
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from policies.rules import RULES
 from toolchain.engine_watch import end_with_engine
 
 end_with_engine()
+# What is allocated here stays until the process ends; looking for garbage among it is CPU for nothing.
+gc.disable()
 try:
     # A state is analyzed without a program, and without this variable: then the configuration is passed.
     configured = configuration.read(os.environ.get("PULUMI_STACK", ""))

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policies.resources import Resource, Stack
 from policies.rule import Rule
-from policies.waivers import NONE, Waiver, Waivers, unmatched
+from policies.waivers import NONE, Waivers, unmatched
 from policies.wording import Text, listed, say
+
+if TYPE_CHECKING:
+    from policies.waiver import Waiver
 
 
 class Outcome(Enum):
@@ -30,7 +33,7 @@ class Verdict:
     rule: Rule
     resource: Resource | None
     reasons: tuple[Text, ...]
-    waiver: Waiver | None = None
+    waiver: "Waiver | None" = None
 
     @property
     def outcome(self) -> Outcome:
