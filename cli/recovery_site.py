@@ -36,15 +36,16 @@ def opened(stack: str, *, on_twin: bool) -> Site:
         stack=stack,
         database_url=needed(found, "backup_database_url"),
         vaults={
-            "primary": _vault(needed(found, "vault"), backups.region, space.twin),
-            "replica": _vault(needed(found, "vault_replica"), backups.replica.region, space.twin),
+            "primary": vault(needed(found, "vault"), backups.region, space.twin),
+            "replica": vault(needed(found, "vault_replica"), backups.replica.region, space.twin),
         },
         heartbeat_urls=needed(found, "heartbeat_urls"),
         checkin_urls=needed(found, "checkin_urls"),
     )
 
 
-def _vault(bucket: str, region: str, home: TwinHome | None) -> Vault:
+def vault(bucket: str, region: str, home: TwinHome | None) -> Vault:
+    """Return a vault; the twin's takes any credentials."""
     if not home:
         return Vault(client(region), bucket)
     os.environ.update(_TWIN_KEYS)

@@ -15,6 +15,7 @@ from toolchain.failure import Failure
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 NEVER = "never"
+UNKNOWN = "unknown"
 
 
 def status(
@@ -37,7 +38,7 @@ def status(
         "stack": stack,
         "resources": deployment.get("resources", 0),
         "last_deployed": deployment.get("time", NEVER),
-        "last_backup": NEVER,
+        "last_backup": _last_backup(space, found),
         "last_drill": NEVER,
         "services": [
             {"name": s.name, "state": s.state, "address": s.address, "pid": s.pid, "detail": s.detail}
@@ -105,6 +106,24 @@ def _deployment(home: TwinHome, stack: str) -> dict[str, Any]:
         "resources": len(latest.get("resources") or []),
         "time": (latest.get("manifest") or {}).get("time", NEVER),
     }
+
+
+def _last_backup(space: stack_file.Space, running: list[services.ServiceStatus]) -> str:
+    """Return the id of the newest backup, which begins with its time; the vault is asked only if it runs."""
+    outputs = _outputs(space.twin, space.name) if space.twin else {}
+    if not space.twin or "vault" not in outputs:
+        return NEVER
+    if not any(service.name == "aws" and service.state == "running" for service in running):
+        return UNKNOWN
+    from cli.recovery_site import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
+    from recovery.catalogue import newest  # noqa: PLC0415
+
+    return newest(vault(outputs["vault"], space.settings.backups.region, space.twin)) or NEVER
+
+
+def _outputs(home: TwinHome, stack: str) -> dict[str, Any]:
+    resources = stack_file.checkpoint(home, stack).get("resources") or []
+    return next((one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
 
 
 def _print(document: dict[str, Any], home: TwinHome | None) -> None:

@@ -217,4 +217,6 @@ def _print_protection(rows: list[dict[str, str]]) -> None:
         table.add_row(row["what"], row["by"], row["where"])
     console = Console()
     console.print(table)
-    console.print("Declared, not proven: no backup has run yet, and none has been restored.", style="yellow")
+    console.print(
+        "Declared, not proven: ./bulwark backups says what was backed up and restored.", style="yellow"
+    )

@@ -62,6 +62,16 @@ def backups(vault: Vault) -> list[Backup]:
     return sorted(found, key=lambda one: one.id, reverse=True)
 
 
+def newest(vault: Vault) -> str | None:
+    """Return the id of the newest backup, without reading any manifest; None where there is none."""
+    found = [
+        entry.key.split("/")[-2]
+        for entry in vault.listed(keys.DATABASE)
+        if entry.key.endswith("/manifest.json")
+    ]
+    return max(found, default=None)
+
+
 def chosen(found: Iterable[Backup], *, backup: str | None = None, at: datetime | None = None) -> Manifest:
     """
     Return the manifest of a backup: the one named, else the newest, or the newest that shows `at` or earlier.
