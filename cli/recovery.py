@@ -174,9 +174,9 @@ def restore(
         vault: `replica` restores from the other region alone.
         jobs: Connections that restore in parallel.
     """
+    url = _with_password(to)
     site = opened(stack, on_twin=on_twin)
     chosen = catalogue.chosen(catalogue.backups(site.vaults[vault]), backup=backup, at=_utc(at))
-    url = _with_password(to)
     status = Console(stderr=True).status(f"Restoring {chosen.id}")
     with tempfile.TemporaryDirectory(prefix="bulwark-restore-") as folder, status:
         done = restored(

@@ -16,6 +16,7 @@ _TOGETHER = {
     "test_drift": "living",
     "test_life": "living",
     "test_monitoring": "living",
+    "test_recovered": "living",
     "test_secrets": "living",
 }
 """Which deployed stack a file's tests share, by the start of its name: see engine/conftest.py."""

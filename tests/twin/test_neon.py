@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from bridging import Engine, started
@@ -187,8 +188,11 @@ def test_a_killed_creation_leaves_nothing(home: TwinHome, neon: Neon, made: Attr
     until(lambda: set(neon.store.list("neon", "project")) - before)
     (half,) = set(neon.store.list("neon", "project")) - before
     until(lambda: list(home.postgres.glob(f"*{half}*")))
+    started = psutil.Process(maker.pid).children(recursive=True)
     maker.send_signal(signal.SIGKILL)
     maker.wait()
+    # What it had started writes on into its folder, and would put files there after it was removed.
+    psutil.wait_procs(started, timeout=60)
     assert neon.read("project", half) is None
     identifier, _ = neon.create("project", {"name": "killed"}, "request-1")
     assert half not in neon.store.list("neon", "project")
