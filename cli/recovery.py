@@ -83,7 +83,7 @@ def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
     """
     site = opened(stack, on_twin=on_twin)
     found = catalogue.backups(site.vaults["primary"])
-    elsewhere = {one.id for one in catalogue.backups(site.vaults["replica"])}
+    elsewhere = {one.id for one in catalogue.listed(site.vaults["replica"])}
     if as_json:
         rows = [_row(one, in_replica=one.id in elsewhere) for one in found]
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")

@@ -116,9 +116,10 @@ def _last_backup(space: stack_file.Space, running: list[services.ServiceStatus])
     if not any(service.name == "aws" and service.state == "running" for service in running):
         return UNKNOWN
     from cli.recovery_site import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
-    from recovery.catalogue import newest  # noqa: PLC0415
+    from recovery.catalogue import listed  # noqa: PLC0415 - it brings boto3 along
 
-    return newest(vault(outputs["vault"], space.settings.backups.region, space.twin)) or NEVER
+    found = listed(vault(outputs["vault"], space.settings.backups.region, space.twin))
+    return found[-1].id if found else NEVER
 
 
 def _outputs(home: TwinHome, stack: str) -> dict[str, Any]:

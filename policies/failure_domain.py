@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from policies.reading import Absent, Known, Reading, Unknown
+from policies.reading import Absent, Known, Reading, Unknown, first
 from policies.resources import Resource, Stack
 
 
@@ -26,13 +26,13 @@ class FailureDomain:
             for resource in (store, *stack.around(store))
             if resource.is_component
         ]
-        said = _first(around)
+        said = first(around)
         accounts = store.configuration("allowedAccountIds").each()
         own_provider = Known(store.type.partition(":")[0]) if store.is_custom else Absent()
         return cls(
-            provider=_first([own_provider, said.at("provider")]),
-            account=_first([accounts[0] if len(accounts) == 1 else Absent(), said.at("account")]),
-            region=_first(
+            provider=first([own_provider, said.at("provider")]),
+            account=first([accounts[0] if len(accounts) == 1 else Absent(), said.at("account")]),
+            region=first(
                 [store.at("region"), store.at("regionId"), store.configuration("region"), said.at("region")]
             ),
         )
@@ -52,8 +52,3 @@ def _differ(mine: Reading, theirs: Reading) -> bool:
             return here.casefold() != there.casefold()
         case _:
             return False
-
-
-def _first(readings: list[Reading]) -> Reading:
-    """Return the first that isn't absent."""
-    return next((reading for reading in readings if not isinstance(reading, Absent)), Absent())

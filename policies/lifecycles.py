@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policies.buckets import LIFECYCLE, LOCK, Buckets
-from policies.reading import Absent, Known, Reading, Unknown
+from policies.reading import Absent, Known, Reading, Unknown, first
 from policies.resources import Resource, Stack
 from policies.rule import Parameter, from_to
 
@@ -104,7 +104,7 @@ def retention_days(retention: Reading) -> Reading:
 def tiers(bucket: Resource, stack: Stack) -> Reading:
     """Return what the component around a vault promises: prefix -> days for which what lies there is kept."""
     promised = [component.at("tiers") for component in stack.around(bucket)]
-    return next((reading for reading in promised if not isinstance(reading, Absent)), Absent())
+    return first(promised)
 
 
 def days_by_prefix(promised: Reading) -> dict[str, float]:
@@ -131,7 +131,7 @@ def _expiry(rule: Reading) -> Expiry:
     ]
     return Expiry(
         status=rule.at("status"),
-        prefix=_first(prefixes),
+        prefix=first(prefixes, Known("")),
         is_narrowed=any(not isinstance(reading, Absent) for reading in narrowing),
         days=rule.at("expiration", "days"),
         date=rule.at("expiration", "date"),
@@ -145,17 +145,13 @@ def _inline(rule: Reading) -> Expiry:
     states = {Known(value=True): Known("Enabled"), Known(value=False): Known("Disabled")}
     return Expiry(
         status=next((status for state, status in states.items() if state == enabled), enabled),
-        prefix=_first((rule.at("prefix"),)),
+        prefix=first([rule.at("prefix")], Known("")),
         is_narrowed=not isinstance(rule.at("tags"), Absent),
         days=rule.at("expiration", "days"),
         date=rule.at("expiration", "date"),
         noncurrent_days=rule.at("noncurrentVersionExpiration", "days"),
         abort_days=rule.at("abortIncompleteMultipartUploadDays"),
     )
-
-
-def _first(prefixes: tuple[Reading, ...]) -> Reading:
-    return next((prefix for prefix in prefixes if not isinstance(prefix, Absent)), Known(""))
 
 
 def _numbers(readings: list[Reading]) -> list[float]:

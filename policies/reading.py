@@ -7,7 +7,7 @@ secrets. So rules read the engine's own messages, with this.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -106,6 +106,11 @@ class Unknown(Reading):
 @dataclass(frozen=True)
 class Absent(Reading):
     """Not there, or null."""
+
+
+def first(readings: Iterable[Reading], otherwise: Reading | None = None) -> Reading:
+    """Return the first that isn't absent, else `otherwise`, which is absent unless given."""
+    return next((one for one in readings if not isinstance(one, Absent)), otherwise or Absent())
 
 
 def decoded(message: struct_pb2.Struct) -> Known:

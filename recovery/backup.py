@@ -42,7 +42,7 @@ def back_up(
     """
     vault = site.vaults["primary"]
     started = datetime.now(UTC)
-    chosen = tier or catalogue.tier_for(catalogue.backups(vault), started)
+    chosen = tier or catalogue.tier_for(catalogue.recent(vault, started), started)
     with snapshot(site.database_url) as shot, alone(shot):
         clients = find(site.database_url, major=shot.server.major)
         backup = keys.new_id(started)

@@ -3,15 +3,19 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from pydantic import AwareDatetime, ValidationError
 
 from recovery import keys
 from recovery.manifest import Manifest, Model, Tier
+from recovery.vault.listing import Entry
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
+
+_LONGEST_PERIOD: Final = timedelta(days=32)
+"""Longer than a month; an id is older than the moment that its backup shows by the seconds until then."""
 
 
 class Verification(Model):
@@ -47,29 +51,30 @@ class Backup:
         return looks[-1] if looks else None
 
 
+@dataclass(frozen=True)
+class Found:
+    """Where a backup's manifest is."""
+
+    id: str
+    tier: Tier
+    entry: Entry
+
+
 def backups(vault: Vault) -> list[Backup]:
-    """Return all backups, the newest first."""
+    """Return all backups with what is known of their verification, the newest first."""
     looks = _verifications(vault)
-    found: list[Backup] = []
+    return [_opened(vault, found, looks.get(found.id, [])) for found in reversed(listed(vault))]
+
+
+def listed(vault: Vault) -> list[Found]:
+    """Return where the manifests are, the oldest first; none of them is read."""
+    found: list[Found] = []
     for entry in vault.listed(keys.DATABASE):
         parts = entry.key.removeprefix(keys.DATABASE).split("/")
         tier: Tier | None = next((tier for tier in keys.TIERS if tier == parts[0]), None)
-        if not tier or len(parts) != 3 or parts[2] != "manifest.json":
-            continue
-        backup = parts[1]
-        manifest, unreadable = _read(vault, entry.key, entry.version)
-        found.append(Backup(backup, tier, manifest, unreadable, tuple(looks.get(backup, ()))))
-    return sorted(found, key=lambda one: one.id, reverse=True)
-
-
-def newest(vault: Vault) -> str | None:
-    """Return the id of the newest backup, without reading any manifest; None where there is none."""
-    found = [
-        entry.key.split("/")[-2]
-        for entry in vault.listed(keys.DATABASE)
-        if entry.key.endswith("/manifest.json")
-    ]
-    return max(found, default=None)
+        if tier and len(parts) == 3 and parts[2] == "manifest.json":
+            found.append(Found(parts[1], tier, entry))
+    return sorted(found, key=lambda one: one.id)
 
 
 def chosen(found: Iterable[Backup], *, backup: str | None = None, at: datetime | None = None) -> Manifest:
@@ -110,6 +115,17 @@ def tier_for(found: Iterable[Backup], now: datetime) -> Tier:
     if not any(at.isocalendar()[:2] == now.isocalendar()[:2] for at in covered):
         return "weekly"
     return "daily"
+
+
+def recent(vault: Vault, now: datetime) -> list[Backup]:
+    """Return the backups that `tier_for` looks at, this month's and this week's, without verifications."""
+    since = keys.new_id(now - _LONGEST_PERIOD)
+    return [_opened(vault, found, []) for found in listed(vault) if found.id >= since]
+
+
+def _opened(vault: Vault, found: Found, looks: list[Verification]) -> Backup:
+    manifest, unreadable = _read(vault, found.entry.key, found.entry.version)
+    return Backup(found.id, found.tier, manifest, unreadable, tuple(looks))
 
 
 def _read(vault: Vault, key: str, version: str) -> tuple[Manifest | None, str]:
