@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from toolchain.engine import ensure_cli
+
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _TOOLS = Path(sys.executable).parent
 _CHECKS = {
@@ -34,6 +36,8 @@ def test(*pytest_arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]
     Returns:
         The exit code: 1 if anything failed.
     """
+    # Minutes on a new machine, which no single test should have to wait for.
+    ensure_cli()
     failed: list[str] = []
     for name, (tool, *arguments) in _CHECKS.items():
         extra = pytest_arguments if tool == "pytest" else ()
