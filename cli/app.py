@@ -36,7 +36,7 @@ _COMMANDS = (
     ),
     (
         Group.create_ordered("The data"),
-        "cli.recovery",
+        "cli.{name}",
         {
             "backup": "Back up the database into the vault.",
             "backups": "List the backups, and what is proven of them.",
@@ -62,4 +62,10 @@ _COMMANDS = (
 
 for _group, _module, _summaries in _COMMANDS:
     for _position, (_name, _summary) in enumerate(_summaries.items()):
-        app.command(f"{_module}:{_name}", name=_name, help=_summary, group=_group, sort_key=_position)
+        app.command(
+            f"{_module.format(name=_name)}:{_name}",
+            name=_name,
+            help=_summary,
+            group=_group,
+            sort_key=_position,
+        )
