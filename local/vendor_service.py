@@ -14,18 +14,20 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from local import sink
 from local.alerts import Alerts
 from local.checkins import CheckIns
 from local.delivery import Courier
+from local.doors import neon
 from local.home import TwinHome
 from local.intake import Intake
 from local.issue_alerts import IssueAlerts
 from local.issues import Issues
 from local.pace import Pace
 from local.prober import Prober
+from local.vendors.neon import Neon
 from local.vendors.store import Store
 
 _TICK_SECONDS = 0.5
@@ -37,6 +39,7 @@ class Service:
     """All of it over one store, with a heart that beats a few times a second."""
 
     def __init__(self, home: TwinHome, port: int, pace: Pace) -> None:
+        self._home = home
         self._store = Store(home.vendors)
         self._pace = pace
         self._courier = Courier(self._store, pace, f"http://127.0.0.1:{port}/sink")
@@ -56,6 +59,8 @@ class Service:
                 Route("/heartbeat/{key}", self._heartbeat, methods=["GET", "POST"]),
                 *sink.routes(self._store),
                 *intake.routes(),
+                # The vendors' own APIs, each below the address that its real provider is told.
+                Mount("/neon", routes=neon.routes(Neon(self._home))),
             ],
             middleware=[cors],
             lifespan=self._lifespan,
