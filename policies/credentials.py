@@ -1,6 +1,5 @@
-"""What credentials look like, and which inputs and outputs are credentials whatever they look like."""
+"""Which inputs and outputs are credentials, whatever they look like."""
 
-import re
 from typing import Final, LiteralString
 
 _AWS_PROVIDERS: Final = ("accessKey", "secretKey", "token")
@@ -38,31 +37,3 @@ SECRET_OUTPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
     "uptimerobot:index/monitor:Monitor": ("url",),
 }
 """Type -> its outputs that hold a credential, and that schemas/*.json leave in clear."""
-
-_FORMS: Final[tuple[tuple[LiteralString, str], ...]] = (
-    ("an AWS access key", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
-    ("a private key", r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----"),
-    ("an address with a password", r"://[^\s/?#:@]*:[^\s/?#@]+@"),
-    ("a Slack token", r"\bxox[a-z]-[0-9A-Za-z-]{10}"),
-    ("a Slack webhook", r"\bhooks\.slack\.com/[a-z]+/T[0-9A-Za-z]+/"),
-    ("a Discord webhook", r"\bdiscord(?:app)?\.com/api/webhooks/[0-9]+/"),
-    ("a GitHub token", r"\b(?:gh[opsur]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{22})"),
-    ("a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20}"),
-    ("a Stripe key", r"\b(?:[rs]k_live_|whsec_)[0-9A-Za-z]{16}"),
-    ("a Sentry token", r"\bsntry[a-z]_[0-9A-Za-z+/=_-]{32}"),
-    ("a Neon key", r"\bnapi_[0-9a-z]{32}"),
-    ("an UptimeRobot key", r"\b(?:ur|u|m)[0-9]{4,}-[0-9a-f]{20}"),
-    ("an UptimeRobot heartbeat", r"\bheartbeat\.uptimerobot\.com/\w+-\w"),
-    ("a Pulumi token", r"\bpul-[0-9a-f]{40}\b"),
-    ("a Google key", r"\bAIza[0-9A-Za-z_-]{35}"),
-    ("a signed token", r"\beyJ[0-9A-Za-z_-]{10,400}\.eyJ[0-9A-Za-z_-]{10}"),
-)
-"""What it is, and how the vendor's credentials of that kind start."""
-
-_ANY: Final = re.compile("|".join(f"({form})" for _, form in _FORMS))
-
-
-def form_of(text: str) -> LiteralString | None:
-    """Return which kind of credential a text holds, by its form alone; None for any other text."""
-    found = _ANY.search(text)
-    return _FORMS[found.lastindex - 1][0] if found and found.lastindex else None

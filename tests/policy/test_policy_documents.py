@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_harness import UNKNOWN, Toy, announcements, secret, whole
 
-from policies.credentials import form_of
+from credential_forms import form_of
 from policies.documents import ANYONE, Statement, granted, matches, read
 from policies.resources import Resource, Stack
 

@@ -6,8 +6,8 @@ from typing import Any, Final, cast
 
 from pulumi_policy import Severity
 
+from credential_forms import form_of
 from policies.controls import Control
-from policies.credentials import form_of
 from policies.reading import Known, Unknown
 from policies.resources import Resource, Stack
 from policies.rule import Parameters, Rule

@@ -1,0 +1,1 @@
+"""Drills: recovery tried for real, measured, and written down."""

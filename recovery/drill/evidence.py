@@ -1,0 +1,270 @@
+"""
+What one drill shows: bulwark-drill-1, documented in docs/drills.md.
+
+What follows from what was measured (verdicts, faults, whether an objective is met) is computed, also when a
+document is read: one that states anything else is refused. What was not measured, looked at or removed is a
+fault, so a drill that broke off can't pass.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, Field, computed_field
+
+from recovery.drill.identity import Identity
+from recovery.drill.model import Model
+from recovery.manifest import LockMode, Sha256
+
+Kind = Literal["corruption", "loss", "replica", "files", "state"]
+Store = Literal["database", "files", "state"]
+Verdict = Literal["passed", "failed"]
+Milestone = Literal["first_query", "verified", "health"]
+
+NEEDED: Final[dict[Kind, tuple[Milestone, ...]]] = {
+    "corruption": ("first_query", "verified", "health"),
+    "loss": ("first_query", "verified", "health"),
+    "replica": ("first_query", "verified", "health"),
+    "files": ("verified",),
+    "state": ("verified",),
+}
+"""The milestones without which a scenario has not shown how fast it is."""
+
+
+class Held(Model):
+    """An object that was restored from, as the vault told of it during the drill."""
+
+    vault: Literal["primary", "replica"]
+    key: str
+    version: str
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+    """Of a backup of the database: its manifest's."""
+
+    lock_mode: LockMode | None
+    locked_until: AwareDatetime | None
+
+
+class Skipped(Model):
+    """A newer recovery point that was not used."""
+
+    id: str
+    why: str
+
+
+class RecoveryPoint(Model):
+    """What was recovered from."""
+
+    path: Literal["history", "vault", "replica"]
+    """`history` is that of the store's own vendor."""
+
+    id: str
+    """Of the backup; of a branch from history its name."""
+
+    as_of: AwareDatetime
+    """The moment that it shows: its snapshot's, or the instant that was asked for."""
+
+    choice: Literal["newest", "random", "chosen"]
+    held: Held | None
+    """None where history was used, which is no object in a vault."""
+
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Measured(Model):
+    """A time that has an objective; None: it was not measured, which is never good enough."""
+
+    seconds: float | None
+    objective_seconds: Annotated[float, Field(gt=0)]
+    how: str
+    """What the time ends with, such as the query that was answered."""
+
+    @computed_field
+    @property
+    def met(self) -> bool:
+        return self.seconds is not None and 0 <= self.seconds <= self.objective_seconds
+
+    def faults(self, what: str) -> Iterator[str]:
+        """Say why it is not met; `what` it is the time of."""
+        if self.seconds is None:
+            yield f"{what} was not measured"
+        elif self.seconds < 0:
+            yield f"{what} of {self.seconds:,.1f} s can't be: something later than the incident came back"
+        elif not self.met:
+            yield f"{what} of {self.seconds:,.1f} s misses the objective of {self.objective_seconds:,g} s"
+
+
+class Phase(Model):
+    """One step of the recovery, by the monotonic clock."""
+
+    name: str
+    started: AwareDatetime
+    offset_seconds: Annotated[float, Field(ge=0)]
+    """From the declared incident."""
+
+    seconds: Annotated[float, Field(ge=0)]
+
+
+class Check(Model):
+    """One thing that was looked at, or could not be."""
+
+    name: str
+    what: str
+    """What was asked, such as its SQL."""
+
+    expected: str
+    actual: str
+    outcome: Literal["passed", "failed", "not_run"]
+    why: str = ""
+
+    @property
+    def fault(self) -> str:
+        match self.outcome:
+            case "passed":
+                return ""
+            case "failed":
+                return f"{self.name}: expected {self.expected}, found {self.actual}"
+            case "not_run":
+                return f"{self.name} could not run: {self.why or 'nobody knows why'}"
+
+
+class NegativeControl(Model):
+    """A copy that was damaged on purpose, and what the same verification found in it."""
+
+    damage: str
+    found: tuple[str, ...]
+    """Empty: it was not noticed, so the verification proves nothing."""
+
+    @computed_field
+    @property
+    def noticed(self) -> bool:
+        return bool(self.found)
+
+
+class Removed(Model):
+    """Something that the drill made, and what a look at it afterwards showed."""
+
+    name: str
+    kind: str
+    gone: bool
+    proof: str
+    """Who was asked, and what was answered."""
+
+
+class Untested(Model):
+    """What this drill says nothing of."""
+
+    what: str
+    why: str
+
+
+class Scenario(Model):
+    """One way of losing something, and the way back from it."""
+
+    kind: Kind
+    stores: Annotated[tuple[Store, ...], Field(min_length=1)]
+    """What it proves can be recovered."""
+
+    threat: str
+    incident: AwareDatetime
+    """Assumed moment of the loss."""
+
+    declared: AwareDatetime
+    """When the recovery began: all its times count from here."""
+
+    recovery_point: RecoveryPoint | None
+    newest_change: AwareDatetime | None
+    """Of what was recovered, from the data itself; None where it could not be found."""
+
+    newest_change_how: str
+    """Where it was read, such as a query."""
+
+    loss_objective_seconds: Annotated[float, Field(gt=0)]
+    phases: tuple[Phase, ...]
+    times: dict[Milestone, Measured]
+    checks: tuple[Check, ...]
+    negative_control: NegativeControl | None
+    teardown: tuple[Removed, ...]
+    not_tested: tuple[Untested, ...] = ()
+    deviations: tuple[str, ...] = ()
+    """What went otherwise than planned, and did not fail it."""
+
+    error: str = ""
+    """What broke it off."""
+
+    @computed_field
+    @property
+    def loss(self) -> Measured:
+        """From the newest recovered change to the incident."""
+        lost = (self.incident - self.newest_change).total_seconds() if self.newest_change else None
+        return Measured(
+            seconds=lost, objective_seconds=self.loss_objective_seconds, how=self.newest_change_how
+        )
+
+    @computed_field
+    @property
+    def backup_age_seconds(self) -> float | None:
+        """From the moment that the recovery point shows to the incident."""
+        point = self.recovery_point
+        return (self.incident - point.as_of).total_seconds() if point else None
+
+    @computed_field
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Everything that fails it, in words."""
+        return tuple(self._faults())
+
+    @computed_field
+    @property
+    def verdict(self) -> Verdict:
+        return "failed" if self.faults else "passed"
+
+    def _faults(self) -> Iterator[str]:
+        if self.error:
+            yield f"broke off: {self.error}"
+        if not self.recovery_point:
+            yield "there was no recovery point"
+        elif self.recovery_point.path != "history" and not self.recovery_point.held:
+            yield "the vault was not asked about the recovery point"
+        yield from self.loss.faults("data loss")
+        for milestone in dict.fromkeys((*NEEDED[self.kind], *self.times)):
+            what = f"time to {milestone.replace('_', ' ')}"
+            measured = self.times.get(milestone)
+            yield from measured.faults(what) if measured else [f"{what} was not measured"]
+        if not self.checks:
+            yield "nothing was checked"
+        yield from (check.fault for check in self.checks if check.fault)
+        if not self.negative_control:
+            yield "no damaged copy was tried, so nothing shows that damage would be found"
+        elif not self.negative_control.noticed:
+            yield f"a damaged copy passed for good: {self.negative_control.damage}"
+        if not self.teardown:
+            yield "nobody looked whether anything of the drill is left"
+        yield from (f"{one.kind} {one.name} is left behind" for one in self.teardown if not one.gone)
+
+
+class Drill(Model):
+    """The evidence of one drill."""
+
+    schema_version: Literal["bulwark-drill-1"] = "bulwark-drill-1"
+    identity: Identity
+    started: AwareDatetime
+    finished: AwareDatetime
+    scenarios: tuple[Scenario, ...]
+    leftovers: tuple[str, ...] = ()
+    """What earlier drills had left behind, and this one removed before it began."""
+
+    error: str = ""
+    """What broke it off outside of any scenario."""
+
+    @computed_field
+    @property
+    def faults(self) -> tuple[str, ...]:
+        own = [f"broke off: {self.error}"] if self.error else []
+        if not self.scenarios:
+            own.append("no scenario was tried")
+        return (*own, *(f"{one.kind}: {fault}" for one in self.scenarios for fault in one.faults))
+
+    @computed_field
+    @property
+    def verdict(self) -> Verdict:
+        return "failed" if self.faults else "passed"
