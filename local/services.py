@@ -23,7 +23,16 @@ START_DEADLINE_SECONDS = 30.0
 _ANSWER_TIMEOUT_SECONDS = 3.0
 _LAST_LINES = 15
 _CHECKOUT = Path(__file__).resolve().parent.parent
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", SPEED_VARIABLE)
+_KEPT_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    SPEED_VARIABLE,
+    "BULWARK_TWIN_REPLICATION_SECONDS",
+)
 
 State = Literal["running", "stopped", "unhealthy"]
 Progress = Callable[[str, str], None]

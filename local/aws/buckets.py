@@ -10,6 +10,8 @@ from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 from moto.s3.responses import S3Response
 
 from local.aws import policy
+from local.aws.objects import ObjectVersion
+from local.aws.replication import replicate_later
 
 _SSE = "x-amz-server-side-encryption"
 _SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -67,6 +69,7 @@ class Backend(S3Backend):
         bucket = self.get_bucket(bucket_name)
         if bucket.has_default_lock and version.lock_mode is None:
             version.lock_mode, version.lock_until = bucket.default_lock_mode, bucket.default_retention()
+        replicate_later(bucket, version)
         return version
 
     def put_object_retention(
@@ -86,6 +89,8 @@ class Backend(S3Backend):
             if weaker_mode or (until or "") < (version.lock_until or ""):
                 raise AccessDeniedByLock
         super().put_object_retention(bucket_name, key_name, version_id, retention)
+        if isinstance(version, ObjectVersion) and version.replication:  # S3 replicates a lock's changes
+            replicate_later(self.get_bucket(bucket_name), version)
 
     def put_object_lock_configuration(
         self,

@@ -35,6 +35,9 @@ class ObjectVersion(FakeKey):
     released: ClassVar[list[str]] = []
     """Bodies that nothing refers to any more; their files go once a snapshot without them is durable."""
 
+    replication: str | None = None
+    """PENDING, COMPLETED or FAILED under a replication rule, REPLICA of a copy that one made."""
+
     body: str
     contentsize: int
     _etag: str | None
@@ -68,6 +71,12 @@ class ObjectVersion(FakeKey):
         self.contentsize = len(content)
         if self._etag is None:
             self._etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+    @property
+    def response_dict(self) -> dict[str, Any]:
+        """Return the headers of GET and HEAD, with the replication status that moto has none of."""
+        status = {"x-amz-replication-status": self.replication} if self.replication else {}
+        return super().response_dict | status
 
     def dispose(self, garbage: bool = False) -> None:
         """Give up the body; a mere copy of this object that is collected (`garbage`) gives up nothing."""

@@ -5,7 +5,7 @@ It is moto's server, restricted to the services the platform uses and made durab
 before its answer is sent, so that a stopped or killed service comes back with the same ids, versions, dates
 and locks.
 
-What moto does not do, here as elsewhere: replicate objects, carry out lifecycle rules, check that a KMS key
+What moto does not do, here as elsewhere: carry out lifecycle rules, check that a KMS key
 exists when S3 is told to encrypt with it, enforce IAM (unless INITIAL_NO_AUTH_ACTION_COUNT is set), keep
 older versions when a bucket's versioning is suspended and an object is overwritten.
 """
@@ -19,8 +19,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 # Read by moto when it is imported: a bucket is named by the path, never by the host (localhost is no bucket).
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
@@ -36,10 +36,12 @@ from werkzeug.wrappers import Response
 from local.aws.buckets import correct_s3
 from local.aws.keys import correct_kms
 from local.aws.objects import ObjectIndex, keep_bodies_in
+from local.aws.replication import Replicator
 from local.aws.snapshot import SERVICES, Snapshot, UnreadableSnapshotError
 from local.home import TwinHome
 
 _log = logging.getLogger("aws")
+_T = TypeVar("_T")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
@@ -82,6 +84,15 @@ class DurableService:
         if changing:
             self._make_durable(change)
         return response
+
+    def change(self, work: Callable[[], _T]) -> _T:
+        """Do what changes something beside requests, in turn with them, and make it durable."""
+        with self._turn:
+            self._made += 1
+            change = self._made
+            result = work()
+        self._make_durable(change)
+        return result
 
     def _make_durable(self, change: int) -> None:
         with self._writing:
@@ -161,6 +172,7 @@ def main() -> None:
     except UnreadableSnapshotError as unreadable:
         sys.exit(f"AWS service: {unreadable}")
     service = DurableService(snapshot)
+    Replicator(service.change).start()
     server = make_server(
         "127.0.0.1", port, service, threaded=True, request_handler=_Handler, fd=listener.fileno()
     )

@@ -26,8 +26,9 @@ START_SECONDS = 30.0
 class Service:
     """One service process on a private home."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **variables: str) -> None:
         self.home = TwinHome(root)
+        self.variables = variables
         self.home.create()
         self.log = root / "logs" / "aws.log"
         self.url = f"http://127.0.0.1:{self.home.port('aws')}"
@@ -37,7 +38,7 @@ class Service:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local.aws.service"],
-                env={"PATH": os.defpath, HOME_VARIABLE: str(self.home.root)},
+                env={"PATH": os.defpath, HOME_VARIABLE: str(self.home.root), **self.variables},
                 stdout=log,
                 stderr=log,
             )
@@ -74,9 +75,9 @@ class Service:
 
 
 @contextmanager
-def running(root: Path) -> Generator[Service]:
+def running(root: Path, **variables: str) -> Generator[Service]:
     """Run a service with `root` as its home, which the stand-in finds in the environment."""
-    service = Service(root)
+    service = Service(root, **variables)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(root))
         try:

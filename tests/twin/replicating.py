@@ -1,0 +1,68 @@
+"""Two locked buckets in two regions, the second one the replica of the first, for tests."""
+
+import json
+import time
+from typing import Any
+
+RULE: dict[str, Any] = {
+    "ID": "everything",
+    "Status": "Enabled",
+    "Priority": 1,
+    "Filter": {"Prefix": ""},
+    "DeleteMarkerReplication": {"Status": "Disabled"},
+    "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+}
+_DEADLINE_SECONDS = 20.0
+
+
+def lock(s3: Any, bucket: str, region: str, *, days: int = 3) -> None:
+    s3.create_bucket(
+        Bucket=bucket,
+        ObjectLockEnabledForBucket=True,
+        CreateBucketConfiguration={"LocationConstraint": region},
+    )
+    s3.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": days}},
+        },
+    )
+
+
+def role(iam: Any) -> str:
+    """Make the role that replicates, and return its ARN."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    made = iam.create_role(RoleName="replicator", AssumeRolePolicyDocument=json.dumps(trust))
+    return made["Role"]["Arn"]
+
+
+def replicate(s3: Any, source: str, target: str, arn: str, **rule: Any) -> None:
+    destination = {
+        "Bucket": f"arn:aws:s3:::{target}",
+        "StorageClass": "STANDARD_IA",
+        "EncryptionConfiguration": {"ReplicaKmsKeyID": "arn:aws:kms:eu-north-1:123456789012:key/replica"},
+    }
+    s3.put_bucket_replication(
+        Bucket=source,
+        ReplicationConfiguration={"Role": arn, "Rules": [{**RULE, "Destination": destination, **rule}]},
+    )
+
+
+def settled(s3: Any, bucket: str, key: str, version: str) -> str:
+    """Wait until a version is pending no more; return what it is then."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while True:
+        status = s3.head_object(Bucket=bucket, Key=key, VersionId=version).get("ReplicationStatus", "")
+        if status != "PENDING" or time.monotonic() > deadline:
+            return status
+        time.sleep(0.02)
