@@ -1,0 +1,59 @@
+"""One backup, or one way back, as `./bulwark` does it, of what the environment names; see backup.py."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from recovery import catalogue, keys
+from recovery.backup import back_up
+from recovery.postgres.clients import find
+from recovery.postgres.compression import compressed
+from recovery.postgres.dump import dump
+from recovery.postgres.figures import differences, figures
+from recovery.postgres.snapshot import snapshot
+from recovery.restore import restored
+from recovery.site import Site
+from recovery.vault.client import client
+from recovery.vault.vault import Vault
+
+VAULT: Final = Vault(client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
+URL: Final = os.environ["BENCH_URL"]
+
+
+def backup() -> None:
+    back_up(Site("bench", URL, {"primary": VAULT}, {}, {}))
+
+
+def dumped() -> None:
+    """Do what a backup does but for the figures."""
+    with snapshot(URL) as shot:
+        clients = find(URL, major=shot.server.major)
+        key = f"bare/{keys.new_id(shot.taken_at)}.pgc.zst"
+        VAULT.store(key, compressed(dump(clients, URL, shot.id)))
+
+
+def restore(*, compare: bool) -> None:
+    target = os.environ["BENCH_TARGET"]
+    manifest = catalogue.chosen(catalogue.backups(VAULT))
+    with tempfile.TemporaryDirectory() as folder:
+        restored(manifest, VAULT, target, folder=Path(folder))
+    if compare:
+        with snapshot(target) as shot:
+            found = differences(manifest.figures, figures(target, shot))
+        if found:
+            sys.exit("\n".join(found))
+
+
+match sys.argv[1:]:
+    case ["backup"]:
+        backup()
+    case ["dump"]:
+        dumped()
+    case ["restore"]:
+        restore(compare=False)
+    case ["verify"]:
+        restore(compare=True)
+    case _:
+        sys.exit(f"{sys.argv[0]}: backup, dump, restore or verify")
