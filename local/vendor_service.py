@@ -20,7 +20,7 @@ from local import sink
 from local.alerts import Alerts
 from local.checkins import CheckIns
 from local.delivery import Courier
-from local.doors import neon
+from local.doors import neon, sentry, uptimerobot
 from local.home import TwinHome
 from local.intake import Intake
 from local.issue_alerts import IssueAlerts
@@ -28,7 +28,9 @@ from local.issues import Issues
 from local.pace import Pace
 from local.prober import Prober
 from local.vendors.neon import Neon
+from local.vendors.sentry import Sentry
 from local.vendors.store import Store
+from local.vendors.uptimerobot import UptimeRobot
 
 _TICK_SECONDS = 0.5
 _SHORTEST_TICK_SECONDS = 0.05
@@ -61,6 +63,8 @@ class Service:
                 *intake.routes(),
                 # The vendors' own APIs, each below the address that its real provider is told.
                 Mount("/neon", routes=neon.routes(Neon(self._home))),
+                Mount("/uptimerobot", routes=uptimerobot.routes(UptimeRobot(self._home))),
+                Mount("/sentry", routes=sentry.routes(Sentry(self._home))),
             ],
             middleware=[cors],
             lifespan=self._lifespan,

@@ -61,6 +61,10 @@ class Model(ABC):
     def read(self, kind: str, identifier: str) -> Attributes | None:
         """Return what the vendor's API tells about an object, or None when there is no such object."""
 
+    def every(self, kind: str) -> dict[str, Attributes]:
+        """Return what the vendor's API tells about all objects of a kind, by id, oldest first."""
+        return self.store.list(self.vendor, kind)
+
     @abstractmethod
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
         """Change an object and return it. Raises VendorError."""

@@ -23,7 +23,7 @@ INTEGRATIONS: dict[str, Attributes] = {
 _PROJECT_PARTS = ("key", *DETECTORS, "projectOwnership", "projectSpikeProtection")
 _SLUG_CHARACTERS = 50  # source: Sentry API reference, "Create a New Project"
 _SLUG = re.compile(rf"(?![0-9]+$)[a-z0-9_-]{{1,{_SLUG_CHARACTERS}}}")
-_SETTINGS: dict[str, Attributes] = {
+SETTINGS: dict[str, Attributes] = {
     "projectOwnership": {
         "fallthrough": True,
         "autoAssignment": "Auto Assign to Issue Owner",
@@ -32,6 +32,8 @@ _SETTINGS: dict[str, Attributes] = {
     "projectSpikeProtection": {"enabled": False},
 }
 """Every project has them; creating one of these kinds sets it."""
+_DEEP = frozenset({"filters", "clientSecurity", "javascriptLoaderScript"})
+"""Settings of which a request may name a part."""
 _PROJECT_DEFAULTS: Attributes = {
     "features": [],
     "digestsMinDelay": 300,
@@ -93,9 +95,9 @@ class Sentry(Model):
         with self.store.transaction():
             key = self._require(kind, identifier)
             gone = self._existing(kind, key)
-            if kind in _SETTINGS:
+            if kind in SETTINGS:
                 # A setting cannot go, only back to its default; ownership rules (`raw`) even stay.
-                self.store.replace(self.vendor, kind, key, {**gone, **_SETTINGS[kind]})
+                self.store.replace(self.vendor, kind, key, {**gone, **SETTINGS[kind]})
                 self.confirm(kind, key)
                 return
             self._remove(kind, key)
@@ -151,7 +153,8 @@ class Sentry(Model):
             case "key":
                 public, secret = secrets.token_hex(16), secrets.token_hex(16)
                 project = self._project(wanted)
-                return public, self._key(public, secret, project["internalId"]) | wanted
+                made = self._key(public, secret, project["internalId"])
+                return public, _deepened(made, made | wanted)
             case "projectOwnership" | "projectSpikeProtection":
                 address = f"{wanted['organization']}/{wanted['project']}"
                 self.store.remove(self.vendor, kind, address)
@@ -360,6 +363,5 @@ def _computed(kind: str, wanted: Attributes) -> Attributes:
 def _deepened(before: Attributes, after: Attributes) -> Attributes:
     """Fill the parts of nested settings that a request left out with what was there."""
     return {
-        name: {**before.get(name, {}), **value} if name in {"filters", "clientSecurity"} else value
-        for name, value in after.items()
+        name: {**before.get(name, {}), **value} if name in _DEEP else value for name, value in after.items()
     }

@@ -66,9 +66,13 @@ class UptimeRobot(Model):
     secret_name: ClassVar[str] = "uptimerobot_api_key"  # noqa: S105 - the name under which it is kept
 
     @property
-    def plan(self) -> Plan:
+    def plan_name(self) -> str:
         account = self.store.get(self.vendor, "account", "0") or {}
-        return PLANS[account.get("plan", DEFAULT_PLAN)]
+        return account.get("plan", DEFAULT_PLAN)
+
+    @property
+    def plan(self) -> Plan:
+        return PLANS[self.plan_name]
 
     def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
         with self.store.transaction():
@@ -80,6 +84,9 @@ class UptimeRobot(Model):
     def read(self, kind: str, identifier: str) -> Attributes | None:
         found = self.store.get(self.vendor, kind, identifier)
         return None if found is None else self._answer(kind, found)
+
+    def every(self, kind: str) -> dict[str, Attributes]:
+        return {identifier: self._answer(kind, found) for identifier, found in self._objects(kind).items()}
 
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
         with self.store.transaction():
@@ -97,7 +104,7 @@ class UptimeRobot(Model):
         kind = function.removeprefix("get").removesuffix("s")
         kind = kind[0].lower() + kind[1:]
         criteria = {name: value for name, value in arguments.items() if value is not None}
-        answers = {id_: self._answer(kind, found) for id_, found in self._objects(kind).items()}
+        answers = self.every(kind)
         if function == "getAlertContacts":
             contacts = matching(answers, criteria)
             return {**criteria, "contacts": contacts, "ids": [contact["id"] for contact in contacts]}
@@ -191,14 +198,14 @@ class UptimeRobot(Model):
 
     def _integration(self, wanted: Attributes) -> Attributes:
         type_ = wanted["type"]
-        if type_ == "pagerduty" and len(wanted["value"]) < _PAGERDUTY_KEY_CHARACTERS:
+        if type_ == "pagerduty" and len(wanted.get("value", "")) < _PAGERDUTY_KEY_CHARACTERS:
             raise VendorError(
                 400, f"integrationKey must be at least {_PAGERDUTY_KEY_CHARACTERS} characters long."
             )
         twin = [
             id_
             for id_, other in self._objects("integration").items()
-            if id_ != wanted["id"] and (other["type"], other["value"]) == (type_, wanted["value"])
+            if id_ != wanted["id"] and (other["type"], _target(other)) == (type_, _target(wanted))
         ]
         if twin:
             raise VendorError(409, f"The integration exists already as {twin[0]}: import it.")
@@ -260,6 +267,11 @@ class UptimeRobot(Model):
                 self.store.replace(self.vendor, kind, identifier, after)
 
 
+def _target(integration: Attributes) -> str:
+    """Return the address or key that messages go to; for Telegram it is the chat's id."""
+    return str(integration.get("value") or integration.get("customValue"))
+
+
 def _contact(wanted: Attributes) -> Attributes:
     return {
         "androidPushDownChannel": "",
@@ -271,8 +283,8 @@ def _contact(wanted: Attributes) -> Attributes:
         "orgAlertContactId": int(wanted["id"]),
         "pushToken": "",
         "sslExpirationReminder": False,
-        "status": "Active",
         **wanted,
+        "status": "active" if wanted.get("isActive", True) else "paused",
     }
 
 
