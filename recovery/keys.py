@@ -7,13 +7,14 @@ from typing import Final
 from recovery.manifest import Tier
 
 DATABASE: Final = "database/"
+DRILLS: Final = "evidence/drills/"
 VERIFICATIONS: Final = "evidence/verifications/"
 TIERS: tuple[Tier, ...] = ("monthly", "weekly", "daily")
 """The longest kept first."""
 
 
 def new_id(now: datetime) -> str:
-    """Return a backup's id, which sorts by time; two at the same second differ."""
+    """Return the id of a backup or a drill, which sorts by time; two at the same second differ."""
     return f"{now:%Y%m%dT%H%M%SZ}-{token_hex(2)}"
 
 
@@ -28,3 +29,7 @@ def manifest(tier: Tier, backup: str) -> str:
 
 def verification(backup: str, at: datetime) -> str:
     return f"{VERIFICATIONS}{backup}/{at:%Y%m%dT%H%M%SZ}.json"
+
+
+def drill(identity: str) -> str:
+    return f"{DRILLS}{identity}.json"

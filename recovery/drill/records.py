@@ -1,0 +1,111 @@
+"""The evidence of all drills, in the vault: put there once, locked, and found again."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from recovery import keys
+from recovery.drill.evidence import Drill, Store
+from recovery.manifest import Stored
+from recovery.vault.listing import Entry
+from recovery.vault.vault import Vault
+
+
+@dataclass(frozen=True)
+class Record:
+    """The evidence of one drill; `unreadable` says what is wrong with it, if it can't be read."""
+
+    id: str
+    drill: Drill | None
+    unreadable: str
+
+
+def written(drill: Drill, secrets: Iterable[str] = ()) -> bytes:
+    """
+    Return the document that is stored.
+
+    Credentials in it were hidden by their form already. `secrets` are those that the drill used, which may
+    have none: whatever of them is anywhere in a text is hidden as well.
+    """
+    text = drill.model_dump_json(indent=2)
+    for secret in filter(None, secrets):
+        text = text.replace(json.dumps(secret)[1:-1], "[a secret]")
+    return text.encode() + b"\n"
+
+
+def read(document: bytes) -> Drill:
+    """
+    Return the drill that a document tells of.
+
+    Raises:
+        ValidationError: for one that is no evidence, or states what its own content doesn't show.
+    """
+    return Drill.model_validate_json(document)
+
+
+def keep(vault: Vault, drill: Drill, secrets: Iterable[str] = ()) -> Stored:
+    """
+    Put the evidence of a drill into the vault; needs the role that writes.
+
+    Raises:
+        Exists: where the vault has that drill's evidence; it is left as it is.
+        Failure: for whatever else keeps it from being stored.
+    """
+    return vault.put(keys.drill(drill.identity.id), written(drill, secrets))
+
+
+def records(vault: Vault, *, last: int | None = None) -> list[Record]:
+    """Return the evidence of all drills, or of the last few, the newest first."""
+    versions = _versions(vault)
+    newest = sorted(versions, reverse=True)[:last]
+    return [_opened(vault, identity, versions[identity]) for identity in newest]
+
+
+def newest(vault: Vault) -> str | None:
+    """Return the id of the newest drill, which begins with its time; reads none of them."""
+    return max(_versions(vault), default=None)
+
+
+def passed(found: Iterable[Record], stack: str) -> dict[Store, Drill]:
+    """Return, for each store, the newest drill of a stack in which every scenario that is about it passed."""
+    last: dict[Store, Drill] = {}
+    for drill in sorted((one.drill for one in found if one.drill), key=lambda drill: drill.started):
+        if drill.identity.stack != stack or drill.error:
+            continue
+        failed = {store for one in drill.scenarios if one.verdict == "failed" for store in one.stores}
+        proven = {store for one in drill.scenarios for store in one.stores} - failed
+        last |= dict.fromkeys(proven, drill)
+    return last
+
+
+def _versions(vault: Vault) -> dict[str, list[Entry]]:
+    """Return the versions of each document, also of one that something was put over."""
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in vault.listed(keys.DRILLS, versions=True):
+        name = entry.key.removeprefix(keys.DRILLS)
+        if not entry.marker and name.endswith(".json"):
+            found[name.removesuffix(".json")].append(entry)
+    return found
+
+
+def _opened(vault: Vault, identity: str, versions: list[Entry]) -> Record:
+    if len(versions) > 1:
+        return Record(identity, None, f"has {len(versions)} versions; evidence is written once")
+    entry = versions[0]
+    try:
+        drill = read(b"".join(vault.read(entry.key, entry.version)))
+    except ValidationError as error:
+        return Record(identity, None, f"can't be read: {_said(error)}")
+    if drill.identity.id != identity:
+        return Record(identity, None, "tells of another drill than its name")
+    return Record(identity, drill, "")
+
+
+def _said(error: ValidationError) -> str:
+    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+    where = ".".join(str(step) for step in first["loc"]) or "it"
+    more = f", and {len(others)} more" if others else ""
+    return f"{where} {first['msg'].removeprefix('Value error, ')}{more}"
