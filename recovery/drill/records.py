@@ -23,17 +23,21 @@ class Record:
     unreadable: str
 
 
-def written(drill: Drill, secrets: Iterable[str] = ()) -> bytes:
+def without(drill: Drill, secrets: Iterable[str]) -> Drill:
     """
-    Return the document that is stored.
+    Return the evidence without the secrets that the drill used, wherever they stand in a text.
 
-    Credentials in it were hidden by their form already. `secrets` are those that the drill used, which may
-    have none: whatever of them is anywhere in a text is hidden as well.
+    Credentials were hidden by their form when they were put in; a password has none.
     """
-    text = drill.model_dump_json(indent=2)
+    text = drill.model_dump_json()
     for secret in filter(None, secrets):
-        text = text.replace(json.dumps(secret)[1:-1], "[a secret]")
-    return text.encode() + b"\n"
+        text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "[a secret]")
+    return read(text.encode())
+
+
+def written(drill: Drill) -> bytes:
+    """Return the document that is stored; the same evidence gives the same bytes."""
+    return drill.model_dump_json(indent=2).encode() + b"\n"
 
 
 def read(document: bytes) -> Drill:
@@ -46,7 +50,7 @@ def read(document: bytes) -> Drill:
     return Drill.model_validate_json(document)
 
 
-def keep(vault: Vault, drill: Drill, secrets: Iterable[str] = ()) -> Stored:
+def keep(vault: Vault, drill: Drill) -> Stored:
     """
     Put the evidence of a drill into the vault; needs the role that writes.
 
@@ -54,7 +58,7 @@ def keep(vault: Vault, drill: Drill, secrets: Iterable[str] = ()) -> Stored:
         Exists: where the vault has that drill's evidence; it is left as it is.
         Failure: for whatever else keeps it from being stored.
     """
-    return vault.put(keys.drill(drill.identity.id), written(drill, secrets))
+    return vault.put(keys.drill(drill.identity.id), written(drill))
 
 
 def records(vault: Vault, *, last: int | None = None) -> list[Record]:
@@ -76,8 +80,8 @@ def passed(found: Iterable[Record], stack: str) -> dict[Store, Drill]:
         if drill.identity.stack != stack or drill.error:
             continue
         failed = {store for one in drill.scenarios if one.verdict == "failed" for store in one.stores}
-        proven = {store for one in drill.scenarios for store in one.stores} - failed
-        last |= dict.fromkeys(proven, drill)
+        for scenario in drill.scenarios:
+            last |= {store: drill for store in scenario.stores if store not in failed}
     return last
 
 

@@ -1,0 +1,265 @@
+"""A drill for people: all of its evidence on one page that needs nothing else, and nothing made nicer."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from drill_evidence import NOW, drill, identity, scenario, times
+
+from recovery.drill.evidence import Check, Drill, Removed
+from recovery.drill.report import markdown, page
+from recovery.drill.report.trend import trends
+from recovery.drill.report.wording import duration
+from recovery.manifest import Stored
+
+FAILED = drill(
+    scenario(
+        error="the vault can't be reached",
+        recovery_point=None,
+        newest_change=None,
+        phases=(),
+        times={},
+        checks=(
+            Check(name="login", what="as app", expected="1", actual="", outcome="not_run", why="no role"),
+        ),
+        negative_control=None,
+        teardown=(Removed(name="drill-1", kind="stack", gone=False, proof="it is listed"),),
+        deviations=("two answers of 503",),
+    ),
+    leftovers=("stack drill-0",),
+)
+
+
+class Page(HTMLParser):
+    """Reads a page: its text, its attributes, and whether every element ends."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self.open == []
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+
+def shown(found: Drill, earlier: list[Drill] | None = None) -> Page:
+    return Page(page.render(found, earlier=earlier or []))
+
+
+def series(count: int) -> list[Drill]:
+    return [
+        drill(
+            scenario(at=at, times=times(first_query=10.0 + week, verified=20, health=30)),
+            at=at,
+        )
+        for week in range(1, count + 1)
+        for at in [NOW - timedelta(days=7 * week)]
+    ]
+
+
+@pytest.mark.parametrize(
+    "found", [drill(), FAILED, drill(scenario(), scenario("files", times=times(verified=5)))]
+)
+def test_the_page_needs_no_network_and_runs_nothing(found: Drill) -> None:
+    source = page.render(found, earlier=series(3))
+    read = Page(source)
+    assert not read.tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    assert not re.search(r"url\(|@import|javascript:", source)
+    addresses = {value for name, value in read.attributes if name in {"href", "src"} and value[:1] != "#"}
+    assert addresses <= {found.identity.run_url}
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in read.attributes
+
+
+def test_the_page_shows_all_of_the_evidence() -> None:
+    found = drill(scenario(deviations=("resumed after 503",)), leftovers=("stack drill-0",))
+    text = shown(found).text
+    one, known = found.scenarios[0], found.identity
+    assert one.recovery_point
+    assert one.recovery_point.held
+    assert one.negative_control
+    assert text.startswith("Recovery drill of prod, 2030-01-15: passed")
+    for said in (
+        known.id,
+        known.commit,
+        known.run_url,
+        known.actor,
+        *known.versions.values(),
+        *(control.id for control in known.controls),
+        one.threat,
+        one.recovery_point.id,
+        one.recovery_point.held.key,
+        one.recovery_point.held.version,
+        one.recovery_point.held.sha256,
+        "COMPLIANCE until 2030-02-14 04:23:00 UTC",
+        one.recovery_point.skipped[0].why,
+        "2030-01-15 02:20:57 UTC",
+        "2 h 3 s",
+        *(phase.name for phase in one.phases),
+        *(text for check in one.checks for text in (check.name, check.what, check.expected, check.actual)),
+        one.negative_control.damage,
+        *one.negative_control.found,
+        *(text for removed in one.teardown for text in (removed.name, removed.proof)),
+        *(text for untested in one.not_tested for text in (untested.what, untested.why)),
+        *one.deviations,
+        *found.leftovers,
+    ):
+        assert said is not None
+        assert said in text
+
+
+def test_the_page_of_a_failed_drill_says_why_and_hides_nothing() -> None:
+    text = shown(FAILED).text
+    assert "Failed" in text
+    assert "Passed" not in text
+    for said in (
+        *FAILED.faults,
+        "It broke off before its first phase ended.",
+        "nothing: there was no recovery point",
+        "not measured",
+        "no role",
+        "No damaged copy was tried",
+        "still there",
+        "two answers of 503",
+        "stack drill-0",
+    ):
+        assert said in text
+
+
+def test_a_vault_that_does_not_lock_is_said() -> None:
+    point = scenario().recovery_point
+    assert point
+    assert point.held
+    open_ = point.held.model_copy(update={"lock_mode": None, "locked_until": None})
+    assert (
+        "not locked , as read from the vault"
+        in shown(drill(scenario(recovery_point=point.model_copy(update={"held": open_})))).text
+    )
+
+
+def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
+    stored = Stored(
+        key="evidence/drills/1.json",
+        version="v1",
+        bytes=1,
+        sha256="0" * 64,
+        lock_mode="COMPLIANCE",
+        locked_until=NOW + timedelta(days=30),
+    )
+    text = Page(page.render(drill(), stored=stored)).text
+    assert "evidence/drills/1.json, version v1" in text
+    assert "not asked when this page was made" in shown(drill()).text
+
+
+def test_a_drill_on_the_twin_is_not_taken_for_more() -> None:
+    found = drill(identity=identity(place="twin"))
+    assert "nothing of how production's data comes back" in shown(found).text
+    assert "nothing of production's data" in markdown.render(found)
+    assert "on the twin" not in shown(drill()).text
+
+
+def test_text_from_outside_stays_text() -> None:
+    hostile = "<script>alert(1)</script>\n| `x` & more"
+    check = Check(name=hostile, what=hostile, expected=hostile, actual=hostile, outcome="failed", why=hostile)
+    found = drill(scenario(checks=(check,), error=hostile, threat=hostile), identity=identity(actor=hostile))
+    assert "script" not in shown(found).tags
+    written = markdown.render(found)
+    assert "<script" not in written
+    [row] = [line for line in written.splitlines() if line.startswith("| &lt;script>")]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 5
+
+
+def test_the_trend_compares_a_scenario_with_earlier_drills_of_the_same_stack_and_place() -> None:
+    others = [
+        drill(identity=identity(at, **other), at=at)
+        for at in [NOW - timedelta(days=3)]
+        for other in ({"stack": "local"}, {"place": "twin"})
+    ]
+    later = drill(scenario(at=NOW + timedelta(days=7)), at=NOW + timedelta(days=7))
+    found = trends(drill(), [later, *others, *series(40)])["loss"]
+    assert [one.what for one in found] == [
+        "data lost",
+        "until first query",
+        "until verified",
+        "until healthy",
+    ]
+    points = found[1].points
+    assert [point.seconds for point in points] == [*[10.0 + week for week in range(25, 0, -1)], 48.1]
+    assert points[-1].drill == drill().identity.id
+
+
+def test_the_trend_shows_the_objective_where_it_does_not_flatten_everything() -> None:
+    near = drill(scenario(times=times(first_query=300, verified=400, health=500)))
+    first_query = trends(near, [])["loss"][1]
+    assert (first_query.shows_objective, first_query.scale_seconds) == (True, 900)
+    first_query = trends(drill(), [])["loss"][1]
+    assert (first_query.shows_objective, first_query.scale_seconds) == (False, 48.1)
+    assert "far above the chart" in shown(drill(), series(2)).text
+
+
+def test_the_first_drill_has_nothing_to_compare_with() -> None:
+    assert "There is no earlier drill of this scenario" in shown(drill()).text
+
+
+def test_the_summary_has_verdict_numbers_and_faults() -> None:
+    text = markdown.render(drill())
+    assert text.startswith("## ✅ Recovery drill of `prod`: passed")
+    assert "| until first query | 48.1 s | 15 min | ✅ |" in text
+    assert "2 of 2 checks passed" in text
+    text = markdown.render(FAILED)
+    assert text.startswith("## ❌ Recovery drill of `prod`: failed")
+    assert "| data lost | not measured | 1 d 3 h | ❌ |" in text
+    assert all(f"- {fault}" in text for fault in FAILED.faults)
+
+
+def test_page_and_summary_name_the_same_document() -> None:
+    digests = {
+        found
+        for text in (page.render(drill()), markdown.render(drill()))
+        for found in re.findall(r"\b[0-9a-f]{64}\b", text)
+    }
+    held = scenario().recovery_point
+    assert held
+    assert held.held
+    assert len(digests - {held.held.sha256}) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "not measured"),
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min"),
+        (61.5, "1 min 2 s"),
+        (-5, "-5 s"),
+    ],
+)
+def test_durations_are_written_as_people_say_them(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_pages_take_hardly_more_than_their_evidence_for_a_hundred_checks() -> None:
+    check = scenario().checks[0]
+    found = drill(scenario(checks=tuple(check.model_copy(update={"name": f"check {n}"}) for n in range(100))))
+    assert len(page.render(found)) < 120_000
