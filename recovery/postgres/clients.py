@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +36,15 @@ class Clients:
     version: str
     """Such as 18.4."""
 
-    has_tls: bool
+    @cached_property
+    def has_tls(self) -> bool:
+        """
+        Have pg_dump demand TLS of a server that is none: libpq rejects that first if it cannot meet it.
+
+        This asks the very library that it will use, which no version number or list of files tells of.
+        """
+        ended = _run(self.dump, PGSSLMODE="require")
+        return ended is not None and _NO_TLS not in ended.stderr
 
     @property
     def major(self) -> int:
@@ -71,7 +81,7 @@ def find(url: str, *, major: int, folder: Path | None = None) -> Clients:
             f"The PostgreSQL client is too old: needed is {major}, {found[-1].dump} is {found[-1].version}.",
             _advice(major),
         )
-    fitting = [clients for clients in recent if clients.has_tls or not demands_tls(url)]
+    fitting = [clients for clients in recent if not demands_tls(url) or clients.has_tls]
     if not fitting:
         raise Failure(
             f"The database demands TLS, and {recent[0].dump} ({recent[0].version}) is built without it.",
@@ -96,12 +106,15 @@ def _folders() -> Iterator[Path]:
         yield from Path(package).glob("pginstall*/bin")
 
 
-def _installed(folders: Iterable[Path]) -> Iterator[Clients]:
-    for folder in dict.fromkeys(folders):
-        dump, restore = folder.absolute() / "pg_dump", folder.absolute() / "pg_restore"
-        version = _version(dump)
-        if version and version == _version(restore):
-            yield Clients(dump, restore, version, _has_tls(dump))
+def _installed(folders: Iterable[Path]) -> list[Clients]:
+    with ThreadPoolExecutor(4, "clients") as pool:
+        return [clients for clients in pool.map(_looked_at, dict.fromkeys(folders)) if clients]
+
+
+def _looked_at(folder: Path) -> Clients | None:
+    dump, restore = folder.absolute() / "pg_dump", folder.absolute() / "pg_restore"
+    version = _version(dump) if dump.exists() else ""
+    return Clients(dump, restore, version) if version and version == _version(restore) else None
 
 
 def _version(program: Path) -> str:
@@ -109,16 +122,6 @@ def _version(program: Path) -> str:
     ended = _run(program, "--version")
     match = _VERSION.search(ended.stdout) if ended and ended.returncode == 0 else None
     return ".".join(part for part in match.groups() if part) if match else ""
-
-
-def _has_tls(dump: Path) -> bool:
-    """
-    Have it demand TLS of a server that does not exist: libpq rejects the demand first if it cannot meet it.
-
-    This asks the very library that the program will use, which no version number or list of files tells of.
-    """
-    ended = _run(dump, PGSSLMODE="require")
-    return ended is not None and _NO_TLS not in ended.stderr
 
 
 def _run(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str] | None:

@@ -6,7 +6,7 @@ from recovery.manifest import Figures, Sequence, Table
 from recovery.postgres.chosen import chosen
 from recovery.postgres.connecting import explained
 from recovery.postgres.definitions import definitions, extensions, fingerprint
-from recovery.postgres.digest import Digest
+from recovery.postgres.digest import Digest, require_same_hash
 from recovery.postgres.pieces import Piece, Progress, digested, shared_out
 from recovery.postgres.snapshot import Snapshot
 from toolchain.failure import Failure
@@ -56,6 +56,7 @@ def figures(
     """
     connection = snapshot.connection
     with explained(connection, "read the definitions"):
+        require_same_hash(connection)
         only = chosen(connection, selected)
         pieces = [] if selected else [Piece()]
         for row in connection.execute(_TABLES, {"chosen": only}):
