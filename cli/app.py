@@ -45,6 +45,11 @@ _COMMANDS = (
         },
     ),
     (
+        Group.create_ordered("The proof"),
+        "cli.{name}",
+        {"drill": "Recover into a throw-away environment, measure, verify, remove."},
+    ),
+    (
         Group.create_ordered("The services on this machine"),
         "cli.services",
         {

@@ -67,7 +67,7 @@ def refuse_protected(stack: auto.Stack) -> None:
 def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
     """Deploy the sample platform: load its data once, then tell it where its database is."""
     # Here and not above: a preview, which needs neither, would pay 0.1 s for the database client.
-    from local.platform import seed  # noqa: PLC0415
+    from local.platform import canary, seed  # noqa: PLC0415
     from local.vendors.neon import Neon  # noqa: PLC0415
 
     assert space.twin  # noqa: S101 - the caller checked
@@ -91,6 +91,7 @@ def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, conso
             f"The sample data is there already, at scale {loaded.scale}; `./bulwark destroy` makes room for "
             f"another."
         )
+    canary.prepare(outputs["owner_database_url"])
     deployed = space.twin.root / "platform.json"
     partial = deployed.with_suffix(".partial")
     partial.touch(mode=0o600)

@@ -20,25 +20,27 @@ _PATIENCE_SECONDS: Final = 30
 """An engine whose program was killed notices, winds down and unlocks within this time."""
 
 
-def settle(engine: auto.Stack, space: Space, console: Console) -> None:
+def settle(
+    engine: auto.Stack, space: Space, console: Console, *, project: str = PROJECT, forget: bool = False
+) -> None:
     """
     Make the stack ready for the next run.
 
     On the twin, a lock of a dead engine is taken off, and a creation that was cut short is forgotten: the
     twin knows by the resource's URN that it made it already, so that nothing is there twice. Vendors don't;
-    there, a person has to look.
+    there, a person has to look, unless `forget` says that what was begun is found otherwise.
 
     Raises:
         Failure: when another run is at work, or when a vendor may have made what the state doesn't know.
     """
     with failing_plainly():
-        _settle(engine, space, console)
+        _settle(engine, space, console, project, forget=forget)
 
 
-def _settle(engine: auto.Stack, space: Space, console: Console) -> None:
+def _settle(engine: auto.Stack, space: Space, console: Console, project: str, *, forget: bool) -> None:
     if space.twin:
-        _unlock(engine, space.twin, space.name, console)
-        if not checkpoint(space.twin, space.name).get("pending_operations"):
+        _unlock(engine, _locks_folder(space.twin, project, engine.name), engine.name, console)
+        if not checkpoint(space.twin, engine.name, project).get("pending_operations"):
             return
     exported = engine.export_stack()
     deployment: dict[str, Any] = dict(exported.deployment or {})
@@ -49,7 +51,7 @@ def _settle(engine: auto.Stack, space: Space, console: Console) -> None:
     ]
     if not begun:
         return
-    if not space.twin:
+    if not space.twin and not forget:
         listed = "\n".join(f"    {urn}" for urn in begun)
         raise Failure(
             f"An earlier run was cut short while it created:\n{listed}",
@@ -60,10 +62,10 @@ def _settle(engine: auto.Stack, space: Space, console: Console) -> None:
     )
 
 
-def _unlock(engine: auto.Stack, twin: TwinHome, stack: str, console: Console) -> None:
+def _unlock(engine: auto.Stack, folder: Path, stack: str, console: Console) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with console.status("") as status:
-        while alive := _holders(twin, stack):
+        while alive := _holders(folder):
             if time.monotonic() > deadline:
                 raise Failure(
                     f"Another run (process {alive[0]}) is working on the stack {stack}.",
@@ -71,19 +73,22 @@ def _unlock(engine: auto.Stack, twin: TwinHome, stack: str, console: Console) ->
                 )
             status.update(f"Waiting for another run (process {alive[0]}) to end")
             time.sleep(0.2)
-    if _locks(twin, stack):
+    if _locks(folder):
         engine.cancel()
 
 
-def _locks(twin: TwinHome, stack: str) -> list[Path]:
-    folder = twin.state / ".pulumi" / "locks" / "organization" / PROJECT / stack
+def _locks_folder(twin: TwinHome, project: str, stack: str) -> Path:
+    return twin.state / ".pulumi" / "locks" / "organization" / project / stack
+
+
+def _locks(folder: Path) -> list[Path]:
     return list(folder.glob("*.json"))
 
 
-def _holders(twin: TwinHome, stack: str) -> list[int]:
+def _holders(folder: Path) -> list[int]:
     """Return the processes on this machine that hold the stack's lock and are alive engines."""
     alive: list[int] = []
-    for lock in _locks(twin, stack):
+    for lock in _locks(folder):
         try:
             holder = json.loads(lock.read_text())
             process = psutil.Process(holder["pid"])

@@ -41,6 +41,7 @@ def opened(stack: str, *, on_twin: bool) -> Site:
         },
         heartbeat_urls=needed(found, "heartbeat_urls"),
         checkin_urls=needed(found, "checkin_urls"),
+        database_project=needed(found, "database_project"),
     )
 
 

@@ -69,14 +69,14 @@ def content(stack: str) -> dict[str, Any]:
     return parsed
 
 
-def state_file(twin: TwinHome, stack: str) -> Path:
+def state_file(twin: TwinHome, stack: str, project: str = PROJECT) -> Path:
     """Return where the engine keeps the state of a stack on the twin."""
-    return twin.state / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+    return twin.state / ".pulumi" / "stacks" / project / f"{stack}.json"
 
 
-def checkpoint(twin: TwinHome, stack: str) -> dict[str, Any]:
+def checkpoint(twin: TwinHome, stack: str, project: str = PROJECT) -> dict[str, Any]:
     """Read what the engine last wrote of a stack on the twin, empty before that; asking it takes 0.5 s."""
-    path = state_file(twin, stack)
+    path = state_file(twin, stack, project)
     if not path.exists():
         return {}
     return json.loads(path.read_text())["checkpoint"].get("latest") or {}

@@ -109,14 +109,26 @@ class Database(pulumi.ComponentResource):
         )
 
         def uri(role: neon.Role, host: pulumi.Output[str]) -> pulumi.Output[str]:
-            # Neon's certificate is signed by a public authority: "system" is libpq's word for that store.
-            tls = "sslmode=disable" if args.tls == "disable" else f"sslmode={args.tls}&sslrootcert=system"
-            password = role.password.apply(lambda secret: quote(secret, safe=""))
-            where = pulumi.Output.concat(role.name, ":", password, "@", host, "/", database.name)
-            return pulumi.Output.secret(pulumi.Output.concat("postgresql://", where, f"?{tls}"))
+            return connection_uri(args, role=role.name, password=role.password, host=host, name=database.name)
 
         self.host = self.project.database_host
         self.owner_uri = uri(roles["owner"], self.host)
         self.application_uri = uri(roles["application"], self.project.database_host_pooler)
         self.backup_uri = uri(roles["backup"], self.host)
         self.register_outputs({"host": self.host, "projectId": self.project.id})
+
+
+def connection_uri(
+    args: DatabaseSettings,
+    *,
+    role: pulumi.Input[str],
+    password: pulumi.Output[str],
+    host: pulumi.Input[str],
+    name: pulumi.Input[str],
+) -> pulumi.Output[str]:
+    """Return the secret address of a database for a role."""
+    # Neon's certificate is signed by a public authority: "system" is libpq's word for that store.
+    tls = "sslmode=disable" if args.tls == "disable" else f"sslmode={args.tls}&sslrootcert=system"
+    quoted = password.apply(lambda secret: quote(secret, safe=""))
+    where = pulumi.Output.concat(role, ":", quoted, "@", host, "/", name)
+    return pulumi.Output.secret(pulumi.Output.concat("postgresql://", where, f"?{tls}"))

@@ -91,16 +91,19 @@ def chosen(found: Iterable[Backup], *, backup: str | None = None, at: datetime |
         if not named.manifest:
             raise Failure(f"The manifest of backup {backup} {named.unreadable}.", "choose another backup.")
         return named.manifest
-    whole = [one.manifest for one in found if one.manifest and one.manifest.content == "all"]
-    fitting = [
-        manifest for manifest in whole if not manifest.selected and (not at or manifest.snapshot_at <= at)
-    ]
+    whole = [one.manifest for one in found if one.manifest and is_whole(one.manifest)]
+    fitting = [manifest for manifest in whole if not at or manifest.snapshot_at <= at]
     if not fitting:
         when = f" from {at:%Y-%m-%d %H:%M:%S} UTC or before" if at else ""
         raise Failure(
             f"There is no backup of the whole database{when}.", "./bulwark backups lists all of them."
         )
     return max(fitting, key=lambda manifest: manifest.snapshot_at)
+
+
+def is_whole(manifest: Manifest) -> bool:
+    """Tell whether a backup is of the whole database."""
+    return manifest.content == "all" and not manifest.selected
 
 
 def tier_for(found: Iterable[Backup], now: datetime) -> Tier:

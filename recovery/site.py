@@ -25,6 +25,9 @@ class Site:
     checkin_urls: Mapping[str, str] = field(repr=False)
     """Job -> the address that is told of each start and end."""
 
+    database_project: str = ""
+    """Id of the project that the database is in, at its vendor."""
+
 
 def needed(outputs: Mapping[str, Any], name: str) -> Any:
     """

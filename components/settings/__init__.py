@@ -3,6 +3,7 @@
 from components.settings.alerting import AlertingSettings, Channel, Severity
 from components.settings.backups import BackupSettings, Job, Retention
 from components.settings.database import DatabaseSettings
+from components.settings.drill import Application, Assertion, DrillSettings
 from components.settings.errors import ErrorSettings, Service
 from components.settings.files import FileSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
@@ -12,9 +13,12 @@ from components.settings.uptime import UptimeSettings
 __all__ = [
     "PROJECT",
     "AlertingSettings",
+    "Application",
+    "Assertion",
     "BackupSettings",
     "Channel",
     "DatabaseSettings",
+    "DrillSettings",
     "ErrorSettings",
     "FileSettings",
     "Job",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from components.settings import alerting, backups, database, errors, files, platform, uptime
+from components.settings import alerting, backups, database, drill, errors, files, platform, uptime
 from components.settings.model import Model
 from objectives import spoken, worst_case_loss
 
@@ -43,6 +43,7 @@ class Settings(Model):
     database: database.DatabaseSettings
     files: files.FileSettings
     backups: backups.BackupSettings
+    drill: drill.DrillSettings
     uptime: uptime.UptimeSettings
     errors: errors.ErrorSettings
     alerting: alerting.AlertingSettings
@@ -53,6 +54,7 @@ _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "database": database.rules,
     "files": files.rules,
     "backups": backups.rules,
+    "drill": drill.rules,
     "uptime": uptime.rules,
     "errors": errors.rules,
     "alerting": alerting.rules,

@@ -1,13 +1,22 @@
-"""The sample platform over HTTPS: `/health` and `/api/version` on one port, the frontend on another."""
+"""
+The sample platform over HTTPS: `/health` and `/api/version` on one port, the frontend on another.
+
+With `--plain-port` it is the API alone, over plain HTTP, on the database that DATABASE_URL names: as a drill
+starts it against a recovered copy. Only the deployed one writes the canary.
+"""
 
 import argparse
 import asyncio
 import json
+import os
 import socket
 import sys
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 import psycopg
 import uvicorn
@@ -18,9 +27,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.home import TwinHome
-from local.platform import PRODUCT, VERSION
+from local.platform import PRODUCT, VERSION, canary
 
 _ANSWER_SECONDS = 2.0
+_QUIET: Final[dict[str, Any]] = {
+    "lifespan": "off",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": 0,
+}
 _PAGE = f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{PRODUCT}</title></head>
@@ -33,12 +49,12 @@ class Health:
     """
     Answers 200 when a real query on the platform's database does so within two seconds, else 503.
 
-    Each check opens a connection of its own, so a database that comes back is seen at once. The file
-    `deployment` says where it is ({"database_url": ...}) and is read each time, because a deploy replaces it.
+    Each check opens a connection of its own, so a database that comes back is seen at once. `database_url` is
+    asked each time, because a deploy moves the database.
     """
 
-    def __init__(self, deployment: Path) -> None:
-        self._deployment = deployment
+    def __init__(self, database_url: Callable[[], str]) -> None:
+        self._database_url = database_url
         self._started = time.monotonic()
         self._checks: set[asyncio.Task[None]] = set()
 
@@ -56,7 +72,7 @@ class Health:
     async def _complaint(self) -> str | None:
         """Say what is wrong, but not in the driver's words, which may hold the address and the password."""
         try:
-            uri = str(json.loads(self._deployment.read_text())["database_url"])
+            uri = self._database_url()
         except FileNotFoundError:
             return "not deployed yet"
         except (OSError, ValueError, KeyError, TypeError):
@@ -94,10 +110,19 @@ async def _page(_: Request) -> HTMLResponse:
     return HTMLResponse(_PAGE)
 
 
+def deployed(deployment: Path) -> str:
+    """Read where the database is: a deploy leaves {"database_url": ...} there."""
+    return str(json.loads(deployment.read_text())["database_url"])
+
+
+def _api(database_url: Callable[[], str]) -> Starlette:
+    health = Health(database_url)
+    return Starlette(routes=[Route("/health", health.__call__), Route("/api/version", _version)])
+
+
 def application(home: TwinHome, api_port: int) -> ASGIApp:
     """Put the API and the frontend behind one server, which tells them apart by the port."""
-    health = Health(home.root / "platform.json")
-    api = Starlette(routes=[Route("/health", health.__call__), Route("/api/version", _version)])
+    api = _api(lambda: deployed(home.root / "platform.json"))
     frontend = Starlette(routes=[Route("/", _page)])
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,25 +157,29 @@ def _listen(port: int) -> socket.socket:
 def main() -> None:
     """Serve until a signal ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--api-port", type=int, required=True)
-    parser.add_argument("--frontend-port", type=int, required=True)
+    parser.add_argument("--api-port", type=int)
+    parser.add_argument("--frontend-port", type=int)
+    parser.add_argument("--plain-port", type=int)
     arguments = parser.parse_args()
+    if arguments.plain_port:
+        api = _api(lambda: os.environ["DATABASE_URL"])
+        _serve(uvicorn.Config(api, **_QUIET), arguments.plain_port)
+        return
+    if not (arguments.api_port and arguments.frontend_port):
+        parser.error("give --api-port and --frontend-port, or --plain-port")
     home = TwinHome.from_environment()
     certificate, key = home.tls / "platform.crt", home.tls / "platform.key"
     if not (certificate.exists() and key.exists()):
         sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
-    config = uvicorn.Config(
-        application(home, arguments.api_port),
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=0,
-    )
-    sockets = [_listen(arguments.api_port), _listen(arguments.frontend_port)]
-    uvicorn.Server(config).run(sockets=sockets)
+    both = application(home, arguments.api_port)
+    writer = canary.Writer(lambda: deployed(home.root / "platform.json"))
+    threading.Thread(target=writer.run, name="canary", daemon=True).start()
+    config = uvicorn.Config(both, ssl_certfile=certificate, ssl_keyfile=key, **_QUIET)
+    _serve(config, arguments.api_port, arguments.frontend_port)
+
+
+def _serve(config: uvicorn.Config, *ports: int) -> None:
+    uvicorn.Server(config).run(sockets=[_listen(port) for port in ports])
 
 
 if __name__ == "__main__":

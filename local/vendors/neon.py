@@ -93,7 +93,7 @@ class Neon(NeonRecords):
                 raise VendorError(404, f"There is no data source {function}.")
 
     def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
-        self._sweep()
+        self.sweep()
         make: Callable[[Attributes, str], str] = {
             "project": self._create_project,
             "branch": self._create_branch,

@@ -106,7 +106,8 @@ class NeonRecords(Model):
             whole = self.store.get(self.vendor, kind, identifier) or {}
             self.store.replace(self.vendor, kind, identifier, merged(whole, {"maker": None}))
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Remove what processes that are gone have left half-made."""
         for kind in ("project", "endpoint", "role", "database"):
             for identifier, record in self.store.list(self.vendor, kind).items():
                 if "maker" in record and not _alive(record["maker"]):
@@ -119,14 +120,13 @@ class NeonRecords(Model):
             return
         match kind:
             case "project":
-                others = self.store.list(self.vendor, "endpoint").items()
-                endpoints = {id_ for id_, endpoint in others if endpoint["projectId"] == identifier}
-                for endpoint in {found["defaultEndpointSettings"]["id"], *endpoints}:
+                own = found["defaultEndpointSettings"]["id"]
+                for endpoint in {own, *self._endpoints(projectId=identifier)}:
                     self._cluster(identifier, endpoint).destroy()
                 parts = ("branch", "endpoint", "role", "database")
             case "branch":
-                for endpoint, record in self._on(identifier, "endpoint").items():
-                    self._cluster(record["projectId"], endpoint).destroy()
+                for endpoint in self._endpoints(branchId=identifier):
+                    self._cluster(found["projectId"], endpoint).destroy()
                 parts = ("endpoint", "role", "database")
             case "endpoint":
                 self._cluster(found["projectId"], identifier).destroy()
@@ -140,6 +140,11 @@ class NeonRecords(Model):
                     if identifier in {record["projectId"], record.get("branchId")}:
                         self._remove(part, id_)
             self._remove(kind, identifier)
+
+    def _endpoints(self, **where: str) -> list[str]:
+        """Return the ids of a project's or a branch's endpoints, those that are half-made included."""
+        found = self.store.list(self.vendor, "endpoint").items()
+        return [id_ for id_, one in found if all(one[name] == value for name, value in where.items())]
 
     def _drop(self, kind: str, found: Attributes) -> None:
         if self._writer(found["branchId"]) is None:

@@ -1,0 +1,168 @@
+"""`./bulwark drill`: recovers into a throw-away environment, measures, verifies, and removes it."""
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from cli.drill_run import Choice, Wanted, run
+from cli.drill_yard import Yard, entered
+from cli.stack import Json, OnTwin, Stack
+from cli.wording import lock
+from recovery.drill import records
+from recovery.drill.evidence import Drill, Measured
+from recovery.heartbeat import reported
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+_RESTORES: Final = frozenset(("loss", "replica"))
+
+
+class _NotPassedError(Exception):
+    """The drill did not pass, so its heartbeat has to stay silent."""
+
+
+def drill(
+    scenario: Choice = "all",
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    as_json: Json = False,
+    at_random: Annotated[bool, Parameter(name="--random", negative=())] = False,
+    at: datetime | None = None,
+    backup: str | None = None,
+    evidence: Path | None = None,
+    clean: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """
+    Recover the stack's data into a throw-away environment: how fast is it back, and what is lost?
+
+    What the platform runs on is only read. Exit code 0 means that everything came back, was verified, was
+    within the objectives, and is removed again.
+
+    Args:
+        scenario: `corruption` branches the database's history at the instant before a bad write; `loss`
+            restores a new database from the primary vault alone, `replica` from the other region's; `all`.
+        stack: The stack; `local` is the twin on this machine.
+        on_twin: Drill what another stack's program made on the twin.
+        as_json: Print the evidence as one JSON document; progress goes to standard error.
+        at_random: Recover from any point within retention instead of the newest.
+        at: Moment of the bad write (UTC), for `corruption`; without it the incident is now.
+        backup: Id of the backup to restore, for `loss` and `replica`; without it the newest.
+        evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
+        clean: Only remove what interrupted drills have left.
+
+    Returns:
+        0 when the drill passed, or nothing is left; else 1.
+    """
+    wanted = Wanted(scenario, at_random=at_random, at=_utc(at), backup=backup)
+    _refuse_nonsense(wanted)
+    console = Console(stderr=True)
+    with entered(stack, on_twin=on_twin) as yard:
+        with console.status("Looking for what interrupted drills have left"):
+            left = yard.cleaned(everything=clean)
+        for line in left:
+            console.print(f"Removed {line}, which an interrupted drill had left.", markup=False)
+        if clean:
+            sys.stdout.write("Nothing of a drill is left.\n")
+            return 0
+        try:
+            with reported(yard.site, "drill"):
+                done = records.without(run(yard, wanted, left), _secrets(yard))
+                _show(done, as_json=as_json)
+                _keep(done, yard.site.vaults["primary"], evidence, console)
+                _require_passed(done)
+        except _NotPassedError:
+            return 1
+    return 0
+
+
+def _secrets(yard: Yard) -> set[str]:
+    passwords = {urlsplit(yard.site.database_url).password, yard.place.key}
+    return {secret for secret in passwords if secret}
+
+
+def _keep(done: Drill, vault: Vault, evidence: Path | None, console: Console) -> None:
+    """
+    Put the evidence where it was asked for; evidence that the vault doesn't take is not lost either.
+
+    Raises:
+        Failure: neither worked.
+    """
+    try:
+        if not evidence:
+            stored = records.keep(vault, done)
+            console.print(f"Evidence: {stored.key}, {lock(stored.locked_until)}", highlight=False)
+            return
+    except Failure as failure:
+        evidence = Path(f"drill-{done.identity.id}.json")
+        console.print(str(failure), style="yellow", markup=False, highlight=False)
+    try:
+        evidence.write_bytes(records.written(done))
+    except OSError as error:
+        raise Failure(f"{evidence} can't be written: {error.strerror}.", "name another file.") from None
+    console.print(
+        f"Evidence: {evidence}; ./bulwark drills --add {evidence} puts it into the vault.", highlight=False
+    )
+
+
+def _require_passed(done: Drill) -> None:
+    if done.verdict != "passed":
+        raise _NotPassedError
+
+
+def _refuse_nonsense(wanted: Wanted) -> None:
+    if wanted.at_random and (wanted.at or wanted.backup):
+        raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
+    if wanted.at and wanted.scenario != "corruption":
+        raise Failure("--at is the moment of a bad write.", "use it with `drill corruption`.")
+    if wanted.backup and wanted.scenario not in _RESTORES:
+        raise Failure("--backup names a backup to restore.", "use it with `drill loss` or `drill replica`.")
+    if wanted.at and wanted.at > datetime.now(UTC):
+        raise Failure(
+            f"--at {wanted.at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now."
+        )
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
+
+
+def _show(done: Drill, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(done.model_dump_json(indent=2) + "\n")
+        return
+    console = Console()
+    table = Table("scenario", "lost", "first query", "health", "verified", "checks", "verdict")
+    for one in done.scenarios:
+        passed = sum(check.outcome == "passed" for check in one.checks)
+        colour = "green" if one.verdict == "passed" else "red"
+        table.add_row(
+            one.kind,
+            _time(one.loss),
+            *(_time(one.times.get(name)) for name in ("first_query", "health", "verified")),
+            f"{passed} of {len(one.checks)}",
+            f"[{colour}]{one.verdict}[/{colour}]",
+        )
+    console.print(table)
+    _list(console, done.faults)
+    took = (done.finished - done.started).total_seconds()
+    console.print(f"Drill {done.identity.id} {done.verdict} in {took:.0f} s.", markup=False)
+
+
+def _time(measured: Measured | None) -> str:
+    if not measured or measured.seconds is None:
+        return "[red]not measured[/red]"
+    shown = f"{measured.seconds:,.1f} s"
+    return shown if measured.met else f"[red]{shown}[/red]"
+
+
+def _list(console: Console, faults: Iterable[str]) -> None:
+    for fault in faults:
+        console.print(fault, style="red", markup=False, highlight=False)

@@ -1,0 +1,150 @@
+"""Throw-away stacks for drills: the platform's own components on the engine, each with a state of its own."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pulumi.automation as auto
+from rich.console import Console
+
+from cli import engine, interrupted
+from cli.stack_file import Space, state_file
+from recovery.drill import application
+from recovery.drill.evidence import Removed
+from recovery.drill.name import is_a_drills
+from recovery.drill.neon_account import NeonAccount
+from recovery.drill.place import Copy
+from toolchain.failure import Failure
+
+PROJECT: Final = "bulwark-drill"
+"""A project of its own: no command for the platform's stacks ever sees a drill's, nor the other way round."""
+
+Program = Callable[[], None]
+
+
+class EnginePlace:
+    """Implements `recovery.drill.place.Place`."""
+
+    def __init__(self, space: Space, folder: Path, *, project: str, key: str, account: NeonAccount) -> None:
+        """
+        Nothing is made yet.
+
+        Args:
+            space: The platform's stack; its settings are the drill's too.
+            folder: Private; whatever lies there goes with the drill.
+            project: Id of the platform's project at Neon, whose history is branched.
+            key: Of Neon's API.
+            account: The same at Neon, to look for what is left.
+        """
+        self.folder = folder / "files"
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.scope = str(folder)
+        self._own = folder
+        self.account = account
+        self._space = space
+        self._project = project
+        self.key = key
+
+    @contextmanager
+    def branched(self, name: str, at: datetime) -> Generator[Copy]:
+        from components.drill import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
+
+        settings = self._space.settings.database
+        with self._deployed(
+            name, lambda: declare_branch(name, settings, project=self._project, at=at, key=self.key)
+        ) as copy:
+            yield copy
+
+    @contextmanager
+    def empty(self, name: str) -> Generator[Copy]:
+        from components.drill import declare_database  # noqa: PLC0415 - as above
+
+        settings = self._space.settings.database
+        with self._deployed(name, lambda: declare_database(name, settings, key=self.key)) as copy:
+            if copy.project == self._project:
+                raise Failure("The drill was given the platform's own project.", "nothing was changed.")
+            yield copy
+
+    def remains(self, name: str) -> tuple[Removed, ...]:
+        left = [f"{thing.kind} {thing.id}" for thing in self.account.things() if thing.name == name]
+        running = application.leftovers(self.scope)
+        files = self.files()
+        kept = name in self.stacks()
+        looks = (
+            ("database", left, f"Neon's API lists {', '.join(left) or 'nothing of that name'}"),
+            (
+                "stack",
+                [name] if kept else [],
+                f"the backend {'has it still' if kept else 'has no such stack'}",
+            ),
+            ("platform's process", running, f"{len(running)} processes of the drill run"),
+            ("restored files", files, f"{len(files)} files are in the drill's folder"),
+        )
+        return tuple(
+            Removed(name=name, kind=kind, gone=not found, proof=proof) for kind, found, proof in looks
+        )
+
+    def files(self) -> list[Path]:
+        """Return what lies in the drill's folder: dumps and whatever was restored from them."""
+        return [path for path in self.folder.rglob("*") if not path.is_dir()]
+
+    def stacks(self) -> list[str]:
+        """Return the drills' stacks that the backend has."""
+        if twin := self._space.twin:
+            folder = state_file(twin, "any", PROJECT).parent
+            return sorted(path.stem for path in folder.glob("*.json") if is_a_drills(path.stem))
+        with engine.failing_plainly():
+            found = self._workspace(None).list_stacks()
+        return sorted(one.name for one in found if is_a_drills(one.name))
+
+    def take_down(self, name: str) -> None:
+        """
+        Destroy a drill's stack and forget it, whatever state an interrupted run has left it in.
+
+        Raises:
+            Failure: for another name than a drill's, or where the engine fails.
+        """
+        if not is_a_drills(name):
+            raise Failure(f"{name} is no drill's stack.", "nothing was destroyed.")
+        with engine.failing_plainly():
+            stack = auto.Stack.select(name, self._workspace(None))
+        interrupted.settle(stack, self._space, Console(stderr=True), project=PROJECT, forget=True)
+        _, code = engine.run(lambda: stack.destroy(remove=True, on_output=_nothing, suppress_outputs=True))
+        if code:
+            raise Failure(f"The drill's stack {name} could not be destroyed.", "./bulwark drill --clean.")
+
+    @contextmanager
+    def _deployed(self, name: str, program: Program) -> Generator[Copy]:
+        if not is_a_drills(name):
+            raise Failure(f"{name} is no drill's name.", "nothing was made.")
+        with engine.failing_plainly():
+            stack = auto.Stack.create(name, self._workspace(program))
+        try:
+            lines: list[str] = []
+            result, code = engine.run(lambda: stack.up(on_output=lines.append, suppress_outputs=True))
+            if code:
+                raise Failure(
+                    "The throw-away stack could not be made.",
+                    "look at what the engine said; what it made is removed.",
+                    "\n".join(line for line in lines if "error" in line),
+                )
+            found = {key: output.value for key, output in result.outputs.items()}
+            yield Copy(name, found["project"], found["owner"], found["application"])
+        finally:
+            self.take_down(name)
+
+    def _workspace(self, program: Program | None) -> auto.LocalWorkspace:
+        folder = self._own / "workspace"
+        folder.mkdir(exist_ok=True)
+        return auto.LocalWorkspace(
+            program=program,
+            work_dir=str(folder),
+            project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),
+            secrets_provider="passphrase" if self._space.twin else None,
+        )
+
+
+def _nothing(_line: str) -> None:
+    """Swallow the engine's text: a drill tells of its phases."""

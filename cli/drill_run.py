@@ -1,0 +1,70 @@
+"""Runs the scenarios that were asked for, one after the other, and makes their evidence one drill's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from rich.console import Console
+
+from cli.drill_identity import identity
+from cli.drill_terms import terms
+from cli.drill_yard import Yard
+from recovery import catalogue
+from recovery.drill import corruption, loss
+from recovery.drill.evidence import Drill, Scenario
+from recovery.drill.guard import read_only
+from recovery.drill.recovered import Drilled
+
+Choice = Literal["corruption", "loss", "replica", "all"]
+_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asked for."""
+
+    scenario: Choice
+    at_random: bool
+    at: datetime | None
+    backup: str | None
+
+
+def run(yard: Yard, wanted: Wanted, leftovers: tuple[str, ...]) -> Drill:
+    """Run them; one that fails keeps no other from running."""
+    started = datetime.now(UTC)
+    scenarios = tuple(_scenarios(yard, wanted))
+    return Drill(
+        identity=identity(yard, started),
+        started=started,
+        finished=datetime.now(UTC),
+        scenarios=scenarios,
+        leftovers=leftovers,
+    )
+
+
+def _scenarios(yard: Yard, wanted: Wanted) -> Iterator[Scenario]:
+    settings, vaults = yard.space.settings, yard.site.vaults
+    with Console(stderr=True).status("Drilling") as status:
+        for which in _ALL if wanted.scenario == "all" else (wanted.scenario,):
+            drilled = Drilled(
+                read_only(yard.site.database_url),
+                terms(settings),
+                yard.place,
+                lambda phase, which=which: status.update(f"Drilling {which}: {phase}"),
+            )
+            if which == "corruption":
+                found = catalogue.backups(vaults["primary"]) if wanted.at or wanted.at_random else []
+                yield corruption.drill(
+                    drilled,
+                    [one.manifest for one in found if one.manifest and catalogue.is_whole(one.manifest)],
+                    history=timedelta(hours=settings.database.history_retention_hours),
+                    at=wanted.at,
+                    at_random=wanted.at_random,
+                )
+            else:
+                # The other vault is not even looked at: what a drill shows is that one is enough.
+                name = "primary" if which == "loss" else "replica"
+                yield loss.drill(
+                    drilled, vaults[name], name, backup=wanted.backup, at_random=wanted.at_random
+                )

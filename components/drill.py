@@ -1,0 +1,100 @@
+"""What a drill recovers into: made of the platform's own components, and made to be thrown away."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import pulumi
+import pulumi_neon as neon
+
+from components.database import Database, connection_uri
+from components.settings import DatabaseSettings
+
+
+class Branch(pulumi.ComponentResource):
+    """The database as it was at an instant: a branch of the project's history, with a compute of its own."""
+
+    TYPE: Final = "bulwark:index:DrillBranch"
+
+    def __init__(
+        self,
+        name: str,
+        args: DatabaseSettings,
+        *,
+        project: str,
+        at: datetime,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Neon takes `at` to the second; what was committed at that very second's beginning is in."""
+        super().__init__(self.TYPE, name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.branch = neon.Branch(
+            f"{name}-branch",
+            name=name,
+            project_id=project,
+            parent_timestamp=int(at.timestamp()),
+            opts=child,
+        )
+        endpoint = neon.Endpoint(
+            f"{name}-endpoint",
+            project_id=project,
+            branch_id=self.branch.id,
+            autoscaling_limit_min_cu=args.compute.minimum_units,
+            autoscaling_limit_max_cu=args.compute.maximum_units,
+            opts=child,
+        )
+
+        def uri(role: str) -> pulumi.Output[str]:
+            # The child of a protected branch has passwords of its own. They are there once its compute is.
+            found = neon.get_branch_role_password_output(
+                project_id=project,
+                branch_id=pulumi.Output.all(self.branch.id, endpoint.id).apply(lambda ids: str(ids[0])),
+                role_name=role,
+                opts=pulumi.InvokeOptions(parent=self),
+            )
+            return connection_uri(
+                args, role=role, password=found.password, host=endpoint.host, name=args.database
+            )
+
+        self.owner_uri = uri(args.owner_role)
+        self.application_uri = uri(args.application_role)
+        self.register_outputs({})
+
+
+def declare_branch(name: str, args: DatabaseSettings, *, project: str, at: datetime, key: str) -> None:
+    """Declare a stack that holds the database of `project` as it was at `at`."""
+    made = Branch(name, args, project=project, at=at, opts=_provider(key))
+    _export(project=project, branch=made.branch.id, owner=made.owner_uri, application=made.application_uri)
+
+
+def declare_database(name: str, args: DatabaseSettings, *, key: str) -> None:
+    """Declare a stack that holds a new, empty database, as production declares its own."""
+    throw_away = args.model_copy(
+        # Nothing of it may outlive the drill: neither a protection, nor a history that nobody needs.
+        update={
+            "project": name,
+            "protect_default_branch": False,
+            "history_retention_hours": 1,
+            "adopt": None,
+        }
+    )
+    made = Database(name, throw_away, protect=False, opts=_provider(key))
+    _export(
+        project=made.project.id,
+        branch=made.project.default_branch_id,
+        owner=made.owner_uri,
+        application=made.application_uri,
+    )
+
+
+def _provider(key: str) -> pulumi.ResourceOptions:
+    vendor = neon.Provider(
+        "neon",
+        api_key=pulumi.Output.secret(key),
+        opts=pulumi.ResourceOptions(additional_secret_outputs=["apiKey"]),
+    )
+    return pulumi.ResourceOptions(providers=[vendor])
+
+
+def _export(**outputs: Any) -> None:
+    for name, value in outputs.items():
+        pulumi.export(name, value)
