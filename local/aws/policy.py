@@ -1,89 +1,150 @@
-"""Bucket policies as S3 judges them, for the conditions that a request alone can decide."""
+"""IAM's policy language: what one document says of one request."""
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cache, lru_cache
+from typing import Any, Literal
 
-from moto.iam.access_control import PermissionResult
-
-Context = Mapping[str, str]
-"""Condition key in lower case (`s3:x-amz-server-side-encryption`) -> the request's value."""
+Context = Mapping[str, str | tuple[str, ...]]
+"""Condition key in lower case -> its value, several of a key such as `kms:ResourceAliases`."""
 
 
-def judge(policy: str, action: str, resource: str, context: Context) -> PermissionResult:
+class Verdict(IntEnum):
+    """What a document says; of several statements or documents the highest counts."""
+
+    NEUTRAL = 0
+    DELEGATED = 1
+    """Allowed to the principal's account, whose own policies decide who in it may."""
+
+    ALLOWED = 2
+    DENIED = 3
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whoever asks, as policies name them; everything is empty of somebody anonymous."""
+
+    kind: Literal["", "AWS", "Service", "Federated"] = ""
+    arn: str = ""
+    """Of a role's session: the role's. Of an account's administrator: its root's. Of a service: its name."""
+
+    account: str = ""
+    session: str = ""
+    """The ARN of a role's session."""
+
+    @property
+    def context(self) -> dict[str, str]:
+        """Return what conditions may ask about whoever asks; loopback stands for AWS's https endpoint."""
+        known = {"aws:securetransport": "true", "aws:sourceip": "127.0.0.1"}
+        if self.kind:
+            known |= {"aws:principalarn": self.arn, "aws:principalaccount": self.account}
+        return known
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One permission that a request needs; a request may need several."""
+
+    action: str
+    resource: str = "*"
+    context: Context = field(default_factory=dict[str, str | tuple[str, ...]])
+
+
+def judge(document: str, asked: Asked, principal: Principal) -> Verdict:
     """
-    Judge an anonymous-or-anyone request: statements for named principals do not apply.
+    Return what a document says; one of an identity, which has no principals, speaks to whoever has it.
 
-    moto takes any statement with a condition for a refusal, so that a policy which demands TLS or an
-    encryption would refuse every object. A statement whose condition cannot be decided here (an operator or
-    key that is not the request's own) is left out.
+    What can't be decided here (an operator or a variable that is not known) counts against the request: such
+    a statement denies, and allows nothing.
 
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     """
-    effects = {
-        statement["Effect"]
-        for statement in _listed(json.loads(policy)["Statement"])
-        if _is_for_anyone(statement.get("Principal"))
-        and _covers(statement, "Action", action, ignore_case=True)
-        and _covers(statement, "Resource", resource, ignore_case=False)
-        and _holds(statement.get("Condition", {}), context)
-    }
-    if "Deny" in effects:
-        return PermissionResult.DENIED
-    return PermissionResult.PERMITTED if "Allow" in effects else PermissionResult.NEUTRAL
+    verdict = Verdict.NEUTRAL
+    for statement in _statements(document):
+        addressed = _addressed(statement, principal)
+        if (
+            addressed
+            and _covers(statement, "Action", asked.action, ignore_case=True)
+            and _covers(statement, "Resource", asked.resource)
+            and _holds(statement, asked.context)
+        ):
+            verdict = max(verdict, Verdict.DENIED if statement["Effect"] == "Deny" else addressed)
+    return verdict
 
 
-def _is_for_anyone(principal: Any) -> bool:
-    match principal:
-        case "*":
-            return True
-        case {"AWS": accounts}:
-            return "*" in _listed(accounts)
-        case _:
-            return False
-
-
-def _covers(statement: Mapping[str, Any], element: str, value: str, *, ignore_case: bool) -> bool:
-    if f"Not{element}" in statement:
-        return not _like_any(statement[f"Not{element}"], value, ignore_case=ignore_case)
-    return _like_any(statement.get(element, []), value, ignore_case=ignore_case)
-
-
-def lets_service_put(policy: str, service: str, resource: str) -> bool:
+def lets_service_put(document: str, service: str, resource: str) -> bool:
     """Tell whether an AWS service is allowed to write objects below `resource`, whatever the condition."""
     return any(
         statement["Effect"] == "Allow"
-        and service in _listed((statement.get("Principal") or {}).get("Service"))
+        and _addressed(statement, Principal("Service", service))
         and _covers(statement, "Action", "s3:PutObject", ignore_case=True)
-        and _covers(statement, "Resource", resource, ignore_case=False)
-        for statement in _listed(json.loads(policy)["Statement"])
-        if isinstance(statement.get("Principal"), dict)
+        and _covers(statement, "Resource", resource)
+        for statement in _statements(document)
     )
 
 
-def _holds(condition: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
+@lru_cache(256)
+def _statements(document: str) -> list[Mapping[str, Any]]:
+    return listed(json.loads(document)["Statement"])
+
+
+def _addressed(statement: Mapping[str, Any], principal: Principal) -> Verdict:
+    if "NotPrincipal" in statement:
+        return Verdict.NEUTRAL if _named(statement["NotPrincipal"], principal) else Verdict.ALLOWED
+    if "Principal" in statement:
+        return _named(statement["Principal"], principal)
+    return Verdict.ALLOWED
+
+
+def _named(principals: Any, principal: Principal) -> Verdict:
+    names = ["*"] if principals == "*" else listed(principals.get(principal.kind or "AWS", []))
+    # Everybody is AWS's word for whoever asks; of services, each is named.
+    if ("*" in names and principal.kind != "Service") or {principal.arn, principal.session} & {*names} - {""}:
+        return Verdict.ALLOWED
+    account = {principal.account, f"arn:aws:iam::{principal.account}:root"} if principal.account else set()
+    return Verdict.DELEGATED if account & {*names} else Verdict.NEUTRAL
+
+
+def _covers(statement: Mapping[str, Any], element: str, value: str, *, ignore_case: bool = False) -> bool:
+    excluding = f"Not{element}" in statement
+    # Only a trust policy has no resource: it is the role that it belongs to.
+    patterns = listed(statement.get(f"Not{element}" if excluding else element, "*"))
+    if any("${" in pattern for pattern in patterns):
+        return statement["Effect"] == "Deny"
+    return excluding != any(_like(pattern, value, ignore_case=ignore_case) for pattern in patterns)
+
+
+def _holds(statement: Mapping[str, Any], context: Context) -> bool:
     return all(
-        _decide(operator, context.get(key.lower()), [_text(item) for item in _listed(expected)], key)
-        for operator, keys in condition.items()
+        _decide(operator, context.get(key.lower()), [_text(item) for item in listed(expected)], statement)
+        for operator, keys in statement.get("Condition", {}).items()
         for key, expected in keys.items()
     )
 
 
-def _decide(operator: str, actual: str | None, expected: list[str], key: str) -> bool:
-    if not key.lower().startswith(("s3:x-amz-", "s3:object-lock-", "aws:securetransport")):
-        return False
-    if operator == "Null":
+def _decide(
+    operator: str, actual: str | tuple[str, ...] | None, expected: list[str], statement: Mapping[str, Any]
+) -> bool:
+    quantifier, _, name = operator.rpartition(":")
+    if name == "Null":
         return (actual is None) == (expected == ["true"])
-    name = operator.removesuffix("IfExists")
-    if name not in _OPERATORS:
-        return False
+    name, if_exists = name.removesuffix("IfExists"), name.endswith("IfExists")
+    negated = "Not" in name
     if actual is None:
-        return name != operator or name in _NEGATED
-    return _OPERATORS[name](expected, actual)
+        return if_exists or quantifier == "ForAllValues" or (negated and not quantifier)
+    compare = _OPERATORS.get(name.replace("Not", ""))
+    if compare is None or any("${" in one for one in expected):
+        return statement["Effect"] == "Deny"
+    values = (actual,) if isinstance(actual, str) else actual
+    found = [negated != any(compare(one, value) for one in expected) for value in values]
+    return all(found) if quantifier == "ForAllValues" else any(found)
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return what a policy gives as one value or a list, as a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -91,23 +152,28 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _like_any(patterns: Iterable[str] | str, value: str, *, ignore_case: bool = False) -> bool:
+def _like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
+    return _compiled(pattern, ignore_case=ignore_case).fullmatch(value) is not None
+
+
+@cache
+def _compiled(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    return any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value, flags)
-        for pattern in _listed(patterns)
-    )
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), flags)
 
 
-_OPERATORS: dict[str, Callable[[list[str], str], bool]] = {
-    "Bool": lambda expected, actual: actual in expected,
-    "StringEquals": lambda expected, actual: actual in expected,
-    "StringNotEquals": lambda expected, actual: actual not in expected,
-    "StringLike": _like_any,
-    "StringNotLike": lambda expected, actual: not _like_any(expected, actual),
-    "ArnEquals": _like_any,
-    "ArnNotEquals": lambda expected, actual: not _like_any(expected, actual),
-    "ArnLike": _like_any,
-    "ArnNotLike": lambda expected, actual: not _like_any(expected, actual),
+def _arn_like(pattern: str, value: str) -> bool:
+    """Compare ARNs by their six parts: a wildcard ends where its part does."""
+    patterns, parts = pattern.split(":", 5), value.split(":", 5)
+    return len(patterns) == len(parts) and all(map(_like, patterns, parts))
+
+
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "Bool": lambda expected, actual: expected.lower() == actual.lower(),
+    "StringEquals": lambda expected, actual: expected == actual,
+    "StringEqualsIgnoreCase": lambda expected, actual: expected.lower() == actual.lower(),
+    "StringLike": _like,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
 }
-_NEGATED = {"StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike"}
+"""What compares one expected with one actual value; with `Not` in its name, an operator says the opposite."""

@@ -6,8 +6,8 @@ before its answer is sent, so that a stopped or killed service comes back with t
 and locks.
 
 What moto does not do, here as elsewhere: carry out lifecycle rules, check that a KMS key
-exists when S3 is told to encrypt with it, enforce IAM (unless INITIAL_NO_AUTH_ACTION_COUNT is set), keep
-older versions when a bucket's versioning is suspended and an object is overwritten.
+exists when S3 is told to encrypt with it, keep older versions when a bucket's versioning is suspended and an
+object is overwritten. IAM is enforced in front of it (local/aws/authorization.py).
 """
 
 import io
@@ -33,10 +33,12 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
+from local.aws.authorization import guarded
 from local.aws.buckets import correct_s3
 from local.aws.keys import correct_kms
 from local.aws.objects import ObjectIndex, keep_bodies_in
 from local.aws.replication import Replicator
+from local.aws.sessions import correct_sts
 from local.aws.snapshot import SERVICES, Snapshot, UnreadableSnapshotError
 from local.home import TwinHome
 
@@ -112,7 +114,7 @@ class _Handler(MotoRequestHandler):
 
 def _application(service: Any) -> Any:
     if service in SERVICES:
-        return create_backend_app(service)
+        return guarded(service, create_backend_app(service))
     message = f"The twin's AWS account has {', '.join(SERVICES)} and nothing else."
     return _error(404, "UnknownService", message)
 
@@ -166,6 +168,7 @@ def main() -> None:
     keep_bodies_in(home.aws / "objects")
     correct_s3()
     correct_kms()
+    correct_sts()
     try:
         snapshot = Snapshot(home.aws / "snapshot")
         snapshot.restore()

@@ -1,0 +1,488 @@
+"""
+What each role may do to the production vaults: every call is tried, on the policies that production deploys.
+
+`allowed` names the roles that may. Whoever else tries is refused by name of the permission that is missing.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import acting
+import pytest
+from acting import ACCOUNT, Acting
+from botocore.exceptions import ClientError
+from deployment import Deployment
+
+from local.aws.issuer import issued
+
+VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
+LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
+DUMP, FILE = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", "files/documents/seed.pdf"
+ONCE = {"IfNoneMatch": "*"}
+WRITER, RESTORER, DEPLOYER = "backup-writer", "backup-restorer", "deployer"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What lies there, and whoever tries to do something with it."""
+
+    admin: Acting
+    who: Acting
+    version: str
+    """Of the dump that lies in the vault."""
+
+    @property
+    def s3(self) -> Any:
+        return self.who.client("s3")
+
+    @property
+    def abroad(self) -> Any:
+        return self.who.client("s3", "eu-north-1")
+
+    @property
+    def kms(self) -> Any:
+        return self.who.client("kms")
+
+    @property
+    def iam(self) -> Any:
+        return self.who.client("iam")
+
+    @property
+    def dump(self) -> dict[str, str]:
+        return {"Bucket": VAULT, "Key": DUMP, "VersionId": self.version}
+
+    def new(self, prefix: str) -> dict[str, Any]:
+        """Return a key that is free, with a body for it."""
+        return {"Bucket": VAULT, "Key": f"{prefix}/{uuid.uuid4()}", "Body": b"x"}
+
+    def upload(self, key: str) -> dict[str, Any]:
+        """Return what completes an upload of one part that somebody began."""
+        s3 = self.admin.client("s3")
+        upload = {"Bucket": VAULT, "Key": key}
+        upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+        part = s3.upload_part(**upload, PartNumber=1, Body=b"x")
+        return {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, the permission that it needs (the one or the other is named), and the roles that have it."""
+
+    what: str
+    needs: str
+    do: Callable[[Given], Any]
+    allowed: tuple[str, ...] = ()
+
+
+def again(read: str, write: str, *parts: str) -> Callable[[Given], Any]:
+    """Put a part of the vault's configuration as it already is."""
+
+    def put(given: Given) -> Any:
+        found = getattr(given.admin.client("s3"), read)(Bucket=VAULT)
+        return getattr(given.s3, write)(Bucket=VAULT, **{part: found[part] for part in parts})
+
+    return put
+
+
+def in_parts(given: Given) -> None:
+    upload = {"Bucket": VAULT, "Key": f"database/daily/{uuid.uuid4()}"}
+    upload["UploadId"] = given.s3.create_multipart_upload(**upload)["UploadId"]
+    part = given.s3.upload_part(**upload, PartNumber=1, Body=b"x")
+    assert given.s3.list_parts(**upload)["Parts"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    given.s3.complete_multipart_upload(**upload, MultipartUpload=parts, **ONCE)
+
+
+def in_a_batch(given: Given, **version: str) -> None:
+    """Delete as a batch, whose answer is 200 whatever becomes of its objects."""
+    batch = {"Objects": [{"Key": DUMP, **version}]}
+    for error in given.s3.delete_objects(Bucket=VAULT, Delete=batch, BypassGovernanceRetention=True)[
+        "Errors"
+    ]:
+        raise ClientError({"Error": {"Code": error["Code"], "Message": "in the batch"}}, "DeleteObjects")
+
+
+def alias(given: Given, region: str = "eu-west-1") -> str:
+    found = given.admin.client("kms", region).list_aliases()["Aliases"]
+    name = f"alias/example-vault-{region}"
+    return next(one["TargetKeyId"] for one in found if one["AliasName"] == name)
+
+
+WRITES = [
+    Call(
+        "adds a dump",
+        "s3:PutObject",
+        lambda it: it.s3.put_object(**it.new("database/daily"), **ONCE),
+        (WRITER,),
+    ),
+    Call("adds a dump in parts", "s3:PutObject", in_parts, (WRITER,)),
+    Call("adds state", "s3:PutObject", lambda it: it.s3.put_object(**it.new("state"), **ONCE), (WRITER,)),
+    Call(
+        "adds evidence", "s3:PutObject", lambda it: it.s3.put_object(**it.new("evidence"), **ONCE), (WRITER,)
+    ),
+    Call("adds a file", "s3:PutObject", lambda it: it.s3.put_object(**it.new("files")), (WRITER,)),
+    Call("adds elsewhere", "s3:PutObject", lambda it: it.s3.put_object(**it.new("elsewhere"), **ONCE)),
+    Call(
+        "adds to the replica",
+        "s3:PutObject",
+        lambda it: it.abroad.put_object(Bucket=REPLICA, Key=DUMP, **ONCE),
+    ),
+    Call(
+        "writes to the access log",
+        "s3:PutObject",
+        lambda it: it.s3.put_object(Bucket=LOG, Key="x", Body=b"x", **ONCE),
+    ),
+    Call("overwrites a dump", "s3:PutObject", lambda it: it.s3.put_object(Bucket=VAULT, Key=DUMP, Body=b"x")),
+    Call(
+        "overwrites evidence",
+        "s3:PutObject",
+        lambda it: it.s3.put_object(Bucket=VAULT, Key="evidence/seed", Body=b"x"),
+    ),
+    Call(
+        "overwrites state",
+        "s3:PutObject",
+        lambda it: it.s3.put_object(Bucket=VAULT, Key="state/seed", Body=b"x"),
+    ),
+    Call(
+        "overwrites a dump in parts",
+        "s3:PutObject",
+        lambda it: it.s3.complete_multipart_upload(**it.upload(DUMP)),
+    ),
+    Call(
+        "copies over a dump",
+        "s3:PutObject|s3:GetObject",
+        lambda it: it.s3.copy_object(Bucket=VAULT, Key=DUMP, CopySource={"Bucket": VAULT, "Key": FILE}),
+    ),
+    Call(
+        "copies in what it may not read",
+        "s3:GetObject",
+        lambda it: it.s3.copy_object(Bucket=VAULT, Key=FILE, CopySource={"Bucket": OTHER, "Key": "a"}),
+    ),
+    Call(
+        "chooses another encryption",
+        "s3:PutObject",
+        lambda it: it.s3.put_object(**it.new("database/daily"), **ONCE, ServerSideEncryption="AES256"),
+    ),
+    Call(
+        "chooses another lock",
+        "s3:PutObjectRetention",
+        lambda it: it.s3.put_object(
+            **it.new("files"), ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate="2090-01-01T00:00:00Z"
+        ),
+    ),
+    Call(
+        "gives up an upload",
+        "s3:AbortMultipartUpload",
+        lambda it: it.s3.abort_multipart_upload(
+            **{key: value for key, value in it.upload("files/x").items() if key != "MultipartUpload"}
+        ),
+        (WRITER,),
+    ),
+]
+READS = [
+    Call(
+        "reads a dump",
+        "s3:GetObject",
+        lambda it: it.s3.get_object(Bucket=VAULT, Key=DUMP),
+        (WRITER, RESTORER),
+    ),
+    Call(
+        "reads a version", "s3:GetObjectVersion", lambda it: it.s3.get_object(**it.dump), (WRITER, RESTORER)
+    ),
+    Call(
+        "reads a file",
+        "s3:GetObject",
+        lambda it: it.s3.get_object(Bucket=VAULT, Key=FILE),
+        (WRITER, RESTORER),
+    ),
+    Call(
+        "sees a lock",
+        "s3:GetObjectRetention",
+        lambda it: it.s3.get_object_retention(**it.dump),
+        (WRITER, RESTORER),
+    ),
+    Call(
+        "lists", "s3:ListBucket", lambda it: it.s3.list_objects_v2(Bucket=VAULT), (WRITER, RESTORER, DEPLOYER)
+    ),
+    Call(
+        "lists versions",
+        "s3:ListBucketVersions",
+        lambda it: it.s3.list_object_versions(Bucket=VAULT),
+        (WRITER, RESTORER),
+    ),
+    Call(
+        "lists uploads",
+        "s3:ListBucketMultipartUploads",
+        lambda it: it.s3.list_multipart_uploads(Bucket=VAULT),
+        (WRITER,),
+    ),
+    Call(
+        "reads the replica",
+        "s3:GetObject",
+        lambda it: it.abroad.get_object(Bucket=REPLICA, Key=DUMP),
+        (RESTORER,),
+    ),
+    Call(
+        "lists the replica",
+        "s3:ListBucketVersions",
+        lambda it: it.abroad.list_object_versions(Bucket=REPLICA),
+        (RESTORER,),
+    ),
+    Call("reads the access log", "s3:GetObject", lambda it: it.s3.get_object(Bucket=LOG, Key="seed")),
+    Call("reads another bucket", "s3:GetObject", lambda it: it.s3.get_object(Bucket=OTHER, Key="a")),
+    Call("lists another bucket", "s3:ListBucket", lambda it: it.s3.list_objects_v2(Bucket=OTHER)),
+    Call("lists all buckets", "s3:ListAllMyBuckets", lambda it: it.s3.list_buckets()),
+    Call(
+        "asks for a missing object", "s3:GetObject", lambda it: it.s3.get_object(Bucket=OTHER, Key="missing")
+    ),
+]
+REMOVES = [
+    Call("hides a dump", "s3:DeleteObject", lambda it: it.s3.delete_object(Bucket=VAULT, Key=DUMP)),
+    Call("hides a file", "s3:DeleteObject", lambda it: it.s3.delete_object(Bucket=VAULT, Key=FILE)),
+    Call("deletes a version", "s3:DeleteObjectVersion", lambda it: it.s3.delete_object(**it.dump)),
+    Call(
+        "deletes a version, bypassing its lock",
+        "s3:DeleteObjectVersion",
+        lambda it: it.s3.delete_object(**it.dump, BypassGovernanceRetention=True),
+    ),
+    Call("hides a batch", "in the batch", in_a_batch),
+    Call("deletes a batch of versions", "in the batch", lambda it: in_a_batch(it, VersionId=it.version)),
+    Call(
+        "shortens a lock",
+        "s3:PutObjectRetention",
+        lambda it: it.s3.put_object_retention(
+            **it.dump, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": "2026-01-01T00:00:00Z"}
+        ),
+    ),
+    Call(
+        "prolongs a lock for ever",
+        "s3:PutObjectRetention",
+        lambda it: it.s3.put_object_retention(
+            **it.dump, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": "2090-01-01T00:00:00Z"}
+        ),
+    ),
+    Call(
+        "holds",
+        "s3:PutObjectLegalHold",
+        lambda it: it.s3.put_object_legal_hold(**it.dump, LegalHold={"Status": "ON"}),
+    ),
+    Call(
+        "opens to the public",
+        "s3:PutObjectVersionAcl",
+        lambda it: it.s3.put_object_acl(**it.dump, ACL="public-read"),
+    ),
+    Call("deletes the bucket", "s3:DeleteBucket", lambda it: it.s3.delete_bucket(Bucket=VAULT)),
+]
+CONFIGURES = [
+    Call(
+        "changes the policy",
+        "s3:PutBucketPolicy",
+        again("get_bucket_policy", "put_bucket_policy", "Policy"),
+        (DEPLOYER,),
+    ),
+    Call("deletes the policy", "s3:DeleteBucketPolicy", lambda it: it.s3.delete_bucket_policy(Bucket=VAULT)),
+    Call(
+        "changes what expires",
+        "s3:PutLifecycleConfiguration",
+        lambda it: it.s3.put_bucket_lifecycle_configuration(
+            Bucket=VAULT,
+            LifecycleConfiguration={
+                "Rules": it.admin.client("s3").get_bucket_lifecycle_configuration(Bucket=VAULT)["Rules"]
+            },
+        ),
+        (DEPLOYER,),
+    ),
+    Call(
+        "changes the default lock",
+        "s3:PutBucketObjectLockConfiguration",
+        again("get_object_lock_configuration", "put_object_lock_configuration", "ObjectLockConfiguration"),
+        (DEPLOYER,),
+    ),
+    Call(
+        "changes versioning",
+        "s3:PutBucketVersioning",
+        lambda it: it.s3.put_bucket_versioning(Bucket=VAULT, VersioningConfiguration={"Status": "Enabled"}),
+        (DEPLOYER,),
+    ),
+    Call(
+        "changes replication",
+        "s3:PutReplicationConfiguration",
+        again("get_bucket_replication", "put_bucket_replication", "ReplicationConfiguration"),
+        (DEPLOYER,),
+    ),
+    Call(
+        "changes the encryption",
+        "s3:PutEncryptionConfiguration",
+        again("get_bucket_encryption", "put_bucket_encryption", "ServerSideEncryptionConfiguration"),
+        (DEPLOYER,),
+    ),
+    Call("changes ACLs", "s3:PutBucketAcl", lambda it: it.s3.put_bucket_acl(Bucket=VAULT, ACL="public-read")),
+    Call(
+        "opens the bucket",
+        "s3:PutBucketPublicAccessBlock",
+        again("get_public_access_block", "put_public_access_block", "PublicAccessBlockConfiguration"),
+        (DEPLOYER,),
+    ),
+    Call("makes a bucket", "s3:CreateBucket", lambda it: it.s3.create_bucket(Bucket="another-one")),
+]
+KEYS = [
+    Call("looks at the key", "kms:DescribeKey", lambda it: it.kms.describe_key(KeyId=alias(it)), (DEPLOYER,)),
+    Call(
+        "uses the other vault's key",
+        "kms:GenerateDataKey",
+        lambda it: it.who.client("kms", "eu-north-1").generate_data_key(
+            KeyId=alias(it, "eu-north-1"), KeySpec="AES_256"
+        ),
+    ),
+    Call("uses any other key", "kms:Encrypt", lambda it: it.kms.encrypt(KeyId="alias/other", Plaintext=b"x")),
+    Call(
+        "deletes the key",
+        "kms:ScheduleKeyDeletion",
+        lambda it: it.kms.schedule_key_deletion(KeyId=alias(it)),
+    ),
+    Call("disables the key", "kms:DisableKey", lambda it: it.kms.disable_key(KeyId=alias(it))),
+    Call(
+        "moves the alias",
+        "kms:UpdateAlias",
+        lambda it: it.kms.update_alias(AliasName="alias/example-vault-eu-west-1", TargetKeyId="alias/other"),
+    ),
+    Call(
+        "lets others use the key",
+        "kms:CreateGrant",
+        lambda it: it.kms.create_grant(KeyId=alias(it), GranteePrincipal=ACCOUNT, Operations=["Decrypt"]),
+    ),
+]
+IDENTITIES = [
+    Call(
+        "changes the writer",
+        "iam:UpdateRole",
+        lambda it: it.iam.update_role(RoleName="example-backup-writer", MaxSessionDuration=7200),
+        (DEPLOYER,),
+    ),
+    Call(
+        "changes the deployer",
+        "iam:PutRolePolicy",
+        lambda it: it.iam.put_role_policy(
+            RoleName="example-deployer", PolicyName="more", PolicyDocument="{}"
+        ),
+    ),
+    Call(
+        "looks at the deployer",
+        "iam:GetRole",
+        lambda it: it.iam.get_role(RoleName="example-deployer"),
+        (DEPLOYER,),
+    ),
+    Call(
+        "makes somebody an administrator",
+        "iam:AttachRolePolicy",
+        lambda it: it.iam.attach_role_policy(
+            RoleName="example-backup-writer", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+        ),
+    ),
+    Call("makes a user", "iam:CreateUser", lambda it: it.iam.create_user(UserName="mallory")),
+    Call("makes a key", "iam:CreateAccessKey", lambda it: it.iam.create_access_key(UserName="mallory")),
+    Call(
+        "takes on another role",
+        "sts:AssumeRole",
+        lambda it: it.who.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/example-deployer", RoleSessionName="more"
+        ),
+    ),
+]
+CALLS = WRITES + READS + REMOVES + CONFIGURES + KEYS + IDENTITIES
+ROLES = (WRITER, RESTORER, DEPLOYER)
+
+
+@pytest.fixture(scope="module")
+def admin(production: Deployment) -> Iterator[Acting]:
+    """Give the administrator, who lays out what there is to be tried on."""
+    admin = acting.administrator(production.installation.home)
+    s3 = admin.client("s3")
+    for key in (DUMP, FILE, "evidence/seed", "state/seed"):
+        s3.put_object(Bucket=VAULT, Key=key, Body=b"seed")
+    admin.client("s3", "eu-north-1").put_object(Bucket=REPLICA, Key=DUMP, Body=b"seed")
+    s3.put_object(Bucket=LOG, Key="seed", Body=b"seed")
+    s3.create_bucket(Bucket=OTHER, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=OTHER, Key="a", Body=b"seed")
+    kms = admin.client("kms")
+    other = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/other", TargetKeyId=other)
+    yield admin
+    kms.delete_alias(AliasName="alias/other")
+    s3.delete_object(Bucket=OTHER, Key="a")
+    s3.delete_bucket(Bucket=OTHER)
+
+
+@pytest.fixture(scope="module")
+def roles(admin: Acting) -> dict[str, Acting]:
+    return {name: acting.role(admin.home, name) for name in ROLES}
+
+
+@pytest.fixture(scope="module")
+def version(admin: Acting) -> str:
+    return admin.client("s3").head_object(Bucket=VAULT, Key=DUMP)["VersionId"]
+
+
+@pytest.mark.parametrize("who", ROLES)
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.what)
+def test_a_role_may_do_what_is_its_own_and_nothing_else(
+    admin: Acting, roles: dict[str, Acting], version: str, call: Call, who: str
+) -> None:
+    given = Given(admin, roles[who], version)
+    if who in call.allowed:
+        call.do(given)
+        return
+    with pytest.raises(ClientError, match=f"AccessDenied.*(?:{call.needs})"):
+        call.do(given)
+
+
+def test_what_they_tried_changed_nothing(admin: Acting, version: str) -> None:
+    s3 = admin.client("s3")
+    found = s3.list_object_versions(Bucket=VAULT, Prefix=DUMP)
+    assert [one["VersionId"] for one in found["Versions"]] == [version]
+    assert "DeleteMarkers" not in found
+    assert s3.head_object(Bucket=VAULT, Key=DUMP)["ObjectLockMode"] == "COMPLIANCE"
+
+
+def test_a_key_that_is_taken_stays_as_it_is(roles: dict[str, Acting], version: str) -> None:
+    s3 = roles[WRITER].client("s3")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket=VAULT, Key=DUMP, Body=b"x", **ONCE)
+    with pytest.raises(ClientError, match="NotImplemented"):
+        s3.copy_object(Bucket=VAULT, Key=DUMP, CopySource={"Bucket": VAULT, "Key": FILE}, **ONCE)
+    assert s3.head_object(Bucket=VAULT, Key=DUMP)["VersionId"] == version
+
+
+@pytest.mark.parametrize(
+    ("repository", "environment", "audience", "answer"),
+    [
+        ("example/other", "backup", "sts.amazonaws.com", "AccessDenied"),
+        ("example/platform", "restore", "sts.amazonaws.com", "AccessDenied"),
+        ("example/platform", "backup", "https://github.com/example", "InvalidIdentityToken"),
+    ],
+)
+def test_a_role_is_assumed_from_its_repository_and_environment_alone(
+    admin: Acting, repository: str, environment: str, audience: str, answer: str
+) -> None:
+    token = issued(admin.home, repository=repository, environment=environment, audience=audience)
+    with pytest.raises(ClientError, match=answer):
+        acting.role(admin.home, WRITER, token=token)
+
+
+def test_a_role_trusts_no_token_that_was_changed_and_not_even_the_administrator(admin: Acting) -> None:
+    head, _, signature = issued(admin.home, repository="example/platform", environment="restore").split(".")
+    body = issued(admin.home, repository="example/platform", environment="backup").split(".")[1]
+    with pytest.raises(ClientError, match="InvalidIdentityToken"):
+        acting.role(admin.home, WRITER, token=f"{head}.{body}.{signature}")
+    with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+        admin.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/example-{WRITER}", RoleSessionName="more"
+        )
+
+
+def test_a_session_lasts_no_longer_than_its_role_allows(admin: Acting) -> None:
+    acting.role(admin.home, WRITER, DurationSeconds=7200)
+    with pytest.raises(ClientError, match="900 to 7200"):
+        acting.role(admin.home, WRITER, DurationSeconds=7201)

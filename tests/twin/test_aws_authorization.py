@@ -1,0 +1,251 @@
+"""The twin's AWS holds a role's session to the role, as long as the session lasts."""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import httpx
+import pytest
+from aws_twin import Service, running
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.aws.issuer import AUDIENCE, ISSUER, issued
+from local.aws.sessions import SESSION_VARIABLE
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
+READ = {"Effect": "Allow", "Action": ["s3:GetObject", "kms:Decrypt"], "Resource": "*"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    with running(tmp_path_factory.mktemp("twin")) as service:
+        lay_out(service)
+        yield service
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def lay_out(service: Service) -> None:
+    """Make a role that reads, and a bucket `vault` with an object `a` to be read."""
+    iam, s3 = service.client("iam"), service.client("s3")
+    provider = iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {f"{ISSUER.removeprefix('https://')}:sub": "repo:example/*"}},
+    }
+    iam.create_role(RoleName="reader", AssumeRolePolicyDocument=document(trust))
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
+    s3.create_bucket(Bucket="vault")
+    s3.put_object(Bucket="vault", Key="a", Body=b"content")
+
+
+def session(service: Service, **changed: str) -> dict[str, str]:
+    """Return the credentials of a session of the role."""
+    sts = client(service, "sts", {}, signature_version=UNSIGNED)
+    given = sts.assume_role_with_web_identity(
+        RoleArn=ROLE,
+        RoleSessionName="job",
+        WebIdentityToken=issued(service.home, repository="example/platform", environment="restore"),
+    )["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+        **changed,
+    }
+
+
+def client(service: Service, name: str, credentials: dict[str, Any], **config: Any) -> Any:
+    return botocore.session.Session().create_client(
+        name,
+        region_name="us-east-1",
+        endpoint_url=service.url,
+        config=Config(
+            retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}, **config
+        ),
+        **credentials,
+    )
+
+
+def test_a_session_survives_a_restart_and_its_role_is_asked_at_each_request(service: Service) -> None:
+    s3 = client(service, "s3", session(service))
+    assert s3.get_object(Bucket="vault", Key="a")["Body"].read() == b"content"
+    service.kill()
+    service.start()
+    assert s3.get_object(Bucket="vault", Key="a")["Body"].read() == b"content"
+    iam = service.client("iam")
+    iam.delete_role_policy(RoleName="reader", PolicyName="read")
+    with pytest.raises(
+        ClientError, match='s3:GetObject on resource: "arn:aws:s3:::vault/a" because no identity'
+    ):
+        s3.get_object(Bucket="vault", Key="a")
+    managed = iam.create_policy(PolicyName="read", PolicyDocument=document(READ))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="reader", PolicyArn=managed)
+    assert s3.get_object(Bucket="vault", Key="a")["Body"].read() == b"content"
+    iam.detach_role_policy(RoleName="reader", PolicyArn=managed)
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
+
+
+def test_an_expired_session_is_told_so_by_every_service(tmp_path: Path) -> None:
+    with running(tmp_path, **{SESSION_VARIABLE: "0"}) as short:
+        lay_out(short)
+        ended = session(short)
+        for name, call in (
+            ("s3", lambda it: it.get_object(Bucket="vault", Key="a")),
+            ("kms", lambda it: it.list_aliases()),
+            ("sts", lambda it: it.get_caller_identity()),
+        ):
+            with pytest.raises(ClientError, match="ExpiredToken"):
+                call(client(short, name, ended))
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"aws_access_key_id": "ASIAABCDEFGHIJKLMNOP"}, "InvalidAccessKeyId"),
+        ({"aws_session_token": "somebody-elses"}, "InvalidToken"),
+        ({"aws_session_token": ""}, "InvalidToken"),
+    ],
+)
+def test_credentials_that_sts_did_not_give_out_open_nothing(
+    service: Service, changed: dict[str, str], code: str
+) -> None:
+    with pytest.raises(ClientError, match=code):
+        client(service, "s3", session(service, **changed)).get_object(Bucket="vault", Key="a")
+
+
+def test_whoever_signs_nothing_gets_what_a_bucket_gives_everybody(service: Service) -> None:
+    s3 = service.client("s3")
+    address = f"{service.url}/vault/a"
+    assert httpx.get(address).status_code == 403
+    assert httpx.put(f"{service.url}/vault/b", content=b"x").status_code == 403
+    public = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::vault/*",
+    }
+    s3.put_bucket_policy(Bucket="vault", Policy=document(public))
+    assert httpx.get(address).content == b"content"
+    assert httpx.put(f"{service.url}/vault/b", content=b"x").status_code == 403
+    s3.delete_bucket_policy(Bucket="vault")
+
+
+def test_an_address_is_signed_for_what_its_session_may(service: Service) -> None:
+    s3 = client(service, "s3", session(service), signature_version="s3v4")
+    assert (
+        httpx.get(s3.generate_presigned_url("get_object", {"Bucket": "vault", "Key": "a"})).content
+        == b"content"
+    )
+    put = s3.generate_presigned_url("put_object", {"Bucket": "vault", "Key": "a"})
+    assert "not authorized to perform: s3:PutObject" in httpx.put(put, content=b"x").text
+
+
+def test_a_bucket_can_allow_a_role_alone_and_deny_whatever_the_role_allows(service: Service) -> None:
+    admin, s3 = service.client("s3"), client(service, "s3", session(service))
+    about = {"Principal": {"AWS": ROLE}, "Resource": "arn:aws:s3:::vault/*"}
+    allow = {"Effect": "Allow", "Action": "s3:PutObject", **about}
+    deny = {"Effect": "Deny", "Action": "s3:GetObject", **about}
+    admin.put_bucket_policy(Bucket="vault", Policy=document(allow, deny))
+    s3.put_object(Bucket="vault", Key="by-role", Body=b"x")
+    with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+        s3.get_object(Bucket="vault", Key="by-role")
+    admin.delete_bucket_policy(Bucket="vault")
+
+
+def test_whoever_may_not_list_is_not_told_that_nothing_is_there(service: Service) -> None:
+    s3 = client(service, "s3", session(service))
+    with pytest.raises(ClientError, match="s3:ListBucket"):
+        s3.get_object(Bucket="vault", Key="missing")
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        service.client("s3").get_object(Bucket="vault", Key="missing")
+
+
+def test_what_only_looks_like_a_part_is_judged_as_an_object(service: Service) -> None:
+    """S3 takes a PUT with an upload's id and no part's number for a plain one."""
+    parts = {
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": "*",
+        "Condition": {"Bool": {"s3:ObjectCreationOperation": "false"}},
+    }
+    service.client("iam").put_role_policy(
+        RoleName="reader", PolicyName="parts", PolicyDocument=document(parts)
+    )
+    credentials = session(service)
+    s3 = client(service, "s3", credentials)
+    upload = {"Bucket": "vault", "Key": "whole"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    s3.upload_part(**upload, PartNumber=1, Body=b"x")
+    for query in ("uploadId=", f"uploadId={upload['UploadId']}", "partNumber=1"):
+        with pytest.raises(ClientError, match="s3:PutObject"):
+            raw_put(s3, f"{service.url}/vault/whole?{query}")
+
+
+def raw_put(s3: Any, address: str) -> None:
+    """Send what no well-behaved client would."""
+
+    def change(request: Any, **_: Any) -> None:
+        request.url = address
+
+    s3.meta.events.register("before-sign.s3.PutObject", change)
+    try:
+        s3.put_object(Bucket="vault", Key="whole", Body=b"x")
+    finally:
+        s3.meta.events.unregister("before-sign.s3.PutObject", change)
+
+
+def test_an_object_opens_only_to_those_who_may_use_its_key(service: Service) -> None:
+    kms, iam, admin = service.client("kms"), service.client("iam"), service.client("s3")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName="alias/vault", TargetKeyId=key)
+    admin.put_object(
+        Bucket="vault", Key="sealed", Body=b"content", ServerSideEncryption="aws:kms", SSEKMSKeyId=key
+    )
+    alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/vault"]}}
+    read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": alias}
+    s3 = client(service, "s3", session(service))
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(read, decrypt))
+    assert s3.get_object(Bucket="vault", Key="sealed")["Body"].read() == b"content"
+    kms.delete_alias(AliasName="alias/vault")
+    with pytest.raises(ClientError, match="kms:Decrypt"):
+        s3.get_object(Bucket="vault", Key="sealed")
+    assert s3.head_object(Bucket="vault", Key="sealed")["ContentLength"] == 7
+    with pytest.raises(ClientError, match="403"):
+        s3.head_object(Bucket="vault", Key="sealed", ChecksumMode="ENABLED")
+    kms.create_alias(AliasName="alias/vault", TargetKeyId=key)
+    nobody = document(
+        {"Effect": "Allow", "Principal": {"AWS": f"{ROLE}-2"}, "Action": "kms:*", "Resource": "*"}
+    )
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=nobody)
+    with pytest.raises(ClientError, match=r"kms:Decrypt.* because no resource-based policy allows"):
+        s3.get_object(Bucket="vault", Key="sealed")
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
+
+
+def test_a_session_of_another_accounts_unknown_role_administers_that_account(service: Service) -> None:
+    sts = service.client("sts")
+    role = "arn:aws:iam::210987654321:role/deployer"
+    given = sts.assume_role(RoleArn=role, RoleSessionName="job")["Credentials"]
+    abroad = {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+    client(service, "s3", abroad).create_bucket(Bucket="abroad")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client(service, "s3", session(service)).get_object(Bucket="abroad", Key="a")
+    with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+        client(service, "sts", session(service)).assume_role(RoleArn=role, RoleSessionName="job")
+    with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+        sts.assume_role(RoleArn=f"{ROLE}-that-is-not-there", RoleSessionName="job")
