@@ -1,7 +1,6 @@
 """`./bulwark review | audit`: what the policies say of the program, and of what is deployed."""
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cli import engine, stack_file
+from cli.saving import save
 from cli.stack import Json, OnTwin, Stack, open_stack
 from cli.watched import Watched
 from components.policy_gate import PACK
@@ -135,13 +135,4 @@ def _written(found: Review, folder: Path) -> None:
         f"{occasion}.json": json.dumps(found.document(), indent=2) + "\n",
         f"{occasion}.sarif": json.dumps(sarif.render(found, stack_file.CHECKOUT), indent=2) + "\n",
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            partial = folder / f"{name}.{os.getpid()}"
-            partial.write_text(text)
-            partial.replace(folder / name)
-    except OSError as error:
-        raise Failure(
-            f"The review can't be written: {error}.", "choose another folder with --write."
-        ) from error
+    save(folder, files, what="The review", option="--write")

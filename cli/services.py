@@ -38,8 +38,7 @@ def status(
         "stack": stack,
         "resources": deployment.get("resources", 0),
         "last_deployed": deployment.get("time", NEVER),
-        "last_backup": _last_backup(space, found),
-        "last_drill": NEVER,
+        **_newest(space, found),
         "services": [
             {"name": s.name, "state": s.state, "address": s.address, "pid": s.pid, "detail": s.detail}
             for s in found
@@ -108,18 +107,24 @@ def _deployment(home: TwinHome, stack: str) -> dict[str, Any]:
     }
 
 
-def _last_backup(space: stack_file.Space, running: list[services.ServiceStatus]) -> str:
-    """Return the id of the newest backup, which begins with its time; the vault is asked only if it runs."""
+def _newest(space: stack_file.Space, running: list[services.ServiceStatus]) -> dict[str, str]:
+    """Return newest backup and drill by their ids, which begin with a time; only a running vault knows."""
     outputs = _outputs(space.twin, space.name) if space.twin else {}
     if not space.twin or "vault" not in outputs:
-        return NEVER
+        return {"last_backup": NEVER, "last_drill": NEVER}
     if not any(service.name == "aws" and service.state == "running" for service in running):
-        return UNKNOWN
+        return {"last_backup": UNKNOWN, "last_drill": UNKNOWN}
     from cli.recovery_site import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
-    from recovery.catalogue import listed  # noqa: PLC0415 - it brings boto3 along
+    from recovery import catalogue  # noqa: PLC0415 - it brings boto3 along
+    from recovery.drill import records  # noqa: PLC0415 - the same
 
-    found = listed(vault(outputs["vault"], space.settings.backups.region, space.twin))
-    return found[-1].id if found else NEVER
+    primary = vault(outputs["vault"], space.settings.backups.region, space.twin)
+    found = catalogue.listed(primary)
+    drills = records.records(primary, last=1)
+    return {
+        "last_backup": found[-1].id if found else NEVER,
+        "last_drill": drills[0].told if drills else NEVER,
+    }
 
 
 def _outputs(home: TwinHome, stack: str) -> dict[str, Any]:

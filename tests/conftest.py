@@ -14,6 +14,7 @@ _TOGETHER = {
     "test_components_": "production",
     "test_deployed_": "deployed",
     "test_drift": "living",
+    "test_drills_kept": "living",
     "test_life": "living",
     "test_monitoring": "living",
     "test_recovered": "living",

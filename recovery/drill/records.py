@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from recovery import keys
 from recovery.drill.evidence import Drill, Store
 from recovery.manifest import Stored
+from recovery.vault.held import Held
 from recovery.vault.listing import Entry
 from recovery.vault.vault import Vault
 
@@ -21,6 +22,11 @@ class Record:
     id: str
     drill: Drill | None
     unreadable: str
+
+    @property
+    def told(self) -> str:
+        """Its id, which begins with its time, and how it ended."""
+        return f"{self.id} {self.drill.verdict if self.drill else self.unreadable}"
 
 
 def without(drill: Drill, secrets: Iterable[str]) -> Drill:
@@ -50,6 +56,15 @@ def read(document: bytes) -> Drill:
     return Drill.model_validate_json(document)
 
 
+def said(error: ValidationError) -> str:
+    """Say where a document is not what it must be; no value of it is repeated."""
+    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+    where = ".".join(str(step) for step in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    what = f"{where}: {message}" if where else message[0].lower() + message[1:]
+    return f"{what}, and {len(others)} more" if others else what
+
+
 def keep(vault: Vault, drill: Drill) -> Stored:
     """
     Put the evidence of a drill into the vault; needs the role that writes.
@@ -61,16 +76,21 @@ def keep(vault: Vault, drill: Drill) -> Stored:
     return vault.put(keys.drill(drill.identity.id), written(drill))
 
 
+def stored(vault: Vault, identity: str) -> Held:
+    """
+    Return what the vault tells of a drill's evidence, its lock too.
+
+    Raises:
+        Failure: where it can't be known.
+    """
+    return vault.head(keys.drill(identity))
+
+
 def records(vault: Vault, *, last: int | None = None) -> list[Record]:
     """Return the evidence of all drills, or of the last few, the newest first."""
     versions = _versions(vault)
     newest = sorted(versions, reverse=True)[:last]
     return [_opened(vault, identity, versions[identity]) for identity in newest]
-
-
-def newest(vault: Vault) -> str | None:
-    """Return the id of the newest drill, which begins with its time; reads none of them."""
-    return max(_versions(vault), default=None)
 
 
 def passed(found: Iterable[Record], stack: str) -> dict[Store, Drill]:
@@ -102,14 +122,7 @@ def _opened(vault: Vault, identity: str, versions: list[Entry]) -> Record:
     try:
         drill = read(b"".join(vault.read(entry.key, entry.version)))
     except ValidationError as error:
-        return Record(identity, None, f"can't be read: {_said(error)}")
+        return Record(identity, None, f"can't be read: {said(error)}")
     if drill.identity.id != identity:
         return Record(identity, None, "tells of another drill than its name")
     return Record(identity, drill, "")
-
-
-def _said(error: ValidationError) -> str:
-    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(str(step) for step in first["loc"]) or "it"
-    more = f", and {len(others)} more" if others else ""
-    return f"{where} {first['msg'].removeprefix('Value error, ')}{more}"

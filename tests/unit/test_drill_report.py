@@ -11,7 +11,7 @@ from recovery.drill.evidence import Check, Drill, Removed
 from recovery.drill.report import markdown, page
 from recovery.drill.report.trend import trends
 from recovery.drill.report.wording import duration
-from recovery.manifest import Stored
+from recovery.vault.held import Held
 
 FAILED = drill(
     scenario(
@@ -158,13 +158,16 @@ def test_a_vault_that_does_not_lock_is_said() -> None:
 
 
 def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
-    stored = Stored(
+    stored = Held(
         key="evidence/drills/1.json",
         version="v1",
         bytes=1,
-        sha256="0" * 64,
+        modified=NOW,
         lock_mode="COMPLIANCE",
         locked_until=NOW + timedelta(days=30),
+        replication=None,
+        crc32=None,
+        sha256=None,
     )
     text = Page(page.render(drill(), stored=stored)).text
     assert "evidence/drills/1.json, version v1" in text

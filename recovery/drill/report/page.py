@@ -11,7 +11,7 @@ from recovery.drill import records
 from recovery.drill.evidence import Drill, Scenario
 from recovery.drill.report import wording
 from recovery.drill.report.trend import trends
-from recovery.manifest import Stored
+from recovery.vault.held import Held
 
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -23,7 +23,7 @@ _TEMPLATES: Final = Environment(
 _TEMPLATES.filters.update(duration=wording.duration, stamp=wording.stamp)
 
 
-def render(drill: Drill, *, earlier: Iterable[Drill] = (), stored: Stored | None = None) -> str:
+def render(drill: Drill, *, earlier: Iterable[Drill] = (), stored: Held | None = None) -> str:
     """
     Return the page.
 

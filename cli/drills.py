@@ -1,0 +1,209 @@
+"""`./bulwark drills`: the evidence of all drills, the trend, and a report of any of them."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from cli.recovery_site import opened
+from cli.saving import save
+from cli.stack import Json, OnTwin, Stack
+from objectives import spoken
+from recovery.drill import records
+from recovery.drill.evidence import Drill, Measured, Scenario, Store
+from recovery.drill.records import Record
+from recovery.drill.report import markdown, page
+from recovery.drill.report.wording import duration
+from recovery.vault.failures import Exists
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+_STORES: tuple[Store, ...] = ("database", "files", "state")
+
+
+def drills(
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    as_json: Json = False,
+    last: int = 20,
+    drill: str | None = None,
+    html: Path | None = None,
+    markdown_file: Annotated[Path | None, Parameter(name="--markdown")] = None,
+    add: Path | None = None,
+) -> int:
+    """
+    List the drills with what they proved and how fast; write one's report; add one that ran elsewhere.
+
+    Args:
+        stack: The stack; `local` is the twin on this machine.
+        on_twin: Look at the drills of what a stack made on the twin.
+        as_json: Print one JSON document; with --drill the whole evidence of that one.
+        last: How many drills, the newest first.
+        drill: Only this one; reports are of the newest without it.
+        html: Write the report as one page into this file.
+        markdown_file: Write its summary as Markdown into this file.
+        add: First put this evidence into the vault; needs the role that writes backups.
+
+    Returns:
+        0; the verdict of a drill is what `./bulwark drill` itself returns.
+    """
+    vault = opened(stack, on_twin=on_twin).vaults["primary"]
+    if add:
+        drill = _added(vault, add, stack)
+    found = records.records(vault)
+    chosen = _chosen(found, drill) if drill or html or markdown_file else None
+    if chosen and html:
+        earlier = [one.drill for one in found if one.drill]
+        text = page.render(chosen, earlier=earlier, stored=records.stored(vault, chosen.identity.id))
+        _write(html, text, option="--html")
+    if chosen and markdown_file:
+        _write(markdown_file, markdown.render(chosen), option="--markdown")
+    if as_json:
+        document = chosen.model_dump(mode="json") if chosen else _document(found[:last], found, stack)
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    elif not (html or markdown_file or add):
+        _print([one for one in found if not chosen or one.drill is chosen][:last], found, stack)
+    return 0
+
+
+def _added(vault: Vault, file: Path, stack: str) -> str:
+    try:
+        evidence = records.read(file.read_bytes())
+    except OSError as error:
+        raise Failure(f"{file} can't be read: {error.strerror}.", "name the evidence of a drill.") from None
+    except ValidationError as error:
+        raise Failure(
+            f"{file} is no evidence of a drill: {records.said(error)}.",
+            "name what ./bulwark drill wrote, unchanged; docs/drills.md says what it holds.",
+        ) from None
+    if evidence.identity.stack != stack:
+        raise Failure(
+            f"{file} is the evidence of a drill of {evidence.identity.stack}, and this is {stack}.",
+            f"type ./bulwark drills --stack {evidence.identity.stack} --add {file}.",
+        )
+    if evidence.started > datetime.now(UTC):
+        raise Failure(
+            f"{file} is the evidence of a drill that begins at {evidence.started:%Y-%m-%d %H:%M:%S} UTC, "
+            "which is yet to come.",
+            "set the clock of the machine that ran it (NTP), and run the drill again.",
+        )
+    identity = evidence.identity.id
+    try:
+        stored = records.keep(vault, evidence)
+    except Exists:
+        if all(one.drill != evidence for one in records.records(vault) if one.id == identity):
+            raise Failure(
+                f"The vault has other evidence of drill {identity}, which was left as it is.",
+                f"compare them: ./bulwark drills --stack {stack} --drill {identity} --json.",
+            ) from None
+        sys.stderr.write(f"The evidence of drill {identity} is in the vault already.\n")
+    else:
+        sys.stderr.write(f"{stored.key} is in the vault, SHA-256 {stored.sha256}.\n")
+    return identity
+
+
+def _chosen(found: list[Record], drill: str | None) -> Drill:
+    record = next((one for one in found if not drill or one.id == drill), None)
+    if not record:
+        what = f"no drill {drill}" if drill else "no drill yet"
+        raise Failure(
+            f"There is {what}.", "./bulwark drills lists all of them." if drill else "run ./bulwark drill."
+        )
+    if not record.drill:
+        raise Failure(
+            f"The evidence of drill {record.id} {record.unreadable}.", "choose another with --drill."
+        )
+    return record.drill
+
+
+def _write(file: Path, text: str, *, option: str) -> None:
+    save(file.parent, {file.name: text}, what="The report", option=option)
+
+
+def _document(shown: list[Record], found: list[Record], stack: str) -> dict[str, Any]:
+    return {
+        "stack": stack,
+        "passed": {
+            store: {"drill": one.identity.id, "at": one.started.isoformat()}
+            for store, one in records.passed(found, stack).items()
+        },
+        "drills": [_row(one.drill) for one in shown if one.drill],
+        "unreadable": {one.id: one.unreadable for one in shown if one.unreadable},
+    }
+
+
+def _row(drill: Drill) -> dict[str, Any]:
+    return {
+        "id": drill.identity.id,
+        "stack": drill.identity.stack,
+        "place": drill.identity.place,
+        "started": drill.started.isoformat(),
+        "verdict": drill.verdict,
+        "faults": drill.faults,
+        "scenarios": [
+            {
+                "scenario": one.kind,
+                "stores": one.stores,
+                "verdict": one.verdict,
+                "recovery_point": one.recovery_point.id if one.recovery_point else None,
+                "lost_seconds": one.loss.seconds,
+                **{f"{name}_seconds": measured.seconds for name, measured in one.times.items()},
+            }
+            for one in drill.scenarios
+        ],
+    }
+
+
+def _print(shown: list[Record], found: list[Record], stack: str) -> None:
+    console = Console()
+    if not found:
+        console.print("There is no drill yet: ./bulwark drill runs one.")
+        return
+    table = Table(
+        Column("drill", no_wrap=True), "scenario", "verdict", "lost", "first query", "verified", "healthy"
+    )
+    for one in shown:
+        if not one.drill:
+            table.add_row(one.id, "", f"[red]{escape(one.unreadable)}[/red]")
+            continue
+        for number, scenario in enumerate(one.drill.scenarios):
+            table.add_row("" if number else one.id, *_cells(scenario))
+        if one.drill.error or not one.drill.scenarios:
+            table.add_row(
+                "" if one.drill.scenarios else one.id, "", f"[red]{escape(one.drill.faults[0])}[/red]"
+            )
+    console.print(table)
+    last, now = records.passed(found, stack), datetime.now(UTC)
+    for store in _STORES:
+        proven = last.get(store)
+        if proven:
+            ago = spoken(now.replace(microsecond=0) - proven.started.replace(microsecond=0))
+            console.print(
+                f"{store}: proven {ago} ago, by {proven.identity.id}", style="green", highlight=False
+            )
+        else:
+            console.print(f"{store}: no drill has passed", style="red")
+
+
+def _cells(scenario: Scenario) -> tuple[str, ...]:
+    colour = "green" if scenario.verdict == "passed" else "red"
+    times = [scenario.times.get(name) for name in ("first_query", "verified", "health")]
+    return (
+        scenario.kind,
+        f"[{colour}]{scenario.verdict}[/{colour}]",
+        _time(scenario.loss),
+        *(_time(measured) if measured else "" for measured in times),
+    )
+
+
+def _time(measured: Measured) -> str:
+    text = duration(measured.seconds)
+    return text if measured.met else f"[red]{text}[/red]"
