@@ -32,7 +32,7 @@ def select(space: Space) -> auto.Stack:
     threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path(policy_host=space.twin is None)}
     if space.twin:
-        environment |= twin.engine_environment(space.twin, space.settings)
+        environment |= twin.engine_environment(space.twin, space.settings, real=space.providers == "real")
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
     with failing_plainly():

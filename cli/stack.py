@@ -16,6 +16,7 @@ from components.policy_gate import PACK
 
 Stack = Annotated[str, Parameter(name=["--stack", "-s"])]
 OnTwin = Annotated[bool, Parameter(name="--twin", negative=())]
+Providers = Annotated[stack_file.Providers | None, Parameter(name="--providers")]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 
 
@@ -23,6 +24,7 @@ def up(
     *,
     stack: Stack = "local",
     on_twin: OnTwin = False,
+    providers: Providers = None,
     as_json: Json = False,
     yes: bool = False,
     scale: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
@@ -33,6 +35,8 @@ def up(
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Run another stack's program against the twin instead of the vendors.
+        providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
+            that the stack was made with, if left out.
         as_json: Print one JSON document instead of text; progress goes to standard error.
         yes: Don't ask before changing a stack at the vendors.
         scale: Size of the sample data that the first `up` loads; 1 is about 6,000 rows.
@@ -40,7 +44,7 @@ def up(
     Returns:
         The engine's exit code.
     """
-    space, chosen = open_stack(stack, on_twin=on_twin)
+    space, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
     # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
     asks = space.twin is None and not yes
@@ -62,19 +66,27 @@ def up(
     return code
 
 
-def preview(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False) -> int:
+def preview(
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    providers: Providers = None,
+    as_json: Json = False,
+) -> int:
     """
     Show what `up` would change, and every policy's verdict; changes nothing.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Run another stack's program against the twin instead of the vendors.
+        providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
+            that the stack was made with, if left out.
         as_json: Print one JSON document: counts, each step, each violation.
 
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    _, chosen = open_stack(stack, on_twin=on_twin)
+    _, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
     plan = Watched("Preview", quiet=False, as_json=as_json)
     _, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
     if as_json:
@@ -83,7 +95,12 @@ def preview(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
 
 
 def refresh(
-    *, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False, accept: bool = False
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    providers: Providers = None,
+    as_json: Json = False,
+    accept: bool = False,
 ) -> int:
     """
     Compare the stack with what really exists at the vendors, and show the drift.
@@ -91,13 +108,15 @@ def refresh(
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Look at the twin instead of the vendors.
+        providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
+            that the stack was made with, if left out.
         as_json: Print one JSON document: counts and each difference.
         accept: Write what was found into the stack's state; the next `up` then corrects it.
 
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    _, chosen = open_stack(stack, on_twin=on_twin, program=False)
+    _, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
     drift = Watched("Refresh", quiet=True, as_json=as_json)
     if accept:
         _, code = _run(drift, chosen.refresh)
@@ -111,7 +130,12 @@ def refresh(
 
 
 def destroy(
-    *, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False, yes: bool = False
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    providers: Providers = None,
+    as_json: Json = False,
+    yes: bool = False,
 ) -> int:
     """
     Take down what the stack made; what is locked stays and is listed with its date.
@@ -119,6 +143,8 @@ def destroy(
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Take down what a stack made on the twin.
+        providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
+            that the stack was made with, if left out.
         as_json: Print one JSON document instead of text; progress goes to standard error.
         yes: Don't ask before destroying a stack at the vendors.
 
@@ -128,7 +154,7 @@ def destroy(
     asks = stack_file.find(stack, on_twin=on_twin).twin is None and not yes
     if asks and not deploy.confirmed(stack, to="destroy"):
         return 1
-    space, chosen = open_stack(stack, on_twin=on_twin, program=False)
+    space, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
     deploy.refuse_protected(chosen)
     removal = Watched("Destroy", quiet=True, as_json=as_json)
     _, code = _run(removal, chosen.destroy, continue_on_error=True)
@@ -163,16 +189,22 @@ def outputs(
     return 0
 
 
-def open_stack(stack: str, *, on_twin: bool, program: bool = True) -> tuple[stack_file.Space, auto.Stack]:
+def open_stack(
+    stack: str,
+    *,
+    on_twin: bool,
+    providers: stack_file.Providers | None = None,
+    program: bool = True,
+) -> tuple[stack_file.Space, auto.Stack]:
     """
     Make a stack ready: its services run, and nothing of an interrupted run is in the way.
 
     `program` says whether the operation runs the program, which needs all of the stack's secrets.
     """
     console = Console(stderr=True)
-    space = stack_file.find(stack, on_twin=on_twin)
+    space = stack_file.find(stack, on_twin=on_twin, providers=providers)
     if space.twin:
-        twin.make_ready(space.twin, space.settings, console)
+        twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
     elif program:
         deploy.require_secrets(space)
     chosen = engine.select(space)

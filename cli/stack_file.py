@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -11,16 +11,24 @@ from components.settings import PROJECT, Settings, SettingsError, load
 from local.home import TwinHome, default_root
 from toolchain.failure import Failure
 
+Providers = Literal["stand-in", "real"]
+
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
 class Space:
-    """One stack of this project; `twin` is where it lives if it doesn't live at the vendors."""
+    """
+    One stack of this project.
+
+    `twin` is where it lives if it doesn't live at the vendors. There, `providers` says whether the vendors' own
+    provider plugins are at work or the twin's.
+    """
 
     name: str
     settings: Settings
     twin: TwinHome | None
+    providers: Providers = "stand-in"
 
 
 def home() -> TwinHome:
@@ -28,9 +36,11 @@ def home() -> TwinHome:
     return TwinHome(default_root(CHECKOUT))
 
 
-def find(stack: str, *, on_twin: bool) -> Space:
+def find(stack: str, *, on_twin: bool, providers: Providers | None = None) -> Space:
     """
     Read a stack's settings and say where it lives.
+
+    What one kind of provider made on the twin stays with that kind; `providers` is for a stack that is empty.
 
     Raises:
         Failure: for a stack without a file, or whose settings are wrong; all problems are in it.
@@ -46,7 +56,12 @@ def find(stack: str, *, on_twin: bool) -> Space:
         raise Failure(
             f"Pulumi.{stack}.yaml: {error}", "correct the file; settings.schema.json knows every key."
         ) from None
-    return Space(stack, settings, home() if on_twin or settings.platform.environment == "local" else None)
+    twin = home() if on_twin or settings.platform.environment == "local" else None
+    return Space(stack, settings, twin, _providers(stack, twin, providers))
+
+
+def _providers(stack: str, twin: TwinHome | None, wanted: Providers | None) -> Providers:
+    return wanted or "stand-in"
 
 
 def content(stack: str) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from rich.console import Console
 
 from components.settings import Settings
 from local.home import HOME_VARIABLE, TwinHome
-from local.plugins.install import install
+from local.plugins.install import install, install_real
 from local.services import Service, ServiceError, declared, start
 from toolchain.failure import Failure
+from toolchain.providers import bridge, find_providers
 
 _NEEDED_BYTES: Final = 256 << 20
 """A new twin takes 120 MiB; PostgreSQL's log and its archive need room to grow."""
@@ -25,9 +26,9 @@ def services(twin: TwinHome, settings: Settings) -> tuple[Service, ...]:
     return tuple(service for service in every if here or service.name != "platform")
 
 
-def engine_environment(twin: TwinHome, settings: Settings) -> dict[str, str]:
+def engine_environment(twin: TwinHome, settings: Settings, *, real: bool = False) -> dict[str, str]:
     """
-    Return the environment of every engine command on the twin.
+    Return the environment of every engine command on the twin, `real` with the vendors' own providers.
 
     Secrets go by environment or by file, never by argument; the tokens are the twin's own.
     """
@@ -48,7 +49,7 @@ def engine_environment(twin: TwinHome, settings: Settings) -> dict[str, str]:
         passphrase.write_text(twin.secret("passphrase"))
     return {
         HOME_VARIABLE: str(twin.root),
-        "PULUMI_HOME": str(twin.pulumi),
+        "PULUMI_HOME": str(twin.pulumi_real if real else twin.pulumi),
         # Else the backend keeps a file of attributes beside each of its files, and one that a killed engine
         # left half-written makes the whole stack unreadable ("failed to load checkpoint: EOF").
         "PULUMI_BACKEND_URL": f"{twin.state.as_uri()}?metadata=skip",
@@ -57,9 +58,9 @@ def engine_environment(twin: TwinHome, settings: Settings) -> dict[str, str]:
     }
 
 
-def make_ready(twin: TwinHome, settings: Settings, console: Console) -> None:
+def make_ready(twin: TwinHome, settings: Settings, console: Console, *, real: bool = False) -> None:
     """
-    Create the home, install the stand-in plugins, and start every service.
+    Create the home, install the plugins, `real` the vendors' own, and start every service.
 
     Raises:
         Failure: when a service can't be had, with its cause.
@@ -78,7 +79,10 @@ def make_ready(twin: TwinHome, settings: Settings, console: Console) -> None:
             f"{_NEEDED_BYTES >> 20} MiB.",
             f"free some, or name a folder on another disk in {HOME_VARIABLE}.",
         )
-    install(twin.pulumi)
+    if real:
+        install_real(twin, bridge(find_providers()))
+    else:
+        install(twin.pulumi)
     try:
         with console.status("Starting the twin's services") as status:
             start(

@@ -76,6 +76,11 @@ class TwinHome:
         return self.root / "pulumi"
 
     @property
+    def pulumi_real(self) -> Path:
+        """PULUMI_HOME with the vendors' own plugins, and AWS's stand-in."""
+        return self.root / "pulumi-real"
+
+    @property
     def state(self) -> Path:
         """The file backend of the local stack."""
         return self.root / "state"
@@ -84,7 +89,7 @@ class TwinHome:
         """Make the folders; everything but the clusters is private to the current user."""
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.postgres.mkdir(mode=0o711, exist_ok=True)
-        for private in (self.aws, self.logs, self.run, self.tls, self.pulumi, self.state):
+        for private in (self.aws, self.logs, self.run, self.tls, self.pulumi, self.pulumi_real, self.state):
             private.mkdir(mode=0o700, exist_ok=True)
 
     def port(self, name: str) -> int:

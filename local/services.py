@@ -87,7 +87,7 @@ def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[Serv
         Service(
             "vendors",
             python_module("local.vendor_service"),
-            (vendors,),
+            (vendors, home.port("console")),
             f"http://127.0.0.1:{vendors}/",
             remembered,
         ),

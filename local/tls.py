@@ -4,6 +4,7 @@ import fcntl
 import ipaddress
 import os
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -45,18 +46,24 @@ def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> N
         if _fitting(home):
             return
         authority = _authority(lifetime)
-        server = _server(authority, lifetime)
+        server = _server(authority, lifetime, _NAMES)
         _write(home, "ca.crt", authority.certificate.public_bytes(serialization.Encoding.PEM))
-        _write(
-            home,
-            "platform.key",
-            server.key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-        )
+        _write(home, "platform.key", _key(server))
         _write(home, "platform.crt", server.certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def one_name(name: str) -> tuple[bytes, bytes]:
+    """
+    Make an authority that is good for one host name only, and a server's certificate for it.
+
+    Returns (the authority's certificate, the server's certificate and key), both PEM. The authority's key is
+    gone afterwards.
+    """
+    limits = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
+    authority = _authority(_LIFETIME, limits)
+    server = _server(authority, _LIFETIME, (x509.DNSName(name),))
+    pem = serialization.Encoding.PEM
+    return authority.certificate.public_bytes(pem), server.certificate.public_bytes(pem) + _key(server)
 
 
 def trusting_context(authority: Path) -> ssl.SSLContext:
@@ -85,7 +92,7 @@ def _fitting(home: TwinHome) -> bool:
     return key.public_key() == server.public_key() and end > datetime.now(UTC) + RENEW_BEFORE
 
 
-def _authority(lifetime: timedelta) -> _Pair:
+def _authority(lifetime: timedelta, limits: x509.NameConstraints | None = None) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Bulwark twin")])
     builder = (
@@ -93,23 +100,31 @@ def _authority(lifetime: timedelta) -> _Pair:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
     )
+    if limits:
+        builder = builder.add_extension(limits, critical=True)
     return _Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def _server(authority: _Pair, lifetime: timedelta) -> _Pair:
+def _server(authority: _Pair, lifetime: timedelta, names: Sequence[x509.GeneralName]) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value))])
     builder = (
         _builder(name, authority.certificate.subject, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False
         )
     )
     return _Pair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _key(pair: _Pair) -> bytes:
+    return pair.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _builder(

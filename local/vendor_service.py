@@ -14,11 +14,12 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Host, Mount, Route, Router
 
 from local import sink
 from local.alerts import Alerts
 from local.checkins import CheckIns
+from local.console import HOST, serving
 from local.delivery import Courier
 from local.doors import neon, sentry, uptimerobot
 from local.home import TwinHome
@@ -53,6 +54,7 @@ class Service:
 
     def app(self) -> Starlette:
         intake = Intake(self._store, self._pace, self._issues, self._checkins)
+        console = neon.routes(Neon(self._home))
         # A browser's SDK sends its events from the frontend's origin.
         cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
         return Starlette(
@@ -61,8 +63,9 @@ class Service:
                 Route("/heartbeat/{key}", self._heartbeat, methods=["GET", "POST"]),
                 *sink.routes(self._store),
                 *intake.routes(),
-                # The vendors' own APIs, each below the address that its real provider is told.
-                Mount("/neon", routes=neon.routes(Neon(self._home))),
+                # The vendors' own APIs. Neon's provider knows one host only, and comes by it.
+                Mount("/neon", routes=console),
+                Host(HOST, Router(console)),
                 Mount("/uptimerobot", routes=uptimerobot.routes(UptimeRobot(self._home))),
                 Mount("/sentry", routes=sentry.routes(Sentry(self._home))),
             ],
@@ -79,7 +82,8 @@ class Service:
         heart = threading.Thread(target=self._beat, name="heart", daemon=True)
         heart.start()
         try:
-            yield
+            async with serving(self._home):
+                yield
         finally:
             await run_in_threadpool(self._stop, heart)
 

@@ -1,13 +1,16 @@
-"""Lays the stand-in plugins out in a private PULUMI_HOME, as the CLI would after a download."""
+"""Lays plugins out in the twin's private PULUMI_HOMEs, as the CLI would after a download."""
 
 import shlex
 import sys
 from pathlib import Path
 
+from local.console import authority
+from local.home import TwinHome
 from toolchain.engine import VERSION
+from toolchain.providers import BRIDGE
 
 STAND_INS = {
-    ("terraform-provider", "1.1.3"): "local.plugins.bridge",
+    BRIDGE: "local.plugins.bridge",
     ("aws", "7.51.1"): "local.plugins.aws",
 }
 """(plugin, version) -> module. The versions are those that the SDKs ask the engine for."""
@@ -18,11 +21,42 @@ _POLICY_HOST = Path(__file__).parents[2] / "toolchain" / "bin" / "pulumi-analyze
 
 def install(pulumi_home: Path) -> None:
     """Write (or refresh) the launchers; a plugin is a folder with one executable of a fixed name."""
-    python = shlex.quote(sys.executable)
     for (plugin, version), module in STAND_INS.items():
-        # A plugin starts PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
-        environment = "GRPC_ENABLE_FORK_SUPPORT=0"
-        _write(pulumi_home, "resource", plugin, version, f'{environment} exec {python} -m {module} "$@"')
+        _stand_in(pulumi_home, plugin, version, module)
+    _policy_host(pulumi_home)
+
+
+def install_real(home: TwinHome, bridge: Path) -> None:
+    """
+    Put the vendors' own providers, which `bridge` runs, in the stand-in's place; AWS keeps its stand-in.
+
+    Their processes, and no others, are told where the twin answers for the vendors.
+    """
+    aws = ("aws", "7.51.1")
+    _stand_in(home.pulumi_real, *aws, STAND_INS[aws])
+    _policy_host(home.pulumi_real)
+    vendors = f"http://127.0.0.1:{home.port('vendors')}"
+    environment = {
+        # Here are the providers that the bridge loads: plugins/<this plugin>/<its executable>.
+        "PULUMI_HOME": bridge.parents[2],
+        "HTTPS_PROXY": f"http://127.0.0.1:{home.port('console')}",
+        "NO_PROXY": "",
+        "SSL_CERT_FILE": authority(home),
+        "UPTIMEROBOT_API_URL": f"{vendors}/uptimerobot/v3",
+        "SENTRY_BASE_URL": f"{vendors}/sentry/api/",
+    }
+    told = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in environment.items())
+    command = f'{told} exec {shlex.quote(str(bridge))} "$@"'
+    _write(home.pulumi_real, "resource", *BRIDGE, command)
+
+
+def _stand_in(pulumi_home: Path, plugin: str, version: str, module: str) -> None:
+    # A plugin starts PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
+    command = f'GRPC_ENABLE_FORK_SUPPORT=0 exec {shlex.quote(sys.executable)} -m {module} "$@"'
+    _write(pulumi_home, "resource", plugin, version, command)
+
+
+def _policy_host(pulumi_home: Path) -> None:
     # Found on PATH as well, but then every run warns of it.
     _write(pulumi_home, "analyzer", "policy-python", VERSION, f'exec {shlex.quote(str(_POLICY_HOST))} "$@"')
 

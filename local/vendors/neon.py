@@ -43,7 +43,7 @@ class Neon(NeonRecords):
 
     @server_trouble()
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
-        before = self._existing(kind, identifier)
+        before = self.existing(kind, identifier)
         after = merged(before, attributes)
         match kind:
             case "project":
@@ -54,7 +54,7 @@ class Neon(NeonRecords):
             case "endpoint":
                 self._update_endpoint(identifier, before, after)
             case "database":
-                self._rename_database(before, after)
+                identifier = self._rename_database(identifier, before, after)
             case _:
                 raise VendorError(405, f"A {kind} cannot be changed.")
         self.store.replace(self.vendor, kind, identifier, after)
@@ -65,7 +65,7 @@ class Neon(NeonRecords):
 
     @server_trouble()
     def delete(self, kind: str, identifier: str) -> None:
-        found = self._existing(kind, identifier)
+        found = self.existing(kind, identifier)
         refusal = self._obstacle(kind, identifier, found)
         if refusal:
             raise VendorError(422, refusal)
@@ -80,17 +80,31 @@ class Neon(NeonRecords):
                 return {**found, "id": arguments["id"]}
             case "getBranchEndpoints":
                 names = ("id", "host", "proxyHost", "regionId", "type")
-                self._existing("branch", arguments["branchId"])
-                endpoints = self._on(arguments["branchId"], "endpoint")
+                self.existing("branch", arguments["branchId"])
+                endpoints = self.on(arguments["branchId"], "endpoint")
                 shown = [self._endpoint_answer(id_, endpoint) for id_, endpoint in endpoints.items()]
                 told = [{name: one[name] for name in names} for one in shown]
                 return {**arguments, "id": arguments["branchId"], "endpoints": told}
             case "getBranchRolePassword":
                 address = f"{arguments['projectId']}/{arguments['branchId']}/{arguments['roleName']}"
-                role = self._existing("role", address)
-                return {**arguments, "id": address, "password": role["password"]}
+                return {**arguments, "id": address, "password": self.password(address)}
             case _:
                 raise VendorError(404, f"There is no data source {function}.")
+
+    def password(self, address: str) -> str:
+        """Reveal a role's password. Raises VendorError, 412 in a project that does not store passwords."""
+        role = self.existing("role", address)
+        if self.existing("project", role["projectId"]).get("storePassword") == "no":
+            raise VendorError(412, "Storing passwords is disabled for this project.")
+        return str(role["password"])
+
+    @server_trouble()
+    def reset_password(self, address: str) -> str:
+        """Give a role a new password, and return it."""
+        role = {**self.existing("role", address), "password": _password()}
+        neon_sql.ensure_role(self._awake(role["branchId"]), role["name"], role["password"])
+        self.store.replace(self.vendor, "role", address, role)
+        return str(role["password"])
 
     def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
         self.sweep()
@@ -108,6 +122,8 @@ class Neon(NeonRecords):
         project, branch, endpoint = _id("twin"), _id("br"), _id("ep")
         record = complete(project, endpoint, wanted)
         check_project(record, self.plan)
+        # The branch alone knows whether it is protected: it can be told so by itself, too.
+        protected = "yes" if record.pop("defaultBranchProtected", False) else "no"
         chosen = record.pop("branch")
         place = {"projectId": project, "branchId": branch}
         role, database = chosen["roleName"], chosen["databaseName"]
@@ -119,7 +135,6 @@ class Neon(NeonRecords):
             neon_sql.ensure_role(cluster, role, password)
             neon_sql.ensure_database(cluster, database, role)
             with self.store.transaction():
-                protected = "yes" if record["defaultBranchProtected"] else "no"
                 main = {"projectId": project, "name": chosen["name"], "protected": protected, "default": True}
                 self._check_protection(branch, main)
                 self._put("branch", branch, main)
@@ -133,9 +148,9 @@ class Neon(NeonRecords):
         return project
 
     def _create_branch(self, wanted: Attributes, request: str) -> str:
-        project = self._existing("project", wanted["projectId"])
-        parent_id = wanted.get("parentId") or self._default_branch(wanted["projectId"])
-        parent = self._existing("branch", parent_id)
+        project = self.existing("project", wanted["projectId"])
+        parent_id = wanted.get("parentId") or self.default_branch(wanted["projectId"])
+        parent = self.existing("branch", parent_id)
         if "parentLsn" in wanted:
             raise VendorError(400, "The twin branches at a time, not at a position in the log.")
         now = time.time()
@@ -157,7 +172,7 @@ class Neon(NeonRecords):
             self._check_protection(branch, record)
             self._put("branch", branch, {**record, "default": False}, request)
             for kind in ("role", "database"):
-                for inherited in self._on(parent_id, kind).values():
+                for inherited in self.on(parent_id, kind).values():
                     if inherited["created"] <= at:
                         self._inherit(kind, inherited, branch, anew=parent["protected"] == "yes")
         return branch
@@ -170,8 +185,8 @@ class Neon(NeonRecords):
         self.store.insert(self.vendor, kind, f"{copied['projectId']}/{branch}/{copied['name']}", copied)
 
     def _create_endpoint(self, wanted: Attributes, request: str) -> str:
-        project = self._existing("project", wanted["projectId"])
-        branch = self._existing("branch", wanted["branchId"])
+        project = self.existing("project", wanted["projectId"])
+        branch = self.existing("branch", wanted["branchId"])
         check_compute(wanted, self.plan)
         endpoint = _id("ep")
         record = {"type": "read_write", **_compute(project), **wanted}
@@ -193,7 +208,7 @@ class Neon(NeonRecords):
             self._cluster(wanted["projectId"], source).branch(
                 cluster, datetime.fromtimestamp(branch["parentTimestamp"], UTC)
             )
-            for role in self._on(wanted["branchId"], "role").values():
+            for role in self.on(wanted["branchId"], "role").values():
                 neon_sql.ensure_role(cluster, role["name"], role["password"])
             if record.get("disabled"):
                 cluster.stop()
@@ -208,16 +223,16 @@ class Neon(NeonRecords):
 
     def _create_database(self, wanted: Attributes, request: str) -> str:
         address = self._free_address("database", wanted)
-        self._existing("role", f"{wanted['projectId']}/{wanted['branchId']}/{wanted['ownerName']}")
+        self.existing("role", f"{wanted['projectId']}/{wanted['branchId']}/{wanted['ownerName']}")
         with self._making("database", address, wanted, request):
             cluster = self._awake(wanted["branchId"])
             neon_sql.ensure_database(cluster, wanted["name"], wanted["ownerName"])
         return address
 
     def _free_address(self, kind: str, wanted: Attributes) -> str:
-        self._existing("project", wanted["projectId"])
-        self._existing("branch", wanted["branchId"])
-        if wanted["name"] in {found["name"] for found in self._on(wanted["branchId"], kind).values()}:
+        self.existing("project", wanted["projectId"])
+        self.existing("branch", wanted["branchId"])
+        if wanted["name"] in {found["name"] for found in self.on(wanted["branchId"], kind).values()}:
             raise VendorError(409, f"The branch has a {kind} {wanted['name']!r} already.")
         return f"{wanted['projectId']}/{wanted['branchId']}/{wanted['name']}"
 
@@ -228,11 +243,12 @@ class Neon(NeonRecords):
         for name in _IRREVERSIBLE:
             if before.get(name) == "yes" and after.get(name) != "yes":
                 raise VendorError(400, f"{name} cannot be switched off again.")
-        branch = self._default_branch(identifier)
-        protected = "yes" if after["defaultBranchProtected"] else "no"
-        record = {**self._existing("branch", branch), "protected": protected}
-        self._check_protection(branch, record)
-        self.store.replace(self.vendor, "branch", branch, record)
+        protect = after.pop("defaultBranchProtected", None)
+        if protect is not None:
+            branch = self.default_branch(identifier)
+            record = {**self.existing("branch", branch), "protected": "yes" if protect else "no"}
+            self._check_protection(branch, record)
+            self.store.replace(self.vendor, "branch", branch, record)
 
     def _update_endpoint(self, identifier: str, before: Attributes, after: Attributes) -> None:
         check_compute(after, self.plan)
@@ -242,10 +258,20 @@ class Neon(NeonRecords):
             cluster = self._cluster(after["projectId"], identifier)
             (cluster.stop if after.get("disabled") else cluster.start)()
 
-    def _rename_database(self, before: Attributes, after: Attributes) -> None:
-        if before["name"] != after["name"]:
-            self._free_address("database", after)
-            neon_sql.rename_database(self._awake(before["branchId"]), before["name"], after["name"])
+    def _rename_database(self, identifier: str, before: Attributes, after: Attributes) -> str:
+        """Rename a database, which gives it a new id, and hand it to its owner; return the id."""
+        cluster = self._awake(before["branchId"])
+        if before["ownerName"] != after["ownerName"]:
+            self.existing("role", f"{after['projectId']}/{after['branchId']}/{after['ownerName']}")
+            neon_sql.ensure_database(cluster, before["name"], after["ownerName"])
+        if before["name"] == after["name"]:
+            return identifier
+        address = self._free_address("database", after)
+        neon_sql.rename_database(cluster, before["name"], after["name"])
+        with self.store.transaction():
+            self._remove("database", identifier)
+            self.store.insert(self.vendor, "database", address, after)
+        return address
 
     def _check_protection(self, branch: str, record: Attributes) -> None:
         others = self.store.list(self.vendor, "branch")
@@ -257,7 +283,7 @@ class Neon(NeonRecords):
     def _obstacle(self, kind: str, identifier: str, found: Attributes) -> str:
         """Say why an object cannot be removed."""
         match kind:
-            case "project" if found["defaultBranchProtected"]:
+            case "project" if self.existing("branch", self.default_branch(identifier))["protected"] == "yes":
                 return f"Project {identifier} has a protected branch: remove the protection first."
             case "branch" if found["default"]:
                 return f"Branch {identifier} is the project's default branch."
@@ -282,13 +308,11 @@ class Neon(NeonRecords):
     def _answer(self, kind: str, identifier: str, found: Attributes) -> Attributes | None:
         match kind:
             case "project":
-                branch = self._default_branch(identifier)
-                records = {part: self._on(branch, part) for part in ("endpoint", "role", "database")}
+                branch = self.default_branch(identifier)
+                records = {part: self.on(branch, part) for part in ("endpoint", "role", "database")}
                 endpoint = self._writer(branch)
                 host = self._host(endpoint) if endpoint else ""
-                return answer(
-                    found, (branch, self._existing("branch", branch)), records, endpoint or "", host
-                )
+                return answer(found, (branch, self.existing("branch", branch)), records, endpoint or "", host)
             case "branch":
                 at = int(found.get("parentTimestamp", 0))
                 shown = {"parentId": "", "parentLsn": "", "logicalSize": 0, **found, "parentTimestamp": at}

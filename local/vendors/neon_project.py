@@ -25,7 +25,6 @@ def complete(project: str, endpoint: str, wanted: Attributes) -> Attributes:
         "storePassword": "yes",
         "historyRetentionSeconds": 86_400,
         "computeProvisioner": "k8s-neonvm",
-        "defaultBranchProtected": False,
         **wanted,
         "defaultEndpointSettings": {
             "autoscalingLimitMinCu": 0.25,

@@ -59,26 +59,27 @@ class NeonRecords(Model):
         endpoint = self._writer(branch)
         if endpoint is None:
             raise VendorError(400, f"Branch {branch} has no read-write endpoint.")
-        cluster = self._cluster(self._existing("branch", branch)["projectId"], endpoint)
+        cluster = self._cluster(self.existing("branch", branch)["projectId"], endpoint)
         cluster.start()
         return cluster
 
     def _writer(self, branch: str) -> str | None:
-        endpoints = self._on(branch, "endpoint").items()
+        endpoints = self.on(branch, "endpoint").items()
         return next((id_ for id_, endpoint in endpoints if endpoint["type"] == "read_write"), None)
 
-    def _default_branch(self, project: str) -> str:
+    def default_branch(self, project: str) -> str:
         branches = self.store.list(self.vendor, "branch").items()
         return next(id_ for id_, branch in branches if branch["projectId"] == project and branch["default"])
 
-    def _on(self, branch: str, kind: str) -> dict[str, Attributes]:
+    def on(self, branch: str, kind: str) -> dict[str, Attributes]:
         """Return a branch's finished objects of one kind, oldest first."""
-        found = self.store.list(self.vendor, kind).items()
+        found = sorted(self.store.list(self.vendor, kind).items(), key=lambda one: one[1]["created"])
         return {
             id_: record for id_, record in found if record["branchId"] == branch and "maker" not in record
         }
 
-    def _existing(self, kind: str, identifier: str) -> Attributes:
+    def existing(self, kind: str, identifier: str) -> Attributes:
+        """Return a finished record, `created` (Unix time) included. Raises VendorError (404, 423)."""
         found = super()._existing(kind, identifier)
         if "maker" in found:
             raise VendorError(423, f"The {kind} {identifier} is still being made.")
@@ -153,7 +154,7 @@ class NeonRecords(Model):
         if kind == "database":
             neon_sql.drop_database(cluster, found["name"])
         else:
-            heirs = [role["name"] for role in self._on(found["branchId"], "role").values()]
+            heirs = [role["name"] for role in self.on(found["branchId"], "role").values()]
             heir = next((name for name in heirs if name != found["name"]), neon_sql.OWNERS)
             neon_sql.drop_role(cluster, found["name"], heir)
 
