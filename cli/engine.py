@@ -17,7 +17,7 @@ import psutil
 import pulumi.automation as auto
 import yaml
 
-from cli import twin
+from cli import packages, twin
 from cli.stack_file import CHECKOUT, Space, content, state_file
 from components import policy_gate
 from toolchain.engine import search_path
@@ -33,6 +33,7 @@ def select(space: Space) -> auto.Stack:
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path(policy_host=space.twin is None)}
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings, real=space.providers == "real")
+    packages.declare()
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
     with failing_plainly():

@@ -13,6 +13,9 @@ from toolchain.failure import Failure
 
 Providers = Literal["stand-in", "real"]
 
+_BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
+_BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
+
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 
 
@@ -21,8 +24,8 @@ class Space:
     """
     One stack of this project.
 
-    `twin` is where it lives if it doesn't live at the vendors. There, `providers` says whether the vendors' own
-    provider plugins are at work or the twin's.
+    `twin` is where it lives if not at the vendors; there, `providers` says whether the vendors' own
+    plugins are at work or the twin's.
     """
 
     name: str
@@ -40,7 +43,7 @@ def find(stack: str, *, on_twin: bool, providers: Providers | None = None) -> Sp
     """
     Read a stack's settings and say where it lives.
 
-    What one kind of provider made on the twin stays with that kind; `providers` is for a stack that is empty.
+    On the twin, what one kind of provider made stays with it; `providers` is for a stack that is empty.
 
     Raises:
         Failure: for a stack without a file, or whose settings are wrong; all problems are in it.
@@ -57,11 +60,14 @@ def find(stack: str, *, on_twin: bool, providers: Providers | None = None) -> Sp
             f"Pulumi.{stack}.yaml: {error}", "correct the file; settings.schema.json knows every key."
         ) from None
     twin = home() if on_twin or settings.platform.environment == "local" else None
-    return Space(stack, settings, twin, _providers(stack, twin, providers))
-
-
-def _providers(stack: str, twin: TwinHome | None, wanted: Providers | None) -> Providers:
-    return wanted or "stand-in"
+    if twin:
+        return Space(stack, settings, twin, _providers(stack, twin, providers))
+    if providers == "stand-in":
+        raise Failure(
+            f"The stack {stack} lives at the vendors, where stand-ins of their providers have no place.",
+            "leave out `--providers`, or add `--twin`.",
+        )
+    return Space(stack, settings, None, "real")
 
 
 def content(stack: str) -> dict[str, Any]:
@@ -95,3 +101,30 @@ def checkpoint(twin: TwinHome, stack: str, project: str = PROJECT) -> dict[str, 
     if not path.exists():
         return {}
     return json.loads(path.read_text())["checkpoint"].get("latest") or {}
+
+
+def _providers(stack: str, twin: TwinHome, wanted: Providers | None) -> Providers:
+    """
+    Say which kind of provider a stack on the twin goes through.
+
+    Raises:
+        Failure: when the other kind made what is there; each kind's state has what only it can read.
+    """
+    made = {_maker(found) for found in checkpoint(twin, stack).get("resources") or []} - {None}
+    if not made:
+        return wanted or "stand-in"
+    maker = "real" if "real" in made else "stand-in"
+    if wanted and wanted != maker:
+        words = {"real": "the vendors' own providers", "stand-in": "stand-ins of the vendors' providers"}
+        raise Failure(
+            f"The stack {stack} was made through {words[maker]}; {words[wanted]} can't take it over.",
+            f"leave out `--providers {wanted}`, or take the stack down first with `./bulwark destroy`.",
+        )
+    return maker
+
+
+def _maker(resource: dict[str, Any]) -> Providers | None:
+    """Say which kind of provider made a bridged vendor's resource; the real bridge leaves notes in it."""
+    if not resource["type"].startswith(_BRIDGED):
+        return None
+    return "real" if _BRIDGES_NOTES in resource.get("outputs", {}) else "stand-in"

@@ -1,11 +1,14 @@
 """What the vendors' HTTP doors have in common: who may enter, and faults that a test plans."""
 
+import ssl
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from cryptography import x509
 from monitoring import Twin, running_twin
 
+from local.console import authority
 from local.doors import faults
 from local.doors.faults import Fault
 
@@ -52,3 +55,34 @@ def test_a_connection_can_break_in_the_middle_of_an_answer(twin: Twin) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         ask(twin)
     assert ask(twin).status_code == 200
+
+
+def through(twin: Twin, trusted: bool = True) -> httpx.Client:
+    """Return a client that goes through Neon's proxy, as the real provider does."""
+    context = ssl.create_default_context(cafile=authority(twin.home)) if trusted else True
+    return httpx.Client(proxy=f"http://127.0.0.1:{twin.home.port('console')}", verify=context)
+
+
+def test_neons_own_address_is_answered_for_whoever_trusts_the_proxy(twin: Twin) -> None:
+    with through(twin) as client:
+        headers = {"Authorization": f"Bearer {twin.home.secret('neon_api_key')}"}
+        assert client.get("https://console.neon.tech/api/v2/projects", headers=headers).status_code == 200
+        assert client.get("https://console.neon.tech/api/v2/projects").status_code == 401
+    with through(twin, trusted=False) as client, pytest.raises(httpx.ConnectError, match="certificate"):
+        client.get("https://console.neon.tech/api/v2/projects")
+
+
+def test_the_proxy_leads_nowhere_else(twin: Twin) -> None:
+    with through(twin) as client:
+        for host in ("example.com", "console.neon.tech:444", "console.neon.tech.example.com"):
+            with pytest.raises(httpx.ProxyError, match="403"):
+                client.get(f"https://{host}/")
+        assert client.get("http://console.neon.tech/api/v2/projects").status_code == 403
+
+
+def test_the_proxys_authority_is_good_for_that_host_alone_and_leaves_no_key(twin: Twin) -> None:
+    certificate = x509.load_pem_x509_certificate(authority(twin.home).read_bytes())
+    limits = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    assert [str(name.value) for name in limits.permitted_subtrees or ()] == ["console.neon.tech"]
+    keys = [file.name for file in twin.home.tls.iterdir() if b"PRIVATE KEY" in file.read_bytes()]
+    assert keys == ["platform.key"]
