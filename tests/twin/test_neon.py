@@ -96,7 +96,8 @@ def test_a_database_belongs_to_its_role_and_is_renamed_in_place(neon: Neon, made
     assert renamed["databaseId"].endswith("/new")
     names = "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE datname IN ('old', 'new')"
     assert ask(made["connectionUri"], names) == ("new", "owner")
-    neon.delete("database", identifier)
+    assert neon.read("database", identifier) is None
+    neon.delete("database", renamed["id"])
     assert ask(made["connectionUri"], names) is None
     with pytest.raises(VendorError, match="no role"):
         neon.create("database", {**where(made), "name": "d", "ownerName": "nobody"})

@@ -257,7 +257,7 @@ def test_a_twin_that_was_never_started_has_only_stopped_services(tmp_path: Path,
 
 def test_what_is_declared_names_its_ports_and_no_secret(home: TwinHome) -> None:
     services = {found.name: found for found in declared(home, api_port=8443, frontend_port=8444)}
-    assert services["vendors"].ports == (home.port("vendors"),)
+    assert services["vendors"].ports == (home.port("vendors"), home.port("console"))
     assert services["platform"].ports == (8443, 8444)
     assert services["platform"].argv[-4:] == ("--api-port", "8443", "--frontend-port", "8444")
     assert services["aws"].health_url == f"http://127.0.0.1:{home.port('aws')}/moto-api/"

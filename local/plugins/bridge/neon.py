@@ -37,6 +37,12 @@ def _without_zero_quota(wanted: Properties) -> Properties:
     return {**wanted, "quota": {name: value for name, value in quota.items() if value}}
 
 
+def _database(identifier: str, state: Properties) -> str:
+    """Address a database by what it is called now; the engine keeps the id that it was made under."""
+    parts = [str(state.get(name) or "") for name in ("projectId", "branchId", "name")]
+    return "/".join(parts) if all(parts) else identifier
+
+
 NEON = Vendor(
     title="Neon",
     sets=False,
@@ -92,6 +98,7 @@ NEON = Vendor(
         "database": Spec(
             replaces=frozenset({"projectId", "branchId", "ownerName"}),
             only_on_create=frozenset({"projectId", "branchId", "ownerName", "databaseId"}),
+            address=_database,
         ),
     },
 )
