@@ -1,6 +1,7 @@
 """Runs the scenarios that were asked for, one after the other, and makes their evidence one drill's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -45,13 +46,13 @@ def run(yard: Yard, wanted: Wanted, leftovers: tuple[str, ...]) -> Drill:
 
 def _scenarios(yard: Yard, wanted: Wanted) -> Iterator[Scenario]:
     settings, vaults = yard.space.settings, yard.site.vaults
-    with Console(stderr=True).status("Drilling") as status:
+    with _told() as told:
         for which in _ALL if wanted.scenario == "all" else (wanted.scenario,):
             drilled = Drilled(
                 read_only(yard.site.database_url),
                 terms(settings),
                 yard.place,
-                lambda phase, which=which: status.update(f"Drilling {which}: {phase}"),
+                lambda phase, which=which: told(f"Drilling {which}: {phase}"),
             )
             if which == "corruption":
                 found = catalogue.backups(vaults["primary"]) if wanted.at or wanted.at_random else []
@@ -68,3 +69,14 @@ def _scenarios(yard: Yard, wanted: Wanted) -> Iterator[Scenario]:
                 yield loss.drill(
                     drilled, vaults[name], name, backup=wanted.backup, at_random=wanted.at_random
                 )
+
+
+@contextmanager
+def _told() -> Generator[Callable[[str], None]]:
+    """Show what the drill is at: one line that changes on a terminal, elsewhere a line for each step."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda line: console.print(line, markup=False, highlight=False)
+        return
+    with console.status("Drilling") as status:
+        yield status.update

@@ -1,0 +1,114 @@
+"""`./bulwark drill` on a deployed stack passes with numbers that hold, and leaves nothing, even killed."""
+
+import signal
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from deployment import Deployment
+from installations import Installation
+from interrupting import Run, left_over, until
+from inventory import existing, recorded, vendor_objects
+
+from recovery.drill.application import leftovers
+from recovery.postgres.figures import figures
+from recovery.postgres.snapshot import snapshot
+
+KILLED_IN = (
+    ("corruption", "branch the history"),
+    ("corruption", "start the platform"),
+    ("loss", "make a new database"),
+    ("loss", "fetch and restore"),
+    ("loss", "remove"),
+)
+
+
+def source(installation: Installation) -> str:
+    return installation.bulwark("outputs", "--json", "--show-secrets").json["backup_database_url"]
+
+
+def content(url: str) -> Any:
+    """Return the figures of all that nobody writes to meanwhile."""
+    with snapshot(url) as shot:
+        found = figures(url, shot)
+    return found.model_copy(update={"tables": tuple(one for one in found.tables if one.name != "canary")})
+
+
+def plugins(installation: Installation) -> list[str]:
+    return [line for line in left_over(installation) if "local.plugins.bridge" in line]
+
+
+def nothing_is_left(installation: Installation) -> None:
+    assert existing(installation) == recorded(installation)
+    assert vendor_objects(installation)["neon", "branch"] == 1
+    folder = installation.home.root / "drill" / "local"
+    assert not leftovers(str(folder))
+    assert not [path for path in (folder / "files").rglob("*") if not path.is_dir()]
+    assert not list((installation.home.state / ".pulumi" / "stacks" / "bulwark-drill").glob("*.json"))
+    clusters = [path for path in installation.home.postgres.iterdir() if path.is_dir()]
+    assert len(clusters) == 1, clusters
+
+
+def test_every_scenario_passes_with_numbers_that_a_stopwatch_and_direct_sql_confirm(
+    deployed: Deployment,
+) -> None:
+    installation = deployed.installation
+    url = source(installation)
+    was = content(url)
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT written_at FROM canary").fetchone()
+        assert row
+    backup = installation.bulwark("backup", "--json").json
+    begin = time.monotonic()
+    ended = installation.bulwark("drill", "--json", timeout_seconds=300)
+    took = time.monotonic() - begin
+    assert ended.code == 0, ended.text
+    assert "monitor not reached" not in ended.err
+    evidence = ended.json
+    assert (evidence["verdict"], evidence["leftovers"]) == ("passed", [])
+    corruption, *restored = evidence["scenarios"]
+    assert [one["kind"] for one in evidence["scenarios"]] == ["corruption", "loss", "replica"]
+    assert 0 <= corruption["loss"]["seconds"] < 5
+    for one in restored:
+        newest, incident = (datetime.fromisoformat(one[name]) for name in ("newest_change", "incident"))
+        assert row[0] <= newest <= datetime.fromisoformat(backup["snapshot_at"])
+        assert incident - newest == timedelta(seconds=one["loss"]["seconds"])
+    assert sum(phase["seconds"] for one in evidence["scenarios"] for phase in one["phases"]) < took
+    for one in evidence["scenarios"]:
+        first, healthy, verified = (
+            one["times"][name]["seconds"] for name in ("first_query", "health", "verified")
+        )
+        assert 0 < first < healthy < verified < took
+        assert len(one["negative_control"]["found"]) >= 3
+        assert all(thing["gone"] for thing in one["teardown"])
+    nothing_is_left(installation)
+    assert content(url) == was
+    passwords = [url.split(":", 2)[2].split("@")[0]]
+    assert not any(password in ended.text for password in passwords)
+
+
+def test_a_drill_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_not_remove(
+    deployed: Deployment,
+) -> None:
+    installation = deployed.installation
+    url = source(installation)
+    was = content(url)
+    assert installation.bulwark("backup").code == 0
+    for scenario, phase in KILLED_IN:
+        run = Run(installation, "drill", scenario)
+        until(lambda run=run, phase=phase: phase in run.text or run.ended(), 120, phase)
+        assert not run.ended(), run.text[-3_000:]
+        if phase in {"branch the history", "make a new database"}:
+            until(lambda: plugins(installation), 60, "the vendor at work")
+        run.signal(signal.SIGKILL)
+        run.wait()
+    cleaned = installation.bulwark("drill", "--clean")
+    assert cleaned.code == 0, cleaned.text
+    assert "left" in cleaned.text
+    nothing_is_left(installation)
+    assert content(url) == was
+    passed = installation.bulwark("drill", "corruption", "--json")
+    assert passed.code == 0, passed.text
+    assert passed.json["leftovers"] == []
+    nothing_is_left(installation)
