@@ -34,6 +34,11 @@ class Verification(Model):
         return not self.problems
 
 
+def proven(looks: Iterable[Verification]) -> Verification | None:
+    """Return the last of those looks that went as deep as any."""
+    return max(looks, key=lambda look: (look.deep, look.at), default=None)
+
+
 @dataclass(frozen=True)
 class Backup:
     """One backup; `unreadable` says what is wrong with its manifest, if it can't be read."""
@@ -47,8 +52,7 @@ class Backup:
     @property
     def verified(self) -> Verification | None:
         """The last look at it that went as deep as any."""
-        looks = sorted(self.verifications, key=lambda look: (look.deep, look.at))
-        return looks[-1] if looks else None
+        return proven(self.verifications)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Found:
 
 def backups(vault: Vault) -> list[Backup]:
     """Return all backups with what is known of their verification, the newest first."""
-    looks = _verifications(vault)
+    looks = verifications(vault)
     return [_opened(vault, found, looks.get(found.id, [])) for found in reversed(listed(vault))]
 
 
@@ -142,7 +146,8 @@ def _read(vault: Vault, key: str, version: str) -> tuple[Manifest | None, str]:
     return manifest, ""
 
 
-def _verifications(vault: Vault) -> dict[str, list[Verification]]:
+def verifications(vault: Vault) -> dict[str, list[Verification]]:
+    """Return every look at a backup, by the backup's id."""
     found: dict[str, list[Verification]] = {}
     for entry in vault.listed(keys.VERIFICATIONS):
         try:

@@ -1,5 +1,6 @@
 """The S3 client that vaults are reached with."""
 
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,9 +19,19 @@ _ATTEMPTS: Final = 10
 """Of one request. Back-off is random up to 2^n s, at most 20 s: about a minute and a half in total."""
 
 
-def client(region: str, endpoint: str | None = None, *, attempts: int = _ATTEMPTS) -> S3Client:
+@dataclass(frozen=True)
+class AccessKey:
+    """A long-lived key, of a service that has nothing better."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+def client(
+    region: str, endpoint: str | None = None, *, attempts: int = _ATTEMPTS, key: AccessKey | None = None
+) -> S3Client:
     """
-    Return a client with the credentials of the environment, as botocore finds them.
+    Return a client with `key`, or with the credentials of the environment, as botocore finds them.
 
     Raises:
         Failure: where credentials and data would go over the network in clear.
@@ -28,11 +39,13 @@ def client(region: str, endpoint: str | None = None, *, attempts: int = _ATTEMPT
     where = urlsplit(endpoint or "https://")
     local = where.hostname in _LOOPBACK
     if where.scheme != "https" and not local:
-        raise Failure(f"The vault's endpoint {where.hostname} has no TLS.", "give its https address.")
+        raise Failure(f"The S3 endpoint {where.hostname} has no TLS.", "give its https address.")
     return boto3.session.Session().client(
         "s3",
         region_name=region,
         endpoint_url=endpoint,
+        aws_access_key_id=key.id if key else None,
+        aws_secret_access_key=key.secret if key else None,
         config=Config(
             signature_version="s3v4",
             # `standard` knows S3's throttling codes and broken connections. `adaptive` would also pace this
@@ -41,7 +54,7 @@ def client(region: str, endpoint: str | None = None, *, attempts: int = _ATTEMPT
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=60,
             tcp_keepalive=True,
-            max_pool_connections=8,
+            max_pool_connections=16,
             proxies={} if local else None,
             s3={"addressing_style": "path" if endpoint else "virtual"},
             user_agent_extra=f"bulwark/{metadata.version('bulwark')}",

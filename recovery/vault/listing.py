@@ -30,25 +30,33 @@ class Entry:
     """Whether it is a delete marker, which has no content."""
 
 
-def entries(client: S3Client, bucket: str, prefix: str, *, versions: bool) -> Iterator[Entry]:
+def entries(
+    client: S3Client, bucket: str, prefix: str, *, versions: bool, after: str = ""
+) -> Iterator[Entry]:
     """
     Yield entries by key, page by page: of each key its newest content, also under a delete marker.
+
+    `after` leaves out what comes up to that key, in the order of UTF-8 bytes, which is S3's.
 
     With `versions` also older versions and delete markers; in one page markers come after versions.
     """
     with explained(f"Listing {prefix or 'all'} in vault {bucket}"):
         try:
-            yield from _versions(client, bucket, prefix, versions=versions)
+            yield from _versions(client, bucket, prefix, after, versions=versions)
         except ClientError as error:
             # S3-compatible servers without versions say so; AWS never does.
             if code(error) != "NotImplemented":
                 raise
-            yield from _objects(client, bucket, prefix)
+            yield from _objects(client, bucket, prefix, after)
 
 
-def _versions(client: S3Client, bucket: str, prefix: str, *, versions: bool) -> Iterator[Entry]:
+def _versions(client: S3Client, bucket: str, prefix: str, after: str, *, versions: bool) -> Iterator[Entry]:
     pages = cast(
-        "Iterable[Any]", client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        "Iterable[Any]",
+        # The stubs don't know that a paginator may be told where to begin.
+        cast("Any", client.get_paginator("list_object_versions")).paginate(
+            Bucket=bucket, Prefix=prefix, **({"KeyMarker": after} if after else {})
+        ),
     )
     key = ""
     for page in pages:
@@ -63,9 +71,10 @@ def _versions(client: S3Client, bucket: str, prefix: str, *, versions: bool) -> 
             )
 
 
-def _objects(client: S3Client, bucket: str, prefix: str) -> Iterator[Entry]:
+def _objects(client: S3Client, bucket: str, prefix: str, after: str) -> Iterator[Entry]:
     pages = cast(
-        "Iterable[Any]", client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        "Iterable[Any]",
+        client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after),
     )
     for page in pages:
         for found in page.get("Contents", ()):

@@ -18,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from recovery.vault.failures import DAMAGE_CODES, code, explained
 from recovery.vault.parts import MAX_OBJECT_BYTES, MAX_PARTS, MIB
+from recovery.vault.writing import Writing
 from toolchain.failure import Failure
 
 TOKEN: Final = "bulwark-upload"  # noqa: S105 - the name of a field
@@ -62,8 +63,11 @@ class Upload:
     checksum of the parts' checksums, which says nothing to anyone who does not know how it was cut.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, token: str, doing: str) -> None:
+    def __init__(  # noqa: PLR0917 - the vault's own
+        self, client: S3Client, bucket: str, key: str, token: str, doing: str, how: Writing
+    ) -> None:
         self._client, self._bucket, self._key, self._doing = client, bucket, key, doing
+        self._how = how
         self._flying: dict[Future[CompletedPartTypeDef], int] = {}
         self._parts: list[CompletedPartTypeDef] = []
         self._crc = 0
@@ -79,7 +83,8 @@ class Upload:
             self._id = client.create_multipart_upload(
                 Bucket=bucket,
                 Key=key,
-                Metadata={TOKEN: token},
+                Metadata={**how.metadata, TOKEN: token},
+                **how.headers,
                 ChecksumAlgorithm="CRC32",
                 ChecksumType="FULL_OBJECT",
             )["UploadId"]
@@ -117,13 +122,13 @@ class Upload:
         self._wait_for(lambda: not self._flying)
 
     def complete(self) -> str:
-        """Make it an object, if the key is free; return its version. Raises what botocore raises."""
+        """Make it an object; return its version. Raises what botocore raises."""
         answer = self._client.complete_multipart_upload(
             Bucket=self._bucket,
             Key=self._key,
             UploadId=self._id,
             MultipartUpload={"Parts": sorted(self._parts, key=lambda part: part.get("PartNumber", 0))},
-            IfNoneMatch="*",
+            **self._how.condition,
             MpuObjectSize=self.bytes,
             ChecksumType="FULL_OBJECT",
             ChecksumCRC32=self.crc32,

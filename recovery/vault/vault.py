@@ -1,28 +1,43 @@
-"""The locked bucket that backups go into. Append-only by nature: nothing here deletes or overwrites."""
+"""The locked bucket that backups go into. Append-only by nature: nothing here takes a version away."""
 
 import base64
 import hashlib
 import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from mypy_boto3_s3 import S3Client
-from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
-from recovery.manifest import Stored
+from recovery.manifest import LockMode, Stored
 from recovery.vault.download import Download, checked
-from recovery.vault.failures import Damaged, Exists, Missing, code, failure_of
+from recovery.vault.failures import Damaged, Exists, Missing, code, explained, failure_of
 from recovery.vault.held import Held, look, named
 from recovery.vault.listing import Entry, entries
 from recovery.vault.parts import FIRST_PART_BYTES, cut, part_bytes
 from recovery.vault.upload import TOKEN, Digest, Upload, md5, unless_damaged
+from recovery.vault.writing import ONCE, Writing, told_with
 from toolchain.failure import Failure
 
 _TAKEN: Final = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 _UNCLEAR: Final = _TAKEN | {"NoSuchUpload", ""}
 """Answers to a repeated request that may mean that its first one had succeeded; `""`: no answer at all."""
+
+
+_UNLOCKED: Final = frozenset(("ObjectLockConfigurationNotFoundError", "NotImplemented"))
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What a new version gets."""
+
+    mode: LockMode
+    period: timedelta
 
 
 class Vault:
@@ -40,6 +55,7 @@ class Vault:
         *,
         expected_bytes: int | None = None,
         progress: Callable[[int], None] | None = None,
+        how: Writing = ONCE,
     ) -> Stored:
         """
         Store a stream of unknown length under a new key, and return what the vault then says of it.
@@ -53,7 +69,8 @@ class Vault:
             Failure: for whatever else keeps it from being stored whole.
         """
         doing = f"Storing {key} in vault {self.bucket}"
-        self._refuse_taken(key)
+        if how.once:
+            self._refuse_taken(key)
         token = secrets.token_hex(16)
 
         def size(number: int) -> int:
@@ -62,8 +79,8 @@ class Vault:
         parts = cut(chunks, size)
         part, more = next(parts)
         if not more:
-            return self._put(key, part, token, doing, progress)
-        with Upload(self._client, self.bucket, key, token, doing) as upload:
+            return self._put(key, part, token, doing, progress, how)
+        with Upload(self._client, self.bucket, key, token, doing, how) as upload:
             upload.send(part)
             while more:
                 del part  # or it would stay in memory while the next one is filled
@@ -102,9 +119,61 @@ class Vault:
             Download(self._client, request, name), name, sha256=sha256, expected_bytes=expected_bytes
         )
 
-    def listed(self, prefix: str, *, versions: bool = False) -> Iterator[Entry]:
-        """Yield the newest content of each key, also under a delete marker; with `versions` all there is."""
-        return entries(self._client, self.bucket, prefix, versions=versions)
+    def listed(self, prefix: str, *, versions: bool = False, after: str = "") -> Iterator[Entry]:
+        """
+        Yield the newest content of each key, also under a delete marker; with `versions` all there is.
+
+        `after` leaves out the keys up to that one.
+        """
+        return entries(self._client, self.bucket, prefix, versions=versions, after=after)
+
+    @property
+    def endpoint(self) -> str | None:
+        """The address of the S3 service, where it is not AWS's own."""
+        url = self._client.meta.endpoint_url
+        return (
+            None if (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
+        )
+
+    @property
+    def region(self) -> str:
+        return self._client.meta.region_name
+
+    def lock(self) -> Lock | None:
+        """Return the lock that the vault puts on each new version; None where it puts none."""
+        with explained(f"Looking at the lock of vault {self.bucket}"):
+            try:
+                answer = self._client.get_object_lock_configuration(Bucket=self.bucket)
+            except ClientError as error:
+                if code(error) in _UNLOCKED:
+                    return None
+                raise
+        rule = answer.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+        if not rule:
+            return None
+        days = rule.get("Days") or 365 * rule.get("Years", 0)
+        return Lock(rule.get("Mode", "GOVERNANCE"), timedelta(days=days))
+
+    def extend(self, key: str, version: str, mode: LockMode, until: datetime) -> None:
+        """Lock a version for longer than it is; S3 refuses to lock it for less."""
+        with explained(f"Locking {named(key, version, self.bucket)} for longer"):
+            self._client.put_object_retention(
+                Bucket=self.bucket,
+                Key=key,
+                VersionId=version,
+                Retention={"Mode": mode, "RetainUntilDate": until},
+                ChecksumAlgorithm="SHA256",
+            )
+
+    def tag(self, key: str, version: str, name: str, value: str) -> None:
+        """Give a version a tag, by which the vault's lifecycle may know it."""
+        with explained(f"Tagging {named(key, version, self.bucket)}"):
+            self._client.put_object_tagging(
+                Bucket=self.bucket,
+                Key=key,
+                VersionId=version,
+                Tagging={"TagSet": [{"Key": name, "Value": value}]},
+            )
 
     def head(self, key: str, version: str = "") -> Held:
         """
@@ -117,8 +186,22 @@ class Vault:
         """
         return look(self._client, self.bucket, key, version)
 
-    def _put(
-        self, key: str, body: io.BytesIO, token: str, doing: str, progress: Callable[[int], None] | None
+    def about(self, key: str, version: str = "") -> Writing:
+        """Return what is told with an object, such as its content type, for another place that takes it."""
+        request: HeadObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key}
+        if version:
+            request["VersionId"] = version
+        with explained(f"Looking at {named(key, version, self.bucket)}"):
+            return told_with(self._client.head_object(**request))
+
+    def _put(  # noqa: PLR0917 - private
+        self,
+        key: str,
+        body: io.BytesIO,
+        token: str,
+        doing: str,
+        progress: Callable[[int], None] | None,
+        how: Writing,
     ) -> Stored:
         digest = hashlib.sha256(body.getbuffer())
 
@@ -128,8 +211,9 @@ class Vault:
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
-                IfNoneMatch="*",
-                Metadata={TOKEN: token},
+                Metadata={**how.metadata, TOKEN: token},
+                **how.headers,
+                **how.condition,
                 ContentMD5=md5(body),
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=base64.b64encode(digest.digest()).decode(),

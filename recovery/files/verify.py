@@ -1,0 +1,129 @@
+"""Proves a backup of the files: its listing against what the vault holds, and, deeply, every byte of it."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Final
+
+from recovery.catalogue import Verification
+from recovery.files import places
+from recovery.files.item import Item
+from recovery.files.manifest import FilesManifest, items
+from recovery.files.spread import spread
+from recovery.vault.listing import Entry
+from recovery.vault.vault import Vault
+from toolchain.failure import Failure
+
+_SAMPLE: Final = 200
+"""Objects whose lock is looked at where not every one is read."""
+
+_SLACK: Final = timedelta(seconds=60)
+"""Of a listing's moment, in whole seconds, and the vault's own."""
+
+_TOLD: Final = 20
+"""Problems that are told one by one; a vault that is empty would tell of millions."""
+
+
+def verify_files(manifest: FilesManifest, vault: Vault, *, deep: bool = False) -> Verification:
+    """
+    Look at one backup: is each version of each object there, with its size, and locked?
+
+    Deep, every object is read back and hashed. Never raises for what is wrong with the backup: that is the
+    result.
+    """
+    told: list[str] = []
+    count = 0
+    for problem in _problems(manifest, vault, deep=deep):
+        count += 1
+        if len(told) < _TOLD:
+            told.append(problem)
+    if count > _TOLD:
+        told.append(f"and {count - _TOLD:,} more")
+    return Verification(backup=manifest.id, at=datetime.now(UTC), deep=deep, problems=tuple(told))
+
+
+def _problems(manifest: FilesManifest, vault: Vault, *, deep: bool) -> Iterator[str]:
+    try:
+        for entry in vault.listed(places.folder(manifest.id), versions=True):
+            if not entry.latest:
+                yield f"{entry.key} has several versions; a manifest is written once"
+        if deep:
+            yield from _read_back(manifest, vault)
+        else:
+            yield from _listed(manifest, vault)
+    except Failure as failure:
+        yield str(failure)
+
+
+def _read_back(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
+    def read(item: Item) -> list[str]:
+        problems = _looked_at(item, vault)
+        try:
+            for _ in vault.read(item.place, item.version, sha256=item.sha256, expected_bytes=item.bytes):
+                pass
+        except Failure as failure:
+            problems = [str(failure)]
+        return problems
+
+    for problems in spread(read, items(manifest, vault)):
+        yield from problems
+
+
+def _listed(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
+    """Compare two listings that are sorted alike: the backup's, and the vault's of all versions."""
+    sample = _Sample()
+    long: list[Item] = []
+    for bucket, group in groupby(items(manifest, vault), lambda item: item.bucket):
+        held = _versions(vault, f"{places.COPIES}{bucket}/")
+        entry = next(held, None)
+        for item in group:
+            sample.add(item)
+            if item.place.startswith(places.LONG):
+                long.append(item)
+                continue
+            while entry and entry.key < item.place:
+                entry = next(held, None)
+            sizes: dict[str, int] = {}
+            while entry and entry.key == item.place:
+                sizes[entry.version] = entry.bytes
+                entry = next(held, None)
+            if item.version not in sizes:
+                yield f"{item.place} (version {item.version}) is not in vault {vault.bucket}"
+            elif sizes[item.version] != item.bytes:
+                yield f"{item.place} has {sizes[item.version]:,} bytes; the listing says {item.bytes:,}"
+    for problems in spread(lambda item: _looked_at(item, vault), [*long, *sample.items]):
+        yield from problems
+
+
+def _versions(vault: Vault, prefix: str) -> Iterator[Entry]:
+    return (entry for entry in vault.listed(prefix, versions=True) if not entry.marker)
+
+
+def _looked_at(item: Item, vault: Vault) -> list[str]:
+    """Compare what the vault says of a version with what the listing says: size and lock."""
+    try:
+        held = vault.head(item.place, item.version)
+    except Failure as failure:
+        return [str(failure)]
+    problems: list[str] = []
+    if held.bytes != item.bytes:
+        problems.append(f"{item.place} has {held.bytes:,} bytes; the listing says {item.bytes:,}")
+    if item.locked_until and (not held.locked_until or held.locked_until < item.locked_until - _SLACK):
+        problems.append(f"{item.place} is locked for less time than its listing says")
+    return problems
+
+
+class _Sample:
+    """Some of many items, each with the same chance (reservoir sampling)."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self._seen = 0
+
+    def add(self, item: Item) -> None:
+        self._seen += 1
+        if len(self.items) < _SAMPLE:
+            self.items.append(item)
+        elif (position := random.randrange(self._seen)) < _SAMPLE:  # noqa: S311 - chance, not secrecy
+            self.items[position] = item

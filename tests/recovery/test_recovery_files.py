@@ -1,0 +1,189 @@
+"""Files go into the vault and come back, as of any backup."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stores import Store, environment, locked, moto_url, store
+
+from recovery.files import catalogue, places
+from recovery.files.restore import Selection, differences, restored_files
+from recovery.files.target import Address, Bucket, Folder
+from recovery.files.verify import verify_files
+from toolchain.failure import Failure
+
+__all__ = ["environment", "locked", "moto_url", "store"]
+
+ODD = [
+    "sp ace/ü ä.txt",
+    "d/a\u0308 (decomposed)",
+    " leading and trailing ",
+    "emoji😀",
+    "full／width",  # noqa: RUF001 - it is what rclone writes for a slash
+    "quote\"'.txt",
+    "back\\slash",
+    "plus+%25&?#",
+    "*co:lon|<>",
+    "tab\there",
+    "a//b",
+    "/leading",
+    "trailing/",
+    "a/../b",
+    "./dot",
+    "n" * 300,
+    "l/" * 500 + "long",
+    "x",
+    "x/continued",
+]
+
+
+def test_every_object_is_listed_with_what_it_is(store: Store) -> None:
+    store.put("a.pdf", "b/c.pdf", ContentType="application/pdf", Metadata={"owner": "7"})
+    store.put("empty", body=b"")
+    manifest = store.back_up()
+    assert (manifest.objects, manifest.copied, manifest.bytes) == (3, 3, 12)
+    found = store.items(manifest)
+    assert list(found) == ["a.pdf", "b/c.pdf", "empty"]
+    for key, item in found.items():
+        body = b"" if key == "empty" else key.encode()
+        assert store.content(item) == body
+        assert item.sha256 == hashlib.sha256(body).hexdigest()
+        assert item.etag == hashlib.md5(body, usedforsecurity=False).hexdigest()
+    head = store.place.raw.head_object(Bucket=store.place.bucket, Key=found["a.pdf"].place)
+    assert (head["ContentType"], head["Metadata"]["owner"]) == ("application/pdf", "7")
+    assert head["ObjectLockMode"] == "GOVERNANCE"
+    locked_until = min(item.locked_until for item in found.values() if item.locked_until)
+    assert manifest.locked_until == locked_until
+    assert abs((head["ObjectLockRetainUntilDate"] - locked_until).total_seconds()) < 5
+
+
+def test_only_what_is_new_or_changed_is_copied(store: Store) -> None:
+    store.put("same", "changed")
+    first = store.back_up()
+    store.put("changed", body=b"other")
+    store.put("new")
+    second = store.back_up()
+    assert (second.objects, second.copied) == (3, 2)
+    before, after = store.items(first), store.items(second)
+    assert before["same"] == after["same"]
+    assert store.versions("same") == [after["same"].version]
+    assert store.versions("changed") == [after["changed"].version, before["changed"].version]
+    third = store.back_up()
+    assert (third.objects, third.copied) == (3, 0)
+    assert store.items(third) == after
+
+
+def test_what_was_changed_or_deleted_comes_back_as_of_any_backup(store: Store, tmp_path: Path) -> None:
+    store.put("kept", "deleted", "changed")
+    first = store.back_up()
+    store.remove("deleted")
+    store.put("changed", body=b"other")
+    second = store.back_up()
+    assert (second.objects, second.gone) == (2, 1)
+    for manifest, expected in (
+        (first, {"kept": b"kept", "deleted": b"deleted", "changed": b"changed"}),
+        (second, {"kept": b"kept", "changed": b"other"}),
+    ):
+        folder = Folder.empty(tmp_path / manifest.id)
+        restored_files(manifest, store.vault, folder)
+        there = folder.path / store.bucket
+        assert {file.name: file.read_bytes() for file in there.iterdir()} == expected
+        assert list(differences(manifest, store.vault, folder)) == []
+
+
+def test_a_copy_whose_original_is_gone_is_tagged_and_its_return_is_copied_anew(store: Store) -> None:
+    def tags(version: str) -> list[Any]:
+        return store.place.raw.get_object_tagging(
+            Bucket=store.place.bucket, Key=places.place(store.bucket, "comes and goes"), VersionId=version
+        )["TagSet"]
+
+    store.put("stays", "comes and goes")
+    first = store.items(store.back_up())["comes and goes"]
+    store.remove("comes and goes")
+    store.back_up()
+    assert tags(first.version) == [{"Key": "bulwark-gone", "Value": "yes"}]
+    store.put("comes and goes")
+    again = store.items(store.back_up())["comes and goes"]
+    assert again.version != first.version
+    assert tags(again.version) == []
+
+
+def test_odd_keys_come_back_as_they_are(store: Store, tmp_path: Path) -> None:
+    store.put(*ODD)
+    manifest = store.back_up()
+    found = store.items(manifest)
+    assert sorted(found) == sorted(ODD)
+    assert list(found) == sorted(ODD, key=str.encode)
+    assert all(store.content(item) == key.encode() for key, item in found.items())
+    assert store.back_up().copied == 0
+    assert verify_files(manifest, store.vault).problems == ()
+    folder = Folder.empty(tmp_path / "to")
+    done = restored_files(manifest, store.vault, folder)
+    assert done.objects == len(ODD)
+    assert list(differences(manifest, store.vault, folder)) == []
+    assert (folder.path / store.bucket / "sp ace" / "ü ä.txt").read_bytes() == "sp ace/ü ä.txt".encode()
+    named = [json.loads(line)["key"] for line in (folder.path / "odd-names.jsonl").read_text().splitlines()]
+    assert {"a//b", "/leading", "trailing/", "a/../b", "./dot", "n" * 300} <= set(named)
+    assert len(named) == done.odd
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_part_of_a_backup_is_restored(store: Store, tmp_path: Path) -> None:
+    store.put("cvs/1", "cvs/2", "letters/1")
+    manifest = store.back_up()
+    folder = Folder.empty(tmp_path / "to")
+    selection = Selection(bucket=store.bucket, prefix="cvs/")
+    assert restored_files(manifest, store.vault, folder, selection=selection).objects == 2
+    assert list(differences(manifest, store.vault, folder, selection=selection)) == []
+    with pytest.raises(Failure, match="has no bucket other"):
+        restored_files(
+            manifest, store.vault, Folder.empty(tmp_path / "x"), selection=Selection(bucket="other")
+        )
+
+
+def test_a_bucket_takes_objects_with_what_is_told_of_them(store: Store) -> None:
+    store.put("a b/ä", ContentType="text/x-odd", CacheControl="max-age=3", Metadata={"owner": "7"})
+    manifest = store.back_up()
+    store.raw.create_bucket(
+        Bucket=f"{store.bucket}-to", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    address = Address(f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.key)
+    restored_files(manifest, store.vault, Bucket.empty(address, vaults=[store.vault]))
+    got = store.raw.get_object(Bucket=address.bucket, Key="a b/ä")
+    assert got["Body"].read() == "a b/ä".encode()
+    assert (got["ContentType"], got["CacheControl"], got["Metadata"]["owner"]) == (
+        "text/x-odd",
+        "max-age=3",
+        "7",
+    )
+    with pytest.raises(Failure, match="is not empty"):
+        Bucket.empty(address, vaults=[store.vault])
+
+
+def test_nothing_is_restored_over_the_source_a_vault_or_anything(store: Store, tmp_path: Path) -> None:
+    store.put("a")
+    store.back_up()
+    source = Address(store.bucket, "eu-central-1", store.source.endpoint, store.source.key)
+    with pytest.raises(Failure, match="is not empty"):
+        Bucket.empty(source, vaults=[store.vault])
+    vault = Address(store.place.bucket, "us-east-1", store.vault.endpoint)
+    with pytest.raises(Failure, match="is a vault"):
+        Bucket.empty(vault, vaults=[store.vault])
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(Failure, match="is not empty: mine is in it"):
+        Folder.empty(tmp_path)
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_the_backup_of_a_moment_is_the_last_one_done_by_then(store: Store) -> None:
+    store.put("a")
+    first, second = store.back_up(), store.back_up()
+    found = catalogue.backups(store.vault)
+    assert [one.id for one in found] == [second.id, first.id]
+    assert catalogue.chosen(found) == second
+    assert catalogue.chosen(found, at=first.finished) == first
+    assert catalogue.chosen(found, backup=first.id) == first
+    with pytest.raises(Failure, match="There is no backup of the files from"):
+        catalogue.chosen(found, at=first.started)
