@@ -1,12 +1,13 @@
 """Whom UptimeRobot tells when something is down, and whether they are still reached when it is."""
 
 import re
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from policies.reading import Known, Unknown
 from policies.resources import Resource, Stack
-from policies.rule import best, expect, one_of
+from policies.rule import best, expect, expect_of, from_to, one_of
 from policies.wording import Text, say, undecided
 
 _PERSON: Final = "uptimerobot:index/alertContact:AlertContact"
@@ -19,6 +20,10 @@ _HOSTED: Final = frozenset(
     }
 )
 """Kinds of contact that another company runs; the others (email, webhook, mattermost) say where they are."""
+
+_ASSIGNED: Final = "assignedAlertContacts"
+_YEAR: Final = from_to(0, 366 * 24 * 60)
+"""Minutes; what is longer is no answer."""
 
 _NUMBERS: Final = re.compile(r"[\d.]+|.*:.*")
 
@@ -36,8 +41,8 @@ class _Contacts:
 
 def contacts(monitor: Resource, stack: Stack) -> list[Resource]:
     """Return the contacts of this stack that a monitor names."""
-    assigned = monitor.at("assignedAlertContacts").each()
-    made_from = stack.behind(monitor, "assignedAlertContacts") if assigned else []
+    assigned = monitor.at(_ASSIGNED).each()
+    made_from = stack.behind(monitor, _ASSIGNED) if assigned else []
     found = [contact for contact in made_from if contact.type in {_PERSON, _CHANNEL}]
     by_id = stack.view(_Contacts).by_id
     for entry in assigned:
@@ -58,6 +63,18 @@ def reaches_nobody_outside(monitor: Resource, host: str, stack: Stack) -> list[T
     """Return why a monitor's alert reaches nobody while this host, and what shares its domain, is down."""
     attempts = [[*silence(contact), *_dependence(contact, host)] for contact in contacts(monitor, stack)]
     return best(attempts, _nobody(monitor))
+
+
+def delay(monitor: Resource) -> tuple[timedelta, list[Text]]:
+    """Return how long after an alarm the first contact is told, and why that can't be said."""
+    # A contact's threshold is the delay until it is told, in minutes.
+    said = [entry.at("threshold") for entry in monitor.at(_ASSIGNED).each()]
+    unclear = best(
+        [expect_of(one, monitor, _ASSIGNED, _YEAR, "does not say when it tells them") for one in said],
+        [say("{monitor} tells nobody", monitor=monitor)],
+    )
+    minutes = [one.value for one in said if isinstance(one, Known) and _YEAR(one.value)]
+    return timedelta(minutes=min(minutes, default=0)), list(dict.fromkeys(unclear))
 
 
 def silence(contact: Resource) -> list[Text]:
@@ -86,9 +103,9 @@ def site(host: str) -> str:
 
 
 def _nobody(monitor: Resource) -> list[Text]:
-    entries = monitor.at("assignedAlertContacts").each()
+    entries = monitor.at(_ASSIGNED).each()
     if any(isinstance(entry.at("alertContactId"), Unknown) for entry in entries):
-        return [undecided(monitor, "assignedAlertContacts")]
+        return [undecided(monitor, _ASSIGNED)]
     return [say("{monitor} tells no contact that this stack declares", monitor=monitor)]
 
 

@@ -6,6 +6,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pulumi_policy import Severity
+
 from policies.resources import Resource, Stack
 from policies.rule import Rule
 from policies.waivers import NONE, Waivers, unmatched
@@ -62,25 +64,28 @@ class Judgement:
         self.stack = stack
         self.verdicts: list[Verdict] = []
         self.waivers = waivers
-        self.heard: list[str] = []
-        """Ids of the rules that were asked; one that is switched off never is."""
+        self.heard: dict[str, Severity] = {}
+        """Each rule (its id) that was asked, and how much it matters to this stack; one that is off isn't."""
+
+        self.advisory: set[str] = set()
+        """Rules that found something and, in this stack, refuse nothing."""
 
     def hear(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
         """Let a rule judge each of its subjects, with the parameters of this stack."""
+        self.heard[rule.id] = Severity(configured.get("severity", rule.severity))
         found = self._heard(rule, configured)
         self.verdicts += found
-        self.heard.append(rule.id)
         return found
 
-    def hear_waivers(self, rule: Rule) -> list[Verdict]:
+    def hear_waivers(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
         """Judge the waivers, after all rules; `rule` says what is demanded of them."""
+        self.heard[rule.id] = Severity(configured.get("severity", rule.severity))
         root = self.stack.root
         prefix = root.urn.partition("::pulumi:pulumi:Stack::")[0] + "::" if root else "urn:"
         used = [verdict.waiver.key for verdict in self.verdicts if verdict.waiver]
         reasons = (*self.waivers.problems, *unmatched(self.waivers, used, stack=prefix))
         verdict = Verdict(rule, None, reasons)
         self.verdicts.append(verdict)
-        self.heard.append(rule.id)
         return [verdict]
 
     def _heard(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:

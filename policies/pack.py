@@ -62,7 +62,10 @@ class Pack:
         """
         return [
             *(self._policy(rule, lambda args, rule=rule: self._refusals(rule, args)) for rule in self.rules),
-            self._policy(WAIVERS_ARE_VALID, lambda _: self.judgement.hear_waivers(WAIVERS_ARE_VALID)),
+            self._policy(
+                WAIVERS_ARE_VALID,
+                lambda args: self.judgement.hear_waivers(WAIVERS_ARE_VALID, args.get_config()),
+            ),
             StackValidationPolicy(
                 "waived",
                 "Shows what waivers let pass, and until when.",
@@ -84,7 +87,7 @@ class Pack:
             _reporting(judge),
             EnforcementLevel.MANDATORY,
             config_schema=_schema(rule),
-            severity=Severity(self._configured.get(rule.id, {}).get("severity", rule.severity)),
+            severity=rule.severity,
             framework=PolicyComplianceFramework(name, version, specification=primary.id),
             tags=[_tag(control) for control in rule.controls],
             remediation_steps=rule.fix,

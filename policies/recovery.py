@@ -8,7 +8,8 @@ may, takes as long as it may, and the store is lost just before that copy has re
 
 If the next run fails instead, or never starts, nobody has a reason to act until a monitor says so. Where
 that is later than the above, the difference is added. UptimeRobot counts from the last ping, at the end of
-the last run, so it speaks `longest run + interval + grace` after the last good copy began. Sentry counts by
+the last run, so it speaks `longest run + interval + grace` after the last good copy began, and a contact
+may be told later than that. Sentry counts by
 the schedule and speaks `gap + margin + run that it allows` after it. The first to speak counts.
 """
 
@@ -18,6 +19,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policies.buckets import Buckets
+from policies.contacts import delay
 from policies.jobs import NO_SCHEDULE, copies, cron_monitors, gap_of, heartbeats, saving
 from policies.reading import Absent, Known, Reading
 from policies.resources import Resource, Stack
@@ -125,12 +127,14 @@ def _alarms(job: Resource, stack: Stack, *, run: timedelta) -> Iterator[tuple[ti
     """Yield, for each monitor, how long after the last copy began it speaks; or why it can't be said."""
     for beat in heartbeats(job, stack):
         interval, grace = _seconds(beat.at("interval")), _seconds(beat.at("gracePeriod"))
+        until_told, untold = delay(beat)
         wrong = [
             *expect(beat, "isPaused", one_of(False), "must declare isPaused false"),
             *expect(beat, "interval", _fits_seconds, "has no interval"),
             *expect(beat, "gracePeriod", _fits_seconds, "has no gracePeriod"),
+            *untold,
         ]
-        yield (interval or timedelta()) + (grace or timedelta()) + run, wrong
+        yield (interval or timedelta()) + (grace or timedelta()) + run + until_told, wrong
     for cron in cron_monitors(job, stack):
         gap = _gap(cron.at("schedule", "crontab"))
         margin, longest = _minutes(cron.at("checkinMarginMinutes")), _minutes(cron.at("maxRuntimeMinutes"))

@@ -23,8 +23,8 @@ def document(judgement: Judgement) -> dict[str, Any]:
     """Return all verdicts in a stable order; it holds the pack's own sentences and names, never a value."""
     stack = judgement.stack
     return {
-        "heard": judgement.heard,
-        "verdicts": [_verdict(verdict) for verdict in judgement.verdicts],
+        "heard": list(judgement.heard),
+        "verdicts": [_verdict(verdict, judgement) for verdict in judgement.verdicts],
         "waivers": [waiver.model_dump(mode="json") for waiver in judgement.waivers.in_force.values()],
         "stores": [
             {
@@ -36,11 +36,13 @@ def document(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(verdict: Verdict, judgement: Judgement) -> dict[str, Any]:
     return {
         "rule": verdict.rule.id,
         "urn": verdict.resource.urn if verdict.resource else "",
         "outcome": verdict.outcome.value,
+        "severity": judgement.heard[verdict.rule.id].value,
+        "advisory": verdict.rule.id in judgement.advisory,
         "message": verdict.message if verdict.outcome is not Outcome.PASSED else "",
         "expires": verdict.waiver.expires.isoformat() if verdict.waiver else "",
     }

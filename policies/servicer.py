@@ -41,6 +41,11 @@ def servicer(pack: Pack, then: Callable[[Judgement], None]) -> type[Any]:
             # soon as it registers outputs; what a provider will compute is unknown there, asked for or not.
             pack.judgement = Judgement(Stack(request.resources, self._announced), pack.waivers)
             answer = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
+            for found in answer.diagnostics:
+                # The SDK knows the pack's severities alone, not those of a stack's configuration.
+                found.severity = self._map_severity(pack.judgement.heard.get(found.policyName))
+                if found.enforcementLevel == analyzer_pb2.ADVISORY:
+                    pack.judgement.advisory.add(found.policyName)
             then(pack.judgement)
             return answer
 

@@ -50,6 +50,16 @@ _HOLD_NOTHING: Final = frozenset(
 )
 """Types that look like stores and aren't."""
 
+GO_WITH_DATA: Final = frozenset(
+    {
+        "aws:kms/key:Key",  # what it encrypted can't be read without it
+        "gcp:sql/database:Database",
+        "neon:index/database:Database",
+        "neon:index/role:Role",  # made anew, it has another password and owns nothing
+    }
+)
+"""Types that hold nothing themselves, and with which data or the way to it would go."""
+
 _SPEAKING: Final = re.compile(
     r"(Bucket|Database(Cluster|Instance|Server)?|Data[Ss]tore|Disk|FileSystem|Keyspace|Ledger|ObjectStore|"
     r"StorageAccount|Volume)(V\d+)?$"

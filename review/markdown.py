@@ -1,9 +1,10 @@
 """A review as Markdown, for a pull request's comment or a job's summary."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from review.review import Review, Step, kind_of, name_of
+from review.review import RULES_BY_ID, Review, Step, kind_of, name_of
 
 LONGEST: Final = 65_000
 """GitHub takes a comment of 65,536 characters."""
@@ -11,11 +12,12 @@ LONGEST: Final = 65_000
 
 def render(review: Review) -> str:
     """Return the whole text; its first line marks the comment, so that the next run edits it."""
-    text = "\n".join(_lines(review)) + "\n"
-    if len(text) > LONGEST:
-        cut = text[:LONGEST].rpartition("\n")[0]
-        text = f"{cut}\n\n*Cut here; the rest is in the report that the job keeps.*\n"
-    return text
+    text, matrix = ("\n".join(lines) + "\n" for lines in (_lines(review), _matrix(review)))
+    if len(text) + len(matrix) <= LONGEST:
+        return text + matrix
+    cut = text[:LONGEST].rpartition("\n")[0]
+    closing = "\n</details>\n" * (cut.count("<details>") - cut.count("</details>"))
+    return f"{cut}\n{closing}\n*Cut here; the rest is in the report that the job keeps.*\n"
 
 
 def marker(stack: str, occasion: str) -> str:
@@ -29,9 +31,10 @@ def _lines(review: Review) -> Iterator[str]:
     if review.stopped:
         yield "The policies could not be asked. The engine said:"
         yield ""
-        yield "```text"
+        fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", review.stopped))])
+        yield f"{fence}text"
         yield review.stopped
-        yield "```"
+        yield fence
         yield ""
     for step in review.losses:
         yield "> [!CAUTION]"
@@ -48,7 +51,6 @@ def _lines(review: Review) -> Iterator[str]:
         yield f"**Switched off** by `policies/config/{review.stack}.json`: {', '.join(review.off)}"
         yield ""
     yield from _recovery(review)
-    yield from _matrix(review)
 
 
 def _verdict(review: Review) -> str:
@@ -75,7 +77,7 @@ def _plan(review: Review) -> Iterator[str]:
     yield "|---|---|---|---|"
     for step in sorted(review.steps, key=_by_weight):
         differing = ", ".join(f"`{name}`" for name in step.properties)
-        yield f"| {step.change} | {name_of(step.urn)} | {kind_of(step.urn)} | {differing} |"
+        yield f"| {step.change} | {_name(step.urn)} | {_plain(kind_of(step.urn))} | {differing} |"
     yield ""
     yield "</details>"
     yield ""
@@ -92,8 +94,8 @@ def _findings(title: str, review: Review, outcome: str) -> Iterator[str]:
     yield f"### {title}"
     yield ""
     for rule, verdicts in found.items():
-        yield f"**{rule.id}** ({rule.severity.value}): {rule.title}"
-        yield from (f"- {verdict.what}" for verdict in verdicts)
+        yield f"**{rule.id}** ({verdicts[0].weight}): {rule.title}"
+        yield from (f"- {_plain(verdict.what)}" for verdict in verdicts)
         yield ""
         yield f"Risk: {rule.risk}<br>Fix: {rule.fix}<br>"
         yield f"Controls: {', '.join(str(control) for control in rule.controls)}"
@@ -111,10 +113,8 @@ def _waivers(review: Review) -> Iterator[str]:
     entries = {(waiver["rule"], waiver["resource"]): waiver for waiver in review.waivers}
     for verdict in waived:
         waiver = entries[verdict.rule, verdict.urn]
-        cells = (
-            waiver[name].replace("|", "\\|").replace("\n", " ") for name in ("owner", "ticket", "reason")
-        )
-        yield f"| {verdict.rule} | {name_of(verdict.urn)} | {verdict.expires} | {' | '.join(cells)} |"
+        cells = (_plain(waiver[name]) for name in ("owner", "ticket", "reason"))
+        yield f"| {verdict.rule} | {_name(verdict.urn)} | {verdict.expires} | {' | '.join(cells)} |"
     yield ""
 
 
@@ -131,7 +131,8 @@ def _recovery(review: Review) -> Iterator[str]:
     for store, path in rows:
         loss = path["lacking"] or path["arithmetic"]
         kept = "?" if path["retention_days"] is None else f"{path['retention_days']:g} d"
-        yield f"| {name_of(store['urn'])} | {path['by']} | {loss} | {kept} | {', '.join(path['copies'])} |"
+        copies = _plain(", ".join(path["copies"]))
+        yield f"| {_name(store['urn'])} | {_plain(path['by'])} | {_plain(loss)} | {kept} | {copies} |"
     yield ""
 
 
@@ -146,17 +147,28 @@ def _matrix(review: Review) -> Iterator[str]:
         numbers = (str(outcomes[name] or "") for name in ("passed", "violated", "undecided", "waived"))
         yield f"| {control} | {' | '.join(numbers)} |"
     yield ""
-    yield "| rule | passed | not passed |"
-    yield "|---|---|---|"
+    yield "| rule | its controls | passed | not passed |"
+    yield "|---|---|---|---|"
     for rule in sorted({verdict.rule for verdict in review.verdicts}):
         found = [verdict for verdict in review.verdicts if verdict.rule == rule]
-        passed = sum(verdict.outcome == "passed" for verdict in found)
-        others = [f"{name_of(one.urn)} ({one.outcome})" for one in found if one.outcome != "passed"]
-        yield f"| {rule} | {passed} | {', '.join(others)} |"
+        controls = ", ".join(str(control) for control in RULES_BY_ID[rule].controls)
+        passed = ", ".join(_name(one.urn) for one in found if one.outcome == "passed")
+        others = ", ".join(f"{_name(one.urn)} ({one.outcome})" for one in found if one.outcome != "passed")
+        yield f"| {rule} | {controls} | {passed} | {others} |"
     yield ""
     yield "</details>"
     yield ""
 
 
 def _named(urn: str) -> str:
-    return f"{name_of(urn)} ({kind_of(urn)})"
+    return f"{_name(urn)} ({_plain(kind_of(urn))})"
+
+
+def _name(urn: str) -> str:
+    return _plain(name_of(urn))
+
+
+def _plain(text: str) -> str:
+    """Take away what Markdown would read in a text; a pull request chooses the names in it."""
+    escaped = re.sub(r"[\\`*_|<>\[\]]", r"\\\g<0>", " ".join(text.split()))
+    return escaped.replace("@", "@\N{ZERO WIDTH SPACE}")  # a mention would notify whoever is named

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pulumi_policy import Severity
-
+from policies.controls import Control, Framework
 from policies.rule import Rule
 from policies.rules import RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
-from policies.stores import is_store
+from policies.stores import GO_WITH_DATA, is_store
 
 Change = Literal["created", "adopted", "changed", "replaced", "deleted"]
 
@@ -26,12 +25,8 @@ _CHANGES: Final[dict[str, Change]] = {
 }
 """The engine's operations; the others (same, read, refresh) change nothing."""
 
-_TAKES_DATA_ALONG: Final = frozenset(
-    {"aws:kms/key:Key", "neon:index/branch:Branch", "neon:index/database:Database", "neon:index/role:Role"}
-)
-"""No stores themselves, but data is gone, unreadable or ownerless without them."""
-
-_SEVERITIES: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
+_TAKES_DATA_ALONG: Final = GO_WITH_DATA | {"neon:index/branch:Branch"}
+_SEVERITIES: Final = ("critical", "high", "medium", "low")
 
 RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, WAIVERS_ARE_VALID)}
 
@@ -59,9 +54,20 @@ class Verdict:
     rule: str
     urn: str
     outcome: Literal["passed", "violated", "undecided", "waived"]
+    severity: Literal["critical", "high", "medium", "low"]
+    """How much it matters to this stack."""
+
+    advisory: bool
+    """Whether this stack only wants to hear of it."""
+
     message: str
     expires: str
     """The day after which a waiver no longer counts; empty without one."""
+
+    @property
+    def weight(self) -> str:
+        """Severity in words, and whether it refuses anything."""
+        return f"{self.severity}, advisory in this stack" if self.advisory else self.severity
 
     @property
     def what(self) -> str:
@@ -87,7 +93,7 @@ class Review:
     @property
     def refusals(self) -> list[Verdict]:
         """What refuses the deploy: violations, and what could not be decided."""
-        return [verdict for verdict in self.verdicts if verdict.outcome in {"violated", "undecided"}]
+        return [one for one in self.verdicts if one.outcome in {"violated", "undecided"} and not one.advisory]
 
     @property
     def losses(self) -> list[Step]:
@@ -110,7 +116,9 @@ class Review:
         found: dict[Rule, list[Verdict]] = {}
         for verdict in self.of(outcome):
             found.setdefault(RULES_BY_ID[verdict.rule], []).append(verdict)
-        return dict(sorted(found.items(), key=lambda item: (_SEVERITIES.index(item[0].severity), item[0].id)))
+        return dict(
+            sorted(found.items(), key=lambda item: (_SEVERITIES.index(item[1][0].severity), item[0].id))
+        )
 
     def counts(self) -> dict[Change, int]:
         """Return how many resources are created, changed and so on."""
@@ -135,6 +143,18 @@ class Review:
             for control in row["controls"]:
                 found.setdefault(control, Counter())[row["outcome"]] += 1
         return dict(sorted(found.items()))
+
+    def by_framework(self) -> list[tuple[Framework, int, list[str]]]:
+        """Return of each framework how many of its controls were looked at, and which are not met."""
+        of_control = self.by_control()
+        unmet = {
+            name for name, outcomes in of_control.items() if outcomes["violated"] + outcomes["undecided"]
+        }
+        found: list[tuple[Framework, int, list[str]]] = []
+        for framework in Framework:
+            controls = [one for one in Control if one.framework is framework and str(one) in of_control]
+            found.append((framework, len(controls), [one.id for one in controls if str(one) in unmet]))
+        return found
 
     def document(self) -> dict[str, Any]:
         """Return it for --json; without a property's value anywhere."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from review.review import RULES_BY_ID, Review, Verdict, name_of
 
-_LEVELS: Final = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
+_LEVELS: Final[dict[str, str]] = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 _SECURITY: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
 """Scores that fall into the bands of the same names (GitHub, "SARIF support": security-severity)."""
 
@@ -26,7 +26,8 @@ _BLOCKS: Final = {
 
 def render(review: Review, folder: Path) -> dict[str, Any]:
     """Return the log; results point into the stack's file, which is in `folder`."""
-    ids = sorted({verdict.rule for verdict in review.verdicts})
+    severities = {verdict.rule: verdict.severity for verdict in review.verdicts}
+    ids = sorted(severities)
     results = [
         _result(review, verdict, ids.index(verdict.rule), folder)
         for verdict in review.verdicts
@@ -41,7 +42,7 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
                     "driver": {
                         "name": "bulwark",
                         "version": metadata.version("bulwark"),
-                        "rules": [_rule(id_) for id_ in ids],
+                        "rules": [_rule(id_, severities[id_]) for id_ in ids],
                     }
                 },
                 "automationDetails": {"id": f"bulwark/{review.occasion}/{review.stack}/"},
@@ -52,9 +53,8 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
     }
 
 
-def _rule(id_: str) -> dict[str, Any]:
+def _rule(id_: str, severity: str) -> dict[str, Any]:
     rule = RULES_BY_ID[id_]
-    severity = rule.severity.value
     return {
         "id": id_,
         "shortDescription": {"text": rule.title},
@@ -74,7 +74,7 @@ def _result(review: Review, verdict: Verdict, index: int, folder: Path) -> dict[
     result: dict[str, Any] = {
         "ruleId": verdict.rule,
         "ruleIndex": index,
-        "level": _LEVELS[RULES_BY_ID[verdict.rule].severity.value],
+        "level": "note" if verdict.advisory else _LEVELS[verdict.severity],
         "message": {"text": verdict.message},
         "locations": [
             {

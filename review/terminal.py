@@ -13,6 +13,7 @@ def show(review: Review, console: Console) -> None:
     if review.occasion == "review" and not review.stopped:
         _plan(review, console)
     _recovery(review, console)
+    _controls(review, console)
     _waived(review, console)
     if review.off:
         console.print(f"switched off  {', '.join(review.off)}", style="yellow")
@@ -45,6 +46,15 @@ def _recovery(review: Review, console: Console) -> None:
         console.print(table)
 
 
+def _controls(review: Review, console: Console) -> None:
+    if not review.verdicts:
+        return
+    table = Table("framework", "controls", "not met", title="Compliance; every rule and resource with --json")
+    for framework, controls, unmet in review.by_framework():
+        table.add_row(str(framework), f"{controls}", ", ".join(unmet))
+    console.print(table)
+
+
 def _waived(review: Review, console: Console) -> None:
     for verdict in review.of("waived"):
         console.print(f"waived  {escape(verdict.message)}", style="yellow")
@@ -55,7 +65,7 @@ def _findings(title: str, review: Review, outcome: str, console: Console) -> Non
     if found:
         console.print(f"\n{title}", style="bold red")
     for rule, verdicts in found.items():
-        head = f"{rule.id} ({rule.severity.value}): {rule.title}"
+        head = f"{rule.id} ({verdicts[0].weight}): {rule.title}"
         console.print(escape(head), style="bold", highlight=False)
         for verdict in verdicts:
             console.print(Padding(f"- {escape(verdict.what)}", (0, 0, 0, 2)), highlight=False)

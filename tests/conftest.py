@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from installations import Installation, make_installation, remove
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+# On a busy machine the first example takes long, whatever it tests.
+settings.register_profile("bulwark", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bulwark")
 
 __all__ = ["Installation", "make_installation", "remove"]
 

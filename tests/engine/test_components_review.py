@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import sarif_schema
 from deployment import Deployment, name_of
 from policy_harness import announcements, servicer, whole
 from policy_harness import production as recorded
@@ -79,6 +80,9 @@ def test_a_replacement_of_the_database_is_loud_and_refused_changes_are_told(
     text = (tmp_path / "review.md").read_text()
     assert "**database-project (Project) would be replaced, and the data that it holds with it.**" in text
     assert "`regionId`" in text
+    log = json.loads((tmp_path / "review.sarif").read_text())
+    assert log["runs"][0]["results"]
+    assert sarif_schema.problems(log) == []
 
 
 def test_settings_that_are_wrong_are_told_and_not_taken_for_consent(

@@ -139,6 +139,7 @@ _TABLE: Final = (
     ("backups-vault-bucket", "force_destroy", True, "bucket-is-not-force-destroyed"),
     # Endpoints
     ("example", "endpoints.0.url", "http://api.example.com", "endpoint-is-published"),
+    ("example", "endpoints.0.critical", False, "endpoint-is-published"),
     ("uptime-health", "is_paused", True, "endpoint-has-monitor"),
     ("uptime-health", "url", "https://api.example.com/api/version", "endpoint-has-monitor"),
     (SETTINGS, "uptime.interval_seconds", 3_600, "endpoint-monitor-is-fast"),
@@ -155,6 +156,7 @@ _TABLE: Final = (
     ("job-database-heartbeat", "assigned_alert_contacts", UNKNOWN_CONTACT, "monitor-reaches-someone"),
     ("uptime-health", "assigned_alert_contacts", only(OPERATIONS), "monitor-route-is-independent"),
     ("errors-health", "enabled", False, "endpoint-has-second-prober"),
+    ("errors-health", "interval_seconds", 3_600, "endpoint-has-second-prober"),
     ("job-database-heartbeat", "", REMOVED, "job-has-heartbeat"),
     ("job-files-heartbeat", "is_paused", True, "job-has-heartbeat"),
     ("job-database-heartbeat", "interval", 604_800, "heartbeat-matches-its-job"),
@@ -164,6 +166,7 @@ _TABLE: Final = (
     ("errors-backend-new-alert", "", REMOVED, "error-project-has-alerts"),
     ("errors-backend-project", "default_key", True, "error-project-has-key"),
     ("errors-backend-key", "rate_limit_count", 0, "error-key-has-rate-limit"),
+    (SETTINGS, "errors.services.backend.events_per_minute", 60_000, "error-key-has-rate-limit"),
     ("errors-backend-spike-protection", "enabled", False, "error-project-has-spike-protection"),
     ("errors-backend-ownership", "", REMOVED, "error-project-has-owner"),
     ("errors-backend-frequent-alert", "enabled", GONE, "alert-reaches-someone"),
@@ -224,8 +227,11 @@ _TABLE: Final = (
     # Orphans
     ("job-database", "protects", ["urn:pulumi:prod::bulwark::x:y:Z::gone"], "job-protects-something"),
     ("uptime-version", "url", "https://old.example.com/api/version", "monitor-watches-something"),
+    ("uptime-version", "is_paused", True, "monitor-watches-something"),
     ("errors-down-alert", "monitor_ids", [], "alert-listens-to-something"),
     (SETTINGS, "alerting.routes", ROUTES_WITHOUT_ONCALL, "contact-is-told"),
+    ("alerting-operations", "is_active", False, "contact-is-told"),
+    ("alerting-oncall", "enable_notifications_for", 4, "contact-is-told"),
     ("job-*", "copies", [], "vault-is-filled"),
 )
 

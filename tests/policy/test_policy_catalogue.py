@@ -1,11 +1,23 @@
 """docs/policies.md says what the rules say."""
 
+import re
 from pathlib import Path
 
 from policies.catalogue import render
+from policies.rules import RULES
 
-_DOCUMENT = Path(__file__).parents[2] / "docs" / "policies.md"
+_CHECKOUT = Path(__file__).parents[2]
+_DOCUMENT = _CHECKOUT / "docs" / "policies.md"
 
 
 def test_the_document_is_made_from_the_rules() -> None:
     assert _DOCUMENT.read_text() == render(), "run: python -m policies.catalogue > docs/policies.md"
+
+
+def test_documents_count_the_policies_right() -> None:
+    said = {
+        int(number)
+        for document in (*_CHECKOUT.glob("*.md"), *_CHECKOUT.glob("docs/**/*.md"))
+        for number in re.findall(r"(\d+) (?:policies|rules)\b", document.read_text())
+    }
+    assert said == {len(RULES) + 1}, "the rules, and waivers-are-valid"

@@ -13,7 +13,9 @@ from pulumi_policy import Severity
 from pulumi_policy.policy import _NotApplicableError  # pyright: ignore[reportPrivateUsage] - what the SDK raises
 from pulumi_policy.proxy import UnknownValueError
 
+from policies import report
 from policies.controls import Control
+from policies.judgement import Judgement
 from policies.reading import Known
 from policies.resources import Resource, Stack
 from policies.rule import Parameters, Rule, at_least
@@ -226,6 +228,26 @@ def test_a_rule_judges_with_its_defaults_unless_the_stack_says_otherwise() -> No
     server.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={"made-up": config}), None)
     server.AnalyzeStack(whole(TWO[:1]), None)
     assert seen == [7, 3]
+
+
+@pytest.mark.parametrize("level", [analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY])
+def test_a_finding_weighs_what_the_stack_says_whatever_the_pack_does(level: int) -> None:
+    seen: list[Judgement] = []
+    server = servicer([rule(lambda *_: [say("it is wrong")])], seen=seen)
+    config = analyzer_pb2.PolicyConfig(enforcementLevel=cast("Any", level))
+    config.properties.update({"severity": "critical"})
+    server.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={"made-up": config}), None)
+    (found,) = server.AnalyzeStack(whole(TWO[:1]), None).diagnostics
+    assert (found.severity, found.enforcementLevel) == (_LEVELS["critical"], level)
+    (reported, _) = report.document(seen[0])["verdicts"]
+    assert (reported["severity"], reported["advisory"]) == ("critical", level == analyzer_pb2.ADVISORY)
+
+
+def test_a_finding_weighs_what_its_rule_says_where_the_stack_says_nothing() -> None:
+    (found,) = (
+        servicer([rule(lambda *_: [say("it is wrong")])]).AnalyzeStack(whole(TWO[:1]), None).diagnostics
+    )
+    assert found.severity == _LEVELS[Severity.LOW.value]
 
 
 def test_messages_come_in_the_same_order_whatever_the_engines() -> None:

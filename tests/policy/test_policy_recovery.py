@@ -147,6 +147,18 @@ def test_a_laxer_heartbeat_costs_what_it_is_silent_for(change: dict[str, Any], l
     assert path(altered(only_heartbeat(), _BEAT, **change)).terms[-1].length == late
 
 
+def told_after(toys: Sequence[Toy], minutes: object) -> list[Toy]:
+    """Return the stack with every contact of the heartbeat told so much later."""
+    contacts = range(len(named(toys, _BEAT).inputs["assignedAlertContacts"]))
+    return altered(toys, _BEAT, **{f"assignedAlertContacts__{one}__threshold": minutes for one in contacts})
+
+
+def test_contacts_that_are_told_later_cost_as_much() -> None:
+    late = told_after(only_heartbeat(), 60)
+    assert path(late).terms[-1].length == 15 * _MINUTE + _HOUR
+    assert path(altered(late, _BEAT, assignedAlertContacts__0__threshold=0)).loss == 27 * _HOUR
+
+
 def test_a_cron_monitor_counts_from_the_schedule() -> None:
     assert path(only_cron()).terms[-1].length == timedelta()
 
@@ -182,6 +194,9 @@ def test_the_first_monitor_to_speak_counts() -> None:
         (altered(only_heartbeat(), _BEAT, isPaused=ABSENT), "must declare isPaused false"),
         (altered(only_heartbeat(), _BEAT, interval=ABSENT), "has no interval"),
         (altered(only_heartbeat(), _BEAT, gracePeriod=-1), "has no gracePeriod"),
+        (altered(only_heartbeat(), _BEAT, assignedAlertContacts=[]), "tells nobody"),
+        (told_after(only_heartbeat(), ABSENT), "does not say when it tells them"),
+        (told_after(only_heartbeat(), UNKNOWN), "could not be decided: assignedAlertContacts"),
         (altered(only_heartbeat(), _BEAT, gracePeriod=UNKNOWN), "could not be decided: gracePeriod"),
         (altered(only_cron(), _CRON, enabled=False), "must declare enabled true"),
         (altered(only_cron(), _CRON, enabled=ABSENT), "must declare enabled true"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import sarif_schema
 from rich.console import Console
 
 from policies.rules import RULES
@@ -23,8 +24,13 @@ def step(op: str, urn: str, *properties: str) -> dict[str, Any]:
     return {"op": op, "urn": urn, "properties": list(properties)}
 
 
-def verdict(rule: str, urn: str, outcome: str, message: str = "", expires: str = "") -> dict[str, Any]:
-    return {"rule": rule, "urn": urn, "outcome": outcome, "message": message, "expires": expires}
+def verdict(rule: str, urn: str, outcome: str, message: str = "", **changes: Any) -> dict[str, Any]:
+    whole = {"rule": rule, "urn": urn, "outcome": outcome, "message": message, "expires": ""}
+    return {**whole, "severity": severity(rule), "advisory": False, **changes}
+
+
+def severity(rule: str) -> str:
+    return next(one.severity.value for one in RULES if one.id == rule)
 
 
 def review(
@@ -80,7 +86,7 @@ def refused() -> Review:
         verdicts=[
             verdict(FIRST.id, DATABASE, "violated", "database-project (Project) lacks it.\nRisk: r\nFix: f"),
             verdict(FIRST.id, VAULT, "undecided", "could not be decided: x.\nRisk: r\nFix: f"),
-            verdict(SECOND.id, VAULT, "waived", "it is WAIVED until 2030-02-01", "2030-02-01"),
+            verdict(SECOND.id, VAULT, "waived", "it is WAIVED until 2030-02-01", expires="2030-02-01"),
             verdict(SECOND.id, DATABASE, "passed"),
         ],
     )
@@ -164,8 +170,31 @@ def test_the_terminal_says_the_same() -> None:
 
 def test_what_is_undecided_refuses_too_and_a_waiver_does_not() -> None:
     undecided = review(verdicts=[verdict(FIRST.id, VAULT, "undecided", "m")])
-    waived = review(verdicts=[verdict(SECOND.id, VAULT, "waived", "m", "2030-02-01")])
+    waived = review(verdicts=[verdict(SECOND.id, VAULT, "waived", "m", expires="2030-02-01")])
     assert (undecided.passes, waived.passes) == (False, True)
+
+
+def test_what_is_only_advised_is_shown_as_such_and_refuses_nothing(tmp_path: Path) -> None:
+    found = review(verdicts=[verdict(FIRST.id, VAULT, "violated", "m", advisory=True)])
+    assert found.passes
+    assert f"**{FIRST.id}** ({severity(FIRST.id)}, advisory in this stack)" in markdown.render(found)
+    assert "advisory in this stack" in shown(found)
+    assert sarif.render(found, tmp_path)["runs"][0]["results"][0]["level"] == "note"
+
+
+def test_the_severity_is_the_one_that_the_stack_gives(tmp_path: Path) -> None:
+    found = review(
+        verdicts=[
+            verdict(FIRST.id, VAULT, "violated", "m", severity="low"),
+            verdict(SECOND.id, VAULT, "violated", "m", severity="critical"),
+        ]
+    )
+    assert [rule.id for rule in found.by_rule("violated")] == [SECOND.id, FIRST.id]
+    assert f"**{FIRST.id}** (low)" in markdown.render(found)
+    run = sarif.render(found, tmp_path)["runs"][0]
+    assert {one["ruleId"]: one["level"] for one in run["results"]} == {FIRST.id: "note", SECOND.id: "error"}
+    scores = {rule["id"]: rule["properties"]["security-severity"] for rule in run["tool"]["driver"]["rules"]}
+    assert scores == {FIRST.id: "3.0", SECOND.id: "9.5"}
 
 
 def test_rules_that_are_switched_off_are_named() -> None:
@@ -193,6 +222,26 @@ def test_a_comment_begins_with_its_mark_and_is_never_too_long_for_github() -> No
     assert "the rest is in the report" in text
 
 
+def test_what_is_cut_short_in_a_fold_closes_it() -> None:
+    steps = [step("create", f"{MONITOR}-{number}", "x" * 200) for number in range(1000)]
+    text = markdown.render(review(steps=steps))
+    assert text.count("<details>") == text.count("</details>") == 1
+    assert text.endswith("report that the job keeps.*\n")
+
+
+def test_names_that_a_pull_request_chooses_are_no_markdown_and_call_nobody() -> None:
+    odd = f"{URN}$uptimerobot:index/monitor:Monitor::a|b`<img>[x](y)@someone\n# title"
+    found = review(steps=[step("delete", odd)], verdicts=[verdict(FIRST.id, odd, "violated", "@someone|")])
+    text = markdown.render(found)
+    for harmful in ("a|b", "b`", "<img>", "[x](y)", "@someone", "\n# title"):
+        assert harmful not in text.replace("\\", "\\ ")
+
+
+def test_what_the_engine_said_stays_in_its_block() -> None:
+    text = markdown.render(review(stopped="before\n```\n# after"))
+    assert "````text\nbefore\n```\n# after\n````\n" in text
+
+
 def test_an_audit_has_no_plan() -> None:
     text = markdown.render(review(occasion="audit"))
     assert "Plan" not in text
@@ -210,6 +259,19 @@ def test_the_matrix_joins_rule_resource_and_control() -> None:
     assert rows[0]["controls"] == [str(control) for control in FIRST.controls]
     control = str(FIRST.controls[0])
     assert refused().by_control()[control]["violated"] == 1
+    controls = ", ".join(str(control) for control in FIRST.controls)
+    assert f"| {FIRST.id} | {controls} |  | database-project (violated), backups-vault-bucket" in (
+        markdown.render(refused())
+    )
+
+
+def test_the_terminal_tells_which_controls_of_each_framework_are_not_met() -> None:
+    primary = FIRST.controls[0]
+    row = next(one for one in refused().by_framework() if one[0] is primary.framework)
+    assert primary.id in row[2]
+    text = " ".join(shown(refused()).split())
+    assert str(primary.framework) in text
+    assert primary.id in text
 
 
 def test_the_document_is_plain_json_without_a_property_value() -> None:
@@ -236,6 +298,19 @@ def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Pat
     assert places["database-project"]["artifactLocation"]["uri"] == "Pulumi.prod.yaml"
     assert places["database-project"]["region"]["startLine"] == 2
     assert places["backups-vault-bucket"]["region"]["startLine"] == 4
+
+
+@pytest.mark.parametrize("found", [refused(), review(), review(stopped="error: no")])
+def test_sarif_is_what_its_schema_demands(found: Review, tmp_path: Path) -> None:
+    assert sarif_schema.problems(sarif.render(found, tmp_path)) == []
+
+
+def test_the_schema_of_sarif_refuses_what_is_none() -> None:
+    log = sarif.render(refused(), Path())
+    log["runs"][0]["results"][0]["level"] = "loud"
+    assert sarif_schema.problems(log) == [
+        "$.runs[0].results[0].level: 'loud' is not one of ['none', 'note', 'warning', 'error']"
+    ]
 
 
 def test_sarif_tells_violations_apart_and_suppresses_what_is_waived(tmp_path: Path) -> None:

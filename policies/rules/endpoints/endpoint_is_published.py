@@ -17,6 +17,8 @@ def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[T
     found, unreadable = endpoints.of(publisher), endpoints.unreadable(publisher)
     if publisher.is_component and not found and not unreadable:
         yield say("it names none")
+    if found and not unreadable and not any(endpoint.critical for endpoint in found):
+        yield say("it calls none of them critical")
     yield from unreadable
     for endpoint in found:
         if endpoint.address.scheme != "https":
@@ -25,11 +27,14 @@ def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[T
 
 RULE: Final = Rule(
     id="endpoint-is-published",
-    title="Every platform publishes its endpoints, each with an https address",
+    title="Every platform publishes its endpoints, each with an https address, and which are critical",
     violated="does not say where the public reaches it, by https",
     severity=Severity.HIGH,
     risk="What nobody wrote down nobody watches, and what is sent without encryption anyone may read.",
-    fix="Publish each public address as one of `endpoints`: its name, its https url, whether it is critical.",
+    fix=(
+        "Publish each public address as one of `endpoints`: its name, its https url, whether it is critical, "
+        "which the one is that users can't do without."
+    ),
     controls=(Control.ISO_A_5_9, Control.NIST_CM_8, Control.NIST_SC_8, Control.CIS_3_10),
     subjects=publishers,
     judge=_judge,

@@ -7,11 +7,12 @@ from typing import Final
 from pulumi_policy import Severity
 
 from objectives import detection_time
+from policies.contacts import delay
 from policies.controls import Control
 from policies.endpoints import Endpoint, judged_by_monitor, publishers
 from policies.reading import Known, Reading
 from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to
+from policies.rule import Parameters, Rule, at_least, expect, from_to
 from policies.wording import Text, duration, say
 
 _MAXIMUM: Final = at_least(
@@ -20,29 +21,20 @@ _MAXIMUM: Final = at_least(
     "from the start of an outage until the first contact is told, in minutes; 5 leaves two thirds of "
     "a critical endpoint's 15 to recover in",
 )
-_DELAY: Final = "assignedAlertContacts"
 
 
 def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: Stack, limits: Parameters) -> Iterator[Text]:
-    # A contact's threshold is the delay until it is told, in minutes.
-    delays = [entry.at("threshold") for entry in monitor.at(_DELAY).each()]
+    until_told, untold = delay(monitor)
     unclear = [
         *expect(monitor, "interval", from_to(1), "does not say how often it looks"),
         *expect(monitor, "timeout", from_to(0), "does not say how long it waits for an answer"),
-        *best(
-            [
-                expect_of(delay, monitor, _DELAY, from_to(0), "does not say when it tells them")
-                for delay in delays
-            ],
-            [say("{monitor} tells nobody", monitor=monitor)],
-        ),
+        *untold,
     ]
     if unclear:
         yield from unclear
         return
     interval, timeout = (timedelta(seconds=_number(monitor.at(name))) for name in ("interval", "timeout"))
-    delay = timedelta(minutes=min(_number(delay) for delay in delays if isinstance(delay, Known)))
-    noticed = detection_time(interval=interval, timeout=timeout) + delay
+    noticed = detection_time(interval=interval, timeout=timeout) + until_told
     most = timedelta(minutes=limits[_MAXIMUM.name])
     if noticed > most:
         yield say(
@@ -50,7 +42,7 @@ def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: Stack, limits: Parame
             "until someone is told = {noticed}, more than {most}",
             interval=duration(interval),
             timeout=duration(timeout),
-            delay=duration(delay),
+            delay=duration(until_told),
             noticed=duration(noticed),
             most=duration(most),
         )

@@ -6,25 +6,42 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.controls import Control
+from policies.reading import Known
 from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, from_to, of
+from policies.rule import Parameter, Parameters, Rule, expect, from_to, of
 from policies.sentry import KEY
-from policies.wording import Text
+from policies.wording import Text, number, say
+
+_MAXIMUM: Final = Parameter(
+    "maximum_per_minute",
+    1_000,
+    {"type": "number", "minimum": 1},
+    "the most events that one key may accept in a minute; one client in a loop sends as many",
+)
 
 
-def _judge(key: Resource, _stack: Stack, _limits: Parameters) -> Iterator[Text]:
-    yield from expect(key, "rateLimitCount", from_to(1), "must declare a rateLimitCount above 0")
-    yield from expect(key, "rateLimitWindow", from_to(1), "must declare a rateLimitWindow above 0")
+def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+    lacking = [
+        *expect(key, "rateLimitCount", from_to(1), "must declare a rateLimitCount above 0"),
+        *expect(key, "rateLimitWindow", from_to(1), "must declare a rateLimitWindow above 0"),
+    ]
+    yield from lacking
+    count, window, most = key.at("rateLimitCount"), key.at("rateLimitWindow"), limits[_MAXIMUM.name]
+    if lacking or not isinstance(count, Known) or not isinstance(window, Known):
+        return
+    if count.value * 60 > most * window.value:
+        yield say("{key} accepts more than {most} events a minute", key=key, most=number(most))
 
 
 RULE: Final = Rule(
     id="error-key-has-rate-limit",
     title="Every Sentry key has a rate limit",
-    violated="accepts any number of events",
+    violated="accepts too many events",
     severity=Severity.MEDIUM,
     risk="The key is public in every browser: whoever has it can use up the quota, and errors are dropped.",
-    fix="Declare rateLimitCount (events) and rateLimitWindow (seconds), both above 0.",
+    fix="Declare rateLimitCount (events) and rateLimitWindow (seconds), both above 0, that fit the quota.",
     controls=(Control.NIST_SC_5, Control.NIST_SI_13, Control.ISO_A_8_9),
     subjects=of(KEY),
     judge=_judge,
+    parameters=(_MAXIMUM,),
 )

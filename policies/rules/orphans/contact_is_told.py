@@ -5,7 +5,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.contacts import contacts
+from policies.contacts import contacts, silence
 from policies.controls import Control
 from policies.jobs import MONITOR
 from policies.reading import Unknown
@@ -16,7 +16,7 @@ from policies.wording import Text, say, undecided
 
 def _judge(contact: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
     if contact in stack.view(_told):
-        return []
+        return silence(contact)
     return stack.view(_hidden) or [say("no monitor of this stack names it")]
 
 
@@ -39,11 +39,14 @@ def _hidden(stack: Stack) -> list[Text]:
 
 RULE: Final = Rule(
     id="contact-is-told",
-    title="Every contact of UptimeRobot is told by a monitor",
+    title="Every contact of UptimeRobot is told by a monitor, and listens",
     violated="is never told anything",
     severity=Severity.LOW,
     risk="Someone is believed to be on the list, and hears of no outage.",
-    fix="Name the contact in assignedAlertContacts of the monitors that it should hear of, or remove it.",
+    fix=(
+        "Name the contact in assignedAlertContacts of the monitors that it should hear of, and let it be "
+        "active and told when something is down; or remove it."
+    ),
     controls=(Control.CIS_17_2, Control.NIST_IR_4, Control.SOC_CC7_3, Control.ISO_A_5_26),
     subjects=of("uptimerobot:index/alertContact:AlertContact", "uptimerobot:index/integration:Integration"),
     judge=_judge,

@@ -10,7 +10,7 @@ from policies.controls import Control
 from policies.jobs import CRON_MONITOR, MONITOR, jobs, watched_by
 from policies.reading import Known, Reading, Unknown
 from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
+from policies.rule import Parameters, Rule, expect, one_of
 from policies.wording import Text, say, undecided
 
 _SECOND_LOOK: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
@@ -31,6 +31,12 @@ def _is_heartbeat(monitor: Resource) -> bool:
 
 
 def _judge(monitor: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    if monitor.type == MONITOR:
+        yield from expect(monitor, "isPaused", one_of(False), "must declare isPaused false")
+    yield from _lost(monitor, stack)
+
+
+def _lost(monitor: Resource, stack: Stack) -> Iterable[Text]:
     if _is_heartbeat(monitor):
         return [] if watched_by(monitor, stack) else [say("it belongs to no job")]
     host = _host(monitor.at("url"))
@@ -67,13 +73,13 @@ def _host(reading: Reading) -> str | None:
 
 RULE: Final = Rule(
     id="monitor-watches-something",
-    title="Every monitor watches an endpoint or a job of the platform",
+    title="Every monitor is on, and watches an endpoint or a job of the platform",
     violated="watches nothing of the platform",
     severity=Severity.MEDIUM,
     risk="It stays green, or red, whatever happens to the platform, and people learn not to look.",
     fix=(
-        "Point the monitor at a published endpoint, make the heartbeat a child of its job, or remove it; "
-        "what is worth watching is worth publishing."
+        "Declare isPaused false, point the monitor at a published endpoint, make the heartbeat a child of "
+        "its job, or remove it; what is worth watching is worth publishing."
     ),
     controls=(Control.SOC_CC7_2, Control.NIST_CM_8, Control.NIST_SI_4, Control.ISO_A_8_16),
     subjects=_subjects,

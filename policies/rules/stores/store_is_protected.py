@@ -8,20 +8,12 @@ from pulumi_policy import Severity
 from policies.controls import Control
 from policies.resources import Resource, Stack
 from policies.rule import Parameters, Rule
-from policies.stores import vendor_stores
+from policies.stores import GO_WITH_DATA, vendor_stores
 from policies.wording import Text, say
-
-_GO_WITH_DATA: Final = (
-    "aws:kms/key:Key",  # what it encrypted can't be read without it
-    "gcp:sql/database:Database",
-    "neon:index/database:Database",
-    "neon:index/role:Role",  # made anew, it has another password and owns nothing
-)
-"""Types that hold nothing themselves, and with which data or the way to it would go."""
 
 
 def _subjects(stack: Stack) -> list[Resource]:
-    return [*vendor_stores(stack), *stack.of(*_GO_WITH_DATA)]
+    return [*vendor_stores(stack), *stack.of(*sorted(GO_WITH_DATA))]
 
 
 def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:

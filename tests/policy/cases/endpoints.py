@@ -33,6 +33,7 @@ CASES = (
             lambda s: altered(s, PLATFORM, endpoints=[]),
             lambda s: altered(s, PLATFORM, endpoints__0__url="http://api.example.com"),
             lambda s: altered(s, PLATFORM, endpoints__0__url="api.example.com"),
+            lambda s: altered(s, PLATFORM, endpoints__0__critical=False),
             lambda s: altered(s, PLATFORM, endpoints__0__url=secret("http://api.example.com")),
         ),
         absent=(
@@ -277,6 +278,9 @@ CASES = (
         weak=(
             lambda s: altered(s, "errors-health", enabled=False),
             lambda s: altered(s, "errors-health", url="https://app.example.com/"),
+            lambda s: altered(s, "errors-health", intervalSeconds=3_600),
+            lambda s: altered(s, "errors-health", downtimeThreshold=6),
+            lambda s: altered(s, "errors-health", downtimeThreshold=0),
             lambda s: altered(s, "errors-down-alert", enabled=False),
             lambda s: altered(s, "errors-down-alert", triggerConditions=[{"firstSeenEvent": {}}]),
             lambda s: altered(s, "errors-down-alert", monitorIds=["4711"]),
@@ -285,11 +289,14 @@ CASES = (
             lambda s: without(s, "errors-health"),
             lambda s: without(s, "errors-down-alert"),
             lambda s: altered(s, "errors-health", enabled=ABSENT),
+            lambda s: altered(s, "errors-health", intervalSeconds=ABSENT),
             lambda s: altered(s, "errors-health", url=ABSENT),
             lambda s: altered(s, "errors-down-alert", triggerConditions=ABSENT),
         ),
         unknown=(
             lambda s: altered(s, "errors-health", enabled=UNKNOWN),
+            lambda s: altered(s, "errors-health", intervalSeconds=UNKNOWN),
+            lambda s: altered(s, "errors-health", downtimeThreshold=UNKNOWN),
             lambda s: altered(s, "errors-health", url=UNKNOWN),
             lambda s: altered(s, "errors-down-alert", enabled=UNKNOWN),
             lambda s: altered(s, "errors-down-alert", triggerConditions=UNKNOWN),
@@ -298,8 +305,13 @@ CASES = (
         secret=(
             lambda s: altered(s, "errors-health", url=secret(HEALTH_URL)),
             lambda s: altered(s, "errors-health", enabled=secret(value=True)),
+            lambda s: altered(s, "errors-health", intervalSeconds=secret(60)),
         ),
-        fine=(lambda s: altered(s, PLATFORM, endpoints__0__critical=False),),
+        fine=(
+            lambda s: altered(s, PLATFORM, endpoints__0__critical=False),
+            lambda s: altered(s, "errors-health", downtimeThreshold=ABSENT),
+            lambda s: altered(s, "errors-health", intervalSeconds=300, downtimeThreshold=1),
+        ),
     ),
     Case(
         rule="job-has-heartbeat",

@@ -109,7 +109,12 @@ CASES = (
     Case(
         rule="error-key-has-rate-limit",
         at=KEY,
-        weak=(lambda s: altered(s, KEY, rateLimitCount=0), lambda s: altered(s, KEY, rateLimitWindow=0)),
+        weak=(
+            lambda s: altered(s, KEY, rateLimitCount=0),
+            lambda s: altered(s, KEY, rateLimitWindow=0),
+            lambda s: altered(s, KEY, rateLimitCount=1_001),
+            lambda s: altered(s, KEY, rateLimitWindow=35),
+        ),
         absent=(
             lambda s: altered(s, KEY, rateLimitCount=ABSENT),
             lambda s: altered(s, KEY, rateLimitWindow=ABSENT),
@@ -119,6 +124,7 @@ CASES = (
             lambda s: altered(s, KEY, rateLimitWindow=UNKNOWN),
         ),
         secret=(lambda s: altered(s, KEY, rateLimitCount=secret(600)),),
+        fine=(lambda s: altered(s, KEY, rateLimitCount=1_000), lambda s: altered(s, KEY, rateLimitWindow=36)),
     ),
     Case(
         rule="error-project-has-spike-protection",

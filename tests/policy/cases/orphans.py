@@ -64,16 +64,22 @@ CASES = (
             lambda s: altered(s, "uptime-version", url="https://old.example.com/api/version"),
             lambda s: altered(s, "uptime-version", url="https://[::/"),
             lambda s: altered(s, "uptime-version", type="HEARTBEAT"),
+            lambda s: altered(s, "uptime-version", isPaused=True),
         ),
         absent=(
             lambda s: altered(s, "uptime-version", url=ABSENT),
+            lambda s: altered(s, "uptime-version", isPaused=ABSENT),
             lambda s: altered(s, "example", endpoints=[]),
         ),
         unknown=(
             lambda s: altered(s, "uptime-version", url=UNKNOWN),
+            lambda s: altered(s, "uptime-version", isPaused=UNKNOWN),
             lambda s: altered(s, "example", endpoints__0__url=UNKNOWN),
         ),
-        secret=(lambda s: altered(s, "uptime-version", url=secret("https://api.example.com/")),),
+        secret=(
+            lambda s: altered(s, "uptime-version", url=secret("https://api.example.com/")),
+            lambda s: altered(s, "uptime-version", isPaused=secret(value=False)),
+        ),
         fine=(
             lambda s: altered(s, "uptime-version", url="https://API.example.com:443/api/version"),
             lambda s: altered(s, "uptime-version", url="api.example.com", type="PORT"),
@@ -97,8 +103,13 @@ CASES = (
     Case(
         rule="contact-is-told",
         at="alerting-operations",
-        weak=(lambda s: _unnamed(s, "alerting-operations"),),
+        weak=(
+            lambda s: _unnamed(s, "alerting-operations"),
+            lambda s: altered(s, "alerting-operations", isActive=False),
+            lambda s: altered(s, "alerting-operations", notificationEvents="up"),
+        ),
         absent=(
+            lambda s: altered(s, "alerting-operations", isActive=ABSENT),
             lambda s: without(
                 s, *_MONITORS, *(f"job-{job}-heartbeat" for job in ("database", "files", "drill"))
             ),
@@ -109,6 +120,9 @@ CASES = (
                 "uptime-health",
                 assignedAlertContacts=[{"alertContactId": UNKNOWN}],
             ),
+            lambda s: altered(s, "alerting-operations", isActive=UNKNOWN),
         ),
+        secret=(lambda s: altered(s, "alerting-operations", isActive=secret(value=True)),),
+        fine=(lambda s: altered(s, "alerting-operations", notificationEvents="down"),),
     ),
 )
