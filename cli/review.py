@@ -40,7 +40,13 @@ def review(
     Returns:
         0 when nothing refuses the deploy, else the engine's exit code.
     """
-    _, chosen = open_stack(stack, on_twin=on_twin)
+    try:
+        _, chosen = open_stack(stack, on_twin=on_twin)
+    except Failure as failure:
+        # Or a pull request would go on showing the review of an earlier commit.
+        if write:
+            _written(build(stack, "review", report=None, stopped=str(failure)), write)
+        raise
     watched = Watched("Review", quiet=True, as_json=True)
     lines: list[str] = []
 

@@ -96,7 +96,9 @@ def test_settings_that_are_wrong_are_told_and_not_taken_for_consent(
         installation.edit("Pulumi.prod.yaml", "longest_run_minutes: 450", "longest_run_minutes: 45")
     assert ended.code != 0
     assert "backups.files.schedule" in ended.err
-    assert list(tmp_path.iterdir()) == []
+    text = (tmp_path / "review.md").read_text()
+    assert "could not be judged" in text
+    assert "backups.files.schedule" in text
 
 
 def test_an_audit_of_nothing_says_what_to_do(production: Deployment) -> None:
