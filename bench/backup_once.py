@@ -8,6 +8,7 @@ from typing import Final
 
 from recovery import catalogue, keys
 from recovery.backup import back_up
+from recovery.manifest import Manifest
 from recovery.postgres.clients import find
 from recovery.postgres.compression import compressed
 from recovery.postgres.dump import dump
@@ -36,7 +37,7 @@ def dumped() -> None:
 
 def restore(*, compare: bool) -> None:
     target = os.environ["BENCH_TARGET"]
-    manifest = catalogue.chosen(catalogue.backups(VAULT))
+    manifest = catalogue.chosen(catalogue.backups(VAULT, Manifest))
     with tempfile.TemporaryDirectory() as folder:
         restored(manifest, VAULT, target, folder=Path(folder))
     if compare:

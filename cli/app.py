@@ -38,10 +38,10 @@ _COMMANDS = (
         Group.create_ordered("The data"),
         "cli.{name}",
         {
-            "backup": "Back up the database into the vault.",
-            "backups": "List the backups, and what is proven of them.",
+            "backup": "Back up the database and the stack's state into the vault.",
+            "backups": "List the backups in both vaults, and what is proven of them.",
             "verify": "Check backups against their manifests; deep: restore and compare.",
-            "restore": "Restore a backup into an empty database.",
+            "restore": "Restore a backup into what is empty.",
             "drills": "List the drills, what they proved, and how fast; write one's report.",
         },
     ),

@@ -1,22 +1,30 @@
 """`./bulwark backup`: the stack's data goes into its vault."""
 
+import json
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
 
-from cli.recovery_site import opened
+from cli.recovery_site import exported, opened
 from cli.stack import Json, OnTwin, Stack
 from cli.wording import lock, size
 from recovery.backup import Content, back_up
 from recovery.heartbeat import reported
+from recovery.manifest import BackupManifest, Store
+from recovery.site import Site
+from recovery.state import back_up_state
 from toolchain.failure import Failure
+
+_JOBS: Final[dict[str, tuple[Store, ...]]] = {"database": ("database", "state")}
+"""Job of the settings -> the stores that it backs up."""
 
 
 def backup(
+    store: Store | Literal["all"] = "all",
     *,
     stack: Stack = "local",
     on_twin: OnTwin = False,
@@ -26,36 +34,83 @@ def backup(
     data_only: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
-    Back up the stack's database into its vault.
+    Back up what the stack holds into its vault.
 
     Args:
+        store: What of it: the database, the stack's own state, or all.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Back up what another stack's program made on the twin.
-        as_json: Print one JSON document, the backup's manifest; progress goes to standard error.
-        table: Only these tables (pg_dump's patterns); several are fine.
+        as_json: Print one JSON document, store -> manifest; progress goes to standard error.
+        table: Only these tables (pg_dump's patterns) of the database; several are fine.
         schema_only: Definitions without rows.
         data_only: Rows without definitions.
 
     Returns:
-        0 when the manifest is in, and at no other time.
+        0 when every manifest is in, and at no other time.
     """
+    content = _content(schema_only=schema_only, data_only=data_only)
+    if (table or content != "all") and store != "database":
+        raise Failure(
+            "--table, --schema-only and --data-only choose from the database alone.",
+            "say so: ./bulwark backup database.",
+        )
+    site = opened(stack, on_twin=on_twin)
+    done: dict[Store, BackupManifest] = {}
+
+    def take(one: Store) -> None:
+        if one == "database":
+            with _progress() as progress:
+                done[one] = back_up(site, tables=table, content=content, progress=progress)
+        else:
+            done[one] = back_up_state(site, exported(stack, on_twin=on_twin))
+        if not as_json:
+            _tell(done[one])
+
+    failures: list[Failure] = []
+    for job, stores in _JOBS.items():
+        failures += _failures(site, job, [one for one in stores if store in {one, "all"}], take)
+    if as_json:
+        documents = {one: manifest.model_dump(mode="json") for one, manifest in done.items()}
+        sys.stdout.write(json.dumps(documents, indent=2) + "\n")
+    for failure in failures[1:]:
+        sys.stderr.write(f"{failure}\n")
+    if failures:
+        raise failures[0]
+    if not as_json:
+        sys.stdout.write("Unproven until restored: ./bulwark verify --deep\n")
+    return 0
+
+
+def _content(*, schema_only: bool, data_only: bool) -> Content:
     if schema_only and data_only:
         raise Failure("--schema-only and --data-only exclude each other.", "choose one, or neither.")
-    content: Content = "schema" if schema_only else "data" if data_only else "all"
-    site = opened(stack, on_twin=on_twin)
-    with reported(site, "database"), _progress() as progress:
-        manifest = back_up(site, tables=table, content=content, progress=progress)
-    if as_json:
-        sys.stdout.write(manifest.model_dump_json(indent=2) + "\n")
-    else:
-        rows = sum(one.rows for one in manifest.figures.tables)
-        tables = len(manifest.figures.tables)
-        sys.stdout.write(
-            f"Backup {manifest.id} ({manifest.tier}) is in: {tables} tables, {rows:,} rows, "
-            f"{size(manifest.dump.bytes)}, {lock(manifest.dump.locked_until)}.\n"
-            "Unproven until restored: ./bulwark verify --deep\n"
-        )
-    return 0
+    return "schema" if schema_only else "data" if data_only else "all"
+
+
+def _failures(site: Site, job: str, stores: Sequence[Store], take: Callable[[Store], None]) -> list[Failure]:
+    """
+    Take each store, whatever happens to the others; the job's monitors hear of success when all are in.
+
+    They hear nothing of a run without the job's own store: it is not what they wait for.
+    """
+    failures: list[Failure] = []
+    with suppress(Failure), reported(site, job) if job in stores else nullcontext():
+        for one in stores:
+            try:
+                take(one)
+            except Failure as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+    return failures
+
+
+def _tell(manifest: BackupManifest) -> None:
+    locked_until = max((one.locked_until for one in manifest.objects if one.locked_until), default=None)
+    sys.stdout.write(
+        f"Backup {manifest.id} of the {manifest.STORE} is in: {manifest.holds}, {size(manifest.bytes)}, "
+        f"{lock(locked_until)}.\n"
+    )
 
 
 @contextmanager

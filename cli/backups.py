@@ -1,67 +1,133 @@
-"""`./bulwark backups`: what backups there are, and what is proven of them."""
+"""`./bulwark backups`: what backups there are, in both vaults, and what is proven of them."""
 
 import json
 import sys
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from cli.recovery_site import opened
 from cli.stack import Json, OnTwin, Stack
 from cli.wording import day, size
+from objectives import spoken
 from recovery import catalogue
 from recovery.catalogue import Backup
+from recovery.manifest import BackupManifest, Manifest
+from recovery.replica import Copy, standing
+from recovery.site import Site
+from recovery.state import StateManifest
+
+STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, StateManifest)
 
 
 def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False) -> int:
     """
-    List the backups: when, how large, how long locked, and when they were verified.
+    List the backups by store: when, how large, how long locked, in which vaults, and when they were verified.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: List what a stack backed up on the twin.
-        as_json: Print one JSON document.
+        as_json: Print one JSON document, a list; each entry names its store.
     """
     site = opened(stack, on_twin=on_twin)
-    found = catalogue.backups(site.vaults["primary"])
-    elsewhere = {one.id for one in catalogue.listed(site.vaults["replica"])}
+    rows = [row for kind in STORES for row in _rows(site, kind)]
     if as_json:
-        rows = [_row(one, in_replica=one.id in elsewhere) for one in found]
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
-    table = Table("backup", "tier", "shows", "tables", "size", "locked until", "replica", "verified")
-    for one in found:
-        row = _row(one, in_replica=one.id in elsewhere)
-        looked = f"{row['verified']} ({row['how']})" if row["verified"] else "[red]never[/red]"
-        if row["problems"]:
-            looked = f"[red]{row['problems'][0]}[/red]"
-        table.add_row(
-            one.id,
-            one.tier,
-            str(row["shows"] or "?"),
-            str(row["tables"]),
-            size(row["bytes"]),
-            str(row["locked_until"] or "[red]not locked[/red]"),
-            "yes" if row["in_replica"] else "[red]no[/red]",
-            looked,
-        )
-    Console().print(table if found else "There is no backup yet: ./bulwark backup makes one.")
+    console = Console()
+    for kind in STORES:
+        if chosen := [row for row in rows if row["store"] == kind.STORE]:
+            console.print(_table(kind.STORE, chosen))
+    if not rows:
+        console.print("There is no backup yet: ./bulwark backup makes one.")
     return 0
 
 
-def _row(one: Backup, *, in_replica: bool) -> dict[str, Any]:
-    manifest, look = one.manifest, one.verified
-    problems = [one.unreadable] if one.unreadable else list(look.problems) if look else []
+def _table(store: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        Column("backup", no_wrap=True),
+        "shows (UTC)",
+        "holds",
+        "size",
+        "locked until",
+        "replica",
+        "verified",
+        title=store,
+    )
+    for row in rows:
+        table.add_row(
+            f"{row['id']} {row['tier'] or ''}".strip(),
+            row["shows"] or "[red]?[/red]",
+            row["holds"] or "[red]?[/red]",
+            size(row["bytes"]),
+            row["locked_until"] or "[red]not locked[/red]",
+            _coloured_replica(row),
+            _coloured_proof(row),
+        )
+    return table
+
+
+def _rows(site: Site, kind: type[BackupManifest]) -> list[dict[str, Any]]:
+    """Return the backups of one store in either vault, the newest first."""
+    primary, replica = site.vaults["primary"], site.vaults["replica"]
+    found = {one.id: one for one in catalogue.backups(primary, kind)}
+    copies = {one.id for one in catalogue.listed(replica, kind)}
+    only_there = copies - found.keys()
+    elsewhere = (
+        [one for one in catalogue.backups(replica, kind) if one.id in only_there] if only_there else []
+    )
+    rows = [_row(kind, one, _standing(site, one, copies), in_primary=True) for one in found.values()]
+    rows += [_row(kind, one, Copy(one.id, "there"), in_primary=False) for one in elsewhere]
+    return sorted(rows, key=lambda row: row["id"], reverse=True)
+
+
+def _standing(site: Site, one: Backup[Any], copies: set[str]) -> Copy:
+    if one.id in copies:
+        return Copy(one.id, "there")
+    entry = one.found.entry
+    return standing(entry.key, entry.version, site.vaults["primary"], site.vaults["replica"])[0]
+
+
+def _row(kind: type[BackupManifest], one: Backup[Any], copy: Copy, *, in_primary: bool) -> dict[str, Any]:
+    manifest: BackupManifest | None = one.manifest
+    look = one.verified
+    locks = [stored.locked_until for stored in manifest.objects] if manifest else []
     return {
+        "store": kind.STORE,
         "id": one.id,
         "tier": one.tier,
         "shows": f"{manifest.snapshot_at:%Y-%m-%d %H:%M:%S}" if manifest else None,
-        "tables": len(manifest.figures.tables) if manifest else None,
-        "bytes": manifest.dump.bytes if manifest else 0,
-        "locked_until": day(manifest.dump.locked_until) if manifest else None,
-        "in_replica": in_replica,
+        "holds": manifest.holds if manifest else None,
+        "bytes": manifest.bytes if manifest else 0,
+        "locked_until": day(min(filter(None, locks))) if locks and all(locks) else None,
+        "in_primary": in_primary,
+        "replica": copy.standing,
+        "replica_late_seconds": round(copy.age.total_seconds()),
         "verified": f"{look.at:%Y-%m-%d %H:%M}" if look else None,
         "how": ("restored" if look.deep else "read") if look else None,
-        "problems": problems,
+        "problems": [one.unreadable] if one.unreadable else list(look.problems) if look else [],
     }
+
+
+def _coloured_replica(row: dict[str, Any]) -> str:
+    if not row["in_primary"]:
+        return "[red]only there[/red]"
+    late = spoken(timedelta(seconds=row["replica_late_seconds"]))
+    match row["replica"]:
+        case "there":
+            return "yes"
+        case "pending":
+            return f"on its way, {late}"
+        case "overdue":
+            return f"[red]on its way, {late}[/red]"
+        case other:
+            return f"[red]{other}[/red]"
+
+
+def _coloured_proof(row: dict[str, Any]) -> str:
+    if row["problems"]:
+        return f"[red]{escape(row['problems'][0])}[/red]"
+    return f"{row['verified']} ({row['how']})" if row["verified"] else "[red]never[/red]"

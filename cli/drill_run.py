@@ -16,6 +16,7 @@ from recovery.drill import corruption, loss
 from recovery.drill.evidence import Drill, Scenario
 from recovery.drill.guard import read_only
 from recovery.drill.recovered import Drilled
+from recovery.manifest import Manifest
 
 Choice = Literal["corruption", "loss", "replica", "all"]
 _ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica")
@@ -55,10 +56,12 @@ def _scenarios(yard: Yard, wanted: Wanted) -> Iterator[Scenario]:
                 lambda phase, which=which: told(f"Drilling {which}: {phase}"),
             )
             if which == "corruption":
-                found = catalogue.backups(vaults["primary"]) if wanted.at or wanted.at_random else []
+                found = (
+                    catalogue.backups(vaults["primary"], Manifest) if wanted.at or wanted.at_random else []
+                )
                 yield corruption.drill(
                     drilled,
-                    [one.manifest for one in found if one.manifest and catalogue.is_whole(one.manifest)],
+                    [one.manifest for one in found if one.manifest and one.manifest.whole],
                     history=timedelta(hours=settings.database.history_retention_hours),
                     at=wanted.at,
                     at_random=wanted.at_random,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
 
@@ -13,7 +14,8 @@ from local.aside import locked
 from local.home import TwinHome
 from local.pgserver import SUPERUSER
 from local.postgres import Cluster
-from recovery.site import Site, needed
+from recovery.site import Site, VaultName, needed
+from recovery.state import Exported
 from recovery.vault.client import client
 from recovery.vault.vault import Vault
 
@@ -43,6 +45,37 @@ def opened(stack: str, *, on_twin: bool) -> Site:
         checkin_urls=needed(found, "checkin_urls"),
         database_project=needed(found, "database_project"),
     )
+
+
+def exported(stack: str, *, on_twin: bool) -> Exported:
+    """
+    Return the stack's state as the engine exports it, secrets encrypted, with its files.
+
+    Not by the Automation API's export_stack, which asks for secrets in clear.
+
+    Raises:
+        Failure: where the engine can't.
+    """
+    selected = engine.select(stack_file.find(stack, on_twin=on_twin))
+    workspace = selected.workspace
+    arguments = ["stack", "export", "--stack", stack]
+    with engine.failing_plainly():
+        said = workspace.pulumi_command.run(arguments, workspace.work_dir, dict(workspace.env_vars))
+    files = [Path(workspace.work_dir) / name for name in ("Pulumi.yaml", f"Pulumi.{stack}.yaml")]
+    return Exported(
+        said.stdout.encode(),
+        {file.name: file.read_bytes() for file in files},
+        str(workspace.pulumi_command.version),
+    )
+
+
+def vaults(space: stack_file.Space) -> dict[VaultName, Vault]:
+    """Return the vaults by the names that a stack's settings give them: without its state, none is needed."""
+    backups, platform = space.settings.backups, space.settings.platform.name
+    return {
+        "primary": vault(backups.vault(platform), backups.region, space.twin),
+        "replica": vault(backups.vault_replica(platform), backups.replica.region, space.twin),
+    }
 
 
 def vault(bucket: str, region: str, home: TwinHome | None) -> Vault:

@@ -11,11 +11,14 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 from rich.console import Console
 
-from cli.recovery_site import opened
+from cli import stack_file
+from cli.recovery_site import opened, vaults
 from cli.stack import OnTwin, Stack
 from recovery import catalogue
+from recovery.manifest import BackupManifest, Manifest, Store
 from recovery.restore import restored
 from recovery.site import VaultName
+from recovery.state import STATE, StateManifest, restored_state
 from toolchain.failure import Failure
 
 From = Annotated[VaultName, Parameter(name="--vault")]
@@ -27,6 +30,7 @@ def restore(
     to: str,
     stack: Stack = "local",
     on_twin: OnTwin = False,
+    store: Store = "database",
     backup: str | None = None,
     at: datetime | None = None,
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
@@ -34,22 +38,29 @@ def restore(
     jobs: int = 2,
 ) -> int:
     """
-    Restore a backup into an empty database.
+    Restore a backup into what is empty: a database, or for the stack's state a folder.
 
     Args:
-        to: Address of the empty database, `postgresql://user@host:port/name`; its password comes from
-            BULWARK_RESTORE_PASSWORD.
+        to: Address of the empty database, `postgresql://user@host:port/name`, whose password comes from
+            BULWARK_RESTORE_PASSWORD; of a state an empty folder.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Restore what a stack backed up on the twin.
+        store: What comes back: the database, or the stack's own state, even if the engine has none of it.
         backup: Id of the backup; the newest by default.
         at: The newest backup that shows this moment (UTC) or an earlier one.
         table: Only these tables (pg_restore's names).
         vault: `replica` restores from the other region alone.
         jobs: Connections that restore in parallel.
     """
+    if store == "state":
+        source = vaults(stack_file.find(stack, on_twin=on_twin))[vault]
+        chosen = catalogue.chosen(catalogue.backups(source, StateManifest), backup=backup, at=_utc(at))
+        restored_state(chosen, source, Path(to))
+        sys.stdout.write(_way_on(chosen, to))
+        return 0
     url = _with_password(to)
     site = opened(stack, on_twin=on_twin)
-    chosen = catalogue.chosen(catalogue.backups(site.vaults[vault]), backup=backup, at=_utc(at))
+    chosen = catalogue.chosen(catalogue.backups(site.vaults[vault], Manifest), backup=backup, at=_utc(at))
     status = Console(stderr=True).status(f"Restoring {chosen.id}")
     with tempfile.TemporaryDirectory(prefix="bulwark-restore-") as folder, status:
         done = restored(
@@ -63,8 +74,27 @@ def restore(
         )
     for line in done:
         sys.stdout.write(f"{line}\n")
-    sys.stdout.write(f"Restored {chosen.id}, as of {chosen.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n")
+    sys.stdout.write(_as_of(chosen))
     return 0
+
+
+def _as_of(manifest: BackupManifest) -> str:
+    return f"Restored {manifest.id}, as of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n"
+
+
+def _way_on(manifest: StateManifest, folder: str) -> str:
+    """Say how the engine takes the state up again."""
+    needs = {
+        "passphrase": "the stack's passphrase (PULUMI_CONFIG_PASSPHRASE)",
+        "service": "Pulumi Cloud, which alone can read the secrets in it",
+    }.get(manifest.secrets_provider.type, "the right to use the key in its secrets_providers")
+    return (
+        f"{_as_of(manifest)}"
+        f"{manifest.holds} of stack {manifest.stack}, by Pulumi {manifest.tools['pulumi']}. "
+        f"To read its secrets takes {needs}.\n"
+        f"Give it to a new backend: cd {folder} && pulumi login ... && pulumi stack init {manifest.stack} && "
+        f"pulumi stack import --file {STATE}\n"
+    )
 
 
 def _with_password(to: str) -> str:

@@ -117,9 +117,10 @@ def _newest(space: stack_file.Space, running: list[services.ServiceStatus]) -> d
     from cli.recovery_site import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
     from recovery import catalogue  # noqa: PLC0415 - it brings boto3 along
     from recovery.drill import records  # noqa: PLC0415 - the same
+    from recovery.manifest import Manifest  # noqa: PLC0415 - the same
 
     primary = vault(outputs["vault"], space.settings.backups.region, space.twin)
-    found = catalogue.listed(primary)
+    found = catalogue.listed(primary, Manifest)
     drills = records.records(primary, last=1)
     return {
         "last_backup": found[-1].id if found else NEVER,

@@ -1,17 +1,35 @@
-"""`./bulwark verify`: backups against their manifests; deep: restored and compared."""
+"""`./bulwark verify`: backups against their manifests, in both vaults; deep: restored and compared."""
 
 import json
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
 
+from cli.backups import STORES
 from cli.recovery_site import opened, scratch
 from cli.stack import Json, OnTwin, Stack
 from recovery import catalogue, keys
 from recovery.catalogue import Verification
+from recovery.manifest import BackupManifest, Manifest, Store
+from recovery.site import Site, VaultName
+from recovery.state import StateManifest, proven_state
+from recovery.verify import looked_at
 from recovery.verify import verify as verified
+from toolchain.failure import Failure
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is to be looked at."""
+
+    vault: VaultName
+    store: Store | Literal["all"]
+    backup: str | None
+    deep: bool
 
 
 def verify(
@@ -20,39 +38,78 @@ def verify(
     on_twin: OnTwin = False,
     as_json: Json = False,
     deep: Annotated[bool, Parameter(negative=())] = False,
+    store: Store | Literal["all"] = "all",
     backup: str | None = None,
+    vault: Annotated[VaultName, Parameter(name="--vault")] = "primary",
 ) -> int:
     """
-    Check backups against their manifests: presence, size, checksum, lock.
+    Check backups against their manifests: presence, size, checksum, lock, and the copy in the replica.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Look at what a stack backed up on the twin.
         as_json: Print one JSON document.
-        deep: Restore the newest (or the one chosen) into a scratch database and compare every table.
-        backup: Only this one; without it all of them, deep the newest.
+        deep: Restore the newest (or the one chosen) and compare: a database with every table of it.
+        store: Only this store.
+        backup: Only this one; without it all of them, deep the newest of each store.
+        vault: `replica` reads from the other region alone.
 
     Returns:
         0 when everything is as it must be.
     """
     site = opened(stack, on_twin=on_twin)
-    vault = site.vaults["primary"]
-    found = catalogue.backups(vault)
-    whole = [catalogue.chosen(found, backup=backup)] if backup or deep else [one.manifest for one in found]
+    chosen = _Chosen(vault, store, backup, deep)
     looks: list[Verification] = []
-    for manifest in whole:
-        if manifest:
-            with Console(stderr=True).status(f"Verifying {manifest.id}"):
-                look = verified(manifest, vault, scratch=scratch if deep else None)
-            vault.put(keys.verification(manifest.id, look.at), look.model_dump_json().encode())
-            looks.append(look)
-    unreadable = [f"{one.id}: its manifest {one.unreadable}" for one in found if one.unreadable]
+    unreadable: list[str] = []
+    known = False
+    for kind in STORES:
+        if store not in {kind.STORE, "all"}:
+            continue
+        found = catalogue.backups(site.vaults[vault], kind)
+        known = known or any(one.id == backup for one in found)
+        unreadable += [f"{one.id}: its manifest {one.unreadable}" for one in found if one.unreadable]
+        looks += _looks(site, chosen, found)
+    if backup and not known:
+        raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
     if as_json:
         document = {"looks": [look.model_dump(mode="json") for look in looks], "unreadable": unreadable}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         _print_looks(looks, unreadable)
     return 0 if looks and not unreadable and all(look.good for look in looks) else 1
+
+
+def _looks(site: Site, chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> Iterator[Verification]:
+    for manifest in _manifests(chosen, found):
+        with Console(stderr=True).status(f"Verifying {manifest.id}"):
+            look = _look(manifest, site, chosen)
+        primary = site.vaults["primary"]
+        try:
+            primary.put(keys.verification(manifest.id, look.at), look.model_dump_json().encode())
+        except Failure as failure:
+            if chosen.vault == "primary":
+                raise
+            sys.stderr.write(f"Not recorded, because the primary vault can't take it:\n{failure}\n")
+        yield look
+
+
+def _manifests(chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> list[BackupManifest]:
+    if chosen.backup:
+        return [catalogue.chosen(found, backup=one.id) for one in found if one.id == chosen.backup]
+    readable = [one.manifest for one in found if one.manifest]
+    if not chosen.deep:
+        return readable
+    return [catalogue.chosen(found)] if any(manifest.whole for manifest in readable) else []
+
+
+def _look(manifest: BackupManifest, site: Site, chosen: _Chosen) -> Verification:
+    vault = site.vaults[chosen.vault]
+    replica = site.vaults["replica"] if chosen.vault == "primary" else None
+    if isinstance(manifest, Manifest):
+        return verified(manifest, vault, replica=replica, scratch=scratch if chosen.deep else None)
+    if isinstance(manifest, StateManifest) and chosen.deep:
+        return looked_at(manifest, vault, replica=replica, deep=lambda: proven_state(manifest, vault))
+    return looked_at(manifest, vault, replica=replica)
 
 
 def _print_looks(looks: list[Verification], unreadable: list[str]) -> None:
@@ -63,6 +120,8 @@ def _print_looks(looks: list[Verification], unreadable: list[str]) -> None:
             console.print(f"{look.backup}: {how}, good", style="green")
         for problem in look.problems:
             console.print(f"{look.backup}: {problem}", style="red", markup=False)
+        for line in look.pending:
+            console.print(f"{look.backup}: {line}", markup=False)
     for line in unreadable:
         console.print(line, style="red", markup=False)
     if not looks and not unreadable:

@@ -9,7 +9,7 @@ from pulumi_aws import kms, s3
 from components.access_log import AccessLog
 from components.closed import close
 from components.settings import BackupSettings
-from components.settings.backups import FILES_PREFIX
+from components.settings.backups import FILES_PREFIX, vault_name
 
 WRITER_SUFFIX: Final = "backup-writer"
 """The role that fills vaults is called `<platform>-backup-writer`, in every account."""
@@ -75,7 +75,7 @@ class Vault(pulumi.ComponentResource):
             target_key_id=self.key.key_id,
             opts=child,
         )
-        physical = adopt or f"{platform}-vault-{account}-{region}"
+        physical = adopt or vault_name(platform, account, region)
         # Written out, so that whoever names it in a policy knows it before it exists.
         self.arn = f"arn:aws:s3:::{physical}"
         self.keys_arn = f"arn:aws:kms:{region}:{account}:key/*"

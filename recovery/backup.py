@@ -46,7 +46,7 @@ def back_up(
     with snapshot(site.database_url) as shot, alone(shot):
         clients = find(site.database_url, major=shot.server.major)
         backup = keys.new_id(started)
-        folder = keys.folder(chosen, backup)
+        folder = Manifest.prefix(chosen, backup)
         counted = _Counted(progress)
         with ThreadPoolExecutor(1, "figures") as aside:
             taking = aside.submit(
@@ -78,7 +78,7 @@ def back_up(
             cluster=cluster,
             figures=found,
         )
-    vault.put(keys.manifest(chosen, backup), manifest.model_dump_json(indent=2).encode())
+    vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
     return manifest
 
 

@@ -4,15 +4,17 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, ValidationError
 
 from recovery import keys
-from recovery.manifest import Manifest, Model, Tier
+from recovery.manifest import BackupManifest, Manifest, Model, Tier
 from recovery.vault.listing import Entry
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
+
+M = TypeVar("M", bound=BackupManifest)
 
 _LONGEST_PERIOD: Final = timedelta(days=32)
 """Longer than a month; an id is older than the moment that its backup shows by the seconds until then."""
@@ -28,6 +30,8 @@ class Verification(Model):
     """Whether it was restored and compared, and not only read."""
 
     problems: tuple[str, ...]
+    pending: tuple[str, ...] = ()
+    """What is still on its way to the replica, for no longer than it may be."""
 
     @property
     def good(self) -> bool:
@@ -40,14 +44,32 @@ def proven(looks: Iterable[Verification]) -> Verification | None:
 
 
 @dataclass(frozen=True)
-class Backup:
-    """One backup; `unreadable` says what is wrong with its manifest, if it can't be read."""
+class Found:
+    """Where a backup's manifest is."""
 
     id: str
-    tier: Tier
-    manifest: Manifest | None
+    tier: Tier | None
+    """None of a store that has no tiers."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Backup(Generic[M]):
+    """One backup; `unreadable` says what is wrong with its manifest, if it can't be read."""
+
+    found: Found
+    manifest: M | None
     unreadable: str
     verifications: tuple[Verification, ...]
+
+    @property
+    def id(self) -> str:
+        return self.found.id
+
+    @property
+    def tier(self) -> Tier | None:
+        return self.found.tier
 
     @property
     def verified(self) -> Verification | None:
@@ -55,33 +77,24 @@ class Backup:
         return proven(self.verifications)
 
 
-@dataclass(frozen=True)
-class Found:
-    """Where a backup's manifest is."""
-
-    id: str
-    tier: Tier
-    entry: Entry
-
-
-def backups(vault: Vault) -> list[Backup]:
-    """Return all backups with what is known of their verification, the newest first."""
+def backups(vault: Vault, kind: type[M]) -> list[Backup[M]]:
+    """Return all backups of one store with what is known of their verification, the newest first."""
     looks = verifications(vault)
-    return [_opened(vault, found, looks.get(found.id, [])) for found in reversed(listed(vault))]
+    return [_opened(vault, kind, found, looks.get(found.id, [])) for found in reversed(listed(vault, kind))]
 
 
-def listed(vault: Vault) -> list[Found]:
-    """Return where the manifests are, the oldest first; none of them is read."""
+def listed(vault: Vault, kind: type[BackupManifest]) -> list[Found]:
+    """Return where the manifests of one store are, the oldest first; none of them is read."""
     found: list[Found] = []
-    for entry in vault.listed(keys.DATABASE):
-        parts = entry.key.removeprefix(keys.DATABASE).split("/")
-        tier: Tier | None = next((tier for tier in keys.TIERS if tier == parts[0]), None)
-        if tier and len(parts) == 3 and parts[2] == "manifest.json":
-            found.append(Found(parts[1], tier, entry))
+    for entry in vault.listed(f"{kind.STORE}/"):
+        if match := kind.KEYS.fullmatch(entry.key):
+            named = match.groupdict().get("tier")
+            tier: Tier | None = next((tier for tier in keys.TIERS if tier == named), None)
+            found.append(Found(match["id"], tier, entry))
     return sorted(found, key=lambda one: one.id)
 
 
-def chosen(found: Iterable[Backup], *, backup: str | None = None, at: datetime | None = None) -> Manifest:
+def chosen(found: Iterable[Backup[M]], *, backup: str | None = None, at: datetime | None = None) -> M:
     """
     Return the manifest of a backup: the one named, else the newest, or the newest that shows `at` or earlier.
 
@@ -95,22 +108,18 @@ def chosen(found: Iterable[Backup], *, backup: str | None = None, at: datetime |
         if not named.manifest:
             raise Failure(f"The manifest of backup {backup} {named.unreadable}.", "choose another backup.")
         return named.manifest
-    whole = [one.manifest for one in found if one.manifest and is_whole(one.manifest)]
-    fitting = [manifest for manifest in whole if not at or manifest.snapshot_at <= at]
+    fitting = [
+        one.manifest
+        for one in found
+        if one.manifest and one.manifest.whole and (not at or one.manifest.snapshot_at <= at)
+    ]
     if not fitting:
         when = f" from {at:%Y-%m-%d %H:%M:%S} UTC or before" if at else ""
-        raise Failure(
-            f"There is no backup of the whole database{when}.", "./bulwark backups lists all of them."
-        )
+        raise Failure(f"There is no whole backup{when}.", "./bulwark backups lists all of them.")
     return max(fitting, key=lambda manifest: manifest.snapshot_at)
 
 
-def is_whole(manifest: Manifest) -> bool:
-    """Tell whether a backup is of the whole database."""
-    return manifest.content == "all" and not manifest.selected
-
-
-def tier_for(found: Iterable[Backup], now: datetime) -> Tier:
+def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:
     """Return the longest tier that has no backup of its period yet: this month, this ISO week, else daily."""
     moments = {
         tier: [one.manifest.snapshot_at for one in found if one.manifest and one.tier == tier]
@@ -124,24 +133,24 @@ def tier_for(found: Iterable[Backup], now: datetime) -> Tier:
     return "daily"
 
 
-def recent(vault: Vault, now: datetime) -> list[Backup]:
+def recent(vault: Vault, now: datetime) -> list[Backup[Manifest]]:
     """Return the backups that `tier_for` looks at, this month's and this week's, without verifications."""
     since = keys.new_id(now - _LONGEST_PERIOD)
-    return [_opened(vault, found, []) for found in listed(vault) if found.id >= since]
+    return [_opened(vault, Manifest, found, []) for found in listed(vault, Manifest) if found.id >= since]
 
 
-def _opened(vault: Vault, found: Found, looks: list[Verification]) -> Backup:
-    manifest, unreadable = _read(vault, found.entry.key, found.entry.version)
-    return Backup(found.id, found.tier, manifest, unreadable, tuple(looks))
+def _opened(vault: Vault, kind: type[M], found: Found, looks: list[Verification]) -> Backup[M]:
+    manifest, unreadable = _read(vault, kind, found.entry)
+    return Backup(found, manifest, unreadable, tuple(looks))
 
 
-def _read(vault: Vault, key: str, version: str) -> tuple[Manifest | None, str]:
+def _read(vault: Vault, kind: type[M], entry: Entry) -> tuple[M | None, str]:
     try:
-        body = b"".join(vault.read(key, version))
-        manifest = Manifest.model_validate_json(body)
+        body = b"".join(vault.read(entry.key, entry.version))
+        manifest = kind.model_validate_json(body)
     except ValidationError as error:
         return None, f"can't be read: {error.error_count()} fields are not as they must be"
-    if keys.manifest(manifest.tier, manifest.id) != key:
+    if manifest.key != entry.key:
         return None, "names another backup than the one that it lies with"
     return manifest, ""
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from recovery.manifest import Tier
 
-DATABASE: Final = "database/"
 DRILLS: Final = "evidence/drills/"
 VERIFICATIONS: Final = "evidence/verifications/"
 TIERS: tuple[Tier, ...] = ("monthly", "weekly", "daily")
@@ -16,15 +15,6 @@ TIERS: tuple[Tier, ...] = ("monthly", "weekly", "daily")
 def new_id(now: datetime) -> str:
     """Return the id of a backup or a drill, which sorts by time; two at the same second differ."""
     return f"{now:%Y%m%dT%H%M%SZ}-{token_hex(2)}"
-
-
-def folder(tier: Tier, backup: str) -> str:
-    return f"{DATABASE}{tier}/{backup}/"
-
-
-def manifest(tier: Tier, backup: str) -> str:
-    """Return the key without which there is no backup."""
-    return f"{folder(tier, backup)}manifest.json"
 
 
 def verification(backup: str, at: datetime) -> str:

@@ -1,12 +1,15 @@
 """What a backup says of itself. Without its manifest there is no backup: it is written last, and once."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Tier = Literal["daily", "weekly", "monthly"]
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
+Store = Literal["database", "state"]
+"""What is backed up."""
 
 
 class Model(BaseModel):
@@ -26,6 +29,56 @@ class Stored(Model):
 
     lock_mode: LockMode | None
     locked_until: AwareDatetime | None
+
+
+class BackupManifest(Model):
+    """What the manifest of any store says."""
+
+    STORE: ClassVar[Store]
+    """Everything of it lies in a vault under `<store>/`."""
+
+    KEYS: ClassVar[re.Pattern[str]]
+    """The manifests' keys in a vault, with the groups `id` and, of a store that has tiers, `tier`."""
+
+    id: str
+    """Sorts by time: `20300115T021700Z-3f9a`."""
+
+    stack: str
+    started: AwareDatetime
+    snapshot_at: AwareDatetime
+    """The moment that the backup shows; nothing that changed later is in it."""
+
+    finished: AwareDatetime
+    tools: dict[str, str]
+    """Program -> version."""
+
+    @property
+    def folder(self) -> str:
+        """Prefix of everything that belongs to this backup and to no other."""
+        raise NotImplementedError
+
+    @property
+    def objects(self) -> tuple[Stored, ...]:
+        """Return everything that a restore needs beside the manifest."""
+        raise NotImplementedError
+
+    @property
+    def holds(self) -> str:
+        """How much is in it, in words."""
+        raise NotImplementedError
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the store is in it."""
+        return True
+
+    @property
+    def key(self) -> str:
+        return f"{self.folder}manifest.json"
+
+    @property
+    def bytes(self) -> int:
+        return sum(stored.bytes for stored in self.objects)
 
 
 class Table(Model):
@@ -78,26 +131,19 @@ class Server(Model):
     collation: str
 
 
-class Manifest(Model):
+class Manifest(BackupManifest):
     """One backup of the database."""
 
+    STORE: ClassVar[Store] = "database"
+    KEYS: ClassVar[re.Pattern[str]] = re.compile(
+        r"database/(?P<tier>daily|weekly|monthly)/(?P<id>[^/]+)/manifest\.json"
+    )
+
     schema_version: Literal["bulwark-backup-1"] = "bulwark-backup-1"
-    id: str
-    """Sorts by time: `20300115T021700Z-3f9a`."""
-
     store: Literal["database"]
-    stack: str
     tier: Tier
-    started: AwareDatetime
-    snapshot_at: AwareDatetime
-    """The moment that the backup shows; nothing committed later is in it."""
-
     snapshot_lsn: str
-    finished: AwareDatetime
     server: Server
-    tools: dict[str, str]
-    """Program -> version."""
-
     selected: tuple[str, ...]
     """Patterns of the tables that were chosen; empty: all."""
 
@@ -110,3 +156,24 @@ class Manifest(Model):
     """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.cluster)."""
 
     figures: Figures
+
+    @staticmethod
+    def prefix(tier: Tier, backup: str) -> str:
+        return f"database/{tier}/{backup}/"
+
+    @property
+    def folder(self) -> str:
+        return self.prefix(self.tier, self.id)
+
+    @property
+    def objects(self) -> tuple[Stored, ...]:
+        return self.dump, self.cluster
+
+    @property
+    def holds(self) -> str:
+        rows = sum(table.rows for table in self.figures.tables)
+        return f"{len(self.figures.tables)} tables, {rows:,} rows"
+
+    @property
+    def whole(self) -> bool:
+        return self.content == "all" and not self.selected

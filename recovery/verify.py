@@ -1,14 +1,14 @@
 """Proves a backup: its objects against the manifest, and, deeply, what is restored from it."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recovery import keys
+from recovery import replica as replicas
 from recovery.catalogue import Verification
-from recovery.manifest import Manifest, Stored
+from recovery.manifest import BackupManifest, Manifest, Stored
 from recovery.postgres.figures import differences, figures
 from recovery.postgres.snapshot import snapshot
 from recovery.restore import restored
@@ -27,26 +27,49 @@ def verify(
     scratch: Scratch | None = None,
 ) -> Verification:
     """
-    Look at one backup; with `scratch` also restore it there and compare.
+    Look at one backup of the database; with `scratch` also restore it there and compare.
 
     Never raises for what is wrong with the backup: that is the result.
     """
+    deep = (lambda: _restored(manifest, vault, scratch)) if scratch else None
+    return looked_at(manifest, vault, replica=replica, deep=deep)
+
+
+def looked_at(
+    manifest: BackupManifest,
+    vault: Vault,
+    *,
+    replica: Vault | None = None,
+    deep: Callable[[], Iterable[str]] | None = None,
+) -> Verification:
+    """
+    Look at one backup of any store: every object of it, its copy in `replica`, and what `deep` finds.
+
+    `deep` restores, and yields what is wrong with that. It is called when everything else is right.
+    """
     problems = list(_objects(manifest, vault))
+    pending: tuple[str, ...] = ()
     if replica:
-        problems += _replicas(manifest, replica)
-    if scratch and not problems:
-        problems += _restored(manifest, vault, scratch)
+        parts = [(stored.key, stored.version) for stored in manifest.objects]
+        parts += [(entry.key, entry.version) for entry in vault.listed(manifest.key)]
+        missing, pending = replicas.compared(parts, vault, replica)
+        problems += missing
+    if deep and not problems:
+        problems += deep()
     return Verification(
-        backup=manifest.id, at=datetime.now(UTC), deep=scratch is not None, problems=tuple(problems)
+        backup=manifest.id,
+        at=datetime.now(UTC),
+        deep=deep is not None,
+        problems=tuple(problems),
+        pending=pending,
     )
 
 
-def _objects(manifest: Manifest, vault: Vault) -> Iterator[str]:
-    folder = keys.folder(manifest.tier, manifest.id)
-    for key, count in _versions(vault, folder).items():
+def _objects(manifest: BackupManifest, vault: Vault) -> Iterator[str]:
+    for key, count in _versions(vault, manifest.folder).items():
         if count > 1:
             yield f"{key} has {count} versions; a backup is written once"
-    for stored in (manifest.dump, manifest.cluster):
+    for stored in manifest.objects:
         try:
             yield from _held(stored, vault)
             for _ in vault.read(stored.key, stored.version, sha256=stored.sha256):
@@ -71,17 +94,6 @@ def _held(stored: Stored, vault: Vault) -> Iterator[str]:
         yield f"{stored.key} is locked for less time than when it was stored"
     if stored.lock_mode == "COMPLIANCE" and now.lock_mode != "COMPLIANCE":
         yield f"{stored.key} is no longer locked in mode COMPLIANCE"
-
-
-def _replicas(manifest: Manifest, replica: Vault) -> Iterator[str]:
-    for stored in (manifest.dump, manifest.cluster):
-        try:
-            copy = replica.head(stored.key, stored.version)
-        except Failure as failure:
-            yield f"in the replica: {failure}"
-            continue
-        if copy.bytes != stored.bytes:
-            yield f"the replica's {stored.key} has {copy.bytes} bytes; the manifest says {stored.bytes}"
 
 
 def _restored(manifest: Manifest, vault: Vault, scratch: Scratch) -> Iterator[str]:

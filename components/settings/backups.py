@@ -84,6 +84,17 @@ class BackupSettings(Model):
     adopt: str | None = None
     """Name of an existing bucket to take over as the primary vault."""
 
+    def vault(self, platform: str) -> str:
+        """Return the primary vault's name, which is known without the stack's state."""
+        return self.adopt or vault_name(platform, self.account, self.region)
+
+    def vault_replica(self, platform: str) -> str:
+        return vault_name(platform, self.replica.account or self.account, self.replica.region)
+
+
+def vault_name(platform: str, account: str, region: str) -> str:
+    return f"{platform}-vault-{account}-{region}"
+
 
 def rules(backups: BackupSettings) -> list[tuple[str, str]]:
     """Judge the block as a whole."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from recovery import catalogue, keys
+from recovery import catalogue
 from recovery.catalogue import Backup
 from recovery.drill.attempt import Attempt
 from recovery.drill.evidence import Check, Held, RecoveryPoint, Scenario, Skipped
@@ -64,14 +64,14 @@ def drill(
         told=drilled.told,
     )
     with attempt.going():
-        chosen = choose(catalogue.backups(vault), backup=backup, at_random=at_random)
+        chosen = choose(catalogue.backups(vault, Manifest), backup=backup, at_random=at_random)
         attempt.declare(chosen.incident)
         _recover(attempt, drilled, vault, which, chosen)
     attempt.look_for_remains(drilled.place)
     return attempt.scenario()
 
 
-def choose(backups: Sequence[Backup], *, backup: str | None, at_random: bool) -> Chosen:
+def choose(backups: Sequence[Backup[Manifest]], *, backup: str | None, at_random: bool) -> Chosen:
     """
     Choose among the backups of the whole database, the newest first.
 
@@ -101,11 +101,11 @@ def choose(backups: Sequence[Backup], *, backup: str | None, at_random: bool) ->
     return Chosen(whole[position], "random", following, ())
 
 
-def _unfit(backup: Backup) -> str:
+def _unfit(backup: Backup[Manifest]) -> str:
     manifest = backup.manifest
     if not manifest:
         return f"its manifest {backup.unreadable}"
-    return "" if catalogue.is_whole(manifest) else "it is not of the whole database"
+    return "" if manifest.whole else "it is not of the whole database"
 
 
 def _recover(attempt: Attempt, drilled: Drilled, vault: Vault, which: VaultName, chosen: Chosen) -> None:
@@ -136,7 +136,7 @@ def _recover(attempt: Attempt, drilled: Drilled, vault: Vault, which: VaultName,
 
 def _held(vault: Vault, which: VaultName, manifest: Manifest) -> Held:
     """Ask the vault about the manifest: it is what makes the backup one."""
-    key = keys.manifest(manifest.tier, manifest.id)
+    key = manifest.key
     head = vault.head(key)
     body = b"".join(vault.read(key, head.version))
     return Held(

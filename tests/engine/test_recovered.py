@@ -1,36 +1,82 @@
 """`./bulwark backup`, `backups`, `verify` and `restore` on a deployed stack, as a scheduler runs them."""
 
+import json
+import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from installations import Finished
 from living import Living
 
+from toolchain.engine import ensure_cli
 
-def run(living: Living, *arguments: str, **variables: str) -> Finished:
-    return living.installation.bulwark(*arguments, **variables)
+
+def run(living: Living, *arguments: str) -> Finished:
+    return living.installation.bulwark(*arguments)
 
 
 def test_a_backup_is_in_reported_listed_and_proven(living: Living) -> None:
     taken = run(living, "backup", "--json")
     assert taken.code == 0, taken.text
     assert "monitor not reached" not in taken.err
-    backup = taken.json["id"]
-    assert taken.json["dump"]["key"].startswith(f"database/monthly/{backup}/")
-    assert taken.json["dump"]["lock_mode"] == "GOVERNANCE"
+    backup = taken.json["database"]["id"]
+    assert taken.json["database"]["dump"]["key"].startswith(f"database/monthly/{backup}/")
+    assert taken.json["database"]["dump"]["lock_mode"] == "GOVERNANCE"
     [row] = [one for one in run(living, "backups", "--json").json if one["id"] == backup]
     assert (row["verified"], row["problems"]) == (None, [])
+    assert (row["in_primary"], row["replica"]) == (True, "there")
     deep = run(living, "verify", "--deep", "--backup", backup)
     assert deep.code == 0, deep.text
     assert f"{backup}: restored and compared, good" in deep.out
     [row] = [one for one in run(living, "backups", "--json").json if one["id"] == backup]
     assert row["how"] == "restored"
     assert run(living, "verify").code == 0
+    assert run(living, "verify", "--vault", "replica", "--backup", backup).code == 0
     passwords = {
         urlsplit(url).password or ""
         for name, url in run(living, "outputs", "--json", "--show-secrets").json.items()
         if name.endswith("_database_url")
     }
     assert not any(password in taken.text + deep.text for password in passwords)
+
+
+def test_the_state_comes_back_when_the_engine_has_lost_it(living: Living, tmp_path: Path) -> None:
+    taken = run(living, "backup", "state", "--json")
+    assert taken.code == 0, taken.text
+    backup = taken.json["state"]["id"]
+    wanted = run(living, "outputs", "--json", "--show-secrets").json
+    home = living.installation.home
+    lost, folder = home.root / "lost", tmp_path / "state"
+    home.state.rename(lost)
+    try:
+        restored = run(living, "restore", "--store", "state", "--backup", backup, "--to", str(folder))
+    finally:
+        lost.rename(home.state)
+    assert restored.code == 0, restored.text
+    assert f"Restored {backup}" in restored.out
+    text = b"".join(path.read_bytes() for path in folder.iterdir())
+    secrets = [url for name, url in wanted.items() if name.endswith("_database_url")]
+    secrets += [*wanted["heartbeat_urls"].values(), *wanted["checkin_urls"].values()]
+    assert len(secrets) >= 9
+    assert not any(secret.encode() in text for secret in secrets)
+
+    def pulumi(*arguments: str) -> str:
+        backend = tmp_path / "backend"
+        backend.mkdir(exist_ok=True)
+        environment = living.installation.environment | {
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.root / "passphrase"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        command = [ensure_cli(), *arguments, "--non-interactive"]
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    pulumi("stack", "init", "local")
+    pulumi("stack", "import", "--file", "state.json")
+    assert json.loads(pulumi("stack", "output", "--json", "--show-secrets")) == wanted
 
 
 def test_an_address_with_a_password_is_refused_and_not_repeated(living: Living) -> None:

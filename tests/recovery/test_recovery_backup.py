@@ -1,7 +1,5 @@
 """A backup from end to end: taken, listed, read, restored, compared; and found out where it is not good."""
 
-import base64
-import hashlib
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -13,11 +11,12 @@ import psycopg
 import pytest
 from psycopg import sql
 from servers import NewDatabase, create_database, database_url, drop_database
-from vaults import Place, environment, locked, moto_url
+from vaults import Place, environment, locked, moto_url, put_over
 
 from local.postgres import Cluster
-from recovery import backup, catalogue, keys
+from recovery import backup, catalogue
 from recovery.backup import back_up
+from recovery.manifest import Manifest
 from recovery.postgres.snapshot import snapshot
 from recovery.restore import restored
 from recovery.site import Site
@@ -65,12 +64,6 @@ def roles(connection: psycopg.Connection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
 
 
-def put_over(place: Place, key: str, body: bytes) -> str:
-    """Put another content over an object, as the bucket's owner could; return its version."""
-    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-    return place.raw.put_object(Bucket=place.bucket, Key=key, Body=body, ContentMD5=digest)["VersionId"]
-
-
 def test_a_backup_is_listed_read_restored_and_found_equal(
     source: str, locked: Place, scratch: Callable[[], Any]
 ) -> None:
@@ -79,7 +72,7 @@ def test_a_backup_is_listed_read_restored_and_found_equal(
     assert {(table.name, table.rows) for table in manifest.figures.tables} == {("notes", 5000), ("tags", 3)}
     assert manifest.dump.locked_until
     assert manifest.dump.locked_until > datetime.now(UTC) + timedelta(days=2)
-    [found] = catalogue.backups(locked.vault)
+    [found] = catalogue.backups(locked.vault, Manifest)
     assert (found.id, found.manifest, found.verified) == (manifest.id, manifest, None)
     assert verify(manifest, locked.vault).good
     deep = verify(manifest, locked.vault, scratch=scratch)
@@ -122,7 +115,7 @@ def test_the_first_of_a_month_and_of_a_week_are_kept_longer(source: str, locked:
     now = datetime.now(UTC)
     assert catalogue.tier_for([], now) == "monthly"
     back_up(site(source, locked))
-    found = catalogue.backups(locked.vault)
+    found = catalogue.backups(locked.vault, Manifest)
     assert catalogue.tier_for(found, now) == "daily"
     assert catalogue.tier_for(found, now + timedelta(days=7)) in {"weekly", "monthly"}
     assert catalogue.tier_for(found, now + timedelta(days=32)) == "monthly"
@@ -150,7 +143,7 @@ def test_a_dump_that_fails_leaves_no_backup_and_no_half_upload(
         back_up(site(source, locked))
     assert not any(key.endswith("manifest.json") for key in set(locked.keys()))
     assert locked.unfinished() == 0
-    assert catalogue.backups(locked.vault) == []
+    assert catalogue.backups(locked.vault, Manifest) == []
 
 
 def test_figures_that_fail_leave_no_backup(
@@ -162,7 +155,7 @@ def test_figures_that_fail_leave_no_backup(
     monkeypatch.setattr(backup, "figures", broken)
     with pytest.raises(Failure, match="may not read"):
         back_up(site(source, locked))
-    assert catalogue.backups(locked.vault) == []
+    assert catalogue.backups(locked.vault, Manifest) == []
 
 
 def test_an_earlier_backup_is_untouched_by_a_later_one_and_by_one_that_fails(
@@ -173,7 +166,7 @@ def test_an_earlier_backup_is_untouched_by_a_later_one_and_by_one_that_fails(
     monkeypatch.setattr(backup, "capture", lambda _: (_ for _ in ()).throw(Failure("gone.", "again.")))
     with suppress(Failure):
         back_up(site(source, locked))
-    assert [one.id for one in catalogue.backups(locked.vault)] == [second.id, first.id]
+    assert [one.id for one in catalogue.backups(locked.vault, Manifest)] == [second.id, first.id]
     assert verify(first, locked.vault).good
 
 
@@ -219,20 +212,20 @@ def test_an_edited_manifest_is_no_backup_or_is_found_out(
     figures = manifest.figures.model_copy(update={"tables": tuple(tables)})
     look = verify(manifest.model_copy(update={"figures": figures}), locked.vault, scratch=scratch)
     assert any("tags" in problem for problem in look.problems)
-    key = keys.manifest("daily", "20300101T000000Z-0000")
+    key = Manifest.prefix("daily", "20300101T000000Z-0000") + "manifest.json"
     put_over(locked, key, b'{"id": 5}')
-    unreadable = next(one for one in catalogue.backups(locked.vault) if one.id.startswith("2030"))
+    unreadable = next(one for one in catalogue.backups(locked.vault, Manifest) if one.id.startswith("2030"))
     assert unreadable.manifest is None
     assert "can't be read" in unreadable.unreadable
 
 
 def test_the_newest_or_a_moment_or_an_id_is_chosen(source: str, locked: Place) -> None:
     first, second = back_up(site(source, locked)), back_up(site(source, locked))
-    found = catalogue.backups(locked.vault)
+    found = catalogue.backups(locked.vault, Manifest)
     assert catalogue.chosen(found) == second
     assert catalogue.chosen(found, backup=first.id) == first
     assert catalogue.chosen(found, at=first.snapshot_at) == first
-    with pytest.raises(Failure, match="There is no backup of the whole database from"):
+    with pytest.raises(Failure, match="There is no whole backup from"):
         catalogue.chosen(found, at=first.snapshot_at - timedelta(seconds=1))
     with pytest.raises(Failure, match="There is no backup x"):
         catalogue.chosen(found, backup="x")
@@ -244,8 +237,8 @@ def test_a_selection_is_no_backup_of_the_whole(
     manifest = back_up(site(source, locked), tables=("public.tags",))
     assert [table.name for table in manifest.figures.tables] == ["tags"]
     assert verify(manifest, locked.vault, scratch=scratch).problems == ()
-    with pytest.raises(Failure, match="no backup of the whole database"):
-        catalogue.chosen(catalogue.backups(locked.vault))
+    with pytest.raises(Failure, match="no whole backup"):
+        catalogue.chosen(catalogue.backups(locked.vault, Manifest))
 
 
 def test_the_source_is_never_a_target(source: str, locked: Place, tmp_path: Path) -> None:
@@ -278,7 +271,7 @@ def test_a_role_that_may_not_read_everything_makes_no_backup(source: str, locked
         url = source.replace(source.split("//")[1].split("@", maxsplit=1)[0], "half:half-password")
         with pytest.raises(Failure, match="tags"):
             back_up(site(url, locked))
-        assert catalogue.backups(locked.vault) == []
+        assert catalogue.backups(locked.vault, Manifest) == []
     finally:
         with psycopg.connect(source, autocommit=True) as connection:
             connection.execute("DROP OWNED BY half")

@@ -172,7 +172,7 @@ def test_what_is_wrong_with_a_backup_fails_the_drill_and_is_named(
 
     def forged(manifest: Manifest, **changes: Any) -> Manifest:
         made = manifest.model_copy(update={"id": keys.new_id(datetime.now(UTC)), **changes})
-        locked.vault.put(keys.manifest(made.tier, made.id), made.model_dump_json().encode())
+        locked.vault.put(made.key, made.model_dump_json().encode())
         return made
 
     def told(backup: Manifest, **terms: Any) -> str:

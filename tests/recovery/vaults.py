@@ -1,5 +1,7 @@
 """Vaults for tests, on both servers; import the fixtures from here."""
 
+import base64
+import hashlib
 import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -44,6 +46,12 @@ class Place:
     def content(self, key: str) -> bytes:
         """Return an object's bytes as the server has them."""
         return self.raw.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+
+def put_over(place: Place, key: str, body: bytes) -> str:
+    """Put another content over an object, as the bucket's owner could; return its version."""
+    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    return place.raw.put_object(Bucket=place.bucket, Key=key, Body=body, ContentMD5=digest)["VersionId"]
 
 
 @pytest.fixture(autouse=True)
