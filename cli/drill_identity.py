@@ -24,7 +24,7 @@ def identity(yard: Yard, started: datetime) -> Identity:
         id=keys.new_id(started),
         stack=yard.space.name,
         environment=yard.space.settings.platform.environment,
-        place="twin" if yard.space.twin else "vendors",
+        place=yard.space.place,
         commit=commit or None,
         changed=bool(commit and _git("status", "--porcelain")),
         versions=_versions(yard.site.database_url),

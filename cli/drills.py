@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from cli import engine, proven, stack_file
+from cli.drill_adding import added
 from cli.recovery_site import opened
 from cli.saving import save
 from cli.stack import Json, OnTwin, Stack
+from cli.stack_file import Space
 from objectives import spoken
 from recovery.drill import records
 from recovery.drill.evidence import Drill, Measured, Scenario, Store
 from recovery.drill.records import Record
 from recovery.drill.report import markdown, page
 from recovery.drill.report.wording import duration
-from recovery.vault.failures import Exists
-from recovery.vault.vault import Vault
 from toolchain.failure import Failure
 
 _STORES: tuple[Store, ...] = ("database", "files", "state")
@@ -38,6 +38,7 @@ def drills(
     html: Path | None = None,
     markdown_file: Annotated[Path | None, Parameter(name="--markdown")] = None,
     add: Path | None = None,
+    for_policies: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
     List the drills with what they proved and how fast; write one's report; add one that ran elsewhere.
@@ -51,13 +52,18 @@ def drills(
         html: Write the report as one page into this file.
         markdown_file: Write its summary as Markdown into this file.
         add: First put this evidence into the vault; needs the role that writes backups.
+        for_policies: Print what the policies ask, for BULWARK_DRILLS before a plain `pulumi up`.
 
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.
     """
+    space = stack_file.find(stack, on_twin=on_twin)
     vault = opened(stack, on_twin=on_twin).vaults["primary"]
+    if for_policies:
+        sys.stdout.write(proven.document(space, engine.select(space)) + "\n")
+        return 0
     if add:
-        drill = _added(vault, add, stack)
+        drill = added(vault, add, space)
     found = records.records(vault)
     chosen = _chosen(found, drill) if drill or html or markdown_file else None
     if chosen and html:
@@ -67,47 +73,11 @@ def drills(
     if chosen and markdown_file:
         _write(markdown_file, markdown.render(chosen), option="--markdown")
     if as_json:
-        document = chosen.model_dump(mode="json") if chosen else _document(found[:last], found, stack)
+        document = chosen.model_dump(mode="json") if chosen else _document(found[:last], found, space)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif not (html or markdown_file or add):
-        _print([one for one in found if not chosen or one.drill is chosen][:last], found, stack)
+        _print([one for one in found if not chosen or one.drill is chosen][:last], found, space)
     return 0
-
-
-def _added(vault: Vault, file: Path, stack: str) -> str:
-    try:
-        evidence = records.read(file.read_bytes())
-    except OSError as error:
-        raise Failure(f"{file} can't be read: {error.strerror}.", "name the evidence of a drill.") from None
-    except ValidationError as error:
-        raise Failure(
-            f"{file} is no evidence of a drill: {records.said(error)}.",
-            "name what ./bulwark drill wrote, unchanged; docs/drills.md says what it holds.",
-        ) from None
-    if evidence.identity.stack != stack:
-        raise Failure(
-            f"{file} is the evidence of a drill of {evidence.identity.stack}, and this is {stack}.",
-            f"type ./bulwark drills --stack {evidence.identity.stack} --add {file}.",
-        )
-    if evidence.started > datetime.now(UTC):
-        raise Failure(
-            f"{file} is the evidence of a drill that begins at {evidence.started:%Y-%m-%d %H:%M:%S} UTC, "
-            "which is yet to come.",
-            "set the clock of the machine that ran it (NTP), and run the drill again.",
-        )
-    identity = evidence.identity.id
-    try:
-        stored = records.keep(vault, evidence)
-    except Exists:
-        if all(one.drill != evidence for one in records.records(vault) if one.id == identity):
-            raise Failure(
-                f"The vault has other evidence of drill {identity}, which was left as it is.",
-                f"compare them: ./bulwark drills --stack {stack} --drill {identity} --json.",
-            ) from None
-        sys.stderr.write(f"The evidence of drill {identity} is in the vault already.\n")
-    else:
-        sys.stderr.write(f"{stored.key} is in the vault, SHA-256 {stored.sha256}.\n")
-    return identity
 
 
 def _chosen(found: list[Record], drill: str | None) -> Drill:
@@ -128,12 +98,12 @@ def _write(file: Path, text: str, *, option: str) -> None:
     save(file.parent, {file.name: text}, what="The report", option=option)
 
 
-def _document(shown: list[Record], found: list[Record], stack: str) -> dict[str, Any]:
+def _document(shown: list[Record], found: list[Record], space: Space) -> dict[str, Any]:
     return {
-        "stack": stack,
+        "stack": space.name,
         "passed": {
             store: {"drill": one.identity.id, "at": one.started.isoformat()}
-            for store, one in records.passed(found, stack).items()
+            for store, one in records.passed(found, space.name, space.place).items()
         },
         "drills": [_row(one.drill) for one in shown if one.drill],
         "unreadable": {one.id: one.unreadable for one in shown if one.unreadable},
@@ -162,7 +132,7 @@ def _row(drill: Drill) -> dict[str, Any]:
     }
 
 
-def _print(shown: list[Record], found: list[Record], stack: str) -> None:
+def _print(shown: list[Record], found: list[Record], space: Space) -> None:
     console = Console()
     if not found:
         console.print("There is no drill yet: ./bulwark drill runs one.")
@@ -181,7 +151,7 @@ def _print(shown: list[Record], found: list[Record], stack: str) -> None:
                 "" if one.drill.scenarios else one.id, "", f"[red]{escape(one.drill.faults[0])}[/red]"
             )
     console.print(table)
-    last, now = records.passed(found, stack), datetime.now(UTC)
+    last, now = records.passed(found, space.name, space.place), datetime.now(UTC)
     for store in _STORES:
         proven = last.get(store)
         if proven:

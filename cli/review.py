@@ -11,7 +11,7 @@ import pulumi.automation as auto
 from cyclopts import Parameter
 from rich.console import Console
 
-from cli import engine, stack_file
+from cli import drilled, engine, stack_file
 from cli.saving import save
 from cli.stack import Json, OnTwin, Stack, open_stack
 from cli.watched import Watched
@@ -85,6 +85,7 @@ def audit(
     """
     space = stack_file.find(stack, on_twin=on_twin)
     chosen = engine.select(space)
+    drilled.hand_over(space, chosen)
     arguments = ["policy", "analyze", "--stack", stack, "--policy-pack", str(PACK)]
     if settings := configuration.file_of(stack):
         arguments += ["--policy-pack-config", str(settings)]

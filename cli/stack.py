@@ -10,7 +10,7 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
-from cli import deploy, engine, interrupted, stack_file, twin
+from cli import deploy, drilled, engine, interrupted, stack_file, twin
 from cli.watched import Watched
 from components.policy_gate import PACK
 
@@ -209,6 +209,8 @@ def open_stack(
         deploy.require_secrets(space)
     chosen = engine.select(space)
     interrupted.settle(chosen, space, console)
+    if program:
+        drilled.hand_over(space, chosen)
     return space, chosen
 
 

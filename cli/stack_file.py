@@ -33,6 +33,10 @@ class Space:
     twin: TwinHome | None
     providers: Providers = "stand-in"
 
+    @property
+    def place(self) -> Literal["vendors", "twin"]:
+        return "twin" if self.twin else "vendors"
+
 
 def home() -> TwinHome:
     """Return this checkout's twin, whether or not it has been started yet."""

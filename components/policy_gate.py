@@ -46,7 +46,8 @@ def require(*, environment: str, stack: str) -> None:
         raise PolicyPackMissingError(
             f"the policy pack is off, and production is never deployed without it.\n"
             f"Type: ./bulwark {command} --stack {stack}\n"
-            f"  or: pulumi {command} --stack {stack} {_FLAG} policies"
+            f'  or: BULWARK_DRILLS="$(./bulwark drills --stack {stack} --for-policies)" '
+            f"pulumi {command} --stack {stack} {_FLAG} policies"
         )
 
 

@@ -51,6 +51,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "owner_database_url": database.owner_uri,
         "database_host": database.host,
         "database_project": database.project.id,
+        "stores": {"database": database.project.urn, "files": platform.files.urn},
         "vault": backups.primary.bucket.bucket,
         "vault_replica": backups.replica.bucket.bucket,
         "writer_role": backups.identity.writer.arn,

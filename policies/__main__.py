@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policies import configuration, report, servicer
+from policies import configuration, drills, report, servicer
 from policies.pack import Pack
 from policies.rules import RULES
 from toolchain.engine_watch import end_with_engine
@@ -21,7 +21,8 @@ try:
     configuration.check(configured, [rule.id for rule in RULES])
 except configuration.ConfigurationError as error:
     sys.exit(f"bulwark: policies/config: {error}.")
-pack = Pack(RULES, today=datetime.now(UTC).date(), configured=configured)
+now = datetime.now(UTC)
+pack = Pack(RULES, today=now.date(), configured=configured, drills=drills.read(os.environ, now))
 servicer.install(pack, report.write)
 # The SDK's own default is advisory, which refuses nothing.
 PolicyPack(

@@ -19,6 +19,7 @@ from pulumi_policy import (
 from policies import waivers
 from policies.configuration import Configuration
 from policies.controls import Control
+from policies.drills import Drills
 from policies.judgement import Judgement, Outcome, Verdict
 from policies.rule import Rule
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
@@ -34,8 +35,10 @@ class Pack:
         today: date,
         waivers_file: Path = waivers.FILE,
         configured: Configuration | None = None,
+        drills: Drills | None = None,
     ) -> None:
-        """Take the day (UTC) on which waivers are read, and what the stack sets otherwise."""
+        """Take the day (UTC) on which waivers are read, what the stack sets otherwise, and its drills."""
+        self.drills = drills
         self.rules = tuple(rules)
         self.judgement: Judgement
         waivable = {rule.id: rule.waivable for rule in self.rules}

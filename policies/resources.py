@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf import struct_pb2
 
+from policies.drills import Drills
 from policies.reading import Absent, Known, Reading, decoded, unpacked
 
 _RENAMED: Final = re.compile(r"aws:s3/(bucket\w*)V2:(Bucket\w*)V2")
@@ -89,9 +90,14 @@ class Stack:
     """All resources in a stable order."""
 
     def __init__(
-        self, resources: Iterable[Any], announced: Mapping[str, struct_pb2.Struct] | None = None
+        self,
+        resources: Iterable[Any],
+        announced: Mapping[str, struct_pb2.Struct] | None = None,
+        drills: Drills | None = None,
     ) -> None:
         """Take the engine's resources, and the inputs of those (by URN) that were announced beforehand."""
+        self.drills: Final = drills
+        """What is known of its drills; None: nothing."""
         inputs = announced or {}
         found = (Resource(raw.urn, raw, inputs.get(raw.urn)) for raw in resources)
         self.resources: Final = sorted(found, key=lambda resource: resource.urn)

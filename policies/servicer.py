@@ -39,7 +39,7 @@ def servicer(pack: Pack, then: Callable[[Judgement], None]) -> type[Any]:
         def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
             # The engine gives stack policies outputs. A component's facts are inputs, and are gone there as
             # soon as it registers outputs; what a provider will compute is unknown there, asked for or not.
-            pack.judgement = Judgement(Stack(request.resources, self._announced), pack.waivers)
+            pack.judgement = Judgement(Stack(request.resources, self._announced, pack.drills), pack.waivers)
             answer = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
             for found in answer.diagnostics:
                 # The SDK knows the pack's severities alone, not those of a stack's configuration.

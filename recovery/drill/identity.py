@@ -6,6 +6,8 @@ from pydantic import AfterValidator
 
 from recovery.drill.model import Model
 
+Place = Literal["vendors", "twin"]
+
 
 class Control(Model):
     """A requirement that a drill answers."""
@@ -40,7 +42,7 @@ class Identity(Model):
 
     stack: str
     environment: Literal["production", "local", "drill"]
-    place: Literal["vendors", "twin"]
+    place: Place
     """Where the stack lives; a drill on the twin proves nothing of production."""
 
     commit: str | None

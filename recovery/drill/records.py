@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from recovery import keys
 from recovery.drill.evidence import Drill, Store
+from recovery.drill.identity import Place
 from recovery.manifest import Stored
 from recovery.vault.held import Held
 from recovery.vault.listing import Entry
@@ -93,11 +94,11 @@ def records(vault: Vault, *, last: int | None = None) -> list[Record]:
     return [_opened(vault, identity, versions[identity]) for identity in newest]
 
 
-def passed(found: Iterable[Record], stack: str) -> dict[Store, Drill]:
-    """Return, for each store, the newest drill of a stack in which every scenario that is about it passed."""
+def passed(found: Iterable[Record], stack: str, place: Place) -> dict[Store, Drill]:
+    """Return, for each store, the newest drill in which every scenario that is about it passed."""
     last: dict[Store, Drill] = {}
     for drill in sorted((one.drill for one in found if one.drill), key=lambda drill: drill.started):
-        if drill.identity.stack != stack or drill.error:
+        if (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
             continue
         failed = {store for one in drill.scenarios if one.verdict == "failed" for store in one.stores}
         for scenario in drill.scenarios:

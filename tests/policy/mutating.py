@@ -17,7 +17,7 @@ def apply(mutation: Mutation | None) -> None:
     """Change one thing of the program, whatever was changed for an earlier one; None changes nothing."""
     pulumi.resource.register_resource = _register  # pyright: ignore[reportPrivateImportUsage]
     match mutation:
-        case None:
+        case None | Mutation(resource="drills"):
             return
         case Mutation(resource=name, field="", value=kind):
             pulumi.resource.register_resource = _retyping(name, kind)  # pyright: ignore[reportPrivateImportUsage]

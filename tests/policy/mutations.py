@@ -9,6 +9,10 @@ SETTINGS: Final = "settings"
 """As a resource: the stack's settings; the field begins with the block."""
 
 
+DRILLS: Final = "drills"
+"""As a resource: what is handed over of the stack's drills; `%s` stands for the project's URN."""
+
+
 @dataclass(frozen=True)
 class Mutation:
     """One change of the program: an argument of a resource, an option of it (`opts.`), or a setting."""
@@ -57,6 +61,14 @@ _TABLE: Final = (
     ("job-database", "schedule", "17 2 * * 1-5", "store-loss-is-within-objective"),
     ("job-files", "latenessMinutes", 121, "store-loss-is-within-objective"),
     ("job-database", "retentionDays", 14, "store-backups-outlast-corruption"),
+    (DRILLS, "", '{"stores": {"%s": {"since": "2020-01-01", "passed": null}}}', "store-drill-is-recent"),
+    (
+        DRILLS,
+        "",
+        '{"stores": {"%s": {"since": null, "passed": "2020-01-08"}}}',
+        "store-drill-is-recent",
+    ),
+    (DRILLS, "", "", "store-drill-is-recent"),
     ("job-drill", "drills", [], "store-is-drilled"),
     ("job-drill", "schedule", "23 4 1 * *", "store-is-drilled"),
     # Vaults and buckets

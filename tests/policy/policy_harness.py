@@ -4,7 +4,7 @@ import copy
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
+from policies.drills import Drilled, Drills
 from policies.judgement import Judgement
 from policies.pack import Pack
 from policies.rule import Rule
@@ -27,6 +28,7 @@ ABSENT: Final = object()
 
 TODAY: Final = date(2030, 1, 15)
 RECORDING: Final = Path(__file__).with_name("production.json")
+NOW: Final = datetime.combine(TODAY, time(12), UTC)
 NO_WAIVERS: Final = Path(__file__).with_name("none")
 
 
@@ -69,6 +71,22 @@ class Violation:
     resource: str
     message: str
     level: int
+
+
+class Told(list[Toy]):
+    """A stack of which something else than usual is known of its drills."""
+
+    def __init__(self, stack: Sequence[Toy], drills: Drills | None) -> None:
+        super().__init__(stack)
+        self.drills = drills
+
+
+def drilled(stack: Sequence[Toy]) -> Drills | None:
+    """Return what is known of a stack's drills: each store came back yesterday, unless it tells otherwise."""
+    if isinstance(stack, Told):
+        return stack.drills
+    yesterday = Drilled(NOW - timedelta(days=99), NOW - timedelta(days=1))
+    return Drills(NOW, stores={toy.urn: yesterday for toy in stack})
 
 
 @cache
@@ -142,10 +160,14 @@ def _altered(toy: Toy, changes: dict[str, Any]) -> Toy:
 
 
 def servicer(
-    rules: Iterable[Rule] = RULES, *, waivers_file: Path = NO_WAIVERS, seen: list[Judgement] | None = None
+    rules: Iterable[Rule] = RULES,
+    *,
+    waivers_file: Path = NO_WAIVERS,
+    seen: list[Judgement] | None = None,
+    drills: Drills | None = None,
 ) -> Any:
     """Return the server that the engine would talk to; judgements are added to `seen`."""
-    pack = Pack(rules, today=TODAY, waivers_file=waivers_file)
+    pack = Pack(rules, today=TODAY, waivers_file=waivers_file, drills=drills)
     made = servicer_of(pack, (lambda _: None) if seen is None else seen.append)
     return made("bulwark", "0.1.0", pack.policies, EnforcementLevel.MANDATORY)
 
@@ -154,7 +176,7 @@ def judged(
     stack: Sequence[Toy], rules: Iterable[Rule] = RULES, *, waivers_file: Path = NO_WAIVERS
 ) -> list[Violation]:
     """Announce each resource, then the whole stack, as the engine does, and return all diagnostics."""
-    server = servicer(rules, waivers_file=waivers_file)
+    server = servicer(rules, waivers_file=waivers_file, drills=drilled(stack))
     names = {toy.urn: toy.name for toy in stack}
     answers = [server.Analyze(request, None) for request in announcements(stack)]
     answers.append(server.AnalyzeStack(whole(stack), None))

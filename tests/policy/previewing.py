@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import mutating
-from mutations import MUTATIONS
+from mutations import DRILLS, MUTATIONS
 from rich.console import Console
 
 from cli import engine, stack_file, twin
 from cli.watched import Watched
+from policies.drills import VARIABLE
+
+_PROJECT = "::".join(
+    (
+        "urn:pulumi:prod::bulwark",
+        "bulwark:index:Platform$bulwark:index:Database$neon:index/project:Project",
+        "database-project",
+    )
+)
 
 
 def main() -> None:
@@ -33,6 +42,10 @@ def main() -> None:
     for line in sys.stdin:
         wanted = json.loads(line)
         mutation = None if wanted["mutation"] is None else MUTATIONS[wanted["mutation"]]
+        # On a first deploy no store is known yet.
+        handed = mutation.value if mutation and mutation.resource == DRILLS else '{"stores": {}}'
+        handed = handed.replace("%s", _PROJECT)
+        stack.workspace.env_vars = {**stack.workspace.env_vars, VARIABLE: handed}
         stack.workspace.program = lambda mutation=mutation: (mutating.apply(mutation), program())[1]
         answers.write(json.dumps(_preview(stack, wanted["pack"])) + "\n")
         answers.flush()

@@ -92,14 +92,16 @@ def test_a_store_is_proven_by_its_newest_drill_that_passed() -> None:
     both = drill(scenario(), scenario("files", times=times(verified=5)))
     half = drill(scenario(checks=()), scenario("files", times=times(verified=5)), at=LATER)
     broken = drill(scenario("files", times=times(verified=5)), at=LATER + timedelta(days=7), error="killed")
-    elsewhere = drill(identity=identity(NOW + timedelta(days=30), stack="local"), at=NOW + timedelta(days=30))
-    found = [records.Record(one.identity.id, one, "") for one in (broken, half, elsewhere, both)] + [
-        records.Record("x", None, "can't be read")
-    ]
-    assert records.passed(found, "prod") == {"database": both, "files": half}
-    assert records.passed([], "prod") == {}
+    month = NOW + timedelta(days=30)
+    other = drill(identity=identity(month, stack="local"), at=month)
+    rehearsed = drill(identity=identity(month, place="twin"), at=month)
+    tried = (broken, half, other, rehearsed, both)
+    found = [records.Record(one.identity.id, one, "") for one in tried]
+    found.append(records.Record("x", None, "can't be read"))
+    assert records.passed(found, "prod", "vendors") == {"database": both, "files": half}
+    assert records.passed([], "prod", "vendors") == {}
 
 
 def test_a_store_is_not_proven_by_a_drill_that_failed_on_another_way_back() -> None:
     mixed = drill(scenario("corruption", checks=()), scenario("loss"))
-    assert records.passed([records.Record("x", mixed, "")], "prod") == {}
+    assert records.passed([records.Record("x", mixed, "")], "prod", "vendors") == {}

@@ -4,6 +4,7 @@ from policies.rule import Rule
 from policies.rules.stores import (
     store_backups_outlast_corruption,
     store_branch_is_protected,
+    store_drill_is_recent,
     store_has_history,
     store_has_independent_backup,
     store_history_fits_plan,
@@ -25,4 +26,5 @@ RULES: tuple[Rule, ...] = (
     store_loss_is_within_objective.RULE,
     store_backups_outlast_corruption.RULE,
     store_is_drilled.RULE,
+    store_drill_is_recent.RULE,
 )

@@ -1,10 +1,13 @@
 """The rules about data stores."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from case import Case
-from policy_harness import ABSENT, UNKNOWN, Toy, altered, secret, with_options, without
+from policy_harness import ABSENT, NOW, UNKNOWN, Told, Toy, altered, named, secret, with_options, without
+
+from policies.drills import Drilled, Drills
 
 _PLAN = "database"
 _PROJECT = "database-project"
@@ -13,6 +16,14 @@ _VAULT = "backups-vault-bucket"
 
 def _with(token: str, **inputs: Any) -> list[Toy]:
     return [Toy(token, "other", inputs, provider="other-provider", options={"protect": True})]
+
+
+def _ago(days: int, hours: int = 0) -> datetime:
+    return NOW - timedelta(days=days, hours=hours)
+
+
+def _told(stack: Sequence[Toy], known: Drilled) -> Told:
+    return Told(stack, Drills(NOW, stores={named(stack, _PROJECT).urn: known}))
 
 
 CASES = (
@@ -205,6 +216,25 @@ CASES = (
         ),
         secret=(lambda s: altered(s, "job-database", retentionDays=secret(35)),),
         fine=(lambda s: altered(s, "job-database", retentionDays=14.5),),
+    ),
+    Case(
+        rule="store-drill-is-recent",
+        at=_PROJECT,
+        weak=(
+            lambda s: _told(s, Drilled(_ago(99), _ago(15, hours=1))),
+            lambda s: _told(s, Drilled(_ago(15, hours=1), None)),
+            lambda s: _told(s, Drilled(None, _ago(16))),
+            lambda s: _told(s, Drilled(_ago(99), _ago(-1))),
+        ),
+        absent=(lambda s: _told(s, Drilled(_ago(99), None)),),
+        unknown=(lambda s: Told(s, None),),
+        fine=(
+            lambda s: _told(s, Drilled(_ago(99), _ago(15))),
+            lambda s: _told(s, Drilled(_ago(15), None)),
+            lambda s: _told(s, Drilled(None, _ago(1))),
+            lambda s: Told(s, Drills(NOW)),
+            lambda s: Told(s, Drills(NOW, rehearsal=True)),
+        ),
     ),
     Case(
         rule="store-is-drilled",

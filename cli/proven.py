@@ -1,0 +1,65 @@
+"""What is known of the drills of a deployed stack's stores, from its state and its vault."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import pulumi.automation as auto
+
+from cli.recovery_site import vault
+from cli.stack_file import Space
+from policies.drills import Drilled, written
+from recovery.drill import records
+from recovery.drill.records import Record
+
+_STACK: Final = "pulumi:pulumi:Stack"
+
+
+def document(space: Space, chosen: auto.Stack) -> str:
+    """
+    Return it as the policies take it; nothing of a stack that was never deployed.
+
+    Raises:
+        Failure: where the vault can't be asked.
+    """
+    resources = (chosen.export_stack().deployment or {}).get("resources", [])
+    outputs = _outputs(resources)
+    if "vault" not in outputs:
+        return written({})
+    found = records.records(vault(outputs["vault"], space.settings.backups.region, space.twin))
+    return written(known(resources, found, space))
+
+
+def known(resources: Sequence[dict[str, Any]], found: Iterable[Record], space: Space) -> dict[str, Drilled]:
+    """
+    Return, by the URN of each store, since when it is backed up and when a drill of it passed last.
+
+    Args:
+        resources: The stack's state.
+        found: The evidence in its vault.
+        space: The stack.
+    """
+    since, names = _since(resources), _outputs(resources).get("stores", {})
+    passed = {store: drill.started for store, drill in records.passed(found, space.name, space.place).items()}
+    urns = {urn: passed.get(store) for store, urn in names.items()}
+    return {urn: Drilled(since.get(urn), urns.get(urn)) for urn in {*since, *urns}}
+
+
+def _outputs(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the stack's outputs as they stand in its state; the secret ones are encrypted there."""
+    return next((one.get("outputs", {}) for one in resources if one["type"] == _STACK), {})
+
+
+def _since(resources: Sequence[dict[str, Any]]) -> dict[str, datetime]:
+    """Return, by the URN of each store, when the oldest part of a job that protects it was made."""
+    parts: dict[str, datetime] = {}
+    for one in resources:
+        if (parent := one.get("parent")) and (created := one.get("created")):
+            moment = datetime.fromisoformat(created)
+            parts[parent] = min(moment, parts.get(parent, moment))
+    since: dict[str, datetime] = {}
+    for job in resources:
+        if begun := parts.get(job["urn"]):
+            for store in (job.get("inputs") or {}).get("protects", ()):
+                since[store] = min(begun, since.get(store, begun))
+    return since
