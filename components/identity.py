@@ -8,7 +8,7 @@ import pulumi
 from pulumi_aws import iam
 
 from components.settings import BackupSettings
-from components.settings.backups import FILES_PREFIX
+from components.settings.backups import DRILLS_PREFIX, FILES_PREFIX
 from components.vault import WRITER_SUFFIX, Vault
 
 ISSUER: Final = "token.actions.githubusercontent.com"
@@ -267,4 +267,13 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             ],
             f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
         ),
+        # A deploy asks for the last drill that passed; of backups it can read nothing.
+        _allow(
+            "FindDrills",
+            ["s3:ListBucketVersions"],
+            vaults[0].arn,
+            Condition={"StringLike": {"s3:prefix": f"{DRILLS_PREFIX}*"}},
+        ),
+        _allow("ReadDrills", ["s3:GetObject", "s3:GetObjectVersion"], f"{vaults[0].arn}/{DRILLS_PREFIX}*"),
+        _allow("DecryptDrills", ["kms:Decrypt"], vaults[0].keys_arn, Condition=only_key_of(vaults[0])),
     )

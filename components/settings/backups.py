@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from components.settings.model import AwsAccount, AwsRegion, Model, Positive, Schedule, Slug
 
+DRILLS_PREFIX = "evidence/drills/"
 FILES_PREFIX = "files/"
 
 

@@ -143,8 +143,12 @@ def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deploymen
     }
 
 
-def test_the_deployer_reads_and_deletes_no_backup(production: Deployment) -> None:
-    found = actions(production, "deployer")
+def test_the_deployer_reads_evidence_of_drills_and_no_backup(production: Deployment) -> None:
+    statements = allowed(production, "deployer")
+    drills = "arn:aws:s3:::example-vault-123456789012-eu-west-1/evidence/drills/*"
+    assert statements.pop("ReadDrills") == ({"s3:GetObject", "s3:GetObjectVersion"}, drills)
+    assert statements.pop("DecryptDrills")[0] == {"kms:Decrypt"}
+    found = {action for actions_, _ in statements.values() for action in actions_}
     objects = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteBucket", "s3:Bypass", "s3:*")
     assert [action for action in found if action.startswith(objects)] == []
     assert [action for action in found if action.startswith("kms:") and action.endswith("crypt")] == []

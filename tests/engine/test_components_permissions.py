@@ -19,6 +19,7 @@ from local.aws.issuer import issued
 
 VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
 LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
+DRILLS = "evidence/drills/"
 DUMP, FILE = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", "files/documents/seed.pdf"
 ONCE = {"IfNoneMatch": "*"}
 WRITER, RESTORER, DEPLOYER = "backup-writer", "backup-restorer", "deployer"
@@ -230,6 +231,24 @@ READS = [
         lambda it: it.abroad.list_object_versions(Bucket=REPLICA),
         (RESTORER,),
     ),
+    Call(
+        "reads a drill's evidence",
+        "s3:GetObject",
+        lambda it: it.s3.get_object(Bucket=VAULT, Key=f"{DRILLS}seed"),
+        (WRITER, RESTORER, DEPLOYER),
+    ),
+    Call(
+        "reads other evidence",
+        "s3:GetObject",
+        lambda it: it.s3.get_object(Bucket=VAULT, Key="evidence/seed"),
+        (WRITER, RESTORER),
+    ),
+    Call(
+        "lists the evidence of drills",
+        "s3:ListBucketVersions",
+        lambda it: it.s3.list_object_versions(Bucket=VAULT, Prefix=DRILLS),
+        (WRITER, RESTORER, DEPLOYER),
+    ),
     Call("reads the access log", "s3:GetObject", lambda it: it.s3.get_object(Bucket=LOG, Key="seed")),
     Call("reads another bucket", "s3:GetObject", lambda it: it.s3.get_object(Bucket=OTHER, Key="a")),
     Call("lists another bucket", "s3:ListBucket", lambda it: it.s3.list_objects_v2(Bucket=OTHER)),
@@ -400,7 +419,7 @@ def admin(production: Deployment) -> Iterator[Acting]:
     """Give the administrator, who lays out what there is to be tried on."""
     admin = acting.administrator(production.installation.home)
     s3 = admin.client("s3")
-    for key in (DUMP, FILE, "evidence/seed", "state/seed"):
+    for key in (DUMP, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
         s3.put_object(Bucket=VAULT, Key=key, Body=b"seed")
     admin.client("s3", "eu-north-1").put_object(Bucket=REPLICA, Key=DUMP, Body=b"seed")
     s3.put_object(Bucket=LOG, Key="seed", Body=b"seed")

@@ -38,7 +38,12 @@ def language_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def preview(production: Deployment, host: Path, *options: str) -> subprocess.CompletedProcess[str]:
+_WITH_POLICIES = ("--policy-pack", "policies")
+
+
+def preview(
+    production: Deployment, host: Path, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run `pulumi preview` in the checkout as a person would, with the engine's environment of the twin."""
     installation = production.installation
     settings = stack_file.find("prod", on_twin=True).settings
@@ -50,7 +55,7 @@ def preview(production: Deployment, host: Path, *options: str) -> subprocess.Com
         cwd=installation.folder,
         env=installation.environment
         | twin.engine_environment(installation.home, settings)
-        | {"PATH": paths, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        | {"PATH": paths, "PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
         capture_output=True,
         text=True,
         timeout=180,
@@ -69,7 +74,18 @@ def test_production_is_refused_without_the_policies_and_told_what_to_type(
     assert "Traceback" not in said
 
 
+def test_production_is_refused_by_policies_that_nobody_told_of_its_drills(
+    production: Deployment, language_host: Path
+) -> None:
+    refused = preview(production, language_host, *_WITH_POLICIES)
+    assert refused.returncode != 0
+    for store in ("database-project (Project)", "files (Files)"):
+        assert f"{store} is not shown to come back: could not be decided" in refused.stdout
+
+
 def test_with_the_policies_it_is_the_same_program(production: Deployment, language_host: Path) -> None:
-    seen = preview(production, language_host, "--policy-pack", "policies", "--expect-no-changes")
+    told = production.installation.bulwark("drills", "--stack", "prod", "--twin", "--for-policies")
+    assert told.code == 0, told.text
+    seen = preview(production, language_host, *_WITH_POLICIES, "--expect-no-changes", BULWARK_DRILLS=told.out)
     assert seen.returncode == 0, seen.stdout[-2_000:] + seen.stderr[-2_000:]
     assert "bulwark" in seen.stdout

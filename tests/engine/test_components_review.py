@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import sarif_schema
 from deployment import Deployment, name_of
-from policy_harness import announcements, servicer, whole
+from policy_harness import NOW, announcements, servicer, whole
 from policy_harness import production as recorded
 
+from policies.drills import Drills
 from policies.judgement import Judgement
 
 Looks = set[tuple[str, str, str]]
@@ -31,7 +32,7 @@ def looks(document: Path) -> Looks:
 
 def looks_on_first_preview() -> Looks:
     seen: list[Judgement] = []
-    server = servicer(seen=seen)
+    server = servicer(seen=seen, drills=Drills(NOW, rehearsal=True))
     for request in announcements(recorded()):
         server.Analyze(request, None)
     server.AnalyzeStack(whole(recorded()), None)

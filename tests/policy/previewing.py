@@ -19,13 +19,8 @@ from cli import engine, stack_file, twin
 from cli.watched import Watched
 from policies.drills import VARIABLE
 
-_PROJECT = "::".join(
-    (
-        "urn:pulumi:prod::bulwark",
-        "bulwark:index:Platform$bulwark:index:Database$neon:index/project:Project",
-        "database-project",
-    )
-)
+_DATABASE = "bulwark:index:Platform$bulwark:index:Database"
+_PROJECT = f"urn:pulumi:prod::bulwark::{_DATABASE}$neon:index/project:Project::database-project"
 
 
 def main() -> None:
