@@ -8,18 +8,19 @@ from typing import Final, Literal
 
 from rich.console import Console
 
+from cli.drill_backend import FileBackend
 from cli.drill_identity import identity
 from cli.drill_terms import terms
 from cli.drill_yard import Yard
 from recovery import catalogue
-from recovery.drill import corruption, loss
+from recovery.drill import corruption, loss, state
 from recovery.drill.evidence import Drill, Scenario
 from recovery.drill.guard import read_only
 from recovery.drill.recovered import Drilled
 from recovery.manifest import Manifest
 
-Choice = Literal["corruption", "loss", "replica", "all"]
-_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica")
+Choice = Literal["corruption", "loss", "replica", "state", "all"]
+_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "state")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,16 @@ def _scenarios(yard: Yard, wanted: Wanted) -> Iterator[Scenario]:
                     history=timedelta(hours=settings.database.history_retention_hours),
                     at=wanted.at,
                     at_random=wanted.at_random,
+                )
+            elif which == "state":
+                yield state.drill(
+                    FileBackend(yard.space),
+                    vaults["primary"],
+                    yard.place.folder,
+                    objectives=drilled.terms.objectives,
+                    deployed_at=yard.deployed_at(),
+                    told=drilled.told,
+                    backup=wanted.backup,
                 )
             else:
                 # The other vault is not even looked at: what a drill shows is that one is enough.

@@ -1,6 +1,7 @@
 """Where drills of a stack take place: one at a time, after what an interrupted one has left is removed."""
 
 import fcntl
+import json
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ import psutil
 
 from cli import engine, stack_file
 from cli.drill_place import EnginePlace
-from cli.recovery_site import opened
+from cli.recovery_site import exported, opened
 from cli.stack_file import Space
 from components.secrets import variable
 from components.settings import PROJECT
@@ -39,6 +40,12 @@ class Yard:
     space: Space
     site: Site
     place: EnginePlace
+
+    def deployed_at(self) -> datetime | None:
+        """Return when the stack last changed, as its own backend says; None where it doesn't."""
+        state = json.loads(exported(self.space.name, on_twin=self.space.twin is not None).state)
+        told = (state["deployment"].get("manifest") or {}).get("time")
+        return datetime.fromisoformat(told) if told else None
 
     def cleaned(self, *, everything: bool) -> tuple[str, ...]:
         """

@@ -38,7 +38,7 @@ def select(space: Space) -> auto.Stack:
     os.environ.update(environment)
     with failing_plainly():
         workspace = _Workspace(
-            program=_program,
+            program=program,
             work_dir=str(_folder(space)),
             env_vars=environment,
             secrets_provider="passphrase" if space.twin else None,
@@ -80,7 +80,8 @@ def _folder(space: Space) -> Path:
     return folder
 
 
-def _program() -> None:
+def program() -> None:
+    """Run the checkout's own program, as `pulumi` does."""
     policy_gate.in_force.set(True)
     runpy.run_path(str(CHECKOUT / "__main__.py"), run_name="__main__")
 

@@ -1,5 +1,6 @@
 """Brings a backup back: into an empty database, and never over the one that it came from."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.manifest import Manifest
@@ -13,6 +14,52 @@ from recovery.postgres.load import load
 from recovery.postgres.space import download_space, written
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A backup on this machine."""
+
+    manifest: Manifest
+    archive: Path
+    """The dump, uncompressed: a parallel restore needs to seek in it."""
+
+    around: Cluster
+    """What the dump leaves out."""
+
+
+def fetched(manifest: Manifest, vault: Vault, folder: Path) -> Fetched:
+    """
+    Fetch a backup into a folder, where it is personal data; what can't be fetched whole leaves nothing.
+
+    Raises:
+        Failure: for a damaged backup, or a disk that is too small.
+    """
+    download_space(folder, manifest.dump_bytes)
+    cluster, dump = manifest.cluster, manifest.dump
+    around = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
+    archive = folder / f"{manifest.id}.pgc"
+    written(decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256)), archive)
+    return Fetched(manifest, archive, Cluster.model_validate_json(around))
+
+
+def loaded(
+    backup: Fetched, url: str, *, jobs: int = 2, tables: tuple[str, ...] = (), stand_ins: bool = False
+) -> list[str]:
+    """
+    Load a fetched backup into the empty database at `url`, and remove what was fetched; see `restored`.
+
+    Raises:
+        Failure: for a target that is not empty, or any error on the way.
+    """
+    try:
+        with connected(url) as connection, explained(connection, "recreate roles and settings"):
+            made = recreate(connection, backup.around, stand_ins=stand_ins)
+            newest = max(connection.info.server_version // 10_000, _major(backup.manifest.tools["pg_dump"]))
+        left_out = load(find(url, major=newest), url, backup.archive, jobs=jobs, tables=tables)
+    finally:
+        backup.archive.unlink(missing_ok=True)
+    return [*made.done, *made.impossible, *left_out]
 
 
 def restored(
@@ -33,7 +80,7 @@ def restored(
         manifest: The backup.
         vault: The vault to read from, the primary or its replica.
         url: An empty database.
-        folder: Where the dump lies meanwhile, uncompressed: a parallel restore needs to seek in it.
+        folder: Where the dump lies meanwhile.
         source_url: The database that the stack runs on; it is never the target.
         jobs: Connections that restore in parallel.
         tables: Names as in SQL; none restores all.
@@ -46,19 +93,7 @@ def restored(
         raise Failure(
             "The target is the database that the stack runs on.", "name an empty database elsewhere."
         )
-    download_space(folder, manifest.dump_bytes)
-    cluster, dump = manifest.cluster, manifest.dump
-    around = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
-    archive = folder / f"{manifest.id}.pgc"
-    written(decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256)), archive)
-    try:
-        with connected(url) as connection, explained(connection, "recreate roles and settings"):
-            made = recreate(connection, Cluster.model_validate_json(around), stand_ins=stand_ins)
-            newest = max(connection.info.server_version // 10_000, _major(manifest.tools["pg_dump"]))
-        left_out = load(find(url, major=newest), url, archive, jobs=jobs, tables=tables)
-    finally:
-        archive.unlink(missing_ok=True)
-    return [*made.done, *made.impossible, *left_out]
+    return loaded(fetched(manifest, vault, folder), url, jobs=jobs, tables=tables, stand_ins=stand_ins)
 
 
 def _major(version: str) -> int:

@@ -11,6 +11,7 @@ from installations import Installation
 from interrupting import Run, left_over, until
 from inventory import existing, recorded, vendor_objects
 
+from local.vendors.neon import Neon
 from recovery.drill.application import leftovers
 from recovery.postgres.figures import figures
 from recovery.postgres.snapshot import snapshot
@@ -19,9 +20,11 @@ KILLED_IN = (
     ("corruption", "branch the history"),
     ("corruption", "start the platform"),
     ("loss", "make a new database"),
-    ("loss", "fetch and restore"),
+    ("loss", "restore"),
     ("loss", "remove"),
 )
+
+PLANTED = ("drill-corruption-20300101t000000z-00aa", "drill-loss-20300101t000000z-00bb")
 
 
 def source(installation: Installation) -> str:
@@ -50,6 +53,17 @@ def nothing_is_left(installation: Installation) -> None:
     assert len(clusters) == 1, clusters
 
 
+def plant(installation: Installation) -> None:
+    """Leave at the vendor what no state knows of, and a dump."""
+    vendor = Neon(installation.home)
+    project = next(iter(vendor.store.list("neon", "project")))
+    branch, _ = vendor.create("branch", {"projectId": project, "name": PLANTED[0]})
+    vendor.create("endpoint", {"projectId": project, "branchId": branch})
+    vendor.create("project", {"name": PLANTED[1], "orgId": "org-example-00000000"})
+    vendor.store.close()
+    (installation.home.root / "drill" / "local" / "files" / "dump.pgc").write_bytes(b"personal data")
+
+
 def test_every_scenario_passes_with_numbers_that_a_stopwatch_and_direct_sql_confirm(
     deployed: Deployment,
 ) -> None:
@@ -59,7 +73,7 @@ def test_every_scenario_passes_with_numbers_that_a_stopwatch_and_direct_sql_conf
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT written_at FROM canary").fetchone()
         assert row
-    backup = installation.bulwark("backup", "--json").json
+    backup = installation.bulwark("backup", "--json").json["database"]
     begin = time.monotonic()
     ended = installation.bulwark("drill", "--json", timeout_seconds=300)
     took = time.monotonic() - begin
@@ -67,15 +81,17 @@ def test_every_scenario_passes_with_numbers_that_a_stopwatch_and_direct_sql_conf
     assert "monitor not reached" not in ended.err
     evidence = ended.json
     assert (evidence["verdict"], evidence["leftovers"]) == ("passed", [])
-    corruption, *restored = evidence["scenarios"]
-    assert [one["kind"] for one in evidence["scenarios"]] == ["corruption", "loss", "replica"]
+    assert [one["kind"] for one in evidence["scenarios"]] == ["corruption", "loss", "replica", "state"]
+    corruption, *restored, state = evidence["scenarios"]
+    assert state["loss"]["seconds"] == 0
+    assert "create" in state["negative_control"]["found"][0]
     assert 0 <= corruption["loss"]["seconds"] < 5
     for one in restored:
         newest, incident = (datetime.fromisoformat(one[name]) for name in ("newest_change", "incident"))
         assert row[0] <= newest <= datetime.fromisoformat(backup["snapshot_at"])
         assert incident - newest == timedelta(seconds=one["loss"]["seconds"])
     assert sum(phase["seconds"] for one in evidence["scenarios"] for phase in one["phases"]) < took
-    for one in evidence["scenarios"]:
+    for one in (corruption, *restored):
         first, healthy, verified = (
             one["times"][name]["seconds"] for name in ("first_query", "health", "verified")
         )
@@ -103,9 +119,11 @@ def test_a_drill_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_n
             until(lambda: plugins(installation), 60, "the vendor at work")
         run.signal(signal.SIGKILL)
         run.wait()
+    plant(installation)
     cleaned = installation.bulwark("drill", "--clean")
     assert cleaned.code == 0, cleaned.text
     assert "left" in cleaned.text
+    assert all(name in cleaned.text for name in PLANTED), cleaned.text
     nothing_is_left(installation)
     assert content(url) == was
     passed = installation.bulwark("drill", "corruption", "--json")

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from drilling import Servers, drilled, fill
+from drilling import TERMS, Servers, drilled, fill
 from servers import PASSWORD
 from vaults import Place, environment, locked, moto_url
 
@@ -192,7 +193,8 @@ def test_what_is_wrong_with_a_backup_fails_the_drill_and_is_named(
     )
     assert 'Table "public"."tags" is missing; 2 rows were expected.' in told(missing)
     ungranted = told(
-        tampered("REVOKE SELECT ON public.notes FROM shop_app", "GRANT SELECT ON public.notes TO shop_app")
+        tampered("REVOKE SELECT ON public.notes FROM shop_app", "GRANT SELECT ON public.notes TO shop_app"),
+        application=replace(TERMS.application, ready_within_seconds=2),
     )
     assert "The grants are not defined as expected." in ungranted
     assert "there are notes could not run: permission denied for table notes" in ungranted
@@ -227,7 +229,7 @@ def test_a_stale_backup_a_missed_objective_and_a_check_that_cannot_run_fail_the_
     assert (
         loss.drill(drilled(place, url), locked.vault, "primary", backup="20300101T000000Z-0000")
         .faults[0]
-        .startswith("broke off: There is no backup 20300101T000000Z-0000")
+        .startswith("broke off: There is no whole backup 20300101T000000Z-0000")
     )
     assert made.id
 

@@ -1,0 +1,75 @@
+"""Asks a vault whether it still holds what a backup was stored as."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from recovery.drill.evidence import Check, Held
+from recovery.manifest import BackupManifest, Stored
+from recovery.site import VaultName
+from recovery.vault.failures import Damaged
+from recovery.vault.vault import Vault
+
+
+def held(vault: Vault, which: VaultName, manifest: BackupManifest) -> Held:
+    """Ask the vault about the manifest: it is what makes the backup one."""
+    key = manifest.key
+    head = vault.head(key)
+    body = b"".join(vault.read(key, head.version))
+    return Held(
+        vault=which,
+        key=key,
+        version=head.version,
+        bytes=head.bytes,
+        sha256=hashlib.sha256(body).hexdigest(),
+        lock_mode=head.lock_mode,
+        locked_until=head.locked_until,
+    )
+
+
+def kept(vault: Vault, manifest: BackupManifest) -> list[Check]:
+    """Check that everything of the backup is held for as long as it was stored for."""
+    checks: list[Check] = []
+    for stored in manifest.objects:
+        head = vault.head(stored.key, stored.version)
+        promised = f"{stored.bytes} bytes, {_lock(stored.lock_mode, stored.locked_until)}"
+        good = head.bytes == stored.bytes and (
+            not stored.locked_until
+            or (
+                head.lock_mode in {stored.lock_mode, "COMPLIANCE"}
+                and head.locked_until is not None
+                and head.locked_until >= stored.locked_until
+            )
+        )
+        checks.append(
+            Check(
+                name=f"{stored.key.rsplit('/', 1)[-1]} is held",
+                what=f"HEAD of {stored.key}, version {stored.version}",
+                expected=promised,
+                actual=f"{head.bytes} bytes, {_lock(head.lock_mode, head.locked_until)}",
+                outcome="passed" if good else "failed",
+            )
+        )
+    return checks
+
+
+def wrong_digest(vault: Vault, stored: Stored) -> Check:
+    """Read an object of a backup as if a single bit of it had to be another one."""
+    digest = bytearray.fromhex(stored.sha256)
+    digest[0] ^= 1
+    refused = False
+    try:
+        for _ in vault.read(stored.key, stored.version, sha256=digest.hex()):
+            pass
+    except Damaged:
+        refused = True
+    return Check(
+        name="an object with another digest is refused",
+        what=f"{stored.key} read with one bit of its SHA-256 turned",
+        expected="refused",
+        actual="refused" if refused else "taken",
+        outcome="passed" if refused else "failed",
+    )
+
+
+def _lock(mode: str | None, until: datetime | None) -> str:
+    return f"{mode} until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if mode and until else "not locked"
