@@ -22,10 +22,11 @@ _TOGETHER = {
     "test_drills_kept": "living",
     "test_life": "living",
     "test_monitoring": "living",
+    "test_real_": "real",
     "test_recovered": "living",
     "test_secrets": "living",
 }
-"""Which deployed stack a file's tests share, by the start of its name: see engine/conftest.py."""
+"""Which deployed stack a file's tests share, by the start of its name: see the conftest.py of its folder."""
 
 
 class _ByStack(LoadScopeScheduling):

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,20 @@ class Installation:
 
     folder: Path
     home: TwinHome
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+    """Set in the environment of every command."""
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "BULWARK_TWIN": str(self.home.root),
-            "PYTHONPATH": str(self.folder),
-            "COLUMNS": "120",
-        }
+        return (
+            os.environ
+            | self.variables
+            | {
+                "BULWARK_TWIN": str(self.home.root),
+                "PYTHONPATH": str(self.folder),
+                "COLUMNS": "120",
+            }
+        )
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-P", "-m", "cli", *arguments]
@@ -80,7 +86,7 @@ class Installation:
         path.write_text(before.replace(old, new))
 
 
-def make_installation(folder: Path) -> Installation:
+def make_installation(folder: Path, **variables: str) -> Installation:
     """Copy the checkout; its platform gets two ports that nobody else has."""
     folder.mkdir(parents=True)
     for name in _COPIED:
@@ -94,7 +100,7 @@ def make_installation(folder: Path) -> Installation:
         shutil.copy(file, folder)
     # Where an unprivileged PostgreSQL can reach it, and short: a socket's path has 107 bytes.
     root = Path("/tmp") / f"bulwark-{uuid.uuid4().hex[:12]}"  # noqa: S108 - random, and private to this user
-    installation = Installation(folder, TwinHome(root))
+    installation = Installation(folder, TwinHome(root), variables)
     installation.home.create()
     installation.edit("Pulumi.local.yaml", ":8443", f":{installation.home.port('test-api')}")
     installation.edit("Pulumi.local.yaml", ":8444", f":{installation.home.port('test-frontend')}")

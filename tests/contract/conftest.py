@@ -1,0 +1,57 @@
+"""
+The vendors' own providers, and production deployed through them.
+
+Where they can't be had these tests are skipped, and the end of the run says so where nobody can miss it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deployment import Deployment
+from installations import make_installation, remove
+
+from toolchain.failure import Failure
+from toolchain.providers import VARIABLE, find_providers
+
+
+@pytest.fixture(scope="session")
+def real_plugins() -> Path:
+    """Give a PULUMI_HOME with the vendors' own providers."""
+    try:
+        return find_providers()
+    except Failure as failure:
+        pytest.skip(f"NOT TESTED against the vendors' own providers: {failure}")
+
+
+@pytest.fixture(scope="session")
+def real(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Give the unchanged Pulumi.prod.yaml, deployed through the real providers; for files test_real_*."""
+    installation = make_installation(
+        tmp_path_factory.mktemp("real") / "checkout", **{VARIABLE: str(real_plugins)}
+    )
+    try:
+        ended = installation.bulwark(
+            *("up", "--stack", "prod", "--twin", "--yes", "--providers", "real"), timeout_seconds=600
+        )
+        assert ended.code == 0, ended.text[-4_000:]
+        yield Deployment(installation, "prod")
+    finally:
+        remove(installation)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that the contract tests did not run."""
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report, pytest.TestReport) and report.nodeid.startswith("tests/contract/")
+    ]
+    if skipped:
+        terminalreporter.section("THE CONTRACT TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            f"{len(skipped)} tests need the vendors' own providers, which can't be had here."
+        )
+        terminalreporter.line(
+            f"Nothing is known about how production does with them. Set {VARIABLE} and run them."
+        )

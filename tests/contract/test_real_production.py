@@ -1,0 +1,101 @@
+"""The production program, unchanged, through the vendors' own providers: from nothing to nothing."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployment import Deployment, name_of
+from plain import WITH_POLICIES, drills, find_language_host, pulumi
+
+PROD = ("--stack", "prod", "--twin")
+BRIDGED = ("neon:", "uptimerobot:", "sentry:")
+EDITS = {
+    "project: example-production": "project: example-renamed",
+    "maximum_units: 2": "maximum_units: 4",
+    "compute_hours: 500": "compute_hours: 400",
+    "database: platform": "database: renamed",
+}
+"""Settings of the database that Neon changes in place, and that the policies let pass."""
+
+
+@pytest.fixture(scope="module")
+def language_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return find_language_host(tmp_path_factory.mktemp("language-host"))
+
+
+@contextmanager
+def edited(real: Deployment, edits: dict[str, str]) -> Generator[None]:
+    """Change the settings, and put them back."""
+    path = real.installation.folder / "Pulumi.prod.yaml"
+    before = path.read_text()
+    for old, new in edits.items():
+        real.installation.edit("Pulumi.prod.yaml", old, new)
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def plan(real: Deployment) -> Any:
+    """Preview, and return what would be done: resource -> (operation, inputs)."""
+    seen = real.installation.bulwark("preview", *PROD, "--json")
+    assert seen.code == 0, seen.text[-3_000:]
+    return {
+        name_of(step["urn"]): (step["op"], sorted({path.split(".")[0] for path in step["properties"]}))
+        for step in seen.json["steps"]
+    }
+
+
+def up(real: Deployment) -> dict[str, int]:
+    done = real.installation.bulwark("up", *PROD, "--yes", "--json", timeout_seconds=600)
+    assert done.code == 0, done.text[-3_000:]
+    return {op: count for op, count in done.json["changes"].items() if op != "same"}
+
+
+def test_every_resource_of_the_bridged_vendors_was_made_by_its_real_provider(real: Deployment) -> None:
+    bridged = [found for found in real.custom() if found.type.startswith(BRIDGED)]
+    assert {found.type.partition(":")[0] for found in bridged} == {"neon", "uptimerobot", "sentry"}
+    assert [found.name for found in bridged if "__pulumi_raw_state_delta" not in found.outputs] == []
+    assert real["neon"].inputs["version"] == "1.1.3"
+
+
+def test_a_second_preview_is_empty(real: Deployment) -> None:
+    assert plan(real) == {}
+
+
+def test_a_refresh_finds_no_drift(real: Deployment) -> None:
+    seen = real.installation.bulwark("refresh", *PROD, "--json")
+    assert seen.code == 0, seen.text[-3_000:]
+    assert seen.json["steps"] == []
+
+
+def test_plain_pulumi_has_nothing_to_do_either(real: Deployment, language_host: Path) -> None:
+    options = (*WITH_POLICIES, "--expect-no-changes")
+    seen = pulumi(real, language_host, "preview", *options, real=True, environment=drills(real))
+    assert seen.returncode == 0, seen.stdout[-3_000:] + seen.stderr[-2_000:]
+
+
+def test_stand_ins_cannot_take_over_what_the_real_providers_made(real: Deployment) -> None:
+    refused = real.installation.bulwark("preview", *PROD, "--providers", "stand-in")
+    assert refused.code == 1
+    assert "was made through the vendors' own providers" in refused.err
+
+
+def test_each_setting_of_the_database_changes_the_input_that_it_names(real: Deployment) -> None:
+    with edited(real, EDITS):
+        assert plan(real) == {
+            "database-project": ("update", ["defaultEndpointSettings", "name", "quota"]),
+            "database-database": ("update", ["name"]),
+        }
+
+
+def test_changed_settings_are_applied_in_place_and_back_again(real: Deployment) -> None:
+    with edited(real, EDITS):
+        assert up(real)["update"] == 2
+        assert plan(real) == {}
+    assert up(real)["update"] == 2
+    assert plan(real) == {}
+    seen = real.installation.bulwark("refresh", *PROD, "--json")
+    assert seen.json["steps"] == []
