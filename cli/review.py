@@ -26,7 +26,12 @@ Write = Annotated[Path | None, Parameter(name="--write")]
 
 
 def review(
-    *, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False, write: Write = None
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    as_json: Json = False,
+    write: Write = None,
+    save_plan: Annotated[Path | None, Parameter(name="--save-plan")] = None,
 ) -> int:
     """
     Preview the stack and show the plan, every policy's verdict, and what a disaster would cost.
@@ -36,6 +41,8 @@ def review(
         on_twin: Run another stack's program against the twin instead of the vendors; needs no secret.
         as_json: Print one JSON document instead of text.
         write: A folder to write review.md, review.json and review.sarif into.
+        save_plan: A file for the plan, which `./bulwark up --plan` does, and nothing else; not written where
+            anything refuses the deploy.
 
     Returns:
         0 when nothing refuses the deploy, else the engine's exit code.
@@ -49,6 +56,7 @@ def review(
         raise
     watched = Watched("Review", quiet=True, as_json=True)
     lines: list[str] = []
+    partial = save_plan and save_plan.absolute().with_name(f"{save_plan.name}.partial")
 
     def read(line: str) -> None:
         lines.append(line)
@@ -58,13 +66,19 @@ def review(
         with watched.shown():
             return engine.run(
                 lambda: chosen.preview(
-                    on_output=read, on_event=watched.see, color="never", policy_packs=[str(PACK)]
+                    on_output=read,
+                    on_event=watched.see,
+                    color="never",
+                    policy_packs=[str(PACK)],
+                    plan=partial and str(partial),
                 )
             )[1]
 
     code, report = _reported(chosen, preview)
     watched.close(0 if report else code)
     found = build(stack, "review", steps=watched.steps, report=report, stopped=_stopped(report, lines))
+    if save_plan and partial:
+        _keep(partial, save_plan, passes=found.passes and not code)
     return _shown(found, code, as_json=as_json, write=write)
 
 
@@ -133,6 +147,14 @@ def _shown(found: Review, code: int, *, as_json: bool, write: Path | None) -> in
     else:
         terminal.show(found, Console())
     return code or (0 if found.passes else 1)
+
+
+def _keep(partial: Path, plan: Path, *, passes: bool) -> None:
+    if passes:
+        partial.replace(plan)
+        return
+    for path in (partial, plan):  # of an earlier review as well: it is not what was reviewed now
+        path.unlink(missing_ok=True)
 
 
 def _written(found: Review, folder: Path) -> None:

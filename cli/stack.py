@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import pulumi.automation as auto
@@ -10,7 +11,8 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
-from cli import deploy, drilled, engine, interrupted, stack_file, twin
+from cli import deploy, drilled, engine, interrupted, reviewed, stack_file, twin
+from cli.saving import save
 from cli.watched import Watched
 from components.policy_gate import PACK
 
@@ -27,6 +29,7 @@ def up(
     providers: Providers = None,
     as_json: Json = False,
     yes: bool = False,
+    plan: Annotated[Path | None, Parameter(name="--plan")] = None,
     scale: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
 ) -> int:
     """
@@ -39,22 +42,27 @@ def up(
             that the stack was made with, if left out.
         as_json: Print one JSON document instead of text; progress goes to standard error.
         yes: Don't ask before changing a stack at the vendors.
+        plan: A file of `./bulwark review --save-plan`: what it says is done, and nothing else.
         scale: Size of the sample data that the first `up` loads; 1 is about 6,000 rows.
 
     Returns:
         The engine's exit code.
     """
+    planned = reviewed.read(plan) if plan else None
     space, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
     # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
     asks = space.twin is None and not yes
-    plan = Watched("Preview", quiet=not asks, as_json=as_json)
+    ahead = Watched("Preview", quiet=not asks, as_json=as_json)
     update = Watched("Update", quiet=True, as_json=as_json)
-    result, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
+    result, code = _run(ahead, chosen.preview, policy_packs=[str(PACK)])
+    if code == 0 and planned is not None:
+        reviewed.refuse_others(planned, ahead.steps, stack=stack)
     if code == 0 and asks and not deploy.confirmed(stack):
         code = 1
     elif code == 0:
-        result, code = _run(update, chosen.up, policy_packs=[str(PACK)], suppress_outputs=True)
+        held = str(plan.absolute()) if plan else None
+        result, code = _run(update, chosen.up, policy_packs=[str(PACK)], suppress_outputs=True, plan=held)
     found = {name: out.value for name, out in result.outputs.items()} if code == 0 else {}
     if found and space.settings.platform.environment == "local":
         deploy.platform_to_twin(space, found, scale=scale, console=Console(stderr=True))
@@ -101,6 +109,7 @@ def refresh(
     providers: Providers = None,
     as_json: Json = False,
     accept: bool = False,
+    write: Annotated[Path | None, Parameter(name="--write")] = None,
 ) -> int:
     """
     Compare the stack with what really exists at the vendors, and show the drift.
@@ -112,6 +121,7 @@ def refresh(
             that the stack was made with, if left out.
         as_json: Print one JSON document: counts and each difference.
         accept: Write what was found into the stack's state; the next `up` then corrects it.
+        write: A folder to write drift.json into, and drift.md where anything drifted.
 
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
@@ -122,6 +132,8 @@ def refresh(
         _, code = _run(drift, chosen.refresh)
     else:
         _, code = _run(drift, chosen.preview_refresh, expect_no_changes=True)
+    if write and (drift.steps or code == 0):
+        _write_drift(stack, drift, write)
     if as_json:
         _print_json({"stack": stack, "exit_code": code, **drift.document()})
     elif drift.steps or code == 0:
@@ -231,6 +243,18 @@ def _shown(found: Any, *, secrets: bool = False) -> dict[str, Any]:
 
 def _print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def _write_drift(stack: str, drift: Watched, folder: Path) -> None:
+    # Here and not above: it knows every rule, and no other command of these asks for one.
+    from review.drift import render  # noqa: PLC0415
+
+    reports = {"drift.json": json.dumps({"stack": stack, **drift.document()}, indent=2) + "\n"}
+    if drift.steps:
+        reports["drift.md"] = render(stack, drift.steps)
+    else:
+        (folder / "drift.md").unlink(missing_ok=True)
+    save(folder, reports, what="The drift", option="--write")
 
 
 def _print_drift(steps: list[dict[str, Any]]) -> None:

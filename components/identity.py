@@ -1,4 +1,4 @@
-"""Who may touch the vaults: three roles for GitHub Actions, without a single long-lived key."""
+"""Who may touch the vaults: four roles for GitHub Actions, without a single long-lived key."""
 
 import json
 from collections.abc import Sequence
@@ -15,15 +15,56 @@ ISSUER: Final = "token.actions.githubusercontent.com"
 """GitHub's OIDC issuer (GitHub Docs, "Configuring OpenID Connect in Amazon Web Services")."""
 
 _SESSION_SECONDS: Final = 2 * 3600
+_OTHERS: Final = ("vault-replicator", WRITER_SUFFIX, "backup-restorer")
+"""Roles that neither plan nor deploy."""
+
+_LOOK_AT_BUCKETS: Final = (
+    "s3:GetAccelerateConfiguration",
+    *(
+        f"s3:GetBucket{part}"
+        for part in (
+            "Acl",
+            "CORS",
+            "Location",
+            "Logging",
+            "ObjectLockConfiguration",
+            "OwnershipControls",
+            "Policy",
+            "PublicAccessBlock",
+            "RequestPayment",
+            "Tagging",
+            "Versioning",
+            "Website",
+        )
+    ),
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "s3:ListBucket",
+)
+_LOOK_AT_KEYS: Final = (
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListResourceTags",
+)
+_LOOK_AT_ROLES: Final = (
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+)
+"""What AWS's provider reads of what this stack makes; the content of no object is among it."""
 
 
 class Identity(pulumi.ComponentResource):
-    """The OIDC provider and its roles: writer (adds), restorer (reads), deployer (configures)."""
+    """The OIDC provider and its roles: writer, restorer, planner (looks), deployer (configures)."""
 
     TYPE: Final = "bulwark:index:Identity"
 
     writer: iam.Role
     restorer: iam.Role
+    planner: iam.Role
     deployer: iam.Role
 
     def __init__(
@@ -74,6 +115,12 @@ class Identity(pulumi.ComponentResource):
             args.restore_environment,
             "Reads backups; can write nothing",
             _restorer(vaults),
+        )
+        self.planner = role(
+            "planner",
+            args.plan_environment,
+            "Looks at this stack; can change nothing",
+            _planner(vaults, account=args.account, platform=platform),
         )
         self.deployer = role(
             "deployer",
@@ -172,37 +219,44 @@ def _restorer(vaults: Sequence[Vault]) -> str:
     )
 
 
+def _buckets(vaults: Sequence[Vault], platform: str) -> list[str]:
+    """Return the ARNs of the vaults and of their access logs."""
+    arns = [vault.arn for vault in vaults]
+    return [*arns, *(arn.replace(f"{platform}-vault-", f"{platform}-access-log-") for arn in arns)]
+
+
+def _planner(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
+    roles = f"arn:aws:iam::{account}:role/{platform}"
+    return _document(
+        _allow("LookAtBuckets", [*_LOOK_AT_BUCKETS], _buckets(vaults, platform)),
+        _allow(
+            "LookAtKeys",
+            [*_LOOK_AT_KEYS],
+            [vault.keys_arn for vault in vaults],
+            Condition={"StringEquals": {"aws:ResourceTag/Project": platform}},
+        ),
+        _allow("FindKeys", ["kms:ListAliases"], "*"),
+        _allow(
+            "LookAtRoles",
+            [*_LOOK_AT_ROLES],
+            [f"{roles}-{name}" for name in (*_OTHERS, "planner", "deployer")],
+        ),
+        _allow(
+            "LookAtIssuer",
+            ["iam:GetOpenIDConnectProvider"],
+            f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
+        ),
+    )
+
+
 def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
-    bucket_arns = [vault.arn for vault in vaults]
-    logs = [arn.replace(f"{platform}-vault-", f"{platform}-access-log-") for arn in bucket_arns]
     roles = f"arn:aws:iam::{account}:role/{platform}"
     return _document(
         _allow(
             "ConfigureBuckets",
             [
                 "s3:CreateBucket",
-                "s3:GetAccelerateConfiguration",
-                *(
-                    f"s3:GetBucket{part}"
-                    for part in (
-                        "Acl",
-                        "CORS",
-                        "Location",
-                        "Logging",
-                        "ObjectLockConfiguration",
-                        "OwnershipControls",
-                        "Policy",
-                        "PublicAccessBlock",
-                        "RequestPayment",
-                        "Tagging",
-                        "Versioning",
-                        "Website",
-                    )
-                ),
-                "s3:GetEncryptionConfiguration",
-                "s3:GetLifecycleConfiguration",
-                "s3:GetReplicationConfiguration",
-                "s3:ListBucket",
+                *_LOOK_AT_BUCKETS,
                 "s3:PutBucketLogging",
                 "s3:PutBucketObjectLockConfiguration",
                 "s3:PutBucketOwnershipControls",
@@ -214,18 +268,15 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
                 "s3:PutLifecycleConfiguration",
                 "s3:PutReplicationConfiguration",
             ],
-            [*bucket_arns, *logs],
+            _buckets(vaults, platform),
         ),
         # By their tag: a new key has no alias yet. No other key can be given that tag with these permissions.
         _allow(
             "ConfigureKeys",
             [
                 "kms:CreateAlias",
-                "kms:DescribeKey",
                 "kms:EnableKeyRotation",
-                "kms:GetKeyPolicy",
-                "kms:GetKeyRotationStatus",
-                "kms:ListResourceTags",
+                *_LOOK_AT_KEYS,
                 "kms:PutKeyPolicy",
                 "kms:TagResource",
                 "kms:UpdateKeyDescription",
@@ -246,17 +297,14 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             [
                 "iam:CreateRole",
                 "iam:DeleteRolePolicy",
-                "iam:GetRole",
-                "iam:GetRolePolicy",
-                "iam:ListAttachedRolePolicies",
-                "iam:ListRolePolicies",
+                *_LOOK_AT_ROLES,
                 "iam:PassRole",
                 "iam:PutRolePolicy",
                 "iam:TagRole",
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
             ],
-            [f"{roles}-{name}" for name in ("vault-replicator", WRITER_SUFFIX, "backup-restorer")],
+            [f"{roles}-{name}" for name in (*_OTHERS, "planner")],
         ),
         _allow(
             "ConfigureIssuer",

@@ -56,6 +56,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "vault_replica": backups.replica.bucket.bucket,
         "writer_role": backups.identity.writer.arn,
         "restorer_role": backups.identity.restorer.arn,
+        "planner_role": backups.identity.planner.arn,
         "deployer_role": backups.identity.deployer.arn,
         # Secret as a whole: the Automation API tells of the top level alone whether it is secret.
         "error_dsns": pulumi.Output.secret(platform.errors.dsns),

@@ -12,9 +12,13 @@ LONGEST: Final = 65_000
 
 def render(review: Review) -> str:
     """Return the whole text; its first line marks the comment, so that the next run edits it."""
-    text, matrix = ("\n".join(lines) + "\n" for lines in (_lines(review), _matrix(review)))
-    if len(text) + len(matrix) <= LONGEST:
-        return text + matrix
+    return shortened("\n".join([*_lines(review), *_matrix(review)]) + "\n")
+
+
+def shortened(text: str) -> str:
+    """Cut a text where GitHub would not take it."""
+    if len(text) <= LONGEST:
+        return text
     cut = text[:LONGEST].rpartition("\n")[0]
     closing = "\n</details>\n" * (cut.count("<details>") - cut.count("</details>"))
     return f"{cut}\n{closing}\n*Cut here; the rest is in the report that the job keeps.*\n"
@@ -40,7 +44,7 @@ def _lines(review: Review) -> Iterator[str]:
         yield "> [!CAUTION]"
         yield f"> **{_named(step.urn)} would be {step.change}, and the data that it holds with it.**"
         if step.properties:
-            yield f"> Because of: {', '.join(f'`{name}`' for name in step.properties)}"
+            yield f"> Because of: {', '.join(map(code, step.properties))}"
         yield ""
     if review.occasion == "review" and not review.stopped:
         yield from _plan(review)
@@ -76,8 +80,8 @@ def _plan(review: Review) -> Iterator[str]:
     yield "| | resource | type | inputs that differ |"
     yield "|---|---|---|---|"
     for step in sorted(review.steps, key=_by_weight):
-        differing = ", ".join(f"`{name}`" for name in step.properties)
-        yield f"| {step.change} | {_name(step.urn)} | {_plain(kind_of(step.urn))} | {differing} |"
+        differing = ", ".join(map(code, step.properties))
+        yield f"| {step.change} | {_name(step.urn)} | {plain(kind_of(step.urn))} | {differing} |"
     yield ""
     yield "</details>"
     yield ""
@@ -95,7 +99,7 @@ def _findings(title: str, review: Review, outcome: str) -> Iterator[str]:
     yield ""
     for rule, verdicts in found.items():
         yield f"**{rule.id}** ({verdicts[0].weight}): {rule.title}"
-        yield from (f"- {_plain(verdict.what)}" for verdict in verdicts)
+        yield from (f"- {plain(verdict.what)}" for verdict in verdicts)
         yield ""
         yield f"Risk: {rule.risk}<br>Fix: {rule.fix}<br>"
         yield f"Controls: {', '.join(str(control) for control in rule.controls)}"
@@ -113,7 +117,7 @@ def _waivers(review: Review) -> Iterator[str]:
     entries = {(waiver["rule"], waiver["resource"]): waiver for waiver in review.waivers}
     for verdict in waived:
         waiver = entries[verdict.rule, verdict.urn]
-        cells = (_plain(waiver[name]) for name in ("owner", "ticket", "reason"))
+        cells = (plain(waiver[name]) for name in ("owner", "ticket", "reason"))
         yield f"| {verdict.rule} | {_name(verdict.urn)} | {verdict.expires} | {' | '.join(cells)} |"
     yield ""
 
@@ -131,8 +135,8 @@ def _recovery(review: Review) -> Iterator[str]:
     for store, path in rows:
         loss = path["lacking"] or path["arithmetic"]
         kept = "?" if path["retention_days"] is None else f"{path['retention_days']:g} d"
-        copies = _plain(", ".join(path["copies"]))
-        yield f"| {_name(store['urn'])} | {_plain(path['by'])} | {_plain(loss)} | {kept} | {copies} |"
+        copies = plain(", ".join(path["copies"]))
+        yield f"| {_name(store['urn'])} | {plain(path['by'])} | {plain(loss)} | {kept} | {copies} |"
     yield ""
 
 
@@ -161,14 +165,19 @@ def _matrix(review: Review) -> Iterator[str]:
 
 
 def _named(urn: str) -> str:
-    return f"{_name(urn)} ({_plain(kind_of(urn))})"
+    return f"{_name(urn)} ({plain(kind_of(urn))})"
 
 
 def _name(urn: str) -> str:
-    return _plain(name_of(urn))
+    return plain(name_of(urn))
 
 
-def _plain(text: str) -> str:
+def code(name: str) -> str:
+    """Show an input's name; one with a character of Markdown in it is a key of a map."""
+    return f"`{name}`" if re.fullmatch(r"[\w.\[\]-]+", name) else plain(name)
+
+
+def plain(text: str) -> str:
     """Take away what Markdown would read in a text; a pull request chooses the names in it."""
     escaped = re.sub(r"[\\`*_|<>\[\]]", r"\\\g<0>", " ".join(text.split()))
     return escaped.replace("@", "@\N{ZERO WIDTH SPACE}")  # a mention would notify whoever is named

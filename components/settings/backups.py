@@ -79,6 +79,9 @@ class BackupSettings(Model):
     restore_environment: Slug = "restore"
     """GitHub environment whose jobs may read backups."""
 
+    plan_environment: Slug = "plan"
+    """GitHub environment whose jobs may look at what is deployed."""
+
     deploy_environment: Slug = "production"
     """GitHub environment whose jobs may deploy."""
 
@@ -112,7 +115,14 @@ def rules(backups: BackupSettings) -> list[tuple[str, str]]:
     other = backups.replica.account not in {None, backups.account}
     if other and backups.replica.role is None:
         problems.append(("replica.role", "is missing; another account needs a role to deploy with"))
-    environments = {backups.backup_environment, backups.restore_environment, backups.deploy_environment}
-    if len(environments) < 3:
-        problems.append(("backup_environment", "backup, restore and deploy need a GitHub environment each"))
+    environments = {
+        backups.backup_environment,
+        backups.restore_environment,
+        backups.plan_environment,
+        backups.deploy_environment,
+    }
+    if len(environments) < 4:
+        problems.append(
+            ("backup_environment", "backup, restore, plan and deploy need a GitHub environment each")
+        )
     return problems

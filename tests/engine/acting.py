@@ -12,7 +12,12 @@ from local.aws.issuer import issued
 from local.home import TwinHome
 
 ACCOUNT = "123456789012"
-ENVIRONMENTS = {"backup-writer": "backup", "backup-restorer": "restore", "deployer": "production"}
+ENVIRONMENTS = {
+    "backup-writer": "backup",
+    "backup-restorer": "restore",
+    "planner": "plan",
+    "deployer": "production",
+}
 """Role -> the GitHub environment whose jobs may assume it."""
 
 

@@ -6,7 +6,12 @@ import pytest
 from deployment import Deployment
 
 ISSUER = "token.actions.githubusercontent.com"
-ROLES = {"backup-writer": "backup", "backup-restorer": "restore", "deployer": "production"}
+ROLES = {
+    "backup-writer": "backup",
+    "backup-restorer": "restore",
+    "planner": "plan",
+    "deployer": "production",
+}
 """Role -> the GitHub environment whose jobs may assume it."""
 
 KEYS = {
@@ -38,7 +43,7 @@ def actions(production: Deployment, role: str) -> set[str]:
     return {action for found, _ in allowed(production, role).values() for action in found}
 
 
-def test_its_children_are_an_issuer_and_three_roles_with_a_policy_each(production: Deployment) -> None:
+def test_its_children_are_an_issuer_and_four_roles_with_a_policy_each(production: Deployment) -> None:
     assert production.children("backups-identity") == {
         "backups-identity-github": "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
         **{f"backups-identity-{role}": "aws:iam/role:Role" for role in ROLES},
@@ -153,6 +158,13 @@ def test_the_deployer_reads_evidence_of_drills_and_no_backup(production: Deploym
     assert [action for action in found if action.startswith(objects)] == []
     assert [action for action in found if action.startswith("kms:") and action.endswith("crypt")] == []
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
+
+
+def test_the_planner_only_looks_and_reads_no_backup(production: Deployment) -> None:
+    found = {action.partition(":")[2] for action in actions(production, "planner")}
+    assert all(action.startswith(("Describe", "Get", "List")) for action in found)
+    assert not found & {"GetObject", "GetObjectVersion"}
+    assert found < {action.partition(":")[2] for action in actions(production, "deployer")}
 
 
 def test_the_deployer_gives_a_vaults_alias_and_moves_none(production: Deployment) -> None:

@@ -22,7 +22,7 @@ LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
 DRILLS = "evidence/drills/"
 DUMP, FILE = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", "files/documents/seed.pdf"
 ONCE = {"IfNoneMatch": "*"}
-WRITER, RESTORER, DEPLOYER = "backup-writer", "backup-restorer", "deployer"
+WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,10 @@ READS = [
         (WRITER, RESTORER),
     ),
     Call(
-        "lists", "s3:ListBucket", lambda it: it.s3.list_objects_v2(Bucket=VAULT), (WRITER, RESTORER, DEPLOYER)
+        "lists",
+        "s3:ListBucket",
+        lambda it: it.s3.list_objects_v2(Bucket=VAULT),
+        (WRITER, RESTORER, PLANNER, DEPLOYER),
     ),
     Call(
         "lists versions",
@@ -347,7 +350,12 @@ CONFIGURES = [
     Call("makes a bucket", "s3:CreateBucket", lambda it: it.s3.create_bucket(Bucket="another-one")),
 ]
 KEYS = [
-    Call("looks at the key", "kms:DescribeKey", lambda it: it.kms.describe_key(KeyId=alias(it)), (DEPLOYER,)),
+    Call(
+        "looks at the key",
+        "kms:DescribeKey",
+        lambda it: it.kms.describe_key(KeyId=alias(it)),
+        (PLANNER, DEPLOYER),
+    ),
     Call(
         "uses the other vault's key",
         "kms:GenerateDataKey",
@@ -391,7 +399,7 @@ IDENTITIES = [
         "looks at the deployer",
         "iam:GetRole",
         lambda it: it.iam.get_role(RoleName="example-deployer"),
-        (DEPLOYER,),
+        (PLANNER, DEPLOYER),
     ),
     Call(
         "makes somebody an administrator",
@@ -411,7 +419,7 @@ IDENTITIES = [
     ),
 ]
 CALLS = WRITES + READS + REMOVES + CONFIGURES + KEYS + IDENTITIES
-ROLES = (WRITER, RESTORER, DEPLOYER)
+ROLES = (WRITER, RESTORER, PLANNER, DEPLOYER)
 
 
 @pytest.fixture(scope="module")

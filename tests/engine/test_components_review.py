@@ -86,6 +86,43 @@ def test_a_replacement_of_the_database_is_loud_and_refused_changes_are_told(
     assert sarif_schema.problems(log) == []
 
 
+def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deployment, tmp_path: Path) -> None:
+    installation, file = production.installation, "Pulumi.prod.yaml"
+    plan = str(tmp_path / "plan.json")
+    slower = ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")
+    rarer = ("frequent_events: 100", "frequent_events: 200")
+    installation.edit(file, *slower)
+    try:
+        ended = installation.bulwark("review", "-s", "prod", "--twin", "--save-plan", plan)
+        assert ended.code == 0, ended.text
+        installation.edit(file, *rarer)
+        ended = installation.bulwark("up", "-s", "prod", "--twin", "--yes", "--plan", plan)
+        assert ended.code == 1, ended.text
+        assert "errors-backend-frequent-alert (update)" in ended.err
+        assert "uptime-health" not in ended.err.partition("bulwark: ")[2]
+        installation.edit(file, *rarer[::-1])
+        ended = installation.bulwark("up", "-s", "prod", "--twin", "--yes", "--plan", plan, "--json")
+        assert ended.code == 0, ended.text
+        assert ended.json["changes"] == {"same": ended.json["changes"]["same"], "update": 3}
+    finally:
+        for changed in (slower, rarer):
+            if changed[1] in (installation.folder / file).read_text():
+                installation.edit(file, *changed[::-1])
+    assert installation.bulwark("up", "-s", "prod", "--twin", "--yes").code == 0
+
+
+def test_a_review_that_refuses_leaves_no_plan(production: Deployment, tmp_path: Path) -> None:
+    installation, plan = production.installation, tmp_path / "plan.json"
+    plan.write_text("of an earlier review")
+    installation.edit("Pulumi.prod.yaml", "history_retention_hours: 168", "history_retention_hours: 24")
+    try:
+        ended = installation.bulwark("review", "-s", "prod", "--twin", "--save-plan", str(plan))
+    finally:
+        installation.edit("Pulumi.prod.yaml", "history_retention_hours: 24", "history_retention_hours: 168")
+    assert ended.code != 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_settings_that_are_wrong_are_told_and_not_taken_for_consent(
     production: Deployment, tmp_path: Path
 ) -> None:

@@ -86,8 +86,8 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
         for name in ("policy", "assumeRolePolicy")
         if name in found.inputs
     ]
-    # Four buckets' and two keys', and of each of four roles what it may do and who may assume it.
-    assert len(documents) == 4 + 2 + 2 * 4
+    # Four buckets' and two keys', and of each of five roles what it may do and who may assume it.
+    assert len(documents) == 4 + 2 + 2 * 5
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
@@ -123,7 +123,7 @@ def test_everything_that_can_be_tagged_at_aws_is(production: Deployment) -> None
     assert Counter(found.type for found in tagged) == {
         "aws:s3/bucket:Bucket": 4,
         "aws:kms/key:Key": 2,
-        "aws:iam/role:Role": 4,
+        "aws:iam/role:Role": 5,
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 1,
     }
     for found in tagged:
@@ -204,6 +204,7 @@ def test_the_outputs_are_these_and_secret_where_they_must_be(production: Deploym
         "vault_replica": False,
         "writer_role": False,
         "restorer_role": False,
+        "planner_role": False,
         "deployer_role": False,
         "error_dsns": True,
         "checkin_urls": True,

@@ -1,0 +1,95 @@
+"""Production changes from main alone, after an approval, by a plan; what differs is one issue."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standin_gh
+import yaml
+from standin_gh import item
+
+from components.settings.backups import BackupSettings
+
+_FOLDER = Path(__file__).parents[2] / ".github/workflows"
+_MARK = "<!-- bulwark drift: prod -->\n"
+
+
+def workflow(name: str) -> dict[Any, Any]:
+    return yaml.safe_load((_FOLDER / name).read_text())
+
+
+def commands(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def environment_of(field: str) -> Any:
+    return BackupSettings.model_fields[field].default
+
+
+@pytest.mark.parametrize("file", sorted(_FOLDER.glob("*.yml")), ids=lambda file: file.name)
+def test_no_workflow_has_more_than_it_says_or_runs_what_can_be_moved(file: Path) -> None:
+    found = yaml.safe_load(file.read_text())
+    assert found["permissions"] == {}
+    used = [step["uses"] for job in found["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40}", action) for action in used)
+    assert "secrets." not in file.read_text()
+    assert all("timeout-minutes" in job for job in found["jobs"].values())
+
+
+def test_production_changes_from_main_alone_after_an_approval() -> None:
+    found = workflow("deploy.yml")
+    plan, deploy = found["jobs"]["plan"], found["jobs"]["deploy"]
+    assert found[True]["push"] == {"branches": ["main"]}  # YAML 1.1 reads `on` as true
+    assert plan["if"] == "github.ref == 'refs/heads/main'"
+    assert deploy["needs"] == "plan"
+    assert plan["environment"] == environment_of("plan_environment")
+    assert deploy["environment"] == environment_of("deploy_environment")
+    assert found["concurrency"]["cancel-in-progress"] is False
+
+
+def test_what_is_deployed_is_the_plan_that_was_shown() -> None:
+    plan, deploy = workflow("deploy.yml")["jobs"].values()
+    saved = re.search(r"--save-plan (\S+)", commands(plan))
+    done = re.search(r"up --stack \S+ --yes --plan (\S+)", commands(deploy))
+    assert saved
+    assert done
+    assert saved[1] == done[1]
+    assert "pulumi up" not in commands(deploy)  # ./bulwark has the policies on, whatever it is told
+
+
+def test_who_looks_can_change_nothing() -> None:
+    look, tell = workflow("drift.yml")["jobs"].values()
+    assert look["environment"] == environment_of("plan_environment")
+    assert look["permissions"] == {"contents": "read", "id-token": "write"}
+    assert tell["permissions"] == {"issues": "write"}
+    assert not any("checkout" in step.get("uses", "") for step in tell["steps"])
+
+
+def issues_after(folder: Path, before: list[Any], drift: str | None) -> list[Any]:
+    """Run the workflow's own step."""
+    step = workflow("drift.yml")["jobs"]["tell"]["steps"][-1]
+    (folder / "drift.md").unlink(missing_ok=True)
+    if drift:
+        (folder / "drift.md").write_text(drift)
+    return standin_gh.run(step, folder, before, ISSUES="repos/example/platform/issues")
+
+
+@pytest.mark.skipif(
+    not shutil.which("jq"), reason="jq is not on this machine, and gh's filter is its language"
+)
+def test_drift_is_one_issue_until_it_is_gone(tmp_path: Path) -> None:
+    others = [
+        item(1, f"{_MARK}quoted", by="someone"),
+        item(2, f"{_MARK}a pull request", pull_request={}),
+        item(3, f"{_MARK}last month's", state="closed"),
+    ]
+    assert issues_after(tmp_path, others, None) == others
+    title = "Production is not what the repository declares"
+    first = issues_after(tmp_path, others, f"{_MARK}first")
+    assert first == [*others, item(103, f"{_MARK}first", title=title)]
+    second = issues_after(tmp_path, first, f"{_MARK}second")
+    assert second == [*others, item(103, f"{_MARK}second", title=title)]
+    gone = issues_after(tmp_path, second, None)
+    assert gone == [*others, item(103, f"{_MARK}second", title=title, state="closed")]
