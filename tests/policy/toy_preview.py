@@ -51,7 +51,8 @@ def main(folder: Path, program: str) -> None:
         },
     )
     programs = {"foreign": foreign, "empty": empty}
-    stack = automation.create_or_select_stack("toy", "toy", programs[program], opts=options)
+    # Of the same name as a stack of this repository, whose configuration is none of another project's business.
+    stack = automation.create_or_select_stack("local", "toy", programs[program], opts=options)
     try:
         stack.preview(policy_packs=[str(_PACK)], on_output=print)
     except automation.CommandError:
