@@ -16,8 +16,8 @@ end_with_engine()
 # What is allocated here stays until the process ends; looking for garbage among it is CPU for nothing.
 gc.disable()
 try:
-    # A state is analyzed without a program, and without these variables: then the configuration is passed. The
-    # files are this project's; a stack of another one may have the same name.
+    # The files are this project's; a stack of another one may have the same name. A state is analyzed without
+    # a program, and without these variables: then the configuration is passed.
     own = os.environ.get("PULUMI_PROJECT") == "bulwark"
     configured = configuration.read(os.environ.get("PULUMI_STACK", "") if own else "")
     configuration.check(configured, [rule.id for rule in RULES])

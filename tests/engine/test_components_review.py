@@ -1,6 +1,8 @@
 """`./bulwark review` and `audit` of production: before anything exists, and after all of it does."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,18 @@ def audited(production: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
 def looks(document: Path) -> Looks:
     found = json.loads(document.read_text())["matrix"]
     return {(row["rule"], name_of(row["resource"]), row["outcome"]) for row in found}
+
+
+@contextmanager
+def edited(production: Deployment, *changes: tuple[str, str]) -> Iterator[None]:
+    """Change the stack's file for a while."""
+    for before, after in changes:
+        production.installation.edit("Pulumi.prod.yaml", before, after)
+    try:
+        yield
+    finally:
+        for before, after in changes:
+            production.installation.edit("Pulumi.prod.yaml", after, before)
 
 
 def looks_on_first_preview() -> Looks:
@@ -69,14 +83,16 @@ def test_what_would_be_lost_is_the_arithmetic_of_the_settings(audited: Path) -> 
 def test_a_replacement_of_the_database_is_loud_and_refused_changes_are_told(
     production: Deployment, tmp_path: Path
 ) -> None:
-    installation = production.installation
-    installation.edit("Pulumi.prod.yaml", "region: aws-eu-central-1", "region: aws-us-east-1")
-    installation.edit("Pulumi.prod.yaml", "history_retention_hours: 168", "history_retention_hours: 24")
-    try:
-        ended = installation.bulwark("review", "-s", "prod", "--twin", "--write", str(tmp_path))
-    finally:
-        installation.edit("Pulumi.prod.yaml", "region: aws-us-east-1", "region: aws-eu-central-1")
-        installation.edit("Pulumi.prod.yaml", "history_retention_hours: 24", "history_retention_hours: 168")
+    plan = tmp_path / "plan.json"
+    plan.write_text("of an earlier review")
+    with edited(
+        production,
+        ("region: aws-eu-central-1", "region: aws-us-east-1"),
+        ("history_retention_hours: 168", "history_retention_hours: 24"),
+    ):
+        ended = production.installation.bulwark(
+            *("review", "-s", "prod", "--twin", "--write", str(tmp_path), "--save-plan", str(plan))
+        )
     assert ended.code != 0
     text = (tmp_path / "review.md").read_text()
     assert "**database-project (Project) would be replaced, and the data that it holds with it.**" in text
@@ -84,54 +100,31 @@ def test_a_replacement_of_the_database_is_loud_and_refused_changes_are_told(
     log = json.loads((tmp_path / "review.sarif").read_text())
     assert log["runs"][0]["results"]
     assert sarif_schema.problems(log) == []
+    assert not list(tmp_path.glob("plan*")), "nobody must deploy by it"
 
 
 def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deployment, tmp_path: Path) -> None:
-    installation, file = production.installation, "Pulumi.prod.yaml"
     plan = str(tmp_path / "plan.json")
-    slower = ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")
-    rarer = ("frequent_events: 100", "frequent_events: 200")
-    installation.edit(file, *slower)
-    try:
-        ended = installation.bulwark("review", "-s", "prod", "--twin", "--save-plan", plan)
+    bulwark, where = production.installation.bulwark, ("-s", "prod", "--twin")
+    with edited(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
+        ended = bulwark("review", *where, "--save-plan", plan)
         assert ended.code == 0, ended.text
-        installation.edit(file, *rarer)
-        ended = installation.bulwark("up", "-s", "prod", "--twin", "--yes", "--plan", plan)
+        with edited(production, ("frequent_events: 100", "frequent_events: 200")):
+            ended = bulwark("up", *where, "--yes", "--plan", plan)
         assert ended.code == 1, ended.text
         assert "errors-backend-frequent-alert (update)" in ended.err
         assert "uptime-health" not in ended.err.partition("bulwark: ")[2]
-        installation.edit(file, *rarer[::-1])
-        ended = installation.bulwark("up", "-s", "prod", "--twin", "--yes", "--plan", plan, "--json")
+        ended = bulwark("up", *where, "--yes", "--plan", plan, "--json")
         assert ended.code == 0, ended.text
         assert ended.json["changes"] == {"same": ended.json["changes"]["same"], "update": 3}
-    finally:
-        for changed in (slower, rarer):
-            if changed[1] in (installation.folder / file).read_text():
-                installation.edit(file, *changed[::-1])
-    assert installation.bulwark("up", "-s", "prod", "--twin", "--yes").code == 0
-
-
-def test_a_review_that_refuses_leaves_no_plan(production: Deployment, tmp_path: Path) -> None:
-    installation, plan = production.installation, tmp_path / "plan.json"
-    plan.write_text("of an earlier review")
-    installation.edit("Pulumi.prod.yaml", "history_retention_hours: 168", "history_retention_hours: 24")
-    try:
-        ended = installation.bulwark("review", "-s", "prod", "--twin", "--save-plan", str(plan))
-    finally:
-        installation.edit("Pulumi.prod.yaml", "history_retention_hours: 24", "history_retention_hours: 168")
-    assert ended.code != 0
-    assert list(tmp_path.iterdir()) == []
+    assert bulwark("up", *where, "--yes").code == 0
 
 
 def test_settings_that_are_wrong_are_told_and_not_taken_for_consent(
     production: Deployment, tmp_path: Path
 ) -> None:
-    installation = production.installation
-    installation.edit("Pulumi.prod.yaml", "longest_run_minutes: 45", "longest_run_minutes: 450")
-    try:
-        ended = installation.bulwark("review", "-s", "prod", "--twin", "--write", str(tmp_path))
-    finally:
-        installation.edit("Pulumi.prod.yaml", "longest_run_minutes: 450", "longest_run_minutes: 45")
+    with edited(production, ("longest_run_minutes: 45", "longest_run_minutes: 450")):
+        ended = production.installation.bulwark("review", "-s", "prod", "--twin", "--write", str(tmp_path))
     assert ended.code != 0
     assert "backups.files.schedule" in ended.err
     text = (tmp_path / "review.md").read_text()

@@ -51,7 +51,7 @@ def main(folder: Path, program: str) -> None:
         },
     )
     programs = {"foreign": foreign, "empty": empty}
-    # Of the same name as a stack of this repository, whose configuration is none of another project's business.
+    # Named like a stack of this repository, whose configuration is no business of another project.
     stack = automation.create_or_select_stack("local", "toy", programs[program], opts=options)
     try:
         stack.preview(policy_packs=[str(_PACK)], on_output=print)
