@@ -246,6 +246,7 @@ def _planner(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             ["iam:GetOpenIDConnectProvider"],
             f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
         ),
+        *_drills(vaults[0]),
     )
 
 
@@ -315,13 +316,19 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             ],
             f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
         ),
-        # A deploy asks for the last drill that passed; of backups it can read nothing.
+        *_drills(vaults[0]),
+    )
+
+
+def _drills(vault: Vault) -> list[dict[str, Any]]:
+    """Return what lets a deploy ask for the last drill that passed; of backups it can read nothing."""
+    return [
         _allow(
             "FindDrills",
             ["s3:ListBucketVersions"],
-            vaults[0].arn,
+            vault.arn,
             Condition={"StringLike": {"s3:prefix": f"{DRILLS_PREFIX}*"}},
         ),
-        _allow("ReadDrills", ["s3:GetObject", "s3:GetObjectVersion"], f"{vaults[0].arn}/{DRILLS_PREFIX}*"),
-        _allow("DecryptDrills", ["kms:Decrypt"], vaults[0].keys_arn, Condition=only_key_of(vaults[0])),
-    )
+        _allow("ReadDrills", ["s3:GetObject", "s3:GetObjectVersion"], f"{vault.arn}/{DRILLS_PREFIX}*"),
+        _allow("DecryptDrills", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
+    ]

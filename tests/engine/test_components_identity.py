@@ -148,8 +148,9 @@ def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deploymen
     }
 
 
-def test_the_deployer_reads_evidence_of_drills_and_no_backup(production: Deployment) -> None:
-    statements = allowed(production, "deployer")
+@pytest.mark.parametrize("role", ["planner", "deployer"])
+def test_who_deploys_reads_evidence_of_drills_and_no_backup(production: Deployment, role: str) -> None:
+    statements = allowed(production, role)
     drills = "arn:aws:s3:::example-vault-123456789012-eu-west-1/evidence/drills/*"
     assert statements.pop("ReadDrills") == ({"s3:GetObject", "s3:GetObjectVersion"}, drills)
     assert statements.pop("DecryptDrills")[0] == {"kms:Decrypt"}
@@ -160,11 +161,10 @@ def test_the_deployer_reads_evidence_of_drills_and_no_backup(production: Deploym
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
 
 
-def test_the_planner_only_looks_and_reads_no_backup(production: Deployment) -> None:
-    found = {action.partition(":")[2] for action in actions(production, "planner")}
-    assert all(action.startswith(("Describe", "Get", "List")) for action in found)
-    assert not found & {"GetObject", "GetObjectVersion"}
-    assert found < {action.partition(":")[2] for action in actions(production, "deployer")}
+def test_the_planner_only_looks(production: Deployment) -> None:
+    found = actions(production, "planner") - {"kms:Decrypt"}
+    assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in found)
+    assert found < actions(production, "deployer")
 
 
 def test_the_deployer_gives_a_vaults_alias_and_moves_none(production: Deployment) -> None:

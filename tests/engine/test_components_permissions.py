@@ -238,7 +238,7 @@ READS = [
         "reads a drill's evidence",
         "s3:GetObject",
         lambda it: it.s3.get_object(Bucket=VAULT, Key=f"{DRILLS}seed"),
-        (WRITER, RESTORER, DEPLOYER),
+        (WRITER, RESTORER, PLANNER, DEPLOYER),
     ),
     Call(
         "reads other evidence",
@@ -250,7 +250,7 @@ READS = [
         "lists the evidence of drills",
         "s3:ListBucketVersions",
         lambda it: it.s3.list_object_versions(Bucket=VAULT, Prefix=DRILLS),
-        (WRITER, RESTORER, DEPLOYER),
+        (WRITER, RESTORER, PLANNER, DEPLOYER),
     ),
     Call("reads the access log", "s3:GetObject", lambda it: it.s3.get_object(Bucket=LOG, Key="seed")),
     Call("reads another bucket", "s3:GetObject", lambda it: it.s3.get_object(Bucket=OTHER, Key="a")),
