@@ -99,4 +99,6 @@ def test_the_recording_that_other_tests_use_is_what_the_engine_sends(previews: P
     seen = previews.recording.read_text()
     if os.environ.get("BULWARK_ACCEPT_GOLDEN"):
         RECORDING.write_text(seen)
-    assert seen == RECORDING.read_text(), "run this test with BULWARK_ACCEPT_GOLDEN=1 to accept it"
+    assert seen == RECORDING.read_text(), (
+        "policies see another production; if wanted: BULWARK_ACCEPT_GOLDEN=1 ./bulwark test -- -k recording"
+    )
