@@ -84,8 +84,9 @@ def told(kind: str, identifier: str, found: Attributes, project_id: str) -> Attr
 
 def _metric_said(source: Attributes, body: Attributes) -> Attributes:
     wanted = {name: source[api] for api, name in _METRIC.items() if api in source}
-    if wanted.get("extrapolationMode") is None:
-        wanted.pop("extrapolationMode", None)  # left to the vendor
+    # Left to the vendor: the provider's client says nothing in these ways (it can't leave a field out).
+    left = {"extrapolationMode": None, "timeWindowSeconds": 0}
+    wanted = {name: value for name, value in wanted.items() if name not in left or value != left[name]}
     if source.get("queryType") is not None:
         wanted["queryType"] = _QUERY_TYPES[source["queryType"]]
     group, config = body["conditionGroup"], body.get("config") or {}

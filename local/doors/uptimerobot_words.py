@@ -236,8 +236,8 @@ def contact_told(identifier: str, found: Attributes) -> Attributes:
         "id": int(identifier),
         "friendlyName": found["name"],
         "type": next(title for title, type_ in _CONTACTS.items() if type_ == found["type"]),
-        "value": found.get("value") or found["pushToken"],
-        "customValue": found["oneSignalSubscriptionId"],
+        "value": found.get("value") or found.get("pushToken"),
+        "customValue": found.get("oneSignalSubscriptionId"),
         "enableNotificationsFor": next(
             t for t, name in _EVENTS.items() if name == found["notificationEvents"]
         ),
@@ -246,8 +246,8 @@ def contact_told(identifier: str, found: Attributes) -> Attributes:
         "orgAlertContactId": found["orgAlertContactId"],
         "status": "Active" if found["isActive"] else "Paused",
         "config": {
-            "android_push_up_channel": found["androidPushUpChannel"],
-            "android_push_down_channel": found["androidPushDownChannel"],
+            "android_push_up_channel": found.get("androidPushUpChannel", ""),
+            "android_push_down_channel": found.get("androidPushDownChannel", ""),
         },
     }
 
@@ -273,8 +273,7 @@ def page_said(body: Attributes) -> Attributes:
     if "sort" in body:
         wanted["monitorSort"] = _SORTS[body["sort"] - 1]
     if (monitors := body.get("monitorIds")) is not None:
-        everything = monitors == [0]
-        wanted |= {"autoAddMonitors": everything, "monitorIds": [] if everything else monitors}
+        wanted |= {"autoAddMonitors": False, "monitorIds": monitors}
     return wanted
 
 
@@ -282,11 +281,11 @@ def page_told(identifier: str, found: Attributes) -> Attributes:
     told = _named(found, _PAGE, tuple(name for name in _PAGE_SAME if name != "password"))
     return told | {
         "id": int(identifier),
-        "monitorIds": [0] if found["autoAddMonitors"] else found["monitorIds"],
+        "monitorIds": found["monitorIds"],
         "monitorsCount": found["monitorsCount"],
         "isPasswordSet": found["isPasswordSet"],
         "urlKey": found["urlKey"],
-        "sort": _SORTS.index(found["monitorSort"]) + 1,
+        "sort": _SORTS.index(found.get("monitorSort", _SORTS[0])) + 1,
     }
 
 

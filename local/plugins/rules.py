@@ -5,6 +5,7 @@ A path is dotted; `[]` goes into a list or the values of a map: `actionFilters[]
 unknown passes: it is judged when it is known.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,6 +48,17 @@ def each(path: str, accept: Callable[[Any], bool], wanted: str) -> Rule:
                 yield Refusal(where, f"{where} must {wanted}, not {value!r}")
 
     return rule
+
+
+def is_json(path: str) -> Rule:
+    def accept(text: str) -> bool:
+        try:
+            json.loads(text)
+        except ValueError:
+            return False
+        return True
+
+    return each(path, accept, "be JSON")
 
 
 def one_of(path: str, *allowed: str | int) -> Rule:

@@ -31,13 +31,9 @@ DEFAULT_PLAN = "team"
 _PAGE_DEFAULTS: Attributes = {
     "autoAddMonitors": False,
     "customDomain": "",
-    "gaCode": "",
     "hideUrlLinks": False,
     "homepageLink": "",
-    "icon": "",
-    "logo": "",
     "monitorIds": [],
-    "monitorSort": "friendly_name_asc",
     "noIndex": False,
     "pinnedAnnouncementId": 0,
     "shareAnalyticsConsent": False,
@@ -47,6 +43,8 @@ _PAGE_DEFAULTS: Attributes = {
     "tagIds": [],
     "useSmallCookieConsentModal": False,
 }
+_ALL = [0]
+"""What a status page of all monitors has for their ids."""
 _ECHOES_VALUE = {"webhook", "slack", "discord", "msteams", "googlechat", "splunk", "zapier", "mattermost"}
 _IGNORES_CUSTOM_VALUE = {"msteams", "zapier", "splunk", "pushbullet", "pagerduty", "webhook"}
 _MONITOR_SWITCHES = (
@@ -129,9 +127,12 @@ class UptimeRobot(Model):
             hidden = {"value"}
         answer = {name: value for name, value in stored.items() if name not in hidden}
         if kind == "psp":
-            answer["monitorsCount"] = len(
-                self._objects("monitor") if answer["autoAddMonitors"] else answer["monitorIds"]
-            )
+            everything = answer["autoAddMonitors"]
+            shown = self._objects("monitor") if everything else answer["monitorIds"]
+            answer |= {
+                "monitorsCount": len(shown),
+                "monitorIds": _ALL if everything else answer["monitorIds"],
+            }
         return answer
 
     def _objects(self, kind: str) -> dict[str, Attributes]:
@@ -219,7 +220,7 @@ class UptimeRobot(Model):
             wanted = {**dict.fromkeys(_WEBHOOK_FLAGS, False), **wanted}
             if "postValue" in wanted:
                 wanted["postValue"] = _compact(wanted["postValue"])
-        return {"customHeaders": {}, "status": "Active", **wanted}
+        return {"status": "Active", **wanted}
 
     def _window(self, wanted: Attributes) -> Attributes:
         monitors = wanted.get("monitorIds", [])
@@ -230,6 +231,8 @@ class UptimeRobot(Model):
         return {**wanted, "monitorIds": monitors, "autoAddMonitors": everything, "status": "ACTIVE"}
 
     def _page(self, wanted: Attributes) -> Attributes:
+        if wanted.get("monitorIds") == _ALL:
+            wanted |= {"autoAddMonitors": True, "monitorIds": []}
         self._check_references("monitor", wanted.get("monitorIds", []))
         if wanted.get("autoAddMonitors") and (wanted.get("monitorIds") or wanted.get("tagIds")):
             raise VendorError(400, "autoAddMonitors excludes explicit monitorIds and tagIds.")
@@ -274,14 +277,10 @@ def _target(integration: Attributes) -> str:
 
 def _contact(wanted: Attributes) -> Attributes:
     return {
-        "androidPushDownChannel": "",
-        "androidPushUpChannel": "",
         "isActive": True,
         "mobileProviderId": 0,
         "notificationEvents": "up_and_down",
-        "oneSignalSubscriptionId": "",
         "orgAlertContactId": int(wanted["id"]),
-        "pushToken": "",
         "sslExpirationReminder": False,
         **wanted,
         "status": "active" if wanted.get("isActive", True) else "paused",

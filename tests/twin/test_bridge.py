@@ -127,7 +127,7 @@ def test_a_resource_without_a_name_gets_one_that_it_keeps(robot: Engine) -> None
     assert len(first["name"]) == len("group-") + 7
     assert kind.check("group", {}, first)[0] == first
     assert kind.check("group", {}, {})[0] != first
-    assert kind.check("group", {}, {"name": "chosen"})[0]["name"] != "chosen"
+    assert kind.check("group", {}, {"name": "chosen"})[0]["name"] == "chosen"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from local.plugins.base import URN, Change, Refusal, ResourceGoneError, StandInError
+from local.plugins.bridge.framework import ill_typed
 from local.plugins.bridge.spec import Spec, Vendor
 from local.plugins.bridge.terms import Comparison, filled, foretold
 from local.plugins.check import conform
@@ -44,6 +45,8 @@ class BridgedKind:
             wanted["name"] = _automatic_name(name, old_inputs.get("name"))
         if not refusals:
             refusals = [refusal for rule in self.spec.rules for refusal in rule(wanted)]
+            if not self.vendor.old_sdk:
+                refusals += ill_typed(wanted, self.resource.inputs, self.vendor.fractions)
         return wanted, refusals
 
     def diff(
@@ -151,7 +154,7 @@ class BridgedKind:
             elif said is not None:
                 state[name] = filled(said, told, asked[name].type)
             else:
-                state[name] = told if asked[name].computed else None
+                state[name] = told if asked[name].computed and name not in self.spec.unmanaged else None
         return state
 
     def _found(self, state: Properties, made: Properties) -> Properties:
@@ -198,8 +201,7 @@ class BridgedKind:
 
 
 def _automatic_name(logical_name: str, before: str | None) -> str:
-    """Name a resource after its logical name with a random suffix, once."""
-    suffix = rf"{re.escape(logical_name)}-[0-9a-f]{{{_SUFFIX_CHARACTERS}}}"
-    if isinstance(before, str) and re.fullmatch(suffix, before):
+    """Name a resource after its logical name with a random suffix, once; a name that it had, it keeps."""
+    if before is not None:
         return before
     return f"{logical_name}-{secrets.token_hex(_SUFFIX_CHARACTERS)[:_SUFFIX_CHARACTERS]}"

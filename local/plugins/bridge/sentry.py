@@ -10,6 +10,7 @@ from local.plugins.rules import (
     at_most_one,
     each,
     exactly_one,
+    is_json,
     length,
     one_of,
     size,
@@ -128,6 +129,7 @@ _CRON_RULES = (
 _UPTIME_RULES = (
     _OWNER,
     one_of("method", "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"),
+    is_json("assertionJson"),
     one_of("intervalSeconds", 60, 300, 600, 1200, 1800, 3600),
     when("", "method", "GET", "HEAD", "OPTIONS", forbids=("body",)),
 )
@@ -152,8 +154,13 @@ def _of_project(identifier: str, state: Properties) -> str:
 SENTRY = Vendor(
     title="Sentry",
     sets=True,
+    fractions=frozenset({"comparison"}),
     kinds={
-        "team": Spec(address=_by_slug, gone_fails_delete=True),
+        "team": Spec(
+            rules=(each("sentryTeamId", lambda _: False, "be left out, because it is the id"),),
+            address=_by_slug,
+            gone_fails_delete=True,
+        ),
         "project": Spec(
             rules=_PROJECT_RULES,
             remembered=frozenset({"defaultRules", "defaultKey"}),
@@ -174,7 +181,7 @@ SENTRY = Vendor(
         ),
         "alert": Spec(
             rules=_ALERT_RULES,
-            defaults={"enabled": True},
+            defaults={"enabled": True, "triggerConditions": []},
             replaces=frozenset({"organization"}),
             alike={"channelName": lambda name: name.removeprefix("#")},
             address=last_part,

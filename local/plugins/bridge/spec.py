@@ -63,6 +63,9 @@ class Vendor:
     """Lists of scalars are sets, so that their order does not matter."""
 
     sets_of_objects: frozenset[str] = frozenset()
+    fractions: frozenset[str] = frozenset()
+    """Properties whose numbers need not be whole."""
+
     old_sdk: bool = False
     """
     Written with Terraform's older SDK: empty and unset are one, and after create and update the state shows

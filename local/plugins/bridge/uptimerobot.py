@@ -7,7 +7,7 @@ from local.plugins.base import Refusal
 from local.plugins.bridge.monitor_rules import MONITOR_RULES
 from local.plugins.bridge.spec import Spec, Vendor
 from local.plugins.bridge.terms import json_text
-from local.plugins.rules import length, matches, one_of, values_at, when, within
+from local.plugins.rules import length, matches, one_of, values_at, within
 from local.plugins.values import UNKNOWN, Properties, has_unknown
 
 _INTEGRATIONS = (
@@ -67,6 +67,7 @@ UPTIMEROBOT = Vendor(
                 {
                     *("assignedAlertContacts", "maintenanceWindowIds", "isPaused", "customFields"),
                     *("customHttpHeaders", "regionData", "regionalData", "config"),
+                    *("groupId", "tags", "successHttpResponseCodes"),
                 }
             ),
             remembered=frozenset({"httpPassword", "postValueData", "postValueKv"}),
@@ -119,7 +120,6 @@ UPTIMEROBOT = Vendor(
                 one_of("customSettings.page.layout", "logo_on_left", "logo_on_center"),
                 one_of("customSettings.page.theme", "light", "dark"),
                 one_of("customSettings.page.density", "normal", "compact"),
-                when("", "autoAddMonitors", True, forbids=("monitorIds", "tagIds")),
             ),
             unmanaged=frozenset({"customSettings"}),
             remembered=frozenset({"password", "icon", "logo"}),

@@ -1,0 +1,125 @@
+"""A real provider and its stand-in, side by side, each with a twin of its own."""
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitoring import fresh_home, running_twin
+from plugin import Existing, Planned, Plugin, Verdict, running
+from variations import variations
+
+from local.plugins.schema import ListOf, Object, package
+from local.plugins.values import Properties
+from toolchain.providers import bridge
+
+_CREDENTIALS = {"uptimerobot": ("apiKey", "uptimerobot_api_key"), "sentry": ("token", "sentry_auth_token")}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both, for one vendor."""
+
+    vendor: str
+    real: Plugin
+    stand_in: Plugin
+
+    def inputs(self, kind: str) -> Object:
+        """Return the schema of a kind's inputs."""
+        token = f"{self.vendor}:index/{kind}:{kind[0].upper()}{kind[1:]}"
+        return package(self.vendor).resources[token].inputs
+
+    def disagreements(
+        self,
+        kind: str,
+        base: Properties,
+        where: Sequence[str] = (),
+        whole: Callable[[Properties], Properties] = lambda inputs: inputs,
+    ) -> list[str]:
+        """
+        Return the variations of `base` that one of them accepts and the other refuses, and its reason.
+
+        `base` is a part of the inputs: that at the path `where`, which `whole` completes.
+        """
+        complete = whole(base)
+        assert (self.real.check(kind, complete).refusals, self.stand_in.check(kind, complete).refusals) == (
+            (),
+            (),
+        )
+        schema = self.inputs(kind)
+        for name in where:
+            type_ = schema.fields[name].type
+            schema = type_.item if isinstance(type_, ListOf) else type_
+            assert isinstance(schema, Object)
+        found: list[str] = []
+        for how, part in variations(schema, base):
+            inputs = whole(part)
+            real, stand_in = self.real.check(kind, inputs), self.stand_in.check(kind, inputs)
+            if real.accepted != stand_in.accepted:
+                who = "the stand-in" if real.accepted else "the real provider"
+                found.append(f"{how}: {who} refuses: {_reason(real, stand_in)}")
+        return found
+
+    def create(self, kind: str, inputs: Properties) -> "Made":
+        """Make the resource at both vendors."""
+        return Made(kind, inputs, self.real.create(kind, inputs), self.stand_in.create(kind, inputs))
+
+    def disputed_changes(self, made: "Made") -> set[str]:
+        """Return the inputs of a resource whose change the two plan differently, and how each does."""
+        found: set[str] = set()
+        for how, inputs in variations(self.inputs(made.kind), made.inputs):
+            real = _plan(self.real.plan(made.kind, made.real, inputs))
+            stand_in = _plan(self.stand_in.plan(made.kind, made.stand_in, inputs))
+            if real != stand_in:
+                found.add(f"{how.partition('=')[0]}: really {real}, in the twin {stand_in}")
+        return found
+
+
+@dataclass(frozen=True)
+class Made:
+    """One resource at both vendors."""
+
+    kind: str
+    inputs: Properties
+    real: Existing
+    stand_in: Existing
+
+
+@contextmanager
+def paired(vendor: str, pulumi_home: Path, folder: Path) -> Generator[Pair]:
+    """Start both; the real provider meets its vendor at the twin's HTTP door."""
+    setting, secret = _CREDENTIALS[vendor]
+    home = fresh_home(folder / "stand-in")
+    stand_in = [sys.executable, "-P", "-m", "local.plugins.bridge"]
+    with (
+        running_twin(folder / "real") as twin,
+        running(
+            vendor,
+            [bridge(pulumi_home)],
+            {setting: twin.home.secret(secret)},
+            PULUMI_HOME=str(pulumi_home),
+            UPTIMEROBOT_API_URL=f"{twin.url}/uptimerobot/v3",
+            SENTRY_BASE_URL=f"{twin.url}/sentry/api/",
+        ) as real,
+        running(
+            vendor,
+            stand_in,
+            {setting: home.secret(secret)},
+            BULWARK_TWIN=str(home.root),
+            PYTHONPATH=str(Path(__file__).parents[2]),
+        ) as standing,
+    ):
+        yield Pair(vendor, real, standing)
+
+
+def _plan(said: Planned | Verdict) -> str:
+    if isinstance(said, Verdict):
+        return "refused"
+    if said.replaces:
+        return f"replaced for {', '.join(sorted(said.replaces))}"
+    return "updated" if said.changes else "unchanged"
+
+
+def _reason(real: Verdict, stand_in: Verdict) -> str:
+    return "; ".join(real.refusals or stand_in.refusals)[:300]
