@@ -14,7 +14,7 @@ from local.home import TwinHome
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("cli", "components", "local", "policies", "recovery", "review", "toolchain")
-_COPIED = (*_PACKAGES, "schemas", "__main__.py", "objectives.py")
+_COPIED = (*_PACKAGES, "schemas", "__main__.py", "credential_forms.py", "objectives.py")
 
 
 @dataclass(frozen=True)
