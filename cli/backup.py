@@ -54,7 +54,7 @@ def backup(
             "--table, --schema-only and --data-only choose from the database alone.",
             "say so: ./bulwark backup database.",
         )
-    site = opened(stack, on_twin=on_twin)
+    site = opened(stack, on_twin=on_twin, role="writer")
     done: dict[Store, BackupManifest] = {}
 
     def take(one: Store) -> None:

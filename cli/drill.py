@@ -77,7 +77,7 @@ def drill(
             with reported(yard.site, "drill"):
                 done = records.without(run(yard, wanted, left), _secrets(yard))
                 _show(done, as_json=as_json)
-                _keep(done, yard.site.vaults["primary"], evidence, console)
+                _keep(done, yard.site.recorder, evidence, console)
                 _require_passed(done)
         except _NotPassedError:
             return 1

@@ -1,30 +1,27 @@
 """Opens a stack for recovery: its outputs become a site, and a server of its own serves for trials."""
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Final
 
 from rich.console import Console
 
 from cli import engine, stack_file, twin
+from cli.role_keys import Role, key_of
 from local.aside import locked
 from local.home import TwinHome
 from local.pgserver import SUPERUSER
 from local.postgres import Cluster
 from recovery.site import Site, VaultName, needed
 from recovery.state import Exported
-from recovery.vault.client import client
+from recovery.vault.client import AccessKey, client
 from recovery.vault.vault import Vault
 
-_TWIN_KEYS: Final = {"AWS_ACCESS_KEY_ID": "twin", "AWS_SECRET_ACCESS_KEY": "twin"}
 
-
-def opened(stack: str, *, on_twin: bool) -> Site:
+def opened(stack: str, *, on_twin: bool, role: Role = "restorer") -> Site:
     """
-    Read the outputs of a deployed stack.
+    Read the outputs of a deployed stack; its vaults are looked at with the credentials of `role`.
 
     Raises:
         Failure: for a stack that was never deployed, or whose services can't be had.
@@ -33,17 +30,21 @@ def opened(stack: str, *, on_twin: bool) -> Site:
     if space.twin:
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
     found = {name: output.value for name, output in engine.select(space).outputs().items()}
-    backups = space.settings.backups
+    backups, key = space.settings.backups, key_of(space, role)
+    primary = vault(needed(found, "vault"), backups.region, space.twin, key)
     return Site(
         stack=stack,
         database_url=needed(found, "backup_database_url"),
         vaults={
-            "primary": vault(needed(found, "vault"), backups.region, space.twin),
-            "replica": vault(needed(found, "vault_replica"), backups.replica.region, space.twin),
+            "primary": primary,
+            "replica": vault(needed(found, "vault_replica"), backups.replica.region, space.twin, key),
         },
         heartbeat_urls=needed(found, "heartbeat_urls"),
         checkin_urls=needed(found, "checkin_urls"),
         database_project=needed(found, "database_project"),
+        as_writer=None
+        if role == "writer"
+        else vault(primary.bucket, backups.region, space.twin, key_of(space, "writer")),
     )
 
 
@@ -70,20 +71,19 @@ def exported(stack: str, *, on_twin: bool) -> Exported:
 
 
 def vaults(space: stack_file.Space) -> dict[VaultName, Vault]:
-    """Return the vaults by the names that a stack's settings give them: without its state, none is needed."""
+    """Return the vaults, to be read, by the names that the settings give them: without the stack's state."""
     backups, platform = space.settings.backups, space.settings.platform.name
+    key = key_of(space, "restorer")
     return {
-        "primary": vault(backups.vault(platform), backups.region, space.twin),
-        "replica": vault(backups.vault_replica(platform), backups.replica.region, space.twin),
+        "primary": vault(backups.vault(platform), backups.region, space.twin, key),
+        "replica": vault(backups.vault_replica(platform), backups.replica.region, space.twin, key),
     }
 
 
-def vault(bucket: str, region: str, home: TwinHome | None) -> Vault:
-    """Return a vault; the twin's takes any credentials."""
-    if not home:
-        return Vault(client(region), bucket)
-    os.environ.update(_TWIN_KEYS)
-    return Vault(client(region, endpoint=f"http://127.0.0.1:{home.port('aws')}"), bucket)
+def vault(bucket: str, region: str, home: TwinHome | None, key: AccessKey | None) -> Vault:
+    """Return a vault, at AWS or on the twin, as whoever `key` is of; without it, as the environment says."""
+    endpoint = f"http://127.0.0.1:{home.port('aws')}" if home else None
+    return Vault(client(region, endpoint, key=key), bucket)
 
 
 @contextmanager

@@ -3,10 +3,13 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from cli.backups import STORES
@@ -17,6 +20,7 @@ from recovery.catalogue import Verification
 from recovery.manifest import BackupManifest, Manifest, Store
 from recovery.site import Site, VaultName
 from recovery.state import StateManifest, proven_state
+from recovery.vault.failures import Exists, Forbidden
 from recovery.verify import looked_at
 from recovery.verify import verify as verified
 from toolchain.failure import Failure
@@ -41,6 +45,7 @@ def verify(
     store: Store | Literal["all"] = "all",
     backup: str | None = None,
     vault: Annotated[VaultName, Parameter(name="--vault")] = "primary",
+    add: Path | None = None,
 ) -> int:
     """
     Check backups against their manifests: presence, size, checksum, lock, and the copy in the replica.
@@ -53,10 +58,14 @@ def verify(
         store: Only this store.
         backup: Only this one; without it all of them, deep the newest of each store.
         vault: `replica` reads from the other region alone.
+        add: Look at nothing, and record what another run found and printed with --json: who only reads
+            can't record it, and who writes backups can.
 
     Returns:
         0 when everything is as it must be.
     """
+    if add:
+        return _added(opened(stack, on_twin=on_twin, role="writer"), add)
     site = opened(stack, on_twin=on_twin)
     chosen = _Chosen(vault, store, backup, deep)
     looks: list[Verification] = []
@@ -71,8 +80,13 @@ def verify(
         looks += _looks(site, chosen, found)
     if backup and not known:
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
+    recorded = _recorded(site, looks, vault)
     if as_json:
-        document = {"looks": [look.model_dump(mode="json") for look in looks], "unreadable": unreadable}
+        document = {
+            "looks": [look.model_dump(mode="json") for look in looks],
+            "unreadable": unreadable,
+            "recorded": recorded,
+        }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         _print_looks(looks, unreadable)
@@ -83,13 +97,6 @@ def _looks(site: Site, chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> I
     for manifest in _manifests(chosen, found):
         with Console(stderr=True).status(f"Verifying {manifest.id}"):
             look = _look(manifest, site, chosen)
-        primary = site.vaults["primary"]
-        try:
-            primary.put(keys.verification(manifest.id, look.at), look.model_dump_json().encode())
-        except Failure as failure:
-            if chosen.vault == "primary":
-                raise
-            sys.stderr.write(f"Not recorded, because the primary vault can't take it:\n{failure}\n")
         yield look
 
 
@@ -110,6 +117,51 @@ def _look(manifest: BackupManifest, site: Site, chosen: _Chosen) -> Verification
     if isinstance(manifest, StateManifest) and chosen.deep:
         return looked_at(manifest, vault, replica=replica, deep=lambda: proven_state(manifest, vault))
     return looked_at(manifest, vault, replica=replica)
+
+
+class _Printed(BaseModel):
+    """What a run printed with --json, as far as another one records it."""
+
+    looks: list[Verification]
+
+
+def _added(site: Site, file: Path) -> int:
+    try:
+        looks = _Printed.model_validate_json(file.read_bytes()).looks
+    except OSError as error:
+        raise Failure(f"{file} can't be read: {error.strerror}.", "name what --json printed.") from None
+    except ValidationError:
+        raise Failure(
+            f"{file} is not what a verification printed.", "save it: ./bulwark verify --json > FILE."
+        ) from None
+    for look in looks:
+        _record(site, look)
+    sys.stdout.write(f"Recorded: {', '.join(look.backup for look in looks) or 'nothing'}.\n")
+    return 0
+
+
+def _recorded(site: Site, looks: list[Verification], source: VaultName) -> bool:
+    """Record the looks as the writer, or say why they aren't: the result is the same."""
+    try:
+        for look in looks:
+            _record(site, look)
+    except Forbidden as refused:
+        sys.stderr.write(
+            f"{refused}\nNot recorded, because who only reads can't. Save what --json prints, and hand it to"
+            " ./bulwark verify --add with the credentials that write backups.\n"
+        )
+        return False
+    except Failure as failure:
+        if source == "primary":
+            raise
+        sys.stderr.write(f"{failure}\nNot recorded, because the primary vault can't take it.\n")
+        return False
+    return True
+
+
+def _record(site: Site, look: Verification) -> None:
+    with suppress(Exists):  # recorded already
+        site.recorder.put(keys.verification(look.backup, look.at), look.model_dump_json().encode())
 
 
 def _print_looks(looks: list[Verification], unreadable: list[str]) -> None:

@@ -32,6 +32,7 @@ _KEPT_VARIABLES = (
     "TZ",
     SPEED_VARIABLE,
     "BULWARK_TWIN_REPLICATION_SECONDS",
+    "BULWARK_TWIN_SESSION_SECONDS",
 )
 
 State = Literal["running", "stopped", "unhealthy"]

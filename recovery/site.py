@@ -19,6 +19,8 @@ class Site:
     """Direct, with the backup role's password."""
 
     vaults: Mapping[VaultName, Vault]
+    """As whoever runs the command: the writer for backups, the restorer for all that reads."""
+
     heartbeat_urls: Mapping[str, str] = field(repr=False)
     """Job -> the address that is called after each success."""
 
@@ -27,6 +29,14 @@ class Site:
 
     database_project: str = ""
     """Id of the project that the database is in, at its vendor."""
+
+    as_writer: Vault | None = None
+    """The primary vault as the writer, where this run has the credentials of both roles."""
+
+    @property
+    def recorder(self) -> Vault:
+        """Return the vault for recording what was found out; only the writer may."""
+        return self.as_writer or self.vaults["primary"]
 
 
 def needed(outputs: Mapping[str, Any], name: str) -> Any:

@@ -21,10 +21,11 @@ _ATTEMPTS: Final = 10
 
 @dataclass(frozen=True)
 class AccessKey:
-    """A long-lived key, of a service that has nothing better."""
+    """A key of an S3 service; one with a token ends by itself."""
 
     id: str
     secret: str = field(repr=False)
+    token: str = field(default="", repr=False)
 
 
 def client(
@@ -46,6 +47,7 @@ def client(
         endpoint_url=endpoint,
         aws_access_key_id=key.id if key else None,
         aws_secret_access_key=key.secret if key else None,
+        aws_session_token=(key.token or None) if key else None,
         config=Config(
             signature_version="s3v4",
             # `standard` knows S3's throttling codes and broken connections. `adaptive` would also pace this

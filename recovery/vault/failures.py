@@ -45,10 +45,10 @@ _WRONG: Final = (
     "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the role that is assumed; all"
     " three must come from the same place.",
 )
-_FORBIDDEN: Final = (
-    "the credentials may not do this",
-    "use the role for it: backups are written by the writer, read by the restorer.",
+_ROLES: Final = (
+    "backups are written as writer_role, and read and restored as restorer_role (./bulwark outputs)"
 )
+_FORBIDDEN: Final = ("the credentials may not do this", f"take on the role for it: {_ROLES}.")
 _CLOCK: Final = (
     "this machine's clock is wrong by more than S3 accepts (15 minutes)",
     f"set the clock (NTP), then run this again. {_AGAIN}",
@@ -116,7 +116,7 @@ def failure_of(error: Exception, doing: str) -> Failure:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return Failure(
             f"{doing} failed: there are no credentials for the vault, or not all of them.",
-            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN) or AWS_PROFILE.",
+            f"set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_PROFILE; {_ROLES}.",
         )
     if isinstance(error, SSLError):
         return Failure(

@@ -199,7 +199,7 @@ def test_a_part_that_arrived_damaged_once_is_sent_again(locked: Place) -> None:
         (403, "InvalidAccessKeyId", "the credentials are not accepted", "AWS_ACCESS_KEY_ID"),
         (403, "SignatureDoesNotMatch", "the credentials are not accepted", "AWS_SECRET_ACCESS_KEY"),
         (403, "RequestTimeTooSkewed", "this machine's clock is wrong", "NTP"),
-        (403, "AccessDenied", "the credentials may not do this", "backups are written by the writer"),
+        (403, "AccessDenied", "the credentials may not do this", "backups are written as writer_role"),
         (404, "NoSuchBucket", "there is no such bucket", "the stack's outputs"),
         (400, "KMS.DisabledException", "the vault's KMS key can't be used", "the key is enabled"),
         (400, "AuthorizationHeaderMalformed", "the vault lies in another region", "own region"),

@@ -1,0 +1,57 @@
+"""
+The credentials of the roles that back up and restore.
+
+In production they are the environment's: a job's OIDC token or a person's profile became those of one role.
+On the twin each command takes on its role as a job would, so that what a role may not do shows here first.
+"""
+
+from typing import Final, Literal
+
+from cli.stack_file import Space
+from recovery.vault.client import AccessKey
+from toolchain.failure import Failure
+
+Role = Literal["writer", "restorer"]
+
+_NAMES: Final[dict[Role, str]] = {"writer": "backup-writer", "restorer": "backup-restorer"}
+"""Role -> its name at IAM, less the platform's (components/identity.py)."""
+
+
+def key_of(space: Space, role: Role) -> AccessKey | None:
+    """
+    Return a session of the role; None where the environment has the credentials.
+
+    Raises:
+        Failure: where the role does not trust the stack's repository and environment.
+    """
+    if not space.twin:
+        return None
+    import boto3  # noqa: PLC0415 - a second, which only those pay who get this far
+    from botocore import UNSIGNED  # noqa: PLC0415 - the same
+    from botocore.config import Config  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
+
+    from local.aws.issuer import issued  # noqa: PLC0415 - only the twin needs it
+
+    platform, backups = space.settings.platform, space.settings.backups
+    environment = backups.backup_environment if role == "writer" else backups.restore_environment
+    arn = f"arn:aws:iam::{backups.account}:role/{platform.name}-{_NAMES[role]}"
+    sts = boto3.client(
+        "sts",
+        region_name=backups.region,
+        endpoint_url=f"http://127.0.0.1:{space.twin.port('aws')}",
+        config=Config(signature_version=UNSIGNED, proxies={}),
+    )
+    try:
+        given = sts.assume_role_with_web_identity(
+            RoleArn=arn,
+            RoleSessionName="bulwark",
+            WebIdentityToken=issued(space.twin, repository=platform.repository, environment=environment),
+        )["Credentials"]
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(
+            f"The role {arn} can't be assumed from {platform.repository}, environment {environment}.",
+            "deploy the stack, so that the role trusts what the settings name: ./bulwark up.",
+            str(error),
+        ) from None
+    return AccessKey(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
