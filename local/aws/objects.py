@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from flask import has_request_context, request
 from moto.s3 import models
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
 from moto.s3.models import FakeKey, FakeMultipart, MultipartChecksumBuilder
 from moto.s3.utils import (
     _VersionedKeyStore,  # pyright: ignore[reportPrivateUsage] - moto's index of a bucket has no public name
@@ -134,7 +134,10 @@ class Upload(FakeMultipart):
             self.metadata.get("x-amz-checksum-algorithm"), self.metadata.get("x-amz-checksum-type")
         )
         if checksum.checksum_type != "COMPOSITE":  # like moto, which has no other CRC without awscrt
-            return parts, parts.digest(), (checksum.checksum_type, parts.crc32(), 1)
+            crc32 = parts.crc32()
+            if _expected_crc32() not in {None, crc32}:
+                raise S3ClientError("BadDigest", "The CRC32 you specified did not match the calculated one.")
+            return parts, parts.digest(), (checksum.checksum_type, crc32, 1)
         for part in parts:
             checksum.addPart(part.value)
         return parts, parts.digest(), checksum.build()
@@ -181,6 +184,11 @@ def _wants_range() -> bool:
     """Tell whether the request names one range by its start, which moto then slices."""
     wanted = request.range if has_request_context() else None
     return wanted is not None and len(wanted.ranges) == 1 and (wanted.ranges[0][0] or 0) >= 0
+
+
+def _expected_crc32() -> str | None:
+    """Return what a request to complete an upload says of the whole object, which moto ignores."""
+    return request.headers.get("x-amz-checksum-crc32") if has_request_context() else None
 
 
 def keep_bodies_in(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
@@ -9,7 +10,11 @@ from mypy_boto3_s3.type_defs import HeadObjectRequestTypeDef
 
 from recovery.manifest import LockMode
 from recovery.vault.failures import Missing, code, explained, failure_of
-from recovery.vault.upload import TOKEN
+from recovery.vault.listing import Entry, entries
+from recovery.vault.upload import TOKEN, Answer
+
+_UNLOCKED: Final = frozenset(("NoSuchObjectLockConfiguration", "InvalidRequest", "NotImplemented"))
+"""Answers to the question for a lock that mean that there is none, the last of them in no such bucket."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,47 @@ def look(client: S3Client, bucket: str, key: str, version: str) -> Held:
                     f"{doing} failed: it is a delete marker.", "name the version under it."
                 ) from None
             raise failure_of(error, doing) from None
+
+
+def written(client: S3Client, bucket: str, key: str, answer: Answer) -> Held:
+    """
+    Ask what became of a write, without the right to read what was written: the writer of dumps has none.
+
+    Size and version come from a listing, the lock from its own question, checksums from the write's `answer`.
+
+    Raises:
+        Failure: where there is no such version, or it can't be known.
+    """
+    found = next((one for one in entries(client, bucket, key, versions=True) if one.key == key), None)
+    if not found or found.marker or answer.version not in {"", found.version}:
+        raise Missing(
+            f"{named(key, answer.version, bucket)} is not what is newest there, though it was just written.",
+            "run this again; if it goes on, find out who else writes there.",
+        )
+    mode, until = _lock(client, bucket, found) if found.version else (None, None)
+    return Held(
+        key=key,
+        version=found.version,
+        bytes=found.bytes,
+        modified=found.modified,
+        lock_mode=mode,
+        locked_until=until,
+        replication=None,
+        crc32=answer.crc32 or None,
+        sha256=answer.sha256 or None,
+    )
+
+
+def _lock(client: S3Client, bucket: str, found: Entry) -> tuple[LockMode | None, datetime | None]:
+    with explained(f"Looking at the lock of {named(found.key, found.version, bucket)}"):
+        try:
+            answer = client.get_object_retention(Bucket=bucket, Key=found.key, VersionId=found.version)
+        except ClientError as error:
+            if code(error) in _UNLOCKED:
+                return None, None
+            raise
+    retention = answer.get("Retention", {})
+    return retention.get("Mode"), retention.get("RetainUntilDate")
 
 
 def named(key: str, version: str, bucket: str) -> str:

@@ -5,10 +5,11 @@ import hashlib
 import io
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from typing import Final, Protocol, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import structlog
 from botocore.exceptions import ClientError
@@ -53,6 +54,19 @@ def md5(data: io.BytesIO) -> str:
 def _base64(checksum: int) -> str:
     """Write a checksum as S3 does."""
     return base64.b64encode(checksum.to_bytes(4)).decode()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the vault said when it had taken an object; all is empty where it said nothing."""
+
+    version: str = ""
+    crc32: str = ""
+    sha256: str = ""
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        return cls(*(answer.get(name, "") for name in ("VersionId", "ChecksumCRC32", "ChecksumSHA256")))
 
 
 class Upload:
@@ -121,8 +135,8 @@ class Upload:
         """Wait for all parts to have arrived."""
         self._wait_for(lambda: not self._flying)
 
-    def complete(self) -> str:
-        """Make it an object; return its version. Raises what botocore raises."""
+    def complete(self) -> Answer:
+        """Make it an object. Raises what botocore raises."""
         answer = self._client.complete_multipart_upload(
             Bucket=self._bucket,
             Key=self._key,
@@ -134,7 +148,15 @@ class Upload:
             ChecksumCRC32=self.crc32,
         )
         self._completed = True
-        return answer.get("VersionId", "")
+        return Answer.of(answer)
+
+    def is_gone(self) -> bool:
+        """Tell whether it is no more: it became an object, though no answer said so."""
+        try:
+            self._client.list_parts(Bucket=self._bucket, Key=self._key, UploadId=self._id, MaxParts=1)
+        except ClientError as error:
+            return code(error) == "NoSuchUpload"
+        return False
 
     @property
     def crc32(self) -> str:
@@ -191,10 +213,8 @@ class Upload:
             with suppress(self._client.exceptions.NoSuchUpload):
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
             wait(self._flying, _LANDING_SECONDS)
-            try:
-                self._client.list_parts(Bucket=self._bucket, Key=self._key, UploadId=self._id, MaxParts=1)
-            except ClientError as error:
-                return code(error) == "NoSuchUpload"
+            if self.is_gone():
+                return True
         return False
 
 

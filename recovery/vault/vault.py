@@ -16,11 +16,11 @@ from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTy
 
 from recovery.manifest import LockMode, Stored
 from recovery.vault.download import Download, checked
-from recovery.vault.failures import Damaged, Exists, Missing, code, explained, failure_of
-from recovery.vault.held import Held, look, named
+from recovery.vault.failures import Damaged, Exists, code, explained, failure_of
+from recovery.vault.held import Held, look, named, written
 from recovery.vault.listing import Entry, entries
 from recovery.vault.parts import FIRST_PART_BYTES, cut, part_bytes
-from recovery.vault.upload import TOKEN, Digest, Upload, md5, unless_damaged
+from recovery.vault.upload import TOKEN, Answer, Digest, Upload, md5, unless_damaged
 from recovery.vault.writing import ONCE, Writing, told_with
 from toolchain.failure import Failure
 
@@ -90,7 +90,9 @@ class Vault:
                 part, more = next(parts)
                 upload.send(part)
             upload.land()
-            held = self._written(key, token, doing, upload.complete)
+            held = self._written(
+                key, doing, upload.complete, lambda: upload.is_gone() or self._bears(key, token)
+            )
         return _confirmed(held, doing, upload.bytes, upload.sha256, upload.crc32, progress)
 
     def put(self, key: str, body: bytes) -> Stored:
@@ -205,9 +207,9 @@ class Vault:
     ) -> Stored:
         digest = hashlib.sha256(body.getbuffer())
 
-        def written() -> str:
+        def put() -> Answer:
             body.seek(0)
-            return self._client.put_object(
+            answer = self._client.put_object(
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
@@ -217,40 +219,38 @@ class Vault:
                 ContentMD5=md5(body),
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
-            ).get("VersionId", "")
+            )
+            return Answer.of(answer)
 
         size = body.seek(0, io.SEEK_END)
-        held = self._written(key, token, doing, lambda: unless_damaged(written))
+        held = self._written(key, doing, lambda: unless_damaged(put), lambda: self._bears(key, token))
         return _confirmed(held, doing, size, digest, None, progress)
 
-    def _written(self, key: str, token: str, doing: str, write: Callable[[], str]) -> Held:
-        """Write, find out whether it was our own writing that took the key, and look at what is there."""
+    def _written(self, key: str, doing: str, write: Callable[[], Answer], ours: Callable[[], bool]) -> Held:
+        """Write, find out whether it was our own writing that took the key, and ask what is there."""
+        answer = Answer()
         try:
-            version = write()
+            answer = write()
         except (ClientError, BotoCoreError, HTTPClientError) as error:
-            answer = code(error)
-            ours = self._ours(key, token) if answer in _UNCLEAR else None
-            if ours:
-                return ours
-            if answer in _TAKEN:
-                raise _taken(key, self.bucket) from None
-            raise failure_of(error, doing) from None
-        return self.head(key, version)
+            why = code(error)
+            if why not in _UNCLEAR or not ours():
+                if why in _TAKEN:
+                    raise _taken(key, self.bucket) from None
+                raise failure_of(error, doing) from None
+        return written(self._client, self.bucket, key, answer)
 
-    def _ours(self, key: str, token: str) -> Held | None:
+    def _bears(self, key: str, token: str) -> bool:
+        """Tell whether what is there bears our token; who may not read it is told nothing."""
         try:
-            held = self.head(key)
+            return self.head(key).token == token
         except Failure:
-            return None
-        return held if held.token == token else None
+            return False
 
     def _refuse_taken(self, key: str) -> None:
         """Refuse before anything is sent what would be refused at the end."""
-        try:
-            self.head(key)
-        except Missing:
-            return
-        raise _taken(key, self.bucket)
+        found = next(self.listed(key), None)
+        if found and found.key == key and found.latest:
+            raise _taken(key, self.bucket)
 
 
 def _confirmed(  # noqa: PLR0917 - private

@@ -121,7 +121,7 @@ def test_a_signal_ends_it_and_leaves_nothing(locked: Place, number: signal.Signa
         Fault("PUT", "partNumber=2", answer=(500, "InternalError")),
         Fault("POST", "uploadId", answer=(503, "ServiceUnavailable")),
         Fault("POST", "uploadId", answer=(200, "InternalError")),
-        Fault("HEAD", times=2, answer=(503, "SlowDown")),
+        Fault("GET", times=2, answer=(503, "SlowDown")),
         Fault("PUT", "partNumber=1", cut_request=0),
         Fault("PUT", "partNumber=2", cut_request=PART // 100),
         Fault("PUT", "partNumber=3", cut_request=PART * 99 // 100),
@@ -180,10 +180,12 @@ def test_a_damaged_part_is_refused_and_nothing_is_stored(plain: Place) -> None:
     assert plain.unfinished() == 0
 
 
-def test_a_damaged_part_that_a_server_let_in_is_found_in_the_whole(locked: Place) -> None:
+def test_a_damaged_part_that_a_server_let_in_is_refused_with_the_whole(locked: Place) -> None:
     locked.proxy.faults.append(Fault("PUT", "partNumber=2", damage_request=1_000))
-    with pytest.raises(Damaged, match="its checksum is not that of what was sent"):
+    with pytest.raises(Damaged, match="what arrived at the vault is not what was sent"):
         locked.vault.store("k", [BODY])
+    assert locked.keys() == []
+    assert locked.unfinished() == 0
 
 
 def test_a_part_that_arrived_damaged_once_is_sent_again(locked: Place) -> None:
