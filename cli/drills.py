@@ -57,13 +57,13 @@ def drills(
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.
     """
-    space = stack_file.find(stack, on_twin=on_twin)
-    vault = opened(stack, on_twin=on_twin).vaults["primary"]
+    space, site = stack_file.find(stack, on_twin=on_twin), opened(stack, on_twin=on_twin)
+    vault = site.vaults["primary"]
     if for_policies:
         sys.stdout.write(proven.document(space, engine.select(space)) + "\n")
         return 0
     if add:
-        drill = added(vault, add, space)
+        drill = added(site.recorder, add, space)
     found = records.records(vault)
     chosen = _chosen(found, drill) if drill or html or markdown_file else None
     if chosen and html:

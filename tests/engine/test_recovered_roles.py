@@ -46,16 +46,16 @@ def ids(living: Living) -> list[str]:
 
 @pytest.fixture(scope="module")
 def backup(living: Living) -> str:
-    taken = run(living, "backup", "--json")
+    taken = run(living, "backup", "database", "--json")
     assert taken.code == 0, taken.text
-    return taken.json["id"]
+    return taken.json["database"]["id"]
 
 
 def test_a_backup_is_written_as_the_writer_and_by_nobody_who_only_reads(living: Living, backup: str) -> None:
     before = ids(living)
     assert backup in before
     with policy(living, WRITER, of(living, RESTORER)):
-        refused = run(living, "backup")
+        refused = run(living, "backup", "database")
         assert refused.code == 1
         assert "the credentials may not do this" in refused.err
         assert f"assumed-role/{WRITER}/bulwark is not authorized to perform: s3:PutObject" in refused.err
