@@ -83,7 +83,7 @@ def vaults(space: stack_file.Space) -> dict[VaultName, Vault]:
 def vault(bucket: str, region: str, home: TwinHome | None, key: AccessKey | None) -> Vault:
     """Return a vault, at AWS or on the twin, as whoever `key` is of; without it, as the environment says."""
     endpoint = f"http://127.0.0.1:{home.port('aws')}" if home else None
-    return Vault(client(region, endpoint, key=key), bucket)
+    return Vault(client(region, endpoint, key=key), bucket, key=key)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 
 from recovery.files.places import COPIES
 from recovery.files.source import Source
+from recovery.vault.client import AccessKey
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
 
@@ -112,7 +113,7 @@ def _environment(source: Source, vault: Vault, folder: Path) -> dict[str, str]:
             "vault",
             type="s3",
             provider="AWS",
-            env_auth="true",
+            **_credentials(vault.key),
             region=vault.region,
             **({"endpoint": vault.endpoint, "force_path_style": "true"} if vault.endpoint else {}),
             no_check_bucket="true",
@@ -134,6 +135,12 @@ def _environment(source: Source, vault: Vault, folder: Path) -> dict[str, str]:
             max_age="off",
         ),
     }
+
+
+def _credentials(key: AccessKey | None) -> dict[str, str]:
+    if not key:
+        return {"env_auth": "true"}
+    return {"access_key_id": key.id, "secret_access_key": key.secret, "session_token": key.token}
 
 
 @contextmanager

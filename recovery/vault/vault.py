@@ -15,6 +15,7 @@ from mypy_boto3_s3 import S3Client
 from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
 from recovery.manifest import LockMode, Stored
+from recovery.vault.client import AccessKey
 from recovery.vault.download import Download, checked
 from recovery.vault.failures import Damaged, Exists, code, explained, failure_of
 from recovery.vault.held import Held, look, named, written
@@ -41,10 +42,21 @@ class Lock:
 
 
 class Vault:
-    """One vault. `part_bytes` is the size of an upload's first part, at least 5 MiB."""
+    """
+    One vault. `part_bytes` is the size of an upload's first part, at least 5 MiB.
 
-    def __init__(self, client: S3Client, bucket: str, *, part_bytes: int = FIRST_PART_BYTES) -> None:
-        self.bucket = bucket
+    `key` is the client's, for other programs; None where it is the environment's.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        *,
+        part_bytes: int = FIRST_PART_BYTES,
+        key: AccessKey | None = None,
+    ) -> None:
+        self.bucket, self.key = bucket, key
         self._client = client
         self._first = part_bytes
 
