@@ -7,6 +7,7 @@ from typing import Any, Final
 import pulumi.automation as auto
 
 from cli.recovery_site import vault
+from cli.role_keys import deployers_key
 from cli.stack_file import Space
 from policies.drills import Drilled, written
 from recovery.drill import records
@@ -26,7 +27,8 @@ def document(space: Space, chosen: auto.Stack) -> str:
     outputs = _outputs(resources)
     if "vault" not in outputs:
         return written({})
-    found = records.records(vault(outputs["vault"], space.settings.backups.region, space.twin))
+    region, key = space.settings.backups.region, deployers_key(space)
+    found = records.records(vault(outputs["vault"], region, space.twin, key))
     return written(known(resources, found, space))
 
 

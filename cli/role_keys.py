@@ -17,6 +17,11 @@ _NAMES: Final[dict[Role, str]] = {"writer": "backup-writer", "restorer": "backup
 """Role -> its name at IAM, less the platform's (components/identity.py)."""
 
 
+def deployers_key(space: Space) -> AccessKey | None:
+    """Return the key of whoever deploys: on the twin its administrator, who makes the roles at first."""
+    return AccessKey("twin", "twin") if space.twin else None
+
+
 def key_of(space: Space, role: Role) -> AccessKey | None:
     """
     Return a session of the role; None where the environment has the credentials.

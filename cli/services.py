@@ -115,12 +115,12 @@ def _newest(space: stack_file.Space, running: list[services.ServiceStatus]) -> d
     if not any(service.name == "aws" and service.state == "running" for service in running):
         return {"last_backup": UNKNOWN, "last_drill": UNKNOWN}
     from cli.recovery_site import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
-    from cli.role_keys import key_of  # noqa: PLC0415 - the same
+    from cli.role_keys import deployers_key  # noqa: PLC0415 - the same
     from recovery import catalogue  # noqa: PLC0415 - it brings boto3 along
     from recovery.drill import records  # noqa: PLC0415 - the same
     from recovery.manifest import Manifest  # noqa: PLC0415 - the same
 
-    key = key_of(space, "restorer")
+    key = deployers_key(space)
     primary = vault(outputs["vault"], space.settings.backups.region, space.twin, key)
     found = catalogue.listed(primary, Manifest)
     drills = records.records(primary, last=1)
