@@ -24,8 +24,7 @@ _JOBS: Final[dict[str, tuple[Store, ...]]] = {"database": ("database", "state")}
 
 
 def backup(
-    store: Store | Literal["all"] = "all",
-    *,
+    *stores: Store | Literal["all"],
     stack: Stack = "local",
     on_twin: OnTwin = False,
     as_json: Json = False,
@@ -37,7 +36,7 @@ def backup(
     Back up what the stack holds into its vault.
 
     Args:
-        store: What of it: the database, the stack's own state, or all.
+        stores: What of it: the database, the stack's own state, or all; without any, all.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Back up what another stack's program made on the twin.
         as_json: Print one JSON document, store -> manifest; progress goes to standard error.
@@ -49,7 +48,7 @@ def backup(
         0 when every manifest is in, and at no other time.
     """
     content = _content(schema_only=schema_only, data_only=data_only)
-    if (table or content != "all") and store != "database":
+    if (table or content != "all") and set(stores) != {"database"}:
         raise Failure(
             "--table, --schema-only and --data-only choose from the database alone.",
             "say so: ./bulwark backup database.",
@@ -67,8 +66,9 @@ def backup(
             _tell(done[one])
 
     failures: list[Failure] = []
-    for job, stores in _JOBS.items():
-        failures += _failures(site, job, [one for one in stores if store in {one, "all"}], take)
+    for job, its_stores in _JOBS.items():
+        wanted = [one for one in its_stores if not stores or {one, "all"} & set(stores)]
+        failures += _failures(site, job, wanted, take)
     if as_json:
         documents = {one: manifest.model_dump(mode="json") for one, manifest in done.items()}
         sys.stdout.write(json.dumps(documents, indent=2) + "\n")
