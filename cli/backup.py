@@ -2,17 +2,18 @@
 
 import json
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from cli.events import Run
 from cli.recovery_site import exported, opened
 from cli.stack import Json, OnTwin, Stack
 from cli.wording import lock, size
-from recovery.backup import Content, back_up
+from recovery.backup import At, Content, back_up
 from recovery.heartbeat import reported
 from recovery.manifest import BackupManifest, Store
 from recovery.site import Site
@@ -57,17 +58,17 @@ def backup(
     done: dict[Store, BackupManifest] = {}
 
     def take(one: Store) -> None:
-        if one == "database":
-            with _progress() as progress:
-                done[one] = back_up(site, tables=table, content=content, progress=progress)
-        else:
-            done[one] = back_up_state(site, exported(stack, on_twin=on_twin))
+        with Run(f"Backing up the {one}", command="backup", store=one, stack=stack) as run:
+            if one == "database":
+                done[one] = back_up(site, tables=table, content=content, progress=partial(_show, run))
+            else:
+                done[one] = back_up_state(site, exported(stack, on_twin=on_twin))
         if not as_json:
             _tell(done[one])
 
     failures: list[Failure] = []
     for job, its_stores in _JOBS.items():
-        wanted = [one for one in its_stores if not stores or {one, "all"} & set(stores)]
+        wanted: list[Store] = [one for one in its_stores if not stores or one in stores or "all" in stores]
         failures += _failures(site, job, wanted, take)
     if as_json:
         documents = {one: manifest.model_dump(mode="json") for one, manifest in done.items()}
@@ -113,14 +114,9 @@ def _tell(manifest: BackupManifest) -> None:
     )
 
 
-@contextmanager
-def _progress() -> Generator[Any]:
-    """Show what the backup is at: one line that changes on a terminal, nothing elsewhere."""
-    done = {"dumped": 0, "counted": 0}
-    with Console(stderr=True).status("Backing up") as status:
-
-        def told(what: str, count: int) -> None:
-            done[what] = count
-            status.update(f"Backing up: {size(done['dumped'])} dumped, {size(done['counted'])} counted")
-
-        yield told
+def _show(run: Run, at: At) -> None:
+    """Show rate, size, table, and what is still to be read where that is known."""
+    rate = size(round(at.dumped / max(run.seconds, 0.001)))
+    counted = f", {at.counted / at.to_count:.0%} counted" if at.to_count else ""
+    table = f", {at.table}" if at.table else ""
+    run.at(f"{size(at.dumped)} dumped, {rate}/s{counted}{table}", **vars(at))

@@ -2,20 +2,21 @@
 
 import os
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cli import stack_file
+from cli.events import Run
 from cli.recovery_site import opened, vaults
 from cli.stack import OnTwin, Stack
+from cli.wording import size
 from recovery import catalogue
 from recovery.manifest import BackupManifest, Manifest, Store
+from recovery.postgres.space import private_folder
 from recovery.restore import restored
 from recovery.site import VaultName
 from recovery.state import STATE, StateManifest, restored_state
@@ -61,21 +62,28 @@ def restore(
     url = _with_password(to)
     site = opened(stack, on_twin=on_twin)
     chosen = catalogue.chosen(catalogue.backups(site.vaults[vault], Manifest), backup=backup, at=_utc(at))
-    status = Console(stderr=True).status(f"Restoring {chosen.id}")
-    with tempfile.TemporaryDirectory(prefix="bulwark-restore-") as folder, status:
+    run = Run(f"Restoring {chosen.id}", command="restore", store=store, backup=chosen.id, vault=vault)
+    with private_folder() as folder, run:
         done = restored(
             chosen,
             site.vaults[vault],
             url,
-            folder=Path(folder),
+            folder=folder,
             source_url=site.database_url,
             jobs=jobs,
             tables=table,
+            progress=lambda what, done, of: run.at(_share(what, done, of), step=what, done=done, of=of),
         )
     for line in done:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(_as_of(chosen))
     return 0
+
+
+def _share(what: str, done: int, of: int) -> str:
+    if what == "fetched":
+        return f"{size(done)} of {size(of)} fetched"
+    return f"{done} of {of} objects made"
 
 
 def _as_of(manifest: BackupManifest) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from cli.backups import STORES
+from cli.events import Run
 from cli.recovery_site import opened, scratch
 from cli.stack import Json, OnTwin, Stack
 from recovery import catalogue, keys
@@ -95,7 +96,8 @@ def verify(
 
 def _looks(site: Site, chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> Iterator[Verification]:
     for manifest in _manifests(chosen, found):
-        with Console(stderr=True).status(f"Verifying {manifest.id}"):
+        doing = f"Verifying {manifest.id}"
+        with Run(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=chosen.deep):
             look = _look(manifest, site, chosen)
         yield look
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from recovery import catalogue, keys
 from recovery.manifest import Manifest, Tier
@@ -19,8 +20,23 @@ from recovery.site import Site
 from toolchain.failure import Failure
 
 Content = Literal["all", "schema", "data"]
-Progress = Callable[[Literal["dumped", "counted"], int], None]
-"""Told of bytes, of the dump and of what was read for the figures."""
+
+
+@dataclass
+class At:
+    """Where a backup is; bytes."""
+
+    dumped: int = 0
+    counted: int = 0
+    """Read for the figures, of `to_count`: the size of all tables, which the dump reads as well."""
+
+    to_count: int = 0
+    table: str = ""
+    """Whose rows are being dumped."""
+
+
+Progress = Callable[[At], None]
+"""Told again and again, of the same `At`, by several threads."""
 
 _LOCK: Final = 0x42554C574152_4B01
 """Key of the advisory lock that one backup at a time holds; the server frees it when its holder is gone."""
@@ -41,22 +57,35 @@ def back_up(
         Failure: for whatever keeps it from being whole; then there is no manifest, and no backup.
     """
     vault = site.vaults["primary"]
-    started = datetime.now(UTC)
+    started, at = datetime.now(UTC), At()
+
+    def told(**what: Any) -> None:
+        vars(at).update(what)
+        progress(at)
+
     chosen = tier or catalogue.tier_for(catalogue.recent(vault, started), started)
     with snapshot(site.database_url) as shot, alone(shot):
         clients = find(site.database_url, major=shot.server.major)
         backup = keys.new_id(started)
         folder = Manifest.prefix(chosen, backup)
-        counted = _Counted(progress)
+        counted = _Counted(lambda done: told(dumped=done))
         with ThreadPoolExecutor(1, "figures") as aside:
             taking = aside.submit(
                 figures,
                 site.database_url,
                 shot,
                 selected=tables,
-                progress=lambda done, _of: progress("counted", done),
+                progress=lambda done, of: told(counted=done, to_count=of),
             )
-            raw = counted(dump(clients, site.database_url, shot.id, tables=tables, content=content))
+            dumped = dump(
+                clients,
+                site.database_url,
+                shot.id,
+                tables=tables,
+                content=content,
+                heard=lambda table: told(table=table),
+            )
+            raw = counted(dumped)
             stored = vault.store(f"{folder}dump.pgc.zst", compressed(raw))
             cluster = vault.put(f"{folder}cluster.json", capture(shot.connection).model_dump_json().encode())
             found = taking.result()
@@ -85,14 +114,14 @@ def back_up(
 class _Counted:
     """Counts what passes."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, told: Callable[[int], None]) -> None:
         self.bytes = 0
-        self._progress = progress
+        self._told = told
 
     def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             self.bytes += len(chunk)
-            self._progress("dumped", self.bytes)
+            self._told(self.bytes)
             yield chunk
 
 

@@ -1,7 +1,9 @@
 """Brings a backup back: into an empty database, and never over the one that it came from."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from recovery.manifest import Manifest
 from recovery.postgres.clients import find
@@ -14,6 +16,8 @@ from recovery.postgres.load import load
 from recovery.postgres.space import download_space, written
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
+
+Progress = Callable[[Literal["fetched", "made"], int, int], None]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Fetched:
     """What the dump leaves out."""
 
 
-def fetched(manifest: Manifest, vault: Vault, folder: Path) -> Fetched:
+def fetched(
+    manifest: Manifest, vault: Vault, folder: Path, *, progress: Progress = lambda *_: None
+) -> Fetched:
     """
     Fetch a backup into a folder, where it is personal data; what can't be fetched whole leaves nothing.
 
@@ -39,12 +45,19 @@ def fetched(manifest: Manifest, vault: Vault, folder: Path) -> Fetched:
     cluster, dump = manifest.cluster, manifest.dump
     around = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
     archive = folder / f"{manifest.id}.pgc"
-    written(decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256)), archive)
+    chunks = decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256))
+    written(_told(chunks, manifest.dump_bytes, progress), archive)
     return Fetched(manifest, archive, Cluster.model_validate_json(around))
 
 
 def loaded(
-    backup: Fetched, url: str, *, jobs: int = 2, tables: tuple[str, ...] = (), stand_ins: bool = False
+    backup: Fetched,
+    url: str,
+    *,
+    jobs: int = 2,
+    tables: tuple[str, ...] = (),
+    stand_ins: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> list[str]:
     """
     Load a fetched backup into the empty database at `url`, and remove what was fetched; see `restored`.
@@ -56,7 +69,14 @@ def loaded(
         with connected(url) as connection, explained(connection, "recreate roles and settings"):
             made = recreate(connection, backup.around, stand_ins=stand_ins)
             newest = max(connection.info.server_version // 10_000, _major(backup.manifest.tools["pg_dump"]))
-        left_out = load(find(url, major=newest), url, backup.archive, jobs=jobs, tables=tables)
+        left_out = load(
+            find(url, major=newest),
+            url,
+            backup.archive,
+            jobs=jobs,
+            tables=tables,
+            progress=lambda done, of: progress("made", done, of),
+        )
     finally:
         backup.archive.unlink(missing_ok=True)
     return [*made.done, *made.impossible, *left_out]
@@ -72,6 +92,7 @@ def restored(
     jobs: int = 2,
     tables: tuple[str, ...] = (),
     stand_ins: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> list[str]:
     """
     Restore a backup into the database at `url`; return in words what was made and what was left out.
@@ -84,6 +105,7 @@ def restored(
         source_url: The database that the stack runs on; it is never the target.
         jobs: Connections that restore in parallel.
         tables: Names as in SQL; none restores all.
+        progress: Is told what is done of how much: bytes that were fetched, objects that were made.
         stand_ins: Make roles without rights where the vendor's own are missing, for a server elsewhere.
 
     Raises:
@@ -93,7 +115,16 @@ def restored(
         raise Failure(
             "The target is the database that the stack runs on.", "name an empty database elsewhere."
         )
-    return loaded(fetched(manifest, vault, folder), url, jobs=jobs, tables=tables, stand_ins=stand_ins)
+    backup = fetched(manifest, vault, folder, progress=progress)
+    return loaded(backup, url, jobs=jobs, tables=tables, stand_ins=stand_ins, progress=progress)
+
+
+def _told(chunks: Iterable[bytes], of: int, progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        progress("fetched", done, of)
+        yield chunk
 
 
 def _major(version: str) -> int:

@@ -1,16 +1,15 @@
 """Proves a backup: its objects against the manifest, and, deeply, what is restored from it."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from recovery import replica as replicas
 from recovery.catalogue import Verification
 from recovery.manifest import BackupManifest, Manifest, Stored
 from recovery.postgres.figures import differences, figures
 from recovery.postgres.snapshot import snapshot
+from recovery.postgres.space import private_folder
 from recovery.restore import restored
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
@@ -98,8 +97,8 @@ def _held(stored: Stored, vault: Vault) -> Iterator[str]:
 
 def _restored(manifest: Manifest, vault: Vault, scratch: Scratch) -> Iterator[str]:
     try:
-        with scratch() as url, tempfile.TemporaryDirectory(prefix="bulwark-verify-") as folder:
-            restored(manifest, vault, url, folder=Path(folder), stand_ins=True)
+        with scratch() as url, private_folder() as folder:
+            restored(manifest, vault, url, folder=folder, stand_ins=True)
             with snapshot(url) as shot:
                 found = figures(url, shot, selected=manifest.selected)
     except Failure as failure:

@@ -15,6 +15,7 @@ __all__ = ["Content", "compressed", "decompressed", "dump"]
 Content = Literal["all", "schema", "data"]
 
 _MAGIC: Final = b"PGDMP"
+_BEGUN: Final = "pg_dump: dumping contents of table "
 _CHUNK_BYTES: Final = 1 << 20
 _LOCK_WAIT_MILLISECONDS: Final = 300_000
 """A backup that waits longer for an ALTER TABLE says so, instead of missing its schedule in silence."""
@@ -35,6 +36,7 @@ def dump(
     tables: Sequence[str] = (),
     content: Content = "all",
     warn: Callable[[str], None] = lambda _: None,
+    heard: Callable[[str], None] | None = None,
 ) -> Iterator[bytes]:
     """
     Give the custom-format archive, uncompressed, of what `snapshot_id` shows; large objects are in it.
@@ -47,6 +49,7 @@ def dump(
             large objects; none: everything.
         content: everything, the definitions alone, or the rows alone.
         warn: is told what pg_dump found remarkable in a dump that succeeded.
+        heard: is told, in a thread, each table whose rows are being read, as `schema.name`.
 
     Raises:
         Failure: when pg_dump does not succeed, after its last output: a stream that ends is whole. Closing
@@ -61,8 +64,14 @@ def dump(
         f"--dbname={harmless_arguments(url)}",
         *_CONTENT[content],
         *_selected(clients, tables),
+        *(("--verbose",) if heard else ()),
     ]
-    with Program(clients.dump, arguments, environment(url)) as program:
+
+    def hear(line: str) -> None:
+        if heard and line.startswith(_BEGUN):
+            heard(line.removeprefix(_BEGUN).strip('"'))
+
+    with Program(clients.dump, arguments, environment(url), heard=hear) as program:
         beginning = b""
         for chunk in program.output(_CHUNK_BYTES):
             if len(beginning) < len(_MAGIC):

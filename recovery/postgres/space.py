@@ -1,15 +1,38 @@
 """Room on the disk for an archive that is being fetched: a parallel restore has to seek in it."""
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+import tempfile
+import time
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from toolchain.failure import Failure
 
 _SPARE_BYTES: Final = 64 << 20
+_PREFIX: Final = "bulwark-archive-"
+_YOUNG_SECONDS: Final = 60
+"""A folder that is younger may not be held yet by the run that has just made it."""
+
+
+@contextmanager
+def private_folder() -> Generator[Path]:
+    """
+    Give a folder for an archive, and remove it afterwards; first remove those of runs that were killed.
+
+    They hold all rows in clear. A run holds a lock on its own, of which the kernel lets go whatever ends it.
+    """
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _YOUNG_SECONDS and left.stat().st_uid == os.geteuid():
+                with _held(left):
+                    shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _held(Path(name)):
+        yield Path(name)
 
 
 def download_space(folder: Path, archive_bytes: int) -> None:
@@ -45,6 +68,17 @@ def written(chunks: Iterable[bytes], path: Path) -> int:
         with suppress(FileNotFoundError):
             partial.unlink()
     return total
+
+
+@contextmanager
+def _held(folder: Path) -> Generator[None]:
+    """Hold the lock of a folder; raise BlockingIOError where somebody else does."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _private(path: str, flags: int) -> int:
