@@ -83,9 +83,7 @@ def test_a_pg_dump_that_is_killed_after_its_last_byte_has_failed(
     wrapper = tmp_path / "pg_dump"
     wrapper.write_text(f'#!/bin/sh\n"{clients.dump}" "$@" || exit 1\nexec 1>&-\nkill -KILL $$\n')
     wrapper.chmod(0o755)
-    monkeypatch.setattr(
-        "dumping.clients_for", lambda _: type(clients)(wrapper, clients.restore, "18.4", False)
-    )
+    monkeypatch.setattr("dumping.clients_for", lambda _: type(clients)(wrapper, clients.restore, "18.4"))
     with dumping(url) as chunks:
         assert next(chunks).startswith(b"PGDMP")
         with pytest.raises(Failure, match="SIGKILL"):
@@ -161,7 +159,7 @@ def test_what_is_no_archive_is_refused(database: NewDatabase, tmp_path: Path) ->
         program.write_text(f"#!/bin/sh\nprintf '%s' '{text}'\n")
         program.chmod(0o755)
         with pytest.raises(Failure, match=cause):
-            list(dump(type(clients)(program, clients.restore, "18.4", False), url, "none"))
+            list(dump(type(clients)(program, clients.restore, "18.4"), url, "none"))
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_restore_that_is_killed_has_failed(database: NewDatabase, tmp_path: Pa
     wrapper = tmp_path / "pg_restore"
     wrapper.write_text(f'#!/bin/sh\n"{clients.restore}" "$@" || exit 1\nkill -KILL $$\n')
     wrapper.chmod(0o755)
-    killed = type(clients)(clients.dump, wrapper, clients.version, False)
+    killed = type(clients)(clients.dump, wrapper, clients.version)
     with pytest.raises(Failure, match="SIGKILL"):
         load(killed, copy, archived(source, tmp_path / "a"))
 
