@@ -14,6 +14,7 @@ from recovery.postgres.connecting import connected, explained
 from recovery.postgres.identity import same_server
 from recovery.postgres.load import load
 from recovery.postgres.space import download_space, written
+from recovery.postgres.target import require_empty
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
 
@@ -102,7 +103,7 @@ def restored(
         vault: The vault to read from, the primary or its replica.
         url: An empty database.
         folder: Where the dump lies meanwhile.
-        source_url: The database that the stack runs on; it is never the target.
+        source_url: The database that the stack runs on; it is never the target, and may be gone.
         jobs: Connections that restore in parallel.
         tables: Names as in SQL; none restores all.
         progress: Is told what is done of how much: bytes that were fetched, objects that were made.
@@ -111,12 +112,10 @@ def restored(
     Raises:
         Failure: for a target that is not empty or is the source, a damaged backup, or any error on the way.
     """
-    if source_url and same_server(source_url, url):
-        raise Failure(
-            "The target is the database that the stack runs on.", "name an empty database elsewhere."
-        )
+    alone = _told_apart(source_url, url) if source_url else []
     backup = fetched(manifest, vault, folder, progress=progress)
-    return loaded(backup, url, jobs=jobs, tables=tables, stand_ins=stand_ins, progress=progress)
+    made = loaded(backup, url, jobs=jobs, tables=tables, stand_ins=stand_ins, progress=progress)
+    return [*alone, *made]
 
 
 def _told(chunks: Iterable[bytes], of: int, progress: Progress) -> Iterator[bytes]:
@@ -125,6 +124,25 @@ def _told(chunks: Iterable[bytes], of: int, progress: Progress) -> Iterator[byte
         done += len(chunk)
         progress("fetched", done, of)
         yield chunk
+
+
+def _told_apart(source_url: str, url: str) -> list[str]:
+    """
+    Refuse a target that is the source; one that can't be reached, as after its loss, can't be asked.
+
+    Then the target has to be empty before anything else: whatever it is, nothing is lost in it.
+    """
+    try:
+        same = same_server(source_url, url)
+    except Failure:
+        with connected(url) as connection:
+            require_empty(connection)
+        return ["the database that the stack runs on can't be reached; the target was seen to be empty"]
+    if same:
+        raise Failure(
+            "The target is the database that the stack runs on.", "name an empty database elsewhere."
+        )
+    return []
 
 
 def _major(version: str) -> int:

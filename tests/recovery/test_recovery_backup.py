@@ -249,6 +249,16 @@ def test_the_source_is_never_a_target(source: str, locked: Place, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_restore_needs_no_source(source: str, database: NewDatabase, locked: Place, tmp_path: Path) -> None:
+    manifest, target = back_up(site(source, locked)), database()
+    gone = "postgresql://app:planted-password@127.0.0.1:1/platform?connect_timeout=2"
+    done = restored(manifest, locked.vault, target, folder=tmp_path, source_url=gone)
+    assert any("can't be reached" in line for line in done)
+    assert not any("planted-password" in line for line in done)
+    with psycopg.connect(target) as connection:
+        assert connection.execute("SELECT count(*) FROM tags").fetchone() != (0,)
+
+
 def test_a_target_that_holds_something_is_refused(
     source: str, database: NewDatabase, locked: Place, tmp_path: Path
 ) -> None:
