@@ -1,0 +1,71 @@
+"""The workflow of drills: by the settings' schedule, each job with the one role that it needs."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from cli import stack_file
+from cli.app import app
+from cli.drill_run import Choice
+
+_FILE = Path(__file__).parents[2] / ".github" / "workflows" / "drill.yml"
+_TEXT = _FILE.read_text()
+# PyYAML reads the key `on` as true.
+WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
+SETTINGS = stack_file.find("prod", on_twin=False).settings.backups
+DRILL, KEEP = WORKFLOW["jobs"]["drill"], WORKFLOW["jobs"]["keep"]
+
+
+def runs(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"]).replace("\\\n", " ")
+
+
+def roles(job: dict[str, Any]) -> list[str]:
+    return [
+        step["with"]["role-to-assume"] for step in job["steps"] if "role-to-assume" in step.get("with", {})
+    ]
+
+
+def test_it_runs_by_the_schedule_that_the_heartbeat_is_derived_from() -> None:
+    assert WORKFLOW[True]["schedule"] == [{"cron": SETTINGS.drill.schedule}]
+    assert DRILL["timeout-minutes"] >= SETTINGS.drill.longest_run_minutes
+    assert WORKFLOW["concurrency"] == {"group": "drill", "cancel-in-progress": False}
+
+
+def test_every_scenario_that_it_offers_is_one() -> None:
+    inputs = WORKFLOW[True]["workflow_dispatch"]["inputs"]
+    assert set(inputs["scenario"]["options"]) <= set(get_args(Choice))
+    assert inputs["scenario"]["default"] == "all"
+
+
+def test_who_reads_backups_writes_none_and_who_writes_evidence_restores_none() -> None:
+    assert (DRILL["environment"], roles(DRILL)) == (
+        SETTINGS.restore_environment,
+        ["${{ vars.RESTORE_ROLE }}"],
+    )
+    assert (KEEP["environment"], roles(KEEP)) == (SETTINGS.backup_environment, ["${{ vars.BACKUP_ROLE }}"])
+    assert "bulwark drill " not in runs(KEEP)
+    assert "--add" not in runs(DRILL)
+    assert WORKFLOW["permissions"] == {}
+    for job in (DRILL, KEEP):
+        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_evidence_is_kept_whatever_the_verdict_and_nothing_is_left_behind() -> None:
+    assert KEEP["needs"] == "drill"
+    assert KEEP["if"] == "always() && needs.drill.result != 'skipped'"
+    hands_over = next(step for step in DRILL["steps"] if "upload-artifact" in step.get("uses", ""))
+    assert hands_over["if"] == "always()"
+    cleans = next(step for step in DRILL["steps"] if "--clean" in step.get("run", ""))
+    assert cleans["if"] == "${{ !success() }}"
+
+
+def test_its_commands_are_those_of_the_command_line() -> None:
+    found = re.findall(r"^\./bulwark (.*)$", runs(DRILL) + "\n" + runs(KEEP), re.MULTILINE)
+    assert len(found) == 3
+    for line in found:
+        words = line.replace('"$SCENARIO"', "all").replace("$RANDOM_POINT", "--random").replace('"', "")
+        called, _, _ = app.parse_args(words.split(), print_error=False, exit_on_error=False)
+        assert called.__name__ in {"drill", "drills"}
