@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitoring import fresh_home, running_twin
+from monitoring import Twin, fresh_home, running_twin
 from plugin import Existing, Planned, Plugin, Verdict, running
 from variations import variations
 
+from local.doors import faults
+from local.doors.faults import Fault
 from local.plugins.schema import ListOf, Object, package
 from local.plugins.values import Properties
 from toolchain.providers import bridge
@@ -88,20 +90,12 @@ class Made:
 
 @contextmanager
 def paired(vendor: str, pulumi_home: Path, folder: Path) -> Generator[Pair]:
-    """Start both; the real provider meets its vendor at the twin's HTTP door."""
+    """Start both, each with a twin of its own."""
     setting, secret = _CREDENTIALS[vendor]
     home = fresh_home(folder / "stand-in")
     stand_in = [sys.executable, "-P", "-m", "local.plugins.bridge"]
     with (
-        running_twin(folder / "real") as twin,
-        running(
-            vendor,
-            [bridge(pulumi_home)],
-            {setting: twin.home.secret(secret)},
-            PULUMI_HOME=str(pulumi_home),
-            UPTIMEROBOT_API_URL=f"{twin.url}/uptimerobot/v3",
-            SENTRY_BASE_URL=f"{twin.url}/sentry/api/",
-        ) as real,
+        at_the_door(vendor, pulumi_home, folder / "real") as (_, real),
         running(
             vendor,
             stand_in,
@@ -111,6 +105,32 @@ def paired(vendor: str, pulumi_home: Path, folder: Path) -> Generator[Pair]:
         ) as standing,
     ):
         yield Pair(vendor, real, standing)
+
+
+@contextmanager
+def at_the_door(
+    vendor: str,
+    pulumi_home: Path,
+    folder: Path,
+    *,
+    credential: str | None = None,
+    fault: Fault | None = None,
+) -> Generator[tuple[Twin, Plugin]]:
+    """Start the real provider; it meets its vendor at the HTTP door of a twin, with the right credential."""
+    setting, secret = _CREDENTIALS[vendor]
+    with running_twin(folder) as twin:
+        if fault:
+            faults.plan(twin.store, vendor, fault)
+        key = twin.home.secret(secret) if credential is None else credential
+        with running(
+            vendor,
+            [bridge(pulumi_home)],
+            {setting: key},
+            PULUMI_HOME=str(pulumi_home),
+            UPTIMEROBOT_API_URL=f"{twin.url}/uptimerobot/v3",
+            SENTRY_BASE_URL=f"{twin.url}/sentry/api/",
+        ) as real:
+            yield twin, real
 
 
 def _plan(said: Planned | Verdict) -> str:
