@@ -18,6 +18,7 @@ import pulumi.automation as auto
 import yaml
 
 from cli import packages, twin
+from cli.reviewed import without_values
 from cli.stack_file import CHECKOUT, Space, content, state_file
 from components import policy_gate
 from toolchain.engine import search_path
@@ -118,7 +119,8 @@ def failing_plainly() -> Generator[None]:
 def _result(error: auto.CommandError) -> tuple[int, str]:
     """Return the exit code (negative: a signal's number) and what was written to standard error."""
     found = _RESULT.fullmatch(str(error))
-    return (int(found[1]), found[2].strip()) if found else (1, str(error))
+    code, said = (int(found[1]), found[2].strip()) if found else (1, str(error))
+    return code, without_values(said)[0]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import pulumi.automation as auto
 from cyclopts import Parameter, validators
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli import deploy, drilled, engine, interrupted, reviewed, stack_file, twin
@@ -55,9 +57,11 @@ def up(
     asks = space.twin is None and not yes
     ahead = Watched("Preview", quiet=not asks, as_json=as_json)
     update = Watched("Update", quiet=True, as_json=as_json)
-    result, code = _run(ahead, chosen.preview, policy_packs=[str(PACK)])
-    if code == 0 and planned is not None:
-        reviewed.refuse_others(planned, ahead.steps, stack=stack)
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "plan.json" if planned else None
+        result, code = _run(ahead, chosen.preview, policy_packs=[str(PACK)], plan=again and str(again))
+        if code == 0 and planned and again:
+            reviewed.refuse_others(planned, reviewed.read(again), stack=stack)
     if code == 0 and asks and not deploy.confirmed(stack):
         code = 1
     elif code == 0:
@@ -196,7 +200,7 @@ def outputs(
         return 0
     table = Table("output", "value", title=f"Outputs of {stack}")
     for name, value in shown.items():
-        table.add_row(name, value if isinstance(value, str) else json.dumps(value, indent=2))
+        table.add_row(name, escape(value if isinstance(value, str) else json.dumps(value, indent=2)))
     Console().print(table)
     return 0
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 from pulumi.automation import events
 from rich.console import Console
 
+from cli.reviewed import without_values
+
 _UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
 """A refresh is the engine's look at a resource; what it found is told afterwards, with the outputs."""
 
@@ -28,6 +30,7 @@ class Watched:
         self._stream = sys.stderr if as_json else sys.stdout
         self._hidden = quiet and sys.stdout.isatty()
         self._lines: list[str] = []
+        self._cut = False
         self._done = 0
         self._looked_at: set[str] = set()
         self._status = Console(stderr=True).status(title)
@@ -47,7 +50,9 @@ class Watched:
 
     def read(self, line: str) -> None:
         """Take a line of the engine's text."""
-        text = line if line.endswith("\n") else f"{line}\n"
+        if self._cut:
+            return
+        text, self._cut = without_values(line if line.endswith("\n") else f"{line}\n")
         if self._hidden:
             self._lines.append(text)
         else:
