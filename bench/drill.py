@@ -1,9 +1,9 @@
 """
 How long a drill takes to the first query and until all is verified, beside what a person would type.
 
-`python bench/drill.py [scale] [rounds]` provisions a twin of its own, adds pgbench's tables (15 MB a unit: 7 is
-100 MB, 67 is 1 GB), backs up, and runs in turn `./bulwark drill corruption` beside a branch by Neon's API and
-a query; and `./bulwark drill loss` beside a new project by Neon's API, a download, `pg_restore -j2` and a
+`python bench/drill.py [scale] [rounds]` provisions a twin of its own, adds pgbench's tables (15 MB a unit: 7
+is 100 MB, 67 is 1 GB), backs up, and runs in turn `./bulwark drill corruption` beside a branch by Neon's API
+and a query; and `./bulwark drill loss` beside a new project by Neon's API, a download, `pg_restore -j2` and a
 query. The drill's times count from the declared incident, the plain ones from the first command.
 """
 

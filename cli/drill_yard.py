@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from cli import engine, stack_file
+from cli import engine, role_keys, stack_file
 from cli.drill_place import EnginePlace
 from cli.recovery_site import exported, opened
 from cli.stack_file import Space
@@ -90,7 +90,8 @@ def entered(stack: str, *, on_twin: bool) -> Generator[Yard]:
     Open a stack for drilling.
 
     Raises:
-        Failure: another drill is at work on this machine, or the stack is not deployed.
+        Failure: another drill is at work on this machine, the stack is not deployed, or the credentials at
+            AWS are of another role than the one that only reads.
     """
     space = stack_file.find(stack, on_twin=on_twin)
     home = stack_file.home()
@@ -99,6 +100,8 @@ def entered(stack: str, *, on_twin: bool) -> Generator[Yard]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(folder):
         site = opened(stack, on_twin=on_twin)
+        # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
+        role_keys.require(space, "restorer")
         key = _neon_key(space)
         account = NeonAccount(
             key, space.settings.database.organization, site.database_project, url=_neon_url(space.twin)

@@ -22,6 +22,35 @@ def deployers_key(space: Space) -> AccessKey | None:
     return AccessKey("twin", "twin") if space.twin else None
 
 
+def require(space: Space, role: Role) -> None:
+    """
+    See to it that whoever runs this is that role, and nobody who may do more.
+
+    Raises:
+        Failure: it is somebody else.
+    """
+    import boto3  # noqa: PLC0415 - as in key_of
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
+
+    key, backups = key_of(space, role), space.settings.backups
+    endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
+    name = f"{space.settings.platform.name}-{_NAMES[role]}"
+    step = f"take on the role {name}: in a workflow by OIDC, else by `aws sts assume-role`."
+    try:
+        who = boto3.client(
+            "sts",
+            region_name=backups.region,
+            endpoint_url=endpoint,
+            aws_access_key_id=key.id if key else None,
+            aws_secret_access_key=key.secret if key else None,
+            aws_session_token=key.token if key else None,
+        ).get_caller_identity()["Arn"]
+    except (BotoCoreError, ClientError) as error:
+        raise Failure("Nobody knows who runs this: AWS has not told.", step, str(error)) from None
+    if f":assumed-role/{name}/" not in who:
+        raise Failure(f"This runs as {who}, who may do more than {name}; it needs no more.", step)
+
+
 def key_of(space: Space, role: Role) -> AccessKey | None:
     """
     Return a session of the role; None where the environment has the credentials.
