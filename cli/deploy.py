@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import pulumi.automation as auto
 from rich.console import Console
@@ -14,6 +14,23 @@ from components import secrets
 from components.settings import PROJECT, SettingsError
 from local.home import TwinHome
 from toolchain.failure import Failure
+
+_REQUESTS_PER_MINUTE: Final = {"free": 10, "solo": 20, "team": 200, "enterprise": 400}
+"""What UptimeRobot answers by plan: twice the monitors that a plan has at least (uptimerobot.com/api/v3)."""
+_REQUESTS_OF_ONE: Final = 60
+"""Its provider asks that often in a minute while it makes monitors one by one: 6 times in 6.5 s each."""
+
+
+def at_once(space: Space) -> int | None:
+    """
+    Return how many resources may be made or removed at the same time; None leaves it to the engine.
+
+    So many that UptimeRobot, the vendor with the lowest limit, need not refuse requests. Its provider waits
+    when it is refused all the same, but holds up every other resource of the vendor.
+    """
+    if space.twin:
+        return None
+    return max(1, _REQUESTS_PER_MINUTE[space.settings.uptime.plan] // _REQUESTS_OF_ONE)
 
 
 def require_secrets(space: Space) -> None:

@@ -66,7 +66,14 @@ def up(
         code = 1
     elif code == 0:
         held = str(plan.absolute()) if plan else None
-        result, code = _run(update, chosen.up, policy_packs=[str(PACK)], suppress_outputs=True, plan=held)
+        result, code = _run(
+            update,
+            chosen.up,
+            policy_packs=[str(PACK)],
+            suppress_outputs=True,
+            plan=held,
+            parallel=deploy.at_once(space),
+        )
     found = {name: out.value for name, out in result.outputs.items()} if code == 0 else {}
     if found and space.settings.platform.environment == "local":
         deploy.platform_to_twin(space, found, scale=scale, console=Console(stderr=True))
@@ -173,7 +180,7 @@ def destroy(
     space, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
     deploy.refuse_protected(chosen)
     removal = Watched("Destroy", quiet=True, as_json=as_json)
-    _, code = _run(removal, chosen.destroy, continue_on_error=True)
+    _, code = _run(removal, chosen.destroy, continue_on_error=True, parallel=deploy.at_once(space))
     if code == 0 and space.twin:
         deploy.platform_gone(space.twin)
     if as_json:
