@@ -1,9 +1,10 @@
 """
 What the policies cost a preview: with and without the pack, for 50, 500 and 1,000 resources.
 
-`python bench/policies.py [rounds]` previews production's resources, as often as it takes, on a provider that
-takes everything at once, so that the engine and the pack are all that there is to time. It prints medians and
-their ratios, and how long the pack takes to start.
+`python bench/policies.py [rounds [sizes...]]` previews production's resources, as often as it takes, on a
+provider that takes everything at once, so that the engine and the pack are all that there is to time. It
+prints medians and their ratios, also of the CPU time of all processes, which other work on the machine
+changes less; and how long the pack takes to start.
 """
 
 import json
@@ -14,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import pulumi
 from pulumi import automation
@@ -32,6 +34,13 @@ STACK: Final = "pulumi:pulumi:Stack"
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 KIND: Final = "4dabf18193072939515e22adb298388d"
 VENDORS: Final = ("aws", "neon", "sentry", "uptimerobot")
+
+
+class Spent(NamedTuple):
+    """What a preview took, in seconds: on the clock, and of CPU."""
+
+    wall: float
+    cpu: float
 
 
 def program(count: int) -> None:
@@ -108,8 +117,8 @@ def _value(value: Any, copy: int, behind: list[Any]) -> Any:
             return value
 
 
-def previews(folder: Path, count: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Return the seconds of each preview without and with the pack, in turn; the first pair is left out."""
+def previews(folder: Path, count: int, rounds: int) -> tuple[list[Spent], list[Spent]]:
+    """Return what each preview took without and with the pack, in turn; the first pair is left out."""
     os.environ["PATH"] = search_path()  # the Automation API looks for the CLI there, whatever it is given
     options = automation.LocalWorkspaceOptions(
         pulumi_home=str(folder / "home"),
@@ -119,16 +128,16 @@ def previews(folder: Path, count: int, rounds: int) -> tuple[list[float], list[f
         env_vars={"PULUMI_CONFIG_PASSPHRASE": "bench", "PULUMI_SKIP_UPDATE_CHECK": "true"},
     )
     stack = automation.create_or_select_stack(f"bench{count}", "bench", lambda: program(count), opts=options)
-    without: list[float] = []
-    with_pack: list[float] = []
+    without: list[Spent] = []
+    with_pack: list[Spent] = []
     for _ in range(rounds + 1):
-        without.append(_seconds(stack, []))
-        with_pack.append(_seconds(stack, [str(PACK)]))
+        without.append(_spent(stack, []))
+        with_pack.append(_spent(stack, [str(PACK)]))
     return without[1:], with_pack[1:]
 
 
-def _seconds(stack: automation.Stack, packs: list[str]) -> float:
-    begin = time.perf_counter()
+def _spent(stack: automation.Stack, packs: list[str]) -> Spent:
+    begin, cpu = time.perf_counter(), _cpu_seconds()
     said: list[str] = []
     try:
         stack.preview(policy_packs=packs, on_output=said.append)
@@ -137,7 +146,12 @@ def _seconds(stack: automation.Stack, packs: list[str]) -> float:
         if "[mandatory]" not in "".join(said):
             sys.stderr.write("\n".join(said[-30:]))
             raise
-    return time.perf_counter() - begin
+    return Spent(time.perf_counter() - begin, _cpu_seconds() - cpu)
+
+
+def _cpu_seconds() -> float:
+    """Return the CPU time of this process, which runs the program, and of all that it waited for."""
+    return sum(os.times()[:4])
 
 
 def _plugins(folder: Path) -> None:
@@ -165,20 +179,31 @@ def start_seconds() -> float:
     return seconds
 
 
-def main(rounds: int) -> None:
+def _median(found: Sequence[Spent]) -> Spent:
+    return Spent(*(statistics.median(values) for values in zip(*found, strict=True)))
+
+
+def _compared(without: float, with_pack: float) -> tuple[str, str, str]:
+    return f"{without:.2f} s", f"{with_pack:.2f} s", f"{with_pack / without:.2f}"
+
+
+def main(rounds: int, sizes: Sequence[int]) -> None:
     """Measure and print."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody would compile everything at every start
-    table = Table("resources", "without", "with the pack", "ratio", title=f"Preview, medians of {rounds}")
+    columns = ("resources", "without", "with the pack", "ratio", "CPU without", "with", "ratio")
+    table = Table(*columns, title=f"Preview, medians of {rounds}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _plugins(folder)
-        for count in SIZES:
-            without, with_pack = map(statistics.median, previews(folder, count, rounds))
-            table.add_row(f"{count}", f"{without:.2f} s", f"{with_pack:.2f} s", f"{with_pack / without:.2f}")
+        for count in sizes:
+            without, with_pack = map(_median, previews(folder, count, rounds))
+            cells = [*_compared(without.wall, with_pack.wall), *_compared(without.cpu, with_pack.cpu)]
+            table.add_row(f"{count}", *cells)
     Console().print(table)
     started = statistics.median(start_seconds() for _ in range(rounds))
     Console().print(f"The pack starts in {started:.2f} s.")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(given[0] if given else 5, given[1:] or SIZES)

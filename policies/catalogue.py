@@ -31,9 +31,9 @@ The pack runs with every `./bulwark up`, `preview` and `review`, and over any ot
 **Absent is never fine, and neither is unknown.** A rule that a preview can't decide refuses the deploy and
 names what it would have to know.
 
-**Settings of a stack** are in `policies/config/<stack>.json`, in the format of `--policy-pack-config`: a
-rule's parameters (below, with their defaults), its `severity`, and, outside of production alone, its
-`enforcementLevel`. In production every rule is mandatory.
+**Settings of a stack** are in `policies/config/<stack>.json`, in the format of `--policy-pack-config`, by
+which another program gives its own: a rule's parameters (below, with their defaults), its `severity`, and,
+outside of production alone, its `enforcementLevel`. In production every rule is mandatory.
 
 **Waivers** are in `policies/waivers.yaml`, one entry per rule and resource:
 
