@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli import deploy, drilled, engine, interrupted, reviewed, stack_file, twin
+from cli import deploy, drilled, engine, interrupted, leftovers, reviewed, stack_file, twin
 from cli.saving import save
 from cli.watched import Watched
 from components.policy_gate import PACK
@@ -74,12 +74,14 @@ def up(
             plan=held,
             parallel=deploy.at_once(space),
         )
+        sys.stderr.write(leftovers.told(space, chosen, update.steps))
     found = {name: out.value for name, out in result.outputs.items()} if code == 0 else {}
     if found and space.settings.platform.environment == "local":
         deploy.platform_to_twin(space, found, scale=scale, console=Console(stderr=True))
     if as_json:
         shown = _shown(result.outputs) if found else {}
-        _print_json({"stack": stack, "exit_code": code, "changes": update.counts, "outputs": shown})
+        document = {"stack": stack, "exit_code": code, "changes": update.counts, "outputs": shown}
+        _print_json(document | {"refusals": update.document()["refusals"]})
     elif code == 0:
         _print_protection(found["protection"])
     return code

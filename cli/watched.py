@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Final
 
 from pulumi.automation import events
 from rich.console import Console
 
+from cli import refusals
 from cli.reviewed import without_values
 
 _UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
@@ -26,6 +28,8 @@ class Watched:
         self.counts: dict[str, int] = {}
         self.steps: list[dict[str, Any]] = []
         self.violations: list[dict[str, str]] = []
+        self.errors: list[tuple[str, str]] = []
+        """Resource (URN) and what went wrong there, as the engine and the providers say it."""
         self._title = title
         self._stream = sys.stderr if as_json else sys.stdout
         self._hidden = quiet and sys.stdout.isatty()
@@ -73,6 +77,9 @@ class Watched:
                 self._note(event.res_outputs_event.metadata)
         if event.summary_event:
             self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
+        if event.diagnostic_event and event.diagnostic_event.severity == "error":
+            said = event.diagnostic_event
+            self.errors.append((said.urn or "", said.message))
         if event.policy_event:
             policy = event.policy_event
             self.violations.append(
@@ -90,16 +97,21 @@ class Watched:
 
     def close(self, code: int) -> None:
         """Say how it ended: one line, or after a failure everything that the engine wrote."""
-        if not self._hidden:
-            return
-        if code:
+        if code and self._hidden:
             self._stream.writelines(self._lines)
-        else:
+        elif self._hidden:
             counts = (
                 ", ".join(f"{count} {op}" for op, count in sorted(self.counts.items())) or "nothing to do"
             )
             self._stream.write(f"{self._title}: {counts}\n")
+        if code:
+            sys.stderr.writelines(f"{refusal}\n" for refusal in refusals.read(self.errors))
 
     def document(self) -> dict[str, Any]:
         """Return all of it for --json."""
-        return {"changes": self.counts, "steps": self.steps, "violations": self.violations}
+        return {
+            "changes": self.counts,
+            "steps": self.steps,
+            "violations": self.violations,
+            "refusals": [asdict(refusal) for refusal in refusals.read(self.errors)],
+        }

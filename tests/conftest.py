@@ -20,6 +20,7 @@ _TOGETHER = {
     "test_deployed_": "deployed",
     "test_drift": "living",
     "test_drills_kept": "living",
+    "test_faults_": "faults",
     "test_life": "living",
     "test_monitoring": "living",
     "test_real_": "real",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from deployment import Deployment
-from installations import make_installation, remove
+from installations import Installation, make_installation, remove
 
 from toolchain.failure import Failure
 from toolchain.providers import VARIABLE, find_providers
@@ -38,6 +38,15 @@ def real(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Deployment(installation, "prod")
     finally:
         remove(installation)
+
+
+@pytest.fixture(scope="session")
+def failing(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give an installation with nothing deployed, whose twin's doors can fail; for files test_faults_*."""
+    folder = tmp_path_factory.mktemp("failing") / "checkout"
+    installation = make_installation(folder, **{VARIABLE: str(real_plugins)})
+    yield installation
+    remove(installation)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

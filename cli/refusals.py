@@ -1,0 +1,123 @@
+"""What vendors refused during an engine run: which vendor, which resource, why, and what to do about it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from components.secrets import variable
+from components.settings import PROJECT
+
+
+class Vendor(NamedTuple):
+    """How a vendor is spoken of; `secret` is the stack's name for its key."""
+
+    title: str
+    secret: str
+    keys: str
+    status: str
+
+
+_VENDORS: Final = {
+    "neon": Vendor("Neon", "neon_api_key", "console.neon.tech/app/settings/api-keys", "neonstatus.com"),
+    "uptimerobot": Vendor(
+        "UptimeRobot",
+        "uptimerobot_api_key",
+        "dashboard.uptimerobot.com/integrations",
+        "status.uptimerobot.com",
+    ),
+    "sentry": Vendor("Sentry", "sentry_auth_token", "sentry.io/settings/auth-tokens", "status.sentry.io"),
+}
+
+_STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: code)?:?) ?(\d{3})", re.IGNORECASE)
+_UNREACHABLE: Final = re.compile(
+    r"connection (?:refused|reset)|no such host|\bEOF\b|Client\.Timeout|deadline exceeded|i/o timeout"
+    r"|TLS handshake|x509|cannot read response|unexpected end of JSON",
+    re.IGNORECASE,
+)
+_NO_KEY: Final = re.compile(r"api[ _]?key|token", re.IGNORECASE)
+_PLAN: Final = re.compile(r"\bplan\b|limit|quota|exceeded", re.IGNORECASE)
+_NOISE: Final = re.compile(
+    r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m|\[ERROR\] : |\[HTTP Code: \d{3}\]|\[Error Code: [^\]]*\]|^error: ",
+    re.MULTILINE,
+)
+"""Colours, and what the providers put around the vendor's own words."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One resource that a vendor would not have."""
+
+    vendor: str
+    resource: str
+    reason: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"bulwark: {self.vendor} refused {self.resource}: {self.reason}\n  Next: {self.next_step}"
+
+
+def read(errors: Iterable[tuple[str, str]]) -> list[Refusal]:
+    """Explain the engine's errors, each a resource's URN and a message; what no vendor said is left out."""
+    refusals: dict[tuple[str, str], Refusal] = {}
+    for urn, message in errors:
+        if found := _explained(urn, message):
+            refusals.setdefault((found.resource, found.next_step), found)
+    return list(refusals.values())
+
+
+def _explained(urn: str, message: str) -> Refusal | None:
+    package = _package(urn)
+    if package not in _VENDORS:
+        return None
+    vendor, resource = _VENDORS[package], urn.rsplit("::", 1)[-1]
+    status = int(found[1]) if (found := _STATUS.search(message)) else 0
+    said = " ".join(_NOISE.sub("", message).split()).strip(" :")
+    next_step = _next_step(vendor, status, said)
+    if next_step is None:
+        return None
+    reason = said if not status or str(status) in said else f"{said.removesuffix('.')} (HTTP {status})."
+    return Refusal(vendor.title, resource, reason, next_step)
+
+
+def _package(urn: str) -> str:
+    """Return the vendor of a resource's or an explicit provider's URN."""
+    type_ = urn.rsplit("::", 2)[-2].rsplit("$", 1)[-1] if urn.count("::") >= 3 else ""
+    return type_.removeprefix("pulumi:providers:").partition(":")[0]
+
+
+def _next_step(vendor: Vendor, status: int, said: str) -> str | None:
+    again = "run the same command again; it goes on from there."
+    match status:
+        case 401 | 403:
+            return (
+                f"check the key ({vendor.keys}), then `pulumi config set --secret {PROJECT}:{vendor.secret}` "
+                f"or set {variable(vendor.secret)}, and {again}"
+            )
+        case 404:
+            return (
+                "it, or what it belongs to, was deleted behind the stack's back: `./bulwark refresh` shows "
+                "what is gone, `./bulwark refresh --accept` takes note, and `up` makes it again."
+            )
+        case 409:
+            return (
+                "something of that name is there: adopt it by its id (`adopt` in the settings), or choose "
+                "another name."
+            )
+        case 423:
+            return f"another operation is at work at {vendor.title}: wait for its end, then {again}"
+        case 429:
+            return f"wait a minute, for {vendor.title} counts requests, then {again}"
+        case 400 | 402 | 422 if _PLAN.search(said):
+            return f"ask for less in the stack's settings, or for more at {vendor.title}; then {again}"
+        case 400 | 402 | 422:
+            return f"correct the stack's settings, then {again}"
+        case _ if status >= 500 or _UNREACHABLE.search(said):
+            return (
+                f"see {vendor.status} and the network; look at {vendor.title} whether it was made all the "
+                f"same, then {again}"
+            )
+        case 0 if _NO_KEY.search(said):
+            return f"`pulumi config set --secret {PROJECT}:{vendor.secret}` or set {variable(vendor.secret)}."
+        case _:
+            return None
