@@ -1,5 +1,6 @@
 """What every test can ask for."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ settings.register_profile("bulwark", deadline=None, suppress_health_check=[Healt
 settings.load_profile("bulwark")
 
 __all__ = ["Installation", "make_installation", "remove"]
+
+# Tests start PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 _TOGETHER = {
     "test_components_": "production",

@@ -35,19 +35,23 @@ def install_real(home: TwinHome, bridge: Path) -> None:
     aws = ("aws", "7.51.1")
     _stand_in(home.pulumi_real, *aws, STAND_INS[aws])
     _policy_host(home.pulumi_real)
-    vendors = f"http://127.0.0.1:{home.port('vendors')}"
-    environment = {
-        # Here are the providers that the bridge loads: plugins/<this plugin>/<its executable>.
-        "PULUMI_HOME": bridge.parents[2],
-        "HTTPS_PROXY": f"http://127.0.0.1:{home.port('console')}",
-        "NO_PROXY": "",
-        "SSL_CERT_FILE": authority(home),
-        "UPTIMEROBOT_API_URL": f"{vendors}/uptimerobot/v3",
-        "SENTRY_BASE_URL": f"{vendors}/sentry/api/",
-    }
+    # Here are the providers that the bridge loads: plugins/<this plugin>/<its executable>.
+    environment = {"PULUMI_HOME": bridge.parents[2], **addresses(home)}
     told = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in environment.items())
     command = f'{told} exec {shlex.quote(str(bridge))} "$@"'
     _write(home.pulumi_real, "resource", *BRIDGE, command)
+
+
+def addresses(home: TwinHome) -> dict[str, str]:
+    """Return the environment in which the vendors' own providers find the twin's HTTP doors."""
+    vendors = f"http://127.0.0.1:{home.port('vendors')}"
+    return {
+        "HTTPS_PROXY": f"http://127.0.0.1:{home.port('console')}",
+        "NO_PROXY": "",
+        "SSL_CERT_FILE": str(authority(home)),
+        "UPTIMEROBOT_API_URL": f"{vendors}/uptimerobot/v3",
+        "SENTRY_BASE_URL": f"{vendors}/sentry/api/",
+    }
 
 
 def _stand_in(pulumi_home: Path, plugin: str, version: str, module: str) -> None:

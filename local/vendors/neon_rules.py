@@ -69,6 +69,8 @@ def check_compute(wanted: Attributes, plan: Plan) -> None:
         raise VendorError(
             400, f"Compute limits must be at least {_SMALLEST_COMPUTE_UNITS} CU, and min <= max."
         )
+    if (mode := wanted.get("poolerMode") or "transaction") != "transaction":
+        raise VendorError(400, f"pooler_mode must be transaction, not {mode}.")
     match wanted.get("suspendTimeoutSeconds", 0):
         case -1 if not plan.always_on:
             raise VendorError(400, f"On the {plan.name} plan scale to zero cannot be switched off.")

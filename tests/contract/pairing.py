@@ -1,7 +1,7 @@
 """A real provider and its stand-in, side by side, each with a twin of its own."""
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,19 @@ from variations import variations
 
 from local.doors import faults
 from local.doors.faults import Fault
+from local.plugins.install import addresses
 from local.plugins.schema import ListOf, Object, package
 from local.plugins.values import Properties
 from toolchain.providers import bridge
 
-_CREDENTIALS = {"uptimerobot": ("apiKey", "uptimerobot_api_key"), "sentry": ("token", "sentry_auth_token")}
+_CREDENTIALS = {
+    "neon": ("apiKey", "neon_api_key"),
+    "uptimerobot": ("apiKey", "uptimerobot_api_key"),
+    "sentry": ("token", "sentry_auth_token"),
+}
+
+Places = tuple[Mapping[str, str], Mapping[str, str]]
+"""What a value is at the real vendor, and what in the stand-in's twin: ids differ."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +71,18 @@ class Pair:
                 found.append(f"{how}: {who} refuses: {_reason(real, stand_in)}")
         return found
 
-    def create(self, kind: str, inputs: Properties) -> "Made":
-        """Make the resource at both vendors."""
-        return Made(kind, inputs, self.real.create(kind, inputs), self.stand_in.create(kind, inputs))
+    def create(self, kind: str, inputs: Properties, places: Places = ({}, {})) -> "Made":
+        """Make the resource at both vendors; `places` says what some of its inputs are called at each."""
+        real, stand_in = (_at(place, inputs) for place in places)
+        return Made(kind, inputs, self.real.create(kind, real), self.stand_in.create(kind, stand_in), places)
 
     def disputed_changes(self, made: "Made") -> set[str]:
         """Return the inputs of a resource whose change the two plan differently, and how each does."""
         found: set[str] = set()
         for how, inputs in variations(self.inputs(made.kind), made.inputs):
-            real = _plan(self.real.plan(made.kind, made.real, inputs))
-            stand_in = _plan(self.stand_in.plan(made.kind, made.stand_in, inputs))
+            at_real, at_stand_in = (_at(place, inputs) for place in made.places)
+            real = _plan(self.real.plan(made.kind, made.real, at_real))
+            stand_in = _plan(self.stand_in.plan(made.kind, made.stand_in, at_stand_in))
             if real != stand_in:
                 found.add(f"{how.partition('=')[0]}: really {real}, in the twin {stand_in}")
         return found
@@ -86,6 +96,7 @@ class Made:
     inputs: Properties
     real: Existing
     stand_in: Existing
+    places: Places
 
 
 @contextmanager
@@ -127,10 +138,15 @@ def at_the_door(
             [bridge(pulumi_home)],
             {setting: key},
             PULUMI_HOME=str(pulumi_home),
-            UPTIMEROBOT_API_URL=f"{twin.url}/uptimerobot/v3",
-            SENTRY_BASE_URL=f"{twin.url}/sentry/api/",
+            **addresses(twin.home),
         ) as real:
             yield twin, real
+
+
+def _at(place: Mapping[str, str], inputs: Properties) -> Properties:
+    return {
+        name: place.get(value, value) if isinstance(value, str) else value for name, value in inputs.items()
+    }
 
 
 def _plan(said: Planned | Verdict) -> str:

@@ -131,7 +131,13 @@ class BridgedKind:
         }
 
     def _comparison(self) -> Comparison:
-        return Comparison(self.vendor.sets, self.vendor.sets_of_objects, self.vendor.old_sdk, self.spec.alike)
+        return Comparison(
+            self.vendor.sets,
+            self.vendor.sets_of_objects,
+            self.vendor.old_sdk,
+            self.spec.alike,
+            self.spec.literal,
+        )
 
     def _address(self, identifier: str, state: Properties) -> str:
         return self.spec.address(identifier, state)

@@ -29,6 +29,11 @@ def _whole(path: str) -> Rule:
     return each(path, lambda value: float(value).is_integer(), "be a whole number")
 
 
+def _left_out(path: str) -> Rule:
+    """Refuse what is an output, although the bridge's schema has it among the inputs."""
+    return each(path, lambda _value: False, "be left out")
+
+
 def _without_zero_quota(wanted: Properties) -> Properties:
     """Leave zeros out: the provider never sends one, so a quota can't be lifted again."""
     quota: dict[str, Any] | None = wanted.get("quota")
@@ -57,9 +62,14 @@ NEON = Vendor(
                 _whole("pgVersion"),
                 _PROVISIONER,
                 *(within(f"quota.{name}", 0) for name in _QUOTA),
+                *(_whole(f"quota.{name}") for name in _QUOTA),
                 within("defaultEndpointSettings.suspendTimeoutSeconds", -1),
+                _whole("defaultEndpointSettings.suspendTimeoutSeconds"),
+                _left_out("defaultEndpointSettings.id"),
+                _left_out("branch.id"),
                 size("allowedIps", 1),
                 size("maintenanceWindow.weekdays", 1, 7),
+                _whole("maintenanceWindow.weekdays[]"),
                 *map(_switch, _PROJECT_SWITCHES),
             ),
             defaults={
@@ -70,12 +80,14 @@ NEON = Vendor(
             # An organization that is not named, and blocks, which the schema does not mark as computed.
             computed=frozenset({"orgId", "branch", "quota", "maintenanceWindow", "defaultEndpointSettings"}),
             replaces=frozenset({"orgId", "regionId", "pgVersion", "branch"}),
+            literal=frozenset({"orgId"}),
             only_on_create=frozenset({"storePassword", "computeProvisioner", "branch", "orgId", "regionId"}),
             prepare=_without_zero_quota,
         ),
         "branch": Spec(
             rules=(
                 within("parentTimestamp", 0),
+                _whole("parentTimestamp"),
                 at_most_one("", "parentLsn", "parentTimestamp"),
                 _switch("protected"),
             ),
@@ -86,7 +98,7 @@ NEON = Vendor(
         "endpoint": Spec(
             rules=(
                 one_of("type", "read_write", "read_only"),
-                one_of("poolerMode", "transaction"),
+                _whole("suspendTimeoutSeconds"),
                 _PROVISIONER,
             ),
             defaults={"type": "read_write"},
@@ -94,9 +106,15 @@ NEON = Vendor(
             only_on_create=frozenset({"projectId", "type", "regionId"}),
             address=last_part,
         ),
-        "role": Spec(replaces=frozenset({"projectId", "branchId", "name"})),
+        "role": Spec(
+            rules=(_left_out("roleId"),),
+            replaces=frozenset({"projectId", "branchId", "name"}),
+            literal=frozenset({"name"}),
+        ),
         "database": Spec(
+            rules=(_left_out("databaseId"),),
             replaces=frozenset({"projectId", "branchId", "ownerName"}),
+            literal=frozenset({"name"}),
             only_on_create=frozenset({"projectId", "branchId", "ownerName", "databaseId"}),
             address=_database,
         ),

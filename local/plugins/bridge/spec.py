@@ -39,6 +39,9 @@ class Spec:
     alike: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     """Values that are equal after this conversion do not differ."""
 
+    literal: frozenset[str] = frozenset()
+    """Empty is a value of these, and not the same as unset, although the vendor computes them when unset."""
+
     gone_is_error: bool = False
     """Read fails when the resource is gone, instead of planning to make it anew."""
 

@@ -17,12 +17,13 @@ class Comparison:
     sets_of_objects: frozenset[str]
     empty_is_unset: bool
     alike: Mapping[str, Callable[[Any], Any]]
+    literal: frozenset[str] = frozenset()
 
     def differs(self, name: str, field: Field, wanted: Any, present: Any) -> bool:
         """Tell whether `wanted` asks for a change of `present`. What is unknown may."""
         if wanted is UNKNOWN:
             return True
-        if wanted is None:
+        if wanted is None or (field.computed and name not in self.literal and self._unset(wanted)):
             return not field.computed and present is not None and not self._unset(present)
         if present is None and self._unset(wanted):
             return False
