@@ -70,7 +70,7 @@ def refuse_protected(stack: auto.Stack) -> None:
     bucket policies around the very data that it keeps.
 
     Raises:
-        Failure: naming what is protected and the line that lifts it.
+        Failure: naming what is protected, here or at Neon, and the line that lifts it.
     """
     resources = (stack.export_stack().deployment or {}).get("resources", [])
     held = [found["urn"].rsplit("::", 1)[-1] for found in resources if found.get("protect")]
@@ -78,6 +78,15 @@ def refuse_protected(stack: auto.Stack) -> None:
         raise Failure(
             f"The stack {stack.name} protects what holds data ({', '.join(held)}); nothing was destroyed.",
             f"if all of it is to go, `pulumi state unprotect --all --stack {stack.name}`, then this again.",
+        )
+    # Neon refuses to delete these (422), and its provider takes the refusal for success.
+    kept = [found["id"] for found in resources if found.get("outputs", {}).get("defaultBranchProtected")]
+    if kept:
+        raise Failure(
+            f"Neon keeps a project whose default branch is protected ({', '.join(kept)}), and the stack "
+            "would forget it; nothing was destroyed.",
+            f"lift the protection in Neon's console, `./bulwark refresh --accept --stack {stack.name}`, then "
+            "this again.",
         )
 
 
@@ -112,8 +121,17 @@ def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, conso
     deployed = space.twin.root / "platform.json"
     partial = deployed.with_suffix(".partial")
     partial.touch(mode=0o600)
-    partial.write_text(json.dumps({"database_url": outputs["application_database_url"]}))
+    partial.write_text(json.dumps({"database_url": _without_pooler(outputs["application_database_url"])}))
     partial.replace(deployed)
+
+
+def _without_pooler(url: str) -> str:
+    """
+    Lead the application to the server itself, for the twin has no pooler.
+
+    Neon's provider makes the pooler's name out of the first label of the server's: of 127.0.0.1 as well.
+    """
+    return url.replace("@127-pooler.0.0.1:", "@127.0.0.1:")
 
 
 def platform_gone(twin: TwinHome) -> None:
