@@ -24,7 +24,6 @@ _TOGETHER = {
     "test_deployed_": "deployed",
     "test_drift": "living",
     "test_drills_kept": "living",
-    "test_faults_": "faults",
     "test_life": "living",
     "test_monitoring": "living",
     "test_real_": "real",
@@ -42,8 +41,11 @@ class _ByStack(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        name = nodeid.split("::", maxsplit=1)[0].rsplit("/", 1)[-1]
-        return next((stack for start, stack in _TOGETHER.items() if name.startswith(start)), nodeid)
+        file = nodeid.split("::", maxsplit=1)[0]
+        name = file.rsplit("/", 1)[-1]
+        # A file of contract tests runs provider plugins for all of its tests.
+        alone = file if "/contract/" in file else nodeid
+        return next((stack for start, stack in _TOGETHER.items() if name.startswith(start)), alone)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

@@ -10,6 +10,7 @@ from pairing import Made, Pair, Places, paired
 from plugin import Existing
 
 from local.home import TwinHome
+from local.plugins.values import Secret
 from local.vendors.neon import Neon
 
 PROJECT: dict[str, Any] = {"name": "one", "historyRetentionSeconds": 3600}
@@ -110,3 +111,20 @@ def _in(project: Made, branch: Made | None = None) -> Places:
 @pytest.mark.parametrize("name", [*PROJECTS, "branch", "endpoint", "role", "database"])
 def test_both_plan_the_same_changes(pair: Pair, made: dict[str, Made], name: str) -> None:
     assert pair.disputed_changes(made[name]) == DIFFERENCES.get(name, set())
+
+
+def test_only_the_real_providers_uri_asks_for_tls(made: dict[str, Made]) -> None:
+    project = made["least"]
+    assert _clear(project.real.outputs["connectionUri"]).endswith("?sslmode=require")
+    assert _clear(project.stand_in.outputs["connectionUri"]).endswith("?sslmode=disable")
+
+
+def test_only_the_real_provider_names_a_pooler(made: dict[str, Made]) -> None:
+    project = made["least"]
+    assert str(project.real.outputs["databaseHostPooler"]).startswith("127-pooler.0.0.1:")
+    stand_in = project.stand_in.outputs
+    assert stand_in["databaseHostPooler"] == stand_in["databaseHost"]
+
+
+def _clear(value: Any) -> str:
+    return str(value.value if isinstance(value, Secret) else value)
