@@ -13,6 +13,8 @@ from standin_gh import item
 from components.settings.backups import BackupSettings
 
 _FOLDER = Path(__file__).parents[2] / ".github/workflows"
+_OF_THE_STATE = {"PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE"}
+_WITHOUT_SECRETS = {"deploy", "drift", "review"}
 _MARK = "<!-- bulwark drift: prod -->\n"
 
 
@@ -34,7 +36,8 @@ def test_no_workflow_has_more_than_it_says_or_runs_what_can_be_moved(file: Path)
     assert found["permissions"] == {}
     used = [step["uses"] for job in found["jobs"].values() for step in job["steps"] if "uses" in step]
     assert all(re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40}", action) for action in used)
-    assert "secrets." not in file.read_text()
+    secrets = set(re.findall(r"secrets\.(\w+)", file.read_text()))
+    assert secrets <= (set() if file.stem in _WITHOUT_SECRETS else _OF_THE_STATE)
     assert all("timeout-minutes" in job for job in found["jobs"].values())
 
 
