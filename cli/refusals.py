@@ -32,9 +32,13 @@ _VENDORS: Final = {
 _STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: code)?:?) ?(\d{3})", re.IGNORECASE)
 _UNREACHABLE: Final = re.compile(
     r"connection (?:refused|reset)|no such host|\bEOF\b|Client\.Timeout|deadline exceeded|i/o timeout"
-    r"|TLS handshake|x509|cannot read response|unexpected end of JSON",
+    r"|TLS handshake|x509|cannot read response|unexpected end of JSON|check the base URL",
     re.IGNORECASE,
 )
+_TAKEN: Final = re.compile(r"already exists|exists already", re.IGNORECASE)
+_UNREADABLE: Final = re.compile(r"Unable to read, got status code 404|No matching client key found")
+"""How Sentry's provider fails a refresh where others would note that the resource is gone."""
+
 _NO_KEY: Final = re.compile(r"api[ _]?key|token", re.IGNORECASE)
 _PLAN: Final = re.compile(r"\bplan\b|limit|quota|exceeded", re.IGNORECASE)
 _NOISE: Final = re.compile(
@@ -73,7 +77,7 @@ def _explained(urn: str, message: str) -> Refusal | None:
     vendor, resource = _VENDORS[package], urn.rsplit("::", 1)[-1]
     status = int(found[1]) if (found := _STATUS.search(message)) else 0
     said = " ".join(_NOISE.sub("", message).split()).strip(" :")
-    next_step = _next_step(vendor, status, said)
+    next_step = _forgetting(urn) if _UNREADABLE.search(said) else _next_step(vendor, status, said)
     if next_step is None:
         return None
     reason = said if not status or str(status) in said else f"{said.removesuffix('.')} (HTTP {status})."
@@ -86,9 +90,18 @@ def _package(urn: str) -> str:
     return type_.removeprefix("pulumi:providers:").partition(":")[0]
 
 
+def _forgetting(urn: str) -> str:
+    return (
+        "it was deleted behind the stack's back, and its provider can't tell: "
+        f"`pulumi state delete '{urn}'` makes the stack forget it, and `up` makes it again."
+    )
+
+
 def _next_step(vendor: Vendor, status: int, said: str) -> str | None:
     again = "run the same command again; it goes on from there."
     match status:
+        case 400 | 402 | 403 | 422 if _PLAN.search(said):
+            return f"ask for less in the stack's settings, or for more at {vendor.title}; then {again}"
         case 401 | 403:
             return (
                 f"check the key ({vendor.keys}), then `pulumi config set --secret {PROJECT}:{vendor.secret}` "
@@ -99,7 +112,7 @@ def _next_step(vendor: Vendor, status: int, said: str) -> str | None:
                 "it, or what it belongs to, was deleted behind the stack's back: `./bulwark refresh` shows "
                 "what is gone, `./bulwark refresh --accept` takes note, and `up` makes it again."
             )
-        case 409:
+        case _ if status == 409 or _TAKEN.search(said):
             return (
                 "something of that name is there: adopt it by its id (`adopt` in the settings), or choose "
                 "another name."
@@ -108,8 +121,6 @@ def _next_step(vendor: Vendor, status: int, said: str) -> str | None:
             return f"another operation is at work at {vendor.title}: wait for its end, then {again}"
         case 429:
             return f"wait a minute, for {vendor.title} counts requests, then {again}"
-        case 400 | 402 | 422 if _PLAN.search(said):
-            return f"ask for less in the stack's settings, or for more at {vendor.title}; then {again}"
         case 400 | 402 | 422:
             return f"correct the stack's settings, then {again}"
         case _ if status >= 500 or _UNREACHABLE.search(said):

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from explaining import explained
 from monitoring import Twin
 from pairing import at_the_door
 from plugin import Existing, Plugin
@@ -24,6 +25,7 @@ CRON: dict[str, Any] = {
     "recoveryThreshold": 1,
     "schedule": {"crontab": "0 3 * * *"},
 }
+HEALTH = "/api/0/internal/health/"
 DETECTORS = "/api/0/organizations/example/projects/backend/detectors/"
 
 
@@ -87,9 +89,9 @@ def test_a_failure_that_took_effect_leaves_a_second_monitor_behind(twin: Twin, s
 def test_a_name_that_is_taken_is_refused_and_named(twin: Twin, sentry: Plugin) -> None:
     projects = len(twin.store.list("sentry", "project"))
     again = {**ORGANIZATION, "name": "again", "slug": "backend", "teams": ["t"]}
-    assert "A project with the slug 'backend' exists already." in failure(
-        lambda: sentry.create("project", again)
-    )
+    said = failure(lambda: sentry.create("project", again))
+    assert "A project with the slug 'backend' exists already." in said
+    assert "adopt it" in explained("sentry", "project", said).next_step
     assert len(twin.store.list("sentry", "project")) == projects
 
 
@@ -102,7 +104,9 @@ def test_what_an_alert_names_must_exist(sentry: Plugin) -> None:
         "monitorIds": ["7"],
         "actionFilters": [{"logicType": "all", "actions": [email]}],
     }
-    assert "The organization has no monitor 7." in failure(lambda: sentry.create("alert", alert))
+    said = failure(lambda: sentry.create("alert", alert))
+    assert "The organization has no monitor 7." in said
+    assert "correct the stack's settings" in explained("sentry", "alert", said).next_step
 
 
 def deleted(twin: Twin, sentry: Plugin, kind: str, inputs: dict[str, Any]) -> Existing:
@@ -117,27 +121,38 @@ def test_what_was_deleted_behind_its_back_is_gone_on_refresh_or_fails_it(twin: T
     assert sentry.read("team", team) is None
     assert "404" in failure(lambda: sentry.delete("team", team))
     cron = deleted(twin, sentry, "cronMonitor", CRON)
-    assert "404" in failure(lambda: sentry.read("cronMonitor", cron))
+    said = failure(lambda: sentry.read("cronMonitor", cron))
+    assert "pulumi state delete" in explained("sentry", "cronMonitor", said).next_step
     sentry.delete("cronMonitor", cron)
     key = deleted(twin, sentry, "key", {**PROJECT, "name": "gone"})
-    assert "No matching client key found" in failure(lambda: sentry.read("key", key))
+    said = failure(lambda: sentry.read("key", key))
+    assert "No matching client key found" in said
+    assert "pulumi state delete" in explained("sentry", "key", said).next_step
 
 
 @pytest.mark.parametrize(
-    ("credential", "fault", "says"),
+    ("credential", "fault", "says", "next_step"),
     [
-        ("wrong", None, "check the authentication token"),
-        ("", None, "oken"),
-        (None, Fault("GET", "/api/0/internal/health/", 404, "Not here."), "check the base URL"),
-        (None, Fault("GET", "/api/0/internal/health/", 403, "Not you."), "403"),
+        ("wrong", None, "check the authentication token", "sentry_auth_token"),
+        ("", None, "oken", "sentry_auth_token"),
+        (None, Fault("GET", HEALTH, 404, "Not here."), "check the base URL", "status.sentry.io"),
+        (None, Fault("GET", HEALTH, 403, "Not you."), "403", "sentry_auth_token"),
     ],
     ids=["wrong token", "no token", "no health", "health refused"],
 )
 def test_who_may_not_ask_for_the_health_gets_no_preview(
-    real_plugins: Path, tmp_path: Path, credential: str | None, fault: Fault | None, says: str
+    real_plugins: Path,
+    tmp_path: Path,
+    *,
+    credential: str | None,
+    fault: Fault | None,
+    says: str,
+    next_step: str,
 ) -> None:
     def configured() -> None:
         with at_the_door("sentry", real_plugins, tmp_path, credential=credential, fault=fault):
             pass
 
-    assert says in failure(configured)
+    said = failure(configured)
+    assert says in said
+    assert next_step in explained("sentry", "", said).next_step

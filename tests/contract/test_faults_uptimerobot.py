@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from explaining import explained
 from monitoring import Twin
 from pairing import at_the_door
 from plugin import Plugin
@@ -82,7 +83,9 @@ def test_a_monitor_that_the_vendor_failed_to_make_is_told_and_can_be_made_again(
 ) -> None:
     for status in (500, 502, 503):
         planned(twin, Fault("POST", "/v3/monitors", status, "Try later."))
-        assert f"status {status}: Try later." in failure(lambda: robot.create("monitor", MONITOR))
+        said = failure(lambda: robot.create("monitor", MONITOR))
+        assert f"status {status}: Try later." in said
+        assert "status.uptimerobot.com" in explained("uptimerobot", "monitor", said).next_step
     robot.create("monitor", MONITOR)
     assert existing(twin, "monitor") == 1
 
@@ -92,7 +95,9 @@ def test_an_answer_that_broke_off_leaves_an_integration_that_the_next_run_names(
 ) -> None:
     planned(twin, Fault("POST", "/v3/integrations", cut=True))
     assert "unexpected EOF" in failure(lambda: robot.create("integration", HOOK))
-    assert "exists already as" in failure(lambda: robot.create("integration", HOOK))
+    said = failure(lambda: robot.create("integration", HOOK))
+    assert "exists already as" in said
+    assert "adopt" in explained("uptimerobot", "integration", said).next_step
     assert existing(twin, "integration") == 1
 
 
@@ -105,9 +110,13 @@ def test_what_is_not_readable_at_once_is_read_again_and_not_made_again(twin: Twi
 def test_the_plan_of_the_account_is_the_vendors_to_judge(twin: Twin, robot: Plugin) -> None:
     twin.store.insert("uptimerobot", "account", "0", {"plan": "free"})
     fast = MONITOR | {"interval": 60}
-    assert "at least 300 seconds on this account's plan" in failure(lambda: robot.create("monitor", fast))
+    said = failure(lambda: robot.create("monitor", fast))
+    assert "at least 300 seconds on this account's plan" in said
+    assert "ask for less in the stack's settings" in explained("uptimerobot", "monitor", said).next_step
     beat = {"name": "dump", "type": "HEARTBEAT", "interval": 3600, "gracePeriod": 60}
-    assert "not available on the free plan" in failure(lambda: robot.create("monitor", beat))
+    said = failure(lambda: robot.create("monitor", beat))
+    assert "not available on the free plan" in said
+    assert "ask for less in the stack's settings" in explained("uptimerobot", "monitor", said).next_step
     assert existing(twin, "monitor") == 0
 
 
@@ -120,7 +129,9 @@ def test_what_was_deleted_behind_its_back_is_gone_on_refresh(twin: Twin, robot: 
 
 def test_a_wrong_key_makes_nothing(real_plugins: Path, tmp_path: Path) -> None:
     with at_the_door("uptimerobot", real_plugins, tmp_path, credential="wrong") as (twin, robot):
-        assert "status 401: The API key is not valid." in failure(lambda: robot.create("integration", HOOK))
+        said = failure(lambda: robot.create("integration", HOOK))
+        assert "status 401: The API key is not valid." in said
+        assert "uptimerobot_api_key" in explained("uptimerobot", "integration", said).next_step
         assert existing(twin, "integration") == 0
 
 
@@ -129,4 +140,6 @@ def test_a_missing_key_is_told_before_anything_is_asked(real_plugins: Path, tmp_
         with at_the_door("uptimerobot", real_plugins, tmp_path, credential=""):
             pass
 
-    assert "Missing API Key Configuration" in failure(configured)
+    said = failure(configured)
+    assert "Missing API Key Configuration" in said
+    assert "uptimerobot_api_key" in explained("uptimerobot", "", said).next_step
