@@ -156,6 +156,7 @@ def _replication_policy(source: Vault, replica: Vault) -> str:
             "Action": [
                 "s3:GetObjectLegalHold",
                 "s3:GetObjectRetention",
+                "s3:GetObjectVersionAcl",
                 "s3:GetObjectVersionForReplication",
                 "s3:GetObjectVersionTagging",
             ],

@@ -151,24 +151,27 @@ def _document(*statements: dict[str, Any]) -> str:
 
 def only_key_of(vault: Vault) -> dict[str, Any]:
     """
-    Return the condition that leaves the vault's key alone of all keys.
+    Return the condition that leaves the vault's key alone of all keys, and S3 alone to use it.
 
     A key's ARN is not known before it exists, so a policy that names it can't be judged on a first preview;
     its alias is (AWS KMS, "Use aliases to control access to KMS keys").
     """
-    return {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [vault.key_alias]}}
+    return {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": [vault.key_alias]},
+        "StringEquals": {"kms:ViaService": f"s3.{vault.region}.amazonaws.com"},
+    }
 
 
 def _writer(vault: Vault) -> str:
     bucket_arn = vault.arn
-    dumps = [f"{bucket_arn}/{prefix}/*" for prefix in ("database", "state", "evidence")]
+    once = [f"{bucket_arn}/{prefix}/*" for prefix in ("database", "state", "evidence", "manifests")]
     new_only = {"Null": {"s3:if-none-match": "false"}}
     part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
     return _document(
         # A key is written once: S3 refuses a PutObject without If-None-Match (AWS, "Enforce conditional
         # writes"). Parts of a multipart upload carry no such header; completing it does.
-        _allow("AddOnce", ["s3:PutObject"], dumps, Condition=new_only),
-        _allow("AddParts", ["s3:PutObject"], dumps, Condition=part),
+        _allow("AddOnce", ["s3:PutObject"], once, Condition=new_only),
+        _allow("AddParts", ["s3:PutObject"], once, Condition=part),
         # A changed file becomes a new version; the lock keeps the old one.
         _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{FILES_PREFIX}*"),
         _allow("GiveUp", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], f"{bucket_arn}/*"),
@@ -183,9 +186,13 @@ def _writer(vault: Vault) -> str:
             ],
             bucket_arn,
         ),
-        # What it just wrote: size, checksum and lock go into the manifest.
+        # The lock of what it just wrote; size and version come with a listing.
+        _allow("Confirm", ["s3:GetObjectRetention"], f"{bucket_arn}/*"),
+        # What there was last time, and what was found out. Not the data: these credentials read no backup.
         _allow(
-            "Confirm", ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"], f"{bucket_arn}/*"
+            "Recall",
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [f"{bucket_arn}/{keys}" for keys in ("database/*/manifest.json", "evidence/*", "manifests/*")],
         ),
         _allow(
             "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)

@@ -33,6 +33,7 @@ class Vault(pulumi.ComponentResource):
     key: kms.Key
     alias: kms.Alias
     key_alias: str
+    region: str
     keys_arn: str
     """Every key of the vault's account and region; with `key_alias` as a condition, this vault's alone."""
 
@@ -78,6 +79,7 @@ class Vault(pulumi.ComponentResource):
         physical = adopt or vault_name(platform, account, region)
         # Written out, so that whoever names it in a policy knows it before it exists.
         self.arn = f"arn:aws:s3:::{physical}"
+        self.region = region
         self.keys_arn = f"arn:aws:kms:{region}:{account}:key/*"
         self.bucket = s3.Bucket(
             f"{name}-bucket",

@@ -51,6 +51,12 @@ def denial(environ: dict[str, Any], asked: Asked) -> str:
     return _denial(environ[_PRINCIPAL], asked)
 
 
+def lacking(role: str, wanted: Iterable[Asked]) -> str:
+    """Return why a service that acts as a role may not do one of these things; empty if it may do all."""
+    acting = Principal("AWS", role, role.split(":")[4], role)
+    return next(filter(None, (_denial(acting, asked) for asked in wanted)), "")
+
+
 def _authorize(request: Request, service: str, principal: Principal) -> None:
     region = scope(request)[1]
     match service:

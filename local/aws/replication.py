@@ -14,10 +14,10 @@ from datetime import UTC
 from typing import Any, Final, Literal, Self
 
 import xmltodict
-from moto.iam.models import iam_backends
 from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
 from local.aws.objects import ObjectIndex, ObjectVersion
+from local.aws.replication_rights import refusal
 
 DELAY_VARIABLE: Final = "BULWARK_TWIN_REPLICATION_SECONDS"
 """How long a new version waits for its replication, 0 when unset. S3 takes seconds, at worst minutes."""
@@ -129,11 +129,13 @@ def _finish(waiting: Waiting, body: str) -> None:
     source, bucket = _find(waiting), _bucket(waiting.bucket)
     rule = rule_for(bucket, waiting.key) if bucket else None
     target = _bucket(rule.bucket) if rule else None
+    why = "it has no target"
     if source is None or bucket is None:
         ObjectVersion.released.append(body)
         return
     bucket.keys.touched.add(waiting.key)
-    if rule is None or target is None or not _takes(bucket, target) or not _exists(rule.role):
+    if rule is None or target is None or (why := _hindrance(rule, bucket, source, target)):
+        _log.warning("%s/%s is not replicated: %s", waiting.bucket, waiting.key, why)
         source.replication = "FAILED"
         ObjectVersion.released.append(body)
         return
@@ -169,13 +171,10 @@ def _copy(source: ObjectVersion, body: str, rule: Rule, target: FakeBucket) -> O
     return replica
 
 
-def _takes(source: FakeBucket, target: FakeBucket) -> bool:
-    return target.is_versioned and (target.object_lock_enabled or not source.object_lock_enabled)
-
-
-def _exists(role: str) -> bool:
-    account = role.split(":")[4]
-    return any(one.arn == role for one in iam_backends[account]["aws"].roles.values())
+def _hindrance(rule: Rule, bucket: FakeBucket, source: ObjectVersion, target: FakeBucket) -> str:
+    if not target.is_versioned or (bucket.object_lock_enabled and not target.object_lock_enabled):
+        return f"{target.name} takes no versions with locks"
+    return refusal(rule.role, rule.key, bucket, source, target)
 
 
 def _find(waiting: Waiting) -> ObjectVersion | None:

@@ -65,7 +65,14 @@ def asked_of_key(bucket: FakeBucket, version: FakeKey | None, request: Request, 
         return []
     if not key:  # not encrypted with KMS, or with the account's own key, which everybody in it may use
         return []
-    return [_on_key(action, key, bucket.account_id, bucket.region_name) for action in actions]
+    return [asked_through_s3(action, key, bucket) for action in actions]
+
+
+def asked_through_s3(action: str, key: str, bucket: FakeBucket) -> Asked:
+    """Return the permission for a key that S3 uses on somebody's behalf."""
+    found = _on_key(action, key, bucket.account_id, bucket.region_name)
+    via = {"kms:viaservice": f"s3.{bucket.region_name}.amazonaws.com"}
+    return Asked(found.action, found.resource, {**found.context, **via})
 
 
 def key_of(identifier: str, account: str, region: str) -> Key | None:

@@ -30,12 +30,15 @@ def allowed(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]
 
 
 def key_of(production: Deployment, vault: str) -> tuple[str, Any]:
-    """Return the resource and the condition that together mean the vault's key and no other."""
+    """Return the resource and the condition that together mean the vault's key, used by S3, and no other."""
     region = production[f"{vault}-key"].outputs["arn"].split(":")[3]
     alias = production[f"{vault}-key-alias"].outputs["name"]
     return (
         f"arn:aws:kms:{region}:123456789012:key/*",
-        {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [alias]}},
+        {
+            "ForAnyValue:StringEquals": {"kms:ResourceAliases": [alias]},
+            "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"},
+        },
     )
 
 
@@ -100,10 +103,11 @@ def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
 
 def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(production: Deployment) -> None:
     bucket = production["backups-vault-bucket"].outputs["arn"]
-    dumps = [f"{bucket}/{prefix}/*" for prefix in ("database", "state", "evidence")]
+    once = [f"{bucket}/{prefix}/*" for prefix in ("database", "state", "evidence", "manifests")]
+    recalled = [f"{bucket}/{keys}" for keys in ("database/*/manifest.json", "evidence/*", "manifests/*")]
     assert allowed(production, "backup-writer") == {
-        "AddOnce": ({"s3:PutObject"}, dumps),
-        "AddParts": ({"s3:PutObject"}, dumps),
+        "AddOnce": ({"s3:PutObject"}, once),
+        "AddParts": ({"s3:PutObject"}, once),
         "AddFiles": ({"s3:PutObject"}, f"{bucket}/files/*"),
         "GiveUp": ({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, f"{bucket}/*"),
         "Look": (
@@ -116,7 +120,8 @@ def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(productio
             },
             bucket,
         ),
-        "Confirm": ({"s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"}, f"{bucket}/*"),
+        "Confirm": ({"s3:GetObjectRetention"}, f"{bucket}/*"),
+        "Recall": ({"s3:GetObject", "s3:GetObjectVersion"}, recalled),
         "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, key_of(production, "backups-vault")[0]),
     }
 

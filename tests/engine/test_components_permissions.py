@@ -16,11 +16,14 @@ from botocore.exceptions import ClientError
 from deployment import Deployment
 
 from local.aws.issuer import issued
+from recovery.vault.failures import Exists, Forbidden
+from recovery.vault.vault import Vault
 
 VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
 LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
 DRILLS = "evidence/drills/"
 DUMP, FILE = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", "files/documents/seed.pdf"
+MANIFEST = DUMP.replace("dump.pgc.zst", "manifest.json")
 ONCE = {"IfNoneMatch": "*"}
 WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
 
@@ -187,15 +190,27 @@ READS = [
         "reads a dump",
         "s3:GetObject",
         lambda it: it.s3.get_object(Bucket=VAULT, Key=DUMP),
-        (WRITER, RESTORER),
+        (RESTORER,),
     ),
+    Call("reads a version", "s3:GetObjectVersion", lambda it: it.s3.get_object(**it.dump), (RESTORER,)),
+    Call("reads a file", "s3:GetObject", lambda it: it.s3.get_object(Bucket=VAULT, Key=FILE), (RESTORER,)),
     Call(
-        "reads a version", "s3:GetObjectVersion", lambda it: it.s3.get_object(**it.dump), (WRITER, RESTORER)
-    ),
-    Call(
-        "reads a file",
+        "reads the state",
         "s3:GetObject",
-        lambda it: it.s3.get_object(Bucket=VAULT, Key=FILE),
+        lambda it: it.s3.get_object(Bucket=VAULT, Key="state/seed"),
+        (RESTORER,),
+    ),
+    Call(
+        "copies a dump to where it may read",
+        "s3:GetObject|s3:PutObject",
+        lambda it: it.s3.copy_object(
+            Bucket=VAULT, Key=f"evidence/{uuid.uuid4()}", CopySource={"Bucket": VAULT, "Key": DUMP}
+        ),
+    ),
+    Call(
+        "reads a manifest",
+        "s3:GetObject",
+        lambda it: it.s3.get_object(Bucket=VAULT, Key=MANIFEST),
         (WRITER, RESTORER),
     ),
     Call(
@@ -363,6 +378,18 @@ KEYS = [
             KeyId=alias(it, "eu-north-1"), KeySpec="AES_256"
         ),
     ),
+    Call(
+        "uses the key by itself",
+        "kms:GenerateDataKey",
+        lambda it: it.kms.generate_data_key(KeyId=alias(it), KeySpec="AES_256"),
+    ),
+    Call(
+        "opens something else that the key has sealed",
+        "kms:Decrypt",
+        lambda it: it.kms.decrypt(
+            CiphertextBlob=it.admin.client("kms").encrypt(KeyId=alias(it), Plaintext=b"x")["CiphertextBlob"]
+        ),
+    ),
     Call("uses any other key", "kms:Encrypt", lambda it: it.kms.encrypt(KeyId="alias/other", Plaintext=b"x")),
     Call(
         "deletes the key",
@@ -427,7 +454,7 @@ def admin(production: Deployment) -> Iterator[Acting]:
     """Give the administrator, who lays out what there is to be tried on."""
     admin = acting.administrator(production.installation.home)
     s3 = admin.client("s3")
-    for key in (DUMP, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
+    for key in (DUMP, MANIFEST, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
         s3.put_object(Bucket=VAULT, Key=key, Body=b"seed")
     admin.client("s3", "eu-north-1").put_object(Bucket=REPLICA, Key=DUMP, Body=b"seed")
     s3.put_object(Bucket=LOG, Key="seed", Body=b"seed")
@@ -473,13 +500,30 @@ def test_what_they_tried_changed_nothing(admin: Acting, version: str) -> None:
     assert s3.head_object(Bucket=VAULT, Key=DUMP)["ObjectLockMode"] == "COMPLIANCE"
 
 
+@pytest.mark.parametrize("size", [10, 3 << 20, 12 << 20])
+def test_what_the_writer_may_is_enough_for_storing(roles: dict[str, Acting], size: int) -> None:
+    vault = Vault(roles[WRITER].client("s3"), VAULT, part_bytes=5 << 20)
+    key, block = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", bytes(1 << 20)
+    stored = vault.store(key, (block[: min(len(block), size - at)] for at in range(0, size, len(block))))
+    assert (stored.bytes, stored.lock_mode) == (size, "COMPLIANCE")
+    assert stored.locked_until
+    with pytest.raises(Exists):
+        vault.put(key, b"another")
+    with pytest.raises(Forbidden):
+        vault.head(key, stored.version)
+    read = Vault(roles[RESTORER].client("s3"), VAULT).read(key, stored.version, sha256=stored.sha256)
+    assert sum(map(len, read)) == size
+
+
 def test_a_key_that_is_taken_stays_as_it_is(roles: dict[str, Acting], version: str) -> None:
     s3 = roles[WRITER].client("s3")
     with pytest.raises(ClientError, match="PreconditionFailed"):
         s3.put_object(Bucket=VAULT, Key=DUMP, Body=b"x", **ONCE)
+    source = {"Bucket": VAULT, "Key": "evidence/seed"}
     with pytest.raises(ClientError, match="NotImplemented"):
-        s3.copy_object(Bucket=VAULT, Key=DUMP, CopySource={"Bucket": VAULT, "Key": FILE}, **ONCE)
-    assert s3.head_object(Bucket=VAULT, Key=DUMP)["VersionId"] == version
+        s3.copy_object(Bucket=VAULT, Key=DUMP, CopySource=source, **ONCE)
+    listed = s3.list_object_versions(Bucket=VAULT, Prefix=DUMP)["Versions"]
+    assert [one["VersionId"] for one in listed] == [version]
 
 
 @pytest.mark.parametrize(

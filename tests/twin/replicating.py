@@ -43,7 +43,15 @@ def role(iam: Any) -> str:
         ],
     }
     made = iam.create_role(RoleName="replicator", AssumeRolePolicyDocument=json.dumps(trust))
+    deny(iam, "s3:DeleteObject")
     return made["Role"]["Arn"]
+
+
+def deny(iam: Any, *actions: str) -> None:
+    """Let the role do everything but this."""
+    statement = {"Effect": "Allow", "NotAction": actions, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="replicator", PolicyName="replicate", PolicyDocument=document)
 
 
 def replicate(s3: Any, source: str, target: str, arn: str, **rule: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aws_twin import Service, running
 from botocore.exceptions import ClientError
-from replicating import lock, replicate, role, settled
+from replicating import deny, lock, replicate, role, settled
 
 BODY = b"a backup" * 1000
 PART_BYTES = 5 * 1024 * 1024
@@ -146,6 +146,30 @@ def test_a_replication_that_cannot_be_carried_out_is_failed(s3: Any, arn: str, l
         s3.delete_bucket(Bucket=target)
     version = s3.put_object(Bucket=source, Key="x", Body=BODY)["VersionId"]
     assert settled(s3, source, "x", version) == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        "s3:GetReplicationConfiguration",
+        "s3:ListBucket",
+        "s3:GetObjectVersionForReplication",
+        "s3:GetObjectVersionAcl",
+        "s3:GetObjectVersionTagging",
+        "s3:GetObjectRetention",
+        "s3:GetObjectLegalHold",
+        "s3:ReplicateObject",
+    ],
+)
+def test_a_role_that_lacks_one_right_replicates_nothing(
+    service: Service, s3: Any, pair: tuple[str, str], lacking: str
+) -> None:
+    deny(service.client("iam"), lacking)
+    version = s3.put_object(Bucket=pair[0], Key="x", Body=BODY)["VersionId"]
+    assert settled(s3, pair[0], "x", version) == "FAILED"
+    deny(service.client("iam"), "s3:DeleteObject")  # which it needs not
+    version = s3.put_object(Bucket=pair[0], Key="x", Body=BODY)["VersionId"]
+    assert settled(s3, pair[0], "x", version) == "COMPLETED"
 
 
 def test_what_was_pending_when_the_service_was_killed_is_replicated_by_the_next(tmp_path: Path) -> None:
