@@ -35,7 +35,7 @@ def require(space: Space, role: Role) -> None:
     key, backups = key_of(space, role), space.settings.backups
     endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
     name = f"{space.settings.platform.name}-{_NAMES[role]}"
-    step = f"take on the role {name}: in a workflow by OIDC, else by `aws sts assume-role`."
+    step = f"run it from the workflow that takes on the role {name} (OIDC); the role trusts nobody else."
     try:
         who = boto3.client(
             "sts",
