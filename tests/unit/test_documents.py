@@ -1,52 +1,159 @@
-"""What the documents say to type can be typed, and what they point at is there."""
+"""
+Every command in a document is one that its program takes, and every link leads somewhere.
+
+A runbook is read at the worst moment.
+"""
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Final, get_args
 
-import cyclopts
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from cli.app import app
+from local.pginstall import wheel_root
+from recovery.manifest import Store
+from toolchain.engine import search_path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("bench/*.md")])
-_COMMAND = re.compile(r"(?:^\s*(?:\$ )?|`)(?:\w+=\S+ )?(\./bulwark(?: [^`\n#|]*)?)", re.MULTILINE)
-_LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-_PATH = re.compile(r"`([\w.-]+(?:/[\w.<>*-]+)+/?)`")
-_OURS = tuple(f"{path.name}/" for path in CHECKOUT.iterdir() if path.is_dir() and path.name[0] != ".")
-
-
-def commands() -> Iterator[tuple[str, str]]:
-    for document in DOCUMENTS:
-        if document.name == "CHANGELOG.md":  # tells of the past
-            continue
-        for found in _COMMAND.finditer(document.read_text()):
-            yield document.relative_to(CHECKOUT).as_posix(), found[1].strip().rstrip(".,;:")
-
-
-@pytest.mark.parametrize(("document", "command"), sorted(set(commands())))
-def test_a_command_in_a_document_is_one_that_exists(document: str, command: str) -> None:
-    # The documents' way to say "and so on" or "one of these" is no command.
-    if any(sign in command for sign in ("...", "[", "…")):
-        pytest.skip("says itself that it is not whole")
-    words = shlex.split(command)[1:]
-    if words and words[0] not in {"--help", "--version"}:
-        try:
-            app.parse_args(words, exit_on_error=False, print_error=False)
-        except cyclopts.CycloptsError as error:
-            pytest.fail(f"{document}: `{command}`: {error}")
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
-def test_what_a_document_points_at_is_there(document: Path) -> None:
-    text = document.read_text()
-    links = [document.parent / found[1] for found in _LINK.finditer(text)]
-    paths = [
-        CHECKOUT / found[1]
-        for found in _PATH.finditer(text)
-        if found[1].startswith(_OURS) and not set(found[1]) & set("<>*")
+_CHECKOUT: Final = Path(__file__).parents[2]
+_DOCUMENTS: Final = sorted(
+    [
+        *_CHECKOUT.glob("docs/runbooks/*.md"),
+        *(_CHECKOUT / "docs" / f"{name}.md" for name in ("drills", "policies", "production", "twin")),
+        _CHECKOUT / "README.md",
     ]
-    missing = [str(path.relative_to(CHECKOUT)) for path in (*links, *paths) if not path.exists()]
-    assert not missing
+)
+_BLOCK: Final = re.compile(r"^(?P<indent> *)```sh\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+_INDENTED: Final = re.compile(r"^ {4}(\./bulwark .*)$", re.MULTILINE)
+_INLINE: Final = re.compile(r"`(\./bulwark [a-z][^`]*)`")
+_POSTGRES: Final = {"psql", "pg_dump", "pg_restore"}
+_PLAIN: Final = {"cd", "export", "mkdir", "printf", "read", "rm", "sha256sum", "umask", "zstd"}
+"""What every system has, or what has no option that could be misremembered."""
+
+
+def lines(text: str) -> Iterator[str]:
+    """Yield each command line of a document, whole."""
+    for block in _BLOCK.finditer(text):
+        yield from block["body"].replace("\\\n", " ").splitlines()
+    for found in (*_INDENTED.finditer(text), *_INLINE.finditer(text)):
+        yield found[1]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the arguments of each program that a document calls."""
+    for line in lines(text):
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
+        lexer.whitespace_split = True
+        words: list[str] = []
+        target = False
+        for token in lexer:
+            if target:
+                target = False
+            elif set(token) <= set("<>"):
+                target = True
+            elif set(token) <= set("|&;"):
+                yield words
+                words = []
+            elif words or not re.fullmatch(r"\w+=.*", token):
+                words.append(token)
+        if words:
+            yield words
+
+
+def every(program: str) -> list[list[str]]:
+    return [
+        words for document in _DOCUMENTS for words in commands(document.read_text()) if words[:1] == [program]
+    ]
+
+
+def ours() -> list[list[str]]:
+    """Return our own commands; those of files are tried as soon as there are files."""
+    return [words for words in every("./bulwark") if "files" not in words or "files" in get_args(Store)]
+
+
+def options(words: list[str]) -> list[str]:
+    return [word.partition("=")[0] for word in words if word.startswith("--")]
+
+
+@cache
+def help_of(*command: str, path: str = "") -> str:
+    ended = subprocess.run(
+        [shutil.which(command[0], path=path or None) or command[0], *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return ended.stdout
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_is_ours_or_one_that_is_checked_below(document: Path) -> None:
+    found = list(commands(document.read_text()))
+    assert found
+    known = {"./bulwark", "aws", "curl", "pulumi", "rclone", *_POSTGRES, *_PLAIN}
+    assert {words[0] for words in found} <= known
+
+
+@pytest.mark.parametrize("words", ours(), ids=" ".join)
+def test_our_own_commands_are_those_of_the_command_line(words: list[str]) -> None:
+    called, _, _ = app.parse_args(words[1:], print_error=False, exit_on_error=False)
+    assert called.__name__ == words[1] or words[1:] == ["--version"]
+
+
+@pytest.mark.parametrize("words", [one for program in _POSTGRES for one in every(program)], ids=" ".join)
+def test_postgresqls_programs_have_these_options(words: list[str]) -> None:
+    offered = help_of(str(wheel_root() / "bin" / words[0]), "--help")
+    assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+@pytest.mark.parametrize("words", every("pulumi"), ids=" ".join)
+def test_pulumi_has_these_commands_and_options(words: list[str]) -> None:
+    command = [word for word in words if re.fullmatch(r"[a-z]+", word) and word != "prod"]
+    offered = help_of(*command, "--help", path=search_path())
+    *above, last = command
+    usage = rf"\n  {' '.join(above)} {last}\b|Aliases:\n  .*\b{last}\b"
+    assert re.search(usage, offered)
+    assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+@pytest.mark.parametrize("words", every("aws"), ids=" ".join)
+def test_aws_has_these_operations_and_parameters(words: list[str]) -> None:
+    service = botocore.session.get_session().get_service_model("s3")
+    operations = {xform_name(name, "-"): name for name in service.operation_names}
+    assert words[1] == "s3api"
+    shape = service.operation_model(operations[words[2]]).input_shape
+    takes = shape.members if shape else {}
+    assert {option.removeprefix("--") for option in options(words)} <= {
+        "region",
+        *(xform_name(name, "-") for name in takes),
+    }
+
+
+@pytest.mark.parametrize("words", every("rclone"), ids=" ".join)
+def test_rclone_has_these_commands_and_options(words: list[str]) -> None:
+    offered = help_of(str(Path(sys.executable).with_name("rclone")), "help", "flags")
+    offered += help_of(str(Path(sys.executable).with_name("rclone")), words[1], "--help")
+    assert f"rclone {words[1]} source:path dest:path" in offered
+    assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="this machine has no curl")
+@pytest.mark.parametrize("words", every("curl"), ids=lambda words: words[-1])
+def test_curl_has_these_options(words: list[str]) -> None:
+    offered = help_of("curl", "--help", "all")
+    assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
