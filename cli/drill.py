@@ -54,8 +54,8 @@ def drill(
         on_twin: Drill what another stack's program made on the twin.
         as_json: Print the evidence as one JSON document; progress goes to standard error.
         at_random: Recover from any point within retention instead of the newest.
-        at: Moment of the bad write (UTC), for `corruption`; without it the incident is now.
-        backup: Id of the backup to restore, for `loss`, `replica` and `state`; without it the newest.
+        at: Moment (UTC) of the bad write, for `corruption`; else now.
+        backup: Id of the backup to restore, of all but `corruption`; without it the newest.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left.
 

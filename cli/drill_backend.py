@@ -1,5 +1,6 @@
 """A stack rebuilt from its backed-up state, on a backend that a drill throws away."""
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,13 +32,9 @@ class FileBackend:
         )
         with engine.failing_plainly():
             stack = auto.Stack.create_or_select(self.space.name, workspace)
-            # As a person types it: the Automation API's import wants the state's secrets decrypted first.
-            workspace.pulumi_command.run(
-                ["stack", "import", "--stack", self.space.name, "--file", str(state)],
-                workspace.work_dir,
-                dict(workspace.env_vars),
-            )
-        yield RebuiltStack(stack)
+            rebuilt = RebuiltStack(stack)
+            rebuilt.asked("import", "--file", str(state))
+        yield rebuilt
 
 
 @dataclass(frozen=True)
@@ -60,20 +57,32 @@ class RebuiltStack:
 
     def forget_one(self) -> str:
         with engine.failing_plainly():
-            exported = self.stack.export_stack()
-        deployment = dict(exported.deployment or {})
-        resources = deployment["resources"]
+            resources = json.loads(self.asked("export"))["deployment"]["resources"]
         needed = {
             urn
             for one in resources
             for urn in (one.get("parent"), *(one.get("dependencies") or ()), _provider(one))
             if urn
         }
-        leaf = next(one for one in reversed(resources) if one.get("custom") and one["urn"] not in needed)
-        deployment["resources"] = [one for one in resources if one is not leaf]
+        leaf = next(
+            str(one["urn"]) for one in reversed(resources) if one.get("custom") and one["urn"] not in needed
+        )
         with engine.failing_plainly():
-            self.stack.import_stack(auto.Deployment(version=exported.version, deployment=deployment))
-        return str(leaf["urn"]).rsplit("::", 1)[-1]
+            self._cli("state", "delete", leaf, "--yes", "--force")
+        return leaf.rsplit("::", 1)[-1]
+
+    def asked(self, what: str, *arguments: str) -> str:
+        """
+        Ask the CLI about the stack and return what it says.
+
+        Not the Automation API, whose export and import have the state's secrets in clear.
+        """
+        return self._cli("stack", what, *arguments)
+
+    def _cli(self, *arguments: str) -> str:
+        workspace = self.stack.workspace
+        command = [*arguments, "--stack", self.stack.name]
+        return workspace.pulumi_command.run(command, workspace.work_dir, dict(workspace.env_vars)).stdout
 
 
 def _provider(resource: dict[str, object]) -> str:

@@ -1,5 +1,7 @@
 """Throw-away stacks for drills: the platform's own components on the engine, each with a state of its own."""
 
+import shutil
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +22,9 @@ from toolchain.failure import Failure
 
 PROJECT: Final = "bulwark-drill"
 """A project of its own: no command for the platform's stacks ever sees a drill's, nor the other way round."""
+
+_SIGNALLED: Final = 128
+"""Exit codes above it are a signal's: someone wants the whole drill to end, and not this step."""
 
 Program = Callable[[], None]
 
@@ -114,16 +119,23 @@ class EnginePlace:
         _, code = engine.run(lambda: stack.destroy(remove=True, on_output=_nothing, suppress_outputs=True))
         if code:
             raise Failure(f"The drill's stack {name} could not be destroyed.", "./bulwark drill --clean.")
+        if twin := self._space.twin:
+            # The backend of files keeps what a stack was, after the stack.
+            for kept in list((twin.state / ".pulumi").rglob(f"{name}*")):
+                shutil.rmtree(kept) if kept.is_dir() else kept.unlink(missing_ok=True)
+        (self._own / "workspace" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
 
     @contextmanager
     def _deployed(self, name: str, program: Program) -> Generator[Copy]:
         if not is_a_drills(name):
             raise Failure(f"{name} is no drill's name.", "nothing was made.")
-        with engine.failing_plainly():
-            stack = auto.Stack.create(name, self._workspace(program))
         try:
+            with engine.failing_plainly():
+                stack = auto.Stack.create(name, self._workspace(program))
             lines: list[str] = []
             result, code = engine.run(lambda: stack.up(on_output=lines.append, suppress_outputs=True))
+            if code > _SIGNALLED:
+                sys.exit(code)
             if code:
                 raise Failure(
                     "The throw-away stack could not be made.",
@@ -133,7 +145,8 @@ class EnginePlace:
             found = {key: output.value for key, output in result.outputs.items()}
             yield Copy(name, found["project"], found["owner"], found["application"])
         finally:
-            self.take_down(name)
+            if name in self.stacks():
+                self.take_down(name)
 
     def _workspace(self, program: Program | None) -> auto.LocalWorkspace:
         folder = self._own / "workspace"

@@ -16,11 +16,11 @@ from typing import Final
 import psutil
 
 from cli import engine, role_keys, stack_file
-from cli.drill_place import EnginePlace
+from cli.drill_place import PROJECT, EnginePlace
 from cli.recovery_site import exported, opened
 from cli.stack_file import Space
 from components.secrets import variable
-from components.settings import PROJECT
+from components.settings import PROJECT as PLATFORM
 from local.home import TwinHome
 from local.vendors.neon import Neon
 from recovery.drill import application
@@ -68,6 +68,8 @@ class Yard:
                 yield f"stack {name}"
                 self.place.take_down(name)
         if self.space.twin:
+            for kept in list((self.space.twin.state / ".pulumi").rglob(PROJECT)):
+                shutil.rmtree(kept)
             # What the vendor's machine was making for an engine that is gone would come to its end by itself.
             Neon(self.space.twin).sweep()
         for thing in self.place.account.things():
@@ -144,7 +146,7 @@ def _neon_key(space: Space) -> str:
     if key := os.environ.get(variable(_KEY)):
         return key
     with engine.failing_plainly():
-        return engine.select(space).get_config(f"{PROJECT}:{_KEY}").value
+        return engine.select(space).get_config(f"{PLATFORM}:{_KEY}").value
 
 
 def _neon_url(twin: TwinHome | None) -> str:

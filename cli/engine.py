@@ -89,12 +89,14 @@ def program() -> None:
 
 def run(operation: Callable[[], Any]) -> tuple[Any, int]:
     """Run one engine operation and return (result, exit code of the engine)."""
-    with _interruptible():
+    with _interruptible() as asked:
         try:
             return operation(), 0
         except auto.CommandError as error:
             code, said = _result(error)
             sys.stderr.write(f"{said}\n" if said else "")
+            if asked:
+                return None, 128 + asked[0]
             if code >= 0:
                 return None, code
             sys.stderr.write(
@@ -124,14 +126,16 @@ def _result(error: auto.CommandError) -> tuple[int, str]:
 
 
 @contextmanager
-def _interruptible() -> Generator[None]:
+def _interruptible() -> Generator[list[int]]:
     """
-    Let the engine end in order when this process is asked to: the request is passed on.
+    Let the engine end in order when this process is asked to: the request is passed on, and its number kept.
 
     But not Ctrl-C, which reaches the engine by itself; a second one would make it drop everything.
     """
+    asked: list[int] = []
 
     def forward(number: int, _frame: object) -> None:
+        asked.append(number)
         if number == signal.SIGINT and _in_foreground():
             return
         for child in psutil.Process().children():
@@ -140,7 +144,7 @@ def _interruptible() -> Generator[None]:
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -94,7 +94,7 @@ class Attempt:
             self.errors.append(cause_of(failure))
         except psycopg.Error as error:
             self.errors.append(cause_of(error))
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the evidence has to tell of it
             # Its text may quote what must not be in evidence: its kind and place have to do.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{PurePath(frame.filename).name}, line {frame.lineno}"

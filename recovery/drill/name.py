@@ -7,7 +7,7 @@ from typing import Final
 
 from recovery.drill.evidence import Kind
 
-_NAME: Final = re.compile(r"drill-(?:corruption|loss|replica|state)-(\d{8}t\d{6}z)-[0-9a-f]{4}")
+_NAME: Final = re.compile(r"drill-(?:corruption|loss|replica|files|state)-(\d{8}t\d{6}z)-[0-9a-f]{4}")
 _STAMP: Final = "%Y%m%dt%H%M%Sz"
 
 

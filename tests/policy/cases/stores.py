@@ -140,8 +140,10 @@ CASES = (
             lambda s: altered(s, "job-database", copies=[UNKNOWN]),
             lambda s: altered(s, "job-database", protects=[UNKNOWN]),
         ),
-        secret=(lambda s: altered(s, "job-database", protects=secret([_urn(s, _PROJECT)])),),
-        fine=(lambda s: altered(s, "job-database", copies=[_urn(s, _VAULT)]),),
+        fine=(
+            lambda s: altered(s, "job-database", copies=[_urn(s, _VAULT)]),
+            lambda s: altered(s, "job-database", protects=secret([_urn(s, _PROJECT)])),
+        ),
     ),
     Case(
         rule="store-loss-is-within-objective",
