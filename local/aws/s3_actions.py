@@ -6,11 +6,13 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-poli
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from xml.parsers.expat import ExpatError
 
+import xmltodict
 from werkzeug.wrappers import Request
 
-from local.aws.policy import Asked
+from local.aws.policy import Asked, listed
 
 _OF_BUCKETS: Final = {
     "accelerate": "AccelerateConfiguration",
@@ -161,6 +163,20 @@ def _context(request: Request) -> dict[str, str | tuple[str, ...]]:
         if name in request.headers:
             context[f"s3:{name}"] = request.headers[name]
     context |= {f"s3:{name}": request.args[name] for name in ("delimiter", "prefix") if name in request.args}
+    if tags := _tags(request):
+        context |= {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
+        context["s3:requestobjecttagkeys"] = tuple(tags)
     if request.method in {"PUT", "POST"}:
         context["s3:objectcreationoperation"] = "false" if _is_part(request) else "true"
     return context
+
+
+def _tags(request: Request) -> dict[str, str]:
+    """Return the tags that a request gives to an object, with it in a header or later in a body."""
+    if request.method != "PUT" or "tagging" not in request.args:
+        return dict(parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True))
+    try:
+        given = xmltodict.parse(request.get_data())["Tagging"]["TagSet"]["Tag"]
+        return {one["Key"]: one["Value"] or "" for one in listed(given)}
+    except (ExpatError, KeyError, TypeError):
+        return {}  # none that a policy could allow

@@ -249,3 +249,31 @@ def test_a_session_of_another_accounts_unknown_role_administers_that_account(ser
         client(service, "sts", session(service)).assume_role(RoleArn=role, RoleSessionName="job")
     with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
         sts.assume_role(RoleArn=f"{ROLE}-that-is-not-there", RoleSessionName="job")
+
+
+def test_a_role_can_be_held_to_one_tag(service: Service) -> None:
+    only = {
+        "Effect": "Allow",
+        "Action": ["s3:PutObjectTagging", "s3:PutObject"],
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {"s3:RequestObjectTag/gone": "yes"},
+            "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["gone"]},
+        },
+    }
+    service.client("iam").put_role_policy(RoleName="reader", PolicyName="tag", PolicyDocument=document(only))
+    s3 = client(service, "s3", session(service))
+
+    def tag(**tags: str) -> None:
+        pairs = [{"Key": name, "Value": value} for name, value in tags.items()]
+        s3.put_object_tagging(Bucket="vault", Key="a", Tagging={"TagSet": pairs})
+
+    tag(gone="yes")
+    s3.put_object(Bucket="vault", Key="tagged", Body=b"x", Tagging="gone=yes")
+    for tags in ({"gone": "no"}, {"gone": "yes", "kept": "no"}, {"kept": "no"}, {}):
+        with pytest.raises(ClientError, match="s3:PutObjectTagging"):
+            tag(**tags)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(Bucket="vault", Key="tagged", Body=b"x", Tagging="gone=yes&kept=no")
+    tags = service.client("s3").get_object_tagging(Bucket="vault", Key="a")["TagSet"]
+    assert tags == [{"Key": "gone", "Value": "yes"}]
