@@ -38,7 +38,7 @@ _COMMANDS = (
         Group.create_ordered("The data"),
         "cli.{name}",
         {
-            "backup": "Back up the database and the stack's state into the vault.",
+            "backup": "Back up the database, the files and the stack's state into the vault.",
             "backups": "List the backups in both vaults, and what is proven of them.",
             "verify": "Check backups against their manifests; deep: restore and compare.",
             "restore": "Restore a backup into what is empty.",

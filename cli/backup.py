@@ -14,13 +14,14 @@ from cli.recovery_site import exported, opened
 from cli.stack import Json, OnTwin, Stack
 from cli.wording import lock, size
 from recovery.backup import At, Content, back_up
+from recovery.files.backup import back_up_files
 from recovery.heartbeat import reported
 from recovery.manifest import BackupManifest, Store
 from recovery.site import Site
 from recovery.state import back_up_state
 from toolchain.failure import Failure
 
-_JOBS: Final[dict[str, tuple[Store, ...]]] = {"database": ("database", "state")}
+_JOBS: Final[dict[str, tuple[Store, ...]]] = {"database": ("database", "state"), "files": ("files",)}
 """Job of the settings -> the stores that it backs up."""
 
 
@@ -32,28 +33,26 @@ def backup(
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
     schema_only: Annotated[bool, Parameter(negative=())] = False,
     data_only: Annotated[bool, Parameter(negative=())] = False,
+    accept_gone: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
     Back up what the stack holds into its vault.
 
     Args:
-        stores: What of it: the database, the stack's own state, or all; without any, all.
+        stores: What of it: the database, the files, the stack's own state, or all; without any, all.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Back up what another stack's program made on the twin.
         as_json: Print one JSON document, store -> manifest; progress goes to standard error.
         table: Only these tables (pg_dump's patterns) of the database; several are fine.
         schema_only: Definitions without rows.
         data_only: Rows without definitions.
+        accept_gone: Go on where a bucket of files has lost more than half of what it had.
 
     Returns:
         0 when every manifest is in, and at no other time.
     """
     content = _content(schema_only=schema_only, data_only=data_only)
-    if (table or content != "all") and set(stores) != {"database"}:
-        raise Failure(
-            "--table, --schema-only and --data-only choose from the database alone.",
-            "say so: ./bulwark backup database.",
-        )
+    _refuse_meaningless(stores, table=table, content=content, accept_gone=accept_gone)
     site = opened(stack, on_twin=on_twin, role="writer")
     done: dict[Store, BackupManifest] = {}
 
@@ -61,6 +60,8 @@ def backup(
         with Run(f"Backing up the {one}", command="backup", store=one, stack=stack) as run:
             if one == "database":
                 done[one] = back_up(site, tables=table, content=content, progress=partial(_show, run))
+            elif one == "files":
+                done[one] = back_up_files(site, accept_gone=accept_gone, progress=_FilesShown(run))
             else:
                 done[one] = back_up_state(site, exported(stack, on_twin=on_twin))
         if not as_json:
@@ -88,6 +89,18 @@ def _content(*, schema_only: bool, data_only: bool) -> Content:
     return "schema" if schema_only else "data" if data_only else "all"
 
 
+def _refuse_meaningless(
+    stores: Sequence[str], *, table: tuple[str, ...], content: Content, accept_gone: bool
+) -> None:
+    if (table or content != "all") and set(stores) != {"database"}:
+        raise Failure(
+            "--table, --schema-only and --data-only choose from the database alone.",
+            "say so: ./bulwark backup database.",
+        )
+    if accept_gone and stores and not {"files", "all"} & set(stores):
+        raise Failure("--accept-gone is about the files.", "say so: ./bulwark backup files.")
+
+
 def _failures(site: Site, job: str, stores: Sequence[Store], take: Callable[[Store], None]) -> list[Failure]:
     """
     Take each store, whatever happens to the others; the job's monitors hear of success when all are in.
@@ -107,10 +120,9 @@ def _failures(site: Site, job: str, stores: Sequence[Store], take: Callable[[Sto
 
 
 def _tell(manifest: BackupManifest) -> None:
-    locked_until = max((one.locked_until for one in manifest.objects if one.locked_until), default=None)
     sys.stdout.write(
         f"Backup {manifest.id} of the {manifest.STORE} is in: {manifest.holds}, {size(manifest.bytes)}, "
-        f"{lock(locked_until)}.\n"
+        f"{lock(manifest.locked_until)}.\n"
     )
 
 
@@ -120,3 +132,21 @@ def _show(run: Run, at: At) -> None:
     counted = f", {at.counted / at.to_count:.0%} counted" if at.to_count else ""
     table = f", {at.table}" if at.table else ""
     run.at(f"{size(at.dumped)} dumped, {rate}/s{counted}{table}", **vars(at))
+
+
+class _FilesShown:
+    """Shows how far the files are."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._at = {"listed": 0, "to copy": 0, "copied": 0}
+
+    def __call__(self, what: Literal["listed", "to copy", "copied"], count: int) -> None:
+        self._at[what] = count
+        listed, all_bytes, copied = self._at.values()
+        self._run.at(
+            f"{listed:,} listed, {size(copied)} of {size(all_bytes)} copied",
+            listed=listed,
+            bytes=copied,
+            of_bytes=all_bytes,
+        )

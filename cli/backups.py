@@ -15,12 +15,13 @@ from cli.wording import day, size
 from objectives import spoken
 from recovery import catalogue
 from recovery.catalogue import Backup
+from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest
 from recovery.replica import Copy, standing
 from recovery.site import Site
 from recovery.state import StateManifest
 
-STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, StateManifest)
+STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 
 
 def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False) -> int:
@@ -94,7 +95,6 @@ def _standing(site: Site, one: Backup[Any], copies: set[str]) -> Copy:
 def _row(kind: type[BackupManifest], one: Backup[Any], copy: Copy, *, in_primary: bool) -> dict[str, Any]:
     manifest: BackupManifest | None = one.manifest
     look = one.verified
-    locks = [stored.locked_until for stored in manifest.objects] if manifest else []
     return {
         "store": kind.STORE,
         "id": one.id,
@@ -102,7 +102,7 @@ def _row(kind: type[BackupManifest], one: Backup[Any], copy: Copy, *, in_primary
         "shows": f"{manifest.snapshot_at:%Y-%m-%d %H:%M:%S}" if manifest else None,
         "holds": manifest.holds if manifest else None,
         "bytes": manifest.bytes if manifest else 0,
-        "locked_until": day(min(filter(None, locks))) if locks and all(locks) else None,
+        "locked_until": day(manifest.locked_until) if manifest else None,
         "in_primary": in_primary,
         "replica": copy.standing,
         "replica_late_seconds": round(copy.age.total_seconds()),

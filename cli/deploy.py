@@ -12,6 +12,7 @@ from cli import stack_file
 from cli.stack_file import Space
 from components import secrets
 from components.settings import PROJECT, SettingsError
+from local import file_store
 from local.home import TwinHome
 from toolchain.failure import Failure
 
@@ -91,7 +92,7 @@ def refuse_protected(stack: auto.Stack) -> None:
 
 
 def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
-    """Deploy the sample platform: load its data once, then tell it where its database is."""
+    """Deploy the sample platform: load its rows and files once, then tell it where its database is."""
     # Here and not above: a preview, which needs neither, would pay 0.1 s for the database client.
     from local.platform import canary, seed  # noqa: PLC0415
     from local.vendors.neon import Neon  # noqa: PLC0415
@@ -118,6 +119,9 @@ def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, conso
             f"another."
         )
     canary.prepare(outputs["owner_database_url"])
+    stored = file_store.seed(space.twin, space.settings.files.buckets[0], loaded.scale)
+    if stored:
+        console.print(f"Stored the {stored:,} objects that its rows name.")
     deployed = space.twin.root / "platform.json"
     partial = deployed.with_suffix(".partial")
     partial.touch(mode=0o600)
@@ -135,5 +139,6 @@ def _without_pooler(url: str) -> str:
 
 
 def platform_gone(twin: TwinHome) -> None:
-    """Forget the database of a destroyed stack."""
+    """Forget database and files of a destroyed stack's platform."""
     (twin.root / "platform.json").unlink(missing_ok=True)
+    file_store.empty(twin)

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 from rich.console import Console
 
@@ -13,6 +14,7 @@ from local.aside import locked
 from local.home import TwinHome
 from local.pgserver import SUPERUSER
 from local.postgres import Cluster
+from recovery.files.source import Source
 from recovery.site import Site, VaultName, needed
 from recovery.state import Exported
 from recovery.vault.client import AccessKey, client
@@ -45,6 +47,7 @@ def opened(stack: str, *, on_twin: bool, role: Role = "restorer") -> Site:
         as_writer=None
         if role == "writer"
         else vault(primary.bucket, backups.region, space.twin, key_of(space, "writer")),
+        files=_files(needed(found, "files_source"), space.twin),
     )
 
 
@@ -84,6 +87,16 @@ def vault(bucket: str, region: str, home: TwinHome | None, key: AccessKey | None
     """Return a vault, at AWS or on the twin, as whoever `key` is of; without it, as the environment says."""
     endpoint = f"http://127.0.0.1:{home.port('aws')}" if home else None
     return Vault(client(region, endpoint, key=key), bucket, key=key)
+
+
+def _files(found: dict[str, Any], home: TwinHome | None) -> Source:
+    """Return the source of the files; the twin's stands in for the one that the stack names."""
+    return Source(
+        endpoint=f"http://127.0.0.1:{home.port('files')}" if home else found["endpoint"],
+        region=found["region"],
+        buckets=tuple(found["buckets"]),
+        key=AccessKey(found["access_key_id"], found["secret_access_key"]),
+    )
 
 
 @contextmanager

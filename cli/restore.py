@@ -12,9 +12,12 @@ from cyclopts import Parameter
 from cli import stack_file
 from cli.events import Run
 from cli.recovery_site import opened, vaults
+from cli.restore_files import restored_into
 from cli.stack import OnTwin, Stack
 from cli.wording import size
 from recovery import catalogue
+from recovery.files.manifest import FilesManifest
+from recovery.files.restore import Selection
 from recovery.manifest import BackupManifest, Manifest, Store
 from recovery.postgres.space import private_folder
 from recovery.restore import restored
@@ -35,29 +38,48 @@ def restore(
     backup: str | None = None,
     at: datetime | None = None,
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
+    bucket: str | None = None,
+    prefix: str = "",
     vault: From = "primary",
-    jobs: int = 2,
+    jobs: int | None = None,
 ) -> int:
     """
-    Restore a backup into what is empty: a database, or for the stack's state a folder.
+    Restore a backup into what is empty: a database, for files a folder or a bucket, for a state a folder.
 
     Args:
         to: Address of the empty database, `postgresql://user@host:port/name`, whose password comes from
-            BULWARK_RESTORE_PASSWORD; of a state an empty folder.
+            BULWARK_RESTORE_PASSWORD; of files an empty folder or `s3://bucket`, see the variables of
+            cli/restore_files.py; of a state an empty folder.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Restore what a stack backed up on the twin.
-        store: What comes back: the database, or the stack's own state, even if the engine has none of it.
+        store: What comes back: the database, the files, or the stack's own state, even if the engine has none
+            of it.
         backup: Id of the backup; the newest by default.
         at: The newest backup that shows this moment (UTC) or an earlier one.
-        table: Only these tables (pg_restore's names).
+        table: Of the database only these tables (pg_restore's names).
+        bucket: Of the files only those of this bucket.
+        prefix: Of the files only those whose keys begin so.
         vault: `replica` restores from the other region alone.
-        jobs: Connections that restore in parallel.
+        jobs: How much is read in parallel: 2 connections of a database, 16 files.
     """
+    if store != "database" and table:
+        raise Failure("--table chooses from the database alone.", "leave it out.")
+    if store != "files" and (bucket or prefix):
+        raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
         source = vaults(stack_file.find(stack, on_twin=on_twin))[vault]
         chosen = catalogue.chosen(catalogue.backups(source, StateManifest), backup=backup, at=_utc(at))
         restored_state(chosen, source, Path(to))
         sys.stdout.write(_way_on(chosen, to))
+        return 0
+    if store == "files":
+        site = opened(stack, on_twin=on_twin)
+        manifest = catalogue.chosen(
+            catalogue.backups(site.vaults[vault], FilesManifest), backup=backup, at=_utc(at)
+        )
+        selection = Selection(bucket=bucket, prefix=prefix)
+        sys.stdout.write(restored_into(to, manifest, site, vault=vault, selection=selection, at_once=jobs))
+        sys.stdout.write(_as_of(manifest))
         return 0
     url = _with_password(to)
     site = opened(stack, on_twin=on_twin)
@@ -70,7 +92,7 @@ def restore(
             url,
             folder=folder,
             source_url=site.database_url,
-            jobs=jobs,
+            jobs=jobs or 2,
             tables=table,
             progress=lambda what, done, of: run.at(_share(what, done, of), step=what, done=done, of=of),
         )

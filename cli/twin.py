@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from components.secrets import FILES_KEY, PROVIDER_TOKENS
 from components.settings import Settings
+from local import file_store
 from local.home import HOME_VARIABLE, TwinHome
 from local.plugins.install import install, install_real
 from local.services import Service, ServiceError, declared, start
@@ -39,9 +41,7 @@ def engine_environment(twin: TwinHome, settings: Settings, *, real: bool = False
         else f"{sink}/{channel}"
         for channel in settings.alerting.secret_channels()
     }
-    tokens = {
-        name: twin.secret(name) for name in ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
-    }
+    tokens = {name: twin.secret(name) for name in (*PROVIDER_TOKENS, *FILES_KEY)}
     secrets = tokens | {f"{channel}_target": target for channel, target in targets.items()}
     passphrase = twin.root / "passphrase"
     if not passphrase.exists():
@@ -67,6 +67,7 @@ def make_ready(twin: TwinHome, settings: Settings, console: Console, *, real: bo
     """
     try:
         twin.create()
+        file_store.make_buckets(twin, settings.files.buckets)
     except OSError as error:
         raise Failure(
             f"The twin's folder {twin.root} can't be made: {error.strerror}.",

@@ -18,6 +18,8 @@ from cli.recovery_site import opened, scratch
 from cli.stack import Json, OnTwin, Stack
 from recovery import catalogue, keys
 from recovery.catalogue import Verification
+from recovery.files.manifest import FilesManifest
+from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest, Store
 from recovery.site import Site, VaultName
 from recovery.state import StateManifest, proven_state
@@ -55,7 +57,8 @@ def verify(
         stack: The stack; `local` is the twin on this machine.
         on_twin: Look at what a stack backed up on the twin.
         as_json: Print one JSON document.
-        deep: Restore the newest (or the one chosen) and compare: a database with every table of it.
+        deep: Restore the newest (or the one chosen) and compare: a database with every table of it, files
+            with every byte.
         store: Only this store.
         backup: Only this one; without it all of them, deep the newest of each store.
         vault: `replica` reads from the other region alone.
@@ -116,6 +119,8 @@ def _look(manifest: BackupManifest, site: Site, chosen: _Chosen) -> Verification
     replica = site.vaults["replica"] if chosen.vault == "primary" else None
     if isinstance(manifest, Manifest):
         return verified(manifest, vault, replica=replica, scratch=scratch if chosen.deep else None)
+    if isinstance(manifest, FilesManifest):
+        return verify_files(manifest, vault, replica=replica, deep=chosen.deep)
     if isinstance(manifest, StateManifest) and chosen.deep:
         return looked_at(manifest, vault, replica=replica, deep=lambda: proven_state(manifest, vault))
     return looked_at(manifest, vault, replica=replica)

@@ -1,9 +1,10 @@
 """The platform's files: a data store that exists elsewhere and that backups must know of."""
 
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 
+from components.secrets import FILES_KEY, Secrets
 from components.settings import FileSettings
 
 
@@ -16,11 +17,26 @@ class Files(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Files"
 
-    def __init__(self, name: str, args: FileSettings, *, opts: pulumi.ResourceOptions | None = None) -> None:
+    source: pulumi.Output[dict[str, Any]]
+    """What is needed to read them over the S3 protocol; secret."""
+
+    def __init__(
+        self, name: str, args: FileSettings, *, secrets: Secrets, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         facts = {
             "holdsData": True,
             "failureDomain": {"provider": "supabase", "account": args.project, "region": args.region},
             "buckets": list(args.buckets),
         }
         super().__init__(self.TYPE, name, facts, opts)
+        access_key_id, secret_access_key = (secrets[secret] for secret in FILES_KEY)
+        self.source = pulumi.Output.secret(
+            {
+                "endpoint": args.endpoint,
+                "region": args.region,
+                "buckets": list(args.buckets),
+                "access_key_id": access_key_id,
+                "secret_access_key": secret_access_key,
+            }
+        )
         self.register_outputs({})

@@ -8,7 +8,7 @@ import pulumi
 from pulumi_aws import iam
 
 from components.settings import BackupSettings
-from components.settings.backups import DRILLS_PREFIX, FILES_PREFIX
+from components.settings.backups import DRILLS_PREFIX, FILES_PREFIX, GONE_TAG, MANIFESTS_PREFIX
 from components.vault import WRITER_SUFFIX, Vault
 
 ISSUER: Final = "token.actions.githubusercontent.com"
@@ -164,7 +164,7 @@ def only_key_of(vault: Vault) -> dict[str, Any]:
 
 def _writer(vault: Vault) -> str:
     bucket_arn = vault.arn
-    once = [f"{bucket_arn}/{prefix}/*" for prefix in ("database", "state", "evidence", "manifests")]
+    once = [f"{bucket_arn}/{prefix}*" for prefix in ("database/", "state/", "evidence/", MANIFESTS_PREFIX)]
     new_only = {"Null": {"s3:if-none-match": "false"}}
     part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
     return _document(
@@ -174,6 +174,16 @@ def _writer(vault: Vault) -> str:
         _allow("AddParts", ["s3:PutObject"], once, Condition=part),
         # A changed file becomes a new version; the lock keeps the old one.
         _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{FILES_PREFIX}*"),
+        # Of what is gone at the source: this tag and no other, which the lifecycle knows.
+        _allow(
+            "MarkGone",
+            ["s3:PutObjectVersionTagging"],
+            f"{bucket_arn}/{FILES_PREFIX}*",
+            Condition={
+                "StringEquals": {f"s3:RequestObjectTag/{name}": value for name, value in GONE_TAG.items()},
+                "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": list(GONE_TAG)},
+            },
+        ),
         _allow("GiveUp", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], f"{bucket_arn}/*"),
         _allow(
             "Look",

@@ -57,7 +57,7 @@ class Platform(pulumi.ComponentResource):
         )
         child = pulumi.ResourceOptions(parent=self)
         self.database = Database("database", settings.database, protect=platform.protected, opts=child)
-        self.files = Files("files", settings.files, opts=child)
+        self.files = Files("files", settings.files, secrets=secrets, opts=child)
         self.backups = Backups(
             "backups",
             backups,

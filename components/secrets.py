@@ -9,6 +9,8 @@ import pulumi
 from components.settings import PROJECT, Problem, Settings, SettingsError
 
 PROVIDER_TOKENS = ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
+FILES_KEY = ("files_access_key_id", "files_secret_access_key")
+"""An S3 access key of the Supabase project; it has no lesser kind than one that may do everything there."""
 
 
 def variable(name: str) -> str:
@@ -18,7 +20,11 @@ def variable(name: str) -> str:
 
 def required(settings: Settings) -> list[str]:
     """Return the names of all secrets that these settings need."""
-    return [*PROVIDER_TOKENS, *(f"{channel}_target" for channel in settings.alerting.secret_channels())]
+    return [
+        *PROVIDER_TOKENS,
+        *FILES_KEY,
+        *(f"{channel}_target" for channel in settings.alerting.secret_channels()),
+    ]
 
 
 @dataclass(frozen=True)

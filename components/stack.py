@@ -52,6 +52,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "database_host": database.host,
         "database_project": database.project.id,
         "stores": {"database": database.project.urn, "files": platform.files.urn},
+        "files_source": platform.files.source,
         "vault": backups.primary.bucket.bucket,
         "vault_replica": backups.replica.bucket.bucket,
         "writer_role": backups.identity.writer.arn,

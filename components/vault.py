@@ -9,7 +9,7 @@ from pulumi_aws import kms, s3
 from components.access_log import AccessLog
 from components.closed import close
 from components.settings import BackupSettings
-from components.settings.backups import FILES_PREFIX, vault_name
+from components.settings.backups import FILES_PREFIX, GONE_TAG, MANIFESTS_PREFIX, vault_name
 
 WRITER_SUFFIX: Final = "backup-writer"
 """The role that fills vaults is called `<platform>-backup-writer`, in every account."""
@@ -157,6 +157,7 @@ def _tiers(args: BackupSettings) -> dict[str, int]:
         "state/": retention.state_days,
         "evidence/": retention.evidence_days,
         FILES_PREFIX: retention.files_days,
+        MANIFESTS_PREFIX: retention.files_days,
     }
 
 
@@ -178,13 +179,22 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
         }
         for prefix, days in tiers.items()
     ]
-    # Files live as long as their source does; only what was changed or deleted there runs out.
+    # Files live as long as their source does; only what was changed or deleted there runs out. A copy whose
+    # original is gone has a tag: it is hidden, and stays restorable as an earlier version.
     rules.append(
         {
             "id": "files",
             "status": "Enabled",
             "filter": {"prefix": FILES_PREFIX},
             "noncurrent_version_expiration": {"noncurrent_days": files_days},
+        }
+    )
+    rules.append(
+        {
+            "id": "files-gone",
+            "status": "Enabled",
+            "filter": {"and_": {"prefix": FILES_PREFIX, "tags": GONE_TAG}},
+            "expiration": {"days": 1},
         }
     )
     rules.append(

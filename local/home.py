@@ -52,6 +52,11 @@ class TwinHome:
         return self.root / "aws"
 
     @property
+    def files(self) -> Path:
+        """The file store's buckets, a folder each."""
+        return self.root / "files"
+
+    @property
     def postgres(self) -> Path:
         """One folder per PostgreSQL cluster; readable by the unprivileged server user."""
         return self.root / "postgres"
@@ -89,7 +94,16 @@ class TwinHome:
         """Make the folders; everything but the clusters is private to the current user."""
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.postgres.mkdir(mode=0o711, exist_ok=True)
-        for private in (self.aws, self.logs, self.run, self.tls, self.pulumi, self.pulumi_real, self.state):
+        for private in (
+            self.aws,
+            self.files,
+            self.logs,
+            self.run,
+            self.tls,
+            self.pulumi,
+            self.pulumi_real,
+            self.state,
+        ):
             private.mkdir(mode=0o700, exist_ok=True)
 
     def port(self, name: str) -> int:

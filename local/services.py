@@ -5,12 +5,13 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from local import file_store
 from local.home import HOME_VARIABLE, TwinHome
 from local.pace import SPEED_VARIABLE
 from local.pginstall import PostgresError
@@ -58,6 +59,8 @@ class Service:
     ports: tuple[int, ...]
     health_url: str
     port_setting: str
+    variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Environment variables of its own, where its secrets go."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,14 @@ def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[Serv
             remembered,
         ),
         Service(
+            "files",
+            file_store.program(home),
+            (home.port("files"),),
+            f"http://127.0.0.1:{home.port('files')}/",
+            remembered,
+            file_store.variables(home),
+        ),
+        Service(
             "platform",
             python_module(
                 "local.platform.service", "--api-port", str(api_port), "--frontend-port", str(frontend_port)
@@ -123,7 +134,8 @@ def start(
         _refuse_occupied_ports(waiting.values())
         for service in waiting.values():
             progress(service.name, "starting")
-            spawn(service.argv, _environment(home), _log(home, service.name)).write(_run(home, service.name))
+            launched = spawn(service.argv, _environment(home, service), _log(home, service.name))
+            launched.write(_run(home, service.name))
         for name, cluster in Neon(home).clusters():
             if not cluster.running:
                 progress(f"postgres/{name}", "starting")
@@ -280,9 +292,10 @@ def _answer(home: TwinHome, service: Service) -> int | None:
     return None
 
 
-def _environment(home: TwinHome) -> dict[str, str]:
+def _environment(home: TwinHome, service: Service) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {**kept, HOME_VARIABLE: str(home.root), "PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    own = {HOME_VARIABLE: str(home.root), "PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    return kept | own | dict(service.variables)
 
 
 def _address(service: Service) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from policies.buckets import LIFECYCLE, LOCK, Buckets
 from policies.reading import Absent, Known, Reading, Unknown, first
 from policies.resources import Resource, Stack
-from policies.rule import Parameter, from_to
+from policies.rule import Parameter, Parameters, from_to
 
 LIVING: Final = Parameter(
     "living_prefixes",
@@ -15,6 +15,14 @@ LIVING: Final = Parameter(
     "prefixes under which a key may be written again: what lies there lives as long as its source does",
 )
 """The default is where this project's file backup puts its copies (components/settings/backups.py)."""
+
+GONE: Final = Parameter(
+    "gone_tags",
+    ["bulwark-gone"],
+    {"type": "array", "items": {"type": "string", "minLength": 1}},
+    "tags of a copy whose original is gone: under a living prefix, what has one may be hidden at once",
+)
+"""The default is the tag of this project's file backup (recovery/files/places.py)."""
 
 _DAYS_PER_YEAR: Final = 365  # as S3 counts a lock's years
 
@@ -29,6 +37,9 @@ class Expiry:
 
     is_narrowed: bool
     """Whether tags or sizes leave some of those keys out."""
+
+    tags: frozenset[str]
+    """Those that an object must have for it to be about it, as far as they are known."""
 
     days: Reading
     """Until a current version expires."""
@@ -46,6 +57,14 @@ class Expiry:
         match self.prefix:
             case Known(str(start)):
                 return prefix.startswith(start) and not self.is_narrowed and not self.is_off
+            case _:
+                return False
+
+    def hides_gone(self, limits: Parameters) -> bool:
+        """Tell whether it is only about copies of what is gone, where things come and go."""
+        match self.prefix:
+            case Known(str(start)):
+                return is_living(start, limits[LIVING.name]) and bool(self.tags & set(limits[GONE.name]))
             case _:
                 return False
 
@@ -133,6 +152,7 @@ def _expiry(rule: Reading) -> Expiry:
         status=rule.at("status"),
         prefix=first(prefixes, Known("")),
         is_narrowed=any(not isinstance(reading, Absent) for reading in narrowing),
+        tags=frozenset([*both.at("tags").items(), *_known_text(chosen.at("tag", "key"))]),
         days=rule.at("expiration", "days"),
         date=rule.at("expiration", "date"),
         noncurrent_days=rule.at("noncurrentVersionExpiration", "noncurrentDays"),
@@ -147,11 +167,16 @@ def _inline(rule: Reading) -> Expiry:
         status=next((status for state, status in states.items() if state == enabled), enabled),
         prefix=first([rule.at("prefix")], Known("")),
         is_narrowed=not isinstance(rule.at("tags"), Absent),
+        tags=frozenset(rule.at("tags").items()),
         days=rule.at("expiration", "days"),
         date=rule.at("expiration", "date"),
         noncurrent_days=rule.at("noncurrentVersionExpiration", "days"),
         abort_days=rule.at("abortIncompleteMultipartUploadDays"),
     )
+
+
+def _known_text(reading: Reading) -> list[str]:
+    return [reading.value] if isinstance(reading, Known) and isinstance(reading.value, str) else []
 
 
 def _numbers(readings: list[Reading]) -> list[float]:

@@ -86,7 +86,7 @@ def backups(vault: Vault, kind: type[M]) -> list[Backup[M]]:
 def listed(vault: Vault, kind: type[BackupManifest]) -> list[Found]:
     """Return where the manifests of one store are, the oldest first; none of them is read."""
     found: list[Found] = []
-    for entry in vault.listed(f"{kind.STORE}/"):
+    for entry in vault.listed(kind.PREFIX):
         if match := kind.KEYS.fullmatch(entry.key):
             named = match.groupdict().get("tier")
             tier: Tier | None = next((tier for tier in keys.TIERS if tier == named), None)
@@ -117,6 +117,15 @@ def chosen(found: Iterable[Backup[M]], *, backup: str | None = None, at: datetim
         when = f" from {at:%Y-%m-%d %H:%M:%S} UTC or before" if at else ""
         raise Failure(f"There is no whole backup{when}.", "./bulwark backups lists all of them.")
     return max(fitting, key=lambda manifest: manifest.snapshot_at)
+
+
+def newest(vault: Vault, kind: type[M]) -> M | None:
+    """Return the newest manifest of a store that can be read."""
+    for found in reversed(listed(vault, kind)):
+        manifest, _ = _read(vault, kind, found.entry)
+        if manifest:
+            return manifest
+    return None
 
 
 def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:

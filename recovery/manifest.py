@@ -1,6 +1,7 @@
 """What a backup says of itself. Without its manifest there is no backup: it is written last, and once."""
 
 import re
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -8,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Tier = Literal["daily", "weekly", "monthly"]
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
-Store = Literal["database", "state"]
+Store = Literal["database", "files", "state"]
 """What is backed up."""
 
 
@@ -35,7 +36,8 @@ class BackupManifest(Model):
     """What the manifest of any store says."""
 
     STORE: ClassVar[Store]
-    """Everything of it lies in a vault under `<store>/`."""
+    PREFIX: ClassVar[str]
+    """Where in a vault all manifests of the store are."""
 
     KEYS: ClassVar[re.Pattern[str]]
     """The manifests' keys in a vault, with the groups `id` and, of a store that has tiers, `tier`."""
@@ -79,6 +81,12 @@ class BackupManifest(Model):
     @property
     def bytes(self) -> int:
         return sum(stored.bytes for stored in self.objects)
+
+    @property
+    def locked_until(self) -> datetime | None:
+        """Until then all of it is locked; None where something is not."""
+        locks = [stored.locked_until for stored in self.objects]
+        return min(filter(None, locks)) if all(locks) else None
 
 
 class Table(Model):
@@ -135,6 +143,7 @@ class Manifest(BackupManifest):
     """One backup of the database."""
 
     STORE: ClassVar[Store] = "database"
+    PREFIX: ClassVar[str] = "database/"
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
         r"database/(?P<tier>daily|weekly|monthly)/(?P<id>[^/]+)/manifest\.json"
     )

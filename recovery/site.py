@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from recovery.files.source import Source
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
 
@@ -29,6 +30,9 @@ class Site:
 
     database_project: str = ""
     """Id of the project that the database is in, at its vendor."""
+
+    files: Source | None = field(default=None, repr=False)
+    """The buckets of the platform's files."""
 
     as_writer: Vault | None = None
     """The primary vault as the writer, where this run has the credentials of both roles."""

@@ -55,6 +55,7 @@ class StateManifest(BackupManifest):
     """One backup of the stack's state."""
 
     STORE: ClassVar[Store] = "state"
+    PREFIX: ClassVar[str] = "state/"
     KEYS: ClassVar[re.Pattern[str]] = re.compile(r"state/(?P<id>[^/]+)/manifest\.json")
 
     schema_version: Literal["bulwark-state-1"] = "bulwark-state-1"

@@ -8,6 +8,13 @@ from components.settings.model import AwsAccount, AwsRegion, Model, Positive, Sc
 
 DRILLS_PREFIX = "evidence/drills/"
 FILES_PREFIX = "files/"
+"""Copies of files; a changed one becomes another version of its key."""
+
+MANIFESTS_PREFIX = "manifests/"
+"""What says which versions belong to a backup of the files; written once."""
+
+GONE_TAG = {"bulwark-gone": "yes"}
+"""On a copy whose original is gone (recovery/files/places.py)."""
 
 
 class Job(Model):

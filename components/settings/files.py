@@ -21,6 +21,11 @@ class FileSettings(Model):
     buckets: Annotated[tuple[_Bucket, ...], Field(min_length=1)]
     """Storage buckets that are backed up, each whole."""
 
+    @property
+    def endpoint(self) -> str:
+        """Where their S3 protocol is spoken (Supabase docs, "S3 Authentication": the direct hostname)."""
+        return f"https://{self.project}.storage.supabase.co/storage/v1/s3"
+
 
 def rules(files: FileSettings) -> list[tuple[str, str]]:
     """Judge the block as a whole."""

@@ -7,10 +7,11 @@ SQLite orders text by its UTF-8 bytes, as S3 does, and makes no demand on the or
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 from recovery.files.item import Item
 from recovery.files.places import place
@@ -23,15 +24,19 @@ CREATE TABLE source (bucket TEXT, key TEXT, place TEXT, bytes INT, etag TEXT, mo
     PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 CREATE TABLE held (place TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID;
 CREATE TABLE item (bucket TEXT, key TEXT, version TEXT, bytes INT, sha256 TEXT, etag TEXT, listed INT,
-    modified REAL, locked_until REAL, altered INT, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+    modified REAL, locked_until REAL, altered INT, renewed REAL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 """
 _ROWS: Final = 1000
 
 _STALE: Final = """
 FROM source s LEFT JOIN item i USING (bucket, key) LEFT JOIN held h USING (place)
-WHERE i.version IS NULL OR i.etag <> s.etag OR i.listed <> s.bytes OR h.version IS NOT i.version
+WHERE (i.version IS NULL OR i.etag <> s.etag OR i.listed <> s.bytes OR h.version IS NOT i.version
+    OR i.renewed < CAST(strftime('%s', 'now') AS INT))
 """
-"""Objects without a copy, or whose copy shows another content, or is no longer what lies in the vault."""
+"""
+Objects without a copy, or whose copy shows another content, is no longer what lies in the vault, or is soon
+locked no more: what is old is as precious as what is new, and another version has a lock of its own.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class Total:
 class Ledger:
     """Items known from earlier runs (and from this one), what the source lists, and what the vault holds."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, lock: timedelta | None) -> None:
+        """Make a ledger in a file; `lock` is for how long the vault locks a new version."""
+        self._lock = lock.total_seconds() if lock else 0.0
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.executescript(_SCHEMA)
 
@@ -55,13 +62,14 @@ class Ledger:
     def know(self, items: Iterable[Item]) -> None:
         """Take down items; one that is known already is replaced."""
         self._many(
-            "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     *astuple(item)[:7],
                     item.modified.timestamp(),
                     item.locked_until.timestamp() if item.locked_until else None,
                     item.altered,
+                    self._renewed(item),
                 )
                 for item in items
             ),
@@ -159,31 +167,23 @@ class Ledger:
 
     def items(self) -> Iterator[Item]:
         """Yield the items of a backup, by bucket and key."""
-        yield from self._items("")
-
-    def locked_less_than(self, until: datetime, count: int, after: Item | None) -> list[Item]:
-        """Return the next items of a backup that are locked for less time, or not at all."""
-        return list(
-            self._items(
-                "WHERE coalesce(i.locked_until, 0) < ? AND (i.bucket, i.key) > (?, ?)",
-                *(until.timestamp(), after.bucket if after else "", after.key if after else ""),
-                limit=count,
-            )
-        )
-
-    def _items(self, where: str, *values: Any, limit: int = -1) -> Iterator[Item]:
         rows = self._database.execute(
-            f"SELECT i.* FROM item i JOIN source s USING (bucket, key) {where} ORDER BY bucket, key "  # noqa: S608
-            "LIMIT ?",
-            (*values, limit),
+            "SELECT i.* FROM item i JOIN source s USING (bucket, key) ORDER BY bucket, key"
         )
-        for *first, modified, locked_until, altered in rows:
+        for *first, modified, locked_until, altered, _ in rows:
             yield Item(
                 *first,
                 modified=_moment(modified),
                 locked_until=_moment(locked_until) if locked_until else None,
                 altered=bool(altered),
             )
+
+    def _renewed(self, item: Item) -> float | None:
+        """Return when to copy it again: with a third to two thirds of the lock left, not all on one day."""
+        if not item.locked_until:
+            return None
+        share = (1 + crc32(item.place.encode()) / (1 << 32)) / 3
+        return item.locked_until.timestamp() - share * self._lock
 
     def _one(self, query: str, *values: Any) -> Any:
         return self._database.execute(query, values).fetchone()

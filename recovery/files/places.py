@@ -40,11 +40,6 @@ def folder(backup: str) -> str:
     return f"{MANIFESTS}{backup}/"
 
 
-def manifest(backup: str) -> str:
-    """Return the key without which there is no backup."""
-    return f"{folder(backup)}manifest.json"
-
-
 def listing(backup: str) -> str:
     return f"{folder(backup)}listing.jsonl.zst"
 
@@ -52,3 +47,9 @@ def listing(backup: str) -> str:
 def journal(backup: str, number: int) -> str:
     """Return the key of what one batch of a run has copied, for the next run if this one is cut short."""
     return f"{folder(backup)}copied-{number:05d}.jsonl.zst"
+
+
+def run_of(key: str) -> tuple[str, bool]:
+    """Return the id of the run that a document belongs to, and whether it is one of its journals."""
+    run, _, name = key.removeprefix(MANIFESTS).partition("/")
+    return run, name.startswith("copied-")

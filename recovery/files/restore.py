@@ -48,7 +48,7 @@ ALL = Selection()
 class Restored:
     """What came back; `odd` of them under a name of their own, see `Folder`."""
 
-    objects: int
+    files: int
     bytes: int
     odd: int
 
@@ -121,7 +121,7 @@ def differences(
 
 def _require_room(path: Path, manifest: FilesManifest, selection: Selection) -> None:
     """Refuse what surely doesn't fit, before anything is written."""
-    chosen = [one.bytes for one in manifest.buckets if selection.bucket in {None, one.name}]
+    chosen = [one.size for one in manifest.buckets if selection.bucket in {None, one.name}]
     free = shutil.disk_usage(path).free
     if not selection.prefix and sum(chosen) > free:
         raise Failure(

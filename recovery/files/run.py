@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from recovery import keys
-from recovery.files import catalogue, places, rclone
+from recovery import catalogue, keys
+from recovery.files import places, rclone
 from recovery.files.arrived import arrived
 from recovery.files.item import Item, lines, parsed
 from recovery.files.ledger import Ledger
-from recovery.files.manifest import items, store
+from recovery.files.manifest import FilesManifest, items, store
 from recovery.files.single import copy_one
 from recovery.files.source import Listed, Source
 from recovery.files.spread import spread
 from recovery.vault.lease import Lease
-from recovery.vault.vault import Vault
+from recovery.vault.vault import Lock, Vault
 from toolchain.failure import Failure
 
 Progress = Callable[[Literal["listed", "to copy", "copied"], int], None]
@@ -40,24 +40,35 @@ _MD5_LENGTH: Final = 32
 class Run:
     """One run, which holds the lease of the files."""
 
-    def __init__(  # noqa: PLR0917 - of one caller
-        self, source: Source, vault: Vault, ledger: Ledger, folder: Path, lease: Lease, progress: Progress
+    def __init__(
+        self,
+        source: Source,
+        vault: Vault,
+        ledger: Ledger,
+        *,
+        folder: Path,
+        lease: Lease,
+        progress: Progress,
+        lock: Lock | None,
     ) -> None:
         self.started = datetime.now(UTC)
         self.id = keys.new_id(self.started)
         self.copied = 0
         self._source, self._vault, self._ledger, self._folder = source, vault, ledger, folder
         self._lease, self._progress = lease, progress
-        self._lock = vault.lock()
+        self._lock = lock
         self._bytes = 0
         self._batches = 0
 
     def recall(self) -> None:
         """Take down what the last backup has, and what runs after it had copied when they were cut short."""
-        last = catalogue.newest(self._vault)
+        last = catalogue.newest(self._vault, FilesManifest)
         if last:
             self._ledger.know(items(last, self._vault))
-        for entry in catalogue.journals(self._vault, after=last.id if last else ""):
+        for entry in self._vault.listed(places.MANIFESTS):
+            run, journal = places.run_of(entry.key)
+            if not journal or (last and run <= last.id):
+                continue
             chunks = self._vault.read(entry.key, entry.version)
             self._ledger.know(parsed(line, entry.key) for line in lines(chunks))
 
@@ -115,22 +126,6 @@ class Run:
                 f"{left:,} copies in the vault are other ones than this run has made.",
                 "find out who else writes there, then run this again.",
             )
-
-    def lock_longer(self) -> None:
-        """Renew the lock of each copy before it runs out: what is old is as precious as what is new."""
-        if not self._lock:
-            return
-        mode, renewed = self._lock.mode, self.started + self._lock.period
-
-        def extended(item: Item) -> Item:
-            self._vault.extend(item.place, item.version, mode, renewed)
-            return replace(item, locked_until=renewed)
-
-        soon, last = self.started + self._lock.period / 2, None
-        while some := self._ledger.locked_less_than(soon, _BATCH_OBJECTS, last):
-            self._lease.hold()
-            self._ledger.know(list(spread(extended, some)))
-            last = some[-1]
 
     def give_up_gone(self) -> int:
         """Tag the copies whose originals are gone, for the lifecycle to expire; return how many there are."""

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final
 
 from recovery.catalogue import Verification
@@ -11,8 +11,10 @@ from recovery.files import places
 from recovery.files.item import Item
 from recovery.files.manifest import FilesManifest, items
 from recovery.files.spread import spread
+from recovery.replica import LONGEST
 from recovery.vault.listing import Entry
 from recovery.vault.vault import Vault
+from recovery.verify import looked_at
 from toolchain.failure import Failure
 
 _SAMPLE: Final = 200
@@ -25,35 +27,29 @@ _TOLD: Final = 20
 """Problems that are told one by one; a vault that is empty would tell of millions."""
 
 
-def verify_files(manifest: FilesManifest, vault: Vault, *, deep: bool = False) -> Verification:
+def verify_files(
+    manifest: FilesManifest, vault: Vault, *, replica: Vault | None = None, deep: bool = False
+) -> Verification:
     """
-    Look at one backup: is each version of each object there, with its size, and locked?
+    Look at one backup: is each version of each file there, with its size, and locked?
 
-    Deep, every object is read back and hashed. Never raises for what is wrong with the backup: that is the
+    Deep, every file is read back and hashed. Never raises for what is wrong with the backup: that is the
     result.
     """
-    told: list[str] = []
-    count = 0
-    for problem in _problems(manifest, vault, deep=deep):
-        count += 1
-        if len(told) < _TOLD:
-            told.append(problem)
-    if count > _TOLD:
-        told.append(f"and {count - _TOLD:,} more")
-    return Verification(backup=manifest.id, at=datetime.now(UTC), deep=deep, problems=tuple(told))
+    look = looked_at(manifest, vault, replica=replica)
+    found: list[str] = []
+    if not look.problems:
+        try:
+            found += _told(_read_back(manifest, vault) if deep else _listed(manifest, vault, replica))
+        except Failure as failure:
+            found.append(str(failure))
+    return look.model_copy(update={"deep": deep, "problems": (*look.problems, *found)})
 
 
-def _problems(manifest: FilesManifest, vault: Vault, *, deep: bool) -> Iterator[str]:
-    try:
-        for entry in vault.listed(places.folder(manifest.id), versions=True):
-            if not entry.latest:
-                yield f"{entry.key} has several versions; a manifest is written once"
-        if deep:
-            yield from _read_back(manifest, vault)
-        else:
-            yield from _listed(manifest, vault)
-    except Failure as failure:
-        yield str(failure)
+def _told(problems: Iterator[str]) -> list[str]:
+    told = list(islice(problems, _TOLD))
+    more = sum(1 for _ in problems)
+    return [*told, f"and {more:,} more"] if more else told
 
 
 def _read_back(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
@@ -70,8 +66,16 @@ def _read_back(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
         yield from problems
 
 
-def _listed(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
-    """Compare two listings that are sorted alike: the backup's, and the vault's of all versions."""
+def _listed(manifest: FilesManifest, vault: Vault, replica: Vault | None) -> Iterator[str]:
+    """Compare listings that are sorted alike: the backup's, and each vault's of all versions."""
+    since = manifest.finished + LONGEST
+    # What has just been copied is on its way there.
+    both = [vault, replica] if replica and datetime.now(UTC) > since else [vault]
+    for one in both:
+        yield from _listed_in(manifest, one)
+
+
+def _listed_in(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
     sample = _Sample()
     long: list[Item] = []
     for bucket, group in groupby(items(manifest, vault), lambda item: item.bucket):

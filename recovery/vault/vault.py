@@ -6,7 +6,7 @@ import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -167,17 +167,6 @@ class Vault:
             return None
         days = rule.get("Days") or 365 * rule.get("Years", 0)
         return Lock(rule.get("Mode", "GOVERNANCE"), timedelta(days=days))
-
-    def extend(self, key: str, version: str, mode: LockMode, until: datetime) -> None:
-        """Lock a version for longer than it is; S3 refuses to lock it for less."""
-        with explained(f"Locking {named(key, version, self.bucket)} for longer"):
-            self._client.put_object_retention(
-                Bucket=self.bucket,
-                Key=key,
-                VersionId=version,
-                Retention={"Mode": mode, "RetainUntilDate": until},
-                ChecksumAlgorithm="SHA256",
-            )
 
     def tag(self, key: str, version: str, name: str, value: str) -> None:
         """Give a version a tag, by which the vault's lifecycle may know it."""

@@ -48,7 +48,10 @@ def test_an_unknown_stack_is_told_with_those_that_there_are(installation: Instal
 def test_all_secrets_that_production_lacks_are_told_with_how_to_set_them(
     installation: Installation, command: str
 ) -> None:
-    names = ("neon_api_key", "uptimerobot_api_key", "oncall_target", "incidents_target", "automation_target")
+    names = (
+        *("neon_api_key", "uptimerobot_api_key", "files_access_key_id", "files_secret_access_key"),
+        *("oncall_target", "incidents_target", "automation_target"),
+    )
     ended = installation.bulwark(command, "--stack", "prod", BULWARK_SENTRY_AUTH_TOKEN="a marked token")
     variables = [f"BULWARK_{name.upper()}" for name in names]
     refused(ended, *names, *variables, "pulumi config set --secret bulwark:neon_api_key")

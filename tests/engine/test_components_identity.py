@@ -109,6 +109,7 @@ def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(productio
         "AddOnce": ({"s3:PutObject"}, once),
         "AddParts": ({"s3:PutObject"}, once),
         "AddFiles": ({"s3:PutObject"}, f"{bucket}/files/*"),
+        "MarkGone": ({"s3:PutObjectVersionTagging"}, f"{bucket}/files/*"),
         "GiveUp": ({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, f"{bucket}/*"),
         "Look": (
             {
@@ -138,6 +139,13 @@ def test_the_writer_overwrites_no_dump(production: Deployment) -> None:
     assert statements["AddOnce"]["Condition"] == {"Null": {"s3:if-none-match": "false"}}
     # True for everything that completes an object, so this allows parts alone.
     assert statements["AddParts"]["Condition"] == {"Bool": {"s3:ObjectCreationOperation": "false"}}
+
+
+def test_the_writer_gives_no_tag_but_the_one_of_what_is_gone(production: Deployment) -> None:
+    assert production["backups-identity-backup-writer-policy"].policy()["MarkGone"]["Condition"] == {
+        "StringEquals": {"s3:RequestObjectTag/bulwark-gone": "yes"},
+        "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["bulwark-gone"]},
+    }
 
 
 def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deployment) -> None:

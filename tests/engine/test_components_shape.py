@@ -200,6 +200,7 @@ def test_the_outputs_are_these_and_secret_where_they_must_be(production: Deploym
         "database_host": False,
         "database_project": False,
         "stores": {"database": False, "files": False},
+        "files_source": True,
         "vault": False,
         "vault_replica": False,
         "writer_role": False,

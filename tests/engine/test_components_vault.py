@@ -59,6 +59,7 @@ def test_it_tells_policies_where_it_is_and_how_long_it_keeps_what(production: De
             "state/": 98,
             "evidence/": 400,
             "files/": 30,
+            "manifests/": 30,
         },
     }
 

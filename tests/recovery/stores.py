@@ -13,6 +13,7 @@ from recovery.files.backup import back_up_files
 from recovery.files.item import Item
 from recovery.files.manifest import FilesManifest, items
 from recovery.files.source import Source
+from recovery.site import Site
 from recovery.vault.client import AccessKey, client
 from recovery.vault.vault import Vault
 
@@ -50,7 +51,7 @@ class Store:
             self.raw.delete_object(Bucket=self.bucket, Key=key)
 
     def back_up(self, **more: Any) -> FilesManifest:
-        return back_up_files("example", self.source, self.vault, **more)
+        return back_up_files(Site("example", "", {"primary": self.vault}, {}, {}, files=self.source), **more)
 
     def items(self, manifest: FilesManifest) -> dict[str, Item]:
         return {item.key: item for item in items(manifest, self.vault)}

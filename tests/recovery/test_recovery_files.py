@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from stores import Store, environment, locked, moto_url, store
 
-from recovery.files import catalogue, places
+from recovery import catalogue
+from recovery.files import places
+from recovery.files.manifest import FilesManifest
 from recovery.files.restore import Selection, differences, restored_files
 from recovery.files.target import Address, Bucket, Folder
 from recovery.files.verify import verify_files
@@ -43,7 +45,7 @@ def test_every_object_is_listed_with_what_it_is(store: Store) -> None:
     store.put("a.pdf", "b/c.pdf", ContentType="application/pdf", Metadata={"owner": "7"})
     store.put("empty", body=b"")
     manifest = store.back_up()
-    assert (manifest.objects, manifest.copied, manifest.bytes) == (3, 3, 12)
+    assert (manifest.files, manifest.copied, manifest.bytes) == (3, 3, 12)
     found = store.items(manifest)
     assert list(found) == ["a.pdf", "b/c.pdf", "empty"]
     for key, item in found.items():
@@ -55,7 +57,7 @@ def test_every_object_is_listed_with_what_it_is(store: Store) -> None:
     assert (head["ContentType"], head["Metadata"]["owner"]) == ("application/pdf", "7")
     assert head["ObjectLockMode"] == "GOVERNANCE"
     locked_until = min(item.locked_until for item in found.values() if item.locked_until)
-    assert manifest.locked_until == locked_until
+    assert manifest.copies_locked_until == locked_until
     assert abs((head["ObjectLockRetainUntilDate"] - locked_until).total_seconds()) < 5
 
 
@@ -65,13 +67,13 @@ def test_only_what_is_new_or_changed_is_copied(store: Store) -> None:
     store.put("changed", body=b"other")
     store.put("new")
     second = store.back_up()
-    assert (second.objects, second.copied) == (3, 2)
+    assert (second.files, second.copied) == (3, 2)
     before, after = store.items(first), store.items(second)
     assert before["same"] == after["same"]
     assert store.versions("same") == [after["same"].version]
     assert store.versions("changed") == [after["changed"].version, before["changed"].version]
     third = store.back_up()
-    assert (third.objects, third.copied) == (3, 0)
+    assert (third.files, third.copied) == (3, 0)
     assert store.items(third) == after
 
 
@@ -81,7 +83,7 @@ def test_what_was_changed_or_deleted_comes_back_as_of_any_backup(store: Store, t
     store.remove("deleted")
     store.put("changed", body=b"other")
     second = store.back_up()
-    assert (second.objects, second.gone) == (2, 1)
+    assert (second.files, second.gone) == (2, 1)
     for manifest, expected in (
         (first, {"kept": b"kept", "deleted": b"deleted", "changed": b"changed"}),
         (second, {"kept": b"kept", "changed": b"other"}),
@@ -121,7 +123,7 @@ def test_odd_keys_come_back_as_they_are(store: Store, tmp_path: Path) -> None:
     assert verify_files(manifest, store.vault).problems == ()
     folder = Folder.empty(tmp_path / "to")
     done = restored_files(manifest, store.vault, folder)
-    assert done.objects == len(ODD)
+    assert done.files == len(ODD)
     assert list(differences(manifest, store.vault, folder)) == []
     assert (folder.path / store.bucket / "sp ace" / "ü ä.txt").read_bytes() == "sp ace/ü ä.txt".encode()
     named = [json.loads(line)["key"] for line in (folder.path / "odd-names.jsonl").read_text().splitlines()]
@@ -135,7 +137,7 @@ def test_a_part_of_a_backup_is_restored(store: Store, tmp_path: Path) -> None:
     manifest = store.back_up()
     folder = Folder.empty(tmp_path / "to")
     selection = Selection(bucket=store.bucket, prefix="cvs/")
-    assert restored_files(manifest, store.vault, folder, selection=selection).objects == 2
+    assert restored_files(manifest, store.vault, folder, selection=selection).files == 2
     assert list(differences(manifest, store.vault, folder, selection=selection)) == []
     with pytest.raises(Failure, match="has no bucket other"):
         restored_files(
@@ -180,10 +182,10 @@ def test_nothing_is_restored_over_the_source_a_vault_or_anything(store: Store, t
 def test_the_backup_of_a_moment_is_the_last_one_done_by_then(store: Store) -> None:
     store.put("a")
     first, second = store.back_up(), store.back_up()
-    found = catalogue.backups(store.vault)
+    found = catalogue.backups(store.vault, FilesManifest)
     assert [one.id for one in found] == [second.id, first.id]
     assert catalogue.chosen(found) == second
-    assert catalogue.chosen(found, at=first.finished) == first
+    assert catalogue.chosen(found, at=first.snapshot_at) == first
     assert catalogue.chosen(found, backup=first.id) == first
-    with pytest.raises(Failure, match="There is no backup of the files from"):
+    with pytest.raises(Failure, match="There is no whole backup from"):
         catalogue.chosen(found, at=first.started)

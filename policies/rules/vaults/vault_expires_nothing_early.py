@@ -9,6 +9,7 @@ from policies.buckets import vaults
 from policies.controls import Control
 from policies.jobs import filling
 from policies.lifecycles import (
+    GONE,
     LIVING,
     Expiry,
     days_by_prefix,
@@ -47,7 +48,8 @@ def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
         for expiry in expiries:
             if not expiry.is_off:
                 least = max([lock, *kept, *_touched(expiry, dying)])
-                yield from _early(expiry, part, least, bool(_touched(expiry, living)))
+                if not expiry.hides_gone(limits):
+                    yield from _early(expiry, part, least, bool(_touched(expiry, living)))
                 yield from _early_versions(expiry, part, max([lock, *_touched(expiry, living)]))
 
 
@@ -98,5 +100,5 @@ RULE: Final = Rule(
     controls=(Control.NIST_CP_9, Control.CIS_11_3, Control.ISO_A_8_13, Control.CIS_3_1),
     subjects=vaults,
     judge=_judge,
-    parameters=(LIVING,),
+    parameters=(LIVING, GONE),
 )

@@ -118,12 +118,13 @@ OWN_KEY = f"{ALGORITHM}-customer-algorithm"
 NEW_ONLY = "s3:if-none-match"
 PARTS = "s3:ObjectCreationOperation"
 THE_WRITER = "arn:aws:iam::*:role/example-backup-writer"
-DAILY, FILES, CLEAN_UP = 0, 5, 6  # the places of lifecycle rules
+DAILY, FILES, HIDING, CLEAN_UP = 0, 6, 7, 8  # the places of lifecycle rules
 EXPIRIES = inputs_of(f"{VAULT}-lifecycle")["rules"]
 INLINE_EXPIRIES = [
     {
         "enabled": True,
-        "prefix": rule["filter"]["prefix"],
+        "prefix": rule["filter"].get("and", rule["filter"])["prefix"],
+        "tags": rule["filter"].get("and", {}).get("tags"),
         "expiration": rule.get("expiration", {}),
         "noncurrentVersionExpiration": {
             "days": rule.get("noncurrentVersionExpiration", {}).get("noncurrentDays")
@@ -693,12 +694,12 @@ CASES = (
             ),
             *(
                 change(f"{VAULT}-lifecycle", **{f"rules__{number}__filter__prefix": "elsewhere/"})
-                for number in range(CLEAN_UP)
+                for number in range(HIDING)
             ),
             change(f"{VAULT}-lifecycle", rules__0__expiration__days=36),
             change(f"{VAULT}-lifecycle", rules__0__filter__tag={"key": "old", "value": "yes"}),
             change(f"{VAULT}-lifecycle", rules__0__noncurrentVersionExpiration__noncurrentDays=36),
-            change(f"{VAULT}-lifecycle", rules__5__noncurrentVersionExpiration__noncurrentDays=31),
+            change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration__noncurrentDays=31),
             change(VAULT, tiers__new=10),
         ),
         absent=(
@@ -707,17 +708,17 @@ CASES = (
             change(f"{VAULT}-lifecycle", rules__0__status=ABSENT),
             change(f"{VAULT}-lifecycle", rules__0__expiration=ABSENT),
             change(f"{VAULT}-lifecycle", rules__0__noncurrentVersionExpiration=ABSENT),
-            change(f"{VAULT}-lifecycle", rules__5__noncurrentVersionExpiration=ABSENT),
+            change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration=ABSENT),
             # Of whoever promises no tiers, earlier versions must expire in the whole bucket.
             change(VAULT, tiers=ABSENT),
         ),
         unknown=(
             change(f"{VAULT}-lifecycle", rules__0__status=UNKNOWN),
             change(f"{VAULT}-lifecycle", rules__0__expiration__days=UNKNOWN),
-            change(f"{VAULT}-lifecycle", rules__5__noncurrentVersionExpiration=UNKNOWN),
+            change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration=UNKNOWN),
             both(
                 change(VAULT, tiers=UNKNOWN),
-                change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration={"noncurrentDays": 30}),
+                change(f"{VAULT}-lifecycle", rules__8__noncurrentVersionExpiration={"noncurrentDays": 30}),
             ),
         ),
         secret=(
@@ -729,7 +730,7 @@ CASES = (
             both(drop(f"{VAULT}-lifecycle"), change(BUCKET, lifecycleRules=INLINE_EXPIRIES)),
             both(
                 change(VAULT, tiers=ABSENT),
-                change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration={"noncurrentDays": 30}),
+                change(f"{VAULT}-lifecycle", rules__8__noncurrentVersionExpiration={"noncurrentDays": 30}),
             ),
         ),
     ),
@@ -739,14 +740,20 @@ CASES = (
         weak=(
             *(
                 change(f"{VAULT}-lifecycle", **{f"rules__{number}__expiration__days": days - 1})
-                for number, days in enumerate((35, 98, 400, 98, 400))
+                for number, days in enumerate((35, 98, 400, 98, 400, 30))
             ),
             change(f"{VAULT}-lifecycle", rules__0__noncurrentVersionExpiration__noncurrentDays=29),
-            change(f"{VAULT}-lifecycle", rules__5__noncurrentVersionExpiration__noncurrentDays=29),
-            change(f"{VAULT}-lifecycle", rules__5__expiration={"days": 1000}),
-            change(f"{VAULT}-lifecycle", rules__6__expiration={"days": 399}),
-            change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration={"noncurrentDays": 1}),
-            change(f"{VAULT}-lifecycle", rules__6__expiration={"date": "2030-01-01"}),
+            change(f"{VAULT}-lifecycle", rules__6__noncurrentVersionExpiration__noncurrentDays=29),
+            change(f"{VAULT}-lifecycle", rules__6__expiration={"days": 1000}),
+            # What hides copies of what is gone does so by the tag of the file backup, where files are.
+            change(f"{VAULT}-lifecycle", rules__7__filter={"prefix": "files/"}),
+            change(f"{VAULT}-lifecycle", rules__7__filter__and__tags={"another": "yes"}),
+            change(f"{VAULT}-lifecycle", rules__7__filter__and__prefix="database/"),
+            change(f"{VAULT}-lifecycle", rules__7__filter__and__prefix=""),
+            change(f"{VAULT}-lifecycle", rules__7__filter__and__prefix=UNKNOWN),
+            change(f"{VAULT}-lifecycle", rules__8__expiration={"days": 399}),
+            change(f"{VAULT}-lifecycle", rules__8__noncurrentVersionExpiration={"noncurrentDays": 1}),
+            change(f"{VAULT}-lifecycle", rules__8__expiration={"date": "2030-01-01"}),
             change(f"{VAULT}-lifecycle", rules__0__filter__prefix="database/"),
             change(f"{VAULT}-lifecycle", rules__0__filter__prefix=""),
             change(f"{VAULT}-lifecycle", rules__0={"status": "Enabled", "expiration": {"days": 35}}),
@@ -771,7 +778,7 @@ CASES = (
         unknown=(
             change(f"{VAULT}-lifecycle", rules__0__expiration__days=UNKNOWN),
             change(f"{VAULT}-lifecycle", rules__0__noncurrentVersionExpiration__noncurrentDays=UNKNOWN),
-            change(f"{VAULT}-lifecycle", rules__6__expiration={"date": UNKNOWN}),
+            change(f"{VAULT}-lifecycle", rules__8__expiration={"date": UNKNOWN}),
             change("job-database", retentionDays=UNKNOWN),
             change(VAULT, tiers=UNKNOWN),
         ),
@@ -782,7 +789,7 @@ CASES = (
         ),
         fine=(
             change(f"{VAULT}-lifecycle", rules__0__expiration__days=36),
-            change(f"{VAULT}-lifecycle", rules__6__status="Disabled", rules__6__expiration={"days": 1}),
+            change(f"{VAULT}-lifecycle", rules__8__status="Disabled", rules__8__expiration={"days": 1}),
             both(drop(f"{VAULT}-lifecycle"), change(BUCKET, lifecycleRules=INLINE_EXPIRIES)),
             # What never expires doesn't expire early; that it never does is another rule's business.
             drop(f"{VAULT}-lifecycle"),
@@ -792,30 +799,30 @@ CASES = (
         rule="bucket-cleans-up-aborted-uploads",
         at=BUCKET,
         weak=(
-            change(f"{VAULT}-lifecycle", rules__6__status="Disabled"),
-            change(f"{VAULT}-lifecycle", rules__6__abortIncompleteMultipartUpload__daysAfterInitiation=8),
-            change(f"{VAULT}-lifecycle", rules__6__filter__prefix="state/"),
-            change(f"{VAULT}-lifecycle", rules__6__filter__objectSizeGreaterThan=5),
+            change(f"{VAULT}-lifecycle", rules__8__status="Disabled"),
+            change(f"{VAULT}-lifecycle", rules__8__abortIncompleteMultipartUpload__daysAfterInitiation=8),
+            change(f"{VAULT}-lifecycle", rules__8__filter__prefix="state/"),
+            change(f"{VAULT}-lifecycle", rules__8__filter__objectSizeGreaterThan=5),
         ),
         absent=(
             drop(f"{VAULT}-lifecycle"),
             change(f"{VAULT}-lifecycle", rules=ABSENT),
-            change(f"{VAULT}-lifecycle", rules__6__abortIncompleteMultipartUpload=ABSENT),
+            change(f"{VAULT}-lifecycle", rules__8__abortIncompleteMultipartUpload=ABSENT),
         ),
         unknown=(
-            change(f"{VAULT}-lifecycle", rules__6__status=UNKNOWN),
+            change(f"{VAULT}-lifecycle", rules__8__status=UNKNOWN),
             change(
-                f"{VAULT}-lifecycle", rules__6__abortIncompleteMultipartUpload__daysAfterInitiation=UNKNOWN
+                f"{VAULT}-lifecycle", rules__8__abortIncompleteMultipartUpload__daysAfterInitiation=UNKNOWN
             ),
         ),
         secret=(
             change(
                 f"{VAULT}-lifecycle",
-                rules__6__abortIncompleteMultipartUpload__daysAfterInitiation=secret(7),
+                rules__8__abortIncompleteMultipartUpload__daysAfterInitiation=secret(7),
             ),
         ),
         fine=(
-            change(f"{VAULT}-lifecycle", rules__6__filter=ABSENT),
+            change(f"{VAULT}-lifecycle", rules__8__filter=ABSENT),
             both(drop(f"{VAULT}-lifecycle"), change(BUCKET, lifecycleRules=INLINE_EXPIRIES)),
         ),
     ),
