@@ -185,6 +185,7 @@ def test_lifecycle_keeps_each_tier_as_long_as_the_settings_say(production: Deplo
         "database-monthly": ("database/monthly/", 400),
         "state": ("state/", 98),
         "evidence": ("evidence/", 400),
+        "manifests": ("manifests/", 30),
     }
     for name, (prefix, days) in tiers.items():
         assert rules.pop(name) == {
@@ -194,6 +195,13 @@ def test_lifecycle_keeps_each_tier_as_long_as_the_settings_say(production: Deplo
             "expiration": {"days": days},
             "noncurrentVersionExpiration": {"noncurrentDays": LOCK_DAYS},
         }
+    # What is gone at the source is hidden by its tag; as an earlier version it is kept like what was changed.
+    assert rules.pop("files-gone") == {
+        "id": "files-gone",
+        "status": "Enabled",
+        "filter": {"and": {"prefix": "files/", "tags": {"bulwark-gone": "yes"}}},
+        "expiration": {"days": 1},
+    }
     # A file lives as long as its source; 30 days of what was changed or deleted there are kept.
     assert rules.pop("files") == {
         "id": "files",
@@ -217,6 +225,7 @@ def test_nothing_expires_before_its_lock_ends(production: Deployment, vault: str
         *(
             days
             for rule in production[f"{vault}-lifecycle"].inputs["rules"]
+            if rule["id"] != "files-gone"
             for days in (
                 rule.get("expiration", {}).get("days"),
                 rule.get("noncurrentVersionExpiration", {}).get("noncurrentDays"),
@@ -224,7 +233,7 @@ def test_nothing_expires_before_its_lock_ends(production: Deployment, vault: str
             if days is not None
         )
     ]
-    assert len(days) == 11
+    assert len(days) == 13
     assert min(days) >= LOCK_DAYS
 
 
