@@ -137,8 +137,10 @@ def _print(shown: list[Record], found: list[Record], space: Space) -> None:
     if not found:
         console.print("There is no drill yet: ./bulwark drill runs one.")
         return
+    # A terminal of 80 columns has no room for lines between these.
+    fixed = [Column(name, no_wrap=True) for name in ("drill", "scenario", "verdict")]
     table = Table(
-        Column("drill", no_wrap=True), "scenario", "verdict", "lost", "first query", "verified", "healthy"
+        *fixed, "lost", "query", "verified", "healthy", box=None, padding=(0, 2, 0, 0), pad_edge=False
     )
     for one in shown:
         if not one.drill:
@@ -175,5 +177,5 @@ def _cells(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _time(measured: Measured) -> str:
-    text = duration(measured.seconds)
+    text = "?" if measured.seconds is None else duration(measured.seconds)
     return text if measured.met else f"[red]{text}[/red]"
