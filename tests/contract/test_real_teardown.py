@@ -1,0 +1,61 @@
+"""The end of production through the real providers: it is taken down, and nothing is left."""
+
+import os
+import subprocess
+
+from deployment import Deployment
+
+from cli import stack_file, twin
+from local.vendors.neon import Neon
+from toolchain.engine import search_path
+
+PROD = ("--stack", "prod", "--twin")
+KINDS = {
+    "neon": ("project", "branch", "endpoint", "role", "database"),
+    "uptimerobot": ("monitor", "integration", "monitorGroup", "maintenanceWindow", "psp", "alertContact"),
+    "sentry": ("team", "project", "key", "alert", "cronMonitor", "metricMonitor", "uptimeMonitor"),
+}
+
+
+def unprotect(real: Deployment) -> None:
+    """Lift the stack's own protection, as `./bulwark destroy` says."""
+    home = real.installation.home
+    settings = stack_file.find("prod", on_twin=True).settings
+    subprocess.run(
+        ["pulumi", "state", "unprotect", "--all", "--yes", "--stack", "prod", "--non-interactive"],
+        cwd=home.root / "workspace",
+        env=os.environ | twin.engine_environment(home, settings, real=True) | {"PATH": search_path()},
+        capture_output=True,
+        check=True,
+    )
+
+
+def test_production_is_taken_down_step_by_step_and_nothing_is_left_at_the_vendors(real: Deployment) -> None:
+    installation = real.installation
+    neon = Neon(installation.home)
+    project = real["database-project"].id
+
+    protected = installation.bulwark("destroy", *PROD, "--yes")
+    assert protected.code == 1
+    assert "pulumi state unprotect --all --stack prod" in protected.err
+
+    unprotect(real)
+    kept = installation.bulwark("destroy", *PROD, "--yes")
+    assert kept.code == 1
+    assert f"Neon keeps a project whose default branch is protected ({project})" in kept.err
+    assert neon.read("project", project)
+
+    neon.update("branch", neon.default_branch(project), {"protected": "no"})  # as a person in the console
+    assert installation.bulwark("refresh", *PROD, "--accept").code == 0
+    installation.bulwark("destroy", *PROD, "--yes", timeout_seconds=600)
+    # Buckets that hold something are kept, and with them what surrounds them.
+    remaining = {one["type"].partition(":")[0] for one in installation.resources("prod")}
+    assert remaining <= {"aws", "bulwark", "pulumi"}
+    left = {
+        (vendor, kind): list(found)
+        for vendor, kinds in KINDS.items()
+        for kind in kinds
+        if (found := neon.store.list(vendor, kind))
+    }
+    neon.store.close()
+    assert left == {}
