@@ -21,7 +21,7 @@ from recovery.heartbeat import reported
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
 
-_RESTORES: Final = frozenset(("loss", "replica", "state"))
+_RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
 
 
 class _NotPassedError(Exception):
@@ -48,13 +48,14 @@ def drill(
 
     Args:
         scenario: `corruption` branches the database's history at the instant before a bad write; `loss`
-            restores a new database from the primary vault alone, `replica` from the other region's; `state`
-            rebuilds the stack from its backed-up state; `all`.
+            restores a new database from the primary vault alone, `replica` from the other region's; `files`
+            restores the object files and compares them with the rows that refer to them; `state` rebuilds the
+            stack from its backed-up state; `all`.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Drill what another stack's program made on the twin.
         as_json: Print the evidence as one JSON document; progress goes to standard error.
         at_random: Recover from any point within retention instead of the newest.
-        at: Moment (UTC) of the bad write, for `corruption`; else now.
+        at: Moment (UTC) of the bad write, for `corruption`, or as of which `files` come back; else now.
         backup: Id of the backup to restore, of all but `corruption`; without it the newest.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left.
@@ -121,10 +122,10 @@ def _require_passed(done: Drill) -> None:
 def _refuse_nonsense(wanted: Wanted) -> None:
     if wanted.at_random and (wanted.at or wanted.backup):
         raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
-    if wanted.at and wanted.scenario != "corruption":
-        raise Failure("--at is the moment of a bad write.", "use it with `drill corruption`.")
+    if wanted.at and wanted.scenario not in {"corruption", "files"}:
+        raise Failure("--at is a moment in a history.", "use it with `drill corruption` or `drill files`.")
     if wanted.backup and wanted.scenario not in _RESTORES:
-        raise Failure("--backup names a backup to restore.", "use it with loss, replica or state.")
+        raise Failure("--backup names a backup to restore.", "use it with loss, replica, files or state.")
     if wanted.at and wanted.at > datetime.now(UTC):
         raise Failure(
             f"--at {wanted.at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now."

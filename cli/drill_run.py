@@ -13,14 +13,14 @@ from cli.drill_identity import identity
 from cli.drill_terms import terms
 from cli.drill_yard import Yard
 from recovery import catalogue
-from recovery.drill import corruption, loss, state
+from recovery.drill import corruption, files, loss, state
 from recovery.drill.evidence import Drill, Scenario
 from recovery.drill.guard import read_only
 from recovery.drill.recovered import Drilled
 from recovery.manifest import Manifest
 
-Choice = Literal["corruption", "loss", "replica", "state", "all"]
-_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "state")
+Choice = Literal["corruption", "loss", "replica", "files", "state", "all"]
+_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "files", "state")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,15 @@ def _scenarios(yard: Yard, wanted: Wanted) -> Iterator[Scenario]:
                     drilled,
                     [one.manifest for one in found if one.manifest and one.manifest.whole],
                     history=timedelta(hours=settings.database.history_retention_hours),
+                    at=wanted.at,
+                    at_random=wanted.at_random,
+                )
+            elif which == "files":
+                yield files.drill(
+                    drilled,
+                    vaults["primary"],
+                    history=timedelta(hours=settings.database.history_retention_hours),
+                    backup=wanted.backup,
                     at=wanted.at,
                     at_random=wanted.at_random,
                 )

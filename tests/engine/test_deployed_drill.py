@@ -83,8 +83,12 @@ def test_every_scenario_passes_with_numbers_that_a_stopwatch_and_direct_sql_conf
     assert "monitor not reached" not in ended.err
     evidence = ended.json
     assert (evidence["verdict"], evidence["leftovers"]) == ("passed", [])
-    assert [one["kind"] for one in evidence["scenarios"]] == ["corruption", "loss", "replica", "state"]
-    corruption, *restored, state = evidence["scenarios"]
+    kinds = ["corruption", "loss", "replica", "files", "state"]
+    assert [one["kind"] for one in evidence["scenarios"]] == kinds
+    corruption, *restored, files, state = evidence["scenarios"]
+    [rows] = [check for check in files["checks"] if check["name"] == "every row's file is there"]
+    assert (rows["actual"], rows["outcome"]) == ("0 exceptions", "passed")
+    assert len(files["negative_control"]["found"]) == 3
     assert state["loss"]["seconds"] == 0
     assert "create" in state["negative_control"]["found"][0]
     assert 0 <= corruption["loss"]["seconds"] < 5
