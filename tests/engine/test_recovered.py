@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from installations import Finished
 from living import Living
 
+from local.platform import hiring
+from local.platform.draw import Draw, Size
 from toolchain.engine import ensure_cli
 
 
@@ -91,3 +93,23 @@ def test_what_does_not_exist_is_said_and_what_to_do(living: Living) -> None:
     assert unknown.code == 1
     assert "There is no backup 20300101T000000Z-0000." in unknown.err
     assert "./bulwark backups" in unknown.err
+
+
+def test_files_are_backed_up_by_the_writer_and_come_back_as_the_rows_say(
+    living: Living, tmp_path: Path
+) -> None:
+    taken = run(living, "backup", "files", "--json")
+    assert taken.code == 0, taken.text
+    manifest = taken.json["files"]
+    assert manifest["copied"] == manifest["buckets"][0]["files"] == 400
+    again = run(living, "backup", "files", "--json")
+    assert again.code == 0, again.text
+    assert again.json["files"]["copied"] == 0
+    assert run(living, "verify", "--store", "files", "--deep").code == 0
+    back = run(living, "restore", "--store", "files", "--to", str(tmp_path / "to"), "--prefix", "cvs/")
+    assert back.code == 0, back.text
+    keys = [row[1] for row in hiring.files(Size(1), Draw("files")) if row[1].startswith("cvs/")]
+    for key in keys:
+        assert (tmp_path / "to" / "documents" / key).read_bytes() == hiring.file_body(key)
+    refused = run(living, "restore", "--store", "files", "--to", str(tmp_path / "to"))
+    assert (refused.code, "is not empty" in refused.err) == (1, True)
