@@ -140,7 +140,7 @@ def _print(shown: list[Record], found: list[Record], space: Space) -> None:
     # A terminal of 80 columns has no room for lines between these.
     fixed = [Column(name, no_wrap=True) for name in ("drill", "scenario", "verdict")]
     table = Table(
-        *fixed, "lost", "query", "verified", "healthy", box=None, padding=(0, 2, 0, 0), pad_edge=False
+        *fixed, "lost", "query", "verified", "healthy", box=None, padding=(0, 1, 0, 0), pad_edge=False
     )
     for one in shown:
         if not one.drill:

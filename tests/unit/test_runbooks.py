@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 import botocore.session
 import pytest
@@ -16,7 +16,6 @@ from botocore import xform_name
 
 from cli.app import app
 from local.pginstall import wheel_root
-from recovery.manifest import Store
 from toolchain.engine import search_path
 
 _CHECKOUT: Final = Path(__file__).parents[2]
@@ -64,11 +63,6 @@ def every(program: str) -> list[list[str]]:
     ]
 
 
-def ours() -> list[list[str]]:
-    """Return our own commands; those of files are tried as soon as there are files."""
-    return [words for words in every("./bulwark") if "files" not in words or "files" in get_args(Store)]
-
-
 def options(words: list[str]) -> list[str]:
     return [word.partition("=")[0] for word in words if word.startswith("--")]
 
@@ -93,7 +87,7 @@ def test_every_command_is_ours_or_one_that_is_checked_below(document: Path) -> N
     assert {words[0] for words in found} <= known
 
 
-@pytest.mark.parametrize("words", ours(), ids=" ".join)
+@pytest.mark.parametrize("words", every("./bulwark"), ids=" ".join)
 def test_our_own_commands_are_those_of_the_command_line(words: list[str]) -> None:
     called, _, _ = app.parse_args(words[1:], print_error=False, exit_on_error=False)
     assert called.__name__ == words[1]
