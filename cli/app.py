@@ -42,6 +42,7 @@ _COMMANDS = (
             "backups": "List the backups in both vaults, and what is proven of them.",
             "verify": "Check backups against their manifests; deep: restore and compare.",
             "restore": "Restore a backup into what is empty.",
+            "discard": "Remove servers that `restore --to new` made on this machine.",
             "drills": "List the drills, what they proved, and how fast; write one's report.",
         },
     ),

@@ -3,6 +3,7 @@
 import os
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlsplit
@@ -13,6 +14,7 @@ from cli import stack_file
 from cli.events import Run
 from cli.recovery_site import opened, vaults
 from cli.restore_files import restored_into
+from cli.servers import new_server
 from cli.stack import OnTwin, Stack
 from cli.wording import size
 from recovery import catalogue
@@ -21,7 +23,7 @@ from recovery.files.restore import Selection
 from recovery.manifest import BackupManifest, Manifest, Store
 from recovery.postgres.space import private_folder
 from recovery.restore import restored
-from recovery.site import VaultName
+from recovery.site import Site, VaultName
 from recovery.state import STATE, StateManifest, restored_state
 from toolchain.failure import Failure
 
@@ -48,8 +50,9 @@ def restore(
 
     Args:
         to: Address of the empty database, `postgresql://user@host:port/name`, whose password comes from
-            BULWARK_RESTORE_PASSWORD; of files an empty folder or `s3://bucket`, see the variables of
-            cli/restore_files.py; of a state an empty folder.
+            BULWARK_RESTORE_PASSWORD; `new` makes a server of its own on this machine, and nothing at a
+            vendor. Of files an empty folder or `s3://bucket`, see the variables of cli/restore_files.py;
+            of a state an empty folder.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Restore what a stack backed up on the twin.
         store: What comes back: the database, the files, or the stack's own state, even if the engine has none
@@ -81,25 +84,44 @@ def restore(
         sys.stdout.write(restored_into(to, manifest, site, vault=vault, selection=selection, at_once=jobs))
         sys.stdout.write(_as_of(manifest))
         return 0
-    url = _with_password(to)
+    url = "" if to == "new" else _with_password(to)
     site = opened(stack, on_twin=on_twin)
     chosen = catalogue.chosen(catalogue.backups(site.vaults[vault], Manifest), backup=backup, at=_utc(at))
-    run = Run(f"Restoring {chosen.id}", command="restore", store=store, backup=chosen.id, vault=vault)
+    into = partial(_into, chosen, site, vault=vault, jobs=jobs or 2, tables=table)
+    if url:
+        into(url, stand_ins=False)
+        return 0
+    with new_server(chosen.id, chosen.server.database) as made:
+        into(made.url, stand_ins=True)
+    sys.stdout.write(f"It is at {made.told_url}\nRemove it: ./bulwark discard {chosen.id}\n")
+    return 0
+
+
+def _into(  # noqa: PLR0913 - what a person chose
+    chosen: Manifest,
+    site: Site,
+    target: str,
+    *,
+    vault: VaultName,
+    jobs: int,
+    tables: tuple[str, ...],
+    stand_ins: bool,
+) -> None:
+    """Restore into the database at `target`, and tell what was made."""
+    run = Run(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
     with private_folder() as folder, run:
         done = restored(
             chosen,
             site.vaults[vault],
-            url,
+            target,
             folder=folder,
             source_url=site.database_url,
-            jobs=jobs or 2,
-            tables=table,
+            jobs=jobs,
+            tables=tables,
+            stand_ins=stand_ins,
             progress=lambda what, done, of: run.at(_share(what, done, of), step=what, done=done, of=of),
         )
-    for line in done:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.write(_as_of(chosen))
-    return 0
+    sys.stdout.write("".join(f"{line}\n" for line in done) + _as_of(chosen))
 
 
 def _share(what: str, done: int, of: int) -> str:
@@ -136,7 +158,9 @@ def _with_password(to: str) -> str:
     """
     parts = urlsplit(to)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname:
-        raise Failure("--to is no address of a database.", "write it as postgresql://user@host:port/name.")
+        raise Failure(
+            "--to is no address of a database.", "write it as postgresql://user@host:port/name, or as new."
+        )
     if parts.password:
         raise Failure(
             "--to has a password in it, which everybody on this machine can read meanwhile.",
