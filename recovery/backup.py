@@ -13,6 +13,7 @@ from recovery.manifest import Manifest, Tier
 from recovery.postgres.clients import Clients, find
 from recovery.postgres.cluster_capture import capture
 from recovery.postgres.compression import compressed
+from recovery.postgres.connecting import explained
 from recovery.postgres.dump import dump
 from recovery.postgres.figures import figures
 from recovery.postgres.snapshot import Snapshot, snapshot
@@ -87,7 +88,9 @@ def back_up(
             )
             raw = counted(dumped)
             stored = vault.store(f"{folder}dump.pgc.zst", compressed(raw))
-            cluster = vault.put(f"{folder}cluster.json", capture(shot.connection).model_dump_json().encode())
+            with explained(shot.connection, "read roles and settings"):
+                around = capture(shot.connection)
+            cluster = vault.put(f"{folder}cluster.json", around.model_dump_json().encode())
             found = taking.result()
         manifest = Manifest(
             id=backup,
