@@ -19,6 +19,8 @@ from local.postgres import Cluster
 from toolchain.failure import Failure
 
 _PREFIX: Final = "restored-"
+_LOCK: Final = "restored"
+"""Of all of them; a cluster has a lock of its own by its folder's name."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def new_server(backup: str, database: str) -> Generator[NewServer]:
     home = stack_file.home()
     home.create()
     cluster, passwords = _cluster(home, backup), _passwords(home, backup)
-    with locked(cluster.directory):
+    with locked(home.postgres / _LOCK):
         if cluster.directory.exists():
             raise Failure(
                 f"Backup {backup} is restored on this machine already.",
@@ -79,7 +81,7 @@ def there() -> list[str]:
 def remove(backup: str) -> None:
     """Remove the server of a backup, with all that is in it."""
     home = stack_file.home()
-    with locked(home.postgres / f"{_PREFIX}{backup}"):
+    with locked(home.postgres / _LOCK):
         _remove(home, backup)
 
 
