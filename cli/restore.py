@@ -97,7 +97,7 @@ def restore(
     return 0
 
 
-def _into(  # noqa: PLR0913 - what a person chose
+def _into(
     chosen: Manifest,
     site: Site,
     target: str,
