@@ -16,7 +16,7 @@ from cli.drill_yard import Yard, entered
 from cli.stack import Json, OnTwin, Stack
 from cli.wording import lock
 from recovery.drill import records
-from recovery.drill.evidence import Drill, Measured
+from recovery.drill.evidence import NEEDED, Drill, Measured
 from recovery.heartbeat import reported
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
@@ -148,7 +148,10 @@ def _show(done: Drill, *, as_json: bool) -> None:
         table.add_row(
             one.kind,
             _time(one.loss),
-            *(_time(one.times.get(name)) for name in ("first_query", "health", "verified")),
+            *(
+                _time(one.times.get(name)) if name in NEEDED[one.kind] else ""
+                for name in ("first_query", "health", "verified")
+            ),
             f"{passed} of {len(one.checks)}",
             f"[{colour}]{one.verdict}[/{colour}]",
         )
