@@ -1,7 +1,7 @@
 """`./bulwark review` and `audit` of production: before anything exists, and after all of it does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def looks(document: Path) -> Looks:
 
 
 @contextmanager
-def edited(production: Deployment, *changes: tuple[str, str]) -> Iterator[None]:
+def edited(production: Deployment, *changes: tuple[str, str]) -> Generator[None]:
     """Change the stack's file for a while."""
     for before, after in changes:
         production.installation.edit("Pulumi.prod.yaml", before, after)

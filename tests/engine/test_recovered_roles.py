@@ -17,7 +17,7 @@ POLICIES = {WRITER: "backup-writer", RESTORER: "backup-restorer"}
 
 
 def run(living: Living, *arguments: str, **variables: str) -> Finished:
-    return living.installation.bulwark(*arguments, **variables)
+    return living.installation.bulwark(*arguments, timeout_seconds=180, **variables)
 
 
 def iam(living: Living) -> Any:
