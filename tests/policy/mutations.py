@@ -233,7 +233,6 @@ _TABLE: Final = (
         "nothing-looks-like-a-secret",
     ),
     ("errors-backend-key", "opts.additional_secret_outputs", [], "secret-outputs-are-marked"),
-    ("aws", "opts.version", "", "provider-is-pinned"),
     ("aws", "allowed_account_ids", GONE, "provider-is-bound-to-account"),
     ("aws-replica", "default_tags", GONE, "provider-tags-everything"),
     # Orphans

@@ -36,6 +36,7 @@ def test_a_foreign_stack_is_refused_by_name_and_nothing_is_created(tmp_path: Pat
         "no-long-lived-key": "key (AccessKey)",
         "role-has-no-managed-administrator": "everything (RolePolicyAttachment)",
         "provider-is-explicit": "orders (Instance)",
+        "provider-is-pinned": "default (aws) does not say which version it is",
     }.items():
         assert re.search(rf"\[mandatory\] \[severity: \w+\]  {rule} ", said), rule
         assert message in said

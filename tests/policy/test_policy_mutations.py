@@ -20,10 +20,12 @@ _HERE = Path(__file__).parent
 NOT_ON_THE_TWIN = {
     "no-long-lived-key",
     "provider-is-explicit",
+    "provider-is-pinned",
     "role-has-no-managed-administrator",
     "store-type-is-known",
 }
-"""Their mutations need types that the twin does not know; test_first_preview.py previews those."""
+"""Their mutations need types that the twin does not know, or a provider that the lock file does not pin;
+test_first_preview.py previews those."""
 
 
 @dataclass(frozen=True)

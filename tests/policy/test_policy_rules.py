@@ -24,6 +24,22 @@ _CASES: Final[list[Case]] = [
 ]
 
 
+_NOTHING_TO_TRY: Final = {
+    # That the resource is there decides.
+    "no-long-lived-key": {"absent", "unknown", "secret"},
+    "store-type-is-known": {"absent", "unknown", "secret"},
+    # Its provider and its options decide, and the engine knows them before any input.
+    "provider-is-explicit": {"absent", "unknown", "secret"},
+    "store-is-protected": {"unknown", "secret"},
+    # A credential that isn't given, or isn't known yet, is none in clear.
+    "secret-is-marked": {"absent"},
+    "nothing-looks-like-a-secret": {"absent", "unknown"},
+    # What drills have shown is handed over, and no input.
+    "store-drill-is-recent": {"secret"},
+}
+"""Rule -> the kinds of case that can't be, and why."""
+
+
 def _changes(kind: str) -> list[object]:
     return [
         pytest.param(case, change, id=f"{case.rule}-{number}")
@@ -38,6 +54,14 @@ def _violations(case: Case, change: Change) -> list[Violation]:
 
 def test_every_rule_has_its_case() -> None:
     assert sorted(case.rule for case in _CASES) == sorted(_RULES)
+
+
+def test_every_rule_is_tried_on_what_is_absent_unknown_and_secret() -> None:
+    left_out = {
+        case.rule: {kind for kind in ("absent", "unknown", "secret") if not getattr(case, kind)}
+        for case in _CASES
+    }
+    assert {rule: kinds for rule, kinds in left_out.items() if kinds} == _NOTHING_TO_TRY
 
 
 def test_production_passes_every_rule() -> None:

@@ -140,10 +140,8 @@ CASES = (
             lambda s: altered(s, "job-database", copies=[UNKNOWN]),
             lambda s: altered(s, "job-database", protects=[UNKNOWN]),
         ),
-        fine=(
-            lambda s: altered(s, "job-database", copies=[_urn(s, _VAULT)]),
-            lambda s: altered(s, "job-database", protects=secret([_urn(s, _PROJECT)])),
-        ),
+        secret=(lambda s: altered(s, "job-database", protects=secret([_urn(s, _PROJECT)])),),
+        fine=(lambda s: altered(s, "job-database", copies=[_urn(s, _VAULT)]),),
     ),
     Case(
         rule="store-loss-is-within-objective",

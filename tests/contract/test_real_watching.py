@@ -1,0 +1,64 @@
+"""Settings of monitoring and errors, changed: each changes what it names, through the real providers."""
+
+from deployment import Deployment
+from test_real_production import edited, plan, up
+
+EDITS = {
+    "interval_seconds: 60": "interval_seconds: 120",
+    "timeout_seconds: 30": "timeout_seconds: 20",
+    "regions: [eu, na, as]": "regions: [eu, na]",
+    "slow_after_milliseconds: 2000": "slow_after_milliseconds: 1500",
+    "certificate_warning_days: [30, 14, 7, 1]": "certificate_warning_days: [30, 7]",
+    """health_keyword: '"status":"ok"'""": """health_keyword: '"status":"up"'""",
+    "status_page: Example status": "status_page: Example state",
+    "weekday: 7": "weekday: 6",
+    "team_name: Platform": "team_name: Platform team",
+    "events_per_minute: 600": "events_per_minute: 700",
+    'paths: ["server/**"]': 'paths: ["api/**"]',
+    "frequent_events: 100": "frequent_events: 200",
+    "failure_rate_percent: 5": "failure_rate_percent: 4",
+    "latency_milliseconds: 1000": "latency_milliseconds: 900",
+    'drill: { schedule: "23 4 * * 6"': 'drill: { schedule: "23 5 * * 6"',
+    "lateness_minutes: 180": "lateness_minutes: 170",
+}
+_WATCHED = ["config", "interval", "regionData", "responseTimeThreshold", "timeout"]
+_METRICS = ("backend-failure-rate", "backend-latency", "frontend-failure-rate", "frontend-latency")
+CHANGED: dict[str, tuple[str, list[str]]] = {
+    "uptime-health": ("update", sorted([*_WATCHED, "keywordValue"])),
+    "uptime-version": ("update", _WATCHED),
+    "uptime-frontend": ("update", _WATCHED),
+    "uptime-maintenance": ("update", ["days"]),
+    "uptime-status-page": ("update", ["name"]),
+    "job-drill": ("update", []),
+    "job-drill-heartbeat": ("update", ["gracePeriod"]),
+    "job-drill-cron": ("update", ["checkinMarginMinutes", "schedule"]),
+    "errors-team": ("update", ["name"]),
+    "errors-backend-key": ("update", ["rateLimitCount"]),
+    "errors-backend-ownership": ("update", ["raw"]),
+    **{f"errors-{metric}": ("update", ["conditionGroup"]) for metric in _METRICS},
+    "errors-backend-frequent-alert": ("update", ["actionFilters"]),
+    "errors-frontend-frequent-alert": ("update", ["actionFilters"]),
+}
+"""Resource -> its operation and the inputs that change. A job's component publishes its schedule as well."""
+
+
+def changed_inputs(real: Deployment) -> dict[str, tuple[str, list[str]]]:
+    """Return what would be done, without the outputs that the providers will know only then."""
+    return {
+        name: (op, [changed for changed in properties if changed in real[name].inputs])
+        for name, (op, properties) in plan(real).items()
+    }
+
+
+def test_each_setting_changes_the_inputs_that_it_names_and_no_more(real: Deployment) -> None:
+    with edited(real, EDITS):
+        assert changed_inputs(real) == CHANGED
+
+
+def test_all_of_them_are_applied_in_place_and_back_again(real: Deployment) -> None:
+    with edited(real, EDITS):
+        assert set(up(real)) == {"update"}
+        assert plan(real) == {}
+    assert set(up(real)) == {"update"}
+    seen = real.installation.bulwark("refresh", "--stack", "prod", "--twin", "--json")
+    assert (seen.code, seen.json["steps"]) == (0, [])
