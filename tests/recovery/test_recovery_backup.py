@@ -1,5 +1,6 @@
 """A backup from end to end: taken, listed, read, restored, compared; and found out where it is not good."""
 
+import subprocess
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -10,9 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from servers import NewDatabase, create_database, database_url, drop_database
+from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database, program
 from vaults import Place, environment, locked, moto_url, put_over
 
+from local.pgserver import SUPERUSER
 from local.postgres import Cluster
 from recovery import backup, catalogue
 from recovery.backup import back_up
@@ -85,6 +87,28 @@ def test_everything_odd_comes_back_equal(
 ) -> None:
     del database
     manifest = back_up(site(odd.url, locked))
+    assert verify(manifest, locked.vault, scratch=scratch).problems == ()
+
+
+@pytest.mark.parametrize("shape", [[], ["--foreign-keys", "--partitions=4", "--partition-method=hash"]])
+def test_what_pgbench_makes_comes_back_equal(
+    cluster: Cluster, database: NewDatabase, locked: Place, scratch: Callable[[], Any], shape: list[str]
+) -> None:
+    url = database("benchmark")
+    subprocess.run(
+        [program(cluster, "pgbench"), "--initialize", "--quiet", "--scale=2", *shape, "benchmark"],
+        env={
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(cluster.port),
+            "PGUSER": SUPERUSER,
+            "PGPASSWORD": PASSWORD,
+        },
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    manifest = back_up(site(url, locked))
+    assert sum(table.rows for table in manifest.figures.tables) == 200_022
     assert verify(manifest, locked.vault, scratch=scratch).problems == ()
 
 
