@@ -1,0 +1,17 @@
+"""One backup of files, as bench/files.py measures it: arguments are the source's and the vault's URL."""
+
+import sys
+
+from recovery.files.backup import back_up_files
+from recovery.files.source import Source
+from recovery.site import Site
+from recovery.vault.client import AccessKey, client
+from recovery.vault.vault import Vault
+
+SOURCE, TARGET = sys.argv[1:]
+KEY = AccessKey("bench", "bench-secret")
+
+if __name__ == "__main__":
+    vault = Vault(client("us-east-1", TARGET, key=KEY), "vault", key=KEY)
+    source = Source(SOURCE, "us-east-1", ("documents",), KEY)
+    back_up_files(Site("bench", "", {"primary": vault}, {}, {}, files=source))
