@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from local.plugins.base import URN, Change, Refusal, ResourceGoneError, StandInError
 from local.plugins.bridge.framework import ill_typed
@@ -189,7 +190,12 @@ class BridgedKind:
         return reflected
 
     def _imported(self, found: Properties) -> Properties:
-        return {name: found[name] for name in self.resource.inputs.fields if found.get(name) is not None}
+        # A block's id is an output, although the bridge's schema has it among the inputs.
+        return {
+            name: _without_id(found[name])
+            for name in self.resource.inputs.fields
+            if found.get(name) is not None
+        }
 
     @contextmanager
     def _told(self, act: str, which: str) -> Generator[None]:
@@ -211,3 +217,7 @@ def _automatic_name(logical_name: str, before: str | None) -> str:
     if before is not None:
         return before
     return f"{logical_name}-{secrets.token_hex(_SUFFIX_CHARACTERS)[:_SUFFIX_CHARACTERS]}"
+
+
+def _without_id(value: Any) -> Any:
+    return {name: item for name, item in value.items() if name != "id"} if isinstance(value, dict) else value
