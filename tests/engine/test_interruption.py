@@ -109,8 +109,9 @@ def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
 def taken_down(installation: Installation) -> None:
     """Destroy it: first with an object under lock in a vault, which is named with its date, then whole."""
     s3 = aws(installation, "s3")
-    vault = next(
-        one["id"] for one in installation.resources() if one["urn"].endswith("::backups-vault-bucket")
+    vault, replica = (
+        next(one["id"] for one in installation.resources() if one["urn"].endswith(f"::backups-{name}-bucket"))
+        for name in ("vault", "replica")
     )
     kept = s3.put_object(Bucket=vault, Key="database/daily/one", Body=b"a dump")
     until_when = s3.head_object(Bucket=vault, Key="database/daily/one")["ObjectLockRetainUntilDate"]
@@ -123,9 +124,14 @@ def taken_down(installation: Installation) -> None:
     kept_kinds = {("aws", "bucket"), ("aws", "key"), ("aws", "role")}
     assert set(existing(installation)) <= kept_kinds, existing(installation)
 
-    s3.delete_object(
-        Bucket=vault, Key="database/daily/one", VersionId=kept["VersionId"], BypassGovernanceRetention=True
-    )
+    until(lambda: "Contents" in s3.list_objects_v2(Bucket=replica), SOON_SECONDS, "the copy in the replica")
+    for bucket in (vault, replica):
+        s3.delete_object(
+            Bucket=bucket,
+            Key="database/daily/one",
+            VersionId=kept["VersionId"],
+            BypassGovernanceRetention=True,
+        )
     gone = installation.bulwark("destroy")
     assert gone.code == 0, gone.text[-4_000:]
     assert not existing(installation)
