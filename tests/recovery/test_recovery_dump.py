@@ -103,7 +103,8 @@ def test_a_session_that_the_server_ends_fails_the_dump(database: NewDatabase) ->
         with pytest.raises(Failure, match="not whole") as raised:
             for _ in chunks:
                 pass
-    assert "terminating connection" in str(raised.value)
+    # Whether the server's own words get through before the connection is gone is a matter of moments.
+    assert "Dumping the contents of table" in str(raised.value)
     assert shows_no_secret(str(raised.value))
 
 

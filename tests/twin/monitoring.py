@@ -26,7 +26,7 @@ FAST = 60.0
 _T = TypeVar("_T")
 
 
-def eventually(look: Callable[[], _T], timeout_seconds: float = 15.0) -> _T:
+def eventually(look: Callable[[], _T], timeout_seconds: float = 60.0) -> _T:
     """Return the first truthy answer; fail when there is none in time."""
     deadline = time.monotonic() + timeout_seconds
     while not (answer := look()):
