@@ -91,11 +91,12 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
-            self.memory = max(self.memory, sum(_resident(pid) for pid in self._pids))
+            self.memory = max(self.memory, sum(resident(pid) for pid in self._pids))
             self.disk = max(self.disk, size_of(self._folder))
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """Return the bytes that a process has in memory, with all that it started."""
     total = 0
     try:
         parent = psutil.Process(pid)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import psutil
+from measuring import resident
 from rich.console import Console
 from rich.table import Table
 
@@ -56,7 +56,7 @@ def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
     def watch() -> None:
         nonlocal peak
         while running.poll() is None:
-            peak = max(peak, _resident(running.pid))
+            peak = max(peak, resident(running.pid))
             time.sleep(0.1)
 
     watcher = threading.Thread(target=watch)
@@ -68,17 +68,6 @@ def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
         sys.stderr.write(output.decode(errors="replace"))
         raise subprocess.CalledProcessError(running.returncode, command)
     return seconds, peak / 1e6
-
-
-def _resident(pid: int) -> int:
-    total = 0
-    try:
-        parent = psutil.Process(pid)
-        for process in (parent, *parent.children(recursive=True)):
-            total += process.memory_info().rss
-    except psutil.Error:
-        pass  # it ended while we looked
-    return total
 
 
 def run(imports: str, up: Sequence[str], preview: Sequence[str]) -> Round:
