@@ -30,9 +30,9 @@ def edited(real: Deployment, edits: dict[str, str]) -> Generator[None]:
     """Change the settings, and put them back."""
     path = real.installation.folder / "Pulumi.prod.yaml"
     before = path.read_text()
-    for old, new in edits.items():
-        real.installation.edit("Pulumi.prod.yaml", old, new)
     try:
+        for old, new in edits.items():
+            real.installation.edit("Pulumi.prod.yaml", old, new)
         yield
     finally:
         path.write_text(before)

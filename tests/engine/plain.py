@@ -57,17 +57,22 @@ def pulumi(
     """Run `pulumi <command>` in the checkout, with the engine's environment of the twin."""
     installation, stack = deployment.installation, deployment.stack
     settings = stack_file.find(stack, on_twin=True).settings
-    salted = installation.home.root / "workspace" / f"Pulumi.{stack}.yaml"
-    shutil.copy(salted, installation.folder)  # with the salt of the twin's passphrase
-    return subprocess.run(
-        ["pulumi", command, "--stack", stack, "--non-interactive", *options],
-        cwd=installation.folder,
-        env=installation.environment
-        | twin.engine_environment(installation.home, settings, real=real)
-        | {"PATH": f"{host}{os.pathsep}{search_path()}", "PULUMI_SKIP_UPDATE_CHECK": "true"}
-        | (environment or {}),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    path = installation.folder / f"Pulumi.{stack}.yaml"
+    before = path.read_text()
+    salted = installation.home.root / "workspace" / path.name
+    shutil.copy(salted, path)  # with the salt of the twin's passphrase
+    try:
+        return subprocess.run(
+            ["pulumi", command, "--stack", stack, "--non-interactive", *options],
+            cwd=installation.folder,
+            env=installation.environment
+            | twin.engine_environment(installation.home, settings, real=real)
+            | {"PATH": f"{host}{os.pathsep}{search_path()}", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+            | (environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    finally:
+        path.write_text(before)  # the engine wrote its own, in another style
