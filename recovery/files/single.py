@@ -5,14 +5,15 @@ An object's bytes are then taken as the source hands them out, and where they ar
 rewrites the addresses in HTML on their way: supabase/supabase#45584) the item says so.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BrokenConnectionError
-from mypy_boto3_s3 import S3Client
 from tenacity import (
     RetryError,
     Retrying,
@@ -30,6 +31,9 @@ from recovery.vault.upload import Digest
 from recovery.vault.vault import Vault
 from recovery.vault.writing import told_with
 from toolchain.failure import Failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _ATTEMPTS: Final = 5
 _GONE: Final = frozenset(("NoSuchKey", "404"))

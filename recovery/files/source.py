@@ -1,18 +1,22 @@
 """The platform's files where they live: buckets behind the S3 protocol, read and never written."""
 
+from __future__ import annotations
+
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from mypy_boto3_s3 import S3Client
 
 from recovery.vault.client import AccessKey, client
 from recovery.vault.failures import code
 from toolchain.failure import Failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _KEY_CODES: Final = frozenset(
     ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "403", "401")

@@ -1,18 +1,22 @@
 """One object read as a stream, over broken connections, and never handed out whole if it is damaged."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ConnectionError as BrokenConnectionError
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 from botocore.response import StreamingBody
-from mypy_boto3_s3 import S3Client
-from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from recovery.vault.failures import Damaged, explained
 from recovery.vault.parts import MIB
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 _CHUNK_BYTES: Final = MIB
 _ATTEMPTS: Final = 8

@@ -1,17 +1,21 @@
 """What a vault knows of an object that it holds."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
-from mypy_boto3_s3 import S3Client
-from mypy_boto3_s3.type_defs import HeadObjectRequestTypeDef
 
 from recovery.manifest import LockMode
 from recovery.vault.failures import Missing, code, explained, failure_of
 from recovery.vault.listing import Entry, entries
 from recovery.vault.upload import TOKEN, Answer
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectRequestTypeDef
 
 _UNLOCKED: Final = frozenset(("NoSuchObjectLockConfiguration", "InvalidRequest", "NotImplemented"))
 """Answers to the question for a lock that mean that there is none, the last of them in no such bucket."""

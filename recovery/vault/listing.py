@@ -1,14 +1,18 @@
 """What lies in a vault, by the versions of its objects: a delete marker hides nothing here."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
-from mypy_boto3_s3 import S3Client
 
 from recovery.vault.failures import code, explained
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """One multipart upload: parts in flight, completion that writes a key once, and giving up cleanly."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import io
@@ -9,18 +11,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 import structlog
 from botocore.exceptions import ClientError
-from mypy_boto3_s3 import S3Client
-from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from recovery.vault.failures import DAMAGE_CODES, code, explained
 from recovery.vault.parts import MAX_OBJECT_BYTES, MAX_PARTS, MIB
 from recovery.vault.writing import Writing
 from toolchain.failure import Failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 TOKEN: Final = "bulwark-upload"  # noqa: S105 - the name of a field
 """Metadata that tells our own object from another when an answer was lost and the request is repeated."""

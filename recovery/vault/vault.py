@@ -1,5 +1,7 @@
 """The locked bucket that backups go into. Append-only by nature: nothing here takes a version away."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import io
@@ -7,12 +9,10 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from mypy_boto3_s3 import S3Client
-from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
 from recovery.manifest import LockMode, Stored
 from recovery.vault.client import AccessKey
@@ -24,6 +24,10 @@ from recovery.vault.parts import FIRST_PART_BYTES, cut, part_bytes
 from recovery.vault.upload import TOKEN, Answer, Digest, Upload, md5, unless_damaged
 from recovery.vault.writing import ONCE, Writing, told_with
 from toolchain.failure import Failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
 _TAKEN: Final = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 _UNCLEAR: Final = _TAKEN | {"NoSuchUpload", ""}
