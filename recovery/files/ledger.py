@@ -22,6 +22,7 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE source (bucket TEXT, key TEXT, place TEXT, bytes INT, etag TEXT, modified REAL,
     PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+CREATE INDEX source_by_place ON source (place);
 CREATE TABLE held (place TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID;
 CREATE TABLE item (bucket TEXT, key TEXT, version TEXT, bytes INT, sha256 TEXT, etag TEXT, listed INT,
     modified REAL, locked_until REAL, altered INT, renewed REAL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;

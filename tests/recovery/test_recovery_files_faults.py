@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3_server import Fault, credentials
@@ -252,3 +255,37 @@ def test_a_copy_is_made_again_while_its_lock_still_holds(tmp_path: Path) -> None
     assert not any(key.startswith(("new", "unlocked")) for key in stale)
     assert 20 < sum(key.startswith("middle") for key in stale) < 80
     ledger.close()
+
+
+def test_work_of_a_run_grows_with_its_objects_and_not_with_their_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, opened, now = sqlite3.connect, list[sqlite3.Connection](), datetime.now(UTC)
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+
+    def steps(objects: int) -> int:
+        """Count the hundreds of SQLite's steps that a run's questions take, when nothing has changed."""
+        counted, names = 0, [f"{number:06}" for number in range(objects)]
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        with closing(Ledger(tmp_path / f"ledger-{objects}", None)) as ledger:
+            ledger.list_source(Listed("b", name, 1, "e", now) for name in names)
+            ledger.hold((places.place("b", name), "v") for name in names)
+            ledger.know(Item("b", name, "v", 1, "0" * 64, "e", 1, now, None) for name in names)
+            opened[-1].set_progress_handler(count, 100)
+            assert not list(ledger.gone())
+            assert not ledger.next_stale("b", "", 1000, 1 << 30)
+            assert ledger.stale().objects == ledger.missing("b") == 0
+            assert ledger.total("b").objects == len(list(ledger.items())) == objects
+        return counted
+
+    assert steps(4_000) < 6 * steps(1_000)
