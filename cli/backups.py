@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from cli.recovery_site import opened
@@ -14,7 +13,9 @@ from cli.stack import Json, OnTwin, Stack
 from cli.wording import day, size
 from objectives import spoken
 from recovery import catalogue
-from recovery.catalogue import Backup
+from recovery.catalogue import Backup, Verification, proven
+from recovery.drill import proofs, records
+from recovery.drill.proofs import Proofs
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest
 from recovery.replica import Copy, standing
@@ -34,7 +35,8 @@ def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
         as_json: Print one JSON document, a list; each entry names its store.
     """
     site = opened(stack, on_twin=on_twin)
-    rows = [row for kind in STORES for row in _rows(site, kind)]
+    seen = proofs.proofs(records.records(site.vaults["primary"]))
+    rows = [row for kind in STORES for row in _rows(site, kind, seen)]
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
@@ -42,36 +44,37 @@ def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
     for kind in STORES:
         if chosen := [row for row in rows if row["store"] == kind.STORE]:
             console.print(_table(kind.STORE, chosen))
+            for row in chosen:
+                for problem in row["problems"]:
+                    console.print(f"{row['id']}: {problem}", style="red", markup=False, highlight=False)
+            console.print()
     if not rows:
         console.print("There is no backup yet: ./bulwark backup makes one.")
     return 0
 
 
 def _table(store: str, rows: list[dict[str, Any]]) -> Table:
+    """Take two lines for each: a terminal of 80 columns has no room for all of it in one."""
     table = Table(
-        Column("backup", no_wrap=True),
-        "shows (UTC)",
-        "holds",
-        "size",
-        "locked until",
-        "replica",
-        "verified",
-        title=store,
+        Column(f"{store}\n  shows (UTC)", no_wrap=True),
+        Column("holds\nsize", min_width=25),
+        Column("locked until\nreplica", no_wrap=True),
+        Column("verified\nhow", no_wrap=True),
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     for row in rows:
         table.add_row(
-            f"{row['id']} {row['tier'] or ''}".strip(),
-            row["shows"] or "[red]?[/red]",
-            row["holds"] or "[red]?[/red]",
-            size(row["bytes"]),
-            row["locked_until"] or "[red]not locked[/red]",
-            _coloured_replica(row),
-            _coloured_proof(row),
+            f"{row['id']}\n  {row['shows'] or '[red]?[/red]'}",
+            f"{row['holds'] or '[red]?[/red]'}\n{', '.join(filter(None, (size(row['bytes']), row['tier'])))}",
+            f"{row['locked_until'] or '[red]not locked[/red]'}\n{_coloured_replica(row)}",
+            f"{row['verified'] or '[red]never[/red]'}\n{_coloured_proof(row)}",
         )
     return table
 
 
-def _rows(site: Site, kind: type[BackupManifest]) -> list[dict[str, Any]]:
+def _rows(site: Site, kind: type[BackupManifest], seen: Proofs) -> list[dict[str, Any]]:
     """Return the backups of one store in either vault, the newest first."""
     primary, replica = site.vaults["primary"], site.vaults["replica"]
     found = {one.id: one for one in catalogue.backups(primary, kind)}
@@ -80,8 +83,8 @@ def _rows(site: Site, kind: type[BackupManifest]) -> list[dict[str, Any]]:
     elsewhere = (
         [one for one in catalogue.backups(replica, kind) if one.id in only_there] if only_there else []
     )
-    rows = [_row(kind, one, _standing(site, one, copies), in_primary=True) for one in found.values()]
-    rows += [_row(kind, one, Copy(one.id, "there"), in_primary=False) for one in elsewhere]
+    rows = [_row(kind, one, _standing(site, one, copies), seen, in_primary=True) for one in found.values()]
+    rows += [_row(kind, one, Copy(one.id, "there"), seen, in_primary=False) for one in elsewhere]
     return sorted(rows, key=lambda row: row["id"], reverse=True)
 
 
@@ -92,9 +95,12 @@ def _standing(site: Site, one: Backup[Any], copies: set[str]) -> Copy:
     return standing(entry.key, entry.version, site.vaults["primary"], site.vaults["replica"])[0]
 
 
-def _row(kind: type[BackupManifest], one: Backup[Any], copy: Copy, *, in_primary: bool) -> dict[str, Any]:
+def _row(
+    kind: type[BackupManifest], one: Backup[Any], copy: Copy, seen: Proofs, *, in_primary: bool
+) -> dict[str, Any]:
     manifest: BackupManifest | None = one.manifest
-    look = one.verified
+    drilled = proofs.of(seen, one)
+    look = proven([*one.verifications, *drilled])
     return {
         "store": kind.STORE,
         "id": one.id,
@@ -107,7 +113,7 @@ def _row(kind: type[BackupManifest], one: Backup[Any], copy: Copy, *, in_primary
         "replica": copy.standing,
         "replica_late_seconds": round(copy.age.total_seconds()),
         "verified": f"{look.at:%Y-%m-%d %H:%M}" if look else None,
-        "how": ("restored" if look.deep else "read") if look else None,
+        "how": _how(look, by_drill=look in drilled) if look else None,
         "problems": [one.unreadable] if one.unreadable else list(look.problems) if look else [],
     }
 
@@ -128,6 +134,14 @@ def _coloured_replica(row: dict[str, Any]) -> str:
 
 
 def _coloured_proof(row: dict[str, Any]) -> str:
-    if row["problems"]:
-        return f"[red]{escape(row['problems'][0])}[/red]"
-    return f"{row['verified']} ({row['how']})" if row["verified"] else "[red]never[/red]"
+    return (
+        f"[red]{row['how'] or ''}, {len(row['problems'])} wrong[/red]"
+        if row["problems"]
+        else row["how"] or ""
+    )
+
+
+def _how(look: Verification, *, by_drill: bool) -> str:
+    if by_drill:
+        return "drill"
+    return "restored" if look.deep else "read"
