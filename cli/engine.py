@@ -17,7 +17,7 @@ import psutil
 import pulumi.automation as auto
 import yaml
 
-from cli import packages, twin
+from cli import orphans, packages, twin
 from cli.reviewed import without_values
 from cli.stack_file import CHECKOUT, Space, content, state_file
 from components import policy_gate
@@ -35,6 +35,7 @@ def select(space: Space) -> auto.Stack:
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings, real=space.providers == "real")
     packages.declare()
+    orphans.end_with_this_process()
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
     with failing_plainly():

@@ -14,7 +14,7 @@ from typing import Self
 import psutil
 
 _ROTATE_ABOVE_BYTES = 4 * 1024 * 1024
-_CLOCK_SLACK_SECONDS = 2.0
+CLOCK_SLACK_SECONDS = 2.0
 """psutil derives the start time from the wall clock, which may be set; the arguments are compared as well."""
 
 _DYING_SECONDS = 2.0
@@ -52,7 +52,7 @@ class Launched:
             if process.status() == psutil.STATUS_ZOMBIE:
                 _reap(process)
                 return None
-            same_start = abs(process.create_time() - self.created) < _CLOCK_SLACK_SECONDS
+            same_start = abs(process.create_time() - self.created) < CLOCK_SLACK_SECONDS
             return process if same_start and _arguments(process) == self.argv[1:] else None
         except psutil.Error:
             return None

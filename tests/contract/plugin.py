@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -135,7 +136,11 @@ def running(
     schema = json.loads((_SCHEMAS / f"{vendor}.json").read_text())
     with _engine() as engine:
         process = subprocess.Popen(
-            [*command, engine], env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [*command, engine],
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
         )
         assert process.stdout
         try:
@@ -151,7 +156,9 @@ def running(
                 stub.Configure(provider_pb2.ConfigureRequest(args=to_wire(configuration)))
                 yield Plugin(vendor, stub)
         finally:
-            process.terminate()
+            # As the engine ends it, with all of its group: the bridge itself would leave its provider behind
+            # (pulumi/pulumi-terraform-bridge#3349).
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             process.stdout.close()
 

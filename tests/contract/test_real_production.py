@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, name_of
+from interrupting import Run, command_line, left_over, until
 from plain import WITH_POLICIES, drills, find_language_host, pulumi
 
 PROD = ("--stack", "prod", "--twin")
@@ -48,6 +49,12 @@ def plan(real: Deployment) -> Any:
     }
 
 
+def providers(run: Run) -> bool:
+    """Say whether all three vendors' providers are at work."""
+    running = [command_line(process) for process in run.process.children(recursive=True)]
+    return sum("/terraform-provider-" in line for line in running) >= 3
+
+
 def up(real: Deployment) -> dict[str, int]:
     done = real.installation.bulwark("up", *PROD, "--yes", "--json", timeout_seconds=600)
     assert done.code == 0, done.text[-3_000:]
@@ -75,6 +82,14 @@ def test_plain_pulumi_has_nothing_to_do_either(real: Deployment, language_host: 
     options = (*WITH_POLICIES, "--expect-no-changes")
     seen = pulumi(real, language_host, "preview", *options, real=True, environment=drills(real))
     assert seen.returncode == 0, seen.stdout[-3_000:] + seen.stderr[-2_000:]
+
+
+def test_what_a_killed_engine_leaves_running_ends_with_the_command(real: Deployment) -> None:
+    run = Run(real.installation, "refresh", *PROD)
+    until(lambda: providers(run) or run.ended(), 60, "its providers run")
+    run.kill("pulumi --non-interactive")
+    assert run.wait() != 0
+    assert left_over(real.installation) == []
 
 
 def test_stand_ins_cannot_take_over_what_the_real_providers_made(real: Deployment) -> None:

@@ -102,7 +102,7 @@ def service(installation: Installation, part: str) -> psutil.Process:
 
 def left_over(installation: Installation) -> list[str]:
     """Return what runs and is no service: an engine, a plugin, a policy pack, a command."""
-    parts = ("cli", "pulumi", "local.plugins")
+    parts = ("cli", "pulumi", "local.plugins", "terraform-provider")
     lines = [f"{process.pid} {command_line(process)}" for process in processes(installation)]
     return [line for line in lines if any(part in line for part in parts) and "postgres" not in line]
 
