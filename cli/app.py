@@ -27,6 +27,11 @@ _COMMANDS = (
         },
     ),
     (
+        Group.create_ordered("What exists already"),
+        "cli.{name}",
+        {"adopt": "Find what exists already, and write the settings that take it over."},
+    ),
+    (
         Group.create_ordered("The policies"),
         "cli.review",
         {

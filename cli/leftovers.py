@@ -57,7 +57,7 @@ def _question(space: Space, engine: auto.Stack) -> dict[str, Any]:
     key = os.environ.get(secrets.variable(_KEY)) or engine.get_config(f"{PROJECT}:{_KEY}").value
     return {
         "url": f"http://127.0.0.1:{space.twin.port('vendors')}{_PATH}" if space.twin else _ADDRESS,
-        "params": {"search": database.project, "org_id": database.organization},
+        "params": {"search": database.project, "org_id": database.organization, "limit": 400},
         "headers": {"Authorization": f"Bearer {key}"},
         "timeout": _TIMEOUT_SECONDS,
     }

@@ -18,7 +18,7 @@ class Vendor(NamedTuple):
     status: str
 
 
-_VENDORS: Final = {
+VENDORS: Final = {
     "neon": Vendor("Neon", "neon_api_key", "console.neon.tech/app/settings/api-keys", "neonstatus.com"),
     "uptimerobot": Vendor(
         "UptimeRobot",
@@ -72,9 +72,9 @@ def read(errors: Iterable[tuple[str, str]]) -> list[Refusal]:
 
 def _explained(urn: str, message: str) -> Refusal | None:
     package = _package(urn)
-    if package not in _VENDORS:
+    if package not in VENDORS:
         return None
-    vendor, resource = _VENDORS[package], urn.rsplit("::", 1)[-1]
+    vendor, resource = VENDORS[package], urn.rsplit("::", 1)[-1]
     status = int(found[1]) if (found := _STATUS.search(message)) else 0
     said = " ".join(_NOISE.sub("", message).split()).strip(" :")
     next_step = _forgetting(urn) if _UNREADABLE.search(said) else _next_step(vendor, status, said)

@@ -22,6 +22,8 @@ _ROLE = _BRANCH + "/roles/{name}"
 _DATABASE = _BRANCH + "/databases/{name}"
 _OPERATIONS = "neon operations"
 _KEPT_OPERATIONS = 500
+_PAGE_ITEMS = 10
+"""Of projects, unless a client asks for more, up to 400."""
 _CREATED = 201
 
 
@@ -70,18 +72,18 @@ class _Api:
 
     def projects(self, asked: Asked) -> Response:
         search, organization = asked.query.get("search", ""), asked.query.get("org_id")
-        found = self._model.store.list("neon", "project").items()
-        return JSONResponse(
-            {
-                "projects": [
-                    shapes.project(id_, record)
-                    for id_, record in found
-                    if "maker" not in record
-                    and (search in record["name"] or search == id_)
-                    and organization in {None, record["orgId"]}
-                ]
-            }
-        )
+        after, limit = asked.query.get("cursor", ""), int(asked.query.get("limit", _PAGE_ITEMS))
+        found = [
+            (id_, record)
+            for id_, record in sorted(self._model.store.list("neon", "project").items())
+            if "maker" not in record
+            and (search in record["name"] or search == id_)
+            and organization in {None, record["orgId"]}
+            and id_ > after
+        ][:limit]
+        told: Json = {"projects": [shapes.project(id_, record) for id_, record in found]}
+        # Also behind the last page, which a client knows by its length.
+        return JSONResponse(told | ({"pagination": {"cursor": found[-1][0]}} if found else {}))
 
     def create_project(self, asked: Asked) -> Response:
         wanted = shapes.project_wanted(_wrapped(asked, "project"))

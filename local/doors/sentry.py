@@ -23,6 +23,7 @@ from local.vendors.sentry import SETTINGS, Sentry
 from local.vendors.store import Attributes
 
 PREFIX = "/api/0"
+_PAGE_ITEMS = 100
 _ORGANIZATION = "/organizations/{organization}"
 _PROJECT = "/projects/{organization}/{project}"
 _TEAM = "/teams/{organization}/{team}"
@@ -72,6 +73,15 @@ class _Told:
         )
 
 
+def _page(asked: Asked, items: list[Attributes]) -> Response:
+    """Answer one page; a header links to the next one, and says whether anything is there."""
+    start = int(asked.query.get("cursor", "0:0:0").split(":")[1])
+    end = start + _PAGE_ITEMS
+    cursor, more = f"0:{end}:0", "true" if len(items) > end else "false"
+    link = f'<?cursor={cursor}>; rel="next"; results="{more}"; cursor="{cursor}"'
+    return JSONResponse(items[start:end], headers={"Link": link})
+
+
 def _existing(model: Sentry, kind: str, identifier: str) -> Attributes:
     found = model.read(kind, identifier)
     if found is None:
@@ -94,7 +104,7 @@ def _teams(model: Sentry) -> Iterator[tuple[str, str, Answer]]:
 
     def list_(asked: Asked) -> Response:
         every = model.every("team").values()
-        return JSONResponse([team_told(t) for t in every if t["organization"] == asked.path["organization"]])
+        return _page(asked, [team_told(t) for t in every if t["organization"] == asked.path["organization"]])
 
     def update(asked: Asked) -> Response:
         wanted = {name: asked.body[name] for name in ("name", "slug") if asked.body.get(name)}
@@ -123,7 +133,7 @@ def _projects(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
     def list_(asked: Asked) -> Response:
         organization = asked.path["organization"]
         slugs = [p["slug"] for p in model.every("project").values() if p["organization"] == organization]
-        return JSONResponse([told.project(f"{organization}/{slug}") for slug in slugs])
+        return _page(asked, [told.project(f"{organization}/{slug}") for slug in slugs])
 
     def update(asked: Asked) -> Response:
         changed = model.update("project", told.address(asked), project_said(asked.body))

@@ -1,0 +1,182 @@
+"""`./bulwark adopt`: what exists already is found by name, and the settings to take it over are written."""
+
+import difflib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi.automation as auto
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli import engine, stack_file, twin
+from cli.adoption.finding import UNDECIDED, Finding, Status
+from cli.adoption.search import Found, search
+from cli.adoption.settings_text import with_settings
+from cli.stack import Json, OnTwin, Stack
+from components.secrets import PROVIDER_TOKENS, variable
+from components.settings import PROJECT
+from toolchain.failure import Failure
+
+_VERDICTS: Final[dict[Status, str]] = {
+    "managed": "this stack has it",
+    "set": "{setting} names it",
+    "found": "{setting}, to be written",
+    "missing": "`up` makes it",
+    "ambiguous": "{setting} is left to you",
+    "unfit": "{setting} is left to you",
+    "unknown": "not known",
+}
+
+
+def adopt(
+    *,
+    stack: Stack = "local",
+    on_twin: OnTwin = False,
+    as_json: Json = False,
+    yes: bool = False,
+) -> int:
+    """
+    Look for what exists already, and write the settings by which the next `up` takes it over.
+
+    At the vendors it is looked for by the names that the stack would give. Nothing is changed there, and of
+    several that are alike none is chosen.
+
+    Args:
+        stack: The stack; `local` is the twin on this machine.
+        on_twin: Look at the twin instead of the vendors.
+        as_json: Print one JSON document instead of text.
+        yes: Write without asking.
+
+    Returns:
+        0 when nothing is left to be decided or written.
+    """
+    space = stack_file.find(stack, on_twin=on_twin)
+    path = stack_file.CHECKOUT / f"Pulumi.{stack}.yaml"
+    before = _text(path)
+    found = _looked(space)
+    changes = {
+        ("config", f"{PROJECT}:{one.path[0]}", *one.path[1:]): one.value
+        for one in found.findings
+        if one.status == "found"
+    }
+    after = with_settings(before, changes, file=path.name)
+    if not as_json:
+        _print(found, path.name, before, after)
+    for failure in found.failures:
+        sys.stderr.write(f"{failure}\n")
+    written = bool(changes) and (yes or _confirmed(space, path.name))
+    if written:
+        _write(path, before, after)
+    undecided = [one for one in found.findings if one.status in UNDECIDED]
+    code = 1 if undecided or (changes and not written) else 0
+    if as_json:
+        _print_json(space, found, code, written=written)
+    elif written:
+        sys.stdout.write(f"Written. Look at it: ./bulwark preview --stack {stack}{' --twin' * on_twin}\n")
+    return code
+
+
+def _looked(space: stack_file.Space) -> Found:
+    console = Console(stderr=True)
+    if space.twin:
+        twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
+    chosen = engine.select(space)
+    with console.status("Reading the stack") as status, engine.failing_plainly():
+        deployment: Mapping[str, Any] = chosen.export_stack().deployment or {}
+        known = {one["urn"].rsplit("::", 1)[-1] for one in deployment.get("resources") or ()}
+        keys = _keys(chosen)
+        return search(space, keys, known, lambda vendor: status.update(f"Asking {vendor}"))
+
+
+def _keys(chosen: auto.Stack) -> dict[str, str]:
+    """Return the vendors' keys: from the stack's configuration, else from the environment, as the program."""
+    configured = chosen.get_all_config()
+    return {
+        name: configured[key].value
+        if (key := f"{PROJECT}:{name}") in configured
+        else os.environ[variable(name)]
+        for name in PROVIDER_TOKENS
+        if f"{PROJECT}:{name}" in configured or variable(name) in os.environ
+    }
+
+
+def _print(found: Found, file: str, before: str, after: str) -> None:
+    console = Console()
+    table = Table(title="What exists already")
+    for heading in ("what", "found", "setting"):
+        table.add_column(heading, overflow="fold")
+    for one in found.findings:
+        ids = ", ".join(one.candidates) or one.id or ("nothing" if one.status == "missing" else "")
+        verdict = _VERDICTS[one.status].format(setting=".".join(one.path))
+        table.add_row(escape(one.what), escape(ids), escape(verdict))
+    console.print(table)
+    for one in found.findings:
+        if one.told:
+            console.print(f"{escape(one.what)}: {escape(one.told)}", style="yellow", highlight=False)
+    if before != after:
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, n=1, lineterm="")
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+    elif not any(one.status in UNDECIDED for one in found.findings):
+        sys.stdout.write(f"Nothing is left to be written into {file}.\n")
+
+
+def _print_json(space: stack_file.Space, found: Found, code: int, *, written: bool) -> None:
+    def told(one: Finding) -> dict[str, Any]:
+        return {
+            "what": one.what,
+            "setting": f"{PROJECT}:{'.'.join(one.path)}",
+            "status": one.status,
+            "id": one.id or None,
+            "value": one.value,
+            "told": one.told,
+            "candidates": list(one.candidates),
+        }
+
+    document = {
+        "stack": space.name,
+        "place": space.place,
+        "exit_code": code,
+        "written": written,
+        "found": [told(one) for one in found.findings],
+        "failures": [str(failure) for failure in found.failures],
+    }
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def _confirmed(space: stack_file.Space, file: str) -> bool:
+    """Ask whether to write; without a terminal there is nobody to ask, so the answer is no."""
+    at = " --twin" if space.twin and space.settings.platform.environment != "local" else ""
+    if not sys.stdin.isatty():
+        sys.stderr.write(
+            f"bulwark: nobody is here to confirm; type `./bulwark adopt --stack {space.name}{at} --yes`.\n"
+        )
+        return False
+    whose = "These are the twin's ids, which no vendor knows. " if at else ""
+    return input(f"{whose}Write this into {file}? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _text(path: Path) -> str:
+    # With its own line ends.
+    return path.read_bytes().decode()
+
+
+def _write(path: Path, before: str, after: str) -> None:
+    """Replace the file, whole or not at all."""
+    try:
+        if _text(path) != before:
+            raise Failure(f"{path.name} was changed meanwhile; it was left as it is.", "run this again.")
+        target = path.resolve()
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        partial.write_bytes(after.encode())
+        shutil.copymode(target, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise Failure(
+            f"{path.name} can't be written: {error.strerror}.", "make it writable, and run this again."
+        ) from error

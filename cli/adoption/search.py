@@ -1,0 +1,53 @@
+"""Looks at every vendor for what a stack declares and what may exist already."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from cli.adoption import doors, neon, sentry, uptimerobot, vault
+from cli.adoption.finding import Finding, looked_for
+from cli.role_keys import deployers_key
+from cli.stack_file import Space
+from recovery.vault.client import client
+from toolchain.failure import Failure
+
+_S3_ATTEMPTS = 3
+
+
+@dataclass
+class Found:
+    """What was found, and which vendors did not answer."""
+
+    findings: list[Finding] = field(default_factory=list[Finding])
+    failures: list[Failure] = field(default_factory=list[Failure])
+
+
+def search(
+    space: Space,
+    keys: Mapping[str, str],
+    known: Collection[str],
+    progress: Callable[[str], object] = lambda _vendor: None,
+) -> Found:
+    """
+    Look at Neon, UptimeRobot, Sentry and S3; one that does not answer keeps nobody from the others.
+
+    Args:
+        space: The stack; its settings say by which names things are looked for.
+        keys: The secrets that open the vendors, by their names.
+        known: Names of the resources in the stack's state.
+        progress: Told each vendor before it is asked.
+    """
+    settings, found = space.settings, Found()
+    endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
+    with doors.opened(space.twin, keys) as apis:
+        s3 = client(settings.backups.region, endpoint, attempts=_S3_ATTEMPTS, key=deployers_key(space))
+        for vendor, things in (
+            ("Neon", neon.things(apis.neon, settings)),
+            ("UptimeRobot", uptimerobot.things(apis.uptimerobot, settings)),
+            ("Sentry", sentry.things(apis.sentry, settings)),
+            ("S3", vault.things(s3, settings)),
+        ):
+            progress(vendor)
+            findings, failure = looked_for(things, known)
+            found.findings += findings
+            found.failures += [failure] if failure else []
+    return found

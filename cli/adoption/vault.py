@@ -1,0 +1,44 @@
+"""Looks for a stack's primary vault at S3."""
+
+from mypy_boto3_s3 import S3Client
+
+from cli.adoption.finding import Candidate, Sought, Thing
+from components.settings import BackupSettings, Settings
+from recovery.vault.failures import Forbidden, Missing, explained
+
+_NO_LOCK = "it has no Object Lock, without which a vault can be emptied: turn it on at S3, with versioning."
+
+
+def things(s3: S3Client, settings: Settings) -> list[Thing]:
+    """Seek the bucket of the name that the stack gives, or of the one that the setting has."""
+    bucket = settings.backups.vault(settings.platform.name)
+    sought = Sought(f"bucket {bucket}", ("backups", "adopt"), "backups-vault-bucket", settings.backups.adopt)
+    return [(sought, lambda: _candidates(s3, settings.backups, bucket))]
+
+
+def _candidates(s3: S3Client, backups: BackupSettings, bucket: str) -> list[Candidate]:
+    doing = f"Looking for the bucket {bucket}"
+    try:
+        with explained(doing):
+            found = s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=backups.account)
+    except Missing:
+        return []
+    except Forbidden:
+        reason = f"it is not of the account {backups.account}, or these credentials may not look at it."
+        return [Candidate(bucket, bucket, obstacle=reason)]
+    region = found.get("BucketRegion", backups.region)
+    if region != backups.region:
+        reason = f"it lies in {region}, and the settings say {backups.region}: write `region: {region}`."
+        return [Candidate(bucket, bucket, obstacle=reason)]
+    return [Candidate(bucket, bucket, obstacle="" if _locked(s3, bucket, doing) else _NO_LOCK)]
+
+
+def _locked(s3: S3Client, bucket: str, doing: str) -> bool:
+    with explained(doing):
+        try:
+            found = s3.get_object_lock_configuration(Bucket=bucket)
+        except s3.exceptions.ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ObjectLockConfigurationNotFoundError":
+                return False
+            raise
+    return found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"

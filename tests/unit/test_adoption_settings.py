@@ -1,0 +1,114 @@
+"""Settings are put into a stack's file as a careful person would: what stood there stands there still."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli import stack_file
+from cli.adoption.settings_text import with_settings
+from toolchain.failure import Failure
+
+PROD = (stack_file.CHECKOUT / "Pulumi.prod.yaml").read_text()
+PROJECT = {"project": "quiet-term-12345678", "branch": "br-calm-sun-1", "roles": ["owner", "backup"]}
+
+
+def put(text: str, value: Any, *path: str) -> str:
+    return with_settings(text, {path: value}, file="Pulumi.test.yaml")
+
+
+def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -> None:
+    block = "config", "bulwark:database"
+    written = with_settings(
+        PROD,
+        {
+            (*block, "adopt"): PROJECT,
+            ("config", "bulwark:uptime", "adopt", "health"): 777,
+            ("config", "bulwark:uptime", "adopt", "frontend"): 778,
+            ("config", "bulwark:errors", "adopt_team"): True,
+            ("config", "bulwark:errors", "services", "backend", "adopt"): "backend",
+            ("config", "bulwark:backups", "adopt"): "files-since-2024",
+        },
+        file="Pulumi.prod.yaml",
+    )
+    changed = [
+        line
+        for line in difflib.ndiff(PROD.splitlines(), written.splitlines())
+        if line.startswith(("+ ", "- "))
+    ]
+    assert changed == [
+        "+     adopt:",
+        "+       project: quiet-term-12345678",
+        "+       branch: br-calm-sun-1",
+        "+       roles: [owner, backup]",
+        "+     adopt: files-since-2024",
+        "+     adopt:",
+        "+       health: 777",
+        "+       frontend: 778",
+        '-       backend: { platform: node-express, events_per_minute: 600, paths: ["server/**"] }',
+        '+       backend: { platform: node-express, events_per_minute: 600, paths: ["server/**"], '
+        "adopt: backend }",
+        "+     adopt_team: true",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("a:\n  x: 1 # why\n", "a:\n  x: 1 # why\n  b: v\n", id="behind a comment"),
+        pytest.param(
+            "a:\n    x: 1\n\n\nz: 2\n", "a:\n    x: 1\n    b: v\n\n\nz: 2\n", id="before empty lines"
+        ),
+        pytest.param("a:\n  x:\n    - 1\nz: 2\n", "a:\n  x:\n    - 1\n  b: v\nz: 2\n", id="behind a list"),
+        pytest.param("a:\n  x: |\n    1\n\nz: 2", "a:\n  x: |\n    1\n  b: v\n\nz: 2", id="behind a text"),
+        pytest.param("a:\n  x: 1", "a:\n  x: 1\n  b: v\n", id="without a last line end"),
+        pytest.param(
+            "a:\r\n  x: 1\r\nz: 2\r\n", "a:\r\n  x: 1\r\n  b: v\r\nz: 2\r\n", id="with two line ends"
+        ),
+        pytest.param("a: { x: 1 } # why\n", "a: { x: 1, b: v } # why\n", id="in braces"),
+        pytest.param(
+            "a: {x: [1],\n  y: 2 # why\n  }\n", "a: {x: [1],\n  y: 2, b: v # why\n  }\n", id="in wide ones"
+        ),
+        pytest.param("a: {} # none\n", "a: { b: v } # none\n", id="in empty ones"),
+        pytest.param("a: # none\nz: 2\n", "a:\n  b: v # none\nz: 2\n", id="where nothing was"),
+        pytest.param("a:\n  b: false # why\n", "a:\n  b: v # why\n", id="in another value's place"),
+        pytest.param("a:\n  b:\n  z: 2\n", "a:\n  b: v\n  z: 2\n", id="in no value's place"),
+        pytest.param("# ä😀\na: { ö: 1 }\n", "# ä😀\na: { ö: 1, b: v }\n", id="among other letters"),
+    ],
+)
+def test_a_setting_lands(before: str, after: str) -> None:
+    assert put(before, "v", "a", "b") == after
+
+
+def test_a_mapping_that_is_there_is_added_to() -> None:
+    file = "u:\n  adopt: { health: 1 }\n"
+    assert put(file, 2, "u", "adopt", "version") == "u:\n  adopt: { health: 1, version: 2 }\n"
+
+
+def test_what_yaml_would_read_as_something_else_is_quoted() -> None:
+    for value in ("0123", "yes", "a: b", "#x", ""):
+        assert yaml.safe_load(put("a: { x: 1 }", value, "a", "b"))["a"]["b"] == value
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param("base: &base\n  x: 1\na: *base\n", id="an anchor's mapping"),
+        pytest.param("a:\n  - x: 1\n", id="a list"),
+        pytest.param("a: text\n", id="a text"),
+    ],
+)
+def test_where_it_would_change_something_else_a_person_is_asked_to_write_it(file: str) -> None:
+    with pytest.raises(
+        Failure, match=r"Pulumi\.test\.yaml is written in a way .*: a\.b\.\n  Next: write them"
+    ):
+        put(file, "v", "a", "b")
+
+
+def test_the_twins_file_takes_the_same_settings(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.local.yaml"
+    file.write_text((stack_file.CHECKOUT / "Pulumi.local.yaml").read_text())
+    written = put(file.read_text(), PROJECT, "config", "bulwark:database", "adopt")
+    assert yaml.safe_load(written)["config"]["bulwark:database"]["adopt"] == PROJECT
