@@ -3,10 +3,8 @@
 import difflib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import pulumi.automation as auto
@@ -15,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import engine, stack_file, twin
+from cli.adoption import settings_file
 from cli.adoption.finding import UNDECIDED, Finding, Status
 from cli.adoption.search import Found, search
 from cli.adoption.settings_text import with_settings
 from cli.stack import Json, OnTwin, Stack
 from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
-from toolchain.failure import Failure
 
 _VERDICTS: Final[dict[Status, str]] = {
     "managed": "this stack has it",
@@ -58,7 +56,7 @@ def adopt(
     """
     space = stack_file.find(stack, on_twin=on_twin)
     path = stack_file.CHECKOUT / f"Pulumi.{stack}.yaml"
-    before = _text(path)
+    before = settings_file.read(path)
     found = _looked(space)
     changes = {
         ("config", f"{PROJECT}:{one.path[0]}", *one.path[1:]): one.value
@@ -66,13 +64,14 @@ def adopt(
         if one.status == "found"
     }
     after = with_settings(before, changes, file=path.name)
+    settings_file.check(path, after)
     if not as_json:
         _print(found, path.name, before, after)
     for failure in found.failures:
         sys.stderr.write(f"{failure}\n")
-    written = bool(changes) and (yes or _confirmed(space, path.name))
+    written = bool(changes) and (yes or confirmed(space, path.name))
     if written:
-        _write(path, before, after)
+        settings_file.replace(path, before, after)
     undecided = [one for one in found.findings if one.status in UNDECIDED]
     code = 1 if undecided or (changes and not written) else 0
     if as_json:
@@ -149,7 +148,7 @@ def _print_json(space: stack_file.Space, found: Found, code: int, *, written: bo
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def _confirmed(space: stack_file.Space, file: str) -> bool:
+def confirmed(space: stack_file.Space, file: str) -> bool:
     """Ask whether to write; without a terminal there is nobody to ask, so the answer is no."""
     at = " --twin" if space.twin and space.settings.platform.environment != "local" else ""
     if not sys.stdin.isatty():
@@ -159,24 +158,3 @@ def _confirmed(space: stack_file.Space, file: str) -> bool:
         return False
     whose = "These are the twin's ids, which no vendor knows. " if at else ""
     return input(f"{whose}Write this into {file}? [y/N] ").strip().lower() in {"y", "yes"}
-
-
-def _text(path: Path) -> str:
-    # With its own line ends.
-    return path.read_bytes().decode()
-
-
-def _write(path: Path, before: str, after: str) -> None:
-    """Replace the file, whole or not at all."""
-    try:
-        if _text(path) != before:
-            raise Failure(f"{path.name} was changed meanwhile; it was left as it is.", "run this again.")
-        target = path.resolve()
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
-        partial.write_bytes(after.encode())
-        shutil.copymode(target, partial)
-        partial.replace(target)
-    except OSError as error:
-        raise Failure(
-            f"{path.name} can't be written: {error.strerror}.", "make it writable, and run this again."
-        ) from error

@@ -114,8 +114,8 @@ def _next_step(vendor: Vendor, status: int, said: str) -> str | None:
             )
         case _ if status == 409 or _TAKEN.search(said):
             return (
-                "something of that name is there: adopt it by its id (`adopt` in the settings), or choose "
-                "another name."
+                "something of that name is there: adopt it by its id (`./bulwark adopt` finds it and writes "
+                "the setting), or choose another name."
             )
         case 423:
             return f"another operation is at work at {vendor.title}: wait for its end, then {again}"

@@ -52,13 +52,8 @@ def find(stack: str, *, on_twin: bool, providers: Providers | None = None) -> Sp
     Raises:
         Failure: for a stack without a file, or whose settings are wrong; all problems are in it.
     """
-    blocks = {
-        key.removeprefix(f"{PROJECT}:"): value
-        for key, value in content(stack).get("config", {}).items()
-        if key.startswith(f"{PROJECT}:") and not (isinstance(value, dict) and "secure" in value)
-    }
     try:
-        settings = load(blocks)
+        settings = settings_in(content(stack))
     except SettingsError as error:
         raise Failure(
             f"Pulumi.{stack}.yaml: {error}", "correct the file; settings.schema.json knows every key."
@@ -92,6 +87,17 @@ def content(stack: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise Failure(f"{path.name} has no settings.", "start from Pulumi.prod.yaml.")
     return parsed
+
+
+def settings_in(content: dict[str, Any]) -> Settings:
+    """Read the settings that are in a stack's file. Raises SettingsError."""
+    return load(
+        {
+            key.removeprefix(f"{PROJECT}:"): value
+            for key, value in content.get("config", {}).items()
+            if key.startswith(f"{PROJECT}:") and not (isinstance(value, dict) and "secure" in value)
+        }
+    )
 
 
 def state_file(twin: TwinHome, stack: str, project: str = PROJECT) -> Path:

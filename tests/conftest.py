@@ -20,6 +20,7 @@ __all__ = ["Installation", "make_installation", "remove"]
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 _TOGETHER = {
+    "test_adopting": "adopting",
     "test_components_": "production",
     "test_deployed_": "deployed",
     "test_drift": "living",
@@ -30,7 +31,10 @@ _TOGETHER = {
     "test_recovered": "living",
     "test_secrets": "living",
 }
-"""Which deployed stack a file's tests share, by the start of its name: see the conftest.py of its folder."""
+"""
+Which deployed stack, or running twin, a file's tests share, by the start of its name: see the conftest.py of
+its folder.
+"""
 
 
 class _ByStack(LoadScopeScheduling):

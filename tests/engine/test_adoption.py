@@ -1,13 +1,12 @@
 """What exists already is taken over as it is: imported, never made twice, changed only where it must be."""
 
+import difflib
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-import yaml
 from deployment import Deployment
 from installations import Installation
 
@@ -21,18 +20,8 @@ BUCKET = "files-since-2024"
 TAGS = {"Project": "example", "Environment": "production", "ManagedBy": "pulumi"}
 
 
-def settings(installation: Installation, changes: dict[str, dict[str, Any]]) -> None:
-    """Change blocks of Pulumi.prod.yaml."""
-    path: Path = installation.folder / "Pulumi.prod.yaml"
-    content = yaml.safe_load(path.read_text())
-    for block, change in changes.items():
-        content["config"][f"bulwark:{block}"] |= change
-    path.write_text(yaml.safe_dump(content))
-
-
-def existing_database(home: TwinHome) -> dict[str, str]:
-    neon = Neon(home)
-    project, made = neon.create(
+def existing_database(home: TwinHome) -> None:
+    Neon(home).create(
         "project",
         {
             "name": "example-production",
@@ -51,7 +40,6 @@ def existing_database(home: TwinHome) -> dict[str, str]:
             "quota": {"computeTimeSeconds": 1_800_000, "logicalSizeBytes": 50_000_000_000},
         },
     )
-    return {"project": project, "branch": made["defaultBranchId"]}
 
 
 def existing_sentry_project(home: TwinHome) -> None:
@@ -62,9 +50,9 @@ def existing_sentry_project(home: TwinHome) -> None:
     sentry.create("project", {**where, **project})
 
 
-def existing_monitor(home: TwinHome) -> int:
+def existing_monitor(home: TwinHome) -> None:
     """Make a monitor as the program would, except for what it can't know: the contacts, group and window."""
-    identifier, _ = UptimeRobot(home).create(
+    UptimeRobot(home).create(
         "monitor",
         {
             "name": "example health",
@@ -87,7 +75,6 @@ def existing_monitor(home: TwinHome) -> int:
             "tags": ["example", "sev1"],
         },
     )
-    return int(identifier)
 
 
 def existing_bucket(home: TwinHome) -> None:
@@ -124,44 +111,75 @@ def start_services(installation: Installation) -> None:
 
 
 @pytest.fixture
-def adopting(installation: Installation) -> Installation:
-    """Give production's settings with `adopt` for everything that they can adopt, and a twin that has it."""
+def existing(installation: Installation) -> Installation:
+    """Give production's settings, and a twin that has something of everything that they can adopt."""
     start_services(installation)
     existing_bucket(installation.home)
     existing_sentry_project(installation.home)
-    monitor = existing_monitor(installation.home)
-    content = yaml.safe_load((installation.folder / "Pulumi.prod.yaml").read_text())
-    services = content["config"]["bulwark:errors"]["services"]
-    services["backend"]["adopt"] = "backend"
-    settings(
-        installation,
-        {
-            "database": {"adopt": existing_database(installation.home)},
-            "errors": {"adopt_team": True, "services": services},
-            "uptime": {"adopt": {"health": monitor}},
-            "backups": {"adopt": BUCKET},
-        },
-    )
+    existing_monitor(installation.home)
+    existing_database(installation.home)
+    # Of a name that the stack would not give, so that only a person can know it.
+    installation.edit("Pulumi.prod.yaml", "access_log_days: 90", f"access_log_days: 90\n    adopt: {BUCKET}")
     return installation
 
 
-def test_the_first_up_takes_over_what_exists_and_makes_no_second_one(adopting: Installation) -> None:
-    home = adopting.home
-    projects = Neon(home).store.list("neon", "project")
-    backend = Sentry(home).read("project", "example/backend")
+def test_what_exists_is_found_and_written_into_the_settings_and_the_first_up_takes_it_over(
+    existing: Installation,
+) -> None:
+    home = existing.home
+    neon, robot, sentry = Neon(home), UptimeRobot(home), Sentry(home)
+    projects = neon.store.list("neon", "project")
+    backend = sentry.read("project", "example/backend")
     (project,) = projects
-    (monitor,) = UptimeRobot(home).store.list("uptimerobot", "monitor")
+    branch = neon.default_branch(project)
+    (monitor,) = robot.store.list("uptimerobot", "monitor")
+    file = existing.folder / "Pulumi.prod.yaml"
+    before = file.read_text()
+    written = [
+        "    adopt:",
+        f"      project: {project}",
+        f"      branch: {branch}",
+        "      roles: [owner]",
+        "    adopt:",
+        f"      health: {monitor}",
+        '      backend: { platform: node-express, events_per_minute: 600, paths: ["server/**"], '
+        "adopt: backend }",
+        "    adopt_team: true",
+    ]
 
-    done = adopting.bulwark("up", *PROD, "--yes", "--json")
+    # Without somebody to ask it is only shown.
+    shown = existing.bulwark("adopt", *PROD)
+    assert shown.code == 1
+    assert "nobody is here to confirm; type `./bulwark adopt --stack prod --twin --yes`" in shown.err
+    assert [line[1:] for line in shown.out.splitlines() if line.startswith("+ ")] == written
+    assert file.read_text() == before
+
+    adopted = existing.bulwark("adopt", *PROD, "--yes", "--json")
+    assert adopted.code == 0, adopted.text
+    assert (adopted.json["written"], adopted.json["failures"]) == (True, [])
+    assert {one["setting"]: one["status"] for one in adopted.json["found"]} == {
+        "bulwark:database.adopt": "found",
+        "bulwark:uptime.adopt.health": "found",
+        "bulwark:uptime.adopt.version": "missing",
+        "bulwark:uptime.adopt.frontend": "missing",
+        "bulwark:errors.adopt_team": "found",
+        "bulwark:errors.services.backend.adopt": "found",
+        "bulwark:errors.services.frontend.adopt": "missing",
+        "bulwark:backups.adopt": "set",
+    }
+    changed = difflib.ndiff(before.splitlines(), file.read_text().splitlines())
+    assert [line[2:] for line in changed if line.startswith("+ ")] == written
+
+    done = existing.bulwark("up", *PROD, "--yes", "--json")
     assert done.code == 0, done.text[-3_000:]
 
     # An import is counted, and nothing but the monitor was changed: it had nobody of this stack to tell.
     counts = done.json["changes"]
     assert set(counts) == {"create", "import", "update"}
     assert counts["update"] == 1
-    stack = Deployment(adopting, "prod")
+    stack = Deployment(existing, "prod")
     imported = {found.name: found.id for found in stack.custom() if found.option("importID")}
-    branch = stack["database-project"].outputs["defaultBranchId"]
+    assert stack["database-project"].outputs["defaultBranchId"] == branch
     assert imported == {
         "database-project": project,
         "database-role-owner": f"{project}/{branch}/platform_owner",
@@ -173,11 +191,16 @@ def test_the_first_up_takes_over_what_exists_and_makes_no_second_one(adopting: I
     }
     assert {stack[name].protected for name in imported if name.startswith(("database", "backups"))} == {True}
 
-    assert Neon(home).store.list("neon", "project") == projects
-    assert Sentry(home).read("project", "example/backend") == backend
-    monitors = UptimeRobot(home).store.list("uptimerobot", "monitor")
+    assert neon.store.list("neon", "project") == projects
+    assert sentry.read("project", "example/backend") == backend
+    monitors = robot.store.list("uptimerobot", "monitor")
     assert [id_ for id_, found in monitors.items() if found["name"] == "example health"] == [monitor]
     assert len(monitors[monitor]["assignedAlertContacts"]) == 4
 
-    again = adopting.bulwark("preview", *PROD, "--json")
+    again = existing.bulwark("preview", *PROD, "--json")
     assert (again.code, again.json["steps"]) == (0, [])
+    # What the stack made of its own is not offered to it either.
+    after = existing.bulwark("adopt", *PROD)
+    assert (after.code, after.err) == (0, "")
+    assert "Nothing is left to be written into Pulumi.prod.yaml." in after.out
+    assert after.out.count("this stack has it") == len(adopted.json["found"])

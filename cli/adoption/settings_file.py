@@ -1,0 +1,58 @@
+"""A stack's file: read as it is, and replaced whole or not at all."""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import yaml
+
+from cli.stack_file import settings_in
+from components.settings import SettingsError
+from toolchain.failure import Failure
+
+
+def read(path: Path) -> str:
+    """Return the text with its own line ends."""
+    return path.read_bytes().decode()
+
+
+def check(path: Path, text: str) -> None:
+    """
+    See that the settings would be good, for every command refuses a file that is not.
+
+    Raises:
+        Failure: such as for an id of a form that no setting takes.
+    """
+    try:
+        settings_in(yaml.safe_load(text))
+    except SettingsError as error:
+        raise Failure(
+            f"With what was found in it, {path.name} would not be good: {error}",
+            "nothing was written; change it at the vendor, or write the other settings by hand.",
+        ) from None
+
+
+def replace(path: Path, before: str, after: str) -> None:
+    """
+    Replace a file whose text was `before`; its mode stays, and a link to it.
+
+    Raises:
+        Failure: when somebody changed it meanwhile, or it can't be written.
+    """
+    target = path.resolve()
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        if read(target) != before:
+            raise Failure(f"{path.name} was changed meanwhile; it was left as it is.", "run this again.")
+        partial.write_bytes(after.encode())
+        shutil.copymode(target, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise Failure(
+            f"{path.name} can't be written: {error.strerror}.",
+            "make it and its folder writable, and run this again.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()

@@ -1,0 +1,82 @@
+"""Writing into a stack's file: only when somebody says so, whole, and nobody's change is lost."""
+
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cli import adopt, stack_file
+from cli.adoption import settings_file
+from toolchain.failure import Failure
+
+PROD = stack_file.find("prod", on_twin=False)
+
+
+@contextmanager
+def answering(answer: str, patch: pytest.MonkeyPatch) -> Generator[None]:
+    """Sit at a terminal and type."""
+    keyboard, terminal = os.openpty()
+    os.write(keyboard, answer.encode())
+    with os.fdopen(terminal) as typed:
+        patch.setattr("sys.stdin", typed)
+        yield
+    os.close(keyboard)
+
+
+@pytest.mark.parametrize(
+    ("answer", "agrees"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("prod\n", False)]
+)
+def test_only_a_yes_is_a_yes(answer: str, agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(answer, monkeypatch):
+        assert adopt.confirmed(PROD, "Pulumi.prod.yaml") is agrees
+
+
+def test_whoever_writes_the_twins_ids_into_productions_file_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering("n\n", monkeypatch):
+        adopt.confirmed(replace(PROD, twin=stack_file.home()), "Pulumi.prod.yaml")
+    assert "These are the twin's ids, which no vendor knows. Write this into" in capsys.readouterr().out
+
+
+def test_a_file_keeps_its_mode_and_the_link_to_it(tmp_path: Path) -> None:
+    file, link = tmp_path / "real.yaml", tmp_path / "Pulumi.prod.yaml"
+    file.write_text("a: 1\n")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    settings_file.replace(link, "a: 1\n", "a: 2\r\n")
+    assert file.read_bytes() == b"a: 2\r\n"
+    assert settings_file.read(link) == "a: 2\r\n"
+    assert (stat.S_IMODE(file.stat().st_mode), link.is_symlink()) == (0o640, True)
+    assert sorted(tmp_path.iterdir()) == [link, file]
+
+
+def test_what_somebody_changed_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("a: 3 # mine\n")
+    with pytest.raises(Failure, match=r"Pulumi\.prod\.yaml was changed meanwhile"):
+        settings_file.replace(file, "a: 1\n", "a: 2\n")
+    assert file.read_text() == "a: 3 # mine\n"
+
+
+def test_where_nothing_can_be_written_the_file_stays(tmp_path: Path) -> None:
+    file = tmp_path / f"{'long' * 62}.yml"  # no name is left for what is being written
+    file.write_text("a: 1\n")
+    with pytest.raises(Failure, match="can't be written: File name too long"):
+        settings_file.replace(file, "a: 1\n", "a: 2\n")
+    assert file.read_text() == "a: 1\n"
+
+
+def test_a_setting_that_no_command_would_take_is_not_written() -> None:
+    path = stack_file.CHECKOUT / "Pulumi.prod.yaml"
+    good = settings_file.read(path)
+    settings_file.check(path, good)
+    bad = good.replace("access_log_days: 90", "access_log_days: 90\n    adopt: [a, b]")
+    with pytest.raises(
+        Failure, match=r"(?s)Pulumi\.prod\.yaml would not be good.*backups\.adopt: .*nothing was"
+    ):
+        settings_file.check(path, bad)
