@@ -56,8 +56,9 @@ def adopt(
     """
     space = stack_file.find(stack, on_twin=on_twin)
     path = stack_file.CHECKOUT / f"Pulumi.{stack}.yaml"
-    before = settings_file.read(path)
     found = _looked(space)
+    # Now, for the engine writes into the file of a stack that it makes.
+    before = settings_file.read(path)
     changes = {
         ("config", f"{PROJECT}:{one.path[0]}", *one.path[1:]): one.value
         for one in found.findings

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cli.adoption import doors, neon, sentry, uptimerobot, vault
 from cli.adoption.finding import Finding, looked_for
@@ -9,6 +10,9 @@ from cli.role_keys import deployers_key
 from cli.stack_file import Space
 from recovery.vault.client import client
 from toolchain.failure import Failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _S3_ATTEMPTS = 3
 
@@ -38,8 +42,11 @@ def search(
     """
     settings, found = space.settings, Found()
     endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
+
+    def s3() -> "S3Client":
+        return client(settings.backups.region, endpoint, attempts=_S3_ATTEMPTS, key=deployers_key(space))
+
     with doors.opened(space.twin, keys) as apis:
-        s3 = client(settings.backups.region, endpoint, attempts=_S3_ATTEMPTS, key=deployers_key(space))
         for vendor, things in (
             ("Neon", neon.things(apis.neon, settings)),
             ("UptimeRobot", uptimerobot.things(apis.uptimerobot, settings)),

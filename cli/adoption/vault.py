@@ -1,25 +1,30 @@
 """Looks for a stack's primary vault at S3."""
 
-from mypy_boto3_s3 import S3Client
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cli.adoption.finding import Candidate, Sought, Thing
 from components.settings import BackupSettings, Settings
 from recovery.vault.failures import Forbidden, Missing, explained
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 _NO_LOCK = "it has no Object Lock, without which a vault can be emptied: turn it on at S3, with versioning."
 
 
-def things(s3: S3Client, settings: Settings) -> list[Thing]:
+def things(opened: Callable[[], "S3Client"], settings: Settings) -> list[Thing]:
     """Seek the bucket of the name that the stack gives, or of the one that the setting has."""
     bucket = settings.backups.vault(settings.platform.name)
     sought = Sought(f"bucket {bucket}", ("backups", "adopt"), "backups-vault-bucket", settings.backups.adopt)
-    return [(sought, lambda: _candidates(s3, settings.backups, bucket))]
+    return [(sought, lambda: _candidates(opened, settings.backups, bucket))]
 
 
-def _candidates(s3: S3Client, backups: BackupSettings, bucket: str) -> list[Candidate]:
+def _candidates(opened: Callable[[], "S3Client"], backups: BackupSettings, bucket: str) -> list[Candidate]:
     doing = f"Looking for the bucket {bucket}"
     try:
         with explained(doing):
+            s3 = opened()
             found = s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=backups.account)
     except Missing:
         return []
@@ -33,7 +38,7 @@ def _candidates(s3: S3Client, backups: BackupSettings, bucket: str) -> list[Cand
     return [Candidate(bucket, bucket, obstacle="" if _locked(s3, bucket, doing) else _NO_LOCK)]
 
 
-def _locked(s3: S3Client, bucket: str, doing: str) -> bool:
+def _locked(s3: "S3Client", bucket: str, doing: str) -> bool:
     with explained(doing):
         try:
             found = s3.get_object_lock_configuration(Bucket=bucket)

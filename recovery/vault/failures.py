@@ -11,6 +11,7 @@ from botocore.exceptions import (
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
     SSLError,
 )
 
@@ -113,7 +114,7 @@ def failure_of(error: Exception, doing: str) -> Failure:
     """Say what `error` means; `doing` names the object, such as `Storing a/b in vault v`."""
     if isinstance(error, ClientError):
         return _answered(error, doing)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
         return Failure(
             f"{doing} failed: there are no credentials for the vault, or not all of them.",
             f"set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_PROFILE; {_ROLES}.",

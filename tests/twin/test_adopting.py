@@ -25,6 +25,7 @@ from components.settings.database import AdoptedProject
 from local.doors import faults
 from local.doors.faults import Fault
 from local.home import TwinHome
+from local.plugins.install import addresses
 from local.tls import ensure_certificates
 from local.vendors.neon import Neon
 from local.vendors.sentry import Sentry
@@ -212,6 +213,26 @@ def test_what_exists_is_found_by_its_name_with_the_setting_that_takes_it_over(
     assert {statuses(account.search(adopted))[name] for name in values} == {"set"}
 
 
+def test_at_the_vendors_they_are_asked_where_their_own_providers_would_ask_them(
+    account: Account, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = account.monitor(f"{API}/api/version")
+    account.team("Platform", "platform")
+    account.bucket()
+    aws = {"AWS_ENDPOINT_URL": account.aws.url, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    for name, value in {**addresses(account.home), **aws}.items():
+        monkeypatch.setenv(name, value)
+    own = {name: account.home.secret(name) for name in PROVIDER_TOKENS}
+    found = search(SPACE, own, ())
+    assert [at(found, setting).id for setting in sorted(SETTINGS)] == [
+        *(BUCKET, project, "platform", "", "", "", "", str(monitor))
+    ]
+
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    (failure,) = map(str, search(SPACE, own, ()).failures)
+    assert "there are no credentials for the vault, or not all of them" in failure
+
+
 def database_adopt(value: dict[str, Any]) -> AdoptedProject:
     return AdoptedProject.model_validate_json(json.dumps(value))
 
@@ -241,10 +262,13 @@ def test_what_the_stack_has_already_is_not_offered_and_its_vendor_not_asked(acco
     assert (statuses(found), found.failures) == (dict.fromkeys(SETTINGS, "managed"), [])
 
 
-def test_several_of_the_same_name_are_listed_and_none_is_chosen(account: Account, project: str) -> None:
+def test_several_of_the_same_name_are_listed_and_none_is_chosen(
+    account: Account, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monitors = {str(account.monitor(f"{API}/health", "KEYWORD")) for _ in range(2)}
     account.monitor(f"{API}/health", "PING")  # which could not be taken over anyway
     second = account.project()
+    monkeypatch.setattr(neon, "_PAGE_ITEMS", "1")  # so that they are on two pages
     found = account.search()
     account.neon.delete("project", second)
     assert set(at(found, "uptime.adopt.health").candidates) == monitors
@@ -357,37 +381,31 @@ def test_an_account_is_read_to_its_last_page(account: Account, project: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("vendor", "secret", "settings"),
+    ("key", "cause"),
     [
-        ("Neon", "neon_api_key", {"database.adopt"}),
-        (
-            "UptimeRobot",
-            "uptimerobot_api_key",
-            {"uptime.adopt.health", "uptime.adopt.version", "uptime.adopt.frontend"},
+        pytest.param("", "There is no key for {vendor}: the secret {secret} is missing.", id="none"),
+        pytest.param(
+            "planted-key",
+            "{vendor} does not accept the key: The API key is not valid (HTTP 401).",
+            id="wrong",
         ),
-        (
-            "Sentry",
-            "sentry_auth_token",
-            {"errors.adopt_team", "errors.services.backend.adopt", "errors.services.frontend.adopt"},
-        ),
+        pytest.param("plänted", "The key for {vendor} has letters that no key has.", id="torn"),
     ],
 )
-def test_a_key_that_is_missing_or_wrong_is_named_and_keeps_nobody_from_the_others(
-    account: Account, vendor: str, secret: str, settings: set[str]
+def test_a_bad_key_is_named_with_the_secret_to_set_and_keeps_nobody_from_the_others(
+    account: Account, key: str, cause: str
 ) -> None:
     account.bucket()
-    for key, cause in (
-        ("", f"There is no key for {vendor}: the secret {secret} is missing."),
-        ("planted-wrong-key", f"{vendor} does not accept the key: The API key is not valid (HTTP 401)."),
-        ("plänted", f"The key for {vendor} has letters that no key has."),
+    found = account.search(keys=dict.fromkeys(PROVIDER_TOKENS, key))
+    for (vendor, secret), failure in zip(
+        {"Neon": "neon_api_key", "UptimeRobot": "uptimerobot_api_key", "Sentry": "sentry_auth_token"}.items(),
+        map(str, found.failures),
+        strict=True,
     ):
-        found = account.search(keys={secret: key})
-        (failure,) = map(str, found.failures)
-        assert cause in failure
+        assert cause.format(vendor=vendor, secret=secret) in failure
         assert f"`pulumi config set --secret bulwark:{secret}`, or set BULWARK_{secret.upper()}." in failure
         assert not key or key not in failure
-        assert {name for name, status in statuses(found).items() if status == "unknown"} == settings
-        assert at(found, "backups.adopt").status == "found"
+    assert statuses(found) == {**dict.fromkeys(SETTINGS, "unknown"), "backups.adopt": "found"}
 
 
 def test_a_vendor_that_fails_is_named_with_its_own_words_and_without_the_key(account: Account) -> None:
@@ -447,6 +465,6 @@ def test_what_can_not_be_reached_is_told_without_the_key() -> None:
     assert "see neonstatus.com, the network and the proxy (HTTPS_PROXY)" in str(failed)
     assert "planted-key" not in str(failed)
     s3 = client("eu-west-1", nobody, attempts=1, key=AccessKey("k", "planted-secret"))
-    findings, failed = looked_for(vault.things(s3, SPACE.settings), ())
+    findings, failed = looked_for(vault.things(lambda: s3, SPACE.settings), ())
     assert [one.status for one in findings] == ["unknown"]
     assert f"Looking for the bucket {BUCKET} failed: the vault can't be reached" in str(failed)
