@@ -5,6 +5,7 @@ import json
 import time
 import zlib
 from collections.abc import Generator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -331,7 +332,8 @@ def test_a_check_in_that_stays_out_opens_an_issue_and_the_next_one_settles_it(pr
     assert eventually(program.mails) == ["[api] New issue: Cron failure: Nightly dump"]
     assert checkin(program, "ok").status_code == 202
     assert eventually(lambda: program.mails()[1:])[0] == "[api] Resolved: Cron failure: Nightly dump"
-    assert [entry["status"] for entry in program.twin.recorded("checkins")][:3] == ["ok", "missed", "ok"]
+    told = [status for status, _ in groupby(entry["status"] for entry in program.twin.recorded("checkins"))]
+    assert told[:3] == ["ok", "missed", "ok"], "it may stay out more than once"
 
 
 def test_a_job_that_runs_too_long_opens_an_issue(program: Program) -> None:
