@@ -89,7 +89,8 @@ def _looked(space: stack_file.Space) -> Found:
     chosen = engine.select(space)
     with console.status("Reading the stack") as status, engine.failing_plainly():
         deployment: Mapping[str, Any] = chosen.export_stack().deployment or {}
-        known = {one["urn"].rsplit("::", 1)[-1] for one in deployment.get("resources") or ()}
+        resources = deployment.get("resources") or ()
+        known = {one["urn"].rsplit("::", 1)[-1]: str(one.get("id", "")) for one in resources}
         keys = _keys(chosen)
         return search(space, keys, known, lambda vendor: status.update(f"Asking {vendor}"))
 

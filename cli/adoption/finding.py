@@ -1,6 +1,6 @@
 """What was looked for at a vendor, what was found, and what that means for the stack's settings."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,9 +64,9 @@ Thing = tuple[Sought, Callable[[], Sequence[Candidate]]]
 """What is sought, and what asks the vendor for it. Raises Failure."""
 
 
-def looked_for(things: Iterable[Thing], known: Collection[str]) -> tuple[list[Finding], Failure | None]:
+def looked_for(things: Iterable[Thing], known: Mapping[str, str]) -> tuple[list[Finding], Failure | None]:
     """
-    Ask one vendor for everything that the stack's state does not know; `known` are names in it.
+    Ask one vendor for everything that the stack's state does not know; `known` are the ids in it, by names.
 
     After a failure the vendor is asked no more, and what is left is unknown.
     """
@@ -74,7 +74,7 @@ def looked_for(things: Iterable[Thing], known: Collection[str]) -> tuple[list[Fi
     failure: Failure | None = None
     for sought, ask in things:
         if sought.resource in known:
-            findings.append(Finding(sought.what, sought.path, "managed"))
+            findings.append(Finding(sought.what, sought.path, "managed", known[sought.resource]))
             continue
         if failure is None:
             try:

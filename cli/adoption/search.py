@@ -1,6 +1,6 @@
 """Looks at every vendor for what a stack declares and what may exist already."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class Found:
 def search(
     space: Space,
     keys: Mapping[str, str],
-    known: Collection[str],
+    known: Mapping[str, str],
     progress: Callable[[str], object] = lambda _vendor: None,
 ) -> Found:
     """
@@ -37,7 +37,7 @@ def search(
     Args:
         space: The stack; its settings say by which names things are looked for.
         keys: The secrets that open the vendors, by their names.
-        known: Names of the resources in the stack's state.
+        known: Ids of the resources in the stack's state, by their names.
         progress: Told each vendor before it is asked.
     """
     settings, found = space.settings, Found()

@@ -204,3 +204,4 @@ def test_what_exists_is_found_and_written_into_the_settings_and_the_first_up_tak
     assert (after.code, after.err) == (0, "")
     assert "Nothing is left to be written into Pulumi.prod.yaml." in after.out
     assert after.out.count("this stack has it") == len(adopted.json["found"])
+    assert project in after.out

@@ -1,7 +1,7 @@
 """What exists at the vendors is looked for over their HTTP APIs; here those of a twin, one for all tests."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -64,11 +64,11 @@ class Account:
         self,
         settings: Settings = SPACE.settings,
         *,
-        known: Collection[str] = (),
+        known: Mapping[str, str] | None = None,
         keys: Mapping[str, str] | None = None,
     ) -> Found:
         own = {name: self.home.secret(name) for name in PROVIDER_TOKENS}
-        return search(replace(SPACE, settings=settings, twin=self.home), {**own, **(keys or {})}, known)
+        return search(replace(SPACE, settings=settings, twin=self.home), {**own, **(keys or {})}, known or {})
 
     def project(self, name: str = "example-production", **wanted: Any) -> str:
         made, _ = self.neon.create(
@@ -223,13 +223,13 @@ def test_at_the_vendors_they_are_asked_where_their_own_providers_would_ask_them(
     for name, value in {**addresses(account.home), **aws}.items():
         monkeypatch.setenv(name, value)
     own = {name: account.home.secret(name) for name in PROVIDER_TOKENS}
-    found = search(SPACE, own, ())
+    found = search(SPACE, own, {})
     assert [at(found, setting).id for setting in sorted(SETTINGS)] == [
         *(BUCKET, project, "platform", "", "", "", "", str(monitor))
     ]
 
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    (failure,) = map(str, search(SPACE, own, ()).failures)
+    (failure,) = map(str, search(SPACE, own, {}).failures)
     assert "there are no credentials for the vault, or not all of them" in failure
 
 
@@ -253,13 +253,15 @@ def test_roles_that_exist_are_taken_over_with_the_project(account: Account, proj
 
 
 def test_what_the_stack_has_already_is_not_offered_and_its_vendor_not_asked(account: Account) -> None:
-    known = {
+    resources = (
         "database-project",
         *(f"uptime-{check}" for check in ("health", "version", "frontend")),
         *("errors-team", "errors-backend-project", "errors-frontend-project", "backups-vault-bucket"),
-    }
+    )
+    known = {resource: f"id of {resource}" for resource in resources}
     found = account.search(known=known, keys=dict.fromkeys(PROVIDER_TOKENS, "wrong"))
     assert (statuses(found), found.failures) == (dict.fromkeys(SETTINGS, "managed"), [])
+    assert {one.id for one in found.findings} == set(known.values())
 
 
 def test_several_of_the_same_name_are_listed_and_none_is_chosen(
@@ -452,7 +454,7 @@ def test_an_answer_that_breaks_off_or_is_no_json_is_told(account: Account) -> No
     with serving() as portal, httpx.Client(base_url=portal.url, trust_env=False) as through:
         portal.body = "<p>Please log in to this network.</p>"
         things = uptimerobot.things(Api(VENDORS["uptimerobot"], through, "k"), SPACE.settings)
-        _, failed = looked_for(things, ())
+        _, failed = looked_for(things, {})
     assert "UptimeRobot answers /monitors in a way that is not its API's." in str(failed)
     assert "see whether a proxy is in between" in str(failed)
 
@@ -460,11 +462,11 @@ def test_an_answer_that_breaks_off_or_is_no_json_is_told(account: Account) -> No
 def test_what_can_not_be_reached_is_told_without_the_key() -> None:
     nobody = "http://127.0.0.1:1"
     with httpx.Client(base_url=nobody, trust_env=False) as away:
-        _, failed = looked_for(neon.things(Api(VENDORS["neon"], away, "planted-key"), SPACE.settings), ())
+        _, failed = looked_for(neon.things(Api(VENDORS["neon"], away, "planted-key"), SPACE.settings), {})
     assert "bulwark: Neon can't be reached: " in str(failed)
     assert "see neonstatus.com, the network and the proxy (HTTPS_PROXY)" in str(failed)
     assert "planted-key" not in str(failed)
     s3 = client("eu-west-1", nobody, attempts=1, key=AccessKey("k", "planted-secret"))
-    findings, failed = looked_for(vault.things(lambda: s3, SPACE.settings), ())
+    findings, failed = looked_for(vault.things(lambda: s3, SPACE.settings), {})
     assert [one.status for one in findings] == ["unknown"]
     assert f"Looking for the bucket {BUCKET} failed: the vault can't be reached" in str(failed)
