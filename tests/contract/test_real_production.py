@@ -106,11 +106,16 @@ def test_each_setting_of_the_database_changes_the_input_that_it_names(real: Depl
         }
 
 
-def test_changed_settings_are_applied_in_place_and_back_again(real: Deployment) -> None:
+def test_changed_settings_are_applied_in_place_and_plain_pulumi_takes_them_back(
+    real: Deployment, language_host: Path
+) -> None:
     with edited(real, EDITS):
         assert up(real)["update"] == 2
         assert plan(real) == {}
-    assert up(real)["update"] == 2
+    options = (*WITH_POLICIES, "--yes")
+    back = pulumi(real, language_host, "up", *options, real=True, environment=drills(real))
+    assert back.returncode == 0, back.stdout[-3_000:] + back.stderr[-2_000:]
+    assert "~ 2 updated" in back.stdout
     assert plan(real) == {}
     seen = real.installation.bulwark("refresh", *PROD, "--json")
     assert seen.json["steps"] == []

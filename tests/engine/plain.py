@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 from deployment import Deployment
 from installations import CHECKOUT
 
@@ -59,8 +60,8 @@ def pulumi(
     settings = stack_file.find(stack, on_twin=True).settings
     path = installation.folder / f"Pulumi.{stack}.yaml"
     before = path.read_text()
-    salted = installation.home.root / "workspace" / path.name
-    shutil.copy(salted, path)  # with the salt of the twin's passphrase
+    salted = yaml.safe_load((installation.home.root / "workspace" / path.name).read_text())
+    path.write_text(f"{before}\nencryptionsalt: {salted['encryptionsalt']}\n")  # of the twin's passphrase
     try:
         return subprocess.run(
             ["pulumi", command, "--stack", stack, "--non-interactive", *options],
