@@ -8,12 +8,11 @@ from typing import Any, Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli import stack_file
+from cli import stack_file, twin
 from cli.stack_file import Space
 from components import secrets
 from components.settings import PROJECT, SettingsError
 from local import file_store
-from local.home import TwinHome
 from toolchain.failure import Failure
 
 _REQUESTS_PER_MINUTE: Final = {"free": 10, "solo": 20, "team": 200, "enterprise": 400}
@@ -125,20 +124,12 @@ def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, conso
     deployed = space.twin.root / "platform.json"
     partial = deployed.with_suffix(".partial")
     partial.touch(mode=0o600)
-    partial.write_text(json.dumps({"database_url": _without_pooler(outputs["application_database_url"])}))
+    partial.write_text(json.dumps({"database_url": twin.reached(outputs["application_database_url"])}))
     partial.replace(deployed)
 
 
-def _without_pooler(url: str) -> str:
-    """
-    Lead the application to the server itself, for the twin has no pooler.
-
-    Neon's provider makes the pooler's name out of the first label of the server's: of 127.0.0.1 as well.
-    """
-    return url.replace("@127-pooler.0.0.1:", "@127.0.0.1:")
-
-
-def platform_gone(twin: TwinHome) -> None:
-    """Forget database and files of a destroyed stack's platform."""
-    (twin.root / "platform.json").unlink(missing_ok=True)
-    file_store.empty(twin)
+def platform_gone(space: Space) -> None:
+    """Forget database and files of the sample platform, when its stack is destroyed."""
+    if space.twin and space.settings.platform.environment == "local":
+        (space.twin.root / "platform.json").unlink(missing_ok=True)
+        file_store.empty(space.twin)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from cli import stack_file
 from cli.drill_run import Choice, Wanted, run
 from cli.drill_yard import Yard, entered
 from cli.stack import Json, OnTwin, Stack
@@ -66,6 +67,8 @@ def drill(
     wanted = Wanted(scenario, at_random=at_random, at=_utc(at), backup=backup)
     _refuse_nonsense(wanted)
     console = Console(stderr=True)
+    if scenario != "state" and not clean:
+        _require_a_platform(stack, on_twin=on_twin)
     with entered(stack, on_twin=on_twin) as yard:
         with console.status("Looking for what interrupted drills have left"):
             left = yard.cleaned(everything=clean)
@@ -83,6 +86,16 @@ def drill(
         except _NotPassedError:
             return 1
     return 0
+
+
+def _require_a_platform(stack: str, *, on_twin: bool) -> None:
+    """Raise Failure for production on the twin: its platform is elsewhere, its database there is empty."""
+    space = stack_file.find(stack, on_twin=on_twin)
+    if space.twin and space.settings.platform.environment != "local":
+        raise Failure(
+            f"A drill asks the data of a platform at work, and {stack} has none on the twin.",
+            "drill the twin's own (`./bulwark drill`), or the stack's state (`./bulwark drill state`).",
+        )
 
 
 def _secrets(yard: Yard) -> set[str]:

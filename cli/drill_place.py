@@ -11,7 +11,7 @@ from typing import Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli import engine, interrupted
+from cli import engine, interrupted, twin
 from cli.stack_file import Space, state_file
 from recovery.drill import application
 from recovery.drill.evidence import Removed
@@ -143,7 +143,8 @@ class EnginePlace:
                     "\n".join(line for line in lines if "error" in line),
                 )
             found = {key: output.value for key, output in result.outputs.items()}
-            yield Copy(name, found["project"], found["owner"], found["application"])
+            urls = (found["owner"], found["application"])
+            yield Copy(name, found["project"], *(map(twin.reached, urls) if self._space.twin else urls))
         finally:
             if name in self.stacks():
                 self.take_down(name)

@@ -33,10 +33,11 @@ def opened(stack: str, *, on_twin: bool, role: Role = "restorer") -> Site:
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
     found = {name: output.value for name, output in engine.select(space).outputs().items()}
     backups, key = space.settings.backups, key_of(space, role)
+    database_url = needed(found, "backup_database_url")
     primary = vault(needed(found, "vault"), backups.region, space.twin, key)
     return Site(
         stack=stack,
-        database_url=needed(found, "backup_database_url"),
+        database_url=twin.reached(database_url) if space.twin else database_url,
         vaults={
             "primary": primary,
             "replica": vault(needed(found, "vault_replica"), backups.replica.region, space.twin, key),

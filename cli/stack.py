@@ -183,8 +183,8 @@ def destroy(
     deploy.refuse_protected(chosen)
     removal = Watched("Destroy", quiet=True, as_json=as_json)
     _, code = _run(removal, chosen.destroy, continue_on_error=True, parallel=deploy.at_once(space))
-    if code == 0 and space.twin:
-        deploy.platform_gone(space.twin)
+    if code == 0:
+        deploy.platform_gone(space)
     if as_json:
         _print_json({"stack": stack, "exit_code": code, "changes": removal.counts})
     return code

@@ -58,6 +58,16 @@ def engine_environment(twin: TwinHome, settings: Settings, *, real: bool = False
     }
 
 
+def reached(url: str) -> str:
+    """
+    Return a database's address as the twin's server is reached: it has neither TLS nor a pooler.
+
+    Neon's provider makes the pooler's name out of the first label of the server's: of 127.0.0.1 as well.
+    """
+    server = url.replace("@127-pooler.0.0.1:", "@127.0.0.1:")
+    return urlsplit(server)._replace(query="sslmode=disable").geturl()
+
+
 def make_ready(twin: TwinHome, settings: Settings, console: Console, *, real: bool = False) -> None:
     """
     Create the home, install the plugins, `real` the vendors' own, and start every service.
