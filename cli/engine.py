@@ -27,14 +27,20 @@ from toolchain.failure import Failure
 _RESULT: Final = re.compile(r"\s*code: (-?\d+)\n stdout: .*\n stderr: (.*)", re.DOTALL)
 
 
-def select(space: Space) -> auto.Stack:
-    """Create or select the stack."""
+def select(space: Space, *, runs_program: bool = True) -> auto.Stack:
+    """
+    Create or select the stack.
+
+    `runs_program` says whether it will be run: without it, the program's packages are of no use, and the
+    engine would hold the bridge's version against a provider's and warn of an older one.
+    """
     # The program's imports take a second; the engine takes longer until it asks for the program.
     threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path(policy_host=space.twin is None)}
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings, real=space.providers == "real")
-    packages.declare()
+    if runs_program:
+        packages.declare()
     orphans.end_with_this_process()
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)

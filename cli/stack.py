@@ -232,7 +232,7 @@ def open_stack(
         twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
     elif program:
         deploy.require_secrets(space)
-    chosen = engine.select(space)
+    chosen = engine.select(space, runs_program=program)
     interrupted.settle(chosen, space, console)
     if program:
         drilled.hand_over(space, chosen)

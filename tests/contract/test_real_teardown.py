@@ -47,8 +47,11 @@ def test_production_is_taken_down_step_by_step_and_nothing_is_left_at_the_vendor
 
     neon.update("branch", neon.default_branch(project), {"protected": "no"})  # as a person in the console
     assert installation.bulwark("refresh", *PROD, "--accept").code == 0
-    installation.bulwark("destroy", *PROD, "--yes", timeout_seconds=600)
-    # Buckets that hold something are kept, and with them what surrounds them.
+    last = installation.bulwark("destroy", *PROD, "--yes", timeout_seconds=600)
+    assert "is using an older version" not in last.text
+    # Buckets that hold something are kept, and each says so.
+    kept = [one["id"] for one in installation.resources("prod") if one["type"] == "aws:s3/bucket:Bucket"]
+    assert [name for name in kept if f"({name}): BucketNotEmpty: " not in last.text] == []
     remaining = {one["type"].partition(":")[0] for one in installation.resources("prod")}
     assert remaining <= {"aws", "bulwark", "pulumi"}
     left = {

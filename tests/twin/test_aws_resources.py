@@ -128,6 +128,14 @@ def test_a_full_bucket_is_not_deleted_and_its_locks_are_named(engine: Engine, s3
     assert not made.is_gone()
 
 
+def test_a_bucket_without_lock_that_holds_something_stays_and_says_so(engine: Engine, s3: Any) -> None:
+    made = bucket(engine, "logs-bucket")
+    s3.put_object(Bucket="logs-bucket", Key="a-log", Body=b"GET")
+    with pytest.raises(StandInError, match=r"BucketNotEmpty: it has 1 object versions\. Set forceDestroy"):
+        made.delete()
+    assert s3.head_object(Bucket="logs-bucket", Key="a-log")["ContentLength"] == 3
+
+
 def test_force_destroy_takes_versions_markers_governance_and_legal_holds(engine: Engine, s3: Any) -> None:
     made = bucket(engine, "forced-bucket", lock=True, forceDestroy=True)
     retention = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": "2099-01-02T03:04:05Z"}

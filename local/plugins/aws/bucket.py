@@ -160,9 +160,10 @@ class Bucket(UniqueKind):
         s3 = self._s3(state)
         stored = list(_versions(s3, identifier))
         if stored and not state.get("forceDestroy"):
+            locks = _locks(s3, identifier, stored) if state.get("objectLockEnabled") else ""
             raise StandInError(
                 f"deleting {self.label} ({identifier}): BucketNotEmpty: it has {len(stored)} object versions"
-                f"{_locks(s3, identifier, stored)}. Set forceDestroy, or empty it, and delete again."
+                f"{locks}. Set forceDestroy, or empty it, and delete again."
             )
         kept = [version for version in stored if not _deleted(s3, identifier, version)]
         if kept:
