@@ -66,7 +66,7 @@ class Service:
                 # The vendors' own APIs. Neon's provider knows one host only, and comes by it.
                 Mount("/neon", routes=console),
                 Host(HOST, Router(console)),
-                Mount("/uptimerobot", routes=uptimerobot.routes(UptimeRobot(self._home))),
+                Mount("/uptimerobot", routes=uptimerobot.routes(UptimeRobot(self._home), self._pace)),
                 Mount("/sentry", routes=sentry.routes(Sentry(self._home))),
             ],
             middleware=[cors],

@@ -16,6 +16,7 @@ from local.vendors.errors import VendorError
 from local.vendors.model import Model
 
 _BODY_LIMIT_BYTES = 1024 * 1024
+REFUSED = "refused"
 
 
 class Asked(NamedTuple):
@@ -36,11 +37,14 @@ class Door:
     One vendor's door: a thin translation between its HTTP API and its model.
 
     `credential` finds the token in a request, and `refusal` says a VendorError in the vendor's own JSON.
+    `wait_seconds` counts a request and says when to come again if it is one too many; each refusal is kept
+    in the log REFUSED.
     """
 
     model: Model
     credential: Callable[[Request], str]
     refusal: Callable[[VendorError], Any]
+    wait_seconds: Callable[[], int] = lambda: 0
 
     def route(self, method: str, path: str, answer: Answer) -> Route:
         """Serve `method path` for those who have the token; each request may meet a planned fault."""
@@ -53,6 +57,9 @@ class Door:
     def _answer(self, request: Request, body: bytes, answer: Answer) -> Response:
         # Below the mount: what the vendor's documentation calls the path.
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if wait := self.wait_seconds():
+            self.model.store.record(REFUSED, {"vendor": self.model.vendor, "wait_seconds": wait})
+            return self._failed(Fault("", "", 429, "Rate limit exceeded.", {"Retry-After": str(wait)}))
         fault = strike(self.model.store, self.model.vendor, request.method, path)
         if fault:
             time.sleep(fault.delay_seconds)

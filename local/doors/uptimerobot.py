@@ -7,7 +7,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.doors.door import Answer, Asked, Door, bearer
+from local.doors.rate import Rate
 from local.doors.uptimerobot_words import KINDS, Words, contact_told, monitor_told
+from local.pace import Pace
 from local.vendors.errors import VendorError
 from local.vendors.store import Attributes
 from local.vendors.uptimerobot import UptimeRobot
@@ -16,8 +18,9 @@ PREFIX = "/v3"
 _PAGE_ITEMS = 50
 
 
-def routes(model: UptimeRobot) -> list[Route]:
-    door = Door(model, bearer, _refusal)
+def routes(model: UptimeRobot, pace: Pace) -> list[Route]:
+    rate = Rate(pace.minutes(1))
+    door = Door(model, bearer, _refusal, lambda: rate.wait_seconds(model.plan.requests_per_minute))
     return [
         *(door.route(*one) for words in KINDS for one in _of_kind(model, words)),
         door.route("POST", f"{PREFIX}/monitors/{{id:int}}/pause", _paused(model, paused=True)),

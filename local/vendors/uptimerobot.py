@@ -15,17 +15,18 @@ class Plan(NamedTuple):
     """What an account may do. The interval is in seconds."""
 
     shortest_interval: int
+    requests_per_minute: int
     heartbeats: bool
     delayed_alerts: bool
 
 
 PLANS = {
-    "free": Plan(300, heartbeats=False, delayed_alerts=False),
-    "solo": Plan(60, heartbeats=True, delayed_alerts=True),
-    "team": Plan(60, heartbeats=True, delayed_alerts=True),
-    "enterprise": Plan(30, heartbeats=True, delayed_alerts=True),
+    "free": Plan(300, 10, heartbeats=False, delayed_alerts=False),
+    "solo": Plan(60, 20, heartbeats=True, delayed_alerts=True),
+    "team": Plan(60, 200, heartbeats=True, delayed_alerts=True),
+    "enterprise": Plan(30, 400, heartbeats=True, delayed_alerts=True),
 }
-"""Source: uptimerobot.com/pricing, and the provider's own notes on the free plan."""
+"""Source: uptimerobot.com/pricing and /api/v3, and the provider's own notes on the free plan."""
 DEFAULT_PLAN = "team"
 
 _PAGE_DEFAULTS: Attributes = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from deployment import Deployment
 from installations import Installation, make_installation, remove
+from plain import find_language_host
 
 from toolchain.failure import Failure
 from toolchain.providers import VARIABLE, find_providers
@@ -41,8 +42,13 @@ def real(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
+def language_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return find_language_host(tmp_path_factory.mktemp("language-host"))
+
+
+@pytest.fixture(scope="session")
 def failing(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Give an installation with nothing deployed, whose twin's doors can fail; for files test_faults_*."""
+    """Give an installation with nothing deployed at first; for test_faults_neon and test_nothing_is_left."""
     folder = tmp_path_factory.mktemp("failing") / "checkout"
     installation = make_installation(folder, **{VARIABLE: str(real_plugins)})
     yield installation

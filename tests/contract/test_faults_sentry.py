@@ -95,6 +95,15 @@ def test_a_name_that_is_taken_is_refused_and_named(twin: Twin, sentry: Plugin) -
     assert len(twin.store.list("sentry", "project")) == projects
 
 
+def test_more_than_the_plan_has_is_refused_with_the_plan(twin: Twin, sentry: Plugin) -> None:
+    faults.plan(twin.store, "sentry", Fault("POST", DETECTORS, 403, "Your plan includes no more monitors."))
+    said = failure(lambda: sentry.create("cronMonitor", CRON))
+    assert "Your plan includes no more monitors." in said
+    next_step = explained("sentry", "cronMonitor", said).next_step
+    assert "ask for less in the stack's settings, or for more at Sentry" in next_step
+    assert crons(twin) == 0
+
+
 def test_what_an_alert_names_must_exist(sentry: Plugin) -> None:
     email = {"email": {"targetType": "issue_owners", "fallthroughType": "AllMembers"}}
     alert: dict[str, Any] = {

@@ -1,17 +1,19 @@
 """UptimeRobot's bad days, met by its real provider: what passes, what fails and how it says so."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from explaining import explained
-from monitoring import Twin
+from monitoring import Twin, eventually
 from pairing import at_the_door
 from plugin import Plugin
 
 from local.doors import faults
+from local.doors.door import REFUSED
 from local.doors.faults import Fault
 
 MONITOR: dict[str, Any] = {"name": "health", "type": "HTTP", "url": "https://127.0.0.1:9", "interval": 300}
@@ -23,6 +25,8 @@ HOOK: dict[str, Any] = {
     "sslExpirationReminder": True,
 }
 ONE = r"/v3/monitors/\d+"
+PATIENCE_SECONDS = 30
+"""How long the provider waits for an answer, which can't be set."""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +73,17 @@ def test_a_rate_limit_is_waited_for_and_nothing_is_made_twice(twin: Twin, robot:
     assert existing(twin, "integration") == 1
 
 
+def test_more_requests_than_the_plan_answers_in_a_minute_wait_and_all_is_made_once(
+    twin: Twin, robot: Plugin
+) -> None:
+    twin.store.insert("uptimerobot", "account", "0", {"plan": "free"})
+    with ThreadPoolExecutor(12) as pool:
+        hooks = [HOOK | {"value": f"https://example.com/{number}"} for number in range(12)]
+        list(pool.map(lambda hook: robot.create("integration", hook), hooks))
+    assert twin.recorded(REFUSED)
+    assert existing(twin, "integration") == len(hooks)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_an_integration_that_the_vendor_failed_to_make_is_asked_for_again(
     twin: Twin, robot: Plugin, status: int
@@ -99,6 +114,17 @@ def test_an_answer_that_broke_off_leaves_an_integration_that_the_next_run_names(
     assert "exists already as" in said
     assert "adopt" in explained("uptimerobot", "integration", said).next_step
     assert existing(twin, "integration") == 1
+
+
+def test_an_answer_that_comes_too_late_is_told_for_the_monitor_is_made_all_the_same(
+    twin: Twin, robot: Plugin
+) -> None:
+    planned(twin, Fault("POST", "/v3/monitors", applied=True, delay_seconds=PATIENCE_SECONDS + 1))
+    said = failure(lambda: robot.create("monitor", MONITOR))
+    assert "Client.Timeout exceeded" in said
+    next_step = explained("uptimerobot", "monitor", said).next_step
+    assert "look at UptimeRobot whether it was made all the same" in next_step
+    eventually(lambda: existing(twin, "monitor") == 1)
 
 
 def test_what_is_not_readable_at_once_is_read_again_and_not_made_again(twin: Twin, robot: Plugin) -> None:

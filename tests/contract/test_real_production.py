@@ -1,29 +1,19 @@
 """The production program, unchanged, through the vendors' own providers: from nothing to nothing."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from deployment import Deployment, name_of
 from interrupting import Run, command_line, left_over, until
-from plain import WITH_POLICIES, drills, find_language_host, pulumi
+from plain import WITH_POLICIES, drills, pulumi
+
+from local.doors.door import REFUSED
+from local.vendors.store import Store
 
 PROD = ("--stack", "prod", "--twin")
 BRIDGED = ("neon:", "uptimerobot:", "sentry:")
-EDITS = {
-    "project: example-production": "project: example-renamed",
-    "maximum_units: 2": "maximum_units: 4",
-    "compute_hours: 500": "compute_hours: 400",
-    "database: platform": "database: renamed",
-}
-"""Settings of the database that Neon changes in place, and that the policies let pass."""
-
-
-@pytest.fixture(scope="module")
-def language_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return find_language_host(tmp_path_factory.mktemp("language-host"))
 
 
 @contextmanager
@@ -68,6 +58,11 @@ def test_every_resource_of_the_bridged_vendors_was_made_by_its_real_provider(rea
     assert real["neon"].inputs["version"] == "1.1.3"
 
 
+def test_uptimerobot_was_not_asked_more_often_than_the_plan_answers(real: Deployment) -> None:
+    with closing(Store(real.installation.home.vendors)) as store:
+        assert store.recorded(REFUSED) == []
+
+
 def test_a_second_preview_is_empty(real: Deployment) -> None:
     assert plan(real) == {}
 
@@ -96,26 +91,3 @@ def test_stand_ins_cannot_take_over_what_the_real_providers_made(real: Deploymen
     refused = real.installation.bulwark("preview", *PROD, "--providers", "stand-in")
     assert refused.code == 1
     assert "was made through the vendors' own providers" in refused.err
-
-
-def test_each_setting_of_the_database_changes_the_input_that_it_names(real: Deployment) -> None:
-    with edited(real, EDITS):
-        assert plan(real) == {
-            "database-project": ("update", ["defaultEndpointSettings", "name", "quota"]),
-            "database-database": ("update", ["name"]),
-        }
-
-
-def test_changed_settings_are_applied_in_place_and_plain_pulumi_takes_them_back(
-    real: Deployment, language_host: Path
-) -> None:
-    with edited(real, EDITS):
-        assert up(real)["update"] == 2
-        assert plan(real) == {}
-    options = (*WITH_POLICIES, "--yes")
-    back = pulumi(real, language_host, "up", *options, real=True, environment=drills(real))
-    assert back.returncode == 0, back.stdout[-3_000:] + back.stderr[-2_000:]
-    assert "~ 2 updated" in back.stdout
-    assert plan(real) == {}
-    seen = real.installation.bulwark("refresh", *PROD, "--json")
-    assert seen.json["steps"] == []

@@ -1,9 +1,16 @@
-"""Settings of monitoring and errors, changed: each changes what it names, through the real providers."""
+"""Settings, changed: each changes what it names, through the real providers, and is taken back."""
+
+from pathlib import Path
 
 from deployment import Deployment
-from test_real_production import edited, plan, up
+from plain import WITH_POLICIES, drills, pulumi
+from test_real_production import PROD, edited, plan, up
 
 EDITS = {
+    "project: example-production": "project: example-renamed",
+    "maximum_units: 2": "maximum_units: 4",
+    "compute_hours: 500": "compute_hours: 400",
+    "database: platform": "database: renamed",
     "interval_seconds: 60": "interval_seconds: 120",
     "timeout_seconds: 30": "timeout_seconds: 20",
     "regions: [eu, na, as]": "regions: [eu, na]",
@@ -24,6 +31,8 @@ EDITS = {
 _WATCHED = ["config", "interval", "regionData", "responseTimeThreshold", "timeout"]
 _METRICS = ("backend-failure-rate", "backend-latency", "frontend-failure-rate", "frontend-latency")
 CHANGED: dict[str, tuple[str, list[str]]] = {
+    "database-project": ("update", ["defaultEndpointSettings", "name", "quota"]),
+    "database-database": ("update", ["name"]),
     "uptime-health": ("update", sorted([*_WATCHED, "keywordValue"])),
     "uptime-version": ("update", _WATCHED),
     "uptime-frontend": ("update", _WATCHED),
@@ -55,10 +64,16 @@ def test_each_setting_changes_the_inputs_that_it_names_and_no_more(real: Deploym
         assert changed_inputs(real) == CHANGED
 
 
-def test_all_of_them_are_applied_in_place_and_back_again(real: Deployment) -> None:
+def test_all_are_applied_in_place_and_plain_pulumi_takes_them_back(
+    real: Deployment, language_host: Path
+) -> None:
     with edited(real, EDITS):
         assert set(up(real)) == {"update"}
         assert plan(real) == {}
-    assert set(up(real)) == {"update"}
-    seen = real.installation.bulwark("refresh", "--stack", "prod", "--twin", "--json")
+    options = (*WITH_POLICIES, "--yes")
+    back = pulumi(real, language_host, "up", *options, real=True, environment=drills(real))
+    assert back.returncode == 0, back.stdout[-3_000:] + back.stderr[-2_000:]
+    assert f"~ {len(CHANGED)} updated" in back.stdout
+    seen = real.installation.bulwark("refresh", *PROD, "--json")
     assert (seen.code, seen.json["steps"]) == (0, [])
+    assert plan(real) == {}

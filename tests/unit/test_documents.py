@@ -5,11 +5,9 @@ A runbook is read at the worst moment.
 """
 
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -17,6 +15,7 @@ from typing import Final
 import botocore.session
 import pytest
 from botocore import xform_name
+from documents import commands
 
 from cli.app import app
 from local.pginstall import wheel_root
@@ -30,41 +29,9 @@ _DOCUMENTS: Final = sorted(
         _CHECKOUT / "README.md",
     ]
 )
-_BLOCK: Final = re.compile(r"^(?P<indent> *)```sh\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-_INDENTED: Final = re.compile(r"^ {4}(\./bulwark .*)$", re.MULTILINE)
-_INLINE: Final = re.compile(r"`(\./bulwark [a-z][^`]*)`")
 _POSTGRES: Final = ("pg_dump", "pg_restore", "psql")
 _PLAIN: Final = {"cd", "export", "mkdir", "printf", "read", "rm", "sha256sum", "umask", "zstd"}
 """What every system has, or what has no option that could be misremembered."""
-
-
-def lines(text: str) -> Iterator[str]:
-    """Yield each command line of a document, whole."""
-    for block in _BLOCK.finditer(text):
-        yield from block["body"].replace("\\\n", " ").splitlines()
-    for found in (*_INDENTED.finditer(text), *_INLINE.finditer(text)):
-        yield found[1]
-
-
-def commands(text: str) -> Iterator[list[str]]:
-    """Yield the arguments of each program that a document calls."""
-    for line in lines(text):
-        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
-        lexer.whitespace_split = True
-        words: list[str] = []
-        target = False
-        for token in lexer:
-            if target:
-                target = False
-            elif set(token) <= set("<>"):
-                target = True
-            elif set(token) <= set("|&;"):
-                yield words
-                words = []
-            elif words or not re.fullmatch(r"\w+=.*", token):
-                words.append(token)
-        if words:
-            yield words
 
 
 def every(program: str) -> list[list[str]]:

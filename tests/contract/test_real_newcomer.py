@@ -1,0 +1,106 @@
+"""docs/production.md, followed on the twin through the vendors' own providers, command by command."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+from deployment import Deployment
+from documents import commands
+from installations import CHECKOUT
+from inventory import aws
+
+from local.home import TwinHome
+from toolchain.engine import search_path
+
+_GUIDE: Final = (CHECKOUT / "docs" / "production.md").read_text()
+SECTIONS: Final = {
+    int(section.partition(".")[0]): [shlex.join(words) for words in commands(section)]
+    for section in re.split(r"^## (?=\d+\. )", _GUIDE, flags=re.MULTILINE)[1:]
+}
+SEEN: Final = {
+    "./bulwark preview --stack prod": (0, "117 unchanged"),
+    "./bulwark review --stack prod": (0, "prod passes "),
+    "./bulwark adopt --stack prod": (0, "this stack has it"),
+    "./bulwark up --stack prod": (0, "117 unchanged"),
+    "./bulwark refresh --stack prod": (0, "Nothing has drifted."),
+    "./bulwark outputs --stack prod": (0, "deployer_role"),
+    "./bulwark outputs --stack prod --show-secrets": (0, "application_database_url"),
+    "./bulwark backup all --stack prod": (0, "of the database is in"),
+    "./bulwark verify --deep --stack prod": (0, "restored and compared, good"),
+    "./bulwark drill all --stack prod": (1, "drill the twin's own (`./bulwark drill`)"),
+    "./bulwark audit --stack prod": (0, "prod passes "),
+}
+"""How each command about production ends on the twin, and what is to be seen then."""
+
+
+def typed() -> list[str]:
+    """Return the commands about production, each once; the guide says that all take `--twin`."""
+    lines = [line.removesuffix(" --twin") for section in (3, 5, 6, 7, 8, 9) for line in SECTIONS[section]]
+    return list(dict.fromkeys(lines))
+
+
+def test_the_guide_has_no_command_that_is_not_tried() -> None:
+    assert typed() == list(SEEN)
+    assert SECTIONS[1] == []
+    assert max(SECTIONS) == 9
+
+
+@pytest.mark.parametrize("line", SEEN)
+def test_a_command_ends_as_the_guide_says(real: Deployment, line: str) -> None:
+    ended = real.installation.bulwark(*shlex.split(line)[1:], "--twin", timeout_seconds=600)
+    code, seen = SEEN[line]
+    assert (ended.code, seen in ended.text) == (code, True), ended.text[-3_000:]
+
+
+def test_state_and_secrets_lie_where_the_guide_puts_them(real: Deployment, tmp_path: Path) -> None:
+    login, init, secret, backup = SECTIONS[4]
+    assert backup == "./bulwark backup state"  # a part of `backup all`, above
+    home = real.installation.home
+    # By hand, as the guide says of both.
+    s3, kms = aws(real.installation, "s3"), aws(real.installation, "kms")
+    region = {"LocationConstraint": "eu-west-1"}
+    s3.create_bucket(Bucket="example-pulumi-state", CreateBucketConfiguration=region)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/example-pulumi", TargetKeyId=key)
+    for name in ("Pulumi.yaml", "Pulumi.prod.yaml"):
+        shutil.copy(CHECKOUT / name, tmp_path)
+
+    for line, prompt in ((login, ""), (init, ""), (secret, "planted-key")):
+        ended = pulumi(line, tmp_path, home, prompt)
+        assert ended.returncode == 0, ended.stderr
+    written = (tmp_path / "Pulumi.prod.yaml").read_text()
+    assert "secretsprovider: awskms://alias/example-pulumi" in written
+    assert "bulwark:neon_api_key:" in written
+    assert "planted-key" not in written
+    shown = pulumi("pulumi config get --stack prod bulwark:neon_api_key", tmp_path, home)
+    assert shown.stdout.strip() == "planted-key"
+    stored = s3.list_objects_v2(Bucket="example-pulumi-state")["Contents"]
+    assert ".pulumi/stacks/bulwark/prod.json" in {one["Key"] for one in stored}
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+
+
+def pulumi(line: str, folder: Path, home: TwinHome, prompt: str = "") -> subprocess.CompletedProcess[str]:
+    """Run what the guide says in a checkout of its own, at the twin's AWS; `prompt` is what it asks for."""
+    return subprocess.run(
+        shlex.split(line),
+        cwd=folder,
+        env=os.environ
+        | {
+            "PATH": search_path(),
+            "PULUMI_HOME": str(folder / "pulumi"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{home.port('aws')}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        },
+        input=prompt,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
