@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import psutil
 from installations import Installation
@@ -20,6 +21,9 @@ class Run:
     def __init__(self, installation: Installation, *arguments: str, **variables: str) -> None:
         self.installation = installation
         self.lines: list[str] = []
+        self.seen: list[datetime] = []
+        """When each line was read."""
+
         self._popen = subprocess.Popen(
             installation.command(*arguments),
             cwd=installation.folder,
@@ -71,6 +75,7 @@ class Run:
         assert self._popen.stdout
         with self._popen.stdout as output:
             for line in output:
+                self.seen.append(datetime.now(UTC))
                 self.lines.append(line)
 
 

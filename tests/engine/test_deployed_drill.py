@@ -1,45 +1,130 @@
-"""`./bulwark drill` on a deployed stack passes with numbers that hold, and leaves nothing, even killed."""
+"""`./bulwark drill` on a deployed stack: killed it leaves nothing, its numbers hold, and it can fail."""
 
+import re
 import signal
-import time
-from datetime import datetime, timedelta
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import psycopg
+import pytest
 from deployment import Deployment
-from installations import Installation
+from installations import Finished, Installation
 from interrupting import Run, left_over, until
 from inventory import existing, recorded, vendor_objects
+from spoiled import Spoiler
+from untouched import canaries, content
 
 from local.vendors.neon import Neon
+from local.vendors.store import Store
 from recovery.drill.application import leftovers
-from recovery.postgres.figures import figures
-from recovery.postgres.snapshot import snapshot
 
 KILLED_IN = (
-    ("corruption", "branch the history"),
     ("corruption", "start the platform"),
+    ("corruption", "remove"),
     ("loss", "make a new database"),
     ("loss", "restore"),
-    ("loss", "remove"),
+    ("files", "compare with the rows"),
+    ("state", "preview"),
 )
-
 PLANTED = ("drill-corruption-20300101t000000z-00aa", "drill-loss-20300101t000000z-00bb")
+LATE = ("SELECT written_at FROM canary", "SELECT written_at - interval '2 minutes' FROM canary")
+PHASE = re.compile(r"Drilling (\w+): ((?!taking what|looking for).+)\n")
+REACHED_IN = {
+    "first query": "first_query",
+    "start the platform": "health",
+    "verify": "verified",
+    "compare with the rows": "verified",
+    "preview": "verified",
+}
+"""Phase of a drill -> the milestone at its end."""
 
 
-def source(installation: Installation) -> str:
-    return installation.bulwark("outputs", "--json", "--show-secrets").json["backup_database_url"]
+@dataclass(frozen=True)
+class Cleaned:
+    """What `--clean` said and left after drills were killed in all of those phases."""
+
+    said: Finished
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
-def content(url: str) -> Any:
-    """Return the figures of all that nobody writes to meanwhile."""
-    with snapshot(url) as shot:
-        found = figures(url, shot)
-    return found.model_copy(update={"tables": tuple(one for one in found.tables if one.name != "canary")})
+@dataclass(frozen=True)
+class Watched:
+    """The next drill, of every scenario, and what was seen of it from outside."""
+
+    text: str
+    evidence: dict[str, Any]
+    began: datetime
+    ended: datetime
+    phases: list[tuple[str, str, datetime]]
+    """Scenario, phase, and when it was seen to begin; of all scenarios, in their order."""
+
+    canaries: list[datetime]
+    """Every moment at which the platform's canary was written, asked of its database meanwhile."""
+
+    pinged: tuple[float, float]
+    """When the drill's heartbeat was last heard, before and after."""
+
+
+@pytest.fixture(scope="module")
+def outputs(deployed: Deployment) -> dict[str, Any]:
+    return deployed.installation.bulwark("outputs", "--json", "--show-secrets").json
+
+
+@pytest.fixture(scope="module")
+def cleaned(deployed: Deployment, outputs: dict[str, Any]) -> Cleaned:
+    installation = deployed.installation
+    taken = installation.bulwark("backup")
+    assert taken.code == 0, taken.text
+    before = content(installation, outputs)
+    for scenario, phase in KILLED_IN:
+        run = Run(installation, "drill", scenario)
+        until(lambda run=run, phase=phase: f": {phase}\n" in run.text or run.ended(), 120, phase)
+        assert not run.ended(), run.text[-3_000:]
+        if phase == "make a new database":
+            until(lambda: plugins(installation), 60, "the vendor at work")
+        run.signal(signal.SIGKILL)
+        run.wait()
+    plant(installation)
+    said = installation.bulwark("drill", "--clean")
+    return Cleaned(said, before, content(installation, outputs))
+
+
+@pytest.fixture(scope="module")
+def watched(deployed: Deployment, outputs: dict[str, Any], cleaned: Cleaned) -> Watched:
+    assert cleaned.said.code == 0, cleaned.said.text
+    installation = deployed.installation
+    with canaries(outputs["backup_database_url"]) as seen:
+        assert installation.bulwark("backup", "database").code == 0
+        heard, began = pinged(installation), datetime.now(UTC)
+        run = Run(installation, "drill")
+        code, ended = run.wait(300), datetime.now(UTC)
+    assert code == 0, run.text
+    phases = [
+        (found[1], found[2], at)
+        for line, at in zip(run.lines, run.seen, strict=True)
+        if (found := PHASE.fullmatch(line))
+    ]
+    [drill] = re.findall(r"Drill (\S+) passed", run.text)
+    evidence = installation.bulwark("drills", "--drill", drill, "--json").json
+    return Watched(run.text, evidence, began, ended, phases, seen, (heard, pinged(installation)))
 
 
 def plugins(installation: Installation) -> list[str]:
     return [line for line in left_over(installation) if "local.plugins.bridge" in line]
+
+
+def pinged(installation: Installation) -> float:
+    [beat] = [one["id"] for one in installation.resources() if one["urn"].endswith("::job-drill-heartbeat")]
+    store = Store(installation.home.vendors)
+    try:
+        found = store.get("twin", "watch", f"uptimerobot:{beat}") or {}
+    finally:
+        store.close()
+    return float(found.get("pinged", 0))
 
 
 def nothing_is_left(installation: Installation) -> None:
@@ -53,6 +138,7 @@ def nothing_is_left(installation: Installation) -> None:
     assert not list((installation.home.state / ".pulumi" / "stacks" / "bulwark-drill").glob("*.json"))
     clusters = [path for path in installation.home.postgres.iterdir() if path.is_dir()]
     assert len(clusters) == 1, clusters
+    until(lambda: not left_over(installation), 30, "the engines of killed drills end")
 
 
 def plant(installation: Installation) -> None:
@@ -66,85 +152,137 @@ def plant(installation: Installation) -> None:
     (installation.home.root / "drill" / "local" / "files" / "dump.pgc").write_bytes(b"personal data")
 
 
-def test_every_scenario_passes_with_numbers_that_a_stopwatch_and_direct_sql_confirm(
-    deployed: Deployment,
+@contextmanager
+def edited(installation: Installation, *changes: tuple[str, str]) -> Generator[None]:
+    for old, new in changes:
+        installation.edit("Pulumi.local.yaml", old, new)
+    try:
+        yield
+    finally:
+        for old, new in changes:
+            installation.edit("Pulumi.local.yaml", new, old)
+
+
+@contextmanager
+def without_a_file(installation: Installation) -> Generator[Path]:
+    """Back the files up while one that a row refers to is gone."""
+    lost = next(path for path in installation.home.files.rglob("*") if path.is_file())
+    aside = lost.rename(installation.home.root / "lost")
+    try:
+        taken = installation.bulwark("backup", "files")
+        assert taken.code == 0, taken.text
+        yield lost.relative_to(installation.home.files)
+    finally:
+        aside.rename(lost)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_nothing_of_drills_that_were_killed_survives_a_clean_and_what_they_drilled_is_as_it_was(
+    deployed: Deployment, cleaned: Cleaned
 ) -> None:
-    installation = deployed.installation
-    url = source(installation)
-    was = content(url)
-    with psycopg.connect(url) as connection:
-        row = connection.execute("SELECT written_at FROM canary").fetchone()
-        assert row
-    backup = installation.bulwark("backup", "--json").json["database"]
-    begin = time.monotonic()
-    ended = installation.bulwark("drill", "--json", timeout_seconds=300)
-    took = time.monotonic() - begin
-    assert ended.code == 0, ended.text
-    assert "monitor not reached" not in ended.err
-    evidence = ended.json
-    assert (evidence["verdict"], evidence["leftovers"]) == ("passed", [])
-    kinds = ["corruption", "loss", "replica", "files", "state"]
-    assert [one["kind"] for one in evidence["scenarios"]] == kinds
-    corruption, *restored, files, state = evidence["scenarios"]
-    [rows] = [check for check in files["checks"] if check["name"] == "every row's file is there"]
+    assert cleaned.said.code == 0, cleaned.said.text
+    assert all(f"{name}, which an interrupted drill had left" in cleaned.said.err for name in PLANTED)
+    assert cleaned.after == cleaned.before
+    nothing_is_left(deployed.installation)
+
+
+def test_the_next_drill_passes_in_every_scenario_and_leaves_nothing(
+    deployed: Deployment, outputs: dict[str, Any], watched: Watched
+) -> None:
+    evidence = watched.evidence
+    assert (evidence["verdict"], evidence["faults"], evidence["leftovers"]) == ("passed", [], [])
+    scenarios = {one["kind"]: one for one in evidence["scenarios"]}
+    assert list(scenarios) == ["corruption", "loss", "replica", "files", "state"]
+    [rows] = [one for one in scenarios["files"]["checks"] if one["name"] == "every row's file is there"]
     assert (rows["actual"], rows["outcome"]) == ("0 exceptions", "passed")
-    assert len(files["negative_control"]["found"]) == 3
-    assert state["loss"]["seconds"] == 0
-    assert "create" in state["negative_control"]["found"][0]
-    assert 0 <= corruption["loss"]["seconds"] < 5
-    for one in restored:
-        newest, incident = (datetime.fromisoformat(one[name]) for name in ("newest_change", "incident"))
-        assert row[0] <= newest <= datetime.fromisoformat(backup["snapshot_at"])
-        assert incident - newest == timedelta(seconds=one["loss"]["seconds"])
-    assert sum(phase["seconds"] for one in evidence["scenarios"] for phase in one["phases"]) < took
-    for one in (corruption, *restored):
-        first, healthy, verified = (
-            one["times"][name]["seconds"] for name in ("first_query", "health", "verified")
-        )
-        assert 0 < first < healthy < verified < took
-        assert len(one["negative_control"]["found"]) >= 3
-        assert all(thing["gone"] for thing in one["teardown"])
-    nothing_is_left(installation)
-    assert content(url) == was
-    failed = installation.bulwark("drill", "loss", "--backup", "20300101T000000Z-0000", "--json")
-    assert failed.code == 1
-    assert failed.json["faults"][0] == "loss: broke off: There is no whole backup 20300101T000000Z-0000."
-    listed = installation.bulwark("drills", "--json").out
-    assert all(one.json["identity"]["id"] in listed for one in (ended, failed))
-    for nonsense in (
-        ("loss", "--at", "2026-01-01"),
-        ("all", "--backup", "x"),
-        ("loss", "--random", "--backup", "x"),
+    assert "create" in scenarios["state"]["negative_control"]["found"][0]
+    assert all(len(scenarios[kind]["negative_control"]["found"]) >= 3 for kind in list(scenarios)[:4])
+    assert all(thing["gone"] for one in scenarios.values() for thing in one["teardown"])
+    nothing_is_left(deployed.installation)
+    password = outputs["backup_database_url"].split(":", 2)[2].split("@")[0]
+    assert password not in watched.text + str(evidence)
+
+
+def test_its_times_are_within_those_of_a_stopwatch_beside_it(watched: Watched) -> None:
+    evidence, scenarios = watched.evidence, watched.evidence["scenarios"]
+    assert watched.began < moment(evidence["started"]) < moment(evidence["finished"]) < watched.ended
+    told = [(one, phase) for one in scenarios for phase in one["phases"]]
+    assert [(one["kind"], phase["name"]) for one, phase in told] == [line[:2] for line in watched.phases]
+    # Each phase has ended, and its time was taken, before the next one was seen to begin.
+    for (one, phase), (_, _, following) in zip(
+        told, [*watched.phases[1:], ("", "", watched.ended)], strict=True
     ):
-        refused = installation.bulwark("drill", *nonsense)
-        assert (refused.code, "Next: " in refused.err) == (1, True), refused.text
-    passwords = [url.split(":", 2)[2].split("@")[0]]
-    assert not any(password in ended.text for password in passwords)
+        passed = (following - moment(one["declared"])).total_seconds()
+        assert 0 <= phase["offset_seconds"] <= phase["offset_seconds"] + phase["seconds"] < passed
+        assert moment(phase["started"]) + timedelta(seconds=phase["seconds"]) < following
+        if milestone := one["times"].get(REACHED_IN.get(phase["name"], "")):
+            assert phase["offset_seconds"] < milestone["seconds"] < passed
+    assert all(set(one["times"]) <= set(REACHED_IN.values()) for one in scenarios)
 
 
-def test_a_drill_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_not_remove(
-    deployed: Deployment,
+def test_what_was_lost_is_what_direct_sql_says(watched: Watched) -> None:
+    databases = [one for one in watched.evidence["scenarios"] if one["stores"] == ["database"]]
+    assert len(databases) == 3
+    for one in databases:
+        newest, shown = moment(one["newest_change"]), moment(one["recovery_point"]["as_of"])
+        # The last one before that moment, but what was written just before it may have come in just after it.
+        assert newest in watched.canaries
+        assert not [at for at in watched.canaries if newest < at < shown - timedelta(seconds=1)]
+        assert newest <= shown
+        assert moment(one["incident"]) - newest == timedelta(seconds=one["loss"]["seconds"])
+
+
+def test_it_has_verified_the_backups_that_it_restored_and_its_heartbeat_was_heard(
+    deployed: Deployment, watched: Watched
 ) -> None:
-    installation = deployed.installation
-    url = source(installation)
-    was = content(url)
-    assert installation.bulwark("backup").code == 0
-    for scenario, phase in KILLED_IN:
-        run = Run(installation, "drill", scenario)
-        until(lambda run=run, phase=phase: phase in run.text or run.ended(), 120, phase)
-        assert not run.ended(), run.text[-3_000:]
-        if phase in {"branch the history", "make a new database"}:
-            until(lambda: plugins(installation), 60, "the vendor at work")
-        run.signal(signal.SIGKILL)
-        run.wait()
-    plant(installation)
-    cleaned = installation.bulwark("drill", "--clean")
-    assert cleaned.code == 0, cleaned.text
-    assert "left" in cleaned.text
-    assert all(name in cleaned.text for name in PLANTED), cleaned.text
-    nothing_is_left(installation)
-    assert content(url) == was
-    passed = installation.bulwark("drill", "corruption", "--json")
-    assert passed.code == 0, passed.text
-    assert passed.json["leftovers"] == []
+    assert "monitor not reached" not in watched.text
+    before, after = watched.pinged
+    assert watched.began.timestamp() < after <= watched.ended.timestamp()
+    assert before < after
+    points = {one["recovery_point"]["id"] for one in watched.evidence["scenarios"]}
+    listed = deployed.installation.bulwark("backups", "--json").json
+    assert {(one["store"], one["how"]) for one in listed if one["id"] in points} == {
+        ("database", "drill"),
+        ("files", "drill"),
+        ("state", "drill"),
+    }
+
+
+def test_whatever_is_wrong_is_found_and_named_and_the_heartbeat_stays_silent(
+    deployed: Deployment, outputs: dict[str, Any], watched: Watched
+) -> None:
+    installation, spoiler = deployed.installation, Spoiler(deployed.installation, outputs)
+    failed: dict[str, str] = {}
+
+    def drilled(*arguments: str) -> str:
+        ended = installation.bulwark("drill", *arguments)
+        assert ended.code == 1, ended.text
+        [drill] = re.findall(r"Drill (\S+) failed", ended.out)
+        failed[drill] = " ".join(ended.out.split())
+        return failed[drill]
+
+    other_content = drilled("loss", "--backup", spoiler.other_content().id)
+    for what in (
+        r"loss: data loss of 3,456,\d{3}\.\d s misses the objective of 97,200 s",
+        r'Table "public"\."locations" has \d+ rows, as expected, but not the same ones\.',
+        r'Table "public"\."interview_feedback" is missing',
+        r"The grants are not defined as expected\.",
+    ):
+        assert re.search(what, other_content), other_content
+    other_bytes = drilled("loss", "--backup", spoiler.other_bytes().id)
+    digest = spoiler.good.dump.sha256
+    assert re.search(rf"is damaged: its SHA-256 is [0-9a-f]{{64}}, and {digest} was stored", other_bytes)
+    with edited(installation, ("recovery_point_minutes: 60", "recovery_point_minutes: 1"), LATE):
+        late = drilled("corruption")
+    assert re.search(r"corruption: data loss of 12\d\.\d s misses the objective of 60 s", late), late
+    with without_a_file(installation) as lost:
+        gone = drilled("files")
+    assert f"every row's file is there: expected 0 exceptions, found 1 exceptions: {lost}" in gone
+
+    assert pinged(installation) == watched.pinged[1]
+    kept = {one["id"]: one for one in installation.bulwark("drills", "--json").json["drills"]}
+    assert {kept[drill]["verdict"] for drill in failed} == {"failed"}
     nothing_is_left(installation)
