@@ -18,6 +18,7 @@ from cli.stack import Json, OnTwin, Stack
 from cli.wording import lock
 from recovery.drill import records
 from recovery.drill.evidence import NEEDED, Drill, Measured
+from recovery.drill.report.wording import duration
 from recovery.heartbeat import reported
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
@@ -177,7 +178,7 @@ def _show(done: Drill, *, as_json: bool) -> None:
 def _time(measured: Measured | None) -> str:
     if not measured or measured.seconds is None:
         return "[red]not measured[/red]"
-    shown = f"{measured.seconds:,.1f} s"
+    shown = duration(measured.seconds)
     return shown if measured.met else f"[red]{shown}[/red]"
 
 

@@ -23,6 +23,7 @@ from recovery.drill.evidence import (
     Store,
     Untested,
 )
+from recovery.drill.limits import LIMITS
 from recovery.drill.place import Place
 from toolchain.failure import Failure
 
@@ -132,7 +133,7 @@ class Attempt:
             checks=tuple(self.checks),
             negative_control=self.control,
             teardown=self.teardown,
-            not_tested=tuple(self.not_tested),
+            not_tested=(*LIMITS[self.kind], *self.not_tested),
             deviations=tuple(self.deviations),
             error="; ".join(self.errors),
         )

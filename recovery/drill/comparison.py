@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from recovery.drill.evidence import Check
 from recovery.manifest import Figures, Table
@@ -14,6 +15,8 @@ _PARTS = {
     "extensions": ("extensions", "each with its version"),
 }
 _SHOWN = 5
+DEFINITIONS: Final = "definitions: "
+"""How the names of checks begin that compare one kind of definitions each."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def compared(expected: Figures, found: Figures) -> Iterator[Check]:
     for part in dict.fromkeys((*_PARTS, *kinds)):
         ignored = {*_PARTS, *kinds} - {part}
         wrong = differences(expected, found, ignoring=ignored)
-        name, what = _PARTS.get(part, (f"definitions: {part.replace('_', ' ')}", "all of them, word by word"))
+        name, what = _PARTS.get(part, (f"{DEFINITIONS}{part.replace('_', ' ')}", "all of them, word by word"))
         yield Check(
             name=name,
             what=what,

@@ -100,7 +100,8 @@ def test_a_corruption_is_undone_right_to_the_transaction(url: str, place: Server
     assert len(done) > len(recovered) > 100
     assert scenario.loss.seconds is not None
     assert 0 <= scenario.loss.seconds < 0.5
-    assert [untested.what for untested in scenario.not_tested] in ([], ["every row of public.orders"])
+    busy = [one.what for one in scenario.not_tested if one.what.startswith("every row of ")]
+    assert busy in ([], ["every row of public.orders"])
 
 
 def test_a_past_moment_is_recovered_without_the_bad_write_and_compared_with_the_backups_around_it(

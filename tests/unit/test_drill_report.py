@@ -252,6 +252,8 @@ def test_page_and_summary_name_the_same_document() -> None:
     [
         (None, "not measured"),
         (0, "0.0 s"),
+        (0.04, "40 ms"),
+        (0.0996, "0.1 s"),
         (59.94, "59.9 s"),
         (59.96, "1 min"),
         (61.5, "1 min 2 s"),

@@ -40,6 +40,8 @@ def render(drill: Drill, *, earlier: Iterable[Drill] = (), stored: Held | None =
         sentence=wording.sentence(drill),
         took=(drill.finished - drill.started).total_seconds(),
         trends=trends(drill, earlier),
+        folded=wording.folded,
+        alike={scenario.kind: list(filter(wording.folded, scenario.checks)) for scenario in drill.scenarios},
         spans={scenario.kind: _span(scenario) for scenario in drill.scenarios},
         sha256=hashlib.sha256(records.written(drill)).hexdigest(),
         stored=stored,

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from objectives import spoken
-from recovery.drill.evidence import Drill, Kind, Measured, Milestone, Scenario
+from recovery.drill.comparison import DEFINITIONS
+from recovery.drill.evidence import Check, Drill, Kind, Measured, Milestone, Scenario
 
 TITLES: Final[dict[Kind, str]] = {
     "corruption": "A bad write",
@@ -30,6 +31,8 @@ def duration(seconds: float | None) -> str:
     """Write a duration as a person says it, tenths of a second while they matter."""
     if seconds is None:
         return "not measured"
+    if 0 < seconds < 0.0995:
+        return f"{max(1, round(seconds * 1000))} ms"
     if 0 <= seconds < 59.95:
         return f"{seconds:.1f} s"
     sign = "-" if seconds < 0 else ""
@@ -60,3 +63,8 @@ def sentence(drill: Drill) -> str:
     if count == 1:
         return f"1 fault. Until it is corrected, nothing shows that {stack} comes back."
     return f"{count} faults. Until they are corrected, nothing shows that {stack} comes back."
+
+
+def folded(check: Check) -> bool:
+    """Say whether a report may fold a check away: one of the many kinds of definitions, and it passed."""
+    return check.outcome == "passed" and check.name.startswith(DEFINITIONS)
