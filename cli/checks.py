@@ -1,5 +1,6 @@
 """`./bulwark test`: what a change must pass."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ _CHECKS = {
         "vendor.github-workflows",
         *map(str, sorted(_CHECKOUT.glob(".github/workflows/*.yml"))),
     ),
-    "tests": ("pytest", "-n", "2"),
+    # Most of them wait for an engine, a server or a vendor's pace, and leave the processor to others.
+    "tests": ("pytest", "-n", str(2 * (os.cpu_count() or 1))),
 }
 
 

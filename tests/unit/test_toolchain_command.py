@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_all_checks_run_in_order_and_pytest_has_the_last_word(
     assert workflows == "zizmor --offline --no-progress --persona auditor .github"
     assert syntax.startswith("check-jsonschema --builtin-schema vendor.github-workflows ")
     assert syntax.endswith(".github/workflows/review.yml")
-    assert said == ["ruff format --check .", "ruff check .", "basedpyright ", "pytest -n 2 -k settings"]
+    assert said[:-1] == ["ruff format --check .", "ruff check .", "basedpyright "]
+    assert re.fullmatch(r"pytest -n \d+ -k settings", said[-1])
     assert [line for line in output.splitlines() if line][-1] == said[-1]
     assert errors == ""
 
@@ -77,5 +79,5 @@ def test_a_failed_check_does_not_hide_the_next_and_fails_the_whole(
     (tools / "ruff").write_text("#!/bin/sh\nexit 2\n")
     assert checks.test() == 1
     output, errors = capfd.readouterr()
-    assert "pytest -n 2" in output
+    assert "pytest -n " in output
     assert errors == "\nFailed: format, lint\n"
