@@ -121,7 +121,8 @@ def _into(
             stand_ins=stand_ins,
             progress=lambda what, done, of: run.at(_share(what, done, of), step=what, done=done, of=of),
         )
-    sys.stdout.write("".join(f"{line}\n" for line in done) + _as_of(chosen))
+    made = "".join(f"  {line}\n" for line in done)
+    sys.stdout.write(f"Made beside what the dump holds:\n{made}" * bool(done) + _as_of(chosen))
 
 
 def _share(what: str, done: int, of: int) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from toolchain.failure import Failure
 
@@ -46,7 +49,9 @@ def client(
     if where.scheme != "https" and not local:
         raise Failure(f"The S3 endpoint {where.hostname} has no TLS.", "give its https address.")
     # boto3 would add its transfer manager, of which nothing is used here, and a fifth of a second.
-    made: Any = botocore.session.get_session().create_client(
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    made: Any = session.create_client(
         "s3",
         region_name=region,
         endpoint_url=endpoint,
@@ -73,3 +78,11 @@ def client(
         ),
     )
     return made
+
+
+def _moment(told: Any) -> datetime:
+    """Read a time: quickly as S3 lists it, for botocore's way takes most of the time of a long listing."""
+    if isinstance(told, str) and told.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(told)
+    return parse_timestamp(told)

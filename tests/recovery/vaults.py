@@ -54,6 +54,10 @@ def put_over(place: Place, key: str, body: bytes) -> str:
     return place.raw.put_object(Bucket=place.bucket, Key=key, Body=body, ContentMD5=digest)["VersionId"]
 
 
+PAGE = 100
+"""Of a listing by moto; AWS has a thousand in one."""
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in credentials().items():
@@ -65,7 +69,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    service = Service(tmp_path_factory.mktemp("aws"))
+    service = Service(tmp_path_factory.mktemp("aws"), MOTO_S3_DEFAULT_MAX_KEYS=str(PAGE))
     yield service.url
     service.kill()
 
