@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi.automation as auto
 
-from cli import engine
+from cli import engine, packages
 from cli.stack_file import Space
 from cli.watched import Watched
 from toolchain.failure import Failure
@@ -24,6 +24,7 @@ class FileBackend:
     def rebuilt(self, folder: Path, state: Path) -> Generator["RebuiltStack"]:
         backend = folder / "backend"
         backend.mkdir(mode=0o700)
+        packages.declare()
         workspace = auto.LocalWorkspace(
             program=engine.program,
             work_dir=str(folder),

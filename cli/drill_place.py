@@ -11,7 +11,7 @@ from typing import Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli import engine, interrupted, twin
+from cli import engine, interrupted, packages, twin
 from cli.stack_file import Space, state_file
 from recovery.drill import application
 from recovery.drill.evidence import Removed
@@ -152,6 +152,7 @@ class EnginePlace:
     def _workspace(self, program: Program | None) -> auto.LocalWorkspace:
         folder = self._own / "workspace"
         folder.mkdir(exist_ok=True)
+        packages.declare()
         return auto.LocalWorkspace(
             program=program,
             work_dir=str(folder),

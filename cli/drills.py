@@ -60,7 +60,7 @@ def drills(
     space, site = stack_file.find(stack, on_twin=on_twin), opened(stack, on_twin=on_twin)
     vault = site.vaults["primary"]
     if for_policies:
-        sys.stdout.write(proven.document(space, engine.select(space)) + "\n")
+        sys.stdout.write(proven.document(space, engine.select(space, runs_program=False)) + "\n")
         return 0
     if add:
         drill = added(site.recorder, add, space)

@@ -1,5 +1,6 @@
 """The engine, driven through the Automation API with the program inline."""
 
+import json
 import os
 import re
 import runpy
@@ -34,12 +35,12 @@ def select(space: Space, *, runs_program: bool = True) -> auto.Stack:
     `runs_program` says whether it will be run: without it, the program's packages are of no use, and the
     engine would hold the bridge's version against a provider's and warn of an older one.
     """
-    # The program's imports take a second; the engine takes longer until it asks for the program.
-    threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": search_path(policy_host=space.twin is None)}
     if space.twin:
         environment |= twin.engine_environment(space.twin, space.settings, real=space.providers == "real")
     if runs_program:
+        # The program's imports take a second; the engine takes longer until it asks for the program.
+        threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
         packages.declare()
     orphans.end_with_this_process()
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
@@ -53,6 +54,20 @@ def select(space: Space, *, runs_program: bool = True) -> auto.Stack:
         )
         workspace.is_known = space.twin is not None and state_file(space.twin, space.name).exists()
         return auto.Stack.create_or_select(space.name, workspace)
+
+
+def outputs(space: Space) -> dict[str, Any]:
+    """
+    Return the outputs of a deployed stack, secret ones in clear.
+
+    The Automation API starts the CLI twice for them, to tell which are secret.
+    """
+    stack = select(space, runs_program=False)
+    arguments = ["stack", "output", "--json", "--show-secrets", "--stack", stack.name]
+    workspace = stack.workspace
+    with failing_plainly():
+        said = workspace.pulumi_command.run(arguments, workspace.work_dir, dict(workspace.env_vars))
+    return json.loads(said.stdout)
 
 
 class _Workspace(auto.LocalWorkspace):

@@ -31,7 +31,7 @@ def opened(stack: str, *, on_twin: bool, role: Role = "restorer") -> Site:
     space = stack_file.find(stack, on_twin=on_twin)
     if space.twin:
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
-    found = {name: output.value for name, output in engine.select(space).outputs().items()}
+    found = engine.outputs(space)
     backups, key = space.settings.backups, key_of(space, role)
     database_url = needed(found, "backup_database_url")
     primary = vault(needed(found, "vault"), backups.region, space.twin, key)
@@ -61,7 +61,7 @@ def exported(stack: str, *, on_twin: bool) -> Exported:
     Raises:
         Failure: where the engine can't.
     """
-    selected = engine.select(stack_file.find(stack, on_twin=on_twin))
+    selected = engine.select(stack_file.find(stack, on_twin=on_twin), runs_program=False)
     workspace = selected.workspace
     arguments = ["stack", "export", "--stack", stack]
     with engine.failing_plainly():

@@ -202,7 +202,7 @@ def outputs(
         as_json: Print one JSON document.
         show_secrets: Show secret values in clear.
     """
-    found = engine.select(stack_file.find(stack, on_twin=on_twin)).outputs()
+    found = engine.select(stack_file.find(stack, on_twin=on_twin), runs_program=False).outputs()
     shown = _shown(found, secrets=show_secrets)
     if as_json:
         _print_json(shown)

@@ -140,12 +140,16 @@ class Server:
             connect_timeout=10,
         )
 
-    def end(self) -> None:
-        """End the sessions, flush the data and wait until the server is gone."""
+    def end(self, how: signal.Signals = signal.SIGINT) -> None:
+        """
+        End the sessions and wait until the server is gone.
+
+        By SIGINT it flushes the data and archives the log; by SIGQUIT neither, as for data that goes, too.
+        """
         postmaster = self.postmaster()
         if postmaster is None:
             return
-        postmaster.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+        postmaster.send_signal(how)
         if not _within(_STOP_SECONDS, lambda: self.postmaster() is None):
             raise PostgresError(f"The PostgreSQL server in {self.directory} does not stop: see {self.log}")
 

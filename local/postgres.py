@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Generator
@@ -109,7 +110,7 @@ class Cluster(Server):
             if self.directory.exists():
                 if not self._exists():
                     raise PostgresError(f"{self.directory} is not a cluster of the twin: nothing is removed.")
-                self.end()
+                self.end(signal.SIGQUIT)
                 self.end_orphans()
                 aside.remove(self.directory)
             aside.clear(self.directory)

@@ -1,10 +1,11 @@
 """One scenario under way: everything that becomes evidence, also of a drill that breaks off."""
 
+import shutil
 import traceback
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final
 
 import psycopg
@@ -112,10 +113,16 @@ class Attempt:
                 Check(name=name, what=what, expected=expected, actual="", outcome="not_run", why=why)
             )
 
+    def remove(self, folder: Path, kind: str) -> None:
+        """Remove a folder of the drill, and look whether it is gone."""
+        shutil.rmtree(folder, ignore_errors=True)
+        proof = f"looked for the drill's folder {folder.name}"
+        self.teardown += (Removed(name=self.name, kind=kind, gone=not folder.exists(), proof=proof),)
+
     def look_for_remains(self, place: Place) -> None:
         self.told("looking for what is left")
         with self.going():
-            self.teardown = place.remains(self.name)
+            self.teardown += place.remains(self.name)
 
     def scenario(self) -> Scenario:
         return Scenario(

@@ -1,6 +1,5 @@
 """`files`: object files are gone. Those of a given day come back, and the rows that refer to them agree."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 from recovery import catalogue
 from recovery.drill.attempt import Attempt
 from recovery.drill.choice import Chosen, choose
-from recovery.drill.evidence import Check, NegativeControl, RecoveryPoint, Removed, Scenario
+from recovery.drill.evidence import Check, NegativeControl, Scenario
 from recovery.drill.guard import require_throw_away
-from recovery.drill.holding import held, kept, wrong_digest
+from recovery.drill.holding import recover_from, wrong_digest
 from recovery.drill.recovered import Drilled, made
 from recovery.drill.references import Found, checks, crossed, references
 from recovery.files.item import Item
@@ -62,16 +61,8 @@ def drill(
         chosen = choose(found, backup=backup, at_random=at_random)
         attempt.declare(at or chosen.incident)
         _recover(attempt, drilled, vault, chosen, place)
-    shutil.rmtree(place, ignore_errors=True)
+    attempt.remove(place, "restored objects")
     attempt.look_for_remains(drilled.place)
-    attempt.teardown += (
-        Removed(
-            name=attempt.name,
-            kind="restored objects",
-            gone=not place.exists(),
-            proof=f"looked for the drill's folder {_FOLDER}",
-        ),
-    )
     return attempt.scenario()
 
 
@@ -79,17 +70,9 @@ def _recover(
     attempt: Attempt, drilled: Drilled, vault: Vault, chosen: Chosen[FilesManifest], place: Path
 ) -> None:
     manifest = chosen.manifest
-    attempt.recovery_point = RecoveryPoint(
-        path="vault",
-        id=manifest.id,
-        as_of=manifest.started,
-        choice=chosen.choice,
-        held=held(vault, "primary", manifest),
-        skipped=chosen.skipped,
-    )
+    recover_from(attempt, vault, "primary", chosen, as_of=manifest.started)
     attempt.newest_change = manifest.started
     attempt.newest_change_how = "the backup's start: every file that had changed before is in it"
-    attempt.check(kept(vault, manifest))
     folder = Folder.empty(place)
     with attempt.clock.phase("restore the files"):
         done = restored_files(manifest, vault, folder)

@@ -3,14 +3,31 @@
 import hashlib
 from datetime import UTC, datetime
 
-from recovery.drill.evidence import Check, Held
+from recovery.drill.attempt import Attempt
+from recovery.drill.choice import Chosen, M
+from recovery.drill.evidence import Check, Held, RecoveryPoint
 from recovery.manifest import BackupManifest, Stored
 from recovery.site import VaultName
 from recovery.vault.failures import Damaged
 from recovery.vault.vault import Vault
 
 
-def held(vault: Vault, which: VaultName, manifest: BackupManifest) -> Held:
+def recover_from(
+    attempt: Attempt, vault: Vault, which: VaultName, chosen: Chosen[M], *, as_of: datetime
+) -> None:
+    """Write down which backup it is, as the vault tells of it, and check that all of it is held."""
+    attempt.recovery_point = RecoveryPoint(
+        path="vault" if which == "primary" else "replica",
+        id=chosen.manifest.id,
+        as_of=as_of,
+        choice=chosen.choice,
+        held=_held(vault, which, chosen.manifest),
+        skipped=chosen.skipped,
+    )
+    attempt.check(_kept(vault, chosen.manifest))
+
+
+def _held(vault: Vault, which: VaultName, manifest: BackupManifest) -> Held:
     """Ask the vault about the manifest: it is what makes the backup one."""
     key = manifest.key
     head = vault.head(key)
@@ -26,7 +43,7 @@ def held(vault: Vault, which: VaultName, manifest: BackupManifest) -> Held:
     )
 
 
-def kept(vault: Vault, manifest: BackupManifest) -> list[Check]:
+def _kept(vault: Vault, manifest: BackupManifest) -> list[Check]:
     """Check that everything of the backup is held for as long as it was stored for."""
     checks: list[Check] = []
     for stored in manifest.objects:

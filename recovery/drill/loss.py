@@ -9,9 +9,9 @@ from typing import Final
 from recovery import catalogue
 from recovery.drill.attempt import Attempt
 from recovery.drill.choice import Chosen, choose
-from recovery.drill.evidence import RecoveryPoint, Scenario
+from recovery.drill.evidence import Scenario
 from recovery.drill.guard import require_throw_away
-from recovery.drill.holding import held, kept, wrong_digest
+from recovery.drill.holding import recover_from, wrong_digest
 from recovery.drill.recovered import Drilled, all_of_it, made
 from recovery.manifest import Manifest
 from recovery.restore import Fetched, fetched, loaded
@@ -62,15 +62,7 @@ def _recover(
     attempt: Attempt, drilled: Drilled, vault: Vault, which: VaultName, chosen: Chosen[Manifest]
 ) -> None:
     manifest = chosen.manifest
-    attempt.recovery_point = RecoveryPoint(
-        path="vault" if which == "primary" else "replica",
-        id=manifest.id,
-        as_of=manifest.snapshot_at,
-        choice=chosen.choice,
-        held=held(vault, which, manifest),
-        skipped=chosen.skipped,
-    )
-    attempt.check(kept(vault, manifest))
+    recover_from(attempt, vault, which, chosen, as_of=manifest.snapshot_at)
     with (
         # While the vendor makes the database, the vault gives the dump.
         _fetching(manifest, vault, drilled.place.folder) as backup,

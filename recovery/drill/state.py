@@ -1,6 +1,5 @@
 """`state`: the engine's backend is gone. The stack is rebuilt from its backed-up state, somewhere else."""
 
-import shutil
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +9,8 @@ from recovery import catalogue
 from recovery.drill.attempt import Attempt
 from recovery.drill.choice import choose
 from recovery.drill.clock import Told
-from recovery.drill.evidence import Check, NegativeControl, RecoveryPoint, Removed, Scenario
-from recovery.drill.holding import held, kept, wrong_digest
+from recovery.drill.evidence import Check, NegativeControl, Scenario
+from recovery.drill.holding import recover_from, wrong_digest
 from recovery.drill.terms import Objectives
 from recovery.state import STATE, StateManifest, restored_state
 from recovery.vault.vault import Vault
@@ -75,15 +74,7 @@ def drill(
         manifest = _chosen(attempt, vault, deployed_at, backup)
         _recover(attempt, engine, vault, place, manifest, objectives)
         attempt.check([wrong_digest(vault, manifest.files[STATE])])
-    shutil.rmtree(place, ignore_errors=True)
-    attempt.teardown = (
-        Removed(
-            name=attempt.name,
-            kind="backend and state",
-            gone=not place.exists(),
-            proof=f"looked for the drill's folder {_FOLDER}",
-        ),
-    )
+    attempt.remove(place, "backend and state")
     return attempt.scenario()
 
 
@@ -93,15 +84,7 @@ def _chosen(
     chosen = choose(catalogue.backups(vault, StateManifest), backup=backup)
     manifest = chosen.manifest
     attempt.declare()
-    attempt.recovery_point = RecoveryPoint(
-        path="vault",
-        id=manifest.id,
-        as_of=manifest.snapshot_at,
-        choice=chosen.choice,
-        held=held(vault, "primary", manifest),
-        skipped=chosen.skipped,
-    )
-    attempt.check(kept(vault, manifest))
+    recover_from(attempt, vault, "primary", chosen, as_of=manifest.snapshot_at)
     attempt.newest_change_how = "the time of the last deployment that the state tells of"
     attempt.newest_change = manifest.snapshot_at
     if deployed_at == manifest.snapshot_at:

@@ -22,10 +22,9 @@ from local.vendors.store import Store
 from recovery.drill.application import leftovers
 
 KILLED_IN = (
-    ("corruption", "start the platform"),
     ("corruption", "remove"),
     ("loss", "make a new database"),
-    ("loss", "restore"),
+    ("loss", "start the platform"),
     ("files", "compare with the rows"),
     ("state", "preview"),
 )

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -36,6 +38,25 @@ def create_database(server: Cluster, name: str, template: str = "template0") -> 
 def drop_database(server: Cluster, name: str) -> None:
     """Drop it, whoever is connected."""
     _execute(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
+
+
+@contextmanager
+def noise(server: Cluster, name: str, *, rows: int, digests: int) -> Generator[str]:
+    """Give the URL of a database with one table of noise, whose dump takes several parts of an upload."""
+    create_database(server, name)
+    url = database_url(server, name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE noise (id int, body text)")
+        connection.execute(
+            """
+            INSERT INTO noise
+            SELECT n, (SELECT string_agg(md5((n * part)::text), '') FROM generate_series(1, %s) part)
+            FROM generate_series(1, %s) n
+            """,
+            [digests, rows],
+        )
+    yield url
+    drop_database(server, name)
 
 
 def program(server: Cluster, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Drills on real servers: what comes back is right to the transaction, and a drill can fail."""
 
+import re
 import threading
 import time
 from collections.abc import Generator
@@ -163,14 +164,16 @@ def test_what_is_wrong_with_a_backup_fails_the_drill_and_is_named(
     good = backed_up(url, locked.vault)
 
     def tampered(statement: str, undo: str) -> Manifest:
-        """Back up a changed database, and let the manifest say what the unchanged one had."""
+        """Back up a changed database; the manifest says what the unchanged one had, and of longer locks."""
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement.encode())
             try:
                 made = backed_up(url, locked.vault)
             finally:
                 connection.execute(undo.encode())
-        return forged(made, figures=good.figures)
+        assert made.cluster.locked_until
+        longer = made.cluster.model_copy(update={"locked_until": made.cluster.locked_until + 9 * DAY})
+        return forged(made, figures=good.figures, cluster=longer)
 
     def forged(manifest: Manifest, **changes: Any) -> Manifest:
         made = manifest.model_copy(update={"id": keys.new_id(datetime.now(UTC)), **changes})
@@ -183,27 +186,28 @@ def test_what_is_wrong_with_a_backup_fails_the_drill_and_is_named(
         assert all(one.gone for one in scenario.teardown)
         return "\n".join(scenario.faults)
 
-    changed = tampered(
-        "UPDATE public.notes SET body = 'tampered' WHERE id = 3",
-        "UPDATE public.notes SET body = 'note 3' WHERE id = 3",
-    )
-    assert 'Table "public"."notes" has 500 rows, as expected, but not the same ones.' in told(changed)
-    missing = tampered(
-        "ALTER TABLE public.tags RENAME TO hidden; REVOKE SELECT ON public.hidden FROM PUBLIC",
-        "ALTER TABLE public.hidden RENAME TO tags",
-    )
-    assert 'Table "public"."tags" is missing; 2 rows were expected.' in told(missing)
-    ungranted = told(
-        tampered("REVOKE SELECT ON public.notes FROM shop_app", "GRANT SELECT ON public.notes TO shop_app"),
+    faults = told(
+        tampered(
+            "UPDATE public.notes SET body = 'tampered' WHERE id = 3;"
+            "ALTER TABLE public.tags RENAME TO hidden;"
+            "REVOKE SELECT ON public.notes FROM shop_app",
+            "UPDATE public.notes SET body = 'note 3' WHERE id = 3;"
+            "ALTER TABLE public.hidden RENAME TO tags;"
+            "GRANT SELECT ON public.notes TO shop_app",
+        ),
         application=replace(TERMS.application, ready_within_seconds=2),
     )
-    assert "The grants are not defined as expected." in ungranted
-    assert "there are notes could not run: permission denied for table notes" in ungranted
-    assert "the platform's health could not run" in ungranted
+    for what in (
+        'Table "public"."notes" has 500 rows, as expected, but not the same ones.',
+        'Table "public"."tags" is missing; 2 rows were expected.',
+        "The grants are not defined as expected.",
+        "there are notes could not run: permission denied for table notes",
+        "the platform's health could not run",
+        "cluster.json is held: expected",
+    ):
+        assert what in faults
     digest = good.dump.model_copy(update={"sha256": "0" * 64})
     assert "broke off: " in told(forged(good, dump=digest))
-    held = good.cluster.model_copy(update={"locked_until": good.cluster.locked_until + 9 * DAY})  # type: ignore[operator]
-    assert "cluster.json is held: expected" in told(forged(good, cluster=held))
 
 
 def test_a_stale_backup_a_missed_objective_and_a_check_that_cannot_run_fail_the_drill(
@@ -226,7 +230,10 @@ def test_a_stale_backup_a_missed_objective_and_a_check_that_cannot_run_fail_the_
     ended = Application(("false",), "http://127.0.0.1:{port}/", "X", 5)
     stuck = told(newest_change="SELECT 'yesterday'::text")
     assert stuck[0].startswith("broke off: The query for the newest change gives no time")
-    assert "exit code 1" in " ".join(told(application=ended))
+    old = "SELECT max(ordered_at) - interval '2 days' FROM public.orders"
+    stale = " ".join(told(application=ended, newest_change=old))
+    assert re.match(r"data loss of 17\d,\d{3}\.\d s misses the objective of 86,400 s", stale)
+    assert "exit code 1" in stale
     assert (
         loss.drill(drilled(place, url), locked.vault, "primary", backup="20300101T000000Z-0000")
         .faults[0]

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from commanding import STAGES, Commands
-from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database
+from servers import PASSWORD, NewDatabase, noise
 from vaults import Place, environment, locked, moto_url
 
 from local.postgres import Cluster
@@ -56,21 +56,8 @@ class _Told(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def source(cluster: Cluster) -> Generator[str]:
-    """Give a database whose dump takes several parts of an upload."""
-    create_database(cluster, "ended")
-    url = database_url(cluster, "ended")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE noise (id int, body text)")
-        connection.execute(
-            """
-            INSERT INTO noise
-            SELECT n, (SELECT string_agg(md5((n * part)::text), '') FROM generate_series(1, 4) part)
-            FROM generate_series(1, %s) n
-            """,
-            [ROWS],
-        )
-    yield url
-    drop_database(cluster, "ended")
+    with noise(cluster, "ended", rows=ROWS, digests=4) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from commanding import Commands
 from s3_server import Fault
-from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database
+from servers import PASSWORD, NewDatabase, database_url, noise
 from twin.clusters import reachable_home
 from vaults import Place, environment, locked, moto_url
 
@@ -29,20 +29,8 @@ ROWS = 100_000
 
 @pytest.fixture(scope="module")
 def source(cluster: Cluster) -> Generator[str]:
-    create_database(cluster, "faults")
-    url = database_url(cluster, "faults")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE noise (id int, body text)")
-        connection.execute(
-            """
-            INSERT INTO noise
-            SELECT n, (SELECT string_agg(md5((n * part)::text), '') FROM generate_series(1, 6) part)
-            FROM generate_series(1, %s) n
-            """,
-            [ROWS],
-        )
-    yield url
-    drop_database(cluster, "faults")
+    with noise(cluster, "faults", rows=ROWS, digests=6) as url:
+        yield url
 
 
 @pytest.fixture
