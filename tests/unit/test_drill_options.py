@@ -1,0 +1,30 @@
+"""Options of `./bulwark drill` that contradict each other are refused before anything is opened."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cli.drill import drill
+from toolchain.failure import Failure
+
+NOW = datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "said"),
+    [
+        ("loss", {"at": NOW}, "--at is a moment in a history"),
+        ("all", {"backup": "x"}, "--backup names a backup to restore"),
+        ("corruption", {"backup": "x"}, "--backup names a backup to restore"),
+        ("loss", {"at_random": True, "backup": "x"}, "--random excludes --at and --backup"),
+        ("files", {"at_random": True, "at": NOW}, "--random excludes --at and --backup"),
+        ("corruption", {"at": NOW + timedelta(hours=1)}, "is in the future"),
+        ("files", {"at": (NOW + timedelta(hours=1)).replace(tzinfo=None)}, "is in the future"),
+    ],
+)
+def test_a_contradiction_is_refused_with_what_to_do(
+    scenario: Any, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Failure, match=f"{said}(?s:.*)Next: "):
+        drill(scenario, **options)
