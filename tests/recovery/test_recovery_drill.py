@@ -13,20 +13,17 @@ import psycopg
 import pytest
 from drilling import TERMS, Servers, drilled, fill
 from servers import PASSWORD
-from vaults import Place, environment, locked, moto_url
+from vaults import Place, backed_up, environment, locked, moto_url
 
 from local.home import TwinHome
 from local.postgres import Cluster
 from recovery import keys
-from recovery.backup import back_up
 from recovery.drill import corruption, loss
 from recovery.drill.evidence import Scenario
 from recovery.drill.terms import Application, Objectives
 from recovery.manifest import Manifest
 from recovery.postgres.figures import figures
 from recovery.postgres.snapshot import snapshot
-from recovery.site import Site
-from recovery.vault.vault import Vault
 
 __all__ = ["environment", "locked", "moto_url"]
 
@@ -54,10 +51,6 @@ def place(
 @pytest.fixture
 def url(platform: tuple[Cluster, str]) -> str:
     return platform[1]
-
-
-def backed_up(url: str, vault: Vault) -> Manifest:
-    return back_up(Site("test", url, {"primary": vault, "replica": vault}, {}, {}))
 
 
 def content(url: str) -> Any:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from commanding import STAGES, Commands
 from servers import PASSWORD, NewDatabase, noise
-from vaults import Place, environment, locked, moto_url
+from vaults import Place, backed_up, environment, locked, moto_url
 
 from local.postgres import Cluster
 from recovery import catalogue
@@ -109,9 +109,8 @@ def test_a_success_is_told_after_the_manifest_is_in(commands: Commands, monitors
 def test_a_backup_that_is_killed_is_none_and_the_next_one_is_fine(
     commands: Commands, monitors: Monitors, locked: Place, source: str, stage: str
 ) -> None:
-    assert commands.run("backup", "database").returncode == 0
+    backed_up(source, locked.vault)
     [earlier] = catalogue.backups(locked.vault, Manifest)
-    monitors.told.clear()
     with commands.at(stage, "backup", "database") as process:
         process.kill()
         process.wait()
@@ -156,16 +155,16 @@ def test_a_backup_that_is_told_to_end_cleans_up_and_says_so(  # noqa: PLR0917 - 
 
 @pytest.mark.parametrize("stage", ["fetched", "loaded"])
 def test_a_restore_that_is_killed_is_none_and_a_new_target_is_fine(
-    commands: Commands, database: NewDatabase, source: str, tmp_path: Path, stage: str
+    commands: Commands, database: NewDatabase, locked: Place, tmp_path: Path, stage: str
 ) -> None:
-    assert commands.run("backup", "database").returncode == 0
+    backed_up(commands.database, locked.vault)
     target = database("killed")
     to = target.replace(f":{PASSWORD}", "")
     commands.variables["BULWARK_RESTORE_PASSWORD"] = PASSWORD
     with commands.at(stage, "restore", "--to", to) as process:
         process.kill()
         process.wait()
-    wait_for_silence(source, "killed")
+    wait_for_silence(commands.database, "killed")
     again = commands.run("restore", "--to", to)
     if stage == "fetched":
         assert again.returncode == 0, again.stderr
@@ -185,9 +184,9 @@ def test_a_restore_that_is_killed_is_none_and_a_new_target_is_fine(
 
 
 def test_a_restore_that_is_told_to_end_leaves_no_file(
-    commands: Commands, database: NewDatabase, tmp_path: Path
+    commands: Commands, database: NewDatabase, locked: Place, tmp_path: Path
 ) -> None:
-    assert commands.run("backup", "database").returncode == 0
+    backed_up(commands.database, locked.vault)
     commands.variables["BULWARK_RESTORE_PASSWORD"] = PASSWORD
     with commands.at("fetched", "restore", "--to", database().replace(f":{PASSWORD}", "")) as process:
         assert archives(tmp_path)

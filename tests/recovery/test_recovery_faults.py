@@ -11,7 +11,7 @@ from commanding import Commands
 from s3_server import Fault
 from servers import PASSWORD, NewDatabase, database_url, noise
 from twin.clusters import reachable_home
-from vaults import Place, environment, locked, moto_url
+from vaults import Place, backed_up, environment, locked, moto_url
 
 from local.home import HOME_VARIABLE
 from local.postgres import Cluster
@@ -103,8 +103,8 @@ def test_what_goes_by_does_no_harm(commands: Commands, locked: Place, fault: Fau
 def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
     cluster: Cluster, source: str, locked: Place, share: float
 ) -> None:
+    whole = backed_up(source, locked.vault)
     site = Site("test", source, {"primary": locked.vault, "replica": locked.vault}, {}, {})
-    whole = back_up(site)
     ended: list[bool] = []
     beginning = threading.Lock()
 
@@ -138,15 +138,13 @@ def test_a_wrong_password_is_said_and_not_shown(commands: Commands, locked: Plac
 def test_a_restore_of_what_is_damaged_names_it_and_makes_nothing(
     commands: Commands, locked: Place, database: NewDatabase
 ) -> None:
-    assert commands.run("backup", "database").returncode == 0
-    [found] = catalogue.backups(locked.vault, Manifest)
-    assert found.manifest
+    made = backed_up(commands.database, locked.vault)
     target = database("damaged")
     commands.variables["BULWARK_RESTORE_PASSWORD"] = PASSWORD
     locked.proxy.faults.append(Fault("GET", "dump.pgc.zst", times=MANY, damage_answer=1000))
     failed = commands.run("restore", "--to", target.replace(f":{PASSWORD}", ""))
     assert failed.returncode == 1
-    assert f"{found.manifest.dump.key} (version {found.manifest.dump.version})" in failed.stderr
+    assert f"{made.dump.key} (version {made.dump.version})" in failed.stderr
     assert "--vault replica" in failed.stderr
     with psycopg.connect(target) as connection:
         assert connection.execute(
@@ -154,8 +152,8 @@ def test_a_restore_of_what_is_damaged_names_it_and_makes_nothing(
         ).fetchone() == (0,)
 
 
-def test_a_new_server_can_be_used_and_removed(commands: Commands) -> None:
-    assert commands.run("backup", "database").returncode == 0
+def test_a_new_server_can_be_used_and_removed(commands: Commands, locked: Place) -> None:
+    backed_up(commands.database, locked.vault)
     with reachable_home() as home:
         commands.variables[HOME_VARIABLE] = str(home.root)
         restored = commands.run("restore", "--to", "new")
@@ -176,7 +174,7 @@ def test_a_new_server_can_be_used_and_removed(commands: Commands) -> None:
 
 
 def test_a_new_server_of_a_restore_that_fails_is_removed(commands: Commands, locked: Place) -> None:
-    assert commands.run("backup", "database").returncode == 0
+    backed_up(commands.database, locked.vault)
     locked.proxy.faults.append(Fault("GET", "dump.pgc.zst", times=MANY, damage_answer=1000))
     with reachable_home() as home:
         commands.variables[HOME_VARIABLE] = str(home.root)

@@ -12,6 +12,9 @@ import pytest
 from s3_server import Proxy, credentials, proxied, rclone_server
 from twin.aws_twin import Service
 
+from recovery.backup import back_up
+from recovery.manifest import Manifest
+from recovery.site import Site
 from recovery.vault import upload
 from recovery.vault.client import client
 from recovery.vault.vault import Vault
@@ -56,6 +59,11 @@ def put_over(place: Place, key: str, body: bytes) -> str:
 
 PAGE = 100
 """Of a listing by moto; AWS has a thousand in one."""
+
+
+def backed_up(url: str, vault: Vault) -> Manifest:
+    """Back a database up as `./bulwark backup` does, without a process of its own."""
+    return back_up(Site("test", url, {"primary": vault, "replica": vault}, {}, {}))
 
 
 @pytest.fixture(autouse=True)
