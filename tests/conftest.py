@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import leftovers
 import pytest
 from hypothesis import HealthCheck, settings
 from installations import Installation, make_installation, remove
@@ -52,6 +53,31 @@ class _ByStack(LoadScopeScheduling):
         # A file of contract tests runs provider plugins for all of its tests.
         alone = file if "/contract/" in file else nodeid
         return next((stack for start, stack in _TOGETHER.items() if name.startswith(start)), alone)
+
+
+_LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        leftovers.begin()
+
+
+@pytest.hookimpl(trylast=True)  # after the workers have ended
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves anything running, whatever its tests say."""
+    if hasattr(session.config, "workerinput"):
+        return
+    session.config.stash[_LEFT] = left = leftovers.left()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left := config.stash.get(_LEFT, []):
+        terminalreporter.section("THIS RUN LEFT SOMETHING RUNNING, WHICH IS ENDED NOW", red=True, bold=True)
+        for line in left:
+            terminalreporter.line(line)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

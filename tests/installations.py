@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from leftovers import twin_name
 
 from local.home import TwinHome
 
@@ -99,7 +100,7 @@ def make_installation(folder: Path, **variables: str) -> Installation:
     for file in CHECKOUT.glob("Pulumi*.yaml"):
         shutil.copy(file, folder)
     # Where an unprivileged PostgreSQL can reach it, and short: a socket's path has 107 bytes.
-    root = Path("/tmp") / f"bulwark-{uuid.uuid4().hex[:12]}"  # noqa: S108 - random, and private to this user
+    root = Path("/tmp") / twin_name()  # noqa: S108 - random, and private to this user
     installation = Installation(folder, TwinHome(root), variables)
     installation.home.create()
     installation.edit("Pulumi.local.yaml", ":8443", f":{installation.home.port('test-api')}")

@@ -121,7 +121,6 @@ def test_more_than_the_plan_allows_is_refused_with_the_plan_and_changes_nothing(
         path.write_text(settings)
     assert "on the launch plan" in refused.err
     assert "ask for less in the stack's settings, or for more at Neon" in refused.err
-    up(deployed)
     assert neon.read("project", project) == before
 
 
