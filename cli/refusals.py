@@ -39,7 +39,7 @@ _TAKEN: Final = re.compile(r"already exists|exists already", re.IGNORECASE)
 _UNREADABLE: Final = re.compile(r"Unable to read, got status code 404|No matching client key found")
 """How Sentry's provider fails a refresh where others would note that the resource is gone."""
 
-_NO_KEY: Final = re.compile(r"api[ _]?key|token", re.IGNORECASE)
+_NO_KEY: Final = re.compile(r"api[ _]?key|authorization key|token", re.IGNORECASE)
 _PLAN: Final = re.compile(r"\bplan\b|limit|quota|exceeded", re.IGNORECASE)
 _NOISE: Final = re.compile(
     r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m|\[ERROR\] : |\[HTTP Code: \d{3}\]|\[Error Code: [^\]]*\]|^error: ",

@@ -1,18 +1,28 @@
 """Neon on a bad day, met by its real provider: what a person reads, and how the next run goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from clusters import reachable_home
 from deployment import name_of
+from explaining import explained
 from installations import Finished, Installation
+from monitoring import Twin
+from pairing import at_the_door
+from plugin import Existing, Plugin
 
 from cli import stack_file
+from cli.refusals import Refusal
 from local.doors import faults
 from local.doors.faults import Fault
 from local.vendors.neon import Neon
 
 PROJECTS = "/api/v2/projects"
 UP = ("up", "--providers", "real")
+PROJECT = {"name": "one", "historyRetentionSeconds": 3600}
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +36,6 @@ def neon(failing: Installation) -> Iterator[Neon]:
 def no_fault_is_left(neon: Neon) -> Iterator[None]:
     yield
     faults.cancel(neon.store, "neon")
-
-
-@pytest.fixture
-def deployed(failing: Installation) -> Installation:
-    """Give the installation with its stack deployed, whichever tests went before."""
-    if not known(failing):
-        up(failing)
-    return failing
 
 
 def up(installation: Installation, code: int = 0) -> Finished:
@@ -63,13 +65,6 @@ def test_a_refused_creation_names_vendor_resource_and_next_step_and_leaves_nothi
     assert projects(neon) == set()
 
 
-def test_a_key_that_neon_does_not_accept_is_named(failing: Installation, neon: Neon) -> None:
-    faults.plan(neon.store, "neon", Fault("POST", PROJECTS, 401, "authorization failed"))
-    refused = up(failing, code=1)
-    assert "Neon refused database-project: authorization failed (HTTP 401)." in refused.err
-    assert "pulumi config set --secret bulwark:neon_api_key" in refused.err
-
-
 def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_told(
     failing: Installation, neon: Neon
 ) -> None:
@@ -88,52 +83,87 @@ def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_told(
     assert projects(neon) == known(failing)
 
 
-def test_a_role_that_is_there_already_is_not_made_twice(deployed: Installation, neon: Neon) -> None:
-    (project,) = known(deployed)
-    where = {"projectId": project, "branchId": neon.default_branch(project)}
-    role, _ = neon.create("role", {**where, "name": "taken"})
-    deployed.edit("Pulumi.local.yaml", "backup_role: platform_backup", "backup_role: taken")
-    try:
-        refused = up(deployed, code=1)
-    finally:
-        deployed.edit("Pulumi.local.yaml", "backup_role: taken", "backup_role: platform_backup")
-    assert "Neon refused database-role-backup" in refused.err
-    assert "(HTTP 409)" in refused.err
-    assert "adopt it by its id" in refused.err
-    neon.delete("role", role)
-    up(deployed)
-    names = [found["name"] for found in neon.on(where["branchId"], "role").values()]
-    assert sorted(names) == ["neondb_owner", "platform_app", "platform_backup", "platform_owner"], names
+@pytest.fixture(scope="module")
+def door(real_plugins: Path) -> Iterator[tuple[Twin, Plugin]]:
+    # Where an unprivileged PostgreSQL can reach it.
+    with reachable_home() as home, at_the_door("neon", real_plugins, home.root) as door:
+        yield door
+        account = Neon(door[0].home)
+        for _, cluster in account.clusters():
+            cluster.destroy()
+        account.store.close()
 
 
-def test_more_than_the_plan_allows_is_refused_with_the_plan_and_changes_nothing(
-    deployed: Installation, neon: Neon
+@pytest.fixture(scope="module")
+def provider(door: tuple[Twin, Plugin]) -> Plugin:
+    return door[1]
+
+
+@pytest.fixture(scope="module")
+def account(door: tuple[Twin, Plugin]) -> Iterator[Neon]:
+    account = Neon(door[0].home)
+    yield account
+    account.store.close()
+
+
+@pytest.fixture(scope="module")
+def project(provider: Plugin) -> Existing:
+    return provider.create("project", PROJECT)
+
+
+def refusal(call: Callable[[], Any], kind: str) -> Refusal:
+    """Return what a person reads when the call fails."""
+    with pytest.raises(grpc.RpcError) as failed:
+        call()
+    said = str(failed.value.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
+    return explained("neon", kind, said)
+
+
+def test_a_role_that_is_there_already_is_not_made_twice(
+    provider: Plugin, account: Neon, project: Existing
 ) -> None:
-    (project,) = known(deployed)
-    before = neon.read("project", project)
-    path = deployed.folder / "Pulumi.local.yaml"
-    settings = path.read_text()
-    deployed.edit("Pulumi.local.yaml", "plan: launch", "plan: scale")
-    deployed.edit("Pulumi.local.yaml", "history_retention_hours: 168", "history_retention_hours: 336")
-    try:
-        refused = up(deployed, code=1)
-    finally:
-        path.write_text(settings)
-    assert "on the launch plan" in refused.err
-    assert "ask for less in the stack's settings, or for more at Neon" in refused.err
-    assert neon.read("project", project) == before
+    branch = account.default_branch(project.id)
+    role = {"projectId": project.id, "branchId": branch, "name": "taken"}
+    provider.create("role", role)
+    refused = refusal(lambda: provider.create("role", role), "role")
+    assert "(HTTP 409)" in refused.reason
+    assert "adopt it by its id" in refused.next_step
+    assert [found["name"] for found in account.on(branch, "role").values()].count("taken") == 1
 
 
-def test_a_role_that_somebody_deleted_shows_on_refresh_and_is_made_again(
-    deployed: Installation, neon: Neon
+def test_more_than_the_plan_allows_is_refused_with_the_plan_and_makes_nothing(
+    provider: Plugin, account: Neon
 ) -> None:
-    (project,) = known(deployed)
-    branch = neon.default_branch(project)
-    neon.delete("role", f"{project}/{branch}/platform_backup")
-    seen = deployed.bulwark("refresh", "--json")
-    assert [(step["op"], name_of(step["urn"])) for step in seen.json["steps"]] == [
-        ("delete", "database-role-backup")
-    ]
-    assert deployed.bulwark("refresh", "--accept").code == 0
-    up(deployed)
-    assert neon.read("role", f"{project}/{branch}/platform_backup")
+    before = projects(account)
+    long = {"name": "long", "historyRetentionSeconds": 14 * 24 * 3600}
+    refused = refusal(lambda: provider.create("project", long), "project")
+    assert "on the launch plan" in refused.reason
+    assert "ask for less in the stack's settings, or for more at Neon" in refused.next_step
+    assert projects(account) == before
+
+
+def test_a_role_that_somebody_deleted_is_gone_on_refresh(
+    provider: Plugin, account: Neon, project: Existing
+) -> None:
+    branch = account.default_branch(project.id)
+    role = provider.create("role", {"projectId": project.id, "branchId": branch, "name": "brief"})
+    account.delete("role", f"{project.id}/{branch}/brief")
+    assert provider.read("role", role) is None
+
+
+def test_a_key_that_neon_does_not_accept_is_named_and_makes_nothing(
+    real_plugins: Path, tmp_path: Path
+) -> None:
+    with at_the_door("neon", real_plugins, tmp_path, credential="wrong") as (twin, provider):
+        refused = refusal(lambda: provider.create("project", PROJECT), "project")
+        assert "(HTTP 401)" in refused.reason
+        assert "pulumi config set --secret bulwark:neon_api_key" in refused.next_step
+        assert twin.store.list("neon", "project") == {}
+
+
+def test_a_missing_key_is_told_before_anything_is_asked(real_plugins: Path, tmp_path: Path) -> None:
+    def configured() -> None:
+        with at_the_door("neon", real_plugins, tmp_path, credential="") as (_, provider):
+            provider.create("project", PROJECT)
+
+    assert "bulwark:neon_api_key" in refusal(configured, "project").next_step
