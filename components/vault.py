@@ -86,7 +86,8 @@ class Vault(pulumi.ComponentResource):
             bucket=physical,
             object_lock_enabled=True,
             force_destroy=False,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, import_=adopt),
+            # Goes before its key does: a bucket that still holds backups refuses to, and then the key stays.
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, import_=adopt, depends_on=[self.key]),
         )
         bucket = self.bucket.bucket
         self.versioning = s3.BucketVersioning(

@@ -51,6 +51,9 @@ def test_production_is_taken_down_step_by_step_and_nothing_is_left_at_the_vendor
     assert "is using an older version" not in last.text
     # Buckets that hold something are kept, and each says so.
     kept = [one["id"] for one in installation.resources("prod") if one["type"] == "aws:s3/bucket:Bucket"]
+    names = {one["urn"].rsplit("::", 1)[-1] for one in installation.resources("prod")}
+    vaults = {name.removesuffix("-bucket") for name in names if name.endswith("-bucket")}
+    assert {f"{name}-key" for name in vaults} <= names, "without its key a kept backup is lost"
     assert [name for name in kept if f"({name}): BucketNotEmpty: " not in last.text] == []
     remaining = {one["type"].partition(":")[0] for one in installation.resources("prod")}
     assert remaining <= {"aws", "bulwark", "pulumi"}
