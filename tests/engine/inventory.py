@@ -12,8 +12,8 @@ from local.vendors.store import Store
 
 REGIONS: Final = ("eu-west-1", "eu-north-1")
 _NAMELESS: Final = frozenset(
-    # Made along with a project: the vendors' own, which no program declares.
-    {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector")}
+    # The vendors' own, which no program declares: what is made along with a project, and what goes wrong later.
+    {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector"), ("sentry", "issue")}
 )
 _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 """A new Neon project has a first role and database of its own."""
