@@ -7,6 +7,7 @@ from typing import Final
 from recovery.drill.evidence import Check
 from recovery.manifest import Figures, Table
 from recovery.postgres.figures import differences
+from recovery.postgres.table_name import TableName
 
 _PARTS = {
     "tables": ("rows of every table", "a digest of all rows, table by table"),
@@ -28,9 +29,13 @@ class Bracket:
     as in one of them, unless it was written to several times.
     """
 
-    before: Callable[[], Figures]
-    after: Callable[[], Figures]
-    """Asked only where something is not as before: it may mean reading the database once more."""
+    before: Figures
+    after: Callable[[tuple[str, ...]], Figures]
+    """
+    Of the named tables, or of everything where none is named.
+
+    Asked only for what is not as before: it may mean reading the database once more.
+    """
 
 
 def compared(expected: Figures, found: Figures) -> Iterator[Check]:
@@ -56,10 +61,11 @@ def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[st
 
     The last are in neither of the first two.
     """
-    before = bracket.before()
+    before = bracket.before
     if not differences(before, found):
         return before, found, []
-    after = bracket.after()
+    elsewhere = differences(before, found.model_copy(update={"tables": before.tables}))
+    after = bracket.after(() if elsewhere else _different_tables(before, found))
     tables = {
         which: {(table.schema_name, table.name): table for table in figures.tables}
         for which, figures in (("before", before), ("after", after), ("found", found))
@@ -74,11 +80,26 @@ def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[st
             expected.append(was)
         else:
             busy.add(key)
+    nearer = _nearer(before, after, found) if elsewhere else before
+    kept = tuple(table for table in found.tables if (table.schema_name, table.name) not in busy)
+    names = [f"{schema}.{name}" for schema, name in sorted(busy)]
+    wanted = nearer.model_copy(update={"tables": tuple(expected)})
+    return wanted, found.model_copy(update={"tables": kept}), names
+
+
+def _different_tables(before: Figures, found: Figures) -> tuple[str, ...]:
+    was, there = (
+        {(table.schema_name, table.name): table for table in figures.tables} for figures in (before, found)
+    )
+    return tuple(TableName(*key).pattern for key in sorted({*was, *there}) if was.get(key) != there.get(key))
+
+
+def _nearer(before: Figures, after: Figures, found: Figures) -> Figures:
+    """Return what was before, but where the found is as afterwards, that."""
     objects = ("large_objects", "large_objects_digest")
-    nearer = after if all(getattr(found, name) == getattr(after, name) for name in objects) else before
-    wanted = before.model_copy(
+    there = after if all(getattr(found, name) == getattr(after, name) for name in objects) else before
+    return before.model_copy(
         update={
-            "tables": tuple(expected),
             "definitions": {
                 kind: after.definitions[kind]
                 if found.definitions.get(kind) == after.definitions.get(kind)
@@ -86,12 +107,9 @@ def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[st
                 for kind, digest in before.definitions.items()
             },
             "extensions": after.extensions if found.extensions == after.extensions else before.extensions,
-            **{name: getattr(nearer, name) for name in objects},
+            **{name: getattr(there, name) for name in objects},
         }
     )
-    kept = tuple(table for table in found.tables if (table.schema_name, table.name) not in busy)
-    names = [f"{schema}.{name}" for schema, name in sorted(busy)]
-    return wanted, found.model_copy(update={"tables": kept}), names
 
 
 def _told(part: str, figures: Figures) -> str:

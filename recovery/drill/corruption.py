@@ -3,10 +3,10 @@
 import random
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 from recovery.drill.attempt import Attempt
@@ -94,9 +94,10 @@ def _now(drilled: Drilled, stack: ExitStack) -> Instant:
     while _clock(before) <= at:
         time.sleep(_POLL_SECONDS)
     after = stack.enter_context(snapshot(drilled.source_url))
-    # Read while the branch is made: what it takes is no part of a recovery.
-    reading = stack.enter_context(ThreadPoolExecutor(1, "before")).submit(_figures, drilled, before)
-    return Instant(at, "newest", Bracket(reading.result, lambda: _figures(drilled, after)))
+    # Read before the recovery begins: what it takes is no part of that, and would slow it down.
+    return Instant(
+        at, "newest", Bracket(figures(drilled.source_url, before), partial(_after, drilled, after))
+    )
 
 
 def _past(
@@ -117,9 +118,9 @@ def _past(
     before = max(earlier, key=lambda backup: backup.snapshot_at).figures
     if later:
         after = min(later, key=lambda backup: backup.snapshot_at).figures
-        return Instant(at, choice, Bracket(lambda: before, lambda: after))
+        return Instant(at, choice, Bracket(before, lambda _: after))
     shot = stack.enter_context(snapshot(drilled.source_url))
-    return Instant(at, choice, Bracket(lambda: before, lambda: _figures(drilled, shot)))
+    return Instant(at, choice, Bracket(before, partial(_after, drilled, shot)))
 
 
 def _drawn(backups: Sequence[Manifest], history: timedelta) -> datetime:
@@ -135,8 +136,14 @@ def _drawn(backups: Sequence[Manifest], history: timedelta) -> datetime:
     return _before(drawn) if _before(drawn) > oldest else oldest.replace(microsecond=0) + _SECOND
 
 
-def _figures(drilled: Drilled, shot: Snapshot) -> Figures:
-    return figures(drilled.source_url, shot)
+def _after(drilled: Drilled, shot: Snapshot, tables: tuple[str, ...]) -> Figures:
+    try:
+        return figures(drilled.source_url, shot, selected=tables)
+    except Failure:
+        if not tables:
+            raise
+        # One of them was dropped meanwhile.
+        return figures(drilled.source_url, shot)
 
 
 def _clock(shot: Snapshot) -> datetime:
