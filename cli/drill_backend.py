@@ -9,6 +9,7 @@ from pathlib import Path
 import pulumi.automation as auto
 
 from cli import engine, packages
+from cli.automation import Stack, StackInitMode, Workspace, command
 from cli.stack_file import Space
 from cli.watched import Watched
 from toolchain.failure import Failure
@@ -25,14 +26,15 @@ class FileBackend:
         backend = folder / "backend"
         backend.mkdir(mode=0o700)
         packages.declare()
-        workspace = auto.LocalWorkspace(
+        workspace = Workspace(
+            pulumi_command=command(),
             program=engine.program,
             work_dir=str(folder),
             env_vars={"PULUMI_BACKEND_URL": f"{backend.as_uri()}?metadata=skip"},
             secrets_provider="passphrase" if self.space.twin else None,
         )
         with engine.failing_plainly():
-            stack = auto.Stack.create_or_select(self.space.name, workspace)
+            stack = Stack(self.space.name, workspace, StackInitMode.CREATE)
             rebuilt = RebuiltStack(stack)
             rebuilt.asked("import", "--file", str(state))
         yield rebuilt

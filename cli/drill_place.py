@@ -2,9 +2,11 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ import pulumi.automation as auto
 from rich.console import Console
 
 from cli import engine, interrupted, packages, twin
+from cli.automation import Stack, StackInitMode, Workspace, command
 from cli.stack_file import Space, state_file
 from recovery.drill import application
 from recovery.drill.evidence import Removed
@@ -27,6 +30,13 @@ _SIGNALLED: Final = 128
 """Exit codes above it are a signal's: someone wants the whole drill to end, and not this step."""
 
 Program = Callable[[], None]
+
+
+class _ThrowAway(Stack):
+    """The CLI is not asked for its outputs: the program that made them is of this process."""
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
 
 
 class EnginePlace:
@@ -54,20 +64,31 @@ class EnginePlace:
 
     @contextmanager
     def branched(self, name: str, at: datetime) -> Generator[Copy]:
-        from components.drill import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
+        def program() -> None:
+            from components.drill import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
 
-        settings = self._space.settings.database
-        with self._deployed(
-            name, lambda: declare_branch(name, settings, project=self._project, at=at, key=self.key)
-        ) as copy:
+            declare_branch(
+                name,
+                self._space.settings.database,
+                project=self._project,
+                at=at,
+                key=self.key,
+                told=outputs.update,
+            )
+
+        outputs: dict[str, str] = {}
+        with self._deployed(name, program, outputs) as copy:
             yield copy
 
     @contextmanager
     def empty(self, name: str) -> Generator[Copy]:
-        from components.drill import declare_database  # noqa: PLC0415 - as above
+        def program() -> None:
+            from components.drill import declare_database  # noqa: PLC0415 - as above
 
-        settings = self._space.settings.database
-        with self._deployed(name, lambda: declare_database(name, settings, key=self.key)) as copy:
+            declare_database(name, self._space.settings.database, key=self.key, told=outputs.update)
+
+        outputs: dict[str, str] = {}
+        with self._deployed(name, program, outputs) as copy:
             if copy.project == self._project:
                 raise Failure("The drill was given the platform's own project.", "nothing was changed.")
             yield copy
@@ -114,7 +135,7 @@ class EnginePlace:
         if not is_a_drills(name):
             raise Failure(f"{name} is no drill's stack.", "nothing was destroyed.")
         with engine.failing_plainly():
-            stack = auto.Stack.select(name, self._workspace(None))
+            stack = Stack(name, self._workspace(None), StackInitMode.SELECT)
         interrupted.settle(stack, self._space, Console(stderr=True), project=PROJECT, forget=True)
         _, code = engine.run(lambda: stack.destroy(remove=True, on_output=_nothing, suppress_outputs=True))
         if code:
@@ -126,14 +147,16 @@ class EnginePlace:
         (self._own / "workspace" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
 
     @contextmanager
-    def _deployed(self, name: str, program: Program) -> Generator[Copy]:
+    def _deployed(self, name: str, program: Program, outputs: Mapping[str, str]) -> Generator[Copy]:
         if not is_a_drills(name):
             raise Failure(f"{name} is no drill's name.", "nothing was made.")
+        # While the CLI makes the stack and the engine starts.
+        threading.Thread(target=import_module, args=["components.drill"], daemon=True).start()
         try:
             with engine.failing_plainly():
-                stack = auto.Stack.create(name, self._workspace(program))
+                stack = _ThrowAway(name, self._workspace(program), StackInitMode.CREATE)
             lines: list[str] = []
-            result, code = engine.run(lambda: stack.up(on_output=lines.append, suppress_outputs=True))
+            _, code = engine.run(lambda: stack.up(on_output=lines.append, suppress_outputs=True))
             if code > _SIGNALLED:
                 sys.exit(code)
             if code:
@@ -142,18 +165,18 @@ class EnginePlace:
                     "look at what the engine said; what it made is removed.",
                     "\n".join(line for line in lines if "error" in line),
                 )
-            found = {key: output.value for key, output in result.outputs.items()}
-            urls = (found["owner"], found["application"])
-            yield Copy(name, found["project"], *(map(twin.reached, urls) if self._space.twin else urls))
+            urls = (outputs["owner"], outputs["application"])
+            yield Copy(name, outputs["project"], *(map(twin.reached, urls) if self._space.twin else urls))
         finally:
             if name in self.stacks():
                 self.take_down(name)
 
-    def _workspace(self, program: Program | None) -> auto.LocalWorkspace:
+    def _workspace(self, program: Program | None) -> Workspace:
         folder = self._own / "workspace"
         folder.mkdir(exist_ok=True)
         packages.declare()
-        return auto.LocalWorkspace(
+        return Workspace(
+            pulumi_command=command(),
             program=program,
             work_dir=str(folder),
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),

@@ -146,7 +146,7 @@ def _neon_key(space: Space) -> str:
     if key := os.environ.get(variable(_KEY)):
         return key
     with engine.failing_plainly():
-        return engine.select(space).get_config(f"{PLATFORM}:{_KEY}").value
+        return engine.select(space, runs_program=False).get_config(f"{PLATFORM}:{_KEY}").value
 
 
 def _neon_url(twin: TwinHome | None) -> str:

@@ -1,6 +1,5 @@
 """The engine, driven through the Automation API with the program inline."""
 
-import json
 import os
 import re
 import runpy
@@ -19,6 +18,7 @@ import pulumi.automation as auto
 import yaml
 
 from cli import orphans, packages, twin
+from cli.automation import Stack, StackInitMode, Workspace, command
 from cli.reviewed import without_values
 from cli.stack_file import CHECKOUT, Space, content, state_file
 from components import policy_gate
@@ -46,38 +46,22 @@ def select(space: Space, *, runs_program: bool = True) -> auto.Stack:
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
     with failing_plainly():
-        workspace = _Workspace(
+        workspace = Workspace(
+            pulumi_command=command(),
             program=program,
             work_dir=str(_folder(space)),
             env_vars=environment,
             secrets_provider="passphrase" if space.twin else None,
         )
         workspace.is_known = space.twin is not None and state_file(space.twin, space.name).exists()
-        return auto.Stack.create_or_select(space.name, workspace)
+        return Stack(space.name, workspace, StackInitMode.CREATE_OR_SELECT)
 
 
 def outputs(space: Space) -> dict[str, Any]:
-    """
-    Return the outputs of a deployed stack, secret ones in clear.
-
-    The Automation API starts the CLI twice for them, to tell which are secret.
-    """
+    """Return the outputs of a deployed stack, secret ones in clear."""
     stack = select(space, runs_program=False)
-    arguments = ["stack", "output", "--json", "--show-secrets", "--stack", stack.name]
-    workspace = stack.workspace
     with failing_plainly():
-        said = workspace.pulumi_command.run(arguments, workspace.work_dir, dict(workspace.env_vars))
-    return json.loads(said.stdout)
-
-
-class _Workspace(auto.LocalWorkspace):
-    """Spares the twin a start of the CLI: each command names its stack, so selecting it changes nothing."""
-
-    is_known = False
-
-    def select_stack(self, stack_name: str) -> None:
-        if not self.is_known:
-            super().select_stack(stack_name)
+        return {name: output.value for name, output in stack.outputs().items()}
 
 
 def _folder(space: Space) -> Path:

@@ -1,7 +1,8 @@
 """What a drill recovers into: made of the platform's own components, and made to be thrown away."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 import pulumi_neon as neon
@@ -60,13 +61,19 @@ class Branch(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def declare_branch(name: str, args: DatabaseSettings, *, project: str, at: datetime, key: str) -> None:
+Told = Callable[[dict[str, str]], None]
+"""Called with the outputs of a drill's stack, secret ones in clear, as soon as all of them are known."""
+
+
+def declare_branch(
+    name: str, args: DatabaseSettings, *, project: str, at: datetime, key: str, told: Told
+) -> None:
     """Declare a stack that holds the database of `project` as it was at `at`."""
     made = Branch(name, args, project=project, at=at, opts=_provider(key))
-    _export(project=project, branch=made.branch.id, owner=made.owner_uri, application=made.application_uri)
+    _export(told, project=project, owner=made.owner_uri, application=made.application_uri)
 
 
-def declare_database(name: str, args: DatabaseSettings, *, key: str) -> None:
+def declare_database(name: str, args: DatabaseSettings, *, key: str, told: Told) -> None:
     """Declare a stack that holds a new, empty database, as production declares its own."""
     throw_away = args.model_copy(
         # Nothing of it may outlive the drill: neither a protection, nor a history that nobody needs.
@@ -78,12 +85,7 @@ def declare_database(name: str, args: DatabaseSettings, *, key: str) -> None:
         }
     )
     made = Database(name, throw_away, protect=False, opts=_provider(key))
-    _export(
-        project=made.project.id,
-        branch=made.project.default_branch_id,
-        owner=made.owner_uri,
-        application=made.application_uri,
-    )
+    _export(told, project=made.project.id, owner=made.owner_uri, application=made.application_uri)
 
 
 def _provider(key: str) -> pulumi.ResourceOptions:
@@ -95,6 +97,7 @@ def _provider(key: str) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(providers=[vendor])
 
 
-def _export(**outputs: Any) -> None:
+def _export(told: Told, **outputs: pulumi.Input[str]) -> None:
     for name, value in outputs.items():
         pulumi.export(name, value)
+    pulumi.Output.all(**outputs).apply(told)

@@ -12,7 +12,7 @@ from local.vendors.store import Store
 
 REGIONS: Final = ("eu-west-1", "eu-north-1")
 _NAMELESS: Final = frozenset(
-    # The vendors' own, which no program declares: what is made along with a project, and what goes wrong later.
+    # The vendors' own, which no program declares: made along with a project, or found wrong later.
     {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector"), ("sentry", "issue")}
 )
 _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})

@@ -1,0 +1,47 @@
+"""The Automation API with fewer starts of the CLI, held against the whole one."""
+
+import os
+from pathlib import Path
+
+import pulumi
+import pulumi.automation as auto
+import pytest
+
+from cli.automation import Stack, StackInitMode, Workspace, command
+from toolchain.engine import search_path
+
+
+def program() -> None:
+    pulumi.export("plain", {"list": [1, "two", None], "flag": True})
+    pulumi.export("secret", pulumi.Output.secret("s3cret"))
+    pulumi.export("holding", {"url": pulumi.Output.secret("https://user:s3cret@example.com"), "name": "x"})
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    monkeypatch.setenv("PATH", search_path() + os.pathsep + os.environ["PATH"])
+    backend = tmp_path / "backend"
+    backend.mkdir()
+    workspace = Workspace(
+        pulumi_command=command(),
+        program=program,
+        work_dir=str(tmp_path),
+        env_vars={
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "PULUMI_CONFIG_PASSPHRASE": "of this test alone",
+        },
+        project_settings=auto.ProjectSettings(name="outputs", runtime="python"),
+        secrets_provider="passphrase",
+    )
+    return Stack("any", workspace, StackInitMode.CREATE)
+
+
+def test_outputs_are_the_apis_own_except_that_one_which_holds_a_secret_is_secret(stack: Stack) -> None:
+    assert stack.outputs() == {}
+    result = stack.up()
+    assert result.summary.result == "succeeded"
+    own = {name: (one.value, one.secret) for name, one in result.outputs.items()}
+    apis = auto.LocalWorkspace.stack_outputs(stack.workspace, "any")  # pyright: ignore[reportArgumentType] - ours
+    assert own == {name: (one.value, one.secret or name == "holding") for name, one in apis.items()}
+    assert {name for name, (_, secret) in own.items() if secret} == {"secret", "holding"}
