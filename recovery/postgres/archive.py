@@ -1,6 +1,6 @@
 """The table of contents of a custom-format archive: exact names and owners, which listings blur."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -9,6 +9,7 @@ from toolchain.failure import Failure
 
 _MAGIC: Final = b"PGDMP"
 _CUSTOM: Final = 1
+_OFFSET_UNKNOWN: Final = b"\1"
 _OLDEST: Final = (1, 12)
 _NEWEST: Final = (1, 16)
 _LONGEST_STRING_BYTES: Final = 1 << 30
@@ -36,6 +37,20 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """Where things are in an archive's file."""
+
+    integer_bytes: int
+    offset_bytes: int
+    compressed: bool
+    unknown: Mapping[int, int]
+    """Ids of the entries with data that the archive does not say the place of, and where it would say so."""
+
+    data: int
+    """Where the first entry's data begins."""
+
+
+@dataclass(frozen=True)
 class Contents:
     """What an archive says of itself."""
 
@@ -48,6 +63,8 @@ class Contents:
 
     entries: tuple[Entry, ...]
     """In the order in which they are to be restored."""
+
+    layout: Layout
 
     def of_kind(self, *kinds: str) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.kind in kinds)
@@ -73,6 +90,7 @@ def contents(archive: Path) -> Contents:
 class _Reader:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._unknown: dict[int, int] = {}
         if self._bytes(len(_MAGIC)) != _MAGIC:
             raise ValueError
         self._version = (self._byte(), self._byte())
@@ -88,15 +106,15 @@ class _Reader:
             raise ValueError
 
     def contents(self) -> Contents:
-        if self._version >= _BYTE_COMPRESSION:
-            self._byte()
-        else:
-            self._integer()
+        compressed = bool(self._byte() if self._version >= _BYTE_COMPRESSION else self._integer())
         for _ in range(7):  # the time it was made, in fields, without a zone
             self._integer()
         database, server, client = self._text(), self._text(), self._text()
         count = self._integer()
-        return Contents(database, server, client, tuple(self._entry() for _ in range(count)))
+        entries = tuple(self._entry() for _ in range(count))
+        data = self._stream.tell()
+        layout = Layout(self._integer_bytes, self._offset_bytes, compressed, self._unknown, data)
+        return Contents(database, server, client, entries, layout)
 
     def _entry(self) -> Entry:
         number = self._integer()
@@ -117,7 +135,9 @@ class _Reader:
         depends_on: set[int] = set()
         while (dependency := self._string()) is not None:
             depends_on.add(int(dependency))
-        self._bytes(1 + self._offset_bytes)
+        place = self._stream.tell()
+        if self._bytes(1 + self._offset_bytes).startswith(_OFFSET_UNKNOWN):
+            self._unknown[number] = place
         return Entry(number, kind, schema, name, owner, statement, frozenset(depends_on))
 
     def _skip_texts(self, count: int) -> None:

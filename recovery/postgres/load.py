@@ -16,6 +16,7 @@ from recovery.postgres.connecting import connected, explained
 from recovery.postgres.identity import same_server
 from recovery.postgres.libpq import environment, harmless_arguments, redacted
 from recovery.postgres.mentions import mentioned
+from recovery.postgres.offsets import locate
 from recovery.postgres.program import Ended, Program
 from recovery.postgres.space import download_space, written
 from recovery.postgres.target import require_empty, require_empty_tables, require_extensions, require_roles
@@ -59,7 +60,7 @@ def load(
     Args:
         clients: at least as new as the target's server and as the pg_dump that wrote the archive.
         url: of an empty database; of one with empty tables if the archive has rows alone.
-        archive: in the custom format.
+        archive: in the custom format; it is made to say where its data is.
         jobs: connections that restore at the same time.
         tables: names as in SQL; with their partitions and all that they need. None: everything.
         owners: restore ownership and grants; the roles have to be there (see recovery.postgres.cluster).
@@ -80,6 +81,7 @@ def load(
         require_extensions(connection, [entry for entry in kept if entry.kind == "EXTENSION"])
         require_roles(connection, mentioned(kept, owners=owners))
         _make_schemas(connection, kept)
+    locate(archive, found.layout)
     _run(clients, url, archive, kept, jobs=jobs, owners=owners, progress=progress)
     with connected(url) as connection, explained(connection, "gather statistics"):
         connection.execute("ANALYZE")
