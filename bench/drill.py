@@ -2,12 +2,14 @@
 How long a drill takes to the first query and until all is verified, beside what a person would type.
 
 `python bench/drill.py [scale] [rounds]` provisions a twin of its own, adds pgbench's tables (15 MB a unit: 7
-is 100 MB, 67 is 1 GB), backs up, and runs in turn `./bulwark drill corruption` beside a branch by Neon's API
-and a query; and `./bulwark drill loss` beside a new project by Neon's API, a download, `pg_restore -j2` and a
-query. The drill's times count from the declared incident, the plain ones from the first command.
+is 100 MB, 67 is 1 GB), backs up, and runs in turn `./bulwark drill corruption` and `drill loss`, and what the
+runbooks have for doing the same without this project: curl, the AWS CLI, zstd, pg_restore and psql, which
+have to be on PATH. The drill's times count from the declared incident, the plain ones from the first command.
 """
 
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,11 +20,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
-import httpx
 import psycopg
-import zstandard
 from measuring import measured
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +33,11 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from installations import Installation, make_installation, remove
 
 ROLES: Final = ("platform_owner", "platform_app", "platform_backup")
+PROGRAMS: Final = ("aws", "curl", "zstd")
+COUNTS: Final = """
+    SELECT format('SELECT count(*) FROM %I.%I', schemaname, tablename) FROM pg_tables
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema') \\gexec
+"""
 
 
 class Bench:
@@ -56,11 +61,18 @@ class Bench:
         # A branch at Neon costs nothing for its size; the twin's copies the last base backup and replays.
         self.cluster.base_backup()
         self.backup = json.loads(self.bulwark("backup", "database", "--json"))["database"]
-        self.api = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.home.port('vendors')}/neon/api/v2",
-            headers={"Authorization": f"Bearer {self.home.secret('neon_api_key')}"},
-            timeout=600,
-        )
+        headers = self.folder / "neon-headers"
+        headers.touch(mode=0o600)
+        headers.write_text(f"Authorization: Bearer {self.home.secret('neon_api_key')}\n")
+        programs = self.cluster.installation().root / "bin"
+        self.environment = {
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "HOME": os.environ["HOME"],
+            "AWS_ACCESS_KEY_ID": "twin",
+            "AWS_SECRET_ACCESS_KEY": "twin",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.home.port('aws')}",
+        }
 
     def bulwark(self, *arguments: str) -> str:
         ended = self.installation.bulwark(*arguments, timeout_seconds=3600)
@@ -76,27 +88,27 @@ class Bench:
         times = json.loads(evidence.read_text())["scenarios"][0]["times"]
         return times["first_query"]["seconds"], times["verified"]["seconds"], figures.memory
 
-    def branched(self) -> float:
-        """Branch and connect, as one types it."""
+    def branched(self) -> tuple[float, float]:
+        """Branch, connect, and count; return the seconds to the first query and to the last."""
         project = self.outputs["database_project"]
         at = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         begin = time.perf_counter()
-        made = self.asked(
+        made = self.curl(
+            "POST",
             f"/projects/{project}/branches",
             branch={"name": "by-hand", "parent_timestamp": at},
             endpoints=[{"type": "read_write"}],
         )
         branch = made["branch"]["id"]
-        self.queried(project, branch, "SELECT written_at FROM canary")
-        taken = time.perf_counter() - begin
-        self.api.delete(f"/projects/{project}/branches/{branch}").raise_for_status()
-        return taken
+        times = self.looked_at(project, branch, begin)
+        self.curl("DELETE", f"/projects/{project}/branches/{branch}")
+        return times
 
-    def restored(self) -> float:
-        """Make a project, download, pg_restore -j2, and connect."""
-        dump = self.backup["dump"]
+    def restored(self) -> tuple[float, float]:
+        """Make a project, fetch the newest dump, restore, connect, and count; return the same."""
         begin = time.perf_counter()
-        made = self.asked(
+        made = self.curl(
+            "POST",
             "/projects",
             project={
                 "name": "by-hand",
@@ -106,39 +118,67 @@ class Bench:
         )
         project, branch = made["project"]["id"], made["branch"]["id"]
         for role in ROLES[1:]:
-            self.asked(f"/projects/{project}/branches/{branch}/roles", role={"name": role})
-        archive = self.folder / "dump.pgc"
-        body = self.s3().get_object(Bucket=self.outputs["vault"], Key=dump["key"])["Body"]
-        with archive.open("wb") as file:
-            zstandard.ZstdDecompressor().copy_stream(body, file)
-        program = str(self.cluster.installation().root / "bin" / "pg_restore")
-        owner = self.uri(project, branch, ROLES[0])
-        subprocess.run([program, "-j2", "--exit-on-error", f"--dbname={owner}", str(archive)], check=True)
-        self.queried(project, branch, "SELECT written_at FROM canary")
-        taken = time.perf_counter() - begin
-        archive.unlink()
-        self.api.delete(f"/projects/{project}").raise_for_status()
-        return taken
+            self.curl("POST", f"/projects/{project}/branches/{branch}/roles", role={"name": role})
+        bucket = ("--bucket", self.outputs["vault"])
+        listed = self.typed("aws", "s3api", "list-object-versions", *bucket, "--prefix", "database/")
+        keys = [one["Key"] for one in json.loads(listed)["Versions"]]
+        [manifest] = [key for key in keys if key.endswith(f"{self.backup['id']}/manifest.json")]
+        self.typed("aws", "s3api", "get-object", *bucket, "--key", manifest, "manifest.json")
+        dump = json.loads((self.folder / "manifest.json").read_text())["dump"]
+        which = ("--key", dump["key"], "--version-id", dump["version"])
+        self.typed("aws", "s3api", "get-object", *bucket, *which, "dump.pgc.zst")
+        if dump["sha256"] not in self.typed("sha256sum", "dump.pgc.zst"):
+            sys.exit("The dump is not the one that its manifest tells of.")
+        self.typed("zstd", "--quiet", "--decompress", "dump.pgc.zst")
+        restore = ("pg_restore", "--exit-on-error", "--jobs=2", "--no-owner", "--dbname=platform")
+        self.typed(*restore, "dump.pgc", **self.login(project, branch, ROLES[0]))
+        times = self.looked_at(project, branch, begin)
+        for path in self.folder.glob("dump.pgc*"):
+            path.unlink()
+        self.curl("DELETE", f"/projects/{project}")
+        return times
 
-    def s3(self) -> Any:
-        session = boto3.Session("twin", "twin", region_name="eu-west-1")
-        return session.client("s3", endpoint_url=f"http://127.0.0.1:{self.home.port('aws')}")
+    def looked_at(self, project: str, branch: str, begin: float) -> tuple[float, float]:
+        """Ask the newest change, then count every table's rows, which is all that a person would compare."""
+        query = "SELECT written_at FROM canary"
+        self.typed("psql", "--command", query, **self.login(project, branch, ROLES[1]))
+        first = time.perf_counter() - begin
+        self.typed("psql", "--set=ON_ERROR_STOP=1", input=COUNTS, **self.login(project, branch, ROLES[0]))
+        return first, time.perf_counter() - begin
 
-    def asked(self, path: str, **body: Any) -> dict[str, Any]:
-        answer = self.api.post(path, json=body)
-        answer.raise_for_status()
-        return answer.json()
+    def curl(self, method: str, path: str, **body: Any) -> Any:
+        data = ("--json", json.dumps(body)) if body else ()
+        url = f"http://127.0.0.1:{self.home.port('vendors')}/neon/api/v2{path}"
+        common = ("curl", "--silent", "--show-error", "--fail-with-body", "--header", "@neon-headers")
+        return json.loads(self.typed(*common, "--request", method, *data, url))
 
-    def uri(self, project: str, branch: str, role: str) -> str:
-        query = {"branch_id": branch, "database_name": "platform", "role_name": role}
-        return self.api.get(f"/projects/{project}/connection_uri", params=query).json()["uri"]
+    def login(self, project: str, branch: str, role: str) -> dict[str, str]:
+        """Ask for a role's address, and return it as libpq's variables."""
+        query = f"branch_id={branch}&database_name=platform&role_name={role}"
+        uri = self.curl("GET", f"/projects/{project}/connection_uri?{query}")["uri"]
+        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
+        return {names[key]: str(value) for key, value in conninfo_to_dict(uri).items() if key in names} | {
+            "PGDATABASE": "platform"
+        }
 
-    def queried(self, project: str, branch: str, query: str) -> None:
-        with psycopg.connect(self.uri(project, branch, ROLES[1])) as connection:
-            connection.execute(query.encode()).fetchone()
+    def typed(self, *command: str, input: str = "", **environment: str) -> str:  # noqa: A002 - subprocess's
+        ended = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            sys.exit(f"{' '.join(command[:3])}: {ended.stderr}{ended.stdout}")
+        return ended.stdout
 
 
 def main(scale: int, rounds: int) -> None:
+    if missing := [name for name in PROGRAMS if not shutil.which(name)]:
+        sys.exit(f"Not on PATH: {', '.join(missing)}. Next: install them and run this again.")
     with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as folder:
         installation = make_installation(Path(folder) / "checkout")
         try:
@@ -149,20 +189,23 @@ def main(scale: int, rounds: int) -> None:
 
 def run(bench: Bench, rounds: int) -> None:
     table = Table(
-        *("path", "first query", "by hand", "ratio", "verified", "ratio", "peak memory"),
+        *("path", "first query", "by hand", "ratio", "verified", "by hand, counted", "ratio", "peak memory"),
         title=f"{bench.megabytes:.0f} MB, medians of {rounds}",
     )
-    plain: dict[str, Callable[[], float]] = {"corruption": bench.branched, "loss": bench.restored}
+    plain: dict[str, Callable[[], tuple[float, float]]] = {
+        "corruption": bench.branched,
+        "loss": bench.restored,
+    }
     for scenario, by_hand in plain.items():
         pairs = [(bench.drilled(scenario), by_hand()) for _ in range(rounds)]
-        first, verified, memory = (statistics.median(ours[n] for ours, _ in pairs) for n in range(3))
-        hand = statistics.median(theirs for _, theirs in pairs)
-        ratios = [statistics.median(ours[n] / theirs for ours, theirs in pairs) for n in range(2)]
-        table.add_row(
-            *(scenario, f"{first:.1f} s", f"{hand:.1f} s", f"{ratios[0]:.2f}"),
-            *(f"{verified:.1f} s", f"{ratios[1]:.2f}", f"{memory:.0f} MB"),
-        )
-    Console().print(table)
+        cells: list[str] = []
+        for n in range(2):
+            ours, theirs = (statistics.median(pair[which][n] for pair in pairs) for which in range(2))
+            ratio = statistics.median(mine[n] / plain[n] for mine, plain in pairs)
+            cells += [f"{ours:.1f} s", f"{theirs:.1f} s", f"{ratio:.2f}"]
+        memory = statistics.median(mine[2] for mine, _ in pairs)
+        table.add_row(scenario, *cells, f"{memory:.0f} MB")
+    Console(width=max(Console().width, 110)).print(table)
 
 
 if __name__ == "__main__":

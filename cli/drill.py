@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from cli import stack_file
+from cli import first_backups, stack_file
 from cli.drill_run import Choice, Wanted, run
 from cli.drill_yard import Yard, entered
 from cli.stack import Json, OnTwin, Stack
@@ -78,6 +78,7 @@ def drill(
         if clean:
             sys.stdout.write("Nothing of a drill is left.\n")
             return 0
+        first_backups.take(yard, wanted, console)
         try:
             with reported(yard.site, "drill"):
                 done = records.without(run(yard, wanted, left), _secrets(yard))

@@ -48,6 +48,8 @@ class Cleaned:
     said: Finished
     before: dict[str, Any]
     after: dict[str, Any]
+    first_backups: list[str]
+    """What each of the killed drills said of backups that nothing had taken yet."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,20 @@ def outputs(deployed: Deployment) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def cleaned(deployed: Deployment, outputs: dict[str, Any]) -> Cleaned:
     installation = deployed.installation
-    taken = installation.bulwark("backup")
-    assert taken.code == 0, taken.text
     before = content(installation, outputs)
+    first_backups: list[str] = []
     for scenario, phase in KILLED_IN:
         run = Run(installation, "drill", scenario)
-        until(lambda run=run, phase=phase: f": {phase}\n" in run.text or run.ended(), 120, phase)
+        until(lambda run=run, phase=phase: f": {phase}\n" in run.text or run.ended(), 240, phase)
         assert not run.ended(), run.text[-3_000:]
         if phase == "make a new database":
             until(lambda: plugins(installation), 60, "the vendor at work")
         run.signal(signal.SIGKILL)
         run.wait()
+        first_backups += re.findall(r"There is no backup yet \((.*)\)", run.text)
     plant(installation)
     said = installation.bulwark("drill", "--clean")
-    return Cleaned(said, before, content(installation, outputs))
+    return Cleaned(said, before, content(installation, outputs), first_backups)
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +177,10 @@ def without_a_file(installation: Installation) -> Generator[Path]:
 
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def test_the_first_drill_takes_the_backups_that_nothing_has_taken_yet(cleaned: Cleaned) -> None:
+    assert cleaned.first_backups == ["database", "files", "state"]
 
 
 def test_nothing_of_drills_that_were_killed_survives_a_clean_and_what_they_drilled_is_as_it_was(
