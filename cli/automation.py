@@ -2,7 +2,8 @@
 The Automation API with fewer starts of the CLI: a quarter of a second each, of which `up` makes six.
 
 What it leaves out, nobody here reads: the CLI's version once more for every workspace, what an operation that
-has just succeeded is called in the stack's history, and the outputs twice to tell the secret ones.
+has just succeeded is called in the stack's history, the outputs twice to tell the secret ones, and what the
+SDK says on its way.
 """
 
 import json
@@ -12,6 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 import pulumi.automation as auto
+from pulumi import log
 from pulumi.automation._stack import StackInitMode
 
 __all__ = ["Stack", "StackInitMode", "Workspace", "command"]
@@ -28,6 +30,12 @@ def command() -> auto.PulumiCommand:
 
 class Workspace(auto.LocalWorkspace):
     """A folder with a project and its stacks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # A program of production says 645 things, each in a call to the engine, which drops them without
+        # --debug; no operation here has that.
+        log.debug = _unsaid
 
     is_known = False
     """The stack exists on a backend of files: each command names it, so selecting it changes nothing."""
@@ -46,6 +54,10 @@ class Workspace(auto.LocalWorkspace):
             name: auto.OutputValue(value=_clear(value), secret=_clear(value) != value)
             for name, value in found.get("outputs", {}).items()
         }
+
+
+def _unsaid(*_said: object, **_where: object) -> None:
+    """Stand in for `pulumi.log.debug`."""
 
 
 class Stack(auto.Stack):

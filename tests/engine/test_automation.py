@@ -45,3 +45,11 @@ def test_outputs_are_the_apis_own_except_that_one_which_holds_a_secret_is_secret
     apis = auto.LocalWorkspace.stack_outputs(stack.workspace, "any")  # pyright: ignore[reportArgumentType] - ours
     assert own == {name: (one.value, one.secret or name == "holding") for name, one in apis.items()}
     assert {name for name, (_, secret) in own.items() if secret} == {"secret", "holding"}
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_the_sdk_says_on_its_way_is_no_call_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("pulumi.log.get_engine", lambda: asked.append("engine"))
+    pulumi.log.debug("preparing a resource")
+    assert asked == []

@@ -236,6 +236,10 @@ def test_what_the_vendors_leave_in_clear_is_marked_as_secret(production: Deploym
         assert is_secret(production[name].outputs[output])
 
 
+def test_the_engine_has_kept_no_log_of_what_it_was_given(production: Deployment) -> None:
+    assert (production.installation.home.pulumi / "logs").read_bytes() == b""
+
+
 def test_no_secret_is_readable_in_the_state(production: Deployment) -> None:
     installation = production.installation
     shown = installation.bulwark("outputs", "--stack", "prod", "--twin", "--json", "--show-secrets").json
