@@ -11,6 +11,7 @@ from recovery.postgres.cluster import recreate
 from recovery.postgres.cluster_model import Cluster
 from recovery.postgres.compression import decompressed
 from recovery.postgres.connecting import connected, explained
+from recovery.postgres.frozen import frozen
 from recovery.postgres.identity import same_server
 from recovery.postgres.load import load
 from recovery.postgres.space import download_space, written
@@ -32,12 +33,22 @@ class Fetched:
     around: Cluster
     """What the dump leaves out."""
 
+    jobs: int
+    """Connections that restore it in parallel."""
+
 
 def fetched(
-    manifest: Manifest, vault: Vault, folder: Path, *, progress: Progress = lambda *_: None
+    manifest: Manifest,
+    vault: Vault,
+    folder: Path,
+    *,
+    jobs: int = 2,
+    progress: Progress = lambda *_: None,
 ) -> Fetched:
     """
     Fetch a backup into a folder, where it is personal data; what can't be fetched whole leaves nothing.
+
+    What a single connection restores has to be another archive than what `jobs` restore in parallel.
 
     Raises:
         Failure: for a damaged backup, or a disk that is too small.
@@ -47,15 +58,15 @@ def fetched(
     around = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
     archive = folder / f"{manifest.id}.pgc"
     chunks = decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256))
-    written(_told(chunks, manifest.dump_bytes, progress), archive)
-    return Fetched(manifest, archive, Cluster.model_validate_json(around))
+    told = _told(chunks, manifest.dump_bytes, progress)
+    written(frozen(told) if jobs > 1 else told, archive)
+    return Fetched(manifest, archive, Cluster.model_validate_json(around), jobs)
 
 
 def loaded(
     backup: Fetched,
     url: str,
     *,
-    jobs: int = 2,
     tables: tuple[str, ...] = (),
     stand_ins: bool = False,
     progress: Progress = lambda *_: None,
@@ -74,7 +85,7 @@ def loaded(
             find(url, major=newest),
             url,
             backup.archive,
-            jobs=jobs,
+            jobs=backup.jobs,
             tables=tables,
             progress=lambda done, of: progress("made", done, of),
         )
@@ -113,8 +124,8 @@ def restored(
         Failure: for a target that is not empty or is the source, a damaged backup, or any error on the way.
     """
     alone = _told_apart(source_url, url) if source_url else []
-    backup = fetched(manifest, vault, folder, progress=progress)
-    made = loaded(backup, url, jobs=jobs, tables=tables, stand_ins=stand_ins, progress=progress)
+    backup = fetched(manifest, vault, folder, jobs=jobs, progress=progress)
+    made = loaded(backup, url, tables=tables, stand_ins=stand_ins, progress=progress)
     return [*alone, *made]
 
 

@@ -43,6 +43,9 @@ class Layout:
     integer_bytes: int
     offset_bytes: int
     compressed: bool
+    copies: Mapping[int, int]
+    """Ids of the entries with rows, and where the statement that takes them is."""
+
     unknown: Mapping[int, int]
     """Ids of the entries with data that the archive does not say the place of, and where it would say so."""
 
@@ -72,24 +75,40 @@ class Contents:
 
 def contents(archive: Path) -> Contents:
     """
-    Read the table of contents. Source: pg_backup_archiver.c, ReadHead and ReadToc.
+    Read the table of contents.
 
     Raises:
         Failure: it is no archive in the custom format, is damaged, or of a version that is not known here.
     """
-    try:
-        with archive.open("rb") as stream:
-            return _Reader(stream).contents()
-    except (ValueError, OverflowError, MemoryError):
+    with archive.open("rb") as stream:
+        found = read(stream)
+    if not found:
         raise Failure(
             f"{archive.name} is no whole archive in pg_dump's custom format.",
             "take another backup, or the copy in the other vault.",
-        ) from None
+        )
+    return found
+
+
+def read(stream: IO[bytes]) -> Contents | None:
+    """
+    Read the table of contents of what begins a stream, None if there is no whole one.
+
+    Source: pg_backup_archiver.c, ReadHead and ReadToc.
+
+    Raises:
+        Failure: the format's version is not known here.
+    """
+    try:
+        return _Reader(stream).contents()
+    except (ValueError, OverflowError, MemoryError):
+        return None
 
 
 class _Reader:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._copies: dict[int, int] = {}
         self._unknown: dict[int, int] = {}
         if self._bytes(len(_MAGIC)) != _MAGIC:
             raise ValueError
@@ -113,7 +132,14 @@ class _Reader:
         count = self._integer()
         entries = tuple(self._entry() for _ in range(count))
         data = self._stream.tell()
-        layout = Layout(self._integer_bytes, self._offset_bytes, compressed, self._unknown, data)
+        layout = Layout(
+            integer_bytes=self._integer_bytes,
+            offset_bytes=self._offset_bytes,
+            compressed=compressed,
+            copies=self._copies,
+            unknown=self._unknown,
+            data=data,
+        )
         return Contents(database, server, client, entries, layout)
 
     def _entry(self) -> Entry:
@@ -123,7 +149,10 @@ class _Reader:
         name, kind = self._text(), self._text()
         self._integer()  # section
         statement = self._text()
-        self._skip_texts(2)  # what drops it, what copies it
+        self._skip_texts(1)  # what drops it
+        place = self._stream.tell()
+        if self._string():
+            self._copies[number] = place
         schema = self._text()
         self._skip_texts(1)  # tablespace
         if self._version >= _TABLE_ACCESS_METHOD:

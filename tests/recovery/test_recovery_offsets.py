@@ -133,7 +133,7 @@ def located(folder: Path, blocks: list[bytes]) -> dict[int, int] | None:
     start = 9 * len(blocks)
     content = b"".join([bytes(start), *(block[:1] + number(i) + block[1:] for i, block in enumerate(blocks))])
     archive.write_bytes(content)
-    told = locate(archive, Layout(WIDTH, 8, compressed=False, unknown=unknown, data=start))
+    told = locate(archive, Layout(WIDTH, 8, compressed=False, copies={}, unknown=unknown, data=start))
     after = archive.read_bytes()
     assert after[start:] == content[start:]
     if not told:
