@@ -173,6 +173,7 @@ def _failure(clients: Clients, url: str, ended: Ended) -> Failure:
         "must be owner of": "restore as a role that may act as all owners",
         "permission denied": "restore as a role that may do what the message names",
         "out of memory": "restore with fewer jobs",
+        "cannot perform COPY FREEZE": "restore with --jobs 1, and report this",
     }
     step = next(
         (step for cause, step in steps.items() if cause in said), "mend what pg_restore complains about"

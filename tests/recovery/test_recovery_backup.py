@@ -19,6 +19,7 @@ from local.postgres import Cluster
 from recovery import backup, catalogue
 from recovery.backup import back_up
 from recovery.manifest import Manifest
+from recovery.postgres.figures import differences, figures
 from recovery.postgres.snapshot import snapshot
 from recovery.restore import restored
 from recovery.site import Site
@@ -281,6 +282,16 @@ def test_a_restore_needs_no_source(source: str, database: NewDatabase, locked: P
     assert not any("planted-password" in line for line in done)
     with psycopg.connect(target) as connection:
         assert connection.execute("SELECT count(*) FROM tags").fetchone() != (0,)
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_as_many_connections_as_are_asked_for_bring_it_back_equal(
+    source: str, database: NewDatabase, locked: Place, tmp_path: Path, jobs: int
+) -> None:
+    manifest, target = back_up(site(source, locked)), database()
+    restored(manifest, locked.vault, target, folder=tmp_path, jobs=jobs)
+    with snapshot(target) as shot:
+        assert differences(manifest.figures, figures(target, shot)) == []
 
 
 def test_a_target_that_holds_something_is_refused(

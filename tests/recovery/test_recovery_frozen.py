@@ -15,6 +15,7 @@ from recovery.postgres.dump import Content
 from recovery.postgres.frozen import frozen
 from recovery.postgres.libpq import environment
 from recovery.postgres.load import load
+from toolchain.failure import Failure
 
 TABLES = """
     SELECT relname FROM pg_class
@@ -93,6 +94,14 @@ def test_rows_alone_are_loaded_as_ever(database: NewDatabase, tmp_path: Path) ->
     execute(source, "INSERT INTO t VALUES (1), (2)")
     load(clients_for(copy), copy, froze(source, tmp_path / "a", content="data"))
     assert ask(copy, "SELECT count(*) FROM t") == 2
+
+
+def test_a_single_connection_cannot_restore_it_and_that_is_said(
+    filled: str, database: NewDatabase, tmp_path: Path
+) -> None:
+    copy = database()
+    with pytest.raises(Failure, match=r"--jobs 1"):
+        load(clients_for(copy), copy, froze(filled, tmp_path / "a"), jobs=1)
 
 
 def test_an_archive_that_says_where_its_data_is_stays_as_it_is(filled: str, tmp_path: Path) -> None:
