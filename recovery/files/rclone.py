@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+import structlog
+
 from recovery.files.places import COPIES
 from recovery.files.source import Source
 from recovery.vault.client import AccessKey
@@ -29,12 +31,16 @@ _HASHED: Final = re.compile(
 )
 _CHUNK: Final = "8Mi"
 _TRANSFERS: Final = 8
+_FAILED: Final = ("error", "critical")
+_TOLD_CHARACTERS: Final = 300
 _GRACE_SECONDS: Final = 10.0
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - for a folder that no one else can read
 """
 Memory, where it is a folder, for the hashes of a batch, some 300 bytes an object: rclone writes
 them to a database that waits for the disk twice for each object (lib/kv: bbolt's default).
 """
+
+_log = structlog.get_logger("rclone")
 
 _OWN: Final = ("RCLONE_", "BULWARK_", "PULUMI_")
 
@@ -59,13 +65,13 @@ def copy(
     """
     Copy objects of one bucket to their places; return the hashes of those that arrived.
 
-    What did not arrive is missing in the answer, whatever the reason; it is copied one by one afterwards,
-    which says why. `folder` is private to this batch; `progress` is told the bytes that arrived.
+    What did not arrive is missing in the answer, whatever the reason, of which the last is logged; it is
+    copied one by one afterwards. `folder` is private to this batch; `progress` is told the bytes that came.
 
     Raises:
         Failure: where rclone can't be run, or says nothing that can be read.
     """
-    names = folder / "names"
+    names, why = folder / "names", ""
     names.write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     target = f"hashed:{bucket}"
     arguments = (
@@ -83,6 +89,10 @@ def copy(
             for told in _told(process.stdout):
                 if stats := told.get("stats"):
                     progress(int(stats.get("bytes", 0)))
+                elif told.get("level") in _FAILED:
+                    why = str(told.get("msg"))[:_TOLD_CHARACTERS]
+        if why:
+            _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=why)
         return dict(_hashes(target, f"{vault.bucket}/{COPIES}{bucket}/", environment))
 
 
@@ -128,6 +138,9 @@ def _environment(source: Source, vault: Vault, cache: str) -> dict[str, str]:
             no_check_bucket="true",
             # The vault's listing tells afterwards what arrived, a thousand objects a request.
             no_head="true",
+            # Who writes may not read, is answered 403 whatever there is, and rclone then takes a folder with
+            # nothing in it yet for a file: it would copy nothing into an empty vault.
+            no_head_object="true",
             # Content-MD5 instead, which Object Lock asks for too: a checksum that comes after the body needs
             # TLS, and the twin has none.
             use_data_integrity_protections="false",

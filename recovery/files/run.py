@@ -148,6 +148,7 @@ class Run:
         """Copy a batch by rclone; what it can't address, or what did not arrive as listed, one by one."""
         plain = {one.key: one for one in batch if places.is_plain(bucket, one.key)}
         left = [one for one in batch if one.key not in plain]
+        there = self._bytes
         if plain:
             with tempfile.TemporaryDirectory(dir=self._folder) as folder:
                 hashes = rclone.copy(
@@ -164,6 +165,7 @@ class Run:
                 same = len(listed.etag) != _MD5_LENGTH or listed.etag == hashed.md5
                 if same and entry.bytes == listed.bytes:
                     del plain[listed.key]
+                    there += listed.bytes
                     yield Item(
                         bucket=bucket,
                         key=listed.key,
@@ -175,15 +177,18 @@ class Run:
                         modified=listed.modified,
                         locked_until=entry.modified + self._lock.period if self._lock else None,
                     )
-        yield from self._one_by_one([*left, *plain.values()])
+        yield from self._one_by_one([*left, *plain.values()], there)
 
-    def _one_by_one(self, left: list[Listed]) -> Iterator[Item]:
+    def _one_by_one(self, left: list[Listed], there: int) -> Iterator[Item]:
+        """Copy some objects after `there` bytes have been copied."""
         client = self._source.client()
 
         def copied(listed: Listed) -> Item | None:
             return copy_one(client, self._source, listed, self._vault)
 
         for listed, item in zip(left, spread(copied, left, _AT_ONCE), strict=True):
+            there += listed.bytes
+            self._progress("copied", there)
             if item is None:
                 self._ledger.drop(listed.bucket, listed.key)
                 continue

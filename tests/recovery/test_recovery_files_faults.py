@@ -17,7 +17,7 @@ from s3_server import Fault, credentials
 from stores import Store, environment, locked, moto_url, store
 
 from recovery import catalogue
-from recovery.files import places, run
+from recovery.files import places, rclone, run
 from recovery.files.item import Item
 from recovery.files.ledger import Ledger
 from recovery.files.manifest import FilesManifest, items
@@ -113,6 +113,35 @@ def test_a_vault_that_fails_now_and_then_is_lived_through(store: Store) -> None:
     ]
     manifest = store.back_up()
     assert verify_files(manifest, store.vault, deep=True).good
+
+
+def test_whoever_may_not_read_the_vault_copies_by_rclone_all_the_same(store: Store) -> None:
+    # As the role that writes backups is answered at AWS, whether or not there is such an object.
+    store.place.proxy.faults.append(
+        Fault("HEAD", query="files/objects/", times=1_000, answer=(403, "Forbidden"))
+    )
+    store.put("first", "second/third")
+    for body in (b"one", b"another"):
+        store.put("first", body=body)
+        assert store.back_up().copied
+    by = {
+        headers["user-agent"].split("/")[0] for headers in store.place.proxy.requests("PUT", "files/objects/")
+    }
+    assert by == {"rclone"}
+
+
+def test_what_keeps_rclone_from_copying_is_said_and_the_files_are_copied_one_by_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = rclone._environment  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - spoiled here
+    monkeypatch.setattr(
+        rclone, "_environment", lambda *of: environment(*of) | {"RCLONE_CONFIG_HASHED_TYPE": "nothing"}
+    )
+    store.put("a", "b")
+    assert store.back_up().copied == 2
+    said = capsys.readouterr().out
+    assert "copied one by one" in said
+    assert 'find backend called "nothing"' in said
 
 
 def test_a_bucket_that_is_not_there_is_no_empty_bucket(store: Store) -> None:
