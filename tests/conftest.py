@@ -1,6 +1,7 @@
 """What every test can ask for."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from hypothesis import HealthCheck, settings
 from installations import Installation, make_installation, remove
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from toolchain.start import keep_compiled
 
 # On a busy machine the first example takes long, whatever it tests.
 settings.register_profile("bulwark", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,6 +64,7 @@ _LEFT = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         leftovers.begin()
+        keep_compiled(os.environ, Path(sys.executable))
 
 
 @pytest.hookimpl(trylast=True)  # after the workers have ended

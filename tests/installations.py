@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +97,9 @@ def make_installation(folder: Path, **variables: str) -> Installation:
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, folder / name)
+            shutil.copy2(source, folder / name)
+    for source in folder.rglob("*.py"):
+        _take_compiled(CHECKOUT / source.relative_to(folder), source)
     (folder / ".venv").symlink_to(CHECKOUT / ".venv")
     for file in CHECKOUT.glob("Pulumi*.yaml"):
         shutil.copy(file, folder)
@@ -108,7 +112,17 @@ def make_installation(folder: Path, **variables: str) -> Installation:
     return installation
 
 
+def _take_compiled(source: Path, copy: Path) -> None:
+    """Copy what Python made of the source, which is good for a copy of the same time and size as well."""
+    compiled = Path(cache_from_source(str(copy)))
+    compiled.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):  # not compiled yet
+        shutil.copyfile(cache_from_source(str(source)), compiled)
+
+
 def remove(installation: Installation) -> None:
     """Stop what runs and remove the twin."""
     installation.bulwark("down")
     shutil.rmtree(installation.home.root)
+    if sys.pycache_prefix:
+        shutil.rmtree(f"{sys.pycache_prefix}{installation.folder}", ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,10 +22,17 @@ def start(checkout: Path, arguments: list[str]) -> NoReturn:
         sys.exit(str(explained("Setting up", str(error))))
     except KeyboardInterrupt:
         sys.exit("bulwark: interrupted; the next call takes it up again.")
-    environment = dict(os.environ)
-    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Container images set it, and every call would then compile the engine's SDK anew, for seconds. Its
-        # point, no compiled files among the sources, is kept.
-        environment["PYTHONPYCACHEPREFIX"] = str(python.parent.parent / "bytecode")
+    keep_compiled(os.environ, python)
     # -P: a folder named `cli` where the user happens to be is not the command.
-    os.execve(python, [str(python), "-P", "-m", "cli", *arguments], environment)
+    os.execve(python, [str(python), "-P", "-m", "cli", *arguments], os.environ)
+
+
+def keep_compiled(environment: MutableMapping[str, str], python: Path) -> None:
+    """
+    Let the processes of this environment, which run a virtualenv's Python, keep what they compile.
+
+    Container images forbid it, and every call would then compile the engine's SDK anew, for seconds. Their
+    point, no compiled files among the sources, is kept.
+    """
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        environment["PYTHONPYCACHEPREFIX"] = str(python.parent.parent / "bytecode")
