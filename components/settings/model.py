@@ -12,7 +12,9 @@ from objectives import longest_gap
 class Model(BaseModel):
     """Frozen, closed and strict: a typing mistake in a settings file is an error, never a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    # Without `use_attribute_docstrings`, which reads and parses the source of every class at every start, for
+    # what only `components.settings.schema` shows.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _check(judge: Callable[[str], object]) -> AfterValidator:
