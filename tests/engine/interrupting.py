@@ -13,6 +13,8 @@ import psutil
 from installations import Installation
 
 _POLL_SECONDS = 0.02
+LOOK_SECONDS = 0.2
+"""Between two looks that cost as much as the wait between others: at every process, or at a service."""
 
 
 class Run:
@@ -79,11 +81,13 @@ class Run:
                 self.lines.append(line)
 
 
-def until(condition: Callable[[], object], timeout_seconds: float, what: str) -> None:
+def until(
+    condition: Callable[[], object], timeout_seconds: float, what: str, *, every: float = _POLL_SECONDS
+) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_seconds:g} s: {what}"
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every)
 
 
 def processes(installation: Installation) -> list[psutil.Process]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from installations import Installation
-from interrupting import Run, command_line, left_over, processes, service, until
+from interrupting import LOOK_SECONDS, Run, left_over, processes, service, until
 from inventory import aws, existing, recorded
 
 SOON_SECONDS = 10
@@ -72,7 +72,7 @@ REQUESTS_AND_SERVICES = (
     (kill_the_aws_service, created(5)),
     (interrupt_everything, created(5)),
     (kill_the_vendors_service, created(2)),
-    (kill_the_database, lambda run: "postgres" in " ".join(map(command_line, processes(run.installation)))),
+    (kill_the_database, lambda run: list(run.installation.home.postgres.glob("*/data/postmaster.pid"))),
 )
 HARMLESS = (kill_the_vendors_service, kill_the_database)
 """The one only watches and delivers, the other wakes up when it is asked something, as at Neon."""
@@ -92,7 +92,7 @@ def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
         code = run.wait()
         assert code != 0 or strike in HARMLESS, f"{strike.__name__}:\n{run.text[-3_000:]}"
         assert "Traceback" not in run.text, run.text[-3_000:]
-        until(lambda: not left_over(installation), SOON_SECONDS, f"{left_over(installation)} ended")
+        until(lambda: not left_over(installation), SOON_SECONDS, "all of it ended", every=LOOK_SECONDS)
 
     last = installation.bulwark("up")
     assert last.code == 0, last.text[-4_000:]
@@ -124,7 +124,12 @@ def taken_down(installation: Installation) -> None:
     kept_kinds = {("aws", "bucket"), ("aws", "key"), ("aws", "role")}
     assert set(existing(installation)) <= kept_kinds, existing(installation)
 
-    until(lambda: "Contents" in s3.list_objects_v2(Bucket=replica), SOON_SECONDS, "the copy in the replica")
+    until(
+        lambda: "Contents" in s3.list_objects_v2(Bucket=replica),
+        SOON_SECONDS,
+        "the copy in the replica",
+        every=LOOK_SECONDS,
+    )
     for bucket in (vault, replica):
         s3.delete_object(
             Bucket=bucket,

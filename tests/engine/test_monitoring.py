@@ -1,12 +1,12 @@
 """From a failure to the people whom the settings name: the outside view, errors and heartbeats of a stack."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 
 import httpx
 import sentry_sdk
-from interrupting import until
+from interrupting import LOOK_SECONDS, until
 from living import Living
 
 from local.sink import RECEIVED
@@ -39,8 +39,12 @@ class Sink:
 
     def await_all(self, wanted: Counter[str], *words: str) -> None:
         """Wait until everyone was told, and nobody else, and nobody twice."""
-        until(lambda: self.told(*words) >= wanted, NOTICED_SECONDS, f"{words} at {set(wanted)}")
+        wait(lambda: self.told(*words) >= wanted, f"{words} at {set(wanted)}")
         assert self.told(*words) == wanted
+
+
+def wait(condition: Callable[[], object], what: str) -> None:
+    until(condition, NOTICED_SECONDS, what, every=LOOK_SECONDS)
 
 
 @contextmanager
@@ -72,7 +76,7 @@ def calm(living: Living) -> None:
     """Wait until all agree that all is well: they begin to look before the platform is deployed."""
     views = [("uptimerobot", f"uptime-{name}") for name in ("health", "version", "frontend")]
     views.append(("sentry", "errors-health"))
-    until(lambda: {view(living, *one) for one in views} == {"UP"}, NOTICED_SECONDS, "all monitors up")
+    wait(lambda: {view(living, *one) for one in views} == {"UP"}, "all monitors up")
 
 
 def test_a_stopped_database_turns_health_red_and_tells_the_people_of_its_level(living: Living) -> None:
@@ -82,7 +86,7 @@ def test_a_stopped_database_turns_health_red_and_tells_the_people_of_its_level(l
     with stopped_database(living):
         assert health(living) == 503
         sink.await_all(SEV1, "example-twin health", "Down")
-        until(lambda: view(living, "sentry", "errors-health") == "DOWN", NOTICED_SECONDS, "the second look")
+        wait(lambda: view(living, "sentry", "errors-health") == "DOWN", "the second look")
     assert health(living) == 200
     sink.await_all(SEV1, "example-twin health", "Up")
     assert not sink.told("version"), "that address answers without the database"
