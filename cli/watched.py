@@ -35,6 +35,7 @@ class Watched:
         self._hidden = quiet and sys.stdout.isatty()
         self._lines: list[str] = []
         self._cut = False
+        self._trace: list[str] = []
         self._done = 0
         self._looked_at: set[str] = set()
         self._status = Console(stderr=True).status(title)
@@ -56,12 +57,33 @@ class Watched:
         """Take a line of the engine's text."""
         if self._cut:
             return
-        text, self._cut = without_values(line if line.endswith("\n") else f"{line}\n")
+        told = self._untraced(line.removesuffix("\n"))
+        if told is None:
+            return
+        text, self._cut = without_values(f"{told}\n")
         if self._hidden:
             self._lines.append(text)
         else:
             self._stream.write(text)
             self._stream.flush()
+
+    def _untraced(self, line: str) -> str | None:
+        """
+        Leave out where the SDK was when a provider died under a question: the line above says all there is.
+
+        A traceback of anything else is shown, once its last line tells of what.
+        """
+        indent = len(line) - len(line.lstrip())
+        if line.strip() == "Traceback (most recent call last):":
+            self._trace = [line]
+        elif not self._trace:
+            return line
+        elif indent > len(self._trace[0]) - len(self._trace[0].lstrip()):
+            self._trace.append(line)
+        else:
+            trace, self._trace = [*self._trace, line], []
+            return None if line.strip().startswith("Exception: invoke of ") else "\n".join(trace)
+        return None
 
     def see(self, event: events.EngineEvent) -> None:
         """Take one of the engine's events."""
@@ -97,6 +119,8 @@ class Watched:
 
     def close(self, code: int) -> None:
         """Say how it ended: one line, or after a failure everything that the engine wrote."""
+        if self._trace:
+            self.read("")
         if code and self._hidden:
             self._stream.writelines(self._lines)
         elif self._hidden:

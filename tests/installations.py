@@ -121,6 +121,11 @@ def _take_compiled(source: Path, copy: Path) -> None:
         shutil.copyfile(cache_from_source(str(source)), compiled)
 
 
+def _unless_gone(_function: object, _path: str, failure: tuple[type, BaseException, object]) -> None:
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]
+
+
 def remove(installation: Installation) -> None:
     """Stop what runs and remove the twin."""
     home = installation.home
@@ -129,6 +134,7 @@ def remove(installation: Installation) -> None:
         home,
         services.declared(home, api_port=home.port("test-api"), frontend_port=home.port("test-frontend")),
     )
-    shutil.rmtree(installation.home.root)
+    # A database that somebody lets go of meanwhile takes its own files away.
+    shutil.rmtree(installation.home.root, onerror=_unless_gone)
     if sys.pycache_prefix:
         shutil.rmtree(f"{sys.pycache_prefix}{installation.folder}", ignore_errors=True)
