@@ -16,14 +16,14 @@ import pulumi.automation as auto
 from pulumi import log
 from pulumi.automation._stack import StackInitMode
 
-__all__ = ["Stack", "StackInitMode", "Workspace", "command"]
+__all__ = ["Stack", "StackInitMode", "Workspace"]
 
 _SECRET: Final = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270")
 """Key and value by which a deployment's JSON marks a secret (pulumi/pulumi, sdk/go/common/resource/sig)."""
 
 
 @cache
-def command() -> auto.PulumiCommand:
+def _command() -> auto.PulumiCommand:
     """Return the CLI on this process's PATH, asked once whether its version suits the Automation API's."""
     return auto.PulumiCommand()
 
@@ -32,7 +32,7 @@ class Workspace(auto.LocalWorkspace):
     """A folder with a project and its stacks."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(pulumi_command=_command(), **options)
         # A program of production says 645 things, each in a call to the engine, which drops them without
         # --debug; no operation here has that.
         log.debug = _unsaid

@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi.automation as auto
 
 from cli import engine, packages
-from cli.automation import Stack, StackInitMode, Workspace, command
+from cli.automation import Stack, StackInitMode, Workspace
 from cli.stack_file import Space
 from cli.watched import Watched
 from toolchain.failure import Failure
@@ -27,7 +27,6 @@ class FileBackend:
         backend.mkdir(mode=0o700)
         packages.declare()
         workspace = Workspace(
-            pulumi_command=command(),
             program=engine.program,
             work_dir=str(folder),
             env_vars={"PULUMI_BACKEND_URL": f"{backend.as_uri()}?metadata=skip"},

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
@@ -14,7 +14,7 @@ import pulumi.automation as auto
 from rich.console import Console
 
 from cli import engine, interrupted, packages, twin
-from cli.automation import Stack, StackInitMode, Workspace, command
+from cli.automation import Stack, StackInitMode, Workspace
 from cli.stack_file import Space, state_file
 from recovery.drill import application
 from recovery.drill.evidence import Removed
@@ -29,7 +29,9 @@ PROJECT: Final = "bulwark-drill"
 _SIGNALLED: Final = 128
 """Exit codes above it are a signal's: someone wants the whole drill to end, and not this step."""
 
-Program = Callable[[], None]
+Told = Callable[[dict[str, str]], None]
+Program = Callable[[Told], None]
+"""Declares a drill's stack, and tells its outputs as soon as all are known."""
 
 
 class _ThrowAway(Stack):
@@ -64,7 +66,7 @@ class EnginePlace:
 
     @contextmanager
     def branched(self, name: str, at: datetime) -> Generator[Copy]:
-        def program() -> None:
+        def program(told: Told) -> None:
             from components.drill import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
 
             declare_branch(
@@ -73,22 +75,20 @@ class EnginePlace:
                 project=self._project,
                 at=at,
                 key=self.key,
-                told=outputs.update,
+                told=told,
             )
 
-        outputs: dict[str, str] = {}
-        with self._deployed(name, program, outputs) as copy:
+        with self._deployed(name, program) as copy:
             yield copy
 
     @contextmanager
     def empty(self, name: str) -> Generator[Copy]:
-        def program() -> None:
+        def program(told: Told) -> None:
             from components.drill import declare_database  # noqa: PLC0415 - as above
 
-            declare_database(name, self._space.settings.database, key=self.key, told=outputs.update)
+            declare_database(name, self._space.settings.database, key=self.key, told=told)
 
-        outputs: dict[str, str] = {}
-        with self._deployed(name, program, outputs) as copy:
+        with self._deployed(name, program) as copy:
             if copy.project == self._project:
                 raise Failure("The drill was given the platform's own project.", "nothing was changed.")
             yield copy
@@ -147,14 +147,17 @@ class EnginePlace:
         (self._own / "workspace" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
 
     @contextmanager
-    def _deployed(self, name: str, program: Program, outputs: Mapping[str, str]) -> Generator[Copy]:
+    def _deployed(self, name: str, program: Program) -> Generator[Copy]:
         if not is_a_drills(name):
             raise Failure(f"{name} is no drill's name.", "nothing was made.")
+        outputs: dict[str, str] = {}
         # While the CLI makes the stack and the engine starts.
         threading.Thread(target=import_module, args=["components.drill"], daemon=True).start()
         try:
             with engine.failing_plainly():
-                stack = _ThrowAway(name, self._workspace(program), StackInitMode.CREATE)
+                stack = _ThrowAway(
+                    name, self._workspace(lambda: program(outputs.update)), StackInitMode.CREATE
+                )
             lines: list[str] = []
             _, code = engine.run(lambda: stack.up(on_output=lines.append, suppress_outputs=True))
             if code > _SIGNALLED:
@@ -171,12 +174,11 @@ class EnginePlace:
             if name in self.stacks():
                 self.take_down(name)
 
-    def _workspace(self, program: Program | None) -> Workspace:
+    def _workspace(self, program: Callable[[], None] | None) -> Workspace:
         folder = self._own / "workspace"
         folder.mkdir(exist_ok=True)
         packages.declare()
         return Workspace(
-            pulumi_command=command(),
             program=program,
             work_dir=str(folder),
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),

@@ -18,7 +18,7 @@ import pulumi.automation as auto
 import yaml
 
 from cli import orphans, packages, twin
-from cli.automation import Stack, StackInitMode, Workspace, command
+from cli.automation import Stack, StackInitMode, Workspace
 from cli.reviewed import without_values
 from cli.stack_file import CHECKOUT, Space, content, state_file
 from components import policy_gate
@@ -47,7 +47,6 @@ def select(space: Space, *, runs_program: bool = True) -> auto.Stack:
     os.environ.update(environment)
     with failing_plainly():
         workspace = Workspace(
-            pulumi_command=command(),
             program=program,
             work_dir=str(_folder(space)),
             env_vars=environment,

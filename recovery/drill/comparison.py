@@ -65,19 +65,18 @@ def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[st
     if not differences(before, found):
         return before, found, []
     elsewhere = differences(before, found.model_copy(update={"tables": before.tables}))
-    after = bracket.after(() if elsewhere else _different_tables(before, found))
-    tables = {
-        which: {(table.schema_name, table.name): table for table in figures.tables}
-        for which, figures in (("before", before), ("after", after), ("found", found))
-    }
+    was, there = _by_name(before), _by_name(found)
+    changed = [key for key in sorted({*was, *there}) if was.get(key) != there.get(key)]
+    after = bracket.after(() if elsewhere else tuple(TableName(*key).pattern for key in changed))
+    will_be = _by_name(after)
     expected: list[Table] = []
     busy: set[tuple[str, str]] = set()
-    for key in sorted({*tables["before"], *tables["after"]}):
-        was, will_be, there = (tables[which].get(key) for which in ("before", "after", "found"))
-        if there in (was, will_be):
-            expected += [there] if there else []
-        elif was == will_be and was:
-            expected.append(was)
+    for key in sorted({*was, *will_be}):
+        before_it, after_it, found_it = was.get(key), will_be.get(key), there.get(key)
+        if found_it in (before_it, after_it):
+            expected += [found_it] if found_it else []
+        elif before_it == after_it and before_it:
+            expected.append(before_it)
         else:
             busy.add(key)
     nearer = _nearer(before, after, found) if elsewhere else before
@@ -87,11 +86,8 @@ def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[st
     return wanted, found.model_copy(update={"tables": kept}), names
 
 
-def _different_tables(before: Figures, found: Figures) -> tuple[str, ...]:
-    was, there = (
-        {(table.schema_name, table.name): table for table in figures.tables} for figures in (before, found)
-    )
-    return tuple(TableName(*key).pattern for key in sorted({*was, *there}) if was.get(key) != there.get(key))
+def _by_name(figures: Figures) -> dict[tuple[str, str], Table]:
+    return {(table.schema_name, table.name): table for table in figures.tables}
 
 
 def _nearer(before: Figures, after: Figures, found: Figures) -> Figures:

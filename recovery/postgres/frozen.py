@@ -28,13 +28,17 @@ def frozen(chunks: Iterable[bytes]) -> Iterator[bytes]:
     What is no such archive is passed on as it is.
     Source: pg_backup_archiver.c, restore_toc_entry.
     """
-    stream, head, found = iter(chunks), b"", None
+    stream, head, found, looked_at = iter(chunks), bytearray(), None, 0
     for chunk in stream:
         head += chunk
-        found = _contents(head)
-        if found or len(head) > _LONGEST_BYTES:
-            break
-    yield _changed(head, found) if found else head
+        # Looked at when it is twice as much as before: a long table of contents comes in many chunks.
+        if len(head) >= 2 * looked_at:
+            looked_at, found = len(head), _contents(bytes(head))
+            if found or looked_at > _LONGEST_BYTES:
+                break
+    else:
+        found = _contents(bytes(head))
+    yield _changed(bytes(head), found) if found else bytes(head)
     yield from stream
 
 

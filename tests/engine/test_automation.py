@@ -7,7 +7,7 @@ import pulumi
 import pulumi.automation as auto
 import pytest
 
-from cli.automation import Stack, StackInitMode, Workspace, command
+from cli.automation import Stack, StackInitMode, Workspace
 from toolchain.engine import search_path
 
 
@@ -23,7 +23,6 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     backend = tmp_path / "backend"
     backend.mkdir()
     workspace = Workspace(
-        pulumi_command=command(),
         program=program,
         work_dir=str(tmp_path),
         env_vars={
