@@ -61,7 +61,10 @@ def test_the_tables_that_it_makes_need_no_vacuum(filled: str, database: NewDatab
     load(clients_for(copy), copy, froze(filled, tmp_path / "a"), jobs=3)
     load(clients_for(plain), plain, archived(filled, tmp_path / "b"), jobs=3)
     assert unvacuumed(copy) == names(copy, "relname LIKE 'moods%'")
-    assert unvacuumed(plain) == names(plain) == names(copy)
+    assert unvacuumed(plain) == names(plain)
+    # In which partition a label's rows are depends on its OID, so one may be empty.
+    others = "relname NOT LIKE 'moods%'"
+    assert names(plain, others) == names(copy, others)
     for table in ("customers", "orders", ODD, "events", "dogs", "moods"):
         every = f"TABLE {table} ORDER BY 1".encode()
         with psycopg.connect(copy) as one, psycopg.connect(filled) as other:

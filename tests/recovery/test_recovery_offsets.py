@@ -148,7 +148,8 @@ def places(blocks: list[bytes]) -> dict[int, int]:
     return {index: 9 * len(blocks) + sum(lengths[:index]) for index in range(len(blocks))}
 
 
-LINES = st.lists(st.text(st.characters(exclude_characters="\0")).map(lambda text: f"{text}\n".encode()))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+LINES = st.lists(TEXTS.map(lambda text: f"{text}\n".encode()))
 OBJECTS = st.lists(st.lists(st.binary() | st.just(b"\\.\n\n\n\0\0\0\0\0\1\0\0\0\0\0")))
 BLOCKS = st.lists(
     LINES.map(lambda lines: b"\1" + rows(lines)) | OBJECTS.map(lambda objects: b"\3" + large_objects(objects))
