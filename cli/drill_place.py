@@ -3,7 +3,8 @@
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
@@ -13,9 +14,11 @@ from typing import Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli import engine, interrupted, packages, twin
+from cli import engine, interrupted, packages, refusals, twin
 from cli.automation import Stack, StackInitMode, Workspace
+from cli.reviewed import without_values
 from cli.stack_file import Space, state_file
+from cli.watched import Watched
 from recovery.drill import application
 from recovery.drill.evidence import Removed
 from recovery.drill.name import is_a_drills
@@ -65,7 +68,11 @@ class EnginePlace:
         self.key = key
 
     @contextmanager
-    def branched(self, name: str, at: datetime) -> Generator[Copy]:
+    def branching(self, name: str) -> Generator[Callable[[datetime], Copy]]:
+        """Start the engine, which waits with everything declared for the instant."""
+        instant: Future[datetime] = Future()
+        ready = threading.Event()
+
         def program(told: Told) -> None:
             from components.drill import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
 
@@ -73,13 +80,24 @@ class EnginePlace:
                 name,
                 self._space.settings.database,
                 project=self._project,
-                at=at,
+                at=instant,
+                ready=ready.set,
                 key=self.key,
                 told=told,
             )
 
-        with self._deployed(name, program) as copy:
-            yield copy
+        with self._deploying(name, program, ended=ready.set) as deployed:
+            try:
+                ready.wait()
+
+                def branched(at: datetime) -> Copy:
+                    instant.set_result(at)
+                    return deployed()
+
+                yield branched
+            finally:
+                if not instant.done():
+                    instant.set_exception(RuntimeError("The drill was given up."))
 
     @contextmanager
     def empty(self, name: str) -> Generator[Copy]:
@@ -88,7 +106,8 @@ class EnginePlace:
 
             declare_database(name, self._space.settings.database, key=self.key, told=told)
 
-        with self._deployed(name, program) as copy:
+        with self._deploying(name, program) as deployed:
+            copy = deployed()
             if copy.project == self._project:
                 raise Failure("The drill was given the platform's own project.", "nothing was changed.")
             yield copy
@@ -147,29 +166,49 @@ class EnginePlace:
         (self._own / "workspace" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
 
     @contextmanager
-    def _deployed(self, name: str, program: Program) -> Generator[Copy]:
+    def _deploying(
+        self, name: str, program: Program, *, ended: Callable[[], None] = lambda: None
+    ) -> Generator[Callable[[], Copy]]:
+        """
+        Let the engine work while the block runs.
+
+        What this gives waits until the copy can be used, while the engine may still write down what it made.
+        `ended` is called at the engine's end.
+        """
         if not is_a_drills(name):
             raise Failure(f"{name} is no drill's name.", "nothing was made.")
-        outputs: dict[str, str] = {}
+        outputs: Future[dict[str, str]] = Future()
+
+        def over(going: Future[auto.UpResult]) -> None:
+            if not outputs.done():
+                outputs.set_exception(going.exception() or RuntimeError("The stack has no outputs."))
+            ended()
+
         # While the CLI makes the stack and the engine starts.
         threading.Thread(target=import_module, args=["components.drill"], daemon=True).start()
         try:
             with engine.failing_plainly():
                 stack = _ThrowAway(
-                    name, self._workspace(lambda: program(outputs.update)), StackInitMode.CREATE
+                    name, self._workspace(lambda: program(outputs.set_result)), StackInitMode.CREATE
                 )
-            lines: list[str] = []
-            _, code = engine.run(lambda: stack.up(on_output=lines.append, suppress_outputs=True))
-            if code > _SIGNALLED:
-                sys.exit(code)
-            if code:
-                raise Failure(
-                    "The throw-away stack could not be made.",
-                    "look at what the engine said; what it made is removed.",
-                    "\n".join(line for line in lines if "error" in line),
-                )
-            urls = (outputs["owner"], outputs["application"])
-            yield Copy(name, outputs["project"], *(map(twin.reached, urls) if self._space.twin else urls))
+            seen = Watched("Update", quiet=True, as_json=True)
+
+            def deployed() -> Copy:
+                told, code = engine.run(outputs.result)
+                if code > _SIGNALLED:
+                    sys.exit(code)
+                if code:
+                    raise Failure(
+                        f"The throw-away stack could not be made: {_cause(seen.errors)}",
+                        "correct that and drill again; what was made is removed.",
+                    )
+                urls = (told["owner"], told["application"])
+                return Copy(name, told["project"], *(map(twin.reached, urls) if self._space.twin else urls))
+
+            with ThreadPoolExecutor(1, "engine") as aside:
+                going = aside.submit(stack.up, on_output=_nothing, on_event=seen.see, suppress_outputs=True)
+                going.add_done_callback(over)
+                yield deployed
         finally:
             if name in self.stacks():
                 self.take_down(name)
@@ -184,6 +223,13 @@ class EnginePlace:
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),
             secrets_provider="passphrase" if self._space.twin else None,
         )
+
+
+def _cause(errors: Sequence[tuple[str, str]]) -> str:
+    """Say in a line what the vendor refused, or else what the engine said first."""
+    refused = [f"{one.vendor}: {one.reason}" for one in refusals.read(errors)]
+    said = [*refused, *(message for _, message in errors), "the engine does not say why."]
+    return without_values(said[0])[0].strip().split("\n", 1)[0]
 
 
 def _nothing(_line: str) -> None:

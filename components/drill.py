@@ -1,6 +1,8 @@
 """What a drill recovers into: made of the platform's own components, and made to be thrown away."""
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Final
 
@@ -22,17 +24,17 @@ class Branch(pulumi.ComponentResource):
         args: DatabaseSettings,
         *,
         project: str,
-        at: datetime,
+        at: pulumi.Input[int],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Neon takes `at` to the second; what was committed at that very second's beginning is in."""
+        """`at` is in seconds of Unix time; what was committed at that very second's beginning is in."""
         super().__init__(self.TYPE, name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.branch = neon.Branch(
             f"{name}-branch",
             name=name,
             project_id=project,
-            parent_timestamp=int(at.timestamp()),
+            parent_timestamp=at,
             opts=child,
         )
         endpoint = neon.Endpoint(
@@ -66,10 +68,28 @@ Told = Callable[[dict[str, str]], None]
 
 
 def declare_branch(
-    name: str, args: DatabaseSettings, *, project: str, at: datetime, key: str, told: Told
+    name: str,
+    args: DatabaseSettings,
+    *,
+    project: str,
+    at: Future[datetime],
+    ready: Callable[[], None],
+    key: str,
+    told: Told,
 ) -> None:
-    """Declare a stack that holds the database of `project` as it was at `at`."""
-    made = Branch(name, args, project=project, at=at, opts=_provider(key))
+    """
+    Declare a stack that holds the database of `project` as it was at `at`.
+
+    `ready` is called when nothing is waited for any more but `at`.
+    """
+
+    async def second() -> int:
+        return int((await asyncio.wrap_future(at)).timestamp())
+
+    vendor = _provider(key)
+    vendor.id.apply(lambda _: ready())
+    opts = pulumi.ResourceOptions(providers=[vendor])
+    made = Branch(name, args, project=project, at=pulumi.Output.from_input(second()), opts=opts)
     _export(told, project=project, owner=made.owner_uri, application=made.application_uri)
 
 
@@ -84,17 +104,17 @@ def declare_database(name: str, args: DatabaseSettings, *, key: str, told: Told)
             "adopt": None,
         }
     )
-    made = Database(name, throw_away, protect=False, opts=_provider(key))
+    opts = pulumi.ResourceOptions(providers=[_provider(key)])
+    made = Database(name, throw_away, protect=False, opts=opts)
     _export(told, project=made.project.id, owner=made.owner_uri, application=made.application_uri)
 
 
-def _provider(key: str) -> pulumi.ResourceOptions:
-    vendor = neon.Provider(
+def _provider(key: str) -> neon.Provider:
+    return neon.Provider(
         "neon",
         api_key=pulumi.Output.secret(key),
         opts=pulumi.ResourceOptions(additional_secret_outputs=["apiKey"]),
     )
-    return pulumi.ResourceOptions(providers=[vendor])
 
 
 def _export(told: Told, **outputs: pulumi.Input[str]) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ from typing import Final, Literal
 from recovery.drill.attempt import Attempt
 from recovery.drill.comparison import Bracket, between
 from recovery.drill.evidence import RecoveryPoint, Scenario
-from recovery.drill.guard import require_throw_away
-from recovery.drill.recovered import Drilled, all_of_it, made
+from recovery.drill.place import Copy
+from recovery.drill.recovered import Drilled, all_of_it, removing
 from recovery.manifest import Figures, Manifest
 from recovery.postgres.figures import figures
 from recovery.postgres.snapshot import Snapshot, only, snapshot
@@ -65,20 +65,25 @@ def drill(
             instant = _past(drilled, stack, _drawn(backups, history), "random", backups)
         else:
             instant = _now(drilled, stack)
-        attempt.declare(at or instant.at)
-        _recover(attempt, drilled, instant)
+        with removing(attempt) as made:
+            attempt.told("making the drill's stack ready")
+            # What only a drill needs is no part of the recovery: by hand, a branch is one call to the vendor.
+            branch = made.enter_context(drilled.place.branching(attempt.name))
+            attempt.declare(at or instant.at)
+            _recover(attempt, drilled, instant, branch)
     attempt.look_for_remains(drilled.place)
     return attempt.scenario()
 
 
-def _recover(attempt: Attempt, drilled: Drilled, instant: Instant) -> None:
-    making = drilled.place.branched(attempt.name, instant.at)
-    with made(attempt, "branch the history", making) as copy:
-        attempt.recovery_point = RecoveryPoint(
-            path="history", id=attempt.name, as_of=instant.at, choice=instant.choice, held=None
-        )
-        require_throw_away(copy, drilled.source_url)
-        all_of_it(attempt, copy, drilled, lambda found: between(instant.bracket, found))
+def _recover(
+    attempt: Attempt, drilled: Drilled, instant: Instant, branch: Callable[[datetime], Copy]
+) -> None:
+    with attempt.clock.phase("branch the history"):
+        copy = branch(instant.at)
+    attempt.recovery_point = RecoveryPoint(
+        path="history", id=attempt.name, as_of=instant.at, choice=instant.choice, held=None
+    )
+    all_of_it(attempt, copy, drilled, lambda found: between(instant.bracket, found))
 
 
 def _before(bad_write: datetime) -> datetime:

@@ -10,7 +10,7 @@ from recovery.drill.choice import Chosen, choose
 from recovery.drill.evidence import Check, NegativeControl, Scenario
 from recovery.drill.guard import require_throw_away
 from recovery.drill.holding import recover_from, wrong_digest
-from recovery.drill.recovered import Drilled, made
+from recovery.drill.recovered import Drilled, removing
 from recovery.drill.references import Found, checks, crossed, references
 from recovery.files.item import Item
 from recovery.files.manifest import FilesManifest, items
@@ -81,7 +81,9 @@ def _recover(
     attempt.check([_as_in_backup(manifest, done.files, wrong)])
     # The rows of that very moment are in the database's history.
     instant = manifest.started.replace(microsecond=0)
-    with made(attempt, "branch the database", drilled.place.branched(attempt.name, instant)) as copy:
+    with removing(attempt) as made:
+        with attempt.clock.phase("branch the database"):
+            copy = made.enter_context(drilled.place.branching(attempt.name))(instant)
         require_throw_away(copy, drilled.source_url)
         with attempt.clock.phase("compare with the rows"):
             found = _crossed(drilled, copy.application_url, items(manifest, vault), instant)

@@ -12,7 +12,7 @@ from recovery.drill.choice import Chosen, choose
 from recovery.drill.evidence import Scenario
 from recovery.drill.guard import require_throw_away
 from recovery.drill.holding import recover_from, wrong_digest
-from recovery.drill.recovered import Drilled, all_of_it, made
+from recovery.drill.recovered import Drilled, all_of_it, removing
 from recovery.manifest import Manifest
 from recovery.restore import Fetched, fetched, loaded
 from recovery.site import VaultName
@@ -66,8 +66,10 @@ def _recover(
     with (
         # While the vendor makes the database, the vault gives the dump.
         _fetching(manifest, vault, drilled.place.folder) as backup,
-        made(attempt, "make a new database", drilled.place.empty(attempt.name)) as copy,
+        removing(attempt) as made,
     ):
+        with attempt.clock.phase("make a new database"):
+            copy = made.enter_context(drilled.place.empty(attempt.name))
         require_throw_away(copy, drilled.source_url)
         with attempt.clock.phase("fetch the rest"):
             whole = backup.result()

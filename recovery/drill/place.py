@@ -1,5 +1,6 @@
 """Where a drill recovers into: made for it alone, and removed after it."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,8 +34,12 @@ class Place(Protocol):
     folder: Path
     """Private; what lies there goes with the drill. A dump is personal data."""
 
-    def branched(self, name: str, at: datetime) -> AbstractContextManager[Copy]:
-        """Give the platform's database as it was at `at`, a whole second."""
+    def branching(self, name: str) -> AbstractContextManager[Callable[[datetime], Copy]]:
+        """
+        Make all ready that a branch needs, but nothing of the branch itself.
+
+        What it gives is called once, with a whole second, and gives the platform's database as it was then.
+        """
         ...
 
     def empty(self, name: str) -> AbstractContextManager[Copy]:

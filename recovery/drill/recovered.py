@@ -1,7 +1,7 @@
 """What is done with a recovered database, wherever it came from: asked, run on, compared, and damaged."""
 
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from recovery.drill import application, damage, questions
@@ -9,7 +9,7 @@ from recovery.drill.attempt import Attempt
 from recovery.drill.clock import Told
 from recovery.drill.comparison import compared
 from recovery.drill.evidence import Untested
-from recovery.drill.guard import require_throw_away
+from recovery.drill.guard import read_only, require_throw_away
 from recovery.drill.place import Copy, Place
 from recovery.drill.terms import Terms
 from recovery.manifest import Figures
@@ -33,24 +33,23 @@ class Drilled:
 
 
 @contextmanager
-def made(attempt: Attempt, phase: str, making: AbstractContextManager[Copy]) -> Generator[Copy]:
-    """Make a copy, and remove it at the end; both are timed."""
-    with ExitStack() as stack:
-        with attempt.clock.phase(phase):
-            copy = stack.enter_context(making)
+def removing(attempt: Attempt) -> Generator[ExitStack]:
+    """Time the removal, at the end, of what is entered into the stack."""
+    with ExitStack() as made:
         try:
-            yield copy
+            yield made
         finally:
             with attempt.clock.phase("remove"):
-                stack.close()
+                made.close()
 
 
 def questioned(attempt: Attempt, copy: Copy, drilled: Drilled) -> None:
-    """Read the newest change: the first query that the application role is answered."""
+    """Read the newest change: the first query that the application role is answered. It can't write."""
     terms = drilled.terms
     attempt.newest_change_how = terms.newest_change
     with attempt.clock.phase("first query"):
-        attempt.newest_change = questions.newest_change(copy.application_url, terms.newest_change)
+        url = read_only(copy.application_url)
+        attempt.newest_change = questions.newest_change(url, terms.newest_change)
     attempt.reached("first_query", terms.objectives.critical)
 
 
@@ -97,6 +96,7 @@ def damaged(attempt: Attempt, copy: Copy, drilled: Drilled, found: Figures) -> N
 def all_of_it(attempt: Attempt, copy: Copy, drilled: Drilled, expected: Expected) -> None:
     """Do all of the above in the order of a real recovery: the platform is back before all is verified."""
     questioned(attempt, copy, drilled)
+    require_throw_away(copy, drilled.source_url)
     run_on(attempt, copy, drilled)
     require_throw_away(copy, drilled.source_url)
     found = verified(attempt, copy, drilled, expected)

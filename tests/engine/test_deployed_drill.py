@@ -30,7 +30,7 @@ KILLED_IN = (
 )
 PLANTED = ("drill-corruption-20300101t000000z-00aa", "drill-loss-20300101t000000z-00bb")
 LATE = ("SELECT written_at FROM canary", "SELECT written_at - interval '2 minutes' FROM canary")
-PHASE = re.compile(r"Drilling (\w+): ((?!taking what|looking for).+)\n")
+PHASE = re.compile(r"Drilling (\w+): ((?!taking what|making the drill's|looking for).+)\n")
 REACHED_IN = {
     "first query": "first_query",
     "start the platform": "health",
@@ -168,6 +168,18 @@ def edited(installation: Installation, *changes: tuple[str, str]) -> Generator[N
 
 
 @contextmanager
+def on_the_free_plan(installation: Installation) -> Generator[None]:
+    """Let the database's vendor refuse what the settings ask of a new one."""
+    store = Neon(installation.home).store
+    store.insert("neon", "account", "0", {"plan": "free"})
+    try:
+        yield
+    finally:
+        store.remove("neon", "account", "0")
+        store.close()
+
+
+@contextmanager
 def without_a_file(installation: Installation) -> Generator[Path]:
     """Back the files up while one that a row refers to is gone."""
     lost = next(path for path in installation.home.files.rglob("*") if path.is_file())
@@ -260,6 +272,15 @@ def test_it_has_verified_the_backups_that_it_restored_and_its_heartbeat_was_hear
     }
 
 
+@pytest.mark.usefixtures("watched")
+def test_one_that_is_interrupted_while_it_gets_ready_removes_what_it_made(deployed: Deployment) -> None:
+    run = Run(deployed.installation, "drill", "corruption")
+    until(lambda: "making the drill's stack ready" in run.text or run.ended(), 60, "the engine's start")
+    run.signal(signal.SIGINT, group=True)
+    assert run.wait() == 130, run.text
+    nothing_is_left(deployed.installation)
+
+
 def test_whatever_is_wrong_is_found_and_named_and_the_heartbeat_stays_silent(
     deployed: Deployment, outputs: dict[str, Any], watched: Watched
 ) -> None:
@@ -287,6 +308,10 @@ def test_whatever_is_wrong_is_found_and_named_and_the_heartbeat_stays_silent(
     with edited(installation, ("recovery_point_minutes: 60", "recovery_point_minutes: 1"), LATE):
         late = drilled("corruption")
     assert re.search(r"corruption: data loss of 12\d\.\d s misses the objective of 60 s", late), late
+    with on_the_free_plan(installation):
+        refused = drilled("loss")
+    assert "The throw-away stack could not be made: Neon: " in refused
+    assert "free plan" in refused
     with without_a_file(installation) as lost:
         gone = drilled("files")
     assert f"every row's file is there: expected 0 exceptions, found 1 exceptions: {lost}" in gone

@@ -1,7 +1,7 @@
 """A small platform to drill, on real servers: its database, its vault, and a place to throw away."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -89,9 +89,10 @@ class Servers:
     """SQL that spoils a copy as soon as it is there."""
 
     @contextmanager
-    def branched(self, name: str, at: datetime) -> Generator[Copy]:
+    def branching(self, name: str) -> Generator[Callable[[datetime], Copy]]:
         branch = replace(self.source, directory=self.source.directory.with_name(name), port=self.port)
-        try:
+
+        def branched(at: datetime) -> Copy:
             self.source.branch(branch, at)
             copy = _copy(name, branch)
             with psycopg.connect(copy.owner_url, autocommit=True) as connection:
@@ -99,7 +100,10 @@ class Servers:
                     self.seen["probe"] = connection.execute(self.probe.encode()).fetchall()
                 if self.damage:
                     connection.execute(self.damage.encode())
-            yield copy
+            return copy
+
+        try:
+            yield branched
         finally:
             branch.destroy()
 
