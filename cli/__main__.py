@@ -1,3 +1,4 @@
+import os
 import sys
 
 from cli.app import app
@@ -5,6 +6,9 @@ from toolchain.failure import Failure
 from toolchain.step import end_on_sigterm
 
 end_on_sigterm()
+if not (sys.stdout.isatty() or sys.stderr.isatty()):
+    # No terminal says how wide it is, and the 80 columns that rich then takes are too few for the tables.
+    os.environ.setdefault("COLUMNS", "120")
 try:
     app()
 except Failure as failure:

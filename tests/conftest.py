@@ -1,11 +1,14 @@
 """What every test can ask for."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import leftovers
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from installations import Installation, make_installation, remove
@@ -58,11 +61,31 @@ class _ByStack(LoadScopeScheduling):
         return next((stack for start, stack in _TOGETHER.items() if name.startswith(start)), alone)
 
 
+_MEMORY = Path("/dev/shm")  # noqa: S108 - what is in there is made by tempfile
+_NEEDED_BYTES = 8 << 30
+
+
+def use_memory() -> None:
+    """
+    Let temporary files be in memory if there is plenty.
+
+    A PostgreSQL cluster with its base backup is 2,000 files, and a run makes and removes many. Without a
+    journal, as in some virtual machines, ext4 steps over whatever was removed in the last minutes to make the
+    next file (fs/ext4/ialloc.c, recently_deleted).
+    """
+    if "TMPDIR" in os.environ or not _MEMORY.is_dir():
+        return
+    free = (shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available)
+    if min(free) > _NEEDED_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
 _LEFT = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        use_memory()
         leftovers.begin()
         keep_compiled(os.environ, Path(sys.executable))
 

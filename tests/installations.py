@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import cache_from_source
@@ -104,8 +105,8 @@ def make_installation(folder: Path, **variables: str) -> Installation:
     (folder / ".venv").symlink_to(CHECKOUT / ".venv")
     for file in CHECKOUT.glob("Pulumi*.yaml"):
         shutil.copy(file, folder)
-    # Where an unprivileged PostgreSQL can reach it, and short: a socket's path has 107 bytes.
-    root = Path("/tmp") / twin_name()  # noqa: S108 - random, and private to this user
+    # Where an unprivileged PostgreSQL can reach it.
+    root = Path(tempfile.gettempdir()) / twin_name()
     installation = Installation(folder, TwinHome(root), variables)
     installation.home.create()
     installation.edit("Pulumi.local.yaml", ":8443", f":{installation.home.port('test-api')}")

@@ -7,6 +7,13 @@ from pydantic import Field, StringConstraints
 from components.settings.alerting import Severity
 from components.settings.model import Model, Name, Positive, Slug
 
+SentrySlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]*[a-z_-][a-z0-9_-]*$", max_length=50)]
+"""
+Of what exists at Sentry: lower-case letters, digits, hyphens and underscores, and not digits alone.
+
+Source: getsentry/sentry, src/sentry/slug/patterns.py.
+"""
+
 
 class Service(Model):
     """One deployed service and its Sentry project."""
@@ -20,7 +27,7 @@ class Service(Model):
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
     """Source paths (Sentry ownership patterns) that the team answers for."""
 
-    adopt: Slug | None = None
+    adopt: SentrySlug | None = None
     """Slug of an existing Sentry project to take over."""
 
 
@@ -51,8 +58,8 @@ class AlertSeverities(Model):
 class ErrorSettings(Model):
     """The block `bulwark:errors`."""
 
-    organization: Slug
-    team: Slug
+    organization: SentrySlug
+    team: SentrySlug
     team_name: Name
     adopt_team: bool = False
     """Whether the team exists already and is taken over."""

@@ -168,14 +168,15 @@ def edited(installation: Installation, *changes: tuple[str, str]) -> Generator[N
 
 
 @contextmanager
-def on_the_free_plan(installation: Installation) -> Generator[None]:
-    """Let the database's vendor refuse what the settings ask of a new one."""
+def without_a_history(installation: Installation) -> Generator[None]:
+    """Let the database's vendor refuse every instant to branch at."""
     store = Neon(installation.home).store
-    store.insert("neon", "account", "0", {"plan": "free"})
+    [(project, record)] = store.list("neon", "project").items()
+    store.replace("neon", "project", project, record | {"historyRetentionSeconds": -60})
     try:
         yield
     finally:
-        store.remove("neon", "account", "0")
+        store.replace("neon", "project", project, record)
         store.close()
 
 
@@ -308,10 +309,10 @@ def test_whatever_is_wrong_is_found_and_named_and_the_heartbeat_stays_silent(
     with edited(installation, ("recovery_point_minutes: 60", "recovery_point_minutes: 1"), LATE):
         late = drilled("corruption")
     assert re.search(r"corruption: data loss of 12\d\.\d s misses the objective of 60 s", late), late
-    with on_the_free_plan(installation):
-        refused = drilled("loss")
-    assert "The throw-away stack could not be made: Neon: " in refused
-    assert "free plan" in refused
+    with without_a_history(installation):
+        refused = drilled("corruption")
+    assert "corruption: broke off: The throw-away stack could not be made: Neon: " in refused
+    assert "parent_timestamp is outside the history" in refused
     with without_a_file(installation) as lost:
         gone = drilled("files")
     assert f"every row's file is there: expected 0 exceptions, found 1 exceptions: {lost}" in gone

@@ -375,8 +375,8 @@ def test_programs_that_the_account_cannot_reach_are_copied_once(
     # pytest's folders are as closed as /root is.
     wheel = pginstall.wheel_root()
     hidden = tmp_path / wheel.parent.name / wheel.name
-    shutil.copytree(wheel, hidden, copy_function=os.link)
-    shutil.copytree(f"{wheel.parent}.libs", f"{hidden.parent}.libs", copy_function=os.link)
+    shutil.copytree(wheel, hidden)
+    shutil.copytree(f"{wheel.parent}.libs", f"{hidden.parent}.libs")
     monkeypatch.setattr(pginstall, "wheel_root", lambda: hidden)
     beside = home.root / "beside"
     beside.mkdir(mode=0o711)

@@ -245,6 +245,12 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "errors.team",
         "at most 50 characters",
     ),
+    (
+        "slug of digits alone, which Sentry takes for an id",
+        lambda b: b["errors"].update(organization="4711"),
+        "errors.organization",
+        "pattern",
+    ),
     ("no TLS", lambda b: b["database"].update(tls="disable"), "database.tls", "TLS"),
     (
         "objectives upside down",
@@ -260,6 +266,12 @@ def test_a_wrong_setting_is_named_with_its_limit(damage: Damage, path: str, mess
     blocks = production()
     damage(blocks)
     assert message in problems_of(blocks)[path]
+
+
+def test_what_exists_at_sentry_may_have_an_underscore_in_its_slug() -> None:
+    blocks = production()
+    blocks["errors"] |= {"organization": "an_organization", "team": "_team"}
+    assert load(blocks).errors.team == "_team"
 
 
 def test_all_problems_of_a_file_are_reported_at_once() -> None:
