@@ -115,7 +115,8 @@ def _keep(done: Drill, vault: Vault, evidence: Path | None, console: Console) ->
     try:
         if not evidence:
             stored = records.keep(vault, done)
-            console.print(f"Evidence: {stored.key}, {lock(stored.locked_until)}", highlight=False)
+            line = f"Evidence: {stored.key}, {lock(stored.locked_until)}"
+            console.print(line, highlight=False, soft_wrap=True)
             return
     except Failure as failure:
         evidence = Path(f"drill-{done.identity.id}.json")
@@ -124,9 +125,8 @@ def _keep(done: Drill, vault: Vault, evidence: Path | None, console: Console) ->
         evidence.write_bytes(records.written(done))
     except OSError as error:
         raise Failure(f"{evidence} can't be written: {error.strerror}.", "name another file.") from None
-    console.print(
-        f"Evidence: {evidence}; ./bulwark drills --add {evidence} puts it into the vault.", highlight=False
-    )
+    line = f"Evidence: {evidence}; ./bulwark drills --add {evidence} puts it into the vault."
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _require_passed(done: Drill) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from odd_database import Odd, fill, roles_on, taken
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database
+from vaults import environment, locked, moto_url, place, plain, rclone_folder, rclone_url
 
 from local.home import TwinHome
 from local.postgres import Cluster
@@ -19,6 +20,8 @@ from local.postgres import Cluster
 sys.path.append(str(Path(__file__).parents[1] / "twin"))
 
 from clusters import destroyed_after, reachable_home
+
+__all__ = ["environment", "locked", "moto_url", "place", "plain", "rclone_folder", "rclone_url"]
 
 
 @pytest.fixture(scope="session")

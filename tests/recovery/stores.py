@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from s3_server import KEY_ID, SECRET, Proxy, proxied
-from vaults import Place, environment, locked, moto_url
+from vaults import Place
 
 from recovery.files.backup import back_up_files
 from recovery.files.item import Item
@@ -17,7 +17,7 @@ from recovery.site import Site
 from recovery.vault.client import AccessKey, client
 from recovery.vault.vault import Vault
 
-__all__ = ["Place", "Store", "environment", "locked", "moto_url", "store"]
+__all__ = ["Place", "Store", "store"]
 
 KEY = AccessKey(KEY_ID, SECRET)
 

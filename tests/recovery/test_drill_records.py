@@ -5,13 +5,11 @@ from datetime import timedelta
 
 import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
-from vaults import Place, environment, locked, moto_url
+from vaults import Place
 
 from recovery import keys
 from recovery.drill import records
 from recovery.vault.failures import Exists
-
-__all__ = ["environment", "locked", "moto_url"]
 
 LATER = NOW + timedelta(days=7)
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database, program
-from vaults import Place, environment, locked, moto_url, put_over
+from vaults import Place, put_over
 
 from local.pgserver import SUPERUSER
 from local.postgres import Cluster
@@ -25,8 +25,6 @@ from recovery.restore import restored
 from recovery.site import Site
 from recovery.verify import verify
 from toolchain.failure import Failure
-
-__all__ = ["environment", "locked", "moto_url"]
 
 
 def site(url: str, place: Place) -> Site:

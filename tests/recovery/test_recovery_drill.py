@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from drilling import TERMS, Servers, drilled, fill
 from servers import PASSWORD
-from vaults import Place, backed_up, environment, locked, moto_url
+from vaults import Place, backed_up
 
 from local.home import TwinHome
 from local.postgres import Cluster
@@ -24,8 +24,6 @@ from recovery.drill.terms import Application, Objectives
 from recovery.manifest import Manifest
 from recovery.postgres.figures import figures
 from recovery.postgres.snapshot import snapshot
-
-__all__ = ["environment", "locked", "moto_url"]
 
 DAY = timedelta(days=1)
 

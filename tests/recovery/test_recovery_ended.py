@@ -14,14 +14,12 @@ import psycopg
 import pytest
 from commanding import STAGES, Commands
 from servers import PASSWORD, NewDatabase, noise
-from vaults import Place, backed_up, environment, locked, moto_url
+from vaults import Place, backed_up
 
 from local.postgres import Cluster
 from recovery import catalogue
 from recovery.manifest import Manifest
 from recovery.verify import verify
-
-__all__ = ["environment", "locked", "moto_url"]
 
 ROWS = 200_000
 _PATIENCE_SECONDS = 30.0

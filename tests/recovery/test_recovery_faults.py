@@ -11,7 +11,7 @@ from commanding import Commands
 from s3_server import Fault
 from servers import PASSWORD, NewDatabase, database_url, noise
 from twin.clusters import reachable_home
-from vaults import Place, backed_up, environment, locked, moto_url
+from vaults import Place, backed_up
 
 from local.home import HOME_VARIABLE
 from local.postgres import Cluster
@@ -21,8 +21,6 @@ from recovery.manifest import Manifest
 from recovery.site import Site
 from recovery.verify import verify
 from toolchain.failure import Failure
-
-__all__ = ["environment", "locked", "moto_url"]
 
 ROWS = 100_000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import Store, environment, locked, moto_url, store
+from stores import Store, store
 
 from recovery import catalogue
 from recovery.files import places
@@ -16,7 +16,7 @@ from recovery.files.target import Address, Bucket, Folder
 from recovery.files.verify import verify_files
 from toolchain.failure import Failure
 
-__all__ = ["environment", "locked", "moto_url", "store"]
+__all__ = ["store"]
 
 ODD = [
     "sp ace/ü ä.txt",

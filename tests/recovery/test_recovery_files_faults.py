@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from s3_server import Fault, credentials
-from stores import Store, environment, locked, moto_url, store
+from stores import Store, store
 
 from recovery import catalogue
 from recovery.files import places, rclone, run
@@ -28,7 +28,7 @@ from recovery.files.verify import verify_files
 from recovery.vault.lease import leased
 from toolchain.failure import Failure
 
-__all__ = ["environment", "locked", "moto_url", "store"]
+__all__ = ["store"]
 
 MANY = [f"f{number:02}" for number in range(12)]
 BRIEFLY = timedelta(seconds=3)

@@ -12,7 +12,6 @@ import pytest
 from servers import NewDatabase
 from twin.aws_twin import Service
 from twin.replicating import lock, replicate, role, settled
-from vaults import environment
 
 from recovery import catalogue, replica
 from recovery.backup import back_up
@@ -22,8 +21,6 @@ from recovery.site import Site
 from recovery.vault.client import client
 from recovery.vault.vault import Vault
 from recovery.verify import verify
-
-__all__ = ["environment"]
 
 ROWS = 3000
 

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from vaults import Place, environment, locked, moto_url, put_over
+from vaults import Place, put_over
 
 from recovery import catalogue
 from recovery.site import Site
 from recovery.state import Exported, StateManifest, back_up_state, proven_state, restored_state
 from recovery.verify import looked_at
 from toolchain.failure import Failure
-
-__all__ = ["environment", "locked", "moto_url"]
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc:def"}

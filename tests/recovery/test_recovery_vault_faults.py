@@ -13,13 +13,6 @@ from s3_server import Fault, credentials
 from vaults import (
     PART,
     Place,
-    environment,
-    locked,
-    moto_url,
-    place,
-    plain,
-    rclone_folder,
-    rclone_url,
 )
 
 from recovery.vault import client as vault_client
@@ -27,8 +20,6 @@ from recovery.vault.client import client
 from recovery.vault.failures import Damaged, Forbidden
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
-
-__all__ = ["environment", "locked", "moto_url", "place", "plain", "rclone_folder", "rclone_url"]
 
 BODY = os.urandom(4 * PART + 11)
 

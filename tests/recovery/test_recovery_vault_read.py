@@ -12,13 +12,6 @@ from vaults import (
     PAGE,
     PART,
     Place,
-    environment,
-    locked,
-    moto_url,
-    place,
-    plain,
-    rclone_folder,
-    rclone_url,
 )
 
 from recovery.manifest import Stored
@@ -27,8 +20,6 @@ from recovery.vault.client import client
 from recovery.vault.failures import Damaged, Forbidden, Missing
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
-
-__all__ = ["environment", "locked", "moto_url", "place", "plain", "rclone_folder", "rclone_url"]
 
 BODY = os.urandom(3 * PART + 5)
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -18,21 +18,12 @@ from vaults import (
     LOCK_DAYS,
     PART,
     Place,
-    environment,
-    locked,
-    moto_url,
-    place,
-    plain,
-    rclone_folder,
-    rclone_url,
 )
 
 from recovery.vault.client import client
 from recovery.vault.failures import Exists
 from recovery.vault.vault import Vault
 from toolchain.failure import Failure
-
-__all__ = ["environment", "locked", "moto_url", "place", "plain", "rclone_folder", "rclone_url"]
 
 SIZES = [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7]
 

@@ -1,4 +1,4 @@
-"""Vaults for tests, on both servers; import the fixtures from here."""
+"""Vaults for tests, on both servers, one of each for a pytest process; conftest.py has the fixtures."""
 
 import base64
 import hashlib
@@ -75,21 +75,21 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "_LANDING_SECONDS", 0.5)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     service = Service(tmp_path_factory.mktemp("aws"), MOTO_S3_DEFAULT_MAX_KEYS=str(PAGE))
     yield service.url
     service.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rclone") / "buckets"
     folder.mkdir()
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rclone_url(rclone_folder: Path) -> Generator[str]:
     with rclone_server(rclone_folder) as url:
         yield url
