@@ -1,6 +1,9 @@
 """`./bulwark drill`: recovers into a throw-away environment, measures, verifies, and removes it."""
 
+import errno
+import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +70,8 @@ def drill(
     """
     wanted = Wanted(scenario, at_random=at_random, at=_utc(at), backup=backup)
     _refuse_nonsense(wanted)
+    if evidence:
+        _require_room(evidence)
     console = Console(stderr=True)
     if scenario != "state" and not clean:
         _require_a_platform(stack, on_twin=on_twin)
@@ -145,6 +150,19 @@ def _refuse_nonsense(wanted: Wanted) -> None:
         raise Failure(
             f"--at {wanted.at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now."
         )
+
+
+def _require_room(evidence: Path) -> None:
+    """Raise Failure where no such file can be made: after the drill its evidence would be lost."""
+    try:
+        if evidence.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=evidence.parent):
+            pass
+    except OSError as error:
+        raise Failure(
+            f"{evidence} can't be written: {error.strerror}.", "name another file; nothing was done."
+        ) from None
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """Options of `./bulwark drill` that contradict each other are refused before anything is opened."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,3 +29,12 @@ def test_a_contradiction_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(Failure, match=f"{said}(?s:.*)Next: "):
         drill(scenario, **options)
+
+
+def test_evidence_that_could_not_be_written_is_refused_before_the_drill(tmp_path: Path) -> None:
+    for place, why in (
+        (tmp_path / "none" / "x.json", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        with pytest.raises(Failure, match=f"{place} can't be written: {why}(?s:.*)nothing was done"):
+            drill("loss", evidence=place)
