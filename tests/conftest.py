@@ -63,9 +63,10 @@ class _ByStack(LoadScopeScheduling):
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is in there is made by tempfile
 _NEEDED_BYTES = 8 << 30
+_FOLDER = pytest.StashKey[Path]()
 
 
-def use_memory() -> None:
+def use_memory(config: pytest.Config) -> None:
     """
     Let temporary files be in memory if there is plenty.
 
@@ -76,8 +77,16 @@ def use_memory() -> None:
     if "TMPDIR" in os.environ or not _MEMORY.is_dir():
         return
     free = (shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available)
-    if min(free) > _NEEDED_BYTES:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+    if min(free) < _NEEDED_BYTES:
+        return
+    for left in _MEMORY.glob("bulwark-tests-*-*"):
+        # Of a run that failed, whose files could be looked at until now.
+        if not psutil.pid_exists(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"bulwark-tests-{os.getpid()}-", dir=_MEMORY))
+    config.stash[_FOLDER] = folder
+    folder.chmod(0o711)  # an unprivileged PostgreSQL has its clusters in there
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
 
 
 _LEFT = pytest.StashKey[list[str]]()
@@ -85,7 +94,7 @@ _LEFT = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        use_memory()
+        use_memory(config)
         leftovers.begin()
         keep_compiled(os.environ, Path(sys.executable))
 
@@ -98,6 +107,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     session.config.stash[_LEFT] = left = leftovers.left()
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(_FOLDER, None)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

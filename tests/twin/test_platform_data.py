@@ -144,7 +144,9 @@ def test_a_killed_load_leaves_nothing_and_the_next_one_works(databases: Database
     code = """
 import sys
 from local.platform.seed import load
-def progress(table): print(table, flush=True)
+def progress(table):
+    print(table, flush=True)
+    if table == "applications": sys.stdin.read()
 uri = sys.stdin.readline().strip()
 load(uri, application_role="web app", backup_role="backup", scale=5, progress=progress)
 """
