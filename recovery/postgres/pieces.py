@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from recovery.postgres.connecting import explained
 from recovery.postgres.digest import Digest, digest_of_large_objects, digest_of_rows
@@ -82,6 +83,8 @@ def digested(
 def _digest(free: "SimpleQueue[psycopg.Connection]", piece: Piece) -> Digest:
     connection = free.get()
     try:
+        if connection.info.transaction_status is TransactionStatus.INERROR:
+            return Digest()  # another piece has failed in it and is raised; this one could only say less
         with explained(connection, "read the rows", piece.label):
             if not piece.table:
                 return digest_of_large_objects(connection)
