@@ -25,11 +25,11 @@ from typing import Any, Final
 
 import psycopg
 from measuring import measured
-from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.table import Table
 
 from local.vendors.neon import Neon
+from recovery.postgres import libpq
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
@@ -118,7 +118,7 @@ class Bench:
         """Branch, connect, and look; what to compare with is read before, as a drill does."""
         project = self.outputs["database_project"]
         self.forget()
-        self.digest(variables(self.outputs["owner_database_url"]))
+        self.digest(libpq.environment(self.outputs["owner_database_url"]))
         at = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         begin = time.perf_counter()
         made = self.curl(
@@ -193,7 +193,7 @@ class Bench:
         """Show what all rows come to, as one would to compare two databases."""
         with subprocess.Popen(
             ["pg_dump", "--data-only"],
-            env=self.environment | login,
+            env=login | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as dump:
@@ -208,8 +208,7 @@ class Bench:
         return json.loads(self.typed(*common, "--request", method, *data, url))
 
     def login(self, project: str, branch: str, role: str) -> dict[str, str]:
-        """Return a role's address as libpq's variables."""
-        return variables(self.uri(project, branch, role))
+        return libpq.environment(self.uri(project, branch, role))
 
     def uri(self, project: str, branch: str, role: str) -> str:
         query = f"branch_id={branch}&database_name=platform&role_name={role}"
@@ -219,7 +218,7 @@ class Bench:
         ended = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment | environment,
+            env=environment | self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -227,18 +226,6 @@ class Bench:
         if ended.returncode:
             sys.exit(f"{' '.join(command[:3])}: {ended.stderr}{ended.stdout}")
         return ended.stdout
-
-
-def variables(uri: str) -> dict[str, str]:
-    """Return an address as libpq's variables."""
-    names = {
-        "host": "PGHOST",
-        "port": "PGPORT",
-        "user": "PGUSER",
-        "password": "PGPASSWORD",
-        "dbname": "PGDATABASE",
-    }
-    return {names[key]: str(value) for key, value in conninfo_to_dict(uri).items() if key in names}
 
 
 def main(scale: int, rounds: int) -> None:

@@ -47,13 +47,10 @@ class RebuiltStack:
 
     def changes(self) -> list[str]:
         seen = Watched("Preview", quiet=True, as_json=True)
-        lines: list[str] = []
-        _, code = engine.run(lambda: self.stack.preview(on_output=lines.append, on_event=seen.see))
+        _, code = engine.run(lambda: self.stack.preview(on_output=lambda _: None, on_event=seen.see))
         if code:
             raise Failure(
-                "The rebuilt stack could not be previewed.",
-                "look at what the engine said.",
-                "\n".join(line for line in lines if "error" in line),
+                f"The rebuilt stack could not be previewed: {seen.cause()}", "correct that and drill again."
             )
         return [f"{step['op']} {step['urn'].rsplit('::', 1)[-1]}" for step in seen.steps]
 

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,9 +14,8 @@ from typing import Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli import engine, interrupted, packages, refusals, twin
+from cli import engine, interrupted, packages, twin
 from cli.automation import Stack, StackInitMode, Workspace
-from cli.reviewed import without_values
 from cli.stack_file import Space, state_file
 from cli.watched import Watched
 from recovery.drill import application
@@ -199,7 +198,7 @@ class EnginePlace:
                     sys.exit(code)
                 if code:
                     raise Failure(
-                        f"The throw-away stack could not be made: {_cause(seen.errors)}",
+                        f"The throw-away stack could not be made: {seen.cause()}",
                         "correct that and drill again; what was made is removed.",
                     )
                 urls = (told["owner"], told["application"])
@@ -223,13 +222,6 @@ class EnginePlace:
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),
             secrets_provider="passphrase" if self._space.twin else None,
         )
-
-
-def _cause(errors: Sequence[tuple[str, str]]) -> str:
-    """Say in a line what the vendor refused, or else what the engine said first."""
-    refused = [f"{one.vendor}: {one.reason}" for one in refusals.read(errors)]
-    said = [*refused, *(message for _, message in errors), "the engine does not say why."]
-    return without_values(said[0])[0].strip().split("\n", 1)[0]
 
 
 def _nothing(_line: str) -> None:

@@ -131,6 +131,12 @@ class Watched:
         if code:
             sys.stderr.writelines(f"{refusal}\n" for refusal in refusals.read(self.errors))
 
+    def cause(self) -> str:
+        """Say in a line what a vendor refused, or else what the engine said first."""
+        refused = [f"{one.vendor}: {one.reason}" for one in refusals.read(self.errors)]
+        said = [*refused, *(message for _, message in self.errors), "the engine does not say why."]
+        return without_values(said[0])[0].strip().split("\n", 1)[0]
+
     def document(self) -> dict[str, Any]:
         """Return all of it for --json."""
         return {

@@ -40,3 +40,13 @@ def test_a_provider_that_died_under_a_question_is_told_without_a_traceback(
 )
 def test_any_other_traceback_is_shown_whole(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(text, capsys).rstrip() == text.rstrip()
+
+
+def test_the_cause_is_what_a_vendor_refused_in_a_line_and_else_what_the_engine_said_first() -> None:
+    watched = Watched("Update", quiet=True, as_json=True)
+    assert watched.cause() == "the engine does not say why."
+    watched.errors = [("", "program failed:\nTraceback"), ("", "update failed")]
+    assert watched.cause() == "program failed:"
+    branch = "urn:pulumi:one::two::neon:index/branch:Branch::three"
+    watched.errors.append((branch, "error: [HTTP Code: 400] no history"))
+    assert watched.cause() == "Neon: no history (HTTP 400)."
