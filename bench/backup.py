@@ -23,9 +23,9 @@ from measuring import Figures, Pipeline, compared, measured, show, size_of
 from rich.console import Console
 from rich.table import Table
 
-from local.home import TwinHome
-from local.pgserver import SUPERUSER
-from local.postgres import Cluster
+from postgres_server.cluster import Cluster
+from postgres_server.server import SUPERUSER
+from twin.host.home import TwinHome
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "recovery"))
 

@@ -6,16 +6,17 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from recovery import catalogue, keys
+from core import vault_layout
+from recovery import catalogue
 from recovery.backup import back_up
+from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.postgres.clients import find
+from recovery.postgres.checksums import differences, figures
+from recovery.postgres.client_programs import find
 from recovery.postgres.compression import compressed
 from recovery.postgres.dump import dump
-from recovery.postgres.figures import differences, figures
 from recovery.postgres.snapshot import snapshot
 from recovery.restore import restored
-from recovery.site import Site
 from recovery.vault.client import client
 from recovery.vault.vault import Vault
 
@@ -24,14 +25,14 @@ URL: Final = os.environ["BENCH_URL"]
 
 
 def backup() -> None:
-    back_up(Site("bench", URL, {"primary": VAULT}, {}, {}))
+    back_up(RecoveryContext("bench", URL, {"primary": VAULT}, {}, {}))
 
 
 def dumped() -> None:
     """Do what a backup does but for the figures."""
     with snapshot(URL) as shot:
         clients = find(URL, major=shot.server.major)
-        key = f"bare/{keys.new_id(shot.taken_at)}.pgc.zst"
+        key = f"bare/{vault_layout.new_id(shot.taken_at)}.pgc.zst"
         VAULT.store(key, compressed(dump(clients, URL, shot.id)))
 
 

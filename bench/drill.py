@@ -28,8 +28,8 @@ from measuring import measured
 from rich.console import Console
 from rich.table import Table
 
-from local.vendors.neon import Neon
-from recovery.postgres import libpq
+from recovery.postgres import connection
+from twin.neon.model import Neon
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
@@ -38,7 +38,7 @@ from installations import Installation, make_installation, remove
 ROLES: Final = ("platform_owner", "platform_app", "platform_backup")
 PROGRAMS: Final = ("aws", "curl", "zstd")
 PORT: Final = 8099
-PLATFORM: Final = (sys.executable, "-P", "-m", "local.platform.service", "--plain-port", str(PORT))
+PLATFORM: Final = (sys.executable, "-P", "-m", "twin.sample_app.service", "--plain-port", str(PORT))
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Bench:
         """Branch, connect, and look; what to compare with is read before, as a drill does."""
         project = self.outputs["database_project"]
         self.forget()
-        self.digest(libpq.environment(self.outputs["owner_database_url"]))
+        self.digest(connection.environment(self.outputs["owner_database_url"]))
         at = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         begin = time.perf_counter()
         made = self.curl(
@@ -208,7 +208,7 @@ class Bench:
         return json.loads(self.typed(*common, "--request", method, *data, url))
 
     def login(self, project: str, branch: str, role: str) -> dict[str, str]:
-        return libpq.environment(self.uri(project, branch, role))
+        return connection.environment(self.uri(project, branch, role))
 
     def uri(self, project: str, branch: str, role: str) -> str:
         query = f"branch_id={branch}&database_name=platform&role_name={role}"

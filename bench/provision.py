@@ -21,11 +21,11 @@ from measuring import resident
 from rich.console import Console
 from rich.table import Table
 
-from cli.stack_file import CHECKOUT, find
-from cli.twin import services
-from local.home import HOME_VARIABLE, TwinHome
-from local.plugins.install import install
-from local.services import start, stop
+from engine.stack_target import CHECKOUT, find
+from engine.twin import services
+from twin.host.home import HOME_VARIABLE, TwinHome
+from twin.plugin_install import install
+from twin.services import start, stop
 
 BULWARK = [str(CHECKOUT / "bulwark")]
 PRODUCTION = ["--stack", "prod", "--twin"]

@@ -19,10 +19,10 @@ import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
 from pulumi_aws import iam, kms, s3
 
-from cli.stack_file import find
-from cli.twin import engine_environment
-from local.home import TwinHome
+from engine.stack_target import find
+from engine.twin import engine_environment
 from toolchain.engine import search_path
+from twin.host.home import TwinHome
 
 ORGANIZATION = "example"
 COMPONENTS = 14

@@ -2,7 +2,7 @@ import os
 import sys
 
 from cli.app import app
-from toolchain.failure import Failure
+from core.failure import Failure
 from toolchain.step import end_on_sigterm
 
 end_on_sigterm()

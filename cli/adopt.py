@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli import engine, stack_file, twin
 from cli.adoption import settings_file
 from cli.adoption.finding import UNDECIDED, Finding, Status
 from cli.adoption.search import Found, search
@@ -20,6 +19,7 @@ from cli.adoption.settings_text import with_settings
 from cli.stack import Json, OnTwin, Stack
 from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
+from engine import session, stack_target, twin
 
 _VERDICTS: Final[dict[Status, str]] = {
     "managed": "this stack has it",
@@ -54,8 +54,8 @@ def adopt(
     Returns:
         0 when nothing is left to be decided or written.
     """
-    space = stack_file.find(stack, on_twin=on_twin)
-    path = stack_file.CHECKOUT / f"Pulumi.{stack}.yaml"
+    space = stack_target.find(stack, on_twin=on_twin)
+    path = stack_target.CHECKOUT / f"Pulumi.{stack}.yaml"
     found = _looked(space)
     # Now, for the engine writes into the file of a stack that it makes.
     before = settings_file.read(path)
@@ -82,12 +82,12 @@ def adopt(
     return code
 
 
-def _looked(space: stack_file.Space) -> Found:
+def _looked(space: stack_target.StackTarget) -> Found:
     console = Console(stderr=True)
     if space.twin:
         twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
-    chosen = engine.select(space)
-    with console.status("Reading the stack") as status, engine.failing_plainly():
+    chosen = session.select(space)
+    with console.status("Reading the stack") as status, session.failing_plainly():
         deployment: Mapping[str, Any] = chosen.export_stack().deployment or {}
         resources = deployment.get("resources") or ()
         known = {one["urn"].rsplit("::", 1)[-1]: str(one.get("id", "")) for one in resources}
@@ -127,7 +127,7 @@ def _print(found: Found, file: str, before: str, after: str) -> None:
         sys.stdout.write(f"Nothing is left to be written into {file}.\n")
 
 
-def _print_json(space: stack_file.Space, found: Found, code: int, *, written: bool) -> None:
+def _print_json(space: stack_target.StackTarget, found: Found, code: int, *, written: bool) -> None:
     def told(one: Finding) -> dict[str, Any]:
         return {
             "what": one.what,
@@ -150,7 +150,7 @@ def _print_json(space: stack_file.Space, found: Found, code: int, *, written: bo
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def confirmed(space: stack_file.Space, file: str) -> bool:
+def confirmed(space: stack_target.StackTarget, file: str) -> bool:
     """Ask whether to write; without a terminal there is nobody to ask, so the answer is no."""
     at = " --twin" if space.twin and space.settings.platform.environment != "local" else ""
     if not sys.stdin.isatty():

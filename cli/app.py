@@ -1,6 +1,7 @@
-"""The commands of `./bulwark`; each is imported when called, so that none pays for what another needs."""
+"""The commands of `./bulwark`. A command's module is imported when it is called: none pays for another."""
 
 from importlib import metadata
+from typing import Final
 
 from cyclopts import App, Group
 
@@ -14,70 +15,46 @@ app = App(
     version=lambda: metadata.version("bulwark"),
 )
 
-_COMMANDS = (
-    (
-        Group.create_ordered("The stack"),
-        "cli.stack",
-        {
-            "up": "Provision the stack, with the policies on.",
-            "preview": "Show what `up` would change, and every policy's verdict.",
-            "refresh": "Compare the stack with what really exists, and show the drift.",
-            "outputs": "Show the stack's outputs.",
-            "destroy": "Take down what the stack made; what is locked is listed.",
-        },
-    ),
-    (
-        Group.create_ordered("What exists already"),
-        "cli.{name}",
-        {"adopt": "Find what exists already, and write the settings that take it over."},
-    ),
-    (
-        Group.create_ordered("The policies"),
-        "cli.review",
-        {
-            "review": "Show plan, verdicts and recovery arithmetic, as for a pull request.",
-            "audit": "Ask the policies about what is deployed.",
-        },
-    ),
-    (
-        Group.create_ordered("The data"),
-        "cli.{name}",
-        {
-            "backup": "Back up the database, the files and the stack's state into the vault.",
-            "backups": "List the backups in both vaults, and what is proven of them.",
-            "verify": "Check backups against their manifests; deep: restore and compare.",
-            "restore": "Restore a backup into what is empty.",
-            "discard": "Remove servers that `restore --to new` made on this machine.",
-            "drills": "List the drills, what they proved, and how fast; write one's report.",
-        },
-    ),
-    (
-        Group.create_ordered("The proof"),
-        "cli.{name}",
-        {"drill": "Recover into a throw-away environment, measure, verify, remove."},
-    ),
-    (
-        Group.create_ordered("The services on this machine"),
-        "cli.services",
-        {
-            "status": "Show the services, the stack, the last backup and the last drill.",
-            "logs": "Show what the services wrote.",
-            "down": "Stop the services and keep their data.",
-        },
-    ),
-    (
-        Group.create_ordered("This project"),
-        "cli.checks",
-        {"test": "Run all checks: format, lint, types, workflows, tests."},
-    ),
-)
+_COMMANDS: Final = {
+    "The stack": {
+        "cli.stack:up": "Provision the stack, with the policies on.",
+        "cli.stack:preview": "Show what `up` would change, and every policy's verdict.",
+        "cli.stack:refresh": "Compare the stack with what really exists, and show the drift.",
+        "cli.stack:outputs": "Show the stack's outputs.",
+        "cli.stack:destroy": "Take down what the stack made; what is locked is listed.",
+    },
+    "What exists already": {
+        "cli.adopt:adopt": "Find what exists already, and write the settings that take it over.",
+    },
+    "The policies": {
+        "cli.review:review": "Show plan, verdicts and recovery arithmetic, as for a pull request.",
+        "cli.review:audit": "Ask the policies about what is deployed.",
+    },
+    "The data": {
+        "cli.backup:backup": "Back up the database, the files and the stack's state into the vault.",
+        "cli.backups:backups": "List the backups in both vaults, and what is proven of them.",
+        "cli.verify:verify": "Check backups against their manifests; deep: restore and compare.",
+        "cli.restore:restore": "Restore a backup into what is empty.",
+        "cli.servers:discard": "Remove servers that `restore --to new` made on this machine.",
+        "cli.drills:drills": "List the drills, what they proved, and how fast; write one's report.",
+    },
+    "The proof": {
+        "cli.drill:drill": "Recover into a throw-away environment, measure, verify, remove.",
+    },
+    "The services on this machine": {
+        "cli.services:status": "Show the services, the stack, the last backup and the last drill.",
+        "cli.services:logs": "Show what the services wrote.",
+        "cli.services:down": "Stop the services and keep their data.",
+    },
+    "This project": {
+        "cli.checks:test": "Run all checks: format, lint, types, workflows, tests.",
+    },
+}
+"""Title of a group -> address of a command, as `module:function` -> its line in the help."""
 
-for _group, _module, _summaries in _COMMANDS:
-    for _position, (_name, _summary) in enumerate(_summaries.items()):
+for _title, _summaries in _COMMANDS.items():
+    _group = Group.create_ordered(_title)
+    for _position, (_address, _summary) in enumerate(_summaries.items()):
         app.command(
-            f"{_module.format(name=_name)}:{_name}",
-            name=_name,
-            help=_summary,
-            group=_group,
-            sort_key=_position,
+            _address, name=_address.partition(":")[2], help=_summary, group=_group, sort_key=_position
         )

@@ -10,16 +10,16 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from cli.events import Run
-from cli.recovery_site import exported, opened
+from cli.output import lock, size
+from cli.recovery_context import exported, opened
 from cli.stack import Json, OnTwin, Stack
-from cli.wording import lock, size
+from core.failure import Failure
 from recovery.backup import At, Content, back_up
+from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
 from recovery.heartbeat import reported
 from recovery.manifest import BackupManifest, Store
-from recovery.site import Site
 from recovery.state import back_up_state
-from toolchain.failure import Failure
 
 _JOBS: Final[dict[str, tuple[Store, ...]]] = {"database": ("database", "state"), "files": ("files",)}
 """Job of the settings -> the stores that it backs up."""
@@ -101,7 +101,9 @@ def _refuse_meaningless(
         raise Failure("--accept-gone is about the files.", "say so: ./bulwark backup files.")
 
 
-def _failures(site: Site, job: str, stores: Sequence[Store], take: Callable[[Store], None]) -> list[Failure]:
+def _failures(
+    site: RecoveryContext, job: str, stores: Sequence[Store], take: Callable[[Store], None]
+) -> list[Failure]:
     """
     Take each store, whatever happens to the others; the job's monitors hear of success when all are in.
 

@@ -8,18 +8,18 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Column, Table
 
-from cli.recovery_site import opened
+from cli.output import day, size
+from cli.recovery_context import opened
 from cli.stack import Json, OnTwin, Stack
-from cli.wording import day, size
-from objectives import spoken
+from core.objectives import spoken
 from recovery import catalogue
 from recovery.catalogue import Backup, Verification, proven
-from recovery.drill import proofs, records
-from recovery.drill.proofs import Proofs
+from recovery.context import RecoveryContext
+from recovery.drill import records
+from recovery.drill.records import Proofs
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest
 from recovery.replica import Copy, standing
-from recovery.site import Site
 from recovery.state import StateManifest
 
 STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
@@ -35,7 +35,7 @@ def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
         as_json: Print one JSON document, a list; each entry names its store.
     """
     site = opened(stack, on_twin=on_twin)
-    seen = proofs.proofs(records.records(site.vaults["primary"]))
+    seen = records.proofs(records.records(site.vaults["primary"]))
     rows = [row for kind in STORES for row in _rows(site, kind, seen)]
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
@@ -74,7 +74,7 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _rows(site: Site, kind: type[BackupManifest], seen: Proofs) -> list[dict[str, Any]]:
+def _rows(site: RecoveryContext, kind: type[BackupManifest], seen: Proofs) -> list[dict[str, Any]]:
     """Return the backups of one store in either vault, the newest first."""
     primary, replica = site.vaults["primary"], site.vaults["replica"]
     found = {one.id: one for one in catalogue.backups(primary, kind)}
@@ -88,7 +88,7 @@ def _rows(site: Site, kind: type[BackupManifest], seen: Proofs) -> list[dict[str
     return sorted(rows, key=lambda row: row["id"], reverse=True)
 
 
-def _standing(site: Site, one: Backup[Any], copies: set[str]) -> Copy:
+def _standing(site: RecoveryContext, one: Backup[Any], copies: set[str]) -> Copy:
     if one.id in copies:
         return Copy(one.id, "there")
     entry = one.found.entry
@@ -99,7 +99,7 @@ def _row(
     kind: type[BackupManifest], one: Backup[Any], copy: Copy, seen: Proofs, *, in_primary: bool
 ) -> dict[str, Any]:
     manifest: BackupManifest | None = one.manifest
-    drilled = proofs.of(seen, one)
+    drilled = records.of(seen, one)
     look = proven([*one.verifications, *drilled])
     return {
         "store": kind.STORE,

@@ -8,12 +8,12 @@ from typing import Any, Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli import stack_file, twin
-from cli.stack_file import Space
 from components import secrets
 from components.settings import PROJECT, SettingsError
-from local import file_store
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine import stack_target, twin
+from engine.stack_target import StackTarget
+from twin import file_store
 
 _REQUESTS_PER_MINUTE: Final = {"free": 10, "solo": 20, "team": 200, "enterprise": 400}
 """What UptimeRobot answers by plan: twice the monitors that a plan has at least (uptimerobot.com/api/v3)."""
@@ -21,7 +21,7 @@ _REQUESTS_OF_ONE: Final = 60
 """Its provider asks that often in a minute while it makes monitors one by one: 6 times in 6.5 s each."""
 
 
-def at_once(space: Space) -> int | None:
+def at_once(space: StackTarget) -> int | None:
     """
     Return how many resources may be made or removed at the same time; None leaves it to the engine.
 
@@ -33,13 +33,13 @@ def at_once(space: Space) -> int | None:
     return max(1, _REQUESTS_PER_MINUTE[space.settings.uptime.plan] // _REQUESTS_OF_ONE)
 
 
-def require_secrets(space: Space) -> None:
+def require_secrets(space: StackTarget) -> None:
     """
     Raise Failure unless every secret of a stack at the vendors is in its file or in the environment.
 
     The program looks again, but an engine's run that fails for it tells the same in many more words.
     """
-    file = stack_file.content(space.name).get("config", {})
+    file = stack_target.content(space.name).get("config", {})
     given = {
         key.removeprefix(f"{PROJECT}:")
         for key, value in file.items()
@@ -90,11 +90,11 @@ def refuse_protected(stack: auto.Stack) -> None:
         )
 
 
-def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
+def platform_to_twin(space: StackTarget, outputs: dict[str, Any], *, scale: int, console: Console) -> None:
     """Deploy the sample platform: load its rows and files once, then tell it where its database is."""
     # Here and not above: a preview, which needs neither, would pay 0.1 s for the database client.
-    from local.platform import canary, seed  # noqa: PLC0415
-    from local.vendors.neon import Neon  # noqa: PLC0415
+    from twin.neon.model import Neon  # noqa: PLC0415
+    from twin.sample_app import canary, seed  # noqa: PLC0415
 
     assert space.twin  # noqa: S101 - the caller checked
     database = space.settings.database
@@ -128,7 +128,7 @@ def platform_to_twin(space: Space, outputs: dict[str, Any], *, scale: int, conso
     partial.replace(deployed)
 
 
-def platform_gone(space: Space) -> None:
+def platform_gone(space: StackTarget) -> None:
     """Forget database and files of the sample platform, when its stack is destroyed."""
     if space.twin and space.settings.platform.environment == "local":
         (space.twin.root / "platform.json").unlink(missing_ok=True)

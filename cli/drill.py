@@ -4,29 +4,52 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from cli import first_backups, stack_file
-from cli.drill_run import Choice, Wanted, run
-from cli.drill_yard import Yard, entered
+from cli.backup import backup
+from cli.drill_session import Yard, entered, identity, terms
+from cli.output import lock
 from cli.stack import Json, OnTwin, Stack
-from cli.wording import lock
-from recovery.drill import records
-from recovery.drill.evidence import NEEDED, Drill, Measured
-from recovery.drill.report.wording import duration
+from core.failure import Failure
+from engine import stack_target
+from engine.rebuilt_stack import FileBackend
+from recovery import catalogue
+from recovery.drill import corruption, files, loss, records, state
+from recovery.drill.evidence import NEEDED, Drill, Measured, Scenario
+from recovery.drill.reports import duration
+from recovery.drill.safety import read_only
+from recovery.drill.validation import Drilled
+from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import reported
+from recovery.manifest import BackupManifest, Manifest, Store
+from recovery.state import StateManifest
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 _RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
+
+
+Choice = Literal["corruption", "loss", "replica", "files", "state", "all"]
+_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "files", "state")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for."""
+
+    scenario: Choice
+    at_random: bool
+    at: datetime | None
+    backup: str | None
 
 
 class _NotPassedError(Exception):
@@ -68,7 +91,7 @@ def drill(
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    wanted = Wanted(scenario, at_random=at_random, at=_utc(at), backup=backup)
+    wanted = Request(scenario, at_random=at_random, at=_utc(at), backup=backup)
     _refuse_nonsense(wanted)
     if evidence:
         _require_room(evidence)
@@ -83,10 +106,10 @@ def drill(
         if clean:
             sys.stdout.write("Nothing of a drill is left.\n")
             return 0
-        first_backups.take(yard, wanted, console)
+        _take_missing_backups(yard, wanted, console)
         try:
             with reported(yard.site, "drill"):
-                done = records.without(run(yard, wanted, left), _secrets(yard))
+                done = records.without(_run(yard, wanted, left), _secrets(yard))
                 _show(done, as_json=as_json)
                 _keep(done, yard.site.recorder, evidence, console)
                 _require_passed(done)
@@ -97,7 +120,7 @@ def drill(
 
 def _require_a_platform(stack: str, *, on_twin: bool) -> None:
     """Raise Failure for production on the twin: its platform is elsewhere, its database there is empty."""
-    space = stack_file.find(stack, on_twin=on_twin)
+    space = stack_target.find(stack, on_twin=on_twin)
     if space.twin and space.settings.platform.environment != "local":
         raise Failure(
             f"A drill asks the data of a platform at work, and {stack} has none on the twin.",
@@ -139,7 +162,7 @@ def _require_passed(done: Drill) -> None:
         raise _NotPassedError
 
 
-def _refuse_nonsense(wanted: Wanted) -> None:
+def _refuse_nonsense(wanted: Request) -> None:
     if wanted.at_random and (wanted.at or wanted.backup):
         raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
     if wanted.at and wanted.scenario not in {"corruption", "files"}:
@@ -204,3 +227,106 @@ def _time(measured: Measured | None) -> str:
 def _list(console: Console, faults: Iterable[str]) -> None:
     for fault in faults:
         console.print(fault, style="red", markup=False, highlight=False)
+
+
+def _run(yard: Yard, wanted: Request, leftovers: tuple[str, ...]) -> Drill:
+    """Run them; one that fails keeps no other from running."""
+    started = datetime.now(UTC)
+    scenarios = tuple(_scenarios(yard, wanted))
+    return Drill(
+        identity=identity(yard, started),
+        started=started,
+        finished=datetime.now(UTC),
+        scenarios=scenarios,
+        leftovers=leftovers,
+    )
+
+
+def _scenarios(yard: Yard, wanted: Request) -> Iterator[Scenario]:
+    settings, vaults = yard.space.settings, yard.site.vaults
+    with _told() as told:
+        for which in _ALL if wanted.scenario == "all" else (wanted.scenario,):
+            drilled = Drilled(
+                read_only(yard.site.database_url),
+                terms(settings),
+                yard.place,
+                lambda phase, which=which: told(f"Drilling {which}: {phase}"),
+            )
+            if which == "corruption":
+                found = (
+                    catalogue.backups(vaults["primary"], Manifest) if wanted.at or wanted.at_random else []
+                )
+                yield corruption.drill(
+                    drilled,
+                    [one.manifest for one in found if one.manifest and one.manifest.whole],
+                    history=timedelta(hours=settings.database.history_retention_hours),
+                    at=wanted.at,
+                    at_random=wanted.at_random,
+                )
+            elif which == "files":
+                yield files.drill(
+                    drilled,
+                    vaults["primary"],
+                    history=timedelta(hours=settings.database.history_retention_hours),
+                    backup=wanted.backup,
+                    at=wanted.at,
+                    at_random=wanted.at_random,
+                )
+            elif which == "state":
+                yield state.drill(
+                    FileBackend(yard.space),
+                    vaults["primary"],
+                    yard.place.folder,
+                    objectives=drilled.terms.objectives,
+                    deployed_at=yard.deployed_at(),
+                    told=drilled.told,
+                    backup=wanted.backup,
+                )
+            else:
+                # The other vault is not even looked at: what a drill shows is that one is enough.
+                name = "primary" if which == "loss" else "replica"
+                yield loss.drill(
+                    drilled, vaults[name], name, backup=wanted.backup, at_random=wanted.at_random
+                )
+
+
+@contextmanager
+def _told() -> Generator[Callable[[str], None]]:
+    """Show what the drill is at: one line that changes on a terminal, elsewhere a line for each step."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda line: console.print(line, markup=False, highlight=False)
+        return
+    with console.status("Drilling") as status:
+        yield status.update
+
+
+_RESTORED: Final[dict[str, tuple[type[BackupManifest], ...]]] = {
+    "corruption": (),
+    "loss": (Manifest,),
+    "replica": (Manifest,),
+    "files": (FilesManifest,),
+    "state": (StateManifest,),
+    "all": (Manifest, StateManifest, FilesManifest),
+}
+"""Scenario -> of which stores it restores a backup."""
+
+
+def _take_missing_backups(yard: Yard, wanted: Request, console: Console) -> None:
+    """
+    Take a first backup of each store that the drill restores; elsewhere one that is missing fails the drill.
+
+    Raises:
+        Failure: one of them can't be taken.
+    """
+    if not yard.space.twin or wanted.backup:
+        return
+    vault = yard.site.vaults["primary"]
+    missing: list[Store] = [
+        kind.STORE for kind in _RESTORED[wanted.scenario] if not catalogue.listed(vault, kind)
+    ]
+    if missing:
+        names = ", ".join(missing)
+        console.print(f"There is no backup yet ({names}), and the twin runs none on schedule: taking one.")
+        with redirect_stdout(sys.stderr):
+            backup(*missing, stack=yard.space.name, on_twin=True)

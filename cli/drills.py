@@ -4,26 +4,28 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from cli import engine, proven, stack_file
-from cli.drill_adding import added
-from cli.recovery_site import opened
-from cli.saving import save
+from cli import drill_facts
+from cli.output import save
+from cli.recovery_context import opened
 from cli.stack import Json, OnTwin, Stack
-from cli.stack_file import Space
-from objectives import spoken
-from recovery.drill import records
-from recovery.drill.evidence import Drill, Measured, Scenario, Store
+from core.failure import Failure
+from core.objectives import spoken
+from engine import session, stack_target
+from engine.stack_target import StackTarget
+from recovery.drill import records, reports
+from recovery.drill.evidence import Drill, Measured, Place, Scenario, Store
 from recovery.drill.records import Record
-from recovery.drill.report import markdown, page
-from recovery.drill.report.wording import duration
-from toolchain.failure import Failure
+from recovery.drill.reports import duration
+from recovery.vault.client import Exists
+from recovery.vault.vault import Vault
 
 _STORES: tuple[Store, ...] = ("database", "files", "state")
 
@@ -57,10 +59,10 @@ def drills(
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.
     """
-    space, site = stack_file.find(stack, on_twin=on_twin), opened(stack, on_twin=on_twin)
+    space, site = stack_target.find(stack, on_twin=on_twin), opened(stack, on_twin=on_twin)
     vault = site.vaults["primary"]
     if for_policies:
-        sys.stdout.write(proven.document(space, engine.select(space, runs_program=False)) + "\n")
+        sys.stdout.write(drill_facts.document(space, session.select(space, runs_program=False)) + "\n")
         return 0
     if add:
         drill = added(site.recorder, add, space)
@@ -68,10 +70,10 @@ def drills(
     chosen = _chosen(found, drill) if drill or html or markdown_file else None
     if chosen and html:
         earlier = [one.drill for one in found if one.drill]
-        text = page.render(chosen, earlier=earlier, stored=records.stored(vault, chosen.identity.id))
+        text = reports.render_html(chosen, earlier=earlier, stored=records.stored(vault, chosen.identity.id))
         _write(html, text, option="--html")
     if chosen and markdown_file:
-        _write(markdown_file, markdown.render(chosen), option="--markdown")
+        _write(markdown_file, reports.render_markdown(chosen), option="--markdown")
     if as_json:
         document = chosen.model_dump(mode="json") if chosen else _document(found[:last], found, space)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -98,7 +100,7 @@ def _write(file: Path, text: str, *, option: str) -> None:
     save(file.parent, {file.name: text}, what="The report", option=option)
 
 
-def _document(shown: list[Record], found: list[Record], space: Space) -> dict[str, Any]:
+def _document(shown: list[Record], found: list[Record], space: StackTarget) -> dict[str, Any]:
     return {
         "stack": space.name,
         "passed": {
@@ -132,7 +134,7 @@ def _row(drill: Drill) -> dict[str, Any]:
     }
 
 
-def _print(shown: list[Record], found: list[Record], space: Space) -> None:
+def _print(shown: list[Record], found: list[Record], space: StackTarget) -> None:
     console = Console()
     if not found:
         console.print("There is no drill yet: ./bulwark drill runs one.")
@@ -179,3 +181,52 @@ def _cells(scenario: Scenario) -> tuple[str, ...]:
 def _time(measured: Measured) -> str:
     text = "?" if measured.seconds is None else duration(measured.seconds)
     return text if measured.met else f"[red]{text}[/red]"
+
+
+_PLACES: Final[dict[Place, str]] = {"vendors": "at the vendors", "twin": "on the twin"}
+
+
+def added(vault: Vault, file: Path, space: StackTarget) -> str:
+    """
+    Put the evidence that a drill wrote into the vault and return the drill's id; again changes nothing.
+
+    Raises:
+        Failure: for a file that is no evidence, or that of another stack, place or time, and for a vault that
+            has other evidence of that drill, or doesn't take it.
+    """
+    try:
+        evidence = records.read(file.read_bytes())
+    except OSError as error:
+        raise Failure(f"{file} can't be read: {error.strerror}.", "name the evidence of a drill.") from None
+    except ValidationError as error:
+        raise Failure(
+            f"{file} is no evidence of a drill: {records.said(error)}.",
+            "name what ./bulwark drill wrote, unchanged; docs/drills.md says what it holds.",
+        ) from None
+    known = evidence.identity
+    if (known.stack, known.place) != (space.name, space.place):
+        flag = " --twin" if known.place == "twin" and known.environment != "local" else ""
+        raise Failure(
+            f"{file} is the evidence of a drill of {known.stack}, {_PLACES[known.place]}, and this is "
+            f"{space.name}, {_PLACES[space.place]}.",
+            f"type ./bulwark drills --stack {known.stack}{flag} --add {file}.",
+        )
+    if evidence.started > datetime.now(UTC):
+        raise Failure(
+            f"{file} is the evidence of a drill that begins at {evidence.started:%Y-%m-%d %H:%M:%S} UTC, "
+            "which is yet to come.",
+            "set the clock of the machine that ran it (NTP), and run the drill again.",
+        )
+    identity = known.id
+    try:
+        stored = records.keep(vault, evidence)
+    except Exists:
+        if all(one.drill != evidence for one in records.records(vault) if one.id == identity):
+            raise Failure(
+                f"The vault has other evidence of drill {identity}, which was left as it is.",
+                f"compare them: ./bulwark drills --stack {space.name} --drill {identity} --json.",
+            ) from None
+        sys.stderr.write(f"The evidence of drill {identity} is in the vault already.\n")
+    else:
+        sys.stderr.write(f"{stored.key} is in the vault, SHA-256 {stored.sha256}.\n")
+    return identity

@@ -1,31 +1,35 @@
 """`./bulwark restore`: a backup comes back, into what is empty."""
 
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
 from cyclopts import Parameter
+from rich.console import Console
 
-from cli import stack_file
 from cli.events import Run
-from cli.recovery_site import opened, vaults
-from cli.restore_files import restored_into
+from cli.output import size
+from cli.recovery_context import opened, vaults
 from cli.servers import new_server
 from cli.stack import OnTwin, Stack
-from cli.wording import size
+from core.failure import Failure
+from engine import stack_target
 from recovery import catalogue
+from recovery.context import RecoveryContext, VaultName
+from recovery.files.copy import AT_ONCE
 from recovery.files.manifest import FilesManifest
-from recovery.files.restore import Selection
+from recovery.files.restore import Selection, restored_files
+from recovery.files.target import Address, Bucket, Folder, Target
 from recovery.manifest import BackupManifest, Manifest, Store
-from recovery.postgres.space import private_folder
+from recovery.postgres.disk_space import private_folder
 from recovery.restore import restored
-from recovery.site import Site, VaultName
 from recovery.state import STATE, StateManifest, restored_state
-from toolchain.failure import Failure
+from recovery.vault.client import AccessKey
 
 From = Annotated[VaultName, Parameter(name="--vault")]
 TARGET_VARIABLE = "BULWARK_RESTORE_PASSWORD"
@@ -51,7 +55,7 @@ def restore(
     Args:
         to: Address of the empty database, `postgresql://user@host:port/name`, whose password comes from
             BULWARK_RESTORE_PASSWORD; `new` makes a server of its own on this machine, and nothing at a
-            vendor. Of files an empty folder or `s3://bucket`, see the variables of cli/restore_files.py;
+            vendor. Of files an empty folder or `s3://bucket`, see the variables of cli/restore.py;
             of a state an empty folder.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Restore what a stack backed up on the twin.
@@ -70,7 +74,7 @@ def restore(
     if store != "files" and (bucket or prefix):
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
-        source = vaults(stack_file.find(stack, on_twin=on_twin))[vault]
+        source = vaults(stack_target.find(stack, on_twin=on_twin))[vault]
         chosen = catalogue.chosen(catalogue.backups(source, StateManifest), backup=backup, at=_utc(at))
         restored_state(chosen, source, Path(to))
         sys.stdout.write(_way_on(chosen, to))
@@ -99,7 +103,7 @@ def restore(
 
 def _into(
     chosen: Manifest,
-    site: Site,
+    site: RecoveryContext,
     target: str,
     *,
     vault: VaultName,
@@ -176,3 +180,57 @@ def _with_password(to: str) -> str:
 
 def _utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
+
+
+_ENDPOINT: Final = "BULWARK_RESTORE_ENDPOINT"
+_REGION: Final = "BULWARK_RESTORE_REGION"
+_KEY_ID: Final = "BULWARK_RESTORE_ACCESS_KEY_ID"
+_SECRET: Final = "BULWARK_RESTORE_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
+"""Of the bucket's service, where it is not AWS with the environment's credentials."""
+
+
+def restored_into(
+    to: str,
+    manifest: FilesManifest,
+    site: RecoveryContext,
+    vault: VaultName,
+    *,
+    selection: Selection,
+    at_once: int | None,
+) -> str:
+    """Restore files and return in words what came back."""
+    target = _target(to, site)
+    with Console(stderr=True).status(f"Restoring {manifest.id}") as status:
+
+        def told(files: int, done: int) -> None:
+            if files % 100 == 0:
+                status.update(f"Restoring {manifest.id}: {files:,} files, {size(done)}")
+
+        found = restored_files(
+            manifest,
+            site.vaults[vault],
+            target,
+            selection=selection,
+            at_once=at_once or AT_ONCE,
+            progress=told,
+        )
+    odd = f"{found.odd:,} of them have no path there: see odd-names.jsonl.\n" if found.odd else ""
+    return f"{found.files:,} files, {size(found.bytes)}, each with the SHA-256 of its listing.\n{odd}"
+
+
+def _target(to: str, site: RecoveryContext) -> Target:
+    match = re.fullmatch(r"s3://([^/]+)/?", to)
+    if not match and "://" in to:
+        raise Failure(f"{to} is neither a folder nor a bucket.", "name a folder, or a bucket as s3://bucket.")
+    if not match:
+        return Folder.empty(Path(to))
+    key_id, secret = os.environ.get(_KEY_ID), os.environ.get(_SECRET)
+    if bool(key_id) != bool(secret):
+        raise Failure(f"{_KEY_ID} and {_SECRET} belong together.", "set both, or neither.")
+    address = Address(
+        match[1],
+        os.environ.get(_REGION) or site.vaults["primary"].region,
+        os.environ.get(_ENDPOINT) or None,
+        AccessKey(key_id, secret) if key_id and secret else None,
+    )
+    return Bucket.empty(address, vaults=site.vaults.values())

@@ -11,16 +11,17 @@ import pulumi.automation as auto
 from cyclopts import Parameter
 from rich.console import Console
 
-from cli import drilled, engine, stack_file
-from cli.saving import save
+from cli import drill_facts
+from cli.output import save
 from cli.stack import Json, OnTwin, Stack, open_stack
-from cli.watched import Watched
 from components.policy_gate import PACK
-from policies import configuration
+from core.failure import Failure
+from engine import session, stack_target
+from engine.event_log import Watched
+from policies.framework import configuration
 from policies.report import VARIABLE
 from review import markdown, sarif, terminal
 from review.review import Review, build
-from toolchain.failure import Failure
 
 Write = Annotated[Path | None, Parameter(name="--write")]
 
@@ -64,7 +65,7 @@ def review(
 
     def preview() -> int:
         with watched.shown():
-            return engine.run(
+            return session.run(
                 lambda: chosen.preview(
                     on_output=read,
                     on_event=watched.see,
@@ -97,9 +98,9 @@ def audit(
     Returns:
         0 when every policy is satisfied, else the engine's exit code.
     """
-    space = stack_file.find(stack, on_twin=on_twin)
-    chosen = engine.select(space)
-    drilled.hand_over(space, chosen)
+    space = stack_target.find(stack, on_twin=on_twin)
+    chosen = session.select(space)
+    drill_facts.hand_over(space, chosen)
     arguments = ["policy", "analyze", "--stack", stack, "--policy-pack", str(PACK)]
     if settings := configuration.file_of(stack):
         arguments += ["--policy-pack-config", str(settings)]
@@ -107,7 +108,7 @@ def audit(
 
     def analyze() -> int:
         with Console(stderr=True).status(f"Audit of {stack}"):
-            return engine.run(lambda: _command(chosen, arguments, lines.append))[1]
+            return session.run(lambda: _command(chosen, arguments, lines.append))[1]
 
     code, report = _reported(chosen, analyze)
     if not report and not code:
@@ -162,6 +163,6 @@ def _written(found: Review, folder: Path) -> None:
     files = {
         f"{occasion}.md": markdown.render(found),
         f"{occasion}.json": json.dumps(found.document(), indent=2) + "\n",
-        f"{occasion}.sarif": json.dumps(sarif.render(found, stack_file.CHECKOUT), indent=2) + "\n",
+        f"{occasion}.sarif": json.dumps(sarif.render(found, stack_target.CHECKOUT), indent=2) + "\n",
     }
     save(folder, files, what="The review", option="--write")

@@ -1,5 +1,6 @@
 """Servers on this machine that `restore --to new` makes."""
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from cli import stack_file
-from local.aside import locked
-from local.home import TwinHome
-from local.pgserver import SUPERUSER
-from local.postgres import Cluster
-from toolchain.failure import Failure
+from core.atomic_folder import locked
+from core.failure import Failure
+from engine import stack_target
+from postgres_server.cluster import Cluster
+from postgres_server.server import SUPERUSER
+from twin.host.home import TwinHome
 
 _PREFIX: Final = "restored-"
 _LOCK: Final = "restored"
@@ -42,7 +43,7 @@ def new_server(backup: str, database: str) -> Generator[NewServer]:
     Raises:
         Failure: where this backup has one already.
     """
-    home = stack_file.home()
+    home = stack_target.home()
     home.create()
     cluster, passwords = _cluster(home, backup), _passwords(home, backup)
     with locked(home.postgres / _LOCK):
@@ -75,12 +76,14 @@ def new_server(backup: str, database: str) -> Generator[NewServer]:
 
 def there() -> list[str]:
     """Return the backups that have a server on this machine."""
-    return sorted(path.name.removeprefix(_PREFIX) for path in stack_file.home().postgres.glob(f"{_PREFIX}*"))
+    return sorted(
+        path.name.removeprefix(_PREFIX) for path in stack_target.home().postgres.glob(f"{_PREFIX}*")
+    )
 
 
 def remove(backup: str) -> None:
     """Remove the server of a backup, with all that is in it."""
-    home = stack_file.home()
+    home = stack_target.home()
     with locked(home.postgres / _LOCK):
         _remove(home, backup)
 
@@ -96,3 +99,27 @@ def _cluster(home: TwinHome, backup: str) -> Cluster:
 
 def _passwords(home: TwinHome, backup: str) -> Path:
     return home.run / f"{_PREFIX}{backup}.pgpass"
+
+
+def discard(*backups: str) -> int:
+    """
+    Remove servers on this machine that `restore --to new` made, with all that is in them.
+
+    Args:
+        backups: Ids of what was restored there; without any, they are listed.
+
+    Returns:
+        0 when they are gone.
+    """
+    known = there()
+    if unknown := [backup for backup in backups if backup not in known]:
+        raise Failure(
+            f"No server on this machine holds {unknown[0]}.",
+            f"choose one of these: {', '.join(known) or 'there is none'}.",
+        )
+    for backup in backups:
+        remove(backup)
+        sys.stdout.write(f"Removed {backup}.\n")
+    if not backups:
+        sys.stdout.write("".join(f"{backup}\n" for backup in known) or "There is no such server.\n")
+    return 0

@@ -8,10 +8,10 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from cli import stack_file, twin
-from local import services
-from local.home import TwinHome
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine import stack_target, twin
+from twin import services
+from twin.host.home import TwinHome
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 NEVER = "never"
@@ -31,7 +31,7 @@ def status(
     Returns:
         0 when everything runs, 3 when a service does not.
     """
-    space = stack_file.find(stack, on_twin=False)
+    space = stack_target.find(stack, on_twin=False)
     found = services.status(space.twin, twin.services(space.twin, space.settings)) if space.twin else []
     deployment = _deployment(space.twin, stack) if space.twin else {}
     document = {
@@ -62,7 +62,7 @@ def logs(
         follow: Go on showing new lines until interrupted.
         last: How many lines of each service.
     """
-    home = stack_file.home()
+    home = stack_target.home()
     known = [path.stem for path in sorted(home.logs.glob("*.log"))] if home.logs.exists() else []
     if unknown := [name for name in names if name not in known]:
         raise Failure(
@@ -86,8 +86,8 @@ def down(*, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local") 
     Args:
         stack: The stack whose services are stopped.
     """
-    space = stack_file.find(stack, on_twin=True)
-    home = stack_file.home()
+    space = stack_target.find(stack, on_twin=True)
+    home = stack_target.home()
     if home.root.exists():
         with Console(stderr=True).status("Stopping") as shown:
             services.stop(
@@ -100,22 +100,22 @@ def down(*, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local") 
 
 def _deployment(home: TwinHome, stack: str) -> dict[str, Any]:
     """Read the file backend directly: asking the engine would take a second, and the answer is one file."""
-    latest = stack_file.checkpoint(home, stack)
+    latest = stack_target.checkpoint(home, stack)
     return {
         "resources": len(latest.get("resources") or []),
         "time": (latest.get("manifest") or {}).get("time", NEVER),
     }
 
 
-def _newest(space: stack_file.Space, running: list[services.ServiceStatus]) -> dict[str, str]:
+def _newest(space: stack_target.StackTarget, running: list[services.ServiceStatus]) -> dict[str, str]:
     """Return newest backup and drill by their ids, which begin with a time; only a running vault knows."""
     outputs = _outputs(space.twin, space.name) if space.twin else {}
     if not space.twin or "vault" not in outputs:
         return {"last_backup": NEVER, "last_drill": NEVER}
     if not any(service.name == "aws" and service.state == "running" for service in running):
         return {"last_backup": UNKNOWN, "last_drill": UNKNOWN}
-    from cli.recovery_site import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
-    from cli.role_keys import deployers_key  # noqa: PLC0415 - the same
+    from cli.recovery_context import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
+    from cli.role_credentials import deployers_key  # noqa: PLC0415 - the same
     from recovery import catalogue  # noqa: PLC0415 - it brings boto3 along
     from recovery.drill import records  # noqa: PLC0415 - the same
     from recovery.manifest import Manifest  # noqa: PLC0415 - the same
@@ -131,7 +131,7 @@ def _newest(space: stack_file.Space, running: list[services.ServiceStatus]) -> d
 
 
 def _outputs(home: TwinHome, stack: str) -> dict[str, Any]:
-    resources = stack_file.checkpoint(home, stack).get("resources") or []
+    resources = stack_target.checkpoint(home, stack).get("resources") or []
     return next((one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
 
 

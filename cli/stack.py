@@ -13,14 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli import deploy, drilled, engine, interrupted, leftovers, reviewed, stack_file, twin
-from cli.saving import save
-from cli.watched import Watched
+from cli import deploy, drill_facts
+from cli.output import save
 from components.policy_gate import PACK
+from engine import orphaned_projects, pending_operations, plan_file, session, stack_target, twin
+from engine.event_log import Watched
 
 Stack = Annotated[str, Parameter(name=["--stack", "-s"])]
 OnTwin = Annotated[bool, Parameter(name="--twin", negative=())]
-Providers = Annotated[stack_file.Providers | None, Parameter(name="--providers")]
+Providers = Annotated[stack_target.Providers | None, Parameter(name="--providers")]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 
 
@@ -50,7 +51,7 @@ def up(
     Returns:
         The engine's exit code.
     """
-    planned = reviewed.read(plan) if plan else None
+    planned = plan_file.read(plan) if plan else None
     space, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
     # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
@@ -61,7 +62,7 @@ def up(
         again = Path(folder) / "plan.json" if planned else None
         result, code = _run(ahead, chosen.preview, policy_packs=[str(PACK)], plan=again and str(again))
         if code == 0 and planned and again:
-            reviewed.refuse_others(planned, reviewed.read(again), stack=stack)
+            plan_file.refuse_others(planned, plan_file.read(again), stack=stack)
     if code == 0 and asks and not deploy.confirmed(stack):
         code = 1
     elif code == 0:
@@ -74,7 +75,7 @@ def up(
             plan=held,
             parallel=deploy.at_once(space),
         )
-        sys.stderr.write(leftovers.told(space, chosen, update.steps))
+        sys.stderr.write(orphaned_projects.told(space, chosen, update.steps))
     found = {name: out.value for name, out in result.outputs.items()} if code == 0 else {}
     if found and space.settings.platform.environment == "local":
         deploy.platform_to_twin(space, found, scale=scale, console=Console(stderr=True))
@@ -176,7 +177,7 @@ def destroy(
     Returns:
         The engine's exit code.
     """
-    asks = stack_file.find(stack, on_twin=on_twin).twin is None and not yes
+    asks = stack_target.find(stack, on_twin=on_twin).twin is None and not yes
     if asks and not deploy.confirmed(stack, to="destroy"):
         return 1
     space, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
@@ -202,7 +203,7 @@ def outputs(
         as_json: Print one JSON document.
         show_secrets: Show secret values in clear.
     """
-    found = engine.select(stack_file.find(stack, on_twin=on_twin), runs_program=False).outputs()
+    found = session.select(stack_target.find(stack, on_twin=on_twin), runs_program=False).outputs()
     shown = _shown(found, secrets=show_secrets)
     if as_json:
         _print_json(shown)
@@ -218,30 +219,30 @@ def open_stack(
     stack: str,
     *,
     on_twin: bool,
-    providers: stack_file.Providers | None = None,
+    providers: stack_target.Providers | None = None,
     program: bool = True,
-) -> tuple[stack_file.Space, auto.Stack]:
+) -> tuple[stack_target.StackTarget, auto.Stack]:
     """
     Make a stack ready: its services run, and nothing of an interrupted run is in the way.
 
     `program` says whether the operation runs the program, which needs all of the stack's secrets.
     """
     console = Console(stderr=True)
-    space = stack_file.find(stack, on_twin=on_twin, providers=providers)
+    space = stack_target.find(stack, on_twin=on_twin, providers=providers)
     if space.twin:
         twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
     elif program:
         deploy.require_secrets(space)
-    chosen = engine.select(space, runs_program=program)
-    interrupted.settle(chosen, space, console)
+    chosen = session.select(space, runs_program=program)
+    pending_operations.settle(chosen, space, console)
     if program:
-        drilled.hand_over(space, chosen)
+        drill_facts.hand_over(space, chosen)
     return space, chosen
 
 
 def _run(watched: Watched, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
     with watched.shown():
-        result, code = engine.run(
+        result, code = session.run(
             lambda: operation(on_output=watched.read, on_event=watched.see, color=watched.color, **options)
         )
     watched.close(code)

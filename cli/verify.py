@@ -14,19 +14,20 @@ from rich.console import Console
 
 from cli.backups import STORES
 from cli.events import Run
-from cli.recovery_site import opened, scratch
+from cli.recovery_context import opened, scratch
 from cli.stack import Json, OnTwin, Stack
-from recovery import catalogue, keys
+from core import vault_layout
+from core.failure import Failure
+from recovery import catalogue
 from recovery.catalogue import Verification
+from recovery.context import RecoveryContext, VaultName
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest, Store
-from recovery.site import Site, VaultName
 from recovery.state import StateManifest, proven_state
-from recovery.vault.failures import Exists, Forbidden
+from recovery.vault.client import Exists, Forbidden
 from recovery.verify import looked_at
 from recovery.verify import verify as verified
-from toolchain.failure import Failure
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ def verify(
     return 0 if looks and not unreadable and all(look.good for look in looks) else 1
 
 
-def _looks(site: Site, chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> Iterator[Verification]:
+def _looks(
+    site: RecoveryContext, chosen: _Chosen, found: list[catalogue.Backup[Any]]
+) -> Iterator[Verification]:
     for manifest in _manifests(chosen, found):
         doing = f"Verifying {manifest.id}"
         with Run(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=chosen.deep):
@@ -114,7 +117,7 @@ def _manifests(chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> list[Back
     return [catalogue.chosen(found)] if any(manifest.whole for manifest in readable) else []
 
 
-def _look(manifest: BackupManifest, site: Site, chosen: _Chosen) -> Verification:
+def _look(manifest: BackupManifest, site: RecoveryContext, chosen: _Chosen) -> Verification:
     vault = site.vaults[chosen.vault]
     replica = site.vaults["replica"] if chosen.vault == "primary" else None
     if isinstance(manifest, Manifest):
@@ -132,7 +135,7 @@ class _Printed(BaseModel):
     looks: list[Verification]
 
 
-def _added(site: Site, file: Path) -> int:
+def _added(site: RecoveryContext, file: Path) -> int:
     try:
         looks = _Printed.model_validate_json(file.read_bytes()).looks
     except OSError as error:
@@ -147,7 +150,7 @@ def _added(site: Site, file: Path) -> int:
     return 0
 
 
-def _recorded(site: Site, looks: list[Verification], source: VaultName) -> bool:
+def _recorded(site: RecoveryContext, looks: list[Verification], source: VaultName) -> bool:
     """Record the looks as the writer, or say why they aren't: the result is the same."""
     try:
         for look in looks:
@@ -166,9 +169,9 @@ def _recorded(site: Site, looks: list[Verification], source: VaultName) -> bool:
     return True
 
 
-def _record(site: Site, look: Verification) -> None:
+def _record(site: RecoveryContext, look: Verification) -> None:
     with suppress(Exists):  # recorded already
-        site.recorder.put(keys.verification(look.backup, look.at), look.model_dump_json().encode())
+        site.recorder.put(vault_layout.verification(look.backup, look.at), look.model_dump_json().encode())
 
 
 def _print_looks(looks: list[Verification], unreadable: list[str]) -> None:

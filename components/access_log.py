@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 from pulumi_aws import s3
 
-from components.closed import close
+from components.private_bucket import close
 
 
 class AccessLog(pulumi.ComponentResource):

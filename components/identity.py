@@ -8,8 +8,8 @@ import pulumi
 from pulumi_aws import iam
 
 from components.settings import BackupSettings
-from components.settings.backups import DRILLS_PREFIX, FILES_PREFIX, GONE_TAG, MANIFESTS_PREFIX
 from components.vault import WRITER_SUFFIX, Vault
+from core import vault_layout
 
 ISSUER: Final = "token.actions.githubusercontent.com"
 """GitHub's OIDC issuer (GitHub Docs, "Configuring OpenID Connect in Amazon Web Services")."""
@@ -164,7 +164,14 @@ def only_key_of(vault: Vault) -> dict[str, Any]:
 
 def _writer(vault: Vault) -> str:
     bucket_arn = vault.arn
-    once = [f"{bucket_arn}/{prefix}*" for prefix in ("database/", "state/", "evidence/", MANIFESTS_PREFIX)]
+    written_once = (
+        vault_layout.DATABASE,
+        vault_layout.STATE,
+        vault_layout.EVIDENCE,
+        vault_layout.MANIFESTS,
+    )
+    once = [f"{bucket_arn}/{prefix}*" for prefix in written_once]
+    tag, value = vault_layout.DELETED_AT_SOURCE_TAG
     new_only = {"Null": {"s3:if-none-match": "false"}}
     part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
     return _document(
@@ -173,15 +180,15 @@ def _writer(vault: Vault) -> str:
         _allow("AddOnce", ["s3:PutObject"], once, Condition=new_only),
         _allow("AddParts", ["s3:PutObject"], once, Condition=part),
         # A changed file becomes a new version; the lock keeps the old one.
-        _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{FILES_PREFIX}*"),
+        _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{vault_layout.FILES}*"),
         # Of what is gone at the source: this tag and no other, which the lifecycle knows.
         _allow(
             "MarkGone",
             ["s3:PutObjectVersionTagging"],
-            f"{bucket_arn}/{FILES_PREFIX}*",
+            f"{bucket_arn}/{vault_layout.FILES}*",
             Condition={
-                "StringEquals": {f"s3:RequestObjectTag/{name}": value for name, value in GONE_TAG.items()},
-                "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": list(GONE_TAG)},
+                "StringEquals": {f"s3:RequestObjectTag/{tag}": value},
+                "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": [tag]},
             },
         ),
         _allow("GiveUp", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], f"{bucket_arn}/*"),
@@ -202,7 +209,11 @@ def _writer(vault: Vault) -> str:
         _allow(
             "Recall",
             ["s3:GetObject", "s3:GetObjectVersion"],
-            [f"{bucket_arn}/{keys}" for keys in ("database/*/manifest.json", "evidence/*", "manifests/*")],
+            [
+                f"{bucket_arn}/{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
+                f"{bucket_arn}/{vault_layout.EVIDENCE}*",
+                f"{bucket_arn}/{vault_layout.MANIFESTS}*",
+            ],
         ),
         _allow(
             "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)
@@ -344,8 +355,8 @@ def _drills(vault: Vault) -> list[dict[str, Any]]:
             "FindDrills",
             ["s3:ListBucketVersions"],
             vault.arn,
-            Condition={"StringLike": {"s3:prefix": f"{DRILLS_PREFIX}*"}},
+            Condition={"StringLike": {"s3:prefix": f"{vault_layout.DRILLS}*"}},
         ),
-        _allow("ReadDrills", ["s3:GetObject", "s3:GetObjectVersion"], f"{vault.arn}/{DRILLS_PREFIX}*"),
+        _allow("ReadDrills", ["s3:GetObject", "s3:GetObjectVersion"], f"{vault.arn}/{vault_layout.DRILLS}*"),
         _allow("DecryptDrills", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
     ]

@@ -10,8 +10,8 @@ from components.backups import Backups
 from components.database import Database
 from components.errors import Errors
 from components.files import Files
-from components.job import ScheduledJob
 from components.providers import Providers
+from components.scheduled_job import ScheduledJob
 from components.secrets import Secrets
 from components.settings import Job, Settings
 from components.uptime import Uptime

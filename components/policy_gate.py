@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from policies import configuration
+from policies.framework import configuration
 
 PACK: Final = Path(__file__).resolve().parent.parent / "policies"
 

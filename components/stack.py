@@ -11,8 +11,8 @@ from components import policy_gate
 from components.platform import Platform
 from components.secrets import Secrets, collect
 from components.settings import PROJECT, Settings, SettingsError, load
-from objectives import longest_gap, spoken
-from policies.configuration import ConfigurationError
+from core.objectives import longest_gap, spoken
+from policies.framework.configuration import ConfigurationError
 
 
 def read(config: pulumi.Config) -> tuple[Settings, Secrets]:

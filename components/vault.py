@@ -7,9 +7,10 @@ import pulumi
 from pulumi_aws import kms, s3
 
 from components.access_log import AccessLog
-from components.closed import close
+from components.private_bucket import close
 from components.settings import BackupSettings
-from components.settings.backups import FILES_PREFIX, GONE_TAG, MANIFESTS_PREFIX, vault_name
+from components.settings.backups import vault_name
+from core import vault_layout
 
 WRITER_SUFFIX: Final = "backup-writer"
 """The role that fills vaults is called `<platform>-backup-writer`, in every account."""
@@ -152,13 +153,13 @@ def _tiers(args: BackupSettings) -> dict[str, int]:
     """Return prefix -> days that it keeps; of files, the days that an earlier version stays."""
     retention = args.retention
     return {
-        "database/daily/": retention.database_daily_days,
-        "database/weekly/": retention.database_weekly_days,
-        "database/monthly/": retention.database_monthly_days,
-        "state/": retention.state_days,
-        "evidence/": retention.evidence_days,
-        FILES_PREFIX: retention.files_days,
-        MANIFESTS_PREFIX: retention.files_days,
+        vault_layout.database_tier("daily"): retention.database_daily_days,
+        vault_layout.database_tier("weekly"): retention.database_weekly_days,
+        vault_layout.database_tier("monthly"): retention.database_monthly_days,
+        vault_layout.STATE: retention.state_days,
+        vault_layout.EVIDENCE: retention.evidence_days,
+        vault_layout.FILES: retention.files_days,
+        vault_layout.MANIFESTS: retention.files_days,
     }
 
 
@@ -169,7 +170,7 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
     A version that was hidden early stays as long as its lock, which is longer than any mistake goes unseen.
     """
     tiers = _tiers(args)
-    files_days = tiers.pop(FILES_PREFIX)
+    files_days = tiers.pop(vault_layout.FILES)
     rules: list[s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
             "id": prefix.strip("/").replace("/", "-"),
@@ -186,7 +187,7 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
         {
             "id": "files",
             "status": "Enabled",
-            "filter": {"prefix": FILES_PREFIX},
+            "filter": {"prefix": vault_layout.FILES},
             "noncurrent_version_expiration": {"noncurrent_days": files_days},
         }
     )
@@ -194,7 +195,9 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
         {
             "id": "files-gone",
             "status": "Enabled",
-            "filter": {"and_": {"prefix": FILES_PREFIX, "tags": GONE_TAG}},
+            "filter": {
+                "and_": {"prefix": vault_layout.FILES, "tags": dict([vault_layout.DELETED_AT_SOURCE_TAG])}
+            },
             "expiration": {"days": 1},
         }
     )

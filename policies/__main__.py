@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policies import configuration, drills, report, servicer
-from policies.pack import Pack
+from core.engine_watch import end_with_engine
+from policies import report
+from policies.framework import analyzer, configuration, drill_history
+from policies.framework.pack import Pack
 from policies.rules import RULES
-from toolchain.engine_watch import end_with_engine
 
 end_with_engine()
 # What is allocated here stays until the process ends; looking for garbage among it is CPU for nothing.
@@ -24,8 +25,8 @@ try:
 except configuration.ConfigurationError as error:
     sys.exit(f"bulwark: policies/config: {error}.")
 now = datetime.now(UTC)
-pack = Pack(RULES, today=now.date(), configured=configured, drills=drills.read(os.environ, now))
-servicer.install(pack, report.write)
+pack = Pack(RULES, today=now.date(), configured=configured, drills=drill_history.read(os.environ, now))
+analyzer.install(pack, report.write)
 # The SDK's own default is advisory, which refuses nothing.
 PolicyPack(
     "bulwark",

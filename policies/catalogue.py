@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from policies.controls import Control, Framework
-from policies.rule import Rule
+from policies.framework.controls import Control, Framework
+from policies.framework.rule import Rule
 from policies.rules import AREAS
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 

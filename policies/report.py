@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from policies.judgement import Judgement, Outcome, Verdict
-from policies.recovery import paths
-from policies.stores import Stores
+from policies.facts.recovery_paths import paths
+from policies.facts.stores import Stores
+from policies.framework.evaluation import Judgement, Outcome, Verdict
 
 VARIABLE: Final = "BULWARK_POLICY_REPORT"
 """Names the file to write; unset, nothing is written."""

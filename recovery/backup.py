@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Final, Literal
 
-from recovery import catalogue, keys
+from core import vault_layout
+from core.failure import Failure
+from recovery import catalogue
+from recovery.context import RecoveryContext
 from recovery.manifest import Manifest, Tier
-from recovery.postgres.clients import Clients, find
-from recovery.postgres.cluster_capture import capture
+from recovery.postgres.checksums import figures
+from recovery.postgres.client_programs import Clients, find
 from recovery.postgres.compression import compressed
-from recovery.postgres.connecting import explained
+from recovery.postgres.connection import explained
 from recovery.postgres.dump import dump
-from recovery.postgres.figures import figures
+from recovery.postgres.globals import capture
 from recovery.postgres.snapshot import Snapshot, snapshot
-from recovery.site import Site
-from toolchain.failure import Failure
 
 Content = Literal["all", "schema", "data"]
 
@@ -44,7 +45,7 @@ _LOCK: Final = 0x42554C574152_4B01
 
 
 def back_up(
-    site: Site,
+    site: RecoveryContext,
     *,
     tables: tuple[str, ...] = (),
     content: Content = "all",
@@ -67,8 +68,8 @@ def back_up(
     chosen = tier or catalogue.tier_for(catalogue.recent(vault, started), started)
     with snapshot(site.database_url) as shot, alone(shot):
         clients = find(site.database_url, major=shot.server.major)
-        backup = keys.new_id(started)
-        folder = Manifest.prefix(chosen, backup)
+        backup = vault_layout.new_id(started)
+        folder = vault_layout.database_backup(chosen, backup)
         counted = _Counted(lambda done: told(dumped=done))
         with ThreadPoolExecutor(1, "figures") as aside:
             taking = aside.submit(

@@ -8,11 +8,11 @@ from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, ValidationError
 
-from recovery import keys
+from core import vault_layout
+from core.failure import Failure
 from recovery.manifest import BackupManifest, Manifest, Model, Tier
-from recovery.vault.listing import Entry
+from recovery.vault.objects import Entry
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 M = TypeVar("M", bound=BackupManifest)
 
@@ -89,7 +89,7 @@ def listed(vault: Vault, kind: type[BackupManifest]) -> list[Found]:
     for entry in vault.listed(kind.PREFIX):
         if match := kind.KEYS.fullmatch(entry.key):
             named = match.groupdict().get("tier")
-            tier: Tier | None = next((tier for tier in keys.TIERS if tier == named), None)
+            tier: Tier | None = next((tier for tier in vault_layout.TIERS if tier == named), None)
             found.append(Found(match["id"], tier, entry))
     return sorted(found, key=lambda one: one.id)
 
@@ -132,7 +132,7 @@ def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:
     """Return the longest tier that has no backup of its period yet: this month, this ISO week, else daily."""
     moments = {
         tier: [one.manifest.snapshot_at for one in found if one.manifest and one.tier == tier]
-        for tier in keys.TIERS
+        for tier in vault_layout.TIERS
     }
     if not any((at.year, at.month) == (now.year, now.month) for at in moments["monthly"]):
         return "monthly"
@@ -144,7 +144,7 @@ def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:
 
 def recent(vault: Vault, now: datetime) -> list[Backup[Manifest]]:
     """Return the backups that `tier_for` looks at, this month's and this week's, without verifications."""
-    since = keys.new_id(now - _LONGEST_PERIOD)
+    since = vault_layout.new_id(now - _LONGEST_PERIOD)
     return [_opened(vault, Manifest, found, []) for found in listed(vault, Manifest) if found.id >= since]
 
 
@@ -167,7 +167,7 @@ def _read(vault: Vault, kind: type[M], entry: Entry) -> tuple[M | None, str]:
 def verifications(vault: Vault) -> dict[str, list[Verification]]:
     """Return every look at a backup, by the backup's id."""
     found: dict[str, list[Verification]] = {}
-    for entry in vault.listed(keys.VERIFICATIONS):
+    for entry in vault.listed(vault_layout.VERIFICATIONS):
         try:
             look = Verification.model_validate(json.loads(b"".join(vault.read(entry.key, entry.version))))
         except ValueError:

@@ -9,7 +9,7 @@ import httpx
 import structlog
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
-from recovery.site import Site
+from recovery.context import RecoveryContext
 
 _log = structlog.get_logger("heartbeat")
 _TIMEOUT_SECONDS = 10.0
@@ -19,7 +19,7 @@ Status = Literal["in_progress", "ok", "error"]
 
 
 @contextmanager
-def reported(site: Site, job: str) -> Generator[None]:
+def reported(site: RecoveryContext, job: str) -> Generator[None]:
     """
     Report a run: in progress, then ok or error.
 
@@ -37,7 +37,7 @@ def reported(site: Site, job: str) -> Generator[None]:
         _called(job, url, "heartbeat", {})
 
 
-def _checkin(site: Site, job: str, checkin: str, status: Status) -> None:
+def _checkin(site: RecoveryContext, job: str, checkin: str, status: Status) -> None:
     if url := site.checkin_urls.get(job):
         _called(job, url, f"check-in {status}", {"status": status, "check_in_id": checkin})
 

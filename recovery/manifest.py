@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
+from core import vault_layout
+from core.vault_layout import Tier
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Tier = Literal["daily", "weekly", "monthly"]
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 Store = Literal["database", "files", "state"]
 """What is backed up."""
@@ -76,7 +78,7 @@ class BackupManifest(Model):
 
     @property
     def key(self) -> str:
-        return f"{self.folder}manifest.json"
+        return f"{self.folder}{vault_layout.MANIFEST}"
 
     @property
     def bytes(self) -> int:
@@ -143,9 +145,9 @@ class Manifest(BackupManifest):
     """One backup of the database."""
 
     STORE: ClassVar[Store] = "database"
-    PREFIX: ClassVar[str] = "database/"
+    PREFIX: ClassVar[str] = vault_layout.DATABASE
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
-        r"database/(?P<tier>daily|weekly|monthly)/(?P<id>[^/]+)/manifest\.json"
+        rf"{vault_layout.DATABASE}(?P<tier>{'|'.join(vault_layout.TIERS)})/(?P<id>[^/]+)/{vault_layout.MANIFEST}"
     )
 
     schema_version: Literal["bulwark-backup-1"] = "bulwark-backup-1"
@@ -162,17 +164,13 @@ class Manifest(BackupManifest):
     """Size of the dump before it was compressed."""
 
     cluster: Stored
-    """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.cluster)."""
+    """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.globals_restore)."""
 
     figures: Figures
 
-    @staticmethod
-    def prefix(tier: Tier, backup: str) -> str:
-        return f"database/{tier}/{backup}/"
-
     @property
     def folder(self) -> str:
-        return self.prefix(self.tier, self.id)
+        return vault_layout.database_backup(self.tier, self.id)
 
     @property
     def objects(self) -> tuple[Stored, ...]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from recovery.vault.failures import Missing
-from recovery.vault.held import Held
+from core.failure import Failure
+from recovery.vault.client import Missing
+from recovery.vault.objects import ObjectInfo
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 LONGEST: Final = timedelta(minutes=15)
 """S3 replicates within it (AWS, "S3 Replication Time Control"); later it is no delay but a failure."""
@@ -40,7 +40,7 @@ class Copy:
                 return f"{self.key} is in the replica"
 
 
-def standing(key: str, version: str, primary: Vault, replica: Vault) -> tuple[Copy, Held | None]:
+def standing(key: str, version: str, primary: Vault, replica: Vault) -> tuple[Copy, ObjectInfo | None]:
     """
     Say how a version stands with the replica, and what the replica holds of it.
 
@@ -82,7 +82,7 @@ def compared(
     return tuple(problems), tuple(pending)
 
 
-def _differences(original: Held, copy: Held) -> Iterator[str]:
+def _differences(original: ObjectInfo, copy: ObjectInfo) -> Iterator[str]:
     name = f"the replica's {copy.key}"
     if copy.bytes != original.bytes:
         yield f"{name} has {copy.bytes} bytes; the primary's has {original.bytes}"

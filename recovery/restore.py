@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.failure import Failure
 from recovery.manifest import Manifest
-from recovery.postgres.clients import find
-from recovery.postgres.cluster import recreate
-from recovery.postgres.cluster_model import Cluster
+from recovery.postgres.client_programs import find
 from recovery.postgres.compression import decompressed
-from recovery.postgres.connecting import connected, explained
-from recovery.postgres.frozen import frozen
-from recovery.postgres.identity import same_server
+from recovery.postgres.connection import connected, explained, same_server
+from recovery.postgres.copy_freeze import frozen
+from recovery.postgres.disk_space import download_space, written
+from recovery.postgres.globals import Cluster
+from recovery.postgres.globals_restore import recreate
 from recovery.postgres.load import load
-from recovery.postgres.space import download_space, written
 from recovery.postgres.target import require_empty
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 Progress = Callable[[Literal["fetched", "made"], int, int], None]
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import StringConstraints
 
-from recovery import keys
+from core import vault_layout
+from core.failure import Failure
+from recovery.context import RecoveryContext
 from recovery.manifest import BackupManifest, Model, Store, Stored
-from recovery.site import Site
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 STATE: Final = "state.json"
 """What `pulumi stack import --file` takes."""
@@ -55,8 +55,10 @@ class StateManifest(BackupManifest):
     """One backup of the stack's state."""
 
     STORE: ClassVar[Store] = "state"
-    PREFIX: ClassVar[str] = "state/"
-    KEYS: ClassVar[re.Pattern[str]] = re.compile(r"state/(?P<id>[^/]+)/manifest\.json")
+    PREFIX: ClassVar[str] = vault_layout.STATE
+    KEYS: ClassVar[re.Pattern[str]] = re.compile(
+        rf"{vault_layout.STATE}(?P<id>[^/]+)/{vault_layout.MANIFEST}"
+    )
 
     schema_version: Literal["bulwark-state-1"] = "bulwark-state-1"
     store: Literal["state"]
@@ -66,13 +68,9 @@ class StateManifest(BackupManifest):
     files: dict[FileName, Stored]
     """File's name -> the object that it is in."""
 
-    @staticmethod
-    def prefix(backup: str) -> str:
-        return f"state/{backup}/"
-
     @property
     def folder(self) -> str:
-        return self.prefix(self.id)
+        return vault_layout.state_backup(self.id)
 
     @property
     def objects(self) -> tuple[Stored, ...]:
@@ -83,7 +81,7 @@ class StateManifest(BackupManifest):
         return f"{self.resources} resources"
 
 
-def back_up_state(site: Site, exported: Exported) -> StateManifest:
+def back_up_state(site: RecoveryContext, exported: Exported) -> StateManifest:
     """
     Store the stack's state in the primary vault, its manifest last.
 
@@ -92,8 +90,8 @@ def back_up_state(site: Site, exported: Exported) -> StateManifest:
     """
     started = datetime.now(UTC)
     deployment = _deployment(exported.state)
-    vault, backup = site.vaults["primary"], keys.new_id(started)
-    folder = StateManifest.prefix(backup)
+    vault, backup = site.vaults["primary"], vault_layout.new_id(started)
+    folder = vault_layout.state_backup(backup)
     stored = {
         name: vault.put(f"{folder}{name}", body)
         for name, body in {STATE: exported.state, **exported.files}.items()

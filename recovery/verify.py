@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+from core.failure import Failure
 from recovery import replica as replicas
 from recovery.catalogue import Verification
 from recovery.manifest import BackupManifest, Manifest, Stored
-from recovery.postgres.figures import differences, figures
+from recovery.postgres.checksums import differences, figures
+from recovery.postgres.disk_space import private_folder
 from recovery.postgres.snapshot import snapshot
-from recovery.postgres.space import private_folder
 from recovery.restore import restored
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 Scratch = Callable[[], AbstractContextManager[str]]
 """Makes an empty database on a server of its own, and removes both; gives its URL."""

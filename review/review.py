@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from policies.controls import Control, Framework
-from policies.rule import Rule
+from policies.facts.stores import GO_WITH_DATA, is_store
+from policies.framework.controls import Control, Framework
+from policies.framework.rule import Rule
 from policies.rules import RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
-from policies.stores import GO_WITH_DATA, is_store
 
 Change = Literal["created", "adopted", "changed", "replaced", "deleted"]
 

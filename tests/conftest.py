@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import leftovers
+import leftover_processes
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
@@ -95,7 +95,7 @@ _LEFT = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         use_memory(config)
-        leftovers.begin()
+        leftover_processes.begin()
         keep_compiled(os.environ, Path(sys.executable))
 
 
@@ -104,7 +104,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves anything running, whatever its tests say."""
     if hasattr(session.config, "workerinput"):
         return
-    session.config.stash[_LEFT] = left = leftovers.left()
+    session.config.stash[_LEFT] = left = leftover_processes.left()
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if session.exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(_FOLDER, None)):

@@ -12,14 +12,25 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-from leftovers import twin_name
+from leftover_processes import twin_name
 
-from local import services
-from local.home import TwinHome
+from twin import services
+from twin.host.home import TwinHome
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_PACKAGES = ("cli", "components", "local", "policies", "recovery", "review", "toolchain")
-_COPIED = (*_PACKAGES, "schemas", "__main__.py", "credential_forms.py", "objectives.py")
+_PACKAGES = (
+    "cli",
+    "components",
+    "core",
+    "engine",
+    "policies",
+    "postgres_server",
+    "recovery",
+    "review",
+    "toolchain",
+    "twin",
+)
+_COPIED = (*_PACKAGES, "schemas", "__main__.py")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from core.failure import Failure
 from toolchain.cache import cached
-from toolchain.failure import Failure
 from toolchain.step import run_step, say, version_line
 from toolchain.uv import LOCKS, pinned, uv, version
 

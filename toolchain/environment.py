@@ -6,8 +6,8 @@ import venv
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.failure import Failure
 from toolchain.cache import locked
-from toolchain.failure import Failure
 from toolchain.step import run_step, say
 from toolchain.uv import uv
 

@@ -6,9 +6,9 @@ import platform
 import sys
 from pathlib import Path
 
+from core.failure import Failure
 from toolchain.cache import cached
 from toolchain.engine import ensure_cli
-from toolchain.failure import Failure
 from toolchain.step import run_step
 
 VARIABLE = "BULWARK_PROVIDERS"

@@ -6,8 +6,9 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import NoReturn
 
+from core.failure import Failure
+from toolchain.causes import explain
 from toolchain.environment import ensure_environment
-from toolchain.failure import Failure, explained
 from toolchain.step import end_on_sigterm
 
 
@@ -19,7 +20,7 @@ def start(checkout: Path, arguments: list[str]) -> NoReturn:
     except Failure as failure:
         sys.exit(str(failure))
     except OSError as error:
-        sys.exit(str(explained("Setting up", str(error))))
+        sys.exit(str(explain("Setting up", str(error))))
     except KeyboardInterrupt:
         sys.exit("bulwark: interrupted; the next call takes it up again.")
     keep_compiled(os.environ, python)

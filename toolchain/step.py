@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from toolchain.failure import explained
+from toolchain.causes import explain
 
 _REFRESH_SECONDS = 0.5
 _LOG_EVERY_SECONDS = 30
@@ -63,7 +63,7 @@ def run_step(
             start_new_session=True,
         )
     except OSError as error:
-        raise explained(title, str(error)) from None
+        raise explain(title, str(error)) from None
     with process:
         reader = threading.Thread(target=tail.extend, args=(process.stdout,), daemon=True)
         try:
@@ -76,7 +76,7 @@ def run_step(
         reader.join(_GRACE_SECONDS)
     if process.returncode:
         clock.close("failed")
-        raise explained(title, "".join(tail.copy()))
+        raise explain(title, "".join(tail.copy()))
     clock.close("done")
 
 
@@ -128,7 +128,7 @@ def _watch(process: subprocess.Popen[str], clock: Clock, limit_seconds: float | 
     while process.poll() is None:
         clock.show()
         if limit_seconds is not None and clock.elapsed_seconds > limit_seconds:
-            raise explained(clock.title, f"timed out after {limit_seconds:.0f} s")
+            raise explain(clock.title, f"timed out after {limit_seconds:.0f} s")
         _wait(process, _REFRESH_SECONDS)
 
 

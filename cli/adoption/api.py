@@ -11,10 +11,10 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from cli.refusals import Vendor
 from components.secrets import variable
 from components.settings import PROJECT
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine.vendor_errors import Vendor
 
 _ATTEMPTS: Final = 4
 _PAUSE_SECONDS: Final = 10.0

@@ -10,10 +10,10 @@ import httpx
 
 from cli.adoption import neon, sentry, uptimerobot
 from cli.adoption.api import Api
-from cli.refusals import VENDORS
 from components.settings import PROJECT
-from local.home import TwinHome
-from local.plugins.install import addresses
+from engine.vendor_errors import VENDORS
+from twin.host.home import TwinHome
+from twin.plugin_install import addresses
 
 _SECONDS: Final = 30.0
 

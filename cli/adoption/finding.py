@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.adoption.settings_text import Path, inline
-from toolchain.failure import Failure
+from core.failure import Failure
 
 Status = Literal["managed", "set", "found", "missing", "ambiguous", "unfit", "unknown"]
 """

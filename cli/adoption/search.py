@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from cli.adoption import doors, neon, sentry, uptimerobot, vault
 from cli.adoption.finding import Finding, looked_for
-from cli.role_keys import deployers_key
-from cli.stack_file import Space
+from cli.role_credentials import deployers_key
+from core.failure import Failure
+from engine.stack_target import StackTarget
 from recovery.vault.client import client
-from toolchain.failure import Failure
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,7 +26,7 @@ class Found:
 
 
 def search(
-    space: Space,
+    space: StackTarget,
     keys: Mapping[str, str],
     known: Mapping[str, str],
     progress: Callable[[str], object] = lambda _vendor: None,

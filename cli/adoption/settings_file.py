@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from cli.stack_file import settings_in
 from components.settings import SettingsError
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine.stack_target import settings_in
 
 
 def read(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from toolchain.failure import Failure
+from core.failure import Failure
 
 Path = tuple[str, ...]
 """The keys that lead to a setting, outermost first."""

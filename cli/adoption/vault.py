@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cli.adoption.finding import Candidate, Sought, Thing
 from components.settings import BackupSettings, Settings
-from recovery.vault.failures import Forbidden, Missing, explained
+from recovery.vault.client import Forbidden, Missing, explained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,16 +6,6 @@ from pydantic import Field, StringConstraints
 
 from components.settings.model import AwsAccount, AwsRegion, Model, Positive, Schedule, Slug
 
-DRILLS_PREFIX = "evidence/drills/"
-FILES_PREFIX = "files/"
-"""Copies of files; a changed one becomes another version of its key."""
-
-MANIFESTS_PREFIX = "manifests/"
-"""What says which versions belong to a backup of the files; written once."""
-
-GONE_TAG = {"bulwark-gone": "yes"}
-"""On a copy whose original is gone (recovery/files/places.py)."""
-
 
 class Job(Model):
     """One scheduled job, watched by a heartbeat that is derived from it."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.settings import alerting, backups, database, drill, errors, files, platform, uptime
 from components.settings.model import Model
-from objectives import spoken, worst_case_loss
+from core.objectives import spoken, worst_case_loss
 
 PROJECT = "bulwark"
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from objectives import longest_gap
+from core.objectives import longest_gap
 
 
 class Model(BaseModel):

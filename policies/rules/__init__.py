@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules import endpoints, errors, identity, orphans, stores, vaults
 
 AREAS: Final[dict[str, tuple[Rule, ...]]] = {

@@ -1,11 +1,11 @@
-"""A waiver that is malformed, over or without a violation is refused; policies.judgement judges it, last."""
+"""A waiver that is malformed, over or without a violation is refused; the evaluation does so at its end."""
 
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.rule import Rule
+from policies.framework.controls import Control
+from policies.framework.rule import Rule
 
 RULE: Final = Rule(
     id="waivers-are-valid",

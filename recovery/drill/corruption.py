@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, Literal
 
-from recovery.drill.attempt import Attempt
+from core.failure import Failure
 from recovery.drill.comparison import Bracket, between
+from recovery.drill.environment import Copy
 from recovery.drill.evidence import RecoveryPoint, Scenario
-from recovery.drill.place import Copy
-from recovery.drill.recovered import Drilled, all_of_it, removing
+from recovery.drill.scenario_run import Attempt
+from recovery.drill.validation import Drilled, all_of_it, removing
 from recovery.manifest import Figures, Manifest
-from recovery.postgres.figures import figures
+from recovery.postgres.checksums import figures
 from recovery.postgres.snapshot import Snapshot, only, snapshot
-from toolchain.failure import Failure
 
 _POLL_SECONDS: Final = 0.02
 _SECOND: Final = timedelta(seconds=1)

@@ -7,13 +7,114 @@ fault, so a drill that broke off can't pass.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, computed_field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 
-from recovery.drill.identity import Identity
-from recovery.drill.model import Model
+from core.credential_forms import hidden
 from recovery.manifest import LockMode, Sha256
+
+
+def _without_credentials(value: Any) -> Any:
+    match value:
+        case str():
+            return hidden(value)
+        case tuple():
+            return tuple(_without_credentials(part) for part in value)
+        case dict():
+            return {hidden(key): _without_credentials(part) for key, part in value.items()}
+        case _:
+            return value
+
+
+class Model(BaseModel):
+    """Part of the evidence: frozen, nothing unknown in it, and no credential in any of its texts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _hidden(cls, value: Any) -> Any:
+        return _without_credentials(value)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _computed(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return handler(data)
+        stated = {name: data[name] for name in cls.model_computed_fields if name in data}
+        made = handler({name: value for name, value in data.items() if name not in stated})
+        shown = made.model_dump(mode="json", include=set(stated))
+        if wrong := [name for name, value in stated.items() if value != shown[name]]:
+            raise ValueError(f"states {', '.join(wrong)} otherwise than its own content shows")
+        return made
+
+
+Place = Literal["vendors", "twin"]
+
+
+class Control(Model):
+    """A requirement that a drill answers."""
+
+    framework: str
+    id: str
+    asks: str
+
+
+CONTROLS: Final = (
+    Control(framework="SOC 2 2017", id="A1.3", asks="recovery is tested"),
+    Control(framework="SOC 2 2017", id="A1.2", asks="backups and recovery infrastructure exist"),
+    Control(framework="ISO 27001 2022", id="A.5.30", asks="readiness for continuity is tested"),
+    Control(framework="ISO 27001 2022", id="A.8.13", asks="information is backed up, and backups tested"),
+    Control(framework="NIST 800-53 r5", id="CP-4", asks="the contingency plan is tested"),
+    Control(framework="NIST 800-53 r5", id="CP-9(1)", asks="backups are tested"),
+    Control(framework="CIS Controls 8.1", id="11.5", asks="recovery is tested"),
+)
+
+
+def _public(url: str) -> str:
+    if not url.startswith("https://") or "@" in url or "?" in url:
+        raise ValueError("is no https address, or has a user or a query in it")
+    return url
+
+
+class Identity(Model):
+    """Who tried what, with which code."""
+
+    id: str
+    """Sorts by time: `20300115T042300Z-3f9a`."""
+
+    stack: str
+    environment: Literal["production", "local", "drill"]
+    place: Place
+    """Where the stack lives; a drill on the twin proves nothing of production."""
+
+    commit: str | None
+    """The checkout's; None outside of one."""
+
+    changed: bool
+    """Whether the checkout held changes that are in no commit."""
+
+    versions: dict[str, str]
+    """Program -> version: bulwark, python, pulumi, pg_dump, pg_restore, server, ..."""
+
+    trigger: Literal["schedule", "manual"]
+    actor: str
+    run_url: Annotated[str, AfterValidator(_public)] | None
+    """The CI run."""
+
+    controls: tuple[Control, ...] = CONTROLS
+
 
 Kind = Literal["corruption", "loss", "replica", "files", "state"]
 Store = Literal["database", "files", "state"]

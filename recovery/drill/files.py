@@ -4,20 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from core.failure import Failure
 from recovery import catalogue
-from recovery.drill.attempt import Attempt
-from recovery.drill.choice import Chosen, choose
+from recovery.drill.comparison import Found, checks, crossed, references
 from recovery.drill.evidence import Check, NegativeControl, Scenario
-from recovery.drill.guard import require_throw_away
-from recovery.drill.holding import recover_from, wrong_digest
-from recovery.drill.recovered import Drilled, removing
-from recovery.drill.references import Found, checks, crossed, references
-from recovery.files.item import Item
-from recovery.files.manifest import FilesManifest, items
+from recovery.drill.recovery_point import Chosen, choose, recover_from, wrong_digest
+from recovery.drill.safety import require_throw_away
+from recovery.drill.scenario_run import Attempt
+from recovery.drill.validation import Drilled, removing
+from recovery.files.manifest import FilesManifest, Item, items
 from recovery.files.restore import differences, restored_files
 from recovery.files.target import Folder
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 _FOLDER = "restored"
 _SHOWN = 5

@@ -6,18 +6,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from core.failure import Failure
 from recovery import catalogue
-from recovery.drill.attempt import Attempt
-from recovery.drill.choice import Chosen, choose
+from recovery.context import VaultName
 from recovery.drill.evidence import Scenario
-from recovery.drill.guard import require_throw_away
-from recovery.drill.holding import recover_from, wrong_digest
-from recovery.drill.recovered import Drilled, all_of_it, removing
+from recovery.drill.recovery_point import Chosen, choose, recover_from, wrong_digest
+from recovery.drill.safety import require_throw_away
+from recovery.drill.scenario_run import Attempt
+from recovery.drill.validation import Drilled, all_of_it, removing
 from recovery.manifest import Manifest
 from recovery.restore import Fetched, fetched, loaded
-from recovery.site import VaultName
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 _THREATS: Final[dict[VaultName, str]] = {
     "primary": "The database's project, account or region is gone; only the vaults are left.",

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from recovery.drill.name import is_a_drills
-from toolchain.failure import Failure
+from core.failure import Failure
+from recovery.drill.safety import is_a_drills
 
 URL: Final = "https://console.neon.tech/api/v2"
 _BUSY: Final = frozenset((423, 429, 500, 502, 503))

@@ -2,17 +2,17 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import ValidationError
 
-from recovery import keys
-from recovery.drill.evidence import Drill, Store
-from recovery.drill.identity import Place
-from recovery.manifest import Stored
-from recovery.vault.held import Held
-from recovery.vault.listing import Entry
+from core import vault_layout
+from recovery.catalogue import Backup, Verification
+from recovery.drill.evidence import Drill, Place, Scenario, Store
+from recovery.manifest import BackupManifest, Stored
+from recovery.vault.objects import Entry, ObjectInfo
 from recovery.vault.vault import Vault
 
 
@@ -74,17 +74,17 @@ def keep(vault: Vault, drill: Drill) -> Stored:
         Exists: where the vault has that drill's evidence; it is left as it is.
         Failure: for whatever else keeps it from being stored.
     """
-    return vault.put(keys.drill(drill.identity.id), written(drill))
+    return vault.put(vault_layout.drill(drill.identity.id), written(drill))
 
 
-def stored(vault: Vault, identity: str) -> Held:
+def stored(vault: Vault, identity: str) -> ObjectInfo:
     """
     Return what the vault tells of a drill's evidence, its lock too.
 
     Raises:
         Failure: where it can't be known.
     """
-    return vault.head(keys.drill(identity))
+    return vault.head(vault_layout.drill(identity))
 
 
 def records(vault: Vault, *, last: int | None = None) -> list[Record]:
@@ -109,8 +109,8 @@ def passed(found: Iterable[Record], stack: str, place: Place) -> dict[Store, Dri
 def _versions(vault: Vault) -> dict[str, list[Entry]]:
     """Return the versions of each document, also of one that something was put over."""
     found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in vault.listed(keys.DRILLS, versions=True):
-        name = entry.key.removeprefix(keys.DRILLS)
+    for entry in vault.listed(vault_layout.DRILLS, versions=True):
+        name = entry.key.removeprefix(vault_layout.DRILLS)
         if not entry.marker and name.endswith(".json"):
             found[name.removesuffix(".json")].append(entry)
     return found
@@ -127,3 +127,38 @@ def _opened(vault: Vault, identity: str, versions: list[Entry]) -> Record:
     if drill.identity.id != identity:
         return Record(identity, None, "tells of another drill than its name")
     return Record(identity, drill, "")
+
+
+Proofs = Mapping[tuple[str, str], Sequence[Verification]]
+"""By the key and the version of a backup's manifest: a drill of one is a look at that very object."""
+
+
+def proofs(found: Iterable[Record]) -> Proofs:
+    """Return what the drills have seen of each backup; a drill that verified nothing has seen nothing."""
+    looks: defaultdict[tuple[str, str], list[Verification]] = defaultdict(list)
+    for scenario in (one for record in found if record.drill for one in record.drill.scenarios):
+        point = scenario.recovery_point
+        if point and point.held and (look := _look(scenario, point.id)):
+            looks[point.held.key, point.held.version].append(look)
+    return looks
+
+
+def of(seen: Proofs, backup: Backup[BackupManifest]) -> Sequence[Verification]:
+    """Return what drills have seen of a backup."""
+    return seen.get((backup.found.entry.key, backup.found.entry.version), ())
+
+
+def _look(scenario: Scenario, backup: str) -> Verification | None:
+    """
+    Say what was compared and is otherwise.
+
+    A drill that was only too slow says it of the recovery; one whose checks could not run says nothing for
+    the backup, nor against it.
+    """
+    verified = scenario.times.get("verified")
+    wrong = tuple(check.fault for check in scenario.checks if check.outcome == "failed")
+    unsure = scenario.error or any(check.outcome == "not_run" for check in scenario.checks)
+    if not verified or verified.seconds is None or (unsure and not wrong):
+        return None
+    at = scenario.declared + timedelta(seconds=verified.seconds)
+    return Verification(backup=backup, at=at, deep=True, problems=wrong)

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from recovery import catalogue
-from recovery.drill.attempt import Attempt
-from recovery.drill.choice import choose
-from recovery.drill.clock import Told
 from recovery.drill.evidence import Check, NegativeControl, Scenario
-from recovery.drill.holding import recover_from, wrong_digest
+from recovery.drill.recovery_point import choose, recover_from, wrong_digest
+from recovery.drill.scenario_run import Attempt, Told
 from recovery.drill.terms import Objectives
 from recovery.state import STATE, StateManifest, restored_state
 from recovery.vault.vault import Vault

@@ -1,20 +1,94 @@
 """What a backup of the files says of itself: a small document, written last, and a listing of all objects."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar, Literal
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime
 
-from recovery.files import places
-from recovery.files.item import Item, line, lines, parsed
+from core import vault_layout
+from core.failure import Failure
+from core.vault_layout import file_copy
 from recovery.manifest import BackupManifest, Model, Sha256, Store, Stored
-from recovery.postgres.compression import compressed
+from recovery.postgres.compression import compressed, decompressed
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object of a backup: what the source said of it, and which version in the vault is its copy."""
+
+    bucket: str
+    key: str
+    version: str
+    bytes: int
+    """Of the copy."""
+
+    sha256: str
+    """Of the bytes on their way into the vault."""
+
+    etag: str
+    """The source's, which tells whether the object has changed since; with `listed`, the size it tells of."""
+
+    listed: int
+    modified: datetime
+    """At the source."""
+
+    locked_until: datetime | None
+    altered: bool = False
+
+    @property
+    def place(self) -> str:
+        """The key of the copy in the vault."""
+        return file_copy(self.bucket, self.key)
+
+
+def line(item: Item) -> bytes:
+    """Write an item as a line of a listing."""
+    until = item.locked_until
+    fields = vars(item) | {"modified": _text(item.modified), "locked_until": _text(until) if until else None}
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a compressed listing, each with its end."""
+    rest = b""
+    for chunk in decompressed(chunks):
+        whole, newline, rest = (rest + chunk).rpartition(b"\n")
+        yield from (whole + newline).splitlines(keepends=True)
+    if rest:
+        yield rest
+
+
+def parsed(line: bytes, key: str) -> Item:
+    """
+    Read what `line` wrote; `key` is the listing's.
+
+    Raises:
+        Failure: for anything else.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        until = fields.pop("locked_until")
+        return Item(
+            modified=datetime.fromisoformat(fields.pop("modified")),
+            locked_until=datetime.fromisoformat(until) if until else None,
+            **fields,
+        )
+    except (ValueError, TypeError, KeyError):
+        raise Failure(
+            f"The listing {key} has a line that is no object.",
+            "use another backup, or the other vault's copy (--vault replica).",
+        ) from None
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
 
 _CHUNK_BYTES = 1 << 18
 
@@ -36,8 +110,10 @@ class FilesManifest(BackupManifest):
     """
 
     STORE: ClassVar[Store] = "files"
-    PREFIX: ClassVar[str] = places.MANIFESTS
-    KEYS: ClassVar[re.Pattern[str]] = re.compile(rf"{places.MANIFESTS}(?P<id>[^/]+)/manifest\.json")
+    PREFIX: ClassVar[str] = vault_layout.FILE_MANIFESTS
+    KEYS: ClassVar[re.Pattern[str]] = re.compile(
+        rf"{vault_layout.FILE_MANIFESTS}(?P<id>[^/]+)/{vault_layout.MANIFEST}"
+    )
 
     schema_version: Literal["bulwark-files-1"] = "bulwark-files-1"
     store: Literal["files"]
@@ -68,7 +144,7 @@ class FilesManifest(BackupManifest):
 
     @property
     def folder(self) -> str:
-        return places.folder(self.id)
+        return vault_layout.file_backup(self.id)
 
     @property
     def objects(self) -> tuple[Stored, ...]:

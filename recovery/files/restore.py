@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recovery.files.item import Item
-from recovery.files.manifest import FilesManifest, items
-from recovery.files.spread import AT_ONCE, spread
+from core.failure import Failure
+from recovery.files.copy import AT_ONCE, spread
+from recovery.files.manifest import FilesManifest, Item, items
 from recovery.files.target import Bucket, Folder, Target
+from recovery.vault.upload import Writing
 from recovery.vault.vault import Vault
-from recovery.vault.writing import Writing
-from toolchain.failure import Failure
 
 _NOTHING = Writing(once=False)
 

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from recovery.vault.client import AccessKey, client
-from recovery.vault.failures import code
-from toolchain.failure import Failure
+from core.failure import Failure
+from recovery.vault.client import AccessKey, client, code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

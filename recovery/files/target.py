@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from recovery.files.item import Item, line
-from recovery.vault.client import AccessKey, client
-from recovery.vault.failures import explained
+from core.failure import Failure
+from recovery.files.manifest import Item, line
+from recovery.vault.client import AccessKey, client, explained
+from recovery.vault.upload import Writing
 from recovery.vault.vault import Vault
-from recovery.vault.writing import Writing
-from toolchain.failure import Failure
 
 _ODD: Final = "odd-names"
 _NAME_BYTES: Final = 255

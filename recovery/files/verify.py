@@ -6,16 +6,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Final
 
+from core import vault_layout
+from core.failure import Failure
 from recovery.catalogue import Verification
-from recovery.files import places
-from recovery.files.item import Item
-from recovery.files.manifest import FilesManifest, items
-from recovery.files.spread import spread
+from recovery.files.copy import spread
+from recovery.files.manifest import FilesManifest, Item, items
 from recovery.replica import LONGEST
-from recovery.vault.listing import Entry
+from recovery.vault.objects import Entry
 from recovery.vault.vault import Vault
 from recovery.verify import looked_at
-from toolchain.failure import Failure
 
 _SAMPLE: Final = 200
 """Objects whose lock is looked at where not every one is read."""
@@ -79,11 +78,11 @@ def _listed_in(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
     sample = _Sample()
     long: list[Item] = []
     for bucket, group in groupby(items(manifest, vault), lambda item: item.bucket):
-        held = _versions(vault, f"{places.COPIES}{bucket}/")
+        held = _versions(vault, f"{vault_layout.FILE_COPIES}{bucket}/")
         entry = next(held, None)
         for item in group:
             sample.add(item)
-            if item.place.startswith(places.LONG):
+            if item.place.startswith(vault_layout.LONG_FILE_COPIES):
                 long.append(item)
                 continue
             while entry and entry.key < item.place:

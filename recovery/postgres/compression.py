@@ -6,7 +6,7 @@ from typing import Final
 
 import zstandard
 
-from toolchain.failure import Failure
+from core.failure import Failure
 
 _LEVEL: Final = 2
 """Half the time of 3, and no larger, of pgbench's rows and of text (measured, zstandard 0.25)."""

@@ -9,19 +9,21 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from recovery.postgres.archive import Contents, Entry, contents
-from recovery.postgres.choice import with_tables
-from recovery.postgres.clients import Clients
-from recovery.postgres.connecting import connected, explained
-from recovery.postgres.identity import same_server
-from recovery.postgres.libpq import environment, harmless_arguments, redacted
-from recovery.postgres.mentions import mentioned
-from recovery.postgres.offsets import locate
-from recovery.postgres.program import Ended, Program
-from recovery.postgres.space import download_space, written
+from core.failure import Failure
+from recovery.postgres.client_programs import Clients, Ended, Program
+from recovery.postgres.connection import (
+    connected,
+    environment,
+    explained,
+    harmless_arguments,
+    is_vendors,
+    redacted,
+    same_server,
+)
+from recovery.postgres.disk_space import download_space, written
 from recovery.postgres.target import require_empty, require_empty_tables, require_extensions, require_roles
-from recovery.postgres.vendors import is_vendors
-from toolchain.failure import Failure
+from recovery.postgres.toc import Contents, Entry, contents, locate
+from recovery.postgres.toc_filter import mentioned, with_tables
 
 __all__ = ["download_space", "load", "same_server", "written"]
 
@@ -63,7 +65,7 @@ def load(
         archive: in the custom format; it is made to say where its data is.
         jobs: connections that restore at the same time.
         tables: names as in SQL; with their partitions and all that they need. None: everything.
-        owners: restore ownership and grants; the roles have to be there (see recovery.postgres.cluster).
+        owners: restore ownership and grants; the roles must exist (see recovery.postgres.globals_restore).
         progress: is called in a thread.
 
     Raises:

@@ -14,9 +14,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from core.failure import Failure
 from recovery.manifest import Sequence, Server
-from recovery.postgres.connecting import connected, explained
-from toolchain.failure import Failure
+from recovery.postgres.connection import connected, explained
 
 _LOCK_WAIT_SECONDS = 300
 _ATTEMPTS = 3

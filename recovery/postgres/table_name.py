@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from toolchain.failure import Failure
+from core.failure import Failure
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 

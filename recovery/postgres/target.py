@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from recovery.postgres.archive import Entry
-from toolchain.failure import Failure
+from core.failure import Failure
+from recovery.postgres.toc import Entry
 
 _SHOWN = 5
 _OWN_OBJECTS = """

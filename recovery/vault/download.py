@@ -11,8 +11,8 @@ from botocore.exceptions import HTTPClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from recovery.vault.failures import Damaged, explained
-from recovery.vault.parts import MIB
+from recovery.vault.client import Damaged, explained
+from recovery.vault.upload import MIB
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

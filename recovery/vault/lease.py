@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from recovery.vault.failures import Exists
+from core.failure import Failure
+from recovery.vault.client import Exists
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 PERIOD: Final = timedelta(minutes=5)
 """After this a run that was killed is in nobody's way; a live one renews its lease every third of it."""

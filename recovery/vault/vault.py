@@ -14,16 +14,25 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from core.failure import Failure
 from recovery.manifest import LockMode, Stored
-from recovery.vault.client import AccessKey
+from recovery.vault.client import AccessKey, Damaged, Exists, code, explained, failure_of
 from recovery.vault.download import Download, checked
-from recovery.vault.failures import Damaged, Exists, code, explained, failure_of
-from recovery.vault.held import Held, look, named, written
-from recovery.vault.listing import Entry, entries
-from recovery.vault.parts import FIRST_PART_BYTES, cut, part_bytes
-from recovery.vault.upload import TOKEN, Answer, Digest, Upload, md5, unless_damaged
-from recovery.vault.writing import ONCE, Writing, told_with
-from toolchain.failure import Failure
+from recovery.vault.objects import Entry, ObjectInfo, entries, look, named, written
+from recovery.vault.upload import (
+    FIRST_PART_BYTES,
+    ONCE,
+    TOKEN,
+    Answer,
+    Digest,
+    Upload,
+    Writing,
+    cut,
+    md5,
+    part_bytes,
+    told_with,
+    unless_damaged,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -182,7 +191,7 @@ class Vault:
                 Tagging={"TagSet": [{"Key": name, "Value": value}]},
             )
 
-    def head(self, key: str, version: str = "") -> Held:
+    def head(self, key: str, version: str = "") -> ObjectInfo:
         """
         Return what the vault knows of an object; without a version, of the one that readers get.
 
@@ -231,7 +240,9 @@ class Vault:
         held = self._written(key, doing, lambda: unless_damaged(put), lambda: self._bears(key, token))
         return _confirmed(held, doing, size, digest, None, progress)
 
-    def _written(self, key: str, doing: str, write: Callable[[], Answer], ours: Callable[[], bool]) -> Held:
+    def _written(
+        self, key: str, doing: str, write: Callable[[], Answer], ours: Callable[[], bool]
+    ) -> ObjectInfo:
         """Write, find out whether it was our own writing that took the key, and ask what is there."""
         answer = Answer()
         try:
@@ -259,7 +270,7 @@ class Vault:
 
 
 def _confirmed(  # noqa: PLR0917 - private
-    held: Held,
+    held: ObjectInfo,
     doing: str,
     size: int,
     sha256: Digest,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from deployment import Deployment
 from installations import Installation, make_installation, remove
-from plain import find_language_host
+from plain_pulumi import find_language_host
 
-from toolchain.failure import Failure
+from core.failure import Failure
 from toolchain.providers import VARIABLE, find_providers
 
 

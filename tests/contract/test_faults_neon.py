@@ -8,17 +8,17 @@ import grpc
 import pytest
 from clusters import reachable_home
 from deployment import name_of
-from explaining import explained
 from installations import Finished, Installation
-from monitoring import Twin
-from pairing import at_the_door
-from plugin import Existing, Plugin
+from plugin_driver import Existing, Plugin
+from provider_pair import at_the_door
+from refusal_messages import explained
+from vendor_process import Twin
 
-from cli import stack_file
-from cli.refusals import Refusal
-from local.doors import faults
-from local.doors.faults import Fault
-from local.vendors.neon import Neon
+from engine import stack_target
+from engine.vendor_errors import Refusal
+from twin.neon.model import Neon
+from twin.vendor import faults
+from twin.vendor.faults import Fault
 
 PROJECTS = "/api/v2/projects"
 UP = ("up", "--providers", "real")
@@ -50,7 +50,7 @@ def projects(neon: Neon) -> set[str]:
 
 def known(installation: Installation) -> set[str]:
     """Return the projects that the stack's state knows; there may be no state yet."""
-    resources = stack_file.checkpoint(installation.home, "local").get("resources") or []
+    resources = stack_target.checkpoint(installation.home, "local").get("resources") or []
     return {one["id"] for one in resources if name_of(one["urn"]) == "database-project"}
 
 

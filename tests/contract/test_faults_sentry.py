@@ -6,13 +6,13 @@ from typing import Any
 
 import grpc
 import pytest
-from explaining import explained
-from monitoring import Twin
-from pairing import at_the_door
-from plugin import Existing, Plugin
+from plugin_driver import Existing, Plugin
+from provider_pair import at_the_door
+from refusal_messages import explained
+from vendor_process import Twin
 
-from local.doors import faults
-from local.doors.faults import Fault
+from twin.vendor import faults
+from twin.vendor.faults import Fault
 
 ORGANIZATION = {"organization": "example"}
 PROJECT = {**ORGANIZATION, "project": "backend"}

@@ -7,14 +7,14 @@ from typing import Any
 
 import grpc
 import pytest
-from explaining import explained
-from monitoring import Twin, eventually
-from pairing import at_the_door
-from plugin import Plugin
+from plugin_driver import Plugin
+from provider_pair import at_the_door
+from refusal_messages import explained
+from vendor_process import Twin, eventually
 
-from local.doors import faults
-from local.doors.door import REFUSED
-from local.doors.faults import Fault
+from twin.vendor import faults
+from twin.vendor.faults import Fault
+from twin.vendor.http import REFUSED
 
 MONITOR: dict[str, Any] = {"name": "health", "type": "HTTP", "url": "https://127.0.0.1:9", "interval": 300}
 HOOK: dict[str, Any] = {

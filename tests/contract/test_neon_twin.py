@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from clusters import reachable_home
-from pairing import Made, Pair, Places, paired
-from plugin import Existing
+from plugin_driver import Existing
+from provider_pair import Made, Pair, Places, paired
 
-from local.home import TwinHome
-from local.plugins.values import Secret
-from local.vendors.neon import Neon
+from twin.host.home import TwinHome
+from twin.neon.model import Neon
+from twin.provider.values import Secret
 
 PROJECT: dict[str, Any] = {"name": "one", "historyRetentionSeconds": 3600}
 PROJECTS: dict[str, dict[str, Any]] = {

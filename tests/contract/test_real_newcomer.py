@@ -14,8 +14,8 @@ from documents import commands
 from installations import CHECKOUT
 from inventory import aws
 
-from local.home import TwinHome
 from toolchain.engine import search_path
+from twin.host.home import TwinHome
 
 _GUIDE: Final = (CHECKOUT / "docs" / "production.md").read_text()
 SECTIONS: Final = {

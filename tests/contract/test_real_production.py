@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from deployment import Deployment, name_of
-from interrupting import Run, command_line, left_over, until
-from plain import WITH_POLICIES, drills, pulumi
+from interrupted_process import Run, command_line, left_over, until
+from plain_pulumi import WITH_POLICIES, drills, pulumi
 
-from local.doors.door import REFUSED
-from local.vendors.store import Store
+from twin.vendor.http import REFUSED
+from twin.vendor.store import Store
 
 PROD = ("--stack", "prod", "--twin")
 BRIDGED = ("neon:", "uptimerobot:", "sentry:")

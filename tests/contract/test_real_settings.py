@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deployment import Deployment
-from plain import WITH_POLICIES, drills, pulumi
+from plain_pulumi import WITH_POLICIES, drills, pulumi
 from test_real_production import PROD, edited, plan, up
 
 EDITS = {

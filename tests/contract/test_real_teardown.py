@@ -5,9 +5,9 @@ import subprocess
 
 from deployment import Deployment
 
-from cli import stack_file, twin
-from local.vendors.neon import Neon
+from engine import stack_target, twin
 from toolchain.engine import search_path
+from twin.neon.model import Neon
 
 PROD = ("--stack", "prod", "--twin")
 KINDS = {
@@ -20,7 +20,7 @@ KINDS = {
 def unprotect(real: Deployment) -> None:
     """Lift the stack's own protection, as `./bulwark destroy` says."""
     home = real.installation.home
-    settings = stack_file.find("prod", on_twin=True).settings
+    settings = stack_target.find("prod", on_twin=True).settings
     subprocess.run(
         ["pulumi", "state", "unprotect", "--all", "--yes", "--stack", "prod", "--non-interactive"],
         cwd=home.root / "workspace",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pairing import Made, Pair, paired
+from provider_pair import Made, Pair, paired
 
 ORGANIZATION = {"organization": "example"}
 PROJECT: dict[str, Any] = {**ORGANIZATION, "project": "backend"}

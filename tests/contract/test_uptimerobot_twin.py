@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pairing import Made, Pair, paired
+from provider_pair import Made, Pair, paired
 
 MONITOR: dict[str, Any] = {"name": "one", "url": "https://127.0.0.1:9", "interval": 300}
 MONITORS: dict[str, dict[str, Any]] = {

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from deployment import Deployment
+from fast_twin import Living, living_stack
 from installations import Installation, make_installation, remove
-from living import Living, living_stack
 
 __all__ = ["Installation", "make_installation", "remove"]
 
@@ -38,5 +38,5 @@ def _deployed(factory: pytest.TempPathFactory, stack: str, *options: str) -> Ite
 
 @pytest.fixture(scope="session")
 def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """Give a local stack that may be broken, if it is mended again; see tests/engine/living.py."""
+    """Give a local stack that may be broken, if it is mended again; see tests/engine/fast_twin.py."""
     yield from living_stack(tmp_path_factory.mktemp("living") / "checkout")

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from installations import Installation
 
-from local.vendors.store import Store
+from twin.vendor.store import Store
 
 REGIONS: Final = ("eu-west-1", "eu-north-1")
 _NAMELESS: Final = frozenset(

@@ -10,10 +10,10 @@ import pytest
 from deployment import Deployment
 from installations import Installation
 
-from local.home import TwinHome
-from local.vendors.neon import Neon
-from local.vendors.sentry import Sentry
-from local.vendors.uptimerobot import UptimeRobot
+from twin.host.home import TwinHome
+from twin.neon.model import Neon
+from twin.sentry.model import Sentry
+from twin.uptimerobot.model import UptimeRobot
 
 PROD = ("--stack", "prod", "--twin")
 BUCKET = "files-since-2024"

@@ -7,7 +7,7 @@ import pulumi
 import pulumi.automation as auto
 import pytest
 
-from cli.automation import Stack, StackInitMode, Workspace
+from engine.automation import Stack, StackInitMode, Workspace
 from toolchain.engine import search_path
 
 

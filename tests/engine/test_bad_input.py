@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from installations import Finished, Installation
-from interrupting import processes
+from interrupted_process import processes
 
 
 def refused(ended: Finished, *words: str) -> None:

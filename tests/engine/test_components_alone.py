@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from deployment import Deployment
 
-from cli import stack_file, twin
+from engine import stack_target, twin
 from toolchain.engine import search_path
 
-PROGRAM = Path(__file__).parent / "alone.py"
+PROGRAM = Path(__file__).parent / "other_program.py"
 ROOT = "pulumi:pulumi:Stack"
 MONITOR = "uptimerobot:index/monitor:Monitor"
 
@@ -53,7 +53,7 @@ def test_a_component_is_used_by_itself(
     production: Deployment, program: str, types: list[str], secret: dict[str, Any]
 ) -> None:
     home = production.installation.home
-    settings = stack_file.find("prod", on_twin=True).settings
+    settings = stack_target.find("prod", on_twin=True).settings
     ended = subprocess.run(
         [sys.executable, "-P", str(PROGRAM), program],
         env=os.environ | twin.engine_environment(home, settings) | {"PATH": search_path()},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from deployment import Deployment
-from plain import WITH_POLICIES, drills, find_language_host, pulumi
+from plain_pulumi import WITH_POLICIES, drills, find_language_host, pulumi
 
 
 @pytest.fixture(scope="module")

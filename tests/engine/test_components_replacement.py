@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from deployment import Deployment
 
-from local.vendors.neon import Neon
+from twin.neon.model import Neon
 
 
 @pytest.fixture(

@@ -11,8 +11,8 @@ from deployment import Deployment, name_of
 from policy_harness import NOW, announcements, servicer, whole
 from policy_harness import production as recorded
 
-from policies.drills import Drills
-from policies.judgement import Judgement
+from policies.framework.drill_history import Drills
+from policies.framework.evaluation import Judgement
 
 Looks = set[tuple[str, str, str]]
 """(rule, resource, outcome)"""

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import acting
 import pytest
-from acting import ACCOUNT, Acting
+import role_clients
 from botocore.exceptions import ClientError
 from deployment import Deployment
+from role_clients import ACCOUNT, Acting
 
-from local.aws.issuer import issued
-from recovery.vault.failures import Exists, Forbidden
+from recovery.vault.client import Exists, Forbidden
 from recovery.vault.vault import Vault
+from twin.aws.issuer import issued
 
 VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
 LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
@@ -452,7 +452,7 @@ ROLES = (WRITER, RESTORER, PLANNER, DEPLOYER)
 @pytest.fixture(scope="module")
 def admin(production: Deployment) -> Iterator[Acting]:
     """Give the administrator, who lays out what there is to be tried on."""
-    admin = acting.administrator(production.installation.home)
+    admin = role_clients.administrator(production.installation.home)
     s3 = admin.client("s3")
     for key in (DUMP, MANIFEST, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
         s3.put_object(Bucket=VAULT, Key=key, Body=b"seed")
@@ -471,7 +471,7 @@ def admin(production: Deployment) -> Iterator[Acting]:
 
 @pytest.fixture(scope="module")
 def roles(admin: Acting) -> dict[str, Acting]:
-    return {name: acting.role(admin.home, name) for name in ROLES}
+    return {name: role_clients.role(admin.home, name) for name in ROLES}
 
 
 @pytest.fixture(scope="module")
@@ -539,14 +539,14 @@ def test_a_role_is_assumed_from_its_repository_and_environment_alone(
 ) -> None:
     token = issued(admin.home, repository=repository, environment=environment, audience=audience)
     with pytest.raises(ClientError, match=answer):
-        acting.role(admin.home, WRITER, token=token)
+        role_clients.role(admin.home, WRITER, token=token)
 
 
 def test_a_role_trusts_no_token_that_was_changed_and_not_even_the_administrator(admin: Acting) -> None:
     head, _, signature = issued(admin.home, repository="example/platform", environment="restore").split(".")
     body = issued(admin.home, repository="example/platform", environment="backup").split(".")[1]
     with pytest.raises(ClientError, match="InvalidIdentityToken"):
-        acting.role(admin.home, WRITER, token=f"{head}.{body}.{signature}")
+        role_clients.role(admin.home, WRITER, token=f"{head}.{body}.{signature}")
     with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
         admin.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/example-{WRITER}", RoleSessionName="more"
@@ -554,6 +554,6 @@ def test_a_role_trusts_no_token_that_was_changed_and_not_even_the_administrator(
 
 
 def test_a_session_lasts_no_longer_than_its_role_allows(admin: Acting) -> None:
-    acting.role(admin.home, WRITER, DurationSeconds=7200)
+    role_clients.role(admin.home, WRITER, DurationSeconds=7200)
     with pytest.raises(ClientError, match="900 to 7200"):
-        acting.role(admin.home, WRITER, DurationSeconds=7201)
+        role_clients.role(admin.home, WRITER, DurationSeconds=7201)

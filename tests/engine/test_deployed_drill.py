@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damaged_backups import Spoiler
 from deployment import Deployment
 from installations import Finished, Installation
-from interrupting import Run, left_over, until
+from interrupted_process import Run, left_over, until
 from inventory import existing, recorded, vendor_objects
-from spoiled import Spoiler
-from untouched import canaries, content
+from source_fingerprint import canaries, content
 
-from local.vendors.neon import Neon
-from local.vendors.store import Store
-from recovery.drill.application import leftovers
+from recovery.drill.smoke_tests import leftovers
+from twin.neon.model import Neon
+from twin.vendor.store import Store
 
 KILLED_IN = (
     ("corruption", "remove"),
@@ -120,7 +120,7 @@ def watched(deployed: Deployment, outputs: dict[str, Any], cleaned: Cleaned) -> 
 
 
 def plugins(installation: Installation) -> list[str]:
-    return [line for line in left_over(installation) if "local.plugins.bridge" in line]
+    return [line for line in left_over(installation) if "twin.provider" in line]
 
 
 def pinged(installation: Installation) -> float:

@@ -8,14 +8,14 @@ from contextlib import closing
 import pytest
 from botocore.exceptions import ClientError
 from deployment import name_of
+from fast_twin import Living
 from installations import Finished
 from inventory import aws
-from living import Living
 
-from cli import stack_file, twin
-from local.vendors.sentry import Sentry
-from local.vendors.uptimerobot import UptimeRobot
+from engine import stack_target, twin
 from toolchain.engine import search_path
+from twin.sentry.model import Sentry
+from twin.uptimerobot.model import UptimeRobot
 
 DRIFTED = {
     "uptime-frontend",
@@ -50,7 +50,7 @@ def change_everything(living: Living) -> None:
 
 def plain_pulumi(living: Living, *arguments: str) -> Finished:
     home = living.installation.home
-    settings = stack_file.find("local", on_twin=True).settings
+    settings = stack_target.find("local", on_twin=True).settings
     ended = subprocess.run(
         ["pulumi", "--non-interactive", *arguments],
         cwd=home.root / "workspace",

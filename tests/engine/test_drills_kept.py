@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from drill_evidence import drill, identity, scenario
+from fast_twin import Living
 from installations import Finished
-from living import Living
 
 from recovery.drill.evidence import Drill
 from recovery.drill.records import written

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from installations import Installation
-from interrupting import LOOK_SECONDS, Run, left_over, processes, service, until
+from interrupted_process import LOOK_SECONDS, Run, left_over, processes, service, until
 from inventory import aws, existing, recorded
 
 SOON_SECONDS = 10
@@ -29,19 +29,19 @@ def kill_the_engine(run: Run) -> None:
 
 
 def kill_a_vendors_plugin(run: Run) -> None:
-    run.kill("local.plugins.bridge")
+    run.kill("twin.provider")
 
 
 def kill_the_aws_plugin(run: Run) -> None:
-    run.kill("local.plugins.aws")
+    run.kill("twin.aws.provider")
 
 
 def kill_the_aws_service(run: Run) -> None:
-    service(run.installation, "local.aws.service").kill()
+    service(run.installation, "twin.aws.service").kill()
 
 
 def kill_the_vendors_service(run: Run) -> None:
-    service(run.installation, "local.vendor_service").kill()
+    service(run.installation, "twin.vendor_service").kill()
 
 
 def kill_the_database(run: Run) -> None:

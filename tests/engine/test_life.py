@@ -3,8 +3,8 @@
 from contextlib import closing
 
 import psycopg
-from interrupting import processes
-from living import Living
+from fast_twin import Living
+from interrupted_process import processes
 
 FEWEST_RESOURCES = 60
 

@@ -6,13 +6,13 @@ from contextlib import closing, contextmanager
 
 import httpx
 import sentry_sdk
-from interrupting import LOOK_SECONDS, until
-from living import Living
+from fast_twin import Living
+from interrupted_process import LOOK_SECONDS, until
 
-from local.sink import RECEIVED
-from local.tls import trusting_context
-from local.vendors.neon import Neon
-from local.vendors.store import Store
+from twin.host.tls import trusting_context
+from twin.neon.model import Neon
+from twin.vendor.inbox import RECEIVED
+from twin.vendor.store import Store
 
 NOTICED_SECONDS = 30
 SEV1 = Counter(["pagerduty:oncall", "incidents", "email:operations", "automation"])

@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fast_twin import Living
 from installations import Finished
-from living import Living
 
-from local.platform import hiring
-from local.platform.draw import Draw, Size
 from toolchain.engine import ensure_cli
+from twin.sample_app import hiring
+from twin.sample_app.draw import Draw, Size
 
 
 def run(living: Living, *arguments: str) -> Finished:

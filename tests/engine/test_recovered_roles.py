@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import acting
 import psutil
 import pytest
+import role_clients
+from fast_twin import Living
 from installations import Finished
-from living import Living
 
 WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
 POLICIES = {WRITER: "backup-writer", RESTORER: "backup-restorer"}
@@ -21,7 +21,7 @@ def run(living: Living, *arguments: str, **variables: str) -> Finished:
 
 
 def iam(living: Living) -> Any:
-    return acting.administrator(living.installation.home).client("iam")
+    return role_clients.administrator(living.installation.home).client("iam")
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from living import Living
+from fast_twin import Living
 
-from local.vendors.store import Store
+from twin.vendor.store import Store
 
 HOLD_SECRETS = {
     "secrets.json": "the twin's own tokens: what a person keeps in a vault for the real vendors",
@@ -87,7 +87,7 @@ def test_the_checkout_has_no_secret(living: Living, secrets: dict[str, str]) -> 
 
 def test_no_process_was_given_a_secret_as_an_argument(living: Living, secrets: dict[str, str]) -> None:
     assert any("pulumi" in line and " up " in line for line in living.arguments)
-    assert any("local.plugins.bridge" in line for line in living.arguments)
+    assert any("twin.provider" in line for line in living.arguments)
     assert shown(secrets, "\n".join(living.arguments)) == []
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from weakening import GONE, REMOVED, allowing, anyone, but, only, without
+from weakened_values import GONE, REMOVED, allowing, anyone, but, only, without
 
 SETTINGS: Final = "settings"
 """As a resource: the stack's settings; the field begins with the block."""

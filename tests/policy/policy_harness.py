@@ -13,12 +13,12 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
-from policies.drills import Drilled, Drills
-from policies.judgement import Judgement
-from policies.pack import Pack
-from policies.rule import Rule
+from policies.framework.analyzer import servicer as servicer_of
+from policies.framework.drill_history import Drilled, Drills
+from policies.framework.evaluation import Judgement
+from policies.framework.pack import Pack
+from policies.framework.rule import Rule
 from policies.rules import RULES
-from policies.servicer import servicer as servicer_of
 
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a text that a preview does not know."""

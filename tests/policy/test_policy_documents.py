@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_harness import UNKNOWN, Toy, announcements, secret, whole
 
-from credential_forms import form_of
-from policies.documents import ANYONE, Statement, granted, matches, read
-from policies.resources import Resource, Stack
+from core.credential_forms import form_of
+from policies.facts.iam_documents import ANYONE, Statement, granted, matches, read
+from policies.framework.stack import Resource, Stack
 
 NAMES = st.text(st.sampled_from("ab:/-"), max_size=12)
 PATTERNS = st.text(st.sampled_from("ab:/-*?"), max_size=12)

@@ -6,7 +6,7 @@ from cProfile import Profile
 from typing import Any, Final
 
 import pytest
-from foreign import many, old_tokens, plain
+from foreign_stacks import many, old_tokens, plain
 from policy_harness import Toy, Violation, announcements, judged, servicer, whole
 
 from policies.rules import identity

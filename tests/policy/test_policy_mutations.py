@@ -53,7 +53,7 @@ def previews(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Previews]:
         "BULWARK_RECORDING": str(recording),
     }
     with subprocess.Popen(
-        [sys.executable, "-P", _HERE / "previewing.py"],
+        [sys.executable, "-P", _HERE / "preview_process.py"],
         cwd=installation.folder,
         env=environment,
         stdin=subprocess.PIPE,

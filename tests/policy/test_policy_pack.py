@@ -14,14 +14,14 @@ from pulumi_policy.policy import _NotApplicableError  # pyright: ignore[reportPr
 from pulumi_policy.proxy import UnknownValueError
 
 from policies import report
-from policies.controls import Control
-from policies.judgement import Judgement
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least
+from policies.framework.controls import Control
+from policies.framework.evaluation import Judgement
+from policies.framework.messages import Text, say
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, at_least
+from policies.framework.stack import Resource, Stack
 from policies.rules import RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
-from policies.wording import Text, say
 
 PLANTED: Final = "pl4nted-s3cret"
 STACK_POLICY: Final = 2

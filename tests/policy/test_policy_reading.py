@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_harness import UNKNOWN, secret
 
-from policies.reading import Absent, Known, Reading, Unknown, decoded, unpacked
-from policies.resources import canonical
+from policies.framework.property_values import Absent, Known, Reading, Unknown, decoded, unpacked
+from policies.framework.stack import canonical
 
 UNKNOWNS: Final = {
     "bool": "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",

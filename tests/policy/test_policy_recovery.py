@@ -19,8 +19,8 @@ from policy_harness import (
     without,
 )
 
-from policies.recovery import Path, assumption, objective, paths
-from policies.resources import Stack
+from policies.facts.recovery_paths import Path, assumption, objective, paths
+from policies.framework.stack import Stack
 
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)

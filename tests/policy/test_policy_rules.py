@@ -11,8 +11,8 @@ import pytest
 from case import Case, Change
 from policy_harness import TODAY, Violation, judged, named, production
 
-from policies.controls import Control
-from policies.rule import Rule
+from policies.framework.controls import Control
+from policies.framework.rule import Rule
 from policies.rules import AREAS, RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from policy_harness import UNKNOWN, Toy, altered, announcements, named, production, whole, without
 
-from policies.buckets import Buckets
-from policies.grants import pattern_reaches, writers
-from policies.resources import Stack
+from policies.facts.buckets import Buckets
+from policies.facts.s3_access import pattern_reaches, writers
+from policies.framework.stack import Stack
 
 VAULTS = {"backups-vault-bucket", "backups-replica-bucket"}
 LOGS = {"backups-vault-access-log-bucket", "backups-replica-access-log-bucket"}

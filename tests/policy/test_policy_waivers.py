@@ -9,7 +9,7 @@ import pytest
 import yaml
 from policy_harness import TODAY, Toy, Violation, judged, with_options
 
-from policies import waivers
+from policies.framework import waivers
 from policies.rules import RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from policy_harness import UNKNOWN, Toy, Violation, altered, judged, named, production, secret, without
 
-from policies.contacts import site
-from policies.endpoints import Address, address_of
+from policies.facts.alert_contacts import site
+from policies.facts.endpoints import Address, address_of
 from policies.rules import RULES
 
 HEALTH, HEALTH_URL = "uptime-health", "https://api.example.com/health"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from local.plugins.base import Change, changed, serve
-from local.plugins.values import UNKNOWN
+from twin.provider.server import Change, changed, serve
+from twin.provider.values import UNKNOWN
 
 
 class Anything:

@@ -14,8 +14,8 @@ from odd_database import Odd, fill, roles_on, taken
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database
 from vaults import environment, locked, moto_url, place, plain, rclone_folder, rclone_url
 
-from local.home import TwinHome
-from local.postgres import Cluster
+from postgres_server.cluster import Cluster
+from twin.host.home import TwinHome
 
 sys.path.append(str(Path(__file__).parents[1] / "twin"))
 

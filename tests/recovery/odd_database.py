@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from recovery.manifest import Figures
-from recovery.postgres.figures import figures
+from recovery.postgres.checksums import figures
 from recovery.postgres.snapshot import snapshot
 
 ROLES = ("odd app", "odd reader", "Odd-Owner")

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from local.pgserver import SUPERUSER
-from local.postgres import Cluster
+from postgres_server.cluster import Cluster
+from postgres_server.server import SUPERUSER
 
 PASSWORD = "planted-superuser-password"
 

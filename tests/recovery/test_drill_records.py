@@ -7,9 +7,9 @@ import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
 from vaults import Place
 
-from recovery import keys
+from core import vault_layout
 from recovery.drill import records
-from recovery.vault.failures import Exists
+from recovery.vault.client import Exists
 
 LATER = NOW + timedelta(days=7)
 
@@ -80,7 +80,7 @@ def test_a_document_that_is_not_what_it_must_be_is_told_and_not_believed(
     found = json.loads(records.written(drill()))
     assert callable(change)
     change(found)
-    locked.vault.put(keys.drill(drill().identity.id), json.dumps(found).encode())
+    locked.vault.put(vault_layout.drill(drill().identity.id), json.dumps(found).encode())
     [record] = records.records(locked.vault)
     assert record.drill is None
     assert record.unreadable.startswith(what)

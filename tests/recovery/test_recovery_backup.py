@@ -14,21 +14,22 @@ from psycopg import sql
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database, program
 from vaults import Place, put_over
 
-from local.pgserver import SUPERUSER
-from local.postgres import Cluster
+from core import vault_layout
+from core.failure import Failure
+from postgres_server.cluster import Cluster
+from postgres_server.server import SUPERUSER
 from recovery import backup, catalogue
 from recovery.backup import back_up
+from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.postgres.figures import differences, figures
+from recovery.postgres.checksums import differences, figures
 from recovery.postgres.snapshot import snapshot
 from recovery.restore import restored
-from recovery.site import Site
 from recovery.verify import verify
-from toolchain.failure import Failure
 
 
-def site(url: str, place: Place) -> Site:
-    return Site("test", url, {"primary": place.vault, "replica": place.vault}, {}, {})
+def site(url: str, place: Place) -> RecoveryContext:
+    return RecoveryContext("test", url, {"primary": place.vault, "replica": place.vault}, {}, {})
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_an_edited_manifest_is_no_backup_or_is_found_out(
     figures = manifest.figures.model_copy(update={"tables": tuple(tables)})
     look = verify(manifest.model_copy(update={"figures": figures}), locked.vault, scratch=scratch)
     assert any("tags" in problem for problem in look.problems)
-    key = Manifest.prefix("daily", "20300101T000000Z-0000") + "manifest.json"
+    key = vault_layout.database_backup("daily", "20300101T000000Z-0000") + vault_layout.MANIFEST
     put_over(locked, key, b'{"id": 5}')
     unreadable = next(one for one in catalogue.backups(locked.vault, Manifest) if one.id.startswith("2030"))
     assert unreadable.manifest is None

@@ -8,7 +8,7 @@ import pytest
 from odd_database import Odd, taken
 from servers import NewDatabase
 
-from recovery.postgres.figures import differences
+from recovery.postgres.checksums import differences
 
 
 @dataclass(frozen=True)

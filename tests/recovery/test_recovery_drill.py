@@ -11,19 +11,19 @@ from typing import Any
 
 import psycopg
 import pytest
-from drilling import TERMS, Servers, drilled, fill
+from drill_platform import TERMS, Servers, drilled, fill
 from servers import PASSWORD
 from vaults import Place, backed_up
 
-from local.home import TwinHome
-from local.postgres import Cluster
-from recovery import keys
+from core import vault_layout
+from postgres_server.cluster import Cluster
 from recovery.drill import corruption, loss
 from recovery.drill.evidence import Scenario
 from recovery.drill.terms import Application, Objectives
 from recovery.manifest import Manifest
-from recovery.postgres.figures import figures
+from recovery.postgres.checksums import figures
 from recovery.postgres.snapshot import snapshot
+from twin.host.home import TwinHome
 
 DAY = timedelta(days=1)
 
@@ -167,7 +167,7 @@ def test_what_is_wrong_with_a_backup_fails_the_drill_and_is_named(
         return forged(made, figures=good.figures, cluster=longer)
 
     def forged(manifest: Manifest, **changes: Any) -> Manifest:
-        made = manifest.model_copy(update={"id": keys.new_id(datetime.now(UTC)), **changes})
+        made = manifest.model_copy(update={"id": vault_layout.new_id(datetime.now(UTC)), **changes})
         locked.vault.put(made.key, made.model_dump_json().encode())
         return made
 

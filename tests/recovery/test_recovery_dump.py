@@ -10,14 +10,24 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from dumping import INTERESTING, ODD, archived, ask, clients_for, dumping, execute, fill, shows_no_secret
+from dump_fixtures import (
+    INTERESTING,
+    ODD,
+    archived,
+    ask,
+    clients_for,
+    dumping,
+    execute,
+    fill,
+    shows_no_secret,
+)
 from servers import PASSWORD, NewDatabase
 
-from recovery.postgres.archive import contents
+from core.failure import Failure
 from recovery.postgres.compression import compressed, decompressed
 from recovery.postgres.dump import dump
 from recovery.postgres.snapshot import snapshot
-from toolchain.failure import Failure
+from recovery.postgres.toc import contents
 
 MEGABYTE = 1 << 20
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.failure import Failure
 from recovery.postgres.compression import compressed, decompressed
-from toolchain.failure import Failure
 
 CONTENT = random.Random(1).randbytes(3000) + b"row\n" * 5000  # noqa: S311 - test data
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from commanding import STAGES, Commands
+from command_process import STAGES, Commands
 from servers import PASSWORD, NewDatabase, noise
 from vaults import Place, backed_up
 
-from local.postgres import Cluster
+from postgres_server.cluster import Cluster
 from recovery import catalogue
 from recovery.manifest import Manifest
 from recovery.verify import verify

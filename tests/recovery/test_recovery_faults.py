@@ -7,20 +7,20 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from commanding import Commands
+from command_process import Commands
 from s3_server import Fault
 from servers import PASSWORD, NewDatabase, database_url, noise
 from twin.clusters import reachable_home
 from vaults import Place, backed_up
 
-from local.home import HOME_VARIABLE
-from local.postgres import Cluster
+from core.failure import Failure
+from postgres_server.cluster import Cluster
 from recovery import catalogue
 from recovery.backup import At, back_up
+from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.site import Site
 from recovery.verify import verify
-from toolchain.failure import Failure
+from twin.host.home import HOME_VARIABLE
 
 ROWS = 100_000
 
@@ -102,7 +102,7 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
     cluster: Cluster, source: str, locked: Place, share: float
 ) -> None:
     whole = backed_up(source, locked.vault)
-    site = Site("test", source, {"primary": locked.vault, "replica": locked.vault}, {}, {})
+    site = RecoveryContext("test", source, {"primary": locked.vault, "replica": locked.vault}, {}, {})
     ended: list[bool] = []
     beginning = threading.Lock()
 

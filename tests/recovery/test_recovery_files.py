@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import Store, store
+from file_stores import Store, store
 
+from core import vault_layout
+from core.failure import Failure
 from recovery import catalogue
-from recovery.files import places
 from recovery.files.manifest import FilesManifest
 from recovery.files.restore import Selection, differences, restored_files
 from recovery.files.target import Address, Bucket, Folder
 from recovery.files.verify import verify_files
-from toolchain.failure import Failure
 
 __all__ = ["store"]
 
@@ -98,7 +98,9 @@ def test_what_was_changed_or_deleted_comes_back_as_of_any_backup(store: Store, t
 def test_a_copy_whose_original_is_gone_is_tagged_and_its_return_is_copied_anew(store: Store) -> None:
     def tags(version: str) -> list[Any]:
         return store.place.raw.get_object_tagging(
-            Bucket=store.place.bucket, Key=places.place(store.bucket, "comes and goes"), VersionId=version
+            Bucket=store.place.bucket,
+            Key=vault_layout.file_copy(store.bucket, "comes and goes"),
+            VersionId=version,
         )["TagSet"]
 
     store.put("stays", "comes and goes")

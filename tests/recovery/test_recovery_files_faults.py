@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from file_stores import Store, store
 from s3_server import Fault, credentials
-from stores import Store, store
 
+from core import vault_layout
+from core.failure import Failure
 from recovery import catalogue
-from recovery.files import places, rclone, run
-from recovery.files.item import Item
-from recovery.files.ledger import Ledger
-from recovery.files.manifest import FilesManifest, items
+from recovery.files import backup, copy
+from recovery.files.index import Index
+from recovery.files.manifest import FilesManifest, Item, items
 from recovery.files.restore import restored_files
 from recovery.files.source import Listed, Source
 from recovery.files.target import Folder
 from recovery.files.verify import verify_files
 from recovery.vault.lease import leased
-from toolchain.failure import Failure
 
 __all__ = ["store"]
 
@@ -47,7 +47,7 @@ def test_what_a_killed_run_has_copied_is_not_copied_again(store: Store) -> None:
         from recovery.files import run
         from recovery.files.backup import back_up_files
         from recovery.files.source import Source
-        from recovery.site import Site
+        from recovery.context import Site
         from recovery.vault.client import AccessKey, client
         from recovery.vault.vault import Vault
 
@@ -81,7 +81,7 @@ def test_what_a_killed_run_has_copied_is_not_copied_again(store: Store) -> None:
 
 def test_a_second_run_is_refused_while_one_is_at_work_and_not_after(store: Store) -> None:
     store.put("a")
-    with leased(store.vault, places.LEASE, "backup of the files"):
+    with leased(store.vault, vault_layout.FILE_LEASE, "backup of the files"):
         with pytest.raises(Failure, match="Another backup of the files is running"):
             store.back_up()
         assert backups(store) == []
@@ -133,9 +133,9 @@ def test_whoever_may_not_read_the_vault_copies_by_rclone_all_the_same(store: Sto
 def test_what_keeps_rclone_from_copying_is_said_and_the_files_are_copied_one_by_one(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment = rclone._environment  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - spoiled here
+    environment = copy._environment  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - spoiled here
     monkeypatch.setattr(
-        rclone, "_environment", lambda *of: environment(*of) | {"RCLONE_CONFIG_HASHED_TYPE": "nothing"}
+        copy, "_environment", lambda *of: environment(*of) | {"RCLONE_CONFIG_HASHED_TYPE": "nothing"}
     )
     store.put("a", "b")
     assert store.back_up().copied == 2
@@ -186,14 +186,14 @@ def test_an_object_that_changes_while_it_is_copied_is_copied_as_it_is_then(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("moving", "vanishing", "still")
-    look = run.Run.look
+    look = backup.Run.look
 
-    def then_change(self: run.Run, *, accept_gone: bool) -> None:
+    def then_change(self: backup.Run, *, accept_gone: bool) -> None:
         look(self, accept_gone=accept_gone)
         store.put("moving", body=b"has moved")
         store.remove("vanishing")
 
-    monkeypatch.setattr(run.Run, "look", then_change)
+    monkeypatch.setattr(backup.Run, "look", then_change)
     manifest = store.back_up()
     monkeypatch.undo()
     found = store.items(manifest)
@@ -265,12 +265,12 @@ def test_no_key_of_the_store_is_in_what_is_said_or_written(store: Store) -> None
 
 def test_a_copy_is_made_again_while_its_lock_still_holds(tmp_path: Path) -> None:
     lock, now = timedelta(days=30), datetime.now(UTC)
-    ledger = Ledger(tmp_path / "ledger", lock)
+    ledger = Index(tmp_path / "ledger", lock)
 
     def known(key: str, left: timedelta | None) -> None:
         listed = Listed("b", key, 1, "e", now)
         ledger.list_source([listed])
-        ledger.hold([(places.place("b", key), "v")])
+        ledger.hold([(vault_layout.file_copy("b", key), "v")])
         until = now + left if left is not None else None
         ledger.know([Item("b", key, "v", 1, "0" * 64, "e", 1, now, until)])
 
@@ -306,9 +306,9 @@ def test_work_of_a_run_grows_with_its_objects_and_not_with_their_square(
             counted += 1
             return 0
 
-        with closing(Ledger(tmp_path / f"ledger-{objects}", None)) as ledger:
+        with closing(Index(tmp_path / f"ledger-{objects}", None)) as ledger:
             ledger.list_source(Listed("b", name, 1, "e", now) for name in names)
-            ledger.hold((places.place("b", name), "v") for name in names)
+            ledger.hold((vault_layout.file_copy("b", name), "v") for name in names)
             ledger.know(Item("b", name, "v", 1, "0" * 64, "e", 1, now, None) for name in names)
             opened[-1].set_progress_handler(count, 100)
             assert not list(ledger.gone())

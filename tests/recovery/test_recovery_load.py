@@ -5,12 +5,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from dumping import INTERESTING, ODD, archived, ask, clients_for, execute, fill, shows_no_secret
+from dump_fixtures import INTERESTING, ODD, archived, ask, clients_for, execute, fill, shows_no_secret
 from servers import PASSWORD, NewDatabase
 
-from local.postgres import Cluster
+from core.failure import Failure
+from postgres_server.cluster import Cluster
 from recovery.postgres.load import load
-from toolchain.failure import Failure
 
 CHECKSUM = """
     SELECT string_agg(line, E'\\n' ORDER BY line) FROM (

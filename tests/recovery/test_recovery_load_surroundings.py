@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from dumping import ask, dumping, fill
+from dump_fixtures import ask, dumping, fill
 from servers import PASSWORD, NewDatabase, database_url
 
-from local.home import TwinHome
-from local.postgres import Cluster
+from core.failure import Failure
+from postgres_server.cluster import Cluster
 from recovery.postgres.load import download_space, same_server, written
-from toolchain.failure import Failure
+from twin.host.home import TwinHome
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from replicated_buckets import lock, replicate, role, settled
 from servers import NewDatabase
 from twin.aws_twin import Service
-from twin.replicating import lock, replicate, role, settled
 
 from recovery import catalogue, replica
 from recovery.backup import back_up
+from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.restore import restored
-from recovery.site import Site
 from recovery.vault.client import client
 from recovery.vault.vault import Vault
 from recovery.verify import verify
@@ -33,8 +33,8 @@ class Pair:
     replica: Vault
     raw: Any
 
-    def site(self, url: str) -> Site:
-        return Site("test", url, {"primary": self.primary, "replica": self.replica}, {}, {})
+    def site(self, url: str) -> RecoveryContext:
+        return RecoveryContext("test", url, {"primary": self.primary, "replica": self.replica}, {}, {})
 
     def await_copies(self, manifest: Manifest) -> None:
         for entry in self.primary.listed(manifest.folder):

@@ -12,10 +12,10 @@ import pytest
 from odd_database import ROLE_PASSWORD, Odd, taken
 from servers import PASSWORD, NewDatabase, database_url, run_program
 
-from local.postgres import Cluster
-from recovery.postgres.figures import differences, figures
+from core.failure import Failure
+from postgres_server.cluster import Cluster
+from recovery.postgres.checksums import differences, figures
 from recovery.postgres.snapshot import joined, snapshot
-from toolchain.failure import Failure
 
 
 def test_what_is_written_later_is_in_nobodys_view(

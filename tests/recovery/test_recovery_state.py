@@ -8,11 +8,11 @@ import pytest
 from pydantic import ValidationError
 from vaults import Place, put_over
 
+from core.failure import Failure
 from recovery import catalogue
-from recovery.site import Site
+from recovery.context import RecoveryContext
 from recovery.state import Exported, StateManifest, back_up_state, proven_state, restored_state
 from recovery.verify import looked_at
-from toolchain.failure import Failure
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc:def"}
@@ -31,8 +31,8 @@ def exported(secret: Any = SECRET, **changed: Any) -> Exported:
     return Exported(json.dumps({"version": 3, "deployment": deployment | changed}).encode(), FILES, "3.259.0")
 
 
-def site(place: Place) -> Site:
-    return Site("prod", "", {"primary": place.vault, "replica": place.vault}, {}, {})
+def site(place: Place) -> RecoveryContext:
+    return RecoveryContext("prod", "", {"primary": place.vault, "replica": place.vault}, {}, {})
 
 
 def test_a_state_is_listed_with_what_rebuilding_it_takes_and_comes_back(

@@ -15,11 +15,10 @@ from vaults import (
     Place,
 )
 
+from core.failure import Failure
 from recovery.vault import client as vault_client
-from recovery.vault.client import client
-from recovery.vault.failures import Damaged, Forbidden
+from recovery.vault.client import Damaged, Forbidden, client
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 BODY = os.urandom(4 * PART + 11)
 

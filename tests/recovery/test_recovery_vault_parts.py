@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.vault.parts import (
+from recovery.vault.upload import (
     FIRST_PART_BYTES,
     MAX_OBJECT_BYTES,
     MAX_PART_BYTES,

@@ -14,12 +14,11 @@ from vaults import (
     Place,
 )
 
+from core.failure import Failure
 from recovery.manifest import Stored
 from recovery.vault import download
-from recovery.vault.client import client
-from recovery.vault.failures import Damaged, Forbidden, Missing
+from recovery.vault.client import Damaged, Forbidden, Missing, client
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 BODY = os.urandom(3 * PART + 5)
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -20,10 +20,9 @@ from vaults import (
     Place,
 )
 
-from recovery.vault.client import client
-from recovery.vault.failures import Exists
+from core.failure import Failure
+from recovery.vault.client import Exists, client
 from recovery.vault.vault import Vault
-from toolchain.failure import Failure
 
 SIZES = [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7]
 

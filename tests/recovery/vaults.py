@@ -13,8 +13,8 @@ from s3_server import Proxy, credentials, proxied, rclone_server
 from twin.aws_twin import Service
 
 from recovery.backup import back_up
+from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.site import Site
 from recovery.vault import upload
 from recovery.vault.client import client
 from recovery.vault.vault import Vault
@@ -63,7 +63,7 @@ PAGE = 100
 
 def backed_up(url: str, vault: Vault) -> Manifest:
     """Back a database up as `./bulwark backup` does, without a process of its own."""
-    return back_up(Site("test", url, {"primary": vault, "replica": vault}, {}, {}))
+    return back_up(RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}))
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from local.home import HOME_VARIABLE, TwinHome
-from local.plugins.aws.stand_in import AwsStandIn
-from local.plugins.base import URN, Change, Kind, ResourceGoneError
-from local.plugins.values import Properties, from_wire, has_unknown, to_wire
+from twin.aws.provider.stand_in import AwsStandIn
+from twin.host.home import HOME_VARIABLE, TwinHome
+from twin.provider.server import URN, Change, Kind, ResourceGoneError
+from twin.provider.values import Properties, from_wire, has_unknown, to_wire
 
 START_SECONDS = 30.0
 
@@ -37,7 +37,7 @@ class Service:
     def start(self) -> None:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local.aws.service"],
+                [sys.executable, "-m", "twin.aws.service"],
                 env={"PATH": os.defpath, HOME_VARIABLE: str(self.home.root), **self.variables},
                 stdout=log,
                 stderr=log,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
 
-from local.home import TwinHome
-from local.postgres import Cluster
+from postgres_server.cluster import Cluster
+from twin.host.home import TwinHome
 
 
 @contextmanager

@@ -11,28 +11,28 @@ import aws_twin
 import httpx
 import pytest
 from clusters import reachable_home
-from monitoring import FAST, process, serving
+from vendor_process import FAST, process, serving
 
-from cli import stack_file
 from cli.adoption import neon, uptimerobot, vault
 from cli.adoption.api import Api, pause_seconds
 from cli.adoption.finding import Finding, looked_for
 from cli.adoption.search import Found, search
-from cli.refusals import VENDORS
 from components.secrets import PROVIDER_TOKENS
 from components.settings import Service, Settings
 from components.settings.database import AdoptedProject
-from local.doors import faults
-from local.doors.faults import Fault
-from local.home import TwinHome
-from local.plugins.install import addresses
-from local.tls import ensure_certificates
-from local.vendors.neon import Neon
-from local.vendors.sentry import Sentry
-from local.vendors.uptimerobot import UptimeRobot
+from engine import stack_target
+from engine.vendor_errors import VENDORS
 from recovery.vault.client import AccessKey, client
+from twin.host.home import TwinHome
+from twin.host.tls import ensure_certificates
+from twin.neon.model import Neon
+from twin.plugin_install import addresses
+from twin.sentry.model import Sentry
+from twin.uptimerobot.model import UptimeRobot
+from twin.vendor import faults
+from twin.vendor.faults import Fault
 
-SPACE = stack_file.find("prod", on_twin=False)
+SPACE = stack_target.find("prod", on_twin=False)
 BUCKET = "example-vault-123456789012-eu-west-1"
 API = "https://api.example.com"
 SETTINGS = {

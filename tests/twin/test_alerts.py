@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from monitoring import Target, Twin, eventually, fresh_home, process, running_twin, serving
+from vendor_process import Target, Twin, eventually, fresh_home, process, running_twin, serving
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.aws.issuer import AUDIENCE, ISSUER, issued
-from local.aws.sessions import SESSION_VARIABLE
+from twin.aws.issuer import AUDIENCE, ISSUER, issued
+from twin.aws.sessions import SESSION_VARIABLE
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"

@@ -8,8 +8,8 @@ import pytest
 from aws_twin import Service, running
 from pulumi import automation as auto
 
-from local.plugins.install import install
 from toolchain.engine import search_path
+from twin.plugin_install import install
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aws_twin import Service, running
 from botocore.exceptions import ClientError
-from replicating import deny, lock, replicate, role, settled
+from replicated_buckets import deny, lock, replicate, role, settled
 
 BODY = b"a backup" * 1000
 PART_BYTES = 5 * 1024 * 1024

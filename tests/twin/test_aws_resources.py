@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aws_twin import Engine, Resource, Service, running
 
-from local.plugins.aws.refusal import RefusedError
-from local.plugins.base import Change, StandInError
-from local.plugins.values import UNKNOWN
+from twin.aws.provider.creations import RefusedError
+from twin.provider.server import Change, StandInError
+from twin.provider.values import UNKNOWN
 
 BUCKET = "aws:s3/bucket:Bucket"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"

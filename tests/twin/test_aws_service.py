@@ -16,7 +16,7 @@ import pytest
 from aws_twin import Service, running
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.home import HOME_VARIABLE, TwinHome
+from twin.host.home import HOME_VARIABLE, TwinHome
 
 LOCKED = {"ObjectLockEnabled": "Enabled"}
 PART_BYTES = 5 * 1024 * 1024
@@ -156,7 +156,7 @@ def test_a_snapshot_that_cannot_be_taken_up_is_left_alone_and_named(
         connection.close()
     before = snapshot.read_bytes()
     ended = subprocess.run(
-        [sys.executable, "-m", "local.aws.service"],
+        [sys.executable, "-m", "twin.aws.service"],
         env={"PATH": os.defpath, HOME_VARIABLE: str(tmp_path)},
         capture_output=True,
         text=True,
@@ -172,7 +172,7 @@ def test_a_snapshot_that_cannot_be_taken_up_is_left_alone_and_named(
 
 def test_an_occupied_port_is_named(service: Service) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "local.aws.service"],
+        [sys.executable, "-m", "twin.aws.service"],
         env={"PATH": os.defpath, HOME_VARIABLE: str(service.home.root)},
         capture_output=True,
         text=True,

@@ -11,15 +11,15 @@ from typing import Any
 
 import grpc
 import pytest
-from bridging import CREDENTIALS, Engine, started
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from stand_in_driver import CREDENTIALS, Engine, started
 
-from local.home import TwinHome
-from local.plugins.base import Change, StandInError
-from local.plugins.values import UNKNOWN, Secret, from_wire, to_wire
-from local.vendors.sentry import Sentry
-from local.vendors.uptimerobot import UptimeRobot
+from twin.host.home import TwinHome
+from twin.provider.server import Change, StandInError
+from twin.provider.values import UNKNOWN, Secret, from_wire, to_wire
+from twin.sentry.model import Sentry
+from twin.uptimerobot.model import UptimeRobot
 
 UPDATE, REPLACE = Change.UPDATE, Change.REPLACE
 HTTP: dict[str, Any] = {"type": "HTTP", "name": "health", "url": "https://localhost/health", "interval": 60}
@@ -387,7 +387,7 @@ def plugin(home: TwinHome) -> Iterator[tuple[provider_pb2_grpc.ResourceProviderS
     }
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "local.plugins.bridge"],
+        [sys.executable, "-P", "-m", "twin.bridge_plugin"],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
@@ -426,7 +426,7 @@ def test_the_plugin_speaks_the_engines_protocol(
 def test_a_plugin_ends_when_its_engine_is_gone(home: TwinHome) -> None:
     engine = socket.create_server(("127.0.0.1", 0))
     plugin = subprocess.Popen(
-        [sys.executable, "-P", "-m", "local.plugins.bridge", f"127.0.0.1:{engine.getsockname()[1]}"],
+        [sys.executable, "-P", "-m", "twin.bridge_plugin", f"127.0.0.1:{engine.getsockname()[1]}"],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"BULWARK_TWIN": str(home.root)},

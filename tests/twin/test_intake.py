@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import sentry_sdk
-from monitoring import Twin, eventually, running_twin
 from sentry_sdk.crons import capture_checkin
 from sentry_sdk.scope import use_scope
+from vendor_process import Twin, eventually, running_twin
 
-from local.pace import Pace
-from local.vendors.store import Attributes
+from twin.host.time_scale import Pace
+from twin.vendor.store import Attributes
 
 ORGANIZATION = {"organization": "acme"}
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.checkins import next_expected
-from local.envelopes import EnvelopeError, occurrence, parsed
-from local.pace import SPEED_VARIABLE, Pace
+from twin.host.time_scale import SPEED_VARIABLE, Pace
+from twin.sentry.checkins import next_expected
+from twin.sentry.envelopes import EnvelopeError, occurrence, parsed
 
 
 def test_a_crontab_is_read_in_the_monitors_time_zone_also_when_the_clocks_change() -> None:

@@ -10,15 +10,15 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from bridging import Engine, started
 from clusters import reachable_home, until
+from stand_in_driver import Engine, started
 
-from local.home import TwinHome
-from local.plugins.base import Change
-from local.vendors.errors import VendorError
-from local.vendors.neon import Neon
-from local.vendors.neon_rules import PLANS, check_project
-from local.vendors.store import Attributes
+from twin.host.home import TwinHome
+from twin.neon.limits import PLANS, check_project
+from twin.neon.model import Neon
+from twin.provider.server import Change
+from twin.vendor.errors import VendorError
+from twin.vendor.store import Attributes
 
 PROJECT: Attributes = {"name": "prod", "regionId": "aws-eu-central-1", "historyRetentionSeconds": 604_800}
 
@@ -180,8 +180,8 @@ def test_a_protected_project_refuses_to_go_and_is_then_forgotten_by_its_provider
 
 def test_a_killed_creation_leaves_nothing(home: TwinHome, neon: Neon, made: Attributes) -> None:
     program = (
-        "import sys; from pathlib import Path; from local.home import TwinHome\n"
-        "from local.vendors.neon import Neon\n"
+        "import sys; from pathlib import Path; from twin.host.home import TwinHome\n"
+        "from twin.neon.model import Neon\n"
         "Neon(TwinHome(Path(sys.argv[1]))).create('project', {'name': 'killed'}, 'request-1')\n"
     )
     maker = subprocess.Popen([sys.executable, "-c", program, str(home.root)])

@@ -18,10 +18,10 @@ import psycopg
 import pytest
 from clusters import ask, destroyed_after, reachable_home, until
 
-from local import pginstall
-from local.home import TwinHome
-from local.pginstall import Installation, PostgresError
-from local.postgres import Cluster
+from postgres_server import install
+from postgres_server.cluster import Cluster
+from postgres_server.install import Installation, PostgresError
+from twin.host.home import TwinHome
 
 PASSWORD = "planted-superuser-password"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about the account that only root needs")
@@ -224,7 +224,10 @@ def test_a_pid_that_now_belongs_to_another_program_is_left_alone(source: Source,
 @pytest.mark.parametrize("reached", ["data/PG_VERSION", "base/*/PG_VERSION"])
 def test_an_interrupted_creation_does_not_block_the_next(home: TwinHome, new: New, reached: str) -> None:
     cluster = new(f"interrupted-{reached[:4]}")
-    code = "import sys, pathlib, local.postgres as p; p.Cluster(pathlib.Path(sys.argv[1]), 1).create('x')"
+    code = (
+        "import sys, pathlib, postgres_server.cluster as p; "
+        "p.Cluster(pathlib.Path(sys.argv[1]), 1).create('x')"
+    )
     creator = python(code, cluster.directory)
     until(lambda: list(home.postgres.glob(f".{cluster.directory.name}.aside-*/{reached}")))
     creator.kill()
@@ -242,7 +245,7 @@ def test_an_interrupted_creation_does_not_block_the_next(home: TwinHome, new: Ne
 def test_an_interrupted_branch_is_finished_by_the_next_start(source: Source, new: New) -> None:
     target = new("half")
     code = """
-import sys, pathlib, datetime, local.postgres as p
+import sys, pathlib, datetime, postgres_server.cluster as p
 source, target = (p.Cluster(pathlib.Path(sys.argv[n]), int(sys.argv[n + 1])) for n in (1, 3))
 source.branch(target, datetime.datetime.fromisoformat(sys.argv[5]))
 """
@@ -373,11 +376,11 @@ def test_programs_that_the_account_cannot_reach_are_copied_once(
     home: TwinHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # pytest's folders are as closed as /root is.
-    wheel = pginstall.wheel_root()
+    wheel = install.wheel_root()
     hidden = tmp_path / wheel.parent.name / wheel.name
     shutil.copytree(wheel, hidden)
     shutil.copytree(f"{wheel.parent}.libs", f"{hidden.parent}.libs")
-    monkeypatch.setattr(pginstall, "wheel_root", lambda: hidden)
+    monkeypatch.setattr(install, "wheel_root", lambda: hidden)
     beside = home.root / "beside"
     beside.mkdir(mode=0o711)
     cluster = Cluster(beside / "cluster", home.port("beside"))

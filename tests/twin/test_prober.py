@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from monitoring import FAST, Target, Twin, eventually, fresh_home, process, running_twin, serving
+from vendor_process import FAST, Target, Twin, eventually, fresh_home, process, running_twin, serving
 
-from local.home import TwinHome
-from local.tls import ensure_certificates
+from twin.host.home import TwinHome
+from twin.host.tls import ensure_certificates
 
 
 @pytest.fixture

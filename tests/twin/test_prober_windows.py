@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.windows import in_maintenance, is_open
+from twin.uptimerobot.maintenance_windows import in_maintenance, is_open
 
 MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

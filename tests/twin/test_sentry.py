@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.home import TwinHome
-from local.vendors.errors import VendorError
-from local.vendors.sentry import INTEGRATIONS, Sentry
+from twin.host.home import TwinHome
+from twin.sentry.model import INTEGRATIONS, Sentry
+from twin.vendor.errors import VendorError
 
 ORG = {"organization": "acme"}
 PARENT = {**ORG, "project": "api"}

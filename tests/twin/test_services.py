@@ -16,22 +16,13 @@ from typing import Any
 import psutil
 import pytest
 from clusters import reachable_home
-from monitoring import Twin, eventually, fresh_home, serving
+from vendor_process import Twin, eventually, fresh_home, serving
 
-from local.home import HOME_VARIABLE, TwinHome
-from local.pace import SPEED_VARIABLE
-from local.processes import Launched
-from local.services import (
-    Service,
-    ServiceError,
-    declared,
-    follow_logs,
-    log_lines,
-    start,
-    status,
-    stop,
-)
-from local.vendors.neon import Neon
+from core.processes import Launched
+from twin.host.home import HOME_VARIABLE, TwinHome
+from twin.host.time_scale import SPEED_VARIABLE
+from twin.neon.model import Neon
+from twin.services import Service, ServiceError, declared, follow_logs, log_lines, start, status, stop
 
 SERVER = """
 import http.server, sys
@@ -121,7 +112,7 @@ def test_a_killed_service_is_started_again(home: TwinHome, one: Service) -> None
 def test_a_service_that_hangs_is_unhealthy_and_the_next_start_replaces_it(
     home: TwinHome, one: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.services._ANSWER_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("twin.services._ANSWER_TIMEOUT_SECONDS", 0.5)
     start(home, [one])
     first = pid_of(home, one)
     os.kill(first, signal.SIGSTOP)

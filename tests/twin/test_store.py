@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.vendors.store import Store
+from twin.vendor.store import Store
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def run_python(program: str, path: Path) -> subprocess.Popen[str]:
-    prelude = "import sys; from pathlib import Path; from local.vendors.store import Store\n"
+    prelude = "import sys; from pathlib import Path; from twin.vendor.store import Store\n"
     return subprocess.Popen(
         [sys.executable, "-c", prelude + program, str(path)], stdout=subprocess.PIPE, text=True
     )

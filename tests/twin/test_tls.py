@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from local.home import TwinHome
-from local.tls import ensure_certificates
+from twin.host.home import TwinHome
+from twin.host.tls import ensure_certificates
 
 FILES = ("ca.crt", "platform.crt", "platform.key")
 

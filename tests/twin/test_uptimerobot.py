@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.home import TwinHome
-from local.vendors.errors import VendorError
-from local.vendors.uptimerobot import UptimeRobot
+from twin.host.home import TwinHome
+from twin.uptimerobot.model import UptimeRobot
+from twin.vendor.errors import VendorError
 
 HTTP: dict[str, Any] = {"type": "HTTP", "name": "health", "url": "https://localhost/health", "interval": 300}
 BEAT: dict[str, Any] = {"type": "HEARTBEAT", "name": "dump", "interval": 86_400, "gracePeriod": 3_600}

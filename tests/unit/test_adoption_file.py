@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cli import adopt, stack_file
+from cli import adopt
 from cli.adoption import settings_file
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine import stack_target
 
-PROD = stack_file.find("prod", on_twin=False)
+PROD = stack_target.find("prod", on_twin=False)
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def test_whoever_writes_the_twins_ids_into_productions_file_is_told_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with answering("n\n", monkeypatch):
-        adopt.confirmed(replace(PROD, twin=stack_file.home()), "Pulumi.prod.yaml")
+        adopt.confirmed(replace(PROD, twin=stack_target.home()), "Pulumi.prod.yaml")
     assert "These are the twin's ids, which no vendor knows. Write this into" in capsys.readouterr().out
 
 
@@ -72,7 +73,7 @@ def test_where_nothing_can_be_written_the_file_stays(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_no_command_would_take_is_not_written() -> None:
-    path = stack_file.CHECKOUT / "Pulumi.prod.yaml"
+    path = stack_target.CHECKOUT / "Pulumi.prod.yaml"
     good = settings_file.read(path)
     settings_file.check(path, good)
     bad = good.replace("access_log_days: 90", "access_log_days: 90\n    adopt: [a, b]")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from cli import stack_file
 from cli.adoption.settings_text import with_settings
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine import stack_target
 
-PROD = (stack_file.CHECKOUT / "Pulumi.prod.yaml").read_text()
+PROD = (stack_target.CHECKOUT / "Pulumi.prod.yaml").read_text()
 PROJECT = {"project": "quiet-term-12345678", "branch": "br-calm-sun-1", "roles": ["owner", "backup"]}
 
 
@@ -109,6 +109,6 @@ def test_where_it_would_change_something_else_a_person_is_asked_to_write_it(file
 
 def test_the_twins_file_takes_the_same_settings(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.local.yaml"
-    file.write_text((stack_file.CHECKOUT / "Pulumi.local.yaml").read_text())
+    file.write_text((stack_target.CHECKOUT / "Pulumi.local.yaml").read_text())
     written = put(file.read_text(), PROJECT, "config", "bulwark:database", "adopt")
     assert yaml.safe_load(written)["config"]["bulwark:database"]["adopt"] == PROJECT

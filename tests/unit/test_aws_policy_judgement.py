@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.aws.policy import Asked, Context, Principal, Verdict, judge
+from twin.aws.policy import Asked, Context, Principal, Verdict, judge
 
 DENIED, ALLOWED, DELEGATED, NEUTRAL = Verdict.DENIED, Verdict.ALLOWED, Verdict.DELEGATED, Verdict.NEUTRAL
 SSE = "s3:x-amz-server-side-encryption"

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from local.plugins.aws.bucket import name_problem
-from local.plugins.aws.documents import canonical
-from local.plugins.aws.stand_in import AwsStandIn
-from local.plugins.base import StandInError
-from local.plugins.values import UNKNOWN
+from twin.aws.provider.bucket import name_problem
+from twin.aws.provider.documents import canonical
+from twin.aws.provider.stand_in import AwsStandIn
+from twin.provider.server import StandInError
+from twin.provider.values import UNKNOWN
 
 KMS = {"sseAlgorithm": "aws:kms"}
 EXPIRES = {"id": "a", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 1}}

@@ -18,7 +18,7 @@ from botocore import xform_name
 from documents import commands
 
 from cli.app import app
-from local.pginstall import wheel_root
+from postgres_server.install import wheel_root
 from toolchain.engine import search_path
 
 _CHECKOUT: Final = Path(__file__).parents[2]

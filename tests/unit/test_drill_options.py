@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.drill import drill
-from toolchain.failure import Failure
+from core.failure import Failure
 
 NOW = datetime.now(UTC)
 

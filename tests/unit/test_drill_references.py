@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.drill.references import Found, Reference, checks, crossed
+from recovery.drill.comparison import Found, Reference, checks, crossed
 
 NOW = datetime(2030, 1, 15, tzinfo=UTC)
 

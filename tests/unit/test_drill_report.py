@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
 
+from recovery.drill import reports
 from recovery.drill.evidence import Check, Drill, Removed
-from recovery.drill.report import markdown, page
-from recovery.drill.report.trend import trends
-from recovery.drill.report.wording import duration
-from recovery.vault.held import Held
+from recovery.drill.reports import duration, trends
+from recovery.vault.objects import ObjectInfo
 
 FAILED = drill(
     scenario(
@@ -64,7 +63,7 @@ class Page(HTMLParser):
 
 
 def shown(found: Drill, earlier: list[Drill] | None = None) -> Page:
-    return Page(page.render(found, earlier=earlier or []))
+    return Page(reports.render_html(found, earlier=earlier or []))
 
 
 def series(count: int) -> list[Drill]:
@@ -82,7 +81,7 @@ def series(count: int) -> list[Drill]:
     "found", [drill(), FAILED, drill(scenario(), scenario("files", times=times(verified=5)))]
 )
 def test_the_page_needs_no_network_and_runs_nothing(found: Drill) -> None:
-    source = page.render(found, earlier=series(3))
+    source = reports.render_html(found, earlier=series(3))
     read = Page(source)
     assert not read.tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
     assert not re.search(r"url\(|@import|javascript:", source)
@@ -158,7 +157,7 @@ def test_a_vault_that_does_not_lock_is_said() -> None:
 
 
 def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
-    stored = Held(
+    stored = ObjectInfo(
         key="evidence/drills/1.json",
         version="v1",
         bytes=1,
@@ -169,7 +168,7 @@ def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
         crc32=None,
         sha256=None,
     )
-    text = Page(page.render(drill(), stored=stored)).text
+    text = Page(reports.render_html(drill(), stored=stored)).text
     assert "evidence/drills/1.json, version v1" in text
     assert "not asked when this page was made" in shown(drill()).text
 
@@ -177,7 +176,7 @@ def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
 def test_a_drill_on_the_twin_is_not_taken_for_more() -> None:
     found = drill(identity=identity(place="twin"))
     assert "nothing of how production's data comes back" in shown(found).text
-    assert "nothing of production's data" in markdown.render(found)
+    assert "nothing of production's data" in reports.render_markdown(found)
     assert "on the twin" not in shown(drill()).text
 
 
@@ -186,7 +185,7 @@ def test_text_from_outside_stays_text() -> None:
     check = Check(name=hostile, what=hostile, expected=hostile, actual=hostile, outcome="failed", why=hostile)
     found = drill(scenario(checks=(check,), error=hostile, threat=hostile), identity=identity(actor=hostile))
     assert "script" not in shown(found).tags
-    written = markdown.render(found)
+    written = reports.render_markdown(found)
     assert "<script" not in written
     [row] = [line for line in written.splitlines() if line.startswith("| &lt;script>")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 5
@@ -225,11 +224,11 @@ def test_the_first_drill_has_nothing_to_compare_with() -> None:
 
 
 def test_the_summary_has_verdict_numbers_and_faults() -> None:
-    text = markdown.render(drill())
+    text = reports.render_markdown(drill())
     assert text.startswith("## ✅ Recovery drill of `prod`: passed")
     assert "| until first query | 48.1 s | 15 min | ✅ |" in text
     assert "2 of 2 checks passed" in text
-    text = markdown.render(FAILED)
+    text = reports.render_markdown(FAILED)
     assert text.startswith("## ❌ Recovery drill of `prod`: failed")
     assert "| data lost | not measured | 1 d 3 h | ❌ |" in text
     assert all(f"- {fault}" in text for fault in FAILED.faults)
@@ -238,7 +237,7 @@ def test_the_summary_has_verdict_numbers_and_faults() -> None:
 def test_page_and_summary_name_the_same_document() -> None:
     digests = {
         found
-        for text in (page.render(drill()), markdown.render(drill()))
+        for text in (reports.render_html(drill()), reports.render_markdown(drill()))
         for found in re.findall(r"\b[0-9a-f]{64}\b", text)
     }
     held = scenario().recovery_point
@@ -267,4 +266,4 @@ def test_durations_are_written_as_people_say_them(seconds: float | None, said: s
 def test_pages_take_hardly_more_than_their_evidence_for_a_hundred_checks() -> None:
     check = scenario().checks[0]
     found = drill(scenario(checks=tuple(check.model_copy(update={"name": f"check {n}"}) for n in range(100))))
-    assert len(page.render(found)) < 120_000
+    assert len(reports.render_html(found)) < 120_000

@@ -8,7 +8,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives import ScheduleError, detection_time, longest_gap, spoken, worst_case_loss
+from core.objectives import ScheduleError, detection_time, longest_gap, spoken, worst_case_loss
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from cli import deploy, stack_file
+from cli import deploy
+from engine import stack_target
 
-PRODUCTION = stack_file.find("prod", on_twin=False)
+PRODUCTION = stack_target.find("prod", on_twin=False)
 
 
 @pytest.mark.parametrize(("plan", "at_once"), [("solo", 1), ("team", 3), ("enterprise", 6)])
@@ -17,4 +18,4 @@ def test_the_plan_says_how_many_resources_are_made_at_once(plan: str, at_once: i
 
 
 def test_the_twin_has_no_limit() -> None:
-    assert deploy.at_once(stack_file.find("prod", on_twin=True)) is None
+    assert deploy.at_once(stack_target.find("prod", on_twin=True)) is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from policies.configuration import ConfigurationError, check, file_of, read, relaxed
+from policies.framework.configuration import ConfigurationError, check, file_of, read, relaxed
 
 
 def configure(folder: Path, content: Any, stack: str = "prod") -> Path:

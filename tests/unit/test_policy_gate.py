@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components.policy_gate import PACK, PolicyPackMissingError, applies, in_force, require
-from policies import configuration
+from policies.framework import configuration
 
 HERE = PACK.parent
 NOTHING: dict[str, str] = {}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli import stack_file
-from toolchain.failure import Failure
+from core.failure import Failure
+from engine import stack_target
 
 _MONITOR = {"type": "uptimerobot:index/monitor:Monitor", "outputs": {"name": "health"}}
 _BRIDGED = {**_MONITOR, "outputs": {"name": "health", "__pulumi_raw_state_delta": {}}}
@@ -17,7 +17,7 @@ _BUCKET = {"type": "aws:s3/bucket:Bucket", "outputs": {}}
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BULWARK_TWIN", str(tmp_path))
-    return stack_file.state_file(stack_file.home(), "local")
+    return stack_target.state_file(stack_target.home(), "local")
 
 
 def holds(state: Path, *resources: Any) -> None:
@@ -26,30 +26,30 @@ def holds(state: Path, *resources: Any) -> None:
 
 
 def test_an_empty_stack_goes_through_stand_ins_unless_told_otherwise(state: Path) -> None:
-    assert stack_file.find("local", on_twin=True).providers == "stand-in"
+    assert stack_target.find("local", on_twin=True).providers == "stand-in"
     holds(state, _BUCKET)
-    assert stack_file.find("local", on_twin=True, providers="real").providers == "real"
+    assert stack_target.find("local", on_twin=True, providers="real").providers == "real"
 
 
 def test_a_stack_stays_with_the_providers_that_made_it(state: Path) -> None:
     holds(state, _BUCKET, _BRIDGED)
-    assert stack_file.find("local", on_twin=True).providers == "real"
+    assert stack_target.find("local", on_twin=True).providers == "real"
     holds(state, _BUCKET, _MONITOR)
-    assert stack_file.find("local", on_twin=True).providers == "stand-in"
+    assert stack_target.find("local", on_twin=True).providers == "stand-in"
 
 
 @pytest.mark.parametrize(("made", "asked"), [(_BRIDGED, "stand-in"), (_MONITOR, "real")])
 def test_the_other_kind_is_refused_with_the_way_out(
-    state: Path, made: Any, asked: stack_file.Providers
+    state: Path, made: Any, asked: stack_target.Providers
 ) -> None:
     holds(state, made)
     with pytest.raises(Failure, match="The stack local was made through") as refused:
-        stack_file.find("local", on_twin=True, providers=asked)
+        stack_target.find("local", on_twin=True, providers=asked)
     assert f"leave out `--providers {asked}`, or take the stack down first" in str(refused.value)
 
 
 def test_stand_ins_have_no_place_at_the_vendors(state: Path) -> None:
     assert not state.exists()
     with pytest.raises(Failure, match="lives at the vendors"):
-        stack_file.find("prod", on_twin=False, providers="stand-in")
-    assert stack_file.find("prod", on_twin=False).providers == "real"
+        stack_target.find("prod", on_twin=False, providers="stand-in")
+    assert stack_target.find("prod", on_twin=False).providers == "real"

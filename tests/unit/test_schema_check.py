@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from local.plugins.bridge.neon import NEON
-from local.plugins.bridge.sentry import SENTRY
-from local.plugins.bridge.spec import Vendor
-from local.plugins.bridge.uptimerobot import UPTIMEROBOT
-from local.plugins.check import conform
-from local.plugins.schema import package
-from local.plugins.values import UNKNOWN
+from twin.neon.provider import NEON
+from twin.provider.schema import package
+from twin.provider.terraform_spec import Vendor
+from twin.provider.validation import conform
+from twin.provider.values import UNKNOWN
+from twin.sentry.provider import SENTRY
+from twin.uptimerobot.provider import UPTIMEROBOT
 
 Inputs = dict[str, Any]
 Row = tuple[str, Inputs, str | None]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from core.failure import Failure
 from toolchain import engine
-from toolchain.failure import Failure
 
 TOOLCHAIN = Path(engine.__file__).parent
 ENSURE = "from toolchain.engine import ensure_cli; print(ensure_cli())"

@@ -73,9 +73,8 @@ class Checkout:
 def checkout(tmp_path: Path) -> Checkout:
     """A checkout that needs one package and whose command prints its arguments."""
     folder = tmp_path / "checkout"
-    shutil.copytree(
-        CHECKOUT / "toolchain", folder / "toolchain", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    for package in ("core", "toolchain"):
+        shutil.copytree(CHECKOUT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "bulwark", folder)
     (folder / "cli").mkdir()
     (folder / "cli" / "__main__.py").write_text("import sys, iniconfig\nprint(sys.argv[1:])\n")

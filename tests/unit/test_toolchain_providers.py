@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from core.failure import Failure
 from toolchain import providers
-from toolchain.failure import Failure
 from toolchain.providers import VARIABLE, bridge, find_providers, is_complete
 
 _PROVIDERS = (

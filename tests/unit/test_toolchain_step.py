@@ -4,7 +4,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from toolchain.failure import Failure, explained
+from core.failure import Failure
+from toolchain.causes import explain
 from toolchain.step import run_step
 
 SAID = {
@@ -27,14 +28,14 @@ SAID = {
 
 @pytest.mark.parametrize("output", SAID)
 def test_what_a_tool_said_becomes_a_cause_and_a_next_step(output: str) -> None:
-    message = str(explained("Installing", output))
+    message = str(explain("Installing", output))
     assert message.startswith("bulwark: Installing failed: ")
     assert SAID[output] in message.splitlines()[0]
     assert "\n  Next: " in message
 
 
 def test_what_is_not_known_is_shown_as_the_tool_said_it() -> None:
-    message = str(explained("Installing", "".join(f"line {n}\n" for n in range(9))))
+    message = str(explain("Installing", "".join(f"line {n}\n" for n in range(9))))
     assert "line 3" not in message
     assert "    line 4\n" in message
     assert "    line 8\n" in message

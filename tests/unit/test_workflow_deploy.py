@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import fake_gh
 import pytest
-import standin_gh
 import yaml
-from standin_gh import item
+from fake_gh import item
 
 from components.settings.backups import BackupSettings
 
@@ -76,7 +76,7 @@ def issues_after(folder: Path, before: list[Any], drift: str | None) -> list[Any
     (folder / "drift.md").unlink(missing_ok=True)
     if drift:
         (folder / "drift.md").write_text(drift)
-    return standin_gh.run(step, folder, before, ISSUES="repos/example/platform/issues")
+    return fake_gh.run(step, folder, before, ISSUES="repos/example/platform/issues")
 
 
 @pytest.mark.skipif(

@@ -6,15 +6,15 @@ from typing import Any, get_args
 
 import yaml
 
-from cli import stack_file
 from cli.app import app
-from cli.drill_run import Choice
+from cli.drill import Choice
+from engine import stack_target
 
 _FILE = Path(__file__).parents[2] / ".github" / "workflows" / "drill.yml"
 _TEXT = _FILE.read_text()
 # PyYAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
-SETTINGS = stack_file.find("prod", on_twin=False).settings.backups
+SETTINGS = stack_target.find("prod", on_twin=False).settings.backups
 DRILL, KEEP = WORKFLOW["jobs"]["drill"], WORKFLOW["jobs"]["keep"]
 
 

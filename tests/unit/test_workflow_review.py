@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import fake_gh
 import pytest
-import standin_gh
 import yaml
-from standin_gh import item
+from fake_gh import item
 
 _WORKFLOW = Path(__file__).parents[2] / ".github/workflows/review.yml"
 _OURS = "<!-- bulwark review: prod -->\n"
@@ -18,7 +18,7 @@ def comments_after(folder: Path, before: list[Any], review: str) -> list[Any]:
     steps = yaml.safe_load(_WORKFLOW.read_text())["jobs"]["publish"]["steps"]
     step = next(step for step in steps if "comment" in step.get("name", ""))
     (folder / "review.md").write_text(review)
-    return standin_gh.run(
+    return fake_gh.run(
         step,
         folder,
         before,

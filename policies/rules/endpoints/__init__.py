@@ -1,6 +1,6 @@
 """Rules about what the public reaches, and who notices when it does not."""
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules.endpoints import (
     endpoint_has_monitor,
     endpoint_has_second_prober,

@@ -6,13 +6,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.endpoints import Endpoint, Endpoints, publishers
-from policies.reading import Absent, Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
-from policies.sentry import Alerts
-from policies.wording import Text, duration, number, say
+from policies.facts.endpoints import Endpoint, Endpoints, publishers
+from policies.facts.sentry import Alerts
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, number, say
+from policies.framework.property_values import Absent, Known
+from policies.framework.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 _FAILURES: Final = 3
 """Failed looks after which a prober that doesn't say reports (Sentry, \"Uptime monitoring\")."""

@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.endpoints import Endpoints, publishers
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from policies.facts.endpoints import Endpoints, publishers
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:

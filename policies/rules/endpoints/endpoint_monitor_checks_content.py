@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.endpoints import Endpoint, judged_by_monitor, publishers
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect, one_of
-from policies.wording import Text, say, undecided
+from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule, best, expect, one_of
+from policies.framework.stack import Resource, Stack
 
 _GOOD_CODE: Final = re.compile(r"[23](\d\d|xx)", re.IGNORECASE)
 

@@ -6,14 +6,14 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from objectives import detection_time
-from policies.contacts import delay
-from policies.controls import Control
-from policies.endpoints import Endpoint, judged_by_monitor, publishers
-from policies.reading import Known, Reading
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, expect, from_to
-from policies.wording import Text, duration, say
+from core.objectives import detection_time
+from policies.facts.alert_contacts import delay
+from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say
+from policies.framework.property_values import Known, Reading
+from policies.framework.rule import Parameters, Rule, at_least, expect, from_to
+from policies.framework.stack import Resource, Stack
 
 _MAXIMUM: Final = at_least(
     "maximum_minutes",

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.endpoints import Endpoint, judged_by_monitor, publishers
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least
-from policies.wording import Text, number, say, undecided
+from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.framework.controls import Control
+from policies.framework.messages import Text, number, say, undecided
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule, at_least
+from policies.framework.stack import Resource, Stack
 
 _MINIMUM: Final = at_least(
     "minimum_regions",

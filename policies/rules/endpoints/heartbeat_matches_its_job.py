@@ -6,12 +6,12 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import NO_SCHEDULE, gap_of, heartbeats, jobs
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect, from_to
-from policies.wording import Text, duration, say, undecided
+from policies.facts.jobs import NO_SCHEDULE, gap_of, heartbeats, jobs
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say, undecided
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule, best, expect, from_to
+from policies.framework.stack import Resource, Stack
 
 _LONGEST_INTERVAL: Final = timedelta(days=31)
 _LONGEST_GRACE: Final = timedelta(days=1)

@@ -6,11 +6,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, expect, from_to, of, one_of
-from policies.wording import Text, duration, say
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, of, one_of
+from policies.framework.stack import Resource, Stack
 
 _MAXIMUM: Final = at_least("maximum_minutes", 60, "length of one maintenance window, in minutes")
 

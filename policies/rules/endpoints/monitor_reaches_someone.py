@@ -4,10 +4,10 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.contacts import reaches_nobody
-from policies.controls import Control
-from policies.jobs import MONITOR
-from policies.rule import Rule, of
+from policies.facts.alert_contacts import reaches_nobody
+from policies.facts.jobs import MONITOR
+from policies.framework.controls import Control
+from policies.framework.rule import Rule, of
 
 RULE: Final = Rule(
     id="monitor-reaches-someone",

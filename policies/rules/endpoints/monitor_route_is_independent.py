@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.contacts import reaches_nobody_outside
-from policies.controls import Control
-from policies.endpoints import Endpoint, judged_by_monitor, publishers
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text
+from policies.facts.alert_contacts import reaches_nobody_outside
+from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _lacks(monitor: Resource, endpoint: Endpoint, stack: Stack, _limits: Parameters) -> Iterable[Text]:

@@ -1,6 +1,6 @@
 """Rules about errors and Sentry's monitors: tracked, limited, owned, and told to someone."""
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules.errors import (
     alert_reaches_someone,
     cron_monitor_matches_its_job,

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Absent, Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect, expect_of, of, one_of
-from policies.sentry import ALERT, PAGERDUTY_SERVICE, TEAM
-from policies.wording import Text, say, undecided
+from policies.facts.sentry import ALERT, PAGERDUTY_SERVICE, TEAM
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.rule import Parameters, Rule, best, expect, expect_of, of, one_of
+from policies.framework.stack import Resource, Stack
 
 _TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "discord": ("integrationId", "channelId"),

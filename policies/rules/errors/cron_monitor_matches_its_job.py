@@ -5,12 +5,12 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import NO_SCHEDULE, cron_monitors, gap_of, jobs
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect, from_to, one_of
-from policies.wording import Text
+from policies.facts.jobs import NO_SCHEDULE, cron_monitors, gap_of, jobs
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, best, expect, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameter, Parameters, Rule, expect, from_to, of
-from policies.sentry import KEY
-from policies.wording import Text, number, say
+from policies.facts.sentry import KEY
+from policies.framework.controls import Control
+from policies.framework.messages import Text, number, say
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameter, Parameters, Rule, expect, from_to, of
+from policies.framework.stack import Resource, Stack
 
 _MAXIMUM: Final = Parameter(
     "maximum_per_minute",

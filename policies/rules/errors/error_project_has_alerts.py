@@ -4,9 +4,9 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.rule import Rule, of
-from policies.sentry import PROJECT, Alerts
+from policies.facts.sentry import PROJECT, Alerts
+from policies.framework.controls import Control
+from policies.framework.rule import Rule, of
 
 RULE: Final = Rule(
     id="error-project-has-alerts",

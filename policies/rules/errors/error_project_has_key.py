@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, of, one_of
-from policies.sentry import KEY, PROJECT, Projects
-from policies.wording import Text, say
+from policies.facts.sentry import KEY, PROJECT, Projects
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, expect, of, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:

@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect, of, one_of
-from policies.sentry import PROJECT, SPIKE_PROTECTION, Projects
-from policies.wording import Text, say
+from policies.facts.sentry import PROJECT, SPIKE_PROTECTION, Projects
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, best, expect, of, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:

@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import cron_monitors, jobs
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect, one_of
-from policies.wording import Text, say
+from policies.facts.jobs import cron_monitors, jobs
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, best, expect, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:

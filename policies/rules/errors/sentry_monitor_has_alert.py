@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import CRON_MONITOR
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, of, one_of
-from policies.sentry import METRIC_MONITOR, UPTIME_MONITOR, Alerts
-from policies.wording import Text
+from policies.facts.jobs import CRON_MONITOR
+from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, Alerts
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.rule import Parameters, Rule, expect, of, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(monitor: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.sentry import PROJECT
-from policies.wording import Text, number, say, undecided
+from policies.facts.sentry import PROJECT
+from policies.framework.controls import Control
+from policies.framework.messages import Text, number, say, undecided
+from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:

@@ -1,6 +1,6 @@
 """Rules about identities, credentials and providers."""
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules.identity import (
     account_trust_is_conditional,
     no_long_lived_key,

@@ -6,12 +6,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import ROLE, read
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, of
-from policies.wording import Text, say
+from policies.facts.iam_documents import ROLE, read
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, of
+from policies.framework.stack import Resource, Stack
 
 _WHOLE_ACCOUNT: Final = re.compile(r"(?:arn:[^:]+:iam::)?([0-9]{12})(?::root)?")
 _CONDITIONS: Final = ("sts:ExternalId", "aws:PrincipalArn", "aws:PrincipalOrgID")

@@ -4,9 +4,9 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.rule import Rule, of
-from policies.wording import say
+from policies.framework.controls import Control
+from policies.framework.messages import say
+from policies.framework.rule import Rule, of
 
 _LONG_LIVED: Final = (
     "aws:iam/accessKey:AccessKey",

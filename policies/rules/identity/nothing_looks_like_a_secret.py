@@ -6,12 +6,12 @@ from typing import Any, Final, cast
 
 from pulumi_policy import Severity
 
-from credential_forms import form_of
-from policies.controls import Control
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from core.credential_forms import form_of
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 class _Forms:

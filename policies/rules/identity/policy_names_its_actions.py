@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import POLICY
-from policies.controls import Control
-from policies.documents import granted, identity_policies
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from policies.facts.buckets import POLICY
+from policies.facts.iam_documents import granted, identity_policies
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _subjects(stack: Stack) -> list[Resource]:

@@ -6,11 +6,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import Statement, granted, identity_policies, matches
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from policies.facts.iam_documents import Statement, granted, identity_policies, matches
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _WITHOUT_RESOURCE: Final = (
     "cloudwatch:GetMetricData",

@@ -6,10 +6,10 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameter, Parameters, Rule
-from policies.wording import Text, say
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameter, Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _DEFAULT: Final = re.compile(r"default(_.*)?")
 """How the engine names the providers that it makes itself (pulumi/pulumi, default_providers.go)."""

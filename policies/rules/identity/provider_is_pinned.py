@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect
-from policies.wording import Text
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.rule import Parameters, Rule, expect
+from policies.framework.stack import Resource, Stack
 
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
 """One version, no range (semver.org)."""

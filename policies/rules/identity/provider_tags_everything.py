@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameter, Parameters, Rule, of
-from policies.wording import Text, number, say, undecided
+from policies.framework.controls import Control
+from policies.framework.messages import Text, number, say, undecided
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameter, Parameters, Rule, of
+from policies.framework.stack import Resource, Stack
 
 _TAGS: Final = Parameter(
     "tags",

@@ -7,13 +7,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import ROLE, Statement, granted, identity_policies
-from policies.reading import Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.roles import POLICY, ROLE_POLICY, Roles
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say, undecided
+from policies.facts.iam_documents import ROLE, Statement, granted, identity_policies
+from policies.facts.iam_roles import POLICY, ROLE_POLICY, Roles
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _HELD_BY_ROLES: Final = (POLICY, ROLE, ROLE_POLICY)
 _WIDENING: Final = (

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import ROLE, matches
-from policies.reading import Absent, Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say, undecided
+from policies.facts.iam_documents import ROLE, matches
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _ATTACHMENTS: Final = (
     "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",

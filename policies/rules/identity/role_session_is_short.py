@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import ROLE
-from policies.reading import Absent
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, expect_of, from_to, of
-from policies.wording import Text
+from policies.facts.iam_documents import ROLE
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.property_values import Absent
+from policies.framework.rule import Parameters, Rule, at_least, expect_of, from_to, of
+from policies.framework.stack import Resource, Stack
 
 _SECONDS: Final = "maxSessionDuration"
 

@@ -6,11 +6,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import ROLE, Statement, read
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, of
-from policies.wording import Text, say
+from policies.facts.iam_documents import ROLE, Statement, read
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, of
+from policies.framework.stack import Resource, Stack
 
 _GITHUB: Final = "token.actions.githubusercontent.com"
 _AUDIENCE: Final = "sts.amazonaws.com"

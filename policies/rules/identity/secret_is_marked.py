@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.credentials import SECRET_INPUTS
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say, undecided
+from policies.facts.credentials import SECRET_INPUTS
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
 _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))

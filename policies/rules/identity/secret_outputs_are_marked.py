@@ -5,13 +5,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.credentials import SECRET_OUTPUTS
-from policies.jobs import MONITOR
-from policies.reading import Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say, undecided
+from policies.facts.credentials import SECRET_OUTPUTS
+from policies.facts.jobs import MONITOR
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _subjects(stack: Stack) -> list[Resource]:

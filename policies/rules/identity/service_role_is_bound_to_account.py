@@ -6,11 +6,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import ROLE, Statement, read
-from policies.resources import Resource, Stack
-from policies.rule import Parameter, Parameters, Rule, of
-from policies.wording import Text, say
+from policies.facts.iam_documents import ROLE, Statement, read
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameter, Parameters, Rule, of
+from policies.framework.stack import Resource, Stack
 
 _OWNED: Final = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[0-9]{12}:.+")
 """An ARN that says whose the resource is; a bucket's does not."""

@@ -1,6 +1,6 @@
 """Rules about what is declared and serves nothing."""
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules.orphans import (
     alert_listens_to_something,
     contact_is_told,

@@ -5,13 +5,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.contacts import contacts, silence
-from policies.controls import Control
-from policies.jobs import MONITOR
-from policies.reading import Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, of
-from policies.wording import Text, say, undecided
+from policies.facts.alert_contacts import contacts, silence
+from policies.facts.jobs import MONITOR
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Unknown
+from policies.framework.rule import Parameters, Rule, of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(contact: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:

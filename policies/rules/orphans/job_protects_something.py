@@ -5,13 +5,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import jobs, named, names_unknown
-from policies.reading import Absent, Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.stores import Stores
-from policies.wording import Text, say, undecided
+from policies.facts.jobs import jobs, named, names_unknown
+from policies.facts.stores import Stores
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _FACTS: Final = ("protects", "drills")
 

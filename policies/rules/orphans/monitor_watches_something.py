@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import CRON_MONITOR, MONITOR, jobs, watched_by
-from policies.reading import Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, one_of
-from policies.wording import Text, say, undecided
+from policies.facts.jobs import CRON_MONITOR, MONITOR, jobs, watched_by
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.rule import Parameters, Rule, expect, one_of
+from policies.framework.stack import Resource, Stack
 
 _SECOND_LOOK: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
 

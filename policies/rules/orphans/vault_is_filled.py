@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import Buckets, vaults
-from policies.controls import Control
-from policies.jobs import filling, no_job
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text
+from policies.facts.buckets import Buckets, vaults
+from policies.facts.jobs import filling, no_job
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:

@@ -1,6 +1,6 @@
 """Rules about data stores."""
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules.stores import (
     store_backups_outlast_corruption,
     store_branch_is_protected,

@@ -5,13 +5,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import no_job, saving
-from policies.recovery import assumption
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect, from_to
-from policies.stores import saved_by_jobs
-from policies.wording import Text, number, say
+from policies.facts.jobs import no_job, saving
+from policies.facts.recovery_paths import assumption
+from policies.facts.stores import saved_by_jobs
+from policies.framework.controls import Control
+from policies.framework.messages import Text, number, say
+from policies.framework.rule import Parameters, Rule, at_least, best, expect, from_to
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

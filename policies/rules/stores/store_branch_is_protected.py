@@ -4,8 +4,8 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.rule import Rule, expect, of, one_of
+from policies.framework.controls import Control
+from policies.framework.rule import Rule, expect, of, one_of
 
 RULE: Final = Rule(
     id="store-branch-is-protected",

@@ -6,12 +6,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.drills import Drilled
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least
-from policies.stores import saved_by_jobs
-from policies.wording import Text, duration, say, undecided
+from policies.facts.stores import saved_by_jobs
+from policies.framework.controls import Control
+from policies.framework.drill_history import Drilled
+from policies.framework.messages import Text, duration, say, undecided
+from policies.framework.rule import Parameters, Rule, at_least
+from policies.framework.stack import Resource, Stack
 
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
 _HOUR: Final = timedelta(hours=1)

@@ -7,13 +7,13 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.buckets import BUCKET, LIFECYCLE, VERSIONING, Buckets
-from policies.controls import Control
-from policies.reading import Absent, Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
-from policies.stores import KNOWN_STORES, data_stores
-from policies.wording import Text, duration, say
+from policies.facts.buckets import BUCKET, LIFECYCLE, VERSIONING, Buckets
+from policies.facts.stores import KNOWN_STORES, data_stores
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say
+from policies.framework.property_values import Absent, Known
+from policies.framework.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 _FILE_SYSTEM: Final = "aws:efs/fileSystem:FileSystem"
 _BACKUP_POLICY: Final = "aws:efs/backupPolicy:BackupPolicy"

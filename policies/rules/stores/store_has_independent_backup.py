@@ -6,15 +6,15 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import ENCRYPTION, Buckets
-from policies.controls import Control
-from policies.failure_domain import FailureDomain
-from policies.jobs import copies, names_unknown, no_job, saving
-from policies.reading import Absent, Known, Reading
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, best, expect_of, one_of
-from policies.stores import data_stores
-from policies.wording import Text, say, undecided
+from policies.facts.buckets import ENCRYPTION, Buckets
+from policies.facts.failure_domain import FailureDomain
+from policies.facts.jobs import copies, names_unknown, no_job, saving
+from policies.facts.stores import data_stores
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known, Reading
+from policies.framework.rule import Parameters, Rule, best, expect_of, one_of
+from policies.framework.stack import Resource, Stack
 
 _KEY: Final = "aws:kms/key:Key"
 

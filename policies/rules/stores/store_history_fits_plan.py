@@ -6,11 +6,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.reading import Absent, Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameter, Parameters, Rule, expect, from_to, of
-from policies.wording import Text, duration, say, undecided
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say, undecided
+from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.rule import Parameter, Parameters, Rule, expect, from_to, of
+from policies.framework.stack import Resource, Stack
 
 _LONGEST: Final = {
     "free": timedelta(hours=6),

@@ -6,13 +6,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import NO_SCHEDULE, drilling, gap_of, no_job
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect
-from policies.stores import saved_by_jobs
-from policies.wording import Text, duration, say
+from policies.facts.jobs import NO_SCHEDULE, drilling, gap_of, no_job
+from policies.facts.stores import saved_by_jobs
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, at_least, best, expect
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.stores import GO_WITH_DATA, vendor_stores
-from policies.wording import Text, say
+from policies.facts.stores import GO_WITH_DATA, vendor_stores
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _subjects(stack: Stack) -> list[Resource]:

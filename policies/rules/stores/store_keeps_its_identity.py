@@ -5,12 +5,12 @@ from typing import Any, Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.buckets import BUCKET
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect
-from policies.stores import vendor_stores
-from policies.wording import Text, say
+from policies.facts.buckets import BUCKET
+from policies.facts.stores import vendor_stores
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, expect
+from policies.framework.stack import Resource, Stack
 
 _PROJECT: Final = "neon:index/project:Project"
 _IDENTITY: Final[dict[str, tuple[LiteralString, ...]]] = {

@@ -6,13 +6,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.jobs import no_job
-from policies.recovery import Path, objective, paths
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best
-from policies.stores import saved_by_jobs
-from policies.wording import Text, duration, say
+from policies.facts.jobs import no_job
+from policies.facts.recovery_paths import Path, objective, paths
+from policies.facts.stores import saved_by_jobs
+from policies.framework.controls import Control
+from policies.framework.messages import Text, duration, say
+from policies.framework.rule import Parameters, Rule, at_least, best
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

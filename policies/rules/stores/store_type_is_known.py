@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.stores import KNOWN_STORES, vendor_stores
-from policies.wording import Text, say
+from policies.facts.stores import KNOWN_STORES, vendor_stores
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(store: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
@@ -24,8 +24,8 @@ RULE: Final = Rule(
     severity=Severity.HIGH,
     risk="Data could live in it whose history no rule looks at.",
     fix=(
-        "Classify the type in policies/stores.py: as a store, with its history in store-has-history, or as "
-        "one that holds nothing."
+        "Classify the type in policies/facts/stores.py: as a store, with its history in store-has-history, "
+        "or as one that holds nothing."
     ),
     controls=(Control.ISO_A_5_9, Control.NIST_CM_8, Control.CIS_1_1),
     subjects=vendor_stores,

@@ -1,6 +1,6 @@
 """Rules about buckets, above all those that hold backups, and about keys."""
 
-from policies.rule import Rule
+from policies.framework.rule import Rule
 from policies.rules.vaults import (
     bucket_cleans_up_aborted_uploads,
     bucket_demands_encrypted_transport,

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import buckets
-from policies.controls import Control
-from policies.lifecycles import lifecycles
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
-from policies.wording import Text, say
+from policies.facts.buckets import buckets
+from policies.facts.lifecycles import lifecycles
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(bucket: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

@@ -5,12 +5,12 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.buckets import ACL, OWNERSHIP, Buckets, buckets
-from policies.controls import Control
-from policies.reading import Absent, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, one_of
-from policies.wording import Text, say, undecided
+from policies.facts.buckets import ACL, OWNERSHIP, Buckets, buckets
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Unknown
+from policies.framework.rule import Parameters, Rule, expect, one_of
+from policies.framework.stack import Resource, Stack
 
 _INLINE: Final[tuple[LiteralString, ...]] = ("acl", "grants")
 

@@ -5,13 +5,13 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.buckets import POLICY, PUBLIC_ACCESS, Buckets, buckets
-from policies.controls import Control
-from policies.documents import read
-from policies.grants import is_open
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, one_of
-from policies.wording import Text, say
+from policies.facts.buckets import POLICY, PUBLIC_ACCESS, Buckets, buckets
+from policies.facts.iam_documents import read
+from policies.facts.s3_access import is_open
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, expect, one_of
+from policies.framework.stack import Resource, Stack
 
 _FLAGS: Final[tuple[LiteralString, ...]] = (
     "blockPublicAcls",

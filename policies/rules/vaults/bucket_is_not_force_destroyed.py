@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import buckets
-from policies.controls import Control
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, one_of
-from policies.wording import Text
+from policies.facts.buckets import buckets
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.rule import Parameters, Rule, expect, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(bucket: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:

@@ -5,14 +5,14 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.documents import read
-from policies.grants import is_open
-from policies.keys import KEY, Keys
-from policies.reading import Absent, Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, of
-from policies.wording import Text, say, undecided
+from policies.facts.iam_documents import read
+from policies.facts.kms_keys import KEY, Keys
+from policies.facts.s3_access import is_open
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known
+from policies.framework.rule import Parameters, Rule, of
+from policies.framework.stack import Resource, Stack
 
 _CHECK: Final = "bypassPolicyLockoutSafetyCheck"
 

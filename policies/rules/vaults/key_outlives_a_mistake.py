@@ -5,11 +5,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.keys import KEY
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, expect, from_to, of
-from policies.wording import Text
+from policies.facts.kms_keys import KEY
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.controls import Control
-from policies.keys import KEY
-from policies.reading import Known
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, expect, from_to, one_of
-from policies.wording import Text
+from policies.facts.kms_keys import KEY
+from policies.framework.controls import Control
+from policies.framework.messages import Text
+from policies.framework.property_values import Known
+from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _subjects(stack: Stack) -> list[Resource]:

@@ -5,15 +5,15 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import LOGGING, Buckets, vaults
-from policies.controls import Control
-from policies.documents import Statement
-from policies.grants import PUT, TAKES_OBJECTS, is_bound, judge_policies, reaches
-from policies.lifecycles import lifecycles
-from policies.reading import Absent, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, expect_of, from_to
-from policies.wording import Text, say, undecided
+from policies.facts.buckets import LOGGING, Buckets, vaults
+from policies.facts.iam_documents import Statement
+from policies.facts.lifecycles import lifecycles
+from policies.facts.s3_access import PUT, TAKES_OBJECTS, is_bound, judge_policies, reaches
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Unknown
+from policies.framework.rule import Parameters, Rule, at_least, expect_of, from_to
+from policies.framework.stack import Resource, Stack
 
 _DELIVERY: Final = ("Service", "logging.s3.amazonaws.com")
 

@@ -5,9 +5,8 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import vaults
-from policies.controls import Control
-from policies.lifecycles import (
+from policies.facts.buckets import vaults
+from policies.facts.lifecycles import (
     LIVING,
     Expiry,
     days_by_prefix,
@@ -17,10 +16,11 @@ from policies.lifecycles import (
     tiers,
     tiers_unknown,
 )
-from policies.reading import Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect_of, from_to, one_of
-from policies.wording import Text, number, say, undecided
+from policies.framework.controls import Control
+from policies.framework.messages import Text, number, say, undecided
+from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.rule import Parameters, Rule, expect_of, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

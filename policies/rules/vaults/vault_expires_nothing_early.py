@@ -5,10 +5,9 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import vaults
-from policies.controls import Control
-from policies.jobs import filling
-from policies.lifecycles import (
+from policies.facts.buckets import vaults
+from policies.facts.jobs import filling
+from policies.facts.lifecycles import (
     GONE,
     LIVING,
     Expiry,
@@ -19,10 +18,11 @@ from policies.lifecycles import (
     tiers,
     tiers_unknown,
 )
-from policies.reading import Absent, Known, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect, expect_of, from_to
-from policies.wording import Text, say, undecided
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import Parameters, Rule, expect, expect_of, from_to
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import vaults
-from policies.controls import Control
-from policies.keys import Keys, encryptions, key_of
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, expect_of, one_of
-from policies.wording import Text, say
+from policies.facts.buckets import vaults
+from policies.facts.kms_keys import Keys, encryptions, key_of
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule, expect_of, one_of
+from policies.framework.stack import Resource, Stack
 
 _DEFAULT: Final = "applyServerSideEncryptionByDefault"
 

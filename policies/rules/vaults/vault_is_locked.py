@@ -5,12 +5,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import LOCK, Buckets, vaults
-from policies.controls import Control
-from policies.lifecycles import default_retention, retention_days
-from policies.resources import Resource, Stack
-from policies.rule import Parameter, Parameters, Rule, at_least, expect, expect_of, from_to, one_of
-from policies.wording import Text, say
+from policies.facts.buckets import LOCK, Buckets, vaults
+from policies.facts.lifecycles import default_retention, retention_days
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameter, Parameters, Rule, at_least, expect, expect_of, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 _MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
 

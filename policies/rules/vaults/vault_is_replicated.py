@@ -5,14 +5,14 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import Buckets, vaults
-from policies.controls import Control
-from policies.failure_domain import FailureDomain
-from policies.keys import Keys
-from policies.reading import Absent, Known, Reading, Unknown
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
-from policies.wording import Text, say, undecided
+from policies.facts.buckets import Buckets, vaults
+from policies.facts.failure_domain import FailureDomain
+from policies.facts.kms_keys import Keys
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say, undecided
+from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
+from policies.framework.stack import Resource, Stack
 
 
 def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:

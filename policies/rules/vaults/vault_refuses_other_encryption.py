@@ -5,13 +5,13 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import vaults
-from policies.controls import Control
-from policies.documents import Statement
-from policies.grants import PUT, denies, judge_policies
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from policies.facts.buckets import vaults
+from policies.facts.iam_documents import Statement
+from policies.facts.s3_access import PUT, denies, judge_policies
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _NAMED: Final = "s3:x-amz-server-side-encryption"
 _OWN_KEY: Final = "s3:x-amz-server-side-encryption-customer-algorithm"

@@ -5,12 +5,12 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.buckets import arn_of, vaults
-from policies.controls import Control
-from policies.grants import PUT, TAKES_BUCKETS, TAKES_OBJECTS, Holders, holders
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from policies.facts.buckets import arn_of, vaults
+from policies.facts.s3_access import PUT, TAKES_BUCKETS, TAKES_OBJECTS, Holders, holders
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _ADDS: Final = (PUT, "s3:ReplicateObject")
 _TAKES: Final[tuple[LiteralString, ...]] = (

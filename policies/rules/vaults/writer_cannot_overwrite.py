@@ -5,14 +5,14 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.buckets import POLICY, Buckets, arn_of, vaults
-from policies.controls import Control
-from policies.documents import Statement, read
-from policies.grants import PUT, Holders, denies, holders, pattern_reaches
-from policies.lifecycles import LIVING
-from policies.resources import Resource, Stack
-from policies.rule import Parameters, Rule
-from policies.wording import Text, say
+from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
+from policies.facts.iam_documents import Statement, read
+from policies.facts.lifecycles import LIVING
+from policies.facts.s3_access import PUT, Holders, denies, holders, pattern_reaches
+from policies.framework.controls import Control
+from policies.framework.messages import Text, say
+from policies.framework.rule import Parameters, Rule
+from policies.framework.stack import Resource, Stack
 
 _NEW_ONLY: Final = "s3:if-none-match"
 _CREATES: Final = "s3:objectcreationoperation"

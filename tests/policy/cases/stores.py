@@ -7,7 +7,7 @@ from typing import Any
 from case import Case
 from policy_harness import ABSENT, NOW, UNKNOWN, Told, Toy, altered, named, secret, with_options, without
 
-from policies.drills import Drilled, Drills
+from policies.framework.drill_history import Drilled, Drills
 
 _PLAN = "database"
 _PROJECT = "database-project"

@@ -1,0 +1,42 @@
+"""How sizes, days and locks are written."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from core.failure import Failure
+
+
+def size(count: int) -> str:
+    rest = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if rest < 1000:
+            return f"{rest:.0f} {unit}" if unit == "B" else f"{rest:.1f} {unit}"
+        rest /= 1000
+    return f"{rest:.1f} TB"
+
+
+def day(moment: datetime | None) -> str | None:
+    return f"{moment:%Y-%m-%d}" if moment else None
+
+
+def lock(until: datetime | None) -> str:
+    return f"locked until {day(until)}" if until else "not locked"
+
+
+def save(folder: Path, files: Mapping[str, str], *, what: str, option: str) -> None:
+    """
+    Write files into a folder, which is made where it is missing; each is there whole or not at all.
+
+    Raises:
+        Failure: where they can't be written; names `what` they hold and the `option` that chose the folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            partial = folder / f"{name}.{os.getpid()}"
+            partial.write_text(text)
+            partial.replace(folder / name)
+    except OSError as error:
+        raise Failure(f"{what} can't be written: {error}.", f"choose another place with {option}.") from error

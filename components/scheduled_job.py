@@ -1,0 +1,125 @@
+"""A scheduled job and the two heartbeats that notice when it does not run."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_sentry as sentry
+import pulumi_uptimerobot as uptimerobot
+
+from components.alerting import MONITOR_FAILS, Alerting
+from components.settings import Job, Severity
+from core.objectives import longest_gap
+
+_LONGEST_INTERVAL_SECONDS: Final = 2_678_400  # 31 days, UptimeRobot's limit for heartbeats
+_LONGEST_GRACE_SECONDS: Final = 86_400
+
+
+class ScheduledJob(pulumi.ComponentResource):
+    """
+    A heartbeat at UptimeRobot, a cron monitor at Sentry, and the alert on it; all derived from one schedule.
+
+    Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (URNs of the buckets that
+    hold the result), `drills` (URNs of the stores that it restores), `schedule`, `longestRunMinutes`,
+    `latenessMinutes`, `retentionDays`.
+    """
+
+    TYPE: Final = "bulwark:index:ScheduledJob"
+
+    heartbeat_url: pulumi.Output[str]
+    """Secret. Called once after each successful run."""
+
+    checkin_url: pulumi.Output[str]
+    """Secret. Called at the start and at the end of each run, with its status (Sentry, "Cron check-ins")."""
+
+    def __init__(
+        self,
+        name: str,
+        job: Job,
+        *,
+        title: str,
+        protects: Sequence[pulumi.Input[str]],
+        copies: Sequence[pulumi.Input[str]],
+        drills: Sequence[pulumi.Input[str]] = (),
+        retention_days: int,
+        severity: Severity,
+        organization: str,
+        project: sentry.Project,
+        dsn: pulumi.Output[str],
+        team: sentry.Team,
+        group: uptimerobot.MonitorGroup,
+        alerting: Alerting,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        facts: dict[str, Any] = {
+            "protects": list(protects),
+            "copies": list(copies),
+            "drills": list(drills),
+            "schedule": job.schedule,
+            "longestRunMinutes": job.longest_run_minutes,
+            "latenessMinutes": job.lateness_minutes,
+            "retentionDays": retention_days,
+        }
+        super().__init__(self.TYPE, name, facts, opts)
+        gap_seconds = int(longest_gap(job.schedule).total_seconds())
+        tolerated_seconds = (job.lateness_minutes + job.longest_run_minutes) * 60
+        self.heartbeat = uptimerobot.Monitor(
+            f"{name}-heartbeat",
+            name=title,
+            type="HEARTBEAT",
+            interval=min(gap_seconds, _LONGEST_INTERVAL_SECONDS),
+            grace_period=min(tolerated_seconds, _LONGEST_GRACE_SECONDS),
+            assigned_alert_contacts=alerting.contacts(severity),
+            group_id=group.id.apply(int),
+            is_paused=False,
+            tags=["heartbeat", severity],
+            # Whoever knows the address can silence the alarm; the bridged schema leaves it in clear.
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["url"]),
+        )
+        self.heartbeat_url = pulumi.Output.secret(self.heartbeat.url)
+        self.cron = sentry.CronMonitor(
+            f"{name}-cron",
+            organization=organization,
+            project=project.id,
+            name=title,
+            schedule={"crontab": job.schedule},
+            timezone="UTC",
+            checkin_margin_minutes=job.lateness_minutes,
+            max_runtime_minutes=job.longest_run_minutes,
+            failure_issue_threshold=1,
+            recovery_threshold=1,
+            enabled=True,
+            owner={"team_id": team.internal_id},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.checkin_url = pulumi.Output.secret(
+            pulumi.Output.all(dsn, self.cron.name).apply(lambda found: _checkin_url(*found))
+        )
+        sentry.Alert(
+            f"{name}-alert",
+            organization=organization,
+            name=f"{title} missed or failed",
+            enabled=True,
+            frequency_minutes=60,
+            monitor_ids=[self.cron.id],
+            trigger_conditions=MONITOR_FAILS,
+            action_filters=[
+                {
+                    "logic_type": "all",
+                    "conditions": [],
+                    "actions": alerting.actions(severity, team_id=team.internal_id),
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def _checkin_url(dsn: str, monitor: str) -> str:
+    """Return where a monitor is told of its job; Sentry makes its slug from its name."""
+    parts = urlsplit(dsn)
+    slug = re.sub(r"[^a-z0-9]+", "-", monitor.lower()).strip("-")
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/api/{parts.path.strip('/')}/cron/{slug}/{parts.username}/"

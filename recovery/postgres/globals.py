@@ -1,0 +1,208 @@
+"""Reads what is around a database: whatever an archive of it leaves out."""
+
+from collections.abc import Sequence
+from typing import Final, LiteralString, TypeVar, cast
+
+import psycopg
+from psycopg.rows import scalar_row
+
+from recovery.manifest import Model
+
+
+class Role(Model):
+    """A role that owns or may do something in the database, or is a member of one that does; no password."""
+
+    name: str
+    superuser: bool
+    inherits: bool
+    creates_roles: bool
+    creates_databases: bool
+    logs_in: bool
+    replicates: bool
+    bypasses_row_security: bool
+    connection_limit: int
+    """-1: none."""
+
+    valid_until: str | None
+    """Of the password."""
+
+
+class Membership(Model):
+    """`member` has been granted `role`."""
+
+    role: str
+    member: str
+    admin: bool
+    inherits: bool | None
+    """None before version 16, where the member's own attribute decides; likewise `may_set`."""
+
+    may_set: bool | None
+
+
+class Setting(Model):
+    """What is set for a role's sessions, a database's, or a role's in the database: `name=value`."""
+
+    role: str | None
+    database: bool
+    text: str
+
+
+class Grant(Model):
+    """A privilege on the database itself. `grantee` None: PUBLIC."""
+
+    grantee: str | None
+    privilege: str
+    grantable: bool
+
+
+class Extension(Model):
+    name: str
+    version: str
+    schema_name: str
+    owner: str
+
+
+class DefaultPrivilege(Model):
+    """What objects that `role` will make are granted; an archive has it too. `kind`: as in pg_default_acl."""
+
+    role: str
+    schema_name: str | None
+    kind: str
+    acl: tuple[str, ...]
+
+
+class Cluster(Model):
+    """What is around a database."""
+
+    database: str
+    owner: str
+    comment: str | None
+    encoding: str
+    collation: str
+    character_type: str
+    locale_provider: str
+    """c: the C library, i: ICU, b: built in."""
+
+    locale: str | None
+    connection_limit: int
+    tablespace: str
+    grants: tuple[Grant, ...] | None
+    """None: the defaults."""
+
+    roles: tuple[Role, ...]
+    memberships: tuple[Membership, ...]
+    settings: tuple[Setting, ...]
+    extensions: tuple[Extension, ...]
+    default_privileges: tuple[DefaultPrivilege, ...]
+    tablespaces: tuple[str, ...]
+    """Where relations lie outside the default one. A restore puts everything into the target's default."""
+
+
+Some = TypeVar("Some", bound=Model)
+
+_DATABASE: Final = """
+    SELECT jsonb_build_object(
+        'database', d.datname, 'owner', pg_get_userbyid(d.datdba),
+        'comment', shobj_description(d.oid, 'pg_database'),
+        'encoding', pg_encoding_to_char(d.encoding), 'collation', d.datcollate, 'character_type', d.datctype,
+        'locale_provider', coalesce(to_jsonb(d)->>'datlocprovider', 'c'),
+        'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale'),
+        'connection_limit', d.datconnlimit, 'tablespace', t.spcname,
+        'grants', CASE WHEN d.datacl IS NOT NULL THEN coalesce((
+            SELECT jsonb_agg(jsonb_build_object(
+                'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
+                'privilege', a.privilege_type, 'grantable', a.is_grantable
+            ) ORDER BY a.grantee = 0 DESC, pg_get_userbyid(a.grantee), a.privilege_type)
+            FROM aclexplode(d.datacl) a), '[]') END)
+    FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
+    WHERE d.datname = current_database()
+"""
+_CONCERNED: Final = """
+    WITH RECURSIVE here AS (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
+    named AS (
+        SELECT refobjid AS role FROM pg_catalog.pg_shdepend
+        WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND (dbid = (SELECT oid FROM here)
+            OR (dbid = 0 AND classid = 'pg_catalog.pg_database'::regclass AND objid = (SELECT oid FROM here)))
+        UNION SELECT setrole FROM pg_catalog.pg_db_role_setting WHERE setdatabase = (SELECT oid FROM here)
+        -- Who made the server owns things without an entry above.
+        UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database()
+        UNION SELECT c.relowner FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid >= 16384 AND n.nspname !~ '^pg_'
+        UNION SELECT nspowner FROM pg_catalog.pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_'
+        UNION SELECT proowner FROM pg_catalog.pg_proc WHERE oid >= 16384
+    ),
+    below AS (
+        SELECT role FROM named
+        UNION SELECT m.member FROM pg_catalog.pg_auth_members m JOIN below ON m.roleid = below.role
+    ),
+    above AS (
+        SELECT role FROM below
+        UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN above ON m.member = above.role
+    ),
+    concerned AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT role FROM above))
+"""
+_ROLES: Final = f"""{_CONCERNED}
+    SELECT jsonb_build_object(
+        'name', rolname, 'superuser', rolsuper, 'inherits', rolinherit, 'creates_roles', rolcreaterole,
+        'creates_databases', rolcreatedb, 'logs_in', rolcanlogin, 'replicates', rolreplication,
+        'bypasses_row_security', rolbypassrls, 'connection_limit', rolconnlimit,
+        'valid_until', rolvaliduntil::text)
+    FROM concerned WHERE rolname !~ '^pg_' ORDER BY rolname
+"""  # noqa: S608 - constant text only
+_MEMBERSHIPS: Final = f"""{_CONCERNED}
+    SELECT jsonb_build_object(
+        'role', r.rolname, 'member', c.rolname, 'admin', bool_or(m.admin_option),
+        'inherits', bool_or((to_jsonb(m)->>'inherit_option')::boolean),
+        'may_set', bool_or((to_jsonb(m)->>'set_option')::boolean))
+    FROM pg_catalog.pg_auth_members m
+    JOIN concerned c ON c.oid = m.member JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+    WHERE c.rolname !~ '^pg_'
+    GROUP BY r.rolname, c.rolname ORDER BY r.rolname, c.rolname
+"""  # noqa: S608 - constant text only
+_SETTINGS: Final = f"""{_CONCERNED}
+    SELECT jsonb_build_object('role', c.rolname, 'database', s.setdatabase <> 0, 'text', text)
+    FROM pg_catalog.pg_db_role_setting s LEFT JOIN concerned c ON c.oid = s.setrole, unnest(s.setconfig) text
+    WHERE (c.oid IS NOT NULL OR s.setrole = 0) AND s.setdatabase IN (0, (SELECT oid FROM here))
+        AND (s.setrole <> 0 OR s.setdatabase <> 0)
+    ORDER BY c.rolname NULLS FIRST, s.setdatabase, text
+"""  # noqa: S608 - constant text only
+_EXTENSIONS: Final = """
+    SELECT jsonb_build_object('name', e.extname, 'version', e.extversion, 'schema_name', n.nspname,
+        'owner', pg_get_userbyid(e.extowner))
+    FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.extname
+"""
+_DEFAULT_PRIVILEGES: Final = """
+    SELECT jsonb_build_object('role', pg_get_userbyid(d.defaclrole), 'schema_name', n.nspname,
+        'kind', d.defaclobjtype, 'acl', d.defaclacl::text[])
+    FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+    ORDER BY pg_get_userbyid(d.defaclrole), n.nspname NULLS FIRST, d.defaclobjtype
+"""
+_TABLESPACES: Final = """
+    SELECT DISTINCT t.spcname FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
+    WHERE c.oid >= 16384 ORDER BY 1
+"""
+
+
+def capture(connection: psycopg.Connection) -> Cluster:
+    """Read what is around the database of `connection`, which needs no privilege for it."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        database = cursor.execute(_DATABASE).fetchone()
+        tablespaces = cursor.execute(_TABLESPACES).fetchall()
+    return Cluster.model_validate(
+        {
+            **cast("dict[str, object]", database),
+            "roles": _all(connection, _ROLES, Role),
+            "memberships": _all(connection, _MEMBERSHIPS, Membership),
+            "settings": _all(connection, _SETTINGS, Setting),
+            "extensions": _all(connection, _EXTENSIONS, Extension),
+            "default_privileges": _all(connection, _DEFAULT_PRIVILEGES, DefaultPrivilege),
+            "tablespaces": tablespaces,
+        }
+    )
+
+
+def _all(connection: psycopg.Connection, query: LiteralString, model: type[Some]) -> Sequence[Some]:
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return [model.model_validate(row) for row in cursor.execute(query)]

@@ -1,0 +1,77 @@
+"""Clients of the twin's AWS that act as one of the stack's roles, with credentials as a job gets them."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from twin.aws.issuer import issued
+from twin.host.home import TwinHome
+
+ACCOUNT = "123456789012"
+ENVIRONMENTS = {
+    "backup-writer": "backup",
+    "backup-restorer": "restore",
+    "planner": "plan",
+    "deployer": "production",
+}
+"""Role -> the GitHub environment whose jobs may assume it."""
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Somebody, by credentials; `client` gives their client of a service."""
+
+    home: TwinHome
+    credentials: tuple[tuple[str, str], ...]
+
+    def client(self, service: str, region: str = "eu-west-1") -> Any:
+        return _client(self.home, service, region, self.credentials)
+
+
+def administrator(home: TwinHome) -> Acting:
+    return Acting(home, (("aws_access_key_id", "twin"), ("aws_secret_access_key", "twin")))
+
+
+def role(
+    home: TwinHome,
+    name: str,
+    *,
+    platform: str = "example",
+    token: str = "",
+    **options: Any,
+) -> Acting:
+    """Assume a role of the platform with a token of its repository and environment, or with another one."""
+    token = token or issued(home, repository="example/platform", environment=ENVIRONMENTS[name])
+    given = _client(home, "sts", "eu-west-1", ()).assume_role_with_web_identity(
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{platform}-{name}",
+        RoleSessionName="trial",
+        WebIdentityToken=token,
+        **options,
+    )["Credentials"]
+    return Acting(
+        home,
+        (
+            ("aws_access_key_id", given["AccessKeyId"]),
+            ("aws_secret_access_key", given["SecretAccessKey"]),
+            ("aws_session_token", given["SessionToken"]),
+        ),
+    )
+
+
+@cache
+def _client(home: TwinHome, service: str, region: str, credentials: tuple[tuple[str, str], ...]) -> Any:
+    config = Config(
+        retries={"total_max_attempts": 1},
+        proxies={},
+        s3={"addressing_style": "path"},
+        signature_version=None if credentials else UNSIGNED,
+    )
+    keys: dict[str, Any] = dict(credentials)
+    address = f"http://127.0.0.1:{home.port('aws')}"
+    return botocore.session.Session().create_client(
+        service, region_name=region, endpoint_url=address, config=config, **keys
+    )

@@ -1,0 +1,178 @@
+"""The vendors' process running inside a test, and targets for it to watch."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import uvicorn
+
+from twin.host.home import TwinHome
+from twin.host.time_scale import Pace
+from twin.host.tls import ensure_certificates
+from twin.sentry.model import Sentry
+from twin.uptimerobot.model import UptimeRobot
+from twin.vendor.store import Attributes, Store
+from twin.vendor_service import Service
+
+FAST = 60.0
+"""A minute takes a second."""
+
+
+_T = TypeVar("_T")
+
+
+def eventually(look: Callable[[], _T], timeout_seconds: float = 60.0) -> _T:
+    """Return the first truthy answer; fail when there is none in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"nothing in {timeout_seconds} s"
+        time.sleep(0.02)
+    return answer
+
+
+class Twin:
+    """What a test asks of a running vendors' process, through the models and over HTTP."""
+
+    def __init__(self, home: TwinHome) -> None:
+        self.home = home
+        self.url = f"http://127.0.0.1:{home.port('vendors')}"
+        self.uptimerobot = UptimeRobot(home)
+        self.sentry = Sentry(home)
+        self.store: Store = self.uptimerobot.store
+
+    def close(self) -> None:
+        self.store.close()
+        self.sentry.store.close()
+
+    def contact(self, name: str = "sev1", *, kind: str = "webhook", **attributes: Any) -> str:
+        """Add an integration that reports to the sink's channel of its name, and return its id."""
+        wanted: Attributes = {
+            "name": name,
+            "type": kind,
+            "value": f"{self.url}/sink/{name}",
+            "enableNotificationsFor": 1,
+            "sslExpirationReminder": False,
+            **({"sendAsJson": True} if kind == "webhook" else {}),
+            **attributes,
+        }
+        return self.uptimerobot.create("integration", wanted)[0]
+
+    def monitor(self, *contacts: str, **attributes: Any) -> str:
+        """Add a monitor that looks each minute and tells the contacts at once, and return its id."""
+        told = [{"alertContactId": contact, "threshold": 0, "recurrence": 0} for contact in contacts]
+        wanted = {
+            "name": "backend",
+            "type": "HTTP",
+            "interval": 60,
+            "assignedAlertContacts": told,
+            **attributes,
+        }
+        return self.uptimerobot.create("monitor", wanted)[0]
+
+    def received(self, channel: str) -> list[Any]:
+        """Return the bodies that the sink got on a channel."""
+        return [entry["body"] for entry in httpx.get(f"{self.url}/sink/{channel}").raise_for_status().json()]
+
+    def recorded(self, stream: str) -> list[Attributes]:
+        return [recorded.entry for recorded in self.store.recorded(stream)]
+
+    def status(self, monitor: str, vendor: str = "uptimerobot") -> str:
+        watch = self.store.get("twin", "watch", f"{vendor}:{monitor}")
+        return watch["status"] if watch else "UNKNOWN"
+
+    def await_status(self, monitor: str, status: str, vendor: str = "uptimerobot") -> None:
+        eventually(lambda: self.status(monitor, vendor) == status)
+
+
+@contextmanager
+def process(home: TwinHome, speed: float) -> Generator[None]:
+    """Run the vendors' process on its port; leaving it is an orderly stop."""
+    config = uvicorn.Config(
+        Service(home, home.port("vendors"), Pace(speed)).app(),
+        host="127.0.0.1",
+        port=home.port("vendors"),
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def fresh_home(folder: Path) -> TwinHome:
+    home = TwinHome(folder / "twin")
+    home.create()
+    ensure_certificates(home)
+    return home
+
+
+@contextmanager
+def running_twin(folder: Path, speed: float = FAST) -> Generator[Twin]:
+    twin = Twin(fresh_home(folder))
+    with process(twin.home, speed):
+        yield twin
+    twin.close()
+
+
+class Target:
+    """A small HTTP(S) server whose answers a test sets while it runs."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.body = '{"status": "ok"}'
+        self.delay_seconds = 0.0
+        self.requests: list[tuple[str, str, dict[str, str], str]] = []
+        self.url = ""
+        self.port = 0
+
+
+@contextmanager
+def serving(tls: Any = None) -> Generator[Target]:
+    """Serve a target; `tls` is an ssl.SSLContext for https."""
+    target = Target()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            target.requests.append((self.command, self.path, headers, sent))
+            time.sleep(target.delay_seconds)
+            content = target.body.encode()
+            self.send_response(target.status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = _answer  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
+            """Keep the test's output clean."""
+
+    class QuietServer(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that distrusts the certificate hangs up; that is what such a test wants."""
+
+    server = QuietServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    target.port = server.server_address[1]
+    target.url = f"{'https' if tls else 'http'}://localhost:{target.port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield target
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,92 @@
+"""What a person reads when a vendor refuses, by messages in the form that the real providers give them."""
+
+import pytest
+
+from engine import vendor_errors
+
+STACK = "urn:pulumi:prod::bulwark"
+PROJECT = (
+    f"{STACK}::bulwark:index:Platform$bulwark:index:Database$neon:index/project:Project::database-project"
+)
+MONITOR = f"{STACK}::bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-health"
+NEON = f"{STACK}::pulumi:providers:neon::neon"
+
+
+def said(urn: str, message: str) -> vendor_errors.Refusal:
+    (refusal,) = vendor_errors.read([(urn, message)])
+    return refusal
+
+
+def test_a_refusal_names_the_vendor_the_resource_the_reason_and_the_next_step() -> None:
+    assert str(said(PROJECT, "[HTTP Code: 503][Error Code: ] Service is down.:")) == (
+        "bulwark: Neon refused database-project: Service is down (HTTP 503).\n"
+        "  Next: see neonstatus.com and the network; look at Neon whether it was made all the same, then run "
+        "the same command again; it goes on from there."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "next_step"),
+    [
+        (401, "authorization bearer invalid", "pulumi config set --secret bulwark:neon_api_key"),
+        (403, "not allowed", "BULWARK_NEON_API_KEY"),
+        (404, "branch not found", "./bulwark refresh --accept"),
+        (409, "role exists", "adopt it by its id"),
+        (423, "project has running operations", "wait for its end"),
+        (429, "too many requests", "wait a minute"),
+        (400, "history must be at most 21600 on the free plan", "ask for less"),
+        (422, "projects limit exceeded", "ask for less"),
+        (400, "there is no such region", "correct the stack's settings"),
+        (500, "internal", "neonstatus.com"),
+    ],
+)
+def test_every_status_has_a_next_step(status: int, words: str, next_step: str) -> None:
+    refusal = said(PROJECT, f"[HTTP Code: {status}][Error Code: ] {words}")
+    assert refusal.reason == f"{words} (HTTP {status})."
+    assert next_step in refusal.next_step
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "unexpected EOF:",
+        'Post "https://console.neon.tech/api/v2/projects": context deadline exceeded '
+        "(Client.Timeout exceeded while awaiting headers)",
+        "dial tcp: lookup console.neon.tech: no such host",
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+    ],
+)
+def test_a_vendor_that_does_not_answer_is_told_from_one_that_refuses(message: str) -> None:
+    assert "neonstatus.com and the network" in said(PROJECT, message).next_step
+
+
+def test_a_missing_key_is_named_by_its_secret() -> None:
+    missing = said(NEON, 'could not validate provider configuration: "api_key" must be set')
+    assert missing.resource == "neon"
+    assert "bulwark:neon_api_key" in missing.next_step
+
+
+def test_colours_and_what_is_said_twice_are_left_out() -> None:
+    twice = [
+        (PROJECT, "<{%fg 1%}>[ERROR] : [HTTP Code: 409][Error Code: ] there already\n<{%reset%}>"),
+        (PROJECT, "[HTTP Code: 409][Error Code: ] there already:"),
+        (MONITOR, "status: 429, rate limit reached"),
+    ]
+    assert [(one.vendor, one.resource) for one in vendor_errors.read(twice)] == [
+        ("Neon", "database-project"),
+        ("UptimeRobot", "uptime-health"),
+    ]
+    assert vendor_errors.read(twice)[0].reason == "there already (HTTP 409)."
+
+
+@pytest.mark.parametrize(
+    ("urn", "message"),
+    [
+        (f"{STACK}::pulumi:pulumi:Stack::bulwark-prod", "update failed"),
+        ("", "the stack is locked"),
+        (f"{STACK}::bulwark:index:Vault::backups-vault", "failed to run policy: context canceled"),
+        (PROJECT, "unable to replace resource: protected"),
+    ],
+)
+def test_what_no_vendor_said_is_left_to_the_engine(urn: str, message: str) -> None:
+    assert vendor_errors.read([(urn, message)]) == []

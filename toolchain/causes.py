@@ -1,0 +1,47 @@
+"""Why a tool that sets something up failed, and what a person can do about it."""
+
+import re
+
+from core.failure import Failure
+
+_AGAIN = "then run the same command again; nothing half done is in its way."
+
+_CAUSES = (
+    (
+        r"No space left on device|Disk quota exceeded|os error 28\b",
+        "the disk is full",
+        f"free about 3 GB for the checkout and the cache folder (~/.cache, or XDG_CACHE_HOME), {_AGAIN}",
+    ),
+    (
+        r"Permission denied|Read-only file system|Operation not permitted",
+        "a folder cannot be written",
+        f"make the checkout and the cache folder (~/.cache, or XDG_CACHE_HOME) yours and writable, {_AGAIN}",
+    ),
+    (
+        r"No module named '?ensurepip|ensurepip is disabled",
+        "this Python comes without ensurepip",
+        "install its venv package (python3-venv on Debian and Ubuntu) or uv, then run this again.",
+    ),
+    (
+        r"hash mismatch|do not match the hashes|checksum mismatch",
+        "a download is not the file that the lock file names",
+        "do not go on with this network or mirror; if the lock file was edited by hand, restore it.",
+    ),
+    (
+        r"dns error|name resolution|name or service not known|no such host|connection refused"
+        r"|connect error|network is unreachable|timed out|error sending request|no matching distribution"
+        r"|network was disabled|proxyconnect|i/o timeout|newconnectionerror",
+        "the package registry cannot be reached",
+        f"check the network, the proxy and the mirrors (HTTPS_PROXY, UV_DEFAULT_INDEX, GOPROXY), {_AGAIN}",
+    ),
+)
+
+
+def explain(what: str, output: str) -> Failure:
+    """Turn the last output of a failed tool (or an OSError's text) into a cause and a next step."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for pattern, cause, next_step in _CAUSES:
+        matching = [line for line in lines if re.search(pattern, line, re.IGNORECASE)]
+        if matching:
+            return Failure(f"{what} failed: {cause}.", next_step, matching[-1])
+    return Failure(f"{what} failed.", f"look into what the tool said, {_AGAIN}", "\n".join(lines[-5:]))

@@ -1,0 +1,172 @@
+"""Lifecycle rules of S3 buckets."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from twin.aws.provider.bucket_settings import BucketSetting
+from twin.aws.provider.wire import FLAG, TAGS, TEXT, WHOLE, block, from_api, several, to_api
+from twin.provider.rules import Rule, at_most_one, exactly_one, length, matches, one_of, size, within
+from twin.provider.server import Refusal
+from twin.provider.values import Properties
+
+_ACTIONS = (
+    "abortIncompleteMultipartUpload",
+    "expiration",
+    "noncurrentVersionExpiration",
+    "noncurrentVersionTransitions",
+    "transitions",
+)
+_CLASSES = (
+    "GLACIER",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "DEEP_ARCHIVE",
+    "GLACIER_IR",
+)
+_AT_LEAST_30_DAYS = ("STANDARD_IA", "ONEZONE_IA")
+_MIDNIGHT = (r"\d{4}-\d{2}-\d{2}T00:00:00Z", "be midnight UTC, like 2030-01-01T00:00:00Z")
+
+_SIZES = {"objectSizeGreaterThan": WHOLE, "objectSizeLessThan": WHOLE}
+_NONCURRENT = {"noncurrentDays!": WHOLE, "newerNoncurrentVersions": WHOLE}
+_RULE = {
+    "id!": TEXT,
+    "status!": TEXT,
+    "prefix": TEXT,
+    "filter": block(
+        {
+            "and": block({"prefix": TEXT, "tags": TAGS, **_SIZES}),
+            "prefix": TEXT,
+            "tag": block({"key!": TEXT, "value!": TEXT}),
+            **_SIZES,
+        }
+    ),
+    "abortIncompleteMultipartUpload": block({"daysAfterInitiation": WHOLE}),
+    "expiration": block({"date": TEXT, "days": WHOLE, "expiredObjectDeleteMarker": FLAG}),
+    "noncurrentVersionExpiration": block(_NONCURRENT),
+    "noncurrentVersionTransitions": several({**_NONCURRENT, "storageClass!": TEXT}),
+    "transitions": several({"date": TEXT, "days": WHOLE, "storageClass!": TEXT}),
+}
+
+
+def unique(path: str, name: str) -> Rule:
+    """No two objects of the list at `path` may have the same value of `name`."""
+
+    def rule(inputs: Properties) -> Iterator[Refusal]:
+        counts = Counter(
+            item[name] for item in inputs.get(path) or [] if isinstance(item.get(name), str | int)
+        )
+        for value, count in counts.items():
+            if count > 1:
+                yield Refusal(path, f"{path} have the same {name} {value!r} more than once")
+
+    return rule
+
+
+def _rules_in(inputs: Properties) -> Iterator[tuple[str, Properties]]:
+    rules = inputs.get("rules")
+    for index, rule in enumerate(rules if isinstance(rules, list) else []):
+        if isinstance(rule, dict):
+            yield f"rules[{index}]", rule
+
+
+def _each_acts(inputs: Properties) -> Iterator[Refusal]:
+    for where, rule in _rules_in(inputs):
+        if not any(rule.get(action) for action in _ACTIONS):
+            yield Refusal(where, f"{where} needs at least one action: {', '.join(_ACTIONS)}")
+
+
+def _one_expiration(inputs: Properties) -> Iterator[Refusal]:
+    names = ("date", "days", "expiredObjectDeleteMarker")
+    for where, rule in _rules_in(inputs):
+        expiration = rule.get("expiration")
+        if isinstance(expiration, dict) and sum(1 for name in names if expiration.get(name)) != 1:
+            yield Refusal(f"{where}.expiration", f"{where}.expiration must have one of {', '.join(names)}")
+
+
+def _tags_exclude(inputs: Properties) -> Iterator[Refusal]:
+    """A rule for tagged objects can neither clear up delete markers nor uploads, which have no tags."""
+    for where, rule in _rules_in(inputs):
+        filter_: Properties = rule.get("filter") or {}
+        if not (filter_.get("tag") or (filter_.get("and") or {}).get("tags")):
+            continue
+        if rule.get("abortIncompleteMultipartUpload"):
+            yield Refusal(where, f"{where}: abortIncompleteMultipartUpload cannot be specified with tags")
+        if (rule.get("expiration") or {}).get("expiredObjectDeleteMarker"):
+            yield Refusal(where, f"{where}: expiredObjectDeleteMarker cannot be specified with tags")
+
+
+def _transitions_in_order(inputs: Properties) -> Iterator[Refusal]:
+    for where, rule in _rules_in(inputs):
+        expires: Any = (rule.get("expiration") or {}).get("days")
+        for transition in rule.get("transitions") or []:
+            days = transition.get("days")
+            if not isinstance(days, int):
+                continue
+            if transition.get("storageClass") in _AT_LEAST_30_DAYS and days < 30:
+                kind = transition["storageClass"]
+                yield Refusal(where, f"{where}: a transition to {kind} takes at least 30 days, not {days}")
+            if isinstance(expires, int) and expires <= days:
+                yield Refusal(where, f"{where}: expiration.days must be greater than the transition's {days}")
+
+
+class BucketLifecycleConfiguration(BucketSetting):
+    """
+    `aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration`.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+    """
+
+    label = "S3 Bucket Lifecycle Configuration"
+    inputs = block(
+        {
+            "bucket!": TEXT,
+            "rules!": several(_RULE),
+            "transitionDefaultMinimumObjectSize": TEXT,
+            "timeouts": block({"create": TEXT, "update": TEXT}),
+            "region": TEXT,
+        }
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        size("rules", 1, 1000),
+        unique("rules", "id"),
+        length("rules[].id", 255, 1),
+        one_of("rules[].status", "Enabled", "Disabled"),
+        exactly_one("rules[]", "filter", "prefix"),
+        at_most_one("rules[].filter", "and", "prefix", "tag", "objectSizeGreaterThan", "objectSizeLessThan"),
+        _each_acts,
+        _one_expiration,
+        _tags_exclude,
+        _transitions_in_order,
+        within("rules[].expiration.days", 1),
+        within("rules[].noncurrentVersionExpiration.noncurrentDays", 1),
+        within("rules[].noncurrentVersionExpiration.newerNoncurrentVersions", 1, 100),
+        within("rules[].noncurrentVersionTransitions[].newerNoncurrentVersions", 1, 100),
+        within("rules[].abortIncompleteMultipartUpload.daysAfterInitiation", 1),
+        one_of("rules[].transitions[].storageClass", *_CLASSES),
+        one_of("rules[].noncurrentVersionTransitions[].storageClass", *_CLASSES),
+        exactly_one("rules[].transitions[]", "date", "days"),
+        matches("rules[].transitions[].date", *_MIDNIGHT),
+        matches("rules[].expiration.date", *_MIDNIGHT),
+        # moto knows no other value.
+        one_of("transitionDefaultMinimumObjectSize", "all_storage_classes_128K"),
+    )
+    computed = frozenset({"transitionDefaultMinimumObjectSize"})
+    remembered = frozenset({"timeouts"})
+    absent = ("NoSuchLifecycleConfiguration",)
+
+    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket, LifecycleConfiguration={"Rules": to_api(wanted["rules"])}
+        )
+
+    def get(self, s3: Any, bucket: str) -> Properties | None:
+        found = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
+        return {
+            "rules": from_api(found["Rules"]),
+            "transitionDefaultMinimumObjectSize": "all_storage_classes_128K",
+        }
+
+    def drop(self, s3: Any, bucket: str) -> None:
+        s3.delete_bucket_lifecycle(Bucket=bucket)

@@ -1,0 +1,157 @@
+"""Replication between S3 buckets."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from twin.aws.provider.account import answer
+from twin.aws.provider.bucket_settings import NO_LOCK, BucketSetting, is_locked, is_versioned
+from twin.aws.provider.lifecycle import unique
+from twin.aws.provider.wire import TAGS, TEXT, WHOLE, block, from_api, several, status_block, to_api
+from twin.provider.rules import Rule, at_most_one, length, matches, one_of, size, values_at, when, within
+from twin.provider.server import Refusal
+from twin.provider.values import UNKNOWN, Properties
+
+_MINUTES = 15
+_CLASSES = (
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+)
+_MINUTES_BLOCK = block({"minutes!": WHOLE})
+_DESTINATION = block(
+    {
+        "bucket!": TEXT,
+        "account": TEXT,
+        "storageClass": TEXT,
+        "accessControlTranslation": block({"owner!": TEXT}),
+        "encryptionConfiguration": block({"replicaKmsKeyId!": TEXT}),
+        "metrics": block({"status!": TEXT, "eventThreshold": _MINUTES_BLOCK}),
+        "replicationTime": block({"status!": TEXT, "time!": _MINUTES_BLOCK}),
+    }
+)
+_RULE = {
+    "id": TEXT,
+    "status!": TEXT,
+    "priority": WHOLE,
+    "prefix": TEXT,
+    "filter": block(
+        {
+            "and": block({"prefix": TEXT, "tags": TAGS}),
+            "prefix": TEXT,
+            "tag": block({"key!": TEXT, "value!": TEXT}),
+        }
+    ),
+    "destination!": _DESTINATION,
+    "deleteMarkerReplication": status_block(),
+    "existingObjectReplication": status_block(),
+    "sourceSelectionCriteria": block(
+        {"replicaModifications": status_block(), "sseKmsEncryptedObjects": status_block()}
+    ),
+}
+_STATUSES = (
+    "status",
+    "deleteMarkerReplication.status",
+    "sourceSelectionCriteria.replicaModifications.status",
+    "sourceSelectionCriteria.sseKmsEncryptedObjects.status",
+    "destination.metrics.status",
+    "destination.replicationTime.status",
+)
+
+
+def _whole_rules(inputs: Properties) -> Iterator[Refusal]:
+    """Demand what S3 demands of rules with a filter, and of objects encrypted with KMS."""
+    for where, rule in values_at(inputs, "rules[]"):
+        if rule.get("filter") is not None:
+            for name in ("priority", "deleteMarkerReplication"):
+                if rule.get(name) is None:
+                    yield Refusal(f"{where}.{name}", f"{where}.{name} is required with a filter")
+        criteria: Properties = rule.get("sourceSelectionCriteria") or {}
+        destination = rule.get("destination")
+        if criteria is UNKNOWN or not isinstance(destination, dict):
+            continue
+        kms: Any = (criteria.get("sseKmsEncryptedObjects") or {}).get("status") == "Enabled"
+        if kms != (destination.get("encryptionConfiguration") is not None):
+            yield Refusal(
+                where,
+                f"{where}: sourceSelectionCriteria.sseKmsEncryptedObjects (Enabled) and "
+                "destination.encryptionConfiguration are only accepted together",
+            )
+
+
+def _whole_destinations(inputs: Properties) -> Iterator[Refusal]:
+    for where, destination in values_at(inputs, "rules[].destination"):
+        if destination.get("replicationTime") is not None and destination.get("metrics") is None:
+            yield Refusal(f"{where}.metrics", f"{where}.metrics is required with replicationTime")
+        if destination.get("accessControlTranslation") is not None and destination.get("account") is None:
+            yield Refusal(f"{where}.account", f"{where}.account is required with accessControlTranslation")
+
+
+class BucketReplicationConfig(BucketSetting):
+    """
+    `aws:s3/bucketReplicationConfig:BucketReplicationConfig`.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-add-config.html
+    """
+
+    label = "S3 Bucket Replication Configuration"
+    inputs = block({"bucket!": TEXT, "role!": TEXT, "rules!": several(_RULE), "region": TEXT})
+    rules: ClassVar[tuple[Rule, ...]] = (
+        size("rules", 1, 1000),
+        unique("rules", "id"),
+        unique("rules", "priority"),
+        length("rules[].id", 255),
+        length("rules[].prefix", 1024),
+        matches("role", r"arn:aws[\w-]*:iam::\d{12}:role/.+", "be the ARN of a role"),
+        matches("rules[].destination.bucket", r"arn:aws[\w-]*:s3:::[^/]+", "be the ARN of a bucket"),
+        *(one_of(f"rules[].{status}", "Enabled", "Disabled") for status in _STATUSES),
+        one_of("rules[].destination.storageClass", *_CLASSES),
+        one_of("rules[].destination.accessControlTranslation.owner", "Destination"),
+        within("rules[].destination.replicationTime.time.minutes", _MINUTES, _MINUTES),
+        within("rules[].destination.metrics.eventThreshold.minutes", _MINUTES, _MINUTES),
+        when("rules[].destination.metrics", "status", "Disabled", forbids=("eventThreshold",)),
+        at_most_one("rules[]", "filter", "prefix"),
+        at_most_one("rules[].filter", "and", "prefix", "tag"),
+        _whole_rules,
+        _whole_destinations,
+    )
+    unmodelled = frozenset({"token"})
+    absent = ("ReplicationConfigurationNotFoundError",)
+
+    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
+        if not is_versioned(s3, bucket):
+            raise self.refuse(
+                bucket,
+                "InvalidRequest",
+                "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
+            )
+        locked = is_locked(s3, bucket)
+        for rule in wanted["rules"]:
+            self._demand_destination(bucket, rule["destination"]["bucket"].rpartition(":")[2], locked=locked)
+        configuration = {"role": wanted["role"], "rules": wanted["rules"]}
+        s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration=to_api(configuration))
+
+    def get(self, s3: Any, bucket: str) -> Properties | None:
+        return from_api(s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"])
+
+    def drop(self, s3: Any, bucket: str) -> None:
+        s3.delete_bucket_replication(Bucket=bucket)
+
+    def _demand_destination(self, bucket: str, destination: str, *, locked: bool) -> None:
+        """Refuse a destination that S3 refuses and moto does not look at; it may be anybody's."""
+        s3 = self.account.client("s3")
+        versioned = answer(lambda: is_versioned(s3, destination), "NoSuchBucket")
+        problem = None
+        if versioned is None:
+            problem = "Destination bucket must exist."
+        elif destination == bucket:
+            problem = "Destination bucket cannot be the same as the source bucket."
+        elif not versioned:
+            problem = "Destination bucket must have versioning enabled."
+        elif locked and not answer(lambda: s3.get_object_lock_configuration(Bucket=destination), NO_LOCK):
+            problem = "Destination bucket must have Object Lock enabled, as the source bucket has."
+        if problem:
+            raise self.refuse(bucket, "InvalidRequest", f"{problem} ({destination})")

@@ -1,0 +1,86 @@
+"""The provider as a whole: its resource types, its functions, its configuration."""
+
+from twin.aws.provider.account import Account
+from twin.aws.provider.bucket import Bucket
+from twin.aws.provider.bucket_policy import BucketPolicy
+from twin.aws.provider.bucket_settings import (
+    BucketLogging,
+    BucketObjectLockConfiguration,
+    BucketOwnershipControls,
+    BucketPublicAccessBlock,
+    BucketServerSideEncryptionConfiguration,
+    BucketVersioning,
+)
+from twin.aws.provider.keys import Alias, Key
+from twin.aws.provider.kind import AwsKind
+from twin.aws.provider.lifecycle import BucketLifecycleConfiguration
+from twin.aws.provider.replication import BucketReplicationConfig
+from twin.aws.provider.roles import OpenIdConnectProvider, Role, RolePolicy
+from twin.provider.server import Kind, StandInError
+from twin.provider.values import Properties
+
+VERSION = "7.51.1"
+
+_KINDS: dict[str, type[AwsKind]] = {
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": OpenIdConnectProvider,
+    "aws:iam/role:Role": Role,
+    "aws:iam/rolePolicy:RolePolicy": RolePolicy,
+    "aws:kms/alias:Alias": Alias,
+    "aws:kms/key:Key": Key,
+    "aws:s3/bucket:Bucket": Bucket,
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": BucketLifecycleConfiguration,
+    "aws:s3/bucketLogging:BucketLogging": BucketLogging,
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": BucketObjectLockConfiguration,
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": BucketOwnershipControls,
+    "aws:s3/bucketPolicy:BucketPolicy": BucketPolicy,
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": BucketPublicAccessBlock,
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": BucketReplicationConfig,
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        BucketServerSideEncryptionConfiguration
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": BucketVersioning,
+}
+
+
+class AwsStandIn:
+    """Implements `twin.provider.server.StandIn`; each explicit provider is a process of its own."""
+
+    def __init__(self) -> None:
+        self._account: Account | None = None
+
+    def parameterize(self, value: bytes) -> tuple[str, str]:  # noqa: ARG002 - the protocol's
+        raise StandInError("The aws provider takes no parameter.")
+
+    def configure(self, configuration: Properties) -> None:
+        self._account = Account(configuration)
+
+    def kind(self, token: str) -> Kind:
+        kind = _KINDS.get(token)
+        if kind is None:
+            raise StandInError(f"The twin's aws has no resource type {token}.")
+        return kind(self.account)
+
+    def invoke(self, token: str, arguments: Properties) -> Properties:
+        account = self.account
+        match token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                arn = f"arn:aws:sts::{account.id}:assumed-role/twin/twin"
+                return {"accountId": account.id, "arn": arn, "id": account.id, "userId": "AIDATWIN"}
+            case "aws:index/getRegion:getRegion":
+                region = arguments.get("region") or account.region
+                endpoint = f"ec2.{region}.amazonaws.com"
+                return {
+                    "id": region,
+                    "name": region,
+                    "region": region,
+                    "endpoint": endpoint,
+                    "description": region,
+                }
+            case _:
+                raise StandInError(f"The twin's aws has no function {token}.")
+
+    @property
+    def account(self) -> Account:
+        if self._account is None:
+            raise StandInError("The aws provider is not configured.")
+        return self._account

@@ -1,0 +1,162 @@
+"""The twin's own certificate authority, so that certificate checks against the sample platform are real."""
+
+import fcntl
+import ipaddress
+import os
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from twin.host.home import TwinHome
+
+RENEW_BEFORE = timedelta(days=7)
+_LIFETIME = timedelta(days=365)
+_NAMES = (
+    x509.DNSName("localhost"),
+    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    x509.IPAddress(ipaddress.ip_address("::1")),
+)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> None:
+    """
+    Make `ca.crt`, `platform.crt` and `platform.key` under `home.tls` unless a fitting set is there.
+
+    The server certificate is for localhost, 127.0.0.1 and ::1. A set that is incomplete, mixed up by an
+    interruption, or within seven days of its end is made anew as a whole. The authority's key is never
+    written: nothing else can be signed with it.
+    """
+    with (home.tls / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _fitting(home):
+            return
+        authority = _authority(lifetime)
+        server = _server(authority, lifetime, _NAMES)
+        _write(home, "ca.crt", authority.certificate.public_bytes(serialization.Encoding.PEM))
+        _write(home, "platform.key", _key(server))
+        _write(home, "platform.crt", server.certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def one_name(name: str) -> tuple[bytes, bytes]:
+    """
+    Make an authority that is good for one host name only, and a server's certificate for it.
+
+    Returns (the authority's certificate, the server's certificate and key), both PEM. The authority's key is
+    gone afterwards.
+    """
+    limits = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
+    authority = _authority(_LIFETIME, limits)
+    server = _server(authority, _LIFETIME, (x509.DNSName(name),))
+    pem = serialization.Encoding.PEM
+    return authority.certificate.public_bytes(pem), server.certificate.public_bytes(pem) + _key(server)
+
+
+def trusting_context(authority: Path) -> ssl.SSLContext:
+    """Trust what the system trusts, and the twin's own authority once it exists."""
+    changed_ns = authority.stat().st_mtime_ns if authority.exists() else 0
+    return _context(authority, changed_ns)
+
+
+@lru_cache(maxsize=4)
+def _context(authority: Path, changed_ns: int) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if changed_ns:
+        context.load_verify_locations(authority)
+    return context
+
+
+def _fitting(home: TwinHome) -> bool:
+    try:
+        authority = x509.load_pem_x509_certificate((home.tls / "ca.crt").read_bytes())
+        server = x509.load_pem_x509_certificate((home.tls / "platform.crt").read_bytes())
+        key = serialization.load_pem_private_key((home.tls / "platform.key").read_bytes(), password=None)
+        server.verify_directly_issued_by(authority)
+    except (OSError, ValueError, InvalidSignature):
+        return False
+    end = min(authority.not_valid_after_utc, server.not_valid_after_utc)
+    return key.public_key() == server.public_key() and end > datetime.now(UTC) + RENEW_BEFORE
+
+
+def _authority(lifetime: timedelta, limits: x509.NameConstraints | None = None) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Bulwark twin")])
+    builder = (
+        _builder(name, name, key.public_key(), lifetime)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+    )
+    if limits:
+        builder = builder.add_extension(limits, critical=True)
+    return _Pair(builder.sign(key, hashes.SHA256()), key)
+
+
+def _server(authority: _Pair, lifetime: timedelta, names: Sequence[x509.GeneralName]) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value))])
+    builder = (
+        _builder(name, authority.certificate.subject, key.public_key(), lifetime)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False
+        )
+    )
+    return _Pair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _key(pair: _Pair) -> bytes:
+    return pair.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder(issuer_name=issuer, subject_name=subject, public_key=key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + lifetime)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write(home: TwinHome, name: str, content: bytes) -> None:
+    partial = home.tls / f".{name}.partial"
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    partial.replace(home.tls / name)

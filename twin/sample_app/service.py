@@ -1,0 +1,186 @@
+"""
+The sample platform over HTTPS: `/health` and `/api/version` on one port, the frontend on another.
+
+With `--plain-port` it is the API alone, over plain HTTP, on the database that DATABASE_URL names: as a drill
+starts it against a recovered copy. Only the deployed one writes the canary.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from twin.host.home import TwinHome
+from twin.sample_app import PRODUCT, VERSION, canary
+
+_ANSWER_SECONDS = 2.0
+_QUIET: Final[dict[str, Any]] = {
+    "lifespan": "off",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": 0,
+}
+_PAGE = f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{PRODUCT}</title></head>
+<body><h1>{PRODUCT}</h1><p>Hiring without the paperwork.</p></body>
+</html>
+"""
+
+
+class Health:
+    """
+    Answers 200 when a real query on the platform's database does so within two seconds, else 503.
+
+    Each check opens a connection of its own, so a database that comes back is seen at once. `database_url` is
+    asked each time, because a deploy moves the database.
+    """
+
+    def __init__(self, database_url: Callable[[], str]) -> None:
+        self._database_url = database_url
+        self._started = time.monotonic()
+        self._checks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, _: Request) -> JSONResponse:
+        reason = await self._complaint()
+        answer = {
+            "status": "down" if reason else "ok",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "uptime": round(time.monotonic() - self._started, 3),
+            "environment": "local",
+            "version": VERSION,
+        }
+        return JSONResponse(answer | ({"reason": reason} if reason else {}), 503 if reason else 200)
+
+    async def _complaint(self) -> str | None:
+        """Say what is wrong, but not in the driver's words, which may hold the address and the password."""
+        try:
+            uri = self._database_url()
+        except FileNotFoundError:
+            return "not deployed yet"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "the deployment's settings are unreadable"
+        check = asyncio.create_task(_query(uri))
+        self._checks.add(check)
+        check.add_done_callback(self._forget)
+        # Not asyncio.timeout: on cancellation psycopg first asks the server, which may be what hangs.
+        await asyncio.wait({check}, timeout=_ANSWER_SECONDS)
+        if not check.done():
+            check.cancel()
+            return f"the database did not answer within {_ANSWER_SECONDS:g} s"
+        error = check.exception()
+        if isinstance(error, psycopg.OperationalError):
+            return "the database cannot be reached"
+        return f"the database refused the query ({type(error).__name__})" if error else None
+
+    def _forget(self, check: asyncio.Task[None]) -> None:
+        self._checks.discard(check)
+        if not check.cancelled():
+            check.exception()  # looked at, or asyncio would log it when the task was given up
+
+
+async def _query(uri: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(uri, autocommit=True, connect_timeout=10)
+    async with connection:
+        await connection.execute("SELECT max(version) FROM schema_migrations")
+
+
+async def _version(_: Request) -> JSONResponse:
+    return JSONResponse({"version": VERSION})
+
+
+async def _page(_: Request) -> HTMLResponse:
+    return HTMLResponse(_PAGE)
+
+
+def deployed(deployment: Path) -> str:
+    """Read where the database is: a deploy leaves {"database_url": ...} there."""
+    return str(json.loads(deployment.read_text())["database_url"])
+
+
+def _api(database_url: Callable[[], str]) -> Starlette:
+    health = Health(database_url)
+    return Starlette(routes=[Route("/health", health.__call__), Route("/api/version", _version)])
+
+
+def application(home: TwinHome, api_port: int) -> ASGIApp:
+    """Put the API and the frontend behind one server, which tells them apart by the port."""
+    api = _api(lambda: deployed(home.root / "platform.json"))
+    frontend = Starlette(routes=[Route("/", _page)])
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        begin = time.monotonic()
+
+        async def send_and_log(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                milliseconds = 1000 * (time.monotonic() - begin)
+                # The path as it was sent, still quoted, and without the query, which may hold a secret.
+                path = scope["raw_path"].decode("ascii", "replace")
+                now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+                sys.stderr.write(
+                    f"{now} {scope['method']} {path} {message['status']} {milliseconds:.0f} ms\n"
+                )
+                sys.stderr.flush()
+            await send(message)
+
+        await (api if scope["server"][1] == api_port else frontend)(scope, receive, send_and_log)
+
+    return answer
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        sys.exit(
+            f"The sample platform cannot listen on port {port}: {error.strerror}. Free it, or change its URL."
+        )
+
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--api-port", type=int)
+    parser.add_argument("--frontend-port", type=int)
+    parser.add_argument("--plain-port", type=int)
+    arguments = parser.parse_args()
+    if arguments.plain_port:
+        api = _api(lambda: os.environ["DATABASE_URL"])
+        _serve(uvicorn.Config(api, **_QUIET), arguments.plain_port)
+        return
+    if not (arguments.api_port and arguments.frontend_port):
+        parser.error("give --api-port and --frontend-port, or --plain-port")
+    home = TwinHome.from_environment()
+    certificate, key = home.tls / "platform.crt", home.tls / "platform.key"
+    if not (certificate.exists() and key.exists()):
+        sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
+    both = application(home, arguments.api_port)
+    writer = canary.Writer(lambda: deployed(home.root / "platform.json"))
+    threading.Thread(target=writer.run, name="canary", daemon=True).start()
+    config = uvicorn.Config(both, ssl_certfile=certificate, ssl_keyfile=key, **_QUIET)
+    _serve(config, arguments.api_port, arguments.frontend_port)
+
+
+def _serve(config: uvicorn.Config, *ports: int) -> None:
+    uvicorn.Server(config).run(sockets=[_listen(port) for port in ports])
+
+
+if __name__ == "__main__":
+    main()

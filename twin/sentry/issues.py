@@ -1,0 +1,174 @@
+"""Sentry's issues: events that belong together, when each was seen, and whether it is settled."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import uuid4
+
+import structlog
+
+from twin.host.time_scale import Pace
+from twin.sentry.issue_alerts import IssueAlerts, Sighting, Trigger
+from twin.vendor.store import Attributes, Store
+
+EVENTS = "events"
+_KEPT_EVENTS = 5_000
+_HOUR_SECONDS = 3600
+_log = structlog.get_logger("issues")
+
+IssueType = Literal["error", "monitor_check_in_failure", "uptime_domain_failure"]
+_REAWAKENED: Mapping[str, Trigger] = {"resolved": "regressionEvent", "ignored": "reappearedEvent"}
+_PRIORITIES = {"fatal": 75, "error": 75, "warning": 50, "info": 25, "debug": 25}
+"""Sentry's high, medium and low."""
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """
+    One event, of a program or of a monitor.
+
+    `detector_id` names the cron or uptime monitor and is empty for errors, which belong to the project's
+    error monitor. `attributes` are what the condition eventAttribute can look at.
+    """
+
+    project_id: str
+    type: IssueType
+    fingerprint: tuple[str, ...]
+    level: str
+    title: str
+    detector_id: str = ""
+    message: str = ""
+    culprit: str = ""
+    environment: str = ""
+    release: str = ""
+    user: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    attributes: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    event_id: str = field(default_factory=lambda: uuid4().hex)
+
+
+class Issues:
+    """
+    Issues are kept as vendor "sentry", kind "issue"; their events in stream "events".
+
+    An issue has organization, project, projectId, type, title, culprit, level, priority (75, 50, 25), status
+    (unresolved, resolved, ignored), firstSeen, lastSeen (Unix times), count, detectorId, firedAt (by alert
+    id), firstEvent (number in the stream). An event has eventId, project, issue, type, level, title, message,
+    culprit, environment, release, user, tags, attributes and state (a trigger of alerts, or "").
+    """
+
+    def __init__(self, store: Store, pace: Pace, alerts: IssueAlerts) -> None:
+        self._store = store
+        self._pace = pace
+        self._alerts = alerts
+
+    def occur(self, occurrence: Occurrence) -> None:
+        """Count an event into its issue and fire the alerts that it triggers, as one transaction."""
+        with self._store.transaction():
+            if (project := self._store.get("sentry", "project", occurrence.project_id)) is None:
+                return
+            now = time.time()
+            id_ = _issue_id(occurrence)
+            known = self._store.get("sentry", "issue", id_)
+            trigger: Trigger | None = _REAWAKENED.get(known["status"]) if known else "firstSeenEvent"
+            event = _event(id_, project["slug"], occurrence, trigger)
+            number = self._store.record(EVENTS, event)
+            self._store.prune(EVENTS, _KEPT_EVENTS)
+            issue = known or _new_issue(project, occurrence, number, now)
+            issue |= {
+                "status": "unresolved",
+                "lastSeen": now,
+                "count": issue["count"] + 1,
+                "level": occurrence.level,
+            }
+            self._save(id_, issue, new=known is None)
+            _log.info("event", issue=id_, title=occurrence.title, state=event["state"])
+            self._save(id_, self._alerts.fire(Sighting(id_, issue, event, trigger, now)))
+
+    def resolve(self, occurrence: Occurrence) -> None:
+        """Settle the issue that such an occurrence would belong to, if there is one."""
+        with self._store.transaction():
+            id_ = _issue_id(occurrence)
+            if issue := self._store.get("sentry", "issue", id_):
+                self._resolve(id_, issue, _event(id_, issue["project"], occurrence, None))
+
+    def tick(self) -> None:
+        """Settle issues that are quiet for their project's `resolveAge` hours; forget deleted projects."""
+        projects = self._store.list("sentry", "project")
+        for id_, issue in self._store.list("sentry", "issue").items():
+            if (project := projects.get(issue["projectId"])) is None:
+                self._store.remove("sentry", "issue", id_)
+                continue
+            quiet = self._pace.seconds((project.get("resolveAge") or 0) * _HOUR_SECONDS)
+            if quiet and issue["status"] == "unresolved" and time.time() - issue["lastSeen"] > quiet:
+                with self._store.transaction():
+                    self._resolve(id_, issue, self._last_event(id_, issue))
+
+    def _resolve(self, id_: str, issue: Attributes, event: Attributes) -> None:
+        if issue["status"] == "resolved":
+            return
+        issue["status"] = "resolved"
+        _log.info("issue resolved", issue=id_, title=issue["title"])
+        sighting = Sighting(id_, issue, event, "issueResolvedTrigger", time.time())
+        self._save(id_, self._alerts.fire(sighting))
+
+    def _save(self, id_: str, issue: Attributes, *, new: bool = False) -> None:
+        (self._store.insert if new else self._store.replace)("sentry", "issue", id_, issue)
+
+    def _last_event(self, id_: str, issue: Attributes) -> Attributes:
+        events = self._store.recorded(EVENTS, after=issue["firstEvent"] - 1)
+        found = next((event.entry for event in reversed(events) if event.entry["issue"] == id_), None)
+        bare = Occurrence(issue["projectId"], issue["type"], (), issue["level"], issue["title"])
+        return found or _event(id_, issue["project"], bare, None)
+
+
+def project_number(store: Store, part: Attributes) -> str:
+    """Return the internal id of the project that a monitor names, or "" when it is gone."""
+    wanted = (part["organization"], part["project"])
+    projects = store.list("sentry", "project").items()
+    return next(
+        (id_ for id_, project in projects if (project["organization"], project["slug"]) == wanted), ""
+    )
+
+
+def _issue_id(occurrence: Occurrence) -> str:
+    digest = hashlib.sha256("\0".join((occurrence.type, *occurrence.fingerprint)).encode()).hexdigest()
+    return f"{occurrence.project_id}-{digest[:12]}"
+
+
+def _new_issue(project: Attributes, occurrence: Occurrence, number: int, now: float) -> Attributes:
+    return {
+        "organization": project["organization"],
+        "project": project["slug"],
+        "projectId": occurrence.project_id,
+        "type": occurrence.type,
+        "title": occurrence.title,
+        "culprit": occurrence.culprit,
+        "priority": _PRIORITIES.get(occurrence.level, 75),
+        "firstSeen": now,
+        "count": 0,
+        "detectorId": occurrence.detector_id,
+        "firedAt": {},
+        "firstEvent": number,
+    }
+
+
+def _event(issue_id: str, project: str, occurrence: Occurrence, trigger: Trigger | None) -> Attributes:
+    return {
+        "eventId": occurrence.event_id,
+        "project": project,
+        "issue": issue_id,
+        "type": occurrence.type,
+        "level": occurrence.level,
+        "title": occurrence.title,
+        "message": occurrence.message,
+        "culprit": occurrence.culprit,
+        "environment": occurrence.environment,
+        "release": occurrence.release,
+        "user": occurrence.user,
+        "tags": dict(occurrence.tags),
+        "attributes": dict(occurrence.attributes),
+        "state": trigger or "",
+    }

@@ -1,0 +1,128 @@
+"""UptimeRobot's provider (uptimerobot 1.10.0): its client-side rules and defaults, by its source."""
+
+import re
+from collections.abc import Iterator
+
+from twin.provider.rules import length, matches, one_of, values_at, within
+from twin.provider.server import Refusal
+from twin.provider.terraform_diff import json_text
+from twin.provider.terraform_spec import Spec, Vendor
+from twin.provider.values import UNKNOWN, Properties, has_unknown
+from twin.uptimerobot.provider_monitor import MONITOR_RULES
+
+_INTEGRATIONS = (
+    *("slack", "webhook", "discord", "telegram", "pushover", "pushbullet", "msteams", "zapier", "pagerduty"),
+    *("googlechat", "splunk", "mattermost"),
+)
+_PUSH_FIELDS = frozenset(
+    {
+        *("oneSignalSubscriptionId", "oneSignalUserId", "deviceFingerprint", "pushToken"),
+        *("androidPushUpChannel", "androidPushDownChannel"),
+    }
+)
+_SORTS = ("friendly_name_asc", "friendly_name_desc", "status_up_down_paused", "status_down_up_paused")
+
+
+def _header_names(inputs: Properties) -> Iterator[Refusal]:
+    for where, headers in values_at(inputs, "customHeaders"):
+        for name in headers:
+            if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
+                yield Refusal(where, f"{where} has {name!r}, which is no header name")
+
+
+def _window_days(inputs: Properties) -> Iterator[Refusal]:
+    days, interval = inputs.get("days"), inputs.get("interval")
+    if interval in {"weekly", "monthly"} and (days is None or days == []):
+        yield Refusal("days", f"days is required when interval is {interval!r}")
+    if interval in {"once", "daily"} and days is not UNKNOWN and days:
+        yield Refusal("days", f"days is not allowed when interval is {interval!r}")
+
+
+def _window_monitors(inputs: Properties) -> Iterator[Refusal]:
+    monitors, everything = inputs.get("monitorIds"), inputs.get("autoAddMonitors")
+    if monitors is None or has_unknown(monitors):
+        return
+    if 0 in monitors and len(monitors) > 1:
+        yield Refusal("monitorIds", "monitorIds must be specific ids, or [0] for all monitors, not both")
+    elif everything is not None and everything is not UNKNOWN and everything != (monitors == [0]):
+        yield Refusal("monitorIds", f"monitorIds contradicts autoAddMonitors, which is {everything!r}")
+
+
+UPTIMEROBOT = Vendor(
+    title="UptimeRobot",
+    sets=True,
+    sets_of_objects=frozenset({"assignedAlertContacts"}),
+    kinds={
+        "monitor": Spec(
+            rules=MONITOR_RULES,
+            defaults={
+                "sslExpirationReminder": False,
+                "domainExpirationReminder": False,
+                "followRedirections": False,
+                "checkSslErrors": False,
+                "authType": "HTTP_BASIC",
+            },
+            replaces=frozenset({"type"}),
+            unmanaged=frozenset(
+                {
+                    *("assignedAlertContacts", "maintenanceWindowIds", "isPaused", "customFields"),
+                    *("customHttpHeaders", "regionData", "regionalData", "config"),
+                    *("groupId", "tags", "successHttpResponseCodes"),
+                }
+            ),
+            remembered=frozenset({"httpPassword", "postValueData", "postValueKv"}),
+            alike={
+                "postValueData": json_text,
+                "target": json_text,
+                "customHttpHeaders": lambda headers: {name.lower(): headers[name] for name in headers},
+            },
+        ),
+        "integration": Spec(
+            rules=(
+                one_of("type", *_INTEGRATIONS),
+                within("enableNotificationsFor", 1, 4),
+                one_of("priority", "Lowest", "Low", "Normal", "High", "Emergency"),
+                one_of("location", "us", "eu"),
+                _header_names,
+            ),
+        ),
+        "alertContact": Spec(
+            rules=(
+                one_of("type", "email", "mobile_app_old", "mobile_app"),
+                one_of("notificationEvents", "up_and_down", "down", "up", "none"),
+            ),
+            defaults={"notificationEvents": "up_and_down", "sslExpirationReminder": False},
+            replaces=frozenset({"type", "value"}) | _PUSH_FIELDS,
+        ),
+        "maintenanceWindow": Spec(
+            rules=(
+                one_of("interval", "once", "daily", "weekly", "monthly"),
+                matches(
+                    "date", r"(19|20)\d{2}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "have the form YYYY-MM-DD"
+                ),
+                matches("time", r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", "have the form HH:mm:ss"),
+                within("days[]", -1, 31),
+                within("monitorIds[]", 0),
+                _window_days,
+                _window_monitors,
+            ),
+        ),
+        "monitorGroup": Spec(
+            rules=(length("name", 255, least=1), within("monitorsNewGroupId", 1)),
+            remembered=frozenset({"monitorsNewGroupId"}),
+        ),
+        "psp": Spec(
+            rules=(
+                one_of("monitorSort", *_SORTS),
+                one_of("status", "ENABLED", "PAUSED"),
+                length("homepageLink", 255),
+                matches("gaCode", r"G-[A-Z0-9]{10}", "have the form G-XXXXXXXXXX"),
+                one_of("customSettings.page.layout", "logo_on_left", "logo_on_center"),
+                one_of("customSettings.page.theme", "light", "dark"),
+                one_of("customSettings.page.density", "normal", "compact"),
+            ),
+            unmanaged=frozenset({"customSettings"}),
+            remembered=frozenset({"password", "icon", "logo"}),
+        ),
+    },
+)

@@ -1,0 +1,261 @@
+"""What UptimeRobot's provider refuses in a monitor before it calls the vendor; by its source, 1.10.0."""
+
+import html
+import ipaddress
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from twin.provider.rules import (
+    Rule,
+    at_most_one,
+    each,
+    is_json,
+    is_set,
+    length,
+    matches,
+    one_of,
+    size,
+    values_at,
+    when,
+    within,
+)
+from twin.provider.server import Refusal
+from twin.provider.values import UNKNOWN, Properties, has_unknown
+
+_WEB = ("HTTP", "KEYWORD", "API")
+_TYPES = (*_WEB, "PING", "PORT", "HEARTBEAT", "DNS", "UDP")
+_LONGEST_HEARTBEAT_SECONDS = 31 * 24 * 60 * 60
+_REGIONS = ("na", "eu", "as", "oc")
+_COMPARISONS = (
+    *("equals", "not_equals", "contains", "not_contains"),
+    *("greater_than", "less_than", "is_null", "is_not_null"),
+)
+_KEYWORD_FIELDS = ("keywordType", "keywordCaseType", "keywordValue")
+
+
+def _others(*types: str) -> tuple[str, ...]:
+    return tuple(type_ for type_ in _TYPES if type_ not in types)
+
+
+def _url(inputs: Properties) -> Iterator[Refusal]:
+    """Every type but HEARTBEAT has a target, and that of the web types is a web address."""
+    url, type_ = inputs.get("url"), inputs.get("type")
+    if type_ == "HEARTBEAT" or UNKNOWN in (url, type_):
+        return
+    target = (url or "").strip()
+    if not target:
+        yield Refusal("url", f"url is required when type is {type_!r}")
+    elif type_ in _WEB:
+        parts = urlsplit(target)
+        if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
+            yield Refusal("url", f"url must start with http:// or https:// when type is {type_!r}")
+
+
+def _certificate(inputs: Properties) -> Iterator[Refusal]:
+    url, type_ = inputs.get("url"), inputs.get("type")
+    for name in ("sslExpirationReminder", "checkSslErrors"):
+        if inputs.get(name) is not True or type_ is UNKNOWN:
+            continue
+        if type_ not in _WEB:
+            yield Refusal(name, f"{name} is only for HTTP, KEYWORD and API monitors")
+        elif url is not UNKNOWN and not (url or "").lower().startswith("https://"):
+            yield Refusal(name, f"{name} needs an https:// url")
+
+
+def _heartbeat_interval(inputs: Properties) -> Iterator[Refusal]:
+    if inputs.get("type") == "HEARTBEAT":
+        yield from within("interval", 30, _LONGEST_HEARTBEAT_SECONDS)(inputs)
+
+
+def _body(inputs: Properties) -> Iterator[Refusal]:
+    if inputs.get("httpMethodType") in {"GET", "HEAD"}:
+        for name in ("postValueData", "postValueKv"):
+            if is_set(inputs, name):
+                yield Refusal(name, f"{name} is not allowed with method {inputs['httpMethodType']}")
+    if inputs.get("type") == "API" and inputs.get("httpMethodType") == "HEAD":
+        yield Refusal("httpMethodType", "httpMethodType HEAD is not allowed when type is 'API'")
+
+
+def _contacts(inputs: Properties) -> Iterator[Refusal]:
+    seen: set[str] = set()
+    for where, identifier in values_at(inputs, "assignedAlertContacts[].alertContactId"):
+        if identifier in seen:
+            yield Refusal(where, f"contact {identifier} is assigned twice")
+        seen.add(identifier)
+
+
+def _headers(inputs: Properties) -> Iterator[Refusal]:
+    for where, headers in values_at(inputs, "customHttpHeaders"):
+        lowered = [name.strip().lower() for name in headers]
+        for name in sorted({name for name in lowered if lowered.count(name) > 1}):
+            yield Refusal(where, f"{where} has the header {name!r} twice, in different case")
+
+
+def _custom_fields(inputs: Properties) -> Iterator[Refusal]:
+    for where, fields in values_at(inputs, "customFields"):
+        for key in fields:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key):
+                yield Refusal(where, f"{where} key {key!r} must have 1 to 64 letters, digits, - or _")
+
+
+def _config(inputs: Properties) -> Iterator[Refusal]:
+    type_, config = inputs.get("type"), inputs.get("config")
+    if type_ in {"DNS", "API", "UDP"} and config is None:
+        yield Refusal("config", f"config is required when type is {type_!r}")
+    if not isinstance(config, dict) or type_ is UNKNOWN:
+        return
+    allowed = {
+        "sslExpirationPeriodDays": _WEB,
+        "apiAssertions": ("API",),
+        "udp": ("UDP",),
+        "dnsRecords": ("DNS",),
+        "ipVersion": (*_WEB, "PING", "PORT"),
+        "applicationErrorRetries": _WEB,
+    }
+    given: Properties = config
+    for name, types in allowed.items():
+        if is_set(given, name) and type_ not in types:
+            yield Refusal(f"config.{name}", f"config.{name} is only for {', '.join(types)} monitors")
+    if type_ == "UDP" and given.get("udp") is not UNKNOWN:
+        udp: Properties = given.get("udp") or {}
+        if udp.get("packetLossThreshold") is None:
+            yield Refusal("config.udp", "config.udp.packetLossThreshold is required when type is 'UDP'")
+    if type_ == "API" and given.get("apiAssertions") is not UNKNOWN:
+        yield from _assertions(given.get("apiAssertions") or {})
+
+
+def _assertions(assertions: Properties) -> Iterator[Refusal]:
+    where = "config.apiAssertions"
+    if assertions.get("logic") is None:
+        yield Refusal(f"{where}.logic", f"{where}.logic is required when type is 'API'")
+    checks = assertions.get("checks")
+    if checks is UNKNOWN:
+        return
+    if not 1 <= len(checks or []) <= 5:
+        yield Refusal(f"{where}.checks", f"{where}.checks must have 1 to 5 elements")
+    for index, check in enumerate(checks or []):
+        if not has_unknown(check):
+            yield from _target(f"{where}.checks[{index}].target", check)
+
+
+def _target(where: str, check: Properties) -> Iterator[Refusal]:
+    """A target is JSON text, of the type that its comparison compares with."""
+    try:
+        target: Any = json.loads(check.get("target") or "null")
+    except ValueError:
+        yield Refusal(where, f"{where} must be JSON; use json.dumps")
+        return
+    number = isinstance(target, int | float) and not isinstance(target, bool)
+    text = isinstance(target, str) and bool(target.strip())
+    wanted: dict[str, tuple[bool, str]] = {
+        "is_null": (target is None, "be left out"),
+        "is_not_null": (target is None, "be left out"),
+        "greater_than": (number, "be a number"),
+        "less_than": (number, "be a number"),
+        "contains": (text, "be a text"),
+        "not_contains": (text, "be a text"),
+        "equals": (number or text or isinstance(target, bool), "be a text, number or boolean"),
+        "not_equals": (number or text or isinstance(target, bool), "be a text, number or boolean"),
+    }
+    fits, what = wanted.get(check["comparison"], (True, ""))
+    if not fits:
+        yield Refusal(where, f"{where} must {what} when comparison is {check['comparison']!r}")
+
+
+def _ip_version(inputs: Properties) -> Iterator[Refusal]:
+    config, url = inputs.get("config"), inputs.get("url")
+    chosen = config.get("ipVersion") if isinstance(config, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    literal = _literal(url) if isinstance(url, str) else None
+    if literal is not None and chosen == ("ipv6Only" if literal.version == 4 else "ipv4Only"):
+        yield Refusal("config.ipVersion", f"config.ipVersion {chosen} contradicts the address in url")
+
+
+def _literal(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    for candidate in (url.strip().strip("[]"), urlsplit(url).hostname, urlsplit(f"//{url}").hostname):
+        try:
+            return ipaddress.ip_address(candidate or "")
+        except ValueError:
+            continue
+    return None
+
+
+def _regions(inputs: Properties) -> Iterator[Refusal]:
+    for where, data in values_at(inputs, "regionData"):
+        regions, thresholds = data.get("regions"), data.get("thresholds")
+        if regions is UNKNOWN:
+            continue
+        if regions is None and (data.get("autoSelect") is not True or thresholds):
+            yield Refusal(f"{where}.regions", f"{where}.regions is required unless autoSelect is true")
+        elif isinstance(thresholds, dict):
+            keys: list[str] = list(thresholds)  # pyright: ignore[reportUnknownArgumentType] - JSON
+            for key in keys:
+                if key not in (regions or []):
+                    yield Refusal(f"{where}.thresholds", f"{where}.thresholds names {key!r}, not in regions")
+            if keys and inputs.get("responseTimeThreshold") is not None:
+                yield Refusal(f"{where}.thresholds", f"{where}.thresholds excludes responseTimeThreshold")
+
+
+def _plain(path: str) -> Rule:
+    return each(path, lambda text: html.unescape(text) == text, "be plain text without HTML entities")
+
+
+MONITOR_RULES: tuple[Rule, ...] = (
+    one_of("type", *_TYPES),
+    within("interval", 30),
+    _heartbeat_interval,
+    within("timeout", 0, 60),
+    within("gracePeriod", 0, 86_400),
+    within("port", 0, 65_535),
+    within("groupId", 0),
+    within("responseTimeThreshold", 0, 60_000),
+    length("name", 250),
+    length("url", 10_000),
+    _plain("name"),
+    _plain("url"),
+    _url,
+    at_most_one("", "timeout", "gracePeriod"),
+    at_most_one("", "postValueData", "postValueKv"),
+    at_most_one("", "regionalData", "regionData"),
+    when("", "type", "HEARTBEAT", requires=("gracePeriod",), forbids=("url", "timeout")),
+    when("", "type", *_others("HEARTBEAT", "DNS"), forbids=("gracePeriod",)),
+    when("", "type", "KEYWORD", requires=_KEYWORD_FIELDS),
+    when("", "type", *_others("KEYWORD"), forbids=_KEYWORD_FIELDS),
+    when("", "type", "PORT", "UDP", requires=("port",)),
+    when("", "type", *_others("PORT", "UDP"), forbids=("port",)),
+    one_of("keywordType", "ALERT_EXISTS", "ALERT_NOT_EXISTS"),
+    one_of("keywordCaseType", "CaseSensitive", "CaseInsensitive"),
+    length("keywordValue", 500),
+    one_of("httpMethodType", "HEAD", "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"),
+    one_of("authType", "NONE", "HTTP_BASIC", "DIGEST", "BEARER"),
+    length("httpUsername", 255),
+    length("httpPassword", 255),
+    is_json("postValueData"),
+    _body,
+    _headers,
+    size("customFields", 0, 20),
+    _custom_fields,
+    length("customFields[]", 255),
+    matches("tags[]", "[^A-Z]+", "be lower-case and not empty"),
+    matches("assignedAlertContacts[].alertContactId", r"\d+", "be a numeric id"),
+    within("assignedAlertContacts[].threshold", 0),
+    within("assignedAlertContacts[].recurrence", 0),
+    _contacts,
+    _certificate,
+    one_of("regionalData", *_REGIONS),
+    size("regionData.regions", 1, 4),
+    one_of("regionData.regions[]", *_REGIONS),
+    within("regionData.thresholds[]", 0, 60_000),
+    _regions,
+    size("config.sslExpirationPeriodDays", 0, 10),
+    within("config.sslExpirationPeriodDays[]", 0, 365),
+    one_of("config.ipVersion", "", "ipv4Only", "ipv6Only"),
+    within("config.applicationErrorRetries", 0, 3),
+    one_of("config.apiAssertions.logic", "AND", "OR"),
+    matches("config.apiAssertions.checks[].property", r"\s*\$.{0,499}", "start with $"),
+    one_of("config.apiAssertions.checks[].comparison", *_COMPARISONS),
+    _config,
+    _ip_version,
+)
