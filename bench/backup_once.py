@@ -11,16 +11,16 @@ from recovery import catalogue
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.postgres.checksums import differences, figures
+from recovery.postgres.checksums import compute_checksums, differences
 from recovery.postgres.client_programs import find
 from recovery.postgres.compression import compressed
 from recovery.postgres.dump import dump
 from recovery.postgres.snapshot import snapshot
-from recovery.restore import restored
+from recovery.restore import restore_database
 from recovery.vault.client import client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
-VAULT: Final = Vault(client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
+VAULT: Final = VaultClient(client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
 URL: Final = os.environ["BENCH_URL"]
 
 
@@ -38,12 +38,12 @@ def dumped() -> None:
 
 def restore(*, compare: bool) -> None:
     target = os.environ["BENCH_TARGET"]
-    manifest = catalogue.chosen(catalogue.backups(VAULT, Manifest))
+    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest))
     with tempfile.TemporaryDirectory() as folder:
-        restored(manifest, VAULT, target, folder=Path(folder))
+        restore_database(manifest, VAULT, target, folder=Path(folder))
     if compare:
         with snapshot(target) as shot:
-            found = differences(manifest.figures, figures(target, shot))
+            found = differences(manifest.figures, compute_checksums(target, shot))
         if found:
             sys.exit("\n".join(found))
 

@@ -13,15 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.adoption import settings_file
-from cli.adoption.finding import UNDECIDED, Finding, Status
-from cli.adoption.search import Found, search
+from cli.adoption.finding import UNDECIDED, Finding, FindingStatus
+from cli.adoption.search import SearchResult, search
 from cli.adoption.settings_text import with_settings
-from cli.stack import Json, OnTwin, Stack
+from cli.stack import JsonOption, StackOption, TwinOption
 from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
 from engine import session, stack_target, twin
 
-_VERDICTS: Final[dict[Status, str]] = {
+_VERDICTS: Final[dict[FindingStatus, str]] = {
     "managed": "this stack has it",
     "set": "{setting} names it",
     "found": "{setting}, to be written",
@@ -34,9 +34,9 @@ _VERDICTS: Final[dict[Status, str]] = {
 
 def adopt(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
     yes: bool = False,
 ) -> int:
     """
@@ -82,7 +82,7 @@ def adopt(
     return code
 
 
-def _looked(space: stack_target.StackTarget) -> Found:
+def _looked(space: stack_target.StackTarget) -> SearchResult:
     console = Console(stderr=True)
     if space.twin:
         twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
@@ -107,7 +107,7 @@ def _keys(chosen: auto.Stack) -> dict[str, str]:
     }
 
 
-def _print(found: Found, file: str, before: str, after: str) -> None:
+def _print(found: SearchResult, file: str, before: str, after: str) -> None:
     console = Console()
     table = Table(title="What exists already")
     for heading in ("what", "found", "setting"):
@@ -127,7 +127,7 @@ def _print(found: Found, file: str, before: str, after: str) -> None:
         sys.stdout.write(f"Nothing is left to be written into {file}.\n")
 
 
-def _print_json(space: stack_target.StackTarget, found: Found, code: int, *, written: bool) -> None:
+def _print_json(space: stack_target.StackTarget, found: SearchResult, code: int, *, written: bool) -> None:
     def told(one: Finding) -> dict[str, Any]:
         return {
             "what": one.what,

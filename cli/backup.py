@@ -9,27 +9,27 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from cli.events import Run
+from cli.events import RunLog
 from cli.output import lock, size
-from cli.recovery_context import exported, opened
-from cli.stack import Json, OnTwin, Stack
+from cli.recovery_context import exported, open_context
+from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
-from recovery.backup import At, Content, back_up
+from recovery.backup import BackupProgress, Content, back_up
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
-from recovery.heartbeat import reported
-from recovery.manifest import BackupManifest, Store
+from recovery.heartbeat import report_run
+from recovery.manifest import BackupManifest, StoreName
 from recovery.state import back_up_state
 
-_JOBS: Final[dict[str, tuple[Store, ...]]] = {"database": ("database", "state"), "files": ("files",)}
+_JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "state"), "files": ("files",)}
 """Job of the settings -> the stores that it backs up."""
 
 
 def backup(
-    *stores: Store | Literal["all"],
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    as_json: Json = False,
+    *stores: StoreName | Literal["all"],
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
     schema_only: Annotated[bool, Parameter(negative=())] = False,
     data_only: Annotated[bool, Parameter(negative=())] = False,
@@ -53,11 +53,11 @@ def backup(
     """
     content = _content(schema_only=schema_only, data_only=data_only)
     _refuse_meaningless(stores, table=table, content=content, accept_gone=accept_gone)
-    site = opened(stack, on_twin=on_twin, role="writer")
-    done: dict[Store, BackupManifest] = {}
+    site = open_context(stack, on_twin=on_twin, role="writer")
+    done: dict[StoreName, BackupManifest] = {}
 
-    def take(one: Store) -> None:
-        with Run(f"Backing up the {one}", command="backup", store=one, stack=stack) as run:
+    def take(one: StoreName) -> None:
+        with RunLog(f"Backing up the {one}", command="backup", store=one, stack=stack) as run:
             if one == "database":
                 done[one] = back_up(site, tables=table, content=content, progress=partial(_show, run))
             elif one == "files":
@@ -69,7 +69,9 @@ def backup(
 
     failures: list[Failure] = []
     for job, its_stores in _JOBS.items():
-        wanted: list[Store] = [one for one in its_stores if not stores or one in stores or "all" in stores]
+        wanted: list[StoreName] = [
+            one for one in its_stores if not stores or one in stores or "all" in stores
+        ]
         failures += _failures(site, job, wanted, take)
     if as_json:
         documents = {one: manifest.model_dump(mode="json") for one, manifest in done.items()}
@@ -102,7 +104,7 @@ def _refuse_meaningless(
 
 
 def _failures(
-    site: RecoveryContext, job: str, stores: Sequence[Store], take: Callable[[Store], None]
+    site: RecoveryContext, job: str, stores: Sequence[StoreName], take: Callable[[StoreName], None]
 ) -> list[Failure]:
     """
     Take each store, whatever happens to the others; the job's monitors hear of success when all are in.
@@ -110,7 +112,7 @@ def _failures(
     They hear nothing of a run without the job's own store: it is not what they wait for.
     """
     failures: list[Failure] = []
-    with suppress(Failure), reported(site, job) if job in stores else nullcontext():
+    with suppress(Failure), report_run(site, job) if job in stores else nullcontext():
         for one in stores:
             try:
                 take(one)
@@ -128,7 +130,7 @@ def _tell(manifest: BackupManifest) -> None:
     )
 
 
-def _show(run: Run, at: At) -> None:
+def _show(run: RunLog, at: BackupProgress) -> None:
     """Show rate, size, table, and what is still to be read where that is known."""
     rate = size(round(at.dumped / max(run.seconds, 0.001)))
     counted = f", {at.counted / at.to_count:.0%} counted" if at.to_count else ""
@@ -139,7 +141,7 @@ def _show(run: Run, at: At) -> None:
 class _FilesShown:
     """Shows how far the files are."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunLog) -> None:
         self._run = run
         self._at = {"listed": 0, "to copy": 0, "copied": 0}
 

@@ -9,23 +9,23 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from cli.output import day, size
-from cli.recovery_context import opened
-from cli.stack import Json, OnTwin, Stack
-from core.objectives import spoken
+from cli.recovery_context import open_context
+from cli.stack import JsonOption, StackOption, TwinOption
+from core.objectives import format_duration
 from recovery import catalogue
-from recovery.catalogue import Backup, Verification, proven
+from recovery.catalogue import Backup, Verification, is_proven
 from recovery.context import RecoveryContext
 from recovery.drill import records
 from recovery.drill.records import Proofs
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest
-from recovery.replica import Copy, standing
+from recovery.replica import ReplicaStatus, standing
 from recovery.state import StateManifest
 
 STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 
 
-def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False) -> int:
+def backups(*, stack: StackOption = "local", on_twin: TwinOption = False, as_json: JsonOption = False) -> int:
     """
     List the backups by store: when, how large, how long locked, in which vaults, and when they were verified.
 
@@ -34,7 +34,7 @@ def backups(*, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = 
         on_twin: List what a stack backed up on the twin.
         as_json: Print one JSON document, a list; each entry names its store.
     """
-    site = opened(stack, on_twin=on_twin)
+    site = open_context(stack, on_twin=on_twin)
     seen = records.proofs(records.records(site.vaults["primary"]))
     rows = [row for kind in STORES for row in _rows(site, kind, seen)]
     if as_json:
@@ -77,30 +77,30 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
 def _rows(site: RecoveryContext, kind: type[BackupManifest], seen: Proofs) -> list[dict[str, Any]]:
     """Return the backups of one store in either vault, the newest first."""
     primary, replica = site.vaults["primary"], site.vaults["replica"]
-    found = {one.id: one for one in catalogue.backups(primary, kind)}
-    copies = {one.id for one in catalogue.listed(replica, kind)}
+    found = {one.id: one for one in catalogue.read_backups(primary, kind)}
+    copies = {one.id for one in catalogue.list_backups(replica, kind)}
     only_there = copies - found.keys()
     elsewhere = (
-        [one for one in catalogue.backups(replica, kind) if one.id in only_there] if only_there else []
+        [one for one in catalogue.read_backups(replica, kind) if one.id in only_there] if only_there else []
     )
     rows = [_row(kind, one, _standing(site, one, copies), seen, in_primary=True) for one in found.values()]
-    rows += [_row(kind, one, Copy(one.id, "there"), seen, in_primary=False) for one in elsewhere]
+    rows += [_row(kind, one, ReplicaStatus(one.id, "there"), seen, in_primary=False) for one in elsewhere]
     return sorted(rows, key=lambda row: row["id"], reverse=True)
 
 
-def _standing(site: RecoveryContext, one: Backup[Any], copies: set[str]) -> Copy:
+def _standing(site: RecoveryContext, one: Backup[Any], copies: set[str]) -> ReplicaStatus:
     if one.id in copies:
-        return Copy(one.id, "there")
+        return ReplicaStatus(one.id, "there")
     entry = one.found.entry
     return standing(entry.key, entry.version, site.vaults["primary"], site.vaults["replica"])[0]
 
 
 def _row(
-    kind: type[BackupManifest], one: Backup[Any], copy: Copy, seen: Proofs, *, in_primary: bool
+    kind: type[BackupManifest], one: Backup[Any], copy: ReplicaStatus, seen: Proofs, *, in_primary: bool
 ) -> dict[str, Any]:
     manifest: BackupManifest | None = one.manifest
     drilled = records.of(seen, one)
-    look = proven([*one.verifications, *drilled])
+    look = is_proven([*one.verifications, *drilled])
     return {
         "store": kind.STORE,
         "id": one.id,
@@ -121,7 +121,7 @@ def _row(
 def _coloured_replica(row: dict[str, Any]) -> str:
     if not row["in_primary"]:
         return "[red]only there[/red]"
-    late = spoken(timedelta(seconds=row["replica_late_seconds"]))
+    late = format_duration(timedelta(seconds=row["replica_late_seconds"]))
     match row["replica"]:
         case "there":
             return "yes"

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.backup import backup
-from cli.drill_session import Yard, entered, identity, terms
+from cli.drill_session import DrillSession, identity, open_session, terms
 from cli.output import lock
-from cli.stack import Json, OnTwin, Stack
+from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
 from engine import stack_target
 from engine.rebuilt_stack import FileBackend
@@ -28,12 +28,12 @@ from recovery.drill import corruption, files, loss, records, state
 from recovery.drill.evidence import NEEDED, Drill, Measured, Scenario
 from recovery.drill.reports import duration
 from recovery.drill.safety import read_only
-from recovery.drill.validation import Drilled
+from recovery.drill.validation import DrillContext
 from recovery.files.manifest import FilesManifest
-from recovery.heartbeat import reported
-from recovery.manifest import BackupManifest, Manifest, Store
+from recovery.heartbeat import report_run
+from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.state import StateManifest
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 _RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
 
@@ -43,7 +43,7 @@ _ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "files", "st
 
 
 @dataclass(frozen=True)
-class Request:
+class DrillRequest:
     """What a person asked for."""
 
     scenario: Choice
@@ -59,9 +59,9 @@ class _NotPassedError(Exception):
 def drill(
     scenario: Choice = "all",
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
     at_random: Annotated[bool, Parameter(name="--random", negative=())] = False,
     at: datetime | None = None,
     backup: str | None = None,
@@ -91,14 +91,14 @@ def drill(
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    wanted = Request(scenario, at_random=at_random, at=_utc(at), backup=backup)
+    wanted = DrillRequest(scenario, at_random=at_random, at=_utc(at), backup=backup)
     _refuse_nonsense(wanted)
     if evidence:
         _require_room(evidence)
     console = Console(stderr=True)
     if scenario != "state" and not clean:
         _require_a_platform(stack, on_twin=on_twin)
-    with entered(stack, on_twin=on_twin) as yard:
+    with open_session(stack, on_twin=on_twin) as yard:
         with console.status("Looking for what interrupted drills have left"):
             left = yard.cleaned(everything=clean)
         for line in left:
@@ -108,7 +108,7 @@ def drill(
             return 0
         _take_missing_backups(yard, wanted, console)
         try:
-            with reported(yard.site, "drill"):
+            with report_run(yard.site, "drill"):
                 done = records.without(_run(yard, wanted, left), _secrets(yard))
                 _show(done, as_json=as_json)
                 _keep(done, yard.site.recorder, evidence, console)
@@ -128,12 +128,12 @@ def _require_a_platform(stack: str, *, on_twin: bool) -> None:
         )
 
 
-def _secrets(yard: Yard) -> set[str]:
+def _secrets(yard: DrillSession) -> set[str]:
     passwords = {urlsplit(yard.site.database_url).password, yard.place.key}
     return {secret for secret in passwords if secret}
 
 
-def _keep(done: Drill, vault: Vault, evidence: Path | None, console: Console) -> None:
+def _keep(done: Drill, vault: VaultClient, evidence: Path | None, console: Console) -> None:
     """
     Put the evidence where it was asked for; evidence that the vault doesn't take is not lost either.
 
@@ -162,7 +162,7 @@ def _require_passed(done: Drill) -> None:
         raise _NotPassedError
 
 
-def _refuse_nonsense(wanted: Request) -> None:
+def _refuse_nonsense(wanted: DrillRequest) -> None:
     if wanted.at_random and (wanted.at or wanted.backup):
         raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
     if wanted.at and wanted.scenario not in {"corruption", "files"}:
@@ -229,7 +229,7 @@ def _list(console: Console, faults: Iterable[str]) -> None:
         console.print(fault, style="red", markup=False, highlight=False)
 
 
-def _run(yard: Yard, wanted: Request, leftovers: tuple[str, ...]) -> Drill:
+def _run(yard: DrillSession, wanted: DrillRequest, leftovers: tuple[str, ...]) -> Drill:
     """Run them; one that fails keeps no other from running."""
     started = datetime.now(UTC)
     scenarios = tuple(_scenarios(yard, wanted))
@@ -242,11 +242,11 @@ def _run(yard: Yard, wanted: Request, leftovers: tuple[str, ...]) -> Drill:
     )
 
 
-def _scenarios(yard: Yard, wanted: Request) -> Iterator[Scenario]:
+def _scenarios(yard: DrillSession, wanted: DrillRequest) -> Iterator[Scenario]:
     settings, vaults = yard.space.settings, yard.site.vaults
     with _told() as told:
         for which in _ALL if wanted.scenario == "all" else (wanted.scenario,):
-            drilled = Drilled(
+            drilled = DrillContext(
                 read_only(yard.site.database_url),
                 terms(settings),
                 yard.place,
@@ -254,7 +254,9 @@ def _scenarios(yard: Yard, wanted: Request) -> Iterator[Scenario]:
             )
             if which == "corruption":
                 found = (
-                    catalogue.backups(vaults["primary"], Manifest) if wanted.at or wanted.at_random else []
+                    catalogue.read_backups(vaults["primary"], Manifest)
+                    if wanted.at or wanted.at_random
+                    else []
                 )
                 yield corruption.drill(
                     drilled,
@@ -312,7 +314,7 @@ _RESTORED: Final[dict[str, tuple[type[BackupManifest], ...]]] = {
 """Scenario -> of which stores it restores a backup."""
 
 
-def _take_missing_backups(yard: Yard, wanted: Request, console: Console) -> None:
+def _take_missing_backups(yard: DrillSession, wanted: DrillRequest, console: Console) -> None:
     """
     Take a first backup of each store that the drill restores; elsewhere one that is missing fails the drill.
 
@@ -322,8 +324,8 @@ def _take_missing_backups(yard: Yard, wanted: Request, console: Console) -> None
     if not yard.space.twin or wanted.backup:
         return
     vault = yard.site.vaults["primary"]
-    missing: list[Store] = [
-        kind.STORE for kind in _RESTORED[wanted.scenario] if not catalogue.listed(vault, kind)
+    missing: list[StoreName] = [
+        kind.STORE for kind in _RESTORED[wanted.scenario] if not catalogue.list_backups(vault, kind)
     ]
     if missing:
         names = ", ".join(missing)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli.role_credentials import deployers_key
+from cli.role_credentials import deployer_credentials
 from core.failure import Failure
 from engine.stack_target import StackTarget
-from policies.framework.drill_history import REHEARSAL, VARIABLE, Drilled, written
+from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, written
 
 if TYPE_CHECKING:
     from recovery.drill.records import Record
@@ -32,14 +32,14 @@ def document(space: StackTarget, chosen: auto.Stack) -> str:
     outputs = _outputs(resources)
     if "vault" not in outputs:
         return written({})
-    region, key = space.settings.backups.region, deployers_key(space)
+    region, key = space.settings.backups.region, deployer_credentials(space)
     found = records.records(vault(outputs["vault"], region, space.twin, key))
     return written(known(resources, found, space))
 
 
 def known(
     resources: Sequence[dict[str, Any]], found: "Iterable[Record]", space: StackTarget
-) -> dict[str, Drilled]:
+) -> dict[str, StoreHistory]:
     """
     Return, by the URN of each store, since when it is backed up and when a drill of it passed last.
 
@@ -53,7 +53,7 @@ def known(
 
     passed = {store: drill.started for store, drill in records.passed(found, space.name, space.place).items()}
     urns = {urn: passed.get(store) for store, urn in names.items()}
-    return {urn: Drilled(since.get(urn), urns.get(urn)) for urn in {*since, *urns}}
+    return {urn: StoreHistory(since.get(urn), urns.get(urn)) for urn in {*since, *urns}}
 
 
 def _outputs(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -20,21 +20,21 @@ from typing import Final
 import psutil
 
 from cli import role_credentials
-from cli.recovery_context import exported, opened
+from cli.recovery_context import exported, open_context
 from components.secrets import variable
 from components.settings import PROJECT as PLATFORM
 from components.settings import Settings
 from core import vault_layout
 from core.failure import Failure
 from engine import session, stack_target
-from engine.drill_stack import PROJECT, EnginePlace
+from engine.drill_stack import PROJECT, PulumiEnvironment
 from engine.stack_target import CHECKOUT, StackTarget
 from recovery.context import RecoveryContext
 from recovery.drill import smoke_tests
-from recovery.drill.evidence import Identity
+from recovery.drill.evidence import DrillIdentity
 from recovery.drill.neon_account import URL, NeonAccount
 from recovery.drill.safety import age
-from recovery.drill.terms import Application, Assertion, Objectives, Terms
+from recovery.drill.terms import Application, Assertion, DrillObjectives, DrillSpec
 from recovery.postgres.client_programs import find
 from recovery.postgres.connection import connected
 from toolchain.engine import VERSION
@@ -46,12 +46,12 @@ _END_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Yard:
+class DrillSession:
     """A stack and its throw-away place; held by one drill at a time on this machine."""
 
     space: StackTarget
     site: RecoveryContext
-    place: EnginePlace
+    place: PulumiEnvironment
 
     def deployed_at(self) -> datetime | None:
         """Return when the stack last changed, as its own backend says; None where it doesn't."""
@@ -99,7 +99,7 @@ class Yard:
 
 
 @contextmanager
-def entered(stack: str, *, on_twin: bool) -> Generator[Yard]:
+def open_session(stack: str, *, on_twin: bool) -> Generator[DrillSession]:
     """
     Open a stack for drilling.
 
@@ -113,16 +113,16 @@ def entered(stack: str, *, on_twin: bool) -> Generator[Yard]:
     folder = home.root / "drill" / stack
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(folder):
-        site = opened(stack, on_twin=on_twin)
+        site = open_context(stack, on_twin=on_twin)
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
         role_credentials.require(space, "restorer")
         key = _neon_key(space)
         account = NeonAccount(
             key, space.settings.database.organization, site.database_project, url=_neon_url(space.twin)
         )
-        place = EnginePlace(space, folder, project=site.database_project, key=key, account=account)
+        place = PulumiEnvironment(space, folder, project=site.database_project, key=key, account=account)
         with _temporary_files_in(place.folder):
-            yield Yard(space, site, place)
+            yield DrillSession(space, site, place)
 
 
 @contextmanager
@@ -176,10 +176,10 @@ def _end(process: psutil.Process) -> None:
             time.sleep(0.05)
 
 
-def terms(settings: Settings) -> Terms:
+def terms(settings: Settings) -> DrillSpec:
     objectives, drill = settings.platform.objectives, settings.drill
-    return Terms(
-        objectives=Objectives(
+    return DrillSpec(
+        objectives=DrillObjectives(
             recovery=objectives.recovery_time_minutes * 60,
             critical=objectives.critical_recovery_time_minutes * 60,
             history_loss=objectives.recovery_point_minutes * 60,
@@ -203,10 +203,10 @@ def _text(value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def identity(yard: Yard, started: datetime) -> Identity:
+def identity(yard: DrillSession, started: datetime) -> DrillIdentity:
     """Return it; what can't be found out is left out, for evidence of a failed drill is needed most."""
     commit = _git("rev-parse", "HEAD")
-    return Identity(
+    return DrillIdentity(
         id=vault_layout.new_id(started),
         stack=yard.space.name,
         environment=yard.space.settings.platform.environment,

@@ -14,27 +14,27 @@ from rich.table import Column, Table
 
 from cli import drill_facts
 from cli.output import save
-from cli.recovery_context import opened
-from cli.stack import Json, OnTwin, Stack
+from cli.recovery_context import open_context
+from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
-from core.objectives import spoken
+from core.objectives import format_duration
 from engine import session, stack_target
 from engine.stack_target import StackTarget
 from recovery.drill import records, reports
-from recovery.drill.evidence import Drill, Measured, Place, Scenario, Store
+from recovery.drill.evidence import Drill, Measured, Scenario, StackLocation, StoreName
 from recovery.drill.records import Record
 from recovery.drill.reports import duration
 from recovery.vault.client import Exists
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
-_STORES: tuple[Store, ...] = ("database", "files", "state")
+_STORES: tuple[StoreName, ...] = ("database", "files", "state")
 
 
 def drills(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
     last: int = 20,
     drill: str | None = None,
     html: Path | None = None,
@@ -59,7 +59,7 @@ def drills(
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.
     """
-    space, site = stack_target.find(stack, on_twin=on_twin), opened(stack, on_twin=on_twin)
+    space, site = stack_target.find(stack, on_twin=on_twin), open_context(stack, on_twin=on_twin)
     vault = site.vaults["primary"]
     if for_policies:
         sys.stdout.write(drill_facts.document(space, session.select(space, runs_program=False)) + "\n")
@@ -159,7 +159,7 @@ def _print(shown: list[Record], found: list[Record], space: StackTarget) -> None
     for store in _STORES:
         proven = last.get(store)
         if proven:
-            ago = spoken(now.replace(microsecond=0) - proven.started.replace(microsecond=0))
+            ago = format_duration(now.replace(microsecond=0) - proven.started.replace(microsecond=0))
             console.print(
                 f"{store}: proven {ago} ago, by {proven.identity.id}", style="green", highlight=False
             )
@@ -183,10 +183,10 @@ def _time(measured: Measured) -> str:
     return text if measured.met else f"[red]{text}[/red]"
 
 
-_PLACES: Final[dict[Place, str]] = {"vendors": "at the vendors", "twin": "on the twin"}
+_PLACES: Final[dict[StackLocation, str]] = {"vendors": "at the vendors", "twin": "on the twin"}
 
 
-def added(vault: Vault, file: Path, space: StackTarget) -> str:
+def added(vault: VaultClient, file: Path, space: StackTarget) -> str:
     """
     Put the evidence that a drill wrote into the vault and return the drill's id; again changes nothing.
 

@@ -32,7 +32,7 @@ def configure() -> None:
     )
 
 
-class Run:
+class RunLog:
     """
     One piece of work that a person may wait for.
 

@@ -8,20 +8,20 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.role_credentials import Role, key_of
-from core.atomic_folder import locked
+from cli.role_credentials import VaultRole, role_credentials
+from core.atomic_folder import lock_folder
 from engine import session, stack_target, twin
 from postgres_server.cluster import Cluster
 from postgres_server.server import SUPERUSER
-from recovery.context import RecoveryContext, VaultName, needed
+from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.files.source import Source
 from recovery.state import Exported
 from recovery.vault.client import AccessKey, client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 from twin.host.home import TwinHome
 
 
-def opened(stack: str, *, on_twin: bool, role: Role = "restorer") -> RecoveryContext:
+def open_context(stack: str, *, on_twin: bool, role: VaultRole = "restorer") -> RecoveryContext:
     """
     Read the outputs of a deployed stack; its vaults are looked at with the credentials of `role`.
 
@@ -32,23 +32,23 @@ def opened(stack: str, *, on_twin: bool, role: Role = "restorer") -> RecoveryCon
     if space.twin:
         twin.make_ready(space.twin, space.settings, Console(stderr=True))
     found = session.outputs(space)
-    backups, key = space.settings.backups, key_of(space, role)
-    database_url = needed(found, "backup_database_url")
-    primary = vault(needed(found, "vault"), backups.region, space.twin, key)
+    backups, key = space.settings.backups, role_credentials(space, role)
+    database_url = require_output(found, "backup_database_url")
+    primary = vault(require_output(found, "vault"), backups.region, space.twin, key)
     return RecoveryContext(
         stack=stack,
         database_url=twin.reached(database_url) if space.twin else database_url,
         vaults={
             "primary": primary,
-            "replica": vault(needed(found, "vault_replica"), backups.replica.region, space.twin, key),
+            "replica": vault(require_output(found, "vault_replica"), backups.replica.region, space.twin, key),
         },
-        heartbeat_urls=needed(found, "heartbeat_urls"),
-        checkin_urls=needed(found, "checkin_urls"),
-        database_project=needed(found, "database_project"),
+        heartbeat_urls=require_output(found, "heartbeat_urls"),
+        checkin_urls=require_output(found, "checkin_urls"),
+        database_project=require_output(found, "database_project"),
         as_writer=None
         if role == "writer"
-        else vault(primary.bucket, backups.region, space.twin, key_of(space, "writer")),
-        files=_files(needed(found, "files_source"), space.twin),
+        else vault(primary.bucket, backups.region, space.twin, role_credentials(space, "writer")),
+        files=_files(require_output(found, "files_source"), space.twin),
     )
 
 
@@ -74,20 +74,20 @@ def exported(stack: str, *, on_twin: bool) -> Exported:
     )
 
 
-def vaults(space: stack_target.StackTarget) -> dict[VaultName, Vault]:
+def vaults(space: stack_target.StackTarget) -> dict[VaultName, VaultClient]:
     """Return the vaults, to be read, by the names that the settings give them: without the stack's state."""
     backups, platform = space.settings.backups, space.settings.platform.name
-    key = key_of(space, "restorer")
+    key = role_credentials(space, "restorer")
     return {
         "primary": vault(backups.vault(platform), backups.region, space.twin, key),
         "replica": vault(backups.vault_replica(platform), backups.replica.region, space.twin, key),
     }
 
 
-def vault(bucket: str, region: str, home: TwinHome | None, key: AccessKey | None) -> Vault:
+def vault(bucket: str, region: str, home: TwinHome | None, key: AccessKey | None) -> VaultClient:
     """Return a vault, at AWS or on the twin, as whoever `key` is of; without it, as the environment says."""
     endpoint = f"http://127.0.0.1:{home.port('aws')}" if home else None
-    return Vault(client(region, endpoint, key=key), bucket, key=key)
+    return VaultClient(client(region, endpoint, key=key), bucket, key=key)
 
 
 def _files(found: dict[str, Any], home: TwinHome | None) -> Source:
@@ -110,7 +110,7 @@ def scratch() -> Generator[str]:
     home = stack_target.home()
     home.create()
     folder, password = home.postgres / "scratch", token_urlsafe()
-    with locked(home.postgres / "trial"):
+    with lock_folder(home.postgres / "trial"):
         cluster = Cluster(folder, home.port("scratch"))
         cluster.destroy()
         try:

@@ -12,23 +12,23 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 from rich.console import Console
 
-from cli.events import Run
+from cli.events import RunLog
 from cli.output import size
-from cli.recovery_context import opened, vaults
+from cli.recovery_context import open_context, vaults
 from cli.servers import new_server
-from cli.stack import OnTwin, Stack
+from cli.stack import StackOption, TwinOption
 from core.failure import Failure
 from engine import stack_target
 from recovery import catalogue
 from recovery.context import RecoveryContext, VaultName
 from recovery.files.copy import AT_ONCE
 from recovery.files.manifest import FilesManifest
-from recovery.files.restore import Selection, restored_files
-from recovery.files.target import Address, Bucket, Folder, Target
-from recovery.manifest import BackupManifest, Manifest, Store
+from recovery.files.restore import Selection, restore_files
+from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
+from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.disk_space import private_folder
-from recovery.restore import restored
-from recovery.state import STATE, StateManifest, restored_state
+from recovery.restore import restore_database
+from recovery.state import STATE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
 
 From = Annotated[VaultName, Parameter(name="--vault")]
@@ -38,9 +38,9 @@ TARGET_VARIABLE = "BULWARK_RESTORE_PASSWORD"
 def restore(
     *,
     to: str,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    store: Store = "database",
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    store: StoreName = "database",
     backup: str | None = None,
     at: datetime | None = None,
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
@@ -75,22 +75,26 @@ def restore(
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
         source = vaults(stack_target.find(stack, on_twin=on_twin))[vault]
-        chosen = catalogue.chosen(catalogue.backups(source, StateManifest), backup=backup, at=_utc(at))
-        restored_state(chosen, source, Path(to))
+        chosen = catalogue.choose_backup(
+            catalogue.read_backups(source, StateManifest), backup=backup, at=_utc(at)
+        )
+        restore_state(chosen, source, Path(to))
         sys.stdout.write(_way_on(chosen, to))
         return 0
     if store == "files":
-        site = opened(stack, on_twin=on_twin)
-        manifest = catalogue.chosen(
-            catalogue.backups(site.vaults[vault], FilesManifest), backup=backup, at=_utc(at)
+        site = open_context(stack, on_twin=on_twin)
+        manifest = catalogue.choose_backup(
+            catalogue.read_backups(site.vaults[vault], FilesManifest), backup=backup, at=_utc(at)
         )
         selection = Selection(bucket=bucket, prefix=prefix)
         sys.stdout.write(restored_into(to, manifest, site, vault=vault, selection=selection, at_once=jobs))
         sys.stdout.write(_as_of(manifest))
         return 0
     url = "" if to == "new" else _with_password(to)
-    site = opened(stack, on_twin=on_twin)
-    chosen = catalogue.chosen(catalogue.backups(site.vaults[vault], Manifest), backup=backup, at=_utc(at))
+    site = open_context(stack, on_twin=on_twin)
+    chosen = catalogue.choose_backup(
+        catalogue.read_backups(site.vaults[vault], Manifest), backup=backup, at=_utc(at)
+    )
     into = partial(_into, chosen, site, vault=vault, jobs=jobs or 2, tables=table)
     if url:
         into(url, stand_ins=False)
@@ -112,9 +116,9 @@ def _into(
     stand_ins: bool,
 ) -> None:
     """Restore into the database at `target`, and tell what was made."""
-    run = Run(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
+    run = RunLog(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
     with private_folder() as folder, run:
-        done = restored(
+        done = restore_database(
             chosen,
             site.vaults[vault],
             target,
@@ -206,7 +210,7 @@ def restored_into(
             if files % 100 == 0:
                 status.update(f"Restoring {manifest.id}: {files:,} files, {size(done)}")
 
-        found = restored_files(
+        found = restore_files(
             manifest,
             site.vaults[vault],
             target,
@@ -218,19 +222,19 @@ def restored_into(
     return f"{found.files:,} files, {size(found.bytes)}, each with the SHA-256 of its listing.\n{odd}"
 
 
-def _target(to: str, site: RecoveryContext) -> Target:
+def _target(to: str, site: RecoveryContext) -> RestoreTarget:
     match = re.fullmatch(r"s3://([^/]+)/?", to)
     if not match and "://" in to:
         raise Failure(f"{to} is neither a folder nor a bucket.", "name a folder, or a bucket as s3://bucket.")
     if not match:
-        return Folder.empty(Path(to))
+        return FolderTarget.empty(Path(to))
     key_id, secret = os.environ.get(_KEY_ID), os.environ.get(_SECRET)
     if bool(key_id) != bool(secret):
         raise Failure(f"{_KEY_ID} and {_SECRET} belong together.", "set both, or neither.")
-    address = Address(
+    address = BucketAddress(
         match[1],
         os.environ.get(_REGION) or site.vaults["primary"].region,
         os.environ.get(_ENDPOINT) or None,
         AccessKey(key_id, secret) if key_id and secret else None,
     )
-    return Bucket.empty(address, vaults=site.vaults.values())
+    return BucketTarget.empty(address, vaults=site.vaults.values())

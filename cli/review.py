@@ -13,11 +13,11 @@ from rich.console import Console
 
 from cli import drill_facts
 from cli.output import save
-from cli.stack import Json, OnTwin, Stack, open_stack
+from cli.stack import JsonOption, StackOption, TwinOption, open_stack
 from components.policy_gate import PACK
 from core.failure import Failure
 from engine import session, stack_target
-from engine.event_log import Watched
+from engine.event_log import EventLog
 from policies.framework import configuration
 from policies.report import VARIABLE
 from review import markdown, sarif, terminal
@@ -28,9 +28,9 @@ Write = Annotated[Path | None, Parameter(name="--write")]
 
 def review(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
     write: Write = None,
     save_plan: Annotated[Path | None, Parameter(name="--save-plan")] = None,
 ) -> int:
@@ -55,7 +55,7 @@ def review(
         if write:
             _written(build(stack, "review", report=None, stopped=str(failure)), write)
         raise
-    watched = Watched("Review", quiet=True, as_json=True)
+    watched = EventLog("Review", quiet=True, as_json=True)
     lines: list[str] = []
     partial = save_plan and save_plan.absolute().with_name(f"{save_plan.name}.partial")
 
@@ -84,7 +84,11 @@ def review(
 
 
 def audit(
-    *, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False, write: Write = None
+    *,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
+    write: Write = None,
 ) -> int:
     """
     Ask the policies about what is deployed, from the stack's state, where nothing is unknown.

@@ -11,18 +11,18 @@ from core.failure import Failure
 from engine.stack_target import StackTarget
 from recovery.vault.client import AccessKey
 
-Role = Literal["writer", "restorer"]
+VaultRole = Literal["writer", "restorer"]
 
-_NAMES: Final[dict[Role, str]] = {"writer": "backup-writer", "restorer": "backup-restorer"}
+_NAMES: Final[dict[VaultRole, str]] = {"writer": "backup-writer", "restorer": "backup-restorer"}
 """Role -> its name at IAM, less the platform's (components/identity.py)."""
 
 
-def deployers_key(space: StackTarget) -> AccessKey | None:
+def deployer_credentials(space: StackTarget) -> AccessKey | None:
     """Return the key of whoever deploys: on the twin its administrator, who makes the roles at first."""
     return AccessKey("twin", "twin") if space.twin else None
 
 
-def require(space: StackTarget, role: Role) -> None:
+def require(space: StackTarget, role: VaultRole) -> None:
     """
     See to it that whoever runs this is that role, and nobody who may do more.
 
@@ -32,7 +32,7 @@ def require(space: StackTarget, role: Role) -> None:
     import boto3  # noqa: PLC0415 - as in key_of
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
 
-    key, backups = key_of(space, role), space.settings.backups
+    key, backups = role_credentials(space, role), space.settings.backups
     endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
     name = f"{space.settings.platform.name}-{_NAMES[role]}"
     step = f"run it from the workflow that takes on the role {name} (OIDC); the role trusts nobody else."
@@ -51,7 +51,7 @@ def require(space: StackTarget, role: Role) -> None:
         raise Failure(f"This runs as {who}, who may do more than {name}; it needs no more.", step)
 
 
-def key_of(space: StackTarget, role: Role) -> AccessKey | None:
+def role_credentials(space: StackTarget, role: VaultRole) -> AccessKey | None:
     """
     Return a session of the role; None where the environment has the credentials.
 

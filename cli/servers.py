@@ -12,7 +12,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from core.atomic_folder import locked
+from core.atomic_folder import lock_folder
 from core.failure import Failure
 from engine import stack_target
 from postgres_server.cluster import Cluster
@@ -46,7 +46,7 @@ def new_server(backup: str, database: str) -> Generator[NewServer]:
     home = stack_target.home()
     home.create()
     cluster, passwords = _cluster(home, backup), _passwords(home, backup)
-    with locked(home.postgres / _LOCK):
+    with lock_folder(home.postgres / _LOCK):
         if cluster.directory.exists():
             raise Failure(
                 f"Backup {backup} is restored on this machine already.",
@@ -84,7 +84,7 @@ def there() -> list[str]:
 def remove(backup: str) -> None:
     """Remove the server of a backup, with all that is in it."""
     home = stack_target.home()
-    with locked(home.postgres / _LOCK):
+    with lock_folder(home.postgres / _LOCK):
         _remove(home, backup)
 
 

@@ -13,13 +13,13 @@ from engine import stack_target, twin
 from twin import services
 from twin.host.home import TwinHome
 
-Json = Annotated[bool, Parameter(name="--json", negative=())]
+StatusJsonOption = Annotated[bool, Parameter(name="--json", negative=())]
 NEVER = "never"
 UNKNOWN = "unknown"
 
 
 def status(
-    *, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local", as_json: Json = False
+    *, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local", as_json: StatusJsonOption = False
 ) -> int:
     """
     Show the services, the stack, the last backup and the last drill.
@@ -115,14 +115,14 @@ def _newest(space: stack_target.StackTarget, running: list[services.ServiceStatu
     if not any(service.name == "aws" and service.state == "running" for service in running):
         return {"last_backup": UNKNOWN, "last_drill": UNKNOWN}
     from cli.recovery_context import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
-    from cli.role_credentials import deployers_key  # noqa: PLC0415 - the same
+    from cli.role_credentials import deployer_credentials  # noqa: PLC0415 - the same
     from recovery import catalogue  # noqa: PLC0415 - it brings boto3 along
     from recovery.drill import records  # noqa: PLC0415 - the same
     from recovery.manifest import Manifest  # noqa: PLC0415 - the same
 
-    key = deployers_key(space)
+    key = deployer_credentials(space)
     primary = vault(outputs["vault"], space.settings.backups.region, space.twin, key)
-    found = catalogue.listed(primary, Manifest)
+    found = catalogue.list_backups(primary, Manifest)
     drills = records.records(primary, last=1)
     return {
         "last_backup": found[-1].id if found else NEVER,

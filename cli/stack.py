@@ -17,20 +17,20 @@ from cli import deploy, drill_facts
 from cli.output import save
 from components.policy_gate import PACK
 from engine import orphaned_projects, pending_operations, plan_file, session, stack_target, twin
-from engine.event_log import Watched
+from engine.event_log import EventLog
 
-Stack = Annotated[str, Parameter(name=["--stack", "-s"])]
-OnTwin = Annotated[bool, Parameter(name="--twin", negative=())]
-Providers = Annotated[stack_target.Providers | None, Parameter(name="--providers")]
-Json = Annotated[bool, Parameter(name="--json", negative=())]
+StackOption = Annotated[str, Parameter(name=["--stack", "-s"])]
+TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
+ProvidersOption = Annotated[stack_target.ProviderKind | None, Parameter(name="--providers")]
+JsonOption = Annotated[bool, Parameter(name="--json", negative=())]
 
 
 def up(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    providers: Providers = None,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    providers: ProvidersOption = None,
+    as_json: JsonOption = False,
     yes: bool = False,
     plan: Annotated[Path | None, Parameter(name="--plan")] = None,
     scale: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
@@ -56,8 +56,8 @@ def up(
     # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
     asks = space.twin is None and not yes
-    ahead = Watched("Preview", quiet=not asks, as_json=as_json)
-    update = Watched("Update", quiet=True, as_json=as_json)
+    ahead = EventLog("Preview", quiet=not asks, as_json=as_json)
+    update = EventLog("Update", quiet=True, as_json=as_json)
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "plan.json" if planned else None
         result, code = _run(ahead, chosen.preview, policy_packs=[str(PACK)], plan=again and str(again))
@@ -90,10 +90,10 @@ def up(
 
 def preview(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    providers: Providers = None,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    providers: ProvidersOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """
     Show what `up` would change, and every policy's verdict; changes nothing.
@@ -109,7 +109,7 @@ def preview(
         The engine's exit code; a violation is not 0.
     """
     _, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
-    plan = Watched("Preview", quiet=False, as_json=as_json)
+    plan = EventLog("Preview", quiet=False, as_json=as_json)
     _, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
     if as_json:
         _print_json({"stack": stack, "exit_code": code, **plan.document()})
@@ -118,10 +118,10 @@ def preview(
 
 def refresh(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    providers: Providers = None,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    providers: ProvidersOption = None,
+    as_json: JsonOption = False,
     accept: bool = False,
     write: Annotated[Path | None, Parameter(name="--write")] = None,
 ) -> int:
@@ -141,7 +141,7 @@ def refresh(
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
     _, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
-    drift = Watched("Refresh", quiet=True, as_json=as_json)
+    drift = EventLog("Refresh", quiet=True, as_json=as_json)
     if accept:
         _, code = _run(drift, chosen.refresh)
     else:
@@ -157,10 +157,10 @@ def refresh(
 
 def destroy(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    providers: Providers = None,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    providers: ProvidersOption = None,
+    as_json: JsonOption = False,
     yes: bool = False,
 ) -> int:
     """
@@ -182,7 +182,7 @@ def destroy(
         return 1
     space, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
     deploy.refuse_protected(chosen)
-    removal = Watched("Destroy", quiet=True, as_json=as_json)
+    removal = EventLog("Destroy", quiet=True, as_json=as_json)
     _, code = _run(removal, chosen.destroy, continue_on_error=True, parallel=deploy.at_once(space))
     if code == 0:
         deploy.platform_gone(space)
@@ -192,7 +192,11 @@ def destroy(
 
 
 def outputs(
-    *, stack: Stack = "local", on_twin: OnTwin = False, as_json: Json = False, show_secrets: bool = False
+    *,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
+    show_secrets: bool = False,
 ) -> int:
     """
     Show the stack's outputs; secrets only when asked for.
@@ -219,7 +223,7 @@ def open_stack(
     stack: str,
     *,
     on_twin: bool,
-    providers: stack_target.Providers | None = None,
+    providers: stack_target.ProviderKind | None = None,
     program: bool = True,
 ) -> tuple[stack_target.StackTarget, auto.Stack]:
     """
@@ -240,7 +244,7 @@ def open_stack(
     return space, chosen
 
 
-def _run(watched: Watched, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
+def _run(watched: EventLog, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
     with watched.shown():
         result, code = session.run(
             lambda: operation(on_output=watched.read, on_event=watched.see, color=watched.color, **options)
@@ -259,7 +263,7 @@ def _print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 
-def _write_drift(stack: str, drift: Watched, folder: Path) -> None:
+def _write_drift(stack: str, drift: EventLog, folder: Path) -> None:
     # Here and not above: it knows every rule, and no other command of these asks for one.
     from review.drift import render  # noqa: PLC0415
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from cli.backups import STORES
-from cli.events import Run
-from cli.recovery_context import opened, scratch
-from cli.stack import Json, OnTwin, Stack
+from cli.events import RunLog
+from cli.recovery_context import open_context, scratch
+from cli.stack import JsonOption, StackOption, TwinOption
 from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
@@ -23,10 +23,10 @@ from recovery.catalogue import Verification
 from recovery.context import RecoveryContext, VaultName
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
-from recovery.manifest import BackupManifest, Manifest, Store
-from recovery.state import StateManifest, proven_state
+from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.state import StateManifest, verify_state
 from recovery.vault.client import Exists, Forbidden
-from recovery.verify import looked_at
+from recovery.verify import check_backup
 from recovery.verify import verify as verified
 
 
@@ -35,18 +35,18 @@ class _Chosen:
     """What is to be looked at."""
 
     vault: VaultName
-    store: Store | Literal["all"]
+    store: StoreName | Literal["all"]
     backup: str | None
     deep: bool
 
 
 def verify(
     *,
-    stack: Stack = "local",
-    on_twin: OnTwin = False,
-    as_json: Json = False,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
     deep: Annotated[bool, Parameter(negative=())] = False,
-    store: Store | Literal["all"] = "all",
+    store: StoreName | Literal["all"] = "all",
     backup: str | None = None,
     vault: Annotated[VaultName, Parameter(name="--vault")] = "primary",
     add: Path | None = None,
@@ -70,8 +70,8 @@ def verify(
         0 when everything is as it must be.
     """
     if add:
-        return _added(opened(stack, on_twin=on_twin, role="writer"), add)
-    site = opened(stack, on_twin=on_twin)
+        return _added(open_context(stack, on_twin=on_twin, role="writer"), add)
+    site = open_context(stack, on_twin=on_twin)
     chosen = _Chosen(vault, store, backup, deep)
     looks: list[Verification] = []
     unreadable: list[str] = []
@@ -79,7 +79,7 @@ def verify(
     for kind in STORES:
         if store not in {kind.STORE, "all"}:
             continue
-        found = catalogue.backups(site.vaults[vault], kind)
+        found = catalogue.read_backups(site.vaults[vault], kind)
         known = known or any(one.id == backup for one in found)
         unreadable += [f"{one.id}: its manifest {one.unreadable}" for one in found if one.unreadable]
         looks += _looks(site, chosen, found)
@@ -103,18 +103,18 @@ def _looks(
 ) -> Iterator[Verification]:
     for manifest in _manifests(chosen, found):
         doing = f"Verifying {manifest.id}"
-        with Run(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=chosen.deep):
+        with RunLog(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=chosen.deep):
             look = _look(manifest, site, chosen)
         yield look
 
 
 def _manifests(chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> list[BackupManifest]:
     if chosen.backup:
-        return [catalogue.chosen(found, backup=one.id) for one in found if one.id == chosen.backup]
+        return [catalogue.choose_backup(found, backup=one.id) for one in found if one.id == chosen.backup]
     readable = [one.manifest for one in found if one.manifest]
     if not chosen.deep:
         return readable
-    return [catalogue.chosen(found)] if any(manifest.whole for manifest in readable) else []
+    return [catalogue.choose_backup(found)] if any(manifest.whole for manifest in readable) else []
 
 
 def _look(manifest: BackupManifest, site: RecoveryContext, chosen: _Chosen) -> Verification:
@@ -125,8 +125,8 @@ def _look(manifest: BackupManifest, site: RecoveryContext, chosen: _Chosen) -> V
     if isinstance(manifest, FilesManifest):
         return verify_files(manifest, vault, replica=replica, deep=chosen.deep)
     if isinstance(manifest, StateManifest) and chosen.deep:
-        return looked_at(manifest, vault, replica=replica, deep=lambda: proven_state(manifest, vault))
-    return looked_at(manifest, vault, replica=replica)
+        return check_backup(manifest, vault, replica=replica, deep=lambda: verify_state(manifest, vault))
+    return check_backup(manifest, vault, replica=replica)
 
 
 class _Printed(BaseModel):

@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 from pulumi_aws import s3
 
-from components.private_bucket import close
+from components.private_bucket import make_private
 
 
 class AccessLog(pulumi.ComponentResource):
@@ -36,7 +36,7 @@ class AccessLog(pulumi.ComponentResource):
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        public_access = close(name, self.bucket, parent=self)
+        public_access = make_private(name, self.bucket, parent=self)
         # Log delivery can't write to a bucket whose default key is in KMS unless that key trusts it.
         s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",

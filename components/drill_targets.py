@@ -63,7 +63,7 @@ class Branch(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-Told = Callable[[dict[str, str]], None]
+OnOutputs = Callable[[dict[str, str]], None]
 """Called with the outputs of a drill's stack, secret ones in clear, as soon as all of them are known."""
 
 
@@ -75,7 +75,7 @@ def declare_branch(
     at: Future[datetime],
     ready: Callable[[], None],
     key: str,
-    told: Told,
+    told: OnOutputs,
 ) -> None:
     """
     Declare a stack that holds the database of `project` as it was at `at`.
@@ -93,7 +93,7 @@ def declare_branch(
     _export(told, project=project, owner=made.owner_uri, application=made.application_uri)
 
 
-def declare_database(name: str, args: DatabaseSettings, *, key: str, told: Told) -> None:
+def declare_database(name: str, args: DatabaseSettings, *, key: str, told: OnOutputs) -> None:
     """Declare a stack that holds a new, empty database, as production declares its own."""
     throw_away = args.model_copy(
         # Nothing of it may outlive the drill: neither a protection, nor a history that nobody needs.
@@ -117,7 +117,7 @@ def _provider(key: str) -> neon.Provider:
     )
 
 
-def _export(told: Told, **outputs: pulumi.Input[str]) -> None:
+def _export(told: OnOutputs, **outputs: pulumi.Input[str]) -> None:
     for name, value in outputs.items():
         pulumi.export(name, value)
     pulumi.Output.all(**outputs).apply(told)

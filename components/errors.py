@@ -6,7 +6,7 @@ import pulumi
 import pulumi_sentry as sentry
 
 from components.alerting import MONITOR_FAILS, Alerting
-from components.settings import ErrorSettings, Service, Severity
+from components.settings import ErrorSettings, SentryService, Severity
 
 _HIGH: Final = 75  # Sentry's number for a high-priority issue
 _RESOLVED: Final = 0
@@ -54,10 +54,10 @@ class Errors(pulumi.ComponentResource):
         self.dsns = {}
         for slug, service in args.services.items():
             self.projects[slug], self.dsns[slug] = self._project(slug, service)
-        self._second_look(next(iter(args.services)), health_url)
+        self._independent_health_monitor(next(iter(args.services)), health_url)
         self.register_outputs({})
 
-    def _project(self, slug: str, service: Service) -> tuple[sentry.Project, pulumi.Output[str]]:
+    def _project(self, slug: str, service: SentryService) -> tuple[sentry.Project, pulumi.Output[str]]:
         args, prefix = self._args, f"{self._name}-{slug}"
         child = pulumi.ResourceOptions(parent=self)
         project = sentry.Project(
@@ -172,7 +172,7 @@ class Errors(pulumi.ComponentResource):
         )
         return metric, monitor
 
-    def _second_look(self, slug: str, health_url: str) -> None:
+    def _independent_health_monitor(self, slug: str, health_url: str) -> None:
         """Watch /health from another vendor too: an outage of the first one must not blind us."""
         monitor = sentry.UptimeMonitor(
             f"{self._name}-health",

@@ -4,7 +4,7 @@ import pulumi
 from pulumi_aws import s3
 
 
-def close(name: str, bucket: s3.Bucket, *, parent: pulumi.Resource) -> s3.BucketPublicAccessBlock:
+def make_private(name: str, bucket: s3.Bucket, *, parent: pulumi.Resource) -> s3.BucketPublicAccessBlock:
     """
     Shut a bucket to the public and to access control lists; return what its policy must wait for.
 

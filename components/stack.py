@@ -11,7 +11,7 @@ from components import policy_gate
 from components.platform import Platform
 from components.secrets import Secrets, collect
 from components.settings import PROJECT, Settings, SettingsError, load
-from core.objectives import longest_gap, spoken
+from core.objectives import format_duration, longest_gap
 from policies.framework.configuration import ConfigurationError
 
 
@@ -74,13 +74,13 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
 def protection(settings: Settings) -> list[dict[str, str]]:
     """Say in a line each what is protected, by what, and where to look."""
     backups, uptime = settings.backups, settings.uptime
-    history = spoken(timedelta(hours=settings.database.history_retention_hours))
+    history = format_duration(timedelta(hours=settings.database.history_retention_hours))
     vaults = f"{backups.region} + {backups.replica.region}"
     retention = backups.retention
-    looked = f"every {spoken(timedelta(seconds=uptime.interval_seconds))}"
+    looked = f"every {format_duration(timedelta(seconds=uptime.interval_seconds))}"
 
     def every(schedule: str) -> str:
-        return f"every {spoken(longest_gap(schedule))}"
+        return f"every {format_duration(longest_gap(schedule))}"
 
     def told(severity: Any) -> str:
         return ", ".join(settings.alerting.routes[severity])

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_aws import kms, s3
 
 from components.access_log import AccessLog
-from components.private_bucket import close
+from components.private_bucket import make_private
 from components.settings import BackupSettings
 from components.settings.backups import vault_name
 from core import vault_layout
@@ -117,7 +117,7 @@ class Vault(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        public_access = close(name, self.bucket, parent=self)
+        public_access = make_private(name, self.bucket, parent=self)
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def locked(folder: Path) -> Generator[Path]:
+def lock_folder(folder: Path) -> Generator[Path]:
     """Hold the lock of `folder`, a file beside it; a process that dies lets go of it."""
     lock = folder.with_name(f".{folder.name}.lock")
     while True:
@@ -23,7 +23,7 @@ def locked(folder: Path) -> Generator[Path]:
 
 
 @contextmanager
-def built(folder: Path) -> Generator[Path]:
+def build_folder(folder: Path) -> Generator[Path]:
     """
     Give a private folder to fill, which becomes `folder` at the end; the caller holds the lock.
 
@@ -40,7 +40,7 @@ def built(folder: Path) -> Generator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Remove `folder` at one stroke, so that no part of it is ever taken for the whole."""
     folder.rename(_aside(folder))
     clear(folder)

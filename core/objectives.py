@@ -65,7 +65,7 @@ def detection_time(*, interval: timedelta, timeout: timedelta, confirmations: in
     return interval + timeout * (1 + confirmations)
 
 
-def spoken(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """Write a duration as a person says it: `1 d 2 h`, `45 min`, `30 s`."""
     seconds = int(duration.total_seconds())
     parts: list[str] = []

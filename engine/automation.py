@@ -16,7 +16,7 @@ import pulumi.automation as auto
 from pulumi import log
 from pulumi.automation._stack import StackInitMode
 
-__all__ = ["Stack", "StackInitMode", "Workspace"]
+__all__ = ["AutomationStack", "AutomationWorkspace", "StackInitMode"]
 
 _SECRET: Final = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270")
 """Key and value by which a deployment's JSON marks a secret (pulumi/pulumi, sdk/go/common/resource/sig)."""
@@ -28,7 +28,7 @@ def _command() -> auto.PulumiCommand:
     return auto.PulumiCommand()
 
 
-class Workspace(auto.LocalWorkspace):
+class AutomationWorkspace(auto.LocalWorkspace):
     """A folder with a project and its stacks."""
 
     def __init__(self, **options: Any) -> None:
@@ -60,7 +60,7 @@ def _unsaid(*_said: object, **_where: object) -> None:
     """Stand in for `pulumi.log.debug`."""
 
 
-class Stack(auto.Stack):
+class AutomationStack(auto.Stack):
     """A stack in such a workspace. `select` and its like make the API's own, so it is made with a mode."""
 
     def info(self, show_secrets: bool = True) -> auto.UpdateSummary:  # noqa: ARG002 - the API's

@@ -16,11 +16,11 @@ from rich.console import Console
 
 from core.failure import Failure
 from engine import packages, pending_operations, session, twin
-from engine.automation import Stack, StackInitMode, Workspace
-from engine.event_log import Watched
+from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
+from engine.event_log import EventLog
 from engine.stack_target import StackTarget, state_file
 from recovery.drill import smoke_tests
-from recovery.drill.environment import Copy
+from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import Removed
 from recovery.drill.neon_account import NeonAccount
 from recovery.drill.safety import is_a_drills
@@ -31,19 +31,19 @@ PROJECT: Final = "bulwark-drill"
 _SIGNALLED: Final = 128
 """Exit codes above it are a signal's: someone wants the whole drill to end, and not this step."""
 
-Told = Callable[[dict[str, str]], None]
-Program = Callable[[Told], None]
+OnOutputs = Callable[[dict[str, str]], None]
+DrillProgram = Callable[[OnOutputs], None]
 """Declares a drill's stack, and tells its outputs as soon as all are known."""
 
 
-class _ThrowAway(Stack):
+class _ThrowAway(AutomationStack):
     """The CLI is not asked for its outputs: the program that made them is of this process."""
 
     def outputs(self) -> auto.OutputMap:
         return {}
 
 
-class EnginePlace:
+class PulumiEnvironment:
     """Implements `recovery.drill.environment.Place`."""
 
     def __init__(
@@ -69,12 +69,12 @@ class EnginePlace:
         self.key = key
 
     @contextmanager
-    def branching(self, name: str) -> Generator[Callable[[datetime], Copy]]:
+    def branching(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
         """Start the engine, which waits with everything declared for the instant."""
         instant: Future[datetime] = Future()
         ready = threading.Event()
 
-        def program(told: Told) -> None:
+        def program(told: OnOutputs) -> None:
             from components.drill_targets import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
 
             declare_branch(
@@ -91,7 +91,7 @@ class EnginePlace:
             try:
                 ready.wait()
 
-                def branched(at: datetime) -> Copy:
+                def branched(at: datetime) -> RecoveredDatabase:
                     instant.set_result(at)
                     return deployed()
 
@@ -101,8 +101,8 @@ class EnginePlace:
                     instant.set_exception(RuntimeError("The drill was given up."))
 
     @contextmanager
-    def empty(self, name: str) -> Generator[Copy]:
-        def program(told: Told) -> None:
+    def empty(self, name: str) -> Generator[RecoveredDatabase]:
+        def program(told: OnOutputs) -> None:
             from components.drill_targets import declare_database  # noqa: PLC0415 - as above
 
             declare_database(name, self._space.settings.database, key=self.key, told=told)
@@ -155,7 +155,7 @@ class EnginePlace:
         if not is_a_drills(name):
             raise Failure(f"{name} is no drill's stack.", "nothing was destroyed.")
         with session.failing_plainly():
-            stack = Stack(name, self._workspace(None), StackInitMode.SELECT)
+            stack = AutomationStack(name, self._workspace(None), StackInitMode.SELECT)
         pending_operations.settle(stack, self._space, Console(stderr=True), project=PROJECT, forget=True)
         _, code = session.run(lambda: stack.destroy(remove=True, on_output=_nothing, suppress_outputs=True))
         if code:
@@ -168,8 +168,8 @@ class EnginePlace:
 
     @contextmanager
     def _deploying(
-        self, name: str, program: Program, *, ended: Callable[[], None] = lambda: None
-    ) -> Generator[Callable[[], Copy]]:
+        self, name: str, program: DrillProgram, *, ended: Callable[[], None] = lambda: None
+    ) -> Generator[Callable[[], RecoveredDatabase]]:
         """
         Let the engine work while the block runs.
 
@@ -192,9 +192,9 @@ class EnginePlace:
                 stack = _ThrowAway(
                     name, self._workspace(lambda: program(outputs.set_result)), StackInitMode.CREATE
                 )
-            seen = Watched("Update", quiet=True, as_json=True)
+            seen = EventLog("Update", quiet=True, as_json=True)
 
-            def deployed() -> Copy:
+            def deployed() -> RecoveredDatabase:
                 told, code = session.run(outputs.result)
                 if code > _SIGNALLED:
                     sys.exit(code)
@@ -204,7 +204,9 @@ class EnginePlace:
                         "correct that and drill again; what was made is removed.",
                     )
                 urls = (told["owner"], told["application"])
-                return Copy(name, told["project"], *(map(twin.reached, urls) if self._space.twin else urls))
+                return RecoveredDatabase(
+                    name, told["project"], *(map(twin.reached, urls) if self._space.twin else urls)
+                )
 
             with ThreadPoolExecutor(1, "engine") as aside:
                 going = aside.submit(stack.up, on_output=_nothing, on_event=seen.see, suppress_outputs=True)
@@ -214,11 +216,11 @@ class EnginePlace:
             if name in self.stacks():
                 self.take_down(name)
 
-    def _workspace(self, program: Callable[[], None] | None) -> Workspace:
+    def _workspace(self, program: Callable[[], None] | None) -> AutomationWorkspace:
         folder = self._own / "workspace"
         folder.mkdir(exist_ok=True)
         packages.declare()
-        return Workspace(
+        return AutomationWorkspace(
             program=program,
             work_dir=str(folder),
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),

@@ -16,7 +16,7 @@ _UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
 """A refresh is the engine's look at a resource; what it found is told afterwards, with the outputs."""
 
 
-class Watched:
+class EventLog:
     """
     Follows one engine run.
 

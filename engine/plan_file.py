@@ -23,11 +23,11 @@ class Planned:
     """Each input that is added, changed or taken away, with its value; without what is secret in it."""
 
 
-Plan = Mapping[str, Planned]
+ReviewedPlan = Mapping[str, Planned]
 """URN -> what is planned."""
 
 
-def read(file: Path) -> Plan:
+def read(file: Path) -> ReviewedPlan:
     """
     Read a plan that `./bulwark review --save-plan` wrote.
 
@@ -44,7 +44,7 @@ def read(file: Path) -> Plan:
         ) from None
 
 
-def refuse_others(reviewed: Plan, now: Plan, *, stack: str) -> None:
+def refuse_others(reviewed: ReviewedPlan, now: ReviewedPlan, *, stack: str) -> None:
     """
     Compare what an update would do now with what was reviewed.
 

@@ -10,8 +10,8 @@ import pulumi.automation as auto
 
 from core.failure import Failure
 from engine import packages, session
-from engine.automation import Stack, StackInitMode, Workspace
-from engine.event_log import Watched
+from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
+from engine.event_log import EventLog
 from engine.stack_target import StackTarget
 
 
@@ -26,14 +26,14 @@ class FileBackend:
         backend = folder / "backend"
         backend.mkdir(mode=0o700)
         packages.declare()
-        workspace = Workspace(
+        workspace = AutomationWorkspace(
             program=session.program,
             work_dir=str(folder),
             env_vars={"PULUMI_BACKEND_URL": f"{backend.as_uri()}?metadata=skip"},
             secrets_provider="passphrase" if self.space.twin else None,
         )
         with session.failing_plainly():
-            stack = Stack(self.space.name, workspace, StackInitMode.CREATE)
+            stack = AutomationStack(self.space.name, workspace, StackInitMode.CREATE)
             rebuilt = RebuiltStack(stack)
             rebuilt.asked("import", "--file", str(state))
         yield rebuilt
@@ -46,7 +46,7 @@ class RebuiltStack:
     stack: auto.Stack
 
     def changes(self) -> list[str]:
-        seen = Watched("Preview", quiet=True, as_json=True)
+        seen = EventLog("Preview", quiet=True, as_json=True)
         _, code = session.run(lambda: self.stack.preview(on_output=lambda _: None, on_event=seen.see))
         if code:
             raise Failure(

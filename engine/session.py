@@ -20,7 +20,7 @@ import yaml
 from components import policy_gate
 from core.failure import Failure
 from engine import orphaned_plugins, packages, twin
-from engine.automation import Stack, StackInitMode, Workspace
+from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
 from engine.plan_file import without_values
 from engine.stack_target import CHECKOUT, StackTarget, content, state_file
 from toolchain.engine import search_path
@@ -46,14 +46,14 @@ def select(space: StackTarget, *, runs_program: bool = True) -> auto.Stack:
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
     with failing_plainly():
-        workspace = Workspace(
+        workspace = AutomationWorkspace(
             program=program,
             work_dir=str(_folder(space)),
             env_vars=environment,
             secrets_provider="passphrase" if space.twin else None,
         )
         workspace.is_known = space.twin is not None and state_file(space.twin, space.name).exists()
-        return Stack(space.name, workspace, StackInitMode.CREATE_OR_SELECT)
+        return AutomationStack(space.name, workspace, StackInitMode.CREATE_OR_SELECT)
 
 
 def outputs(space: StackTarget) -> dict[str, Any]:

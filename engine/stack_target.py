@@ -11,7 +11,7 @@ from components.settings import PROJECT, Settings, SettingsError, load
 from core.failure import Failure
 from twin.host.home import TwinHome, default_root
 
-Providers = Literal["stand-in", "real"]
+ProviderKind = Literal["stand-in", "real"]
 
 _BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
 _BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
@@ -31,7 +31,7 @@ class StackTarget:
     name: str
     settings: Settings
     twin: TwinHome | None
-    providers: Providers = "stand-in"
+    providers: ProviderKind = "stand-in"
 
     @property
     def place(self) -> Literal["vendors", "twin"]:
@@ -43,7 +43,7 @@ def home() -> TwinHome:
     return TwinHome(default_root(CHECKOUT))
 
 
-def find(stack: str, *, on_twin: bool, providers: Providers | None = None) -> StackTarget:
+def find(stack: str, *, on_twin: bool, providers: ProviderKind | None = None) -> StackTarget:
     """
     Read a stack's settings and say where it lives.
 
@@ -113,7 +113,7 @@ def checkpoint(twin: TwinHome, stack: str, project: str = PROJECT) -> dict[str, 
     return json.loads(path.read_text())["checkpoint"].get("latest") or {}
 
 
-def _providers(stack: str, twin: TwinHome, wanted: Providers | None) -> Providers:
+def _providers(stack: str, twin: TwinHome, wanted: ProviderKind | None) -> ProviderKind:
     """
     Say which kind of provider a stack on the twin goes through.
 
@@ -133,7 +133,7 @@ def _providers(stack: str, twin: TwinHome, wanted: Providers | None) -> Provider
     return maker
 
 
-def _maker(resource: dict[str, Any]) -> Providers | None:
+def _maker(resource: dict[str, Any]) -> ProviderKind | None:
     """Say which kind of provider made a bridged vendor's resource; the real bridge leaves notes in it."""
     if not resource["type"].startswith(_BRIDGED):
         return None

@@ -13,13 +13,13 @@ from toolchain.providers import bridge, find_providers
 from twin import file_store
 from twin.host.home import HOME_VARIABLE, TwinHome
 from twin.plugin_install import install, install_real
-from twin.services import Service, ServiceError, declared, start
+from twin.services import ServiceError, TwinService, declared, start
 
 _NEEDED_BYTES: Final = 256 << 20
 """A new twin takes 120 MiB; PostgreSQL's log and its archive need room to grow."""
 
 
-def services(twin: TwinHome, settings: Settings) -> tuple[Service, ...]:
+def services(twin: TwinHome, settings: Settings) -> tuple[TwinService, ...]:
     """Return the services that these settings need; the platform answers where they say it is."""
     api, frontend = urlsplit(settings.platform.api), urlsplit(settings.platform.frontend)
     every = declared(twin, api_port=api.port or 443, frontend_port=frontend.port or 443)

@@ -9,7 +9,7 @@ from components.secrets import variable
 from components.settings import PROJECT
 
 
-class Vendor(NamedTuple):
+class VendorInfo(NamedTuple):
     """How a vendor is spoken of; `secret` is the stack's name for its key."""
 
     title: str
@@ -19,14 +19,14 @@ class Vendor(NamedTuple):
 
 
 VENDORS: Final = {
-    "neon": Vendor("Neon", "neon_api_key", "console.neon.tech/app/settings/api-keys", "neonstatus.com"),
-    "uptimerobot": Vendor(
+    "neon": VendorInfo("Neon", "neon_api_key", "console.neon.tech/app/settings/api-keys", "neonstatus.com"),
+    "uptimerobot": VendorInfo(
         "UptimeRobot",
         "uptimerobot_api_key",
         "dashboard.uptimerobot.com/integrations",
         "status.uptimerobot.com",
     ),
-    "sentry": Vendor("Sentry", "sentry_auth_token", "sentry.io/settings/auth-tokens", "status.sentry.io"),
+    "sentry": VendorInfo("Sentry", "sentry_auth_token", "sentry.io/settings/auth-tokens", "status.sentry.io"),
 }
 
 _STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: code)?:?) ?(\d{3})", re.IGNORECASE)
@@ -49,7 +49,7 @@ _NOISE: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Refusal:
+class VendorRefusal:
     """One resource that a vendor would not have."""
 
     vendor: str
@@ -61,16 +61,16 @@ class Refusal:
         return f"bulwark: {self.vendor} refused {self.resource}: {self.reason}\n  Next: {self.next_step}"
 
 
-def read(errors: Iterable[tuple[str, str]]) -> list[Refusal]:
+def read(errors: Iterable[tuple[str, str]]) -> list[VendorRefusal]:
     """Explain the engine's errors, each a resource's URN and a message; what no vendor said is left out."""
-    refusals: dict[tuple[str, str], Refusal] = {}
+    refusals: dict[tuple[str, str], VendorRefusal] = {}
     for urn, message in errors:
         if found := _explained(urn, message):
             refusals.setdefault((found.resource, found.next_step), found)
     return list(refusals.values())
 
 
-def _explained(urn: str, message: str) -> Refusal | None:
+def _explained(urn: str, message: str) -> VendorRefusal | None:
     package = _package(urn)
     if package not in VENDORS:
         return None
@@ -81,7 +81,7 @@ def _explained(urn: str, message: str) -> Refusal | None:
     if next_step is None:
         return None
     reason = said if not status or str(status) in said else f"{said.removesuffix('.')} (HTTP {status})."
-    return Refusal(vendor.title, resource, reason, next_step)
+    return VendorRefusal(vendor.title, resource, reason, next_step)
 
 
 def _package(urn: str) -> str:
@@ -97,7 +97,7 @@ def _forgetting(urn: str) -> str:
     )
 
 
-def _next_step(vendor: Vendor, status: int, said: str) -> str | None:
+def _next_step(vendor: VendorInfo, status: int, said: str) -> str | None:
     again = "run the same command again; it goes on from there."
     match status:
         case 400 | 402 | 403 | 422 if _PLAN.search(said):

@@ -7,19 +7,19 @@ from typing import Any, Final
 
 from policies.facts.recovery_paths import paths
 from policies.facts.stores import Stores
-from policies.framework.evaluation import Judgement, Outcome, Verdict
+from policies.framework.evaluation import Evaluation, Outcome, Verdict
 
 VARIABLE: Final = "BULWARK_POLICY_REPORT"
 """Names the file to write; unset, nothing is written."""
 
 
-def write(judgement: Judgement) -> None:
+def write(judgement: Evaluation) -> None:
     """Write the report, if someone asked for it."""
     if path := os.environ.get(VARIABLE):
         Path(path).write_text(json.dumps(document(judgement)))
 
 
-def document(judgement: Judgement) -> dict[str, Any]:
+def document(judgement: Evaluation) -> dict[str, Any]:
     """Return all verdicts in a stable order; it holds the pack's own sentences and names, never a value."""
     stack = judgement.stack
     return {
@@ -36,7 +36,7 @@ def document(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: Verdict, judgement: Judgement) -> dict[str, Any]:
+def _verdict(verdict: Verdict, judgement: Evaluation) -> dict[str, Any]:
     return {
         "rule": verdict.rule.id,
         "urn": verdict.resource.urn if verdict.resource else "",

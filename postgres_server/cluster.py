@@ -82,7 +82,7 @@ class Cluster(Server):
         """
         if not self._exists():
             raise PostgresError(f"There is no PostgreSQL cluster in {self.directory}.")
-        with atomic_folder.locked(self.directory):
+        with atomic_folder.lock_folder(self.directory):
             log_start = self.log.stat().st_size if self.log.exists() else 0
             try:
                 if not self.running:
@@ -94,7 +94,7 @@ class Cluster(Server):
     def stop(self) -> None:
         """Stop the server: sessions are ended and the data is flushed. Does nothing if it is stopped."""
         if self._exists():
-            with atomic_folder.locked(self.directory):
+            with atomic_folder.lock_folder(self.directory):
                 self.end()
 
     def destroy(self) -> None:
@@ -106,20 +106,20 @@ class Cluster(Server):
         """
         if not self.directory.parent.exists():
             return
-        with atomic_folder.locked(self.directory) as lock:
+        with atomic_folder.lock_folder(self.directory) as lock:
             if self.directory.exists():
                 if not self._exists():
                     raise PostgresError(f"{self.directory} is not a cluster of the twin: nothing is removed.")
                 self.end(signal.SIGQUIT)
                 self.end_orphans()
-                atomic_folder.remove(self.directory)
+                atomic_folder.remove_folder(self.directory)
             atomic_folder.clear(self.directory)
             shutil.rmtree(self.socket_folder, ignore_errors=True)
             lock.unlink()
 
     def base_backup(self) -> None:
         """Take a base backup of the running server: a later branch starts from it and has less to replay."""
-        with atomic_folder.locked(self.directory), self.connect() as connection:
+        with atomic_folder.lock_folder(self.directory), self.connect() as connection:
             base = self.directory / "base"
             for interrupted in base.glob(".*"):
                 shutil.rmtree(interrupted, ignore_errors=True)
@@ -216,11 +216,11 @@ class Cluster(Server):
         """Give a folder to build the cluster in; it takes its place when all of it is there."""
         self.directory.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         installation = self.installation()
-        with atomic_folder.locked(self.directory):
+        with atomic_folder.lock_folder(self.directory):
             if self.directory.exists():
                 raise PostgresError(f"{self.directory} exists already.")
             try:
-                with atomic_folder.built(self.directory) as building:
+                with atomic_folder.build_folder(self.directory) as building:
                     (building / _MARKER).touch()
                     yield building, installation
                     give(building, installation.account)

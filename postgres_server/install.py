@@ -47,9 +47,9 @@ class Installation:
         if account is None or closed_folder(wheel / "bin", account) is None:
             return cls(wheel, account)
         copy = folder / f"postgresql-{importlib.metadata.version(_WHEEL)}"
-        with atomic_folder.locked(copy):
+        with atomic_folder.lock_folder(copy):
             if not copy.exists():
-                with atomic_folder.built(copy) as partial:
+                with atomic_folder.build_folder(copy) as partial:
                     shutil.copytree(wheel, partial / wheel.parent.name / wheel.name, ignore=_unneeded)
                     # The programs find their libraries here, by a path relative to their own.
                     libraries = wheel.parent.with_suffix(".libs")

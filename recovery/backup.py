@@ -13,7 +13,7 @@ from core.failure import Failure
 from recovery import catalogue
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest, Tier
-from recovery.postgres.checksums import figures
+from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.client_programs import Clients, find
 from recovery.postgres.compression import compressed
 from recovery.postgres.connection import explained
@@ -25,7 +25,7 @@ Content = Literal["all", "schema", "data"]
 
 
 @dataclass
-class At:
+class BackupProgress:
     """Where a backup is; bytes."""
 
     dumped: int = 0
@@ -37,7 +37,7 @@ class At:
     """Whose rows are being dumped."""
 
 
-Progress = Callable[[At], None]
+OnBackupProgress = Callable[[BackupProgress], None]
 """Told again and again, of the same `At`, by several threads."""
 
 _LOCK: Final = 0x42554C574152_4B01
@@ -50,7 +50,7 @@ def back_up(
     tables: tuple[str, ...] = (),
     content: Content = "all",
     tier: Tier | None = None,
-    progress: Progress = lambda *_: None,
+    progress: OnBackupProgress = lambda *_: None,
 ) -> Manifest:
     """
     Back up the database into the primary vault and return the manifest, which is in when this returns.
@@ -59,7 +59,7 @@ def back_up(
         Failure: for whatever keeps it from being whole; then there is no manifest, and no backup.
     """
     vault = site.vaults["primary"]
-    started, at = datetime.now(UTC), At()
+    started, at = datetime.now(UTC), BackupProgress()
 
     def told(**what: Any) -> None:
         vars(at).update(what)
@@ -73,7 +73,7 @@ def back_up(
         counted = _Counted(lambda done: told(dumped=done))
         with ThreadPoolExecutor(1, "figures") as aside:
             taking = aside.submit(
-                figures,
+                compute_checksums,
                 site.database_url,
                 shot,
                 selected=tables,

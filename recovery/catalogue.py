@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, ValidationError
 
 from core import vault_layout
 from core.failure import Failure
-from recovery.manifest import BackupManifest, Manifest, Model, Tier
-from recovery.vault.objects import Entry
-from recovery.vault.vault import Vault
+from recovery.manifest import BackupManifest, Manifest, ManifestModel, Tier
+from recovery.vault.objects import VersionEntry
+from recovery.vault.vault import VaultClient
 
 M = TypeVar("M", bound=BackupManifest)
 
@@ -20,7 +20,7 @@ _LONGEST_PERIOD: Final = timedelta(days=32)
 """Longer than a month; an id is older than the moment that its backup shows by the seconds until then."""
 
 
-class Verification(Model):
+class Verification(ManifestModel):
     """The result of one look at a backup; stored beside it, never over its manifest."""
 
     schema_version: Literal["bulwark-verification-1"] = "bulwark-verification-1"
@@ -38,27 +38,27 @@ class Verification(Model):
         return not self.problems
 
 
-def proven(looks: Iterable[Verification]) -> Verification | None:
+def is_proven(looks: Iterable[Verification]) -> Verification | None:
     """Return the last of those looks that went as deep as any."""
     return max(looks, key=lambda look: (look.deep, look.at), default=None)
 
 
 @dataclass(frozen=True)
-class Found:
+class ListedBackup:
     """Where a backup's manifest is."""
 
     id: str
     tier: Tier | None
     """None of a store that has no tiers."""
 
-    entry: Entry
+    entry: VersionEntry
 
 
 @dataclass(frozen=True)
 class Backup(Generic[M]):
     """One backup; `unreadable` says what is wrong with its manifest, if it can't be read."""
 
-    found: Found
+    found: ListedBackup
     manifest: M | None
     unreadable: str
     verifications: tuple[Verification, ...]
@@ -74,27 +74,29 @@ class Backup(Generic[M]):
     @property
     def verified(self) -> Verification | None:
         """The last look at it that went as deep as any."""
-        return proven(self.verifications)
+        return is_proven(self.verifications)
 
 
-def backups(vault: Vault, kind: type[M]) -> list[Backup[M]]:
+def read_backups(vault: VaultClient, kind: type[M]) -> list[Backup[M]]:
     """Return all backups of one store with what is known of their verification, the newest first."""
     looks = verifications(vault)
-    return [_opened(vault, kind, found, looks.get(found.id, [])) for found in reversed(listed(vault, kind))]
+    return [
+        _opened(vault, kind, found, looks.get(found.id, [])) for found in reversed(list_backups(vault, kind))
+    ]
 
 
-def listed(vault: Vault, kind: type[BackupManifest]) -> list[Found]:
+def list_backups(vault: VaultClient, kind: type[BackupManifest]) -> list[ListedBackup]:
     """Return where the manifests of one store are, the oldest first; none of them is read."""
-    found: list[Found] = []
+    found: list[ListedBackup] = []
     for entry in vault.listed(kind.PREFIX):
         if match := kind.KEYS.fullmatch(entry.key):
             named = match.groupdict().get("tier")
             tier: Tier | None = next((tier for tier in vault_layout.TIERS if tier == named), None)
-            found.append(Found(match["id"], tier, entry))
+            found.append(ListedBackup(match["id"], tier, entry))
     return sorted(found, key=lambda one: one.id)
 
 
-def chosen(found: Iterable[Backup[M]], *, backup: str | None = None, at: datetime | None = None) -> M:
+def choose_backup(found: Iterable[Backup[M]], *, backup: str | None = None, at: datetime | None = None) -> M:
     """
     Return the manifest of a backup: the one named, else the newest, or the newest that shows `at` or earlier.
 
@@ -119,9 +121,9 @@ def chosen(found: Iterable[Backup[M]], *, backup: str | None = None, at: datetim
     return max(fitting, key=lambda manifest: manifest.snapshot_at)
 
 
-def newest(vault: Vault, kind: type[M]) -> M | None:
+def newest(vault: VaultClient, kind: type[M]) -> M | None:
     """Return the newest manifest of a store that can be read."""
-    for found in reversed(listed(vault, kind)):
+    for found in reversed(list_backups(vault, kind)):
         manifest, _ = _read(vault, kind, found.entry)
         if manifest:
             return manifest
@@ -142,18 +144,20 @@ def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:
     return "daily"
 
 
-def recent(vault: Vault, now: datetime) -> list[Backup[Manifest]]:
+def recent(vault: VaultClient, now: datetime) -> list[Backup[Manifest]]:
     """Return the backups that `tier_for` looks at, this month's and this week's, without verifications."""
     since = vault_layout.new_id(now - _LONGEST_PERIOD)
-    return [_opened(vault, Manifest, found, []) for found in listed(vault, Manifest) if found.id >= since]
+    return [
+        _opened(vault, Manifest, found, []) for found in list_backups(vault, Manifest) if found.id >= since
+    ]
 
 
-def _opened(vault: Vault, kind: type[M], found: Found, looks: list[Verification]) -> Backup[M]:
+def _opened(vault: VaultClient, kind: type[M], found: ListedBackup, looks: list[Verification]) -> Backup[M]:
     manifest, unreadable = _read(vault, kind, found.entry)
     return Backup(found, manifest, unreadable, tuple(looks))
 
 
-def _read(vault: Vault, kind: type[M], entry: Entry) -> tuple[M | None, str]:
+def _read(vault: VaultClient, kind: type[M], entry: VersionEntry) -> tuple[M | None, str]:
     try:
         body = b"".join(vault.read(entry.key, entry.version))
         manifest = kind.model_validate_json(body)
@@ -164,7 +168,7 @@ def _read(vault: Vault, kind: type[M], entry: Entry) -> tuple[M | None, str]:
     return manifest, ""
 
 
-def verifications(vault: Vault) -> dict[str, list[Verification]]:
+def verifications(vault: VaultClient) -> dict[str, list[Verification]]:
     """Return every look at a backup, by the backup's id."""
     found: dict[str, list[Verification]] = {}
     for entry in vault.listed(vault_layout.VERIFICATIONS):

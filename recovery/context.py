@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from core.failure import Failure
 from recovery.files.source import Source
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 VaultName = Literal["primary", "replica"]
 
@@ -19,7 +19,7 @@ class RecoveryContext:
     database_url: str = field(repr=False)
     """Direct, with the backup role's password."""
 
-    vaults: Mapping[VaultName, Vault]
+    vaults: Mapping[VaultName, VaultClient]
     """As whoever runs the command: the writer for backups, the restorer for all that reads."""
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
@@ -34,16 +34,16 @@ class RecoveryContext:
     files: Source | None = field(default=None, repr=False)
     """The buckets of the platform's files."""
 
-    as_writer: Vault | None = None
+    as_writer: VaultClient | None = None
     """The primary vault as the writer, where this run has the credentials of both roles."""
 
     @property
-    def recorder(self) -> Vault:
+    def recorder(self) -> VaultClient:
         """Return the vault for recording what was found out; only the writer may."""
         return self.as_writer or self.vaults["primary"]
 
 
-def needed(outputs: Mapping[str, Any], name: str) -> Any:
+def require_output(outputs: Mapping[str, Any], name: str) -> Any:
     """
     Return an output of the stack.
 

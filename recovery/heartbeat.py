@@ -15,11 +15,11 @@ _log = structlog.get_logger("heartbeat")
 _TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 4
 
-Status = Literal["in_progress", "ok", "error"]
+CheckInStatus = Literal["in_progress", "ok", "error"]
 
 
 @contextmanager
-def reported(site: RecoveryContext, job: str) -> Generator[None]:
+def report_run(site: RecoveryContext, job: str) -> Generator[None]:
     """
     Report a run: in progress, then ok or error.
 
@@ -37,7 +37,7 @@ def reported(site: RecoveryContext, job: str) -> Generator[None]:
         _called(job, url, "heartbeat", {})
 
 
-def _checkin(site: RecoveryContext, job: str, checkin: str, status: Status) -> None:
+def _checkin(site: RecoveryContext, job: str, checkin: str, status: CheckInStatus) -> None:
     if url := site.checkin_urls.get(job):
         _called(job, url, f"check-in {status}", {"status": status, "check_in_id": checkin})
 

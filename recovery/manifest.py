@@ -11,17 +11,17 @@ from core.vault_layout import Tier
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
-Store = Literal["database", "files", "state"]
+StoreName = Literal["database", "files", "state"]
 """What is backed up."""
 
 
-class Model(BaseModel):
+class ManifestModel(BaseModel):
     """Part of a manifest; frozen, and nothing unknown in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Stored(Model):
+class Stored(ManifestModel):
     """One object in the vault, as the vault itself tells of it after the upload."""
 
     key: str
@@ -34,10 +34,10 @@ class Stored(Model):
     locked_until: AwareDatetime | None
 
 
-class BackupManifest(Model):
+class BackupManifest(ManifestModel):
     """What the manifest of any store says."""
 
-    STORE: ClassVar[Store]
+    STORE: ClassVar[StoreName]
     PREFIX: ClassVar[str]
     """Where in a vault all manifests of the store are."""
 
@@ -91,7 +91,7 @@ class BackupManifest(Model):
         return min(filter(None, locks)) if all(locks) else None
 
 
-class Table(Model):
+class Table(ManifestModel):
     """A table's rows at the snapshot. A partitioned table has none of its own; its partitions have."""
 
     schema_name: str
@@ -101,7 +101,7 @@ class Table(Model):
     """Of all rows, in whatever order they come: see recovery.postgres.digest."""
 
 
-class Sequence(Model):
+class Sequence(ManifestModel):
     """A sequence's state."""
 
     schema_name: str
@@ -112,7 +112,7 @@ class Sequence(Model):
     """Its sign tells which way is ahead."""
 
 
-class Figures(Model):
+class Checksums(ManifestModel):
     """What is in a database, to be compared with what comes out of its backup."""
 
     tables: tuple[Table, ...]
@@ -126,7 +126,7 @@ class Figures(Model):
     """Name -> version."""
 
 
-class Server(Model):
+class ServerInfo(ManifestModel):
     """The server that was backed up."""
 
     version: str
@@ -144,7 +144,7 @@ class Server(Model):
 class Manifest(BackupManifest):
     """One backup of the database."""
 
-    STORE: ClassVar[Store] = "database"
+    STORE: ClassVar[StoreName] = "database"
     PREFIX: ClassVar[str] = vault_layout.DATABASE
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
         rf"{vault_layout.DATABASE}(?P<tier>{'|'.join(vault_layout.TIERS)})/(?P<id>[^/]+)/{vault_layout.MANIFEST}"
@@ -154,7 +154,7 @@ class Manifest(BackupManifest):
     store: Literal["database"]
     tier: Tier
     snapshot_lsn: str
-    server: Server
+    server: ServerInfo
     selected: tuple[str, ...]
     """Patterns of the tables that were chosen; empty: all."""
 
@@ -166,7 +166,7 @@ class Manifest(BackupManifest):
     cluster: Stored
     """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.globals_restore)."""
 
-    figures: Figures
+    figures: Checksums
 
     @property
     def folder(self) -> str:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from core.failure import Failure
 from recovery.vault.client import Missing
 from recovery.vault.objects import ObjectInfo
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 LONGEST: Final = timedelta(minutes=15)
 """S3 replicates within it (AWS, "S3 Replication Time Control"); later it is no delay but a failure."""
@@ -18,7 +18,7 @@ Standing = Literal["there", "pending", "overdue", "failed", "missing"]
 
 
 @dataclass(frozen=True)
-class Copy:
+class ReplicaStatus:
     """How one version of an object stands with the replica."""
 
     key: str
@@ -40,7 +40,9 @@ class Copy:
                 return f"{self.key} is in the replica"
 
 
-def standing(key: str, version: str, primary: Vault, replica: Vault) -> tuple[Copy, ObjectInfo | None]:
+def standing(
+    key: str, version: str, primary: VaultClient, replica: VaultClient
+) -> tuple[ReplicaStatus, ObjectInfo | None]:
     """
     Say how a version stands with the replica, and what the replica holds of it.
 
@@ -48,21 +50,21 @@ def standing(key: str, version: str, primary: Vault, replica: Vault) -> tuple[Co
         Failure: where the replica can't be asked.
     """
     try:
-        return Copy(key, "there"), replica.head(key, version)
+        return ReplicaStatus(key, "there"), replica.head(key, version)
     except Missing:
         pass
     try:
         held = primary.head(key, version)
     except Missing:
-        return Copy(key, "missing"), None
+        return ReplicaStatus(key, "missing"), None
     age = datetime.now(UTC) - held.modified
     if held.replication == "PENDING":
-        return Copy(key, "pending" if age <= LONGEST else "overdue", age), None
-    return Copy(key, "failed" if held.replication == "FAILED" else "missing", age), None
+        return ReplicaStatus(key, "pending" if age <= LONGEST else "overdue", age), None
+    return ReplicaStatus(key, "failed" if held.replication == "FAILED" else "missing", age), None
 
 
 def compared(
-    versions: Iterable[tuple[str, str]], primary: Vault, replica: Vault
+    versions: Iterable[tuple[str, str]], primary: VaultClient, replica: VaultClient
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return (problems, pending) of the replica's copies of each (key, version)."""
     problems: list[str] = []

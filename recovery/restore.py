@@ -12,13 +12,13 @@ from recovery.postgres.compression import decompressed
 from recovery.postgres.connection import connected, explained, same_server
 from recovery.postgres.copy_freeze import frozen
 from recovery.postgres.disk_space import download_space, written
-from recovery.postgres.globals import Cluster
+from recovery.postgres.globals import Globals
 from recovery.postgres.globals_restore import recreate
 from recovery.postgres.load import load
 from recovery.postgres.target import require_empty
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
-Progress = Callable[[Literal["fetched", "made"], int, int], None]
+OnRestoreProgress = Callable[[Literal["fetched", "made"], int, int], None]
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Fetched:
     archive: Path
     """The dump, uncompressed: a parallel restore needs to seek in it."""
 
-    around: Cluster
+    around: Globals
     """What the dump leaves out."""
 
     jobs: int
     """Connections that restore it in parallel."""
 
 
-def fetched(
+def fetch_backup(
     manifest: Manifest,
-    vault: Vault,
+    vault: VaultClient,
     folder: Path,
     *,
     jobs: int = 2,
-    progress: Progress = lambda *_: None,
+    progress: OnRestoreProgress = lambda *_: None,
 ) -> Fetched:
     """
     Fetch a backup into a folder, where it is personal data; what can't be fetched whole leaves nothing.
@@ -59,16 +59,16 @@ def fetched(
     chunks = decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256))
     told = _told(chunks, manifest.dump_bytes, progress)
     written(frozen(told) if jobs > 1 else told, archive)
-    return Fetched(manifest, archive, Cluster.model_validate_json(around), jobs)
+    return Fetched(manifest, archive, Globals.model_validate_json(around), jobs)
 
 
-def loaded(
+def load_backup(
     backup: Fetched,
     url: str,
     *,
     tables: tuple[str, ...] = (),
     stand_ins: bool = False,
-    progress: Progress = lambda *_: None,
+    progress: OnRestoreProgress = lambda *_: None,
 ) -> list[str]:
     """
     Load a fetched backup into the empty database at `url`, and remove what was fetched; see `restored`.
@@ -93,9 +93,9 @@ def loaded(
     return [*made.done, *made.impossible, *left_out]
 
 
-def restored(
+def restore_database(
     manifest: Manifest,
-    vault: Vault,
+    vault: VaultClient,
     url: str,
     *,
     folder: Path,
@@ -103,7 +103,7 @@ def restored(
     jobs: int = 2,
     tables: tuple[str, ...] = (),
     stand_ins: bool = False,
-    progress: Progress = lambda *_: None,
+    progress: OnRestoreProgress = lambda *_: None,
 ) -> list[str]:
     """
     Restore a backup into the database at `url`; return in words what was made and what was left out.
@@ -123,12 +123,12 @@ def restored(
         Failure: for a target that is not empty or is the source, a damaged backup, or any error on the way.
     """
     alone = _told_apart(source_url, url) if source_url else []
-    backup = fetched(manifest, vault, folder, jobs=jobs, progress=progress)
-    made = loaded(backup, url, tables=tables, stand_ins=stand_ins, progress=progress)
+    backup = fetch_backup(manifest, vault, folder, jobs=jobs, progress=progress)
+    made = load_backup(backup, url, tables=tables, stand_ins=stand_ins, progress=progress)
     return [*alone, *made]
 
 
-def _told(chunks: Iterable[bytes], of: int, progress: Progress) -> Iterator[bytes]:
+def _told(chunks: Iterable[bytes], of: int, progress: OnRestoreProgress) -> Iterator[bytes]:
     done = 0
     for chunk in chunks:
         done += len(chunk)

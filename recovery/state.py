@@ -14,8 +14,8 @@ from pydantic import StringConstraints
 from core import vault_layout
 from core.failure import Failure
 from recovery.context import RecoveryContext
-from recovery.manifest import BackupManifest, Model, Store, Stored
-from recovery.vault.vault import Vault
+from recovery.manifest import BackupManifest, ManifestModel, Stored, StoreName
+from recovery.vault.vault import VaultClient
 
 STATE: Final = "state.json"
 """What `pulumi stack import --file` takes."""
@@ -41,7 +41,7 @@ class Exported:
     """Version of the CLI."""
 
 
-class SecretsProvider(Model):
+class SecretsProvider(ManifestModel):
     """Who can read the secrets in a state."""
 
     type: str
@@ -54,7 +54,7 @@ class SecretsProvider(Model):
 class StateManifest(BackupManifest):
     """One backup of the stack's state."""
 
-    STORE: ClassVar[Store] = "state"
+    STORE: ClassVar[StoreName] = "state"
     PREFIX: ClassVar[str] = vault_layout.STATE
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
         rf"{vault_layout.STATE}(?P<id>[^/]+)/{vault_layout.MANIFEST}"
@@ -114,7 +114,7 @@ def back_up_state(site: RecoveryContext, exported: Exported) -> StateManifest:
     return manifest
 
 
-def restored_state(manifest: StateManifest, vault: Vault, folder: Path) -> list[Path]:
+def restore_state(manifest: StateManifest, vault: VaultClient, folder: Path) -> list[Path]:
     """
     Write a state and its files into an empty folder, which is made where it isn't there.
 
@@ -133,7 +133,7 @@ def restored_state(manifest: StateManifest, vault: Vault, folder: Path) -> list[
     return [folder / name for name in bodies]
 
 
-def proven_state(manifest: StateManifest, vault: Vault) -> list[str]:
+def verify_state(manifest: StateManifest, vault: VaultClient) -> list[str]:
     """Read a state back and say what is wrong with it."""
     stored = manifest.files[STATE]
     try:

@@ -8,11 +8,11 @@ from core.failure import Failure
 from recovery import replica as replicas
 from recovery.catalogue import Verification
 from recovery.manifest import BackupManifest, Manifest, Stored
-from recovery.postgres.checksums import differences, figures
+from recovery.postgres.checksums import compute_checksums, differences
 from recovery.postgres.disk_space import private_folder
 from recovery.postgres.snapshot import snapshot
-from recovery.restore import restored
-from recovery.vault.vault import Vault
+from recovery.restore import restore_database
+from recovery.vault.vault import VaultClient
 
 Scratch = Callable[[], AbstractContextManager[str]]
 """Makes an empty database on a server of its own, and removes both; gives its URL."""
@@ -20,9 +20,9 @@ Scratch = Callable[[], AbstractContextManager[str]]
 
 def verify(
     manifest: Manifest,
-    vault: Vault,
+    vault: VaultClient,
     *,
-    replica: Vault | None = None,
+    replica: VaultClient | None = None,
     scratch: Scratch | None = None,
 ) -> Verification:
     """
@@ -31,14 +31,14 @@ def verify(
     Never raises for what is wrong with the backup: that is the result.
     """
     deep = (lambda: _restored(manifest, vault, scratch)) if scratch else None
-    return looked_at(manifest, vault, replica=replica, deep=deep)
+    return check_backup(manifest, vault, replica=replica, deep=deep)
 
 
-def looked_at(
+def check_backup(
     manifest: BackupManifest,
-    vault: Vault,
+    vault: VaultClient,
     *,
-    replica: Vault | None = None,
+    replica: VaultClient | None = None,
     deep: Callable[[], Iterable[str]] | None = None,
 ) -> Verification:
     """
@@ -64,7 +64,7 @@ def looked_at(
     )
 
 
-def _objects(manifest: BackupManifest, vault: Vault) -> Iterator[str]:
+def _objects(manifest: BackupManifest, vault: VaultClient) -> Iterator[str]:
     for key, count in _versions(vault, manifest.folder).items():
         if count > 1:
             yield f"{key} has {count} versions; a backup is written once"
@@ -77,14 +77,14 @@ def _objects(manifest: BackupManifest, vault: Vault) -> Iterator[str]:
             yield str(failure)
 
 
-def _versions(vault: Vault, folder: str) -> dict[str, int]:
+def _versions(vault: VaultClient, folder: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for entry in vault.listed(folder, versions=True):
         found[entry.key] = found.get(entry.key, 0) + 1
     return found
 
 
-def _held(stored: Stored, vault: Vault) -> Iterator[str]:
+def _held(stored: Stored, vault: VaultClient) -> Iterator[str]:
     """Compare what the vault says of an object now with what it said after the upload."""
     now = vault.head(stored.key, stored.version)
     if now.bytes != stored.bytes:
@@ -95,12 +95,12 @@ def _held(stored: Stored, vault: Vault) -> Iterator[str]:
         yield f"{stored.key} is no longer locked in mode COMPLIANCE"
 
 
-def _restored(manifest: Manifest, vault: Vault, scratch: Scratch) -> Iterator[str]:
+def _restored(manifest: Manifest, vault: VaultClient, scratch: Scratch) -> Iterator[str]:
     try:
         with scratch() as url, private_folder() as folder:
-            restored(manifest, vault, url, folder=folder, stand_ins=True)
+            restore_database(manifest, vault, url, folder=folder, stand_ins=True)
             with snapshot(url) as shot:
-                found = figures(url, shot, selected=manifest.selected)
+                found = compute_checksums(url, shot, selected=manifest.selected)
     except Failure as failure:
         yield str(failure)
         return

@@ -11,9 +11,9 @@ from policies.framework.rule import Rule
 from policies.rules import RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
-Change = Literal["created", "adopted", "changed", "replaced", "deleted"]
+ChangeKind = Literal["created", "adopted", "changed", "replaced", "deleted"]
 
-_CHANGES: Final[dict[str, Change]] = {
+_CHANGES: Final[dict[str, ChangeKind]] = {
     "create": "created",
     "import": "adopted",
     "update": "changed",
@@ -35,7 +35,7 @@ RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, WAI
 class Step:
     """One resource that the plan touches."""
 
-    change: Change
+    change: ChangeKind
     urn: str
     properties: tuple[str, ...]
     """Names of the inputs that differ; never their values."""
@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReviewedVerdict:
     """What one rule says of one resource (empty: of the stack)."""
 
     rule: str
@@ -82,7 +82,7 @@ class Review:
     stack: str
     occasion: Literal["review", "audit"]
     steps: tuple[Step, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ReviewedVerdict, ...]
     heard: tuple[str, ...]
     """The rules that were asked."""
 
@@ -91,7 +91,7 @@ class Review:
     stopped: str = ""
 
     @property
-    def refusals(self) -> list[Verdict]:
+    def refusals(self) -> list[ReviewedVerdict]:
         """What refuses the deploy: violations, and what could not be decided."""
         return [one for one in self.verdicts if one.outcome in {"violated", "undecided"} and not one.advisory]
 
@@ -108,19 +108,19 @@ class Review:
         """The rules that the stack's configuration switches off."""
         return [] if self.stopped else sorted(set(RULES_BY_ID) - set(self.heard))
 
-    def of(self, outcome: str) -> list[Verdict]:
+    def of(self, outcome: str) -> list[ReviewedVerdict]:
         return [verdict for verdict in self.verdicts if verdict.outcome == outcome]
 
-    def by_rule(self, outcome: str) -> dict[Rule, list[Verdict]]:
+    def by_rule(self, outcome: str) -> dict[Rule, list[ReviewedVerdict]]:
         """Return rule -> its verdicts of this outcome; the most severe rules first."""
-        found: dict[Rule, list[Verdict]] = {}
+        found: dict[Rule, list[ReviewedVerdict]] = {}
         for verdict in self.of(outcome):
             found.setdefault(RULES_BY_ID[verdict.rule], []).append(verdict)
         return dict(
             sorted(found.items(), key=lambda item: (_SEVERITIES.index(item[1][0].severity), item[0].id))
         )
 
-    def counts(self) -> dict[Change, int]:
+    def counts(self) -> dict[ChangeKind, int]:
         """Return how many resources are created, changed and so on."""
         return dict(Counter(step.change for step in self.steps))
 
@@ -198,7 +198,7 @@ def build(
         stack=stack,
         occasion=occasion,
         steps=tuple(_steps(steps)),
-        verdicts=tuple(Verdict(**verdict) for verdict in report["verdicts"]),
+        verdicts=tuple(ReviewedVerdict(**verdict) for verdict in report["verdicts"]),
         heard=tuple(report["heard"]),
         waivers=tuple(report["waivers"]),
         stores=tuple(report["stores"]),

@@ -5,7 +5,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from review.review import RULES_BY_ID, Review, Verdict, name_of
+from review.review import RULES_BY_ID, Review, ReviewedVerdict, name_of
 
 _LEVELS: Final[dict[str, str]] = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 _SECURITY: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
@@ -68,7 +68,7 @@ def _rule(id_: str, severity: str) -> dict[str, Any]:
     }
 
 
-def _result(review: Review, verdict: Verdict, index: int, folder: Path) -> dict[str, Any]:
+def _result(review: Review, verdict: ReviewedVerdict, index: int, folder: Path) -> dict[str, Any]:
     file, line = _place(review.stack, verdict.urn, folder)
     identity = hashlib.sha256(f"{verdict.rule}\0{verdict.urn}".encode()).hexdigest()
     result: dict[str, Any] = {

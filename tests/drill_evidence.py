@@ -6,9 +6,8 @@ from typing import Any, Final
 from recovery.drill.evidence import (
     Check,
     Drill,
-    Held,
-    Identity,
-    Kind,
+    DrillIdentity,
+    LockedObject,
     Measured,
     Milestone,
     NegativeControl,
@@ -16,13 +15,14 @@ from recovery.drill.evidence import (
     RecoveryPoint,
     Removed,
     Scenario,
+    ScenarioKind,
     Skipped,
-    Store,
+    StoreName,
     Untested,
 )
 
 NOW: Final = datetime(2030, 1, 15, 4, 23, tzinfo=UTC)
-_STORES: Final[dict[Kind, tuple[Store, ...]]] = {"files": ("files",), "state": ("state",)}
+_STORES: Final[dict[ScenarioKind, tuple[StoreName, ...]]] = {"files": ("files",), "state": ("state",)}
 
 
 def drill(*scenarios: Scenario, at: datetime = NOW, **changes: Any) -> Drill:
@@ -37,7 +37,7 @@ def drill(*scenarios: Scenario, at: datetime = NOW, **changes: Any) -> Drill:
     return Drill(**made)
 
 
-def identity(at: datetime = NOW, **changes: Any) -> Identity:
+def identity(at: datetime = NOW, **changes: Any) -> DrillIdentity:
     made: dict[str, Any] = {
         "id": f"{at:%Y%m%dT%H%M%SZ}-3f9a",
         "stack": "prod",
@@ -51,10 +51,10 @@ def identity(at: datetime = NOW, **changes: Any) -> Identity:
         "run_url": "https://github.com/example/platform/actions/runs/1",
         **changes,
     }
-    return Identity(**made)
+    return DrillIdentity(**made)
 
 
-def scenario(kind: Kind = "loss", *, at: datetime = NOW, **changes: Any) -> Scenario:
+def scenario(kind: ScenarioKind = "loss", *, at: datetime = NOW, **changes: Any) -> Scenario:
     """Return a scenario that passed, with some fields changed."""
     incident = at - timedelta(minutes=2)
     taken = incident - timedelta(hours=2)
@@ -69,7 +69,7 @@ def scenario(kind: Kind = "loss", *, at: datetime = NOW, **changes: Any) -> Scen
             id="20300115T021700Z-77ab",
             as_of=taken,
             choice="newest",
-            held=Held(
+            held=LockedObject(
                 vault="primary",
                 key="database/daily/20300115T021700Z-77ab/manifest.json",
                 version="3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toolchain.step import Clock
+from toolchain.step import StepProgress
 
 _RETRY_SECONDS = 0.2
 
@@ -53,7 +53,7 @@ def locked(path: Path, what: str) -> Generator[None]:
     try:
         os.set_inheritable(descriptor, True)
         if not _taken(descriptor):
-            clock = Clock(f"Waiting for another run that is setting up {what}")
+            clock = StepProgress(f"Waiting for another run that is setting up {what}")
             while not _taken(descriptor):
                 clock.show()
                 time.sleep(_RETRY_SECONDS)

@@ -47,7 +47,7 @@ def run_step(
     Raises:
         Failure: the tool could not be started, failed, or took longer than `limit_seconds`.
     """
-    clock = Clock(title)
+    clock = StepProgress(title)
     tail = clock.tail
     try:
         process = subprocess.Popen(
@@ -91,7 +91,7 @@ def version_line(command: Sequence[str | Path], env: Mapping[str, str] | None = 
     return answer.stdout.strip()
 
 
-class Clock:
+class StepProgress:
     """One line: rewritten in place on a terminal, repeated now and then in a log."""
 
     def __init__(self, title: str) -> None:
@@ -124,7 +124,7 @@ class Clock:
         say(f"{start}{self.title}: {how} in {self.elapsed_seconds:.0f} s")
 
 
-def _watch(process: subprocess.Popen[str], clock: Clock, limit_seconds: float | None) -> None:
+def _watch(process: subprocess.Popen[str], clock: StepProgress, limit_seconds: float | None) -> None:
     while process.poll() is None:
         clock.show()
         if limit_seconds is not None and clock.elapsed_seconds > limit_seconds:

@@ -8,15 +8,15 @@ from typing import Any
 from twin.host.home import HOME_VARIABLE, TwinHome
 from twin.neon.provider import NEON
 from twin.provider.schema import Package, package
-from twin.provider.server import Kind, StandInError, serve
-from twin.provider.terraform_resource import BridgedKind
-from twin.provider.terraform_spec import Vendor
+from twin.provider.server import ResourceType, StandInError, serve
+from twin.provider.terraform_resource import BridgedResource
+from twin.provider.terraform_spec import VendorSpec
 from twin.provider.validation import conform
 from twin.provider.values import UNKNOWN, Properties, Secret, has_unknown
 from twin.sentry.provider import SENTRY
 from twin.uptimerobot.provider import UPTIMEROBOT
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Model
+from twin.vendor.model import VendorModel
 
 VERSION = "1.1.3"
 _MODELS = {
@@ -39,7 +39,7 @@ class Bridge:
     def __init__(self) -> None:
         self._package: Package | None = None
         self._credential = ""
-        self._model: Model | None = None
+        self._model: VendorModel | None = None
         self._authenticated = False
 
     def parameterize(self, value: bytes) -> tuple[str, str]:
@@ -70,12 +70,12 @@ class Bridge:
         ):  # its real provider asks for the vendor's health, with the token, before anything
             self._session()
 
-    def kind(self, token: str) -> Kind:
+    def kind(self, token: str) -> ResourceType:
         resource = self._vendor_package.resources.get(token)
         if resource is None:
             raise StandInError(f"There is no resource type {token}.")
         kind = token.partition("/")[2].partition(":")[0]
-        return BridgedKind(self._vendor, kind, resource, self._session, self._unchecked)
+        return BridgedResource(self._vendor, kind, resource, self._session, self._unchecked)
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         function = self._vendor_package.functions.get(token)
@@ -106,10 +106,10 @@ class Bridge:
         return self._package
 
     @property
-    def _vendor(self) -> Vendor:
+    def _vendor(self) -> VendorSpec:
         return _VENDORS[self._vendor_package.name]
 
-    def _session(self) -> Model:
+    def _session(self) -> VendorModel:
         model = self._unchecked()
         if not self._authenticated:
             try:
@@ -121,7 +121,7 @@ class Bridge:
             self._authenticated = True
         return model
 
-    def _unchecked(self) -> Model:
+    def _unchecked(self) -> VendorModel:
         if self._model is None:
             if HOME_VARIABLE not in os.environ:
                 raise StandInError(f"{HOME_VARIABLE} is not set: run this stack with ./bulwark.")
@@ -132,7 +132,7 @@ class Bridge:
         return self._model
 
 
-def _model(name: str, home: TwinHome) -> Model:
+def _model(name: str, home: TwinHome) -> VendorModel:
     """Import one vendor's model only: a plugin process serves one, and starts faster so."""
     module, class_name = _MODELS[name]
     return getattr(importlib.import_module(module), class_name)(home)

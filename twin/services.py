@@ -38,7 +38,7 @@ _KEPT_VARIABLES = (
 )
 
 State = Literal["running", "stopped", "unhealthy"]
-Progress = Callable[[str, str], None]
+OnServiceProgress = Callable[[str, str], None]
 """Called with a service's name and what happens to it."""
 
 
@@ -47,7 +47,7 @@ class ServiceError(Exception):
 
 
 @dataclass(frozen=True)
-class Service:
+class TwinService:
     """
     One process of the twin.
 
@@ -77,26 +77,26 @@ class ServiceStatus:
     detail: str = ""
 
 
-def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[Service, ...]:
+def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[TwinService, ...]:
     """Return the services of one twin; the platform's two ports are those of the URLs in the settings."""
     aws, vendors = home.port("aws"), home.port("vendors")
     remembered = f"{home.root / 'ports.json'} (remove the entry there and another port is drawn)"
     return (
-        Service(
+        TwinService(
             "aws",
             python_module("twin.aws.service"),
             (aws,),
             f"http://127.0.0.1:{aws}/moto-api/",
             remembered,
         ),
-        Service(
+        TwinService(
             "vendors",
             python_module("twin.vendor_service"),
             (vendors, home.port("console")),
             f"http://127.0.0.1:{vendors}/",
             remembered,
         ),
-        Service(
+        TwinService(
             "files",
             file_store.program(home),
             (home.port("files"),),
@@ -104,7 +104,7 @@ def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[Serv
             remembered,
             file_store.variables(home),
         ),
-        Service(
+        TwinService(
             "platform",
             python_module(
                 "twin.sample_app.service", "--api-port", str(api_port), "--frontend-port", str(frontend_port)
@@ -118,9 +118,9 @@ def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[Serv
 
 def start(
     home: TwinHome,
-    services: Sequence[Service],
+    services: Sequence[TwinService],
     *,
-    progress: Progress = lambda _name, _what: None,
+    progress: OnServiceProgress = lambda _name, _what: None,
     deadline_seconds: float = START_DEADLINE_SECONDS,
 ) -> None:
     """
@@ -145,7 +145,10 @@ def start(
 
 
 def stop(
-    home: TwinHome, services: Sequence[Service], *, progress: Progress = lambda _name, _what: None
+    home: TwinHome,
+    services: Sequence[TwinService],
+    *,
+    progress: OnServiceProgress = lambda _name, _what: None,
 ) -> None:
     """Stop every service and every PostgreSQL instance. Data stays; what is not ours is not touched."""
     home.create()
@@ -162,7 +165,7 @@ def stop(
                 cluster.stop()
 
 
-def status(home: TwinHome, services: Sequence[Service]) -> list[ServiceStatus]:
+def status(home: TwinHome, services: Sequence[TwinService]) -> list[ServiceStatus]:
     """Look at every service and every PostgreSQL instance; changes nothing."""
     if not home.root.exists():
         return [ServiceStatus(service.name, "stopped", _address(service)) for service in services]
@@ -201,7 +204,7 @@ def _exclusive(home: TwinHome) -> Generator[None]:
         yield
 
 
-def _launched(home: TwinHome, service: Service) -> Launched | None:
+def _launched(home: TwinHome, service: TwinService) -> Launched | None:
     """Return the remembered process, or one that an interrupted start had no time to write down."""
     remembered = Launched.read(_run(home, service.name))
     if remembered and remembered.process():
@@ -209,7 +212,7 @@ def _launched(home: TwinHome, service: Service) -> Launched | None:
     return find(service.argv, HOME_VARIABLE, str(home.root))
 
 
-def _in_order(home: TwinHome, service: Service, progress: Progress) -> bool:
+def _in_order(home: TwinHome, service: TwinService, progress: OnServiceProgress) -> bool:
     """Say whether the service runs and answers; one that runs as declared no more, or hangs, is ended."""
     remembered = Launched.read(_run(home, service.name))
     if remembered and remembered.argv != service.argv and (process := remembered.process()):
@@ -235,7 +238,7 @@ def _start_cluster(name: str, cluster: Cluster) -> None:
         raise ServiceError(f"PostgreSQL of {name} did not start: {error}") from error
 
 
-def _refuse_occupied_ports(services: Iterable[Service]) -> None:
+def _refuse_occupied_ports(services: Iterable[TwinService]) -> None:
     for service in services:
         for port in service.ports:
             if reason := obstacle(port):
@@ -245,7 +248,9 @@ def _refuse_occupied_ports(services: Iterable[Service]) -> None:
                 )
 
 
-def _await_all(home: TwinHome, waiting: dict[str, Service], progress: Progress, deadline: float) -> None:
+def _await_all(
+    home: TwinHome, waiting: dict[str, TwinService], progress: OnServiceProgress, deadline: float
+) -> None:
     """Wait until each one answers; `waiting` is emptied on the way."""
     while waiting:
         for service in list(waiting.values()):
@@ -262,12 +267,12 @@ def _await_all(home: TwinHome, waiting: dict[str, Service], progress: Progress, 
         time.sleep(0.05)
 
 
-def _failure(home: TwinHome, service: Service, what: str) -> str:
+def _failure(home: TwinHome, service: TwinService, what: str) -> str:
     log = _log(home, service.name)
     return "\n".join((f"The service '{service.name}' {what}. The end of {log}:", *_tail(log, _LAST_LINES)))
 
 
-def _status(home: TwinHome, service: Service) -> ServiceStatus:
+def _status(home: TwinHome, service: TwinService) -> ServiceStatus:
     log = _log(home, service.name)
     launched = _launched(home, service)
     process = launched.process() if launched else None
@@ -279,7 +284,7 @@ def _status(home: TwinHome, service: Service) -> ServiceStatus:
     return ServiceStatus(service.name, state, _address(service), launched.pid, launched.created, log, detail)
 
 
-def _answer(home: TwinHome, service: Service) -> int | None:
+def _answer(home: TwinHome, service: TwinService) -> int | None:
     """Return the HTTP status of the service's health address, or None when nothing answers there."""
     url = urlsplit(service.health_url)
     if url.scheme == "https":
@@ -293,13 +298,13 @@ def _answer(home: TwinHome, service: Service) -> int | None:
     return None
 
 
-def _environment(home: TwinHome, service: Service) -> dict[str, str]:
+def _environment(home: TwinHome, service: TwinService) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     own = {HOME_VARIABLE: str(home.root), "PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1"}
     return kept | own | dict(service.variables)
 
 
-def _address(service: Service) -> str:
+def _address(service: TwinService) -> str:
     return service.health_url.removesuffix("/").removesuffix("/moto-api").removesuffix("/health")
 
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Host, Mount, Route, Router
 
 from twin.host.home import TwinHome
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.host.tls_proxy import HOST, serving
 from twin.neon import api as neon_api
 from twin.neon.model import Neon
@@ -28,29 +28,29 @@ from twin.sentry.issue_alerts import IssueAlerts
 from twin.sentry.issues import Issues
 from twin.sentry.model import Sentry
 from twin.uptimerobot import api as uptimerobot_api
-from twin.uptimerobot.alerts import Alerts
+from twin.uptimerobot.alerts import UptimeAlerts
 from twin.uptimerobot.model import UptimeRobot
 from twin.uptimerobot.prober import Prober
 from twin.vendor import inbox
-from twin.vendor.store import Store
-from twin.vendor.webhooks import Courier
+from twin.vendor.store import VendorStore
+from twin.vendor.webhooks import WebhookSender
 
 _TICK_SECONDS = 0.5
 _SHORTEST_TICK_SECONDS = 0.05
 _log = structlog.get_logger("vendors")
 
 
-class Service:
+class VendorService:
     """All of it over one store, with a heart that beats a few times a second."""
 
-    def __init__(self, home: TwinHome, port: int, pace: Pace) -> None:
+    def __init__(self, home: TwinHome, port: int, pace: TimeScale) -> None:
         self._home = home
-        self._store = Store(home.vendors)
+        self._store = VendorStore(home.vendors)
         self._pace = pace
-        self._courier = Courier(self._store, pace, f"http://127.0.0.1:{port}/sink")
+        self._courier = WebhookSender(self._store, pace, f"http://127.0.0.1:{port}/sink")
         self._issues = Issues(self._store, pace, IssueAlerts(self._store, pace, self._courier))
         self._checkins = CheckIns(self._store, pace, self._issues)
-        alerts = Alerts(self._store, pace, self._courier)
+        alerts = UptimeAlerts(self._store, pace, self._courier)
         self._prober = Prober(self._store, pace, home.tls / "ca.crt", alerts, self._issues)
         self._stopping = threading.Event()
 
@@ -123,7 +123,7 @@ def main() -> None:
     )
     home = TwinHome.from_environment()
     port = home.port("vendors")
-    app = Service(home, port, Pace.from_environment()).app()
+    app = VendorService(home, port, TimeScale.from_environment()).app()
     uvicorn.run(
         app,
         host="127.0.0.1",

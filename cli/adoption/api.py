@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from components.secrets import variable
 from components.settings import PROJECT
 from core.failure import Failure
-from engine.vendor_errors import Vendor
+from engine.vendor_errors import VendorInfo
 
 _ATTEMPTS: Final = 4
 _PAUSE_SECONDS: Final = 10.0
@@ -35,7 +35,7 @@ class Api:
     that fails or can't be reached. `scope` names the setting that a list depends on, such as an organization.
     """
 
-    def __init__(self, vendor: Vendor, client: httpx.Client, key: str, *, scope: str = "") -> None:
+    def __init__(self, vendor: VendorInfo, client: httpx.Client, key: str, *, scope: str = "") -> None:
         self._vendor, self._client, self._key, self._scope = vendor, client, key.strip(), scope
 
     @property

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cli.adoption.settings_text import Path, inline
+from cli.adoption.settings_text import SettingPath, inline
 from core.failure import Failure
 
-Status = Literal["managed", "set", "found", "missing", "ambiguous", "unfit", "unknown"]
+FindingStatus = Literal["managed", "set", "found", "missing", "ambiguous", "unfit", "unknown"]
 """
 managed: the stack made it or took it over; set: the settings name it; found: they can; missing: the next `up`
 makes it; ambiguous: several are there; unfit: it can't be taken over as it is; unknown: nobody said.
 """
 
-UNDECIDED: frozenset[Status] = frozenset(("ambiguous", "unfit", "unknown"))
+UNDECIDED: frozenset[FindingStatus] = frozenset(("ambiguous", "unfit", "unknown"))
 """Where a person has to do something."""
 
 
@@ -22,7 +22,7 @@ class Sought:
     """One thing that a stack declares and that may exist already."""
 
     what: str
-    path: Path
+    path: SettingPath
     """Of the setting that takes it over, below the block's name."""
 
     resource: str
@@ -52,19 +52,21 @@ class Finding:
     """What came of it."""
 
     what: str
-    path: Path
-    status: Status
+    path: SettingPath
+    status: FindingStatus
     id: str = ""
     value: Any = None
     told: str = ""
     candidates: tuple[str, ...] = ()
 
 
-Thing = tuple[Sought, Callable[[], Sequence[Candidate]]]
+AdoptableResource = tuple[Sought, Callable[[], Sequence[Candidate]]]
 """What is sought, and what asks the vendor for it. Raises Failure."""
 
 
-def looked_for(things: Iterable[Thing], known: Mapping[str, str]) -> tuple[list[Finding], Failure | None]:
+def looked_for(
+    things: Iterable[AdoptableResource], known: Mapping[str, str]
+) -> tuple[list[Finding], Failure | None]:
     """
     Ask one vendor for everything that the stack's state does not know; `known` are the ids in it, by names.
 

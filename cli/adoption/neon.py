@@ -7,7 +7,7 @@ import httpx
 from pydantic import BaseModel
 
 from cli.adoption.api import Api
-from cli.adoption.finding import Candidate, Sought, Thing
+from cli.adoption.finding import AdoptableResource, Candidate, Sought
 from components.settings import DatabaseSettings, Settings
 
 BASE_URL: Final = "https://console.neon.tech/api/v2"
@@ -61,7 +61,7 @@ class _Databases(BaseModel):
     databases: list[_Database]
 
 
-def things(api: Api, settings: Settings) -> list[Thing]:
+def things(api: Api, settings: Settings) -> list[AdoptableResource]:
     """Seek the project; its roles and its database come with it."""
     database = settings.database
     adopt = database.adopt

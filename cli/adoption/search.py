@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.adoption import doors, neon, sentry, uptimerobot, vault
 from cli.adoption.finding import Finding, looked_for
-from cli.role_credentials import deployers_key
+from cli.role_credentials import deployer_credentials
 from core.failure import Failure
 from engine.stack_target import StackTarget
 from recovery.vault.client import client
@@ -18,7 +18,7 @@ _S3_ATTEMPTS = 3
 
 
 @dataclass
-class Found:
+class SearchResult:
     """What was found, and which vendors did not answer."""
 
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -30,7 +30,7 @@ def search(
     keys: Mapping[str, str],
     known: Mapping[str, str],
     progress: Callable[[str], object] = lambda _vendor: None,
-) -> Found:
+) -> SearchResult:
     """
     Look at Neon, UptimeRobot, Sentry and S3; one that does not answer keeps nobody from the others.
 
@@ -40,11 +40,13 @@ def search(
         known: Ids of the resources in the stack's state, by their names.
         progress: Told each vendor before it is asked.
     """
-    settings, found = space.settings, Found()
+    settings, found = space.settings, SearchResult()
     endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
 
     def s3() -> "S3Client":
-        return client(settings.backups.region, endpoint, attempts=_S3_ATTEMPTS, key=deployers_key(space))
+        return client(
+            settings.backups.region, endpoint, attempts=_S3_ATTEMPTS, key=deployer_credentials(space)
+        )
 
     with doors.opened(space.twin, keys) as apis:
         for vendor, things in (

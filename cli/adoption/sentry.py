@@ -7,8 +7,8 @@ import httpx
 from pydantic import BaseModel, RootModel
 
 from cli.adoption.api import Api
-from cli.adoption.finding import Candidate, Sought, Thing
-from components.settings import ErrorSettings, Service, Settings
+from cli.adoption.finding import AdoptableResource, Candidate, Sought
+from components.settings import ErrorSettings, SentryService, Settings
 
 BASE_URL: Final = "https://sentry.io/api/"
 
@@ -24,7 +24,7 @@ class _Page(RootModel[list[_Named]]):
     pass
 
 
-def things(api: Api, settings: Settings) -> list[Thing]:
+def things(api: Api, settings: Settings) -> list[AdoptableResource]:
     """Seek the team, and the project of each service."""
     errors, organization = settings.errors, f"/organizations/{settings.errors.organization}"
 
@@ -32,7 +32,7 @@ def things(api: Api, settings: Settings) -> list[Thing]:
     def projects() -> list[_Named]:
         return _every(api, f"{organization}/projects/")
 
-    def project(slug: str, service: Service) -> Thing:
+    def project(slug: str, service: SentryService) -> AdoptableResource:
         path = ("errors", "services", slug, "adopt")
         sought = Sought(f"Sentry project {slug}", path, f"errors-{slug}-project", service.adopt)
         return sought, lambda: _projects(projects(), errors, slug)

@@ -13,14 +13,14 @@ import yaml
 
 from core.failure import Failure
 
-Path = tuple[str, ...]
+SettingPath = tuple[str, ...]
 """The keys that lead to a setting, outermost first."""
 
 _INDENT: Final = 2
 _TAG_NULL: Final = "tag:yaml.org,2002:null"
 
 
-def with_settings(text: str, changes: Mapping[Path, Any], *, file: str) -> str:
+def with_settings(text: str, changes: Mapping[SettingPath, Any], *, file: str) -> str:
     """
     Return the text with each setting at its path.
 
@@ -48,7 +48,7 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _with(node: Any, path: Path, value: Any) -> Any:
+def _with(node: Any, path: SettingPath, value: Any) -> Any:
     """Return what was read with the setting in it; two names of one mapping then differ."""
     if not path:
         return value
@@ -56,7 +56,7 @@ def _with(node: Any, path: Path, value: Any) -> Any:
     return {**mapping, path[0]: _with(mapping.get(path[0]), path[1:], value)}
 
 
-def _with_setting(text: str, path: Path, value: Any) -> str:
+def _with_setting(text: str, path: SettingPath, value: Any) -> str:
     node, rest = yaml.compose(text, Loader=yaml.SafeLoader), list(path)
     while isinstance(node, yaml.MappingNode):
         pair = next((pair for pair in node.value if pair[0].value == rest[0]), None)

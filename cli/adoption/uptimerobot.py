@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from cli.adoption.api import Api
-from cli.adoption.finding import Candidate, Sought, Thing
+from cli.adoption.finding import AdoptableResource, Candidate, Sought
 from components.settings import Settings
 from components.settings.uptime import CheckedUrl
 
@@ -32,7 +32,7 @@ class _Page(BaseModel):
     nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
 
 
-def things(api: Api, settings: Settings) -> list[Thing]:
+def things(api: Api, settings: Settings) -> list[AdoptableResource]:
     """Seek the monitor of each address."""
     adopt = settings.uptime.adopt
 
@@ -41,7 +41,7 @@ def things(api: Api, settings: Settings) -> list[Thing]:
         # All of them: the API's own filter would miss an address that ends in another slash.
         return [one for page in api.pages(_Page, "/monitors", _following) for one in page.data]
 
-    def thing(check: CheckedUrl, url: str) -> Thing:
+    def thing(check: CheckedUrl, url: str) -> AdoptableResource:
         sought = Sought(
             f"monitor of {url.removeprefix('https://')}",
             ("uptime", "adopt", check),

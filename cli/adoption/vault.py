@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cli.adoption.finding import Candidate, Sought, Thing
+from cli.adoption.finding import AdoptableResource, Candidate, Sought
 from components.settings import BackupSettings, Settings
 from recovery.vault.client import Forbidden, Missing, explained
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NO_LOCK = "it has no Object Lock, without which a vault can be emptied: turn it on at S3, with versioning."
 
 
-def things(opened: Callable[[], "S3Client"], settings: Settings) -> list[Thing]:
+def things(opened: Callable[[], "S3Client"], settings: Settings) -> list[AdoptableResource]:
     """Seek the bucket of the name that the stack gives, or of the one that the setting has."""
     bucket = settings.backups.vault(settings.platform.name)
     sought = Sought(f"bucket {bucket}", ("backups", "adopt"), "backups-vault-bucket", settings.backups.adopt)

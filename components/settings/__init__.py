@@ -3,18 +3,18 @@
 from components.settings.alerting import AlertingSettings, Channel, Severity
 from components.settings.backups import BackupSettings, Job, Retention
 from components.settings.database import DatabaseSettings
-from components.settings.drill import Application, Assertion, DrillSettings
-from components.settings.errors import ErrorSettings, Service
+from components.settings.drill import ApplicationSettings, AssertionSettings, DrillSettings
+from components.settings.errors import ErrorSettings, SentryService
 from components.settings.files import FileSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
-from components.settings.platform import Objectives, PlatformSettings
+from components.settings.platform import ObjectiveSettings, PlatformSettings
 from components.settings.uptime import UptimeSettings
 
 __all__ = [
     "PROJECT",
     "AlertingSettings",
-    "Application",
-    "Assertion",
+    "ApplicationSettings",
+    "AssertionSettings",
     "BackupSettings",
     "Channel",
     "DatabaseSettings",
@@ -22,11 +22,11 @@ __all__ = [
     "ErrorSettings",
     "FileSettings",
     "Job",
-    "Objectives",
+    "ObjectiveSettings",
     "PlatformSettings",
     "Problem",
     "Retention",
-    "Service",
+    "SentryService",
     "Settings",
     "SettingsError",
     "Severity",

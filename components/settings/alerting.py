@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Model, Name, Slug
+from components.settings.model import Name, SettingsModel, Slug
 
 Severity = Literal["sev1", "sev2", "sev3", "sev4"]
 """sev1: platform down or data lost, sev4: cosmetic."""
@@ -12,7 +12,7 @@ Severity = Literal["sev1", "sev2", "sev3", "sev4"]
 _Minutes = Annotated[int, Field(ge=0, le=10_080)]
 
 
-class _Channel(Model):
+class _Channel(SettingsModel):
     delay_minutes: _Minutes = 0
     """How long a monitor must be down before this channel hears of it."""
 
@@ -57,7 +57,7 @@ class Webhook(_Channel):
 Channel = Annotated[Slack | PagerDuty | Email | Webhook, Field(discriminator="type")]
 
 
-class AlertingSettings(Model):
+class AlertingSettings(SettingsModel):
     """The block `bulwark:alerting`."""
 
     channels: dict[Slug, Channel]

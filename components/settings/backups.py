@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import AwsAccount, AwsRegion, Model, Positive, Schedule, Slug
+from components.settings.model import AwsAccount, AwsRegion, Positive, Schedule, SettingsModel, Slug
 
 
-class Job(Model):
+class Job(SettingsModel):
     """One scheduled job, watched by a heartbeat that is derived from it."""
 
     schedule: Schedule
@@ -18,7 +18,7 @@ class Job(Model):
     """How late a start may be before someone is told; hosted schedulers run hours late under load."""
 
 
-class Retention(Model):
+class Retention(SettingsModel):
     """Days for which each tier is kept; the vault's lifecycle expires it, no code deletes a backup."""
 
     database_daily_days: Positive
@@ -32,7 +32,7 @@ class Retention(Model):
     """Drill reports; auditors ask for a year and the month before it."""
 
 
-class Replica(Model):
+class Replica(SettingsModel):
     """The second vault, far from the first."""
 
     region: AwsRegion
@@ -43,7 +43,7 @@ class Replica(Model):
     """Role in that account for the deployment; needed when `account` is another one."""
 
 
-class BackupSettings(Model):
+class BackupSettings(SettingsModel):
     """The block `bulwark:backups`."""
 
     account: AwsAccount

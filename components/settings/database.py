@@ -4,21 +4,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Model, Name, Positive
+from components.settings.model import Name, Positive, SettingsModel
 
-Plan = Literal["free", "launch", "scale"]
+NeonPlan = Literal["free", "launch", "scale"]
 
-HISTORY_LIMIT_HOURS: dict[Plan, int] = {"free": 6, "launch": 7 * 24, "scale": 30 * 24}
+HISTORY_LIMIT_HOURS: dict[NeonPlan, int] = {"free": 6, "launch": 7 * 24, "scale": 30 * 24}
 """Longest history by plan (Neon, "Plans": instant restore window)."""
 
-PROTECTED_BRANCHES: dict[Plan, int] = {"free": 0, "launch": 2, "scale": 5}
+PROTECTED_BRANCHES: dict[NeonPlan, int] = {"free": 0, "launch": 2, "scale": 5}
 """Protected branches by plan (Neon, "Protected branches")."""
 
 RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)]
 """PostgreSQL identifier that needs no quotes; 63 bytes is NAMEDATALEN - 1."""
 
 
-class Compute(Model):
+class Compute(SettingsModel):
     """Autoscaling bounds of the default endpoint, in compute units (1 CU is 1 vCPU and 4 GB)."""
 
     minimum_units: Annotated[float, Field(ge=0.25, le=56)] = 0.25
@@ -27,7 +27,7 @@ class Compute(Model):
     """-1 never, 0 Neon's default (300 s); custom values need the scale plan."""
 
 
-class Quota(Model):
+class Quota(SettingsModel):
     """Monthly limits; absent means unlimited (Neon can't set a limit back to unlimited, only raise it)."""
 
     compute_hours: Positive | None = None
@@ -36,7 +36,7 @@ class Quota(Model):
     stored_gigabytes: Positive | None = None
 
 
-class AdoptedProject(Model):
+class AdoptedProject(SettingsModel):
     """A Neon project that exists, with the database that is in it."""
 
     project: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -49,10 +49,10 @@ class AdoptedProject(Model):
     """Which roles are there already; the others are made. The database is always taken over."""
 
 
-class DatabaseSettings(Model):
+class DatabaseSettings(SettingsModel):
     """The block `bulwark:database`."""
 
-    plan: Plan
+    plan: NeonPlan
     """Neon's plan decides what history and protection can be had."""
 
     organization: Annotated[str, StringConstraints(pattern=r"^org-[a-z0-9-]+$")]

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Model, Positive
+from components.settings.model import Positive, SettingsModel
 
 Query = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 """One SQL statement; it runs as the application role, on the recovered copy alone."""
 
 
-class Assertion(Model):
+class AssertionSettings(SettingsModel):
     """One thing that must be true of recovered data."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -21,7 +21,7 @@ class Assertion(Model):
     """What it gives; numbers and texts are compared as texts."""
 
 
-class Application(Model):
+class ApplicationSettings(SettingsModel):
     """The platform's own program, started against the recovered database."""
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -36,24 +36,24 @@ class Application(Model):
     ready_within_seconds: Positive = 120
 
 
-class FileReferences(Model):
+class FileReferences(SettingsModel):
     """Which rows name which object files."""
 
     sql: Query
     """Gives a row for each file: bucket, key, size in bytes, SHA-256 as hexadecimal digits (or NULL)."""
 
 
-class DrillSettings(Model):
+class DrillSettings(SettingsModel):
     """The block `bulwark:drill`."""
 
     newest_change: Query
     """Gives the time of the newest change that the data knows of; it tells how much was lost."""
 
-    assertions: Annotated[tuple[Assertion, ...], Field(min_length=1)]
+    assertions: Annotated[tuple[AssertionSettings, ...], Field(min_length=1)]
     write: Query
     """A statement that writes at least one row; it is rolled back."""
 
-    application: Application
+    application: ApplicationSettings
     files: FileReferences
 
 

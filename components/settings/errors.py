@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings.alerting import Severity
-from components.settings.model import Model, Name, Positive, Slug
+from components.settings.model import Name, Positive, SettingsModel, Slug
 
 SentrySlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]*[a-z_-][a-z0-9_-]*$", max_length=50)]
 """
@@ -15,7 +15,7 @@ Source: getsentry/sentry, src/sentry/slug/patterns.py.
 """
 
 
-class Service(Model):
+class SentryService(SettingsModel):
     """One deployed service and its Sentry project."""
 
     platform: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -31,7 +31,7 @@ class Service(Model):
     """Slug of an existing Sentry project to take over."""
 
 
-class Thresholds(Model):
+class Thresholds(SettingsModel):
     """When errors become an incident."""
 
     frequent_events: Positive = 100
@@ -44,7 +44,7 @@ class Thresholds(Model):
     window_minutes: Annotated[int, Field(ge=1, le=1_440)] = 10
 
 
-class AlertSeverities(Model):
+class AlertSeverities(SettingsModel):
     """Incident level of each kind of alert."""
 
     new: Severity = "sev3"
@@ -55,7 +55,7 @@ class AlertSeverities(Model):
     """The second, independent look at /health."""
 
 
-class ErrorSettings(Model):
+class ErrorSettings(SettingsModel):
     """The block `bulwark:errors`."""
 
     organization: SentrySlug
@@ -67,7 +67,7 @@ class ErrorSettings(Model):
     environment: Slug = "production"
     """Sentry environment that the alerts watch."""
 
-    services: dict[Slug, Service]
+    services: dict[Slug, SentryService]
     """Sentry project slug -> service; the first one is the API that owns jobs and uptime."""
 
     thresholds: Thresholds = Field(default_factory=Thresholds)

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import AwsRegion, Model
+from components.settings.model import AwsRegion, SettingsModel
 
 _Bucket = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_length=100)]
 
 
-class FileSettings(Model):
+class FileSettings(SettingsModel):
     """The block `bulwark:files`."""
 
     project: Annotated[str, StringConstraints(pattern=r"^[a-z]{20}$")]

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from components.settings import alerting, backups, database, drill, errors, files, platform, uptime
-from components.settings.model import Model
-from core.objectives import spoken, worst_case_loss
+from components.settings.model import SettingsModel
+from core.objectives import format_duration, worst_case_loss
 
 PROJECT = "bulwark"
 
@@ -36,7 +36,7 @@ class SettingsError(Exception):
         super().__init__(f"the stack's settings have {count}:\n{lines}")
 
 
-class Settings(Model):
+class Settings(SettingsModel):
     """Everything a stack's file says, secrets apart."""
 
     platform: platform.PlatformSettings
@@ -139,8 +139,8 @@ def _between(settings: Settings) -> list[tuple[str, str]]:
             problems.append(
                 (
                     f"backups.{store}.schedule",
-                    f"{job.schedule!r} can lose {spoken(loss)}; "
-                    f"platform.objectives.independent_recovery_point_hours allows {spoken(allowed)}",
+                    f"{job.schedule!r} can lose {format_duration(loss)}; "
+                    f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
                 )
             )
     noticed = objectives.corruption_noticed_within_days

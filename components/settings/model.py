@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from core.objectives import longest_gap
 
 
-class Model(BaseModel):
+class SettingsModel(BaseModel):
     """Frozen, closed and strict: a typing mistake in a settings file is an error, never a default."""
 
     # Without `use_attribute_docstrings`, which reads and parses the source of every class at every start, for
@@ -53,5 +53,5 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 Positive = Annotated[int, Field(gt=0)]
 
-Rule = Callable[[Any], list[tuple[str, str]]]
+SettingsRule = Callable[[Any], list[tuple[str, str]]]
 """A cross-field rule: settings -> (path below the block, what is wrong and what the limit is)."""

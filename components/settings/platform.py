@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Model, Origin, Positive, Slug
+from components.settings.model import Origin, Positive, SettingsModel, Slug
 
 
-class Objectives(Model):
+class ObjectiveSettings(SettingsModel):
     """How fast the platform must be back, and how much it may lose."""
 
     recovery_time_minutes: Positive = 60
@@ -26,7 +26,7 @@ class Objectives(Model):
     """How long silent corruption may go unseen; every retention must be longer."""
 
 
-class PlatformSettings(Model):
+class PlatformSettings(SettingsModel):
     """The block `bulwark:platform`."""
 
     environment: Literal["production", "local", "drill"]
@@ -44,7 +44,7 @@ class PlatformSettings(Model):
     frontend: Origin
     """The frontend's origin."""
 
-    objectives: Objectives = Field(default_factory=Objectives)
+    objectives: ObjectiveSettings = Field(default_factory=ObjectiveSettings)
 
     @property
     def protected(self) -> bool:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from components.settings.load import PROJECT, Settings
-from components.settings.model import Model
+from components.settings.model import SettingsModel
 
 
 def document() -> dict[str, Any]:
@@ -50,11 +50,11 @@ def document() -> dict[str, Any]:
 
 @cache
 def _settings() -> type[Settings]:
-    _describe(Model)
+    _describe(SettingsModel)
     return Settings
 
 
-def _describe(model: type[Model], inherited: Mapping[str, str] = MappingProxyType({})) -> None:
+def _describe(model: type[SettingsModel], inherited: Mapping[str, str] = MappingProxyType({})) -> None:
     """Give the fields of what is made of this model the descriptions that their docstrings are."""
     for kind in model.__subclasses__():
         described = {**inherited, **dict(_docstrings(kind))}
@@ -64,7 +64,7 @@ def _describe(model: type[Model], inherited: Mapping[str, str] = MappingProxyTyp
         _describe(kind, described)
 
 
-def _docstrings(kind: type[Model]) -> Iterator[tuple[str, str]]:
+def _docstrings(kind: type[SettingsModel]) -> Iterator[tuple[str, str]]:
     (defined,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(defined, ast.ClassDef)  # noqa: S101 - that is the source of a class at a module's level
     for field, then in pairwise(defined.body):

@@ -5,17 +5,22 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from components.settings.alerting import Severity
-from components.settings.model import Model, Name, Positive
+from components.settings.model import Name, Positive, SettingsModel
 
-Plan = Literal["free", "solo", "team", "enterprise"]
+UptimeRobotPlan = Literal["free", "solo", "team", "enterprise"]
 
-SHORTEST_INTERVAL_SECONDS: dict[Plan, int] = {"free": 300, "solo": 60, "team": 60, "enterprise": 30}
+SHORTEST_INTERVAL_SECONDS: dict[UptimeRobotPlan, int] = {
+    "free": 300,
+    "solo": 60,
+    "team": 60,
+    "enterprise": 30,
+}
 """Shortest monitoring interval by plan (UptimeRobot, "Pricing")."""
 
 CheckedUrl = Literal["health", "version", "frontend"]
 
 
-class MaintenanceWindow(Model):
+class MaintenanceWindow(SettingsModel):
     """A weekly window in which no alerts are sent."""
 
     weekday: Annotated[int, Field(ge=1, le=7)]
@@ -27,10 +32,10 @@ class MaintenanceWindow(Model):
     duration_minutes: Annotated[int, Field(ge=1, le=240)]
 
 
-class UptimeSettings(Model):
+class UptimeSettings(SettingsModel):
     """The block `bulwark:uptime`."""
 
-    plan: Plan
+    plan: UptimeRobotPlan
     interval_seconds: Annotated[int, Field(ge=30, le=86_400)]
     """How often each address is looked at."""
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import best, expect, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _PERSON: Final = "uptimerobot:index/alertContact:AlertContact"
 _CHANNEL: Final = "uptimerobot:index/integration:Integration"
@@ -31,7 +31,7 @@ _NUMBERS: Final = re.compile(r"[\d.]+|.*:.*")
 class _Contacts:
     """The contacts of a stack, by the id that they have once they exist."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self.by_id: Final = {
             identifier.value: contact
             for contact in stack.of(_PERSON, _CHANNEL)
@@ -39,7 +39,7 @@ class _Contacts:
         }
 
 
-def contacts(monitor: Resource, stack: Stack) -> list[Resource]:
+def contacts(monitor: Resource, stack: PolicyStack) -> list[Resource]:
     """Return the contacts of this stack that a monitor names."""
     assigned = monitor.at(_ASSIGNED).each()
     made_from = stack.behind(monitor, _ASSIGNED) if assigned else []
@@ -54,12 +54,12 @@ def contacts(monitor: Resource, stack: Stack) -> list[Resource]:
     return list(dict.fromkeys(found))
 
 
-def reaches_nobody(monitor: Resource, stack: Stack) -> list[Text]:
+def reaches_nobody(monitor: Resource, stack: PolicyStack) -> list[Text]:
     """Return why a monitor's alert reaches nobody; nothing where it reaches someone of this stack."""
     return best([silence(contact) for contact in contacts(monitor, stack)], _nobody(monitor))
 
 
-def reaches_nobody_outside(monitor: Resource, host: str, stack: Stack) -> list[Text]:
+def reaches_nobody_outside(monitor: Resource, host: str, stack: PolicyStack) -> list[Text]:
     """Return why a monitor's alert reaches nobody while this host, and what shares its domain, is down."""
     attempts = [[*silence(contact), *_dependence(contact, host)] for contact in contacts(monitor, stack)]
     return best(attempts, _nobody(monitor))

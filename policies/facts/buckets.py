@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 ACL: Final = "aws:s3/bucketAcl:BucketAcl"
 BUCKET: Final = "aws:s3/bucket:Bucket"
@@ -24,7 +24,7 @@ ARN: Final = "arn:aws:s3:::"
 class Buckets:
     """What the buckets of a stack are to each other."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._by_name = {name: bucket for bucket in stack.of(BUCKET) for name in _names(bucket)}
         self._parts: dict[str, dict[Resource, list[Resource]]] = {}
@@ -112,12 +112,12 @@ class Buckets:
         return bucket in self._filled or locking or (locked and not keeps_log)
 
 
-def buckets(stack: Stack) -> list[Resource]:
+def buckets(stack: PolicyStack) -> list[Resource]:
     """Return the subjects of rules about every bucket."""
     return stack.view(Buckets).all
 
 
-def vaults(stack: Stack) -> list[Resource]:
+def vaults(stack: PolicyStack) -> list[Resource]:
     """Return the subjects of rules about buckets that hold backups."""
     return stack.view(Buckets).vaults
 

@@ -11,7 +11,7 @@ from policies.facts.jobs import MONITOR
 from policies.framework.messages import Text, origin, say, undecided
 from policies.framework.property_values import Absent, Known, Reading, Unknown
 from policies.framework.rule import Parameters, best
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 PLATFORM: Final = "bulwark:index:Platform"
 PROBER: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
@@ -29,7 +29,7 @@ _LOOKING: Final = (Known("HTTP"), Known("KEYWORD"), Known("API"))  # the types t
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-class Address(NamedTuple):
+class EndpointAddress(NamedTuple):
     """Where a web address leads, however it is written."""
 
     scheme: str
@@ -41,7 +41,7 @@ class Address(NamedTuple):
 class Endpoint:
     """One address that the public uses."""
 
-    address: Address
+    address: EndpointAddress
     critical: bool
     shown: Text
 
@@ -59,7 +59,7 @@ class Endpoints:
     critical is. A vendor's domain counts as a critical endpoint, unless a component publishes it.
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._of: dict[Resource, list[Endpoint]] = defaultdict(list)
         self._unreadable: dict[Resource, list[Text]] = defaultdict(list)
         for publisher in stack.publishing("endpoints"):
@@ -113,7 +113,7 @@ class Endpoints:
         source: LiteralString,
         *,
         critical: Reading,
-        apart_from: Iterable[Address] = (),
+        apart_from: Iterable[EndpointAddress] = (),
     ) -> None:
         match url:
             case Known(str(text), secret) if address := address_of(text):
@@ -131,7 +131,7 @@ class _Watchers:
     """Monitors of one kind, by where they look."""
 
     def __init__(self, monitors: Iterable[Resource]) -> None:
-        self._at: dict[Address, list[tuple[Resource, str]]] = defaultdict(list)
+        self._at: dict[EndpointAddress, list[tuple[Resource, str]]] = defaultdict(list)
         self.hidden: list[Text] = []
         for monitor in monitors:
             match monitor.at("url"):
@@ -147,21 +147,21 @@ class _Watchers:
         return self._at.get(endpoint.address, [])
 
 
-def publishers(stack: Stack) -> list[Resource]:
+def publishers(stack: PolicyStack) -> list[Resource]:
     """Return the subjects of rules about endpoints."""
     return stack.view(Endpoints).publishers
 
 
 def judged_by_monitor(
-    lacks: Callable[[Resource, Endpoint, Stack, Parameters], Iterable[Text]],
-) -> Callable[[Resource, Stack, Parameters], Iterable[Text]]:
+    lacks: Callable[[Resource, Endpoint, PolicyStack, Parameters], Iterable[Text]],
+) -> Callable[[Resource, PolicyStack, Parameters], Iterable[Text]]:
     """
     Return how to judge a publisher by what each endpoint's monitor lacks, the best one where it has several.
 
     Only a monitor that is on counts. Where there is none, nothing is said: endpoint-has-monitor does.
     """
 
-    def judge(publisher: Resource, stack: Stack, limits: Parameters) -> Iterator[Text]:
+    def judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
         endpoints = stack.view(Endpoints)
         for endpoint in endpoints.of(publisher):
             looking = [
@@ -176,7 +176,7 @@ def judged_by_monitor(
 
 
 @cache
-def address_of(url: str) -> Address | None:
+def address_of(url: str) -> EndpointAddress | None:
     """Return where a web address leads; None for anything else."""
     try:
         parts = urlsplit(url)
@@ -185,7 +185,7 @@ def address_of(url: str) -> Address | None:
         return None
     if not parts.hostname or parts.scheme not in _PORTS:
         return None
-    return Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
+    return EndpointAddress(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
 
 
 def _hosts(names: Reading) -> list[Reading]:

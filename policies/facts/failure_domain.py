@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from policies.framework.property_values import Absent, Known, Reading, Unknown, first
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class FailureDomain:
     region: Reading
 
     @classmethod
-    def of(cls, store: Resource, stack: Stack) -> "FailureDomain":
+    def of(cls, store: Resource, stack: PolicyStack) -> "FailureDomain":
         """
         Return where a store is.
 

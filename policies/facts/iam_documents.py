@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString, cast
 
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 ANYONE: Final = ("AWS", "*")
 ROLE: Final = "aws:iam/role:Role"
@@ -90,7 +90,7 @@ def read_from(
     return [_statement(entry) for entry in listed], []
 
 
-def identity_policies(stack: Stack) -> list[Resource]:
+def identity_policies(stack: PolicyStack) -> list[Resource]:
     """Return what says what an identity may do: policies, and roles that hold some inside."""
     inline = (role for role in stack.of(ROLE) if not isinstance(role.at("inlinePolicies"), Absent))
     return [*stack.of(*_IDENTITY_POLICIES), *inline]

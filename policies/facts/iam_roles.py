@@ -6,7 +6,7 @@ from typing import Final
 
 from policies.facts.iam_documents import ROLE
 from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 POLICY: Final = "aws:iam/policy:Policy"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
@@ -16,7 +16,7 @@ _ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 class Roles:
     """The roles of a stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._by_name: dict[str, Resource] = {}
         for role in stack.of(ROLE):

@@ -4,7 +4,7 @@ from typing import Final
 
 from policies.facts.buckets import BUCKET, ENCRYPTION, Buckets
 from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 KEY: Final = "aws:kms/key:Key"
 KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
@@ -14,7 +14,7 @@ _ALIAS: Final = "aws:kms/alias:Alias"
 class Keys:
     """The keys of a stack, by all their names."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._by_name: dict[str, Resource] = {}
         self._aliased: dict[Resource, list[Resource]] = {}
@@ -66,7 +66,7 @@ class Keys:
         return list(dict.fromkeys(found))
 
 
-def encryptions(bucket: Resource, stack: Stack) -> list[tuple[Resource, str, Reading]]:
+def encryptions(bucket: Resource, stack: PolicyStack) -> list[tuple[Resource, str, Reading]]:
     """Return each rule on a bucket's encryption, an absent one where there is none, after where it stands."""
     inline = "serverSideEncryptionConfiguration"
     return [

@@ -7,7 +7,7 @@ from core import vault_layout
 from policies.facts.buckets import LIFECYCLE, LOCK, Buckets
 from policies.framework.property_values import Absent, Known, Reading, Unknown, first
 from policies.framework.rule import Parameter, Parameters, from_to
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 LIVING: Final = Parameter(
     "living_prefixes",
@@ -78,7 +78,7 @@ class Expiry:
                 return True
 
 
-def lifecycles(bucket: Resource, stack: Stack) -> list[tuple[Resource, list[Expiry]]]:
+def lifecycles(bucket: Resource, stack: PolicyStack) -> list[tuple[Resource, list[Expiry]]]:
     """Return each resource that says when a bucket expires, with its rules; a second replaces the first."""
     found = stack.view(Buckets).configuring(bucket, LIFECYCLE, "lifecycleRules")
     return [
@@ -92,13 +92,13 @@ def lifecycles(bucket: Resource, stack: Stack) -> list[tuple[Resource, list[Expi
     ]
 
 
-def lock_days(bucket: Resource, stack: Stack) -> float:
+def lock_days(bucket: Resource, stack: PolicyStack) -> float:
     """Return for how many days a new version is locked; 0 where no lock is known."""
     promised = [component.at("lockDays") for component in stack.around(bucket)]
     return max(_numbers([*promised, *locks(bucket, stack)]), default=0)
 
 
-def locks(bucket: Resource, stack: Stack) -> list[Reading]:
+def locks(bucket: Resource, stack: PolicyStack) -> list[Reading]:
     """Return the days of each default retention that is declared for a bucket."""
     parts = stack.view(Buckets).configuring(bucket, LOCK, "objectLockConfiguration")
     return [retention_days(default_retention(part)) for part in parts]
@@ -121,7 +121,7 @@ def retention_days(retention: Reading) -> Reading:
             return days
 
 
-def tiers(bucket: Resource, stack: Stack) -> Reading:
+def tiers(bucket: Resource, stack: PolicyStack) -> Reading:
     """Return what the component around a vault promises: prefix -> days for which what lies there is kept."""
     promised = [component.at("tiers") for component in stack.around(bucket)]
     return first(promised)

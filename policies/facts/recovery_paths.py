@@ -24,7 +24,7 @@ from policies.facts.jobs import NO_SCHEDULE, copies, cron_monitors, gap_of, hear
 from policies.framework.messages import Text, duration, listed, say
 from policies.framework.property_values import Absent, Known, Reading
 from policies.framework.rule import best, expect, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _OBJECTIVES: Final = "objectives"
 _YEAR_MINUTES: Final = 366 * 24 * 60
@@ -41,7 +41,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Path:
+class RecoveryPath:
     """One way back: a job's copies. `lacking` says why its loss can't be computed."""
 
     job: Resource
@@ -73,7 +73,7 @@ class Path:
         }
 
 
-def paths(store: Resource, stack: Stack) -> list[Path]:
+def paths(store: Resource, stack: PolicyStack) -> list[RecoveryPath]:
     """Return the ways back that don't need the store's own vendor."""
     made = stack.view(_Paths)
     return [made.of(job) for job in saving(store, stack)]
@@ -82,17 +82,17 @@ def paths(store: Resource, stack: Stack) -> list[Path]:
 class _Paths:
     """Each job's path, computed once."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
-        self._found: dict[str, Path] = {}
+        self._found: dict[str, RecoveryPath] = {}
         self._to_replica = _ways_to_replicas(stack)
 
-    def of(self, job: Resource) -> Path:
+    def of(self, job: Resource) -> RecoveryPath:
         if job.urn not in self._found:
             self._found[job.urn] = self._path(job)
         return self._found[job.urn]
 
-    def _path(self, job: Resource) -> Path:
+    def _path(self, job: Resource) -> RecoveryPath:
         kept = job.at("retentionDays")
         retention = kept.value if isinstance(kept, Known) and from_to(0)(kept.value) else None
         buckets = tuple(copies(job, self._stack))
@@ -106,7 +106,7 @@ class _Paths:
             *(text for _, unpromised in ways for text in unpromised),
         ]
         if gap is None or late is None or run is None:
-            return Path(job, (), tuple(lacking), retention, buckets)
+            return RecoveryPath(job, (), tuple(lacking), retention, buckets)
         terms = [
             Term("between runs", gap),
             Term("lateness", late),
@@ -120,10 +120,10 @@ class _Paths:
         lacking += best((wrong for _, wrong in alarms), unheard)
         silence = max(min(heard, default=timedelta()) - expected, timedelta())
         terms.append(Term("until a missed run is noticed", silence))
-        return Path(job, tuple(terms), tuple(lacking), retention, buckets)
+        return RecoveryPath(job, tuple(terms), tuple(lacking), retention, buckets)
 
 
-def _alarms(job: Resource, stack: Stack, *, run: timedelta) -> Iterator[tuple[timedelta, list[Text]]]:
+def _alarms(job: Resource, stack: PolicyStack, *, run: timedelta) -> Iterator[tuple[timedelta, list[Text]]]:
     """Yield, for each monitor, how long after the last copy began it speaks; or why it can't be said."""
     for beat in heartbeats(job, stack):
         interval, grace = _seconds(beat.at("interval")), _seconds(beat.at("gracePeriod"))
@@ -159,7 +159,7 @@ def _failures(cron: Resource) -> list[Text]:
     return expect(cron, "failureIssueThreshold", from_to(1, 720), "has no usable failureIssueThreshold")
 
 
-def _ways_to_replicas(stack: Stack) -> dict[str, tuple[timedelta, list[Text]]]:
+def _ways_to_replicas(stack: PolicyStack) -> dict[str, tuple[timedelta, list[Text]]]:
     """Return, for each bucket that is filled by replication, the promised time and why there is none."""
     slowest: dict[str, tuple[timedelta, list[Text]]] = {}
     late = "does not promise when a copy is in the replica"
@@ -178,7 +178,7 @@ def _ways_to_replicas(stack: Stack) -> dict[str, tuple[timedelta, list[Text]]]:
     return slowest
 
 
-def objective(stack: Stack, name: str, ceiling: float) -> tuple[float, list[Text]]:
+def objective(stack: PolicyStack, name: str, ceiling: float) -> tuple[float, list[Text]]:
     """
     Return what the platform promises itself, and why that can't be known.
 
@@ -188,13 +188,13 @@ def objective(stack: Stack, name: str, ceiling: float) -> tuple[float, list[Text
     return min([ceiling, *numbers]), lacking
 
 
-def assumption(stack: Stack, name: str, floor: float) -> tuple[float, list[Text]]:
+def assumption(stack: PolicyStack, name: str, floor: float) -> tuple[float, list[Text]]:
     """Return a time that the platform must live through: what it says, and at least what the pack says."""
     numbers, lacking = _promised(stack, name)
     return max([floor, *numbers]), lacking
 
 
-def _promised(stack: Stack, name: str) -> tuple[list[float], list[Text]]:
+def _promised(stack: PolicyStack, name: str) -> tuple[list[float], list[Text]]:
     promised = [(platform, platform.at(_OBJECTIVES, name)) for platform in stack.view(_platforms)]
     lacking = [
         text
@@ -205,7 +205,7 @@ def _promised(stack: Stack, name: str) -> tuple[list[float], list[Text]]:
     return [number for number in numbers if number is not None], lacking
 
 
-def _platforms(stack: Stack) -> list[Resource]:
+def _platforms(stack: PolicyStack) -> list[Resource]:
     return stack.publishing(_OBJECTIVES)
 
 

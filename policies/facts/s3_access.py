@@ -10,7 +10,7 @@ from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ANYONE, ROLE, Statement, matches, read, read_from
 from policies.framework.messages import Text, say
 from policies.framework.property_values import Absent, Known, Reading
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 PUT: Final = "s3:PutObject"
 
@@ -127,7 +127,7 @@ def denies(statement: Statement, action: str, *arns: str) -> bool:
 
 
 def judge_policies(
-    bucket: Resource, stack: Stack, lack: Callable[[list[Statement], str], Iterable[Text]]
+    bucket: Resource, stack: PolicyStack, lack: Callable[[list[Statement], str], Iterable[Text]]
 ) -> Iterator[Text]:
     """Judge each policy of a bucket, given its ARN; a second policy would replace the first."""
     policies = stack.view(Buckets).configuring(bucket, POLICY, "policy")
@@ -152,7 +152,7 @@ class Holder:
 
     @classmethod
     def of(
-        cls, resource: Resource, stack: Stack, statements: list[Statement], unreadable: list[Text]
+        cls, resource: Resource, stack: PolicyStack, statements: list[Statement], unreadable: list[Text]
     ) -> "Holder":
         kind = "user" if resource.type == _USER else "role"
         own = resource.type in _IDENTITIES.values()
@@ -190,7 +190,7 @@ class Holder:
 class Holders:
     """What every identity of a stack may do by the policies that the stack declares."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._names = {
             (token, reading.value): identity
@@ -261,17 +261,17 @@ class Holders:
         return list(dict.fromkeys(found))
 
 
-def holders(stack: Stack) -> list[Resource]:
+def holders(stack: PolicyStack) -> list[Resource]:
     """Return the subjects of rules about who may touch vaults; none in a stack without vaults."""
     return [holder.resource for holder in stack.view(Holders).all] if vaults(stack) else []
 
 
-def writers(stack: Stack) -> list[Holder]:
+def writers(stack: PolicyStack) -> list[Holder]:
     """Return whoever may put something into a vault; a policy that nobody of the stack has is nobody."""
     return stack.view(_writers)
 
 
-def _writers(stack: Stack) -> list[Holder]:
+def _writers(stack: PolicyStack) -> list[Holder]:
     arns = [arn_of(vault) for vault in vaults(stack)]
     return [
         holder

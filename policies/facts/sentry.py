@@ -6,7 +6,7 @@ from typing import Final, LiteralString
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import best, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 ALERT: Final = "sentry:index/alert:Alert"
 KEY: Final = "sentry:index/key:Key"
@@ -19,10 +19,10 @@ TEAM: Final = "sentry:index/team:Team"
 UPTIME_MONITOR: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
 
 
-class Alerts:
+class SentryAlerts:
     """The alerts of a stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         """Find what each listens to: what its monitorIds name, or are made from."""
         self._on: dict[Resource, list[Resource]] = defaultdict(list)
         self._by_id: dict[str, list[Resource]] = defaultdict(list)
@@ -77,10 +77,10 @@ class Alerts:
         return best(attempts, [*unknown, *self.unclear] or [say(lack, it=source)])
 
 
-class Projects:
+class SentryProjects:
     """The projects of a stack, each with what configures it."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         self._by_name: dict[str, Resource] = {}
         self._parts: dict[tuple[Resource, str], list[Resource]] = defaultdict(list)
         self._unclear: dict[str, list[Text]] = defaultdict(list)

@@ -7,7 +7,7 @@ from typing import Final
 from policies.facts.buckets import Buckets
 from policies.facts.jobs import saving
 from policies.framework.property_values import Absent, Known
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 KNOWN_STORES: Final = frozenset(
     {
@@ -85,7 +85,7 @@ def is_store(token: str) -> bool:
 class Stores:
     """The data stores of a stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: PolicyStack) -> None:
         """Look for them; a component is one that publishes `holdsData`."""
         self.all: Final = [
             resource
@@ -99,17 +99,17 @@ class Stores:
         """Those whose content would be missed."""
 
 
-def data_stores(stack: Stack) -> list[Resource]:
+def data_stores(stack: PolicyStack) -> list[Resource]:
     """Return the subjects of rules about data."""
     return stack.view(Stores).data
 
 
-def vendor_stores(stack: Stack) -> list[Resource]:
+def vendor_stores(stack: PolicyStack) -> list[Resource]:
     """Return the stores that this stack makes; one that exists elsewhere is only published."""
     return [store for store in stack.view(Stores).all if store.is_custom]
 
 
-def saved_by_jobs(stack: Stack) -> list[Resource]:
+def saved_by_jobs(stack: PolicyStack) -> list[Resource]:
     """
     Return the data stores that a scheduled job must save, for nothing else does.
 

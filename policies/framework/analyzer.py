@@ -14,12 +14,12 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy
 
-from policies.framework.evaluation import Judgement
+from policies.framework.evaluation import Evaluation
 from policies.framework.pack import Pack
-from policies.framework.stack import Stack
+from policies.framework.stack import PolicyStack
 
 
-def servicer(pack: Pack, then: Callable[[Judgement], None]) -> type[Any]:
+def servicer(pack: Pack, then: Callable[[Evaluation], None]) -> type[Any]:
     """Return a servicer class that judges with this pack; `then` is given each judgement when it is over."""
 
     class Servicer(policy._PolicyAnalyzerServicer):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
@@ -39,7 +39,9 @@ def servicer(pack: Pack, then: Callable[[Judgement], None]) -> type[Any]:
         def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
             # The engine gives stack policies outputs. A component's facts are inputs, and are gone there as
             # soon as it registers outputs; what a provider will compute is unknown there, asked for or not.
-            pack.judgement = Judgement(Stack(request.resources, self._announced, pack.drills), pack.waivers)
+            pack.judgement = Evaluation(
+                PolicyStack(request.resources, self._announced, pack.drills), pack.waivers
+            )
             answer = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
             for found in answer.diagnostics:
                 # The SDK knows the pack's severities alone, not those of a stack's configuration.
@@ -52,6 +54,6 @@ def servicer(pack: Pack, then: Callable[[Judgement], None]) -> type[Any]:
     return Servicer
 
 
-def install(pack: Pack, then: Callable[[Judgement], None]) -> None:
+def install(pack: Pack, then: Callable[[Evaluation], None]) -> None:
     """Make the `PolicyPack` of this process serve with it."""
     policy._PolicyAnalyzerServicer = servicer(pack, then)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way

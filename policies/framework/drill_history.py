@@ -17,7 +17,7 @@ VARIABLE: Final = "BULWARK_DRILLS"
 
 
 @dataclass(frozen=True)
-class Drilled:
+class StoreHistory:
     """One store: since when its backups are scheduled, and when a drill of it passed last; None: never."""
 
     since: datetime | None = None
@@ -32,7 +32,7 @@ class Drills:
     rehearsal: bool = False
     """Whether the program runs against the twin, where nothing of production is deployed."""
 
-    stores: Mapping[str, Drilled] = field(default_factory=dict[str, Drilled])
+    stores: Mapping[str, StoreHistory] = field(default_factory=dict[str, StoreHistory])
     """URN -> its drills; what is not in it was never deployed."""
 
 
@@ -43,7 +43,7 @@ def read(environment: Mapping[str, str], now: datetime) -> Drills | None:
         if found == {"rehearsal": True}:
             return Drills(now, rehearsal=True)
         stores = {
-            urn: Drilled(since=_moment(one["since"]), passed=_moment(one["passed"]))
+            urn: StoreHistory(since=_moment(one["since"]), passed=_moment(one["passed"]))
             for urn, one in found["stores"].items()
         }
         return Drills(now, stores=stores)
@@ -51,7 +51,7 @@ def read(environment: Mapping[str, str], now: datetime) -> Drills | None:
         return None
 
 
-def written(stores: Mapping[str, Drilled]) -> str:
+def written(stores: Mapping[str, StoreHistory]) -> str:
     """Return the document that hands this over."""
     return json.dumps(
         {

@@ -10,7 +10,7 @@ from pulumi_policy import Severity
 
 from policies.framework.messages import Text, listed, say
 from policies.framework.rule import Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 from policies.framework.waivers import NONE, Waivers, unmatched
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class Verdict:
         return f"{words}.\nRisk: {rule.risk}\nFix: {rule.fix}"
 
 
-class Judgement:
+class Evaluation:
     """All verdicts on a stack, as its rules are heard one by one."""
 
-    def __init__(self, stack: Stack, waivers: Waivers = NONE) -> None:
+    def __init__(self, stack: PolicyStack, waivers: Waivers = NONE) -> None:
         self.stack = stack
         self.verdicts: list[Verdict] = []
         self.waivers = waivers
@@ -70,14 +70,14 @@ class Judgement:
         self.advisory: set[str] = set()
         """Rules that found something and, in this stack, refuse nothing."""
 
-    def hear(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
+    def evaluate(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
         """Let a rule judge each of its subjects, with the parameters of this stack."""
         self.heard[rule.id] = Severity(configured.get("severity", rule.severity))
         found = self._heard(rule, configured)
         self.verdicts += found
         return found
 
-    def hear_waivers(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
+    def evaluate_waivers(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
         """Judge the waivers, after all rules; `rule` says what is demanded of them."""
         self.heard[rule.id] = Severity(configured.get("severity", rule.severity))
         root = self.stack.root

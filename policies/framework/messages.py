@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import LiteralString
 from urllib.parse import urlsplit
 
-from core.objectives import spoken
+from core.objectives import format_duration
 from policies.framework.stack import Resource
 
 
@@ -48,7 +48,7 @@ def origin(url: str) -> Text:
 
 def duration(length: timedelta) -> Text:
     """Show a time that a rule computed with; a number is no secret."""
-    return Text(spoken(length))
+    return Text(format_duration(length))
 
 
 def number(value: float) -> Text:

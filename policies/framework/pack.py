@@ -20,7 +20,7 @@ from policies.framework import waivers
 from policies.framework.configuration import Configuration
 from policies.framework.controls import Control
 from policies.framework.drill_history import Drills
-from policies.framework.evaluation import Judgement, Outcome, Verdict
+from policies.framework.evaluation import Evaluation, Outcome, Verdict
 from policies.framework.rule import Rule
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
@@ -40,7 +40,7 @@ class Pack:
         """Take the day (UTC) on which waivers are read, what the stack sets otherwise, and its drills."""
         self.drills = drills
         self.rules = tuple(rules)
-        self.judgement: Judgement
+        self.judgement: Evaluation
         waivable = {rule.id: rule.waivable for rule in self.rules}
         self.waivers = waivers.read(waivers_file, today=today, rules=waivable)
         self._configured = configured or {}
@@ -67,7 +67,7 @@ class Pack:
             *(self._policy(rule, lambda args, rule=rule: self._refusals(rule, args)) for rule in self.rules),
             self._policy(
                 WAIVERS_ARE_VALID,
-                lambda args: self.judgement.hear_waivers(WAIVERS_ARE_VALID, args.get_config()),
+                lambda args: self.judgement.evaluate_waivers(WAIVERS_ARE_VALID, args.get_config()),
             ),
             StackValidationPolicy(
                 "waived",
@@ -78,7 +78,7 @@ class Pack:
         ]
 
     def _refusals(self, rule: Rule, args: StackValidationArgs) -> list[Verdict]:
-        found = self.judgement.hear(rule, args.get_config())
+        found = self.judgement.evaluate(rule, args.get_config())
         return [verdict for verdict in found if verdict.outcome is not Outcome.WAIVED]
 
     def _policy(self, rule: Rule, judge: Callable[[StackValidationArgs], list[Verdict]]) -> Policy:

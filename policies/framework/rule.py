@@ -9,7 +9,7 @@ from pulumi_policy import Severity
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Reading, Unknown
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 Parameters = Mapping[str, Any]
 """Parameter -> its value for this stack, its default where the stack's configuration says nothing."""
@@ -47,10 +47,10 @@ class Rule:
 
     fix: str
     controls: tuple[Control, ...]
-    subjects: Callable[[Stack], Iterable[Resource]]
+    subjects: Callable[[PolicyStack], Iterable[Resource]]
     """The resources that it is about; what it finds none of, it has no say on."""
 
-    judge: Callable[[Resource, Stack, Parameters], Iterable[Text]]
+    judge: Callable[[Resource, PolicyStack, Parameters], Iterable[Text]]
     """Return what a subject lacks; nothing where it complies."""
 
     parameters: tuple[Parameter, ...] = ()
@@ -63,7 +63,7 @@ class Rule:
         }
 
 
-def of(*tokens: str) -> Callable[[Stack], list[Resource]]:
+def of(*tokens: str) -> Callable[[PolicyStack], list[Resource]]:
     """Return the subjects of a rule about some resource types."""
     return lambda stack: stack.of(*tokens)
 

@@ -86,7 +86,7 @@ class Resource:
         return self._configuration.at(*path)
 
 
-class Stack:
+class PolicyStack:
     """All resources in a stable order."""
 
     def __init__(
@@ -119,7 +119,7 @@ class Stack:
         """Return the resources of some types (their current tokens)."""
         return [resource for token in tokens for resource in self._by_type.get(token, [])]
 
-    def view(self, made: Callable[["Stack"], _View]) -> _View:
+    def view(self, made: Callable[["PolicyStack"], _View]) -> _View:
         """Return what is made from the stack, such as an index; made once."""
         if made not in self._views:
             self._views[made] = made(self)
@@ -149,5 +149,5 @@ class Stack:
         return [other for other in self.of(token) if resource in self.behind(other)]
 
 
-def _components(stack: Stack) -> list[Resource]:
+def _components(stack: PolicyStack) -> list[Resource]:
     return [resource for resource in stack.resources if resource.is_component]

@@ -9,7 +9,7 @@ from typing import Final, LiteralString, Protocol
 from psycopg import sql
 
 from recovery.drill.evidence import Check
-from recovery.manifest import Figures, Table
+from recovery.manifest import Checksums, Table
 from recovery.postgres.checksums import differences
 from recovery.postgres.connection import connected, explained
 from recovery.postgres.table_name import TableName
@@ -34,8 +34,8 @@ class Bracket:
     as in one of them, unless it was written to several times.
     """
 
-    before: Figures
-    after: Callable[[tuple[str, ...]], Figures]
+    before: Checksums
+    after: Callable[[tuple[str, ...]], Checksums]
     """
     Of the named tables, or of everything where none is named.
 
@@ -43,7 +43,7 @@ class Bracket:
     """
 
 
-def compared(expected: Figures, found: Figures) -> Iterator[Check]:
+def compared(expected: Checksums, found: Checksums) -> Iterator[Check]:
     """Compare everything, in one check for each part."""
     kinds = sorted({*expected.definitions, *found.definitions})
     # "tables" and "sequences" are kinds of definitions too, which are looked at with their namesakes.
@@ -60,7 +60,7 @@ def compared(expected: Figures, found: Figures) -> Iterator[Check]:
         )
 
 
-def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[str]]:
+def between(bracket: Bracket, found: Checksums) -> tuple[Checksums, Checksums, list[str]]:
     """
     Return what to expect, what was found of that, and the tables that were too busy to be known exactly.
 
@@ -91,11 +91,11 @@ def between(bracket: Bracket, found: Figures) -> tuple[Figures, Figures, list[st
     return wanted, found.model_copy(update={"tables": kept}), names
 
 
-def _by_name(figures: Figures) -> dict[tuple[str, str], Table]:
+def _by_name(figures: Checksums) -> dict[tuple[str, str], Table]:
     return {(table.schema_name, table.name): table for table in figures.tables}
 
 
-def _nearer(before: Figures, after: Figures, found: Figures) -> Figures:
+def _nearer(before: Checksums, after: Checksums, found: Checksums) -> Checksums:
     """Return what was before, but where the found is as afterwards, that."""
     objects = ("large_objects", "large_objects_digest")
     there = after if all(getattr(found, name) == getattr(after, name) for name in objects) else before
@@ -113,7 +113,7 @@ def _nearer(before: Figures, after: Figures, found: Figures) -> Figures:
     )
 
 
-def _told(part: str, figures: Figures) -> str:
+def _told(part: str, figures: Checksums) -> str:
     match part:
         case "tables":
             rows = sum(table.rows for table in figures.tables)
@@ -142,7 +142,7 @@ _ORDERED: LiteralString = """
 """
 
 
-class Object(Protocol):
+class BackedUpFile(Protocol):
     """An object of a backup; they come in the order of bucket and key."""
 
     @property
@@ -168,7 +168,7 @@ class Reference:
 
 
 @dataclass
-class Found:
+class ReferenceComparison:
     """How many there are, and the first of what is wrong."""
 
     rows: int = 0
@@ -195,13 +195,15 @@ def references(url: str, query: str) -> Generator[Iterator[Reference]]:
             yield (Reference(*row) for row in cursor)
 
 
-def crossed(rows: Iterator[Reference], objects: Iterable[Object], *, since: datetime) -> Found:
+def crossed(
+    rows: Iterator[Reference], objects: Iterable[BackedUpFile], *, since: datetime
+) -> ReferenceComparison:
     """
     Walk along both at once.
 
     An object that came after `since`, the moment that the rows show, needs no row yet.
     """
-    found = Found()
+    found = ReferenceComparison()
     row = next(rows, None)
     for thing in objects:
         found.objects += 1
@@ -226,7 +228,7 @@ def crossed(rows: Iterator[Reference], objects: Iterable[Object], *, since: date
     return found
 
 
-def checks(found: Found, query: str) -> list[Check]:
+def checks(found: ReferenceComparison, query: str) -> list[Check]:
     """Say what the walk has found."""
     rows, objects = f"{found.rows} rows of {query}", f"{found.objects} objects of the backup"
     return [
@@ -236,7 +238,7 @@ def checks(found: Found, query: str) -> list[Check]:
     ]
 
 
-def _gone(found: Found, row: Reference) -> None:
+def _gone(found: ReferenceComparison, row: Reference) -> None:
     found.rows += 1
     found.gone += 1
     found.note("gone", row.bucket, row.key)

@@ -11,12 +11,12 @@ from typing import Final, Literal
 
 from core.failure import Failure
 from recovery.drill.comparison import Bracket, between
-from recovery.drill.environment import Copy
+from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import RecoveryPoint, Scenario
-from recovery.drill.scenario_run import Attempt
-from recovery.drill.validation import Drilled, all_of_it, removing
-from recovery.manifest import Figures, Manifest
-from recovery.postgres.checksums import figures
+from recovery.drill.scenario_run import ScenarioRun
+from recovery.drill.validation import DrillContext, removing, validate
+from recovery.manifest import Checksums, Manifest
+from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import Snapshot, only, snapshot
 
 _POLL_SECONDS: Final = 0.02
@@ -33,7 +33,7 @@ class Instant:
 
 
 def drill(
-    drilled: Drilled,
+    drilled: DrillContext,
     backups: Sequence[Manifest],
     *,
     history: timedelta,
@@ -50,14 +50,14 @@ def drill(
         at: The moment of the bad write; without it the incident is now.
         at_random: Choose a moment between the oldest backup within the history and now.
     """
-    attempt = Attempt(
+    attempt = ScenarioRun(
         "corruption",
         stores=("database",),
         threat="A bad write, such as a migration that went wrong, at a known moment.",
         loss_objective_seconds=drilled.terms.objectives.history_loss,
         told=drilled.told,
     )
-    with attempt.going(), ExitStack() as stack:
+    with attempt.capture_errors(), ExitStack() as stack:
         attempt.told("taking what it is compared with")
         if at:
             instant = _past(drilled, stack, _before(at), "chosen", backups)
@@ -76,14 +76,17 @@ def drill(
 
 
 def _recover(
-    attempt: Attempt, drilled: Drilled, instant: Instant, branch: Callable[[datetime], Copy]
+    attempt: ScenarioRun,
+    drilled: DrillContext,
+    instant: Instant,
+    branch: Callable[[datetime], RecoveredDatabase],
 ) -> None:
     with attempt.clock.phase("branch the history"):
         copy = branch(instant.at)
     attempt.recovery_point = RecoveryPoint(
         path="history", id=attempt.name, as_of=instant.at, choice=instant.choice, held=None
     )
-    all_of_it(attempt, copy, drilled, lambda found: between(instant.bracket, found))
+    validate(attempt, copy, drilled, lambda found: between(instant.bracket, found))
 
 
 def _before(bad_write: datetime) -> datetime:
@@ -92,7 +95,7 @@ def _before(bad_write: datetime) -> datetime:
     return second - _SECOND if second == bad_write else second
 
 
-def _now(drilled: Drilled, stack: ExitStack) -> Instant:
+def _now(drilled: DrillContext, stack: ExitStack) -> Instant:
     """Choose the next whole second of the server's clock, and take a snapshot on either side of it."""
     before = stack.enter_context(snapshot(drilled.source_url))
     at = before.taken_at.replace(microsecond=0) + _SECOND
@@ -101,12 +104,12 @@ def _now(drilled: Drilled, stack: ExitStack) -> Instant:
     after = stack.enter_context(snapshot(drilled.source_url))
     # Read before the recovery begins: what it takes is no part of that, and would slow it down.
     return Instant(
-        at, "newest", Bracket(figures(drilled.source_url, before), partial(_after, drilled, after))
+        at, "newest", Bracket(compute_checksums(drilled.source_url, before), partial(_after, drilled, after))
     )
 
 
 def _past(
-    drilled: Drilled,
+    drilled: DrillContext,
     stack: ExitStack,
     at: datetime,
     choice: Literal["random", "chosen"],
@@ -141,14 +144,14 @@ def _drawn(backups: Sequence[Manifest], history: timedelta) -> datetime:
     return _before(drawn) if _before(drawn) > oldest else oldest.replace(microsecond=0) + _SECOND
 
 
-def _after(drilled: Drilled, shot: Snapshot, tables: tuple[str, ...]) -> Figures:
+def _after(drilled: DrillContext, shot: Snapshot, tables: tuple[str, ...]) -> Checksums:
     try:
-        return figures(drilled.source_url, shot, selected=tables)
+        return compute_checksums(drilled.source_url, shot, selected=tables)
     except Failure:
         if not tables:
             raise
         # One of them was dropped meanwhile.
-        return figures(drilled.source_url, shot)
+        return compute_checksums(drilled.source_url, shot)
 
 
 def _clock(shot: Snapshot) -> datetime:

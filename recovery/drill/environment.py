@@ -14,7 +14,7 @@ MARK: Final = "BULWARK_DRILL"
 
 
 @dataclass(frozen=True)
-class Copy:
+class RecoveredDatabase:
     """A recovered database, or one to be recovered into."""
 
     name: str
@@ -25,7 +25,7 @@ class Copy:
     application_url: str = field(repr=False)
 
 
-class Place(Protocol):
+class DrillEnvironment(Protocol):
     """Makes throw-away databases. Each is gone when its context ends, whatever happens in it."""
 
     scope: str
@@ -34,7 +34,7 @@ class Place(Protocol):
     folder: Path
     """Private; what lies there goes with the drill. A dump is personal data."""
 
-    def branching(self, name: str) -> AbstractContextManager[Callable[[datetime], Copy]]:
+    def branching(self, name: str) -> AbstractContextManager[Callable[[datetime], RecoveredDatabase]]:
         """
         Make all ready that a branch needs, but nothing of the branch itself.
 
@@ -42,7 +42,7 @@ class Place(Protocol):
         """
         ...
 
-    def empty(self, name: str) -> AbstractContextManager[Copy]:
+    def empty(self, name: str) -> AbstractContextManager[RecoveredDatabase]:
         """Give a new, empty database, declared as the platform's own is."""
         ...
 

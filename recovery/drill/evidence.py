@@ -37,7 +37,7 @@ def _without_credentials(value: Any) -> Any:
             return value
 
 
-class Model(BaseModel):
+class EvidenceModel(BaseModel):
     """Part of the evidence: frozen, nothing unknown in it, and no credential in any of its texts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,10 +60,10 @@ class Model(BaseModel):
         return made
 
 
-Place = Literal["vendors", "twin"]
+StackLocation = Literal["vendors", "twin"]
 
 
-class Control(Model):
+class ControlReference(EvidenceModel):
     """A requirement that a drill answers."""
 
     framework: str
@@ -72,13 +72,15 @@ class Control(Model):
 
 
 CONTROLS: Final = (
-    Control(framework="SOC 2 2017", id="A1.3", asks="recovery is tested"),
-    Control(framework="SOC 2 2017", id="A1.2", asks="backups and recovery infrastructure exist"),
-    Control(framework="ISO 27001 2022", id="A.5.30", asks="readiness for continuity is tested"),
-    Control(framework="ISO 27001 2022", id="A.8.13", asks="information is backed up, and backups tested"),
-    Control(framework="NIST 800-53 r5", id="CP-4", asks="the contingency plan is tested"),
-    Control(framework="NIST 800-53 r5", id="CP-9(1)", asks="backups are tested"),
-    Control(framework="CIS Controls 8.1", id="11.5", asks="recovery is tested"),
+    ControlReference(framework="SOC 2 2017", id="A1.3", asks="recovery is tested"),
+    ControlReference(framework="SOC 2 2017", id="A1.2", asks="backups and recovery infrastructure exist"),
+    ControlReference(framework="ISO 27001 2022", id="A.5.30", asks="readiness for continuity is tested"),
+    ControlReference(
+        framework="ISO 27001 2022", id="A.8.13", asks="information is backed up, and backups tested"
+    ),
+    ControlReference(framework="NIST 800-53 r5", id="CP-4", asks="the contingency plan is tested"),
+    ControlReference(framework="NIST 800-53 r5", id="CP-9(1)", asks="backups are tested"),
+    ControlReference(framework="CIS Controls 8.1", id="11.5", asks="recovery is tested"),
 )
 
 
@@ -88,7 +90,7 @@ def _public(url: str) -> str:
     return url
 
 
-class Identity(Model):
+class DrillIdentity(EvidenceModel):
     """Who tried what, with which code."""
 
     id: str
@@ -96,7 +98,7 @@ class Identity(Model):
 
     stack: str
     environment: Literal["production", "local", "drill"]
-    place: Place
+    place: StackLocation
     """Where the stack lives; a drill on the twin proves nothing of production."""
 
     commit: str | None
@@ -113,15 +115,15 @@ class Identity(Model):
     run_url: Annotated[str, AfterValidator(_public)] | None
     """The CI run."""
 
-    controls: tuple[Control, ...] = CONTROLS
+    controls: tuple[ControlReference, ...] = CONTROLS
 
 
-Kind = Literal["corruption", "loss", "replica", "files", "state"]
-Store = Literal["database", "files", "state"]
-Verdict = Literal["passed", "failed"]
+ScenarioKind = Literal["corruption", "loss", "replica", "files", "state"]
+StoreName = Literal["database", "files", "state"]
+DrillVerdict = Literal["passed", "failed"]
 Milestone = Literal["first_query", "verified", "health"]
 
-NEEDED: Final[dict[Kind, tuple[Milestone, ...]]] = {
+NEEDED: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
     "corruption": ("first_query", "verified", "health"),
     "loss": ("first_query", "verified", "health"),
     "replica": ("first_query", "verified", "health"),
@@ -131,7 +133,7 @@ NEEDED: Final[dict[Kind, tuple[Milestone, ...]]] = {
 """The milestones without which a scenario has not shown how fast it is."""
 
 
-class Held(Model):
+class LockedObject(EvidenceModel):
     """An object that was restored from, as the vault told of it during the drill."""
 
     vault: Literal["primary", "replica"]
@@ -145,14 +147,14 @@ class Held(Model):
     locked_until: AwareDatetime | None
 
 
-class Skipped(Model):
+class Skipped(EvidenceModel):
     """A newer recovery point that was not used."""
 
     id: str
     why: str
 
 
-class RecoveryPoint(Model):
+class RecoveryPoint(EvidenceModel):
     """What was recovered from."""
 
     path: Literal["history", "vault", "replica"]
@@ -165,13 +167,13 @@ class RecoveryPoint(Model):
     """The moment that it shows: its snapshot's, or the instant that was asked for."""
 
     choice: Literal["newest", "random", "chosen"]
-    held: Held | None
+    held: LockedObject | None
     """None where history was used, which is no object in a vault."""
 
     skipped: tuple[Skipped, ...] = ()
 
 
-class Measured(Model):
+class Measured(EvidenceModel):
     """A time that has an objective; None: it was not measured, which is never good enough."""
 
     seconds: float | None
@@ -194,7 +196,7 @@ class Measured(Model):
             yield f"{what} of {self.seconds:,.1f} s misses the objective of {self.objective_seconds:,g} s"
 
 
-class Phase(Model):
+class Phase(EvidenceModel):
     """One step of the recovery, by the monotonic clock."""
 
     name: str
@@ -205,7 +207,7 @@ class Phase(Model):
     seconds: Annotated[float, Field(ge=0)]
 
 
-class Check(Model):
+class Check(EvidenceModel):
     """One thing that was looked at, or could not be."""
 
     name: str
@@ -228,7 +230,7 @@ class Check(Model):
                 return f"{self.name} could not run: {self.why or 'nobody knows why'}"
 
 
-class NegativeControl(Model):
+class NegativeControl(EvidenceModel):
     """A copy that was damaged on purpose, and what the same verification found in it."""
 
     damage: str
@@ -241,7 +243,7 @@ class NegativeControl(Model):
         return bool(self.found)
 
 
-class Removed(Model):
+class Removed(EvidenceModel):
     """Something that the drill made, and what a look at it afterwards showed."""
 
     name: str
@@ -251,18 +253,18 @@ class Removed(Model):
     """Who was asked, and what was answered."""
 
 
-class Untested(Model):
+class Untested(EvidenceModel):
     """What this drill says nothing of."""
 
     what: str
     why: str
 
 
-class Scenario(Model):
+class Scenario(EvidenceModel):
     """One way of losing something, and the way back from it."""
 
-    kind: Kind
-    stores: Annotated[tuple[Store, ...], Field(min_length=1)]
+    kind: ScenarioKind
+    stores: Annotated[tuple[StoreName, ...], Field(min_length=1)]
     """What it proves can be recovered."""
 
     threat: str
@@ -316,7 +318,7 @@ class Scenario(Model):
 
     @computed_field
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DrillVerdict:
         return "failed" if self.faults else "passed"
 
     def _faults(self) -> Iterator[str]:
@@ -343,11 +345,11 @@ class Scenario(Model):
         yield from (f"{one.kind} {one.name} is left behind" for one in self.teardown if not one.gone)
 
 
-class Drill(Model):
+class Drill(EvidenceModel):
     """The evidence of one drill."""
 
     schema_version: Literal["bulwark-drill-1"] = "bulwark-drill-1"
-    identity: Identity
+    identity: DrillIdentity
     started: AwareDatetime
     finished: AwareDatetime
     scenarios: tuple[Scenario, ...]
@@ -367,5 +369,5 @@ class Drill(Model):
 
     @computed_field
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DrillVerdict:
         return "failed" if self.faults else "passed"

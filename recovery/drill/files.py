@@ -6,24 +6,24 @@ from pathlib import Path
 
 from core.failure import Failure
 from recovery import catalogue
-from recovery.drill.comparison import Found, checks, crossed, references
+from recovery.drill.comparison import ReferenceComparison, checks, crossed, references
 from recovery.drill.evidence import Check, NegativeControl, Scenario
 from recovery.drill.recovery_point import Chosen, choose, recover_from, wrong_digest
 from recovery.drill.safety import require_throw_away
-from recovery.drill.scenario_run import Attempt
-from recovery.drill.validation import Drilled, removing
-from recovery.files.manifest import FilesManifest, Item, items
-from recovery.files.restore import differences, restored_files
-from recovery.files.target import Folder
-from recovery.vault.vault import Vault
+from recovery.drill.scenario_run import ScenarioRun
+from recovery.drill.validation import DrillContext, removing
+from recovery.files.manifest import FileEntry, FilesManifest, items
+from recovery.files.restore import differences, restore_files
+from recovery.files.target import FolderTarget
+from recovery.vault.vault import VaultClient
 
 _FOLDER = "restored"
 _SHOWN = 5
 
 
 def drill(
-    drilled: Drilled,
-    vault: Vault,
+    drilled: DrillContext,
+    vault: VaultClient,
     *,
     history: timedelta,
     backup: str | None = None,
@@ -41,7 +41,7 @@ def drill(
         at: Files as of that moment.
         at_random: Choose any backup.
     """
-    attempt = Attempt(
+    attempt = ScenarioRun(
         "files",
         stores=("files",),
         threat="Object files were deleted or overwritten at their vendor, which keeps no history of them.",
@@ -49,8 +49,8 @@ def drill(
         told=drilled.told,
     )
     place = drilled.place.folder / _FOLDER
-    with attempt.going():
-        found = catalogue.backups(vault, FilesManifest)
+    with attempt.capture_errors():
+        found = catalogue.read_backups(vault, FilesManifest)
         if at:
             found = [one for one in found if one.manifest and one.manifest.snapshot_at <= at]
         if at_random:
@@ -65,15 +65,19 @@ def drill(
 
 
 def _recover(
-    attempt: Attempt, drilled: Drilled, vault: Vault, chosen: Chosen[FilesManifest], place: Path
+    attempt: ScenarioRun,
+    drilled: DrillContext,
+    vault: VaultClient,
+    chosen: Chosen[FilesManifest],
+    place: Path,
 ) -> None:
     manifest = chosen.manifest
     recover_from(attempt, vault, "primary", chosen, as_of=manifest.started)
     attempt.newest_change = manifest.started
     attempt.newest_change_how = "the backup's start: every file that had changed before is in it"
-    folder = Folder.empty(place)
+    folder = FolderTarget.empty(place)
     with attempt.clock.phase("restore the files"):
-        done = restored_files(manifest, vault, folder)
+        done = restore_files(manifest, vault, folder)
     with attempt.clock.phase("compare with the backup"):
         wrong = list(differences(manifest, vault, folder))
     attempt.check([_as_in_backup(manifest, done.files, wrong)])
@@ -86,13 +90,15 @@ def _recover(
         with attempt.clock.phase("compare with the rows"):
             found = _crossed(drilled, copy.application_url, items(manifest, vault), instant)
         attempt.check(checks(found, drilled.terms.files))
-        attempt.reached("verified", drilled.terms.objectives.recovery)
+        attempt.milestone("verified", drilled.terms.objectives.recovery)
         with attempt.clock.phase("negative control"):
             attempt.control, proof = _control(drilled, copy.application_url, vault, manifest, folder, instant)
         attempt.check([proof, wrong_digest(vault, manifest.listing)])
 
 
-def _crossed(drilled: Drilled, url: str, objects: Iterator[Item], instant: datetime) -> Found:
+def _crossed(
+    drilled: DrillContext, url: str, objects: Iterator[FileEntry], instant: datetime
+) -> ReferenceComparison:
     with references(url, drilled.terms.files) as rows:
         return crossed(rows, objects, since=instant)
 
@@ -112,11 +118,11 @@ def _as_in_backup(manifest: FilesManifest, count: int, wrong: list[str]) -> Chec
 
 
 def _control(  # noqa: PLR0917 - private
-    drilled: Drilled,
+    drilled: DrillContext,
     url: str,
-    vault: Vault,
+    vault: VaultClient,
     manifest: FilesManifest,
-    folder: Folder,
+    folder: FolderTarget,
     instant: datetime,
 ) -> tuple[NegativeControl, Check]:
     """Lose a file, change another, and take an object away from its row; each has to be found."""
@@ -151,7 +157,7 @@ def _control(  # noqa: PLR0917 - private
     )
 
 
-def _two(objects: Iterator[Item]) -> tuple[Item, Item]:
+def _two(objects: Iterator[FileEntry]) -> tuple[FileEntry, FileEntry]:
     found = [one for one in (next(objects, None), next(objects, None)) if one]
     if len(found) < 2:
         raise Failure("There are not two files to damage.", "drill when there are some.")

@@ -12,11 +12,11 @@ from recovery.context import VaultName
 from recovery.drill.evidence import Scenario
 from recovery.drill.recovery_point import Chosen, choose, recover_from, wrong_digest
 from recovery.drill.safety import require_throw_away
-from recovery.drill.scenario_run import Attempt
-from recovery.drill.validation import Drilled, all_of_it, removing
+from recovery.drill.scenario_run import ScenarioRun
+from recovery.drill.validation import DrillContext, removing, validate
 from recovery.manifest import Manifest
-from recovery.restore import Fetched, fetched, loaded
-from recovery.vault.vault import Vault
+from recovery.restore import Fetched, fetch_backup, load_backup
+from recovery.vault.vault import VaultClient
 
 _THREATS: Final[dict[VaultName, str]] = {
     "primary": "The database's project, account or region is gone; only the vaults are left.",
@@ -25,8 +25,8 @@ _THREATS: Final[dict[VaultName, str]] = {
 
 
 def drill(
-    drilled: Drilled,
-    vault: Vault,
+    drilled: DrillContext,
+    vault: VaultClient,
     which: VaultName,
     *,
     backup: str | None = None,
@@ -42,15 +42,15 @@ def drill(
         backup: Id of the one to restore; without it the newest.
         at_random: Choose any; the loss is then assumed just before the next one was made.
     """
-    attempt = Attempt(
+    attempt = ScenarioRun(
         "loss" if which == "primary" else "replica",
         stores=("database",),
         threat=_THREATS[which],
         loss_objective_seconds=drilled.terms.objectives.vault_loss,
         told=drilled.told,
     )
-    with attempt.going():
-        chosen = choose(catalogue.backups(vault, Manifest), backup=backup, at_random=at_random)
+    with attempt.capture_errors():
+        chosen = choose(catalogue.read_backups(vault, Manifest), backup=backup, at_random=at_random)
         attempt.declare(chosen.incident)
         _recover(attempt, drilled, vault, which, chosen)
     attempt.look_for_remains(drilled.place)
@@ -58,7 +58,11 @@ def drill(
 
 
 def _recover(
-    attempt: Attempt, drilled: Drilled, vault: Vault, which: VaultName, chosen: Chosen[Manifest]
+    attempt: ScenarioRun,
+    drilled: DrillContext,
+    vault: VaultClient,
+    which: VaultName,
+    chosen: Chosen[Manifest],
 ) -> None:
     manifest = chosen.manifest
     recover_from(attempt, vault, which, chosen, as_of=manifest.snapshot_at)
@@ -73,17 +77,17 @@ def _recover(
         with attempt.clock.phase("fetch the rest"):
             whole = backup.result()
         with attempt.clock.phase("restore"):
-            left = loaded(whole, copy.owner_url)
+            left = load_backup(whole, copy.owner_url)
         attempt.deviations += [f"left out, or impossible here: {line}" for line in left]
-        all_of_it(attempt, copy, drilled, lambda found: (manifest.figures, found, []))
+        validate(attempt, copy, drilled, lambda found: (manifest.figures, found, []))
         attempt.check([wrong_digest(vault, manifest.cluster)])
 
 
 @contextmanager
-def _fetching(manifest: Manifest, vault: Vault, folder: Path) -> Generator[Future[Fetched]]:
+def _fetching(manifest: Manifest, vault: VaultClient, folder: Path) -> Generator[Future[Fetched]]:
     """Fetch a backup meanwhile; nothing of it is left at the end, whatever became of it."""
     with ThreadPoolExecutor(1, "fetch") as aside:
-        fetching = aside.submit(fetched, manifest, vault, folder)
+        fetching = aside.submit(fetch_backup, manifest, vault, folder)
         try:
             yield fetching
         finally:

@@ -7,11 +7,11 @@ import psycopg
 from psycopg import sql
 
 from core.failure import Failure
-from recovery.drill.environment import Copy
+from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import Check, NegativeControl
 from recovery.drill.safety import require_throw_away
-from recovery.manifest import Figures, Table
-from recovery.postgres.checksums import differences, figures
+from recovery.manifest import Checksums, Table
+from recovery.postgres.checksums import compute_checksums, differences
 from recovery.postgres.connection import connected
 from recovery.postgres.snapshot import snapshot
 
@@ -26,7 +26,7 @@ _Damage = Callable[[psycopg.Connection, Table], Iterator[sql.Composed]]
 
 
 def control(
-    copy: Copy, source_url: str, found: Figures, application_role: str
+    copy: RecoveredDatabase, source_url: str, found: Checksums, application_role: str
 ) -> tuple[NegativeControl, Check]:
     """
     Lose a row of one table, change a value in another, take a right away, and look at both again.
@@ -72,9 +72,9 @@ def control(
     )
 
 
-def _looked_at(copy: Copy, tables: list[Table]) -> Figures:
+def _looked_at(copy: RecoveredDatabase, tables: list[Table]) -> Checksums:
     with snapshot(copy.owner_url) as shot:
-        return figures(copy.owner_url, shot, selected=tuple(_sql_name(table) for table in tables))
+        return compute_checksums(copy.owner_url, shot, selected=tuple(_sql_name(table) for table in tables))
 
 
 def _first(connection: psycopg.Connection, tables: list[Table], damage: _Damage) -> Table:

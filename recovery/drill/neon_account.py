@@ -21,7 +21,7 @@ class _BusyError(Exception):
 
 
 @dataclass(frozen=True)
-class Thing:
+class NeonObject:
     """A project or a branch whose name is a drill's."""
 
     kind: Literal["project", "branch"]
@@ -40,21 +40,21 @@ class NeonAccount:
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=url == URL
         )
 
-    def things(self) -> list[Thing]:
+    def things(self) -> list[NeonObject]:
         """Return every project, and every branch of the platform's, that has a drill's name."""
         projects = [
-            Thing("project", one["id"], one["name"], f"/projects/{one['id']}")
+            NeonObject("project", one["id"], one["name"], f"/projects/{one['id']}")
             for one in self._pages("/projects", "projects", org_id=self._organization, search="drill-")
             if one["id"] != self._project
         ]
         branches = [
-            Thing("branch", one["id"], one["name"], f"/projects/{self._project}/branches/{one['id']}")
+            NeonObject("branch", one["id"], one["name"], f"/projects/{self._project}/branches/{one['id']}")
             for one in self._pages(f"/projects/{self._project}/branches", "branches")
             if not one.get("default")
         ]
         return [thing for thing in (*projects, *branches) if is_a_drills(thing.name)]
 
-    def remove(self, thing: Thing) -> None:
+    def remove(self, thing: NeonObject) -> None:
         """Remove it, unless it is gone already."""
         if not is_a_drills(thing.name) or thing.id == self._project:
             raise Failure(f"{thing.name} is not a drill's.", "nothing was removed.")

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from core import vault_layout
 from recovery.catalogue import Backup, Verification
-from recovery.drill.evidence import Drill, Place, Scenario, Store
+from recovery.drill.evidence import Drill, Scenario, StackLocation, StoreName
 from recovery.manifest import BackupManifest, Stored
-from recovery.vault.objects import Entry, ObjectInfo
-from recovery.vault.vault import Vault
+from recovery.vault.objects import ObjectInfo, VersionEntry
+from recovery.vault.vault import VaultClient
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def said(error: ValidationError) -> str:
     return f"{what}, and {len(others)} more" if others else what
 
 
-def keep(vault: Vault, drill: Drill) -> Stored:
+def keep(vault: VaultClient, drill: Drill) -> Stored:
     """
     Put the evidence of a drill into the vault; needs the role that writes.
 
@@ -77,7 +77,7 @@ def keep(vault: Vault, drill: Drill) -> Stored:
     return vault.put(vault_layout.drill(drill.identity.id), written(drill))
 
 
-def stored(vault: Vault, identity: str) -> ObjectInfo:
+def stored(vault: VaultClient, identity: str) -> ObjectInfo:
     """
     Return what the vault tells of a drill's evidence, its lock too.
 
@@ -87,16 +87,16 @@ def stored(vault: Vault, identity: str) -> ObjectInfo:
     return vault.head(vault_layout.drill(identity))
 
 
-def records(vault: Vault, *, last: int | None = None) -> list[Record]:
+def records(vault: VaultClient, *, last: int | None = None) -> list[Record]:
     """Return the evidence of all drills, or of the last few, the newest first."""
     versions = _versions(vault)
     newest = sorted(versions, reverse=True)[:last]
     return [_opened(vault, identity, versions[identity]) for identity in newest]
 
 
-def passed(found: Iterable[Record], stack: str, place: Place) -> dict[Store, Drill]:
+def passed(found: Iterable[Record], stack: str, place: StackLocation) -> dict[StoreName, Drill]:
     """Return, for each store, the newest drill in which every scenario that is about it passed."""
-    last: dict[Store, Drill] = {}
+    last: dict[StoreName, Drill] = {}
     for drill in sorted((one.drill for one in found if one.drill), key=lambda drill: drill.started):
         if (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
             continue
@@ -106,9 +106,9 @@ def passed(found: Iterable[Record], stack: str, place: Place) -> dict[Store, Dri
     return last
 
 
-def _versions(vault: Vault) -> dict[str, list[Entry]]:
+def _versions(vault: VaultClient) -> dict[str, list[VersionEntry]]:
     """Return the versions of each document, also of one that something was put over."""
-    found: dict[str, list[Entry]] = defaultdict(list)
+    found: dict[str, list[VersionEntry]] = defaultdict(list)
     for entry in vault.listed(vault_layout.DRILLS, versions=True):
         name = entry.key.removeprefix(vault_layout.DRILLS)
         if not entry.marker and name.endswith(".json"):
@@ -116,7 +116,7 @@ def _versions(vault: Vault) -> dict[str, list[Entry]]:
     return found
 
 
-def _opened(vault: Vault, identity: str, versions: list[Entry]) -> Record:
+def _opened(vault: VaultClient, identity: str, versions: list[VersionEntry]) -> Record:
     if len(versions) > 1:
         return Record(identity, None, f"has {len(versions)} versions; evidence is written once")
     entry = versions[0]

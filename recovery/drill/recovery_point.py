@@ -10,11 +10,11 @@ from typing import Generic, Literal, TypeVar
 from core.failure import Failure
 from recovery.catalogue import Backup
 from recovery.context import VaultName
-from recovery.drill.evidence import Check, Held, RecoveryPoint, Skipped
-from recovery.drill.scenario_run import Attempt
+from recovery.drill.evidence import Check, LockedObject, RecoveryPoint, Skipped
+from recovery.drill.scenario_run import ScenarioRun
 from recovery.manifest import BackupManifest, Stored
 from recovery.vault.client import Damaged
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 M = TypeVar("M", bound=BackupManifest)
 
@@ -71,7 +71,7 @@ def _unfit(backup: Backup[M]) -> str:
 
 
 def recover_from(
-    attempt: Attempt, vault: Vault, which: VaultName, chosen: Chosen[M], *, as_of: datetime
+    attempt: ScenarioRun, vault: VaultClient, which: VaultName, chosen: Chosen[M], *, as_of: datetime
 ) -> None:
     """Write down which backup it is, as the vault tells of it, and check that all of it is held."""
     attempt.recovery_point = RecoveryPoint(
@@ -85,12 +85,12 @@ def recover_from(
     attempt.check(_kept(vault, chosen.manifest))
 
 
-def _held(vault: Vault, which: VaultName, manifest: BackupManifest) -> Held:
+def _held(vault: VaultClient, which: VaultName, manifest: BackupManifest) -> LockedObject:
     """Ask the vault about the manifest: it is what makes the backup one."""
     key = manifest.key
     head = vault.head(key)
     body = b"".join(vault.read(key, head.version))
-    return Held(
+    return LockedObject(
         vault=which,
         key=key,
         version=head.version,
@@ -101,7 +101,7 @@ def _held(vault: Vault, which: VaultName, manifest: BackupManifest) -> Held:
     )
 
 
-def _kept(vault: Vault, manifest: BackupManifest) -> list[Check]:
+def _kept(vault: VaultClient, manifest: BackupManifest) -> list[Check]:
     """Check that everything of the backup is held for as long as it was stored for."""
     checks: list[Check] = []
     for stored in manifest.objects:
@@ -127,7 +127,7 @@ def _kept(vault: Vault, manifest: BackupManifest) -> list[Check]:
     return checks
 
 
-def wrong_digest(vault: Vault, stored: Stored) -> Check:
+def wrong_digest(vault: VaultClient, stored: Stored) -> Check:
     """Read an object of a backup as if a single bit of it had to be another one."""
     digest = bytearray.fromhex(stored.sha256)
     digest[0] ^= 1

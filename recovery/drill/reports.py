@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.objectives import spoken
+from core.objectives import format_duration
 from recovery.drill import records
 from recovery.drill.comparison import DEFINITIONS
-from recovery.drill.evidence import Check, Drill, Kind, Measured, Milestone, Scenario, Verdict
+from recovery.drill.evidence import Check, Drill, DrillVerdict, Measured, Milestone, Scenario, ScenarioKind
 from recovery.vault.objects import ObjectInfo
 
 _TEMPLATES: Final = Environment(
@@ -23,7 +23,7 @@ _TEMPLATES: Final = Environment(
     lstrip_blocks=True,
 )
 
-TITLES: Final[dict[Kind, str]] = {
+TITLES: Final[dict[ScenarioKind, str]] = {
     "corruption": "A bad write",
     "loss": "The database's vendor is gone",
     "replica": "Vendor and primary vault are gone",
@@ -52,7 +52,7 @@ def duration(seconds: float | None) -> str:
     if 0 <= seconds < 59.95:
         return f"{seconds:.1f} s"
     sign = "-" if seconds < 0 else ""
-    return sign + spoken(timedelta(seconds=round(abs(seconds))))
+    return sign + format_duration(timedelta(seconds=round(abs(seconds))))
 
 
 def stamp(moment: datetime) -> str:
@@ -99,7 +99,7 @@ class Point:
 
     drill: str
     seconds: float | None
-    verdict: Verdict
+    verdict: DrillVerdict
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Trend:
         return highest >= self.objective_seconds / 4
 
 
-def trends(drill: Drill, earlier: Iterable[Drill]) -> dict[Kind, list[Trend]]:
+def trends(drill: Drill, earlier: Iterable[Drill]) -> dict[ScenarioKind, list[Trend]]:
     """Return the numbers of each scenario of a drill, with those of earlier drills of the same stack."""
     before = [
         one
@@ -141,7 +141,7 @@ def trends(drill: Drill, earlier: Iterable[Drill]) -> dict[Kind, list[Trend]]:
     }
 
 
-def _points(history: list[Drill], kind: Kind, what: str) -> tuple[Point, ...]:
+def _points(history: list[Drill], kind: ScenarioKind, what: str) -> tuple[Point, ...]:
     return tuple(
         Point(one.identity.id, found[what].seconds if what in found else None, scenario.verdict)
         for one in history

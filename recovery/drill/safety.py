@@ -7,8 +7,8 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from core.failure import Failure
-from recovery.drill.environment import Copy
-from recovery.drill.evidence import Kind
+from recovery.drill.environment import RecoveredDatabase
+from recovery.drill.evidence import ScenarioKind
 from recovery.postgres.connection import same_server
 
 
@@ -20,7 +20,7 @@ def read_only(url: str) -> str:
     return parts._replace(query=urlencode(query, quote_via=quote)).geturl()
 
 
-def require_throw_away(copy: Copy, source_url: str) -> None:
+def require_throw_away(copy: RecoveredDatabase, source_url: str) -> None:
     """
     See to it that `copy` is a drill's and not what the platform runs on.
 
@@ -41,7 +41,7 @@ _NAME: Final = re.compile(r"drill-(?:corruption|loss|replica|files|state)-(\d{8}
 _STAMP: Final = "%Y%m%dt%H%M%Sz"
 
 
-def new(kind: Kind, now: datetime) -> str:
+def new(kind: ScenarioKind, now: datetime) -> str:
     """Return a name that sorts by time; it is that of the stack and of what the vendor has."""
     return f"drill-{kind}-{now.strftime(_STAMP)}-{token_hex(2)}"
 

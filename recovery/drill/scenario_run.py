@@ -13,10 +13,9 @@ import psycopg
 
 from core.failure import Failure
 from recovery.drill import safety as names
-from recovery.drill.environment import Place
+from recovery.drill.environment import DrillEnvironment
 from recovery.drill.evidence import (
     Check,
-    Kind,
     Measured,
     Milestone,
     NegativeControl,
@@ -24,18 +23,19 @@ from recovery.drill.evidence import (
     RecoveryPoint,
     Removed,
     Scenario,
-    Store,
+    ScenarioKind,
+    StoreName,
     Untested,
 )
 from recovery.drill.terms import LIMITS
 
-Told = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
-class Clock:
+class RecoveryClock:
     """Runs from its making, monotonic: setting the machine's clock changes no result."""
 
-    def __init__(self, told: Told = lambda _: None) -> None:
+    def __init__(self, told: OnProgress = lambda _: None) -> None:
         """`told` is called with each phase's name as it begins."""
         self.declared = datetime.now(UTC)
         self.phases: list[Phase] = []
@@ -71,22 +71,22 @@ def cause_of(error: Failure | psycopg.Error) -> str:
     return error.diag.message_primary or type(error).__name__
 
 
-class Attempt:
+class ScenarioRun:
     """Collects; a part that was never reached stays empty, and evidence with empty parts doesn't pass."""
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ScenarioKind,
         *,
-        stores: tuple[Store, ...],
+        stores: tuple[StoreName, ...],
         threat: str,
         loss_objective_seconds: float,
-        told: Told = lambda _: None,
+        told: OnProgress = lambda _: None,
     ) -> None:
         """`told` is called with the name of each phase as it begins."""
-        self.kind: Kind = kind
+        self.kind: ScenarioKind = kind
         self.told = told
-        self.clock = Clock(told)
+        self.clock = RecoveryClock(told)
         self.incident = self.clock.declared
         self.name = names.new(kind, self.incident)
         self.recovery_point: RecoveryPoint | None = None
@@ -99,16 +99,16 @@ class Attempt:
         self.not_tested: list[Untested] = []
         self.deviations: list[str] = []
         self.errors: list[str] = []
-        self._stores: tuple[Store, ...] = stores
+        self._stores: tuple[StoreName, ...] = stores
         self._threat = threat
         self._loss_objective = loss_objective_seconds
 
     def declare(self, incident: datetime | None = None) -> None:
         """Let the recovery begin now; the incident was now, too, or earlier."""
-        self.clock = Clock(self.told)
+        self.clock = RecoveryClock(self.told)
         self.incident = incident or self.clock.declared
 
-    def reached(self, milestone: Milestone, objective_seconds: float) -> None:
+    def milestone(self, milestone: Milestone, objective_seconds: float) -> None:
         self.times[milestone] = Measured(
             seconds=self.clock.seconds(), objective_seconds=objective_seconds, how=_ENDS[milestone]
         )
@@ -117,7 +117,7 @@ class Attempt:
         self.checks.extend(checks)
 
     @contextmanager
-    def going(self) -> Generator[None]:
+    def capture_errors(self) -> Generator[None]:
         """Turn what breaks it off into its error."""
         try:
             yield
@@ -132,7 +132,7 @@ class Attempt:
             self.errors.append(f"{type(error).__name__} in {where}, which nobody foresaw")
 
     @contextmanager
-    def trying(self, name: str, what: str, expected: str) -> Generator[None]:
+    def optional_check(self, name: str, what: str, expected: str) -> Generator[None]:
         """Turn what keeps a check from running into a check not run; the scenario goes on."""
         try:
             yield
@@ -148,9 +148,9 @@ class Attempt:
         proof = f"looked for the drill's folder {folder.name}"
         self.teardown += (Removed(name=self.name, kind=kind, gone=not folder.exists(), proof=proof),)
 
-    def look_for_remains(self, place: Place) -> None:
+    def look_for_remains(self, place: DrillEnvironment) -> None:
         self.told("looking for what is left")
-        with self.going():
+        with self.capture_errors():
             self.teardown += place.remains(self.name)
 
     def scenario(self) -> Scenario:

@@ -18,7 +18,7 @@ from core.failure import Failure
 from recovery.drill.environment import MARK
 from recovery.drill.evidence import Check
 from recovery.drill.scenario_run import cause_of
-from recovery.drill.terms import Application, Assertion, Terms
+from recovery.drill.terms import Application, Assertion, DrillSpec
 from recovery.postgres.connection import connected
 
 
@@ -41,7 +41,7 @@ def newest_change(url: str, query: str) -> datetime | None:
     return value.astimezone(UTC)
 
 
-def answers(url: str, terms: Terms) -> Iterator[Check]:
+def answers(url: str, terms: DrillSpec) -> Iterator[Check]:
     """Ask every assertion, and try a write that is rolled back; what can't be asked is a check not run."""
     for assertion in terms.assertions:
         try:

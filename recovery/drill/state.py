@@ -8,10 +8,10 @@ from typing import Protocol
 from recovery import catalogue
 from recovery.drill.evidence import Check, NegativeControl, Scenario
 from recovery.drill.recovery_point import choose, recover_from, wrong_digest
-from recovery.drill.scenario_run import Attempt, Told
-from recovery.drill.terms import Objectives
-from recovery.state import STATE, StateManifest, restored_state
-from recovery.vault.vault import Vault
+from recovery.drill.scenario_run import OnProgress, ScenarioRun
+from recovery.drill.terms import DrillObjectives
+from recovery.state import STATE, StateManifest, restore_state
+from recovery.vault.vault import VaultClient
 
 _FOLDER = "state"
 
@@ -38,12 +38,12 @@ class Engine(Protocol):
 
 def drill(
     engine: Engine,
-    vault: Vault,
+    vault: VaultClient,
     folder: Path,
     *,
-    objectives: Objectives,
+    objectives: DrillObjectives,
     deployed_at: datetime | None,
-    told: Told,
+    told: OnProgress,
     backup: str | None = None,
 ) -> Scenario:
     """
@@ -60,7 +60,7 @@ def drill(
         told: Is called with each phase.
         backup: Id of the backup; without it the newest.
     """
-    attempt = Attempt(
+    attempt = ScenarioRun(
         "state",
         stores=("state",),
         threat="The engine's backend is gone, and with it all that is known of the stack.",
@@ -68,7 +68,7 @@ def drill(
         told=told,
     )
     place = folder / _FOLDER
-    with attempt.going():
+    with attempt.capture_errors():
         manifest = _chosen(attempt, vault, deployed_at, backup)
         _recover(attempt, engine, vault, place, manifest, objectives)
         attempt.check([wrong_digest(vault, manifest.files[STATE])])
@@ -77,9 +77,9 @@ def drill(
 
 
 def _chosen(
-    attempt: Attempt, vault: Vault, deployed_at: datetime | None, backup: str | None
+    attempt: ScenarioRun, vault: VaultClient, deployed_at: datetime | None, backup: str | None
 ) -> StateManifest:
-    chosen = choose(catalogue.backups(vault, StateManifest), backup=backup)
+    chosen = choose(catalogue.read_backups(vault, StateManifest), backup=backup)
     manifest = chosen.manifest
     attempt.declare()
     recover_from(attempt, vault, "primary", chosen, as_of=manifest.snapshot_at)
@@ -92,15 +92,15 @@ def _chosen(
 
 
 def _recover(  # noqa: PLR0917 - private
-    attempt: Attempt,
+    attempt: ScenarioRun,
     engine: Engine,
-    vault: Vault,
+    vault: VaultClient,
     place: Path,
     manifest: StateManifest,
-    objectives: Objectives,
+    objectives: DrillObjectives,
 ) -> None:
     with attempt.clock.phase("fetch"):
-        files = restored_state(manifest, vault, place)
+        files = restore_state(manifest, vault, place)
     state = next(file for file in files if file.name == STATE)
     with ExitStack() as stack:
         with attempt.clock.phase("rebuild the stack"):
@@ -108,7 +108,7 @@ def _recover(  # noqa: PLR0917 - private
         with attempt.clock.phase("preview"):
             changes = rebuilt.changes()
         attempt.check([_empty(manifest, changes)])
-        attempt.reached("verified", objectives.recovery)
+        attempt.milestone("verified", objectives.recovery)
         with attempt.clock.phase("negative control"):
             forgotten = rebuilt.forget_one()
             found = [change for change in rebuilt.changes() if forgotten in change]

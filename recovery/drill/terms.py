@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from recovery.drill.evidence import Kind, Untested
+from recovery.drill.evidence import ScenarioKind, Untested
 
 
 @dataclass(frozen=True)
-class Objectives:
+class DrillObjectives:
     """Seconds, each."""
 
     recovery: float
@@ -43,10 +43,10 @@ class Application:
 
 
 @dataclass(frozen=True)
-class Terms:
+class DrillSpec:
     """Every statement runs as the application role, and on the recovered copy alone."""
 
-    objectives: Objectives
+    objectives: DrillObjectives
     application_role: str
     newest_change: str
     assertions: tuple[Assertion, ...]
@@ -64,7 +64,7 @@ _ADDRESS: Final = Untested(
     what="giving the platform the new database's address",
     why="a drill changes nothing that the platform runs on",
 )
-LIMITS: Final[dict[Kind, tuple[Untested, ...]]] = {
+LIMITS: Final[dict[ScenarioKind, tuple[Untested, ...]]] = {
     "corruption": (
         _TRAFFIC,
         Untested(

@@ -6,33 +6,33 @@ from dataclasses import dataclass, field
 
 from recovery.drill import negative_control, smoke_tests
 from recovery.drill.comparison import compared
-from recovery.drill.environment import Copy, Place
+from recovery.drill.environment import DrillEnvironment, RecoveredDatabase
 from recovery.drill.evidence import Untested
 from recovery.drill.safety import read_only, require_throw_away
-from recovery.drill.scenario_run import Attempt, Told
-from recovery.drill.terms import Terms
-from recovery.manifest import Figures
-from recovery.postgres.checksums import figures
+from recovery.drill.scenario_run import OnProgress, ScenarioRun
+from recovery.drill.terms import DrillSpec
+from recovery.manifest import Checksums
+from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import snapshot
 
-Expected = Callable[[Figures], tuple[Figures, Figures, list[str]]]
+Expected = Callable[[Checksums], tuple[Checksums, Checksums, list[str]]]
 """Given what was found: what to expect, what of the found to compare with it, and what can't be known."""
 
 
 @dataclass(frozen=True)
-class Drilled:
+class DrillContext:
     """What every scenario of the database needs."""
 
     source_url: str = field(repr=False)
     """The platform's database, by an address with which the server refuses writes."""
 
-    terms: Terms
-    place: Place
-    told: Told = lambda _: None
+    terms: DrillSpec
+    place: DrillEnvironment
+    told: OnProgress = lambda _: None
 
 
 @contextmanager
-def removing(attempt: Attempt) -> Generator[ExitStack]:
+def removing(attempt: ScenarioRun) -> Generator[ExitStack]:
     """Time the removal, at the end, of what is entered into the stack."""
     with ExitStack() as made:
         try:
@@ -42,37 +42,39 @@ def removing(attempt: Attempt) -> Generator[ExitStack]:
                 made.close()
 
 
-def questioned(attempt: Attempt, copy: Copy, drilled: Drilled) -> None:
+def query(attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext) -> None:
     """Read the newest change: the first query that the application role is answered. It can't write."""
     terms = drilled.terms
     attempt.newest_change_how = terms.newest_change
     with attempt.clock.phase("first query"):
         url = read_only(copy.application_url)
         attempt.newest_change = smoke_tests.newest_change(url, terms.newest_change)
-    attempt.reached("first_query", terms.objectives.critical)
+    attempt.milestone("first_query", terms.objectives.critical)
 
 
-def run_on(attempt: Attempt, copy: Copy, drilled: Drilled) -> None:
+def start_application(attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext) -> None:
     """Start the platform's program on it."""
     terms = drilled.terms
     with (
-        attempt.trying("the platform's health", terms.application.health, "200"),
+        attempt.optional_check("the platform's health", terms.application.health, "200"),
         attempt.clock.phase("start the platform"),
         smoke_tests.healthy(terms.application, copy.application_url, scope=drilled.place.scope),
     ):
-        attempt.reached("health", terms.objectives.critical)
+        attempt.milestone("health", terms.objectives.critical)
 
 
-def verified(attempt: Attempt, copy: Copy, drilled: Drilled, expected: Expected) -> Figures:
+def verified(
+    attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext, expected: Expected
+) -> Checksums:
     """Compare everything, ask every assertion, and try a write; return what is in the copy."""
     terms = drilled.terms
     with attempt.clock.phase("verify"):
         with snapshot(copy.owner_url) as shot:
-            whole = figures(copy.owner_url, shot)
+            whole = compute_checksums(copy.owner_url, shot)
         wanted, found, busy = expected(whole)
         attempt.check(compared(wanted, found))
         attempt.check(smoke_tests.answers(copy.application_url, terms))
-    attempt.reached("verified", terms.objectives.recovery)
+    attempt.milestone("verified", terms.objectives.recovery)
     attempt.not_tested += [
         Untested(what=f"every row of {table}", why="it was written to again and again around that instant")
         for table in busy
@@ -80,10 +82,12 @@ def verified(attempt: Attempt, copy: Copy, drilled: Drilled, expected: Expected)
     return whole
 
 
-def damaged(attempt: Attempt, copy: Copy, drilled: Drilled, found: Figures) -> None:
+def run_negative_control(
+    attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext, found: Checksums
+) -> None:
     """Damage the copy, and have that found."""
     with (
-        attempt.trying("all damage to a copy is found", "a damaged copy", "everything found"),
+        attempt.optional_check("all damage to a copy is found", "a damaged copy", "everything found"),
         attempt.clock.phase("negative control"),
     ):
         attempt.control, check = negative_control.control(
@@ -92,11 +96,13 @@ def damaged(attempt: Attempt, copy: Copy, drilled: Drilled, found: Figures) -> N
         attempt.check([check])
 
 
-def all_of_it(attempt: Attempt, copy: Copy, drilled: Drilled, expected: Expected) -> None:
+def validate(
+    attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext, expected: Expected
+) -> None:
     """Do all of the above in the order of a real recovery: the platform is back before all is verified."""
-    questioned(attempt, copy, drilled)
+    query(attempt, copy, drilled)
     require_throw_away(copy, drilled.source_url)
-    run_on(attempt, copy, drilled)
+    start_application(attempt, copy, drilled)
     require_throw_away(copy, drilled.source_url)
     found = verified(attempt, copy, drilled, expected)
-    damaged(attempt, copy, drilled, found)
+    run_negative_control(attempt, copy, drilled, found)

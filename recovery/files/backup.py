@@ -14,14 +14,14 @@ from core.failure import Failure
 from recovery import catalogue
 from recovery.context import RecoveryContext
 from recovery.files import copy
-from recovery.files.copy import copy_one, spread
-from recovery.files.index import Index, arrived
-from recovery.files.manifest import Bucket, FilesManifest, Item, items, lines, parsed, store
+from recovery.files.copy import bounded_map, copy_object
+from recovery.files.index import Index, verify_uploads
+from recovery.files.manifest import BucketSummary, FileEntry, FilesManifest, items, lines, parsed, store
 from recovery.files.source import Listed, Source
 from recovery.vault.lease import PERIOD, Lease, leased
-from recovery.vault.vault import Lock, Vault
+from recovery.vault.vault import Lock, VaultClient
 
-Progress = Callable[[Literal["listed", "to copy", "copied"], int], None]
+OnFileProgress = Callable[[Literal["listed", "to copy", "copied"], int], None]
 """Told of objects that the source has listed, and of bytes: all that are to be copied, and those that are."""
 
 _BATCH_OBJECTS: Final = 5_000
@@ -38,18 +38,18 @@ _MD5_LENGTH: Final = 32
 """Of an ETag that is the MD5 of the content; that of a multipart upload is longer."""
 
 
-class Run:
+class BackupRun:
     """One run, which holds the lease of the files."""
 
     def __init__(
         self,
         source: Source,
-        vault: Vault,
+        vault: VaultClient,
         ledger: Index,
         *,
         folder: Path,
         lease: Lease,
-        progress: Progress,
+        progress: OnFileProgress,
         lock: Lock | None,
     ) -> None:
         self.started = datetime.now(UTC)
@@ -114,7 +114,7 @@ class Run:
             while batch := self._ledger.next_stale(bucket, after, _BATCH_OBJECTS, _BATCH_BYTES):
                 self._lease.hold()
                 after = batch[-1].key
-                done: list[Item] = []
+                done: list[FileEntry] = []
                 try:
                     for item in self._copied(bucket, batch):
                         done.append(item)  # noqa: PERF402 - what came before a failure is kept
@@ -134,9 +134,9 @@ class Run:
         def tagged(one: tuple[str, str]) -> None:
             self._vault.tag(*one, *vault_layout.DELETED_AT_SOURCE_TAG)
 
-        return sum(1 for _ in spread(tagged, self._ledger.gone()))
+        return sum(1 for _ in bounded_map(tagged, self._ledger.gone()))
 
-    def _write_down(self, done: list[Item]) -> None:
+    def _write_down(self, done: list[FileEntry]) -> None:
         """Keep what was copied, for this run and, if this one is cut short, for the next."""
         if done:
             self._ledger.know(done)
@@ -145,7 +145,7 @@ class Run:
             store(self._vault, vault_layout.file_journal(self.id, self._batches), done)
             self.copied += len(done)
 
-    def _copied(self, bucket: str, batch: list[Listed]) -> Iterator[Item]:
+    def _copied(self, bucket: str, batch: list[Listed]) -> Iterator[FileEntry]:
         """Copy a batch by rclone; what it can't address, or what did not arrive as listed, one by one."""
         plain = {one.key: one for one in batch if copy.is_plain(bucket, one.key)}
         left = [one for one in batch if one.key not in plain]
@@ -161,13 +161,13 @@ class Run:
                     progress=lambda count: self._progress("copied", self._bytes + count),
                 )
             found = {vault_layout.file_copy(bucket, key): key for key in hashes.keys() & plain.keys()}
-            for entry in arrived(self._vault, self._ledger, sorted(found)):
+            for entry in verify_uploads(self._vault, self._ledger, sorted(found)):
                 listed, hashed = plain[found[entry.key]], hashes[found[entry.key]]
                 same = len(listed.etag) != _MD5_LENGTH or listed.etag == hashed.md5
                 if same and entry.bytes == listed.bytes:
                     del plain[listed.key]
                     there += listed.bytes
-                    yield Item(
+                    yield FileEntry(
                         bucket=bucket,
                         key=listed.key,
                         version=entry.version,
@@ -180,14 +180,14 @@ class Run:
                     )
         yield from self._one_by_one([*left, *plain.values()], there)
 
-    def _one_by_one(self, left: list[Listed], there: int) -> Iterator[Item]:
+    def _one_by_one(self, left: list[Listed], there: int) -> Iterator[FileEntry]:
         """Copy some objects after `there` bytes have been copied."""
         client = self._source.client()
 
-        def copied(listed: Listed) -> Item | None:
-            return copy_one(client, self._source, listed, self._vault)
+        def copied(listed: Listed) -> FileEntry | None:
+            return copy_object(client, self._source, listed, self._vault)
 
-        for listed, item in zip(left, spread(copied, left, _AT_ONCE), strict=True):
+        for listed, item in zip(left, bounded_map(copied, left, _AT_ONCE), strict=True):
             there += listed.bytes
             self._progress("copied", there)
             if item is None:
@@ -202,7 +202,7 @@ def back_up_files(
     site: RecoveryContext,
     *,
     accept_gone: bool = False,
-    progress: Progress = lambda *_: None,
+    progress: OnFileProgress = lambda *_: None,
     period: timedelta = PERIOD,
 ) -> FilesManifest:
     """
@@ -227,7 +227,7 @@ def back_up_files(
         tempfile.TemporaryDirectory(prefix="bulwark-files-") as name,
         closing(Index(Path(name) / "ledger", lock.period if lock else None)) as ledger,
     ):
-        run = Run(source, vault, ledger, folder=Path(name), lease=lease, progress=progress, lock=lock)
+        run = BackupRun(source, vault, ledger, folder=Path(name), lease=lease, progress=progress, lock=lock)
         run.recall()
         run.look(accept_gone=accept_gone)
         run.copy()
@@ -244,7 +244,8 @@ def back_up_files(
             finished=datetime.now(UTC),
             tools={"bulwark": metadata.version("bulwark"), "rclone": copy.version()},
             buckets=tuple(
-                Bucket(name=name, files=total.objects, size=total.bytes) for name, total in totals.items()
+                BucketSummary(name=name, files=total.objects, size=total.bytes)
+                for name, total in totals.items()
             ),
             copied=run.copied,
             gone=gone,

@@ -36,11 +36,11 @@ from tenacity import (
 
 from core.failure import Failure
 from core.vault_layout import FILE_COPIES, file_copy
-from recovery.files.manifest import Item
+from recovery.files.manifest import FileEntry
 from recovery.files.source import Listed, Source, explained
 from recovery.vault.client import AccessKey, code
-from recovery.vault.upload import MIB, Digest, told_with
-from recovery.vault.vault import Vault
+from recovery.vault.upload import MIB, StreamDigest, options_from_head
+from recovery.vault.vault import VaultClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -85,7 +85,7 @@ class Hashes:
 
 def copy(
     source: Source,
-    vault: Vault,
+    vault: VaultClient,
     bucket: str,
     keys: Iterable[str],
     *,
@@ -140,7 +140,7 @@ def _program() -> str:
     raise Failure("rclone is not installed.", "remove .venv and run this again, which installs it.")
 
 
-def _environment(source: Source, vault: Vault, cache: str) -> dict[str, str]:
+def _environment(source: Source, vault: VaultClient, cache: str) -> dict[str, str]:
     def remote(name: str, **options: str) -> dict[str, str]:
         return {f"RCLONE_CONFIG_{name}_{option}".upper(): value for option, value in options.items()}
 
@@ -262,10 +262,10 @@ class _Read:
 
     etag: str = ""
     bytes: int = 0
-    md5: Digest = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
+    md5: StreamDigest = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
 
 
-def copy_one(client: S3Client, source: Source, listed: Listed, vault: Vault) -> Item | None:
+def copy_object(client: S3Client, source: Source, listed: Listed, vault: VaultClient) -> FileEntry | None:
     """
     Copy an object to its place; None where the source has it no more.
 
@@ -291,7 +291,7 @@ def copy_one(client: S3Client, source: Source, listed: Listed, vault: Vault) -> 
         ) from None
 
 
-def _copied(client: S3Client, listed: Listed, vault: Vault) -> Item | None:
+def _copied(client: S3Client, listed: Listed, vault: VaultClient) -> FileEntry | None:
     try:
         answer = client.get_object(Bucket=listed.bucket, Key=listed.key)
     except ClientError as error:
@@ -303,11 +303,11 @@ def _copied(client: S3Client, listed: Listed, vault: Vault) -> Item | None:
         file_copy(listed.bucket, listed.key),
         _chunks(answer, read),
         expected_bytes=listed.bytes,
-        how=told_with(answer),
+        how=options_from_head(answer),
     )
     etag = read.etag or listed.etag
     is_md5 = len(etag) == 32
-    return Item(
+    return FileEntry(
         bucket=listed.bucket,
         key=listed.key,
         version=stored.version,
@@ -345,7 +345,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def spread(work: Callable[[_T], _R], things: Iterable[_T], at_once: int = AT_ONCE) -> Iterator[_R]:
+def bounded_map(work: Callable[[_T], _R], things: Iterable[_T], at_once: int = AT_ONCE) -> Iterator[_R]:
     """Yield the result for each thing, in order; the first one that fails ends it, and what has not begun."""
     flying: deque[Future[_R]] = deque()
     with ThreadPoolExecutor(at_once, "spread") as pool:

@@ -14,11 +14,11 @@ from typing import Any, Final
 from zlib import crc32
 
 from core.vault_layout import file_copy
-from recovery.files.copy import spread
-from recovery.files.manifest import Item
+from recovery.files.copy import bounded_map
+from recovery.files.manifest import FileEntry
 from recovery.files.source import Listed
-from recovery.vault.objects import Entry
-from recovery.vault.vault import Vault
+from recovery.vault.objects import VersionEntry
+from recovery.vault.vault import VaultClient
 
 _SCHEMA: Final = """
 PRAGMA journal_mode = OFF;
@@ -63,7 +63,7 @@ class Index:
     def close(self) -> None:
         self._database.close()
 
-    def know(self, items: Iterable[Item]) -> None:
+    def know(self, items: Iterable[FileEntry]) -> None:
         """Take down items; one that is known already is replaced."""
         self._many(
             "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -169,20 +169,20 @@ class Index:
         )
         return _moment(until) if count and count == locked else None
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[FileEntry]:
         """Yield the items of a backup, by bucket and key."""
         rows = self._database.execute(
             "SELECT i.* FROM item i JOIN source s USING (bucket, key) ORDER BY bucket, key"
         )
         for *first, modified, locked_until, altered, _ in rows:
-            yield Item(
+            yield FileEntry(
                 *first,
                 modified=_moment(modified),
                 locked_until=_moment(locked_until) if locked_until else None,
                 altered=bool(altered),
             )
 
-    def _renewed(self, item: Item) -> float | None:
+    def _renewed(self, item: FileEntry) -> float | None:
         """Return when to copy it again: with a third to two thirds of the lock left, not all on one day."""
         if not item.locked_until:
             return None
@@ -209,7 +209,7 @@ _LOOKS_A_PAGE: Final = 60
 """About as many looks at an object take the time of a page of a thousand."""
 
 
-def arrived(vault: Vault, ledger: Index, places: list[str]) -> Iterator[Entry]:
+def verify_uploads(vault: VaultClient, ledger: Index, places: list[str]) -> Iterator[VersionEntry]:
     """
     Yield what the vault holds newest at each of some places, which are sorted; nothing where it holds none.
 
@@ -221,12 +221,12 @@ def arrived(vault: Vault, ledger: Index, places: list[str]) -> Iterator[Entry]:
     if len(places) > _LOOKS_A_PAGE * pages:
         yield from _ranged(vault, ledger, places)
         return
-    for entry in spread(lambda place: _looked(vault, place), places):
+    for entry in bounded_map(lambda place: _looked(vault, place), places):
         if entry:
             yield entry
 
 
-def _ranged(vault: Vault, ledger: Index, places: list[str]) -> Iterator[Entry]:
+def _ranged(vault: VaultClient, ledger: Index, places: list[str]) -> Iterator[VersionEntry]:
     wanted = set(places)
     for entry in vault.listed(_common(places), after=ledger.before(places[0])):
         if entry.key in wanted and entry.latest:
@@ -235,7 +235,7 @@ def _ranged(vault: Vault, ledger: Index, places: list[str]) -> Iterator[Entry]:
             return
 
 
-def _looked(vault: Vault, place: str) -> Entry | None:
+def _looked(vault: VaultClient, place: str) -> VersionEntry | None:
     """Look for one place by a listing: whoever writes files may not read them, and so gets no head."""
     found = next(vault.listed(place), None)
     return found if found and found.key == place and found.latest else None

@@ -13,13 +13,13 @@ from pydantic import AwareDatetime
 from core import vault_layout
 from core.failure import Failure
 from core.vault_layout import file_copy
-from recovery.manifest import BackupManifest, Model, Sha256, Store, Stored
+from recovery.manifest import BackupManifest, ManifestModel, Sha256, Stored, StoreName
 from recovery.postgres.compression import compressed, decompressed
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 
 @dataclass(frozen=True)
-class Item:
+class FileEntry:
     """One object of a backup: what the source said of it, and which version in the vault is its copy."""
 
     bucket: str
@@ -47,7 +47,7 @@ class Item:
         return file_copy(self.bucket, self.key)
 
 
-def line(item: Item) -> bytes:
+def line(item: FileEntry) -> bytes:
     """Write an item as a line of a listing."""
     until = item.locked_until
     fields = vars(item) | {"modified": _text(item.modified), "locked_until": _text(until) if until else None}
@@ -64,7 +64,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def parsed(line: bytes, key: str) -> Item:
+def parsed(line: bytes, key: str) -> FileEntry:
     """
     Read what `line` wrote; `key` is the listing's.
 
@@ -74,7 +74,7 @@ def parsed(line: bytes, key: str) -> Item:
     try:
         fields: dict[str, Any] = json.loads(line)
         until = fields.pop("locked_until")
-        return Item(
+        return FileEntry(
             modified=datetime.fromisoformat(fields.pop("modified")),
             locked_until=datetime.fromisoformat(until) if until else None,
             **fields,
@@ -93,7 +93,7 @@ def _text(moment: datetime) -> str:
 _CHUNK_BYTES = 1 << 18
 
 
-class Bucket(Model):
+class BucketSummary(ManifestModel):
     """A bucket of the source, as a backup has it."""
 
     name: str
@@ -109,7 +109,7 @@ class FilesManifest(BackupManifest):
     Each of them is as it was at some moment between `started` and `snapshot_at`.
     """
 
-    STORE: ClassVar[Store] = "files"
+    STORE: ClassVar[StoreName] = "files"
     PREFIX: ClassVar[str] = vault_layout.FILE_MANIFESTS
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
         rf"{vault_layout.FILE_MANIFESTS}(?P<id>[^/]+)/{vault_layout.MANIFEST}"
@@ -117,7 +117,7 @@ class FilesManifest(BackupManifest):
 
     schema_version: Literal["bulwark-files-1"] = "bulwark-files-1"
     store: Literal["files"]
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[BucketSummary, ...]
     copied: int
     """Files that are new or changed since the backup before."""
 
@@ -169,7 +169,7 @@ class Written:
     sha256: str
 
 
-def store(vault: Vault, key: str, items: Iterable[Item]) -> Written:
+def store(vault: VaultClient, key: str, items: Iterable[FileEntry]) -> Written:
     """Store a listing under a new key, in bounded memory."""
     digest = hashlib.sha256()
 
@@ -187,7 +187,7 @@ def store(vault: Vault, key: str, items: Iterable[Item]) -> Written:
     return Written(vault.store(key, compressed(written())), digest.hexdigest())
 
 
-def items(manifest: FilesManifest, vault: Vault) -> Iterator[Item]:
+def items(manifest: FilesManifest, vault: VaultClient) -> Iterator[FileEntry]:
     """
     Yield the objects of a backup, by bucket and key in the order of UTF-8 bytes.
 
@@ -196,7 +196,7 @@ def items(manifest: FilesManifest, vault: Vault) -> Iterator[Item]:
     """
     listing = manifest.listing
     digest, count = hashlib.sha256(), 0
-    last: Item | None = None
+    last: FileEntry | None = None
     for one in lines(vault.read(listing.key, listing.version, sha256=listing.sha256)):
         digest.update(one)
         count += 1

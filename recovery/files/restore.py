@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.failure import Failure
-from recovery.files.copy import AT_ONCE, spread
-from recovery.files.manifest import FilesManifest, Item, items
-from recovery.files.target import Bucket, Folder, Target
-from recovery.vault.upload import Writing
-from recovery.vault.vault import Vault
+from recovery.files.copy import AT_ONCE, bounded_map
+from recovery.files.manifest import FileEntry, FilesManifest, items
+from recovery.files.target import BucketTarget, FolderTarget, RestoreTarget
+from recovery.vault.upload import PutOptions
+from recovery.vault.vault import VaultClient
 
-_NOTHING = Writing(once=False)
+_NOTHING = PutOptions(once=False)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Selection:
     bucket: str | None = None
     prefix: str = ""
 
-    def items(self, manifest: FilesManifest, vault: Vault) -> Iterator[Item]:
+    def items(self, manifest: FilesManifest, vault: VaultClient) -> Iterator[FileEntry]:
         """
         Yield the objects.
 
@@ -44,7 +44,7 @@ ALL = Selection()
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoredFiles:
     """What came back; `odd` of them under a name of their own, see `Folder`."""
 
     files: int
@@ -52,15 +52,15 @@ class Restored:
     odd: int
 
 
-def restored_files(
+def restore_files(
     manifest: FilesManifest,
-    vault: Vault,
-    target: Target,
+    vault: VaultClient,
+    target: RestoreTarget,
     *,
     selection: Selection = ALL,
     at_once: int = AT_ONCE,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> Restored:
+) -> RestoredFiles:
     """
     Restore files into an empty folder or bucket.
 
@@ -75,29 +75,29 @@ def restored_files(
     Raises:
         Failure: for an object that is missing or damaged, or any other error; what is there is not whole.
     """
-    if isinstance(target, Bucket) and selection.bucket is None and len(manifest.buckets) != 1:
+    if isinstance(target, BucketTarget) and selection.bucket is None and len(manifest.buckets) != 1:
         names = ", ".join(bucket.name for bucket in manifest.buckets)
         raise Failure("A bucket takes the objects of one bucket.", f"choose one with --bucket: {names}.")
-    if isinstance(target, Folder):
+    if isinstance(target, FolderTarget):
         _require_room(target.path, manifest, selection)
 
-    def put(item: Item) -> Item:
+    def put(item: FileEntry) -> FileEntry:
         place = item.place
         chunks = vault.read(place, item.version, sha256=item.sha256, expected_bytes=item.bytes)
-        about = vault.about(place, item.version) if isinstance(target, Bucket) else _NOTHING
+        about = vault.about(place, item.version) if isinstance(target, BucketTarget) else _NOTHING
         target.put(item, chunks, about)
         return item
 
     count = size = 0
-    for item in spread(put, selection.items(manifest, vault), at_once):
+    for item in bounded_map(put, selection.items(manifest, vault), at_once):
         count += 1
         size += item.bytes
         progress(count, size)
-    return Restored(count, size, target.odd if isinstance(target, Folder) else 0)
+    return RestoredFiles(count, size, target.odd if isinstance(target, FolderTarget) else 0)
 
 
 def differences(
-    manifest: FilesManifest, vault: Vault, folder: Folder, *, selection: Selection = ALL
+    manifest: FilesManifest, vault: VaultClient, folder: FolderTarget, *, selection: Selection = ALL
 ) -> Iterator[str]:
     """Yield in words where a restored folder differs from a backup: what is missing, other, or besides."""
     there = 0

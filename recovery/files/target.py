@@ -10,25 +10,25 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from core.failure import Failure
-from recovery.files.manifest import Item, line
+from recovery.files.manifest import FileEntry, line
 from recovery.vault.client import AccessKey, client, explained
-from recovery.vault.upload import Writing
-from recovery.vault.vault import Vault
+from recovery.vault.upload import PutOptions
+from recovery.vault.vault import VaultClient
 
 _ODD: Final = "odd-names"
 _NAME_BYTES: Final = 255
 """What file systems take (ext4, XFS, APFS)."""
 
 
-class Target(Protocol):
+class RestoreTarget(Protocol):
     """What takes objects, several at once."""
 
-    def put(self, item: Item, chunks: Iterator[bytes], about: Writing) -> None:
+    def put(self, item: FileEntry, chunks: Iterator[bytes], about: PutOptions) -> None:
         """Take one object; all of it, or it raises. `about` is what S3 tells with it."""
         ...
 
 
-class Folder:
+class FolderTarget:
     """
     A folder: `<bucket>/<key>`, and under `odd-names/` what has no such path, by the SHA-256 of its name.
 
@@ -42,7 +42,7 @@ class Folder:
         self._naming = threading.Lock()
 
     @classmethod
-    def empty(cls, path: Path) -> "Folder":
+    def empty(cls, path: Path) -> "FolderTarget":
         """
         Take an empty folder, or make one.
 
@@ -60,7 +60,7 @@ class Folder:
             raise Failure(f"The folder {path} is not empty: {taken.name} is in it.", "name an empty one.")
         return cls(path)
 
-    def put(self, item: Item, chunks: Iterator[bytes], about: Writing) -> None:
+    def put(self, item: FileEntry, chunks: Iterator[bytes], about: PutOptions) -> None:
         del about  # a file system has no place for it
         path = self._path(item)
         if path is None or path.is_dir() or not _made(path.parent):
@@ -84,7 +84,7 @@ class Folder:
         moment = item.modified.timestamp()
         os.utime(path, (moment, moment))
 
-    def find(self, item: Item) -> Path | None:
+    def find(self, item: FileEntry) -> Path | None:
         """Return the file of an object; None where there is none."""
         path = self._path(item)
         found = [one for one in (self._aside(item), path) if one and one.is_file()]
@@ -95,7 +95,7 @@ class Folder:
         for folder, _, names in os.walk(self.path):
             yield from (Path(folder) / name for name in names if Path(folder) != self.path)
 
-    def _path(self, item: Item) -> Path | None:
+    def _path(self, item: FileEntry) -> Path | None:
         segments = [item.bucket, *item.key.split("/")]
         fits = all(
             segment not in {"", ".", ".."} and "\0" not in segment and len(segment.encode()) <= _NAME_BYTES
@@ -103,10 +103,10 @@ class Folder:
         )
         return self.path.joinpath(*segments) if fits and item.bucket != _ODD else None
 
-    def _aside(self, item: Item) -> Path:
+    def _aside(self, item: FileEntry) -> Path:
         return self.path / _ODD / sha256(f"{item.bucket}/{item.key}".encode()).hexdigest()
 
-    def _set_aside(self, item: Item) -> Path:
+    def _set_aside(self, item: FileEntry) -> Path:
         path = self._aside(item)
         with self._naming:
             path.parent.mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Address:
+class BucketAddress:
     """A bucket at an S3 service; without an endpoint at AWS, without a key by the environment's."""
 
     bucket: str
@@ -126,14 +126,14 @@ class Address:
     key: AccessKey | None = None
 
 
-class Bucket:
+class BucketTarget:
     """A bucket, which takes objects under their own keys."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: VaultClient) -> None:
         self._vault = vault
 
     @classmethod
-    def empty(cls, address: Address, *, vaults: Collection[Vault]) -> "Bucket":
+    def empty(cls, address: BucketAddress, *, vaults: Collection[VaultClient]) -> "BucketTarget":
         """
         Take an empty bucket that is none of the vaults.
 
@@ -153,9 +153,9 @@ class Bucket:
                 f"The bucket {address.bucket} is not empty: {there[0].get('Key', '')!r} is in it.",
                 "name an empty one; nothing is ever restored over what is there.",
             )
-        return cls(Vault(reached, address.bucket))
+        return cls(VaultClient(reached, address.bucket))
 
-    def put(self, item: Item, chunks: Iterator[bytes], about: Writing) -> None:
+    def put(self, item: FileEntry, chunks: Iterator[bytes], about: PutOptions) -> None:
         self._vault.store(item.key, chunks, expected_bytes=item.bytes, how=about)
 
 

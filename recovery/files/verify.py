@@ -9,12 +9,12 @@ from typing import Final
 from core import vault_layout
 from core.failure import Failure
 from recovery.catalogue import Verification
-from recovery.files.copy import spread
-from recovery.files.manifest import FilesManifest, Item, items
+from recovery.files.copy import bounded_map
+from recovery.files.manifest import FileEntry, FilesManifest, items
 from recovery.replica import LONGEST
-from recovery.vault.objects import Entry
-from recovery.vault.vault import Vault
-from recovery.verify import looked_at
+from recovery.vault.objects import VersionEntry
+from recovery.vault.vault import VaultClient
+from recovery.verify import check_backup
 
 _SAMPLE: Final = 200
 """Objects whose lock is looked at where not every one is read."""
@@ -27,7 +27,7 @@ _TOLD: Final = 20
 
 
 def verify_files(
-    manifest: FilesManifest, vault: Vault, *, replica: Vault | None = None, deep: bool = False
+    manifest: FilesManifest, vault: VaultClient, *, replica: VaultClient | None = None, deep: bool = False
 ) -> Verification:
     """
     Look at one backup: is each version of each file there, with its size, and locked?
@@ -35,7 +35,7 @@ def verify_files(
     Deep, every file is read back and hashed. Never raises for what is wrong with the backup: that is the
     result.
     """
-    look = looked_at(manifest, vault, replica=replica)
+    look = check_backup(manifest, vault, replica=replica)
     found: list[str] = []
     if not look.problems:
         try:
@@ -51,8 +51,8 @@ def _told(problems: Iterator[str]) -> list[str]:
     return [*told, f"and {more:,} more"] if more else told
 
 
-def _read_back(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
-    def read(item: Item) -> list[str]:
+def _read_back(manifest: FilesManifest, vault: VaultClient) -> Iterator[str]:
+    def read(item: FileEntry) -> list[str]:
         problems = _looked_at(item, vault)
         try:
             for _ in vault.read(item.place, item.version, sha256=item.sha256, expected_bytes=item.bytes):
@@ -61,11 +61,11 @@ def _read_back(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
             problems = [str(failure)]
         return problems
 
-    for problems in spread(read, items(manifest, vault)):
+    for problems in bounded_map(read, items(manifest, vault)):
         yield from problems
 
 
-def _listed(manifest: FilesManifest, vault: Vault, replica: Vault | None) -> Iterator[str]:
+def _listed(manifest: FilesManifest, vault: VaultClient, replica: VaultClient | None) -> Iterator[str]:
     """Compare listings that are sorted alike: the backup's, and each vault's of all versions."""
     since = manifest.finished + LONGEST
     # What has just been copied is on its way there.
@@ -74,9 +74,9 @@ def _listed(manifest: FilesManifest, vault: Vault, replica: Vault | None) -> Ite
         yield from _listed_in(manifest, one)
 
 
-def _listed_in(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
+def _listed_in(manifest: FilesManifest, vault: VaultClient) -> Iterator[str]:
     sample = _Sample()
-    long: list[Item] = []
+    long: list[FileEntry] = []
     for bucket, group in groupby(items(manifest, vault), lambda item: item.bucket):
         held = _versions(vault, f"{vault_layout.FILE_COPIES}{bucket}/")
         entry = next(held, None)
@@ -95,15 +95,15 @@ def _listed_in(manifest: FilesManifest, vault: Vault) -> Iterator[str]:
                 yield f"{item.place} (version {item.version}) is not in vault {vault.bucket}"
             elif sizes[item.version] != item.bytes:
                 yield f"{item.place} has {sizes[item.version]:,} bytes; the listing says {item.bytes:,}"
-    for problems in spread(lambda item: _looked_at(item, vault), [*long, *sample.items]):
+    for problems in bounded_map(lambda item: _looked_at(item, vault), [*long, *sample.items]):
         yield from problems
 
 
-def _versions(vault: Vault, prefix: str) -> Iterator[Entry]:
+def _versions(vault: VaultClient, prefix: str) -> Iterator[VersionEntry]:
     return (entry for entry in vault.listed(prefix, versions=True) if not entry.marker)
 
 
-def _looked_at(item: Item, vault: Vault) -> list[str]:
+def _looked_at(item: FileEntry, vault: VaultClient) -> list[str]:
     """Compare what the vault says of a version with what the listing says: size and lock."""
     try:
         held = vault.head(item.place, item.version)
@@ -121,10 +121,10 @@ class _Sample:
     """Some of many items, each with the same chance (reservoir sampling)."""
 
     def __init__(self) -> None:
-        self.items: list[Item] = []
+        self.items: list[FileEntry] = []
         self._seen = 0
 
-    def add(self, item: Item) -> None:
+    def add(self, item: FileEntry) -> None:
         self._seen += 1
         if len(self.items) < _SAMPLE:
             self.items.append(item)

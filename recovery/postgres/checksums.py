@@ -3,11 +3,18 @@
 from collections.abc import Collection, Iterator
 
 from core.failure import Failure
-from recovery.manifest import Figures, Sequence, Table
+from recovery.manifest import Checksums, Sequence, Table
 from recovery.postgres.connection import explained
 from recovery.postgres.definitions import definitions, extensions, fingerprint
-from recovery.postgres.digest import Digest, Piece, Progress, digested, require_same_hash, shared_out
-from recovery.postgres.dump import chosen
+from recovery.postgres.digest import (
+    OnDigestProgress,
+    Piece,
+    RowDigest,
+    digest_in_parallel,
+    require_same_hash,
+    shared_out,
+)
+from recovery.postgres.dump import select_relations
 from recovery.postgres.snapshot import Snapshot
 
 # Only a heap is read by block numbers; PostgreSQL 14 and newer read nothing else for it.
@@ -35,14 +42,14 @@ _SEQUENCES = """
 """
 
 
-def figures(
+def compute_checksums(
     url: str,
     snapshot: Snapshot,
     *,
     selected: tuple[str, ...] = (),
     workers: int = 2,
-    progress: Progress | None = None,
-) -> Figures:
+    progress: OnDigestProgress | None = None,
+) -> Checksums:
     """
     Take the figures of the database as the snapshot shows it.
 
@@ -56,7 +63,7 @@ def figures(
     connection = snapshot.connection
     with explained(connection, "read the definitions"):
         require_same_hash(connection)
-        only = chosen(connection, selected)
+        only = select_relations(connection, selected)
         pieces = [] if selected else [Piece()]
         for row in connection.execute(_TABLES, {"chosen": only}):
             pieces += shared_out(Piece(*row[:4]), *row[4:])
@@ -69,9 +76,9 @@ def figures(
             f'the role "{connection.info.user}" may not read the sequence "{schema}"."{name}".',
             "let it: GRANT SELECT on the sequence and USAGE on its schema.",
         )
-    digests = digested(url, snapshot.id, pieces, workers, progress)
-    objects = digests.pop(("", ""), Digest())
-    return Figures(
+    digests = digest_in_parallel(url, snapshot.id, pieces, workers, progress)
+    objects = digests.pop(("", ""), RowDigest())
+    return Checksums(
         tables=tuple(
             Table(schema_name=schema, name=name, rows=digest.count, digest=digest.text)
             for (schema, name), digest in sorted(digests.items())
@@ -84,7 +91,7 @@ def figures(
     )
 
 
-def differences(expected: Figures, found: Figures, *, ignoring: Collection[str] = ()) -> list[str]:
+def differences(expected: Checksums, found: Checksums, *, ignoring: Collection[str] = ()) -> list[str]:
     """
     Say in sentences what is not as expected; an empty list means that nothing is. They never quote content.
 
@@ -117,7 +124,7 @@ def differences(expected: Figures, found: Figures, *, ignoring: Collection[str] 
     ]
 
 
-def _different_tables(expected: Figures, found: Figures) -> Iterator[str]:
+def _different_tables(expected: Checksums, found: Checksums) -> Iterator[str]:
     there = {(table.schema_name, table.name): table for table in found.tables}
     for table in expected.tables:
         name = f'Table "{table.schema_name}"."{table.name}"'
@@ -132,7 +139,7 @@ def _different_tables(expected: Figures, found: Figures) -> Iterator[str]:
         yield f'Table "{table.schema_name}"."{table.name}" was not expected; it has {table.rows} rows.'
 
 
-def _different_sequences(expected: Figures, found: Figures) -> Iterator[str]:
+def _different_sequences(expected: Checksums, found: Checksums) -> Iterator[str]:
     there = {(sequence.schema_name, sequence.name): sequence for sequence in found.sequences}
     for sequence in expected.sequences:
         name = f'Sequence "{sequence.schema_name}"."{sequence.name}"'
@@ -154,14 +161,14 @@ def _state(sequence: Sequence) -> str:
     return f"{sequence.last_value}{'' if sequence.is_called else ' (not given out yet)'}"
 
 
-def _different_large_objects(expected: Figures, found: Figures) -> Iterator[str]:
+def _different_large_objects(expected: Checksums, found: Checksums) -> Iterator[str]:
     if found.large_objects != expected.large_objects:
         yield f"There are {found.large_objects} large objects; {expected.large_objects} were expected."
     elif found.large_objects_digest != expected.large_objects_digest:
         yield f"There are {found.large_objects} large objects, as expected, but not with the same content."
 
 
-def _different_extensions(expected: Figures, found: Figures) -> Iterator[str]:
+def _different_extensions(expected: Checksums, found: Checksums) -> Iterator[str]:
     for name in sorted({*expected.extensions, *found.extensions}):
         before, after = expected.extensions.get(name), found.extensions.get(name)
         if after is None:

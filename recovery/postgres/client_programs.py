@@ -172,7 +172,7 @@ class Ended:
         return f"ended with exit code {self.code}"
 
 
-class Program:
+class ClientProcess:
     """
     One run of a program, in a context that does not end before the program has.
 

@@ -62,14 +62,14 @@ _LARGE_OBJECTS = sql.SQL("""
 
 
 @dataclass(frozen=True)
-class Digest:
+class RowDigest:
     """Of some rows. Digests of the pieces of a table add up to that of the table."""
 
     count: int = 0
     total: int = 0
 
-    def __add__(self, other: "Digest") -> "Digest":
-        return Digest(self.count + other.count, (self.total + other.total) % _MODULUS)
+    def __add__(self, other: "RowDigest") -> "RowDigest":
+        return RowDigest(self.count + other.count, (self.total + other.total) % _MODULUS)
 
     @property
     def text(self) -> str:
@@ -99,7 +99,7 @@ def digest_of_rows(
     table: str,
     columns: Sequence[str],
     blocks: tuple[int, int | None] | None = None,
-) -> Digest:
+) -> RowDigest:
     """Digest the table's rows, or those from its first to before its last block (None: to the end)."""
     condition: sql.Composable = sql.SQL("true")
     if blocks is not None:
@@ -115,17 +115,17 @@ def digest_of_rows(
     return _to_digest(connection.execute(query).fetchone())
 
 
-def digest_of_large_objects(connection: psycopg.Connection) -> Digest:
+def digest_of_large_objects(connection: psycopg.Connection) -> RowDigest:
     """Digest the ids and contents of all large objects; who may read them is among the definitions."""
     return _to_digest(connection.execute(_LARGE_OBJECTS.format(chunk=_CHUNK_BYTES)).fetchone())
 
 
-def _to_digest(row: tuple[Any, ...] | None) -> Digest:
+def _to_digest(row: tuple[Any, ...] | None) -> RowDigest:
     count, total = row or (0, 0)
-    return Digest(count, int(total) % _MODULUS)
+    return RowDigest(count, int(total) % _MODULUS)
 
 
-Progress = Callable[[int, int], None]
+OnDigestProgress = Callable[[int, int], None]
 """Told how many bytes of tables are done, of how many."""
 
 _PIECE_BLOCKS = 16_384
@@ -161,11 +161,11 @@ def shared_out(whole: Piece, blocks: int) -> list[Piece]:
     ]
 
 
-def digested(
-    url: str, snapshot_id: str, pieces: list[Piece], workers: int, progress: Progress | None
-) -> dict[tuple[str, str], Digest]:
+def digest_in_parallel(
+    url: str, snapshot_id: str, pieces: list[Piece], workers: int, progress: OnDigestProgress | None
+) -> dict[tuple[str, str], RowDigest]:
     """Add up the digests of the pieces, by schema and table; the large objects' key is empty."""
-    totals: dict[tuple[str, str], Digest] = {}
+    totals: dict[tuple[str, str], RowDigest] = {}
     done, total = 0, sum(piece.bytes for piece in pieces)
     count = max(1, min(workers, len(pieces)))
     with ExitStack() as stack:
@@ -179,7 +179,7 @@ def digested(
             for future in as_completed(futures):
                 piece = futures[future]
                 key = (piece.schema, piece.table)
-                totals[key] = totals.get(key, Digest()) + future.result()
+                totals[key] = totals.get(key, RowDigest()) + future.result()
                 done += piece.bytes
                 if progress:
                     progress(done, total)
@@ -192,11 +192,11 @@ def digested(
     return totals
 
 
-def _digest_piece(free: "SimpleQueue[psycopg.Connection]", piece: Piece) -> Digest:
+def _digest_piece(free: "SimpleQueue[psycopg.Connection]", piece: Piece) -> RowDigest:
     connection = free.get()
     try:
         if connection.info.transaction_status is TransactionStatus.INERROR:
-            return Digest()  # another piece has failed in it and is raised; this one could only say less
+            return RowDigest()  # another piece has failed in it and is raised; this one could only say less
         with explained(connection, "read the rows", piece.label):
             if not piece.table:
                 return digest_of_large_objects(connection)

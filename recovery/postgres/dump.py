@@ -6,14 +6,14 @@ from typing import Final, Literal
 import psycopg
 
 from core.failure import Failure
-from recovery.postgres.client_programs import Clients, Program
+from recovery.postgres.client_programs import ClientProcess, Clients
 from recovery.postgres.compression import compressed, decompressed
 from recovery.postgres.connection import environment, harmless_arguments, redacted
 from recovery.postgres.table_name import TableName
 
-__all__ = ["Content", "compressed", "decompressed", "dump"]
+__all__ = ["DumpContent", "compressed", "decompressed", "dump"]
 
-Content = Literal["all", "schema", "data"]
+DumpContent = Literal["all", "schema", "data"]
 
 _MAGIC: Final = b"PGDMP"
 _BEGUN: Final = "pg_dump: dumping contents of table "
@@ -22,7 +22,7 @@ _LOCK_WAIT_MILLISECONDS: Final = 300_000
 """A backup that waits longer for an ALTER TABLE says so, instead of missing its schedule in silence."""
 
 _TABLE_AND_CHILDREN_SINCE: Final = 16
-_CONTENT: Final[dict[Content, tuple[str, ...]]] = {
+_CONTENT: Final[dict[DumpContent, tuple[str, ...]]] = {
     "all": (),
     "schema": ("--schema-only",),
     "data": ("--data-only",),
@@ -35,7 +35,7 @@ def dump(
     snapshot_id: str,
     *,
     tables: Sequence[str] = (),
-    content: Content = "all",
+    content: DumpContent = "all",
     warn: Callable[[str], None] = lambda _: None,
     heard: Callable[[str], None] | None = None,
 ) -> Iterator[bytes]:
@@ -72,7 +72,7 @@ def dump(
         if heard and line.startswith(_BEGUN):
             heard(line.removeprefix(_BEGUN).strip('"'))
 
-    with Program(clients.dump, arguments, environment(url), heard=hear) as program:
+    with ClientProcess(clients.dump, arguments, environment(url), heard=hear) as program:
         beginning = b""
         for chunk in program.output(_CHUNK_BYTES):
             if len(beginning) < len(_MAGIC):
@@ -140,7 +140,7 @@ _WITH_COMPANY = """
 """
 
 
-def chosen(connection: psycopg.Connection, selected: tuple[str, ...]) -> list[int] | None:
+def select_relations(connection: psycopg.Connection, selected: tuple[str, ...]) -> list[int] | None:
     """
     Return the object ids of the named tables, of what inherits from them, and of their sequences.
 

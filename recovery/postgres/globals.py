@@ -6,10 +6,10 @@ from typing import Final, LiteralString, TypeVar, cast
 import psycopg
 from psycopg.rows import scalar_row
 
-from recovery.manifest import Model
+from recovery.manifest import ManifestModel
 
 
-class Role(Model):
+class PostgresRole(ManifestModel):
     """A role that owns or may do something in the database, or is a member of one that does; no password."""
 
     name: str
@@ -27,7 +27,7 @@ class Role(Model):
     """Of the password."""
 
 
-class Membership(Model):
+class Membership(ManifestModel):
     """`member` has been granted `role`."""
 
     role: str
@@ -39,7 +39,7 @@ class Membership(Model):
     may_set: bool | None
 
 
-class Setting(Model):
+class Setting(ManifestModel):
     """What is set for a role's sessions, a database's, or a role's in the database: `name=value`."""
 
     role: str | None
@@ -47,7 +47,7 @@ class Setting(Model):
     text: str
 
 
-class Grant(Model):
+class Grant(ManifestModel):
     """A privilege on the database itself. `grantee` None: PUBLIC."""
 
     grantee: str | None
@@ -55,14 +55,14 @@ class Grant(Model):
     grantable: bool
 
 
-class Extension(Model):
+class Extension(ManifestModel):
     name: str
     version: str
     schema_name: str
     owner: str
 
 
-class DefaultPrivilege(Model):
+class DefaultPrivilege(ManifestModel):
     """What objects that `role` will make are granted; an archive has it too. `kind`: as in pg_default_acl."""
 
     role: str
@@ -71,7 +71,7 @@ class DefaultPrivilege(Model):
     acl: tuple[str, ...]
 
 
-class Cluster(Model):
+class Globals(ManifestModel):
     """What is around a database."""
 
     database: str
@@ -89,7 +89,7 @@ class Cluster(Model):
     grants: tuple[Grant, ...] | None
     """None: the defaults."""
 
-    roles: tuple[Role, ...]
+    roles: tuple[PostgresRole, ...]
     memberships: tuple[Membership, ...]
     settings: tuple[Setting, ...]
     extensions: tuple[Extension, ...]
@@ -98,7 +98,7 @@ class Cluster(Model):
     """Where relations lie outside the default one. A restore puts everything into the target's default."""
 
 
-Some = TypeVar("Some", bound=Model)
+Some = TypeVar("Some", bound=ManifestModel)
 
 _DATABASE: Final = """
     SELECT jsonb_build_object(
@@ -185,15 +185,15 @@ _TABLESPACES: Final = """
 """
 
 
-def capture(connection: psycopg.Connection) -> Cluster:
+def capture(connection: psycopg.Connection) -> Globals:
     """Read what is around the database of `connection`, which needs no privilege for it."""
     with connection.cursor(row_factory=scalar_row) as cursor:
         database = cursor.execute(_DATABASE).fetchone()
         tablespaces = cursor.execute(_TABLESPACES).fetchall()
-    return Cluster.model_validate(
+    return Globals.model_validate(
         {
             **cast("dict[str, object]", database),
-            "roles": _all(connection, _ROLES, Role),
+            "roles": _all(connection, _ROLES, PostgresRole),
             "memberships": _all(connection, _MEMBERSHIPS, Membership),
             "settings": _all(connection, _SETTINGS, Setting),
             "extensions": _all(connection, _EXTENSIONS, Extension),

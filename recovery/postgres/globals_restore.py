@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres.connection import is_vendors
-from recovery.postgres.globals import Cluster, Grant, Membership, Role, Setting, capture
+from recovery.postgres.globals import Globals, Grant, Membership, PostgresRole, Setting, capture
 
-__all__ = ["Cluster", "Recreated", "capture", "recreate"]
+__all__ = ["Globals", "Recreated", "capture", "recreate"]
 
 _OPTIONS_SINCE: Final = 160000
 _ATTRIBUTES: Final[tuple[tuple[str, LiteralString], ...]] = (
@@ -43,7 +43,7 @@ class Recreated:
 
 def recreate(
     connection: psycopg.Connection,
-    cluster: Cluster,
+    cluster: Globals,
     *,
     passwords: Mapping[str, str] | None = None,
     stand_ins: bool = False,
@@ -63,7 +63,7 @@ def recreate(
 
 class _Recreation:
     def __init__(
-        self, connection: psycopg.Connection, cluster: Cluster, passwords: Mapping[str, str], stand_ins: bool
+        self, connection: psycopg.Connection, cluster: Globals, passwords: Mapping[str, str], stand_ins: bool
     ) -> None:
         self._connection = connection
         self._cluster = cluster
@@ -86,7 +86,7 @@ class _Recreation:
         self._fixed()
         return self._result
 
-    def _role(self, role: Role) -> None:
+    def _role(self, role: PostgresRole) -> None:
         name = sql.Identifier(role.name)
         if is_vendors(role.name):
             self._result.vendor_roles.append(role.name)
@@ -119,7 +119,7 @@ class _Recreation:
             self._try(f"membership of this session's role in {role}", take)
         return True
 
-    def _password(self, role: Role) -> None:
+    def _password(self, role: PostgresRole) -> None:
         """Hand over the digest, as statements may be logged; Neon takes nothing but the password itself."""
         password = self._passwords[role.name]
         digest = self._connection.pgconn.encrypt_password(

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from core.failure import Failure
-from recovery.postgres.client_programs import Clients, Ended, Program
+from recovery.postgres.client_programs import ClientProcess, Clients, Ended
 from recovery.postgres.connection import (
     connected,
     environment,
@@ -22,12 +22,12 @@ from recovery.postgres.connection import (
 )
 from recovery.postgres.disk_space import download_space, written
 from recovery.postgres.target import require_empty, require_empty_tables, require_extensions, require_roles
-from recovery.postgres.toc import Contents, Entry, contents, locate
+from recovery.postgres.toc import Contents, TocEntry, contents, locate
 from recovery.postgres.toc_filter import mentioned, with_tables
 
 __all__ = ["download_space", "load", "same_server", "written"]
 
-Progress = Callable[[int, int], None]
+OnLoadProgress = Callable[[int, int], None]
 """Told of how many objects of how many were begun."""
 
 _VENDOR_EXTENSIONS: Final = frozenset({"neon", "neon_utils"})
@@ -50,7 +50,7 @@ def load(
     jobs: int = 2,
     tables: Sequence[str] = (),
     owners: bool = True,
-    progress: Progress | None = None,
+    progress: OnLoadProgress | None = None,
 ) -> tuple[str, ...]:
     """
     Restore an uncompressed archive and gather statistics; return what was left out, in words.
@@ -90,13 +90,13 @@ def load(
     return tuple(_left_out(found, chosen, kept))
 
 
-def _restorable(connection: psycopg.Connection, entries: Sequence[Entry]) -> list[Entry]:
+def _restorable(connection: psycopg.Connection, entries: Sequence[TocEntry]) -> list[TocEntry]:
     """Leave out what only the provider that it comes from can restore."""
     acts_as = {row[0] for row in connection.execute(_ACTS_AS)}
     foreign = {row[0] for row in connection.execute(_FOREIGN)}
     schemas = {row[0] for row in connection.execute(_SCHEMAS)}
 
-    def possible(entry: Entry) -> bool:
+    def possible(entry: TocEntry) -> bool:
         match entry.kind:
             case "DEFAULT ACL":
                 return entry.owner in acts_as or not is_vendors(entry.owner)
@@ -114,7 +114,7 @@ def _restorable(connection: psycopg.Connection, entries: Sequence[Entry]) -> lis
     return [entry for entry in entries if possible(entry)]
 
 
-def _make_schemas(connection: psycopg.Connection, entries: Sequence[Entry]) -> None:
+def _make_schemas(connection: psycopg.Connection, entries: Sequence[TocEntry]) -> None:
     """Make the schemas that an archive of chosen tables does not define."""
     defined = {entry.name for entry in entries if entry.kind == "SCHEMA"}
     there = {row[0] for row in connection.execute(_SCHEMAS)}
@@ -126,11 +126,11 @@ def _run(
     clients: Clients,
     url: str,
     archive: Path,
-    entries: Sequence[Entry],
+    entries: Sequence[TocEntry],
     *,
     jobs: int,
     owners: bool,
-    progress: Progress | None,
+    progress: OnLoadProgress | None,
 ) -> None:
     begun = 0
     total = sum(entry.kind not in _SESSION for entry in entries)
@@ -155,7 +155,7 @@ def _run(
             *(() if owners else ("--no-owner", "--no-privileges")),
             str(archive.absolute()),
         ]
-        with Program(clients.restore, arguments, environment(url), heard=hear) as program:
+        with ClientProcess(clients.restore, arguments, environment(url), heard=hear) as program:
             with closing(program.output(1 << 16)) as output:
                 for _ in output:
                     pass
@@ -187,7 +187,7 @@ def _failure(clients: Clients, url: str, ended: Ended) -> Failure:
     )
 
 
-def _left_out(found: Contents, chosen: Sequence[Entry], kept: Sequence[Entry]) -> list[str]:
+def _left_out(found: Contents, chosen: Sequence[TocEntry], kept: Sequence[TocEntry]) -> list[str]:
     taken = {entry.id for entry in kept}
     tables = [entry for entry in kept if entry.kind == "TABLE"]
     dropped = [entry for entry in chosen if entry.id not in taken]
@@ -200,5 +200,5 @@ def _left_out(found: Contents, chosen: Sequence[Entry], kept: Sequence[Entry]) -
     return [str(entry) for entry in dropped]
 
 
-def _belongs(constraint: Entry, table: Entry) -> bool:
+def _belongs(constraint: TocEntry, table: TocEntry) -> bool:
     return constraint.schema == table.schema and constraint.name.startswith(f"{table.name} ")

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from core.failure import Failure
-from recovery.manifest import Sequence, Server
+from recovery.manifest import Sequence, ServerInfo
 from recovery.postgres.connection import connected, explained
 
 _LOCK_WAIT_SECONDS = 300
@@ -91,7 +91,7 @@ class Snapshot:
     lsn: str
     """A position of the write-ahead log that lies after everything in the snapshot, by next to nothing."""
 
-    server: Server
+    server: ServerInfo
     sequences: tuple[Sequence, ...]
     """
     As they stood right after the snapshot, those that may be read.
@@ -194,9 +194,9 @@ def _configure(connection: psycopg.Connection) -> None:
     )
 
 
-def _server(connection: psycopg.Connection) -> Server:
+def _server(connection: psycopg.Connection) -> ServerInfo:
     version, number, identifier, database, encoding, collate, provider, locale = only(connection, _SERVER)
-    return Server(
+    return ServerInfo(
         version=version.split()[0],
         major=number // 10_000,
         system_identifier=identifier,

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from core.failure import Failure
-from recovery.postgres.toc import Entry
+from recovery.postgres.toc import TocEntry
 
 _SHOWN = 5
 _OWN_OBJECTS = """
@@ -58,7 +58,7 @@ def require_empty(connection: psycopg.Connection) -> None:
         )
 
 
-def require_empty_tables(connection: psycopg.Connection, entries: Iterable[Entry]) -> None:
+def require_empty_tables(connection: psycopg.Connection, entries: Iterable[TocEntry]) -> None:
     """
     See to it that the tables that rows alone are to be restored into are there, and have none.
 
@@ -81,7 +81,7 @@ def require_empty_tables(connection: psycopg.Connection, entries: Iterable[Entry
             )
 
 
-def require_extensions(connection: psycopg.Connection, entries: Iterable[Entry]) -> None:
+def require_extensions(connection: psycopg.Connection, entries: Iterable[TocEntry]) -> None:
     """
     See to it that the server offers the extensions.
 

@@ -20,7 +20,7 @@ _RELATION_KIND: Final = (1, 16)
 
 
 @dataclass(frozen=True)
-class Entry:
+class TocEntry:
     """One object of an archive."""
 
     id: int
@@ -65,12 +65,12 @@ class Contents:
     client: str
     """The version of the pg_dump that wrote it."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TocEntry, ...]
     """In the order in which they are to be restored."""
 
     layout: Layout
 
-    def of_kind(self, *kinds: str) -> Iterator[Entry]:
+    def of_kind(self, *kinds: str) -> Iterator[TocEntry]:
         return (entry for entry in self.entries if entry.kind in kinds)
 
 
@@ -143,7 +143,7 @@ class _Reader:
         )
         return Contents(database, server, client, entries, layout)
 
-    def _entry(self) -> Entry:
+    def _entry(self) -> TocEntry:
         number = self._integer()
         self._integer()  # whether it has data
         self._skip_texts(2)  # catalogue and oid
@@ -168,7 +168,7 @@ class _Reader:
         place = self._stream.tell()
         if self._bytes(1 + self._offset_bytes).startswith(_OFFSET_UNKNOWN):
             self._unknown[number] = place
-        return Entry(number, kind, schema, name, owner, statement, frozenset(depends_on))
+        return TocEntry(number, kind, schema, name, owner, statement, frozenset(depends_on))
 
     def _skip_texts(self, count: int) -> None:
         for _ in range(count):

@@ -6,7 +6,7 @@ from typing import Final
 
 from core.failure import Failure
 from recovery.postgres.table_name import TableName
-from recovery.postgres.toc import Contents, Entry
+from recovery.postgres.toc import Contents, TocEntry
 
 _TABLES: Final = frozenset({"TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW"})
 _WITH_THEM: Final = frozenset(
@@ -20,7 +20,7 @@ _WITH_THEM: Final = frozenset(
 _EXTENSIONS: Final = frozenset({"EXTENSION", "ENCODING", "STDSTRINGS", "SEARCHPATH"})
 
 
-def with_tables(contents: Contents, names: Sequence[str]) -> list[Entry]:
+def with_tables(contents: Contents, names: Sequence[str]) -> list[TocEntry]:
     """
     Return the tables, their partitions, what belongs to them, and what they need: types, functions, schemas.
 
@@ -53,7 +53,7 @@ def with_tables(contents: Contents, names: Sequence[str]) -> list[Entry]:
     return [entry for entry in contents.entries if entry.id in wanted or entry.kind in _EXTENSIONS]
 
 
-def _named(contents: Contents, text: str) -> Entry:
+def _named(contents: Contents, text: str) -> TocEntry:
     name = TableName.parse(text)
     found = [
         entry
@@ -84,7 +84,7 @@ def _with_partitions(contents: Contents, chosen: Iterable[int]) -> set[int]:
     return result
 
 
-def _with_needs(by_id: dict[int, Entry], wanted: set[int]) -> set[int]:
+def _with_needs(by_id: dict[int, TocEntry], wanted: set[int]) -> set[int]:
     result: set[int] = set()
     pending = list(wanted)
     while pending:
@@ -101,7 +101,7 @@ _NOT_ROLES: Final = frozenset({"PUBLIC", "DEFAULT", "CURRENT_USER", "SESSION_USE
 _GRANTS: Final = frozenset({"ACL", "DEFAULT ACL"})
 
 
-def mentioned(entries: Iterable[Entry], *, owners: bool) -> set[str]:
+def mentioned(entries: Iterable[TocEntry], *, owners: bool) -> set[str]:
     """Return the roles that `entries` need; without `owners` only those of policies."""
     found: set[str] = set()
     for entry in entries:
@@ -112,7 +112,7 @@ def mentioned(entries: Iterable[Entry], *, owners: bool) -> set[str]:
     return found
 
 
-def _roles(entry: Entry) -> Iterator[str]:
+def _roles(entry: TocEntry) -> Iterator[str]:
     tokens = _TOKEN.findall(entry.statement)
     if entry.kind == "POLICY":
         # Its expressions follow; they have a FROM and a TO of their own.

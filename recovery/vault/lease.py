@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from core.failure import Failure
 from recovery.vault.client import Exists
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 PERIOD: Final = timedelta(minutes=5)
 """After this a run that was killed is in nobody's way; a live one renews its lease every third of it."""
@@ -37,7 +37,7 @@ class Lease:
     renewal and release is the next document of a chain, written under a key that must be free.
     """
 
-    def __init__(self, vault: Vault, prefix: str, what: str, period: timedelta) -> None:
+    def __init__(self, vault: VaultClient, prefix: str, what: str, period: timedelta) -> None:
         self._vault, self._prefix, self._what, self._period = vault, prefix, what, period
         self._me = token_hex(8)
         self._number, newest = _newest(vault, prefix)
@@ -89,7 +89,7 @@ class Lease:
 
 
 @contextmanager
-def leased(vault: Vault, prefix: str, what: str, *, period: timedelta = PERIOD) -> Generator[Lease]:
+def leased(vault: VaultClient, prefix: str, what: str, *, period: timedelta = PERIOD) -> Generator[Lease]:
     """
     Hold the lease of `prefix` in a vault; `what` is what it is for, such as `backup of the files`.
 
@@ -103,7 +103,7 @@ def leased(vault: Vault, prefix: str, what: str, *, period: timedelta = PERIOD) 
         lease.release()
 
 
-def _newest(vault: Vault, prefix: str) -> tuple[int, _Link | None]:
+def _newest(vault: VaultClient, prefix: str) -> tuple[int, _Link | None]:
     last = deque(vault.listed(prefix), maxlen=1)
     if not last:
         return 0, None

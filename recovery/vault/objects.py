@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from recovery.manifest import LockMode
 from recovery.vault.client import Missing, code, explained, failure_of
-from recovery.vault.upload import TOKEN, Answer
+from recovery.vault.upload import TOKEN, PutResult
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,7 +66,7 @@ def look(client: S3Client, bucket: str, key: str, version: str) -> ObjectInfo:
             raise failure_of(error, doing) from None
 
 
-def written(client: S3Client, bucket: str, key: str, answer: Answer) -> ObjectInfo:
+def written(client: S3Client, bucket: str, key: str, answer: PutResult) -> ObjectInfo:
     """
     Ask what became of a write, without the right to read what was written: the writer of dumps has none.
 
@@ -95,7 +95,7 @@ def written(client: S3Client, bucket: str, key: str, answer: Answer) -> ObjectIn
     )
 
 
-def _lock(client: S3Client, bucket: str, found: Entry) -> tuple[LockMode | None, datetime | None]:
+def _lock(client: S3Client, bucket: str, found: VersionEntry) -> tuple[LockMode | None, datetime | None]:
     with explained(f"Looking at the lock of {named(found.key, found.version, bucket)}"):
         try:
             answer = client.get_object_retention(Bucket=bucket, Key=found.key, VersionId=found.version)
@@ -133,7 +133,7 @@ def _asked(client: S3Client, bucket: str, key: str, version: str) -> ObjectInfo:
 
 
 @dataclass(frozen=True)
-class Entry:
+class VersionEntry:
     """One version of an object, or a delete marker."""
 
     key: str
@@ -153,7 +153,7 @@ class Entry:
 
 def entries(
     client: S3Client, bucket: str, prefix: str, *, versions: bool, after: str = ""
-) -> Iterator[Entry]:
+) -> Iterator[VersionEntry]:
     """
     Yield entries by key, page by page: of each key its newest content, also under a delete marker.
 
@@ -171,7 +171,9 @@ def entries(
             yield from _objects(client, bucket, prefix, after)
 
 
-def _versions(client: S3Client, bucket: str, prefix: str, after: str, *, versions: bool) -> Iterator[Entry]:
+def _versions(
+    client: S3Client, bucket: str, prefix: str, after: str, *, versions: bool
+) -> Iterator[VersionEntry]:
     pages = cast(
         "Iterable[Any]",
         # The stubs don't know that a paginator may be told where to begin.
@@ -185,18 +187,20 @@ def _versions(client: S3Client, bucket: str, prefix: str, after: str, *, version
         for found in page.get("Versions", ()):
             if versions or found["Key"] != key:
                 key = found["Key"]
-                yield Entry(key, found["VersionId"], found["Size"], found["LastModified"], found["IsLatest"])
+                yield VersionEntry(
+                    key, found["VersionId"], found["Size"], found["LastModified"], found["IsLatest"]
+                )
         for found in page.get("DeleteMarkers", ()) if versions else ():
-            yield Entry(
+            yield VersionEntry(
                 found["Key"], found["VersionId"], 0, found["LastModified"], found["IsLatest"], marker=True
             )
 
 
-def _objects(client: S3Client, bucket: str, prefix: str, after: str) -> Iterator[Entry]:
+def _objects(client: S3Client, bucket: str, prefix: str, after: str) -> Iterator[VersionEntry]:
     pages = cast(
         "Iterable[Any]",
         client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after),
     )
     for page in pages:
         for found in page.get("Contents", ()):
-            yield Entry(found["Key"], "", found["Size"], found["LastModified"], latest=True)
+            yield VersionEntry(found["Key"], "", found["Size"], found["LastModified"], latest=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Writing:
+class PutOptions:
     """`ONCE` is for all but the copies of files, which change with their originals."""
 
     once: bool = True
@@ -43,13 +43,13 @@ class Writing:
         return {"IfNoneMatch": "*"} if self.once else {}
 
 
-ONCE: Final = Writing()
+CREATE_ONLY: Final = PutOptions()
 _KEPT: Final = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 
 
-def told_with(answer: Mapping[str, Any]) -> Writing:
+def options_from_head(answer: Mapping[str, Any]) -> PutOptions:
     """Return how to write another copy of what S3 has answered with; as another version, if one is there."""
-    return Writing(
+    return PutOptions(
         once=False,
         headers={header: answer[header] for header in _KEPT if answer.get(header)},
         # botocore takes ASCII alone.
@@ -120,7 +120,7 @@ _log = structlog.get_logger("vault")
 _T = TypeVar("_T")
 
 
-class Digest(Protocol):
+class StreamDigest(Protocol):
     """What hashlib's constructors return."""
 
     def update(self, data: bytes | memoryview, /) -> None: ...
@@ -140,7 +140,7 @@ def _base64(checksum: int) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PutResult:
     """What the vault said when it had taken an object; all is empty where it said nothing."""
 
     version: str = ""
@@ -152,7 +152,7 @@ class Answer:
         return cls(*(answer.get(name, "") for name in ("VersionId", "ChecksumCRC32", "ChecksumSHA256")))
 
 
-class Upload:
+class MultipartUpload:
     """
     An upload that is not an object yet.
 
@@ -161,7 +161,7 @@ class Upload:
     """
 
     def __init__(  # noqa: PLR0917 - the vault's own
-        self, client: S3Client, bucket: str, key: str, token: str, doing: str, how: Writing
+        self, client: S3Client, bucket: str, key: str, token: str, doing: str, how: PutOptions
     ) -> None:
         self._client, self._bucket, self._key, self._doing = client, bucket, key, doing
         self._how = how
@@ -173,7 +173,7 @@ class Upload:
         self.bytes = 0
         """Handed over so far, as the parts were."""
 
-        self.sha256: Digest = hashlib.sha256()
+        self.sha256: StreamDigest = hashlib.sha256()
 
         self.confirmed_bytes = 0
         with explained(doing):
@@ -218,7 +218,7 @@ class Upload:
         """Wait for all parts to have arrived."""
         self._wait_for(lambda: not self._flying)
 
-    def complete(self) -> Answer:
+    def complete(self) -> PutResult:
         """Make it an object. Raises what botocore raises."""
         answer = self._client.complete_multipart_upload(
             Bucket=self._bucket,
@@ -231,7 +231,7 @@ class Upload:
             ChecksumCRC32=self.crc32,
         )
         self._completed = True
-        return Answer.of(answer)
+        return PutResult.of(answer)
 
     def is_gone(self) -> bool:
         """Tell whether it is no more: it became an object, though no answer said so."""

@@ -18,19 +18,19 @@ from core.failure import Failure
 from recovery.manifest import LockMode, Stored
 from recovery.vault.client import AccessKey, Damaged, Exists, code, explained, failure_of
 from recovery.vault.download import Download, checked
-from recovery.vault.objects import Entry, ObjectInfo, entries, look, named, written
+from recovery.vault.objects import ObjectInfo, VersionEntry, entries, look, named, written
 from recovery.vault.upload import (
+    CREATE_ONLY,
     FIRST_PART_BYTES,
-    ONCE,
     TOKEN,
-    Answer,
-    Digest,
-    Upload,
-    Writing,
+    MultipartUpload,
+    PutOptions,
+    PutResult,
+    StreamDigest,
     cut,
     md5,
+    options_from_head,
     part_bytes,
-    told_with,
     unless_damaged,
 )
 
@@ -54,7 +54,7 @@ class Lock:
     period: timedelta
 
 
-class Vault:
+class VaultClient:
     """
     One vault. `part_bytes` is the size of an upload's first part, at least 5 MiB.
 
@@ -80,7 +80,7 @@ class Vault:
         *,
         expected_bytes: int | None = None,
         progress: Callable[[int], None] | None = None,
-        how: Writing = ONCE,
+        how: PutOptions = CREATE_ONLY,
     ) -> Stored:
         """
         Store a stream of unknown length under a new key, and return what the vault then says of it.
@@ -105,7 +105,7 @@ class Vault:
         part, more = next(parts)
         if not more:
             return self._put(key, part, token, doing, progress, how)
-        with Upload(self._client, self.bucket, key, token, doing, how) as upload:
+        with MultipartUpload(self._client, self.bucket, key, token, doing, how) as upload:
             upload.send(part)
             while more:
                 del part  # or it would stay in memory while the next one is filled
@@ -146,7 +146,7 @@ class Vault:
             Download(self._client, request, name), name, sha256=sha256, expected_bytes=expected_bytes
         )
 
-    def listed(self, prefix: str, *, versions: bool = False, after: str = "") -> Iterator[Entry]:
+    def listed(self, prefix: str, *, versions: bool = False, after: str = "") -> Iterator[VersionEntry]:
         """
         Yield the newest content of each key, also under a delete marker; with `versions` all there is.
 
@@ -202,13 +202,13 @@ class Vault:
         """
         return look(self._client, self.bucket, key, version)
 
-    def about(self, key: str, version: str = "") -> Writing:
+    def about(self, key: str, version: str = "") -> PutOptions:
         """Return what is told with an object, such as its content type, for another place that takes it."""
         request: HeadObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key}
         if version:
             request["VersionId"] = version
         with explained(f"Looking at {named(key, version, self.bucket)}"):
-            return told_with(self._client.head_object(**request))
+            return options_from_head(self._client.head_object(**request))
 
     def _put(  # noqa: PLR0917 - private
         self,
@@ -217,11 +217,11 @@ class Vault:
         token: str,
         doing: str,
         progress: Callable[[int], None] | None,
-        how: Writing,
+        how: PutOptions,
     ) -> Stored:
         digest = hashlib.sha256(body.getbuffer())
 
-        def put() -> Answer:
+        def put() -> PutResult:
             body.seek(0)
             answer = self._client.put_object(
                 Bucket=self.bucket,
@@ -234,17 +234,17 @@ class Vault:
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
             )
-            return Answer.of(answer)
+            return PutResult.of(answer)
 
         size = body.seek(0, io.SEEK_END)
         held = self._written(key, doing, lambda: unless_damaged(put), lambda: self._bears(key, token))
         return _confirmed(held, doing, size, digest, None, progress)
 
     def _written(
-        self, key: str, doing: str, write: Callable[[], Answer], ours: Callable[[], bool]
+        self, key: str, doing: str, write: Callable[[], PutResult], ours: Callable[[], bool]
     ) -> ObjectInfo:
         """Write, find out whether it was our own writing that took the key, and ask what is there."""
-        answer = Answer()
+        answer = PutResult()
         try:
             answer = write()
         except (ClientError, BotoCoreError, HTTPClientError) as error:
@@ -273,7 +273,7 @@ def _confirmed(  # noqa: PLR0917 - private
     held: ObjectInfo,
     doing: str,
     size: int,
-    sha256: Digest,
+    sha256: StreamDigest,
     crc32: str | None,
     progress: Callable[[int], None] | None,
 ) -> Stored:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from twin.provider.schema import ListOf, MapOf, Object, Scalar, Type
+from twin.provider.schema import ListOf, MapOf, ObjectSchema, Scalar, Type
 from twin.provider.values import Properties
 
 _SCALARS: dict[str, tuple[Any, ...]] = {
@@ -15,7 +15,7 @@ _SCALARS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def variations(schema: Object, base: Properties) -> Iterator[tuple[str, Properties]]:
+def variations(schema: ObjectSchema, base: Properties) -> Iterator[tuple[str, Properties]]:
     """Yield what differs from `base` in one property, at any depth, and how."""
     for name, field in schema.fields.items():
         present = base.get(name)
@@ -26,10 +26,10 @@ def variations(schema: Object, base: Properties) -> Iterator[tuple[str, Properti
         for value in _samples(field.type):
             yield f"{name}={value!r}", {**base, name: value}
         match field.type:
-            case Object() as inner if isinstance(present, dict):
+            case ObjectSchema() as inner if isinstance(present, dict):
                 for how, changed in variations(inner, present):
                     yield f"{name}.{how}", {**base, name: changed}
-            case ListOf(Object() as inner) if isinstance(present, list) and present:
+            case ListOf(ObjectSchema() as inner) if isinstance(present, list) and present:
                 first, *rest = present
                 for how, changed in variations(inner, first):
                     yield f"{name}[0].{how}", {**base, name: [changed, *rest]}
@@ -41,11 +41,11 @@ def _samples(type_: Type) -> Iterator[Any]:
     match type_:
         case Scalar(name):
             yield from _SCALARS[name]
-        case ListOf(Object()):
+        case ListOf(ObjectSchema()):
             yield from ([], "x", [{}])
         case ListOf(item):
             yield from ([], "x", *([sample] for sample in _samples(item)))
         case MapOf():
             yield from ({}, {"a": "b"}, {"A": "b", "a": "c"}, {"x y": "b"}, "x")
-        case Object(fields):
+        case ObjectSchema(fields):
             yield from ({}, "x", *({name: next(_samples(field.type))} for name, field in fields.items()))

@@ -12,7 +12,7 @@ from vendor_process import Twin, fresh_home, running_twin
 
 from toolchain.providers import bridge
 from twin.plugin_install import addresses
-from twin.provider.schema import ListOf, Object, package
+from twin.provider.schema import ListOf, ObjectSchema, package
 from twin.provider.values import Properties
 from twin.vendor import faults
 from twin.vendor.faults import Fault
@@ -35,7 +35,7 @@ class Pair:
     real: Plugin
     stand_in: Plugin
 
-    def inputs(self, kind: str) -> Object:
+    def inputs(self, kind: str) -> ObjectSchema:
         """Return the schema of a kind's inputs."""
         token = f"{self.vendor}:index/{kind}:{kind[0].upper()}{kind[1:]}"
         return package(self.vendor).resources[token].inputs
@@ -61,7 +61,7 @@ class Pair:
         for name in where:
             type_ = schema.fields[name].type
             schema = type_.item if isinstance(type_, ListOf) else type_
-            assert isinstance(schema, Object)
+            assert isinstance(schema, ObjectSchema)
         found: list[str] = []
         for how, part in variations(schema, base):
             inputs = whole(part)
@@ -104,7 +104,7 @@ def paired(vendor: str, pulumi_home: Path, folder: Path) -> Generator[Pair]:
     """Start both, each with a twin of its own."""
     setting, secret = _CREDENTIALS[vendor]
     home = fresh_home(folder / "stand-in")
-    stand_in = [sys.executable, "-P", "-m", "twin.provider"]
+    stand_in = [sys.executable, "-P", "-m", "twin.bridge_plugin"]
     with (
         at_the_door(vendor, pulumi_home, folder / "real") as (_, real),
         running(

@@ -15,7 +15,7 @@ from refusal_messages import explained
 from vendor_process import Twin
 
 from engine import stack_target
-from engine.vendor_errors import Refusal
+from engine.vendor_errors import VendorRefusal
 from twin.neon.model import Neon
 from twin.vendor import faults
 from twin.vendor.faults import Fault
@@ -111,7 +111,7 @@ def project(provider: Plugin) -> Existing:
     return provider.create("project", PROJECT)
 
 
-def refusal(call: Callable[[], Any], kind: str) -> Refusal:
+def refusal(call: Callable[[], Any], kind: str) -> VendorRefusal:
     """Return what a person reads when the call fails."""
     with pytest.raises(grpc.RpcError) as failed:
         call()

@@ -10,7 +10,7 @@ from interrupted_process import Run, command_line, left_over, until
 from plain_pulumi import WITH_POLICIES, drills, pulumi
 
 from twin.vendor.http import REFUSED
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 PROD = ("--stack", "prod", "--twin")
 BRIDGED = ("neon:", "uptimerobot:", "sentry:")
@@ -59,7 +59,7 @@ def test_every_resource_of_the_bridged_vendors_was_made_by_its_real_provider(rea
 
 
 def test_uptimerobot_was_not_asked_more_often_than_the_plan_answers(real: Deployment) -> None:
-    with closing(Store(real.installation.home.vendors)) as store:
+    with closing(VendorStore(real.installation.home.vendors)) as store:
         assert store.recorded(REFUSED) == []
 
 

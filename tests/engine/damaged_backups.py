@@ -16,7 +16,7 @@ from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.vault.client import AccessKey, client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 from twin.neon.model import Neon
 
 _NAME = "spoiled"
@@ -37,10 +37,10 @@ class Spoiler:
     outputs: dict[str, Any]
 
     @property
-    def vault(self) -> Vault:
+    def vault(self) -> VaultClient:
         endpoint = f"http://127.0.0.1:{self.installation.home.port('aws')}"
         key = AccessKey("twin", "twin")
-        return Vault(client("eu-west-1", endpoint, key=key), self.outputs["vault"], key=key)
+        return VaultClient(client("eu-west-1", endpoint, key=key), self.outputs["vault"], key=key)
 
     @cached_property
     def good(self) -> Manifest:

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from installations import Installation
 
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 REGIONS: Final = ("eu-west-1", "eu-north-1")
 _NAMELESS: Final = frozenset(
@@ -30,7 +30,7 @@ def aws(installation: Installation, service: str, region: str = REGIONS[0]) -> A
 
 def vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
     """Count what exists at Neon, UptimeRobot and Sentry, by (vendor, kind)."""
-    with closing(Store(installation.home.vendors)) as store:
+    with closing(VendorStore(installation.home.vendors)) as store:
         rows = store._read("SELECT vendor, kind FROM object", ())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way to see all
     found = Counter((str(vendor), str(kind)) for vendor, kind in rows)
     return Counter(

@@ -12,14 +12,14 @@ import psycopg
 from installations import Installation
 from inventory import REGIONS, aws
 
-from recovery.postgres.checksums import figures
+from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import snapshot
 
 
 def content(installation: Installation, outputs: dict[str, Any]) -> dict[str, Any]:
     """Return digests of database, state, files and backups; not of the canary, which is always written."""
     with snapshot(outputs["backup_database_url"]) as shot:
-        database = figures(outputs["backup_database_url"], shot)
+        database = compute_checksums(outputs["backup_database_url"], shot)
     tables = tuple(table for table in database.tables if table.name != "canary")
     state = installation.home.state / ".pulumi" / "stacks" / "bulwark" / "local.json"
     return {

@@ -7,7 +7,7 @@ import pulumi
 import pulumi.automation as auto
 import pytest
 
-from engine.automation import Stack, StackInitMode, Workspace
+from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
 from toolchain.engine import search_path
 
 
@@ -18,11 +18,11 @@ def program() -> None:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AutomationStack:
     monkeypatch.setenv("PATH", search_path() + os.pathsep + os.environ["PATH"])
     backend = tmp_path / "backend"
     backend.mkdir()
-    workspace = Workspace(
+    workspace = AutomationWorkspace(
         program=program,
         work_dir=str(tmp_path),
         env_vars={
@@ -33,10 +33,12 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
         project_settings=auto.ProjectSettings(name="outputs", runtime="python"),
         secrets_provider="passphrase",
     )
-    return Stack("any", workspace, StackInitMode.CREATE)
+    return AutomationStack("any", workspace, StackInitMode.CREATE)
 
 
-def test_outputs_are_the_apis_own_except_that_one_which_holds_a_secret_is_secret(stack: Stack) -> None:
+def test_outputs_are_the_apis_own_except_that_one_which_holds_a_secret_is_secret(
+    stack: AutomationStack,
+) -> None:
     assert stack.outputs() == {}
     result = stack.up()
     assert result.summary.result == "succeeded"

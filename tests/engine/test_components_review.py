@@ -12,7 +12,7 @@ from policy_harness import NOW, announcements, servicer, whole
 from policy_harness import production as recorded
 
 from policies.framework.drill_history import Drills
-from policies.framework.evaluation import Judgement
+from policies.framework.evaluation import Evaluation
 
 Looks = set[tuple[str, str, str]]
 """(rule, resource, outcome)"""
@@ -45,7 +45,7 @@ def edited(production: Deployment, *changes: tuple[str, str]) -> Generator[None]
 
 
 def looks_on_first_preview() -> Looks:
-    seen: list[Judgement] = []
+    seen: list[Evaluation] = []
     server = servicer(seen=seen, drills=Drills(NOW, rehearsal=True))
     for request in announcements(recorded()):
         server.Analyze(request, None)

@@ -16,7 +16,7 @@ from deployment import Deployment
 from role_clients import ACCOUNT, Acting
 
 from recovery.vault.client import Exists, Forbidden
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 from twin.aws.issuer import issued
 
 VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
@@ -502,7 +502,7 @@ def test_what_they_tried_changed_nothing(admin: Acting, version: str) -> None:
 
 @pytest.mark.parametrize("size", [10, 3 << 20, 12 << 20])
 def test_what_the_writer_may_is_enough_for_storing(roles: dict[str, Acting], size: int) -> None:
-    vault = Vault(roles[WRITER].client("s3"), VAULT, part_bytes=5 << 20)
+    vault = VaultClient(roles[WRITER].client("s3"), VAULT, part_bytes=5 << 20)
     key, block = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", bytes(1 << 20)
     stored = vault.store(key, (block[: min(len(block), size - at)] for at in range(0, size, len(block))))
     assert (stored.bytes, stored.lock_mode) == (size, "COMPLIANCE")
@@ -511,7 +511,7 @@ def test_what_the_writer_may_is_enough_for_storing(roles: dict[str, Acting], siz
         vault.put(key, b"another")
     with pytest.raises(Forbidden):
         vault.head(key, stored.version)
-    read = Vault(roles[RESTORER].client("s3"), VAULT).read(key, stored.version, sha256=stored.sha256)
+    read = VaultClient(roles[RESTORER].client("s3"), VAULT).read(key, stored.version, sha256=stored.sha256)
     assert sum(map(len, read)) == size
 
 

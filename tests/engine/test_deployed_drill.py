@@ -19,7 +19,7 @@ from source_fingerprint import canaries, content
 
 from recovery.drill.smoke_tests import leftovers
 from twin.neon.model import Neon
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 KILLED_IN = (
     ("corruption", "remove"),
@@ -120,12 +120,12 @@ def watched(deployed: Deployment, outputs: dict[str, Any], cleaned: Cleaned) -> 
 
 
 def plugins(installation: Installation) -> list[str]:
-    return [line for line in left_over(installation) if "twin.provider" in line]
+    return [line for line in left_over(installation) if "twin.bridge_plugin" in line]
 
 
 def pinged(installation: Installation) -> float:
     [beat] = [one["id"] for one in installation.resources() if one["urn"].endswith("::job-drill-heartbeat")]
-    store = Store(installation.home.vendors)
+    store = VendorStore(installation.home.vendors)
     try:
         found = store.get("twin", "watch", f"uptimerobot:{beat}") or {}
     finally:

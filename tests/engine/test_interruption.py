@@ -29,7 +29,7 @@ def kill_the_engine(run: Run) -> None:
 
 
 def kill_a_vendors_plugin(run: Run) -> None:
-    run.kill("twin.provider")
+    run.kill("twin.bridge_plugin")
 
 
 def kill_the_aws_plugin(run: Run) -> None:

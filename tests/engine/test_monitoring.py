@@ -12,7 +12,7 @@ from interrupted_process import LOOK_SECONDS, until
 from twin.host.tls import trusting_context
 from twin.neon.model import Neon
 from twin.vendor.inbox import RECEIVED
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 NOTICED_SECONDS = 30
 SEV1 = Counter(["pagerduty:oncall", "incidents", "email:operations", "automation"])
@@ -25,12 +25,12 @@ class Sink:
 
     def __init__(self, living: Living) -> None:
         self._store_path = living.installation.home.vendors
-        with closing(Store(self._store_path)) as store:
+        with closing(VendorStore(self._store_path)) as store:
             self._after = max((entry.seq for entry in store.recorded(RECEIVED)), default=0)
 
     def told(self, *words: str) -> Counter[str]:
         """Count, by channel, the messages that have all the words in them."""
-        with closing(Store(self._store_path)) as store:
+        with closing(VendorStore(self._store_path)) as store:
             return Counter(
                 entry["channel"]
                 for _, _, entry in store.recorded(RECEIVED, after=self._after)
@@ -67,7 +67,7 @@ def health(living: Living) -> int:
 
 def view(living: Living, vendor: str, monitor: str) -> str:
     """Return how a vendor sees the target of a monitor: UP, DOWN, UNKNOWN."""
-    with closing(Store(living.installation.home.vendors)) as store:
+    with closing(VendorStore(living.installation.home.vendors)) as store:
         watch = store.get("twin", "watch", f"{vendor}:{living.resource(monitor)['id']}")
     return str(watch["status"]) if watch else "UNKNOWN"
 
@@ -107,7 +107,7 @@ def test_an_exception_sent_to_the_exported_dsn_is_taken_in_and_tells_the_people_
             event = sentry_sdk.capture_exception()
         client.close(timeout=10)
     sink.await_all(SEV3_AT_SENTRY, "'backend new'", "a bad day in the backend")
-    with closing(Store(living.installation.home.vendors)) as store:
+    with closing(VendorStore(living.installation.home.vendors)) as store:
         taken_in = [recorded.entry for recorded in store.recorded("events")]
     assert event in {entry["eventId"] for entry in taken_in}
 
@@ -116,7 +116,7 @@ def test_a_job_that_does_not_report_is_noticed_until_it_does(living: Living) -> 
     address = living.output("heartbeat_urls")["drill"]
     drill = living.resource("job-drill-heartbeat")["id"]
     assert httpx.get(address).status_code == 200
-    with closing(Store(living.installation.home.vendors)) as store:
+    with closing(VendorStore(living.installation.home.vendors)) as store:
         watch = store.get("twin", "watch", f"uptimerobot:{drill}")
     assert watch
     assert watch["pinged"]

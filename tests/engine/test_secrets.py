@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fast_twin import Living
 
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 HOLD_SECRETS = {
     "secrets.json": "the twin's own tokens: what a person keeps in a vault for the real vendors",
@@ -26,7 +26,7 @@ def secrets(living: Living) -> dict[str, str]:
     """Return every secret of the deployed stack by what it is; all were drawn at random for this twin."""
     home = living.installation.home
     outputs = living.bulwark("outputs", "--json", "--show-secrets").json
-    with closing(Store(home.vendors)) as store:
+    with closing(VendorStore(home.vendors)) as store:
         roles, keys = store.list("neon", "role"), store.list("sentry", "key")
     sink = f"http://127.0.0.1:{home.port('vendors')}/sink"
     found = {
@@ -87,7 +87,7 @@ def test_the_checkout_has_no_secret(living: Living, secrets: dict[str, str]) -> 
 
 def test_no_process_was_given_a_secret_as_an_argument(living: Living, secrets: dict[str, str]) -> None:
     assert any("pulumi" in line and " up " in line for line in living.arguments)
-    assert any("twin.provider" in line for line in living.arguments)
+    assert any("twin.bridge_plugin" in line for line in living.arguments)
     assert shown(secrets, "\n".join(living.arguments)) == []
 
 

@@ -14,8 +14,8 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies.framework.analyzer import servicer as servicer_of
-from policies.framework.drill_history import Drilled, Drills
-from policies.framework.evaluation import Judgement
+from policies.framework.drill_history import Drills, StoreHistory
+from policies.framework.evaluation import Evaluation
 from policies.framework.pack import Pack
 from policies.framework.rule import Rule
 from policies.rules import RULES
@@ -85,7 +85,7 @@ def drilled(stack: Sequence[Toy]) -> Drills | None:
     """Return what is known of a stack's drills: each store came back yesterday, unless it tells otherwise."""
     if isinstance(stack, Told):
         return stack.drills
-    yesterday = Drilled(NOW - timedelta(days=99), NOW - timedelta(days=1))
+    yesterday = StoreHistory(NOW - timedelta(days=99), NOW - timedelta(days=1))
     return Drills(NOW, stores={toy.urn: yesterday for toy in stack})
 
 
@@ -163,7 +163,7 @@ def servicer(
     rules: Iterable[Rule] = RULES,
     *,
     waivers_file: Path = NO_WAIVERS,
-    seen: list[Judgement] | None = None,
+    seen: list[Evaluation] | None = None,
     drills: Drills | None = None,
 ) -> Any:
     """Return the server that the engine would talk to; judgements are added to `seen`."""

@@ -17,7 +17,7 @@ from mutations import DRILLS, MUTATIONS
 from rich.console import Console
 
 from engine import session, stack_target, twin
-from engine.event_log import Watched
+from engine.event_log import EventLog
 from policies.framework.drill_history import VARIABLE
 
 _DATABASE = "bulwark:index:Platform$bulwark:index:Database"
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _preview(stack: Any, pack: str) -> dict[str, Any]:
-    watched = Watched("Preview", quiet=True, as_json=True)
+    watched = EventLog("Preview", quiet=True, as_json=True)
     lines: list[str] = []
     _, code = session.run(
         lambda: stack.preview(

@@ -12,7 +12,7 @@ from policy_harness import UNKNOWN, Toy, announcements, secret, whole
 
 from core.credential_forms import form_of
 from policies.facts.iam_documents import ANYONE, Statement, granted, matches, read
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 NAMES = st.text(st.sampled_from("ab:/-"), max_size=12)
 PATTERNS = st.text(st.sampled_from("ab:/-*?"), max_size=12)
@@ -21,7 +21,7 @@ PATTERNS = st.text(st.sampled_from("ab:/-*?"), max_size=12)
 def resource(**inputs: Any) -> Resource:
     toys = [Toy("aws:iam/policy:Policy", "made", inputs, provider="aws")]
     announced = {request.urn: request.properties for request in announcements(toys)}
-    return Stack(whole(toys).resources, announced).resources[0]
+    return PolicyStack(whole(toys).resources, announced).resources[0]
 
 
 def only(statement: Any) -> Statement:
@@ -172,7 +172,7 @@ def test_an_object_reads_like_its_text_secret_or_not() -> None:
 def test_a_roles_inline_policies_are_read_together() -> None:
     def role(inline: Any) -> Resource:
         toys = [Toy("aws:iam/role:Role", "made", {"inlinePolicies": inline}, provider="aws")]
-        return Stack(whole(toys).resources).resources[0]
+        return PolicyStack(whole(toys).resources).resources[0]
 
     def document(action: str) -> str:
         return json.dumps({"Statement": {"Action": action}})

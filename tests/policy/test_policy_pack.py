@@ -15,11 +15,11 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies import report
 from policies.framework.controls import Control
-from policies.framework.evaluation import Judgement
+from policies.framework.evaluation import Evaluation
 from policies.framework.messages import Text, say
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, at_least
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 from policies.rules import RULES
 from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
@@ -45,7 +45,7 @@ def rule(judge: Any, **changes: Any) -> Rule:
 
 
 def crashing(error: Exception) -> Rule:
-    def judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    def judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
         if resource.name == "second":
             raise error
         return [say("found before the crash")]
@@ -82,7 +82,7 @@ def test_a_crash_is_a_mandatory_violation_that_names_the_rule_and_shows_no_value
 
 
 def test_a_crash_while_looking_for_subjects_is_one_too() -> None:
-    def subjects(_stack: Stack) -> list[Resource]:
+    def subjects(_stack: PolicyStack) -> list[Resource]:
         raise ValueError(PLANTED)
 
     (crash,) = judged(TWO, [rule(lambda *_: [], subjects=subjects)])
@@ -217,7 +217,7 @@ def test_each_rule_tells_the_engine_its_parameters_and_what_they_are_by_default(
 def test_a_rule_judges_with_its_defaults_unless_the_stack_says_otherwise() -> None:
     seen: list[float] = []
 
-    def judge(_resource: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+    def judge(_resource: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
         seen.append(limits["most"])
         return []
 
@@ -232,7 +232,7 @@ def test_a_rule_judges_with_its_defaults_unless_the_stack_says_otherwise() -> No
 
 @pytest.mark.parametrize("level", [analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY])
 def test_a_finding_weighs_what_the_stack_says_whatever_the_pack_does(level: int) -> None:
-    seen: list[Judgement] = []
+    seen: list[Evaluation] = []
     server = servicer([rule(lambda *_: [say("it is wrong")])], seen=seen)
     config = analyzer_pb2.PolicyConfig(enforcementLevel=cast("Any", level))
     config.properties.update({"severity": "critical"})
@@ -270,7 +270,7 @@ def test_a_resource_that_was_not_announced_is_judged_by_its_outputs() -> None:
     )
     seen: list[object] = []
 
-    def judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    def judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
         seen.append(resource.at("orgId"))
         return []
 
@@ -285,12 +285,12 @@ def test_a_resource_that_was_not_announced_is_judged_by_its_outputs() -> None:
 def test_a_second_look_at_the_stack_sees_the_stack_of_then() -> None:
     seen: list[tuple[str, int]] = []
 
-    def judge(resource: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+    def judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
         seen.append((resource.name, stack.view(len_of)))
         assert resource.at("n") == Known(stack.view(len_of))
         return []
 
-    def len_of(stack: Stack) -> int:
+    def len_of(stack: PolicyStack) -> int:
         return len(stack.resources)
 
     server = servicer([rule(judge)])

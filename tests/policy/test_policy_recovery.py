@@ -19,20 +19,20 @@ from policy_harness import (
     without,
 )
 
-from policies.facts.recovery_paths import Path, assumption, objective, paths
-from policies.framework.stack import Stack
+from policies.facts.recovery_paths import RecoveryPath, assumption, objective, paths
+from policies.framework.stack import PolicyStack
 
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _BEAT, _CRON = "job-database-heartbeat", "job-database-cron"
 
 
-def stack_of(toys: Sequence[Toy]) -> Stack:
+def stack_of(toys: Sequence[Toy]) -> PolicyStack:
     announced = {request.urn: request.properties for request in announcements(toys)}
-    return Stack(whole(toys).resources, announced)
+    return PolicyStack(whole(toys).resources, announced)
 
 
-def path(toys: Sequence[Toy]) -> Path:
+def path(toys: Sequence[Toy]) -> RecoveryPath:
     """Return the database's only way back."""
     stack = stack_of(toys)
     store = stack.get(named(toys, "database-project").urn)

@@ -9,7 +9,7 @@ from policy_harness import UNKNOWN, Toy, altered, announcements, named, producti
 
 from policies.facts.buckets import Buckets
 from policies.facts.s3_access import pattern_reaches, writers
-from policies.framework.stack import Stack
+from policies.framework.stack import PolicyStack
 
 VAULTS = {"backups-vault-bucket", "backups-replica-bucket"}
 LOGS = {"backups-vault-access-log-bucket", "backups-replica-access-log-bucket"}
@@ -17,9 +17,9 @@ LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 ARN = "arn:aws:s3:::vault"
 
 
-def stack_of(toys: Sequence[Toy]) -> Stack:
+def stack_of(toys: Sequence[Toy]) -> PolicyStack:
     announced = {request.urn: request.properties for request in announcements(toys)}
-    return Stack(whole(toys).resources, announced)
+    return PolicyStack(whole(toys).resources, announced)
 
 
 def vaults(toys: Sequence[Toy]) -> set[str]:

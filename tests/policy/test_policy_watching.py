@@ -8,7 +8,7 @@ import pytest
 from policy_harness import UNKNOWN, Toy, Violation, altered, judged, named, production, secret, without
 
 from policies.facts.alert_contacts import site
-from policies.facts.endpoints import Address, address_of
+from policies.facts.endpoints import EndpointAddress, address_of
 from policies.rules import RULES
 
 HEALTH, HEALTH_URL = "uptime-health", "https://api.example.com/health"
@@ -32,11 +32,11 @@ def another(stack: Sequence[Toy], like: str, name: str, **changes: Any) -> list[
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("https://api.example.com", Address("https", "api.example.com", 443)),
-        ("HTTPS://API.example.com:443/a?b#c", Address("https", "api.example.com", 443)),
-        ("https://user:word@api.example.com:8443", Address("https", "api.example.com", 8443)),
-        ("http://api.example.com", Address("http", "api.example.com", 80)),
-        ("https://[::1]/", Address("https", "::1", 443)),
+        ("https://api.example.com", EndpointAddress("https", "api.example.com", 443)),
+        ("HTTPS://API.example.com:443/a?b#c", EndpointAddress("https", "api.example.com", 443)),
+        ("https://user:word@api.example.com:8443", EndpointAddress("https", "api.example.com", 8443)),
+        ("http://api.example.com", EndpointAddress("http", "api.example.com", 80)),
+        ("https://[::1]/", EndpointAddress("https", "::1", 443)),
         ("api.example.com", None),
         ("ftp://api.example.com", None),
         ("https://", None),
@@ -44,7 +44,7 @@ def another(stack: Sequence[Toy], like: str, name: str, **changes: Any) -> list[
         ("https://api.example.com:port", None),
     ],
 )
-def test_one_place_is_written_in_many_ways(url: str, address: Address | None) -> None:
+def test_one_place_is_written_in_many_ways(url: str, address: EndpointAddress | None) -> None:
     assert address_of(url) == address
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twin.provider.server import Change, changed, serve
+from twin.provider.server import PropertyChange, changed, serve
 from twin.provider.values import UNKNOWN
 
 
@@ -13,7 +13,7 @@ class Anything:
         del name, old_inputs
         return inputs, []
 
-    def diff(self, state: Any, old_inputs: Any, inputs: Any) -> dict[str, Change]:
+    def diff(self, state: Any, old_inputs: Any, inputs: Any) -> dict[str, PropertyChange]:
         del state
         return changed(old_inputs, inputs)
 

@@ -99,17 +99,17 @@ def _staying(stage: str, original: Callable[..., Any]) -> Callable[..., Any]:
 def _arrange(stage: str) -> None:
     """Put this project's own functions under watch, so that a test knows where a run is."""
     from recovery import backup, restore  # noqa: PLC0415 - not what a test imports this module for
-    from recovery.vault.upload import Upload  # noqa: PLC0415
-    from recovery.vault.vault import Vault  # noqa: PLC0415
+    from recovery.vault.upload import MultipartUpload  # noqa: PLC0415
+    from recovery.vault.vault import VaultClient  # noqa: PLC0415
 
-    make_room, put, load = Upload.make_room, Vault.put, restore.load
+    make_room, put, load = MultipartUpload.make_room, VaultClient.put, restore.load
 
-    def with_parts(upload: Upload, size: int) -> None:
+    def with_parts(upload: MultipartUpload, size: int) -> None:
         make_room(upload, size)
         if upload.parts > 1:
             _stay(stage)
 
-    def before_manifest(vault: Vault, key: str, body: bytes) -> Any:
+    def before_manifest(vault: VaultClient, key: str, body: bytes) -> Any:
         if key.endswith("manifest.json"):
             _stay(stage)
         return put(vault, key, body)
@@ -120,9 +120,9 @@ def _arrange(stage: str) -> None:
 
     where: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         "snapshot": (backup, "find", _staying(stage, backup.find)),
-        "dump": (Upload, "make_room", with_parts),
+        "dump": (MultipartUpload, "make_room", with_parts),
         "between": (backup, "capture", _staying(stage, backup.capture)),
-        "manifest": (Vault, "put", before_manifest),
+        "manifest": (VaultClient, "put", before_manifest),
         "fetched": (restore, "recreate", _staying(stage, restore.recreate)),
         "loaded": (restore, "load", loaded),
     }
@@ -136,10 +136,10 @@ def main() -> None:
     import cli.verify  # noqa: PLC0415
     from recovery.context import RecoveryContext  # noqa: PLC0415
     from recovery.vault.client import client  # noqa: PLC0415
-    from recovery.vault.vault import Vault  # noqa: PLC0415
+    from recovery.vault.vault import VaultClient  # noqa: PLC0415
 
     told = json.loads(os.environ["BULWARK_TEST_SITE"])
-    vault = Vault(client("us-east-1", told["endpoint"], attempts=2), told["bucket"], part_bytes=5 << 20)
+    vault = VaultClient(client("us-east-1", told["endpoint"], attempts=2), told["bucket"], part_bytes=5 << 20)
     monitors = told["monitors"]
     site = RecoveryContext(
         "test",

@@ -13,11 +13,11 @@ from psycopg import sql
 from servers import PASSWORD, create_database, database_url, drop_database
 
 from postgres_server.cluster import Cluster
-from recovery.drill.environment import Copy
+from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import Removed
 from recovery.drill.safety import read_only
-from recovery.drill.terms import Application, Assertion, Objectives, Terms
-from recovery.drill.validation import Drilled
+from recovery.drill.terms import Application, Assertion, DrillObjectives, DrillSpec
+from recovery.drill.validation import DrillContext
 
 NAME = "shop"
 ROLE = "shop_app"
@@ -30,8 +30,8 @@ class Health(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
-TERMS = Terms(
-    objectives=Objectives(recovery=600, critical=300, history_loss=3600, vault_loss=86_400),
+TERMS = DrillSpec(
+    objectives=DrillObjectives(recovery=600, critical=300, history_loss=3600, vault_loss=86_400),
     application_role=ROLE,
     newest_change="SELECT max(ordered_at) FROM public.orders",
     assertions=(
@@ -89,10 +89,10 @@ class Servers:
     """SQL that spoils a copy as soon as it is there."""
 
     @contextmanager
-    def branching(self, name: str) -> Generator[Callable[[datetime], Copy]]:
+    def branching(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
         branch = replace(self.source, directory=self.source.directory.with_name(name), port=self.port)
 
-        def branched(at: datetime) -> Copy:
+        def branched(at: datetime) -> RecoveredDatabase:
             self.source.branch(branch, at)
             copy = _copy(name, branch)
             with psycopg.connect(copy.owner_url, autocommit=True) as connection:
@@ -108,7 +108,7 @@ class Servers:
             branch.destroy()
 
     @contextmanager
-    def empty(self, name: str) -> Generator[Copy]:
+    def empty(self, name: str) -> Generator[RecoveredDatabase]:
         try:
             with psycopg.connect(database_url(self.other, "postgres"), autocommit=True) as connection:
                 _role(connection)
@@ -122,12 +122,14 @@ class Servers:
         return (Removed(name=name, kind="database", gone=not there, proof="looked for its folder"),)
 
 
-def drilled(place: Servers, url: str, **terms: Any) -> Drilled:
-    return Drilled(read_only(url), replace(TERMS, **terms), place)
+def drilled(place: Servers, url: str, **terms: Any) -> DrillContext:
+    return DrillContext(read_only(url), replace(TERMS, **terms), place)
 
 
-def _copy(name: str, server: Cluster) -> Copy:
-    return Copy(name, "tests", database_url(server, NAME), database_url(server, NAME, ROLE, PASSWORD))
+def _copy(name: str, server: Cluster) -> RecoveredDatabase:
+    return RecoveredDatabase(
+        name, "tests", database_url(server, NAME), database_url(server, NAME, ROLE, PASSWORD)
+    )
 
 
 def _role(connection: psycopg.Connection) -> None:

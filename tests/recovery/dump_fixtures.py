@@ -9,7 +9,7 @@ import psycopg
 from servers import PASSWORD
 
 from recovery.postgres.client_programs import Clients, find
-from recovery.postgres.dump import Content, dump
+from recovery.postgres.dump import DumpContent, dump
 from recovery.postgres.snapshot import snapshot
 
 INTERESTING: LiteralString = """
@@ -67,13 +67,13 @@ def clients_for(url: str) -> Clients:
 
 
 @contextmanager
-def dumping(url: str, tables: Sequence[str] = (), content: Content = "all") -> Generator[Iterator[bytes]]:
+def dumping(url: str, tables: Sequence[str] = (), content: DumpContent = "all") -> Generator[Iterator[bytes]]:
     """Give the stream of a dump, while its snapshot is held."""
     with snapshot(url) as shot:
         yield dump(clients_for(url), url, shot.id, tables=tables, content=content)
 
 
-def archived(url: str, path: Path, tables: Sequence[str] = (), content: Content = "all") -> Path:
+def archived(url: str, path: Path, tables: Sequence[str] = (), content: DumpContent = "all") -> Path:
     """Dump into a file."""
     with dumping(url, tables, content) as chunks:
         path.write_bytes(b"".join(chunks))

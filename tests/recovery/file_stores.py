@@ -11,10 +11,10 @@ from vaults import Place
 
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
-from recovery.files.manifest import FilesManifest, Item, items
+from recovery.files.manifest import FileEntry, FilesManifest, items
 from recovery.files.source import Source
 from recovery.vault.client import AccessKey, client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 __all__ = ["Place", "Store", "store"]
 
@@ -36,7 +36,7 @@ class Store:
         return self.source.buckets[0]
 
     @property
-    def vault(self) -> Vault:
+    def vault(self) -> VaultClient:
         return self.place.vault
 
     def put(self, *keys: str, body: bytes | None = None, **more: Any) -> None:
@@ -54,10 +54,10 @@ class Store:
             RecoveryContext("example", "", {"primary": self.vault}, {}, {}, files=self.source), **more
         )
 
-    def items(self, manifest: FilesManifest) -> dict[str, Item]:
+    def items(self, manifest: FilesManifest) -> dict[str, FileEntry]:
         return {item.key: item for item in items(manifest, self.vault)}
 
-    def content(self, item: Item) -> bytes:
+    def content(self, item: FileEntry) -> bytes:
         """Return what the vault has of an item's version."""
         answer = self.place.raw.get_object(Bucket=self.place.bucket, Key=item.place, VersionId=item.version)
         return answer["Body"].read()
@@ -79,5 +79,5 @@ def store(moto_url: str, locked: Place) -> Iterator[Store]:
         yield Store(Source(proxy.url, "eu-central-1", (bucket,), KEY), proxy, locked, raw)
 
 
-def keys(found: Iterable[Item]) -> list[str]:
+def keys(found: Iterable[FileEntry]) -> list[str]:
     return [item.key for item in found]

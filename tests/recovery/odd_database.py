@@ -8,8 +8,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from recovery.manifest import Figures
-from recovery.postgres.checksums import figures
+from recovery.manifest import Checksums
+from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import snapshot
 
 ROLES = ("odd app", "odd reader", "Odd-Owner")
@@ -201,12 +201,12 @@ class Odd:
 
     name: str
     url: str
-    figures: Figures
+    figures: Checksums
 
 
-def taken(url: str, **options: Any) -> Figures:
+def taken(url: str, **options: Any) -> Checksums:
     with snapshot(url) as shot:
-        return figures(url, shot, **options)
+        return compute_checksums(url, shot, **options)
 
 
 def fill(url: str) -> None:

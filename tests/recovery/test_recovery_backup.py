@@ -22,9 +22,9 @@ from recovery import backup, catalogue
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.postgres.checksums import differences, figures
+from recovery.postgres.checksums import compute_checksums, differences
 from recovery.postgres.snapshot import snapshot
-from recovery.restore import restored
+from recovery.restore import restore_database
 from recovery.verify import verify
 
 
@@ -74,7 +74,7 @@ def test_a_backup_is_listed_read_restored_and_found_equal(
     assert {(table.name, table.rows) for table in manifest.figures.tables} == {("notes", 5000), ("tags", 3)}
     assert manifest.dump.locked_until
     assert manifest.dump.locked_until > datetime.now(UTC) + timedelta(days=2)
-    [found] = catalogue.backups(locked.vault, Manifest)
+    [found] = catalogue.read_backups(locked.vault, Manifest)
     assert (found.id, found.manifest, found.verified) == (manifest.id, manifest, None)
     assert verify(manifest, locked.vault).good
     deep = verify(manifest, locked.vault, scratch=scratch)
@@ -139,7 +139,7 @@ def test_the_first_of_a_month_and_of_a_week_are_kept_longer(source: str, locked:
     now = datetime.now(UTC)
     assert catalogue.tier_for([], now) == "monthly"
     back_up(site(source, locked))
-    found = catalogue.backups(locked.vault, Manifest)
+    found = catalogue.read_backups(locked.vault, Manifest)
     assert catalogue.tier_for(found, now) == "daily"
     assert catalogue.tier_for(found, now + timedelta(days=7)) in {"weekly", "monthly"}
     assert catalogue.tier_for(found, now + timedelta(days=32)) == "monthly"
@@ -167,7 +167,7 @@ def test_a_dump_that_fails_leaves_no_backup_and_no_half_upload(
         back_up(site(source, locked))
     assert not any(key.endswith("manifest.json") for key in set(locked.keys()))
     assert locked.unfinished() == 0
-    assert catalogue.backups(locked.vault, Manifest) == []
+    assert catalogue.read_backups(locked.vault, Manifest) == []
 
 
 def test_figures_that_fail_leave_no_backup(
@@ -179,7 +179,7 @@ def test_figures_that_fail_leave_no_backup(
     monkeypatch.setattr(backup, "figures", broken)
     with pytest.raises(Failure, match="may not read"):
         back_up(site(source, locked))
-    assert catalogue.backups(locked.vault, Manifest) == []
+    assert catalogue.read_backups(locked.vault, Manifest) == []
 
 
 def test_an_earlier_backup_is_untouched_by_a_later_one_and_by_one_that_fails(
@@ -190,7 +190,7 @@ def test_an_earlier_backup_is_untouched_by_a_later_one_and_by_one_that_fails(
     monkeypatch.setattr(backup, "capture", lambda _: (_ for _ in ()).throw(Failure("gone.", "again.")))
     with suppress(Failure):
         back_up(site(source, locked))
-    assert [one.id for one in catalogue.backups(locked.vault, Manifest)] == [second.id, first.id]
+    assert [one.id for one in catalogue.read_backups(locked.vault, Manifest)] == [second.id, first.id]
     assert verify(first, locked.vault).good
 
 
@@ -238,21 +238,23 @@ def test_an_edited_manifest_is_no_backup_or_is_found_out(
     assert any("tags" in problem for problem in look.problems)
     key = vault_layout.database_backup("daily", "20300101T000000Z-0000") + vault_layout.MANIFEST
     put_over(locked, key, b'{"id": 5}')
-    unreadable = next(one for one in catalogue.backups(locked.vault, Manifest) if one.id.startswith("2030"))
+    unreadable = next(
+        one for one in catalogue.read_backups(locked.vault, Manifest) if one.id.startswith("2030")
+    )
     assert unreadable.manifest is None
     assert "can't be read" in unreadable.unreadable
 
 
 def test_the_newest_or_a_moment_or_an_id_is_chosen(source: str, locked: Place) -> None:
     first, second = back_up(site(source, locked)), back_up(site(source, locked))
-    found = catalogue.backups(locked.vault, Manifest)
-    assert catalogue.chosen(found) == second
-    assert catalogue.chosen(found, backup=first.id) == first
-    assert catalogue.chosen(found, at=first.snapshot_at) == first
+    found = catalogue.read_backups(locked.vault, Manifest)
+    assert catalogue.choose_backup(found) == second
+    assert catalogue.choose_backup(found, backup=first.id) == first
+    assert catalogue.choose_backup(found, at=first.snapshot_at) == first
     with pytest.raises(Failure, match="There is no whole backup from"):
-        catalogue.chosen(found, at=first.snapshot_at - timedelta(seconds=1))
+        catalogue.choose_backup(found, at=first.snapshot_at - timedelta(seconds=1))
     with pytest.raises(Failure, match="There is no backup x"):
-        catalogue.chosen(found, backup="x")
+        catalogue.choose_backup(found, backup="x")
 
 
 def test_a_selection_is_no_backup_of_the_whole(
@@ -262,21 +264,21 @@ def test_a_selection_is_no_backup_of_the_whole(
     assert [table.name for table in manifest.figures.tables] == ["tags"]
     assert verify(manifest, locked.vault, scratch=scratch).problems == ()
     with pytest.raises(Failure, match="no whole backup"):
-        catalogue.chosen(catalogue.backups(locked.vault, Manifest))
+        catalogue.choose_backup(catalogue.read_backups(locked.vault, Manifest))
 
 
 def test_the_source_is_never_a_target(source: str, locked: Place, tmp_path: Path) -> None:
     manifest = back_up(site(source, locked))
     other_name = source.replace("127.0.0.1", "localhost")
     with pytest.raises(Failure, match="the database that the stack runs on"):
-        restored(manifest, locked.vault, other_name, folder=tmp_path, source_url=source)
+        restore_database(manifest, locked.vault, other_name, folder=tmp_path, source_url=source)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_restore_needs_no_source(source: str, database: NewDatabase, locked: Place, tmp_path: Path) -> None:
     manifest, target = back_up(site(source, locked)), database()
     gone = "postgresql://app:planted-password@127.0.0.1:1/platform?connect_timeout=2"
-    done = restored(manifest, locked.vault, target, folder=tmp_path, source_url=gone)
+    done = restore_database(manifest, locked.vault, target, folder=tmp_path, source_url=gone)
     assert any("can't be reached" in line for line in done)
     assert not any("planted-password" in line for line in done)
     with psycopg.connect(target) as connection:
@@ -288,9 +290,9 @@ def test_as_many_connections_as_are_asked_for_bring_it_back_equal(
     source: str, database: NewDatabase, locked: Place, tmp_path: Path, jobs: int
 ) -> None:
     manifest, target = back_up(site(source, locked)), database()
-    restored(manifest, locked.vault, target, folder=tmp_path, jobs=jobs)
+    restore_database(manifest, locked.vault, target, folder=tmp_path, jobs=jobs)
     with snapshot(target) as shot:
-        assert differences(manifest.figures, figures(target, shot)) == []
+        assert differences(manifest.figures, compute_checksums(target, shot)) == []
 
 
 def test_a_target_that_holds_something_is_refused(
@@ -300,7 +302,7 @@ def test_a_target_that_holds_something_is_refused(
     with psycopg.connect(target, autocommit=True) as connection:
         connection.execute("CREATE TABLE mine (id int)")
     with pytest.raises(Failure, match="mine"):
-        restored(manifest, locked.vault, target, folder=tmp_path, source_url=source)
+        restore_database(manifest, locked.vault, target, folder=tmp_path, source_url=source)
     with psycopg.connect(target) as connection:
         assert connection.execute(
             "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
@@ -315,7 +317,7 @@ def test_a_role_that_may_not_read_everything_makes_no_backup(source: str, locked
         url = source.replace(source.split("//")[1].split("@", maxsplit=1)[0], "half:half-password")
         with pytest.raises(Failure, match="tags"):
             back_up(site(url, locked))
-        assert catalogue.backups(locked.vault, Manifest) == []
+        assert catalogue.read_backups(locked.vault, Manifest) == []
     finally:
         with psycopg.connect(source, autocommit=True) as connection:
             connection.execute("DROP OWNED BY half")

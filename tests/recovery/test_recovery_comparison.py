@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from recovery.drill.comparison import Bracket, between
-from recovery.manifest import Figures, Table
+from recovery.manifest import Checksums, Table
 
 
-def holding(definitions: str = "same", **digests: str) -> Figures:
-    return Figures(
+def holding(definitions: str = "same", **digests: str) -> Checksums:
+    return Checksums(
         tables=tuple(
             Table(schema_name="public", name=name, rows=1, digest=digest) for name, digest in digests.items()
         ),
@@ -21,8 +21,8 @@ def holding(definitions: str = "same", **digests: str) -> Figures:
     )
 
 
-def answering(after: Figures, asked: list[tuple[str, ...]]) -> Callable[[tuple[str, ...]], Figures]:
-    def answer(tables: tuple[str, ...]) -> Figures:
+def answering(after: Checksums, asked: list[tuple[str, ...]]) -> Callable[[tuple[str, ...]], Checksums]:
+    def answer(tables: tuple[str, ...]) -> Checksums:
         asked.append(tables)
         kept = [table for table in after.tables if not tables or f'"public"."{table.name}"' in tables]
         return after.model_copy(update={"tables": tuple(kept)})
@@ -40,7 +40,7 @@ def answering(after: Figures, asked: list[tuple[str, ...]]) -> Callable[[tuple[s
     ],
 )
 def test_only_what_is_not_as_before_is_read_once_more(
-    found: Figures, asked_for: list[tuple[str, ...]], busy: list[str]
+    found: Checksums, asked_for: list[tuple[str, ...]], busy: list[str]
 ) -> None:
     asked: list[tuple[str, ...]] = []
     before, after = holding(a="1", b="1", c="1"), holding("new", a="1", b="2", c="1")
@@ -53,7 +53,7 @@ def test_only_what_is_not_as_before_is_read_once_more(
 @pytest.mark.parametrize(
     "found", [holding(a="1", c="1"), holding(a="1", b="1", c="x")], ids=["gone", "other"]
 )
-def test_what_is_neither_as_before_nor_as_after_is_told(found: Figures) -> None:
+def test_what_is_neither_as_before_nor_as_after_is_told(found: Checksums) -> None:
     same = holding(a="1", b="1", c="1")
     wanted, compared, unknown = between(Bracket(same, answering(same, [])), found)
     assert unknown == []

@@ -13,7 +13,7 @@ from servers import NewDatabase
 from core.failure import Failure
 from recovery.postgres.connection import environment
 from recovery.postgres.copy_freeze import frozen
-from recovery.postgres.dump import Content
+from recovery.postgres.dump import DumpContent
 from recovery.postgres.load import load
 from recovery.postgres.toc import contents
 
@@ -33,7 +33,7 @@ def unvacuumed(url: str) -> set[str]:
     return names(url, "relallvisible < relpages")
 
 
-def froze(url: str, path: Path, tables: list[str] | None = None, content: Content = "all") -> Path:
+def froze(url: str, path: Path, tables: list[str] | None = None, content: DumpContent = "all") -> Path:
     with dumping(url, tables or [], content) as chunks:
         path.write_bytes(b"".join(frozen(chunks)))
     return path

@@ -19,9 +19,9 @@ from core import vault_layout
 from postgres_server.cluster import Cluster
 from recovery.drill import corruption, loss
 from recovery.drill.evidence import Scenario
-from recovery.drill.terms import Application, Objectives
+from recovery.drill.terms import Application, DrillObjectives
 from recovery.manifest import Manifest
-from recovery.postgres.checksums import figures
+from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import snapshot
 from twin.host.home import TwinHome
 
@@ -53,7 +53,7 @@ def url(platform: tuple[Cluster, str]) -> str:
 
 def content(url: str) -> Any:
     with snapshot(url) as shot:
-        return figures(url, shot)
+        return compute_checksums(url, shot)
 
 
 def failed(scenario: Scenario) -> dict[str, str]:
@@ -211,7 +211,7 @@ def test_a_stale_backup_a_missed_objective_and_a_check_that_cannot_run_fail_the_
         assert scenario.verdict == "failed"
         return list(scenario.faults)
 
-    tight = Objectives(recovery=0.01, critical=0.001, history_loss=1, vault_loss=1e-6)
+    tight = DrillObjectives(recovery=0.01, critical=0.001, history_loss=1, vault_loss=1e-6)
     assert [fault.split(" of ")[0] for fault in told(objectives=tight)] == [
         "data loss",
         "time to first query",

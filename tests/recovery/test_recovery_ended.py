@@ -108,19 +108,19 @@ def test_a_backup_that_is_killed_is_none_and_the_next_one_is_fine(
     commands: Commands, monitors: Monitors, locked: Place, source: str, stage: str
 ) -> None:
     backed_up(source, locked.vault)
-    [earlier] = catalogue.backups(locked.vault, Manifest)
+    [earlier] = catalogue.read_backups(locked.vault, Manifest)
     with commands.at(stage, "backup", "database") as process:
         process.kill()
         process.wait()
     assert monitors.told == ["in_progress"]
-    [still] = catalogue.backups(locked.vault, Manifest)
+    [still] = catalogue.read_backups(locked.vault, Manifest)
     assert still == earlier
     assert still.manifest
     assert verify(still.manifest, locked.vault).good
     wait_for_silence(source, "ended")
     again = commands.run("backup", "database")
     assert again.returncode == 0, again.stderr
-    newest = catalogue.backups(locked.vault, Manifest)[0].manifest
+    newest = catalogue.read_backups(locked.vault, Manifest)[0].manifest
     assert newest
     assert newest.id != earlier.id
     assert verify(newest, locked.vault).good
@@ -147,7 +147,7 @@ def test_a_backup_that_is_told_to_end_cleans_up_and_says_so(  # noqa: PLR0917 - 
     assert "event=ended" in err
     assert monitors.told == ["in_progress", "error"]
     assert locked.unfinished() == 0
-    assert catalogue.backups(locked.vault, Manifest) == []
+    assert catalogue.read_backups(locked.vault, Manifest) == []
     wait_for_silence(source, "ended")
 
 

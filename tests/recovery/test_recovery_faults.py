@@ -16,7 +16,7 @@ from vaults import Place, backed_up
 from core.failure import Failure
 from postgres_server.cluster import Cluster
 from recovery import catalogue
-from recovery.backup import At, back_up
+from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.verify import verify
@@ -75,7 +75,7 @@ def test_a_vault_that_fails_leaves_no_backup_and_is_named(
     assert failed.stdout == ""
     locked.proxy.faults.clear()
     assert locked.unfinished() == 0
-    assert catalogue.backups(locked.vault, Manifest) == []
+    assert catalogue.read_backups(locked.vault, Manifest) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_goes_by_does_no_harm(commands: Commands, locked: Place, fault: Fau
     locked.proxy.faults.append(fault)
     done = commands.run("backup", "database")
     assert done.returncode == 0, done.stderr
-    [found] = catalogue.backups(locked.vault, Manifest)
+    [found] = catalogue.read_backups(locked.vault, Manifest)
     assert found.manifest
     assert verify(found.manifest, locked.vault).good
 
@@ -106,7 +106,7 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
     ended: list[bool] = []
     beginning = threading.Lock()
 
-    def cut(at: At) -> None:
+    def cut(at: BackupProgress) -> None:
         if at.dumped >= share * whole.dump_bytes and beginning.acquire(blocking=False):
             with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as connection:
                 ended.extend(
@@ -120,7 +120,7 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
         back_up(site, progress=cut)
     assert ended
     assert locked.unfinished() == 0
-    assert [one.id for one in catalogue.backups(locked.vault, Manifest)] == [whole.id]
+    assert [one.id for one in catalogue.read_backups(locked.vault, Manifest)] == [whole.id]
     assert verify(whole, locked.vault).good
 
 

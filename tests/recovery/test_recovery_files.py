@@ -12,8 +12,8 @@ from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
 from recovery.files.manifest import FilesManifest
-from recovery.files.restore import Selection, differences, restored_files
-from recovery.files.target import Address, Bucket, Folder
+from recovery.files.restore import Selection, differences, restore_files
+from recovery.files.target import BucketAddress, BucketTarget, FolderTarget
 from recovery.files.verify import verify_files
 
 __all__ = ["store"]
@@ -88,8 +88,8 @@ def test_what_was_changed_or_deleted_comes_back_as_of_any_backup(store: Store, t
         (first, {"kept": b"kept", "deleted": b"deleted", "changed": b"changed"}),
         (second, {"kept": b"kept", "changed": b"other"}),
     ):
-        folder = Folder.empty(tmp_path / manifest.id)
-        restored_files(manifest, store.vault, folder)
+        folder = FolderTarget.empty(tmp_path / manifest.id)
+        restore_files(manifest, store.vault, folder)
         there = folder.path / store.bucket
         assert {file.name: file.read_bytes() for file in there.iterdir()} == expected
         assert list(differences(manifest, store.vault, folder)) == []
@@ -123,8 +123,8 @@ def test_odd_keys_come_back_as_they_are(store: Store, tmp_path: Path) -> None:
     assert all(store.content(item) == key.encode() for key, item in found.items())
     assert store.back_up().copied == 0
     assert verify_files(manifest, store.vault).problems == ()
-    folder = Folder.empty(tmp_path / "to")
-    done = restored_files(manifest, store.vault, folder)
+    folder = FolderTarget.empty(tmp_path / "to")
+    done = restore_files(manifest, store.vault, folder)
     assert done.files == len(ODD)
     assert list(differences(manifest, store.vault, folder)) == []
     assert (folder.path / store.bucket / "sp ace" / "ü ä.txt").read_bytes() == "sp ace/ü ä.txt".encode()
@@ -137,13 +137,13 @@ def test_odd_keys_come_back_as_they_are(store: Store, tmp_path: Path) -> None:
 def test_a_part_of_a_backup_is_restored(store: Store, tmp_path: Path) -> None:
     store.put("cvs/1", "cvs/2", "letters/1")
     manifest = store.back_up()
-    folder = Folder.empty(tmp_path / "to")
+    folder = FolderTarget.empty(tmp_path / "to")
     selection = Selection(bucket=store.bucket, prefix="cvs/")
-    assert restored_files(manifest, store.vault, folder, selection=selection).files == 2
+    assert restore_files(manifest, store.vault, folder, selection=selection).files == 2
     assert list(differences(manifest, store.vault, folder, selection=selection)) == []
     with pytest.raises(Failure, match="has no bucket other"):
-        restored_files(
-            manifest, store.vault, Folder.empty(tmp_path / "x"), selection=Selection(bucket="other")
+        restore_files(
+            manifest, store.vault, FolderTarget.empty(tmp_path / "x"), selection=Selection(bucket="other")
         )
 
 
@@ -153,8 +153,8 @@ def test_a_bucket_takes_objects_with_what_is_told_of_them(store: Store) -> None:
     store.raw.create_bucket(
         Bucket=f"{store.bucket}-to", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    address = Address(f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.key)
-    restored_files(manifest, store.vault, Bucket.empty(address, vaults=[store.vault]))
+    address = BucketAddress(f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.key)
+    restore_files(manifest, store.vault, BucketTarget.empty(address, vaults=[store.vault]))
     got = store.raw.get_object(Bucket=address.bucket, Key="a b/ä")
     assert got["Body"].read() == "a b/ä".encode()
     assert (got["ContentType"], got["CacheControl"], got["Metadata"]["owner"]) == (
@@ -163,31 +163,31 @@ def test_a_bucket_takes_objects_with_what_is_told_of_them(store: Store) -> None:
         "7",
     )
     with pytest.raises(Failure, match="is not empty"):
-        Bucket.empty(address, vaults=[store.vault])
+        BucketTarget.empty(address, vaults=[store.vault])
 
 
 def test_nothing_is_restored_over_the_source_a_vault_or_anything(store: Store, tmp_path: Path) -> None:
     store.put("a")
     store.back_up()
-    source = Address(store.bucket, "eu-central-1", store.source.endpoint, store.source.key)
+    source = BucketAddress(store.bucket, "eu-central-1", store.source.endpoint, store.source.key)
     with pytest.raises(Failure, match="is not empty"):
-        Bucket.empty(source, vaults=[store.vault])
-    vault = Address(store.place.bucket, "us-east-1", store.vault.endpoint)
+        BucketTarget.empty(source, vaults=[store.vault])
+    vault = BucketAddress(store.place.bucket, "us-east-1", store.vault.endpoint)
     with pytest.raises(Failure, match="is a vault"):
-        Bucket.empty(vault, vaults=[store.vault])
+        BucketTarget.empty(vault, vaults=[store.vault])
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(Failure, match="is not empty: mine is in it"):
-        Folder.empty(tmp_path)
+        FolderTarget.empty(tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_the_backup_of_a_moment_is_the_last_one_done_by_then(store: Store) -> None:
     store.put("a")
     first, second = store.back_up(), store.back_up()
-    found = catalogue.backups(store.vault, FilesManifest)
+    found = catalogue.read_backups(store.vault, FilesManifest)
     assert [one.id for one in found] == [second.id, first.id]
-    assert catalogue.chosen(found) == second
-    assert catalogue.chosen(found, at=first.snapshot_at) == first
-    assert catalogue.chosen(found, backup=first.id) == first
+    assert catalogue.choose_backup(found) == second
+    assert catalogue.choose_backup(found, at=first.snapshot_at) == first
+    assert catalogue.choose_backup(found, backup=first.id) == first
     with pytest.raises(Failure, match="There is no whole backup from"):
-        catalogue.chosen(found, at=first.started)
+        catalogue.choose_backup(found, at=first.started)

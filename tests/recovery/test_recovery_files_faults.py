@@ -21,10 +21,10 @@ from core.failure import Failure
 from recovery import catalogue
 from recovery.files import backup, copy
 from recovery.files.index import Index
-from recovery.files.manifest import FilesManifest, Item, items
-from recovery.files.restore import restored_files
+from recovery.files.manifest import FileEntry, FilesManifest, items
+from recovery.files.restore import restore_files
 from recovery.files.source import Listed, Source
-from recovery.files.target import Folder
+from recovery.files.target import FolderTarget
 from recovery.files.verify import verify_files
 from recovery.vault.lease import leased
 
@@ -35,7 +35,7 @@ BRIEFLY = timedelta(seconds=3)
 
 
 def backups(store: Store) -> list[str]:
-    return [one.id for one in catalogue.listed(store.vault, FilesManifest)]
+    return [one.id for one in catalogue.list_backups(store.vault, FilesManifest)]
 
 
 def test_what_a_killed_run_has_copied_is_not_copied_again(store: Store) -> None:
@@ -177,7 +177,7 @@ def test_what_the_source_hands_out_other_than_it_lists_is_kept_and_said(store: S
     assert not store.items(manifest)["plain"].altered
     assert "1 as handed out and not as listed" in manifest.holds
     assert verify_files(manifest, store.vault, deep=True).good
-    restored_files(manifest, store.vault, Folder.empty(tmp_path / "to"))
+    restore_files(manifest, store.vault, FolderTarget.empty(tmp_path / "to"))
     assert (tmp_path / "to" / store.bucket / "page.html").read_bytes() == b"page"
     assert store.back_up().copied == 0
 
@@ -186,14 +186,14 @@ def test_an_object_that_changes_while_it_is_copied_is_copied_as_it_is_then(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("moving", "vanishing", "still")
-    look = backup.Run.look
+    look = backup.BackupRun.look
 
-    def then_change(self: backup.Run, *, accept_gone: bool) -> None:
+    def then_change(self: backup.BackupRun, *, accept_gone: bool) -> None:
         look(self, accept_gone=accept_gone)
         store.put("moving", body=b"has moved")
         store.remove("vanishing")
 
-    monkeypatch.setattr(backup.Run, "look", then_change)
+    monkeypatch.setattr(backup.BackupRun, "look", then_change)
     manifest = store.back_up()
     monkeypatch.undo()
     found = store.items(manifest)
@@ -220,7 +220,7 @@ def test_damage_in_the_vault_is_found_and_named(store: Store, tmp_path: Path) ->
         assert look.problems
         assert all(found["missing"].place in problem for problem in look.problems)
     with pytest.raises(Failure, match="missing"):
-        restored_files(manifest, store.vault, Folder.empty(tmp_path / "to"))
+        restore_files(manifest, store.vault, FolderTarget.empty(tmp_path / "to"))
     # What was put over a copy hides nothing, and the next run repairs both.
     again = store.back_up()
     assert again.copied == 2
@@ -239,7 +239,7 @@ def test_an_edited_manifest_or_listing_is_found(store: Store) -> None:
     )
     [look] = [
         verify_files(one.manifest, store.vault)
-        for one in catalogue.backups(store.vault, FilesManifest)
+        for one in catalogue.read_backups(store.vault, FilesManifest)
         if one.manifest
     ]
     assert any("has 2 versions" in problem for problem in look.problems)
@@ -272,7 +272,7 @@ def test_a_copy_is_made_again_while_its_lock_still_holds(tmp_path: Path) -> None
         ledger.list_source([listed])
         ledger.hold([(vault_layout.file_copy("b", key), "v")])
         until = now + left if left is not None else None
-        ledger.know([Item("b", key, "v", 1, "0" * 64, "e", 1, now, until)])
+        ledger.know([FileEntry("b", key, "v", 1, "0" * 64, "e", 1, now, until)])
 
     for number in range(100):
         known(f"new-{number}", timedelta(days=21))
@@ -309,7 +309,7 @@ def test_work_of_a_run_grows_with_its_objects_and_not_with_their_square(
         with closing(Index(tmp_path / f"ledger-{objects}", None)) as ledger:
             ledger.list_source(Listed("b", name, 1, "e", now) for name in names)
             ledger.hold((vault_layout.file_copy("b", name), "v") for name in names)
-            ledger.know(Item("b", name, "v", 1, "0" * 64, "e", 1, now, None) for name in names)
+            ledger.know(FileEntry("b", name, "v", 1, "0" * 64, "e", 1, now, None) for name in names)
             opened[-1].set_progress_handler(count, 100)
             assert not list(ledger.gone())
             assert not ledger.next_stale("b", "", 1000, 1 << 30)

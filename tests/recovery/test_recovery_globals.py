@@ -13,7 +13,7 @@ from servers import PASSWORD, NewDatabase
 from core.failure import Failure
 from postgres_server.cluster import Cluster as Server
 from recovery.postgres.connection import is_vendors
-from recovery.postgres.globals_restore import Cluster, Recreated, capture, recreate
+from recovery.postgres.globals_restore import Globals, Recreated, capture, recreate
 from recovery.postgres.load import load
 
 ROLES = ("app", 'odd "Role" ünï', "readers", "writer", "watcher", "neon_superuser", "admin_like")
@@ -93,13 +93,13 @@ def target(database: NewDatabase, other_cluster: Server) -> Iterator[str]:
         drop_roles(url)
 
 
-def captured(url: str) -> Cluster:
+def captured(url: str) -> Globals:
     with psycopg.connect(url, autocommit=True) as connection:
         return capture(connection)
 
 
 def recreated(
-    url: str, cluster: Cluster, passwords: dict[str, str] | None = None, **options: bool
+    url: str, cluster: Globals, passwords: dict[str, str] | None = None, **options: bool
 ) -> Recreated:
     with psycopg.connect(url, autocommit=True) as connection:
         return recreate(connection, cluster, passwords=passwords, **options)
@@ -108,7 +108,7 @@ def recreated(
 def test_the_document_tells_all_but_passwords(source: str) -> None:
     cluster = captured(source)
     text = cluster.model_dump_json()
-    assert Cluster.model_validate_json(text) == cluster
+    assert Globals.model_validate_json(text) == cluster
     assert "planted" not in text
     assert "SCRAM" not in text
     assert {role.name for role in cluster.roles} == {"cloud_admin", *ROLES} - {"admin_like"}

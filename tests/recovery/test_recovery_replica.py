@@ -17,9 +17,9 @@ from recovery import catalogue, replica
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.restore import restored
+from recovery.restore import restore_database
 from recovery.vault.client import client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 from recovery.verify import verify
 
 ROWS = 3000
@@ -29,8 +29,8 @@ ROWS = 3000
 class Pair:
     """Two vaults, the second one the replica of the first, and a way to both that skips this project."""
 
-    primary: Vault
-    replica: Vault
+    primary: VaultClient
+    replica: VaultClient
     raw: Any
 
     def site(self, url: str) -> RecoveryContext:
@@ -63,7 +63,7 @@ def pair(service: Service) -> Pair:
     lock(raw, f"{name}-primary", "eu-west-1")
     lock(raw, f"{name}-replica", "eu-north-1")
     replicate(raw, f"{name}-primary", f"{name}-replica", roles[0]["Arn"] if roles else role(iam))
-    return Pair(Vault(raw, f"{name}-primary"), Vault(raw, f"{name}-replica"), raw)
+    return Pair(VaultClient(raw, f"{name}-primary"), VaultClient(raw, f"{name}-replica"), raw)
 
 
 @pytest.fixture
@@ -83,11 +83,11 @@ def test_a_backup_comes_back_from_the_replica_alone(
     vaults.await_copies(taken)
     assert verify(taken, vaults.primary, replica=vaults.replica).problems == ()
     # The primary is gone: nothing is left that could be asked.
-    manifest = catalogue.chosen(catalogue.backups(vaults.replica, Manifest))
+    manifest = catalogue.choose_backup(catalogue.read_backups(vaults.replica, Manifest))
     assert manifest == taken
     assert verify(manifest, vaults.replica).problems == ()
     target = database()
-    restored(manifest, vaults.replica, target, folder=tmp_path, source_url=source)
+    restore_database(manifest, vaults.replica, target, folder=tmp_path, source_url=source)
     with psycopg.connect(target) as connection:
         assert connection.execute("SELECT count(*), sum(id) FROM notes").fetchone() == (
             ROWS,

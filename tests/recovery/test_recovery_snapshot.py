@@ -14,7 +14,7 @@ from servers import PASSWORD, NewDatabase, database_url, run_program
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
-from recovery.postgres.checksums import differences, figures
+from recovery.postgres.checksums import compute_checksums, differences
 from recovery.postgres.snapshot import joined, snapshot
 
 
@@ -29,7 +29,7 @@ def test_what_is_written_later_is_in_nobodys_view(
         )
         writer.execute("SELECT lo_put(900001, 0, 'changed'), lo_unlink(900002), nextval('never_used')")
         writer.execute("CREATE TABLE newer (id integer)")
-        found = figures(busy, shot)
+        found = compute_checksums(busy, shot)
         dumped = ("--format=custom", f"--snapshot={shot.id}", f"--file={tmp_path / 'dump'}", busy)
         run_program(cluster, "pg_dump", *dumped)
     run_program(cluster, "pg_restore", "--exit-on-error", f"--dbname={copy}", tmp_path / "dump")
@@ -51,8 +51,8 @@ def test_the_digest_stands_still_while_many_write(odd: Odd, database: NewDatabas
         thread.start()
     try:
         with snapshot(busy) as shot:
-            first = figures(busy, shot)
-            assert [figures(busy, shot).tables for _ in range(3)] == [first.tables] * 3
+            first = compute_checksums(busy, shot)
+            assert [compute_checksums(busy, shot).tables for _ in range(3)] == [first.tables] * 3
     finally:
         done.set()
         for thread in threads:
@@ -195,7 +195,7 @@ def test_a_lost_connection_is_a_failure_and_leaves_none_behind(odd: Odd, cluster
             )
 
         with pytest.raises(Failure, match="could not read the rows of"), snapshot(odd.url) as shot:
-            figures(odd.url, shot, workers=1, progress=cut)
+            compute_checksums(odd.url, shot, workers=1, progress=cut)
         other.execute("SELECT pg_sleep(0.1)")
         assert other.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = 'odd'").fetchone() == (0,)
 

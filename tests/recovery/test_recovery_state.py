@@ -11,8 +11,8 @@ from vaults import Place, put_over
 from core.failure import Failure
 from recovery import catalogue
 from recovery.context import RecoveryContext
-from recovery.state import Exported, StateManifest, back_up_state, proven_state, restored_state
-from recovery.verify import looked_at
+from recovery.state import Exported, StateManifest, back_up_state, restore_state, verify_state
+from recovery.verify import check_backup
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc:def"}
@@ -42,15 +42,15 @@ def test_a_state_is_listed_with_what_rebuilding_it_takes_and_comes_back(
     assert set(locked.keys()) == {
         f"state/{taken.id}/{name}" for name in ("state.json", *FILES, "manifest.json")
     }
-    [found] = catalogue.backups(locked.vault, StateManifest)
-    manifest = catalogue.chosen([found])
+    [found] = catalogue.read_backups(locked.vault, StateManifest)
+    manifest = catalogue.choose_backup([found])
     assert manifest == taken
     assert (manifest.project, manifest.resources, manifest.tools["pulumi"]) == ("bulwark", 2, "3.259.0")
     assert manifest.secrets_provider.model_dump() == {"type": "passphrase", "state": {"salt": "v1:salt"}}
     assert all(stored.lock_mode == "GOVERNANCE" for stored in manifest.objects)
-    look = looked_at(manifest, locked.vault, deep=lambda: proven_state(manifest, locked.vault))
+    look = check_backup(manifest, locked.vault, deep=lambda: verify_state(manifest, locked.vault))
     assert (look.problems, look.deep) == ((), True)
-    written = restored_state(manifest, locked.vault, tmp_path / "new")
+    written = restore_state(manifest, locked.vault, tmp_path / "new")
     assert {path.name: path.read_bytes() for path in written} == {"state.json": exported().state, **FILES}
 
 
@@ -83,7 +83,7 @@ def test_a_folder_that_holds_something_is_refused_and_left_alone(locked: Place, 
     manifest = back_up_state(site(locked), exported())
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(Failure, match="is not empty"):
-        restored_state(manifest, locked.vault, tmp_path)
+        restore_state(manifest, locked.vault, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
@@ -94,9 +94,9 @@ def test_a_damaged_state_is_named_and_leaves_nothing_behind(locked: Place, tmp_p
     files = manifest.files | {"state.json": stored.model_copy(update={"version": version})}
     edited = manifest.model_copy(update={"files": files})
     with pytest.raises(Failure, match=f"{stored.key} .*is damaged"):
-        restored_state(edited, locked.vault, tmp_path / "new")
+        restore_state(edited, locked.vault, tmp_path / "new")
     assert not (tmp_path / "new").exists()
-    assert any("is damaged" in problem for problem in looked_at(edited, locked.vault).problems)
+    assert any("is damaged" in problem for problem in check_backup(edited, locked.vault).problems)
 
 
 def test_a_manifest_that_would_write_elsewhere_is_none(locked: Place) -> None:

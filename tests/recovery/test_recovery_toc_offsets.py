@@ -11,7 +11,7 @@ from servers import NewDatabase
 
 from core.failure import Failure
 from recovery.postgres.connection import environment
-from recovery.postgres.dump import Content
+from recovery.postgres.dump import DumpContent
 from recovery.postgres.load import load
 from recovery.postgres.toc import Layout, contents, locate
 
@@ -42,7 +42,7 @@ def filled(database: NewDatabase) -> str:
     ("content", "tables"), [("all", []), ("data", []), ("schema", []), ("all", ["orders", ODD, "long"])]
 )
 def test_it_says_what_pg_dump_says_of_a_file(
-    filled: str, tmp_path: Path, content: Content, tables: list[str]
+    filled: str, tmp_path: Path, content: DumpContent, tables: list[str]
 ) -> None:
     piped, whole = archived(filled, tmp_path / "piped", tables, content), tmp_path / "whole"
     only = {"all": [], "data": ["--data-only"], "schema": ["--schema-only"]}[content]

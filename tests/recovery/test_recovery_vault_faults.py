@@ -18,7 +18,7 @@ from vaults import (
 from core.failure import Failure
 from recovery.vault import client as vault_client
 from recovery.vault.client import Damaged, Forbidden, client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 BODY = os.urandom(4 * PART + 11)
 
@@ -34,9 +34,9 @@ def failing(at: float) -> Iterator[bytes]:
     raise DumpError
 
 
-def impatient(place: Place) -> Vault:
+def impatient(place: Place) -> VaultClient:
     """Return a vault whose client asks no more than twice."""
-    return Vault(client("us-east-1", place.proxy.url, attempts=2), place.bucket, part_bytes=PART)
+    return VaultClient(client("us-east-1", place.proxy.url, attempts=2), place.bucket, part_bytes=PART)
 
 
 @pytest.mark.parametrize("at", [0.01, 0.5, 0.99])

@@ -18,7 +18,7 @@ from core.failure import Failure
 from recovery.manifest import Stored
 from recovery.vault import download
 from recovery.vault.client import Damaged, Forbidden, Missing, client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 BODY = os.urandom(3 * PART + 5)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -164,7 +164,7 @@ def test_under_a_delete_marker_the_newest_content_is_still_listed(locked: Place)
 
 
 def test_forbidden_is_told_from_missing_and_from_expired(plain: Place) -> None:
-    vault = Vault(client("us-east-1", plain.proxy.url, attempts=1), plain.bucket)
+    vault = VaultClient(client("us-east-1", plain.proxy.url, attempts=1), plain.bucket)
     plain.proxy.faults.append(Fault("HEAD", answer=(403, "AccessDenied")))
     with pytest.raises(Forbidden, match="Looking at k in vault"):
         vault.head("k")
@@ -177,7 +177,7 @@ def test_forbidden_is_told_from_missing_and_from_expired(plain: Place) -> None:
 
 def test_a_bucket_that_is_not_there_is_told_from_an_object_that_is_not(moto_url: str) -> None:
     with pytest.raises(Failure, match="there is no such bucket") as raised:
-        Vault(client("us-east-1", moto_url, attempts=1), "no-such-bucket").head("k")
+        VaultClient(client("us-east-1", moto_url, attempts=1), "no-such-bucket").head("k")
     assert not isinstance(raised.value, Missing)
 
 

@@ -22,7 +22,7 @@ from vaults import (
 
 from core.failure import Failure
 from recovery.vault.client import Exists, client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 SIZES = [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7]
 
@@ -193,4 +193,6 @@ def test_an_endpoint_without_tls_is_refused_unless_it_is_this_machine() -> None:
 
 
 def test_nothing_here_deletes() -> None:
-    assert not [name for name in vars(Vault) if "delete" in name or "remove" in name or "overwrite" in name]
+    assert not [
+        name for name in vars(VaultClient) if "delete" in name or "remove" in name or "overwrite" in name
+    ]

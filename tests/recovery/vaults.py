@@ -17,7 +17,7 @@ from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.vault import upload
 from recovery.vault.client import client
-from recovery.vault.vault import Vault
+from recovery.vault.vault import VaultClient
 
 PART = 5 << 20
 """The smallest that S3 takes."""
@@ -29,7 +29,7 @@ LOCK_DAYS = 3
 class Place:
     """A bucket behind a proxy, and a way to it that nothing disturbs."""
 
-    vault: Vault
+    vault: VaultClient
     proxy: Proxy
     bucket: str
     raw: Any
@@ -61,7 +61,7 @@ PAGE = 100
 """Of a listing by moto; AWS has a thousand in one."""
 
 
-def backed_up(url: str, vault: Vault) -> Manifest:
+def backed_up(url: str, vault: VaultClient) -> Manifest:
     """Back a database up as `./bulwark backup` does, without a process of its own."""
     return back_up(RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}))
 
@@ -109,7 +109,7 @@ def locked(moto_url: str) -> Generator[Place]:
         },
     )
     with proxied(moto_url) as proxy:
-        yield Place(Vault(client("us-east-1", proxy.url), bucket, part_bytes=PART), proxy, bucket, raw)
+        yield Place(VaultClient(client("us-east-1", proxy.url), bucket, part_bytes=PART), proxy, bucket, raw)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def plain(rclone_url: str) -> Generator[Place]:
     raw = client("us-east-1", rclone_url, attempts=1)
     raw.create_bucket(Bucket=bucket)
     with proxied(rclone_url) as proxy:
-        yield Place(Vault(client("us-east-1", proxy.url), bucket, part_bytes=PART), proxy, bucket, raw)
+        yield Place(VaultClient(client("us-east-1", proxy.url), bucket, part_bytes=PART), proxy, bucket, raw)
 
 
 @pytest.fixture(params=["locked", "plain"])

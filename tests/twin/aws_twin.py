@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from twin.aws.provider.stand_in import AwsStandIn
 from twin.host.home import HOME_VARIABLE, TwinHome
-from twin.provider.server import URN, Change, Kind, ResourceGoneError
+from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
 from twin.provider.values import Properties, from_wire, has_unknown, to_wire
 
 START_SECONDS = 30.0
@@ -109,7 +109,7 @@ class Engine:
 class Resource:
     """A resource as the stack's state has it. Values travel over the wire format, as they would."""
 
-    def __init__(self, kind: Kind, token: str, name: str) -> None:
+    def __init__(self, kind: ResourceType, token: str, name: str) -> None:
         self.kind, self.token, self.name = kind, token, name
         self.inputs: Properties = {}
         self.state: Properties = {}
@@ -135,7 +135,7 @@ class Resource:
         self.refresh()
         assert self.drift() == {}, "a refresh would show something"
 
-    def changes(self, **inputs: Any) -> dict[str, Change]:
+    def changes(self, **inputs: Any) -> dict[str, PropertyChange]:
         """Return what a preview with these inputs shows."""
         self.act()
         wanted, refusals = self.kind.check(self.name, _wired(inputs), self.inputs)
@@ -145,7 +145,7 @@ class Resource:
     def update(self, **inputs: Any) -> None:
         changes = self.changes(**inputs)
         assert changes
-        assert Change.REPLACE not in changes.values(), changes
+        assert PropertyChange.REPLACE not in changes.values(), changes
         wanted, _ = self.kind.check(self.name, _wired(inputs), self.inputs)
         self.state = _wired(self.kind.update(self.identifier, self.state, wanted))
         self.inputs = wanted
@@ -159,7 +159,7 @@ class Resource:
         inputs, state = self.kind.read(self.identifier, self.state, self.inputs)
         self.found_inputs, self.state = inputs, _wired(state)
 
-    def drift(self) -> dict[str, Change]:
+    def drift(self) -> dict[str, PropertyChange]:
         """Return how the state as it was last read differs from what the program wants."""
         return self.kind.diff(self.state, self.inputs, self.inputs)
 

@@ -10,7 +10,7 @@ import pytest
 
 from twin.bridge_plugin import Bridge
 from twin.host.home import TwinHome
-from twin.provider.server import URN, Change, Kind, ResourceGoneError
+from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
 from twin.provider.values import Properties
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -46,10 +46,10 @@ class Engine:
     bridge: Bridge
     resources: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> ResourceType:
         return self.bridge.kind(f"{self.vendor}:index/{name}:{name[0].upper()}{name[1:]}")
 
-    def preview(self, name: str, kind: str, inputs: Properties) -> dict[str, Change]:
+    def preview(self, name: str, kind: str, inputs: Properties) -> dict[str, PropertyChange]:
         """Return what `up` would change; a new resource has no changes."""
         known = self.resources.get(name)
         checked, refusals = self.kind(kind).check(name, inputs, known.inputs if known else {})
@@ -62,7 +62,7 @@ class Engine:
         checked, refusals = self.kind(kind).check(name, inputs, known.inputs if known else {})
         assert not refusals, refusals
         changes = self.preview(name, kind, inputs)
-        if known is None or Change.REPLACE in changes.values():
+        if known is None or PropertyChange.REPLACE in changes.values():
             URN.set(f"urn:pulumi:test::bulwark::{self.vendor}:index/{kind}::{name}")
             identifier, state = self.kind(kind).create(checked)
             if known:
@@ -83,7 +83,7 @@ class Engine:
             return False
         return True
 
-    def adopt(self, name: str, kind: str, identifier: str, /, **inputs: Any) -> dict[str, Change]:
+    def adopt(self, name: str, kind: str, identifier: str, /, **inputs: Any) -> dict[str, PropertyChange]:
         """Import by id and return how the program differs from what was found."""
         found, state = self.kind(kind).read(identifier, {}, {})
         self.resources[name] = Recorded(kind, state["id"], found, state)

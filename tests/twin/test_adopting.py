@@ -16,9 +16,9 @@ from vendor_process import FAST, process, serving
 from cli.adoption import neon, uptimerobot, vault
 from cli.adoption.api import Api, pause_seconds
 from cli.adoption.finding import Finding, looked_for
-from cli.adoption.search import Found, search
+from cli.adoption.search import SearchResult, search
 from components.secrets import PROVIDER_TOKENS
-from components.settings import Service, Settings
+from components.settings import SentryService, Settings
 from components.settings.database import AdoptedProject
 from engine import stack_target
 from engine.vendor_errors import VENDORS
@@ -66,7 +66,7 @@ class Account:
         *,
         known: Mapping[str, str] | None = None,
         keys: Mapping[str, str] | None = None,
-    ) -> Found:
+    ) -> SearchResult:
         own = {name: self.home.secret(name) for name in PROVIDER_TOKENS}
         return search(replace(SPACE, settings=settings, twin=self.home), {**own, **(keys or {})}, known or {})
 
@@ -156,11 +156,11 @@ def project(running: Account) -> str:
     return running.project()
 
 
-def statuses(found: Found) -> dict[str, str]:
+def statuses(found: SearchResult) -> dict[str, str]:
     return {".".join(one.path): one.status for one in found.findings}
 
 
-def at(found: Found, setting: str) -> Finding:
+def at(found: SearchResult, setting: str) -> Finding:
     (one,) = [one for one in found.findings if ".".join(one.path) == setting]
     return one
 
@@ -237,7 +237,7 @@ def database_adopt(value: dict[str, Any]) -> AdoptedProject:
     return AdoptedProject.model_validate_json(json.dumps(value))
 
 
-def services(**adopted: str) -> dict[str, Service]:
+def services(**adopted: str) -> dict[str, SentryService]:
     """Return production's services, some of which take over a project."""
     every = SPACE.settings.errors.services
     return {slug: one.model_copy(update={"adopt": adopted.get(slug)}) for slug, one in every.items()}

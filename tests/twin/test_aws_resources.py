@@ -8,7 +8,7 @@ import pytest
 from aws_twin import Engine, Resource, Service, running
 
 from twin.aws.provider.creations import RefusedError
-from twin.provider.server import Change, StandInError
+from twin.provider.server import PropertyChange, StandInError
 from twin.provider.values import UNKNOWN
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -84,9 +84,9 @@ def test_a_bucket_changes_in_place_or_is_replaced(engine: Engine) -> None:
     made.update(bucket="changing-bucket", tags={"b": "2"}, forceDestroy=True)
     assert made.state["tagsAll"] == {"b": "2"}
     same = {"tags": {"b": "2"}, "forceDestroy": True}
-    assert made.changes(bucket="other-bucket", **same) == {"bucket": Change.REPLACE}
+    assert made.changes(bucket="other-bucket", **same) == {"bucket": PropertyChange.REPLACE}
     locked = made.changes(bucket="changing-bucket", objectLockEnabled=True, **same)
-    assert locked == {"objectLockEnabled": Change.REPLACE}
+    assert locked == {"objectLockEnabled": PropertyChange.REPLACE}
     made.update(bucket="changing-bucket")
     made.delete()
     assert made.is_gone()
@@ -167,11 +167,11 @@ def test_versioning(engine: Engine, s3: Any) -> None:
     made = engine.up(VERSIONING, bucket=name, versioningConfiguration=ENABLED)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
     made.refresh()
-    assert made.drift() == {"versioningConfiguration": Change.UPDATE}
+    assert made.drift() == {"versioningConfiguration": PropertyChange.UPDATE}
     assert made.found_inputs["versioningConfiguration"] == {"status": "Suspended"}
     made.update(bucket=name, versioningConfiguration={"status": "Enabled"})
     assert made.changes(bucket="another-bucket", versioningConfiguration=ENABLED) == {
-        "bucket": Change.REPLACE
+        "bucket": PropertyChange.REPLACE
     }
     with pytest.raises(StandInError, match="cannot be updated from 'Enabled' to 'Disabled'"):
         made.changes(bucket=name, versioningConfiguration={"status": "Disabled"})
@@ -196,7 +196,7 @@ def test_object_lock(engine: Engine, s3: Any) -> None:
     made.update(bucket=name, rule={"defaultRetention": {"mode": "COMPLIANCE", "years": 1}})
     s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
     made.refresh()
-    assert made.drift() == {"rule": Change.UPDATE}
+    assert made.drift() == {"rule": PropertyChange.UPDATE}
     made.delete()
     assert not made.is_gone()  # the lock is for ever; only the default retention goes
     unversioned = bucket(engine, "no-lock-bucket").identifier
@@ -215,7 +215,7 @@ def test_encryption(engine: Engine, s3: Any) -> None:
     made.update(bucket=name, rules=rules("arn:aws:kms:us-east-1:123456789012:key/b"))
     s3.delete_bucket_encryption(Bucket=name)
     made.refresh()
-    assert made.drift() == {"rules": Change.UPDATE}
+    assert made.drift() == {"rules": PropertyChange.UPDATE}
     own_keys = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
     assert made.changes(bucket=name, rules=own_keys) == {}
     made.delete()
@@ -229,7 +229,10 @@ def test_public_access_block(engine: Engine, s3: Any) -> None:
         Bucket=name, PublicAccessBlockConfiguration={"BlockPublicAcls": True, "IgnorePublicAcls": True}
     )
     made.refresh()
-    assert made.drift() == {"blockPublicPolicy": Change.UPDATE, "restrictPublicBuckets": Change.UPDATE}
+    assert made.drift() == {
+        "blockPublicPolicy": PropertyChange.UPDATE,
+        "restrictPublicBuckets": PropertyChange.UPDATE,
+    }
     made.update(bucket=name, **dict.fromkeys(flags, True))
     s3.delete_public_access_block(Bucket=name)
     assert made.is_gone()
@@ -243,7 +246,7 @@ def test_ownership_controls(engine: Engine, s3: Any) -> None:
         Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
     )
     made.refresh()
-    assert made.drift() == {"rule": Change.UPDATE}
+    assert made.drift() == {"rule": PropertyChange.UPDATE}
     made.delete()
     assert made.is_gone()
 
@@ -275,7 +278,7 @@ def test_a_bucket_policy_that_says_the_same_is_no_change(engine: Engine, s3: Any
     widened["Resource"] = f"arn:aws:s3:::{name}/*"
     s3.put_bucket_policy(Bucket=name, Policy=document(tls_only(name), widened))
     made.refresh()
-    assert made.drift() == {"policy": Change.UPDATE}
+    assert made.drift() == {"policy": PropertyChange.UPDATE}
     made.update(bucket=name, policy=document(tls_only(name)))
     s3.delete_bucket_policy(Bucket=name)
     assert made.is_gone()
@@ -329,7 +332,7 @@ def test_lifecycle(engine: Engine, s3: Any) -> None:
     short = {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
     s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [short]})
     made.refresh()
-    assert made.drift() == {"rules": Change.UPDATE}
+    assert made.drift() == {"rules": PropertyChange.UPDATE}
     made.update(bucket=name, rules=lifecycle_rules())
     s3.delete_bucket_lifecycle(Bucket=name)
     assert made.is_gone()
@@ -446,15 +449,15 @@ def test_a_key(service: Service, engine: Engine) -> None:
     made.update(**{**inputs, "rotationPeriodInDays": 90, "description": "", "tags": {"Team": "dev"}})
     made.update(**{**inputs, "isEnabled": False})
     made.update(**inputs)
-    assert made.changes(**inputs, multiRegion=True) == {"multiRegion": Change.REPLACE}
+    assert made.changes(**inputs, multiRegion=True) == {"multiRegion": PropertyChange.REPLACE}
     kms.disable_key_rotation(KeyId=made.identifier)
     anyone = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
     kms.put_key_policy(KeyId=made.identifier, PolicyName="default", Policy=document(anyone))
     made.refresh()
     assert made.drift() == {
-        "enableKeyRotation": Change.UPDATE,
-        "policy": Change.UPDATE,
-        "rotationPeriodInDays": Change.UPDATE,
+        "enableKeyRotation": PropertyChange.UPDATE,
+        "policy": PropertyChange.UPDATE,
+        "rotationPeriodInDays": PropertyChange.UPDATE,
     }
     imported = engine.imported(KEY, made.identifier)
     assert imported.changes(description="vault", policy=document(anyone), tags={"Team": "ops"}) == {}
@@ -484,7 +487,9 @@ def test_an_alias(engine: Engine) -> None:
     assert made.changes(name="alias/vault", targetKeyId=first.state["arn"]) == {}
     made.update(name="alias/vault", targetKeyId=second.state["keyId"])
     assert made.state["targetKeyArn"] == second.state["arn"]
-    assert made.changes(name="alias/other", targetKeyId=second.state["keyId"]) == {"name": Change.REPLACE}
+    assert made.changes(name="alias/other", targetKeyId=second.state["keyId"]) == {
+        "name": PropertyChange.REPLACE
+    }
     with pytest.raises(RefusedError, match="AlreadyExistsException"):
         engine.up(ALIAS, "twice", name="alias/vault", targetKeyId=first.state["keyId"])
     with pytest.raises(RefusedError, match="NotFoundException"):
@@ -505,11 +510,14 @@ def test_a_role(service: Service, engine: Engine) -> None:
     assert made.state["uniqueId"].startswith("AROA")
     made.update(**{**inputs, "assumeRolePolicy": trust("ec2.amazonaws.com")}, tags={"Team": "dev"})
     made.update(**inputs)
-    assert made.changes(**{**inputs, "name": "reader"}) == {"name": Change.REPLACE}
+    assert made.changes(**{**inputs, "name": "reader"}) == {"name": PropertyChange.REPLACE}
     iam.update_assume_role_policy(RoleName="writer", PolicyDocument=trust("lambda.amazonaws.com"))
     iam.update_role(RoleName="writer", MaxSessionDuration=3600)
     made.refresh()
-    assert made.drift() == {"assumeRolePolicy": Change.UPDATE, "maxSessionDuration": Change.UPDATE}
+    assert made.drift() == {
+        "assumeRolePolicy": PropertyChange.UPDATE,
+        "maxSessionDuration": PropertyChange.UPDATE,
+    }
     with pytest.raises(RefusedError, match="EntityAlreadyExists"):
         engine.up(ROLE, "twice", **inputs)
     allows = document({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
@@ -534,7 +542,7 @@ def test_a_role_policy(service: Service, engine: Engine) -> None:
     iam = service.client("iam")
     iam.put_role_policy(RoleName="holder", PolicyName="writes", PolicyDocument=allows("s3:*"))
     made.refresh()
-    assert made.drift() == {"policy": Change.UPDATE}
+    assert made.drift() == {"policy": PropertyChange.UPDATE}
     imported = engine.imported(ROLE_POLICY, "holder:writes")
     assert imported.changes(**inputs, policy=allows("s3:*")) == {}
     made.delete()
@@ -548,7 +556,7 @@ def test_an_oidc_provider(engine: Engine) -> None:
     assert (made.identifier, made.state["arn"]) == (arn, arn)
     made.update(url=url, clientIdLists=["other", "sts.amazonaws.com"], thumbprintLists=["a" * 40])
     assert made.changes(url="https://example.com", clientIdLists=["sts.amazonaws.com", "other"]) == {
-        "url": Change.REPLACE
+        "url": PropertyChange.REPLACE
     }
     with pytest.raises(RefusedError, match="EntityAlreadyExists"):
         engine.up(OIDC, "twice", url=url, clientIdLists=["sts.amazonaws.com"])
@@ -563,15 +571,15 @@ def test_default_tags_are_added_and_a_change_of_them_is_an_update(engine: Engine
     assert made.state["tagsAll"] == {"Project": "bulwark", "Team": "dev"}
     made.kind = engine.stand_in.kind(BUCKET)
     assert made.changes(bucket="tagged-bucket", tags={"Team": "dev"}) == {
-        "tags": Change.UPDATE,
-        "tagsAll": Change.UPDATE,
+        "tags": PropertyChange.UPDATE,
+        "tagsAll": PropertyChange.UPDATE,
     }
 
 
 def test_a_resource_can_name_a_region_of_its_own(service: Service, engine: Engine) -> None:
     made = bucket(engine, "frankfurt-bucket", region="eu-central-1")
     assert made.state["bucketRegionalDomainName"] == "frankfurt-bucket.s3.eu-central-1.amazonaws.com"
-    assert made.changes(bucket="frankfurt-bucket") == {"region": Change.REPLACE}
+    assert made.changes(bucket="frankfurt-bucket") == {"region": PropertyChange.REPLACE}
     key = engine.up(KEY, region="eu-central-1")
     assert ":eu-central-1:" in key.state["arn"]
     assert service.client("kms", "eu-central-1").describe_key(KeyId=key.identifier)

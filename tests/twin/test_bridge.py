@@ -16,12 +16,12 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from stand_in_driver import CREDENTIALS, Engine, started
 
 from twin.host.home import TwinHome
-from twin.provider.server import Change, StandInError
+from twin.provider.server import PropertyChange, StandInError
 from twin.provider.values import UNKNOWN, Secret, from_wire, to_wire
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
 
-UPDATE, REPLACE = Change.UPDATE, Change.REPLACE
+UPDATE, REPLACE = PropertyChange.UPDATE, PropertyChange.REPLACE
 HTTP: dict[str, Any] = {"type": "HTTP", "name": "health", "url": "https://localhost/health", "interval": 60}
 WEBHOOK: dict[str, Any] = {
     "name": "sev1",
@@ -151,7 +151,11 @@ def test_a_resource_without_a_name_gets_one_that_it_keeps(robot: Engine) -> None
     ],
 )
 def test_uptimerobot_replaces_only_what_its_provider_replaces(
-    robot: Engine, kind: str, before: dict[str, Any], after: dict[str, Any], changes: dict[str, Change]
+    robot: Engine,
+    kind: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    changes: dict[str, PropertyChange],
 ) -> None:
     robot.up("it", kind, **before)
     assert robot.preview("it", kind, after) == changes

@@ -17,7 +17,7 @@ from sentry_sdk.crons import capture_checkin
 from sentry_sdk.scope import use_scope
 from vendor_process import Twin, eventually, running_twin
 
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.vendor.store import Attributes
 
 ORGANIZATION = {"organization": "acme"}
@@ -139,7 +139,7 @@ def test_an_issue_that_was_settled_and_comes_back_is_a_regression(program: Progr
 
 def _muted_no_longer(program: Program) -> bool:
     issue = next(iter(program.twin.store.list("sentry", "issue").values()))
-    return time.time() > max(issue["firedAt"].values()) + Pace(60).minutes(5)
+    return time.time() > max(issue["firedAt"].values()) + TimeScale(60).minutes(5)
 
 
 def test_an_alert_is_silent_about_an_issue_for_its_frequency(program: Program) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from twin.host.time_scale import SPEED_VARIABLE, Pace
+from twin.host.time_scale import SPEED_VARIABLE, TimeScale
 from twin.sentry.checkins import next_expected
 from twin.sentry.envelopes import EnvelopeError, occurrence, parsed
 
@@ -16,7 +16,7 @@ def test_a_crontab_is_read_in_the_monitors_time_zone_also_when_the_clocks_change
     monitor = {"schedule": {"crontab": "30 3 * * *"}, "timezone": "Europe/Berlin"}
     before = datetime(2026, 10, 24, 3, 30, tzinfo=berlin)
     expected = datetime(2026, 10, 25, 3, 30, tzinfo=berlin)
-    assert next_expected(monitor, before.timestamp(), Pace(60)) == expected.timestamp()
+    assert next_expected(monitor, before.timestamp(), TimeScale(60)) == expected.timestamp()
     assert expected.timestamp() - before.timestamp() == 25 * 3600
 
 
@@ -25,8 +25,8 @@ def test_a_crontab_is_read_in_the_monitors_time_zone_also_when_the_clocks_change
 )
 def test_an_interval_follows_the_last_check_in(value: int, unit: str, seconds: int) -> None:
     monitor = {"schedule": {"intervalValue": value, "intervalUnit": unit}}
-    assert next_expected(monitor, 1000.0, Pace()) == pytest.approx(1000 + seconds)
-    assert next_expected(monitor, 1000.0, Pace(10)) == pytest.approx(1000 + seconds / 10)
+    assert next_expected(monitor, 1000.0, TimeScale()) == pytest.approx(1000 + seconds)
+    assert next_expected(monitor, 1000.0, TimeScale(10)) == pytest.approx(1000 + seconds / 10)
 
 
 def failure(value: str, function: str = "pay", **frame: Any) -> dict[str, Any]:
@@ -79,4 +79,4 @@ def test_items_are_split_by_length_or_by_line() -> None:
 def test_a_speed_must_be_a_number_above_zero(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SPEED_VARIABLE, given)
     with pytest.raises(ValueError, match=SPEED_VARIABLE):
-        Pace.from_environment()
+        TimeScale.from_environment()

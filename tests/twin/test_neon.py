@@ -16,7 +16,7 @@ from stand_in_driver import Engine, started
 from twin.host.home import TwinHome
 from twin.neon.limits import PLANS, check_project
 from twin.neon.model import Neon
-from twin.provider.server import Change
+from twin.provider.server import PropertyChange
 from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
@@ -159,16 +159,18 @@ def test_a_protected_project_refuses_to_go_and_is_then_forgotten_by_its_provider
 
     assert engine.adopt("db", "project", state["id"], **wanted) == {}
     for replaced in ({"regionId": "aws-us-east-1"}, {"pgVersion": 16}, {"orgId": "org-1"}):
-        assert engine.preview("db", "project", wanted | replaced) == {next(iter(replaced)): Change.REPLACE}
+        assert engine.preview("db", "project", wanted | replaced) == {
+            next(iter(replaced)): PropertyChange.REPLACE
+        }
     main, trunk = wanted | {"branch": {"name": "main"}}, wanted | {"branch": {"name": "trunk"}}
     assert engine.preview("db", "project", main) == {}
-    assert engine.preview("db", "project", trunk) == {"branch": Change.REPLACE}
+    assert engine.preview("db", "project", trunk) == {"branch": PropertyChange.REPLACE}
     forgetful = wanted | {"storePassword": "no"}
     engine.up("db", "project", **forgetful)
-    assert engine.preview("db", "project", forgetful) == {"storePassword": Change.UPDATE}
+    assert engine.preview("db", "project", forgetful) == {"storePassword": PropertyChange.UPDATE}
     unlimited = wanted | {"quota": {"logicalSizeBytes": 0}}
     engine.up("db", "project", **unlimited)
-    assert engine.preview("db", "project", unlimited) == {"quota": Change.UPDATE}
+    assert engine.preview("db", "project", unlimited) == {"quota": PropertyChange.UPDATE}
 
     engine.up("db", "project", **wanted | {"defaultBranchProtected": False})
     engine.destroy("db")

@@ -22,7 +22,7 @@ from core.processes import Launched
 from twin.host.home import HOME_VARIABLE, TwinHome
 from twin.host.time_scale import SPEED_VARIABLE
 from twin.neon.model import Neon
-from twin.services import Service, ServiceError, declared, follow_logs, log_lines, start, status, stop
+from twin.services import ServiceError, TwinService, declared, follow_logs, log_lines, start, status, stop
 
 SERVER = """
 import http.server, sys
@@ -45,26 +45,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def service(name: str = "one", program: str = SERVER, answer: int = 200) -> Service:
+def service(name: str = "one", program: str = SERVER, answer: int = 200) -> TwinService:
     port = free_port()
     argv = (sys.executable, "-c", program, str(port), str(answer))
-    return Service(name, argv, (port,), f"http://127.0.0.1:{port}/", "the test")
+    return TwinService(name, argv, (port,), f"http://127.0.0.1:{port}/", "the test")
 
 
 @pytest.fixture
-def one(home: TwinHome) -> Generator[Service]:
+def one(home: TwinHome) -> Generator[TwinService]:
     made = service()
     yield made
     stop(home, [made])
 
 
-def pid_of(home: TwinHome, one: Service) -> int:
+def pid_of(home: TwinHome, one: TwinService) -> int:
     pid = status(home, [one])[0].pid
     assert pid
     return pid
 
 
-def running_copies(one: Service) -> int:
+def running_copies(one: TwinService) -> int:
     count = 0
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -72,7 +72,7 @@ def running_copies(one: Service) -> int:
     return count
 
 
-def test_a_service_is_started_seen_and_stopped(home: TwinHome, one: Service) -> None:
+def test_a_service_is_started_seen_and_stopped(home: TwinHome, one: TwinService) -> None:
     seen: list[tuple[str, str]] = []
     assert status(home, [one])[0].state == "stopped"
     start(home, [one], progress=lambda name, what: seen.append((name, what)))
@@ -87,20 +87,20 @@ def test_a_service_is_started_seen_and_stopped(home: TwinHome, one: Service) -> 
     assert running_copies(one) == 0
 
 
-def test_starting_twice_changes_nothing(home: TwinHome, one: Service) -> None:
+def test_starting_twice_changes_nothing(home: TwinHome, one: TwinService) -> None:
     start(home, [one])
     first = pid_of(home, one)
     start(home, [one])
     assert pid_of(home, one) == first
 
 
-def test_concurrent_starts_start_one_process(home: TwinHome, one: Service) -> None:
+def test_concurrent_starts_start_one_process(home: TwinHome, one: TwinService) -> None:
     with ThreadPoolExecutor(4) as together:
         list(together.map(lambda _: start(home, [one]), range(4)))
     assert running_copies(one) == 1
 
 
-def test_a_killed_service_is_started_again(home: TwinHome, one: Service) -> None:
+def test_a_killed_service_is_started_again(home: TwinHome, one: TwinService) -> None:
     start(home, [one])
     first = pid_of(home, one)
     os.kill(first, signal.SIGKILL)
@@ -110,7 +110,7 @@ def test_a_killed_service_is_started_again(home: TwinHome, one: Service) -> None
 
 
 def test_a_service_that_hangs_is_unhealthy_and_the_next_start_replaces_it(
-    home: TwinHome, one: Service, monkeypatch: pytest.MonkeyPatch
+    home: TwinHome, one: TwinService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("twin.services._ANSWER_TIMEOUT_SECONDS", 0.5)
     start(home, [one])
@@ -131,7 +131,7 @@ def test_a_service_that_answers_an_error_is_unhealthy_but_started(home: TwinHome
     assert (found.state, found.detail) == ("unhealthy", "answers HTTP 503")
 
 
-def test_a_process_that_only_took_over_a_pid_is_not_ours(home: TwinHome, one: Service) -> None:
+def test_a_process_that_only_took_over_a_pid_is_not_ours(home: TwinHome, one: TwinService) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         created = psutil.Process(bystander.pid).create_time()
@@ -148,7 +148,7 @@ def test_a_process_that_only_took_over_a_pid_is_not_ours(home: TwinHome, one: Se
         bystander.wait()
 
 
-def test_the_service_of_another_twin_is_left_alone(home: TwinHome, tmp_path: Path, one: Service) -> None:
+def test_the_service_of_another_twin_is_left_alone(home: TwinHome, tmp_path: Path, one: TwinService) -> None:
     other = fresh_home(tmp_path / "other")
     start(other, [one])
     with pytest.raises(ServiceError, match=f"Port {one.ports[0]}"):
@@ -158,7 +158,7 @@ def test_the_service_of_another_twin_is_left_alone(home: TwinHome, tmp_path: Pat
     stop(other, [one])
 
 
-def test_a_service_that_an_interrupted_start_left_behind_is_adopted(home: TwinHome, one: Service) -> None:
+def test_a_service_that_an_interrupted_start_left_behind_is_adopted(home: TwinHome, one: TwinService) -> None:
     start(home, [one])
     first = pid_of(home, one)
     (home.run / "one.json").unlink()
@@ -167,7 +167,7 @@ def test_a_service_that_an_interrupted_start_left_behind_is_adopted(home: TwinHo
 
 
 def test_a_service_whose_arguments_changed_is_restarted_with_the_new_ones(
-    home: TwinHome, one: Service
+    home: TwinHome, one: TwinService
 ) -> None:
     start(home, [one])
     moved = replace(service(), name="one")
@@ -177,7 +177,7 @@ def test_a_service_whose_arguments_changed_is_restarted_with_the_new_ones(
     stop(home, [moved])
 
 
-def test_an_occupied_port_is_one_message_that_says_what_to_do(home: TwinHome, one: Service) -> None:
+def test_an_occupied_port_is_one_message_that_says_what_to_do(home: TwinHome, one: TwinService) -> None:
     innocent = service("innocent")
     with socket.create_server(("127.0.0.1", one.ports[0])), pytest.raises(ServiceError) as refused:
         start(home, [innocent, one])
@@ -206,7 +206,7 @@ def test_a_service_that_never_answers_is_not_left_half_started(home: TwinHome) -
 
 
 def test_a_service_sees_the_twins_home_and_none_of_the_callers_secrets(
-    home: TwinHome, one: Service, monkeypatch: pytest.MonkeyPatch
+    home: TwinHome, one: TwinService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLANTED_TOKEN", "planted-secret")
     start(home, [one])
@@ -215,7 +215,9 @@ def test_a_service_sees_the_twins_home_and_none_of_the_callers_secrets(
     assert "PLANTED_TOKEN" not in environment
 
 
-def test_a_large_log_is_rotated_at_start_and_only_its_owner_reads_it(home: TwinHome, one: Service) -> None:
+def test_a_large_log_is_rotated_at_start_and_only_its_owner_reads_it(
+    home: TwinHome, one: TwinService
+) -> None:
     log = home.logs / "one.log"
     log.write_bytes(b"x" * (5 * 1024 * 1024))
     start(home, [one])
@@ -240,7 +242,7 @@ def test_logs_can_be_followed_across_a_rotation(home: TwinHome) -> None:
     following.close()
 
 
-def test_a_twin_that_was_never_started_has_only_stopped_services(tmp_path: Path, one: Service) -> None:
+def test_a_twin_that_was_never_started_has_only_stopped_services(tmp_path: Path, one: TwinService) -> None:
     nowhere = TwinHome(tmp_path / "nowhere")
     assert [found.state for found in status(nowhere, [one])] == ["stopped"]
     assert not nowhere.root.exists()
@@ -262,7 +264,9 @@ def vendors(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     stop(home, [made])
 
 
-def test_the_vendors_process_killed_in_an_outage_tells_of_it_once(home: TwinHome, vendors: Service) -> None:
+def test_the_vendors_process_killed_in_an_outage_tells_of_it_once(
+    home: TwinHome, vendors: TwinService
+) -> None:
     twin = Twin(home)
     with serving() as target:
         monitor = twin.monitor(twin.contact(), url=target.url)
@@ -283,7 +287,7 @@ def test_the_vendors_process_killed_in_an_outage_tells_of_it_once(home: TwinHome
 
 
 def test_a_speed_that_is_none_stops_the_vendors_process_with_a_reason(
-    home: TwinHome, vendors: Service, monkeypatch: pytest.MonkeyPatch
+    home: TwinHome, vendors: TwinService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SPEED_VARIABLE, "fast")
     with pytest.raises(ServiceError, match="must be a number above 0"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 
 @pytest.fixture
@@ -27,14 +27,18 @@ def run_python(program: str, path: Path) -> subprocess.Popen[str]:
 
 
 def test_what_one_process_wrote_another_reads(path: Path) -> None:
-    Store(path).insert("neon", "project", "a", {"name": "käse", "quota": {"bytes": 2**40}, "ips": []})
-    assert Store(path).get("neon", "project", "a") == {"name": "käse", "quota": {"bytes": 2**40}, "ips": []}
-    assert Store(path).get("neon", "project", "b") is None
-    assert Store(path).get("sentry", "project", "a") is None
+    VendorStore(path).insert("neon", "project", "a", {"name": "käse", "quota": {"bytes": 2**40}, "ips": []})
+    assert VendorStore(path).get("neon", "project", "a") == {
+        "name": "käse",
+        "quota": {"bytes": 2**40},
+        "ips": [],
+    }
+    assert VendorStore(path).get("neon", "project", "b") is None
+    assert VendorStore(path).get("sentry", "project", "a") is None
 
 
 def test_objects_list_in_order_of_creation_even_after_a_change(path: Path) -> None:
-    store = Store(path)
+    store = VendorStore(path)
     for id_ in ("c", "a", "b"):
         store.insert("sentry", "team", id_, {})
     store.replace("sentry", "team", "c", {"changed": True})
@@ -43,7 +47,7 @@ def test_objects_list_in_order_of_creation_even_after_a_change(path: Path) -> No
 
 
 def test_an_id_is_taken_once_and_only_what_exists_is_replaced(path: Path) -> None:
-    store = Store(path)
+    store = VendorStore(path)
     store.insert("sentry", "team", "a", {})
     with pytest.raises(sqlite3.IntegrityError):
         store.insert("sentry", "team", "a", {})
@@ -53,7 +57,7 @@ def test_an_id_is_taken_once_and_only_what_exists_is_replaced(path: Path) -> Non
 
 
 def test_a_failed_transaction_leaves_nothing_even_when_nested(path: Path) -> None:
-    store = Store(path)
+    store = VendorStore(path)
     store.insert("neon", "role", "taken", {})
 
     def insert_three() -> None:
@@ -65,9 +69,9 @@ def test_a_failed_transaction_leaves_nothing_even_when_nested(path: Path) -> Non
 
     with pytest.raises(sqlite3.IntegrityError):
         insert_three()
-    assert list(Store(path).list("neon", "role")) == ["taken"]
+    assert list(VendorStore(path).list("neon", "role")) == ["taken"]
     store.insert("neon", "role", "later", {})
-    assert list(Store(path).list("neon", "role")) == ["taken", "later"]
+    assert list(VendorStore(path).list("neon", "role")) == ["taken", "later"]
 
 
 def test_a_killed_writer_leaves_nothing_of_its_transaction_and_no_lock(path: Path) -> None:
@@ -83,7 +87,7 @@ def test_a_killed_writer_leaves_nothing_of_its_transaction_and_no_lock(path: Pat
     assert writer.stdout.readline() == "inside\n"
     writer.send_signal(signal.SIGKILL)
     writer.communicate()
-    store = Store(path)
+    store = VendorStore(path)
     assert store.list("neon", "project") == {}
     store.insert("neon", "project", "whole", {})
 
@@ -93,11 +97,11 @@ def test_processes_that_start_together_never_draw_the_same_number(path: Path) ->
     drawn = [run_python(draw, path) for _ in range(4)]
     numbers = [int(word) for process in drawn for word in process.communicate()[0].split()]
     assert sorted(numbers) == list(range(1, 101))
-    assert Store(path).next_number("sentry") == 1
+    assert VendorStore(path).next_number("sentry") == 1
 
 
 def test_threads_never_see_each_other_half_done(path: Path) -> None:
-    store = Store(path)
+    store = VendorStore(path)
     store.insert("v", "account", "sum", {"n": 0})
 
     def add(_: int) -> None:
@@ -112,7 +116,7 @@ def test_threads_never_see_each_other_half_done(path: Path) -> None:
 
 
 def test_logs_are_followed_from_where_one_left_off(path: Path) -> None:
-    store = Store(path)
+    store = VendorStore(path)
     first = store.record("probes", {"up": True})
     store.record("deliveries", {"to": "hook"})
     second = store.record("probes", {"up": False})
@@ -125,7 +129,7 @@ def test_logs_are_followed_from_where_one_left_off(path: Path) -> None:
 
 
 def test_pruning_keeps_the_newest_and_never_reuses_a_number(path: Path) -> None:
-    store = Store(path)
+    store = VendorStore(path)
     numbers = [store.record("probes", {"n": n}) for n in range(5)]
     store.record("other", {})
     store.prune("probes", keep=2)
@@ -139,7 +143,7 @@ def test_pruning_keeps_the_newest_and_never_reuses_a_number(path: Path) -> None:
 def test_only_its_owner_may_read_the_file(path: Path) -> None:
     before = os.umask(0)
     try:
-        Store(path).record("probes", {})
+        VendorStore(path).record("probes", {})
     finally:
         os.umask(before)
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}

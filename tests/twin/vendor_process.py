@@ -12,12 +12,12 @@ import httpx
 import uvicorn
 
 from twin.host.home import TwinHome
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.host.tls import ensure_certificates
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
-from twin.vendor.store import Attributes, Store
-from twin.vendor_service import Service
+from twin.vendor.store import Attributes, VendorStore
+from twin.vendor_service import VendorService
 
 FAST = 60.0
 """A minute takes a second."""
@@ -43,7 +43,7 @@ class Twin:
         self.url = f"http://127.0.0.1:{home.port('vendors')}"
         self.uptimerobot = UptimeRobot(home)
         self.sentry = Sentry(home)
-        self.store: Store = self.uptimerobot.store
+        self.store: VendorStore = self.uptimerobot.store
 
     def close(self) -> None:
         self.store.close()
@@ -93,7 +93,7 @@ class Twin:
 def process(home: TwinHome, speed: float) -> Generator[None]:
     """Run the vendors' process on its port; leaving it is an orderly stop."""
     config = uvicorn.Config(
-        Service(home, home.port("vendors"), Pace(speed)).app(),
+        VendorService(home, home.port("vendors"), TimeScale(speed)).app(),
         host="127.0.0.1",
         port=home.port("vendors"),
         log_config=None,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from twin.aws.policy import Asked, Context, Principal, Verdict, judge
+from twin.aws.policy import AuthorizationRequest, Context, Decision, Principal, judge
 
-DENIED, ALLOWED, DELEGATED, NEUTRAL = Verdict.DENIED, Verdict.ALLOWED, Verdict.DELEGATED, Verdict.NEUTRAL
+DENIED, ALLOWED, DELEGATED, NEUTRAL = Decision.DENIED, Decision.ALLOWED, Decision.DELEGATED, Decision.NEUTRAL
 SSE = "s3:x-amz-server-side-encryption"
 ALIASES = "kms:ResourceAliases"
 ACCOUNT = "123456789012"
@@ -26,10 +26,12 @@ def said(
     *,
     principal: Principal = WRITER,
     action: str = "s3:PutObject",
-) -> Verdict:
+) -> Decision:
     whole = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::vault/*", **statement}
     policy = json.dumps({"Version": "2012-10-17", "Statement": whole})
-    return judge(policy, Asked(action, OBJECT, {"aws:securetransport": "true", **context}), principal)
+    return judge(
+        policy, AuthorizationRequest(action, OBJECT, {"aws:securetransport": "true", **context}), principal
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def said(
         ({"NotResource": "arn:aws:s3:::vault/c/*"}, DENIED),
     ],
 )
-def test_a_statement_is_about_an_action_on_a_resource(statement: dict[str, Any], expected: Verdict) -> None:
+def test_a_statement_is_about_an_action_on_a_resource(statement: dict[str, Any], expected: Decision) -> None:
     assert said(statement, {}) is expected
 
 
@@ -69,7 +71,7 @@ def test_a_statement_is_about_an_action_on_a_resource(statement: dict[str, Any],
         ({"Federated": WRITER.arn}, NEUTRAL),
     ],
 )
-def test_a_principal_is_everybody_or_named_or_its_accounts(principal: Any, expected: Verdict) -> None:
+def test_a_principal_is_everybody_or_named_or_its_accounts(principal: Any, expected: Decision) -> None:
     assert said({"Effect": "Allow", "Principal": principal}, {}) is expected
     assert said({"Principal": principal}, {}) is (DENIED if expected else NEUTRAL)
     assert said({"Effect": "Allow", "NotPrincipal": principal}, {}) is (NEUTRAL if expected else ALLOWED)
@@ -163,13 +165,13 @@ def test_a_denial_wins_over_any_permission() -> None:
     allow, deny = {"Effect": "Allow", "Action": "*"}, {"Effect": "Deny", "NotAction": "s3:GetObject"}
     for statements in ([allow, deny], [deny, allow]):
         policy = json.dumps({"Statement": [{**anyone, **statement} for statement in statements]})
-        assert judge(policy, Asked("s3:PutObject", OBJECT), WRITER) is DENIED
-        assert judge(policy, Asked("s3:GetObject", OBJECT), WRITER) is ALLOWED
+        assert judge(policy, AuthorizationRequest("s3:PutObject", OBJECT), WRITER) is DENIED
+        assert judge(policy, AuthorizationRequest("s3:GetObject", OBJECT), WRITER) is ALLOWED
 
 
 def test_a_trust_policy_has_no_resource() -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    asked = Asked("sts:AssumeRole", WRITER.arn)
+    asked = AuthorizationRequest("sts:AssumeRole", WRITER.arn)
     document = json.dumps({"Statement": trust})
     assert judge(document, asked, Principal("Service", "s3.amazonaws.com")) is ALLOWED
     assert judge(document, asked, WRITER) is NEUTRAL

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.drill.comparison import Found, Reference, checks, crossed
+from recovery.drill.comparison import Reference, ReferenceComparison, checks, crossed
 
 NOW = datetime(2030, 1, 15, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ class Thing:
     modified: datetime = NOW - timedelta(hours=1)
 
 
-def walked(rows: Iterable[Reference], things: Iterable[Thing]) -> Found:
+def walked(rows: Iterable[Reference], things: Iterable[Thing]) -> ReferenceComparison:
     return crossed(iter(rows), things, since=NOW)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from drill_evidence import NOW, drill, scenario, times
 
-from recovery.catalogue import Backup, Found, Verification
+from recovery.catalogue import Backup, ListedBackup, Verification
 from recovery.drill.evidence import Check
 from recovery.drill.records import Record, of, proofs
 from recovery.manifest import BackupManifest
-from recovery.vault.objects import Entry
+from recovery.vault.objects import VersionEntry
 
 ID = "20300115T021700Z-77ab"
 KEY = f"database/daily/{ID}/manifest.json"
@@ -22,8 +22,8 @@ def check(outcome: Any) -> Check:
 
 
 def backup(version: str = VERSION) -> Backup[BackupManifest]:
-    entry = Entry(key=KEY, version=version, bytes=1, modified=NOW, latest=True, marker=False)
-    return Backup(Found(ID, "daily", entry), None, "", ())
+    entry = VersionEntry(key=KEY, version=version, bytes=1, modified=NOW, latest=True, marker=False)
+    return Backup(ListedBackup(ID, "daily", entry), None, "", ())
 
 
 def seen(**changes: Any) -> list[Verification]:

@@ -9,7 +9,7 @@ from drill_evidence import NOW, drill, identity, scenario, times
 
 from cli import drill_facts
 from engine import stack_target
-from policies.framework.drill_history import REHEARSAL, VARIABLE, Drilled, Drills, read, written
+from policies.framework.drill_history import REHEARSAL, VARIABLE, Drills, StoreHistory, read, written
 from recovery.drill.evidence import Drill
 from recovery.drill.records import Record
 
@@ -38,15 +38,15 @@ def state(**outputs: Any) -> list[dict[str, Any]]:
     return found
 
 
-def told(resources: list[dict[str, Any]], *tried: Drill) -> dict[str, Drilled]:
+def told(resources: list[dict[str, Any]], *tried: Drill) -> dict[str, StoreHistory]:
     return drill_facts.known(resources, [Record(one.identity.id, one, "") for one in tried], SPACE)
 
 
 def test_each_store_is_told_by_its_urn_with_its_first_backup_and_its_last_passed_drill() -> None:
     failed = drill(scenario(checks=()), at=NOW + timedelta(days=7))
     assert told(state(), drill(), failed) == {
-        PROJECT: Drilled(DEPLOYED, NOW),
-        FILES: Drilled(DEPLOYED, None),
+        PROJECT: StoreHistory(DEPLOYED, NOW),
+        FILES: StoreHistory(DEPLOYED, None),
     }
 
 
@@ -57,7 +57,7 @@ def test_a_drill_of_another_stack_or_place_proves_nothing() -> None:
 
 def test_a_stack_that_does_not_say_what_its_stores_are_has_no_proof_of_them() -> None:
     both = drill(scenario(), scenario("files", times=times(verified=5)))
-    assert told(state(stores={}), both) == {PROJECT: Drilled(DEPLOYED), FILES: Drilled(DEPLOYED)}
+    assert told(state(stores={}), both) == {PROJECT: StoreHistory(DEPLOYED), FILES: StoreHistory(DEPLOYED)}
     assert told([], both) == {}
 
 
@@ -93,4 +93,4 @@ def test_a_moment_without_a_zone_is_utc() -> None:
     document = json.dumps({"stores": {PROJECT: {"since": None, "passed": "2030-01-15T04:23:00"}}})
     found = read({VARIABLE: document}, NOW)
     assert found
-    assert found.stores == {PROJECT: Drilled(passed=NOW)}
+    assert found.stores == {PROJECT: StoreHistory(passed=NOW)}

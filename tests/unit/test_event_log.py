@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.event_log import Watched
+from engine.event_log import EventLog
 
 DIED = """\
   pulumi:pulumi:Stack (bulwark-local):
@@ -21,7 +21,7 @@ OTHER = DIED.replace("invoke of", "no invoke of")
 
 
 def shown(text: str, capsys: pytest.CaptureFixture[str]) -> str:
-    watched = Watched("Update", quiet=False, as_json=False)
+    watched = EventLog("Update", quiet=False, as_json=False)
     for line in text.splitlines():
         watched.read(line)
     watched.close(0)
@@ -43,7 +43,7 @@ def test_any_other_traceback_is_shown_whole(text: str, capsys: pytest.CaptureFix
 
 
 def test_the_cause_is_what_a_vendor_refused_in_a_line_and_else_what_the_engine_said_first() -> None:
-    watched = Watched("Update", quiet=True, as_json=True)
+    watched = EventLog("Update", quiet=True, as_json=True)
     assert watched.cause() == "the engine does not say why."
     watched.errors = [("", "program failed:\nTraceback"), ("", "update failed")]
     assert watched.cause() == "program failed:"

@@ -8,7 +8,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.objectives import ScheduleError, detection_time, longest_gap, spoken, worst_case_loss
+from core.objectives import ScheduleError, detection_time, format_duration, longest_gap, worst_case_loss
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_an_outage_is_noticed_after_one_interval_and_every_look_at_full_timeout(
     ],
 )
 def test_durations_are_written_as_people_say_them(duration: timedelta, text: str) -> None:
-    assert spoken(duration) == text
+    assert format_duration(duration) == text

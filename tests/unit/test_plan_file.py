@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.failure import Failure
-from engine.event_log import Watched
-from engine.plan_file import Plan, read, refuse_others, without_values
+from engine.event_log import EventLog
+from engine.plan_file import ReviewedPlan, read, refuse_others, without_values
 
 MONITOR = "urn:pulumi:prod::bulwark::uptimerobot:index/monitor:Monitor::uptime-health"
 PROJECT = "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project"
@@ -19,7 +19,7 @@ def planned(operations: list[str] | None, *, protect: bool = False, **difference
     return {"steps": operations, "goal": {"inputDiff": difference, "protect": protect}}
 
 
-def plan(folder: Path, resources: dict[str, Any]) -> Plan:
+def plan(folder: Path, resources: dict[str, Any]) -> ReviewedPlan:
     file = folder / "plan.json"
     file.write_text(json.dumps({"resourcePlans": resources}))
     return read(file)
@@ -107,7 +107,7 @@ def test_a_plan_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_what_the_engine_says_of_values_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     # What pulumi 3.259.0 wrote, with the values of a secret of two lines.
     said = "error: resource urn:a violates plan: properties changed: ++password[{&{{hunter2\nhunter3}}}!={4}]"
-    watched = Watched("Update", quiet=False, as_json=False)
+    watched = EventLog("Update", quiet=False, as_json=False)
     for line in ["before", *said.split("\n"), "Diagnostics: hunter2"]:
         watched.read(line)
     assert "hunter" not in without_values(said)[0]

@@ -40,7 +40,7 @@ def test_a_stack_stays_with_the_providers_that_made_it(state: Path) -> None:
 
 @pytest.mark.parametrize(("made", "asked"), [(_BRIDGED, "stand-in"), (_MONITOR, "real")])
 def test_the_other_kind_is_refused_with_the_way_out(
-    state: Path, made: Any, asked: stack_target.Providers
+    state: Path, made: Any, asked: stack_target.ProviderKind
 ) -> None:
     holds(state, made)
     with pytest.raises(Failure, match="The stack local was made through") as refused:

@@ -6,7 +6,7 @@ import pytest
 
 from twin.neon.provider import NEON
 from twin.provider.schema import package
-from twin.provider.terraform_spec import Vendor
+from twin.provider.terraform_spec import VendorSpec
 from twin.provider.validation import conform
 from twin.provider.values import UNKNOWN
 from twin.sentry.provider import SENTRY
@@ -17,7 +17,7 @@ Row = tuple[str, Inputs, str | None]
 """A kind's short name, inputs laid over its base (None removes one), and the property that is refused."""
 
 NOTHING = None
-VENDORS: dict[str, Vendor] = {"neon": NEON, "uptimerobot": UPTIMEROBOT, "sentry": SENTRY}
+VENDORS: dict[str, VendorSpec] = {"neon": NEON, "uptimerobot": UPTIMEROBOT, "sentry": SENTRY}
 IN_ORG = {"organization": "acme"}
 IN_PROJECT = {"organization": "acme", "project": "api"}
 EMAIL = {"email": {"targetType": "issue_owners", "fallthroughType": "AllMembers"}}

@@ -12,7 +12,7 @@ MONITOR = f"{STACK}::bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::upt
 NEON = f"{STACK}::pulumi:providers:neon::neon"
 
 
-def said(urn: str, message: str) -> vendor_errors.Refusal:
+def said(urn: str, message: str) -> vendor_errors.VendorRefusal:
     (refusal,) = vendor_errors.read([(urn, message)])
     return refusal
 

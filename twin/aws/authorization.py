@@ -16,7 +16,7 @@ from moto.s3.models import FakeBucket, FakeKey, s3_backends
 from werkzeug.wrappers import Request, Response
 
 from twin.aws.identities import Refused, documents, identified, is_administrator, scope
-from twin.aws.policy import Asked, Principal, Verdict, judge
+from twin.aws.policy import AuthorizationRequest, Decision, Principal, judge
 from twin.aws.s3_actions import BATCH, asked_of_s3
 from twin.aws.service_actions import asked_of_iam, asked_of_key, asked_of_kms, key_of
 from twin.aws.sessions import check_assumption
@@ -46,12 +46,12 @@ def guarded(service: str, application: Wsgi) -> Wsgi:
     return answer
 
 
-def denial(environ: dict[str, Any], asked: Asked) -> str:
+def denial(environ: dict[str, Any], asked: AuthorizationRequest) -> str:
     """Return why the one whose request this is may not do it; empty if they may."""
     return _denial(environ[_PRINCIPAL], asked)
 
 
-def lacking(role: str, wanted: Iterable[Asked]) -> str:
+def lacking(role: str, wanted: Iterable[AuthorizationRequest]) -> str:
     """Return why a service that acts as a role may not do one of these things; empty if it may do all."""
     acting = Principal("AWS", role, role.split(":")[4], role)
     return next(filter(None, (_denial(acting, asked) for asked in wanted)), "")
@@ -80,7 +80,7 @@ def _authorize(request: Request, service: str, principal: Principal) -> None:
             _authorize_content(request, principal, asked)
 
 
-def _authorize_content(request: Request, principal: Principal, asked: Asked) -> None:
+def _authorize_content(request: Request, principal: Principal, asked: AuthorizationRequest) -> None:
     """Judge what depends on the object: the use of its key, and whether one may know that there is none."""
     bucket_name, _, key = asked.resource.removeprefix("arn:aws:s3:::").partition("/")
     bucket = _bucket(bucket_name)
@@ -88,7 +88,7 @@ def _authorize_content(request: Request, principal: Principal, asked: Asked) -> 
         return
     version = _version(bucket, key, request.args.get("versionId"))
     # Whoever may not list gets no answer to whether there is an object (S3, GetObject).
-    listing = Asked("s3:ListBucket", f"arn:aws:s3:::{bucket_name}", asked.context)
+    listing = AuthorizationRequest("s3:ListBucket", f"arn:aws:s3:::{bucket_name}", asked.context)
     if asked.action == "s3:GetObject" and version is None and (why := _denial(principal, listing)):
         raise Refused(403, "AccessDenied", why)
     if is_administrator(principal):
@@ -98,7 +98,7 @@ def _authorize_content(request: Request, principal: Principal, asked: Asked) -> 
             raise Refused(403, "AccessDenied", why)
 
 
-def _with_upload(asked: Asked, request: Request) -> Asked:
+def _with_upload(asked: AuthorizationRequest, request: Request) -> AuthorizationRequest:
     """Let a part inherit the encryption that its upload was begun with, as conditions see it."""
     bucket = _bucket(asked.resource.removeprefix("arn:aws:s3:::").partition("/")[0])
     upload = bucket.multiparts.get(request.args.get("uploadId", "")) if bucket else None
@@ -107,30 +107,30 @@ def _with_upload(asked: Asked, request: Request) -> Asked:
     inherited = {_SSE: upload.sse_encryption} | (
         {f"{_SSE}-aws-kms-key-id": upload.kms_key_id} if upload.kms_key_id else {}
     )
-    return Asked(asked.action, asked.resource, {**asked.context, **inherited})
+    return AuthorizationRequest(asked.action, asked.resource, {**asked.context, **inherited})
 
 
-def _denial(principal: Principal, asked: Asked) -> str:
-    asked = Asked(asked.action, asked.resource, {**asked.context, **principal.context})
+def _denial(principal: Principal, asked: AuthorizationRequest) -> str:
+    asked = AuthorizationRequest(asked.action, asked.resource, {**asked.context, **principal.context})
     of_resource, owner = _said_of(asked, principal)
     if is_administrator(principal):
-        denied = of_resource is Verdict.DENIED and asked.action not in _OWN_POLICY
+        denied = of_resource is Decision.DENIED and asked.action not in _OWN_POLICY
         return (
             _sentence(principal, asked, "with an explicit deny in a resource-based policy") if denied else ""
         )
     of_identity = max(
-        (judge(document, asked, principal) for document in documents(principal)), default=Verdict.NEUTRAL
+        (judge(document, asked, principal) for document in documents(principal)), default=Decision.NEUTRAL
     )
-    if Verdict.DENIED in {of_resource, of_identity}:
-        kind = "resource" if of_resource is Verdict.DENIED else "identity"
+    if Decision.DENIED in {of_resource, of_identity}:
+        kind = "resource" if of_resource is Decision.DENIED else "identity"
         return _sentence(principal, asked, f"with an explicit deny in a {kind}-based policy")
     if _allowed(asked, of_identity, of_resource, own=not principal.kind or owner in {"", principal.account}):
         return ""
-    kind = "resource" if of_identity is Verdict.ALLOWED else "identity"
+    kind = "resource" if of_identity is Decision.ALLOWED else "identity"
     return _sentence(principal, asked, f"because no {kind}-based policy allows the {asked.action} action")
 
 
-def _allowed(asked: Asked, of_identity: Verdict, of_resource: Verdict, *, own: bool) -> bool:
+def _allowed(asked: AuthorizationRequest, of_identity: Decision, of_resource: Decision, *, own: bool) -> bool:
     """
     Combine what allows; `own`: the resource is in the principal's account, or there is no principal.
 
@@ -138,32 +138,34 @@ def _allowed(asked: Asked, of_identity: Verdict, of_resource: Verdict, *, own: b
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     """
-    if own and of_resource is Verdict.ALLOWED:
+    if own and of_resource is Decision.ALLOWED:
         return True
     needs_both = not own or _is_about_a_key(asked)
-    return of_identity is Verdict.ALLOWED and not (needs_both and of_resource is Verdict.NEUTRAL)
+    return of_identity is Decision.ALLOWED and not (needs_both and of_resource is Decision.NEUTRAL)
 
 
-def _is_about_a_key(asked: Asked) -> bool:
+def _is_about_a_key(asked: AuthorizationRequest) -> bool:
     return ":key/" in asked.resource
 
 
-def _said_of(asked: Asked, principal: Principal) -> tuple[Verdict, str]:
+def _said_of(asked: AuthorizationRequest, principal: Principal) -> tuple[Decision, str]:
     """Return what the policy of a bucket or a key says, and whose it is."""
     if asked.resource.startswith("arn:aws:s3:::"):
         bucket = _bucket(asked.resource.removeprefix("arn:aws:s3:::").partition("/")[0])
         if bucket is None:
-            return Verdict.NEUTRAL, ""
+            return Decision.NEUTRAL, ""
         policy = bucket.policy
-        verdict = judge(policy.decode(), asked, principal) if policy else Verdict.NEUTRAL
+        verdict = judge(policy.decode(), asked, principal) if policy else Decision.NEUTRAL
         return verdict, bucket.account_id
     if _is_about_a_key(asked) and (key := key_of(asked.resource, "", "")):
         # A key's policy speaks of its own key, whatever it gives as resource.
-        return judge(key.policy, Asked(asked.action, key.arn, asked.context), principal), key.account_id
-    return Verdict.NEUTRAL, ""
+        return judge(
+            key.policy, AuthorizationRequest(asked.action, key.arn, asked.context), principal
+        ), key.account_id
+    return Decision.NEUTRAL, ""
 
 
-def _sentence(principal: Principal, asked: Asked, why: str) -> str:
+def _sentence(principal: Principal, asked: AuthorizationRequest, why: str) -> str:
     who = principal.session or principal.arn or "anonymous"
     return f'User: {who} is not authorized to perform: {asked.action} on resource: "{asked.resource}" {why}'
 

@@ -11,13 +11,13 @@ from moto.s3.responses import S3Response
 
 from twin.aws.authorization import denial
 from twin.aws.objects import ObjectVersion
-from twin.aws.policy import Asked, lets_service_put
+from twin.aws.policy import AuthorizationRequest, lets_service_put
 from twin.aws.replication import replicate_later
 
 _DOCUMENTS = ("lifecycle", "logging", "replication")
 
 
-class Bucket(FakeBucket):
+class DurableBucket(FakeBucket):
     """A bucket that keeps configurations as they came; its policy is judged before moto sees a request."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class Bucket(FakeBucket):
         return bool(document) and lets_service_put(document.decode(), "logging.s3.amazonaws.com", resource)
 
 
-class Backend(S3Backend):
+class DurableS3Backend(S3Backend):
     """S3 with the Object Lock rules that moto leaves out."""
 
     def put_object(self, bucket_name: str, key_name: str, value: bytes, *args: Any, **kwargs: Any) -> FakeKey:
@@ -58,7 +58,7 @@ class Backend(S3Backend):
         for one in objects:
             resource = f"arn:aws:s3:::{bucket_name}/{one['Key']}"
             needed = [f"s3:DeleteObject{'Version' if one.get('VersionId') else ''}", *bypassing]
-            if any(denial(request.environ, Asked(action, resource)) for action in needed):
+            if any(denial(request.environ, AuthorizationRequest(action, resource)) for action in needed):
                 refused.append(one["Key"])
             else:
                 permitted.append(one)
@@ -114,7 +114,7 @@ class Backend(S3Backend):
         super().put_bucket_versioning(bucket_name, status)
 
 
-class Responses(S3Response):
+class S3Responses(S3Response):
     """S3's protocol with what moto forgets: parts of configurations, and GetObjectRetention."""
 
     def _bucket_response_put(self, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
@@ -122,7 +122,7 @@ class Responses(S3Response):
         answer = super()._bucket_response_put(request, bucket_name, querystring)
         for document in _DOCUMENTS:
             bucket = self.backend.get_bucket(bucket_name)
-            if document in querystring and isinstance(bucket, Bucket):
+            if document in querystring and isinstance(bucket, DurableBucket):
                 bucket.documents[document] = self.body
         return answer
 
@@ -132,7 +132,7 @@ class Responses(S3Response):
         for document in _DOCUMENTS:
             if document in querystring:
                 bucket = self.backend.get_bucket(bucket_name)
-                kept = bucket.documents.get(document) if isinstance(bucket, Bucket) else None
+                kept = bucket.documents.get(document) if isinstance(bucket, DurableBucket) else None
                 return (*answer[:2], kept) if kept else answer
         return answer
 
@@ -161,6 +161,6 @@ class Responses(S3Response):
 
 def correct_s3() -> None:
     """Make moto use these classes from here on; call it before the first bucket exists."""
-    models.FakeBucket = Bucket
-    responses.S3Response = Responses
-    s3_backends.backend = Backend
+    models.FakeBucket = DurableBucket
+    responses.S3Response = S3Responses
+    s3_backends.backend = DurableS3Backend

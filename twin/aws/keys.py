@@ -11,7 +11,7 @@ _DEFAULT_PERIOD_DAYS = 365
 _PERIOD = "rotation_period_days"
 
 
-class Responses(KmsResponse):
+class KmsResponses(KmsResponse):
     """KMS's protocol with rotation periods."""
 
     def enable_key_rotation(self) -> str:
@@ -32,7 +32,7 @@ class Responses(KmsResponse):
 
 def correct_kms() -> None:
     """Make moto use what is here; call it before the first request to KMS."""
-    responses.KmsResponse = Responses
+    responses.KmsResponse = KmsResponses
     models.__dict__["generate_private_key"] = _private_key
 
 

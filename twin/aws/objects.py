@@ -59,10 +59,10 @@ class ObjectVersion(FakeKey):
             return file.read()
 
     @value.setter
-    def value(self, new_value: "bytes | str | Parts") -> None:  # moto passes text for access logs
+    def value(self, new_value: "bytes | str | UploadParts") -> None:  # moto passes text for access logs
         self.body = uuid.uuid4().hex
         path = self.folder / self.body
-        if isinstance(new_value, Parts):
+        if isinstance(new_value, UploadParts):
             new_value.join(path)
             self.contentsize = path.stat().st_size
             return
@@ -97,7 +97,7 @@ class ObjectVersion(FakeKey):
         self.lock = threading.Lock()
 
 
-class Parts(list[ObjectVersion]):
+class UploadParts(list[ObjectVersion]):
     """The parts of an upload in order, in place of the bytes that moto would join in memory."""
 
     def join(self, path: Path) -> None:
@@ -116,11 +116,11 @@ class Parts(list[ObjectVersion]):
         return base64.b64encode(total.to_bytes(4, "big")).decode()
 
 
-class Upload(FakeMultipart):
+class DurableUpload(FakeMultipart):
     """A multipart upload that is completed file by file; moto needs five times its size in memory."""
 
     def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, tuple[str, str, int] | None]:
-        parts = Parts()
+        parts = UploadParts()
         for number, etag in body:
             part = self.parts.get(number)
             if not isinstance(part, ObjectVersion) or part.etag.strip('"') != etag.strip('"'):
@@ -196,5 +196,5 @@ def keep_bodies_in(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     ObjectVersion.folder = folder
     models.FakeKey = ObjectVersion
-    models.FakeMultipart = Upload
+    models.FakeMultipart = DurableUpload
     models.__dict__["_VersionedKeyStore"] = ObjectIndex

@@ -12,7 +12,7 @@ Context = Mapping[str, str | tuple[str, ...]]
 """Condition key in lower case -> its value, several of a key such as `kms:ResourceAliases`."""
 
 
-class Verdict(IntEnum):
+class Decision(IntEnum):
     """What a document says; of several statements or documents the highest counts."""
 
     NEUTRAL = 0
@@ -45,7 +45,7 @@ class Principal:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AuthorizationRequest:
     """One permission that a request needs; a request may need several."""
 
     action: str
@@ -53,7 +53,7 @@ class Asked:
     context: Context = field(default_factory=dict[str, str | tuple[str, ...]])
 
 
-def judge(document: str, asked: Asked, principal: Principal) -> Verdict:
+def judge(document: str, asked: AuthorizationRequest, principal: Principal) -> Decision:
     """
     Return what a document says; one of an identity, which has no principals, speaks to whoever has it.
 
@@ -62,7 +62,7 @@ def judge(document: str, asked: Asked, principal: Principal) -> Verdict:
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     """
-    verdict = Verdict.NEUTRAL
+    verdict = Decision.NEUTRAL
     for statement in _statements(document):
         addressed = _addressed(statement, principal)
         if (
@@ -71,7 +71,7 @@ def judge(document: str, asked: Asked, principal: Principal) -> Verdict:
             and _covers(statement, "Resource", asked.resource)
             and _holds(statement, asked.context)
         ):
-            verdict = max(verdict, Verdict.DENIED if statement["Effect"] == "Deny" else addressed)
+            verdict = max(verdict, Decision.DENIED if statement["Effect"] == "Deny" else addressed)
     return verdict
 
 
@@ -91,21 +91,21 @@ def _statements(document: str) -> list[Mapping[str, Any]]:
     return listed(json.loads(document)["Statement"])
 
 
-def _addressed(statement: Mapping[str, Any], principal: Principal) -> Verdict:
+def _addressed(statement: Mapping[str, Any], principal: Principal) -> Decision:
     if "NotPrincipal" in statement:
-        return Verdict.NEUTRAL if _named(statement["NotPrincipal"], principal) else Verdict.ALLOWED
+        return Decision.NEUTRAL if _named(statement["NotPrincipal"], principal) else Decision.ALLOWED
     if "Principal" in statement:
         return _named(statement["Principal"], principal)
-    return Verdict.ALLOWED
+    return Decision.ALLOWED
 
 
-def _named(principals: Any, principal: Principal) -> Verdict:
+def _named(principals: Any, principal: Principal) -> Decision:
     names = ["*"] if principals == "*" else listed(principals.get(principal.kind or "AWS", []))
     # Everybody is AWS's word for whoever asks; of services, each is named.
     if ("*" in names and principal.kind != "Service") or {principal.arn, principal.session} & {*names} - {""}:
-        return Verdict.ALLOWED
+        return Decision.ALLOWED
     account = {principal.account, f"arn:aws:iam::{principal.account}:root"} if principal.account else set()
-    return Verdict.DELEGATED if account & {*names} else Verdict.NEUTRAL
+    return Decision.DELEGATED if account & {*names} else Decision.NEUTRAL
 
 
 def _covers(statement: Mapping[str, Any], element: str, value: str, *, ignore_case: bool = False) -> bool:

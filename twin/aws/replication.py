@@ -22,7 +22,7 @@ from twin.aws.replication_rights import refusal
 DELAY_VARIABLE: Final = "BULWARK_TWIN_REPLICATION_SECONDS"
 """How long a new version waits for its replication, 0 when unset. S3 takes seconds, at worst minutes."""
 
-Status = Literal["PENDING", "COMPLETED", "FAILED", "REPLICA"]
+ReplicationStatus = Literal["PENDING", "COMPLETED", "FAILED", "REPLICA"]
 
 _log = logging.getLogger("aws")
 _waiting: "queue.SimpleQueue[Waiting]" = queue.SimpleQueue()
@@ -38,7 +38,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ReplicationRule:
     """What one rule of a bucket says."""
 
     prefix: str
@@ -66,11 +66,11 @@ class Rule:
                 )
 
 
-def rule_for(bucket: FakeBucket, key: str) -> Rule | None:
+def rule_for(bucket: FakeBucket, key: str) -> ReplicationRule | None:
     document = getattr(bucket, "documents", {}).get("replication")
     if not document or not getattr(bucket, "replication", None):
         return None
-    return next((rule for rule in Rule.of(document) if key.startswith(rule.prefix)), None)
+    return next((rule for rule in ReplicationRule.of(document) if key.startswith(rule.prefix)), None)
 
 
 def replicate_later(bucket: FakeBucket, version: Any) -> None:
@@ -153,7 +153,7 @@ def _finish(waiting: Waiting, body: str) -> None:
     source.replication = "COMPLETED"
 
 
-def _copy(source: ObjectVersion, body: str, rule: Rule, target: FakeBucket) -> ObjectVersion:
+def _copy(source: ObjectVersion, body: str, rule: ReplicationRule, target: FakeBucket) -> ObjectVersion:
     """Return the replica: id, date, metadata, tags and checksums are the source's."""
     replica = copy.copy(source)
     replica.body, replica.replication, replica.multipart = body, "REPLICA", None
@@ -171,7 +171,7 @@ def _copy(source: ObjectVersion, body: str, rule: Rule, target: FakeBucket) -> O
     return replica
 
 
-def _hindrance(rule: Rule, bucket: FakeBucket, source: ObjectVersion, target: FakeBucket) -> str:
+def _hindrance(rule: ReplicationRule, bucket: FakeBucket, source: ObjectVersion, target: FakeBucket) -> str:
     if not target.is_versioned or (bucket.object_lock_enabled and not target.object_lock_enabled):
         return f"{target.name} takes no versions with locks"
     return refusal(rule.role, rule.key, bucket, source, target)

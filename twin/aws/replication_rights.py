@@ -10,7 +10,7 @@ from moto.s3.models import FakeBucket, FakeKey
 
 from twin.aws.authorization import lacking
 from twin.aws.identities import role_of
-from twin.aws.policy import Asked, Principal, Verdict, judge
+from twin.aws.policy import AuthorizationRequest, Decision, Principal, judge
 from twin.aws.service_actions import asked_through_s3, key_of
 
 _S3 = Principal("Service", "s3.amazonaws.com")
@@ -22,19 +22,25 @@ def refusal(role_arn: str, key: str, bucket: FakeBucket, version: FakeKey, targe
     if role is None:
         return f"there is no role {role_arn}"
     source = {"aws:sourceaccount": bucket.account_id, "aws:sourcearn": bucket.arn}
-    trusted = judge(role.assume_role_policy_document, Asked("sts:AssumeRole", role_arn, source), _S3)
-    if trusted is not Verdict.ALLOWED:
+    trusted = judge(
+        role.assume_role_policy_document, AuthorizationRequest("sts:AssumeRole", role_arn, source), _S3
+    )
+    if trusted is not Decision.ALLOWED:
         return f"{role_arn} does not trust S3"
     return lacking(role_arn, _needed(key, bucket, version, target))
 
 
-def _needed(key: str, bucket: FakeBucket, version: FakeKey, target: FakeBucket) -> Iterator[Asked]:
-    yield from (Asked(f"s3:{it}", bucket.arn) for it in ("GetReplicationConfiguration", "ListBucket"))
+def _needed(
+    key: str, bucket: FakeBucket, version: FakeKey, target: FakeBucket
+) -> Iterator[AuthorizationRequest]:
+    yield from (
+        AuthorizationRequest(f"s3:{it}", bucket.arn) for it in ("GetReplicationConfiguration", "ListBucket")
+    )
     reading = ["GetObjectVersionForReplication", "GetObjectVersionAcl", "GetObjectVersionTagging"]
     if bucket.object_lock_enabled:
         reading += ["GetObjectLegalHold", "GetObjectRetention"]
-    yield from (Asked(f"s3:{it}", f"{bucket.arn}/{version.name}") for it in reading)
-    yield Asked("s3:ReplicateObject", f"{target.arn}/{version.name}")
+    yield from (AuthorizationRequest(f"s3:{it}", f"{bucket.arn}/{version.name}") for it in reading)
+    yield AuthorizationRequest("s3:ReplicateObject", f"{target.arn}/{version.name}")
     for action, owner, used in (("Decrypt", bucket, version.kms_key_id), ("Encrypt", target, key)):
         # That a key exists is checked where S3 is told to use it, if at all.
         if used and key_of(used, owner.account_id, owner.region_name):

@@ -12,7 +12,7 @@ from xml.parsers.expat import ExpatError
 import xmltodict
 from werkzeug.wrappers import Request
 
-from twin.aws.policy import Asked, listed
+from twin.aws.policy import AuthorizationRequest, listed
 
 _OF_BUCKETS: Final = {
     "accelerate": "AccelerateConfiguration",
@@ -61,7 +61,7 @@ BATCH: Final = "s3:DeleteObjects"
 """No permission: each object that a batch names is asked for by itself."""
 
 
-def asked_of_s3(request: Request) -> list[Asked]:
+def asked_of_s3(request: Request) -> list[AuthorizationRequest]:
     """
     Return the permissions that a request needs; none if it is nothing that S3 knows.
 
@@ -69,13 +69,16 @@ def asked_of_s3(request: Request) -> list[Asked]:
     """
     bucket, _, key = request.path.removeprefix("/").partition("/")
     if not bucket:
-        return [Asked("s3:ListAllMyBuckets")] if request.method in {"GET", "HEAD"} else []
+        return [AuthorizationRequest("s3:ListAllMyBuckets")] if request.method in {"GET", "HEAD"} else []
     context = _context(request)
     if key:
         resource = f"arn:aws:s3:::{bucket}/{key}"
-        wanted = [Asked(f"s3:{action}", resource, context) for action in _on_object(request)]
+        wanted = [AuthorizationRequest(f"s3:{action}", resource, context) for action in _on_object(request)]
         return [*_copied(request, context), *wanted]
-    return [Asked(f"s3:{action}", f"arn:aws:s3:::{bucket}", context) for action in _on_bucket(request)]
+    return [
+        AuthorizationRequest(f"s3:{action}", f"arn:aws:s3:::{bucket}", context)
+        for action in _on_bucket(request)
+    ]
 
 
 def _on_bucket(request: Request) -> list[str]:
@@ -144,11 +147,11 @@ def _is_part(request: Request) -> bool:
     return "uploadId" in query and "partNumber" in query
 
 
-def _copied(request: Request, context: dict[str, str | tuple[str, ...]]) -> Iterator[Asked]:
+def _copied(request: Request, context: dict[str, str | tuple[str, ...]]) -> Iterator[AuthorizationRequest]:
     source = urlsplit(request.headers.get("x-amz-copy-source", ""))
     if source.path and request.method == "PUT":
         version = "Version" if "versionId" in parse_qs(source.query) else ""
-        yield Asked(
+        yield AuthorizationRequest(
             f"s3:GetObject{version}", f"arn:aws:s3:::{unquote(source.path).removeprefix('/')}", context
         )
 

@@ -39,7 +39,7 @@ from twin.aws.keys import correct_kms
 from twin.aws.objects import ObjectIndex, keep_bodies_in
 from twin.aws.replication import Replicator
 from twin.aws.sessions import correct_sts
-from twin.aws.snapshot import SERVICES, Snapshot, UnreadableSnapshotError
+from twin.aws.snapshot import SERVICES, AccountSnapshot, UnreadableSnapshotError
 from twin.host.home import TwinHome
 
 _log = logging.getLogger("aws")
@@ -56,7 +56,7 @@ class DurableService:
     send and receive outside of it. Changes that wait for the disk together share a snapshot.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: AccountSnapshot) -> None:
         self._moto = DomainDispatcherApplication(_application)
         self._snapshot = snapshot
         self._turn = threading.Lock()
@@ -170,7 +170,7 @@ def main() -> None:
     correct_kms()
     correct_sts()
     try:
-        snapshot = Snapshot(home.aws / "snapshot")
+        snapshot = AccountSnapshot(home.aws / "snapshot")
         snapshot.restore()
     except UnreadableSnapshotError as unreadable:
         sys.exit(f"AWS service: {unreadable}")

@@ -11,7 +11,7 @@ from moto.kms.models import Key, kms_backends
 from moto.s3.models import FakeBucket, FakeKey
 from werkzeug.wrappers import Request
 
-from twin.aws.policy import Asked
+from twin.aws.policy import AuthorizationRequest
 
 _SSE: Final = "x-amz-server-side-encryption"
 _KEYS: Final = ("KeyId", "TargetKeyId", "SourceKeyId", "DestinationKeyId")
@@ -29,7 +29,7 @@ _ROLES_AND_MORE: Final = {
 _ARNS: Final = ("RoleArn", "OpenIDConnectProviderArn", "PolicyArn")
 
 
-def asked_of_kms(request: Request, account: str, region: str) -> list[Asked]:
+def asked_of_kms(request: Request, account: str, region: str) -> list[AuthorizationRequest]:
     """Return an action's permission on each key and alias that it names, or on no particular one."""
     action = f"kms:{request.headers.get('x-amz-target', '').rpartition('.')[2]}"
     try:
@@ -40,15 +40,19 @@ def asked_of_kms(request: Request, account: str, region: str) -> list[Asked]:
     named = [parameters[name] for name in _KEYS if name in parameters] or ([sealed] if sealed else [])
     wanted = [_on_key(action, one, account, region) for one in named]
     if alias := parameters.get("AliasName"):
-        wanted.append(Asked(action, f"arn:aws:kms:{region}:{account}:{alias}"))
-    return wanted or [Asked(action)]
+        wanted.append(AuthorizationRequest(action, f"arn:aws:kms:{region}:{account}:{alias}"))
+    return wanted or [AuthorizationRequest(action)]
 
 
-def asked_of_iam(request: Request, account: str) -> list[Asked]:
-    return [Asked(f"iam:{request.values.get('Action', '')}", _resource(request.values, account))]
+def asked_of_iam(request: Request, account: str) -> list[AuthorizationRequest]:
+    return [
+        AuthorizationRequest(f"iam:{request.values.get('Action', '')}", _resource(request.values, account))
+    ]
 
 
-def asked_of_key(bucket: FakeBucket, version: FakeKey | None, request: Request, asked: Asked) -> list[Asked]:
+def asked_of_key(
+    bucket: FakeBucket, version: FakeKey | None, request: Request, asked: AuthorizationRequest
+) -> list[AuthorizationRequest]:
     """
     Return what S3 does with a KMS key for whoever reads or writes, with their permissions.
 
@@ -68,11 +72,11 @@ def asked_of_key(bucket: FakeBucket, version: FakeKey | None, request: Request, 
     return [asked_through_s3(action, key, bucket) for action in actions]
 
 
-def asked_through_s3(action: str, key: str, bucket: FakeBucket) -> Asked:
+def asked_through_s3(action: str, key: str, bucket: FakeBucket) -> AuthorizationRequest:
     """Return the permission for a key that S3 uses on somebody's behalf."""
     found = _on_key(action, key, bucket.account_id, bucket.region_name)
     via = {"kms:viaservice": f"s3.{bucket.region_name}.amazonaws.com"}
-    return Asked(found.action, found.resource, {**found.context, **via})
+    return AuthorizationRequest(found.action, found.resource, {**found.context, **via})
 
 
 def key_of(identifier: str, account: str, region: str) -> Key | None:
@@ -86,15 +90,15 @@ def key_of(identifier: str, account: str, region: str) -> Key | None:
         return None
 
 
-def _on_key(action: str, identifier: str, account: str, region: str) -> Asked:
+def _on_key(action: str, identifier: str, account: str, region: str) -> AuthorizationRequest:
     key = key_of(identifier, account, region)
     if key is None:
-        return Asked(action, identifier)
+        return AuthorizationRequest(action, identifier)
     context: dict[str, str | tuple[str, ...]] = {}
     if key.aliases:
         context["kms:resourcealiases"] = tuple(key.aliases)
     context |= {f"aws:resourcetag/{name.lower()}": value for name, value in _tags(key)}
-    return Asked(action, key.arn, context)
+    return AuthorizationRequest(action, key.arn, context)
 
 
 def _tags(key: Key) -> Iterator[tuple[str, str]]:

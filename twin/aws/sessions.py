@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 
 from twin.aws import issuer
 from twin.aws.identities import ACCOUNT, Refused, documents, is_administrator, role_of
-from twin.aws.policy import Asked, Principal, Verdict, judge
+from twin.aws.policy import AuthorizationRequest, Decision, Principal, judge
 from twin.host.home import TwinHome
 
 SESSION_VARIABLE: Final = "BULWARK_TWIN_SESSION_SECONDS"
@@ -67,12 +67,12 @@ def check_assumption(request: Request, principal: Principal) -> None:
 def _may_assume(role: Role | None, arn: str, principal: Principal) -> bool:
     if role is None:  # of other accounts the twin knows too little to refuse their roles to its administrator
         return is_administrator(principal) and f"::{ACCOUNT}:" not in arn
-    asked = Asked("sts:AssumeRole", arn, principal.context)
+    asked = AuthorizationRequest("sts:AssumeRole", arn, principal.context)
     trusted = judge(_trust(role), asked, principal)
-    if trusted is not Verdict.DELEGATED:
-        return trusted is Verdict.ALLOWED
+    if trusted is not Decision.DELEGATED:
+        return trusted is Decision.ALLOWED
     own = [judge(document, asked, principal) for document in documents(principal)]
-    return is_administrator(principal) or max(own, default=Verdict.NEUTRAL) is Verdict.ALLOWED
+    return is_administrator(principal) or max(own, default=Decision.NEUTRAL) is Decision.ALLOWED
 
 
 def _trusts_token(role: Role, token: str) -> bool:
@@ -96,8 +96,8 @@ def _trusts_token(role: Role, token: str) -> bool:
     if claims["aud"] not in provider.client_id_list:
         raise Refused(400, "InvalidIdentityToken", "Incorrect token audience")
     context = {f"{name}:{claim}": claims[claim] for claim in ("aud", "sub")}
-    asked = Asked("sts:AssumeRoleWithWebIdentity", role.arn, context)
-    return judge(_trust(role), asked, Principal("Federated", arn)) is Verdict.ALLOWED
+    asked = AuthorizationRequest("sts:AssumeRoleWithWebIdentity", role.arn, context)
+    return judge(_trust(role), asked, Principal("Federated", arn)) is Decision.ALLOWED
 
 
 def _trust(role: Role) -> str:

@@ -29,7 +29,7 @@ class UnreadableSnapshotError(Exception):
     """The snapshot cannot be taken up; the text says why and what to do."""
 
 
-class Snapshot:
+class AccountSnapshot:
     """
     moto's backends in one SQLite file: pickled as a whole, but for the object versions, a row for each key.
 

@@ -14,11 +14,11 @@ check-in margins and run times, frequency windows, rate limit windows. It leaves
 
 
 @dataclass(frozen=True)
-class Pace:
+class TimeScale:
     speed: float = 1.0
 
     @classmethod
-    def from_environment(cls) -> "Pace":
+    def from_environment(cls) -> "TimeScale":
         """Raises ValueError, naming the variable, when it is no number above zero."""
         given = os.environ.get(SPEED_VARIABLE, "1")
         try:

@@ -11,7 +11,7 @@ _STOP_SECONDS = 2.0
 _log = structlog.get_logger()
 
 
-class Crew:
+class WorkerPool:
     """A bounded number of workers; what breaks off is logged, and its key is free again."""
 
     def __init__(self, name: str, *, size: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from twin.vendor.store import Attributes
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _SWITCHES = {
     "block_public_connections": "blockPublicConnections",
@@ -57,7 +57,7 @@ _UNMEASURED = (
 )
 
 
-def project_wanted(said: Json) -> Attributes:
+def project_from_json(said: JsonObject) -> Attributes:
     """Read the request for a new or changed project; what it leaves out is left out."""
     settings = said.get("settings") or {}
     wanted = _taken(said, _PROJECT)
@@ -82,7 +82,7 @@ def project_wanted(said: Json) -> Attributes:
     return wanted
 
 
-def branch_wanted(said: Json) -> Attributes:
+def branch_from_json(said: JsonObject) -> Attributes:
     wanted = _taken(said, {"name": "name", "parent_id": "parentId", "parent_lsn": "parentLsn"})
     if said.get("protected") is not None:
         wanted["protected"] = _switch(said["protected"])
@@ -91,14 +91,14 @@ def branch_wanted(said: Json) -> Attributes:
     return wanted
 
 
-def endpoint_wanted(said: Json) -> Attributes:
+def endpoint_from_json(said: JsonObject) -> Attributes:
     settings = (said.get("settings") or {}).get("pg_settings")
     return _taken(said, _ENDPOINT) | ({"pgSettings": settings} if settings else {})
 
 
-def project(identifier: str, record: Attributes) -> Json:
-    settings: Json = {key: record[name] == "yes" for key, name in _SWITCHES.items() if record.get(name)}
-    allowed: Json = {"ips": record.get("allowedIps", [])}
+def project_to_json(identifier: str, record: Attributes) -> JsonObject:
+    settings: JsonObject = {key: record[name] == "yes" for key, name in _SWITCHES.items() if record.get(name)}
+    allowed: JsonObject = {"ips": record.get("allowedIps", [])}
     if only := record.get("allowedIpsProtectedBranchesOnly"):
         allowed["protected_branches_only"] = only == "yes"
     if window := record.get("maintenanceWindow"):
@@ -123,8 +123,8 @@ def project(identifier: str, record: Attributes) -> Json:
     }
 
 
-def branch(identifier: str, record: Attributes) -> Json:
-    told: Json = {
+def branch_to_json(identifier: str, record: Attributes) -> JsonObject:
+    told: JsonObject = {
         **dict.fromkeys(_UNMEASURED, 0),
         **_times(record),
         "id": identifier,
@@ -142,7 +142,7 @@ def branch(identifier: str, record: Attributes) -> Json:
     return told
 
 
-def endpoint(identifier: str, record: Attributes, read: Attributes) -> Json:
+def endpoint_to_json(identifier: str, record: Attributes, read: Attributes) -> JsonObject:
     """Tell an endpoint; `record` has its times, `read` its host and what was left to Neon."""
     return {
         **_told(read, _ENDPOINT),
@@ -158,13 +158,13 @@ def endpoint(identifier: str, record: Attributes, read: Attributes) -> Json:
     }
 
 
-def role(record: Attributes, *, password: bool = False) -> Json:
+def role_to_json(record: Attributes, *, password: bool = False) -> JsonObject:
     """Tell a role; its password only in the answer to the request that set it."""
     told = {"branch_id": record["branchId"], "name": record["name"], "protected": False, **_times(record)}
     return told | ({"password": record["password"]} if password else {})
 
 
-def database(record: Attributes) -> Json:
+def database_to_json(record: Attributes) -> JsonObject:
     return {
         "id": zlib.crc32(f"{record['branchId']}/{record['name']}".encode()),
         "branch_id": record["branchId"],
@@ -174,11 +174,11 @@ def database(record: Attributes) -> Json:
     }
 
 
-def _taken(said: Json, names: dict[str, str]) -> Attributes:
+def _taken(said: JsonObject, names: dict[str, str]) -> Attributes:
     return {name: said[key] for key, name in names.items() if said.get(key) is not None}
 
 
-def _told(record: Attributes, names: dict[str, str]) -> Json:
+def _told(record: Attributes, names: dict[str, str]) -> JsonObject:
     return {key: record[name] for key, name in names.items() if record.get(name) is not None}
 
 
@@ -186,7 +186,7 @@ def _switch(on: bool) -> str:
     return "yes" if on else "no"
 
 
-def _times(record: Attributes) -> Json:
+def _times(record: Attributes) -> JsonObject:
     return {"created_at": instant(record["created"]), "updated_at": instant(record["created"])}
 
 

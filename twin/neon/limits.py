@@ -6,7 +6,7 @@ from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
 
-class Plan(NamedTuple):
+class PlanLimits(NamedTuple):
     """What an account may do."""
 
     name: str
@@ -20,9 +20,9 @@ class Plan(NamedTuple):
 PLANS = {
     plan.name: plan
     for plan in (
-        Plan("free", 21_600, 0, maintenance_window=False, network_rules=False, always_on=False),
-        Plan("launch", 604_800, 2, maintenance_window=True, network_rules=False, always_on=True),
-        Plan("scale", 2_592_000, 5, maintenance_window=True, network_rules=True, always_on=True),
+        PlanLimits("free", 21_600, 0, maintenance_window=False, network_rules=False, always_on=False),
+        PlanLimits("launch", 604_800, 2, maintenance_window=True, network_rules=False, always_on=True),
+        PlanLimits("scale", 2_592_000, 5, maintenance_window=True, network_rules=True, always_on=True),
     )
 }
 DEFAULT_PLAN = "launch"
@@ -38,7 +38,7 @@ _SUSPEND_SECONDS = range(60, 604_801)
 _SMALLEST_COMPUTE_UNITS = 0.25
 
 
-def check_project(wanted: Attributes, plan: Plan) -> None:
+def check_project(wanted: Attributes, plan: PlanLimits) -> None:
     """Raise VendorError (400) unless the plan and the API's ranges admit the project."""
     if not 1 <= len(wanted["name"]) <= _NAME_CHARACTERS:
         raise VendorError(400, f"name must have 1 to {_NAME_CHARACTERS} characters.")
@@ -61,7 +61,7 @@ def check_project(wanted: Attributes, plan: Plan) -> None:
     check_compute(wanted.get("defaultEndpointSettings", {}), plan)
 
 
-def check_compute(wanted: Attributes, plan: Plan) -> None:
+def check_compute(wanted: Attributes, plan: PlanLimits) -> None:
     """Raise VendorError (400) unless compute size and suspension are acceptable."""
     smallest = wanted.get("autoscalingLimitMinCu", _SMALLEST_COMPUTE_UNITS)
     largest = wanted.get("autoscalingLimitMaxCu", smallest)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from twin.neon import sql
-from twin.neon.limits import DEFAULT_PLAN, PLANS, Plan, check_compute, check_project
+from twin.neon.limits import DEFAULT_PLAN, PLANS, PlanLimits, check_compute, check_project
 from twin.neon.project import answer, complete
 from twin.neon.records import NeonRecords, server_trouble
 from twin.vendor.errors import VendorError
@@ -30,7 +30,7 @@ class Neon(NeonRecords):
     """
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> PlanLimits:
         account = self.store.get(self.vendor, "account", "0") or {}
         return PLANS[account.get("plan", DEFAULT_PLAN)]
 

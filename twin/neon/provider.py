@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from twin.provider.rules import Rule, at_most_one, each, one_of, size, within
-from twin.provider.terraform_spec import Spec, Vendor, last_part
+from twin.provider.rules import InputRule, at_most_one, each, one_of, size, within
+from twin.provider.terraform_spec import ResourceSpec, VendorSpec, last_part
 from twin.provider.values import Properties
 
 _QUOTA = (
@@ -20,16 +20,16 @@ _PROJECT_SWITCHES = (
 _PROVISIONER = one_of("computeProvisioner", "k8s-pod", "k8s-neonvm")
 
 
-def _switch(path: str) -> Rule:
+def _switch(path: str) -> InputRule:
     """Check a three-valued switch, which is a string and no boolean."""
     return one_of(path, "yes", "no", "")
 
 
-def _whole(path: str) -> Rule:
+def _whole(path: str) -> InputRule:
     return each(path, lambda value: float(value).is_integer(), "be a whole number")
 
 
-def _left_out(path: str) -> Rule:
+def _left_out(path: str) -> InputRule:
     """Refuse what is an output, although the bridge's schema has it among the inputs."""
     return each(path, lambda _value: False, "be left out")
 
@@ -48,14 +48,14 @@ def _database(identifier: str, state: Properties) -> str:
     return "/".join(parts) if all(parts) else identifier
 
 
-NEON = Vendor(
+NEON = VendorSpec(
     title="Neon",
     sets=False,
     old_sdk=True,
     # A refused deletion (422) counts as success: the object may live on, forgotten. Seen in the source.
     forgiven=frozenset({404, 422}),
     kinds={
-        "project": Spec(
+        "project": ResourceSpec(
             rules=(
                 within("historyRetentionSeconds", 0),
                 _whole("historyRetentionSeconds"),
@@ -84,7 +84,7 @@ NEON = Vendor(
             only_on_create=frozenset({"storePassword", "computeProvisioner", "branch", "orgId", "regionId"}),
             prepare=_without_zero_quota,
         ),
-        "branch": Spec(
+        "branch": ResourceSpec(
             rules=(
                 within("parentTimestamp", 0),
                 _whole("parentTimestamp"),
@@ -95,7 +95,7 @@ NEON = Vendor(
             only_on_create=frozenset({"projectId", "parentId", "parentLsn", "parentTimestamp"}),
             address=last_part,
         ),
-        "endpoint": Spec(
+        "endpoint": ResourceSpec(
             rules=(
                 one_of("type", "read_write", "read_only"),
                 _whole("suspendTimeoutSeconds"),
@@ -106,12 +106,12 @@ NEON = Vendor(
             only_on_create=frozenset({"projectId", "type", "regionId"}),
             address=last_part,
         ),
-        "role": Spec(
+        "role": ResourceSpec(
             rules=(_left_out("roleId"),),
             replaces=frozenset({"projectId", "branchId", "name"}),
             literal=frozenset({"name"}),
         ),
-        "database": Spec(
+        "database": ResourceSpec(
             rules=(_left_out("databaseId"),),
             replaces=frozenset({"projectId", "branchId", "ownerName"}),
             literal=frozenset({"name"}),

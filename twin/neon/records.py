@@ -13,7 +13,7 @@ from postgres_server.cluster import Cluster
 from postgres_server.install import PostgresError
 from twin.neon import sql
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Model, merged
+from twin.vendor.model import VendorModel, merged
 from twin.vendor.store import Attributes
 
 
@@ -29,7 +29,7 @@ def server_trouble() -> Generator[None]:
         raise VendorError(500, str(failed)) from failed
 
 
-class NeonRecords(Model):
+class NeonRecords(VendorModel):
     """
     The part of the model that knows no rules.
 

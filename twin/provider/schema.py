@@ -41,21 +41,21 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Object:
+class ObjectSchema:
     """An object with known keys, by their camelCase names."""
 
     fields: dict[str, Field]
 
 
-Type = Scalar | ListOf | MapOf | Object
+Type = Scalar | ListOf | MapOf | ObjectSchema
 
 
 @dataclass(frozen=True)
-class Resource:
+class ResourceSchema:
     """One resource type, or one data source: what may be asked for and what comes back."""
 
-    inputs: Object
-    outputs: Object
+    inputs: ObjectSchema
+    outputs: ObjectSchema
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Package:
 
     name: str
     version: str
-    resources: dict[str, Resource]
-    functions: dict[str, Resource]
+    resources: dict[str, ResourceSchema]
+    functions: dict[str, ResourceSchema]
 
 
 @functools.cache
@@ -78,13 +78,13 @@ def package(name: str) -> Package:
         version=document["version"],
         resources={token: _resource(spec, types) for token, spec in document["resources"].items()},
         functions={
-            token: Resource(_object(spec.get("inputs", {}), types), _object(spec["outputs"], types))
+            token: ResourceSchema(_object(spec.get("inputs", {}), types), _object(spec["outputs"], types))
             for token, spec in document["functions"].items()
         },
     )
 
 
-def _resource(spec: dict[str, Any], types: dict[str, Any]) -> Resource:
+def _resource(spec: dict[str, Any], types: dict[str, Any]) -> ResourceSchema:
     required = set(spec.get("requiredInputs", ()))
     always = set(spec.get("required", ()))
     inputs = {
@@ -95,14 +95,14 @@ def _resource(spec: dict[str, Any], types: dict[str, Any]) -> Resource:
         name: inputs.get(name) or _field(property_, types, required=False, computed=name in always)
         for name, property_ in spec["properties"].items()
     }
-    return Resource(Object(inputs), Object(outputs))
+    return ResourceSchema(ObjectSchema(inputs), ObjectSchema(outputs))
 
 
-def _object(spec: dict[str, Any], types: dict[str, Any]) -> Object:
+def _object(spec: dict[str, Any], types: dict[str, Any]) -> ObjectSchema:
     required = set(spec.get("required", ()))
     # What an answer always has although it may be left out of a request: the provider computes it.
     always = set(spec.get("language", {}).get("nodejs", {}).get("requiredOutputs", ()))
-    return Object(
+    return ObjectSchema(
         {
             name: _field(property_, types, required=name in required, computed=name in always - required)
             for name, property_ in spec.get("properties", {}).items()

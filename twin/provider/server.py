@@ -62,30 +62,32 @@ class ResourceGoneError(Exception):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class InputRefusal:
     """One input that is not accepted, with the reason as a person reads it."""
 
     property: str
     reason: str
 
 
-class Change(Enum):
+class PropertyChange(Enum):
     """What a changed property means for its resource."""
 
     UPDATE = "update"
     REPLACE = "replace"
 
 
-class Kind(Protocol):
+class ResourceType(Protocol):
     """One resource type of a stand-in. State holds inputs and computed outputs under the provider's names."""
 
     def check(
         self, name: str, inputs: Properties, old_inputs: Properties
-    ) -> tuple[Properties, list[Refusal]]:
+    ) -> tuple[Properties, list[InputRefusal]]:
         """Complete the inputs (defaults, automatic names) and judge what is known of them."""
         ...
 
-    def diff(self, state: Properties, old_inputs: Properties, inputs: Properties) -> dict[str, Change]:
+    def diff(
+        self, state: Properties, old_inputs: Properties, inputs: Properties
+    ) -> dict[str, PropertyChange]:
         """Compare what is with what is wanted: changed property -> what that change means."""
         ...
 
@@ -126,7 +128,7 @@ class StandIn(Protocol):
         """Take the provider's inputs; may raise StandInError."""
         ...
 
-    def kind(self, token: str) -> Kind:
+    def kind(self, token: str) -> ResourceType:
         """Return the kind of a token such as `neon:index/project:Project`; StandInError if unknown."""
         ...
 
@@ -135,14 +137,14 @@ class StandIn(Protocol):
         ...
 
 
-class Server(provider_pb2_grpc.ResourceProviderServicer):
+class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     """Translates the engine's calls. Each runs on a thread of its own, so kinds may block."""
 
     def __init__(self, stand_in: StandIn, version: str) -> None:
         self._stand_in = stand_in
         self._version = version
 
-    def _kind(self, urn: str) -> tuple[Kind, str]:
+    def _kind(self, urn: str) -> tuple[ResourceType, str]:
         URN.set(urn)
         *_, types, name = urn.split("::")
         return self._stand_in.kind(types.rsplit("$", 1)[-1]), name
@@ -194,13 +196,13 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             ).items()
             if name not in ignored
         }
-        kinds = {Change.UPDATE: provider_pb2.PropertyDiff.UPDATE}
-        kinds[Change.REPLACE] = provider_pb2.PropertyDiff.UPDATE_REPLACE
+        kinds = {PropertyChange.UPDATE: provider_pb2.PropertyDiff.UPDATE}
+        kinds[PropertyChange.REPLACE] = provider_pb2.PropertyDiff.UPDATE_REPLACE
         answer = provider_pb2.DiffResponse
         return answer(
             changes=answer.DIFF_SOME if changes else answer.DIFF_NONE,
             diffs=list(changes),
-            replaces=[name for name, change in changes.items() if change is Change.REPLACE],
+            replaces=[name for name, change in changes.items() if change is PropertyChange.REPLACE],
             detailedDiff={
                 name: provider_pb2.PropertyDiff(kind=kinds[change]) for name, change in changes.items()
             },
@@ -275,7 +277,7 @@ def serve(stand_in: StandIn, version: str) -> None:
     end_with_engine()
     executor = ThreadPoolExecutor(max_workers=16)
     server = grpc.server(executor, interceptors=[_Errors()], options=_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(stand_in, version), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(ProviderServer(stand_in, version), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)  # noqa: T201 - the plugin protocol
@@ -289,7 +291,7 @@ def changed(
     computed: frozenset[str] = frozenset(),
     replaces: frozenset[str] = frozenset(),
     equal: Callable[[str, Any, Any], bool] = lambda _name, old, new: old == new,
-) -> dict[str, Change]:
+) -> dict[str, PropertyChange]:
     """
     Compare like Terraform does: configuration against prior state.
 
@@ -300,5 +302,6 @@ def changed(
     dropped = {name for name, value in state.items() if value is not None} - names - computed
     differing = {name for name in names if not equal(name, state.get(name), inputs[name])}
     return {
-        name: Change.REPLACE if name in replaces else Change.UPDATE for name in sorted(differing | dropped)
+        name: PropertyChange.REPLACE if name in replaces else PropertyChange.UPDATE
+        for name in sorted(differing | dropped)
     }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twin.provider.schema import Field, ListOf, MapOf, Object, Scalar, Type
+from twin.provider.schema import Field, ListOf, MapOf, ObjectSchema, Scalar, Type
 from twin.provider.values import UNKNOWN, has_unknown
 
 
@@ -30,14 +30,14 @@ class Comparison:
         if name in self.alike and not has_unknown(wanted) and present is not None:
             return self.alike[name](wanted) != self.alike[name](present)
         match field.type:
-            case Object(fields) if isinstance(present, dict):
+            case ObjectSchema(fields) if isinstance(present, dict):
                 return any(
                     self.differs(key, inner, wanted.get(key), present.get(key))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON
                     for key, inner in fields.items()
                 )
             case ListOf(item) if isinstance(present, list):
                 return self._lists_differ(name, item, wanted, present)  # pyright: ignore[reportUnknownArgumentType] - JSON
-            case MapOf() | Scalar() | Object() | ListOf():
+            case MapOf() | Scalar() | ObjectSchema() | ListOf():
                 return has_unknown(wanted) or wanted != present
 
     def _unset(self, value: Any) -> bool:
@@ -74,7 +74,7 @@ def json_text(text: str) -> Any:
 def filled(said: Any, told: Any, type_: Type) -> Any:
     """Complete what the program said with what the vendor computes inside it."""
     match type_:
-        case Object(fields) if isinstance(said, dict) and isinstance(told, dict):
+        case ObjectSchema(fields) if isinstance(said, dict) and isinstance(told, dict):
             inner: dict[str, Any] = said
             vendor: dict[str, Any] = told
             whole = {
@@ -85,7 +85,7 @@ def filled(said: Any, told: Any, type_: Type) -> Any:
                 if inner.get(key) is not None or field.computed
             }
             return {key: value for key, value in whole.items() if value is not None}
-        case ListOf(Object() as item) if isinstance(told, list) and len(said) == len(told):  # pyright: ignore[reportUnknownArgumentType] - JSON
+        case ListOf(ObjectSchema() as item) if isinstance(told, list) and len(said) == len(told):  # pyright: ignore[reportUnknownArgumentType] - JSON
             return [filled(*pair, item) for pair in zip(said, told, strict=True)]  # pyright: ignore[reportUnknownArgumentType] - JSON
         case _:
             return said
@@ -96,7 +96,7 @@ def foretold(said: Any, before: Any, field: Field, *, new: bool) -> Any:
     if said is None:
         return (UNKNOWN if new else before) if field.computed else None
     match field.type:
-        case Object(fields) if isinstance(said, dict):
+        case ObjectSchema(fields) if isinstance(said, dict):
             inner: dict[str, Any] = said
             had: dict[str, Any] = before if isinstance(before, dict) else {}
             whole = {
@@ -104,7 +104,7 @@ def foretold(said: Any, before: Any, field: Field, *, new: bool) -> Any:
                 for key, nested in fields.items()
             }
             return {key: value for key, value in whole.items() if value is not None}
-        case ListOf(Object() as item) if isinstance(said, list):
+        case ListOf(ObjectSchema() as item) if isinstance(said, list):
             elements: list[Any] = said
             return [foretold(element, None, Field(item), new=True) for element in elements]
         case _:

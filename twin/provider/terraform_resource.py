@@ -8,38 +8,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from twin.provider.schema import Field, Resource
-from twin.provider.server import URN, Change, Refusal, ResourceGoneError, StandInError
+from twin.provider.schema import Field, ResourceSchema
+from twin.provider.server import URN, InputRefusal, PropertyChange, ResourceGoneError, StandInError
 from twin.provider.terraform_diff import Comparison, filled, foretold
-from twin.provider.terraform_spec import Spec, Vendor
+from twin.provider.terraform_spec import ResourceSpec, VendorSpec
 from twin.provider.validation import conform, ill_typed
 from twin.provider.values import Properties
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Model
+from twin.vendor.model import VendorModel
 
 _SUFFIX_CHARACTERS = 7
 _NO_ID = "missing ID"  # the bridge's own words for a resource type without an id
 
 
 @dataclass(frozen=True)
-class BridgedKind:
+class BridgedResource:
     """Implements `twin.provider.server.Kind`."""
 
-    vendor: Vendor
+    vendor: VendorSpec
     kind: str
-    resource: Resource
-    session: Callable[[], Model]
+    resource: ResourceSchema
+    session: Callable[[], VendorModel]
     """Returns the model once the credential was accepted."""
-    unchecked: Callable[[], Model]
+    unchecked: Callable[[], VendorModel]
     """Returns the model without a call to the vendor, for what a real provider does by itself."""
 
     @property
-    def spec(self) -> Spec:
+    def spec(self) -> ResourceSpec:
         return self.vendor.kinds[self.kind]
 
     def check(
         self, name: str, inputs: Properties, old_inputs: Properties
-    ) -> tuple[Properties, list[Refusal]]:
+    ) -> tuple[Properties, list[InputRefusal]]:
         wanted, refusals = conform(inputs, self.resource.inputs)
         if "name" in self.resource.inputs.fields and wanted.get("name") is None:
             wanted["name"] = _automatic_name(name, old_inputs.get("name"))
@@ -54,13 +54,13 @@ class BridgedKind:
         state: Properties,
         old_inputs: Properties,  # noqa: ARG002 - Terraform compares with the state alone
         inputs: Properties,
-    ) -> dict[str, Change]:
+    ) -> dict[str, PropertyChange]:
         with self._told("plan", str(state.get("id", ""))):
             self.unchecked().confirm(self.kind, self._address(str(state.get("id", "")), state))
         wanted = self._complete(inputs)
         comparison = self._comparison()
         return {
-            name: Change.REPLACE if name in self.spec.replaces else Change.UPDATE
+            name: PropertyChange.REPLACE if name in self.spec.replaces else PropertyChange.UPDATE
             for name, field in self._inputs().items()
             if comparison.differs(name, field, wanted.get(name), state.get(name))
         }

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from twin.provider.rules import Rule
+from twin.provider.rules import InputRule
 from twin.provider.values import Properties
 
 
 @dataclass(frozen=True)
-class Spec:
+class ResourceSpec:
     """One resource type of a provider. Names are the provider's camelCase properties."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[InputRule, ...] = ()
     """Checked on the inputs alone, in every preview."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -55,11 +55,11 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Vendor:
+class VendorSpec:
     """One provider as the door sees it."""
 
     title: str
-    kinds: Mapping[str, Spec]
+    kinds: Mapping[str, ResourceSpec]
     """By the model's kind: the resource name with a small first letter."""
 
     sets: bool

@@ -4,17 +4,17 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from twin.provider.schema import ListOf, MapOf, Object, Scalar, Type
-from twin.provider.server import Refusal
+from twin.provider.schema import ListOf, MapOf, ObjectSchema, Scalar, Type
+from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties
 
 
-class _Problems(list[Refusal]):
+class _Problems(list[InputRefusal]):
     def add(self, where: str, reason: str) -> None:
-        self.append(Refusal(where, reason))
+        self.append(InputRefusal(where, reason))
 
 
-def conform(inputs: Properties, schema: Object) -> tuple[Properties, list[Refusal]]:
+def conform(inputs: Properties, schema: ObjectSchema) -> tuple[Properties, list[InputRefusal]]:
     """
     Convert inputs to the schema's types as the bridge does, and list what does not fit.
 
@@ -25,7 +25,7 @@ def conform(inputs: Properties, schema: Object) -> tuple[Properties, list[Refusa
     return _object(inputs, schema, "", problems), list(problems)
 
 
-def _object(value: Any, schema: Object, where: str, problems: _Problems) -> Properties:
+def _object(value: Any, schema: ObjectSchema, where: str, problems: _Problems) -> Properties:
     if not isinstance(value, dict):
         problems.add(where, f"{where} must be an object, not {_kind(value)}")
         return {}
@@ -51,7 +51,7 @@ def _value(value: Any, type_: Type, where: str, problems: _Problems) -> Any:
     if value is UNKNOWN:
         return value
     match type_:
-        case Object():
+        case ObjectSchema():
             return _object(value, type_, where, problems)
         case ListOf(item):
             if not isinstance(value, list):
@@ -95,7 +95,7 @@ def _number(text: str) -> int | float | None:
     return int(number) if number.is_integer() else number
 
 
-def _nearest(name: str, schema: Object) -> str:
+def _nearest(name: str, schema: ObjectSchema) -> str:
     close = difflib.get_close_matches(name, schema.fields, 1)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(schema.fields))}"
 
@@ -110,7 +110,7 @@ def _numbered(value: Any) -> Iterator[tuple[int, Any]]:
     return enumerate(value)
 
 
-def ill_typed(value: Any, type_: Type, fractions: frozenset[str], where: str = "") -> Iterator[Refusal]:
+def ill_typed(value: Any, type_: Type, fractions: frozenset[str], where: str = "") -> Iterator[InputRefusal]:
     """
     Find fractions where a whole number is due, and sets that hold an element twice.
 
@@ -122,14 +122,14 @@ def ill_typed(value: Any, type_: Type, fractions: frozenset[str], where: str = "
         case Scalar(kind):
             fraction = kind == "number" and isinstance(value, float)
             if fraction and where.rpartition(".")[2] not in fractions:
-                yield Refusal(where, f"{where} must be a whole number, not {value!r}")
-        case Object(fields):
+                yield InputRefusal(where, f"{where} must be a whole number, not {value!r}")
+        case ObjectSchema(fields):
             for name, field in fields.items():
                 inner = f"{where}.{name}" if where else name
                 yield from ill_typed(value.get(name), field.type, fractions, inner)
         case ListOf(item):
             if isinstance(item, Scalar) and _has_twice(value):
-                yield Refusal(where, f"{where} is a set and has an element twice")
+                yield InputRefusal(where, f"{where} is a set and has an element twice")
             for index, element in enumerate(value):
                 yield from ill_typed(element, item, fractions, f"{where}[{index}]")
         case MapOf():  # of text, all of them

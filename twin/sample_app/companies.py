@@ -7,13 +7,13 @@ from decimal import Decimal
 from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
 
-from twin.sample_app.draw import Draw, Rows, Size, Tables
+from twin.sample_app.draw import Draw, Size, TableRows, Tables
 
 tables = Tables()
 
 
 @tables.rows_of("id", "public_id", "name", "slug", "owner_id", "address", "created_at", "updated_at")
-def organizations(size: Size, draw: Draw) -> Rows:
+def organizations(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
         created = draw.moment()
         yield (
@@ -29,7 +29,7 @@ def organizations(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("organization_id", "settings", "branding", "allowed_networks", "updated_at")
-def organization_settings(size: Size, draw: Draw) -> Rows:
+def organization_settings(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
         branding = '{"b": 1,  "a": 2, "a": 3}'  # json keeps order, spaces and doubles, which jsonb does not
         yield (
@@ -42,7 +42,7 @@ def organization_settings(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "organization_id", "tier", "valid")
-def subscriptions(size: Size, draw: Draw) -> Rows:
+def subscriptions(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
         change = draw.moment()
         yield 2 * n + 1, n + 1, "free", Range(None, change)
@@ -50,7 +50,7 @@ def subscriptions(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "organization_id", "number", "issued_on", "net_amount", "tax_rate", "currency")
-def invoices(size: Size, draw: Draw) -> Rows:
+def invoices(size: Size, draw: Draw) -> TableRows:
     for n in range(4 * size.organizations):
         amount = Decimal(draw.randrange(10**10)) / 100
         issued = date(2026, 1, 31) + timedelta(days=draw.randrange(300))
@@ -58,7 +58,7 @@ def invoices(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("invoice_id", "line", "description", "quantity", "unit_price")
-def invoice_lines(size: Size, draw: Draw) -> Rows:
+def invoice_lines(size: Size, draw: Draw) -> TableRows:
     for n in range(8 * size.organizations):
         yield (
             n // 2 + 1,
@@ -80,7 +80,7 @@ def invoice_lines(size: Size, draw: Draw) -> Rows:
     "deactivated_at",
     "updated_at",
 )
-def users(size: Size, draw: Draw) -> Rows:
+def users(size: Size, draw: Draw) -> TableRows:
     for n in range(size.users):
         left = "infinity" if draw.random() < 0.9 else draw.moment()
         seen = draw.moment() if draw.random() < 0.8 else None
@@ -100,13 +100,13 @@ def users(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("user_id", "password_hash", "salt", "changed_at")
-def user_credentials(size: Size, draw: Draw) -> Rows:
+def user_credentials(size: Size, draw: Draw) -> TableRows:
     for n in range(size.users):
         yield n + 1, draw.randbytes(32), draw.randbytes(draw.randrange(17)), draw.moment()
 
 
 @tables.rows_of("id", "user_id", "address", "device", "started_at", "lifetime")
-def user_sessions(size: Size, draw: Draw) -> Rows:
+def user_sessions(size: Size, draw: Draw) -> TableRows:
     for n in range(3 * size.users):
         address = draw.choice(
             [f"192.0.2.{draw.randrange(256)}", f"2001:db8::{draw.randrange(65536):x}", "198.51.100.7/24"]
@@ -123,7 +123,7 @@ def user_sessions(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("user_id", "organization_id", "role", "permissions")
-def memberships(size: Size, draw: Draw) -> Rows:
+def memberships(size: Size, draw: Draw) -> TableRows:
     for n in range(size.users):
         role = (
             "owner"
@@ -134,33 +134,33 @@ def memberships(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "organization_id", "parent_id", "name")
-def departments(size: Size, draw: Draw) -> Rows:
+def departments(size: Size, draw: Draw) -> TableRows:
     for n in range(3 * size.organizations):
         yield n + 1, n // 3 + 1, None if n % 3 == 0 else n, draw.word("titles")
 
 
 @tables.rows_of("id", "department_id", "name")
-def teams(size: Size, draw: Draw) -> Rows:
+def teams(size: Size, draw: Draw) -> TableRows:
     for n in range(3 * size.organizations):
         yield n + 1, n + 1, draw.word("titles")
 
 
 @tables.rows_of("team_id", "user_id", "joined_on", "left_on")
-def team_members(size: Size, draw: Draw) -> Rows:
+def team_members(size: Size, draw: Draw) -> TableRows:
     for n in range(size.users):
         joined = date(2026, 1, 1) + timedelta(days=draw.randrange(300))
         yield n // 4 * 3 + 1, n + 1, joined, draw.choice(["infinity", joined + timedelta(days=30)])
 
 
 @tables.rows_of("id", "organization_id", "name", "place", "opening_hours")
-def locations(size: Size, draw: Draw) -> Rows:
+def locations(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
         place = f"({draw.uniform(-180, 180)!r},{draw.uniform(-90, 90)!r})"
         yield n + 1, n + 1, draw.word("cities")[0], place, Jsonb({"mon": ["09:00", "17:00"], "sun": None})
 
 
 @tables.rows_of("id", "organization_id", "name", "digest", "scopes", "expires_at")
-def api_keys(size: Size, draw: Draw) -> Rows:
+def api_keys(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
         expires = draw.choice(["infinity", draw.moment()])
         yield (
@@ -174,7 +174,7 @@ def api_keys(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "organization_id", "url", "events", "headers")
-def webhooks(size: Size, draw: Draw) -> Rows:
+def webhooks(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
         yield (
             n + 1,

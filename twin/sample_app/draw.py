@@ -81,8 +81,8 @@ class Draw(random.Random):
         )
 
 
-Rows = Iterator[tuple[Any, ...]]
-Generate = Callable[[Size, Draw], Rows]
+TableRows = Iterator[tuple[Any, ...]]
+Generate = Callable[[Size, Draw], TableRows]
 
 
 class Tables(dict[str, tuple[tuple[str, ...], Generate]]):

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from twin.sample_app.draw import EPOCH, WORDS, Draw, Rows, Size, Tables
+from twin.sample_app.draw import EPOCH, WORDS, Draw, Size, TableRows, Tables
 
 tables = Tables()
 
 
 @tables.rows_of("tier", "monthly_price", "currency", "seats", "features")
-def plans(_: Size, __: Draw) -> Rows:
+def plans(_: Size, __: Draw) -> TableRows:
     yield "free", Decimal(0), "EUR", 2, []
     yield "team", Decimal("49.90"), "EUR", 10, ["pipelines"]
     yield "business", Decimal(199), "EUR", 50, ["pipelines", "api", 'quotes " and , commas']
@@ -19,7 +19,7 @@ def plans(_: Size, __: Draw) -> Rows:
 @tables.rows_of(
     "id", "name", "exact", "approximate", "coarse", "count", "span", "day", "instant", "wall_clock"
 )
-def measurements(_: Size, __: Draw) -> Rows:
+def measurements(_: Size, __: Draw) -> TableRows:
     most, least = 2**63 - 1, -(2**63)
     yield (
         1,
@@ -109,7 +109,7 @@ def measurements(_: Size, __: Draw) -> Rows:
 
 
 @tables.rows_of("version", "name", "applied_at")
-def schema_migrations(_: Size, __: Draw) -> Rows:
+def schema_migrations(_: Size, __: Draw) -> TableRows:
     subjects = [
         *(
             "organizations",
@@ -140,6 +140,6 @@ def schema_migrations(_: Size, __: Draw) -> Rows:
 
 
 @tables.rows_of("id", "name", "aliases")
-def skills(_: Size, __: Draw) -> Rows:
+def skills(_: Size, __: Draw) -> TableRows:
     for n, skill in enumerate(WORDS["skills"]):
         yield n + 1, skill, [skill.upper(), skill.casefold()]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
 
-from twin.sample_app.draw import EPOCH, WORDS, Draw, Rows, Size, Tables
+from twin.sample_app.draw import EPOCH, WORDS, Draw, Size, TableRows, Tables
 
 tables = Tables()
 _STAGES = ("new", "screening", "interview", "offer", "hired")
@@ -20,13 +20,13 @@ def file_body(object_key: str) -> bytes:
 
 
 @tables.rows_of("id", "organization_id", "name")
-def pipelines(size: Size, _: Draw) -> Rows:
+def pipelines(size: Size, _: Draw) -> TableRows:
     for n in range(size.organizations):
         yield n + 1, n + 1, "default"
 
 
 @tables.rows_of("id", "pipeline_id", "position", "name", "maps_to")
-def stages(size: Size, _: Draw) -> Rows:
+def stages(size: Size, _: Draw) -> TableRows:
     for n in range(5 * size.organizations):
         yield n + 1, n // 5 + 1, n % 5, _STAGES[n % 5].title(), _STAGES[n % 5]
 
@@ -44,7 +44,7 @@ def stages(size: Size, _: Draw) -> Rows:
     ),
     *("status", "salary", "currency", "opens_at", "closes_at", "updated_at"),
 )
-def jobs(size: Size, draw: Draw) -> Rows:
+def jobs(size: Size, draw: Draw) -> TableRows:
     for n in range(size.jobs):
         company = n // 6 + 1
         low = Decimal(draw.randrange(20_000, 90_000))
@@ -70,21 +70,21 @@ def jobs(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("job_id", "locale", "title")
-def job_translations(size: Size, draw: Draw) -> Rows:
+def job_translations(size: Size, draw: Draw) -> TableRows:
     for n in range(size.jobs):
         for locale in draw.sample(WORDS["locales"], 3):
             yield n + 1, locale, draw.word("titles")
 
 
 @tables.rows_of("job_id", "skill_id", "weight")
-def job_skills(size: Size, draw: Draw) -> Rows:
+def job_skills(size: Size, draw: Draw) -> TableRows:
     for n in range(size.jobs):
         for skill in draw.sample(range(len(WORDS["skills"])), 4):
             yield n + 1, skill + 1, draw.random()
 
 
 @tables.rows_of("id", "job_id", "question", "choices", "required")
-def job_questions(size: Size, draw: Draw) -> Rows:
+def job_questions(size: Size, draw: Draw) -> TableRows:
     for n in range(size.jobs):
         yield (
             n + 1,
@@ -99,7 +99,7 @@ def job_questions(size: Size, draw: Draw) -> Rows:
     *("id", "reference", "public_id", "given_name", "family_name", "born_on", "address", "profile", "tags"),
     *("consent_until", "created_at", "updated_at"),
 )
-def candidates(size: Size, draw: Draw) -> Rows:
+def candidates(size: Size, draw: Draw) -> TableRows:
     for n in range(size.candidates):
         given, family = draw.word("people")
         born = draw.choice([None, date(1950, 1, 1) + timedelta(days=draw.randrange(20_000))])
@@ -111,7 +111,7 @@ def candidates(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("email", "candidate_id", "is_primary")
-def candidate_emails(size: Size, _: Draw) -> Rows:
+def candidate_emails(size: Size, _: Draw) -> TableRows:
     for n in range(size.candidates):
         yield f"candidate{n + 1}@example.com", n + 1, True
         if n % 4 == 0:
@@ -119,14 +119,14 @@ def candidate_emails(size: Size, _: Draw) -> Rows:
 
 
 @tables.rows_of("candidate_id", "skill_id", "level")
-def candidate_skills(size: Size, draw: Draw) -> Rows:
+def candidate_skills(size: Size, draw: Draw) -> TableRows:
     for n in range(size.candidates):
         for skill in draw.sample(range(len(WORDS["skills"])), 3):
             yield n + 1, skill + 1, draw.randrange(101)
 
 
 @tables.rows_of("id", "candidate_id", "employer", "during", "description")
-def candidate_experiences(size: Size, draw: Draw) -> Rows:
+def candidate_experiences(size: Size, draw: Draw) -> TableRows:
     for n in range(2 * size.candidates):
         begin = date(2010, 1, 1) + timedelta(days=draw.randrange(4000))
         end = draw.choice([None, begin + timedelta(days=700)])
@@ -140,7 +140,7 @@ def candidate_experiences(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "candidate_id", "school", "graduated_in", "grade")
-def candidate_education(size: Size, draw: Draw) -> Rows:
+def candidate_education(size: Size, draw: Draw) -> TableRows:
     for n in range(size.candidates):
         yield (
             n + 1,
@@ -152,14 +152,14 @@ def candidate_education(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("candidate_id", "language", "level")
-def candidate_languages(size: Size, draw: Draw) -> Rows:
+def candidate_languages(size: Size, draw: Draw) -> TableRows:
     for n in range(size.candidates):
         for language in draw.sample(WORDS["locales"], 2):
             yield n + 1, language, draw.randrange(101)
 
 
 @tables.rows_of("id", "object_key", "content_type", "size_bytes", "sha256", "uploaded_at")
-def files(size: Size, draw: Draw) -> Rows:
+def files(size: Size, draw: Draw) -> TableRows:
     for n in range(2 * size.candidates):
         folder = "cvs" if n % 2 == 0 else "documents"
         name = draw.choice(["Lebenslauf ä.pdf", "cv.pdf", "履歴書.pdf", "résumé (1).pdf"])
@@ -169,20 +169,20 @@ def files(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "candidate_id", "kind", "title", "file_id", "created_at")
-def documents(size: Size, draw: Draw) -> Rows:
+def documents(size: Size, draw: Draw) -> TableRows:
     for n in range(2 * size.candidates):
         kind = "cv" if n % 2 == 0 else draw.choice(_KINDS[1:])
         yield n + 1, n // 2 + 1, kind, draw.text(1), n + 1, draw.moment()
 
 
 @tables.rows_of("document_id", "version", "file_id", "thumbnail")
-def document_versions(size: Size, draw: Draw) -> Rows:
+def document_versions(size: Size, draw: Draw) -> TableRows:
     for n in range(2 * size.candidates):
         yield n + 1, 1, n + 1, draw.choice([None, b"", draw.randbytes(64)])
 
 
 @tables.rows_of("document_id", "model", "embedding")
-def document_embeddings(size: Size, draw: Draw) -> Rows:
+def document_embeddings(size: Size, draw: Draw) -> TableRows:
     for n in range(0, 2 * size.candidates, 4):
         yield n + 1, "sample-16", str([round(draw.uniform(-1, 1), 6) for _ in range(16)])
 
@@ -190,7 +190,7 @@ def document_embeddings(size: Size, draw: Draw) -> Rows:
 @tables.rows_of(
     "id", "job_id", "candidate_id", "status", "stage_id", "rating", "source", "applied_at", "updated_at"
 )
-def applications(size: Size, draw: Draw) -> Rows:
+def applications(size: Size, draw: Draw) -> TableRows:
     for n in range(size.applications):
         candidate = n // 2
         job = (candidate * 7 + n % 2) % size.jobs
@@ -213,33 +213,33 @@ def applications(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("application_id", "question_id", "answer")
-def application_answers(size: Size, draw: Draw) -> Rows:
+def application_answers(size: Size, draw: Draw) -> TableRows:
     for n in range(size.applications):
         question = (n // 2 * 7 + n % 2) % size.jobs + 1
         yield n + 1, question, Jsonb(draw.choice([None, True, 10**30, "\u0001 tab\t", ["ja"], draw.text(2)]))
 
 
 @tables.rows_of("id", "application_id", "from_status", "to_status", "moved_at")
-def application_moves(size: Size, draw: Draw) -> Rows:
+def application_moves(size: Size, draw: Draw) -> TableRows:
     for n in range(2 * size.applications):
         yield n + 1, n // 2 + 1, *((None, "new") if n % 2 == 0 else ("new", "screening")), draw.moment()
 
 
 @tables.rows_of("id", "application_id", "interviewer_id", "during")
-def interviews(size: Size, _: Draw) -> Rows:
+def interviews(size: Size, _: Draw) -> TableRows:
     for n in range(size.applications // 4):
         begin = EPOCH + timedelta(hours=n // size.users)
         yield n + 1, 4 * n + 1, n % size.users + 1, Range(begin, begin + timedelta(hours=1))
 
 
 @tables.rows_of("interview_id", "rating", "notes")
-def interview_feedback(size: Size, draw: Draw) -> Rows:
+def interview_feedback(size: Size, draw: Draw) -> TableRows:
     for n in range(size.applications // 4):
         yield n + 1, draw.randrange(101), draw.text(4)
 
 
 @tables.rows_of("id", "application_id", "salary", "currency", "starts_on", "notice", "accepted_at")
-def offers(size: Size, draw: Draw) -> Rows:
+def offers(size: Size, draw: Draw) -> TableRows:
     for n in range(size.applications // 10):
         starts = date(2026, 4, 1) + timedelta(days=draw.randrange(200))
         salary = Decimal(draw.randrange(10**7, 10**14)) / 100
@@ -255,14 +255,14 @@ def offers(size: Size, draw: Draw) -> Rows:
 
 
 @tables.rows_of("id", "organization_id", "application_id", "body", "sent_at")
-def messages(size: Size, draw: Draw) -> Rows:
+def messages(size: Size, draw: Draw) -> TableRows:
     for n in range(size.applications):
         job = (n // 2 * 7 + n % 2) % size.jobs
         yield n + 1, job // 6 + 1, n + 1, draw.text(draw.randrange(1, 8)), draw.moment()
 
 
 @tables.rows_of("id", "occurred_at", "actor_id", "action", "subject", "details")
-def audit_events(size: Size, draw: Draw) -> Rows:
+def audit_events(size: Size, draw: Draw) -> TableRows:
     for n in range(2 * size.applications):
         occurred = draw.moment(900) - timedelta(days=450)
         details = Jsonb(

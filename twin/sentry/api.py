@@ -8,18 +8,18 @@ from starlette.routing import Route
 
 from twin.sentry import api_alerts
 from twin.sentry.api_json import (
-    key_said,
-    key_told,
-    organization_told,
-    ownership_said,
-    ownership_told,
-    project_said,
-    project_told,
-    team_told,
+    key_from_json,
+    key_to_json,
+    organization_to_json,
+    ownership_from_json,
+    ownership_to_json,
+    project_from_json,
+    project_to_json,
+    team_to_json,
 )
 from twin.sentry.model import SETTINGS, Sentry
 from twin.vendor.errors import VendorError
-from twin.vendor.http import Answer, Asked, Door, bearer
+from twin.vendor.http import ApiRequest, Handler, VendorApi, bearer
 from twin.vendor.store import Attributes
 
 PREFIX = "/api/0"
@@ -30,14 +30,14 @@ _TEAM = "/teams/{organization}/{team}"
 
 
 def routes(model: Sentry) -> list[Route]:
-    door = Door(model, bearer, _refusal)
+    door = VendorApi(model, bearer, _refusal)
     told = _Told(model)
-    answers: list[tuple[str, str, Answer]] = [
+    answers: list[tuple[str, str, Handler]] = [
         ("GET", "/internal/health/", lambda _: JSONResponse({"problems": [], "healthy": {}})),
         (
             "GET",
             f"{_ORGANIZATION}/",
-            lambda asked: JSONResponse(organization_told(asked.path["organization"])),
+            lambda asked: JSONResponse(organization_to_json(asked.path["organization"])),
         ),
         *_teams(model),
         *_projects(model, told),
@@ -55,7 +55,7 @@ class _Told:
     def __init__(self, model: Sentry) -> None:
         self._model = model
 
-    def address(self, asked: Asked) -> str:
+    def address(self, asked: ApiRequest) -> str:
         """Return the "organization/slug" of the project in the path. Raises VendorError (404)."""
         organization, named = asked.path["organization"], asked.path["project"]
         for found in self._model.every("project").values():
@@ -68,12 +68,12 @@ class _Told:
         assert found  # noqa: S101 - `address` found it
         protection = self._model.read("projectSpikeProtection", address) or {}
         teams = [self._model.read("team", f"{found['organization']}/{team}") for team in found["teams"]]
-        return project_told(
+        return project_to_json(
             found, [team for team in teams if team], spikes_pass=not protection.get("enabled")
         )
 
 
-def _page(asked: Asked, items: list[Attributes]) -> Response:
+def _page(asked: ApiRequest, items: list[Attributes]) -> Response:
     """Answer one page; a header links to the next one, and says whether anything is there."""
     start = int(asked.query.get("cursor", "0:0:0").split(":")[1])
     end = start + _PAGE_ITEMS
@@ -89,61 +89,67 @@ def _existing(model: Sentry, kind: str, identifier: str) -> Attributes:
     return found
 
 
-def _teams(model: Sentry) -> Iterator[tuple[str, str, Answer]]:
-    def address(asked: Asked) -> str:
+def _teams(model: Sentry) -> Iterator[tuple[str, str, Handler]]:
+    def address(asked: ApiRequest) -> str:
         return f"{asked.path['organization']}/{asked.path['team']}"
 
-    def create(asked: Asked) -> Response:
+    def create(asked: ApiRequest) -> Response:
         organization = asked.path["organization"]
         wanted = {name: asked.body[name] for name in ("name", "slug") if asked.body.get(name)}
         if not wanted:
             raise VendorError(400, "name: this field is required.")
         wanted.setdefault("name", wanted.get("slug"))
         _, made = model.create("team", {"organization": organization, **wanted})
-        return JSONResponse(team_told(made), 201)
+        return JSONResponse(team_to_json(made), 201)
 
-    def list_(asked: Asked) -> Response:
+    def list_(asked: ApiRequest) -> Response:
         every = model.every("team").values()
-        return _page(asked, [team_told(t) for t in every if t["organization"] == asked.path["organization"]])
+        return _page(
+            asked, [team_to_json(t) for t in every if t["organization"] == asked.path["organization"]]
+        )
 
-    def update(asked: Asked) -> Response:
+    def update(asked: ApiRequest) -> Response:
         wanted = {name: asked.body[name] for name in ("name", "slug") if asked.body.get(name)}
-        return JSONResponse(team_told(model.update("team", address(asked), wanted)))
+        return JSONResponse(team_to_json(model.update("team", address(asked), wanted)))
 
-    def delete(asked: Asked) -> Response:
+    def delete(asked: ApiRequest) -> Response:
         model.delete("team", address(asked))
         return Response(status_code=204)
 
     yield "POST", f"{_ORGANIZATION}/teams/", create
     yield "GET", f"{_ORGANIZATION}/teams/", list_
-    yield "GET", f"{_TEAM}/", lambda asked: JSONResponse(team_told(_existing(model, "team", address(asked))))
+    yield (
+        "GET",
+        f"{_TEAM}/",
+        lambda asked: JSONResponse(team_to_json(_existing(model, "team", address(asked)))),
+    )
     yield "PUT", f"{_TEAM}/", update
     yield "DELETE", f"{_TEAM}/", delete
 
 
-def _projects(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
-    def create(asked: Asked) -> Response:
+def _projects(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Handler]]:
+    def create(asked: ApiRequest) -> Response:
         organization, team = asked.path["organization"], asked.path["team"]
         if not asked.body.get("name"):
             raise VendorError(400, "name: this field is required.")
-        wanted = {"organization": organization, "teams": [team], **project_said(asked.body)}
+        wanted = {"organization": organization, "teams": [team], **project_from_json(asked.body)}
         slug, _ = model.create("project", wanted)
         return JSONResponse(told.project(f"{organization}/{slug}"), 201)
 
-    def list_(asked: Asked) -> Response:
+    def list_(asked: ApiRequest) -> Response:
         organization = asked.path["organization"]
         slugs = [p["slug"] for p in model.every("project").values() if p["organization"] == organization]
         return _page(asked, [told.project(f"{organization}/{slug}") for slug in slugs])
 
-    def update(asked: Asked) -> Response:
-        changed = model.update("project", told.address(asked), project_said(asked.body))
+    def update(asked: ApiRequest) -> Response:
+        changed = model.update("project", told.address(asked), project_from_json(asked.body))
         return JSONResponse(told.project(f"{changed['organization']}/{changed['slug']}"))
 
-    def delete(asked: Asked) -> Response:
+    def delete(asked: ApiRequest) -> Response:
         model.delete("project", told.address(asked))
         return Response(status_code=204)
 
-    def member(asked: Asked, *, joins: bool) -> Response:
+    def member(asked: ApiRequest, *, joins: bool) -> Response:
         address, team = told.address(asked), asked.path["team"]
         others = [slug for slug in _existing(model, "project", address)["teams"] if slug != team]
         model.update("project", address, {"teams": [*others, team] if joins else others})
@@ -158,44 +164,44 @@ def _projects(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
     yield "DELETE", f"{_PROJECT}/teams/{{team}}/", lambda asked: member(asked, joins=False)
 
 
-def _keys(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
-    def of(asked: Asked) -> dict[str, str]:
+def _keys(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Handler]]:
+    def of(asked: ApiRequest) -> dict[str, str]:
         organization, _, project = told.address(asked).partition("/")
         return {"organization": organization, "project": project}
 
-    def one(asked: Asked) -> Attributes:
+    def one(asked: ApiRequest) -> Attributes:
         found = _existing(model, "key", asked.path["key"])
         if {name: found[name] for name in ("organization", "project")} != of(asked):
             raise VendorError(404, "The requested resource does not exist.")
         return found
 
-    def list_(asked: Asked) -> Response:
+    def list_(asked: ApiRequest) -> Response:
         owner = of(asked)
         return JSONResponse(
-            [key_told(key) for key in model.every("key").values() if owner.items() <= key.items()]
+            [key_to_json(key) for key in model.every("key").values() if owner.items() <= key.items()]
         )
 
-    def create(asked: Asked) -> Response:
-        wanted = {"name": "Default", **key_said(asked.body), **of(asked)}
-        return JSONResponse(key_told(model.create("key", wanted)[1]), 201)
+    def create(asked: ApiRequest) -> Response:
+        wanted = {"name": "Default", **key_from_json(asked.body), **of(asked)}
+        return JSONResponse(key_to_json(model.create("key", wanted)[1]), 201)
 
-    def update(asked: Asked) -> Response:
-        return JSONResponse(key_told(model.update("key", one(asked)["id"], key_said(asked.body))))
+    def update(asked: ApiRequest) -> Response:
+        return JSONResponse(key_to_json(model.update("key", one(asked)["id"], key_from_json(asked.body))))
 
-    def delete(asked: Asked) -> Response:
+    def delete(asked: ApiRequest) -> Response:
         model.delete("key", one(asked)["id"])
         return Response(status_code=204)
 
     path = f"{_PROJECT}/keys/{{key}}/"
     yield "GET", f"{_PROJECT}/keys/", list_
     yield "POST", f"{_PROJECT}/keys/", create
-    yield "GET", path, lambda asked: JSONResponse(key_told(one(asked)))
+    yield "GET", path, lambda asked: JSONResponse(key_to_json(one(asked)))
     yield "PUT", path, update
     yield "DELETE", path, delete
 
 
-def _spikes(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
-    def switch(asked: Asked, *, enabled: bool) -> Response:
+def _spikes(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Handler]]:
+    def switch(asked: ApiRequest, *, enabled: bool) -> Response:
         organization = asked.path["organization"]
         for named in asked.body.get("projects") or ():
             address = told.address(asked._replace(path={"organization": organization, "project": named}))
@@ -208,21 +214,21 @@ def _spikes(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
     yield "DELETE", f"{_ORGANIZATION}/spike-protections/", lambda asked: switch(asked, enabled=False)
 
 
-def _ownership(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Answer]]:
-    def found(asked: Asked) -> Attributes:
+def _ownership(model: Sentry, told: _Told) -> Iterator[tuple[str, str, Handler]]:
+    def found(asked: ApiRequest) -> Attributes:
         return model.read("projectOwnership", told.address(asked)) or SETTINGS["projectOwnership"]
 
-    def update(asked: Asked) -> Response:
+    def update(asked: ApiRequest) -> Response:
         organization, _, project = told.address(asked).partition("/")
         wanted = {
             **found(asked),
-            **ownership_said(asked.body),
+            **ownership_from_json(asked.body),
             "organization": organization,
             "project": project,
         }
-        return JSONResponse(ownership_told(model.create("projectOwnership", wanted)[1]))
+        return JSONResponse(ownership_to_json(model.create("projectOwnership", wanted)[1]))
 
-    yield "GET", f"{_PROJECT}/ownership/", lambda asked: JSONResponse(ownership_told(found(asked)))
+    yield "GET", f"{_PROJECT}/ownership/", lambda asked: JSONResponse(ownership_to_json(found(asked)))
     yield "PUT", f"{_PROJECT}/ownership/", update
 
 

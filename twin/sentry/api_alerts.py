@@ -5,24 +5,24 @@ from collections.abc import Callable, Iterator
 from starlette.responses import JSONResponse, Response
 
 from twin.sentry import api_detectors, api_workflows
-from twin.sentry.api_json import integration_told
+from twin.sentry.api_json import integration_to_json
 from twin.sentry.model import DETECTORS, INTEGRATIONS, Sentry
 from twin.vendor.errors import VendorError
-from twin.vendor.http import Answer, Asked
+from twin.vendor.http import ApiRequest, Handler
 from twin.vendor.store import Attributes
 
 _ORGANIZATION = "/organizations/{organization}"
 
 
-def answers(model: Sentry, address: Callable[[Asked], str]) -> Iterator[tuple[str, str, Answer]]:
+def answers(model: Sentry, address: Callable[[ApiRequest], str]) -> Iterator[tuple[str, str, Handler]]:
     """Answer by (method, path); `address` finds the "organization/slug" of the project in a path."""
     yield from _detectors(model, address)
     yield from _workflows(model)
     yield from _integrations(model)
 
 
-def _detectors(model: Sentry, address: Callable[[Asked], str]) -> Iterator[tuple[str, str, Answer]]:
-    def one(asked: Asked) -> tuple[str, str, Attributes]:
+def _detectors(model: Sentry, address: Callable[[ApiRequest], str]) -> Iterator[tuple[str, str, Handler]]:
+    def one(asked: ApiRequest) -> tuple[str, str, Attributes]:
         identifier = asked.path["detector"]
         for kind in DETECTORS:
             found = model.read(kind, identifier)
@@ -35,9 +35,9 @@ def _detectors(model: Sentry, address: Callable[[Asked], str]) -> Iterator[tuple
         return project["internalId"] if project else ""
 
     def answer(kind: str, identifier: str, found: Attributes) -> Attributes:
-        return api_detectors.told(kind, identifier, found, number(found))
+        return api_detectors.detector_to_json(kind, identifier, found, number(found))
 
-    def list_(asked: Asked) -> Response:
+    def list_(asked: ApiRequest) -> Response:
         project, query = asked.query.get("project"), asked.query.get("query", "")
         types = {part.removeprefix("type:") for part in query.split() if part.startswith("type:")}
         every = [
@@ -54,19 +54,25 @@ def _detectors(model: Sentry, address: Callable[[Asked], str]) -> Iterator[tuple
             ]
         )
 
-    def create(asked: Asked) -> Response:
+    def create(asked: ApiRequest) -> Response:
         organization, _, project = address(asked).partition("/")
-        wanted = {**api_detectors.said(asked.body), "organization": organization, "project": project}
+        wanted = {
+            **api_detectors.detector_from_json(asked.body),
+            "organization": organization,
+            "project": project,
+        }
         kind = api_detectors.TYPES[asked.body["type"]]
         return JSONResponse(answer(kind, *model.create(kind, wanted)), 201)
 
-    def update(asked: Asked) -> Response:
+    def update(asked: ApiRequest) -> Response:
         kind, identifier, _ = one(asked)
         return JSONResponse(
-            answer(kind, identifier, model.update(kind, identifier, api_detectors.said(asked.body)))
+            answer(
+                kind, identifier, model.update(kind, identifier, api_detectors.detector_from_json(asked.body))
+            )
         )
 
-    def delete(asked: Asked) -> Response:
+    def delete(asked: ApiRequest) -> Response:
         kind, identifier, _ = one(asked)
         model.delete(kind, identifier)
         return Response(status_code=204)
@@ -79,57 +85,59 @@ def _detectors(model: Sentry, address: Callable[[Asked], str]) -> Iterator[tuple
     yield "DELETE", path, delete
 
 
-def _workflows(model: Sentry) -> Iterator[tuple[str, str, Answer]]:
-    def one(asked: Asked) -> tuple[str, Attributes]:
+def _workflows(model: Sentry) -> Iterator[tuple[str, str, Handler]]:
+    def one(asked: ApiRequest) -> tuple[str, Attributes]:
         identifier = asked.path["workflow"]
         found = model.read("alert", identifier)
         if found is None or found["organization"] != asked.path["organization"]:
             raise _absent()
         return identifier, found
 
-    def list_(asked: Asked) -> Response:
+    def list_(asked: ApiRequest) -> Response:
         every = model.every("alert").items()
         organization = asked.path["organization"]
-        return JSONResponse([api_workflows.told(*w) for w in every if w[1]["organization"] == organization])
+        return JSONResponse(
+            [api_workflows.alert_to_json(*w) for w in every if w[1]["organization"] == organization]
+        )
 
-    def create(asked: Asked) -> Response:
-        wanted = {"organization": asked.path["organization"], **api_workflows.said(asked.body)}
-        return JSONResponse(api_workflows.told(*model.create("alert", wanted)), 201)
+    def create(asked: ApiRequest) -> Response:
+        wanted = {"organization": asked.path["organization"], **api_workflows.alert_from_json(asked.body)}
+        return JSONResponse(api_workflows.alert_to_json(*model.create("alert", wanted)), 201)
 
-    def update(asked: Asked) -> Response:
+    def update(asked: ApiRequest) -> Response:
         identifier, _ = one(asked)
-        changed = model.update("alert", identifier, api_workflows.said(asked.body))
-        return JSONResponse(api_workflows.told(identifier, changed))
+        changed = model.update("alert", identifier, api_workflows.alert_from_json(asked.body))
+        return JSONResponse(api_workflows.alert_to_json(identifier, changed))
 
-    def delete(asked: Asked) -> Response:
+    def delete(asked: ApiRequest) -> Response:
         model.delete("alert", one(asked)[0])
         return Response(status_code=204)
 
     path = f"{_ORGANIZATION}/workflows/{{workflow}}/"
     yield "GET", f"{_ORGANIZATION}/workflows/", list_
     yield "POST", f"{_ORGANIZATION}/workflows/", create
-    yield "GET", path, lambda asked: JSONResponse(api_workflows.told(*one(asked)))
+    yield "GET", path, lambda asked: JSONResponse(api_workflows.alert_to_json(*one(asked)))
     yield "PUT", path, update
     yield "DELETE", path, delete
 
 
-def _integrations(model: Sentry) -> Iterator[tuple[str, str, Answer]]:
-    def services(asked: Asked, identifier: str) -> dict[str, Attributes]:
+def _integrations(model: Sentry) -> Iterator[tuple[str, str, Handler]]:
+    def services(asked: ApiRequest, identifier: str) -> dict[str, Attributes]:
         owner = {"organization": asked.path["organization"], "integrationId": identifier}
         every = model.every("integrationPagerduty").items()
         return {number: one for number, one in every if owner.items() <= one.items()}
 
-    def answer(asked: Asked, identifier: str) -> Attributes:
+    def answer(asked: ApiRequest, identifier: str) -> Attributes:
         if identifier not in INTEGRATIONS:
             raise _absent()
-        return integration_told(identifier, INTEGRATIONS[identifier], services(asked, identifier))
+        return integration_to_json(identifier, INTEGRATIONS[identifier], services(asked, identifier))
 
-    def list_(asked: Asked) -> Response:
+    def list_(asked: ApiRequest) -> Response:
         key = asked.query.get("provider_key")
         chosen = [id_ for id_, one in INTEGRATIONS.items() if key in (None, one["providerKey"])]
         return JSONResponse([answer(asked, id_) for id_ in chosen])
 
-    def update(asked: Asked) -> Response:
+    def update(asked: ApiRequest) -> Response:
         """Make the services those of the table: a row without a known id is new, a missing one goes."""
         identifier = asked.path["integration"]
         answer(asked, identifier)

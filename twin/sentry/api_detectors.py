@@ -42,7 +42,7 @@ _MODE_MANUAL = 1
 _UPTIME_CONFIG = ("environment", "recoveryThreshold", "downtimeThreshold")
 
 
-def said(body: Attributes) -> Attributes:
+def detector_from_json(body: Attributes) -> Attributes:
     """Read a request; its name for the project is left to the caller."""
     kind = TYPES.get(body.get("type", ""))
     if kind is None:
@@ -62,7 +62,7 @@ def said(body: Attributes) -> Attributes:
     }[kind](source, body)
 
 
-def told(kind: str, identifier: str, found: Attributes, project_id: str) -> Attributes:
+def detector_to_json(kind: str, identifier: str, found: Attributes, project_id: str) -> Attributes:
     owner = found.get("owner") or {}
     answer: Attributes = {
         "id": identifier,

@@ -26,7 +26,7 @@ _LOADER = {
 _OWNERSHIP = ("raw", "fallthrough", "autoAssignment", "codeownersAutoSync")
 
 
-def team_told(found: Attributes) -> Attributes:
+def team_to_json(found: Attributes) -> Attributes:
     flags = ("hasAccess", "isMember", "isPending")
     return {
         "id": found["internalId"],
@@ -34,11 +34,11 @@ def team_told(found: Attributes) -> Attributes:
     }
 
 
-def organization_told(slug: str) -> Attributes:
+def organization_to_json(slug: str) -> Attributes:
     return {"id": slug, "slug": slug, "name": slug, "features": [], "orgRoleList": [], "teamRoleList": []}
 
 
-def project_said(body: Attributes) -> Attributes:
+def project_from_json(body: Attributes) -> Attributes:
     wanted = {name: body[name] for name in (*_PROJECT, *_PROJECT_MORE) if name in body}
     security = {name: body[api] for api, name in _SECURITY.items() if api in body}
     options = body.get("options") or {}
@@ -54,21 +54,21 @@ def project_said(body: Attributes) -> Attributes:
     return wanted
 
 
-def project_told(found: Attributes, teams: Sequence[Attributes], *, spikes_pass: bool) -> Attributes:
+def project_to_json(found: Attributes, teams: Sequence[Attributes], *, spikes_pass: bool) -> Attributes:
     filters, security = found["filters"], found["clientSecurity"]
     options = {api: "\n".join(filters[name]) for api, name in _FILTERS.items()}
     return {
         "id": found["internalId"],
-        "organization": organization_told(found["organization"]),
+        "organization": organization_to_json(found["organization"]),
         **{name: found.get(name) for name in (*_PROJECT, *_PROJECT_MORE, "dateCreated", "features")},
         **{api: security[name] for api, name in _SECURITY.items()},
-        "teams": [team_told(team) for team in teams],
+        "teams": [team_to_json(team) for team in teams],
         "options": {**options, "quotas:spike-protection-disabled": spikes_pass},
         "isPublic": False,
     }
 
 
-def key_said(body: Attributes) -> Attributes:
+def key_from_json(body: Attributes) -> Attributes:
     wanted: Attributes = {"name": body["name"]} if body.get("name") else {}
     if "rateLimit" in body:
         limit = body["rateLimit"] or {"window": 0, "count": 0}
@@ -79,7 +79,7 @@ def key_said(body: Attributes) -> Attributes:
     return wanted | ({"javascriptLoaderScript": loader} if loader else {})
 
 
-def key_told(found: Attributes) -> Attributes:
+def key_to_json(found: Attributes) -> Attributes:
     loader = found["javascriptLoaderScript"]
     limited = found["rateLimitWindow"] and found["rateLimitCount"]
     limit = {"window": found["rateLimitWindow"], "count": found["rateLimitCount"]}
@@ -94,15 +94,15 @@ def key_told(found: Attributes) -> Attributes:
     }
 
 
-def ownership_said(body: Attributes) -> Attributes:
+def ownership_from_json(body: Attributes) -> Attributes:
     return {name: body[name] for name in _OWNERSHIP if name in body}
 
 
-def ownership_told(found: Attributes) -> Attributes:
+def ownership_to_json(found: Attributes) -> Attributes:
     return {name: found.get(name) for name in _OWNERSHIP} | {"isActive": True}
 
 
-def integration_told(identifier: str, found: Attributes, services: dict[str, Attributes]) -> Attributes:
+def integration_to_json(identifier: str, found: Attributes, services: dict[str, Attributes]) -> Attributes:
     """`services` are the PagerDuty services that were added to this integration, by id."""
     table = [
         {"id": int(number), "service": one["service"], "integration_key": one["integrationKey"]}

@@ -64,7 +64,7 @@ _BARE = {"issuePriorityDeescalating", "issuePriorityGreaterOrEqual"}
 """Conditions that compare with one number instead of an object."""
 
 
-def said(body: Attributes) -> Attributes:
+def alert_from_json(body: Attributes) -> Attributes:
     if missing := [name for name in ("name", "config", "actionFilters") if not body.get(name)]:
         raise VendorError(400, f"{', '.join(missing)}: this field is required.")
     triggers = [_camel(one["type"]) for one in (body.get("triggers") or {}).get("conditions", [])]
@@ -86,7 +86,7 @@ def said(body: Attributes) -> Attributes:
     }
 
 
-def told(identifier: str, found: Attributes) -> Attributes:
+def alert_to_json(identifier: str, found: Attributes) -> Attributes:
     triggers = [_snake(trigger) for one in found.get("triggerConditions", []) for trigger in one]
     return {
         "id": identifier,

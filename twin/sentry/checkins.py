@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import structlog
 from cronsim import CronSim
 
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.sentry.issues import Issues, Occurrence, project_number
-from twin.vendor.store import Attributes, Store
+from twin.vendor.store import Attributes, VendorStore
 
 CHECKINS = "checkins"
 _KEPT = 2_000
@@ -21,7 +21,7 @@ _DEFAULT_RUNTIME_MINUTES = 30
 _UNIT_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
 _log = structlog.get_logger("checkins")
 
-Status = Literal["in_progress", "ok", "error", "missed", "timeout"]
+MonitorStatus = Literal["in_progress", "ok", "error", "missed", "timeout"]
 
 
 class CheckIns:
@@ -35,7 +35,7 @@ class CheckIns:
     with the status in_progress, ok, error, missed or timeout.
     """
 
-    def __init__(self, store: Store, pace: Pace, issues: Issues) -> None:
+    def __init__(self, store: VendorStore, pace: TimeScale, issues: Issues) -> None:
         self._store = store
         self._pace = pace
         self._issues = issues
@@ -89,10 +89,10 @@ class CheckIns:
                         state["expected"] = next_expected(monitor, state["expected"], self._pace)
                     self._save(monitor_id, environment, state)
 
-    def _overdue(self, monitor: Attributes, state: Attributes, now: float) -> dict[str, Status]:
+    def _overdue(self, monitor: Attributes, state: Attributes, now: float) -> dict[str, MonitorStatus]:
         longest = self._pace.minutes(monitor.get("maxRuntimeMinutes") or _DEFAULT_RUNTIME_MINUTES)
         margin = self._pace.minutes(monitor.get("checkinMarginMinutes") or _DEFAULT_MARGIN_MINUTES)
-        due: dict[str, Status] = {
+        due: dict[str, MonitorStatus] = {
             id_: "timeout" for id_, started in state["running"].items() if now - started > longest
         }
         if now > state["expected"] + margin:
@@ -100,7 +100,7 @@ class CheckIns:
         return due
 
     def _judge(
-        self, monitor_id: str, monitor: Attributes, environment: str, state: Attributes, status: Status
+        self, monitor_id: str, monitor: Attributes, environment: str, state: Attributes, status: MonitorStatus
     ) -> None:
         """Count, and open or settle the issue at the monitor's thresholds."""
         well = status == "ok"
@@ -115,7 +115,7 @@ class CheckIns:
             self._issues.resolve(occurrence)
 
     def _occurrence(
-        self, monitor_id: str, monitor: Attributes, environment: str, status: Status
+        self, monitor_id: str, monitor: Attributes, environment: str, status: MonitorStatus
     ) -> Occurrence:
         return Occurrence(
             project_id=project_number(self._store, monitor),
@@ -142,7 +142,7 @@ class CheckIns:
         (self._store.replace if known else self._store.insert)("twin", "cron", key, state)
 
     def _note(
-        self, monitor_id: str, monitor: Attributes, environment: str, checkin_id: str, status: Status
+        self, monitor_id: str, monitor: Attributes, environment: str, checkin_id: str, status: MonitorStatus
     ) -> None:
         entry = {
             "monitor": monitor["name"],
@@ -157,7 +157,7 @@ class CheckIns:
         _log.info("check-in", monitor=monitor["name"], status=status)
 
 
-def next_expected(monitor: Attributes, after: float, pace: Pace) -> float:
+def next_expected(monitor: Attributes, after: float, pace: TimeScale) -> float:
     """Return the Unix time of the next check-in after `after`; months and years are 30 and 365 days."""
     schedule = monitor["schedule"]
     if crontab := schedule.get("crontab"):

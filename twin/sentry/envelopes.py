@@ -26,7 +26,7 @@ class EnvelopeError(Exception):
 
 
 @dataclass(frozen=True)
-class Item:
+class EnvelopeItem:
     type: str
     payload: bytes
 
@@ -54,11 +54,11 @@ def expanded(body: bytes, encoding: str) -> bytes:
     return result
 
 
-def parsed(body: bytes) -> tuple[dict[str, Any], list[Item]]:
+def parsed(body: bytes) -> tuple[dict[str, Any], list[EnvelopeItem]]:
     """Split an envelope into its header and items. Raises EnvelopeError."""
     line, rest = _line(body)
     header = _object(line)
-    items: list[Item] = []
+    items: list[EnvelopeItem] = []
     while rest.strip(b"\n"):
         line, rest = _line(rest.lstrip(b"\n"))
         item = _object(line)
@@ -69,7 +69,7 @@ def parsed(body: bytes) -> tuple[dict[str, Any], list[Item]]:
             if not isinstance(length, int) or not 0 <= length <= len(rest):
                 raise EnvelopeError(400, "An item's length exceeds the envelope.")
             payload, rest = rest[:length], rest[length:]
-        items.append(Item(str(item.get("type")), payload))
+        items.append(EnvelopeItem(str(item.get("type")), payload))
     return header, items
 
 

@@ -12,11 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.sentry.checkins import CheckIns
-from twin.sentry.envelopes import COMPRESSED_LIMIT_BYTES, EnvelopeError, Item, expanded, occurrence, parsed
+from twin.sentry.envelopes import (
+    COMPRESSED_LIMIT_BYTES,
+    EnvelopeError,
+    EnvelopeItem,
+    expanded,
+    occurrence,
+    parsed,
+)
 from twin.sentry.issues import Issues
-from twin.vendor.store import Attributes, Store
+from twin.vendor.store import Attributes, VendorStore
 
 _CHECKIN_STATUSES = {"in_progress", "ok", "error"}
 _log = structlog.get_logger("intake")
@@ -31,7 +38,7 @@ class Intake:
     and check_in are accepted and dropped: the twin has no transactions, sessions or replays.
     """
 
-    def __init__(self, store: Store, pace: Pace, issues: Issues, checkins: CheckIns) -> None:
+    def __init__(self, store: VendorStore, pace: TimeScale, issues: Issues, checkins: CheckIns) -> None:
         self._store = store
         self._issues = issues
         self._checkins = checkins
@@ -56,7 +63,7 @@ class Intake:
         try:
             body = await _body(request)
             key, project = await run_in_threadpool(self._admit, request, _key(request, {}))
-            return await run_in_threadpool(self._take, key, project, [Item("event", body)], None)
+            return await run_in_threadpool(self._take, key, project, [EnvelopeItem("event", body)], None)
         except EnvelopeError as error:
             return _refusal(error)
 
@@ -83,7 +90,7 @@ class Intake:
         return key, project
 
     def _take(
-        self, key: Attributes, project: Attributes, items: list[Item], event_id: str | None
+        self, key: Attributes, project: Attributes, items: list[EnvelopeItem], event_id: str | None
     ) -> Response:
         wait_seconds = 0
         for item in items:
@@ -113,7 +120,7 @@ class Intake:
 class _RateLimits:
     """Fixed windows of `rateLimitWindow` seconds with `rateLimitCount` events each; a zero means no limit."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: TimeScale) -> None:
         self._pace = pace
         self._turn = threading.Lock()
         self._windows: dict[str, tuple[float, int]] = {}
@@ -147,7 +154,7 @@ def _key(request: Request, header: dict[str, Any]) -> str:
     return request.query_params.get("sentry_key") or (found[1] if found else "")
 
 
-def _json(item: Item) -> dict[str, Any]:
+def _json(item: EnvelopeItem) -> dict[str, Any]:
     try:
         content = json.loads(item.payload)
     except ValueError as error:

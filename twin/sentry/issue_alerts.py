@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from twin.host.time_scale import Pace
-from twin.sentry.issue_conditions import Scene, chosen, holds
-from twin.vendor.store import Attributes, Recorded, Store
-from twin.vendor.webhooks import Courier, Post, joined
+from twin.host.time_scale import TimeScale
+from twin.sentry.issue_conditions import EvaluationContext, chosen, holds
+from twin.vendor.store import Attributes, Recorded, VendorStore
+from twin.vendor.webhooks import Post, WebhookSender, joined
 
 Trigger = Literal["firstSeenEvent", "regressionEvent", "reappearedEvent", "issueResolvedTrigger"]
 
@@ -35,7 +35,7 @@ class Sighting:
 class IssueAlerts:
     """Evaluates the declared alerts and enqueues what they do, within the caller's transaction."""
 
-    def __init__(self, store: Store, pace: Pace, courier: Courier) -> None:
+    def __init__(self, store: VendorStore, pace: TimeScale, courier: WebhookSender) -> None:
         self._store = store
         self._pace = pace
         self._courier = courier
@@ -75,7 +75,7 @@ class IssueAlerts:
             events = self._store.recorded("events", after=issue["firstEvent"] - 1)
             return [recorded for recorded in events if recorded.entry["issue"] == sighting.issue_id]
 
-        scene = Scene(
+        scene = EvaluationContext(
             issue, sighting.event, alert.get("environment") or "", history, sighting.now, self._pace
         )
         passed = False

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.vendor.store import Attributes, Recorded
 
 _AGE_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -17,7 +17,7 @@ _CATEGORIES = {"error": 1, "monitor_check_in_failure": 10, "uptime_domain_failur
 
 
 @dataclass(frozen=True)
-class Scene:
+class EvaluationContext:
     """What a condition is about. `history` returns the issue's recent events; `now` is Unix time."""
 
     issue: Attributes
@@ -25,10 +25,12 @@ class Scene:
     environment: str
     history: Callable[[], list[Recorded]]
     now: float
-    pace: Pace
+    pace: TimeScale
 
 
-def holds(scene: Scene, logic: str, conditions: Iterable[Mapping[str, Any]]) -> tuple[bool | None, list[str]]:
+def holds(
+    scene: EvaluationContext, logic: str, conditions: Iterable[Mapping[str, Any]]
+) -> tuple[bool | None, list[str]]:
     """
     Combine conditions by all, any, any-short or none.
 
@@ -79,27 +81,29 @@ def _tagged(event: Attributes, asked: Mapping[str, Any]) -> bool | None:
     return matches(found, asked["match"], str(asked.get("value") or ""))
 
 
-def _tagged_event(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _tagged_event(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     return _tagged(scene.event, asked)
 
 
-def _event_attribute(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _event_attribute(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     found = scene.event["attributes"].get(asked["attribute"])
     return None if found is None else matches(found, asked["match"], str(asked.get("value") or ""))
 
 
-def _level(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _level(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     have, wanted = _LEVELS.get(scene.event["level"], -1), int(asked["level"])
     return {"eq": have == wanted, "gte": have >= wanted, "lte": have <= wanted}.get(asked["match"])
 
 
-def _age(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _age(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     age = scene.now - scene.issue["firstSeen"]
     limit = scene.pace.seconds(asked["value"] * _AGE_SECONDS[asked["time"]])
     return {"older": age > limit, "newer": age < limit}.get(asked["comparisonType"])
 
 
-def _window(scene: Scene, asked: Mapping[str, Any], back_seconds: float = 0.0) -> list[Attributes] | None:
+def _window(
+    scene: EvaluationContext, asked: Mapping[str, Any], back_seconds: float = 0.0
+) -> list[Attributes] | None:
     """Return the issue's events in the interval that ended `back_seconds` ago; None if that is unknown."""
     end = scene.now - back_seconds
     start = end - scene.pace.seconds(_INTERVAL_SECONDS[asked["interval"]])
@@ -118,13 +122,13 @@ def _window(scene: Scene, asked: Mapping[str, Any], back_seconds: float = 0.0) -
     return events
 
 
-def _frequency(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _frequency(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     """Sentry asks for more than `value`, not for as many."""
     events = _window(scene, asked)
     return None if events is None else len(events) > asked["value"]
 
 
-def _frequency_increase(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _frequency_increase(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     recent = _window(scene, asked)
     before = _window(scene, asked, scene.pace.seconds(_INTERVAL_SECONDS[asked["comparisonInterval"]]))
     if recent is None or before is None:
@@ -132,7 +136,7 @@ def _frequency_increase(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
     return bool(before) and 100 * (len(recent) - len(before)) / len(before) > asked["value"]
 
 
-def _user_frequency(scene: Scene, asked: Mapping[str, Any]) -> bool | None:
+def _user_frequency(scene: EvaluationContext, asked: Mapping[str, Any]) -> bool | None:
     events = _window(scene, asked)
     return None if events is None else len({event["user"] for event in events} - {""}) > asked["value"]
 
@@ -141,7 +145,7 @@ def _included(asked: Mapping[str, Any], *, same: bool) -> bool:
     return same if asked.get("include") is not False else not same
 
 
-_CONDITIONS: Mapping[str, Callable[[Scene, Mapping[str, Any]], bool | None]] = {
+_CONDITIONS: Mapping[str, Callable[[EvaluationContext, Mapping[str, Any]], bool | None]] = {
     "ageComparison": _age,
     # The twin assigns no issue to anyone.
     "assignedTo": lambda _scene, asked: asked.get("targetType") in {None, "Unassigned"},

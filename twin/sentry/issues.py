@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import structlog
 
-from twin.host.time_scale import Pace
+from twin.host.time_scale import TimeScale
 from twin.sentry.issue_alerts import IssueAlerts, Sighting, Trigger
-from twin.vendor.store import Attributes, Store
+from twin.vendor.store import Attributes, VendorStore
 
 EVENTS = "events"
 _KEPT_EVENTS = 5_000
@@ -59,7 +59,7 @@ class Issues:
     culprit, environment, release, user, tags, attributes and state (a trigger of alerts, or "").
     """
 
-    def __init__(self, store: Store, pace: Pace, alerts: IssueAlerts) -> None:
+    def __init__(self, store: VendorStore, pace: TimeScale, alerts: IssueAlerts) -> None:
         self._store = store
         self._pace = pace
         self._alerts = alerts
@@ -124,7 +124,7 @@ class Issues:
         return found or _event(id_, issue["project"], bare, None)
 
 
-def project_number(store: Store, part: Attributes) -> str:
+def project_number(store: VendorStore, part: Attributes) -> str:
     """Return the internal id of the project that a monitor names, or "" when it is gone."""
     wanted = (part["organization"], part["project"])
     projects = store.list("sentry", "project").items()

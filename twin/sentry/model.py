@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Made, Model, matching, merged, only
+from twin.vendor.model import Made, VendorModel, matching, merged, only
 from twin.vendor.store import Attributes
 
 DETECTORS = ("metricMonitor", "cronMonitor", "uptimeMonitor", "detector")
@@ -53,7 +53,7 @@ _PROJECT_DEFAULTS: Attributes = {
 }
 
 
-class Sentry(Model):
+class Sentry(VendorModel):
     """
     Every organization that is named exists. Ids are numbers, as text; that of a key is 32 hex digits.
 

@@ -16,7 +16,7 @@ from twin.provider.rules import (
     within,
 )
 from twin.provider.terraform_diff import json_text
-from twin.provider.terraform_spec import Spec, Vendor, last_part
+from twin.provider.terraform_spec import ResourceSpec, VendorSpec, last_part
 from twin.provider.values import Properties
 
 PLATFORMS = (
@@ -266,24 +266,24 @@ def _of_project(identifier: str, state: Properties) -> str:
     return f"{state['organization']}/{state['project']}" if state else identifier
 
 
-SENTRY = Vendor(
+SENTRY = VendorSpec(
     title="Sentry",
     sets=True,
     fractions=frozenset({"comparison"}),
     kinds={
-        "team": Spec(
+        "team": ResourceSpec(
             rules=(each("sentryTeamId", lambda _: False, "be left out, because it is the id"),),
             address=_by_slug,
             gone_fails_delete=True,
         ),
-        "project": Spec(
+        "project": ResourceSpec(
             rules=_PROJECT_RULES,
             remembered=frozenset({"defaultRules", "defaultKey"}),
             not_on_create=frozenset({"highlightTags"}),
             alike={"fingerprintingRules": str.strip, "groupingEnhancements": str.strip},
             address=_by_slug,
         ),
-        "key": Spec(
+        "key": ResourceSpec(
             rules=(
                 together("", "rateLimitWindow", "rateLimitCount"),
                 together(
@@ -294,7 +294,7 @@ SENTRY = Vendor(
             address=last_part,
             gone_is_error=True,
         ),
-        "alert": Spec(
+        "alert": ResourceSpec(
             rules=_ALERT_RULES,
             defaults={"enabled": True, "triggerConditions": []},
             replaces=frozenset({"organization"}),
@@ -302,21 +302,21 @@ SENTRY = Vendor(
             address=last_part,
             gone_is_error=True,
         ),
-        "metricMonitor": Spec(
+        "metricMonitor": ResourceSpec(
             rules=_METRIC_RULES,
             defaults={"enabled": True},
             replaces=_IN_PROJECT,
             address=last_part,
             gone_is_error=True,
         ),
-        "cronMonitor": Spec(
+        "cronMonitor": ResourceSpec(
             rules=_CRON_RULES,
             defaults={"enabled": True, "timezone": "UTC"},
             replaces=_IN_PROJECT,
             address=last_part,
             gone_is_error=True,
         ),
-        "uptimeMonitor": Spec(
+        "uptimeMonitor": ResourceSpec(
             rules=_UPTIME_RULES,
             defaults={"enabled": True, "recoveryThreshold": 1, "downtimeThreshold": 3},
             replaces=_IN_PROJECT,
@@ -324,7 +324,7 @@ SENTRY = Vendor(
             address=last_part,
             gone_is_error=True,
         ),
-        "projectOwnership": Spec(
+        "projectOwnership": ResourceSpec(
             rules=(
                 one_of(
                     "autoAssignment",
@@ -338,7 +338,7 @@ SENTRY = Vendor(
             address=_of_project,
             gone_is_error=True,
         ),
-        "projectSpikeProtection": Spec(address=_of_project, gone_is_error=True),
-        "integrationPagerduty": Spec(address=last_part, gone_is_error=True),
+        "projectSpikeProtection": ResourceSpec(address=_of_project, gone_is_error=True),
+        "integrationPagerduty": ResourceSpec(address=last_part, gone_is_error=True),
     },
 )

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from twin.host.time_scale import Pace
-from twin.vendor.store import Attributes, Store
-from twin.vendor.webhooks import Courier, Post, joined
+from twin.host.time_scale import TimeScale
+from twin.vendor.store import Attributes, VendorStore
+from twin.vendor.webhooks import Post, WebhookSender, joined
 
 Trouble = Literal["down", "slow"]
 Direction = Literal["down", "up"]
@@ -43,7 +43,7 @@ class _Contact:
     attributes: Attributes
 
 
-class Alerts:
+class UptimeAlerts:
     """
     Outages, durable from their start, and what each assigned contact was told about them.
 
@@ -51,7 +51,7 @@ class Alerts:
     when the outage reached its threshold. Nobody is told during a maintenance window.
     """
 
-    def __init__(self, store: Store, pace: Pace, courier: Courier) -> None:
+    def __init__(self, store: VendorStore, pace: TimeScale, courier: WebhookSender) -> None:
         self._store = store
         self._pace = pace
         self._courier = courier

@@ -70,7 +70,7 @@ _PAGE_SAME = (
 _WINDOW = ("name", "interval", "date", "time", "duration", "autoAddMonitors", "monitorIds", "days")
 
 
-class Words(NamedTuple):
+class ObjectFormat(NamedTuple):
     """One kind: `path` of its collection, what a POST must name, and the translation both ways."""
 
     kind: str
@@ -89,7 +89,7 @@ def _named(attributes: Attributes, names: dict[str, str], same: tuple[str, ...])
     return {api: attributes.get(name) for api, name in (names | {name: name for name in same}).items()}
 
 
-def monitor_said(body: Attributes) -> Attributes:
+def monitor_from_json(body: Attributes) -> Attributes:
     wanted = _renamed(body, _MONITOR, _MONITOR_SAME)
     if "keywordCaseType" in body:
         wanted["keywordCaseType"] = _CASES[bool(body["keywordCaseType"])]
@@ -108,7 +108,7 @@ def monitor_said(body: Attributes) -> Attributes:
     return wanted
 
 
-def monitor_told(identifier: str, found: Attributes) -> Attributes:
+def monitor_to_json(identifier: str, found: Attributes) -> Attributes:
     names = {api: name for api, name in _MONITOR.items() if api not in {"tagNames", "maintenanceWindowsIds"}}
     told = _named(found, names, _MONITOR_SAME)
     region = found.get("regionData")
@@ -169,7 +169,7 @@ def _config_told(config: Attributes) -> Attributes:
     return told
 
 
-def integration_said(body: Attributes) -> Attributes:
+def integration_from_json(body: Attributes) -> Attributes:
     data = body.get("data") or {}
     type_ = next((name for name, (title, _) in _INTEGRATIONS.items() if title == body["type"]), None)
     if type_ is None:
@@ -189,7 +189,7 @@ def integration_said(body: Attributes) -> Attributes:
     return wanted
 
 
-def integration_told(identifier: str, found: Attributes) -> Attributes:
+def integration_to_json(identifier: str, found: Attributes) -> Attributes:
     told: Attributes = {
         "id": int(identifier),
         "friendlyName": found["name"],
@@ -216,7 +216,7 @@ def integration_told(identifier: str, found: Attributes) -> Attributes:
     return told
 
 
-def contact_said(body: Attributes) -> Attributes:
+def contact_from_json(body: Attributes) -> Attributes:
     names = {"friendlyName": "name", "pushToken": "pushToken"}
     same = ("value", "sslExpirationReminder", "isActive", "oneSignalSubscriptionId", "oneSignalUserId")
     wanted = _renamed(body, names, (*same, "deviceFingerprint"))
@@ -231,7 +231,7 @@ def contact_said(body: Attributes) -> Attributes:
     return wanted | _renamed(config, channels | {"android_push_down_channel": "androidPushDownChannel"}, ())
 
 
-def contact_told(identifier: str, found: Attributes) -> Attributes:
+def contact_to_json(identifier: str, found: Attributes) -> Attributes:
     return {
         "id": int(identifier),
         "friendlyName": found["name"],
@@ -252,23 +252,23 @@ def contact_told(identifier: str, found: Attributes) -> Attributes:
     }
 
 
-def window_said(body: Attributes) -> Attributes:
+def window_from_json(body: Attributes) -> Attributes:
     return _renamed(body, {}, _WINDOW)
 
 
-def window_told(identifier: str, found: Attributes) -> Attributes:
+def window_to_json(identifier: str, found: Attributes) -> Attributes:
     return {"id": int(identifier), **_named(found, {}, _WINDOW), "status": found["status"]}
 
 
-def group_said(body: Attributes) -> Attributes:
+def group_from_json(body: Attributes) -> Attributes:
     return _renamed(body, {}, ("name",))
 
 
-def group_told(identifier: str, found: Attributes) -> Attributes:
+def group_to_json(identifier: str, found: Attributes) -> Attributes:
     return {"id": int(identifier), **_named(found, {}, ("name", "createdAt", "updatedAt"))}
 
 
-def page_said(body: Attributes) -> Attributes:
+def status_page_from_json(body: Attributes) -> Attributes:
     wanted = _renamed(body, _PAGE, _PAGE_SAME)
     if "sort" in body:
         wanted["monitorSort"] = _SORTS[body["sort"] - 1]
@@ -277,7 +277,7 @@ def page_said(body: Attributes) -> Attributes:
     return wanted
 
 
-def page_told(identifier: str, found: Attributes) -> Attributes:
+def status_page_to_json(identifier: str, found: Attributes) -> Attributes:
     told = _named(found, _PAGE, tuple(name for name in _PAGE_SAME if name != "password"))
     return told | {
         "id": int(identifier),
@@ -289,17 +289,21 @@ def page_told(identifier: str, found: Attributes) -> Attributes:
     }
 
 
-KINDS: tuple[Words, ...] = (
-    Words("monitor", "/monitors", ("friendlyName", "type", "interval"), monitor_said, monitor_told),
-    Words("integration", "/integrations", ("type", "data"), integration_said, integration_told),
-    Words("alertContact", "/alert-contacts", ("type",), contact_said, contact_told),
-    Words(
+KINDS: tuple[ObjectFormat, ...] = (
+    ObjectFormat(
+        "monitor", "/monitors", ("friendlyName", "type", "interval"), monitor_from_json, monitor_to_json
+    ),
+    ObjectFormat(
+        "integration", "/integrations", ("type", "data"), integration_from_json, integration_to_json
+    ),
+    ObjectFormat("alertContact", "/alert-contacts", ("type",), contact_from_json, contact_to_json),
+    ObjectFormat(
         "maintenanceWindow",
         "/maintenance-windows",
         ("name", "interval", "time", "duration"),
-        window_said,
-        window_told,
+        window_from_json,
+        window_to_json,
     ),
-    Words("monitorGroup", "/monitor-groups", ("name",), group_said, group_told),
-    Words("psp", "/psps", ("friendlyName",), page_said, page_told),
+    ObjectFormat("monitorGroup", "/monitor-groups", ("name",), group_from_json, group_to_json),
+    ObjectFormat("psp", "/psps", ("friendlyName",), status_page_from_json, status_page_to_json),
 )

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Made, Model, matching, merged, only
+from twin.vendor.model import Made, VendorModel, matching, merged, only
 from twin.vendor.store import Attributes
 
 
-class Plan(NamedTuple):
+class AccountPlan(NamedTuple):
     """What an account may do. The interval is in seconds."""
 
     shortest_interval: int
@@ -21,10 +21,10 @@ class Plan(NamedTuple):
 
 
 PLANS = {
-    "free": Plan(300, 10, heartbeats=False, delayed_alerts=False),
-    "solo": Plan(60, 20, heartbeats=True, delayed_alerts=True),
-    "team": Plan(60, 200, heartbeats=True, delayed_alerts=True),
-    "enterprise": Plan(30, 400, heartbeats=True, delayed_alerts=True),
+    "free": AccountPlan(300, 10, heartbeats=False, delayed_alerts=False),
+    "solo": AccountPlan(60, 20, heartbeats=True, delayed_alerts=True),
+    "team": AccountPlan(60, 200, heartbeats=True, delayed_alerts=True),
+    "enterprise": AccountPlan(30, 400, heartbeats=True, delayed_alerts=True),
 }
 """Source: uptimerobot.com/pricing and /api/v3, and the provider's own notes on the free plan."""
 DEFAULT_PLAN = "team"
@@ -58,7 +58,7 @@ _WEBHOOK_FLAGS = ("sendAsJson", "sendAsQueryString", "sendAsPostParameters")
 _PAGERDUTY_KEY_CHARACTERS = 32
 
 
-class UptimeRobot(Model):
+class UptimeRobot(VendorModel):
     """One account. Ids are numbers, as text. `account` in the store may hold another plan than `team`."""
 
     vendor: ClassVar[str] = "uptimerobot"
@@ -70,7 +70,7 @@ class UptimeRobot(Model):
         return account.get("plan", DEFAULT_PLAN)
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> AccountPlan:
         return PLANS[self.plan_name]
 
     def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
@@ -183,7 +183,7 @@ class UptimeRobot(Model):
             },
         )
 
-    def _check_contacts(self, assigned: list[Attributes], plan: Plan) -> None:
+    def _check_contacts(self, assigned: list[Attributes], plan: AccountPlan) -> None:
         known = self._objects("alertContact").keys() | self._objects("integration").keys()
         unknown = sorted({str(contact["alertContactId"]) for contact in assigned} - known)
         if unknown:

@@ -8,7 +8,15 @@ from typing import Any
 
 import httpx
 
-from twin.uptimerobot.probe import Request, Sight, accepted, connect, days_left, failed_assertions, look
+from twin.uptimerobot.probe import (
+    ProbeRequest,
+    ProbeResult,
+    accepted,
+    connect,
+    days_left,
+    failed_assertions,
+    look,
+)
 from twin.vendor.store import Attributes
 
 _DEFAULT_CODES = ["2xx", "3xx"]
@@ -19,7 +27,7 @@ _DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProbeVerdict:
     """
     What one look says. `up` is None when the twin cannot probe this kind, which is not UP.
 
@@ -33,7 +41,7 @@ class Verdict:
     certificate_end: datetime | None = None
 
 
-def inspect(monitor: Attributes, authority: Path) -> Verdict:
+def inspect(monitor: Attributes, authority: Path) -> ProbeVerdict:
     """Look at an UptimeRobot monitor's target, from one place: the twin has no regions."""
     match monitor["type"]:
         case "HTTP":
@@ -50,14 +58,14 @@ def inspect(monitor: Attributes, authority: Path) -> Verdict:
             sight = connect(monitor["url"], int(monitor["port"]), _timeout_seconds(monitor))
             return _verdict(monitor, sight, sight.problem)
         case other:
-            return Verdict(None, f"not probed by the twin: it has no {other} probe")
+            return ProbeVerdict(None, f"not probed by the twin: it has no {other} probe")
 
 
-def inspect_uptime(monitor: Attributes, authority: Path) -> Verdict:
+def inspect_uptime(monitor: Attributes, authority: Path) -> ProbeVerdict:
     """Look at a Sentry uptime monitor's target: Sentry takes 2xx for up."""
     if monitor.get("assertionJson"):
-        return Verdict(None, "not probed by the twin: it does not evaluate assertionJson")
-    request = Request(
+        return ProbeVerdict(None, "not probed by the twin: it does not evaluate assertionJson")
+    request = ProbeRequest(
         monitor["url"],
         monitor["method"],
         monitor["timeoutMs"] / 1000,
@@ -67,7 +75,7 @@ def inspect_uptime(monitor: Attributes, authority: Path) -> Verdict:
     )
     sight = look(request, authority)
     problem = sight.problem or _status_problem(sight, ["2xx"])
-    return Verdict(not problem, problem or f"HTTP {sight.status}", sight.response_ms)
+    return ProbeVerdict(not problem, problem or f"HTTP {sight.status}", sight.response_ms)
 
 
 def reminder_days(monitor: Attributes) -> list[int]:
@@ -84,24 +92,26 @@ def due_reminder(monitor: Attributes, end: datetime) -> int | None:
     return next((day for day in reminder_days(monitor) if left <= day), None)
 
 
-def _http(monitor: Attributes, authority: Path, content_problem: Callable[[Sight], str]) -> Verdict:
+def _http(
+    monitor: Attributes, authority: Path, content_problem: Callable[[ProbeResult], str]
+) -> ProbeVerdict:
     sight = look(_request(monitor), authority)
     codes = list(monitor.get("successHttpResponseCodes") or _DEFAULT_CODES)
     problem = sight.problem or _status_problem(sight, codes) or content_problem(sight)
     return _verdict(monitor, sight, problem)
 
 
-def _verdict(monitor: Attributes, sight: Sight, problem: str) -> Verdict:
+def _verdict(monitor: Attributes, sight: ProbeResult, problem: str) -> ProbeVerdict:
     limit_ms = monitor.get("responseTimeThreshold")
     slow = (
         sight.response_ms > limit_ms if limit_ms and not problem and sight.response_ms is not None else None
     )
     well = f"HTTP {sight.status}" if sight.status else "connected"
     detail = problem or (f"{well} in {sight.response_ms} ms, over {limit_ms:g} ms" if slow else well)
-    return Verdict(not problem, detail, sight.response_ms, slow, sight.certificate_end)
+    return ProbeVerdict(not problem, detail, sight.response_ms, slow, sight.certificate_end)
 
 
-def _status_problem(sight: Sight, codes: list[str]) -> str:
+def _status_problem(sight: ProbeResult, codes: list[str]) -> str:
     return "" if sight.status and accepted(sight.status, codes) else f"HTTP {sight.status}"
 
 
@@ -114,14 +124,14 @@ def _keyword_problem(monitor: Attributes, body: str) -> str:
     return "" if exists else "the keyword is missing"
 
 
-def _request(monitor: Attributes) -> Request:
+def _request(monitor: Attributes) -> ProbeRequest:
     form, body = monitor.get("postValueKv"), monitor.get("postValueData")
     headers: dict[str, str] = dict(monitor.get("customHttpHeaders") or {})
     if body:
         headers.setdefault("content-type", "application/json")
     if monitor.get("authType") == "BEARER" and monitor.get("httpPassword"):
         headers["authorization"] = f"Bearer {monitor['httpPassword']}"
-    return Request(
+    return ProbeRequest(
         monitor["url"],
         monitor.get("httpMethodType") or ("POST" if form or body else "GET"),
         _timeout_seconds(monitor),

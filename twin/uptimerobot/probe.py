@@ -21,7 +21,7 @@ _USER_AGENT = "Bulwark-twin-prober/1.0"
 
 
 @dataclass(frozen=True)
-class Request:
+class ProbeRequest:
     """What to send. `timeout_seconds` bounds the whole exchange, body included."""
 
     url: str
@@ -37,7 +37,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ProbeResult:
     """What was seen. `problem` is empty when all was well; `certificate_end` only for https."""
 
     problem: str = ""
@@ -47,19 +47,19 @@ class Sight:
     certificate_end: datetime | None = None
 
 
-def look(request: Request, authority: Path) -> Sight:
+def look(request: ProbeRequest, authority: Path) -> ProbeResult:
     """Send one HTTP request. A failure to get any response is a problem; a status is left to the caller."""
     try:
         verify = trusting_context(authority) if request.verify_certificate else _unverified_context()
         with httpx.Client(transport=_transport(request, verify), trust_env=False) as client:
             return _exchange(client, request)
     except httpx.TimeoutException:
-        return Sight(f"no answer in {request.timeout_seconds:g} s")
+        return ProbeResult(f"no answer in {request.timeout_seconds:g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return Sight(str(error) or type(error).__name__)
+        return ProbeResult(str(error) or type(error).__name__)
 
 
-def _exchange(client: httpx.Client, request: Request) -> Sight:
+def _exchange(client: httpx.Client, request: ProbeRequest) -> ProbeResult:
     started = time.monotonic()
     with client.stream(
         request.method,
@@ -72,7 +72,7 @@ def _exchange(client: httpx.Client, request: Request) -> Sight:
         timeout=request.timeout_seconds,
     ) as response:
         responded_ms = round((time.monotonic() - started) * 1000)
-        sight = Sight("", responded_ms, response.status_code, "", _certificate_end(response))
+        sight = ProbeResult("", responded_ms, response.status_code, "", _certificate_end(response))
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
@@ -83,14 +83,14 @@ def _exchange(client: httpx.Client, request: Request) -> Sight:
         return replace(sight, body=body.decode(errors="replace"))
 
 
-def connect(host: str, port: int, timeout_seconds: float) -> Sight:
+def connect(host: str, port: int, timeout_seconds: float) -> ProbeResult:
     """Open and close a TCP connection."""
     started = time.monotonic()
     try:
         with socket.create_connection((host, port), timeout_seconds):
-            return Sight(response_ms=round((time.monotonic() - started) * 1000))
+            return ProbeResult(response_ms=round((time.monotonic() - started) * 1000))
     except OSError as error:
-        return Sight(error.strerror or str(error) or type(error).__name__)
+        return ProbeResult(error.strerror or str(error) or type(error).__name__)
 
 
 def accepted(status: int, codes: list[str]) -> bool:
@@ -121,7 +121,7 @@ def _unverified_context() -> ssl.SSLContext:
     return context
 
 
-def _transport(request: Request, verify: ssl.SSLContext) -> httpx.HTTPTransport:
+def _transport(request: ProbeRequest, verify: ssl.SSLContext) -> httpx.HTTPTransport:
     any_own = {"ipv4Only": "0.0.0.0", "ipv6Only": "::"}  # noqa: S104 - where to connect from, not to listen
     return httpx.HTTPTransport(verify=verify, local_address=any_own.get(request.address_family))
 

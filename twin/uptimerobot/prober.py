@@ -7,13 +7,13 @@ from pathlib import Path
 
 import structlog
 
-from twin.host.time_scale import Pace
-from twin.host.worker_pool import Crew
+from twin.host.time_scale import TimeScale
+from twin.host.worker_pool import WorkerPool
 from twin.sentry.issues import Issues, Occurrence, project_number
-from twin.uptimerobot.alerts import Alerts
+from twin.uptimerobot.alerts import UptimeAlerts
 from twin.uptimerobot.maintenance_windows import in_maintenance
-from twin.uptimerobot.monitor_state import Verdict, due_reminder, inspect, inspect_uptime
-from twin.vendor.store import Attributes, Store
+from twin.uptimerobot.monitor_state import ProbeVerdict, due_reminder, inspect, inspect_uptime
+from twin.vendor.store import Attributes, VendorStore
 
 PROBES = "probes"
 _KEPT = 5_000
@@ -36,13 +36,15 @@ class Prober:
     type, up, detail, responseMs, maintenance}.
     """
 
-    def __init__(self, store: Store, pace: Pace, authority: Path, alerts: Alerts, issues: Issues) -> None:
+    def __init__(
+        self, store: VendorStore, pace: TimeScale, authority: Path, alerts: UptimeAlerts, issues: Issues
+    ) -> None:
         self._store = store
         self._pace = pace
         self._authority = authority
         self._alerts = alerts
         self._issues = issues
-        self._crew = Crew("probe", size=_WORKERS)
+        self._crew = WorkerPool("probe", size=_WORKERS)
 
     def tick(self) -> None:
         """Start the looks that are due, judge heartbeats, forget what is no longer declared."""
@@ -116,7 +118,7 @@ class Prober:
             self._turn(id_, monitor, verdict, time.time())
             self._judge_certificate(id_, monitor, verdict)
 
-    def _turn(self, id_: str, monitor: Attributes, verdict: Verdict, now: float) -> None:
+    def _turn(self, id_: str, monitor: Attributes, verdict: ProbeVerdict, now: float) -> None:
         """Note the verdict, and begin or end an outage where it differs from the last one."""
         key = f"uptimerobot:{id_}"
         watch = self._watch(key, now)
@@ -149,12 +151,12 @@ class Prober:
             return
         status = "DOWN" if late else "UP"
         if status != watch["status"] and not silent:
-            verdict = Verdict(not late, "no ping in time" if late else "pinged")
+            verdict = ProbeVerdict(not late, "no ping in time" if late else "pinged")
             with self._store.transaction():
                 self._record("uptimerobot", id_, monitor, verdict, silent=silent)
                 self._turn(id_, monitor, verdict, now)
 
-    def _judge_certificate(self, id_: str, monitor: Attributes, verdict: Verdict) -> None:
+    def _judge_certificate(self, id_: str, monitor: Attributes, verdict: ProbeVerdict) -> None:
         """Remind once for each period that the certificate's end enters."""
         if not verdict.certificate_end or (day := due_reminder(monitor, verdict.certificate_end)) is None:
             return
@@ -185,7 +187,7 @@ class Prober:
                 self._change(key, status="UP", since=now)
                 self._issues.resolve(outage)
 
-    def _outage(self, id_: str, monitor: Attributes, verdict: Verdict) -> Occurrence:
+    def _outage(self, id_: str, monitor: Attributes, verdict: ProbeVerdict) -> Occurrence:
         return Occurrence(
             project_id=project_number(self._store, monitor),
             type="uptime_domain_failure",
@@ -197,7 +199,9 @@ class Prober:
             environment=monitor.get("environment") or "",
         )
 
-    def _record(self, vendor: str, id_: str, monitor: Attributes, verdict: Verdict, *, silent: bool) -> None:
+    def _record(
+        self, vendor: str, id_: str, monitor: Attributes, verdict: ProbeVerdict, *, silent: bool
+    ) -> None:
         entry = {
             "vendor": vendor,
             "monitorId": id_,

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from twin.provider.rules import length, matches, one_of, values_at, within
-from twin.provider.server import Refusal
+from twin.provider.server import InputRefusal
 from twin.provider.terraform_diff import json_text
-from twin.provider.terraform_spec import Spec, Vendor
+from twin.provider.terraform_spec import ResourceSpec, VendorSpec
 from twin.provider.values import UNKNOWN, Properties, has_unknown
 from twin.uptimerobot.provider_monitor import MONITOR_RULES
 
@@ -23,37 +23,37 @@ _PUSH_FIELDS = frozenset(
 _SORTS = ("friendly_name_asc", "friendly_name_desc", "status_up_down_paused", "status_down_up_paused")
 
 
-def _header_names(inputs: Properties) -> Iterator[Refusal]:
+def _header_names(inputs: Properties) -> Iterator[InputRefusal]:
     for where, headers in values_at(inputs, "customHeaders"):
         for name in headers:
             if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
-                yield Refusal(where, f"{where} has {name!r}, which is no header name")
+                yield InputRefusal(where, f"{where} has {name!r}, which is no header name")
 
 
-def _window_days(inputs: Properties) -> Iterator[Refusal]:
+def _window_days(inputs: Properties) -> Iterator[InputRefusal]:
     days, interval = inputs.get("days"), inputs.get("interval")
     if interval in {"weekly", "monthly"} and (days is None or days == []):
-        yield Refusal("days", f"days is required when interval is {interval!r}")
+        yield InputRefusal("days", f"days is required when interval is {interval!r}")
     if interval in {"once", "daily"} and days is not UNKNOWN and days:
-        yield Refusal("days", f"days is not allowed when interval is {interval!r}")
+        yield InputRefusal("days", f"days is not allowed when interval is {interval!r}")
 
 
-def _window_monitors(inputs: Properties) -> Iterator[Refusal]:
+def _window_monitors(inputs: Properties) -> Iterator[InputRefusal]:
     monitors, everything = inputs.get("monitorIds"), inputs.get("autoAddMonitors")
     if monitors is None or has_unknown(monitors):
         return
     if 0 in monitors and len(monitors) > 1:
-        yield Refusal("monitorIds", "monitorIds must be specific ids, or [0] for all monitors, not both")
+        yield InputRefusal("monitorIds", "monitorIds must be specific ids, or [0] for all monitors, not both")
     elif everything is not None and everything is not UNKNOWN and everything != (monitors == [0]):
-        yield Refusal("monitorIds", f"monitorIds contradicts autoAddMonitors, which is {everything!r}")
+        yield InputRefusal("monitorIds", f"monitorIds contradicts autoAddMonitors, which is {everything!r}")
 
 
-UPTIMEROBOT = Vendor(
+UPTIMEROBOT = VendorSpec(
     title="UptimeRobot",
     sets=True,
     sets_of_objects=frozenset({"assignedAlertContacts"}),
     kinds={
-        "monitor": Spec(
+        "monitor": ResourceSpec(
             rules=MONITOR_RULES,
             defaults={
                 "sslExpirationReminder": False,
@@ -77,7 +77,7 @@ UPTIMEROBOT = Vendor(
                 "customHttpHeaders": lambda headers: {name.lower(): headers[name] for name in headers},
             },
         ),
-        "integration": Spec(
+        "integration": ResourceSpec(
             rules=(
                 one_of("type", *_INTEGRATIONS),
                 within("enableNotificationsFor", 1, 4),
@@ -86,7 +86,7 @@ UPTIMEROBOT = Vendor(
                 _header_names,
             ),
         ),
-        "alertContact": Spec(
+        "alertContact": ResourceSpec(
             rules=(
                 one_of("type", "email", "mobile_app_old", "mobile_app"),
                 one_of("notificationEvents", "up_and_down", "down", "up", "none"),
@@ -94,7 +94,7 @@ UPTIMEROBOT = Vendor(
             defaults={"notificationEvents": "up_and_down", "sslExpirationReminder": False},
             replaces=frozenset({"type", "value"}) | _PUSH_FIELDS,
         ),
-        "maintenanceWindow": Spec(
+        "maintenanceWindow": ResourceSpec(
             rules=(
                 one_of("interval", "once", "daily", "weekly", "monthly"),
                 matches(
@@ -107,11 +107,11 @@ UPTIMEROBOT = Vendor(
                 _window_monitors,
             ),
         ),
-        "monitorGroup": Spec(
+        "monitorGroup": ResourceSpec(
             rules=(length("name", 255, least=1), within("monitorsNewGroupId", 1)),
             remembered=frozenset({"monitorsNewGroupId"}),
         ),
-        "psp": Spec(
+        "psp": ResourceSpec(
             rules=(
                 one_of("monitorSort", *_SORTS),
                 one_of("status", "ENABLED", "PAUSED"),

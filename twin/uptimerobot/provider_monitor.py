@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twin.provider.rules import (
-    Rule,
+    InputRule,
     at_most_one,
     each,
     is_json,
@@ -22,7 +22,7 @@ from twin.provider.rules import (
     when,
     within,
 )
-from twin.provider.server import Refusal
+from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties, has_unknown
 
 _WEB = ("HTTP", "KEYWORD", "API")
@@ -40,71 +40,71 @@ def _others(*types: str) -> tuple[str, ...]:
     return tuple(type_ for type_ in _TYPES if type_ not in types)
 
 
-def _url(inputs: Properties) -> Iterator[Refusal]:
+def _url(inputs: Properties) -> Iterator[InputRefusal]:
     """Every type but HEARTBEAT has a target, and that of the web types is a web address."""
     url, type_ = inputs.get("url"), inputs.get("type")
     if type_ == "HEARTBEAT" or UNKNOWN in (url, type_):
         return
     target = (url or "").strip()
     if not target:
-        yield Refusal("url", f"url is required when type is {type_!r}")
+        yield InputRefusal("url", f"url is required when type is {type_!r}")
     elif type_ in _WEB:
         parts = urlsplit(target)
         if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
-            yield Refusal("url", f"url must start with http:// or https:// when type is {type_!r}")
+            yield InputRefusal("url", f"url must start with http:// or https:// when type is {type_!r}")
 
 
-def _certificate(inputs: Properties) -> Iterator[Refusal]:
+def _certificate(inputs: Properties) -> Iterator[InputRefusal]:
     url, type_ = inputs.get("url"), inputs.get("type")
     for name in ("sslExpirationReminder", "checkSslErrors"):
         if inputs.get(name) is not True or type_ is UNKNOWN:
             continue
         if type_ not in _WEB:
-            yield Refusal(name, f"{name} is only for HTTP, KEYWORD and API monitors")
+            yield InputRefusal(name, f"{name} is only for HTTP, KEYWORD and API monitors")
         elif url is not UNKNOWN and not (url or "").lower().startswith("https://"):
-            yield Refusal(name, f"{name} needs an https:// url")
+            yield InputRefusal(name, f"{name} needs an https:// url")
 
 
-def _heartbeat_interval(inputs: Properties) -> Iterator[Refusal]:
+def _heartbeat_interval(inputs: Properties) -> Iterator[InputRefusal]:
     if inputs.get("type") == "HEARTBEAT":
         yield from within("interval", 30, _LONGEST_HEARTBEAT_SECONDS)(inputs)
 
 
-def _body(inputs: Properties) -> Iterator[Refusal]:
+def _body(inputs: Properties) -> Iterator[InputRefusal]:
     if inputs.get("httpMethodType") in {"GET", "HEAD"}:
         for name in ("postValueData", "postValueKv"):
             if is_set(inputs, name):
-                yield Refusal(name, f"{name} is not allowed with method {inputs['httpMethodType']}")
+                yield InputRefusal(name, f"{name} is not allowed with method {inputs['httpMethodType']}")
     if inputs.get("type") == "API" and inputs.get("httpMethodType") == "HEAD":
-        yield Refusal("httpMethodType", "httpMethodType HEAD is not allowed when type is 'API'")
+        yield InputRefusal("httpMethodType", "httpMethodType HEAD is not allowed when type is 'API'")
 
 
-def _contacts(inputs: Properties) -> Iterator[Refusal]:
+def _contacts(inputs: Properties) -> Iterator[InputRefusal]:
     seen: set[str] = set()
     for where, identifier in values_at(inputs, "assignedAlertContacts[].alertContactId"):
         if identifier in seen:
-            yield Refusal(where, f"contact {identifier} is assigned twice")
+            yield InputRefusal(where, f"contact {identifier} is assigned twice")
         seen.add(identifier)
 
 
-def _headers(inputs: Properties) -> Iterator[Refusal]:
+def _headers(inputs: Properties) -> Iterator[InputRefusal]:
     for where, headers in values_at(inputs, "customHttpHeaders"):
         lowered = [name.strip().lower() for name in headers]
         for name in sorted({name for name in lowered if lowered.count(name) > 1}):
-            yield Refusal(where, f"{where} has the header {name!r} twice, in different case")
+            yield InputRefusal(where, f"{where} has the header {name!r} twice, in different case")
 
 
-def _custom_fields(inputs: Properties) -> Iterator[Refusal]:
+def _custom_fields(inputs: Properties) -> Iterator[InputRefusal]:
     for where, fields in values_at(inputs, "customFields"):
         for key in fields:
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key):
-                yield Refusal(where, f"{where} key {key!r} must have 1 to 64 letters, digits, - or _")
+                yield InputRefusal(where, f"{where} key {key!r} must have 1 to 64 letters, digits, - or _")
 
 
-def _config(inputs: Properties) -> Iterator[Refusal]:
+def _config(inputs: Properties) -> Iterator[InputRefusal]:
     type_, config = inputs.get("type"), inputs.get("config")
     if type_ in {"DNS", "API", "UDP"} and config is None:
-        yield Refusal("config", f"config is required when type is {type_!r}")
+        yield InputRefusal("config", f"config is required when type is {type_!r}")
     if not isinstance(config, dict) or type_ is UNKNOWN:
         return
     allowed = {
@@ -118,35 +118,35 @@ def _config(inputs: Properties) -> Iterator[Refusal]:
     given: Properties = config
     for name, types in allowed.items():
         if is_set(given, name) and type_ not in types:
-            yield Refusal(f"config.{name}", f"config.{name} is only for {', '.join(types)} monitors")
+            yield InputRefusal(f"config.{name}", f"config.{name} is only for {', '.join(types)} monitors")
     if type_ == "UDP" and given.get("udp") is not UNKNOWN:
         udp: Properties = given.get("udp") or {}
         if udp.get("packetLossThreshold") is None:
-            yield Refusal("config.udp", "config.udp.packetLossThreshold is required when type is 'UDP'")
+            yield InputRefusal("config.udp", "config.udp.packetLossThreshold is required when type is 'UDP'")
     if type_ == "API" and given.get("apiAssertions") is not UNKNOWN:
         yield from _assertions(given.get("apiAssertions") or {})
 
 
-def _assertions(assertions: Properties) -> Iterator[Refusal]:
+def _assertions(assertions: Properties) -> Iterator[InputRefusal]:
     where = "config.apiAssertions"
     if assertions.get("logic") is None:
-        yield Refusal(f"{where}.logic", f"{where}.logic is required when type is 'API'")
+        yield InputRefusal(f"{where}.logic", f"{where}.logic is required when type is 'API'")
     checks = assertions.get("checks")
     if checks is UNKNOWN:
         return
     if not 1 <= len(checks or []) <= 5:
-        yield Refusal(f"{where}.checks", f"{where}.checks must have 1 to 5 elements")
+        yield InputRefusal(f"{where}.checks", f"{where}.checks must have 1 to 5 elements")
     for index, check in enumerate(checks or []):
         if not has_unknown(check):
             yield from _target(f"{where}.checks[{index}].target", check)
 
 
-def _target(where: str, check: Properties) -> Iterator[Refusal]:
+def _target(where: str, check: Properties) -> Iterator[InputRefusal]:
     """A target is JSON text, of the type that its comparison compares with."""
     try:
         target: Any = json.loads(check.get("target") or "null")
     except ValueError:
-        yield Refusal(where, f"{where} must be JSON; use json.dumps")
+        yield InputRefusal(where, f"{where} must be JSON; use json.dumps")
         return
     number = isinstance(target, int | float) and not isinstance(target, bool)
     text = isinstance(target, str) and bool(target.strip())
@@ -162,15 +162,15 @@ def _target(where: str, check: Properties) -> Iterator[Refusal]:
     }
     fits, what = wanted.get(check["comparison"], (True, ""))
     if not fits:
-        yield Refusal(where, f"{where} must {what} when comparison is {check['comparison']!r}")
+        yield InputRefusal(where, f"{where} must {what} when comparison is {check['comparison']!r}")
 
 
-def _ip_version(inputs: Properties) -> Iterator[Refusal]:
+def _ip_version(inputs: Properties) -> Iterator[InputRefusal]:
     config, url = inputs.get("config"), inputs.get("url")
     chosen = config.get("ipVersion") if isinstance(config, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
     literal = _literal(url) if isinstance(url, str) else None
     if literal is not None and chosen == ("ipv6Only" if literal.version == 4 else "ipv4Only"):
-        yield Refusal("config.ipVersion", f"config.ipVersion {chosen} contradicts the address in url")
+        yield InputRefusal("config.ipVersion", f"config.ipVersion {chosen} contradicts the address in url")
 
 
 def _literal(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -182,27 +182,31 @@ def _literal(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return None
 
 
-def _regions(inputs: Properties) -> Iterator[Refusal]:
+def _regions(inputs: Properties) -> Iterator[InputRefusal]:
     for where, data in values_at(inputs, "regionData"):
         regions, thresholds = data.get("regions"), data.get("thresholds")
         if regions is UNKNOWN:
             continue
         if regions is None and (data.get("autoSelect") is not True or thresholds):
-            yield Refusal(f"{where}.regions", f"{where}.regions is required unless autoSelect is true")
+            yield InputRefusal(f"{where}.regions", f"{where}.regions is required unless autoSelect is true")
         elif isinstance(thresholds, dict):
             keys: list[str] = list(thresholds)  # pyright: ignore[reportUnknownArgumentType] - JSON
             for key in keys:
                 if key not in (regions or []):
-                    yield Refusal(f"{where}.thresholds", f"{where}.thresholds names {key!r}, not in regions")
+                    yield InputRefusal(
+                        f"{where}.thresholds", f"{where}.thresholds names {key!r}, not in regions"
+                    )
             if keys and inputs.get("responseTimeThreshold") is not None:
-                yield Refusal(f"{where}.thresholds", f"{where}.thresholds excludes responseTimeThreshold")
+                yield InputRefusal(
+                    f"{where}.thresholds", f"{where}.thresholds excludes responseTimeThreshold"
+                )
 
 
-def _plain(path: str) -> Rule:
+def _plain(path: str) -> InputRule:
     return each(path, lambda text: html.unescape(text) == text, "be plain text without HTML entities")
 
 
-MONITOR_RULES: tuple[Rule, ...] = (
+MONITOR_RULES: tuple[InputRule, ...] = (
     one_of("type", *_TYPES),
     within("interval", 30),
     _heartbeat_interval,

@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 
-class Rate:
+class RateLimit:
     """Counts the requests of one account. `minute_seconds` is how long a minute takes here."""
 
     def __init__(self, minute_seconds: float) -> None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 _KIND = "fault"
 
@@ -33,18 +33,18 @@ class Fault:
         return cls(**planned)
 
 
-def plan(store: Store, vendor: str, fault: Fault) -> None:
+def plan(store: VendorStore, vendor: str, fault: Fault) -> None:
     """Let it happen; faults of one vendor strike in the order of their planning."""
     store.insert(vendor, _KIND, str(store.next_number(f"{vendor}-{_KIND}")), asdict(fault))
 
 
-def cancel(store: Store, vendor: str) -> None:
+def cancel(store: VendorStore, vendor: str) -> None:
     """Forget what has not struck yet."""
     for number in store.list(vendor, _KIND):
         store.remove(vendor, _KIND, number)
 
 
-def strike(store: Store, vendor: str, method: str, path: str) -> Fault | None:
+def strike(store: VendorStore, vendor: str, method: str, path: str) -> Fault | None:
     """Return the fault that this request meets; it is then met once less."""
     for number, planned in store.list(vendor, _KIND).items():
         fault = Fault.of(planned)

@@ -13,13 +13,13 @@ from starlette.routing import Route
 
 from twin.vendor.errors import VendorError
 from twin.vendor.faults import Fault, strike
-from twin.vendor.model import Model
+from twin.vendor.model import VendorModel
 
 _BODY_LIMIT_BYTES = 1024 * 1024
 REFUSED = "refused"
 
 
-class Asked(NamedTuple):
+class ApiRequest(NamedTuple):
     """One request. `body` is the parsed JSON, empty when there was none."""
 
     path: Mapping[str, Any]
@@ -27,12 +27,12 @@ class Asked(NamedTuple):
     body: dict[str, Any]
 
 
-Answer = Callable[[Asked], Response]
+Handler = Callable[[ApiRequest], Response]
 """Answers one kind of request. Raises VendorError."""
 
 
 @dataclass(frozen=True)
-class Door:
+class VendorApi:
     """
     One vendor's door: a thin translation between its HTTP API and its model.
 
@@ -41,12 +41,12 @@ class Door:
     in the log REFUSED.
     """
 
-    model: Model
+    model: VendorModel
     credential: Callable[[Request], str]
     refusal: Callable[[VendorError], Any]
     wait_seconds: Callable[[], int] = lambda: 0
 
-    def route(self, method: str, path: str, answer: Answer) -> Route:
+    def route(self, method: str, path: str, answer: Handler) -> Route:
         """Serve `method path` for those who have the token; each request may meet a planned fault."""
 
         async def endpoint(request: Request) -> Response:
@@ -54,7 +54,7 @@ class Door:
 
         return Route(path, endpoint, methods=[method])
 
-    def _answer(self, request: Request, body: bytes, answer: Answer) -> Response:
+    def _answer(self, request: Request, body: bytes, answer: Handler) -> Response:
         # Below the mount: what the vendor's documentation calls the path.
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
         if wait := self.wait_seconds():
@@ -67,7 +67,7 @@ class Door:
             if fault and not fault.applied and not fault.cut:
                 return self._failed(fault)
             self.model.authenticate(self.credential(request))
-            said = answer(Asked(request.path_params, request.query_params, _parsed(body)))
+            said = answer(ApiRequest(request.path_params, request.query_params, _parsed(body)))
         except VendorError as refused:
             return JSONResponse(self.refusal(refused), refused.status)
         if fault:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 from twin.vendor.webhooks import DELIVERY_HEADER
 
 RECEIVED = "received"
@@ -16,7 +16,7 @@ _KEPT = 2_000
 _BODY_LIMIT_BYTES = 1024 * 1024
 
 
-def routes(store: Store) -> list[Route]:
+def routes(store: VendorStore) -> list[Route]:
     """
     Serve `POST /sink/<channel>` and `GET /sink/<channel>`.
 
@@ -54,7 +54,7 @@ def routes(store: Store) -> list[Route]:
     ]
 
 
-def _keep(store: Store, entry: dict[str, Any]) -> None:
+def _keep(store: VendorStore, entry: dict[str, Any]) -> None:
     """Record what arrived, once, even when the sender was killed before it knew."""
     with store.transaction():
         known = (received.entry["delivery"] for received in store.recorded(RECEIVED))

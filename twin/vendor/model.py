@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from twin.host.home import TwinHome
 from twin.vendor.errors import VendorError
-from twin.vendor.store import Attributes, Store
+from twin.vendor.store import Attributes, VendorStore
 
 Made = tuple[str, Attributes]
 """A new object's id and its attributes, those that the vendor computed included."""
@@ -14,7 +14,7 @@ Made = tuple[str, Attributes]
 _UNCONFIRMED = "unconfirmed"
 
 
-class Model(ABC):
+class VendorModel(ABC):
     """
     One vendor: what exists there and what it accepts. Free of doors: no HTTP, no gRPC.
 
@@ -29,7 +29,7 @@ class Model(ABC):
 
     def __init__(self, home: TwinHome) -> None:
         self.home = home
-        self.store = Store(home.vendors)
+        self.store = VendorStore(home.vendors)
 
     def authenticate(self, credential: str) -> None:
         """Raise VendorError (401) unless `credential` is the account's."""

@@ -37,7 +37,7 @@ Log = list[Recorded]
 Rows = list[tuple[Any, ...]]
 
 
-class Store:
+class VendorStore:
     """
     One SQLite file (WAL) of objects by (vendor, kind, id), counters, and append-only logs.
 

@@ -11,9 +11,9 @@ import structlog
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 from tenacity.nap import sleep_using_event
 
-from twin.host.time_scale import Pace
-from twin.host.worker_pool import Crew
-from twin.vendor.store import Store
+from twin.host.time_scale import TimeScale
+from twin.host.worker_pool import WorkerPool
+from twin.vendor.store import VendorStore
 
 DELIVERIES = "deliveries"
 DELIVERY_HEADER = "X-Bulwark-Delivery"
@@ -47,7 +47,7 @@ class _RefusedError(Exception):
         self.lasting = lasting
 
 
-class Courier:
+class WebhookSender:
     """
     Deliveries that are durable from `enqueue` on, retried with back-off, and then recorded in "deliveries".
 
@@ -55,12 +55,12 @@ class Courier:
     `outcome` (delivered, failed, undeliverable), `detail`, `attempts`.
     """
 
-    def __init__(self, store: Store, pace: Pace, sink: str) -> None:
+    def __init__(self, store: VendorStore, pace: TimeScale, sink: str) -> None:
         """`sink` is the address below which the twin receives what a vendor would carry elsewhere."""
         self._store = store
         self._pace = pace
         self._sink = sink
-        self._crew = Crew("delivery", size=_WORKERS)
+        self._crew = WorkerPool("delivery", size=_WORKERS)
 
     def sink(self, channel: str, content: Any) -> Post:
         """Return the post that puts `content` into a channel of the twin's own sink."""

@@ -9,10 +9,10 @@ from policies.facts.endpoints import HEALTH, Endpoint, Endpoints, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, best, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     endpoints = stack.view(Endpoints)
     for endpoint in endpoints.of(publisher):
         yield from endpoint.say(_unwatched(endpoint, endpoints))

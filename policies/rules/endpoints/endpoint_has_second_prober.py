@@ -7,12 +7,12 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.endpoints import Endpoint, Endpoints, publishers
-from policies.facts.sentry import Alerts
+from policies.facts.sentry import SentryAlerts
 from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, number, say
 from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _FAILURES: Final = 3
 """Failed looks after which a prober that doesn't say reports (Sentry, \"Uptime monitoring\")."""
@@ -23,15 +23,15 @@ _MAXIMUM: Final = at_least(
 )
 
 
-def _judge(publisher: Resource, stack: Stack, limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
     most = timedelta(minutes=limits[_MAXIMUM.name])
     for endpoint in stack.view(Endpoints).of(publisher):
         if endpoint.critical:
             yield from endpoint.say(_seen_once(endpoint, stack, most))
 
 
-def _seen_once(endpoint: Endpoint, stack: Stack, most: timedelta) -> list[Text]:
-    endpoints, alerts = stack.view(Endpoints), stack.view(Alerts)
+def _seen_once(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> list[Text]:
+    endpoints, alerts = stack.view(Endpoints), stack.view(SentryAlerts)
     attempts = [
         [
             *expect(prober, "enabled", one_of(True), "must declare enabled true"),

@@ -9,10 +9,10 @@ from policies.facts.endpoints import Endpoints, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     endpoints = stack.view(Endpoints)
     found, unreadable = endpoints.of(publisher), endpoints.unreadable(publisher)
     if publisher.is_component and not found and not unreadable:

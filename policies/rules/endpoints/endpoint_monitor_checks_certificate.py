@@ -9,10 +9,10 @@ from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _lacks(monitor: Resource, endpoint: Endpoint, _stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _lacks(monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     if endpoint.address.scheme == "https":
         yield from expect(monitor, "checkSslErrors", one_of(True), "must declare checkSslErrors true")
         yield from expect(

@@ -11,12 +11,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule, best, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _GOOD_CODE: Final = re.compile(r"[23](\d\d|xx)", re.IGNORECASE)
 
 
-def _lacks(monitor: Resource, endpoint: Endpoint, _stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _lacks(monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     codes = monitor.at("successHttpResponseCodes").each()
     if not codes:
         yield say("{monitor} does not say which answers are good", monitor=monitor)

@@ -13,7 +13,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say
 from policies.framework.property_values import Known, Reading
 from policies.framework.rule import Parameters, Rule, at_least, expect, from_to
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _MAXIMUM: Final = at_least(
     "maximum_minutes",
@@ -23,7 +23,7 @@ _MAXIMUM: Final = at_least(
 )
 
 
-def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
     until_told, untold = delay(monitor)
     unclear = [
         *expect(monitor, "interval", from_to(1), "does not say how often it looks"),

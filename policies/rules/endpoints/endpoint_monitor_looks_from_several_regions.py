@@ -10,7 +10,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule, at_least
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _MINIMUM: Final = at_least(
     "minimum_regions",
@@ -19,7 +19,7 @@ _MINIMUM: Final = at_least(
 )
 
 
-def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
     regions = monitor.at("regionData", "regions").each()
     known = {region.value for region in regions if isinstance(region, Known)}
     least = limits[_MINIMUM.name]

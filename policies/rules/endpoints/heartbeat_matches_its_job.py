@@ -11,14 +11,14 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule, best, expect, from_to
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _LONGEST_INTERVAL: Final = timedelta(days=31)
 _LONGEST_GRACE: Final = timedelta(days=1)
 """UptimeRobot accepts no more (provider 1.10.0, the schema of `uptimerobot_monitor`)."""
 
 
-def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     found = heartbeats(job, stack)
     if not found:
         return  # job-has-heartbeat says so

@@ -9,17 +9,17 @@ from policies.facts.jobs import heartbeats, jobs, watched_by
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, best, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return best(
         [_silence(heartbeat, stack) for heartbeat in heartbeats(job, stack)],
         [say("no UptimeRobot heartbeat belongs to it")],
     )
 
 
-def _silence(heartbeat: Resource, stack: Stack) -> list[Text]:
+def _silence(heartbeat: Resource, stack: PolicyStack) -> list[Text]:
     # Of two jobs that call one heartbeat, either may stop unnoticed.
     shared = len(set(watched_by(heartbeat, stack))) > 1
     return [

@@ -10,12 +10,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _MAXIMUM: Final = at_least("maximum_minutes", 60, "length of one maintenance window, in minutes")
 
 
-def _judge(window: Resource, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+def _judge(window: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
     yield from expect(window, "duration", from_to(0), "does not say how long it is")
     yield from expect(window, "autoAddMonitors", one_of(False), "must declare autoAddMonitors false")
     most = timedelta(minutes=limits[_MAXIMUM.name])

@@ -10,10 +10,10 @@ from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _lacks(monitor: Resource, endpoint: Endpoint, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _lacks(monitor: Resource, endpoint: Endpoint, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return reaches_nobody_outside(monitor, endpoint.address.host, stack)
 
 

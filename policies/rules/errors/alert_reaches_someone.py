@@ -10,7 +10,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known, Reading, Unknown
 from policies.framework.rule import Parameters, Rule, best, expect, expect_of, of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "discord": ("integrationId", "channelId"),
@@ -29,7 +29,7 @@ _IDS: Final = {"targetId": TEAM, "serviceId": PAGERDUTY_SERVICE}
 _FALLBACKS: Final = one_of("AllMembers", "ActiveMembers")
 
 
-def _judge(alert: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(alert: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     yield from expect(alert, "enabled", one_of(True), "must declare enabled true")
     filters = alert.at("actionFilters").each()
     if not filters:
@@ -39,7 +39,7 @@ def _judge(alert: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]
         yield from best([_lacks(action, alert, stack) for action in actions], [say("it takes no action")])
 
 
-def _lacks(action: Reading, alert: Resource, stack: Stack) -> list[Text]:
+def _lacks(action: Reading, alert: Resource, stack: PolicyStack) -> list[Text]:
     email = action.at("email")
     if not isinstance(email, Absent):
         return _email(email, alert, stack)
@@ -50,7 +50,7 @@ def _lacks(action: Reading, alert: Resource, stack: Stack) -> list[Text]:
     return [say("one of its actions tells nobody")]
 
 
-def _email(email: Reading, alert: Resource, stack: Stack) -> list[Text]:
+def _email(email: Reading, alert: Resource, stack: PolicyStack) -> list[Text]:
     match email.at("targetType"):
         case Known("team" | "user"):
             return _names(email, "targetId", alert, stack)
@@ -63,7 +63,7 @@ def _email(email: Reading, alert: Resource, stack: Stack) -> list[Text]:
             return [say("one of its e-mails goes to nobody")]
 
 
-def _names(told: Reading, name: str, alert: Resource, stack: Stack) -> list[Text]:
+def _names(told: Reading, name: str, alert: Resource, stack: PolicyStack) -> list[Text]:
     match told.at(name):
         case Known(str(target)) if target.strip():
             return []

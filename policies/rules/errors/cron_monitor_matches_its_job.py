@@ -10,10 +10,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, best, expect, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     found = cron_monitors(job, stack)
     if not found:
         return  # job-has-cron-monitor says so

@@ -10,7 +10,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameter, Parameters, Rule, expect, from_to, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _MAXIMUM: Final = Parameter(
     "maximum_per_minute",
@@ -20,7 +20,7 @@ _MAXIMUM: Final = Parameter(
 )
 
 
-def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterator[Text]:
+def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
     lacking = [
         *expect(key, "rateLimitCount", from_to(1), "must declare a rateLimitCount above 0"),
         *expect(key, "rateLimitWindow", from_to(1), "must declare a rateLimitWindow above 0"),

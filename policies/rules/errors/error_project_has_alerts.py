@@ -4,7 +4,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.sentry import PROJECT, Alerts
+from policies.facts.sentry import PROJECT, SentryAlerts
 from policies.framework.controls import Control
 from policies.framework.rule import Rule, of
 
@@ -22,5 +22,5 @@ RULE: Final = Rule(
     ),
     controls=(Control.SOC_CC7_3, Control.NIST_SI_4_12, Control.ISO_A_8_16, Control.CIS_13_1),
     subjects=of(PROJECT),
-    judge=lambda project, stack, _limits: stack.view(Alerts).unheard(project),
+    judge=lambda project, stack, _limits: stack.view(SentryAlerts).unheard(project),
 )

@@ -5,16 +5,16 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.sentry import KEY, PROJECT, Projects
+from policies.facts.sentry import KEY, PROJECT, SentryProjects
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, expect, of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
-    projects = stack.view(Projects)
+def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+    projects = stack.view(SentryProjects)
     if not projects.parts(project, KEY):
         yield from projects.unclear(KEY) or [say("no key of this stack belongs to it")]
     # The key that Sentry makes by default has no limit, and nothing in the stack would know of it. A project
@@ -23,7 +23,7 @@ def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterator[Tex
         yield from expect(project, "defaultKey", one_of(False), "must declare defaultKey false")
 
 
-def _is_adopted(project: Resource, stack: Stack) -> bool:
+def _is_adopted(project: Resource, stack: PolicyStack) -> bool:
     """Tell whether the component around it says that the project existed before."""
     slug = project.at("slug")
     return isinstance(slug, Known) and any(

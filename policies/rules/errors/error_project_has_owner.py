@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.facts.sentry import OWNERSHIP, PROJECT, Projects
+from policies.facts.sentry import OWNERSHIP, PROJECT, SentryProjects
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, best, expect, of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(project: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
-    projects = stack.view(Projects)
+def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+    projects = stack.view(SentryProjects)
     return best(
         [
             [

@@ -9,10 +9,10 @@ from policies.facts.jobs import cron_monitors, jobs
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, best, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return best(
         [
             expect(monitor, "enabled", one_of(True), "must declare enabled true")

@@ -6,16 +6,16 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.jobs import CRON_MONITOR
-from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, Alerts
+from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, SentryAlerts
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule, expect, of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(monitor: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     yield from expect(monitor, "enabled", one_of(True), "must declare enabled true")
-    yield from stack.view(Alerts).unheard(monitor)
+    yield from stack.view(SentryAlerts).unheard(monitor)
 
 
 RULE: Final = Rule(

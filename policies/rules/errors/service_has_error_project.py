@@ -10,10 +10,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say, undecided
 from policies.framework.property_values import Known, Reading, Unknown
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(publisher: Resource, stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     services = [_name(entry) for entry in publisher.at("services").each()]
     names = {name.value for name in services if isinstance(name, Known) and isinstance(name.value, str)}
     missing = names - stack.view(_projects)
@@ -34,7 +34,7 @@ def _name(entry: Reading) -> Reading:
     return entry.at("name") if entry.items() else entry
 
 
-def _projects(stack: Stack) -> set[str]:
+def _projects(stack: PolicyStack) -> set[str]:
     """Return what the projects are called."""
     names = [project.at(name) for project in stack.of(PROJECT) for name in ("slug", "name")]
     return {name.value for name in names if isinstance(name, Known) and isinstance(name.value, str)}

@@ -11,14 +11,14 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _WHOLE_ACCOUNT: Final = re.compile(r"(?:arn:[^:]+:iam::)?([0-9]{12})(?::root)?")
 _CONDITIONS: Final = ("sts:ExternalId", "aws:PrincipalArn", "aws:PrincipalOrgID")
 _AWS: Final = "pulumi:providers:aws"
 
 
-def _judge(role: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     statements, lacking = read(role, "assumeRolePolicy")
     yield from lacking
     own = stack.view(_accounts) | _allowed(role.configuration("allowedAccountIds").each())
@@ -32,7 +32,7 @@ def _judge(role: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
             yield say("it trusts a whole account that no provider of this stack is allowed, on no condition")
 
 
-def _accounts(stack: Stack) -> set[str]:
+def _accounts(stack: PolicyStack) -> set[str]:
     return {
         account
         for provider in stack.of(_AWS)

@@ -11,17 +11,17 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
 class _Forms:
     """The forms of texts; most texts of a stack stand in it more than once."""
 
-    def __init__(self, _stack: Stack) -> None:
+    def __init__(self, _stack: PolicyStack) -> None:
         self.of: Final = lru_cache(None)(form_of)
 
 
-def _judge(resource: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     form = stack.view(_Forms).of
     for text in _plain(resource.inputs.value):
         if found := form(text):

@@ -10,15 +10,15 @@ from policies.facts.iam_documents import granted, identity_policies
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     # Not a key's own policy: AWS itself gives the account `kms:*` there (AWS KMS, "Default key policy").
     return [*identity_policies(stack), *stack.of(POLICY)]
 
 
-def _judge(policy: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     statements, lacking = granted(policy)
     yield from lacking
     for statement in statements:

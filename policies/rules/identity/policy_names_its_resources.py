@@ -10,7 +10,7 @@ from policies.facts.iam_documents import Statement, granted, identity_policies, 
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _WITHOUT_RESOURCE: Final = (
     "cloudwatch:GetMetricData",
@@ -52,7 +52,7 @@ _NOTHING: Final = re.compile(
 _KEY: Final = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:(key/)?[*?]+")
 
 
-def _judge(policy: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     statements, lacking = granted(policy)
     return [*lacking, *(text for statement in statements if statement.allows for text in _lack(statement))]
 

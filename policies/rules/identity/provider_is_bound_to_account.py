@@ -10,12 +10,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
-def _judge(provider: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     match provider.at("allowedAccountIds").each():
         case [Known(str(account))] if _ACCOUNT.fullmatch(account):
             pass

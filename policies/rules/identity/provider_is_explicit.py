@@ -9,7 +9,7 @@ from pulumi_policy import Severity
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameter, Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _DEFAULT: Final = re.compile(r"default(_.*)?")
 """How the engine names the providers that it makes itself (pulumi/pulumi, default_providers.go)."""
@@ -22,7 +22,7 @@ _WITHOUT_ACCOUNT: Final = Parameter(
 )
 
 
-def _judge(resource: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     _, _, provider = resource.provider.rpartition("::")
     if _DEFAULT.fullmatch(provider) and resource.type.partition(":")[0] not in limits[_WITHOUT_ACCOUNT.name]:
         yield say("its provider is a default one, with the credentials and region of whoever deploys")

@@ -9,7 +9,7 @@ from pulumi_policy import Severity
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule, expect
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
 """One version, no range (semver.org)."""
@@ -19,7 +19,7 @@ def _is_one(version: Any) -> bool:
     return isinstance(version, str) and bool(_VERSION.fullmatch(version))
 
 
-def _judge(provider: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return expect(provider, "version", _is_one, "does not say which version it is")
 
 

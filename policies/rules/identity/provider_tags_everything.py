@@ -9,7 +9,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameter, Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _TAGS: Final = Parameter(
     "tags",
@@ -19,7 +19,7 @@ _TAGS: Final = Parameter(
 )
 
 
-def _judge(provider: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(provider: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     found = [provider.at("defaultTags", "tags", tag) for tag in limits[_TAGS.name]]
     missing = sum(not isinstance(tag, Unknown) and not _says_something(tag) for tag in found)
     if missing:

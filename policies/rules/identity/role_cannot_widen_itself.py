@@ -13,7 +13,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Reading, Unknown
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _HELD_BY_ROLES: Final = (POLICY, ROLE, ROLE_POLICY)
 _WIDENING: Final = (
@@ -32,7 +32,7 @@ _ACCOUNT: Final = re.compile(r":iam::[0-9]{12}:")
 _PARTITION: Final = re.compile(r"^arn:aws[a-z-]*:")
 
 
-def _judge(policy: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     statements, lacking = granted(policy)
     yield from lacking
     for role, name in stack.view(Roles).having(policy):

@@ -10,7 +10,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _ATTACHMENTS: Final = (
     "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
@@ -25,12 +25,12 @@ _ADMINISTRATORS: Final = tuple(
 """AWS's own policies that allow everything, or giving oneself everything (AWS Managed Policy Reference)."""
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     managed = (role for role in stack.of(ROLE) if not isinstance(role.at("managedPolicyArns"), Absent))
     return [*stack.of(*_ATTACHMENTS), *managed]
 
 
-def _judge(identity: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     name = "managedPolicyArns" if identity.type == ROLE else "policyArn"
     given = identity.at(name)
     # Where it is made from a policy of this stack, other rules judge that one.

@@ -10,12 +10,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.property_values import Absent
 from policies.framework.rule import Parameters, Rule, at_least, expect_of, from_to, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _SECONDS: Final = "maxSessionDuration"
 
 
-def _judge(role: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     declared = role.at(_SECONDS)
     # AWS gives an hour to a role that doesn't say (IAM, "Maximum session duration"); the provider says so.
     seconds = role.output(_SECONDS) if isinstance(declared, Absent) else declared

@@ -10,7 +10,7 @@ from policies.facts.iam_documents import ROLE, Statement, read
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _GITHUB: Final = "token.actions.githubusercontent.com"
 _AUDIENCE: Final = "sts.amazonaws.com"
@@ -20,7 +20,7 @@ _ENVIRONMENT: Final = re.compile(r"repo:[^/:*?]+/[^/:*?]+:environment:[^:*?]+")
 """The subject of a job of one environment; only such a job can be made to wait for a person's approval."""
 
 
-def _judge(role: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(role: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     statements, lacking = read(role, "assumeRolePolicy")
     return [*lacking, *(text for statement in statements if statement.allows for text in _lack(statement))]
 

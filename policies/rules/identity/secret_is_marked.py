@@ -10,13 +10,13 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
 _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     return [
         resource
         for resource in stack.of(*SECRET_INPUTS)
@@ -24,7 +24,7 @@ def _subjects(stack: Stack) -> list[Resource]:
     ]
 
 
-def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     for name in SECRET_INPUTS[resource.type]:
         match resource.at(name):
             case Known(secret=False):

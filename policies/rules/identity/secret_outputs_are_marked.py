@@ -11,10 +11,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     return [
         resource
         for resource in stack.of(*SECRET_OUTPUTS)
@@ -23,7 +23,7 @@ def _subjects(stack: Stack) -> list[Resource]:
     ]
 
 
-def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     marked = set(resource.options.additionalSecretOutputs)
     for name in SECRET_OUTPUTS[resource.type]:
         if name not in marked and resource.type == MONITOR and resource.at("type") == Unknown():

@@ -10,7 +10,7 @@ from policies.facts.iam_documents import ROLE, Statement, read
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameter, Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _OWNED: Final = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[0-9]{12}:.+")
 """An ARN that says whose the resource is; a bucket's does not."""
@@ -25,7 +25,7 @@ _RUN_WITHIN_ACCOUNT: Final = Parameter(
 )
 
 
-def _judge(role: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     statements, lacking = read(role, "assumeRolePolicy")
     yield from lacking
     exempt = set(limits[_RUN_WITHIN_ACCOUNT.name])

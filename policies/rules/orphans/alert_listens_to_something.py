@@ -9,10 +9,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(alert: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(alert: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     listed = alert.at("monitorIds")
     if isinstance(listed, Unknown):
         return [] if stack.behind(alert, "monitorIds") else [undecided(alert, "monitorIds")]

@@ -11,20 +11,20 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Unknown
 from policies.framework.rule import Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(contact: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(contact: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     if contact in stack.view(_told):
         return silence(contact)
     return stack.view(_hidden) or [say("no monitor of this stack names it")]
 
 
-def _told(stack: Stack) -> set[Resource]:
+def _told(stack: PolicyStack) -> set[Resource]:
     return {contact for monitor in stack.of(MONITOR) for contact in contacts(monitor, stack)}
 
 
-def _hidden(stack: Stack) -> list[Text]:
+def _hidden(stack: PolicyStack) -> list[Text]:
     """Return the monitors that tell someone of whom nothing is known: neither an id nor where it is from."""
     return [
         undecided(monitor, "assignedAlertContacts")

@@ -11,18 +11,18 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _FACTS: Final = ("protects", "drills")
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     # A component that publishes a schedule alone does something else, at certain times.
     facts = (*_FACTS, "copies")
     return [job for job in jobs(stack) if any(not isinstance(job.at(fact), Absent) for fact in facts)]
 
 
-def _judge(job: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     stores = {store.urn for store in stack.view(Stores).all}
     found = [resource for fact in _FACTS for resource in named(job, fact, stack)]
     strange = [

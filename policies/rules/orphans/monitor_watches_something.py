@@ -11,12 +11,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Known, Reading, Unknown
 from policies.framework.rule import Parameters, Rule, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _SECOND_LOOK: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     """Return the monitors; a stack that publishes nothing that they could watch tells nothing of them."""
     watched_jobs, endpoints = bool(jobs(stack)), bool(stack.publishing("endpoints"))
     return [
@@ -30,13 +30,13 @@ def _is_heartbeat(monitor: Resource) -> bool:
     return monitor.type == CRON_MONITOR or monitor.at("type") == Known("HEARTBEAT")
 
 
-def _judge(monitor: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     if monitor.type == MONITOR:
         yield from expect(monitor, "isPaused", one_of(False), "must declare isPaused false")
     yield from _lost(monitor, stack)
 
 
-def _lost(monitor: Resource, stack: Stack) -> Iterable[Text]:
+def _lost(monitor: Resource, stack: PolicyStack) -> Iterable[Text]:
     if _is_heartbeat(monitor):
         return [] if watched_by(monitor, stack) else [say("it belongs to no job")]
     host = _host(monitor.at("url"))
@@ -53,7 +53,7 @@ def _lost(monitor: Resource, stack: Stack) -> Iterable[Text]:
     return unknown or [say("no component publishes an endpoint on the host that it looks at")]
 
 
-def _hosts(stack: Stack) -> set[str]:
+def _hosts(stack: PolicyStack) -> set[str]:
     """Return the hosts of all published endpoints."""
     publishers = stack.publishing("endpoints")
     endpoints = [entry.at("url") for publisher in publishers for entry in publisher.at("endpoints").each()]

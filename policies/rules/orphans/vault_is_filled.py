@@ -10,16 +10,16 @@ from policies.facts.jobs import filling, no_job
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     if filling(vault, stack) or vault in stack.view(_replicas):
         return []
     return no_job(stack, "copies", "no job copies into it, and no other vault is replicated into it")
 
 
-def _replicas(stack: Stack) -> set[Resource]:
+def _replicas(stack: PolicyStack) -> set[Resource]:
     return {target for _, _, target in stack.view(Buckets).replications}
 
 

@@ -11,10 +11,10 @@ from policies.facts.stores import saved_by_jobs
 from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say
 from policies.framework.rule import Parameters, Rule, at_least, best, expect, from_to
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     unseen, lacking = assumption(stack, "corruption_noticed_within_days", limits["noticed_within_days"])
     jobs = [_shortcomings(job, unseen) for job in saving(store, stack)]
     return [*best(jobs, no_job(stack, "protects", "no scheduled job protects it")), *lacking]

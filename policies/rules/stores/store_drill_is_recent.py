@@ -8,20 +8,20 @@ from pulumi_policy import Severity
 
 from policies.facts.stores import saved_by_jobs
 from policies.framework.controls import Control
-from policies.framework.drill_history import Drilled
+from policies.framework.drill_history import StoreHistory
 from policies.framework.messages import Text, duration, say, undecided
 from policies.framework.rule import Parameters, Rule, at_least
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     drills = stack.drills
     if drills is None:
         return [undecided(store, "last passed drill")]
-    known = drills.stores.get(store.urn, Drilled())
+    known = drills.stores.get(store.urn, StoreHistory())
     # A store that nothing has backed up yet can't be drilled; it has as long for its first drill as for any.
     begun = known.passed or known.since or drills.now
     age, longest = drills.now - begun, timedelta(days=limits["maximum_days"])
@@ -40,7 +40,7 @@ def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
     ]
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     # A rehearsal deploys nothing that could be lost, and says nothing of production's drills.
     return [] if stack.drills and stack.drills.rehearsal else saved_by_jobs(stack)
 

@@ -13,7 +13,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say
 from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _FILE_SYSTEM: Final = "aws:efs/fileSystem:FileSystem"
 _BACKUP_POLICY: Final = "aws:efs/backupPolicy:BackupPolicy"
@@ -21,7 +21,7 @@ _DAY: Final = timedelta(days=1)
 _TOO_SHORT: Final = "expires earlier versions too soon"
 
 
-def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     history = _HISTORIES.get(store.type, _none)
     return history(store, stack, timedelta(hours=limits["minimum_hours"]))
 
@@ -33,15 +33,15 @@ def _reaches(store: Resource, path: LiteralString, unit: timedelta, least: timed
     return [say("{it} must declare " + path + " of at least {least}", it=store, least=duration(least))]
 
 
-def _of_neon(store: Resource, _stack: Stack, least: timedelta) -> list[Text]:
+def _of_neon(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Text]:
     return _reaches(store, "historyRetentionSeconds", timedelta(seconds=1), least)
 
 
-def _of_rds(store: Resource, _stack: Stack, least: timedelta) -> list[Text]:
+def _of_rds(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Text]:
     return _reaches(store, "backupRetentionPeriod", _DAY, least)
 
 
-def _of_dynamodb(store: Resource, _stack: Stack, least: timedelta) -> list[Text]:
+def _of_dynamodb(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Text]:
     enabled = expect(store, "pointInTimeRecovery.enabled", one_of(True), "has no pointInTimeRecovery")
     # Without a period it is 35 days (AWS, DynamoDB, "Point-in-time recovery").
     if isinstance(store.at("pointInTimeRecovery", "recoveryPeriodInDays"), Absent):
@@ -49,7 +49,7 @@ def _of_dynamodb(store: Resource, _stack: Stack, least: timedelta) -> list[Text]
     return [*enabled, *_reaches(store, "pointInTimeRecovery.recoveryPeriodInDays", _DAY, least)]
 
 
-def _of_efs(store: Resource, stack: Stack, _least: timedelta) -> list[Text]:
+def _of_efs(store: Resource, stack: PolicyStack, _least: timedelta) -> list[Text]:
     # Automatic backups are kept for 35 days (AWS, EFS, "Automatic backups").
     policies = [
         expect(policy, "backupPolicy.status", one_of("ENABLED"), "is not ENABLED")
@@ -58,7 +58,7 @@ def _of_efs(store: Resource, stack: Stack, _least: timedelta) -> list[Text]:
     return best(policies, [say("{store} has no backup policy", store=store)])
 
 
-def _backup_policies(stack: Stack) -> dict[str, list[Resource]]:
+def _backup_policies(stack: PolicyStack) -> dict[str, list[Resource]]:
     """Return, by the URN of its file system, each backup policy."""
     ids = {file_system.output("id"): file_system for file_system in stack.of(_FILE_SYSTEM)}
     found: dict[str, list[Resource]] = defaultdict(list)
@@ -70,7 +70,7 @@ def _backup_policies(stack: Stack) -> dict[str, list[Resource]]:
     return found
 
 
-def _of_bucket(store: Resource, stack: Stack, least: timedelta) -> list[Text]:
+def _of_bucket(store: Resource, stack: PolicyStack, least: timedelta) -> list[Text]:
     parts = [
         expect(part, "versioningConfiguration.status", one_of("Enabled"), "is not Enabled")
         for part in stack.view(Buckets).parts(store, VERSIONING)
@@ -79,7 +79,7 @@ def _of_bucket(store: Resource, stack: Stack, least: timedelta) -> list[Text]:
     return [*best(parts or [inline], []), *_expiries(store, stack, from_to(least / _DAY))]
 
 
-def _expiries(store: Resource, stack: Stack, fits: Callable[[float], bool]) -> Iterator[Text]:
+def _expiries(store: Resource, stack: PolicyStack, fits: Callable[[float], bool]) -> Iterator[Text]:
     for part in stack.view(Buckets).parts(store, LIFECYCLE):
         for rule in part.at("rules").each():
             days = rule.at("noncurrentVersionExpiration", "noncurrentDays")
@@ -94,11 +94,11 @@ def _expiries(store: Resource, stack: Stack, fits: Callable[[float], bool]) -> I
             yield from expect_of(days, store, path, fits, _TOO_SHORT)
 
 
-def _none(store: Resource, _stack: Stack, _least: timedelta) -> list[Text]:
+def _none(store: Resource, _stack: PolicyStack, _least: timedelta) -> list[Text]:
     return [say("{store} keeps none of its own, whatever it declares", store=store)]
 
 
-_HISTORIES: Final[dict[str, Callable[[Resource, Stack, timedelta], list[Text]]]] = {
+_HISTORIES: Final[dict[str, Callable[[Resource, PolicyStack, timedelta], list[Text]]]] = {
     "aws:dynamodb/table:Table": _of_dynamodb,
     _FILE_SYSTEM: _of_efs,
     "aws:rds/cluster:Cluster": _of_rds,
@@ -108,7 +108,7 @@ _HISTORIES: Final[dict[str, Callable[[Resource, Stack, timedelta], list[Text]]]]
 }
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     # What exists elsewhere declares nothing here; of types that are not known store-type-is-known speaks.
     return [store for store in data_stores(stack) if store.is_custom and store.type in KNOWN_STORES]
 

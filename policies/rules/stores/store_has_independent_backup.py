@@ -14,12 +14,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known, Reading
 from policies.framework.rule import Parameters, Rule, best, expect_of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _KEY: Final = "aws:kms/key:Key"
 
 
-def _judge(store: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     jobs = [_lack_of_distance(store, job, copies(job, stack), stack) for job in saving(store, stack)]
     # A bucket that holds backups is itself saved by replication; each of the two is the other's backup.
     replicas = [
@@ -29,7 +29,7 @@ def _judge(store: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]
     return best([*jobs, *replicas], no_job(stack, "protects", "no scheduled job protects it"))
 
 
-def _replicas(stack: Stack) -> dict[str, list[tuple[Resource, Resource]]]:
+def _replicas(stack: PolicyStack) -> dict[str, list[tuple[Resource, Resource]]]:
     """Return, for each bucket, the replications that it takes part in and the bucket at the other end."""
     found: dict[str, list[tuple[Resource, Resource]]] = defaultdict(list)
     for source, replication, target in stack.view(Buckets).replications:
@@ -38,7 +38,9 @@ def _replicas(stack: Stack) -> dict[str, list[tuple[Resource, Resource]]]:
     return found
 
 
-def _lack_of_distance(store: Resource, maker: Resource, targets: list[Resource], stack: Stack) -> list[Text]:
+def _lack_of_distance(
+    store: Resource, maker: Resource, targets: list[Resource], stack: PolicyStack
+) -> list[Text]:
     home = FailureDomain.of(store, stack)
     distances = [(target, FailureDomain.of(target, stack).is_apart_from(home)) for target in targets]
     apart = [target for target, is_apart in distances if is_apart]
@@ -60,7 +62,7 @@ def _lack_of_distance(store: Resource, maker: Resource, targets: list[Resource],
     ]
 
 
-def _keys(store: Resource, stack: Stack) -> set[str]:
+def _keys(store: Resource, stack: PolicyStack) -> set[str]:
     """Return what names the customer's keys that encrypt a bucket."""
     configurations = [
         (store, "serverSideEncryptionConfiguration"),

@@ -10,7 +10,7 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say, undecided
 from policies.framework.property_values import Absent, Known, Reading, Unknown
 from policies.framework.rule import Parameter, Parameters, Rule, expect, from_to, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _LONGEST: Final = {
     "free": timedelta(hours=6),
@@ -20,7 +20,7 @@ _LONGEST: Final = {
 """The restore window of each plan (Neon, "Plans")."""
 
 
-def _judge(project: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(project: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     says = [one for one in stack.around(project) if not isinstance(one.at("plan"), Absent)]
     plan: Reading = says[0].at("plan") if says else Known(limits["plan"])
     if isinstance(plan, Unknown):

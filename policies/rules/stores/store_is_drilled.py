@@ -12,10 +12,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, at_least, best, expect
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     longest = timedelta(days=limits["maximum_days"])
     drills = [_shortcomings(job, longest) for job in drilling(store, stack)]
     return best(drills, no_job(stack, "drills", "no scheduled job restores it"))

@@ -9,14 +9,14 @@ from policies.facts.stores import GO_WITH_DATA, vendor_stores
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     return [*vendor_stores(stack), *stack.of(*sorted(GO_WITH_DATA))]
 
 
-def _judge(resource: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     if not resource.options.protect:
         yield say("{resource} does not set the option protect", resource=resource)
 

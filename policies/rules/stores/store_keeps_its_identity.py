@@ -10,7 +10,7 @@ from policies.facts.stores import vendor_stores
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, expect
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _PROJECT: Final = "neon:index/project:Project"
 _IDENTITY: Final[dict[str, tuple[LiteralString, ...]]] = {
@@ -23,7 +23,7 @@ _IDENTITY: Final[dict[str, tuple[LiteralString, ...]]] = {
 """Type -> the inputs that, when they change, make another store of it."""
 
 
-def _judge(store: Resource, _stack: Stack, _limits: Parameters) -> Iterator[Text]:
+def _judge(store: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
     for name in _IDENTITY.get(store.type, ()):
         yield from expect(store, name, _says_something, "does not declare " + name)
     # Neon calls the oldest database the default one. After a rename the provider sees another `branch` and

@@ -7,21 +7,21 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.jobs import no_job
-from policies.facts.recovery_paths import Path, objective, paths
+from policies.facts.recovery_paths import RecoveryPath, objective, paths
 from policies.facts.stores import saved_by_jobs
 from policies.framework.controls import Control
 from policies.framework.messages import Text, duration, say
 from policies.framework.rule import Parameters, Rule, at_least, best
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(store: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     hours, lacking = objective(stack, "independent_recovery_point_hours", limits["maximum_hours"])
     ways = [_shortcomings(path, timedelta(hours=hours)) for path in paths(store, stack)]
     return [*best(ways, no_job(stack, "protects", "no scheduled job protects it")), *lacking]
 
 
-def _shortcomings(path: Path, allowed: timedelta) -> list[Text]:
+def _shortcomings(path: RecoveryPath, allowed: timedelta) -> list[Text]:
     if path.lacking or path.loss <= allowed:
         return list(path.lacking)
     return [

@@ -10,10 +10,10 @@ from policies.facts.lifecycles import lifecycles
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(bucket: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(bucket: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     found = lifecycles(bucket, stack)
     if not found:
         yield say("it has no lifecycle")

@@ -11,12 +11,12 @@ from policies.facts.s3_access import denies, judge_policies
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _OPERATORS: Final = ("Bool", "BoolIfExists")
 
 
-def _judge(bucket: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return judge_policies(bucket, stack, _lack)
 
 

@@ -10,12 +10,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Unknown
 from policies.framework.rule import Parameters, Rule, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _INLINE: Final[tuple[LiteralString, ...]] = ("acl", "grants")
 
 
-def _judge(bucket: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     found = stack.view(Buckets)
     ownership = found.parts(bucket, OWNERSHIP)
     if not ownership:

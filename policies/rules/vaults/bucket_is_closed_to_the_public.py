@@ -11,7 +11,7 @@ from policies.facts.s3_access import is_open
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _FLAGS: Final[tuple[LiteralString, ...]] = (
     "blockPublicAcls",
@@ -21,7 +21,7 @@ _FLAGS: Final[tuple[LiteralString, ...]] = (
 )
 
 
-def _judge(bucket: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     found = stack.view(Buckets)
     blocks = found.parts(bucket, PUBLIC_ACCESS)
     if not blocks:

@@ -9,10 +9,10 @@ from policies.facts.buckets import buckets
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(bucket: Resource, _stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(bucket: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return expect(bucket, "forceDestroy", one_of(False), "must declare forceDestroy false")
 
 

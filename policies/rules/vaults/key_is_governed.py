@@ -12,12 +12,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _CHECK: Final = "bypassPolicyLockoutSafetyCheck"
 
 
-def _judge(key: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(key: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     apart = stack.view(Keys).policies(key)
     own = [key] if not apart or not isinstance(key.at("policy"), Absent) else []
     for holder in [*own, *apart]:

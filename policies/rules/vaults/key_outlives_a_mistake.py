@@ -9,10 +9,10 @@ from policies.facts.kms_keys import KEY
 from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     return expect(
         key,
         "deletionWindowInDays",

@@ -10,16 +10,16 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _subjects(stack: Stack) -> list[Resource]:
+def _subjects(stack: PolicyStack) -> list[Resource]:
     # KMS rotates no other kind by itself (AWS KMS, "Rotate AWS KMS keys").
     specs = ((key, key.at("customerMasterKeySpec")) for key in stack.of(KEY))
     return [key for key, spec in specs if not isinstance(spec, Known) or spec == Known("SYMMETRIC_DEFAULT")]
 
 
-def _judge(key: Resource, _stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     yield from expect(key, "enableKeyRotation", one_of(True), "must declare enableKeyRotation true")
     yield from expect(
         key, "rotationPeriodInDays", from_to(1, limits["maximum_days"]), "must declare a period short enough"

@@ -13,12 +13,12 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Unknown
 from policies.framework.rule import Parameters, Rule, at_least, expect_of, from_to
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _DELIVERY: Final = ("Service", "logging.s3.amazonaws.com")
 
 
-def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     found = stack.view(Buckets)
     logging = found.configuring(vault, LOGGING, "logging")
     if not logging:
@@ -51,7 +51,7 @@ def _lack(statements: list[Statement], arn: str, log: Resource) -> Iterator[Text
         yield say("{log} lets others than log delivery write or delete", log=log)
 
 
-def _forgets(log: Resource, stack: Stack, least: float) -> Iterator[Text]:
+def _forgets(log: Resource, stack: PolicyStack, least: float) -> Iterator[Text]:
     for part, expiries in lifecycles(log, stack):
         for expiry in expiries:
             if not expiry.is_off and not isinstance(expiry.days, Absent):

@@ -11,12 +11,12 @@ from policies.facts.s3_access import denies, judge_policies
 from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say
 from policies.framework.rule import Parameters, Rule, at_least
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _OPERATORS: Final = ("NumericLessThan", "NumericLessThanIfExists")
 
 
-def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     least = limits["minimum_version"]
 
     def lack(statements: list[Statement], arn: str) -> Iterator[Text]:

@@ -11,12 +11,12 @@ from policies.facts.s3_access import TAKES_BUCKETS, TAKES_OBJECTS, is_about, jud
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _WHO: Final = "aws:principalarn"
 
 
-def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     found = writers(stack)
 
     def lack(statements: list[Statement], arn: str) -> Iterator[Text]:

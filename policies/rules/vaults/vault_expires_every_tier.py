@@ -20,10 +20,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, number, say, undecided
 from policies.framework.property_values import Known, Reading, Unknown
 from policies.framework.rule import Parameters, Rule, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     promised = tiers(vault, stack)
     if tiers_unknown(promised):
         yield undecided(vault, "tiers of the component around")

@@ -22,10 +22,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule, expect, expect_of, from_to
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     promised = tiers(vault, stack)
     if tiers_unknown(promised):
         yield undecided(vault, "tiers of the component around")

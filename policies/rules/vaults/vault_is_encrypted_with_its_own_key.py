@@ -10,12 +10,12 @@ from policies.facts.kms_keys import Keys, encryptions, key_of
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, expect_of, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _DEFAULT: Final = "applyServerSideEncryptionByDefault"
 
 
-def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     found = encryptions(vault, stack)
     if not found:
         yield say("it declares no encryption")
@@ -43,14 +43,14 @@ def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]
     yield from _shared(vault, stack)
 
 
-def _shared(vault: Resource, stack: Stack) -> Iterable[Text]:
+def _shared(vault: Resource, stack: PolicyStack) -> Iterable[Text]:
     users = stack.view(_users)
     for key in stack.view(Keys).of_bucket(vault):
         if len(users[key]) > 1:
             yield say("{key} is also the key of another vault", key=key)
 
 
-def _users(stack: Stack) -> dict[Resource, list[Resource]]:
+def _users(stack: PolicyStack) -> dict[Resource, list[Resource]]:
     found: dict[Resource, list[Resource]] = {}
     for vault in vaults(stack):
         for key in stack.view(Keys).of_bucket(vault):

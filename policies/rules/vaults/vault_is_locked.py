@@ -10,12 +10,12 @@ from policies.facts.lifecycles import default_retention, retention_days
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameter, Parameters, Rule, at_least, expect, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
 
 
-def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     yield from expect(vault, "objectLockEnabled", one_of(True), "must declare objectLockEnabled true")
     locks = stack.view(Buckets).configuring(vault, LOCK, "objectLockConfiguration")
     if not locks:

@@ -12,10 +12,10 @@ from policies.framework.controls import Control
 from policies.framework.messages import Text, say, undecided
 from policies.framework.property_values import Absent, Known, Reading, Unknown
 from policies.framework.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     attempts = [
         [
             *_lack_of_distance(source, replication, target, stack),
@@ -29,7 +29,7 @@ def _judge(vault: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
 
 
 def _lack_of_distance(
-    source: Resource, replication: Resource, target: Resource, stack: Stack
+    source: Resource, replication: Resource, target: Resource, stack: PolicyStack
 ) -> Iterator[Text]:
     match FailureDomain.of(source, stack).is_apart_from(FailureDomain.of(target, stack)):
         case None:
@@ -59,7 +59,7 @@ def _lack_of_each(replication: Resource) -> Iterator[Text]:
 
 
 def _lack_of_rules(
-    source: Resource, replication: Resource, target: Resource, stack: Stack, minutes: float
+    source: Resource, replication: Resource, target: Resource, stack: PolicyStack, minutes: float
 ) -> list[Text]:
     attempts = [
         [*_narrowness(rule, replication), *_lack_of_whole(rule, replication, source, stack, minutes)]
@@ -69,7 +69,7 @@ def _lack_of_rules(
     return best(attempts, [say("{replication} has no rule for that bucket", replication=replication)])
 
 
-def _goes_to(rule: Reading, target: Resource, stack: Stack) -> bool:
+def _goes_to(rule: Reading, target: Resource, stack: PolicyStack) -> bool:
     match rule.at("destination", "bucket"):
         case Known(str(arn)):
             return stack.view(Buckets).by_arn(arn) == target
@@ -91,7 +91,7 @@ def _narrowness(rule: Reading, replication: Resource) -> Iterator[Text]:
 
 
 def _lack_of_whole(
-    rule: Reading, replication: Resource, source: Resource, stack: Stack, minutes: float
+    rule: Reading, replication: Resource, source: Resource, stack: PolicyStack, minutes: float
 ) -> Iterator[Text]:
     destination = rule.at("destination")
     yield from expect_of(

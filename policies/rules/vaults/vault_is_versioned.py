@@ -9,10 +9,10 @@ from policies.facts.buckets import VERSIONING, Buckets, vaults
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule, expect, one_of
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     parts = stack.view(Buckets).configuring(vault, VERSIONING, "versioning")
     if not parts:
         yield say("it has no versioning")

@@ -11,13 +11,13 @@ from policies.facts.s3_access import PUT, denies, judge_policies
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _NAMED: Final = "s3:x-amz-server-side-encryption"
 _OWN_KEY: Final = "s3:x-amz-server-side-encryption-customer-algorithm"
 
 
-def _judge(vault: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     return judge_policies(vault, stack, _lack)
 
 

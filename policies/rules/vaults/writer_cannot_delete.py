@@ -10,7 +10,7 @@ from policies.facts.s3_access import PUT, TAKES_BUCKETS, TAKES_OBJECTS, Holders,
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _ADDS: Final = (PUT, "s3:ReplicateObject")
 _TAKES: Final[tuple[LiteralString, ...]] = (
@@ -29,7 +29,7 @@ _TAKES_KEYS: Final[tuple[LiteralString, ...]] = (
 """A key's ARN isn't known before it exists, so these must not be allowed on any."""
 
 
-def _judge(identity: Resource, stack: Stack, _limits: Parameters) -> Iterable[Text]:
+def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
     holder = stack.view(Holders).by_resource[identity]
     yield from holder.unreadable
     found = vaults(stack)

@@ -12,13 +12,13 @@ from policies.facts.s3_access import PUT, Holders, denies, holders, pattern_reac
 from policies.framework.controls import Control
 from policies.framework.messages import Text, say
 from policies.framework.rule import Parameters, Rule
-from policies.framework.stack import Resource, Stack
+from policies.framework.stack import PolicyStack, Resource
 
 _NEW_ONLY: Final = "s3:if-none-match"
 _CREATES: Final = "s3:objectcreationoperation"
 
 
-def _judge(identity: Resource, stack: Stack, limits: Parameters) -> Iterable[Text]:
+def _judge(identity: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
     holder = stack.view(Holders).by_resource[identity]
     yield from holder.unreadable
     for vault in vaults(stack):
@@ -43,7 +43,7 @@ def _is_within(statement: Statement, arn: str, living: list[str]) -> bool:
     return bool(here) and all(pattern.startswith(tuple(living)) for pattern in here)
 
 
-def _asking(stack: Stack) -> set[Resource]:
+def _asking(stack: PolicyStack) -> set[Resource]:
     """Return the vaults that refuse every write of a key that is there, whoever may do it."""
     found: set[Resource] = set()
     for vault in vaults(stack):

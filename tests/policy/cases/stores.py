@@ -7,7 +7,7 @@ from typing import Any
 from case import Case
 from policy_harness import ABSENT, NOW, UNKNOWN, Told, Toy, altered, named, secret, with_options, without
 
-from policies.framework.drill_history import Drilled, Drills
+from policies.framework.drill_history import Drills, StoreHistory
 
 _PLAN = "database"
 _PROJECT = "database-project"
@@ -22,7 +22,7 @@ def _ago(days: int, hours: int = 0) -> datetime:
     return NOW - timedelta(days=days, hours=hours)
 
 
-def _told(stack: Sequence[Toy], known: Drilled) -> Told:
+def _told(stack: Sequence[Toy], known: StoreHistory) -> Told:
     return Told(stack, Drills(NOW, stores={named(stack, _PROJECT).urn: known}))
 
 
@@ -219,17 +219,17 @@ CASES = (
         rule="store-drill-is-recent",
         at=_PROJECT,
         weak=(
-            lambda s: _told(s, Drilled(_ago(99), _ago(15, hours=1))),
-            lambda s: _told(s, Drilled(_ago(15, hours=1), None)),
-            lambda s: _told(s, Drilled(None, _ago(16))),
-            lambda s: _told(s, Drilled(_ago(99), _ago(-1))),
+            lambda s: _told(s, StoreHistory(_ago(99), _ago(15, hours=1))),
+            lambda s: _told(s, StoreHistory(_ago(15, hours=1), None)),
+            lambda s: _told(s, StoreHistory(None, _ago(16))),
+            lambda s: _told(s, StoreHistory(_ago(99), _ago(-1))),
         ),
-        absent=(lambda s: _told(s, Drilled(_ago(99), None)),),
+        absent=(lambda s: _told(s, StoreHistory(_ago(99), None)),),
         unknown=(lambda s: Told(s, None),),
         fine=(
-            lambda s: _told(s, Drilled(_ago(99), _ago(15))),
-            lambda s: _told(s, Drilled(_ago(15), None)),
-            lambda s: _told(s, Drilled(None, _ago(1))),
+            lambda s: _told(s, StoreHistory(_ago(99), _ago(15))),
+            lambda s: _told(s, StoreHistory(_ago(15), None)),
+            lambda s: _told(s, StoreHistory(None, _ago(1))),
             lambda s: Told(s, Drills(NOW)),
             lambda s: Told(s, Drills(NOW, rehearsal=True)),
         ),

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from twin.aws.provider.account import answer
 from twin.aws.provider.kind import UniqueKind
 from twin.aws.provider.wire import FLAG, TAGS, TEXT, block, pairs, unpaired
-from twin.provider.rules import Rule, at_most_one, length, one_of
-from twin.provider.server import Refusal, StandInError
+from twin.provider.rules import InputRule, at_most_one, length, one_of
+from twin.provider.server import InputRefusal, StandInError
 from twin.provider.values import Properties
 
 _LISTED_AT_MOST = 10
@@ -52,13 +52,13 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def _named(inputs: Properties) -> Iterator[Refusal]:
+def _named(inputs: Properties) -> Iterator[InputRefusal]:
     name = inputs.get("bucket")
     if isinstance(name, str) and (problem := name_problem(name)):
-        yield Refusal("bucket", f"bucket {name!r} {problem}")
+        yield InputRefusal("bucket", f"bucket {name!r} {problem}")
 
 
-class Bucket(UniqueKind):
+class S3Bucket(UniqueKind):
     """`aws:s3/bucket:Bucket`; its id is its name."""
 
     label = "S3 Bucket"
@@ -73,7 +73,7 @@ class Bucket(UniqueKind):
             "tags": TAGS,
         }
     )
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         _named,
         at_most_one("", "bucket", "bucketPrefix"),
         length("bucketPrefix", 37),

@@ -9,8 +9,8 @@ from twin.aws.provider.bucket_settings import BucketSetting
 from twin.aws.provider.documents import as_text, canonical, listed, policy, statements
 from twin.aws.provider.principals import demand_principals
 from twin.aws.provider.wire import DOCUMENT, TEXT, block
-from twin.provider.rules import Rule
-from twin.provider.server import Refusal
+from twin.provider.rules import InputRule
+from twin.provider.server import InputRefusal
 from twin.provider.values import Properties, has_unknown
 
 _OBJECT_ACTION = re.compile(
@@ -19,7 +19,7 @@ _OBJECT_ACTION = re.compile(
 )
 
 
-def _fitting_resources(inputs: Properties) -> Iterator[Refusal]:
+def _fitting_resources(inputs: Properties) -> Iterator[InputRefusal]:
     """S3 refuses resources outside the bucket, and an action that meets no resource of its kind."""
     bucket, document = inputs.get("bucket"), inputs.get("policy")
     if not isinstance(bucket, str) or document is None or has_unknown(document):
@@ -29,14 +29,14 @@ def _fitting_resources(inputs: Properties) -> Iterator[Refusal]:
         resources = [str(resource) for resource in listed(statement.get("Resource"))]
         for resource in resources:
             if not re.fullmatch(rf"arn:aws[\w-]*:s3:::{re.escape(bucket)}(/.*)?", resource):
-                yield Refusal("policy", f"policy has an invalid resource in {name}: {resource}")
+                yield InputRefusal("policy", f"policy has an invalid resource in {name}: {resource}")
         objects = any("/" in resource for resource in resources)
         itself = any("/" not in resource for resource in resources)
         for action in listed(statement.get("Action")) if resources else []:
             if "*" in action:
                 continue
             if not (objects if _OBJECT_ACTION.fullmatch(action) else itself):
-                yield Refusal("policy", f"policy: {action} does not apply to any resource in {name}")
+                yield InputRefusal("policy", f"policy: {action} does not apply to any resource in {name}")
 
 
 class BucketPolicy(BucketSetting):
@@ -44,13 +44,13 @@ class BucketPolicy(BucketSetting):
 
     label = "S3 Bucket Policy"
     inputs = block({"bucket!": TEXT, "policy!": DOCUMENT, "region": TEXT})
-    rules: ClassVar[tuple[Rule, ...]] = (policy("policy", "bucket", 20_480),)
+    rules: ClassVar[tuple[InputRule, ...]] = (policy("policy", "bucket", 20_480),)
     unmodelled = frozenset()
     absent = ("NoSuchBucketPolicy",)
 
     def check(
         self, name: str, inputs: Properties, old_inputs: Properties
-    ) -> tuple[Properties, list[Refusal]]:
+    ) -> tuple[Properties, list[InputRefusal]]:
         wanted, refusals = super().check(name, inputs, old_inputs)
         return wanted, refusals or list(_fitting_resources(wanted))
 

@@ -8,7 +8,7 @@ from twin.aws.provider.creations import RefusedError
 from twin.aws.provider.kind import AwsKind
 from twin.aws.provider.wire import FLAG, TEXT, WHOLE, block, from_api, several, to_api
 from twin.provider.rules import exactly_one, length, one_of, size, when, within
-from twin.provider.server import Change, StandInError
+from twin.provider.server import PropertyChange, StandInError
 from twin.provider.values import Properties
 
 NO_LOCK = "ObjectLockConfigurationNotFoundError"
@@ -73,7 +73,9 @@ class BucketVersioning(BucketSetting):
     unmodelled = frozenset({"expectedBucketOwner", "mfa"})
     absent = ()
 
-    def diff(self, state: Properties, old_inputs: Properties, inputs: Properties) -> dict[str, Change]:
+    def diff(
+        self, state: Properties, old_inputs: Properties, inputs: Properties
+    ) -> dict[str, PropertyChange]:
         before = (state.get("versioningConfiguration") or {}).get("status")
         after = _inner(inputs, "versioningConfiguration").get("status")
         if before in {"Enabled", "Suspended"} and after == "Disabled":

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from twin.host.home import TwinHome
 from twin.provider.server import StandInError
-from twin.vendor.store import Store
+from twin.vendor.store import VendorStore
 
 _VENDOR = "aws"
 _UNCONFIRMED = "unconfirmed"
@@ -20,7 +20,7 @@ class Creations:
     """
 
     def __init__(self, home: TwinHome) -> None:
-        self._store = Store(home.vendors)
+        self._store = VendorStore(home.vendors)
 
     def once(
         self, urn: str, find: Callable[[str], str | None], make: Callable[[str], str], taken: Exception

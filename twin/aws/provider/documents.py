@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from twin.provider.rules import Rule
-from twin.provider.server import Refusal
+from twin.provider.rules import InputRule
+from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties, has_unknown
 
 Use = Literal["bucket", "key", "identity", "trust"]
@@ -28,14 +28,14 @@ _SID = {"identity": r"[A-Za-z0-9]*", "trust": r"[A-Za-z0-9]*"}
 _ROOT = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):root")
 
 
-def policy(name: str, use: Use, most_characters: int) -> Rule:
+def policy(name: str, use: Use, most_characters: int) -> InputRule:
     """
     Judge the document in input `name` as AWS would when it is attached.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
     """
 
-    def rule(inputs: Properties) -> Iterator[Refusal]:
+    def rule(inputs: Properties) -> Iterator[InputRefusal]:
         document = inputs.get(name)
         if document is None or has_unknown(document):
             return
@@ -43,7 +43,7 @@ def policy(name: str, use: Use, most_characters: int) -> Rule:
         if problem is None and len(re.sub(r"\s", "", as_text(document))) > most_characters:
             problem = f"it has more than {most_characters} characters"
         if problem:
-            yield Refusal(name, f"{name} is no valid policy document: {problem}")
+            yield InputRefusal(name, f"{name} is no valid policy document: {problem}")
 
     return rule
 

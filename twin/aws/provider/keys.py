@@ -9,8 +9,8 @@ from twin.aws.provider.documents import as_text, canonical, listed, policy, stat
 from twin.aws.provider.kind import UniqueKind
 from twin.aws.provider.principals import demand_principals
 from twin.aws.provider.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
-from twin.provider.rules import Rule, at_most_one, length, matches, one_of, within
-from twin.provider.server import Refusal
+from twin.provider.rules import InputRule, at_most_one, length, matches, one_of, within
+from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties
 
 _CREATION = "twin:creation"
@@ -34,12 +34,12 @@ _SPECS = (
 _ADMINISTERING = {"*", "kms:*", "kms:Put*", "kms:PutKeyPolicy"}
 
 
-def _rotation(inputs: Properties) -> Iterator[Refusal]:
+def _rotation(inputs: Properties) -> Iterator[InputRefusal]:
     rotates = inputs.get("enableKeyRotation")
     if inputs.get("rotationPeriodInDays") is not None and not rotates:
-        yield Refusal("rotationPeriodInDays", "rotationPeriodInDays requires enableKeyRotation")
+        yield InputRefusal("rotationPeriodInDays", "rotationPeriodInDays requires enableKeyRotation")
     if rotates is True and inputs.get("customerMasterKeySpec") not in {_SYMMETRIC, UNKNOWN}:
-        yield Refusal("enableKeyRotation", "enableKeyRotation is only possible for symmetric keys")
+        yield InputRefusal("enableKeyRotation", "enableKeyRotation is only possible for symmetric keys")
 
 
 class Key(UniqueKind):
@@ -62,7 +62,7 @@ class Key(UniqueKind):
             "tags": TAGS,
         }
     )
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         within("deletionWindowInDays", 7, 30),
         within("rotationPeriodInDays", 90, 2560),
         length("description", 8192),
@@ -198,7 +198,7 @@ class Alias(UniqueKind):
 
     label = "KMS Alias"
     inputs = block({"name": TEXT, "namePrefix": TEXT, "targetKeyId!": TEXT, "region": TEXT})
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         matches(
             "name",
             r"alias/(?!aws/)[\w/-]+",

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from twin.aws.provider.account import Account, told
 from twin.aws.provider.creations import RefusedError
-from twin.provider.rules import Rule
-from twin.provider.schema import Object
-from twin.provider.server import URN, Change, Refusal, ResourceGoneError
+from twin.provider.rules import InputRule
+from twin.provider.schema import ObjectSchema
+from twin.provider.server import URN, InputRefusal, PropertyChange, ResourceGoneError
 from twin.provider.validation import conform
 from twin.provider.values import UNKNOWN, Properties, has_unknown
 
@@ -25,8 +25,8 @@ class AwsKind(ABC):
 
     label: ClassVar[str]
     """As it is called in errors: `S3 Bucket`."""
-    inputs: ClassVar[Object]
-    rules: ClassVar[tuple[Rule, ...]] = ()
+    inputs: ClassVar[ObjectSchema]
+    rules: ClassVar[tuple[InputRule, ...]] = ()
     defaults: ClassVar[Properties] = {}
     unmodelled: ClassVar[frozenset[str]] = frozenset()
     """Inputs of the real provider that the twin does not have."""
@@ -70,11 +70,11 @@ class AwsKind(ABC):
 
     def check(
         self, name: str, inputs: Properties, old_inputs: Properties
-    ) -> tuple[Properties, list[Refusal]]:
+    ) -> tuple[Properties, list[InputRefusal]]:
         asked = {key: value for key, value in inputs.items() if key not in self.unmodelled}
         wanted, refusals = conform(asked, self.inputs)
         refusals += [
-            Refusal(key, f"the twin's aws does not model {key} of {self.label}")
+            InputRefusal(key, f"the twin's aws does not model {key} of {self.label}")
             for key in sorted(inputs.keys() & self.unmodelled)
             if inputs[key] is not None
         ]
@@ -90,7 +90,7 @@ class AwsKind(ABC):
         state: Properties,
         old_inputs: Properties,  # noqa: ARG002 - Terraform compares with the state alone
         inputs: Properties,
-    ) -> dict[str, Change]:
+    ) -> dict[str, PropertyChange]:
         wanted = self._completed(inputs)
         names = self.inputs.fields.keys() - {"region", "tags"}
         changed = {name for name in names if self._differs(name, wanted.get(name), state.get(name))}
@@ -99,7 +99,10 @@ class AwsKind(ABC):
         if self.regional and state.get("region") not in {None, self.region(wanted)}:
             changed.add("region")
         replaces = self.replaces | {"region"}
-        return {name: Change.REPLACE if name in replaces else Change.UPDATE for name in sorted(changed)}
+        return {
+            name: PropertyChange.REPLACE if name in replaces else PropertyChange.UPDATE
+            for name in sorted(changed)
+        }
 
     def plan(self, state: Properties, inputs: Properties) -> Properties:
         wanted = self._completed(inputs)
@@ -246,7 +249,9 @@ class UniqueKind(AwsKind):
         self.change(identifier, {}, wanted)
         return identifier
 
-    def diff(self, state: Properties, old_inputs: Properties, inputs: Properties) -> dict[str, Change]:
+    def diff(
+        self, state: Properties, old_inputs: Properties, inputs: Properties
+    ) -> dict[str, PropertyChange]:
         self._confirm()
         return super().diff(state, old_inputs, inputs)
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from twin.aws.provider.bucket_settings import BucketSetting
 from twin.aws.provider.wire import FLAG, TAGS, TEXT, WHOLE, block, from_api, several, to_api
-from twin.provider.rules import Rule, at_most_one, exactly_one, length, matches, one_of, size, within
-from twin.provider.server import Refusal
+from twin.provider.rules import InputRule, at_most_one, exactly_one, length, matches, one_of, size, within
+from twin.provider.server import InputRefusal
 from twin.provider.values import Properties
 
 _ACTIONS = (
@@ -50,16 +50,16 @@ _RULE = {
 }
 
 
-def unique(path: str, name: str) -> Rule:
+def unique(path: str, name: str) -> InputRule:
     """No two objects of the list at `path` may have the same value of `name`."""
 
-    def rule(inputs: Properties) -> Iterator[Refusal]:
+    def rule(inputs: Properties) -> Iterator[InputRefusal]:
         counts = Counter(
             item[name] for item in inputs.get(path) or [] if isinstance(item.get(name), str | int)
         )
         for value, count in counts.items():
             if count > 1:
-                yield Refusal(path, f"{path} have the same {name} {value!r} more than once")
+                yield InputRefusal(path, f"{path} have the same {name} {value!r} more than once")
 
     return rule
 
@@ -71,33 +71,37 @@ def _rules_in(inputs: Properties) -> Iterator[tuple[str, Properties]]:
             yield f"rules[{index}]", rule
 
 
-def _each_acts(inputs: Properties) -> Iterator[Refusal]:
+def _each_acts(inputs: Properties) -> Iterator[InputRefusal]:
     for where, rule in _rules_in(inputs):
         if not any(rule.get(action) for action in _ACTIONS):
-            yield Refusal(where, f"{where} needs at least one action: {', '.join(_ACTIONS)}")
+            yield InputRefusal(where, f"{where} needs at least one action: {', '.join(_ACTIONS)}")
 
 
-def _one_expiration(inputs: Properties) -> Iterator[Refusal]:
+def _one_expiration(inputs: Properties) -> Iterator[InputRefusal]:
     names = ("date", "days", "expiredObjectDeleteMarker")
     for where, rule in _rules_in(inputs):
         expiration = rule.get("expiration")
         if isinstance(expiration, dict) and sum(1 for name in names if expiration.get(name)) != 1:
-            yield Refusal(f"{where}.expiration", f"{where}.expiration must have one of {', '.join(names)}")
+            yield InputRefusal(
+                f"{where}.expiration", f"{where}.expiration must have one of {', '.join(names)}"
+            )
 
 
-def _tags_exclude(inputs: Properties) -> Iterator[Refusal]:
+def _tags_exclude(inputs: Properties) -> Iterator[InputRefusal]:
     """A rule for tagged objects can neither clear up delete markers nor uploads, which have no tags."""
     for where, rule in _rules_in(inputs):
         filter_: Properties = rule.get("filter") or {}
         if not (filter_.get("tag") or (filter_.get("and") or {}).get("tags")):
             continue
         if rule.get("abortIncompleteMultipartUpload"):
-            yield Refusal(where, f"{where}: abortIncompleteMultipartUpload cannot be specified with tags")
+            yield InputRefusal(
+                where, f"{where}: abortIncompleteMultipartUpload cannot be specified with tags"
+            )
         if (rule.get("expiration") or {}).get("expiredObjectDeleteMarker"):
-            yield Refusal(where, f"{where}: expiredObjectDeleteMarker cannot be specified with tags")
+            yield InputRefusal(where, f"{where}: expiredObjectDeleteMarker cannot be specified with tags")
 
 
-def _transitions_in_order(inputs: Properties) -> Iterator[Refusal]:
+def _transitions_in_order(inputs: Properties) -> Iterator[InputRefusal]:
     for where, rule in _rules_in(inputs):
         expires: Any = (rule.get("expiration") or {}).get("days")
         for transition in rule.get("transitions") or []:
@@ -106,9 +110,13 @@ def _transitions_in_order(inputs: Properties) -> Iterator[Refusal]:
                 continue
             if transition.get("storageClass") in _AT_LEAST_30_DAYS and days < 30:
                 kind = transition["storageClass"]
-                yield Refusal(where, f"{where}: a transition to {kind} takes at least 30 days, not {days}")
+                yield InputRefusal(
+                    where, f"{where}: a transition to {kind} takes at least 30 days, not {days}"
+                )
             if isinstance(expires, int) and expires <= days:
-                yield Refusal(where, f"{where}: expiration.days must be greater than the transition's {days}")
+                yield InputRefusal(
+                    where, f"{where}: expiration.days must be greater than the transition's {days}"
+                )
 
 
 class BucketLifecycleConfiguration(BucketSetting):
@@ -128,7 +136,7 @@ class BucketLifecycleConfiguration(BucketSetting):
             "region": TEXT,
         }
     )
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         size("rules", 1, 1000),
         unique("rules", "id"),
         length("rules[].id", 255, 1),

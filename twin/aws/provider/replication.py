@@ -7,8 +7,8 @@ from twin.aws.provider.account import answer
 from twin.aws.provider.bucket_settings import NO_LOCK, BucketSetting, is_locked, is_versioned
 from twin.aws.provider.lifecycle import unique
 from twin.aws.provider.wire import TAGS, TEXT, WHOLE, block, from_api, several, status_block, to_api
-from twin.provider.rules import Rule, at_most_one, length, matches, one_of, size, values_at, when, within
-from twin.provider.server import Refusal
+from twin.provider.rules import InputRule, at_most_one, length, matches, one_of, size, values_at, when, within
+from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties
 
 _MINUTES = 15
@@ -62,32 +62,34 @@ _STATUSES = (
 )
 
 
-def _whole_rules(inputs: Properties) -> Iterator[Refusal]:
+def _whole_rules(inputs: Properties) -> Iterator[InputRefusal]:
     """Demand what S3 demands of rules with a filter, and of objects encrypted with KMS."""
     for where, rule in values_at(inputs, "rules[]"):
         if rule.get("filter") is not None:
             for name in ("priority", "deleteMarkerReplication"):
                 if rule.get(name) is None:
-                    yield Refusal(f"{where}.{name}", f"{where}.{name} is required with a filter")
+                    yield InputRefusal(f"{where}.{name}", f"{where}.{name} is required with a filter")
         criteria: Properties = rule.get("sourceSelectionCriteria") or {}
         destination = rule.get("destination")
         if criteria is UNKNOWN or not isinstance(destination, dict):
             continue
         kms: Any = (criteria.get("sseKmsEncryptedObjects") or {}).get("status") == "Enabled"
         if kms != (destination.get("encryptionConfiguration") is not None):
-            yield Refusal(
+            yield InputRefusal(
                 where,
                 f"{where}: sourceSelectionCriteria.sseKmsEncryptedObjects (Enabled) and "
                 "destination.encryptionConfiguration are only accepted together",
             )
 
 
-def _whole_destinations(inputs: Properties) -> Iterator[Refusal]:
+def _whole_destinations(inputs: Properties) -> Iterator[InputRefusal]:
     for where, destination in values_at(inputs, "rules[].destination"):
         if destination.get("replicationTime") is not None and destination.get("metrics") is None:
-            yield Refusal(f"{where}.metrics", f"{where}.metrics is required with replicationTime")
+            yield InputRefusal(f"{where}.metrics", f"{where}.metrics is required with replicationTime")
         if destination.get("accessControlTranslation") is not None and destination.get("account") is None:
-            yield Refusal(f"{where}.account", f"{where}.account is required with accessControlTranslation")
+            yield InputRefusal(
+                f"{where}.account", f"{where}.account is required with accessControlTranslation"
+            )
 
 
 class BucketReplicationConfig(BucketSetting):
@@ -99,7 +101,7 @@ class BucketReplicationConfig(BucketSetting):
 
     label = "S3 Bucket Replication Configuration"
     inputs = block({"bucket!": TEXT, "role!": TEXT, "rules!": several(_RULE), "region": TEXT})
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         size("rules", 1, 1000),
         unique("rules", "id"),
         unique("rules", "priority"),

@@ -8,9 +8,9 @@ from twin.aws.provider.documents import as_text, canonical, listed, policy, stat
 from twin.aws.provider.kind import AwsKind, UniqueKind
 from twin.aws.provider.principals import demand_principals
 from twin.aws.provider.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
-from twin.provider.rules import Rule, at_most_one, length, matches, size, within
+from twin.provider.rules import InputRule, at_most_one, length, matches, size, within
 from twin.provider.schema import ListOf
-from twin.provider.server import Refusal
+from twin.provider.server import InputRefusal
 from twin.provider.values import Properties, has_unknown
 
 _NAME = (r"[\w+=,.@-]*", "only have letters, digits and + = , . @ - _")
@@ -18,7 +18,7 @@ _GITHUB = "token.actions.githubusercontent.com"
 _ABSENT = "NoSuchEntity"
 
 
-def _github_subject(inputs: Properties) -> Iterator[Refusal]:
+def _github_subject(inputs: Properties) -> Iterator[InputRefusal]:
     """IAM refuses trust in GitHub's shared issuer that is not bound to a subject."""
     document = inputs.get("assumeRolePolicy")
     if document is None or has_unknown(document):
@@ -29,13 +29,13 @@ def _github_subject(inputs: Properties) -> Iterator[Refusal]:
         conditions: Properties = statement.get("Condition") or {}
         keys = {key.lower() for operator in conditions.values() for key in operator}
         if any(str(name).endswith(_GITHUB) for name in federated) and f"{_GITHUB}:sub" not in keys:
-            yield Refusal(
+            yield InputRefusal(
                 "assumeRolePolicy",
                 f"assumeRolePolicy trusts {_GITHUB} without a condition on {_GITHUB}:sub",
             )
 
 
-class Role(UniqueKind):
+class IamRole(UniqueKind):
     """`aws:iam/role:Role`; its id is its name."""
 
     label = "IAM Role"
@@ -52,7 +52,7 @@ class Role(UniqueKind):
             "tags": TAGS,
         }
     )
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         policy("assumeRolePolicy", "trust", 2048),
         within("maxSessionDuration", 3600, 43_200),
         length("name", 64, 1),
@@ -81,7 +81,7 @@ class Role(UniqueKind):
 
     def check(
         self, name: str, inputs: Properties, old_inputs: Properties
-    ) -> tuple[Properties, list[Refusal]]:
+    ) -> tuple[Properties, list[InputRefusal]]:
         wanted, refusals = super().check(name, inputs, old_inputs)
         return wanted, refusals or list(_github_subject(wanted))
 
@@ -175,7 +175,7 @@ class RolePolicy(AwsKind):
 
     label = "IAM Role Policy"
     inputs = block({"name": TEXT, "namePrefix": TEXT, "policy!": DOCUMENT, "role!": TEXT})
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         policy("policy", "identity", 10_240),
         length("name", 128, 1),
         matches("name", *_NAME),
@@ -224,7 +224,7 @@ class OpenIdConnectProvider(UniqueKind):
     inputs = block(
         {"url!": TEXT, "clientIdLists!": ListOf(TEXT), "thumbprintLists": ListOf(TEXT), "tags": TAGS}
     )
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[InputRule, ...]] = (
         matches("url", r"https://[^\s?#:]+", "be an https address without port or query"),
         length("url", 255),
         size("clientIdLists", 1, 100),

@@ -1,7 +1,7 @@
 """The provider as a whole: its resource types, its functions, its configuration."""
 
 from twin.aws.provider.account import Account
-from twin.aws.provider.bucket import Bucket
+from twin.aws.provider.bucket import S3Bucket
 from twin.aws.provider.bucket_policy import BucketPolicy
 from twin.aws.provider.bucket_settings import (
     BucketLogging,
@@ -15,19 +15,19 @@ from twin.aws.provider.keys import Alias, Key
 from twin.aws.provider.kind import AwsKind
 from twin.aws.provider.lifecycle import BucketLifecycleConfiguration
 from twin.aws.provider.replication import BucketReplicationConfig
-from twin.aws.provider.roles import OpenIdConnectProvider, Role, RolePolicy
-from twin.provider.server import Kind, StandInError
+from twin.aws.provider.roles import IamRole, OpenIdConnectProvider, RolePolicy
+from twin.provider.server import ResourceType, StandInError
 from twin.provider.values import Properties
 
 VERSION = "7.51.1"
 
 _KINDS: dict[str, type[AwsKind]] = {
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": OpenIdConnectProvider,
-    "aws:iam/role:Role": Role,
+    "aws:iam/role:Role": IamRole,
     "aws:iam/rolePolicy:RolePolicy": RolePolicy,
     "aws:kms/alias:Alias": Alias,
     "aws:kms/key:Key": Key,
-    "aws:s3/bucket:Bucket": Bucket,
+    "aws:s3/bucket:Bucket": S3Bucket,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": BucketLifecycleConfiguration,
     "aws:s3/bucketLogging:BucketLogging": BucketLogging,
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": BucketObjectLockConfiguration,
@@ -54,7 +54,7 @@ class AwsStandIn:
     def configure(self, configuration: Properties) -> None:
         self._account = Account(configuration)
 
-    def kind(self, token: str) -> Kind:
+    def kind(self, token: str) -> ResourceType:
         kind = _KINDS.get(token)
         if kind is None:
             raise StandInError(f"The twin's aws has no resource type {token}.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from twin.provider.schema import Field, ListOf, MapOf, Object, Scalar, Type
+from twin.provider.schema import Field, ListOf, MapOf, ObjectSchema, Scalar, Type
 
 TEXT = Scalar("string")
 WHOLE = Scalar("integer")
@@ -22,14 +22,14 @@ _API_NAMES = {
 _OWN_NAMES = {api: own for own, api in _API_NAMES.items()}
 
 
-def block(fields: Mapping[str, Type]) -> Object:
+def block(fields: Mapping[str, Type]) -> ObjectSchema:
     """Declare an object; a name that ends in `!` is required."""
-    return Object(
+    return ObjectSchema(
         {name.rstrip("!"): Field(type_, required=name.endswith("!")) for name, type_ in fields.items()}
     )
 
 
-def status_block() -> Object:
+def status_block() -> ObjectSchema:
     """Declare S3's frequent `{status}`."""
     return block({"status!": TEXT})
 
