@@ -1,9 +1,9 @@
 """
-A database's backup and its way back, beside what a person would type instead.
+Backup and restore of a database, compared with the commands that a person would type.
 
-`python bench/backup.py [scale] [rounds]` fills a database with pgbench (scale 75 is 1.1 GB; 15 MB a unit),
-serves a folder with `rclone serve s3`, and runs all in turn on the same two; medians, as whole processes, the
-servers apart. `python bench/backup.py memory` backs up 100 MB, 1 GB and 10 GB once each.
+`python bench/backup.py [scale] [rounds]` fills a database with pgbench (15 MB per unit of scale, so 75 is
+1.1 GB), serves a folder with `rclone serve s3`, and runs all contenders in turn on both. It prints medians
+of whole processes without the servers. `python bench/backup.py memory` backs up 100 MB, 1 GB and 10 GB once.
 """
 
 import os
@@ -19,7 +19,7 @@ from secrets import token_urlsafe
 from typing import Final
 
 import psycopg
-from measuring import Figures, Pipeline, compared, measured, show, size_of
+from measurement import Figures, Pipeline, disk_bytes, measure, run_in_turn, show
 from rich.console import Console
 from rich.table import Table
 
@@ -37,21 +37,21 @@ OURS: Final = (sys.executable, str(Path(__file__).with_name("backup_once.py")))
 
 
 @dataclass(frozen=True)
-class Place:
-    """A full database, an S3 server, and a folder to work in."""
+class Servers:
+    """A server with a full database, an S3 server, and a working folder."""
 
     cluster: Cluster
     password: str
     endpoint: str
     folder: Path
     stored: Path
-    """What the S3 server has."""
+    """The folder that the S3 server serves."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """Everything that any of the commands needs, nothing in an argument."""
+        """The environment of all commands. It has the credentials, so that no argument has any."""
         return {
-            "PATH": f"{self.cluster.installation().root / 'bin'}:{RCLONE.parent}:{os.defpath}",
+            "PATH": f"{self.cluster.find_installation().root / 'bin'}:{RCLONE.parent}:{os.defpath}",
             "HOME": str(self.folder),
             "PYTHONPATH": str(Path(__file__).parents[1]),
             "PGHOST": "127.0.0.1",
@@ -79,20 +79,20 @@ class Place:
             connection.execute(statement.encode())
 
     def run(self, *pipelines: Pipeline, target: bool = False) -> Figures:
-        """Run pipelines one after the other, in an empty folder, with an empty target if it is asked for."""
+        """Run pipelines in sequence in an empty folder; with `target`, recreate the target database first."""
         if target:
             self.execute("DROP DATABASE IF EXISTS target WITH (FORCE)")
             self.execute("CREATE DATABASE target TEMPLATE template0")
         self.execute("CHECKPOINT")
         with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
             environment = self.environment | {"TMPDIR": temporary}
-            first, *rest = (measured(pipeline, environment, Path(temporary)) for pipeline in pipelines)
+            first, *rest = (measure(pipeline, environment, Path(temporary)) for pipeline in pipelines)
             return sum(rest, first)
 
 
 @contextmanager
-def place() -> Generator[Place]:
-    """Start the servers; everything is gone afterwards."""
+def start_servers() -> Generator[Servers]:
+    """Start the servers; stop them and remove their data afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="bulwark-bench-"))
     folder.chmod(0o711)
     home, password = TwinHome(folder / "twin"), token_urlsafe()
@@ -105,64 +105,64 @@ def place() -> Generator[Place]:
         cluster.create(password)
         cluster.start()
         with rclone_server(stored) as endpoint:
-            yield Place(cluster, password, endpoint, folder / "work", stored)
+            yield Servers(cluster, password, endpoint, folder / "work", stored)
     finally:
         cluster.destroy()
         shutil.rmtree(folder)
 
 
-def fill(where: Place, scale: int) -> None:
-    """Make the database `bench` anew, with pgbench's tables at `scale`."""
-    where.execute("DROP DATABASE IF EXISTS bench WITH (FORCE)")
-    where.execute("CREATE DATABASE bench TEMPLATE template0")
+def fill(servers: Servers, scale: int) -> None:
+    """Recreate the database `bench` with pgbench's tables at `scale`."""
+    servers.execute("DROP DATABASE IF EXISTS bench WITH (FORCE)")
+    servers.execute("CREATE DATABASE bench TEMPLATE template0")
     subprocess.run(
         ["pgbench", "--initialize", "--quiet", f"--scale={scale}", "bench"],
-        env=where.environment,
+        env=servers.environment,
         check=True,
         stderr=subprocess.DEVNULL,
     )
 
 
-def backups(where: Place) -> dict[str, Callable[[], Figures]]:
+def backups(servers: Servers) -> dict[str, Callable[[], Figures]]:
     upload = ("rclone", "rcat", f"S:{BUCKET}/plain")
     return {
-        "bulwark": lambda: where.run([[*OURS, "backup"]]),
-        "bulwark, without digests": lambda: where.run([[*OURS, "dump"]]),
-        "pg_dump -Fc | upload": lambda: where.run([["pg_dump", "-Fc", "bench"], upload]),
-        "pg_dump -Fc -Z1 | upload": lambda: where.run([["pg_dump", "-Fc", "-Z1", "bench"], upload]),
-        "pg_dump -Fc to a file, then upload": lambda: where.run(
+        "bulwark": lambda: servers.run([[*OURS, "backup"]]),
+        "bulwark, without digests": lambda: servers.run([[*OURS, "dump"]]),
+        "pg_dump -Fc | upload": lambda: servers.run([["pg_dump", "-Fc", "bench"], upload]),
+        "pg_dump -Fc -Z1 | upload": lambda: servers.run([["pg_dump", "-Fc", "-Z1", "bench"], upload]),
+        "pg_dump -Fc to a file, then upload": lambda: servers.run(
             [["pg_dump", "-Fc", "-f", "dump", "bench"]], [["rclone", "copyto", "dump", f"S:{BUCKET}/file"]]
         ),
-        "pg_dump -Fd -j2, then sync": lambda: where.run(
+        "pg_dump -Fd -j2, then sync": lambda: servers.run(
             [["pg_dump", "-Fd", "-j2", "-f", "dump", "bench"]],
             [["rclone", "sync", "dump", f"S:{BUCKET}/folder"]],
         ),
     }
 
 
-def restores(where: Place) -> dict[str, Callable[[], Figures]]:
-    local = where.folder / "plain.dump"
+def restores(servers: Servers) -> dict[str, Callable[[], Figures]]:
+    local = servers.folder / "plain.dump"
     restore = ["pg_restore", "-j2", "-d", "target", str(local)]
     fetch = ["rclone", "copyto", f"S:{BUCKET}/plain", str(local)]
     return {
-        "bulwark, restored and verified": lambda: where.run([[*OURS, "verify"]], target=True),
-        "bulwark, restored": lambda: where.run([[*OURS, "restore"]], target=True),
-        "download, then pg_restore -j2": lambda: where.run([fetch], [restore], target=True),
-        "pg_restore -j2 of a local file": lambda: where.run([restore], target=True),
+        "bulwark, restored and verified": lambda: servers.run([[*OURS, "verify"]], target=True),
+        "bulwark, restored": lambda: servers.run([[*OURS, "restore"]], target=True),
+        "download, then pg_restore -j2": lambda: servers.run([fetch], [restore], target=True),
+        "pg_restore -j2 of a local file": lambda: servers.run([restore], target=True),
     }
 
 
 def compare(scale: int, rounds: int) -> None:
-    with place() as where:
-        fill(where, scale)
+    with start_servers() as servers:
+        fill(servers, scale)
         title = f"pgbench, scale {scale}, {rounds} rounds"
         plain = "pg_dump -Fc | upload"
-        show(f"Backup: {title}", compared(backups(where), rounds), [plain, "pg_dump -Fc -Z1 | upload"])
+        show(f"Backup: {title}", run_in_turn(backups(servers), rounds), [plain, "pg_dump -Fc -Z1 | upload"])
         sizes = {
-            path.name: size_of(path) if path.is_dir() else path.stat().st_size
-            for path in (where.stored / BUCKET).iterdir()
+            path.name: disk_bytes(path) if path.is_dir() else path.stat().st_size
+            for path in (servers.stored / BUCKET).iterdir()
         }
-        dumps = [path.stat().st_size for path in where.stored.rglob("*.zst")]
+        dumps = [path.stat().st_size for path in servers.stored.rglob("*.zst")]
         Console().print(
             f"Bytes stored: bulwark {dumps[-1]:,}; "
             + "; ".join(
@@ -171,17 +171,17 @@ def compare(scale: int, rounds: int) -> None:
         )
         show(
             f"Restore: {title}",
-            compared(restores(where), rounds),
+            run_in_turn(restores(servers), rounds),
             ["download, then pg_restore -j2", "pg_restore -j2 of a local file"],
         )
 
 
 def memory() -> None:
     table = Table("database", "wall", "memory", "temporary disk", title="bulwark backup")
-    with place() as where:
+    with start_servers() as servers:
         for megabytes in (100, 1_000, 10_000):
-            fill(where, -(-megabytes // MEGABYTES_PER_SCALE))
-            found = backups(where)["bulwark"]()
+            fill(servers, -(-megabytes // MEGABYTES_PER_SCALE))
+            found = backups(servers)["bulwark"]()
             table.add_row(
                 f"{megabytes:,} MB", f"{found.wall:.1f} s", f"{found.memory:.0f} MB", f"{found.disk:.0f} MB"
             )

@@ -1,4 +1,4 @@
-"""One backup, or one way back, as `./bulwark` does it, of what the environment names; see backup.py."""
+"""One backup or one restore like `./bulwark`, of the database that the environment names; see backup.py."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ from recovery import catalogue
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.postgres.checksums import compute_checksums, differences
-from recovery.postgres.client_programs import find
-from recovery.postgres.compression import compressed
+from recovery.postgres.checksums import compare_checksums, compute_checksums
+from recovery.postgres.client_programs import find_client_programs
+from recovery.postgres.compression import compress
 from recovery.postgres.dump import dump
-from recovery.postgres.snapshot import snapshot
+from recovery.postgres.snapshot import take_snapshot
 from recovery.restore import restore_database
-from recovery.vault.client import client
+from recovery.vault.client import create_client
 from recovery.vault.vault import VaultClient
 
-VAULT: Final = VaultClient(client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
+VAULT: Final = VaultClient(create_client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
 URL: Final = os.environ["BENCH_URL"]
 
 
@@ -28,12 +28,12 @@ def backup() -> None:
     back_up(RecoveryContext("bench", URL, {"primary": VAULT}, {}, {}))
 
 
-def dumped() -> None:
-    """Do what a backup does but for the figures."""
-    with snapshot(URL) as shot:
-        clients = find(URL, major=shot.server.major)
+def dump_without_checksums() -> None:
+    """Back up without computing checksums."""
+    with take_snapshot(URL) as shot:
+        clients = find_client_programs(URL, major=shot.server.major)
         key = f"bare/{vault_layout.new_id(shot.taken_at)}.pgc.zst"
-        VAULT.store(key, compressed(dump(clients, URL, shot.id)))
+        VAULT.store(key, compress(dump(clients, URL, shot.id)))
 
 
 def restore(*, compare: bool) -> None:
@@ -42,17 +42,17 @@ def restore(*, compare: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         restore_database(manifest, VAULT, target, folder=Path(folder))
     if compare:
-        with snapshot(target) as shot:
-            found = differences(manifest.figures, compute_checksums(target, shot))
-        if found:
-            sys.exit("\n".join(found))
+        with take_snapshot(target) as shot:
+            differences = compare_checksums(manifest.figures, compute_checksums(target, shot))
+        if differences:
+            sys.exit("\n".join(differences))
 
 
 match sys.argv[1:]:
     case ["backup"]:
         backup()
     case ["dump"]:
-        dumped()
+        dump_without_checksums()
     case ["restore"]:
         restore(compare=False)
     case ["verify"]:

@@ -1,13 +1,14 @@
 """
-How long a drill takes to the first query and until all is verified, beside what a person would type.
+Time of a drill to the first query and to its verification, compared with the same steps by hand.
 
-`python bench/drill.py [scale] [rounds]` provisions a twin of its own, adds pgbench's tables (15 MB a unit: 7
-is 100 MB, 67 is 1 GB), backs up, and runs in turn `./bulwark drill corruption` and `drill loss`, and what the
-runbooks have for doing the same without this project: curl, the AWS CLI, zstd, pg_restore and psql, which
-have to be on PATH. The drill's times count from the declared incident, the plain ones from the first command.
+`python bench/drill.py [scale] [rounds]` provisions a twin of its own, adds pgbench's tables (15 MB per unit
+of scale: 7 is 100 MB, 67 is 1 GB), and backs up. In turn it runs `./bulwark drill corruption` and `drill
+loss`, and the steps of the runbooks without this project: with curl, the AWS CLI, zstd, pg_restore and psql,
+which must be on PATH. A drill's time counts from the declared incident, the time by hand from the first
+command.
 
-Verified is either when the platform has been healthy on what came back, and every row of it was digested: a
-drill does so with what it compares, by hand it is a dump's digest.
+Recovery is verified when the platform was healthy on the recovered database and every row has been digested:
+by a drill's comparison, or by hand with the digest of a dump.
 """
 
 import json
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from measuring import measured
+from measurement import measure
 from rich.console import Console
 from rich.table import Table
 
@@ -42,8 +43,8 @@ PLATFORM: Final = (sys.executable, "-P", "-m", "twin.sample_app.service", "--pla
 
 
 @dataclass(frozen=True)
-class Drilled:
-    """Seconds from the declared incident, and the peak of all its processes' memory in megabytes."""
+class DrillTimes:
+    """Seconds from the declared incident, and the peak memory of all processes in megabytes."""
 
     first: float
     verified: float
@@ -51,7 +52,7 @@ class Drilled:
 
 
 @dataclass(frozen=True)
-class ByHand:
+class ManualTimes:
     """Seconds from the first command."""
 
     first: float
@@ -59,15 +60,15 @@ class ByHand:
 
 
 class Bench:
-    """A provisioned, filled and backed-up twin."""
+    """A provisioned and filled twin with a backup."""
 
     def __init__(self, installation: Installation, scale: int) -> None:
         self.installation, self.home = installation, installation.home
         self.folder = installation.folder
         self.bulwark("up")
         self.outputs = json.loads(self.bulwark("outputs", "--json", "--show-secrets"))
-        [(_, self.cluster)] = Neon(self.home).clusters()
-        program = str(self.cluster.installation().root / "bin" / "pgbench")
+        [(_, self.cluster)] = Neon(self.home).list_clusters()
+        program = str(self.cluster.find_installation().root / "bin" / "pgbench")
         subprocess.run(
             [program, "--initialize", "--quiet", f"--scale={scale}", self.outputs["owner_database_url"]],
             check=True,
@@ -76,13 +77,13 @@ class Bench:
         with psycopg.connect(self.outputs["owner_database_url"], autocommit=True) as connection:
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             self.megabytes = row[0] / 1e6 if row else 0
-        # A branch at Neon costs nothing for its size; the twin's copies the last base backup and replays.
-        self.cluster.base_backup()
+        # Neon branches without copying. The twin copies the last base backup and replays the WAL.
+        self.cluster.take_base_backup()
         self.backup = json.loads(self.bulwark("backup", "database", "--json"))["database"]
         headers = self.folder / "neon-headers"
         headers.touch(mode=0o600)
         headers.write_text(f"Authorization: Bearer {self.home.secret('neon_api_key')}\n")
-        programs = self.cluster.installation().root / "bin"
+        programs = self.cluster.find_installation().root / "bin"
         self.environment = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
@@ -92,8 +93,8 @@ class Bench:
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.home.port('aws')}",
         }
 
-    def forget(self) -> None:
-        """Let no file of the twin be in memory: what is done second would find there what the first read."""
+    def drop_page_cache(self) -> None:
+        """Drop the twin's files from the page cache, which the first contender would fill for the second."""
         os.sync()
         for path in self.home.root.rglob("*"):
             if path.is_file():
@@ -106,37 +107,37 @@ class Bench:
             sys.exit(ended.text)
         return ended.out
 
-    def drilled(self, scenario: str) -> Drilled:
-        self.forget()
+    def run_drill(self, scenario: str) -> DrillTimes:
+        self.drop_page_cache()
         evidence = self.folder / f"{scenario}-{time.monotonic_ns()}.json"
         command = self.installation.command("drill", scenario, "--evidence", str(evidence))
-        figures = measured([command], self.installation.environment, self.folder)
+        figures = measure([command], self.installation.environment, self.folder)
         times = json.loads(evidence.read_text())["scenarios"][0]["times"]
-        return Drilled(times["first_query"]["seconds"], times["verified"]["seconds"], figures.memory)
+        return DrillTimes(times["first_query"]["seconds"], times["verified"]["seconds"], figures.memory)
 
-    def branched(self) -> ByHand:
-        """Branch, connect, and look; what to compare with is read before, as a drill does."""
+    def branch_by_hand(self) -> ManualTimes:
+        """Create a branch, connect and measure. Like a drill, digest the source database first."""
         project = self.outputs["database_project"]
-        self.forget()
-        self.digest(connection.environment(self.outputs["owner_database_url"]))
+        self.drop_page_cache()
+        self.digest(connection.libpq_environment(self.outputs["owner_database_url"]))
         at = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         begin = time.perf_counter()
-        made = self.curl(
+        response = self.curl(
             "POST",
             f"/projects/{project}/branches",
             branch={"name": "by-hand", "parent_timestamp": at},
             endpoints=[{"type": "read_write"}],
         )
-        branch = made["branch"]["id"]
-        times = self.looked_at(project, branch, begin)
+        branch = response["branch"]["id"]
+        times = self.measure_recovery(project, branch, begin)
         self.curl("DELETE", f"/projects/{project}/branches/{branch}")
         return times
 
-    def restored(self) -> ByHand:
-        """Make a project, fetch the newest dump, restore, connect, and look."""
-        self.forget()
+    def restore_by_hand(self) -> ManualTimes:
+        """Create a project, download the newest dump, restore it, connect and measure."""
+        self.drop_page_cache()
         begin = time.perf_counter()
-        made = self.curl(
+        response = self.curl(
             "POST",
             "/projects",
             project={
@@ -145,32 +146,32 @@ class Bench:
                 "org_id": "org-example-00000000",
             },
         )
-        project, branch = made["project"]["id"], made["branch"]["id"]
+        project, branch = response["project"]["id"], response["branch"]["id"]
         for role in ROLES[1:]:
             self.curl("POST", f"/projects/{project}/branches/{branch}/roles", role={"name": role})
         bucket = ("--bucket", self.outputs["vault"])
-        listed = self.typed("aws", "s3api", "list-object-versions", *bucket, "--prefix", "database/")
-        keys = [one["Key"] for one in json.loads(listed)["Versions"]]
+        listing = self.run_program("aws", "s3api", "list-object-versions", *bucket, "--prefix", "database/")
+        keys = [one["Key"] for one in json.loads(listing)["Versions"]]
         [manifest] = [key for key in keys if key.endswith(f"{self.backup['id']}/manifest.json")]
-        self.typed("aws", "s3api", "get-object", *bucket, "--key", manifest, "manifest.json")
+        self.run_program("aws", "s3api", "get-object", *bucket, "--key", manifest, "manifest.json")
         dump = json.loads((self.folder / "manifest.json").read_text())["dump"]
-        which = ("--key", dump["key"], "--version-id", dump["version"])
-        self.typed("aws", "s3api", "get-object", *bucket, *which, "dump.pgc.zst")
-        if dump["sha256"] not in self.typed("sha256sum", "dump.pgc.zst"):
-            sys.exit("The dump is not the one that its manifest tells of.")
-        self.typed("zstd", "--quiet", "--decompress", "dump.pgc.zst")
+        version = ("--key", dump["key"], "--version-id", dump["version"])
+        self.run_program("aws", "s3api", "get-object", *bucket, *version, "dump.pgc.zst")
+        if dump["sha256"] not in self.run_program("sha256sum", "dump.pgc.zst"):
+            sys.exit("The SHA-256 of the dump is not that of the manifest.")
+        self.run_program("zstd", "--quiet", "--decompress", "dump.pgc.zst")
         restore = ("pg_restore", "--exit-on-error", "--jobs=2", "--no-owner", "--dbname=platform")
-        self.typed(*restore, "dump.pgc", **self.login(project, branch, ROLES[0]))
-        times = self.looked_at(project, branch, begin)
+        self.run_program(*restore, "dump.pgc", **self.login(project, branch, ROLES[0]))
+        times = self.measure_recovery(project, branch, begin)
         for path in self.folder.glob("dump.pgc*"):
             path.unlink()
         self.curl("DELETE", f"/projects/{project}")
         return times
 
-    def looked_at(self, project: str, branch: str, begin: float) -> ByHand:
-        """Ask the newest change, start the platform until it is healthy, and digest a dump."""
+    def measure_recovery(self, project: str, branch: str, begin: float) -> ManualTimes:
+        """Query the newest change, start the platform and wait until it is healthy, then digest a dump."""
         application = self.login(project, branch, ROLES[1])
-        self.typed("psql", "--command", "SELECT written_at FROM canary", **application)
+        self.run_program("psql", "--command", "SELECT written_at FROM canary", **application)
         first = time.perf_counter() - begin
         url = self.uri(project, branch, ROLES[1])
         with subprocess.Popen(
@@ -187,10 +188,10 @@ class Bench:
                 time.sleep(0.05)
             platform.terminate()
         self.digest(self.login(project, branch, ROLES[0]))
-        return ByHand(first, time.perf_counter() - begin)
+        return ManualTimes(first, time.perf_counter() - begin)
 
     def digest(self, login: dict[str, str]) -> None:
-        """Show what all rows come to, as one would to compare two databases."""
+        """Compute the digest of all rows, like a person who compares two databases."""
         with subprocess.Popen(
             ["pg_dump", "--data-only"],
             env=login | self.environment,
@@ -205,16 +206,16 @@ class Bench:
         data = ("--json", json.dumps(body)) if body else ()
         url = f"http://127.0.0.1:{self.home.port('vendors')}/neon/api/v2{path}"
         common = ("curl", "--silent", "--show-error", "--fail-with-body", "--header", "@neon-headers")
-        return json.loads(self.typed(*common, "--request", method, *data, url))
+        return json.loads(self.run_program(*common, "--request", method, *data, url))
 
     def login(self, project: str, branch: str, role: str) -> dict[str, str]:
-        return connection.environment(self.uri(project, branch, role))
+        return connection.libpq_environment(self.uri(project, branch, role))
 
     def uri(self, project: str, branch: str, role: str) -> str:
         query = f"branch_id={branch}&database_name=platform&role_name={role}"
         return self.curl("GET", f"/projects/{project}/connection_uri?{query}")["uri"]
 
-    def typed(self, *command: str, **environment: str) -> str:
+    def run_program(self, *command: str, **environment: str) -> str:
         ended = subprocess.run(
             command,
             cwd=self.folder,
@@ -245,9 +246,9 @@ def run(bench: Bench, rounds: int) -> None:
         *("verified", "by hand", "ratio", "peak memory"),
         title=f"{bench.megabytes:.0f} MB, medians of {rounds}",
     )
-    plain = {"corruption": bench.branched, "loss": bench.restored}
+    plain = {"corruption": bench.branch_by_hand, "loss": bench.restore_by_hand}
     for scenario, by_hand in plain.items():
-        pairs = [(bench.drilled(scenario), by_hand()) for _ in range(rounds)]
+        pairs = [(bench.run_drill(scenario), by_hand()) for _ in range(rounds)]
         for ours, theirs in pairs:
             sys.stderr.write(f"{scenario}: {ours}, {theirs}\n")
         cells: list[str] = []

@@ -1,10 +1,10 @@
 """
-What a backup of files costs beside a plain `rclone sync --checksum`: with 0, 1 and 100 % of them changed.
+A backup of files compared with `rclone sync --checksum`, with 0, 1 and 100 % of the files changed.
 
-`python bench/files.py [objects] [bytes of each] [rounds]`. Source and vault are two of rclone's S3
-servers, so that both sides do the same to the same server. Whole processes, medians, and the peak memory of a
-process and all that it started. What a backup does beyond a sync: the SHA-256 of each object, its version, a
-listing, a manifest.
+Usage: `python bench/files.py [objects] [bytes of each] [rounds]`. Source and vault are two S3 servers of
+rclone, so both contenders use the same servers. It prints medians of whole processes, and the peak memory of
+a process with its children. Beyond a sync, a backup records each object's SHA-256 and version, a listing and
+a manifest.
 """
 
 import os
@@ -27,12 +27,12 @@ HERE: Final = Path(__file__).resolve().parent
 RCLONE: Final = Path(sys.executable).with_name("rclone")
 SHARES: Final = (100, 0, 1)
 _CACHED_SECONDS: Final = 1.5
-"""Longer than the servers remember a folder."""
+"""Longer than the servers cache the listing of a folder."""
 
 
 @contextmanager
-def serving(folder: Path) -> Generator[str]:
-    """Serve a folder; its folders are buckets."""
+def serve(folder: Path) -> Generator[str]:
+    """Serve a folder by the S3 protocol; its subfolders are buckets. Yield the URL."""
     environment = {"HOME": str(folder), "RCLONE_CONFIG": "", "RCLONE_AUTH_KEY": '"bench,bench-secret"'}
     log = folder.with_suffix(".log")
     with log.open("w") as output:
@@ -47,8 +47,8 @@ def serving(folder: Path) -> Generator[str]:
         process.wait()
 
 
-def measured(arguments: list[str], environment: dict[str, str]) -> tuple[float, int]:
-    """Return seconds and peak bytes of a command and all that it started."""
+def measure(arguments: list[str], environment: dict[str, str]) -> tuple[float, int]:
+    """Return the seconds and the peak memory in bytes of a command with its children."""
     peak, ended = 0, threading.Event()
     begin = time.monotonic()
     process = subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL, cwd=HERE.parent)
@@ -74,7 +74,7 @@ def measured(arguments: list[str], environment: dict[str, str]) -> tuple[float, 
 
 
 def change(folder: Path, count: int, size: int, share: int) -> None:
-    """Write a share of the objects anew."""
+    """Rewrite `share` percent of the objects."""
     for number in range(0, count if share else 0, 100 // max(share, 1)):
         path = folder / f"{number % 50:02}" / f"{number:07}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def change(folder: Path, count: int, size: int, share: int) -> None:
 
 
 def main(count: int = 5_000, size: int = 20_000, rounds: int = 3) -> None:
-    """Measure, and print a table in Markdown."""
+    """Measure and print a Markdown table."""
     seconds: dict[tuple[int, str], list[float]] = defaultdict(list)
     memory: dict[tuple[int, str], int] = defaultdict(int)
     for _ in range(rounds):
@@ -92,7 +92,7 @@ def main(count: int = 5_000, size: int = 20_000, rounds: int = 3) -> None:
             documents = root / "source" / "documents"
             for bucket in (documents, root / "target" / "vault", root / "target" / "plain"):
                 bucket.mkdir(parents=True)
-            with serving(root / "source") as source, serving(root / "target") as target:
+            with serve(root / "source") as source, serve(root / "target") as target:
                 environment = {
                     "PATH": os.environ["PATH"],
                     "HOME": name,
@@ -120,7 +120,7 @@ def main(count: int = 5_000, size: int = 20_000, rounds: int = 3) -> None:
                 for share in SHARES:
                     change(documents, count, size, share)
                     for side, arguments in sides.items():
-                        taken, peak = measured(arguments, environment)
+                        taken, peak = measure(arguments, environment)
                         seconds[share, side].append(taken)
                         memory[share, side] = max(memory[share, side], peak)
     rows = [

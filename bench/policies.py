@@ -1,10 +1,10 @@
 """
-What the policies cost a preview: with and without the pack, for 50, 500 and 1,000 resources.
+Cost of the policies in a preview: with and without the pack, for 50, 500 and 1,000 resources.
 
-`python bench/policies.py [rounds [sizes...]]` previews production's resources, as often as it takes, on a
-provider that takes everything at once, so that the engine and the pack are all that there is to time. It
-prints medians and their ratios, also of the CPU time of all processes, which other work on the machine
-changes less; and how long the pack takes to start.
+`python bench/policies.py [rounds [sizes...]]` previews copies of production's resources on a provider that
+accepts everything at once, so that only the engine and the pack take time. It prints medians and ratios of
+wall time and of the CPU time of all processes, which depends less on other work on the machine, and the start
+time of the pack.
 """
 
 import json
@@ -36,90 +36,97 @@ KIND: Final = "4dabf18193072939515e22adb298388d"
 VENDORS: Final = ("aws", "neon", "sentry", "uptimerobot")
 
 
-class Spent(NamedTuple):
-    """What a preview took, in seconds: on the clock, and of CPU."""
+class CpuTime(NamedTuple):
+    """Wall seconds and CPU seconds of a preview."""
 
     wall: float
     cpu: float
 
 
 def program(count: int) -> None:
-    """Declare production's resources again and again, until there are enough."""
-    recorded = _ordered(json.loads((TESTS / "production.json").read_text()))
-    made: dict[tuple[int, str], pulumi.Resource] = {}
+    """Declare copies of production's resources until there are `count`."""
+    recorded = _sort_by_dependency(json.loads((TESTS / "production.json").read_text()))
+    resources: dict[tuple[int, str], pulumi.Resource] = {}
     for number in range(count):
         copy, position = divmod(number, len(recorded))
-        one = recorded[position]
-        made[copy, one["name"]] = _declared(one, copy, made)
+        resource = recorded[position]
+        resources[copy, resource["name"]] = _declare(resource, copy, resources)
 
 
-def _ordered(recorded: list[Any]) -> list[Any]:
-    """Return the resources, each after those that it needs."""
-    left = [one for one in recorded if one["type"] != STACK]
+def _sort_by_dependency(recorded: list[Any]) -> list[Any]:
+    """Return the resources in an order in which each follows its dependencies."""
+    waiting = [one for one in recorded if one["type"] != STACK]
     done = {one["name"] for one in recorded if one["type"] == STACK}
-    found: list[Any] = []
-    while left:
-        ready = [one for one in left if _needs(one) <= done]
-        found += ready
+    ordered: list[Any] = []
+    while waiting:
+        ready = [one for one in waiting if _dependencies(one) <= done]
+        ordered += ready
         done |= {one["name"] for one in ready}
-        left = [one for one in left if one not in ready]
-    return found
+        waiting = [one for one in waiting if one not in ready]
+    return ordered
 
 
-def _needs(one: Any) -> set[str]:
-    behind = [name for names in one.get("made_from", {}).values() for name in names]
+def _dependencies(resource: Any) -> set[str]:
+    sources = [name for names in resource.get("made_from", {}).values() for name in names]
     return {
-        name for name in (*behind, *one.get("depends_on", ()), one.get("parent"), one.get("provider")) if name
+        name
+        for name in (
+            *sources,
+            *resource.get("depends_on", ()),
+            resource.get("parent"),
+            resource.get("provider"),
+        )
+        if name
     }
 
 
-def _declared(one: Any, copy: int, made: dict[tuple[int, str], Any]) -> pulumi.Resource:
+def _declare(recorded: Any, copy: int, resources: dict[tuple[int, str], Any]) -> pulumi.Resource:
     def other(name: str) -> Any:
-        return made.get((copy, name))
+        return resources.get((copy, name))
 
-    name, kind = f"{one['name']}-{copy}", one["type"]
+    name, kind = f"{recorded['name']}-{copy}", recorded["type"]
     options = pulumi.ResourceOptions(
-        parent=other(one.get("parent", "")),
-        provider=other(one.get("provider", "")),
-        depends_on=[other(name) for name in one.get("depends_on", ())],
-        protect=one.get("options", {}).get("protect"),
+        parent=other(recorded.get("parent", "")),
+        provider=other(recorded.get("provider", "")),
+        depends_on=[other(name) for name in recorded.get("depends_on", ())],
+        protect=recorded.get("options", {}).get("protect"),
     )
-    made_from = one.get("made_from", {})
+    made_from = recorded.get("made_from", {})
     inputs = {
         key: _value(value, copy, [other(name) for name in made_from.get(key, ())])
-        for key, value in one["inputs"].items()
+        for key, value in recorded["inputs"].items()
     }
     if kind.startswith("pulumi:providers:"):
         inputs.pop("version", None)
         return pulumi.ProviderResource(kind.rpartition(":")[2], name, inputs)
-    if one.get("provider"):
+    if recorded.get("provider"):
         return pulumi.CustomResource(kind, name, inputs, options)
     options.depends_on = None
     return pulumi.ComponentResource(kind, name, inputs, options)
 
 
-def _value(value: Any, copy: int, behind: list[Any]) -> Any:
-    """Give each copy names of its own, and what is unknown from the resources that it is made from."""
+def _value(value: Any, copy: int, sources: list[Any]) -> Any:
+    """Return an input of a copy: with its own names, and unknown values from their source resources."""
     match value:
         case {"value": hidden} if KIND in value:
-            return pulumi.Output.secret(_value(hidden, copy, behind))
+            return pulumi.Output.secret(_value(hidden, copy, sources))
         case str() if value == UNKNOWN:
-            return behind[0].id if behind else "plain"
+            return sources[0].id if sources else "plain"
         case str() if value.startswith("urn:pulumi:"):
-            return behind[0].urn if behind else value
+            return sources[0].urn if sources else value
         case str():
             return value.replace("example", f"example{copy}")
         case dict():
-            return {key: _value(item, copy, behind) for key, item in cast("dict[str, Any]", value).items()}
+            return {key: _value(item, copy, sources) for key, item in cast("dict[str, Any]", value).items()}
         case list():
-            return [_value(item, copy, behind) for item in cast("list[Any]", value)]
+            return [_value(item, copy, sources) for item in cast("list[Any]", value)]
         case _:
             return value
 
 
-def previews(folder: Path, count: int, rounds: int) -> tuple[list[Spent], list[Spent]]:
-    """Return what each preview took without and with the pack, in turn; the first pair is left out."""
-    os.environ["PATH"] = search_path()  # the Automation API looks for the CLI there, whatever it is given
+def measure_previews(folder: Path, count: int, rounds: int) -> tuple[list[CpuTime], list[CpuTime]]:
+    """Preview in turn without and with the pack; return the times. The first pair is not counted."""
+    os.environ["PATH"] = search_path()  # the Automation API searches for the CLI on this process's PATH alone
     options = automation.LocalWorkspaceOptions(
         pulumi_home=str(folder / "home"),
         project_settings=automation.ProjectSettings(
@@ -128,33 +135,33 @@ def previews(folder: Path, count: int, rounds: int) -> tuple[list[Spent], list[S
         env_vars={"PULUMI_CONFIG_PASSPHRASE": "bench", "PULUMI_SKIP_UPDATE_CHECK": "true"},
     )
     stack = automation.create_or_select_stack(f"bench{count}", "bench", lambda: program(count), opts=options)
-    without: list[Spent] = []
-    with_pack: list[Spent] = []
+    without: list[CpuTime] = []
+    with_pack: list[CpuTime] = []
     for _ in range(rounds + 1):
-        without.append(_spent(stack, []))
-        with_pack.append(_spent(stack, [str(PACK)]))
+        without.append(_measure_preview(stack, []))
+        with_pack.append(_measure_preview(stack, [str(PACK)]))
     return without[1:], with_pack[1:]
 
 
-def _spent(stack: automation.Stack, packs: list[str]) -> Spent:
+def _measure_preview(stack: automation.Stack, packs: list[str]) -> CpuTime:
     begin, cpu = time.perf_counter(), _cpu_seconds()
-    said: list[str] = []
+    output: list[str] = []
     try:
-        stack.preview(policy_packs=packs, on_output=said.append)
+        stack.preview(policy_packs=packs, on_output=output.append)
     except automation.CommandError:
-        # A last copy that is not whole is refused; anything else is a failure of this benchmark.
-        if "[mandatory]" not in "".join(said):
-            sys.stderr.write("\n".join(said[-30:]))
+        # The policies refuse an incomplete last copy; every other error is a failure of this benchmark.
+        if "[mandatory]" not in "".join(output):
+            sys.stderr.write("\n".join(output[-30:]))
             raise
-    return Spent(time.perf_counter() - begin, _cpu_seconds() - cpu)
+    return CpuTime(time.perf_counter() - begin, _cpu_seconds() - cpu)
 
 
 def _cpu_seconds() -> float:
-    """Return the CPU time of this process, which runs the program, and of all that it waited for."""
+    """Return the CPU seconds of this process, which runs the program, and of its ended children."""
     return sum(os.times()[:4])
 
 
-def _plugins(folder: Path) -> None:
+def _install_plugins(folder: Path) -> None:
     for vendor in VENDORS:
         plugin = folder / f"home/plugins/resource-{vendor}-v1.0.0/pulumi-resource-{vendor}"
         plugin.parent.mkdir(parents=True)
@@ -163,8 +170,8 @@ def _plugins(folder: Path) -> None:
         plugin.chmod(0o755)
 
 
-def start_seconds() -> float:
-    """Return how long the pack takes from its start until it tells the engine its port."""
+def measure_start() -> float:
+    """Return the seconds from the start of the pack until it prints its port for the engine."""
     begin = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", "."],
@@ -172,35 +179,38 @@ def start_seconds() -> float:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
-        assert process.stdout  # noqa: S101 - as asked for
+        assert process.stdout  # noqa: S101 - stdout is a pipe
         process.stdout.readline()
         seconds = time.perf_counter() - begin
         process.kill()
     return seconds
 
 
-def _median(found: Sequence[Spent]) -> Spent:
-    return Spent(*(statistics.median(values) for values in zip(*found, strict=True)))
+def _median(times: Sequence[CpuTime]) -> CpuTime:
+    return CpuTime(*(statistics.median(values) for values in zip(*times, strict=True)))
 
 
-def _compared(without: float, with_pack: float) -> tuple[str, str, str]:
+def _comparison_cells(without: float, with_pack: float) -> tuple[str, str, str]:
     return f"{without:.2f} s", f"{with_pack:.2f} s", f"{with_pack / without:.2f}"
 
 
 def main(rounds: int, sizes: Sequence[int]) -> None:
     """Measure and print."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody would compile everything at every start
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start would compile everything
     columns = ("resources", "without", "with the pack", "ratio", "CPU without", "with", "ratio")
     table = Table(*columns, title=f"Preview, medians of {rounds}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _plugins(folder)
+        _install_plugins(folder)
         for count in sizes:
-            without, with_pack = map(_median, previews(folder, count, rounds))
-            cells = [*_compared(without.wall, with_pack.wall), *_compared(without.cpu, with_pack.cpu)]
+            without, with_pack = map(_median, measure_previews(folder, count, rounds))
+            cells = [
+                *_comparison_cells(without.wall, with_pack.wall),
+                *_comparison_cells(without.cpu, with_pack.cpu),
+            ]
             table.add_row(f"{count}", *cells)
     Console().print(table)
-    started = statistics.median(start_seconds() for _ in range(rounds))
+    started = statistics.median(measure_start() for _ in range(rounds))
     Console().print(f"The pack starts in {started:.2f} s.")
 
 

@@ -1,9 +1,9 @@
 """
-How long production takes to provision and to preview, beside the smallest program of the same size.
+Provision and preview of production, compared with the smallest program of the same size.
 
 `python bench/provision.py [rounds]` runs both in turn, each on a fresh twin whose services run already, and
-prints medians and the ratios of each round. Everything is measured from outside, as whole processes: wall
-seconds, and the peak of the memory of the command with all that it started (resident, services apart).
+prints medians and the median ratio. It measures whole processes from outside: wall seconds, and the peak
+resident memory of the command with its children, without the services.
 """
 
 import os
@@ -17,14 +17,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from measuring import resident
+from measurement import resident_bytes
 from rich.console import Console
 from rich.table import Table
 
-from engine.stack_target import CHECKOUT, find
-from engine.twin import services
-from twin.host.home import HOME_VARIABLE, TwinHome
-from twin.plugin_install import install
+from core.state_folder import HOME_VARIABLE
+from engine.stack_file import CHECKOUT
+from engine.targets import find_twin_target
+from engine.twin import TwinTarget
+from twin.host.home import TwinHome
+from twin.plugin_install import install_stand_ins
 from twin.services import start, stop
 
 BULWARK = [str(CHECKOUT / "bulwark")]
@@ -37,7 +39,7 @@ SMALLEST = [sys.executable, str(Path(__file__).parent / "smallest.py")]
 
 @dataclass(frozen=True)
 class Round:
-    """One program's figures; seconds, and megabytes at the peak."""
+    """Figures of one program: seconds, and peak memory in megabytes."""
 
     imports: float
     up: float
@@ -45,10 +47,10 @@ class Round:
     memory: float
 
 
-def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
-    """Run to the end; return (wall seconds, peak megabytes). Raises CalledProcessError when it fails."""
+def measure(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
+    """Run a command; return (wall seconds, peak megabytes). Raise CalledProcessError if it fails."""
     environment = os.environ | {HOME_VARIABLE: str(home.root)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody would compile everything at every call
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else each call would compile everything
     begin = time.perf_counter()
     running = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE)
     peak = 0
@@ -56,7 +58,7 @@ def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
     def watch() -> None:
         nonlocal peak
         while running.poll() is None:
-            peak = max(peak, resident(running.pid))
+            peak = max(peak, resident_bytes(running.pid))
             time.sleep(0.1)
 
     watcher = threading.Thread(target=watch)
@@ -71,21 +73,21 @@ def measured(command: Sequence[str], home: TwinHome) -> tuple[float, float]:
 
 
 def run(imports: str, up: Sequence[str], preview: Sequence[str]) -> Round:
-    """Import the program's modules, provision on a fresh twin, then preview what is there already."""
-    settings = find("prod", on_twin=True).settings
+    """Measure the import of the program's modules, an `up` on a fresh twin, and a preview after it."""
+    settings = find_twin_target("prod").settings
     with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as folder:
         Path(folder).chmod(0o711)
         home = TwinHome(Path(folder) / "twin")
         home.create()
-        install(home.pulumi)
-        declared = services(home, settings)
-        start(home, declared)
+        install_stand_ins(home.pulumi)
+        services = TwinTarget("prod", settings, "stand-in", home).services()
+        start(home, services)
         try:
-            import_seconds, _ = measured([sys.executable, "-c", f"import {imports}"], home)
-            up_seconds, up_memory = measured(up, home)
-            preview_seconds, preview_memory = measured(preview, home)
+            import_seconds, _ = measure([sys.executable, "-c", f"import {imports}"], home)
+            up_seconds, up_memory = measure(up, home)
+            preview_seconds, preview_memory = measure(preview, home)
         finally:
-            stop(home, declared)
+            stop(home, services)
     return Round(import_seconds, up_seconds, preview_seconds, max(up_memory, preview_memory))
 
 

@@ -1,8 +1,8 @@
 """
-The smallest program with as many resources as production has, of the same types, engine and plugins.
+The smallest program with as many resources of the same types as production, on the same engine and plugins.
 
-No settings, components, facts, policies or wiring beyond what each type demands: what a user would type to
-have the same count. `python bench/smallest.py up|preview` runs it once on the twin that BULWARK_TWIN names.
+It has no settings, components, facts or policies, and only the inputs that each type demands.
+`python bench/smallest.py up|preview` runs it once on the twin that BULWARK_TWIN names.
 """
 
 import json
@@ -19,8 +19,8 @@ import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
 from pulumi_aws import iam, kms, s3
 
-from engine.stack_target import find
-from engine.twin import engine_environment
+from engine.targets import find_twin_target
+from engine.twin import TwinTarget
 from toolchain.engine import search_path
 from twin.host.home import TwinHome
 
@@ -300,7 +300,9 @@ def _log_delivery(arn: str) -> str:
 def main(operation: str) -> None:
     """Run one engine operation, as a user of the Automation API would."""
     home = TwinHome.from_environment()
-    environment = engine_environment(home, find("local", on_twin=True).settings)
+    environment = TwinTarget(
+        "local", find_twin_target("local").settings, "stand-in", home
+    ).engine_environment()
     os.environ["PATH"] = search_path()
     folder = home.root / "smallest"
     folder.mkdir(exist_ok=True)

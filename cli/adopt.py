@@ -1,4 +1,4 @@
-"""`./bulwark adopt`: what exists already is found by name, and the settings to take it over are written."""
+"""`./bulwark adopt`: finds by name what exists already, and writes the settings that take it over."""
 
 import difflib
 import json
@@ -15,11 +15,13 @@ from rich.table import Table
 from cli.adoption import settings_file
 from cli.adoption.finding import UNDECIDED, Finding, FindingStatus
 from cli.adoption.search import SearchResult, search
-from cli.adoption.settings_text import with_settings
+from cli.adoption.settings_text import insert_settings
 from cli.stack import JsonOption, StackOption, TwinOption
 from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
-from engine import session, stack_target, twin
+from engine import session, stack_file
+from engine.stack_target import StackTarget
+from engine.targets import find_target
 
 _VERDICTS: Final[dict[FindingStatus, str]] = {
     "managed": "this stack has it",
@@ -54,50 +56,48 @@ def adopt(
     Returns:
         0 when nothing is left to be decided or written.
     """
-    space = stack_target.find(stack, on_twin=on_twin)
-    path = stack_target.CHECKOUT / f"Pulumi.{stack}.yaml"
-    found = _looked(space)
+    target = find_target(stack, on_twin=on_twin)
+    path = stack_file.path_of(stack)
+    result = _search(target)
     # Now, for the engine writes into the file of a stack that it makes.
     before = settings_file.read(path)
     changes = {
-        ("config", f"{PROJECT}:{one.path[0]}", *one.path[1:]): one.value
-        for one in found.findings
-        if one.status == "found"
+        ("config", f"{PROJECT}:{finding.path[0]}", *finding.path[1:]): finding.value
+        for finding in result.findings
+        if finding.status == "found"
     }
-    after = with_settings(before, changes, file=path.name)
-    settings_file.check(path, after)
+    after = insert_settings(before, changes, file=path.name)
+    settings_file.check(path, after, target)
     if not as_json:
-        _print(found, path.name, before, after)
-    for failure in found.failures:
+        _print(result, path.name, before, after)
+    for failure in result.failures:
         sys.stderr.write(f"{failure}\n")
-    written = bool(changes) and (yes or confirmed(space, path.name))
+    written = bool(changes) and (yes or confirm(target, path.name))
     if written:
         settings_file.replace(path, before, after)
-    undecided = [one for one in found.findings if one.status in UNDECIDED]
+    undecided = [finding for finding in result.findings if finding.status in UNDECIDED]
     code = 1 if undecided or (changes and not written) else 0
     if as_json:
-        _print_json(space, found, code, written=written)
+        _print_json(target, result, code, written=written)
     elif written:
         sys.stdout.write(f"Written. Look at it: ./bulwark preview --stack {stack}{' --twin' * on_twin}\n")
     return code
 
 
-def _looked(space: stack_target.StackTarget) -> SearchResult:
+def _search(target: StackTarget) -> SearchResult:
     console = Console(stderr=True)
-    if space.twin:
-        twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
-    chosen = session.select(space)
-    with console.status("Reading the stack") as status, session.failing_plainly():
-        deployment: Mapping[str, Any] = chosen.export_stack().deployment or {}
+    target.prepare(console, runs_program=False)
+    engine = session.select(target)
+    with console.status("Reading the stack") as status, session.explain_errors():
+        deployment: Mapping[str, Any] = engine.export_stack().deployment or {}
         resources = deployment.get("resources") or ()
-        known = {one["urn"].rsplit("::", 1)[-1]: str(one.get("id", "")) for one in resources}
-        keys = _keys(chosen)
-        return search(space, keys, known, lambda vendor: status.update(f"Asking {vendor}"))
+        known = {resource["urn"].rsplit("::", 1)[-1]: str(resource.get("id", "")) for resource in resources}
+        return search(target, _keys(engine), known, lambda vendor: status.update(f"Asking {vendor}"))
 
 
-def _keys(chosen: auto.Stack) -> dict[str, str]:
+def _keys(engine: auto.Stack) -> dict[str, str]:
     """Return the vendors' keys: from the stack's configuration, else from the environment, as the program."""
-    configured = chosen.get_all_config()
+    configured = engine.get_all_config()
     return {
         name: configured[key].value
         if (key := f"{PROJECT}:{name}") in configured
@@ -107,56 +107,58 @@ def _keys(chosen: auto.Stack) -> dict[str, str]:
     }
 
 
-def _print(found: SearchResult, file: str, before: str, after: str) -> None:
+def _print(result: SearchResult, file: str, before: str, after: str) -> None:
     console = Console()
     table = Table(title="What exists already")
     for heading in ("what", "found", "setting"):
         table.add_column(heading, overflow="fold")
-    for one in found.findings:
-        ids = ", ".join(one.candidates) or one.id or ("nothing" if one.status == "missing" else "")
-        verdict = _VERDICTS[one.status].format(setting=".".join(one.path))
-        table.add_row(escape(one.what), escape(ids), escape(verdict))
+    for finding in result.findings:
+        ids = (
+            ", ".join(finding.candidates) or finding.id or ("nothing" if finding.status == "missing" else "")
+        )
+        verdict = _VERDICTS[finding.status].format(setting=".".join(finding.path))
+        table.add_row(escape(finding.what), escape(ids), escape(verdict))
     console.print(table)
-    for one in found.findings:
-        if one.told:
-            console.print(f"{escape(one.what)}: {escape(one.told)}", style="yellow", highlight=False)
+    for finding in result.findings:
+        if finding.note:
+            console.print(f"{escape(finding.what)}: {escape(finding.note)}", style="yellow", highlight=False)
     if before != after:
         lines = difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, n=1, lineterm="")
         sys.stdout.write("".join(f"{line}\n" for line in lines))
-    elif not any(one.status in UNDECIDED for one in found.findings):
+    elif not any(finding.status in UNDECIDED for finding in result.findings):
         sys.stdout.write(f"Nothing is left to be written into {file}.\n")
 
 
-def _print_json(space: stack_target.StackTarget, found: SearchResult, code: int, *, written: bool) -> None:
-    def told(one: Finding) -> dict[str, Any]:
+def _print_json(target: StackTarget, result: SearchResult, code: int, *, written: bool) -> None:
+    def row(finding: Finding) -> dict[str, Any]:
         return {
-            "what": one.what,
-            "setting": f"{PROJECT}:{'.'.join(one.path)}",
-            "status": one.status,
-            "id": one.id or None,
-            "value": one.value,
-            "told": one.told,
-            "candidates": list(one.candidates),
+            "what": finding.what,
+            "setting": f"{PROJECT}:{'.'.join(finding.path)}",
+            "status": finding.status,
+            "id": finding.id or None,
+            "value": finding.value,
+            "told": finding.note,
+            "candidates": list(finding.candidates),
         }
 
     document = {
-        "stack": space.name,
-        "place": space.place,
+        "stack": target.name,
+        "place": target.location,
         "exit_code": code,
         "written": written,
-        "found": [told(one) for one in found.findings],
-        "failures": [str(failure) for failure in found.failures],
+        "found": [row(finding) for finding in result.findings],
+        "failures": [str(failure) for failure in result.failures],
     }
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def confirmed(space: stack_target.StackTarget, file: str) -> bool:
-    """Ask whether to write; without a terminal there is nobody to ask, so the answer is no."""
-    at = " --twin" if space.twin and space.settings.platform.environment != "local" else ""
+def confirm(target: StackTarget, file: str) -> bool:
+    """Ask whether to write; without a terminal the answer is no."""
     if not sys.stdin.isatty():
         sys.stderr.write(
-            f"bulwark: nobody is here to confirm; type `./bulwark adopt --stack {space.name}{at} --yes`.\n"
+            "bulwark: nobody is here to confirm; type "
+            f"`./bulwark adopt --stack {target.name}{target.option} --yes`.\n"
         )
         return False
-    whose = "These are the twin's ids, which no vendor knows. " if at else ""
+    whose = "These are the twin's ids, which no vendor knows. " if target.option else ""
     return input(f"{whose}Write this into {file}? [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,4 +1,4 @@
-"""`./bulwark backup`: the stack's data goes into its vault."""
+"""`./bulwark backup`: backs up the stack's data into its vault."""
 
 import json
 import sys
@@ -10,15 +10,16 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from cli.events import RunLog
-from cli.output import lock, size
-from cli.recovery_context import exported, open_context
+from cli.output import format_lock, format_size
+from cli.recovery_context import export_state, open_context
 from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
-from recovery.backup import BackupProgress, Content, back_up
+from engine.targets import find_target
+from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
 from recovery.heartbeat import report_run
-from recovery.manifest import BackupManifest, StoreName
+from recovery.manifest import BackupManifest, DumpContent, StoreName
 from recovery.state import back_up_state
 
 _JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "state"), "files": ("files",)}
@@ -49,32 +50,37 @@ def backup(
         accept_gone: Go on where a bucket of files has lost more than half of what it had.
 
     Returns:
-        0 when every manifest is in, and at no other time.
+        0 when every manifest is written, else 1.
     """
     content = _content(schema_only=schema_only, data_only=data_only)
-    _refuse_meaningless(stores, table=table, content=content, accept_gone=accept_gone)
-    site = open_context(stack, on_twin=on_twin, role="writer")
-    done: dict[StoreName, BackupManifest] = {}
+    _check_options(stores, table=table, content=content, accept_gone=accept_gone)
+    target = find_target(stack, on_twin=on_twin)
+    context = open_context(target, role="writer")
+    manifests: dict[StoreName, BackupManifest] = {}
 
-    def take(one: StoreName) -> None:
-        with RunLog(f"Backing up the {one}", command="backup", store=one, stack=stack) as run:
-            if one == "database":
-                done[one] = back_up(site, tables=table, content=content, progress=partial(_show, run))
-            elif one == "files":
-                done[one] = back_up_files(site, accept_gone=accept_gone, progress=_FilesShown(run))
+    def take(store: StoreName) -> None:
+        with RunLog(f"Backing up the {store}", command="backup", store=store, stack=stack) as run:
+            if store == "database":
+                manifests[store] = back_up(
+                    context, tables=table, content=content, on_progress=partial(_show_progress, run)
+                )
+            elif store == "files":
+                manifests[store] = back_up_files(
+                    context, accept_gone=accept_gone, on_progress=_FileProgressLine(run)
+                )
             else:
-                done[one] = back_up_state(site, exported(stack, on_twin=on_twin))
+                manifests[store] = back_up_state(context, export_state(target))
         if not as_json:
-            _tell(done[one])
+            _print_manifest(manifests[store])
 
     failures: list[Failure] = []
-    for job, its_stores in _JOBS.items():
-        wanted: list[StoreName] = [
-            one for one in its_stores if not stores or one in stores or "all" in stores
+    for job, job_stores in _JOBS.items():
+        chosen: list[StoreName] = [
+            store for store in job_stores if not stores or store in stores or "all" in stores
         ]
-        failures += _failures(site, job, wanted, take)
+        failures += _take_stores(context, job, chosen, take)
     if as_json:
-        documents = {one: manifest.model_dump(mode="json") for one, manifest in done.items()}
+        documents = {store: manifest.model_dump(mode="json") for store, manifest in manifests.items()}
         sys.stdout.write(json.dumps(documents, indent=2) + "\n")
     for failure in failures[1:]:
         sys.stderr.write(f"{failure}\n")
@@ -85,14 +91,14 @@ def backup(
     return 0
 
 
-def _content(*, schema_only: bool, data_only: bool) -> Content:
+def _content(*, schema_only: bool, data_only: bool) -> DumpContent:
     if schema_only and data_only:
         raise Failure("--schema-only and --data-only exclude each other.", "choose one, or neither.")
     return "schema" if schema_only else "data" if data_only else "all"
 
 
-def _refuse_meaningless(
-    stores: Sequence[str], *, table: tuple[str, ...], content: Content, accept_gone: bool
+def _check_options(
+    stores: Sequence[str], *, table: tuple[str, ...], content: DumpContent, accept_gone: bool
 ) -> None:
     if (table or content != "all") and set(stores) != {"database"}:
         raise Failure(
@@ -103,19 +109,20 @@ def _refuse_meaningless(
         raise Failure("--accept-gone is about the files.", "say so: ./bulwark backup files.")
 
 
-def _failures(
-    site: RecoveryContext, job: str, stores: Sequence[StoreName], take: Callable[[StoreName], None]
+def _take_stores(
+    context: RecoveryContext, job: str, stores: Sequence[StoreName], take: Callable[[StoreName], None]
 ) -> list[Failure]:
     """
-    Take each store, whatever happens to the others; the job's monitors hear of success when all are in.
+    Back up each store, whatever happens to the others, and return the failures.
 
-    They hear nothing of a run without the job's own store: it is not what they wait for.
+    The job's monitors get a success when all stores are backed up, and nothing from a run without the job's
+    own store.
     """
     failures: list[Failure] = []
-    with suppress(Failure), report_run(site, job) if job in stores else nullcontext():
-        for one in stores:
+    with suppress(Failure), report_run(context, job) if job in stores else nullcontext():
+        for store in stores:
             try:
-                take(one)
+                take(store)
             except Failure as failure:
                 failures.append(failure)
         if failures:
@@ -123,23 +130,23 @@ def _failures(
     return failures
 
 
-def _tell(manifest: BackupManifest) -> None:
+def _print_manifest(manifest: BackupManifest) -> None:
     sys.stdout.write(
-        f"Backup {manifest.id} of the {manifest.STORE} is in: {manifest.holds}, {size(manifest.bytes)}, "
-        f"{lock(manifest.locked_until)}.\n"
+        f"Backup {manifest.id} of the {manifest.STORE} is in: {manifest.summary}, "
+        f"{format_size(manifest.bytes)}, {format_lock(manifest.locked_until)}.\n"
     )
 
 
-def _show(run: RunLog, at: BackupProgress) -> None:
-    """Show rate, size, table, and what is still to be read where that is known."""
-    rate = size(round(at.dumped / max(run.seconds, 0.001)))
-    counted = f", {at.counted / at.to_count:.0%} counted" if at.to_count else ""
-    table = f", {at.table}" if at.table else ""
-    run.at(f"{size(at.dumped)} dumped, {rate}/s{counted}{table}", **vars(at))
+def _show_progress(run: RunLog, progress: BackupProgress) -> None:
+    """Show rate, size, table, and the share that is counted, where it is known."""
+    rate = format_size(round(progress.dumped / max(run.seconds, 0.001)))
+    counted = f", {progress.counted / progress.to_count:.0%} counted" if progress.to_count else ""
+    table = f", {progress.table}" if progress.table else ""
+    run.progress(f"{format_size(progress.dumped)} dumped, {rate}/s{counted}{table}", **vars(progress))
 
 
-class _FilesShown:
-    """Shows how far the files are."""
+class _FileProgressLine:
+    """Shows the progress of a backup of files."""
 
     def __init__(self, run: RunLog) -> None:
         self._run = run
@@ -148,8 +155,8 @@ class _FilesShown:
     def __call__(self, what: Literal["listed", "to copy", "copied"], count: int) -> None:
         self._at[what] = count
         listed, all_bytes, copied = self._at.values()
-        self._run.at(
-            f"{listed:,} listed, {size(copied)} of {size(all_bytes)} copied",
+        self._run.progress(
+            f"{listed:,} listed, {format_size(copied)} of {format_size(all_bytes)} copied",
             listed=listed,
             bytes=copied,
             of_bytes=all_bytes,

@@ -1,4 +1,4 @@
-"""`./bulwark backups`: what backups there are, in both vaults, and what is proven of them."""
+"""`./bulwark backups`: lists the backups in both vaults, and how they were verified."""
 
 import json
 import sys
@@ -8,18 +8,19 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Column, Table
 
-from cli.output import day, size
+from cli.output import format_day, format_size
 from cli.recovery_context import open_context
 from cli.stack import JsonOption, StackOption, TwinOption
 from core.objectives import format_duration
+from engine.targets import find_target
 from recovery import catalogue
-from recovery.catalogue import Backup, Verification, is_proven
+from recovery.catalogue import Backup, Verification, best_verification
 from recovery.context import RecoveryContext
 from recovery.drill import records
-from recovery.drill.records import Proofs
+from recovery.drill.records import VerificationHistory
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest
-from recovery.replica import ReplicaStatus, standing
+from recovery.replica import ReplicaStatus, read_replica_status
 from recovery.state import StateManifest
 
 STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
@@ -34,9 +35,9 @@ def backups(*, stack: StackOption = "local", on_twin: TwinOption = False, as_jso
         on_twin: List what a stack backed up on the twin.
         as_json: Print one JSON document, a list; each entry names its store.
     """
-    site = open_context(stack, on_twin=on_twin)
-    seen = records.proofs(records.records(site.vaults["primary"]))
-    rows = [row for kind in STORES for row in _rows(site, kind, seen)]
+    context = open_context(find_target(stack, on_twin=on_twin))
+    history = records.verification_history(records.read_records(context.vaults["primary"]))
+    rows = [row for kind in STORES for row in _rows(context, kind, history)]
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
@@ -54,7 +55,7 @@ def backups(*, stack: StackOption = "local", on_twin: TwinOption = False, as_jso
 
 
 def _table(store: str, rows: list[dict[str, Any]]) -> Table:
-    """Take two lines for each: a terminal of 80 columns has no room for all of it in one."""
+    """Return a table with two lines per backup, which fits into 80 columns."""
     table = Table(
         Column(f"{store}\n  shows (UTC)", no_wrap=True),
         Column("holds\nsize", min_width=25),
@@ -65,56 +66,78 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
         pad_edge=False,
     )
     for row in rows:
+        size_and_tier = ", ".join(filter(None, (format_size(row["bytes"]), row["tier"])))
         table.add_row(
             f"{row['id']}\n  {row['shows'] or '[red]?[/red]'}",
-            f"{row['holds'] or '[red]?[/red]'}\n{', '.join(filter(None, (size(row['bytes']), row['tier'])))}",
+            f"{row['holds'] or '[red]?[/red]'}\n{size_and_tier}",
             f"{row['locked_until'] or '[red]not locked[/red]'}\n{_coloured_replica(row)}",
             f"{row['verified'] or '[red]never[/red]'}\n{_coloured_proof(row)}",
         )
     return table
 
 
-def _rows(site: RecoveryContext, kind: type[BackupManifest], seen: Proofs) -> list[dict[str, Any]]:
+def _rows(
+    context: RecoveryContext, kind: type[BackupManifest], history: VerificationHistory
+) -> list[dict[str, Any]]:
     """Return the backups of one store in either vault, the newest first."""
-    primary, replica = site.vaults["primary"], site.vaults["replica"]
-    found = {one.id: one for one in catalogue.read_backups(primary, kind)}
-    copies = {one.id for one in catalogue.list_backups(replica, kind)}
-    only_there = copies - found.keys()
-    elsewhere = (
-        [one for one in catalogue.read_backups(replica, kind) if one.id in only_there] if only_there else []
+    primary, replica = context.vaults["primary"], context.vaults["replica"]
+    in_primary = {backup.id: backup for backup in catalogue.read_backups(primary, kind)}
+    in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)}
+    only_there = in_replica - in_primary.keys()
+    in_replica_only = (
+        [backup for backup in catalogue.read_backups(replica, kind) if backup.id in only_there]
+        if only_there
+        else []
     )
-    rows = [_row(kind, one, _standing(site, one, copies), seen, in_primary=True) for one in found.values()]
-    rows += [_row(kind, one, ReplicaStatus(one.id, "there"), seen, in_primary=False) for one in elsewhere]
+    rows = [
+        _row(kind, backup, _replica_status(context, backup, in_replica), history, in_primary=True)
+        for backup in in_primary.values()
+    ]
+    rows += [
+        _row(kind, backup, ReplicaStatus(backup.id, "there"), history, in_primary=False)
+        for backup in in_replica_only
+    ]
     return sorted(rows, key=lambda row: row["id"], reverse=True)
 
 
-def _standing(site: RecoveryContext, one: Backup[Any], copies: set[str]) -> ReplicaStatus:
-    if one.id in copies:
-        return ReplicaStatus(one.id, "there")
-    entry = one.found.entry
-    return standing(entry.key, entry.version, site.vaults["primary"], site.vaults["replica"])[0]
+def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[str]) -> ReplicaStatus:
+    if backup.id in copies:
+        return ReplicaStatus(backup.id, "there")
+    entry = backup.listing.entry
+    return read_replica_status(
+        entry.key, entry.version, context.vaults["primary"], context.vaults["replica"]
+    )[0]
 
 
 def _row(
-    kind: type[BackupManifest], one: Backup[Any], copy: ReplicaStatus, seen: Proofs, *, in_primary: bool
+    kind: type[BackupManifest],
+    backup: Backup[Any],
+    replica: ReplicaStatus,
+    history: VerificationHistory,
+    *,
+    in_primary: bool,
 ) -> dict[str, Any]:
-    manifest: BackupManifest | None = one.manifest
-    drilled = records.of(seen, one)
-    look = is_proven([*one.verifications, *drilled])
+    manifest: BackupManifest | None = backup.manifest
+    drilled = records.verifications_of(history, backup)
+    verification = best_verification([*backup.verifications, *drilled])
     return {
         "store": kind.STORE,
-        "id": one.id,
-        "tier": one.tier,
+        "id": backup.id,
+        "tier": backup.tier,
         "shows": f"{manifest.snapshot_at:%Y-%m-%d %H:%M:%S}" if manifest else None,
-        "holds": manifest.holds if manifest else None,
+        "holds": manifest.summary if manifest else None,
         "bytes": manifest.bytes if manifest else 0,
-        "locked_until": day(manifest.locked_until) if manifest else None,
+        "locked_until": format_day(manifest.locked_until) if manifest else None,
         "in_primary": in_primary,
-        "replica": copy.standing,
-        "replica_late_seconds": round(copy.age.total_seconds()),
-        "verified": f"{look.at:%Y-%m-%d %H:%M}" if look else None,
-        "how": _how(look, by_drill=look in drilled) if look else None,
-        "problems": [one.unreadable] if one.unreadable else list(look.problems) if look else [],
+        "replica": replica.state,
+        "replica_late_seconds": round(replica.age.total_seconds()),
+        "verified": f"{verification.at:%Y-%m-%d %H:%M}" if verification else None,
+        "how": _method(verification, by_drill=verification in drilled) if verification else None,
+        "problems": [backup.unreadable]
+        if backup.unreadable
+        else list(verification.problems)
+        if verification
+        else [],
     }
 
 
@@ -141,7 +164,7 @@ def _coloured_proof(row: dict[str, Any]) -> str:
     )
 
 
-def _how(look: Verification, *, by_drill: bool) -> str:
+def _method(verification: Verification, *, by_drill: bool) -> str:
     if by_drill:
         return "drill"
-    return "restored" if look.deep else "read"
+    return "restored" if verification.deep else "read"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from core.failure import Failure
 from toolchain.engine import ensure_cli
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -28,21 +29,32 @@ _CHECKS = {
 }
 
 
-def test(*pytest_arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
+def test(
+    *pytest_arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    whole: Annotated[bool, Parameter(name="--all", negative=())] = False,  # noqa: PT028 - the command's name
+    seed: int | None = None,  # noqa: PT028 - the same
+) -> int:
     """
     Run all checks: format, lint, types, workflows, tests; a failed one does not hide the next.
 
     Args:
         pytest_arguments: Passed to pytest; options go after `--`, as in `./bulwark test -- -k settings -x`.
+        whole: Run all cases of the tests' long matrices, instead of a sample of each.
+        seed: What the samples are drawn by, to repeat a run; it is printed.
 
     Returns:
         The exit code: 1 if anything failed.
     """
+    if not (_CHECKOUT / "tests").is_dir():
+        raise Failure(
+            f"There are no tests in {_CHECKOUT}, which is not a checkout of Bulwark.",
+            "run ./bulwark test in a checkout.",
+        )
     # Minutes on a new machine, which no single test should have to wait for.
     ensure_cli()
     failed: list[str] = []
     for name, (tool, *arguments) in _CHECKS.items():
-        extra = pytest_arguments if tool == "pytest" else ()
+        extra = (*_sampling(seed, whole=whole), *pytest_arguments) if tool == "pytest" else ()
         sys.stdout.write(f"\n== {name}: {' '.join((tool, *arguments, *extra))}\n")
         sys.stdout.flush()
         if subprocess.run([_TOOLS / tool, *arguments, *extra], cwd=_CHECKOUT, check=False).returncode:
@@ -50,3 +62,7 @@ def test(*pytest_arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]
     if failed:
         sys.stderr.write(f"\nFailed: {', '.join(failed)}\n")
     return 1 if failed else 0
+
+
+def _sampling(seed: int | None, *, whole: bool) -> tuple[str, ...]:
+    return (*(["--all"] if whole else []), *([] if seed is None else ["--seed", str(seed)]))

@@ -1,4 +1,4 @@
-"""`./bulwark drill`: recovers into a throw-away environment, measures, verifies, and removes it."""
+"""`./bulwark drill`: recovers into a throw-away environment, measures, verifies, and removes it again."""
 
 import errno
 import os
@@ -17,17 +17,18 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.backup import backup
-from cli.drill_session import DrillSession, identity, open_session, terms
-from cli.output import lock
+from cli.drill_session import DrillSession, drill_identity, drill_spec, open_session
+from cli.output import format_lock
 from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
-from engine import stack_target
 from engine.rebuilt_stack import FileBackend
+from engine.stack_target import StackTarget
+from engine.targets import find_target
 from recovery import catalogue
 from recovery.drill import corruption, files, loss, records, state
-from recovery.drill.evidence import NEEDED, Drill, Measured, Scenario
-from recovery.drill.reports import duration
-from recovery.drill.safety import read_only
+from recovery.drill.evidence import REQUIRED_MILESTONES, Drill, Measurement, Scenario
+from recovery.drill.reports import format_seconds
+from recovery.drill.safety import read_only_url
 from recovery.drill.validation import DrillContext
 from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
@@ -44,7 +45,7 @@ _ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "files", "st
 
 @dataclass(frozen=True)
 class DrillRequest:
-    """What a person asked for."""
+    """The scenario and the recovery point that a person asked for."""
 
     scenario: Choice
     at_random: bool
@@ -53,7 +54,7 @@ class DrillRequest:
 
 
 class _NotPassedError(Exception):
-    """The drill did not pass, so its heartbeat has to stay silent."""
+    """The drill did not pass, so that its heartbeat must not be sent."""
 
 
 def drill(
@@ -71,8 +72,8 @@ def drill(
     """
     Recover the stack's data into a throw-away environment: how fast is it back, and what is lost?
 
-    What the platform runs on is only read. Exit code 0 means that everything came back, was verified, was
-    within the objectives, and is removed again.
+    The platform's own database and vaults are only read. Exit code 0 means that everything came back, was
+    verified, was within the objectives, and is removed again.
 
     Args:
         scenario: `corruption` branches the database's history at the instant before a bad write; `loss`
@@ -91,49 +92,50 @@ def drill(
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    wanted = DrillRequest(scenario, at_random=at_random, at=_utc(at), backup=backup)
-    _refuse_nonsense(wanted)
+    request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup)
+    _check_request(request)
     if evidence:
-        _require_room(evidence)
-    console = Console(stderr=True)
+        _require_writable(evidence)
+    console, target = Console(stderr=True), find_target(stack, on_twin=on_twin)
     if scenario != "state" and not clean:
-        _require_a_platform(stack, on_twin=on_twin)
-    with open_session(stack, on_twin=on_twin) as yard:
+        _require_platform(target)
+    with open_session(target) as session:
         with console.status("Looking for what interrupted drills have left"):
-            left = yard.cleaned(everything=clean)
-        for line in left:
+            leftovers = session.remove_leftovers(everything=clean)
+        for line in leftovers:
             console.print(f"Removed {line}, which an interrupted drill had left.", markup=False)
         if clean:
             sys.stdout.write("Nothing of a drill is left.\n")
             return 0
-        _take_missing_backups(yard, wanted, console)
+        _take_missing_backups(session, request, console)
         try:
-            with report_run(yard.site, "drill"):
-                done = records.without(_run(yard, wanted, left), _secrets(yard))
-                _show(done, as_json=as_json)
-                _keep(done, yard.site.recorder, evidence, console)
-                _require_passed(done)
+            with report_run(session.context, "drill"):
+                result = records.hide_secrets(
+                    _run_scenarios(session, request, leftovers), _secrets_of(session)
+                )
+                _print_result(result, as_json=as_json)
+                _store_evidence(result, session.context.recording_vault, evidence, console)
+                _require_passed(result)
         except _NotPassedError:
             return 1
     return 0
 
 
-def _require_a_platform(stack: str, *, on_twin: bool) -> None:
-    """Raise Failure for production on the twin: its platform is elsewhere, its database there is empty."""
-    space = stack_target.find(stack, on_twin=on_twin)
-    if space.twin and space.settings.platform.environment != "local":
+def _require_platform(target: StackTarget) -> None:
+    """Raise Failure for production on the twin, whose platform is elsewhere and whose database is empty."""
+    if not target.runs_platform:
         raise Failure(
-            f"A drill asks the data of a platform at work, and {stack} has none on the twin.",
+            f"A drill asks the data of a platform at work, and {target.name} has none on the twin.",
             "drill the twin's own (`./bulwark drill`), or the stack's state (`./bulwark drill state`).",
         )
 
 
-def _secrets(yard: DrillSession) -> set[str]:
-    passwords = {urlsplit(yard.site.database_url).password, yard.place.key}
+def _secrets_of(session: DrillSession) -> set[str]:
+    passwords = {urlsplit(session.context.database_url).password, session.environment.key}
     return {secret for secret in passwords if secret}
 
 
-def _keep(done: Drill, vault: VaultClient, evidence: Path | None, console: Console) -> None:
+def _store_evidence(result: Drill, vault: VaultClient, evidence: Path | None, console: Console) -> None:
     """
     Put the evidence where it was asked for; evidence that the vault doesn't take is not lost either.
 
@@ -142,40 +144,40 @@ def _keep(done: Drill, vault: VaultClient, evidence: Path | None, console: Conso
     """
     try:
         if not evidence:
-            stored = records.keep(vault, done)
-            line = f"Evidence: {stored.key}, {lock(stored.locked_until)}"
+            stored = records.store(vault, result)
+            line = f"Evidence: {stored.key}, {format_lock(stored.locked_until)}"
             console.print(line, highlight=False, soft_wrap=True)
             return
     except Failure as failure:
-        evidence = Path(f"drill-{done.identity.id}.json")
+        evidence = Path(f"drill-{result.identity.id}.json")
         console.print(str(failure), style="yellow", markup=False, highlight=False)
     try:
-        evidence.write_bytes(records.written(done))
+        evidence.write_bytes(records.to_json(result))
     except OSError as error:
         raise Failure(f"{evidence} can't be written: {error.strerror}.", "name another file.") from None
     line = f"Evidence: {evidence}; ./bulwark drills --add {evidence} puts it into the vault."
     console.print(line, highlight=False, soft_wrap=True)
 
 
-def _require_passed(done: Drill) -> None:
-    if done.verdict != "passed":
+def _require_passed(result: Drill) -> None:
+    if result.verdict != "passed":
         raise _NotPassedError
 
 
-def _refuse_nonsense(wanted: DrillRequest) -> None:
-    if wanted.at_random and (wanted.at or wanted.backup):
+def _check_request(request: DrillRequest) -> None:
+    if request.at_random and (request.at or request.backup):
         raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
-    if wanted.at and wanted.scenario not in {"corruption", "files"}:
+    if request.at and request.scenario not in {"corruption", "files"}:
         raise Failure("--at is a moment in a history.", "use it with `drill corruption` or `drill files`.")
-    if wanted.backup and wanted.scenario not in _RESTORES:
+    if request.backup and request.scenario not in _RESTORES:
         raise Failure("--backup names a backup to restore.", "use it with loss, replica, files or state.")
-    if wanted.at and wanted.at > datetime.now(UTC):
+    if request.at and request.at > datetime.now(UTC):
         raise Failure(
-            f"--at {wanted.at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now."
+            f"--at {request.at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now."
         )
 
 
-def _require_room(evidence: Path) -> None:
+def _require_writable(evidence: Path) -> None:
     """Raise Failure where no such file can be made: after the drill its evidence would be lost."""
     try:
         if evidence.is_dir():
@@ -188,53 +190,53 @@ def _require_room(evidence: Path) -> None:
         ) from None
 
 
-def _utc(at: datetime | None) -> datetime | None:
+def _as_utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
 
 
-def _show(done: Drill, *, as_json: bool) -> None:
+def _print_result(result: Drill, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(done.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         return
     console = Console()
     table = Table("scenario", "lost", "first query", "health", "verified", "checks", "verdict")
-    for one in done.scenarios:
-        passed = sum(check.outcome == "passed" for check in one.checks)
-        colour = "green" if one.verdict == "passed" else "red"
+    for scenario in result.scenarios:
+        passed = sum(check.outcome == "passed" for check in scenario.checks)
+        colour = "green" if scenario.verdict == "passed" else "red"
         table.add_row(
-            one.kind,
-            _time(one.loss),
+            scenario.kind,
+            _format_time(scenario.loss),
             *(
-                _time(one.times.get(name)) if name in NEEDED[one.kind] else ""
+                _format_time(scenario.times.get(name)) if name in REQUIRED_MILESTONES[scenario.kind] else ""
                 for name in ("first_query", "health", "verified")
             ),
-            f"{passed} of {len(one.checks)}",
-            f"[{colour}]{one.verdict}[/{colour}]",
+            f"{passed} of {len(scenario.checks)}",
+            f"[{colour}]{scenario.verdict}[/{colour}]",
         )
     console.print(table)
-    _list(console, done.faults)
-    took = (done.finished - done.started).total_seconds()
-    console.print(f"Drill {done.identity.id} {done.verdict} in {took:.0f} s.", markup=False)
+    _print_faults(console, result.faults)
+    took = (result.finished - result.started).total_seconds()
+    console.print(f"Drill {result.identity.id} {result.verdict} in {took:.0f} s.", markup=False)
 
 
-def _time(measured: Measured | None) -> str:
+def _format_time(measured: Measurement | None) -> str:
     if not measured or measured.seconds is None:
         return "[red]not measured[/red]"
-    shown = duration(measured.seconds)
+    shown = format_seconds(measured.seconds)
     return shown if measured.met else f"[red]{shown}[/red]"
 
 
-def _list(console: Console, faults: Iterable[str]) -> None:
+def _print_faults(console: Console, faults: Iterable[str]) -> None:
     for fault in faults:
         console.print(fault, style="red", markup=False, highlight=False)
 
 
-def _run(yard: DrillSession, wanted: DrillRequest, leftovers: tuple[str, ...]) -> Drill:
-    """Run them; one that fails keeps no other from running."""
+def _run_scenarios(session: DrillSession, request: DrillRequest, leftovers: tuple[str, ...]) -> Drill:
+    """Run the scenarios; the failure of one does not stop the others."""
     started = datetime.now(UTC)
-    scenarios = tuple(_scenarios(yard, wanted))
+    scenarios = tuple(_scenarios(session, request))
     return Drill(
-        identity=identity(yard, started),
+        identity=drill_identity(session, started),
         started=started,
         finished=datetime.now(UTC),
         scenarios=scenarios,
@@ -242,59 +244,63 @@ def _run(yard: DrillSession, wanted: DrillRequest, leftovers: tuple[str, ...]) -
     )
 
 
-def _scenarios(yard: DrillSession, wanted: DrillRequest) -> Iterator[Scenario]:
-    settings, vaults = yard.space.settings, yard.site.vaults
-    with _told() as told:
-        for which in _ALL if wanted.scenario == "all" else (wanted.scenario,):
-            drilled = DrillContext(
-                read_only(yard.site.database_url),
-                terms(settings),
-                yard.place,
-                lambda phase, which=which: told(f"Drilling {which}: {phase}"),
+def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenario]:
+    settings, vaults = session.target.settings, session.context.vaults
+    with _show_progress() as show:
+        for scenario in _ALL if request.scenario == "all" else (request.scenario,):
+            context = DrillContext(
+                read_only_url(session.context.database_url),
+                drill_spec(settings),
+                session.environment,
+                lambda phase, scenario=scenario: show(f"Drilling {scenario}: {phase}"),
             )
-            if which == "corruption":
-                found = (
+            if scenario == "corruption":
+                backups = (
                     catalogue.read_backups(vaults["primary"], Manifest)
-                    if wanted.at or wanted.at_random
+                    if request.at or request.at_random
                     else []
                 )
                 yield corruption.drill(
-                    drilled,
-                    [one.manifest for one in found if one.manifest and one.manifest.whole],
+                    context,
+                    [
+                        backup.manifest
+                        for backup in backups
+                        if backup.manifest and backup.manifest.is_complete
+                    ],
                     history=timedelta(hours=settings.database.history_retention_hours),
-                    at=wanted.at,
-                    at_random=wanted.at_random,
+                    at=request.at,
+                    at_random=request.at_random,
                 )
-            elif which == "files":
+            elif scenario == "files":
                 yield files.drill(
-                    drilled,
+                    context,
                     vaults["primary"],
                     history=timedelta(hours=settings.database.history_retention_hours),
-                    backup=wanted.backup,
-                    at=wanted.at,
-                    at_random=wanted.at_random,
+                    backup=request.backup,
+                    at=request.at,
+                    at_random=request.at_random,
                 )
-            elif which == "state":
+            elif scenario == "state":
                 yield state.drill(
-                    FileBackend(yard.space),
+                    FileBackend(session.target),
                     vaults["primary"],
-                    yard.place.folder,
-                    objectives=drilled.terms.objectives,
-                    deployed_at=yard.deployed_at(),
-                    told=drilled.told,
-                    backup=wanted.backup,
+                    session.environment.folder,
+                    objectives=context.spec.objectives,
+                    deployed_at=session.last_deployment(),
+                    on_progress=context.on_progress,
+                    backup=request.backup,
                 )
             else:
-                # The other vault is not even looked at: what a drill shows is that one is enough.
-                name = "primary" if which == "loss" else "replica"
+                # The other vault is not read: the drill shows that one vault is enough.
+                name = "primary" if scenario == "loss" else "replica"
                 yield loss.drill(
-                    drilled, vaults[name], name, backup=wanted.backup, at_random=wanted.at_random
+                    context, vaults[name], name, backup=request.backup, at_random=request.at_random
                 )
 
 
 @contextmanager
-def _told() -> Generator[Callable[[str], None]]:
-    """Show what the drill is at: one line that changes on a terminal, elsewhere a line for each step."""
+def _show_progress() -> Generator[Callable[[str], None]]:
+    """Show the drill's steps: one changing line on a terminal, elsewhere a line per step."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda line: console.print(line, markup=False, highlight=False)
@@ -314,21 +320,21 @@ _RESTORED: Final[dict[str, tuple[type[BackupManifest], ...]]] = {
 """Scenario -> of which stores it restores a backup."""
 
 
-def _take_missing_backups(yard: DrillSession, wanted: DrillRequest, console: Console) -> None:
+def _take_missing_backups(session: DrillSession, request: DrillRequest, console: Console) -> None:
     """
-    Take a first backup of each store that the drill restores; elsewhere one that is missing fails the drill.
+    Take a first backup of each store that the drill restores, where no job does so on schedule.
 
     Raises:
         Failure: one of them can't be taken.
     """
-    if not yard.space.twin or wanted.backup:
+    if session.target.is_shared or request.backup:
         return
-    vault = yard.site.vaults["primary"]
+    vault = session.context.vaults["primary"]
     missing: list[StoreName] = [
-        kind.STORE for kind in _RESTORED[wanted.scenario] if not catalogue.list_backups(vault, kind)
+        kind.STORE for kind in _RESTORED[request.scenario] if not catalogue.list_backups(vault, kind)
     ]
     if missing:
         names = ", ".join(missing)
         console.print(f"There is no backup yet ({names}), and the twin runs none on schedule: taking one.")
         with redirect_stdout(sys.stderr):
-            backup(*missing, stack=yard.space.name, on_twin=True)
+            backup(*missing, stack=session.target.name, on_twin=True)

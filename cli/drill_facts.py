@@ -1,4 +1,4 @@
-"""What is known of the drills of a deployed stack's stores, from its state and its vault."""
+"""What the policies are told of the drills of a stack's stores, from the stack's state and its vault."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -7,86 +7,90 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi.automation as auto
 from rich.console import Console
 
-from cli.role_credentials import deployer_credentials
 from core.failure import Failure
 from engine.stack_target import StackTarget
-from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, written
+from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, to_json
 
 if TYPE_CHECKING:
-    from recovery.drill.records import Record
+    from recovery.drill.records import DrillRecord
 
 _STACK: Final = "pulumi:pulumi:Stack"
 
 
-def document(space: StackTarget, chosen: auto.Stack) -> str:
+def read_history(target: StackTarget, engine: auto.Stack) -> str:
     """
-    Return what the policies are told of the drills: nothing of a stack that was never deployed.
+    Return the history of the stores as JSON; it is empty for a stack that was never deployed.
 
     Raises:
         Failure: the vault does not answer.
     """
-    from cli.recovery_context import vault  # noqa: PLC0415 - boto3 takes a second, and the twin's deploys do without
-    from recovery.drill import records  # noqa: PLC0415 - the same
+    # boto3 takes a second, and deployments on the twin do without.
+    from cli.recovery_context import open_vault  # noqa: PLC0415
+    from recovery.drill import records  # noqa: PLC0415
 
-    resources = (chosen.export_stack().deployment or {}).get("resources", [])
+    resources = (engine.export_stack().deployment or {}).get("resources", [])
     outputs = _outputs(resources)
     if "vault" not in outputs:
-        return written({})
-    region, key = space.settings.backups.region, deployer_credentials(space)
-    found = records.records(vault(outputs["vault"], region, space.twin, key))
-    return written(known(resources, found, space))
+        return to_json({})
+    vault = open_vault(
+        target, outputs["vault"], target.settings.backups.region, target.deployer_credentials()
+    )
+    return to_json(history_of(resources, records.read_records(vault), target))
 
 
-def known(
-    resources: Sequence[dict[str, Any]], found: "Iterable[Record]", space: StackTarget
+def history_of(
+    resources: Sequence[dict[str, Any]], drills: "Iterable[DrillRecord]", target: StackTarget
 ) -> dict[str, StoreHistory]:
     """
-    Return, by the URN of each store, since when it is backed up and when a drill of it passed last.
+    Return, by the URN of each store, when its backups began and when a drill of it passed last.
 
     Args:
         resources: The stack's state.
-        found: The evidence in its vault.
-        space: The stack.
+        drills: The evidence in its vault.
+        target: The stack.
     """
-    since, names = _since(resources), _outputs(resources).get("stores", {})
-    from recovery.drill import records  # noqa: PLC0415 - the same
+    from recovery.drill import records  # noqa: PLC0415 - as in read_history
 
-    passed = {store: drill.started for store, drill in records.passed(found, space.name, space.place).items()}
-    urns = {urn: passed.get(store) for store, urn in names.items()}
-    return {urn: StoreHistory(since.get(urn), urns.get(urn)) for urn in {*since, *urns}}
-
-
-def _outputs(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the stack's outputs as they stand in its state; the secret ones are encrypted there."""
-    return next((one.get("outputs", {}) for one in resources if one["type"] == _STACK), {})
+    newest = records.newest_passed(drills, target.name, target.location)
+    passed = {
+        urn: newest[store].started if store in newest else None
+        for store, urn in _outputs(resources).get("stores", {}).items()
+    }
+    begun = _begin_of_backups(resources)
+    return {urn: StoreHistory(begun.get(urn), passed.get(urn)) for urn in {*begun, *passed}}
 
 
-def _since(resources: Sequence[dict[str, Any]]) -> dict[str, datetime]:
-    """Return, by the URN of each store, when the oldest part of a job that protects it was made."""
-    parts: dict[str, datetime] = {}
-    for one in resources:
-        if (parent := one.get("parent")) and (created := one.get("created")):
-            moment = datetime.fromisoformat(created)
-            parts[parent] = min(moment, parts.get(parent, moment))
-    since: dict[str, datetime] = {}
-    for job in resources:
-        if begun := parts.get(job["urn"]):
-            for store in (job.get("inputs") or {}).get("protects", ()):
-                since[store] = min(begun, since.get(store, begun))
-    return since
-
-
-def hand_over(space: StackTarget, chosen: auto.Stack) -> None:
+def pass_to_policies(target: StackTarget, engine: auto.Stack) -> None:
     """
-    Put it into the environment of the stack's engine, over whatever this process has there.
+    Put the history into the environment of the stack's engine, in place of whatever this process has there.
 
-    What can't be found out is handed over as nothing, and the policies then refuse.
+    Where it can't be read, it is passed as empty text, and the policies refuse.
     """
     try:
-        told = REHEARSAL if space.twin else document(space, chosen)
+        history = REHEARSAL if target.is_rehearsal else read_history(target, engine)
     except Failure as failure:
-        told = ""
+        history = ""
         console = Console(stderr=True)
         console.print(str(failure), style="yellow", markup=False, highlight=False)
         console.print("So the policies do not know of any drill.", style="yellow")
-    chosen.workspace.env_vars = {**chosen.workspace.env_vars, VARIABLE: told}
+    engine.workspace.env_vars = {**engine.workspace.env_vars, VARIABLE: history}
+
+
+def _outputs(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the stack's outputs from its state; the secret ones are encrypted there."""
+    return next((root.get("outputs", {}) for root in resources if root["type"] == _STACK), {})
+
+
+def _begin_of_backups(resources: Sequence[dict[str, Any]]) -> dict[str, datetime]:
+    """Return, by the URN of each store, when the oldest part of a job that protects it was created."""
+    oldest_part: dict[str, datetime] = {}
+    for resource in resources:
+        if (parent := resource.get("parent")) and (created := resource.get("created")):
+            moment = datetime.fromisoformat(created)
+            oldest_part[parent] = min(moment, oldest_part.get(parent, moment))
+    begun: dict[str, datetime] = {}
+    for job in resources:
+        if moment := oldest_part.get(job["urn"]):
+            for store in (job.get("inputs") or {}).get("protects", ()):
+                begun[store] = min(moment, begun.get(store, moment))
+    return begun

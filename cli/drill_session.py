@@ -1,4 +1,4 @@
-"""Where drills of a stack take place: one at a time, after what an interrupted one has left is removed."""
+"""A session of drills of one stack: its lock, credentials, specification, identity and clean-up."""
 
 import fcntl
 import getpass
@@ -19,27 +19,27 @@ from typing import Final
 
 import psutil
 
-from cli import role_credentials
-from cli.recovery_context import exported, open_context
+from cli.recovery_context import export_state, open_context
 from components.secrets import variable
 from components.settings import PROJECT as PLATFORM
 from components.settings import Settings
 from core import vault_layout
 from core.failure import Failure
-from engine import session, stack_target
+from engine import session
 from engine.drill_stack import PROJECT, PulumiEnvironment
-from engine.stack_target import CHECKOUT, StackTarget
+from engine.role_credentials import require_role
+from engine.stack_file import CHECKOUT
+from engine.stack_target import StackTarget
+from engine.targets import state_folder
 from recovery.context import RecoveryContext
 from recovery.drill import smoke_tests
 from recovery.drill.evidence import DrillIdentity
-from recovery.drill.neon_account import URL, NeonAccount
-from recovery.drill.safety import age
-from recovery.drill.terms import Application, Assertion, DrillObjectives, DrillSpec
-from recovery.postgres.client_programs import find
-from recovery.postgres.connection import connected
+from recovery.drill.neon_account import NeonAccount
+from recovery.drill.safety import age_of
+from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
+from recovery.postgres.client_programs import find_client_programs
+from recovery.postgres.connection import connect
 from toolchain.engine import VERSION
-from twin.host.home import TwinHome
-from twin.neon.model import Neon
 
 _KEY: Final = "neon_api_key"
 _END_SECONDS: Final = 5.0
@@ -47,59 +47,61 @@ _END_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class DrillSession:
-    """A stack and its throw-away place; held by one drill at a time on this machine."""
+    """A stack and the throw-away environment of its drills. One session at a time is open on this machine."""
 
-    space: StackTarget
-    site: RecoveryContext
-    place: PulumiEnvironment
+    target: StackTarget
+    context: RecoveryContext
+    environment: PulumiEnvironment
 
-    def deployed_at(self) -> datetime | None:
-        """Return when the stack last changed, as its own backend says; None where it doesn't."""
-        state = json.loads(exported(self.space.name, on_twin=self.space.twin is not None).state)
-        told = (state["deployment"].get("manifest") or {}).get("time")
-        return datetime.fromisoformat(told) if told else None
-
-    def cleaned(self, *, everything: bool) -> tuple[str, ...]:
+    def last_deployment(self) -> datetime | None:
         """
-        Remove what interrupted drills have left, and return it in words.
+        Return when the stack was deployed last, from its own backend.
 
-        On the twin nothing else can be at work now. At the vendors another machine's drill may be, so what is
-        younger than the longest drill is left alone, unless `everything` is to go.
+        None where the backend does not say.
+        """
+        state = json.loads(export_state(self.target).state)
+        time_text = (state["deployment"].get("manifest") or {}).get("time")
+        return datetime.fromisoformat(time_text) if time_text else None
+
+    def remove_leftovers(self, *, everything: bool) -> tuple[str, ...]:
+        """
+        Remove what interrupted drills have left, and return a description of each part.
+
+        Where another machine's drill may be at work, what is younger than the longest drill stays, unless
+        `everything` is to be removed.
 
         Raises:
             Failure: something can't be removed.
         """
-        return tuple(self._cleaned(everything=everything))
+        return tuple(self._remove_leftovers(everything=everything))
 
-    def _cleaned(self, *, everything: bool) -> Iterator[str]:
-        for process in smoke_tests.leftovers(self.place.scope):
+    def _remove_leftovers(self, *, everything: bool) -> Iterator[str]:
+        for process in smoke_tests.find_leftover_processes(self.environment.scope):
             yield f"process {process.pid}"
             _end(process)
-        for name in self.place.stacks():
+        for name in self.environment.list_stacks():
             if self._is_over(name, everything=everything):
                 yield f"stack {name}"
-                self.place.take_down(name)
-        if self.space.twin:
-            for kept in list((self.space.twin.state / ".pulumi").rglob(PROJECT)):
-                shutil.rmtree(kept)
-            # What the vendor's machine was making for an engine that is gone would come to its end by itself.
-            Neon(self.space.twin).sweep()
-        for thing in self.place.account.things():
-            if self._is_over(thing.name, everything=everything):
-                yield f"{thing.kind} {thing.name}"
-                self.place.account.remove(thing)
-        if files := self.place.files():
+                self.environment.take_down(name)
+        self.target.remove_traces(PROJECT)
+        # A vendor would finish what it was still creating for an engine that is gone.
+        self.target.remove_unfinished()
+        for found in self.environment.account.list_objects():
+            if self._is_over(found.name, everything=everything):
+                yield f"{found.kind} {found.name}"
+                self.environment.account.remove(found)
+        if files := self.environment.list_files():
             yield f"{len(files)} files"
-        shutil.rmtree(self.place.folder)
-        self.place.folder.mkdir(mode=0o700)
+        shutil.rmtree(self.environment.folder)
+        self.environment.folder.mkdir(mode=0o700)
 
     def _is_over(self, name: str, *, everything: bool) -> bool:
-        longest = timedelta(minutes=self.space.settings.backups.drill.longest_run_minutes)
-        return everything or self.space.twin is not None or age(name, datetime.now(UTC)) > longest
+        longest = timedelta(minutes=self.target.settings.backups.drill.longest_run_minutes)
+        return everything or not self.target.is_shared or age_of(name, datetime.now(UTC)) > longest
 
 
 @contextmanager
-def open_session(stack: str, *, on_twin: bool) -> Generator[DrillSession]:
+def open_session(target: StackTarget) -> Generator[DrillSession]:
     """
     Open a stack for drilling.
 
@@ -107,27 +109,24 @@ def open_session(stack: str, *, on_twin: bool) -> Generator[DrillSession]:
         Failure: another drill is at work on this machine, the stack is not deployed, or the credentials at
             AWS are of another role than the one that only reads.
     """
-    space = stack_target.find(stack, on_twin=on_twin)
-    home = stack_target.home()
+    home = state_folder()
     home.create()
-    folder = home.root / "drill" / stack
+    folder = home.root / "drill" / target.name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(folder):
-        site = open_context(stack, on_twin=on_twin)
+    with _lock(folder):
+        context = open_context(target)
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
-        role_credentials.require(space, "restorer")
-        key = _neon_key(space)
-        account = NeonAccount(
-            key, space.settings.database.organization, site.database_project, url=_neon_url(space.twin)
-        )
-        place = PulumiEnvironment(space, folder, project=site.database_project, key=key, account=account)
-        with _temporary_files_in(place.folder):
-            yield DrillSession(space, site, place)
+        require_role(target, "restorer")
+        key, project = _neon_key(target), context.database_project
+        account = NeonAccount(key, target.settings.database.organization, project, url=target.api_url("neon"))
+        environment = PulumiEnvironment(target, folder, project=project, key=key, account=account)
+        with _temporary_files_in(environment.folder):
+            yield DrillSession(target, context, environment)
 
 
 @contextmanager
-def _alone(folder: Path) -> Generator[None]:
-    """Hold the lock beside the folder; a process that dies lets go of it."""
+def _lock(folder: Path) -> Generator[None]:
+    """Hold the lock beside the folder; the kernel frees it when the process dies."""
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -140,7 +139,7 @@ def _alone(folder: Path) -> Generator[None]:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Generator[None]:
-    """Let temporary files be made where the next drill looks for what is left: dumps are personal data."""
+    """Make temporary files in a folder that the next drill cleans: dumps are personal data."""
     before, variable_before = tempfile.tempdir, os.environ.get("TMPDIR")
     tempfile.tempdir, os.environ["TMPDIR"] = str(folder), str(folder)
     try:
@@ -153,16 +152,12 @@ def _temporary_files_in(folder: Path) -> Generator[None]:
             os.environ["TMPDIR"] = variable_before
 
 
-def _neon_key(space: StackTarget) -> str:
-    """Return the key that the stack itself is deployed with."""
+def _neon_key(target: StackTarget) -> str:
+    """Return the key of Neon's API that the stack is deployed with."""
     if key := os.environ.get(variable(_KEY)):
         return key
-    with session.failing_plainly():
-        return session.select(space, runs_program=False).get_config(f"{PLATFORM}:{_KEY}").value
-
-
-def _neon_url(twin: TwinHome | None) -> str:
-    return f"http://127.0.0.1:{twin.port('vendors')}/neon/api/v2" if twin else URL
+    with session.explain_errors():
+        return session.select(target, runs_program=False).get_config(f"{PLATFORM}:{_KEY}").value
 
 
 def _end(process: psutil.Process) -> None:
@@ -176,7 +171,8 @@ def _end(process: psutil.Process) -> None:
             time.sleep(0.05)
 
 
-def terms(settings: Settings) -> DrillSpec:
+def drill_spec(settings: Settings) -> DrillSpec:
+    """Return the specification of a stack's drills from its settings."""
     objectives, drill = settings.platform.objectives, settings.drill
     return DrillSpec(
         objectives=DrillObjectives(
@@ -187,7 +183,10 @@ def terms(settings: Settings) -> DrillSpec:
         ),
         application_role=settings.database.application_role,
         newest_change=drill.newest_change,
-        assertions=tuple(Assertion(one.name, one.sql, _text(one.expected)) for one in drill.assertions),
+        assertions=tuple(
+            Assertion(assertion.name, assertion.sql, _text(assertion.expected))
+            for assertion in drill.assertions
+        ),
         write=drill.write,
         application=Application(
             command=drill.application.command,
@@ -203,17 +202,21 @@ def _text(value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def identity(yard: DrillSession, started: datetime) -> DrillIdentity:
-    """Return it; what can't be found out is left out, for evidence of a failed drill is needed most."""
+def drill_identity(session_: DrillSession, started: datetime) -> DrillIdentity:
+    """
+    Return who drills with which code.
+
+    What is not known is left out, so that a failed drill has evidence too.
+    """
     commit = _git("rev-parse", "HEAD")
     return DrillIdentity(
         id=vault_layout.new_id(started),
-        stack=yard.space.name,
-        environment=yard.space.settings.platform.environment,
-        place=yard.space.place,
+        stack=session_.target.name,
+        environment=session_.target.settings.platform.environment,
+        place=session_.target.location,
         commit=commit or None,
         changed=bool(commit and _git("status", "--porcelain")),
-        versions=_versions(yard.site.database_url),
+        versions=_versions(session_.context.database_url),
         trigger="schedule" if os.environ.get("GITHUB_EVENT_NAME") == "schedule" else "manual",
         actor=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
         run_url=_run_url(),
@@ -231,19 +234,19 @@ def _git(*arguments: str) -> str:
 
 
 def _versions(database_url: str) -> dict[str, str]:
-    found = {
+    versions = {
         "bulwark": metadata.version("bulwark"),
         "python": platform.python_version(),
         "pulumi": VERSION,
     }
     try:
-        with connected(database_url) as connection:
+        with connect(database_url) as connection:
             major = connection.info.server_version // 10_000
-            found["server"] = connection.info.parameter_status("server_version") or str(major)
-        clients = find(database_url, major=major)
+            versions["server"] = connection.info.parameter_status("server_version") or str(major)
+        clients = find_client_programs(database_url, major=major)
     except Failure:
-        return found
-    return found | {"pg_dump": clients.version, "pg_restore": clients.version}
+        return versions
+    return versions | {"pg_dump": clients.version, "pg_restore": clients.version}
 
 
 def _run_url() -> str | None:

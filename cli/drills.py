@@ -1,4 +1,4 @@
-"""`./bulwark drills`: the evidence of all drills, the trend, and a report of any of them."""
+"""`./bulwark drills`: lists the drills' evidence, and writes a report of one."""
 
 import json
 import sys
@@ -13,17 +13,19 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cli import drill_facts
-from cli.output import save
+from cli.output import write_files
 from cli.recovery_context import open_context
 from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
 from core.objectives import format_duration
-from engine import session, stack_target
+from engine import session
 from engine.stack_target import StackTarget
+from engine.targets import find_target
 from recovery.drill import records, reports
-from recovery.drill.evidence import Drill, Measured, Scenario, StackLocation, StoreName
-from recovery.drill.records import Record
-from recovery.drill.reports import duration
+from recovery.drill.evidence import Drill, Measurement, Scenario, StackLocation
+from recovery.drill.records import DrillRecord
+from recovery.drill.reports import format_seconds
+from recovery.manifest import StoreName
 from recovery.vault.client import Exists
 from recovery.vault.vault import VaultClient
 
@@ -59,31 +61,36 @@ def drills(
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.
     """
-    space, site = stack_target.find(stack, on_twin=on_twin), open_context(stack, on_twin=on_twin)
-    vault = site.vaults["primary"]
+    target = find_target(stack, on_twin=on_twin)
+    context = open_context(target)
+    vault = context.vaults["primary"]
     if for_policies:
-        sys.stdout.write(drill_facts.document(space, session.select(space, runs_program=False)) + "\n")
+        sys.stdout.write(drill_facts.read_history(target, session.select(target, runs_program=False)) + "\n")
         return 0
     if add:
-        drill = added(site.recorder, add, space)
-    found = records.records(vault)
-    chosen = _chosen(found, drill) if drill or html or markdown_file else None
+        drill = add_evidence(context.recording_vault, add, target)
+    evidence = records.read_records(vault)
+    chosen = _choose_drill(evidence, drill) if drill or html or markdown_file else None
     if chosen and html:
-        earlier = [one.drill for one in found if one.drill]
-        text = reports.render_html(chosen, earlier=earlier, stored=records.stored(vault, chosen.identity.id))
+        earlier = [record.drill for record in evidence if record.drill]
+        text = reports.render_html(
+            chosen, earlier=earlier, stored=records.read_info(vault, chosen.identity.id)
+        )
         _write(html, text, option="--html")
     if chosen and markdown_file:
         _write(markdown_file, reports.render_markdown(chosen), option="--markdown")
     if as_json:
-        document = chosen.model_dump(mode="json") if chosen else _document(found[:last], found, space)
+        document = chosen.model_dump(mode="json") if chosen else _document(evidence[:last], evidence, target)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif not (html or markdown_file or add):
-        _print([one for one in found if not chosen or one.drill is chosen][:last], found, space)
+        _print(
+            [record for record in evidence if not chosen or record.drill is chosen][:last], evidence, target
+        )
     return 0
 
 
-def _chosen(found: list[Record], drill: str | None) -> Drill:
-    record = next((one for one in found if not drill or one.id == drill), None)
+def _choose_drill(evidence: list[DrillRecord], drill: str | None) -> Drill:
+    record = next((record for record in evidence if not drill or record.id == drill), None)
     if not record:
         what = f"no drill {drill}" if drill else "no drill yet"
         raise Failure(
@@ -97,18 +104,18 @@ def _chosen(found: list[Record], drill: str | None) -> Drill:
 
 
 def _write(file: Path, text: str, *, option: str) -> None:
-    save(file.parent, {file.name: text}, what="The report", option=option)
+    write_files(file.parent, {file.name: text}, what="The report", option=option)
 
 
-def _document(shown: list[Record], found: list[Record], space: StackTarget) -> dict[str, Any]:
+def _document(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackTarget) -> dict[str, Any]:
     return {
-        "stack": space.name,
+        "stack": target.name,
         "passed": {
-            store: {"drill": one.identity.id, "at": one.started.isoformat()}
-            for store, one in records.passed(found, space.name, space.place).items()
+            store: {"drill": record.identity.id, "at": record.started.isoformat()}
+            for store, record in records.newest_passed(evidence, target.name, target.location).items()
         },
-        "drills": [_row(one.drill) for one in shown if one.drill],
-        "unreadable": {one.id: one.unreadable for one in shown if one.unreadable},
+        "drills": [_row(record.drill) for record in shown if record.drill],
+        "unreadable": {record.id: record.unreadable for record in shown if record.unreadable},
     }
 
 
@@ -122,21 +129,21 @@ def _row(drill: Drill) -> dict[str, Any]:
         "faults": drill.faults,
         "scenarios": [
             {
-                "scenario": one.kind,
-                "stores": one.stores,
-                "verdict": one.verdict,
-                "recovery_point": one.recovery_point.id if one.recovery_point else None,
-                "lost_seconds": one.loss.seconds,
-                **{f"{name}_seconds": measured.seconds for name, measured in one.times.items()},
+                "scenario": scenario.kind,
+                "stores": scenario.stores,
+                "verdict": scenario.verdict,
+                "recovery_point": scenario.recovery_point.id if scenario.recovery_point else None,
+                "lost_seconds": scenario.loss.seconds,
+                **{f"{name}_seconds": measured.seconds for name, measured in scenario.times.items()},
             }
-            for one in drill.scenarios
+            for scenario in drill.scenarios
         ],
     }
 
 
-def _print(shown: list[Record], found: list[Record], space: StackTarget) -> None:
+def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackTarget) -> None:
     console = Console()
-    if not found:
+    if not evidence:
         console.print("There is no drill yet: ./bulwark drill runs one.")
         return
     # A terminal of 80 columns has no room for lines between these.
@@ -144,18 +151,20 @@ def _print(shown: list[Record], found: list[Record], space: StackTarget) -> None
     table = Table(
         *fixed, "lost", "query", "verified", "healthy", box=None, padding=(0, 1, 0, 0), pad_edge=False
     )
-    for one in shown:
-        if not one.drill:
-            table.add_row(one.id, "", f"[red]{escape(one.unreadable)}[/red]")
+    for record in shown:
+        if not record.drill:
+            table.add_row(record.id, "", f"[red]{escape(record.unreadable)}[/red]")
             continue
-        for number, scenario in enumerate(one.drill.scenarios):
-            table.add_row("" if number else one.id, *_cells(scenario))
-        if one.drill.error or not one.drill.scenarios:
+        for number, scenario in enumerate(record.drill.scenarios):
+            table.add_row("" if number else record.id, *_cells(scenario))
+        if record.drill.error or not record.drill.scenarios:
             table.add_row(
-                "" if one.drill.scenarios else one.id, "", f"[red]{escape(one.drill.faults[0])}[/red]"
+                "" if record.drill.scenarios else record.id,
+                "",
+                f"[red]{escape(record.drill.faults[0])}[/red]",
             )
     console.print(table)
-    last, now = records.passed(found, space.name, space.place), datetime.now(UTC)
+    last, now = records.newest_passed(evidence, target.name, target.location), datetime.now(UTC)
     for store in _STORES:
         proven = last.get(store)
         if proven:
@@ -173,20 +182,20 @@ def _cells(scenario: Scenario) -> tuple[str, ...]:
     return (
         scenario.kind,
         f"[{colour}]{scenario.verdict}[/{colour}]",
-        _time(scenario.loss),
-        *(_time(measured) if measured else "" for measured in times),
+        _format_time(scenario.loss),
+        *(_format_time(measured) if measured else "" for measured in times),
     )
 
 
-def _time(measured: Measured) -> str:
-    text = "?" if measured.seconds is None else duration(measured.seconds)
+def _format_time(measured: Measurement) -> str:
+    text = "?" if measured.seconds is None else format_seconds(measured.seconds)
     return text if measured.met else f"[red]{text}[/red]"
 
 
 _PLACES: Final[dict[StackLocation, str]] = {"vendors": "at the vendors", "twin": "on the twin"}
 
 
-def added(vault: VaultClient, file: Path, space: StackTarget) -> str:
+def add_evidence(vault: VaultClient, file: Path, target: StackTarget) -> str:
     """
     Put the evidence that a drill wrote into the vault and return the drill's id; again changes nothing.
 
@@ -195,20 +204,20 @@ def added(vault: VaultClient, file: Path, space: StackTarget) -> str:
             has other evidence of that drill, or doesn't take it.
     """
     try:
-        evidence = records.read(file.read_bytes())
+        evidence = records.parse(file.read_bytes())
     except OSError as error:
         raise Failure(f"{file} can't be read: {error.strerror}.", "name the evidence of a drill.") from None
     except ValidationError as error:
         raise Failure(
-            f"{file} is no evidence of a drill: {records.said(error)}.",
+            f"{file} is no evidence of a drill: {records.describe_error(error)}.",
             "name what ./bulwark drill wrote, unchanged; docs/drills.md says what it holds.",
         ) from None
     known = evidence.identity
-    if (known.stack, known.place) != (space.name, space.place):
+    if (known.stack, known.place) != (target.name, target.location):
         flag = " --twin" if known.place == "twin" and known.environment != "local" else ""
         raise Failure(
             f"{file} is the evidence of a drill of {known.stack}, {_PLACES[known.place]}, and this is "
-            f"{space.name}, {_PLACES[space.place]}.",
+            f"{target.name}, {_PLACES[target.location]}.",
             f"type ./bulwark drills --stack {known.stack}{flag} --add {file}.",
         )
     if evidence.started > datetime.now(UTC):
@@ -219,12 +228,12 @@ def added(vault: VaultClient, file: Path, space: StackTarget) -> str:
         )
     identity = known.id
     try:
-        stored = records.keep(vault, evidence)
+        stored = records.store(vault, evidence)
     except Exists:
-        if all(one.drill != evidence for one in records.records(vault) if one.id == identity):
+        if all(record.drill != evidence for record in records.read_records(vault) if record.id == identity):
             raise Failure(
                 f"The vault has other evidence of drill {identity}, which was left as it is.",
-                f"compare them: ./bulwark drills --stack {space.name} --drill {identity} --json.",
+                f"compare them: ./bulwark drills --stack {target.name} --drill {identity} --json.",
             ) from None
         sys.stderr.write(f"The evidence of drill {identity} is in the vault already.\n")
     else:

@@ -1,4 +1,4 @@
-"""What a run tells on its way: on a terminal one line that changes, elsewhere a structured line per event."""
+"""Progress of a run: one changing line on a terminal, a structured line per event elsewhere."""
 
 import sys
 import time
@@ -9,11 +9,11 @@ import structlog
 from rich.console import Console
 
 _EVERY_SECONDS: Final = 10.0
-"""Between two lines of a run that goes on, where there is no terminal."""
+"""Seconds between two lines of a running piece of work, where there is no terminal."""
 
 
 def configure() -> None:
-    """Send what the libraries of this project log to standard error, where no result is."""
+    """Send the log of this project's modules to standard error; results go to standard output."""
     terminal = sys.stderr.isatty()
     last = (
         structlog.dev.ConsoleRenderer()
@@ -40,7 +40,7 @@ class RunLog:
     """
 
     def __init__(self, doing: str, **facts: Any) -> None:
-        """`doing` is what a terminal shows, `facts` are in every line elsewhere."""
+        """`doing` is the line on a terminal; `facts` are in every line of the log."""
         configure()
         console = Console(stderr=True)
         self._status = console.status(doing) if console.is_terminal else None
@@ -48,7 +48,7 @@ class RunLog:
         self._log = structlog.get_logger().bind(**facts)
 
     def __enter__(self) -> Self:
-        self._began = self._told = time.monotonic()
+        self._started_at = self._logged_at = time.monotonic()
         if self._status:
             self._status.start()
         else:
@@ -71,13 +71,13 @@ class RunLog:
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._began
+        """Seconds since the start."""
+        return time.monotonic() - self._started_at
 
-    def at(self, shown: str, **facts: Any) -> None:
-        """Tell where it is: `shown` on a terminal, `facts` elsewhere."""
+    def progress(self, shown: str, **facts: Any) -> None:
+        """Report progress: `shown` on a terminal, `facts` in the log."""
         if self._status:
             self._status.update(f"{self._doing}: {shown}")
-        elif time.monotonic() - self._told >= _EVERY_SECONDS:
-            self._told = time.monotonic()
+        elif time.monotonic() - self._logged_at >= _EVERY_SECONDS:
+            self._logged_at = time.monotonic()
             self._log.info("running", **facts)

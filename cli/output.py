@@ -1,4 +1,4 @@
-"""How sizes, days and locks are written."""
+"""Formats sizes, days and locks, and writes files that a person asked for."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 from core.failure import Failure
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     rest = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if rest < 1000:
@@ -17,20 +17,20 @@ def size(count: int) -> str:
     return f"{rest:.1f} TB"
 
 
-def day(moment: datetime | None) -> str | None:
+def format_day(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d}" if moment else None
 
 
-def lock(until: datetime | None) -> str:
-    return f"locked until {day(until)}" if until else "not locked"
+def format_lock(until: datetime | None) -> str:
+    return f"locked until {format_day(until)}" if until else "not locked"
 
 
-def save(folder: Path, files: Mapping[str, str], *, what: str, option: str) -> None:
+def write_files(folder: Path, files: Mapping[str, str], *, what: str, option: str) -> None:
     """
     Write files into a folder, which is made where it is missing; each is there whole or not at all.
 
     Raises:
-        Failure: where they can't be written; names `what` they hold and the `option` that chose the folder.
+        Failure: they can't be written; names `what` they hold and the `option` that chose the folder.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`./bulwark restore`: a backup comes back, into what is empty."""
+"""`./bulwark restore`: restores a backup into an empty database, folder or bucket."""
 
 import os
 import re
@@ -13,25 +13,25 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cli.events import RunLog
-from cli.output import size
-from cli.recovery_context import open_context, vaults
+from cli.output import format_size
+from cli.recovery_context import open_context, open_vaults
 from cli.servers import new_server
 from cli.stack import StackOption, TwinOption
 from core.failure import Failure
-from engine import stack_target
+from engine.targets import find_target
 from recovery import catalogue
 from recovery.context import RecoveryContext, VaultName
-from recovery.files.copy import AT_ONCE
+from recovery.files.copy import WORKERS
 from recovery.files.manifest import FilesManifest
 from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.disk_space import private_folder
 from recovery.restore import restore_database
-from recovery.state import STATE, StateManifest, restore_state
+from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
 
-From = Annotated[VaultName, Parameter(name="--vault")]
+VaultOption = Annotated[VaultName, Parameter(name="--vault")]
 TARGET_VARIABLE = "BULWARK_RESTORE_PASSWORD"
 
 
@@ -46,7 +46,7 @@ def restore(
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
     bucket: str | None = None,
     prefix: str = "",
-    vault: From = "primary",
+    vault: VaultOption = "primary",
     jobs: int | None = None,
 ) -> int:
     """
@@ -74,96 +74,100 @@ def restore(
     if store != "files" and (bucket or prefix):
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
-        source = vaults(stack_target.find(stack, on_twin=on_twin))[vault]
+        source = open_vaults(find_target(stack, on_twin=on_twin))[vault]
         chosen = catalogue.choose_backup(
-            catalogue.read_backups(source, StateManifest), backup=backup, at=_utc(at)
+            catalogue.read_backups(source, StateManifest), backup_id=backup, at=_as_utc(at)
         )
         restore_state(chosen, source, Path(to))
-        sys.stdout.write(_way_on(chosen, to))
+        sys.stdout.write(_next_steps(chosen, to))
         return 0
     if store == "files":
-        site = open_context(stack, on_twin=on_twin)
+        context = open_context(find_target(stack, on_twin=on_twin))
         manifest = catalogue.choose_backup(
-            catalogue.read_backups(site.vaults[vault], FilesManifest), backup=backup, at=_utc(at)
+            catalogue.read_backups(context.vaults[vault], FilesManifest), backup_id=backup, at=_as_utc(at)
         )
         selection = Selection(bucket=bucket, prefix=prefix)
-        sys.stdout.write(restored_into(to, manifest, site, vault=vault, selection=selection, at_once=jobs))
-        sys.stdout.write(_as_of(manifest))
+        sys.stdout.write(
+            _restore_files(to, manifest, context, vault=vault, selection=selection, at_once=jobs)
+        )
+        sys.stdout.write(_summary(manifest))
         return 0
-    url = "" if to == "new" else _with_password(to)
-    site = open_context(stack, on_twin=on_twin)
+    url = "" if to == "new" else _add_password(to)
+    context = open_context(find_target(stack, on_twin=on_twin))
     chosen = catalogue.choose_backup(
-        catalogue.read_backups(site.vaults[vault], Manifest), backup=backup, at=_utc(at)
+        catalogue.read_backups(context.vaults[vault], Manifest), backup_id=backup, at=_as_utc(at)
     )
-    into = partial(_into, chosen, site, vault=vault, jobs=jobs or 2, tables=table)
+    restore_into = partial(_restore_database, chosen, context, vault=vault, jobs=jobs or 2, tables=table)
     if url:
-        into(url, stand_ins=False)
+        restore_into(url, placeholder_roles=False)
         return 0
-    with new_server(chosen.id, chosen.server.database) as made:
-        into(made.url, stand_ins=True)
-    sys.stdout.write(f"It is at {made.told_url}\nRemove it: ./bulwark discard {chosen.id}\n")
+    with new_server(chosen.id, chosen.server.database) as server:
+        restore_into(server.url, placeholder_roles=True)
+    sys.stdout.write(f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n")
     return 0
 
 
-def _into(
+def _restore_database(
     chosen: Manifest,
-    site: RecoveryContext,
+    context: RecoveryContext,
     target: str,
     *,
     vault: VaultName,
     jobs: int,
     tables: tuple[str, ...],
-    stand_ins: bool,
+    placeholder_roles: bool,
 ) -> None:
-    """Restore into the database at `target`, and tell what was made."""
+    """Restore into the database at `target`, and print what was made beside the dump."""
     run = RunLog(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
     with private_folder() as folder, run:
         done = restore_database(
             chosen,
-            site.vaults[vault],
+            context.vaults[vault],
             target,
             folder=folder,
-            source_url=site.database_url,
+            source_url=context.database_url,
             jobs=jobs,
             tables=tables,
-            stand_ins=stand_ins,
-            progress=lambda what, done, of: run.at(_share(what, done, of), step=what, done=done, of=of),
+            placeholder_roles=placeholder_roles,
+            on_progress=lambda what, done, of: run.progress(
+                _format_share(what, done, of), step=what, done=done, of=of
+            ),
         )
-    made = "".join(f"  {line}\n" for line in done)
-    sys.stdout.write(f"Made beside what the dump holds:\n{made}" * bool(done) + _as_of(chosen))
+    lines = "".join(f"  {line}\n" for line in done)
+    sys.stdout.write(f"Made beside what the dump holds:\n{lines}" * bool(done) + _summary(chosen))
 
 
-def _share(what: str, done: int, of: int) -> str:
+def _format_share(what: str, done: int, of: int) -> str:
     if what == "fetched":
-        return f"{size(done)} of {size(of)} fetched"
+        return f"{format_size(done)} of {format_size(of)} fetched"
     return f"{done} of {of} objects made"
 
 
-def _as_of(manifest: BackupManifest) -> str:
+def _summary(manifest: BackupManifest) -> str:
     return f"Restored {manifest.id}, as of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n"
 
 
-def _way_on(manifest: StateManifest, folder: str) -> str:
-    """Say how the engine takes the state up again."""
+def _next_steps(manifest: StateManifest, folder: str) -> str:
+    """Return how the engine takes the state up again."""
     needs = {
         "passphrase": "the stack's passphrase (PULUMI_CONFIG_PASSPHRASE)",
         "service": "Pulumi Cloud, which alone can read the secrets in it",
     }.get(manifest.secrets_provider.type, "the right to use the key in its secrets_providers")
     return (
-        f"{_as_of(manifest)}"
-        f"{manifest.holds} of stack {manifest.stack}, by Pulumi {manifest.tools['pulumi']}. "
+        f"{_summary(manifest)}"
+        f"{manifest.summary} of stack {manifest.stack}, by Pulumi {manifest.tools['pulumi']}. "
         f"To read its secrets takes {needs}.\n"
         f"Give it to a new backend: cd {folder} && pulumi login ... && pulumi stack init {manifest.stack} && "
-        f"pulumi stack import --file {STATE}\n"
+        f"pulumi stack import --file {STATE_FILE}\n"
     )
 
 
-def _with_password(to: str) -> str:
+def _add_password(to: str) -> str:
     """
     Return the target's address with its password.
 
     Raises:
-        Failure: for one with a password in it: everybody on this machine can read a process's arguments.
+        Failure: it has a password in it, and everybody on this machine can read a process's arguments.
     """
     parts = urlsplit(to)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname:
@@ -182,7 +186,7 @@ def _with_password(to: str) -> str:
     return parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
-def _utc(at: datetime | None) -> datetime | None:
+def _as_utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
 
 
@@ -190,51 +194,55 @@ _ENDPOINT: Final = "BULWARK_RESTORE_ENDPOINT"
 _REGION: Final = "BULWARK_RESTORE_REGION"
 _KEY_ID: Final = "BULWARK_RESTORE_ACCESS_KEY_ID"
 _SECRET: Final = "BULWARK_RESTORE_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
-"""Of the bucket's service, where it is not AWS with the environment's credentials."""
+"""Variables of the bucket's service, where it is not AWS with the environment's credentials."""
 
 
-def restored_into(
+def _restore_files(
     to: str,
     manifest: FilesManifest,
-    site: RecoveryContext,
+    context: RecoveryContext,
     vault: VaultName,
     *,
     selection: Selection,
     at_once: int | None,
 ) -> str:
-    """Restore files and return in words what came back."""
-    target = _target(to, site)
+    """Restore files and return a summary."""
+    target = _open_target(to, context)
     with Console(stderr=True).status(f"Restoring {manifest.id}") as status:
 
-        def told(files: int, done: int) -> None:
+        def show(files: int, done: int) -> None:
             if files % 100 == 0:
-                status.update(f"Restoring {manifest.id}: {files:,} files, {size(done)}")
+                status.update(f"Restoring {manifest.id}: {files:,} files, {format_size(done)}")
 
-        found = restore_files(
+        result = restore_files(
             manifest,
-            site.vaults[vault],
+            context.vaults[vault],
             target,
             selection=selection,
-            at_once=at_once or AT_ONCE,
-            progress=told,
+            workers=at_once or WORKERS,
+            on_progress=show,
         )
-    odd = f"{found.odd:,} of them have no path there: see odd-names.jsonl.\n" if found.odd else ""
-    return f"{found.files:,} files, {size(found.bytes)}, each with the SHA-256 of its listing.\n{odd}"
+    odd = (
+        f"{result.odd_names:,} of them have no path there: see odd-names.jsonl.\n" if result.odd_names else ""
+    )
+    return (
+        f"{result.files:,} files, {format_size(result.bytes)}, each with the SHA-256 of its listing.\n{odd}"
+    )
 
 
-def _target(to: str, site: RecoveryContext) -> RestoreTarget:
+def _open_target(to: str, context: RecoveryContext) -> RestoreTarget:
     match = re.fullmatch(r"s3://([^/]+)/?", to)
     if not match and "://" in to:
         raise Failure(f"{to} is neither a folder nor a bucket.", "name a folder, or a bucket as s3://bucket.")
     if not match:
-        return FolderTarget.empty(Path(to))
+        return FolderTarget.open_empty(Path(to))
     key_id, secret = os.environ.get(_KEY_ID), os.environ.get(_SECRET)
     if bool(key_id) != bool(secret):
         raise Failure(f"{_KEY_ID} and {_SECRET} belong together.", "set both, or neither.")
     address = BucketAddress(
         match[1],
-        os.environ.get(_REGION) or site.vaults["primary"].region,
+        os.environ.get(_REGION) or context.vaults["primary"].region,
         os.environ.get(_ENDPOINT) or None,
         AccessKey(key_id, secret) if key_id and secret else None,
     )
-    return BucketTarget.empty(address, vaults=site.vaults.values())
+    return BucketTarget.open_empty(address, vaults=context.vaults.values())

@@ -1,4 +1,4 @@
-"""`./bulwark review | audit`: what the policies say of the program, and of what is deployed."""
+"""`./bulwark review | audit`: the policies' verdicts on the program, and on what is deployed."""
 
 import json
 import sys
@@ -12,12 +12,14 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cli import drill_facts
-from cli.output import save
+from cli.output import write_files
 from cli.stack import JsonOption, StackOption, TwinOption, open_stack
-from components.policy_gate import PACK
 from core.failure import Failure
-from engine import session, stack_target
+from engine import session
 from engine.event_log import EventLog
+from engine.policy_gate import PACK
+from engine.stack_file import CHECKOUT
+from engine.targets import find_target
 from policies.framework import configuration
 from policies.report import VARIABLE
 from review import markdown, sarif, terminal
@@ -49,38 +51,38 @@ def review(
         0 when nothing refuses the deploy, else the engine's exit code.
     """
     try:
-        _, chosen = open_stack(stack, on_twin=on_twin)
+        _, engine = open_stack(stack, on_twin=on_twin)
     except Failure as failure:
-        # Or a pull request would go on showing the review of an earlier commit.
+        # Else a pull request would go on showing the review of an earlier commit.
         if write:
-            _written(build(stack, "review", report=None, stopped=str(failure)), write)
+            _write_reports(build(stack, "review", report=None, stopped=str(failure)), write)
         raise
-    watched = EventLog("Review", quiet=True, as_json=True)
+    log = EventLog("Review", quiet=True, as_json=True)
     lines: list[str] = []
     partial = save_plan and save_plan.absolute().with_name(f"{save_plan.name}.partial")
 
     def read(line: str) -> None:
         lines.append(line)
-        watched.read(line)
+        log.on_output(line)
 
     def preview() -> int:
-        with watched.shown():
+        with log.show():
             return session.run(
-                lambda: chosen.preview(
+                lambda: engine.preview(
                     on_output=read,
-                    on_event=watched.see,
+                    on_event=log.on_event,
                     color="never",
                     policy_packs=[str(PACK)],
                     plan=partial and str(partial),
                 )
             )[1]
 
-    code, report = _reported(chosen, preview)
-    watched.close(0 if report else code)
-    found = build(stack, "review", steps=watched.steps, report=report, stopped=_stopped(report, lines))
+    code, report = _run_with_report(engine, preview)
+    log.close(0 if report else code)
+    verdicts = build(stack, "review", steps=log.steps, report=report, stopped=_stop_reason(report, lines))
     if save_plan and partial:
-        _keep(partial, save_plan, passes=found.passes and not code)
-    return _shown(found, code, as_json=as_json, write=write)
+        _keep_plan(partial, save_plan, passes=verdicts.passes and not code)
+    return _print_review(verdicts, code, as_json=as_json, write=write)
 
 
 def audit(
@@ -102,27 +104,27 @@ def audit(
     Returns:
         0 when every policy is satisfied, else the engine's exit code.
     """
-    space = stack_target.find(stack, on_twin=on_twin)
-    chosen = session.select(space)
-    drill_facts.hand_over(space, chosen)
+    target = find_target(stack, on_twin=on_twin)
+    engine = session.select(target)
+    drill_facts.pass_to_policies(target, engine)
     arguments = ["policy", "analyze", "--stack", stack, "--policy-pack", str(PACK)]
-    if settings := configuration.file_of(stack):
+    if settings := configuration.find_file(stack):
         arguments += ["--policy-pack-config", str(settings)]
     lines: list[str] = []
 
     def analyze() -> int:
         with Console(stderr=True).status(f"Audit of {stack}"):
-            return session.run(lambda: _command(chosen, arguments, lines.append))[1]
+            return session.run(lambda: _command(engine, arguments, lines.append))[1]
 
-    code, report = _reported(chosen, analyze)
+    code, report = _run_with_report(engine, analyze)
     if not report and not code:
         raise Failure(f"There is nothing to audit: {stack} has no resources.", "run ./bulwark up first.")
-    found = build(stack, "audit", report=report, stopped=_stopped(report, lines))
-    return _shown(found, code, as_json=as_json, write=write)
+    verdicts = build(stack, "audit", report=report, stopped=_stop_reason(report, lines))
+    return _print_review(verdicts, code, as_json=as_json, write=write)
 
 
-def _command(chosen: auto.Stack, arguments: list[str], on_output: Callable[[str], Any]) -> Any:
-    workspace = chosen.workspace
+def _command(engine: auto.Stack, arguments: list[str], on_output: Callable[[str], Any]) -> Any:
+    workspace = engine.workspace
     return workspace.pulumi_command.run(
         [*arguments, "--color", "never"],
         str(workspace.work_dir),
@@ -131,42 +133,42 @@ def _command(chosen: auto.Stack, arguments: list[str], on_output: Callable[[str]
     )
 
 
-def _reported(chosen: auto.Stack, run: Callable[[], int]) -> tuple[int, dict[str, Any] | None]:
-    """Run the engine and return its exit code and what the policies wrote; None if they were not asked."""
+def _run_with_report(engine: auto.Stack, run: Callable[[], int]) -> tuple[int, dict[str, Any] | None]:
+    """Run the engine and return its exit code and the policies' report; None if the policies did not run."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
-        chosen.workspace.env_vars = {**chosen.workspace.env_vars, VARIABLE: str(path)}
+        engine.workspace.env_vars = {**engine.workspace.env_vars, VARIABLE: str(path)}
         code = run()
         return code, json.loads(path.read_text()) if path.exists() else None
 
 
-def _stopped(report: dict[str, Any] | None, lines: list[str]) -> str:
+def _stop_reason(report: dict[str, Any] | None, lines: list[str]) -> str:
     return "" if report else "\n".join(line.rstrip() for line in lines if line.strip()) or "nothing"
 
 
-def _shown(found: Review, code: int, *, as_json: bool, write: Path | None) -> int:
+def _print_review(verdicts: Review, code: int, *, as_json: bool, write: Path | None) -> int:
     if write:
-        _written(found, write)
+        _write_reports(verdicts, write)
     if as_json:
-        sys.stdout.write(json.dumps(found.document(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(verdicts.document(), indent=2) + "\n")
     else:
-        terminal.show(found, Console())
-    return code or (0 if found.passes else 1)
+        terminal.show(verdicts, Console())
+    return code or (0 if verdicts.passes else 1)
 
 
-def _keep(partial: Path, plan: Path, *, passes: bool) -> None:
+def _keep_plan(partial: Path, plan: Path, *, passes: bool) -> None:
     if passes:
         partial.replace(plan)
         return
-    for path in (partial, plan):  # of an earlier review as well: it is not what was reviewed now
+    for path in (partial, plan):  # an earlier review's plan too: it is not what was reviewed now
         path.unlink(missing_ok=True)
 
 
-def _written(found: Review, folder: Path) -> None:
-    occasion: Literal["review", "audit"] = found.occasion
+def _write_reports(verdicts: Review, folder: Path) -> None:
+    occasion: Literal["review", "audit"] = verdicts.occasion
     files = {
-        f"{occasion}.md": markdown.render(found),
-        f"{occasion}.json": json.dumps(found.document(), indent=2) + "\n",
-        f"{occasion}.sarif": json.dumps(sarif.render(found, stack_target.CHECKOUT), indent=2) + "\n",
+        f"{occasion}.md": markdown.render(verdicts),
+        f"{occasion}.json": json.dumps(verdicts.document(), indent=2) + "\n",
+        f"{occasion}.sarif": json.dumps(sarif.render(verdicts, CHECKOUT), indent=2) + "\n",
     }
-    save(folder, files, what="The review", option="--write")
+    write_files(folder, files, what="The review", option="--write")

@@ -1,4 +1,4 @@
-"""Servers on this machine that `restore --to new` makes."""
+"""PostgreSQL servers on this machine, for `restore --to new` and for verifications."""
 
 import sys
 from collections.abc import Generator
@@ -14,36 +14,36 @@ from psycopg import sql
 
 from core.atomic_folder import lock_folder
 from core.failure import Failure
-from engine import stack_target
+from core.state_folder import StateFolder
+from engine.targets import state_folder
 from postgres_server.cluster import Cluster
 from postgres_server.server import SUPERUSER
-from twin.host.home import TwinHome
 
 _PREFIX: Final = "restored-"
 _LOCK: Final = "restored"
-"""Of all of them; a cluster has a lock of its own by its folder's name."""
+"""Name of the lock of all restored servers; a cluster has a lock of its own, named after its folder."""
 
 
 @dataclass(frozen=True)
 class NewServer:
-    """A server of its own for one restored backup."""
+    """A server for one restored backup."""
 
     url: str
-    """Of its database, with the superuser's password."""
+    """Address of its database, with the superuser's password."""
 
-    told_url: str
-    """The same for a person: the password is in a file that it names."""
+    shown_url: str
+    """The same address for a person: it names a file that holds the password."""
 
 
 @contextmanager
 def new_server(backup: str, database: str) -> Generator[NewServer]:
     """
-    Make a server with an empty database; if what is done with it fails, it is removed again.
+    Make a server with an empty database. It is removed again if the block fails.
 
     Raises:
-        Failure: where this backup has one already.
+        Failure: this backup has a server already.
     """
-    home = stack_target.home()
+    home = state_folder()
     home.create()
     cluster, passwords = _cluster(home, backup), _passwords(home, backup)
     with lock_folder(home.postgres / _LOCK):
@@ -74,51 +74,70 @@ def new_server(backup: str, database: str) -> Generator[NewServer]:
             raise
 
 
-def there() -> list[str]:
-    """Return the backups that have a server on this machine."""
-    return sorted(
-        path.name.removeprefix(_PREFIX) for path in stack_target.home().postgres.glob(f"{_PREFIX}*")
-    )
+@contextmanager
+def scratch_server() -> Generator[str]:
+    """
+    Make a server with an empty database for one verification, yield its address, and remove the server.
+
+    One verification runs at a time; a server that a killed one left behind is removed first.
+    """
+    home = state_folder()
+    home.create()
+    folder, password = home.postgres / "scratch", token_urlsafe()
+    with lock_folder(home.postgres / "trial"):
+        cluster = Cluster(folder, home.port("scratch"))
+        cluster.destroy()
+        try:
+            cluster.create(password)
+            cluster.start()
+            yield f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{cluster.port}/postgres?sslmode=disable"
+        finally:
+            cluster.destroy()
 
 
-def remove(backup: str) -> None:
-    """Remove the server of a backup, with all that is in it."""
-    home = stack_target.home()
+def list_servers() -> list[str]:
+    """Return the ids of the backups that have a server on this machine."""
+    return sorted(path.name.removeprefix(_PREFIX) for path in state_folder().postgres.glob(f"{_PREFIX}*"))
+
+
+def remove_server(backup: str) -> None:
+    """Remove the server of a backup, with everything in it."""
+    home = state_folder()
     with lock_folder(home.postgres / _LOCK):
         _remove(home, backup)
 
 
-def _remove(home: TwinHome, backup: str) -> None:
+def _remove(home: StateFolder, backup: str) -> None:
     _cluster(home, backup).destroy()
     _passwords(home, backup).unlink(missing_ok=True)
 
 
-def _cluster(home: TwinHome, backup: str) -> Cluster:
+def _cluster(home: StateFolder, backup: str) -> Cluster:
     return Cluster(home.postgres / f"{_PREFIX}{backup}", home.port(f"{_PREFIX}{backup}"))
 
 
-def _passwords(home: TwinHome, backup: str) -> Path:
+def _passwords(home: StateFolder, backup: str) -> Path:
     return home.run / f"{_PREFIX}{backup}.pgpass"
 
 
 def discard(*backups: str) -> int:
     """
-    Remove servers on this machine that `restore --to new` made, with all that is in them.
+    Remove servers on this machine that `restore --to new` made, with everything in them.
 
     Args:
-        backups: Ids of what was restored there; without any, they are listed.
+        backups: Ids of the backups that were restored there; without any, they are listed.
 
     Returns:
         0 when they are gone.
     """
-    known = there()
+    known = list_servers()
     if unknown := [backup for backup in backups if backup not in known]:
         raise Failure(
             f"No server on this machine holds {unknown[0]}.",
             f"choose one of these: {', '.join(known) or 'there is none'}.",
         )
     for backup in backups:
-        remove(backup)
+        remove_server(backup)
         sys.stdout.write(f"Removed {backup}.\n")
     if not backups:
         sys.stdout.write("".join(f"{backup}\n" for backup in known) or "There is no such server.\n")

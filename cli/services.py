@@ -1,7 +1,9 @@
-"""`./bulwark status | logs | down`: the services on this machine, and what is known of the stack."""
+"""`./bulwark status | logs | down`: the services on this machine, and the state of the stack."""
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -9,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from core.failure import Failure
-from engine import stack_target, twin
+from engine.stack_target import StackTarget
+from engine.targets import find_target, find_twin_target, state_folder
 from twin import services
 from twin.host.home import TwinHome
 
@@ -31,24 +34,30 @@ def status(
     Returns:
         0 when everything runs, 3 when a service does not.
     """
-    space = stack_target.find(stack, on_twin=False)
-    found = services.status(space.twin, twin.services(space.twin, space.settings)) if space.twin else []
-    deployment = _deployment(space.twin, stack) if space.twin else {}
+    target = find_target(stack, on_twin=False)
+    statuses = target.service_statuses()
+    checkpoint = target.read_checkpoint() or {}
     document = {
         "stack": stack,
-        "resources": deployment.get("resources", 0),
-        "last_deployed": deployment.get("time", NEVER),
-        **_newest(space, found),
+        "resources": len(checkpoint.get("resources") or []),
+        "last_deployed": (checkpoint.get("manifest") or {}).get("time", NEVER),
+        **_newest(target, checkpoint, statuses),
         "services": [
-            {"name": s.name, "state": s.state, "address": s.address, "pid": s.pid, "detail": s.detail}
-            for s in found
+            {
+                "name": status.name,
+                "state": status.state,
+                "address": status.address,
+                "pid": status.pid,
+                "detail": status.detail,
+            }
+            for status in statuses
         ],
     }
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print(document, space.twin)
-    return 0 if all(service.state == "running" for service in found) else 3
+        _print(document, target.folder)
+    return 0 if all(status.state == "running" for status in statuses) else 3
 
 
 def logs(
@@ -62,7 +71,7 @@ def logs(
         follow: Go on showing new lines until interrupted.
         last: How many lines of each service.
     """
-    home = stack_target.home()
+    home = TwinHome(state_folder().root)
     known = [path.stem for path in sorted(home.logs.glob("*.log"))] if home.logs.exists() else []
     if unknown := [name for name in names if name not in known]:
         raise Failure(
@@ -70,7 +79,7 @@ def logs(
             f"choose from: {', '.join(known)}." if known else "start the twin with `./bulwark up`.",
         )
     chosen = list(names) or known
-    for name, line in services.log_lines(home, chosen, last=last):
+    for name, line in services.read_logs(home, chosen, last=last):
         sys.stdout.write(f"{name}: {line}\n")
     if follow:
         for name, line in services.follow_logs(home, chosen):
@@ -86,64 +95,62 @@ def down(*, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local") 
     Args:
         stack: The stack whose services are stopped.
     """
-    space = stack_target.find(stack, on_twin=True)
-    home = stack_target.home()
-    if home.root.exists():
-        with Console(stderr=True).status("Stopping") as shown:
+    target = find_twin_target(stack)
+    if target.home.root.exists():
+        with Console(stderr=True).status("Stopping") as line:
             services.stop(
-                home,
-                twin.services(home, space.settings),
-                progress=lambda name, what: shown.update(f"{name}: {what}"),
+                target.home,
+                target.services(),
+                on_progress=lambda name, what: line.update(f"{name}: {what}"),
             )
     return 0
 
 
-def _deployment(home: TwinHome, stack: str) -> dict[str, Any]:
-    """Read the file backend directly: asking the engine would take a second, and the answer is one file."""
-    latest = stack_target.checkpoint(home, stack)
-    return {
-        "resources": len(latest.get("resources") or []),
-        "time": (latest.get("manifest") or {}).get("time", NEVER),
-    }
+def _newest(
+    target: StackTarget, checkpoint: Mapping[str, Any], statuses: Sequence[services.ServiceStatus]
+) -> dict[str, str]:
+    """
+    Return the newest backup and drill by their ids, which begin with a time.
 
-
-def _newest(space: stack_target.StackTarget, running: list[services.ServiceStatus]) -> dict[str, str]:
-    """Return newest backup and drill by their ids, which begin with a time; only a running vault knows."""
-    outputs = _outputs(space.twin, space.name) if space.twin else {}
-    if not space.twin or "vault" not in outputs:
+    Only a running vault knows them.
+    """
+    outputs = _outputs(checkpoint)
+    if "vault" not in outputs:
         return {"last_backup": NEVER, "last_drill": NEVER}
-    if not any(service.name == "aws" and service.state == "running" for service in running):
+    if not any(status.name == "aws" and status.state == "running" for status in statuses):
         return {"last_backup": UNKNOWN, "last_drill": UNKNOWN}
-    from cli.recovery_context import vault  # noqa: PLC0415 - boto3 takes a second, and nobody else here needs it
-    from cli.role_credentials import deployer_credentials  # noqa: PLC0415 - the same
-    from recovery import catalogue  # noqa: PLC0415 - it brings boto3 along
-    from recovery.drill import records  # noqa: PLC0415 - the same
-    from recovery.manifest import Manifest  # noqa: PLC0415 - the same
+    # boto3 takes a second, and no other command here needs it.
+    from cli.recovery_context import open_vault  # noqa: PLC0415
+    from recovery import catalogue  # noqa: PLC0415
+    from recovery.drill import records  # noqa: PLC0415
+    from recovery.manifest import Manifest  # noqa: PLC0415
 
-    key = deployer_credentials(space)
-    primary = vault(outputs["vault"], space.settings.backups.region, space.twin, key)
-    found = catalogue.list_backups(primary, Manifest)
-    drills = records.records(primary, last=1)
+    primary = open_vault(
+        target, outputs["vault"], target.settings.backups.region, target.deployer_credentials()
+    )
+    backups = catalogue.list_backups(primary, Manifest)
+    drills = records.read_records(primary, last=1)
     return {
-        "last_backup": found[-1].id if found else NEVER,
-        "last_drill": drills[0].told if drills else NEVER,
+        "last_backup": backups[-1].id if backups else NEVER,
+        "last_drill": drills[0].summary if drills else NEVER,
     }
 
 
-def _outputs(home: TwinHome, stack: str) -> dict[str, Any]:
-    resources = stack_target.checkpoint(home, stack).get("resources") or []
-    return next((one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
+def _outputs(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    resources = checkpoint.get("resources") or []
+    roots = (root.get("outputs", {}) for root in resources if root["type"] == "pulumi:pulumi:Stack")
+    return next(roots, {})
 
 
-def _print(document: dict[str, Any], home: TwinHome | None) -> None:
+def _print(document: dict[str, Any], folder: Path | None) -> None:
     console = Console()
     facts = Table(show_header=False, title=f"Stack {document['stack']}")
     facts.add_row("resources", str(document["resources"]))
     for label in ("last_deployed", "last_backup", "last_drill"):
         value = document[label]
         facts.add_row(label.replace("_", " "), f"[red]{value}[/red]" if value == NEVER else value)
-    if home:
-        facts.add_row("data", str(home.root))
+    if folder:
+        facts.add_row("data", str(folder))
     console.print(facts)
     if document["services"]:
         table = Table("service", "state", "address", "pid", title="Services")

@@ -1,4 +1,4 @@
-"""`./bulwark up | preview | refresh | outputs | destroy`: what the engine does, with the policies on."""
+"""`./bulwark up | preview | refresh | outputs | destroy`: operations of the engine, with the policies on."""
 
 import json
 import sys
@@ -14,14 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import deploy, drill_facts
-from cli.output import save
-from components.policy_gate import PACK
-from engine import orphaned_projects, pending_operations, plan_file, session, stack_target, twin
+from cli.output import write_files
+from engine import orphaned_projects, pending_operations, plan_file, session
 from engine.event_log import EventLog
+from engine.policy_gate import PACK
+from engine.stack_target import ProviderKind, StackTarget
+from engine.targets import find_target
 
 StackOption = Annotated[str, Parameter(name=["--stack", "-s"])]
 TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
-ProvidersOption = Annotated[stack_target.ProviderKind | None, Parameter(name="--providers")]
+ProvidersOption = Annotated[ProviderKind | None, Parameter(name="--providers")]
 JsonOption = Annotated[bool, Parameter(name="--json", negative=())]
 
 
@@ -51,40 +53,39 @@ def up(
     Returns:
         The engine's exit code.
     """
-    planned = plan_file.read(plan) if plan else None
-    space, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
-    # A policy over the whole stack speaks when the last resource is registered. In a preview that is before
+    reviewed = plan_file.read(plan) if plan else None
+    target, engine = open_stack(stack, on_twin=on_twin, providers=providers)
+    # A policy over the whole stack judges when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
-    asks = space.twin is None and not yes
-    ahead = EventLog("Preview", quiet=not asks, as_json=as_json)
-    update = EventLog("Update", quiet=True, as_json=as_json)
+    asks = target.asks_before_changes and not yes
+    preview_log = EventLog("Preview", quiet=not asks, as_json=as_json)
+    update_log = EventLog("Update", quiet=True, as_json=as_json)
     with tempfile.TemporaryDirectory() as folder:
-        again = Path(folder) / "plan.json" if planned else None
-        result, code = _run(ahead, chosen.preview, policy_packs=[str(PACK)], plan=again and str(again))
-        if code == 0 and planned and again:
-            plan_file.refuse_others(planned, plan_file.read(again), stack=stack)
-    if code == 0 and asks and not deploy.confirmed(stack):
+        now = Path(folder) / "plan.json" if reviewed else None
+        result, code = _run(preview_log, engine.preview, policy_packs=[str(PACK)], plan=now and str(now))
+        if code == 0 and reviewed and now:
+            plan_file.require_same(reviewed, plan_file.read(now), stack=stack)
+    if code == 0 and asks and not deploy.confirm(stack):
         code = 1
     elif code == 0:
-        held = str(plan.absolute()) if plan else None
         result, code = _run(
-            update,
-            chosen.up,
+            update_log,
+            engine.up,
             policy_packs=[str(PACK)],
             suppress_outputs=True,
-            plan=held,
-            parallel=deploy.at_once(space),
+            plan=str(plan.absolute()) if plan else None,
+            parallel=target.parallelism,
         )
-        sys.stderr.write(orphaned_projects.told(space, chosen, update.steps))
-    found = {name: out.value for name, out in result.outputs.items()} if code == 0 else {}
-    if found and space.settings.platform.environment == "local":
-        deploy.platform_to_twin(space, found, scale=scale, console=Console(stderr=True))
+        sys.stderr.write(orphaned_projects.describe_orphans(target, engine, update_log.steps))
+    values = {name: output.value for name, output in result.outputs.items()} if code == 0 else {}
+    if values:
+        target.deploy_platform(values, scale=scale, console=Console(stderr=True))
     if as_json:
-        shown = _shown(result.outputs) if found else {}
-        document = {"stack": stack, "exit_code": code, "changes": update.counts, "outputs": shown}
-        _print_json(document | {"refusals": update.document()["refusals"]})
+        shown = _hide_secrets(result.outputs) if values else {}
+        document = {"stack": stack, "exit_code": code, "changes": update_log.counts, "outputs": shown}
+        _print_json(document | {"refusals": update_log.document()["refusals"]})
     elif code == 0:
-        _print_protection(found["protection"])
+        _print_protection(values["protection"])
     return code
 
 
@@ -108,11 +109,11 @@ def preview(
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    _, chosen = open_stack(stack, on_twin=on_twin, providers=providers)
-    plan = EventLog("Preview", quiet=False, as_json=as_json)
-    _, code = _run(plan, chosen.preview, policy_packs=[str(PACK)])
+    _, engine = open_stack(stack, on_twin=on_twin, providers=providers)
+    log = EventLog("Preview", quiet=False, as_json=as_json)
+    _, code = _run(log, engine.preview, policy_packs=[str(PACK)])
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **plan.document()})
+        _print_json({"stack": stack, "exit_code": code, **log.document()})
     return code
 
 
@@ -140,12 +141,12 @@ def refresh(
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    _, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
+    _, engine = open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False)
     drift = EventLog("Refresh", quiet=True, as_json=as_json)
     if accept:
-        _, code = _run(drift, chosen.refresh)
+        _, code = _run(drift, engine.refresh)
     else:
-        _, code = _run(drift, chosen.preview_refresh, expect_no_changes=True)
+        _, code = _run(drift, engine.preview_refresh, expect_no_changes=True)
     if write and (drift.steps or code == 0):
         _write_drift(stack, drift, write)
     if as_json:
@@ -177,15 +178,15 @@ def destroy(
     Returns:
         The engine's exit code.
     """
-    asks = stack_target.find(stack, on_twin=on_twin).twin is None and not yes
-    if asks and not deploy.confirmed(stack, to="destroy"):
+    asks = find_target(stack, on_twin=on_twin).asks_before_changes and not yes
+    if asks and not deploy.confirm(stack, to="destroy"):
         return 1
-    space, chosen = open_stack(stack, on_twin=on_twin, providers=providers, program=False)
-    deploy.refuse_protected(chosen)
+    target, engine = open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False)
+    deploy.refuse_protected(engine)
     removal = EventLog("Destroy", quiet=True, as_json=as_json)
-    _, code = _run(removal, chosen.destroy, continue_on_error=True, parallel=deploy.at_once(space))
+    _, code = _run(removal, engine.destroy, continue_on_error=True, parallel=target.parallelism)
     if code == 0:
-        deploy.platform_gone(space)
+        target.remove_platform()
     if as_json:
         _print_json({"stack": stack, "exit_code": code, "changes": removal.counts})
     return code
@@ -207,8 +208,8 @@ def outputs(
         as_json: Print one JSON document.
         show_secrets: Show secret values in clear.
     """
-    found = session.select(stack_target.find(stack, on_twin=on_twin), runs_program=False).outputs()
-    shown = _shown(found, secrets=show_secrets)
+    values = session.select(find_target(stack, on_twin=on_twin), runs_program=False).outputs()
+    shown = _hide_secrets(values, show=show_secrets)
     if as_json:
         _print_json(shown)
         return 0
@@ -223,39 +224,37 @@ def open_stack(
     stack: str,
     *,
     on_twin: bool,
-    providers: stack_target.ProviderKind | None = None,
-    program: bool = True,
-) -> tuple[stack_target.StackTarget, auto.Stack]:
+    providers: ProviderKind | None = None,
+    runs_program: bool = True,
+) -> tuple[StackTarget, auto.Stack]:
     """
-    Make a stack ready: its services run, and nothing of an interrupted run is in the way.
+    Make a stack ready for an operation: its services run, and an interrupted run is settled.
 
-    `program` says whether the operation runs the program, which needs all of the stack's secrets.
+    `runs_program` says whether the operation runs the program, which needs all of the stack's secrets.
     """
     console = Console(stderr=True)
-    space = stack_target.find(stack, on_twin=on_twin, providers=providers)
-    if space.twin:
-        twin.make_ready(space.twin, space.settings, console, real=space.providers == "real")
-    elif program:
-        deploy.require_secrets(space)
-    chosen = session.select(space, runs_program=program)
-    pending_operations.settle(chosen, space, console)
-    if program:
-        drill_facts.hand_over(space, chosen)
-    return space, chosen
+    target = find_target(stack, on_twin=on_twin, providers=providers)
+    target.prepare(console, runs_program=runs_program)
+    engine = session.select(target, runs_program=runs_program)
+    pending_operations.settle(engine, target, console)
+    if runs_program:
+        drill_facts.pass_to_policies(target, engine)
+    return target, engine
 
 
-def _run(watched: EventLog, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
-    with watched.shown():
+def _run(log: EventLog, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
+    with log.show():
         result, code = session.run(
-            lambda: operation(on_output=watched.read, on_event=watched.see, color=watched.color, **options)
+            lambda: operation(on_output=log.on_output, on_event=log.on_event, color=log.color, **options)
         )
-    watched.close(code)
+    log.close(code)
     return result, code
 
 
-def _shown(found: Any, *, secrets: bool = False) -> dict[str, Any]:
+def _hide_secrets(outputs: Any, *, show: bool = False) -> dict[str, Any]:
     return {
-        name: out.value if secrets or not out.secret else "[secret]" for name, out in sorted(found.items())
+        name: output.value if show or not output.secret else "[secret]"
+        for name, output in sorted(outputs.items())
     }
 
 
@@ -264,7 +263,7 @@ def _print_json(document: Any) -> None:
 
 
 def _write_drift(stack: str, drift: EventLog, folder: Path) -> None:
-    # Here and not above: it knows every rule, and no other command of these asks for one.
+    # Here and not above: it imports every rule, which no other command of this file needs.
     from review.drift import render  # noqa: PLC0415
 
     reports = {"drift.json": json.dumps({"stack": stack, **drift.document()}, indent=2) + "\n"}
@@ -272,7 +271,7 @@ def _write_drift(stack: str, drift: EventLog, folder: Path) -> None:
         reports["drift.md"] = render(stack, drift.steps)
     else:
         (folder / "drift.md").unlink(missing_ok=True)
-    save(folder, reports, what="The drift", option="--write")
+    write_files(folder, reports, what="The drift", option="--write")
 
 
 def _print_drift(steps: list[dict[str, Any]]) -> None:

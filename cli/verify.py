@@ -1,4 +1,8 @@
-"""`./bulwark verify`: backups against their manifests, in both vaults; deep: restored and compared."""
+"""
+`./bulwark verify`: compares backups with their manifests, in both vaults.
+
+`--deep` restores and compares one.
+"""
 
 import json
 import sys
@@ -14,10 +18,12 @@ from rich.console import Console
 
 from cli.backups import STORES
 from cli.events import RunLog
-from cli.recovery_context import open_context, scratch
+from cli.recovery_context import open_context
+from cli.servers import scratch_server
 from cli.stack import JsonOption, StackOption, TwinOption
 from core import vault_layout
 from core.failure import Failure
+from engine.targets import find_target
 from recovery import catalogue
 from recovery.catalogue import Verification
 from recovery.context import RecoveryContext, VaultName
@@ -31,8 +37,8 @@ from recovery.verify import verify as verified
 
 
 @dataclass(frozen=True)
-class _Chosen:
-    """What is to be looked at."""
+class _Selection:
+    """The backups to be verified."""
 
     vault: VaultName
     store: StoreName | Literal["all"]
@@ -58,86 +64,96 @@ def verify(
         stack: The stack; `local` is the twin on this machine.
         on_twin: Look at what a stack backed up on the twin.
         as_json: Print one JSON document.
-        deep: Restore the newest (or the one chosen) and compare: a database with every table of it, files
+        deep: Restore the newest (or the chosen one) and compare: a database with every table of it, files
             with every byte.
         store: Only this store.
         backup: Only this one; without it all of them, deep the newest of each store.
         vault: `replica` reads from the other region alone.
-        add: Look at nothing, and record what another run found and printed with --json: who only reads
-            can't record it, and who writes backups can.
+        add: Only record what another run printed with --json: the role that reads backups can't record it,
+            the role that writes them can.
 
     Returns:
         0 when everything is as it must be.
     """
     if add:
-        return _added(open_context(stack, on_twin=on_twin, role="writer"), add)
-    site = open_context(stack, on_twin=on_twin)
-    chosen = _Chosen(vault, store, backup, deep)
-    looks: list[Verification] = []
+        return _add_verifications(open_context(find_target(stack, on_twin=on_twin), role="writer"), add)
+    context = open_context(find_target(stack, on_twin=on_twin))
+    selection = _Selection(vault, store, backup, deep)
+    verifications: list[Verification] = []
     unreadable: list[str] = []
     known = False
     for kind in STORES:
         if store not in {kind.STORE, "all"}:
             continue
-        found = catalogue.read_backups(site.vaults[vault], kind)
-        known = known or any(one.id == backup for one in found)
-        unreadable += [f"{one.id}: its manifest {one.unreadable}" for one in found if one.unreadable]
-        looks += _looks(site, chosen, found)
+        backups = catalogue.read_backups(context.vaults[vault], kind)
+        known = known or any(entry.id == backup for entry in backups)
+        unreadable += [
+            f"{entry.id}: its manifest {entry.unreadable}" for entry in backups if entry.unreadable
+        ]
+        verifications += _verify_all(context, selection, backups)
     if backup and not known:
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
-    recorded = _recorded(site, looks, vault)
+    recorded = _record_all(context, verifications, vault)
     if as_json:
         document = {
-            "looks": [look.model_dump(mode="json") for look in looks],
+            "looks": [verification.model_dump(mode="json") for verification in verifications],
             "unreadable": unreadable,
             "recorded": recorded,
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_looks(looks, unreadable)
-    return 0 if looks and not unreadable and all(look.good for look in looks) else 1
+        _print_verifications(verifications, unreadable)
+    return (
+        0
+        if verifications and not unreadable and all(verification.passed for verification in verifications)
+        else 1
+    )
 
 
-def _looks(
-    site: RecoveryContext, chosen: _Chosen, found: list[catalogue.Backup[Any]]
+def _verify_all(
+    context: RecoveryContext, selection: _Selection, backups: list[catalogue.Backup[Any]]
 ) -> Iterator[Verification]:
-    for manifest in _manifests(chosen, found):
+    for manifest in _select_manifests(selection, backups):
         doing = f"Verifying {manifest.id}"
-        with RunLog(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=chosen.deep):
-            look = _look(manifest, site, chosen)
-        yield look
+        with RunLog(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=selection.deep):
+            verification = _verify_one(manifest, context, selection)
+        yield verification
 
 
-def _manifests(chosen: _Chosen, found: list[catalogue.Backup[Any]]) -> list[BackupManifest]:
-    if chosen.backup:
-        return [catalogue.choose_backup(found, backup=one.id) for one in found if one.id == chosen.backup]
-    readable = [one.manifest for one in found if one.manifest]
-    if not chosen.deep:
+def _select_manifests(selection: _Selection, backups: list[catalogue.Backup[Any]]) -> list[BackupManifest]:
+    if selection.backup:
+        return [
+            catalogue.choose_backup(backups, backup_id=entry.id)
+            for entry in backups
+            if entry.id == selection.backup
+        ]
+    readable = [entry.manifest for entry in backups if entry.manifest]
+    if not selection.deep:
         return readable
-    return [catalogue.choose_backup(found)] if any(manifest.whole for manifest in readable) else []
+    return [catalogue.choose_backup(backups)] if any(manifest.is_complete for manifest in readable) else []
 
 
-def _look(manifest: BackupManifest, site: RecoveryContext, chosen: _Chosen) -> Verification:
-    vault = site.vaults[chosen.vault]
-    replica = site.vaults["replica"] if chosen.vault == "primary" else None
+def _verify_one(manifest: BackupManifest, context: RecoveryContext, selection: _Selection) -> Verification:
+    vault = context.vaults[selection.vault]
+    replica = context.vaults["replica"] if selection.vault == "primary" else None
     if isinstance(manifest, Manifest):
-        return verified(manifest, vault, replica=replica, scratch=scratch if chosen.deep else None)
+        return verified(manifest, vault, replica=replica, scratch=scratch_server if selection.deep else None)
     if isinstance(manifest, FilesManifest):
-        return verify_files(manifest, vault, replica=replica, deep=chosen.deep)
-    if isinstance(manifest, StateManifest) and chosen.deep:
+        return verify_files(manifest, vault, replica=replica, deep=selection.deep)
+    if isinstance(manifest, StateManifest) and selection.deep:
         return check_backup(manifest, vault, replica=replica, deep=lambda: verify_state(manifest, vault))
     return check_backup(manifest, vault, replica=replica)
 
 
-class _Printed(BaseModel):
-    """What a run printed with --json, as far as another one records it."""
+class _PrintedVerifications(BaseModel):
+    """The part of a run's --json output that another run records."""
 
     looks: list[Verification]
 
 
-def _added(site: RecoveryContext, file: Path) -> int:
+def _add_verifications(context: RecoveryContext, file: Path) -> int:
     try:
-        looks = _Printed.model_validate_json(file.read_bytes()).looks
+        looks = _PrintedVerifications.model_validate_json(file.read_bytes()).looks
     except OSError as error:
         raise Failure(f"{file} can't be read: {error.strerror}.", "name what --json printed.") from None
     except ValidationError:
@@ -145,16 +161,16 @@ def _added(site: RecoveryContext, file: Path) -> int:
             f"{file} is not what a verification printed.", "save it: ./bulwark verify --json > FILE."
         ) from None
     for look in looks:
-        _record(site, look)
+        _record(context, look)
     sys.stdout.write(f"Recorded: {', '.join(look.backup for look in looks) or 'nothing'}.\n")
     return 0
 
 
-def _recorded(site: RecoveryContext, looks: list[Verification], source: VaultName) -> bool:
+def _record_all(context: RecoveryContext, verifications: list[Verification], source: VaultName) -> bool:
     """Record the looks as the writer, or say why they aren't: the result is the same."""
     try:
-        for look in looks:
-            _record(site, look)
+        for look in verifications:
+            _record(context, look)
     except Forbidden as refused:
         sys.stderr.write(
             f"{refused}\nNot recorded, because who only reads can't. Save what --json prints, and hand it to"
@@ -169,16 +185,19 @@ def _recorded(site: RecoveryContext, looks: list[Verification], source: VaultNam
     return True
 
 
-def _record(site: RecoveryContext, look: Verification) -> None:
+def _record(context: RecoveryContext, verification: Verification) -> None:
     with suppress(Exists):  # recorded already
-        site.recorder.put(vault_layout.verification(look.backup, look.at), look.model_dump_json().encode())
+        context.recording_vault.put(
+            vault_layout.verification(verification.backup, verification.at),
+            verification.model_dump_json().encode(),
+        )
 
 
-def _print_looks(looks: list[Verification], unreadable: list[str]) -> None:
+def _print_verifications(verifications: list[Verification], unreadable: list[str]) -> None:
     console = Console()
-    for look in looks:
+    for look in verifications:
         how = "restored and compared" if look.deep else "read and compared"
-        if look.good:
+        if look.passed:
             console.print(f"{look.backup}: {how}, good", style="green")
         for problem in look.problems:
             console.print(f"{look.backup}: {problem}", style="red", markup=False)
@@ -186,5 +205,5 @@ def _print_looks(looks: list[Verification], unreadable: list[str]) -> None:
             console.print(f"{look.backup}: {line}", markup=False)
     for line in unreadable:
         console.print(line, style="red", markup=False)
-    if not looks and not unreadable:
+    if not verifications and not unreadable:
         console.print("There is nothing to verify: ./bulwark backup makes a backup.", style="yellow")

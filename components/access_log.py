@@ -1,4 +1,4 @@
-"""The bucket that records who touched a vault."""
+"""The bucket of a vault's access log."""
 
 import json
 from typing import Final
@@ -32,7 +32,7 @@ class AccessLog(pulumi.ComponentResource):
         self.bucket = s3.Bucket(
             f"{name}-bucket",
             bucket=bucket,
-            # The record goes with what it is about, except where that holds real data.
+            # The log is removed with its vault, except where the vault holds real data.
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )

@@ -1,4 +1,4 @@
-"""Alert routes: every channel once per vendor, and for each incident level who is told."""
+"""Alert routes: every channel once per vendor, and the channels of each incident level."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ MONITOR_FAILS: Final[list[sentry.AlertTriggerConditionArgsDict]] = [
     {"reappeared_event": {}},
 ]
 """
-A monitor keeps one issue for life: its second failure is no first event but that issue's regression.
+A monitor keeps one issue for life: its second failure is not a first event, but a regression of that issue.
 
 Source: getsentry/sentry, build_fingerprint_for_project_subscription: nothing but the monitor's own id.
 """
@@ -71,7 +71,7 @@ class Alerting(pulumi.ComponentResource):
         self.register_outputs({})
 
     def contacts(self, severity: Severity) -> list[uptimerobot.MonitorAssignedAlertContactArgsDict]:
-        """Return whom an UptimeRobot monitor of this level tells."""
+        """Return the contacts that an UptimeRobot monitor of this level alerts."""
         return [
             {
                 "alert_contact_id": self._contacts[channel].id,
@@ -84,7 +84,7 @@ class Alerting(pulumi.ComponentResource):
     def actions(
         self, severity: Severity, *, team_id: pulumi.Input[str]
     ) -> list[sentry.AlertActionFilterActionArgsDict]:
-        """Return what a Sentry alert of this level does; webhooks are UptimeRobot's alone."""
+        """Return the actions of a Sentry alert of this level; only UptimeRobot calls webhooks."""
         actions: list[sentry.AlertActionFilterActionArgsDict] = []
         for channel in self._args.routes[severity]:
             settings = self._args.channels[channel]
@@ -116,7 +116,7 @@ class Alerting(pulumi.ComponentResource):
         return actions
 
     def _integration(self, provider_key: str, account: str) -> pulumi.Output[str]:
-        """Look up what an administrator installed in Sentry by hand; it can't be declared."""
+        """Look up an integration that an administrator installed in Sentry by hand; it can't be declared."""
         return sentry.get_organization_integration_output(
             organization=self._organization,
             provider_key=provider_key,

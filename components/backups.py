@@ -1,4 +1,4 @@
-"""Two vaults in two regions, the replication between them, and who may touch them."""
+"""Two vaults in two regions, the replication between them, and the roles that may use them."""
 
 import json
 from typing import Final

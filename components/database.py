@@ -73,7 +73,7 @@ class Database(pulumi.ComponentResource):
                 parent=self,
                 protect=protect,
                 import_=adopt.project if adopt else None,
-                # Neon names as default whichever database is oldest; a renamed one would then replace the
+                # Neon names its oldest database as the default one, so a renamed database would replace the
                 # whole project on refresh: kislerdm/terraform-provider-neon#179.
                 ignore_changes=["branch"],
             ),
@@ -127,7 +127,7 @@ def connection_uri(
     name: pulumi.Input[str],
 ) -> pulumi.Output[str]:
     """Return the secret address of a database for a role."""
-    # Neon's certificate is signed by a public authority: "system" is libpq's word for that store.
+    # Neon's certificate is signed by a public authority; "system" is libpq's name for that trust store.
     tls = "sslmode=disable" if args.tls == "disable" else f"sslmode={args.tls}&sslrootcert=system"
     quoted = password.apply(lambda secret: quote(secret, safe=""))
     where = pulumi.Output.concat(role, ":", quoted, "@", host, "/", name)

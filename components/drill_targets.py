@@ -75,12 +75,12 @@ def declare_branch(
     at: Future[datetime],
     ready: Callable[[], None],
     key: str,
-    told: OnOutputs,
+    on_outputs: OnOutputs,
 ) -> None:
     """
     Declare a stack that holds the database of `project` as it was at `at`.
 
-    `ready` is called when nothing is waited for any more but `at`.
+    `ready` is called when everything is declared and only `at` is missing.
     """
 
     async def second() -> int:
@@ -89,14 +89,14 @@ def declare_branch(
     vendor = _provider(key)
     vendor.id.apply(lambda _: ready())
     opts = pulumi.ResourceOptions(providers=[vendor])
-    made = Branch(name, args, project=project, at=pulumi.Output.from_input(second()), opts=opts)
-    _export(told, project=project, owner=made.owner_uri, application=made.application_uri)
+    branch = Branch(name, args, project=project, at=pulumi.Output.from_input(second()), opts=opts)
+    _export(on_outputs, project=project, owner=branch.owner_uri, application=branch.application_uri)
 
 
-def declare_database(name: str, args: DatabaseSettings, *, key: str, told: OnOutputs) -> None:
+def declare_database(name: str, args: DatabaseSettings, *, key: str, on_outputs: OnOutputs) -> None:
     """Declare a stack that holds a new, empty database, as production declares its own."""
     throw_away = args.model_copy(
-        # Nothing of it may outlive the drill: neither a protection, nor a history that nobody needs.
+        # Nothing may outlive the drill: no protection, and no history that is paid for.
         update={
             "project": name,
             "protect_default_branch": False,
@@ -105,8 +105,13 @@ def declare_database(name: str, args: DatabaseSettings, *, key: str, told: OnOut
         }
     )
     opts = pulumi.ResourceOptions(providers=[_provider(key)])
-    made = Database(name, throw_away, protect=False, opts=opts)
-    _export(told, project=made.project.id, owner=made.owner_uri, application=made.application_uri)
+    database = Database(name, throw_away, protect=False, opts=opts)
+    _export(
+        on_outputs,
+        project=database.project.id,
+        owner=database.owner_uri,
+        application=database.application_uri,
+    )
 
 
 def _provider(key: str) -> neon.Provider:
@@ -117,7 +122,7 @@ def _provider(key: str) -> neon.Provider:
     )
 
 
-def _export(told: OnOutputs, **outputs: pulumi.Input[str]) -> None:
+def _export(on_outputs: OnOutputs, **outputs: pulumi.Input[str]) -> None:
     for name, value in outputs.items():
         pulumi.export(name, value)
-    pulumi.Output.all(**outputs).apply(told)
+    pulumi.Output.all(**outputs).apply(on_outputs)

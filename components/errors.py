@@ -32,6 +32,7 @@ class Errors(pulumi.ComponentResource):
         name: str,
         args: ErrorSettings,
         *,
+        api_service: str,
         health_url: str,
         alerting: Alerting,
         opts: pulumi.ResourceOptions | None = None,
@@ -54,7 +55,7 @@ class Errors(pulumi.ComponentResource):
         self.dsns = {}
         for slug, service in args.services.items():
             self.projects[slug], self.dsns[slug] = self._project(slug, service)
-        self._independent_health_monitor(next(iter(args.services)), health_url)
+        self._independent_health_monitor(api_service, health_url)
         self.register_outputs({})
 
     def _project(self, slug: str, service: SentryService) -> tuple[sentry.Project, pulumi.Output[str]]:
@@ -173,7 +174,7 @@ class Errors(pulumi.ComponentResource):
         return metric, monitor
 
     def _independent_health_monitor(self, slug: str, health_url: str) -> None:
-        """Watch /health from another vendor too: an outage of the first one must not blind us."""
+        """Watch /health from a second vendor as well: the first one may have an outage itself."""
         monitor = sentry.UptimeMonitor(
             f"{self._name}-health",
             organization=self._args.organization,

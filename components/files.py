@@ -1,4 +1,4 @@
-"""The platform's files: a data store that exists elsewhere and that backups must know of."""
+"""The platform's files: a data store that exists already and has to be backed up."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from components.settings import FileSettings
 
 class Files(pulumi.ComponentResource):
     """
-    Buckets of Supabase Storage; nothing is made of them here, Supabase keeps no history of them.
+    Buckets of Supabase Storage. They are not created here, and Supabase keeps no history of them.
 
     Publishes for policies: `holdsData` (true), `failureDomain` (provider, account, region) and `buckets`.
     """
@@ -18,7 +18,7 @@ class Files(pulumi.ComponentResource):
     TYPE: Final = "bulwark:index:Files"
 
     source: pulumi.Output[dict[str, Any]]
-    """What is needed to read them over the S3 protocol; secret."""
+    """Secret. Endpoint, region, buckets and key for reading the files over the S3 protocol."""
 
     def __init__(
         self, name: str, args: FileSettings, *, secrets: Secrets, opts: pulumi.ResourceOptions | None = None

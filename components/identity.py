@@ -1,4 +1,4 @@
-"""Who may touch the vaults: four roles for GitHub Actions, without a single long-lived key."""
+"""The roles that may use the vaults: four for GitHub Actions, without a long-lived key."""
 
 import json
 from collections.abc import Sequence
@@ -54,11 +54,11 @@ _LOOK_AT_ROLES: Final = (
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
 )
-"""What AWS's provider reads of what this stack makes; the content of no object is among it."""
+"""Actions with which AWS's provider reads this stack's resources; none of them reads an object."""
 
 
 class Identity(pulumi.ComponentResource):
-    """The OIDC provider and its roles: writer, restorer, planner (looks), deployer (configures)."""
+    """The OIDC provider and its roles: writer, restorer, planner (reads), deployer (configures)."""
 
     TYPE: Final = "bulwark:index:Identity"
 
@@ -85,9 +85,9 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-        def role(suffix: str, environment: str, does: str, policy: str) -> iam.Role:
+        def declare_role(suffix: str, environment: str, does: str, policy: str) -> iam.Role:
             subject = f"repo:{repository}:environment:{environment}"
-            made = iam.Role(
+            role = iam.Role(
                 f"{name}-{suffix}",
                 name=f"{platform}-{suffix}",
                 description=does,
@@ -98,31 +98,31 @@ class Identity(pulumi.ComponentResource):
             iam.RolePolicy(
                 f"{name}-{suffix}-policy",
                 name=suffix,
-                role=made.name,
+                role=role.name,
                 policy=policy,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            return made
+            return role
 
-        self.writer = role(
+        self.writer = declare_role(
             WRITER_SUFFIX,
             args.backup_environment,
             "Adds backups; can neither delete nor overwrite",
             _writer(vaults[0]),
         )
-        self.restorer = role(
+        self.restorer = declare_role(
             "backup-restorer",
             args.restore_environment,
             "Reads backups; can write nothing",
             _restorer(vaults),
         )
-        self.planner = role(
+        self.planner = declare_role(
             "planner",
             args.plan_environment,
             "Looks at this stack; can change nothing",
             _planner(vaults, account=args.account, platform=platform),
         )
-        self.deployer = role(
+        self.deployer = declare_role(
             "deployer",
             args.deploy_environment,
             "Deploys this stack",
@@ -181,7 +181,7 @@ def _writer(vault: Vault) -> str:
         _allow("AddParts", ["s3:PutObject"], once, Condition=part),
         # A changed file becomes a new version; the lock keeps the old one.
         _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{vault_layout.FILES}*"),
-        # Of what is gone at the source: this tag and no other, which the lifecycle knows.
+        # A copy whose original was deleted gets the one tag that the lifecycle knows, and no other.
         _allow(
             "MarkGone",
             ["s3:PutObjectVersionTagging"],
@@ -203,9 +203,9 @@ def _writer(vault: Vault) -> str:
             ],
             bucket_arn,
         ),
-        # The lock of what it just wrote; size and version come with a listing.
+        # The lock of an object that was just written; its size and version come with a listing.
         _allow("Confirm", ["s3:GetObjectRetention"], f"{bucket_arn}/*"),
-        # What there was last time, and what was found out. Not the data: these credentials read no backup.
+        # Manifests and records of earlier runs, but no data: these credentials read no backup.
         _allow(
             "Recall",
             ["s3:GetObject", "s3:GetObjectVersion"],
@@ -299,7 +299,7 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             ],
             _buckets(vaults, platform),
         ),
-        # By their tag: a new key has no alias yet. No other key can be given that tag with these permissions.
+        # By their tag, as a new key has no alias yet. These permissions can give the tag to no other key.
         _allow(
             "ConfigureKeys",
             [
@@ -313,14 +313,14 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             [vault.keys_arn for vault in vaults],
             Condition={"StringEquals": {"aws:ResourceTag/Project": platform}},
         ),
-        # These two know no resource before it exists; the service can't name one.
+        # These two actions have no resource before it exists, so that none can be named.
         _allow("FindKeys", ["kms:CreateKey", "kms:ListAliases"], "*"),
-        # Not kms:UpdateAlias: whoever moves a vault's alias to another key moves permissions there.
+        # Not kms:UpdateAlias: moving a vault's alias to another key would move its permissions there.
         _allow("NameKeys", ["kms:CreateAlias"], f"arn:aws:kms:*:{account}:alias/{platform}-vault-*"),
         _allow(
             "KnowItself", ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"], f"{roles}-deployer"
         ),
-        # Not its own: a deployment could give itself anything.
+        # Not the deployer's own role: a deployment could give itself any permission.
         _allow(
             "ConfigureRoles",
             [
@@ -349,7 +349,7 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
 
 
 def _drills(vault: Vault) -> list[dict[str, Any]]:
-    """Return what lets a deploy ask for the last drill that passed; of backups it can read nothing."""
+    """Return the statements that let a deployment read the drills' evidence, and no backup."""
     return [
         _allow(
             "FindDrills",

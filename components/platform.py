@@ -1,4 +1,4 @@
-"""The whole: every component of one platform, wired."""
+"""The platform: all components, each with its arguments from the settings."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -86,11 +86,11 @@ class Platform(pulumi.ComponentResource):
         self.errors = Errors(
             "errors",
             settings.errors,
+            api_service=platform.api_service,
             health_url=f"{platform.api}/health",
             alerting=self.alerting,
             opts=child,
         )
-        api = next(iter(settings.errors.services))
         database, files = self.database.project.urn, self.files.urn
 
         def job(
@@ -112,8 +112,8 @@ class Platform(pulumi.ComponentResource):
                 retention_days=days,
                 severity=settings.uptime.heartbeat_severity,
                 organization=settings.errors.organization,
-                project=self.errors.projects[api],
-                dsn=self.errors.dsns[api],
+                project=self.errors.projects[platform.api_service],
+                dsn=self.errors.dsns[platform.api_service],
                 team=self.errors.team,
                 group=self.uptime.group,
                 alerting=self.alerting,

@@ -1,4 +1,4 @@
-"""What every private bucket needs, whatever it holds."""
+"""Public access block and ownership, which every private bucket needs."""
 
 import pulumi
 from pulumi_aws import s3

@@ -1,4 +1,4 @@
-"""Explicit providers: no component ever falls back on a default one with whatever credentials lie around."""
+"""Explicit providers, so that no component uses a default one with the environment's credentials."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ def build(settings: Settings, secrets: Secrets) -> Providers:
     }
     replica = backups.replica
     return Providers(
-        # The bridged schema leaves this key in clear; the real provider would write it to the state as it is.
+        # The bridged schema leaves this key in clear, and the provider would write it to the state in clear.
         neon=pulumi_neon.Provider(
             "neon",
             api_key=secrets["neon_api_key"],

@@ -75,7 +75,7 @@ class ScheduledJob(pulumi.ComponentResource):
             group_id=group.id.apply(int),
             is_paused=False,
             tags=["heartbeat", severity],
-            # Whoever knows the address can silence the alarm; the bridged schema leaves it in clear.
+            # The address can silence the alarm, and the bridged schema leaves it in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["url"]),
         )
         self.heartbeat_url = pulumi.Output.secret(self.heartbeat.url)
@@ -95,7 +95,7 @@ class ScheduledJob(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.checkin_url = pulumi.Output.secret(
-            pulumi.Output.all(dsn, self.cron.name).apply(lambda found: _checkin_url(*found))
+            pulumi.Output.all(dsn, self.cron.name).apply(lambda values: _checkin_url(*values))
         )
         sentry.Alert(
             f"{name}-alert",
@@ -118,7 +118,7 @@ class ScheduledJob(pulumi.ComponentResource):
 
 
 def _checkin_url(dsn: str, monitor: str) -> str:
-    """Return where a monitor is told of its job; Sentry makes its slug from its name."""
+    """Return the address of a monitor's check-ins; Sentry makes the monitor's slug from its name."""
     parts = urlsplit(dsn)
     slug = re.sub(r"[^a-z0-9]+", "-", monitor.lower()).strip("-")
     host = parts.netloc.rpartition("@")[2]

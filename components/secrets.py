@@ -10,7 +10,7 @@ from components.settings import PROJECT, Problem, Settings, SettingsError
 
 PROVIDER_TOKENS = ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
 FILES_KEY = ("files_access_key_id", "files_secret_access_key")
-"""An S3 access key of the Supabase project; it has no lesser kind than one that may do everything there."""
+"""An S3 access key of the Supabase project. Supabase has no key with fewer permissions."""
 
 
 def variable(name: str) -> str:
@@ -18,7 +18,7 @@ def variable(name: str) -> str:
     return f"{PROJECT}_{name}".upper().replace("-", "_")
 
 
-def required(settings: Settings) -> list[str]:
+def required_secrets(settings: Settings) -> list[str]:
     """Return the names of all secrets that these settings need."""
     return [
         *PROVIDER_TOKENS,
@@ -44,9 +44,12 @@ def collect(settings: Settings, config: pulumi.Config, *, given: Collection[str]
     Raises:
         SettingsError: as `check` does.
     """
-    check(settings, given={*given, *(name for name in required(settings) if os.environ.get(variable(name)))})
+    check(
+        settings,
+        given={*given, *(name for name in required_secrets(settings) if os.environ.get(variable(name)))},
+    )
     values: dict[str, pulumi.Output[str]] = {}
-    for name in required(settings):
+    for name in required_secrets(settings):
         value = config.get_secret(name)
         values[name] = pulumi.Output.secret(os.environ[variable(name)]) if value is None else value
     return Secrets(values)
@@ -59,7 +62,7 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
     Raises:
         SettingsError: naming all that are missing, with how to set them, and all that nothing needs.
     """
-    names = required(settings)
+    names = required_secrets(settings)
     problems = [
         Problem(name, "is no secret that these settings need") for name in sorted(set(given) - set(names))
     ]

@@ -1,4 +1,4 @@
-"""What connects a stack's configuration file with its Platform, and the Platform with its outputs."""
+"""Reads a stack's configuration for its Platform, and derives the stack's outputs from the Platform."""
 
 import json
 from datetime import timedelta
@@ -7,34 +7,50 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import policy_gate
 from components.platform import Platform
 from components.secrets import Secrets, collect
 from components.settings import PROJECT, Settings, SettingsError, load
 from core.objectives import format_duration, longest_gap
-from policies.framework.configuration import ConfigurationError
 
 
-def read(config: pulumi.Config) -> tuple[Settings, Secrets]:
+def read_settings(config: pulumi.Config) -> Settings:
     """
-    Read the stack's configuration: every block of this project, and every secret that the blocks need.
+    Read every block of this project from the stack's configuration.
 
     Raises:
-        pulumi.RunError: with all problems at once, or for a production run without the policy pack; the
-            engine shows its text alone, without a traceback.
+        pulumi.RunError: names all problems at once; the engine shows its text without a traceback.
     """
-    prefix = f"{PROJECT}:"
-    names = [key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix)]
-    secret = {name for name in names if is_config_secret(prefix + name)}
+    secret = _secret_names()
+    names = [name for name in _names() if name not in secret]
     try:
-        settings = load({name: _parsed(config.get(name)) for name in names if name not in secret})
-        policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
-        return settings, collect(settings, config, given=secret)
-    except (SettingsError, policy_gate.PolicyPackMissingError, ConfigurationError) as refused:
-        raise pulumi.RunError(str(refused)) from None
+        return load({name: _parse(config.get(name)) for name in names})
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
-def _parsed(text: str | None) -> Any:
+def read_secrets(config: pulumi.Config, settings: Settings) -> Secrets:
+    """
+    Read every secret that the settings need, from the stack's configuration or the environment.
+
+    Raises:
+        pulumi.RunError: names all that are missing, and all that nothing needs.
+    """
+    try:
+        return collect(settings, config, given=_secret_names())
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def _names() -> list[str]:
+    prefix = f"{PROJECT}:"
+    return [key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix)]
+
+
+def _secret_names() -> set[str]:
+    return {name for name in _names() if is_config_secret(f"{PROJECT}:{name}")}
+
+
+def _parse(text: str | None) -> Any:
     try:
         return json.loads(text or "null")
     except json.JSONDecodeError:
@@ -42,7 +58,7 @@ def _parsed(text: str | None) -> Any:
 
 
 def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
-    """Return what people and the recovery half need to know of a deployed stack; secret where it is."""
+    """Return the outputs that people and recovery need; the secret ones are marked."""
     database, backups = platform.database, platform.backups
     rows = protection(settings)
     return {
@@ -59,7 +75,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "restorer_role": backups.identity.restorer.arn,
         "planner_role": backups.identity.planner.arn,
         "deployer_role": backups.identity.deployer.arn,
-        # Secret as a whole: the Automation API tells of the top level alone whether it is secret.
+        # Secret as a whole: the Automation API marks secrets at the top level alone.
         "error_dsns": pulumi.Output.secret(platform.errors.dsns),
         "checkin_urls": pulumi.Output.secret({name: job.checkin_url for name, job in platform.jobs.items()}),
         "heartbeat_urls": pulumi.Output.secret(
@@ -72,7 +88,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
 
 
 def protection(settings: Settings) -> list[dict[str, str]]:
-    """Say in a line each what is protected, by what, and where to look."""
+    """Return one row per thing that is protected: by what, and where to look."""
     backups, uptime = settings.backups, settings.uptime
     history = format_duration(timedelta(hours=settings.database.history_retention_hours))
     vaults = f"{backups.region} + {backups.replica.region}"
@@ -82,7 +98,7 @@ def protection(settings: Settings) -> list[dict[str, str]]:
     def every(schedule: str) -> str:
         return f"every {format_duration(longest_gap(schedule))}"
 
-    def told(severity: Any) -> str:
+    def channels(severity: Any) -> str:
         return ", ".join(settings.alerting.routes[severity])
 
     rows = [
@@ -101,12 +117,12 @@ def protection(settings: Settings) -> list[dict[str, str]]:
         (
             "api",
             f"/health {looked}, from {len(uptime.regions)} regions",
-            f"tells {told(uptime.severities['health'])}",
+            f"tells {channels(uptime.severities['health'])}",
         ),
         (
             "frontend",
             f"{looked}, certificate included",
-            f"tells {told(uptime.severities['frontend'])}",
+            f"tells {channels(uptime.severities['frontend'])}",
         ),
     ]
     rows += [

@@ -59,7 +59,7 @@ class Uptime(pulumi.ComponentResource):
             check: uptimerobot.Monitor(
                 f"{name}-{check}",
                 name=f"{platform} {check}",
-                # A page that answers 200 and says nothing else is down.
+                # A page that answers 200 without the keyword is down.
                 type="KEYWORD" if check == "health" else "HTTP",
                 url=url,
                 interval=args.interval_seconds,

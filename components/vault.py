@@ -1,4 +1,4 @@
-"""One vault: a bucket that takes backups and gives none up before their time."""
+"""A vault: a bucket of backups that nobody can delete before their lock ends."""
 
 import json
 from typing import Any, Final
@@ -78,7 +78,7 @@ class Vault(pulumi.ComponentResource):
             opts=child,
         )
         physical = adopt or vault_name(platform, account, region)
-        # Written out, so that whoever names it in a policy knows it before it exists.
+        # Written out, so that a policy can name it before the key exists.
         self.arn = f"arn:aws:s3:::{physical}"
         self.region = region
         self.keys_arn = f"arn:aws:kms:{region}:{account}:key/*"
@@ -87,7 +87,7 @@ class Vault(pulumi.ComponentResource):
             bucket=physical,
             object_lock_enabled=True,
             force_destroy=False,
-            # Goes before its key does: a bucket that still holds backups refuses to, and then the key stays.
+            # Deleted before its key: a bucket that holds backups can't be deleted, and then its key stays.
             opts=pulumi.ResourceOptions(parent=self, protect=protect, import_=adopt, depends_on=[self.key]),
         )
         bucket = self.bucket.bucket
@@ -150,7 +150,7 @@ class Vault(pulumi.ComponentResource):
 
 
 def _tiers(args: BackupSettings) -> dict[str, int]:
-    """Return prefix -> days that it keeps; of files, the days that an earlier version stays."""
+    """Return prefix -> days that its objects are kept; for files, days that an earlier version is kept."""
     retention = args.retention
     return {
         vault_layout.database_tier("daily"): retention.database_daily_days,
@@ -181,8 +181,8 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
         }
         for prefix, days in tiers.items()
     ]
-    # Files live as long as their source does; only what was changed or deleted there runs out. A copy whose
-    # original is gone has a tag: it is hidden, and stays restorable as an earlier version.
+    # Copies stay as long as their originals; only versions of changed or deleted files expire. A copy whose
+    # original was deleted has a tag: it is hidden, and stays restorable as an earlier version.
     rules.append(
         {
             "id": "files",

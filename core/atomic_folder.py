@@ -1,4 +1,4 @@
-"""Folders that are there as a whole or not at all: built aside, renamed last, removed likewise."""
+"""Create and remove folders atomically: build under a temporary name, rename when complete."""
 
 import fcntl
 import os
@@ -11,12 +11,12 @@ from pathlib import Path
 
 @contextmanager
 def lock_folder(folder: Path) -> Generator[Path]:
-    """Hold the lock of `folder`, a file beside it; a process that dies lets go of it."""
+    """Hold the lock of `folder`: a file beside it. The system releases the lock when the process ends."""
     lock = folder.with_name(f".{folder.name}.lock")
     while True:
         with lock.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            # Whoever held it before may have removed it; a lock on a removed file would exclude nobody.
+            # The previous holder may have removed the file; a lock on a removed file would exclude nobody.
             if lock.exists() and os.path.samestat(os.fstat(handle.fileno()), lock.stat()):
                 yield lock
                 return
@@ -25,33 +25,33 @@ def lock_folder(folder: Path) -> Generator[Path]:
 @contextmanager
 def build_folder(folder: Path) -> Generator[Path]:
     """
-    Give a private folder to fill, which becomes `folder` at the end; the caller holds the lock.
+    Yield an empty private folder, which is renamed to `folder` when the block ends.
 
-    A builder that was killed leaves its folder behind, and perhaps a program that still writes to it. So each
-    has one of its own, and removes what it can of earlier ones.
+    The caller holds the lock of `folder`. A killed build leaves its folder behind, and perhaps a program that
+    still writes to it. So each build has a folder of its own and removes those of earlier builds.
     """
-    clear(folder)
-    aside = _aside(folder)
-    aside.mkdir(mode=0o700)
+    remove_leftovers(folder)
+    building = _temporary_path(folder)
+    building.mkdir(mode=0o700)
     try:
-        yield aside
-        aside.rename(folder)
+        yield building
+        building.rename(folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove `folder` at one stroke, so that no part of it is ever taken for the whole."""
-    folder.rename(_aside(folder))
-    clear(folder)
+    """Remove `folder`: rename it first, so that a partly removed folder is never taken for the whole."""
+    folder.rename(_temporary_path(folder))
+    remove_leftovers(folder)
 
 
-def clear(folder: Path) -> None:
-    """Remove what interrupted builds and removals of `folder` left behind."""
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary folders of interrupted builds and removals of `folder`."""
     for entry in folder.parent.iterdir():
-        if entry.name.startswith(f".{folder.name}.aside-"):
+        if entry.name.startswith(f".{folder.name}.partial-"):
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.aside-{os.getpid()}-{time.monotonic_ns()}")
+def _temporary_path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.partial-{os.getpid()}-{time.monotonic_ns()}")

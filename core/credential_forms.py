@@ -1,7 +1,7 @@
 """
-What credentials look like.
+The forms of vendors' credentials.
 
-Pure functions, known to policies, which refuse one in clear, and to recovery, which lets none into a report.
+Policies refuse a credential in clear by its form, and recovery keeps credentials out of its reports.
 """
 
 import re
@@ -25,24 +25,25 @@ _FORMS: Final[tuple[tuple[LiteralString, str], ...]] = (
     ("a Google key", r"\bAIza[0-9A-Za-z_-]{35}"),
     ("a signed token", r"\beyJ[0-9A-Za-z_-]{10,400}\.eyJ[0-9A-Za-z_-]{10}"),
 )
-"""What it is, and how the vendor's credentials of that kind start."""
+"""(kind, pattern of the beginning of such a credential)."""
 
 _ANY: Final = re.compile("|".join(f"({form})" for _, form in _FORMS))
 
 
-def form_of(text: str) -> LiteralString | None:
-    """Return which kind of credential a text holds, by its form alone; None for any other text."""
+def credential_kind(text: str) -> LiteralString | None:
+    """Return the kind of the first credential in a text, judged by its form alone; None without one."""
     found = _ANY.search(text)
     return _FORMS[found.lastindex - 1][0] if found and found.lastindex else None
 
 
-def hidden(text: str) -> str:
+def hide_credentials(text: str) -> str:
     """
-    Return the text with its kind in place of each credential.
+    Return the text with each credential replaced by its kind.
 
-    A form is that of a credential's start, so the whole word goes; for a private key all of the text.
+    A pattern matches only the beginning of a credential, so the whole word is replaced. A private key has
+    several words, so the whole text is replaced.
     """
-    words = re.split(r"(\s+)", text) if form_of(text) else [text]
-    shown = "".join(f"[{kind}]" if (kind := form_of(word)) else word for word in words)
-    # What still shows takes more than one word, and where it ends is not known.
-    return f"[{kind}]" if (kind := form_of(shown)) else shown
+    words = re.split(r"(\s+)", text) if credential_kind(text) else [text]
+    shown = "".join(f"[{kind}]" if (kind := credential_kind(word)) else word for word in words)
+    # A credential that is left has more than one word, and its end is unknown.
+    return f"[{kind}]" if (kind := credential_kind(shown)) else shown

@@ -1,4 +1,4 @@
-"""For what the engine starts: plugins and policy packs, which a killed engine would leave behind."""
+"""End plugins and policy packs together with the engine that started them, also when it is killed."""
 
 import os
 import re
@@ -14,9 +14,10 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 def end_with_engine() -> None:
     """
-    End this process at once when the engine that started it is gone.
+    Watch the engine that started this process, and end this process when the engine has ended.
 
-    The engine's address is the first argument of everything that it starts; without one nothing is watched.
+    The engine passes its address as the first argument of each process that it starts. Without an address
+    nothing is watched.
     """
     found = next(filter(None, map(_ADDRESS.fullmatch, sys.argv[1:])), None)
     if found:
@@ -30,7 +31,7 @@ def _watch(port: int) -> None:
 
 
 def _answers(port: int) -> bool:
-    """Only a refusal means that the engine is gone; on a machine under load it may be slow."""
+    """Return False only if the connection is refused: on a busy machine the engine may answer late."""
     try:
         socket.create_connection(("127.0.0.1", port), _TIMEOUT_SECONDS).close()
     except ConnectionRefusedError:

@@ -1,7 +1,7 @@
 """
-Recovery arithmetic: what a schedule promises, and what an objective allows.
+Recovery arithmetic: the loss that a backup schedule allows, and the time until an outage is noticed.
 
-Pure functions, known to components and policies alike; nothing here knows of Pulumi.
+Pure functions without Pulumi, which components and policies share.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,12 @@ from itertools import pairwise
 from cronsim import CronSim, CronSimError
 
 _FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # of a leap year
-_DAYS = 5 * 366  # two leap days are in
+_DAYS = 5 * 366  # two leap days are among them
 _FIELDS = 5
 
 
 class ScheduleError(ValueError):
-    """A schedule that is no five-field cron expression, or one that never runs."""
+    """A schedule is not a cron expression of five fields, or never runs."""
 
 
 @cache
@@ -25,7 +25,7 @@ def longest_gap(schedule: str) -> timedelta:
     Return the longest time between two runs of a cron schedule in UTC, within five years.
 
     Raises:
-        ScheduleError: for text that is not a five-field cron expression, or that runs less than twice.
+        ScheduleError: the text is not a cron expression of five fields, or the schedule runs less than twice.
     """
     if len(schedule.split()) != _FIELDS:
         raise ScheduleError(f"{schedule!r} is not a cron schedule of five fields")
@@ -33,7 +33,7 @@ def longest_gap(schedule: str) -> timedelta:
         cron = CronSim(schedule, _FIRST_DAY)
     except CronSimError as error:
         raise ScheduleError(f"{schedule!r} is not a cron schedule ({error})") from error
-    # Every day that runs at all runs at the same times, so nothing needs to be stepped through.
+    # A schedule runs at the same times on each of its days, so no run has to be stepped through.
     times = [
         timedelta(hours=hour, minutes=minute)
         for hour in sorted(cron.hours)
@@ -52,21 +52,22 @@ def worst_case_loss(
     schedule: str, *, longest_run: timedelta, lateness: timedelta, replication: timedelta = timedelta()
 ) -> timedelta:
     """
-    Return how much data is lost if disaster strikes just before a backup completes.
+    Return the loss if the database is lost just before a backup completes.
 
-    The last good copy shows the moment at which its run began. Until the next one is in, a whole gap of
-    the schedule passes, the lateness that its heartbeat tolerates, the run, and the way to the replica.
+    The last complete backup shows the moment at which its run began. Until the next backup is complete, four
+    times add up: the longest gap of the schedule, the lateness that its heartbeat tolerates, the run, and
+    the replication.
     """
     return longest_gap(schedule) + lateness + longest_run + replication
 
 
 def detection_time(*, interval: timedelta, timeout: timedelta, confirmations: int = 1) -> timedelta:
-    """Return how long an outage can last before its alert: one interval, then each look's full timeout."""
+    """Return the longest time from an outage to its alert: one interval, then the timeout of each probe."""
     return interval + timeout * (1 + confirmations)
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration as a person says it: `1 d 2 h`, `45 min`, `30 s`."""
+    """Return a duration as text, such as `1 d 2 h`, `45 min` or `30 s`."""
     seconds = int(duration.total_seconds())
     parts: list[str] = []
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):

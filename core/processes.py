@@ -1,4 +1,4 @@
-"""Detached processes that are known again later and never mistaken for a stranger's."""
+"""Start detached processes, and find them again later without mistaking another process for them."""
 
 import json
 import os
@@ -14,18 +14,18 @@ from typing import Self
 import psutil
 
 _ROTATE_ABOVE_BYTES = 4 * 1024 * 1024
-CLOCK_SLACK_SECONDS = 2.0
-"""psutil derives the start time from the wall clock, which may be set; the arguments are compared as well."""
+CLOCK_TOLERANCE_SECONDS = 2.0
+"""psutil derives a start time from the wall clock, which may be set; the arguments are compared as well."""
 
-_DYING_SECONDS = 2.0
-"""The threads of a killed process may hold its port for a moment after it is gone."""
+_PORT_RELEASE_SECONDS = 2.0
+"""How long the threads of a killed process may still hold its port."""
 _EXEC_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class Launched:
-    """A process that was started here. `created` is Unix time."""
+class LaunchedProcess:
+    """A process that `spawn` started. `created` is its start in Unix time."""
 
     pid: int
     created: float
@@ -33,7 +33,7 @@ class Launched:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Return what `write` left, or None when there is nothing (or nothing sensible)."""
+        """Return the record that `write` left in `path`, None if there is none or it can't be read."""
         try:
             content = json.loads(path.read_text())
             return cls(int(content["pid"]), float(content["created"]), tuple(content["argv"]))
@@ -45,24 +45,24 @@ class Launched:
         partial.write_text(json.dumps(asdict(self)))
         partial.replace(path)
 
-    def process(self) -> psutil.Process | None:
-        """Return the process while it runs; None when it ended or when its pid now belongs to another."""
+    def find(self) -> psutil.Process | None:
+        """Return the running process, None if it has ended or its pid belongs to another process now."""
         try:
             process = psutil.Process(self.pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 _reap(process)
                 return None
-            same_start = abs(process.create_time() - self.created) < CLOCK_SLACK_SECONDS
+            same_start = abs(process.create_time() - self.created) < CLOCK_TOLERANCE_SECONDS
             return process if same_start and _arguments(process) == self.argv[1:] else None
         except psutil.Error:
             return None
 
 
-def spawn(argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Launched:
+def spawn(argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> LaunchedProcess:
     """
-    Start `argv` in a session of its own: no terminal, output appended to `log`, which is rotated when large.
+    Start `argv` in a session of its own, without a terminal; append its output to `log`.
 
-    It outlives its parent, which therefore must not hold a `Popen` for it.
+    A log above 4 MiB is rotated first. The process outlives its parent, so there is no `Popen` object for it.
     """
     if log.exists() and log.stat().st_size > _ROTATE_ABOVE_BYTES:
         log.replace(log.with_suffix(".log.1"))
@@ -79,40 +79,40 @@ def spawn(argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> L
     )
     process = psutil.Process(pid)
     _await_arguments(process)
-    return Launched(pid, process.create_time(), argv)
+    return LaunchedProcess(pid, process.create_time(), argv)
 
 
-def find(argv: tuple[str, ...], variable: str, value: str) -> Launched | None:
-    """Look for a running process with these arguments and this environment variable."""
+def find_launched(argv: tuple[str, ...], variable: str, value: str) -> LaunchedProcess | None:
+    """Find a running process with these arguments and this value of an environment variable."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if _arguments(process) == argv[1:] and process.environ().get(variable) == value:
-                return Launched(process.pid, process.create_time(), argv)
+                return LaunchedProcess(process.pid, process.create_time(), argv)
     return None
 
 
-def terminate(process: psutil.Process, patience_seconds: float = 10.0) -> None:
-    """Ask the process to end, and after `patience_seconds` make it."""
+def terminate(process: psutil.Process, timeout_seconds: float = 10.0) -> None:
+    """Send SIGTERM, and after `timeout_seconds` SIGKILL; wait until the process has ended."""
     with suppress(psutil.NoSuchProcess):
         process.terminate()
         process.resume()  # a suspended process cannot end
         try:
-            process.wait(patience_seconds)
+            process.wait(timeout_seconds)
         except psutil.TimeoutExpired:
             process.kill()
-            process.wait(patience_seconds)
+            process.wait(timeout_seconds)
 
 
-def obstacle(port: int) -> str | None:
-    """Say why a service could not listen on the loopback port, or None when it could."""
-    deadline = time.monotonic() + _DYING_SECONDS
+def find_port_conflict(port: int) -> str | None:
+    """Return why a service can't listen on the loopback port, None if it can."""
+    deadline = time.monotonic() + _PORT_RELEASE_SECONDS
     while True:
         try:
-            _listen(port)
+            _try_to_listen(port)
         except PermissionError:
             return "needs privileges that this user does not have"
         except OSError:
-            listener = _listener(port)
+            listener = _describe_listener(port)
             if listener or time.monotonic() > deadline:
                 return f"is taken by {listener or 'a process that this user cannot see'}"
         else:
@@ -120,32 +120,32 @@ def obstacle(port: int) -> str | None:
         time.sleep(_POLL_SECONDS)
 
 
-def python_module(module: str, *arguments: str) -> tuple[str, ...]:
-    """Return the arguments that run a module; -P keeps the caller's folder out of the import path."""
+def module_argv(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command line that runs a module; -P keeps the caller's folder out of the import path."""
     return (sys.executable, "-P", "-m", module, *arguments)
 
 
 def _arguments(process: psutil.Process) -> tuple[str, ...]:
-    """Leave out the executable, which an interpreter may rewrite (macOS framework builds do)."""
+    """Return the command line without the executable, which macOS framework builds of Python rewrite."""
     return tuple(process.cmdline()[1:])
 
 
 def _await_arguments(process: psutil.Process) -> None:
-    """Wait for the kernel: the parent of a vfork may run on before the new arguments are in place."""
+    """Wait until the kernel shows the new arguments; after a vfork the parent may run before that."""
     deadline = time.monotonic() + _EXEC_SECONDS
-    with suppress(psutil.Error):  # it ended already
+    with suppress(psutil.Error):  # the process has ended already
         while not process.cmdline() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
 
-def _listen(port: int) -> None:
+def _try_to_listen(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         probe.listen()
 
 
-def _listener(port: int) -> str:
+def _describe_listener(port: int) -> str:
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
@@ -155,6 +155,6 @@ def _listener(port: int) -> str:
 
 
 def _reap(process: psutil.Process) -> None:
-    """Collect a dead child; someone else's dead child is theirs to collect."""
+    """Reap the process if it is a child of this one."""
     with suppress(psutil.Error):
         process.wait(0)

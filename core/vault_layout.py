@@ -1,20 +1,20 @@
 """
-Key layout of a vault: where each object and document lies.
+Key layout of a vault: the prefix or key of each object and document.
 
-Components derive lifecycles and permissions from it, and recovery reads and writes by it. What is stored
-under these keys is locked: a key never changes its meaning.
+Components derive lifecycles and permissions from it, and recovery reads and writes by it. The objects under
+these keys are locked, so a key never changes its meaning.
 """
 
 import hashlib
+import os
 from datetime import datetime
-from secrets import token_hex
 from typing import Final, Literal
 
 Tier = Literal["daily", "weekly", "monthly"]
-"""How long a backup of the database is kept."""
+"""The tier of a database backup, which decides how long the vault keeps it."""
 
 TIERS: Final[tuple[Tier, ...]] = ("monthly", "weekly", "daily")
-"""The tier that is kept longest comes first."""
+"""The tier that the vault keeps longest comes first."""
 
 DATABASE: Final = "database/"
 STATE: Final = "state/"
@@ -27,46 +27,46 @@ FILES: Final = "files/"
 
 FILE_COPIES: Final = f"{FILES}objects/"
 LONG_FILE_COPIES: Final = f"{FILES}long/"
-"""Copies under the SHA-256 of their key, which under `FILE_COPIES` would be longer than S3 takes."""
+"""Copies named by the SHA-256 of their key, which under `FILE_COPIES` would be too long for S3."""
 
 MANIFESTS: Final = "manifests/"
-"""Documents that name the versions which belong to a backup of the files. Each is written once."""
+"""Documents that name the versions of a file backup. Each key is written once."""
 
 FILE_MANIFESTS: Final = f"{MANIFESTS}files/"
 FILE_LEASE: Final = f"{MANIFESTS}leases/files/"
 
 DELETED_AT_SOURCE_TAG: Final = ("bulwark-gone", "yes")
-"""Tag, as name and value, of a copy whose original was deleted; the vault's lifecycle expires such copies."""
+"""(name, value) of the tag of copies whose original was deleted. The vault's lifecycle expires them."""
 
 MANIFEST: Final = "manifest.json"
 """Last part of the key of a backup's manifest."""
 
-_KEY_BYTES: Final = 1024
-"""S3 user guide, "Naming Amazon S3 objects"."""
+_MAX_KEY_BYTES: Final = 1024
+"""Longest key in bytes; S3 user guide, "Naming Amazon S3 objects"."""
 
 
 def new_id(now: datetime) -> str:
-    """Return the id of a backup or a drill. Ids sort by time, and two of one second differ."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+    """Return a new id of a backup or a drill. Ids sort by time; two ids of the same second differ."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(2).hex()}"
 
 
 def database_tier(tier: Tier) -> str:
-    """Return the prefix of all backups of a tier."""
+    """Return the prefix of all database backups of a tier."""
     return f"{DATABASE}{tier}/"
 
 
 def database_backup(tier: Tier, backup: str) -> str:
-    """Return the prefix of all objects of one backup of the database."""
+    """Return the prefix of the objects of one database backup."""
     return f"{database_tier(tier)}{backup}/"
 
 
 def state_backup(backup: str) -> str:
-    """Return the prefix of all objects of one backup of the stack's state."""
+    """Return the prefix of the objects of one state backup."""
     return f"{STATE}{backup}/"
 
 
 def verification(backup: str, at: datetime) -> str:
-    """Return the key of the record that a backup was verified at a moment."""
+    """Return the key of the verification of a backup at a moment."""
     return f"{VERIFICATIONS}{backup}/{at:%Y%m%dT%H%M%SZ}.json"
 
 
@@ -78,27 +78,27 @@ def drill(drill_id: str) -> str:
 def file_copy(bucket: str, key: str) -> str:
     """Return the key of the copy of a file."""
     whole = f"{FILE_COPIES}{bucket}/{key}"
-    if len(whole.encode()) <= _KEY_BYTES:
+    if len(whole.encode()) <= _MAX_KEY_BYTES:
         return whole
     return f"{LONG_FILE_COPIES}{bucket}/{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def file_backup(backup: str) -> str:
-    """Return the prefix of all documents of one backup of the files."""
+    """Return the prefix of the documents of one file backup."""
     return f"{FILE_MANIFESTS}{backup}/"
 
 
 def file_listing(backup: str) -> str:
-    """Return the key of the list of all files of a backup."""
+    """Return the key of the listing of a file backup."""
     return f"{file_backup(backup)}listing.jsonl.zst"
 
 
 def file_journal(backup: str, number: int) -> str:
-    """Return the key of what one batch has copied, for the next run if this one is cut short."""
+    """Return the key of the journal of one batch. After an interruption the next run reuses its copies."""
     return f"{file_backup(backup)}copied-{number:05d}.jsonl.zst"
 
 
 def file_backup_of(key: str) -> tuple[str, bool]:
-    """Return the id of the backup of the files that a document belongs to, and whether it is a journal."""
+    """Return the id of the file backup that a document belongs to, and whether the document is a journal."""
     backup, _, name = key.removeprefix(FILE_MANIFESTS).partition("/")
     return backup, name.startswith("copied-")

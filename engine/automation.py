@@ -1,9 +1,8 @@
 """
-The Automation API with fewer starts of the CLI: a quarter of a second each, of which `up` makes six.
+The Automation API with fewer starts of the CLI, which takes a quarter of a second each; `up` makes six.
 
-What it leaves out, nobody here reads: the CLI's version once more for every workspace, what an operation that
-has just succeeded is called in the stack's history, the outputs twice to tell the secret ones, and what the
-SDK says on its way.
+It leaves out what nothing here uses: the CLI's version for every workspace, the history entry of an operation
+that has just succeeded, a second export of the outputs to mark the secret ones, and the SDK's debug messages.
 """
 
 import json
@@ -24,7 +23,7 @@ _SECRET: Final = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1
 
 @cache
 def _command() -> auto.PulumiCommand:
-    """Return the CLI on this process's PATH, asked once whether its version suits the Automation API's."""
+    """Return the CLI on this process's PATH; its version is compared with the Automation API's once."""
     return auto.PulumiCommand()
 
 
@@ -33,48 +32,53 @@ class AutomationWorkspace(auto.LocalWorkspace):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(pulumi_command=_command(), **options)
-        # A program of production says 645 things, each in a call to the engine, which drops them without
-        # --debug; no operation here has that.
-        log.debug = _unsaid
+        # Production's program logs 645 debug messages, each in a call to the engine, which drops them unless
+        # it runs with --debug. No operation here does.
+        log.debug = _log_nothing
 
     is_known = False
-    """The stack exists on a backend of files: each command names it, so selecting it changes nothing."""
+    """Whether the stack exists in a backend of files. Every command names it, so selecting it is of no
+    use."""
 
     def select_stack(self, stack_name: str) -> None:
         if not self.is_known:
             super().select_stack(stack_name)
 
     def stack_outputs(self, stack_name: str) -> auto.OutputMap:
-        """Return the outputs in clear; one with a secret anywhere in it is a secret."""
+        """Return the outputs in clear; an output with a secret anywhere in it is a secret."""
         arguments = ["stack", "export", "--show-secrets", "--stack", stack_name]
-        said = self.pulumi_command.run(arguments, self.work_dir, dict(self.env_vars))
-        resources = json.loads(said.stdout)["deployment"].get("resources") or ()
-        found = next((one for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
+        export = self.pulumi_command.run(arguments, self.work_dir, dict(self.env_vars))
+        resources = json.loads(export.stdout)["deployment"].get("resources") or ()
+        root = next((resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"), {})
         return {
-            name: auto.OutputValue(value=_clear(value), secret=_clear(value) != value)
-            for name, value in found.get("outputs", {}).items()
+            name: auto.OutputValue(value=_decrypt(value), secret=_decrypt(value) != value)
+            for name, value in root.get("outputs", {}).items()
         }
 
 
-def _unsaid(*_said: object, **_where: object) -> None:
+def _log_nothing(*_arguments: object, **_options: object) -> None:
     """Stand in for `pulumi.log.debug`."""
 
 
 class AutomationStack(auto.Stack):
-    """A stack in such a workspace. `select` and its like make the API's own, so it is made with a mode."""
+    """
+    A stack in an AutomationWorkspace.
 
-    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:  # noqa: ARG002 - the API's
-        """Say of the operation that has just ended well that it did: one that fails raises before this."""
+    The API's `select` would make a plain Stack: construct this with a mode.
+    """
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:  # noqa: ARG002 - the API's signature
+        """Return that the operation which has just ended succeeded: one that fails raises before this."""
         return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
 
 
-def _clear(value: Any) -> Any:
+def _decrypt(value: Any) -> Any:
     match value:
         case {"plaintext": str(text)} if value.get(_SECRET[0]) == _SECRET[1]:
             return json.loads(text)
         case Mapping():
-            return {key: _clear(one) for key, one in value.items()}
+            return {key: _decrypt(entry) for key, entry in value.items()}
         case list():
-            return [_clear(one) for one in value]
+            return [_decrypt(entry) for entry in value]
         case _:
             return value

@@ -1,6 +1,5 @@
 """Throw-away stacks for drills: the platform's own components on the engine, each with a state of its own."""
 
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -15,15 +14,15 @@ import pulumi.automation as auto
 from rich.console import Console
 
 from core.failure import Failure
-from engine import packages, pending_operations, session, twin
+from engine import packages, pending_operations, session
 from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
 from engine.event_log import EventLog
-from engine.stack_target import StackTarget, state_file
+from engine.stack_target import StackTarget
 from recovery.drill import smoke_tests
 from recovery.drill.environment import RecoveredDatabase
-from recovery.drill.evidence import Removed
+from recovery.drill.evidence import TeardownResult
 from recovery.drill.neon_account import NeonAccount
-from recovery.drill.safety import is_a_drills
+from recovery.drill.safety import is_drill_name
 
 PROJECT: Final = "bulwark-drill"
 """A project of its own: no command for the platform's stacks ever sees a drill's, nor the other way round."""
@@ -31,94 +30,94 @@ PROJECT: Final = "bulwark-drill"
 _SIGNALLED: Final = 128
 """Exit codes above it are a signal's: someone wants the whole drill to end, and not this step."""
 
-OnOutputs = Callable[[dict[str, str]], None]
-DrillProgram = Callable[[OnOutputs], None]
-"""Declares a drill's stack, and tells its outputs as soon as all are known."""
+OnDrillOutputs = Callable[[dict[str, str]], None]
+DrillProgram = Callable[[OnDrillOutputs], None]
+"""Declares a drill's stack, and calls its argument with the outputs as soon as all are known."""
 
 
 class _ThrowAway(AutomationStack):
-    """The CLI is not asked for its outputs: the program that made them is of this process."""
+    """Does not ask the CLI for outputs: the program that made them runs in this process."""
 
     def outputs(self) -> auto.OutputMap:
         return {}
 
 
 class PulumiEnvironment:
-    """Implements `recovery.drill.environment.Place`."""
+    """Implements `recovery.drill.environment.DrillEnvironment` with stacks of the engine."""
 
     def __init__(
-        self, space: StackTarget, folder: Path, *, project: str, key: str, account: NeonAccount
+        self, target: StackTarget, folder: Path, *, project: str, key: str, account: NeonAccount
     ) -> None:
         """
-        Nothing is made yet.
+        Make the folder of the drill's files, and nothing else.
 
         Args:
-            space: The platform's stack; its settings are the drill's too.
-            folder: Private; whatever lies there goes with the drill.
+            target: The platform's stack; its settings are the drill's too.
+            folder: Private; everything in it is removed with the drill.
             project: Id of the platform's project at Neon, whose history is branched.
-            key: Of Neon's API.
-            account: The same at Neon, to look for what is left.
+            key: Key of Neon's API.
+            account: Client of Neon's API, to look for what is left.
         """
         self.folder = folder / "files"
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.scope = str(folder)
-        self._own = folder
+        self._folder = folder
         self.account = account
-        self._space = space
+        self._target = target
         self._project = project
         self.key = key
 
     @contextmanager
-    def branching(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
-        """Start the engine, which waits with everything declared for the instant."""
+    def prepare_branch(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
+        """Start the engine, which declares everything and waits for the instant."""
         instant: Future[datetime] = Future()
         ready = threading.Event()
 
-        def program(told: OnOutputs) -> None:
+        def program(on_outputs: OnDrillOutputs) -> None:
             from components.drill_targets import declare_branch  # noqa: PLC0415 - pulumi's SDKs take a second
 
             declare_branch(
                 name,
-                self._space.settings.database,
+                self._target.settings.database,
                 project=self._project,
                 at=instant,
                 ready=ready.set,
                 key=self.key,
-                told=told,
+                on_outputs=on_outputs,
             )
 
-        with self._deploying(name, program, ended=ready.set) as deployed:
+        with self._deploy(name, program, on_end=ready.set) as wait_for_database:
             try:
                 ready.wait()
 
-                def branched(at: datetime) -> RecoveredDatabase:
+                def branch(at: datetime) -> RecoveredDatabase:
                     instant.set_result(at)
-                    return deployed()
+                    return wait_for_database()
 
-                yield branched
+                yield branch
             finally:
                 if not instant.done():
                     instant.set_exception(RuntimeError("The drill was given up."))
 
     @contextmanager
-    def empty(self, name: str) -> Generator[RecoveredDatabase]:
-        def program(told: OnOutputs) -> None:
+    def create_database(self, name: str) -> Generator[RecoveredDatabase]:
+        def program(on_outputs: OnDrillOutputs) -> None:
             from components.drill_targets import declare_database  # noqa: PLC0415 - as above
 
-            declare_database(name, self._space.settings.database, key=self.key, told=told)
+            declare_database(name, self._target.settings.database, key=self.key, on_outputs=on_outputs)
 
-        with self._deploying(name, program) as deployed:
-            copy = deployed()
-            if copy.project == self._project:
+        with self._deploy(name, program) as wait_for_database:
+            database = wait_for_database()
+            if database.project == self._project:
                 raise Failure("The drill was given the platform's own project.", "nothing was changed.")
-            yield copy
+            yield database
 
-    def remains(self, name: str) -> tuple[Removed, ...]:
-        left = [f"{thing.kind} {thing.id}" for thing in self.account.things() if thing.name == name]
-        running = smoke_tests.leftovers(self.scope)
-        files = self.files()
-        kept = name in self.stacks()
-        looks = (
+    def check_removed(self, name: str) -> tuple[TeardownResult, ...]:
+        left = [f"{found.kind} {found.id}" for found in self.account.list_objects() if found.name == name]
+        running = smoke_tests.find_leftover_processes(self.scope)
+        files = self.list_files()
+        kept = name in self.list_stacks()
+        checks = (
             ("database", left, f"Neon's API lists {', '.join(left) or 'nothing of that name'}"),
             (
                 "stack",
@@ -129,104 +128,101 @@ class PulumiEnvironment:
             ("restored files", files, f"{len(files)} files are in the drill's folder"),
         )
         return tuple(
-            Removed(name=name, kind=kind, gone=not found, proof=proof) for kind, found, proof in looks
+            TeardownResult(name=name, kind=kind, gone=not found, proof=proof) for kind, found, proof in checks
         )
 
-    def files(self) -> list[Path]:
-        """Return what lies in the drill's folder: dumps and whatever was restored from them."""
+    def list_files(self) -> list[Path]:
+        """Return the files in the drill's folder: dumps, and what was restored from them."""
         return [path for path in self.folder.rglob("*") if not path.is_dir()]
 
-    def stacks(self) -> list[str]:
+    def list_stacks(self) -> list[str]:
         """Return the drills' stacks that the backend has."""
-        if twin := self._space.twin:
-            folder = state_file(twin, "any", PROJECT).parent
-            return sorted(path.stem for path in folder.glob("*.json") if is_a_drills(path.stem))
-        with session.failing_plainly():
-            found = self._workspace(None).list_stacks()
-        return sorted(one.name for one in found if is_a_drills(one.name))
+        names = self._target.list_stacks(PROJECT)
+        if names is None:
+            with session.explain_errors():
+                names = [summary.name for summary in self._workspace(None).list_stacks()]
+        return sorted(filter(is_drill_name, names))
 
     def take_down(self, name: str) -> None:
         """
-        Destroy a drill's stack and forget it, whatever state an interrupted run has left it in.
+        Destroy a drill's stack and forget it, in whatever state an interrupted run has left it.
 
         Raises:
-            Failure: for another name than a drill's, or where the engine fails.
+            Failure: the name is not a drill's, or the engine fails.
         """
-        if not is_a_drills(name):
+        if not is_drill_name(name):
             raise Failure(f"{name} is no drill's stack.", "nothing was destroyed.")
-        with session.failing_plainly():
+        with session.explain_errors():
             stack = AutomationStack(name, self._workspace(None), StackInitMode.SELECT)
-        pending_operations.settle(stack, self._space, Console(stderr=True), project=PROJECT, forget=True)
-        _, code = session.run(lambda: stack.destroy(remove=True, on_output=_nothing, suppress_outputs=True))
+        pending_operations.settle(stack, self._target, Console(stderr=True), project=PROJECT, forget=True)
+        _, code = session.run(lambda: stack.destroy(remove=True, on_output=_ignore, suppress_outputs=True))
         if code:
             raise Failure(f"The drill's stack {name} could not be destroyed.", "./bulwark drill --clean.")
-        if twin := self._space.twin:
-            # The backend of files keeps what a stack was, after the stack.
-            for kept in list((twin.state / ".pulumi").rglob(f"{name}*")):
-                shutil.rmtree(kept) if kept.is_dir() else kept.unlink(missing_ok=True)
-        (self._own / "workspace" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
+        # The backend of files keeps a stack's history after the stack.
+        self._target.remove_traces(f"{name}*")
+        (self._folder / "workspace" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
 
     @contextmanager
-    def _deploying(
-        self, name: str, program: DrillProgram, *, ended: Callable[[], None] = lambda: None
+    def _deploy(
+        self, name: str, program: DrillProgram, *, on_end: Callable[[], None] = lambda: None
     ) -> Generator[Callable[[], RecoveredDatabase]]:
         """
-        Let the engine work while the block runs.
+        Deploy a drill's stack while the block runs, and take it down after it.
 
-        What this gives waits until the copy can be used, while the engine may still write down what it made.
-        `ended` is called at the engine's end.
+        Yields a function that waits until the database can be used; the engine may still write its state
+        then. `on_end` is called at the engine's end.
         """
-        if not is_a_drills(name):
+        if not is_drill_name(name):
             raise Failure(f"{name} is no drill's name.", "nothing was made.")
         outputs: Future[dict[str, str]] = Future()
 
-        def over(going: Future[auto.UpResult]) -> None:
+        def end(update: Future[auto.UpResult]) -> None:
             if not outputs.done():
-                outputs.set_exception(going.exception() or RuntimeError("The stack has no outputs."))
-            ended()
+                outputs.set_exception(update.exception() or RuntimeError("The stack has no outputs."))
+            on_end()
 
         # While the CLI makes the stack and the engine starts.
         threading.Thread(target=import_module, args=["components.drill_targets"], daemon=True).start()
         try:
-            with session.failing_plainly():
+            with session.explain_errors():
                 stack = _ThrowAway(
                     name, self._workspace(lambda: program(outputs.set_result)), StackInitMode.CREATE
                 )
-            seen = EventLog("Update", quiet=True, as_json=True)
+            log = EventLog("Update", quiet=True, as_json=True)
 
-            def deployed() -> RecoveredDatabase:
-                told, code = session.run(outputs.result)
+            def wait_for_database() -> RecoveredDatabase:
+                result, code = session.run(outputs.result)
                 if code > _SIGNALLED:
                     sys.exit(code)
                 if code:
                     raise Failure(
-                        f"The throw-away stack could not be made: {seen.cause()}",
+                        f"The throw-away stack could not be made: {log.cause()}",
                         "correct that and drill again; what was made is removed.",
                     )
-                urls = (told["owner"], told["application"])
-                return RecoveredDatabase(
-                    name, told["project"], *(map(twin.reached, urls) if self._space.twin else urls)
-                )
+                urls = (result["owner"], result["application"])
+                return RecoveredDatabase(name, result["project"], *map(self._target.reach_database, urls))
 
-            with ThreadPoolExecutor(1, "engine") as aside:
-                going = aside.submit(stack.up, on_output=_nothing, on_event=seen.see, suppress_outputs=True)
-                going.add_done_callback(over)
-                yield deployed
+            with ThreadPoolExecutor(1, "engine") as pool:
+                update = pool.submit(
+                    stack.up, on_output=_ignore, on_event=log.on_event, suppress_outputs=True
+                )
+                update.add_done_callback(end)
+                yield wait_for_database
         finally:
-            if name in self.stacks():
+            if name in self.list_stacks():
                 self.take_down(name)
 
     def _workspace(self, program: Callable[[], None] | None) -> AutomationWorkspace:
-        folder = self._own / "workspace"
+        folder = self._folder / "workspace"
         folder.mkdir(exist_ok=True)
         packages.declare()
         return AutomationWorkspace(
             program=program,
             work_dir=str(folder),
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),
-            secrets_provider="passphrase" if self._space.twin else None,
+            secrets_provider=self._target.secrets_provider,
         )
 
 
-def _nothing(_line: str) -> None:
-    """Swallow the engine's text: a drill tells of its phases."""
+def _ignore(_line: str) -> None:
+    """Drop a line of the engine's text: a drill shows its phases instead."""

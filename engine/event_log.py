@@ -1,4 +1,4 @@
-"""What is seen of an engine run: progress on a terminal, the engine's own text elsewhere, and its events."""
+"""The log of an engine run: progress on a terminal, the engine's own text elsewhere, and its events."""
 
 import sys
 from collections.abc import Generator
@@ -13,15 +13,11 @@ from engine import vendor_errors
 from engine.plan_file import without_values
 
 _UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
-"""A refresh is the engine's look at a resource; what it found is told afterwards, with the outputs."""
+"""A refresh reads a resource; the event of its outputs says afterwards what it found."""
 
 
 class EventLog:
-    """
-    Follows one engine run.
-
-    Collects what it does (never a property's value): counts by operation, steps, violations.
-    """
+    """Follows one engine run, and collects counts, steps and violations, but never a property's value."""
 
     def __init__(self, title: str, *, quiet: bool, as_json: bool) -> None:
         """`quiet` hides the engine's text on a terminal unless it fails; `as_json` keeps stdout for JSON."""
@@ -29,7 +25,7 @@ class EventLog:
         self.steps: list[dict[str, Any]] = []
         self.violations: list[dict[str, str]] = []
         self.errors: list[tuple[str, str]] = []
-        """Resource (URN) and what went wrong there, as the engine and the providers say it."""
+        """URN of a resource, and the message of the engine or a provider."""
         self._title = title
         self._stream = sys.stderr if as_json else sys.stdout
         self._hidden = quiet and sys.stdout.isatty()
@@ -37,7 +33,7 @@ class EventLog:
         self._cut = False
         self._trace: list[str] = []
         self._done = 0
-        self._looked_at: set[str] = set()
+        self._refreshed: set[str] = set()
         self._status = Console(stderr=True).status(title)
 
     @property
@@ -45,7 +41,7 @@ class EventLog:
         return "always" if sys.stdout.isatty() else "never"
 
     @contextmanager
-    def shown(self) -> Generator[None]:
+    def show(self) -> Generator[None]:
         """Show the line of progress while the run goes on."""
         if not self._hidden:
             yield
@@ -53,25 +49,26 @@ class EventLog:
         with self._status:
             yield
 
-    def read(self, line: str) -> None:
+    def on_output(self, line: str) -> None:
         """Take a line of the engine's text."""
         if self._cut:
             return
-        told = self._untraced(line.removesuffix("\n"))
-        if told is None:
+        shown = self._without_traceback(line.removesuffix("\n"))
+        if shown is None:
             return
-        text, self._cut = without_values(f"{told}\n")
+        text, self._cut = without_values(f"{shown}\n")
         if self._hidden:
             self._lines.append(text)
         else:
             self._stream.write(text)
             self._stream.flush()
 
-    def _untraced(self, line: str) -> str | None:
+    def _without_traceback(self, line: str) -> str | None:
         """
-        Leave out where the SDK was when a provider died under a question: the line above says all there is.
+        Return what to show at a line of the engine's text; None for a line that is held back.
 
-        A traceback of anything else is shown, once its last line tells of what.
+        The SDK's traceback of a provider that died during an invoke is dropped: the line above it says
+        everything. Any other traceback is returned as a whole, at its last line.
         """
         indent = len(line) - len(line.lstrip())
         if line.strip() == "Traceback (most recent call last):":
@@ -85,23 +82,23 @@ class EventLog:
             return None if line.strip().startswith("Exception: invoke of ") else "\n".join(trace)
         return None
 
-    def see(self, event: events.EngineEvent) -> None:
+    def on_event(self, event: events.EngineEvent) -> None:
         """Take one of the engine's events."""
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             self._status.update(f"{self._title}: {self._done} done, {step.urn.rsplit('::', 1)[-1]}")
             if step.op is events.OpType.REFRESH:
-                self._looked_at.add(step.urn)
+                self._refreshed.add(step.urn)
             self._note(step)
         if event.res_outputs_event:
             self._done += 1
-            if event.res_outputs_event.metadata.urn in self._looked_at:
+            if event.res_outputs_event.metadata.urn in self._refreshed:
                 self._note(event.res_outputs_event.metadata)
         if event.summary_event:
             self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
         if event.diagnostic_event and event.diagnostic_event.severity == "error":
-            said = event.diagnostic_event
-            self.errors.append((said.urn or "", said.message))
+            diagnostic = event.diagnostic_event
+            self.errors.append((diagnostic.urn or "", diagnostic.message))
         if event.policy_event:
             policy = event.policy_event
             self.violations.append(
@@ -118,9 +115,9 @@ class EventLog:
             self.steps.append({"op": step.op.value, "urn": step.urn, "properties": list(step.diffs or [])})
 
     def close(self, code: int) -> None:
-        """Say how it ended: one line, or after a failure everything that the engine wrote."""
+        """Write how the run ended: one line, or after a failure everything that the engine wrote."""
         if self._trace:
-            self.read("")
+            self.on_output("")
         if code and self._hidden:
             self._stream.writelines(self._lines)
         elif self._hidden:
@@ -132,13 +129,13 @@ class EventLog:
             sys.stderr.writelines(f"{refusal}\n" for refusal in vendor_errors.read(self.errors))
 
     def cause(self) -> str:
-        """Say in a line what a vendor refused, or else what the engine said first."""
-        refused = [f"{one.vendor}: {one.reason}" for one in vendor_errors.read(self.errors)]
-        said = [*refused, *(message for _, message in self.errors), "the engine does not say why."]
-        return without_values(said[0])[0].strip().split("\n", 1)[0]
+        """Return in one line what a vendor refused, or else the engine's first error."""
+        refusals = [f"{refusal.vendor}: {refusal.reason}" for refusal in vendor_errors.read(self.errors)]
+        causes = [*refusals, *(message for _, message in self.errors), "the engine does not say why."]
+        return without_values(causes[0])[0].strip().split("\n", 1)[0]
 
     def document(self) -> dict[str, Any]:
-        """Return all of it for --json."""
+        """Return everything that was collected, for --json."""
         return {
             "changes": self.counts,
             "steps": self.steps,

@@ -1,8 +1,8 @@
 """
 Ends the vendors' provider processes that an engine left behind.
 
-The engine ends a plugin with its process group, but only as long as it lives itself: of an engine that was
-killed, the bridge stays for minutes, and the provider below it for ever
+The engine ends a plugin with its process group, but only while it is alive itself. When an engine is killed,
+its bridge stays for minutes and the provider below it for ever
 (https://github.com/pulumi/pulumi-terraform-bridge/issues/3349).
 """
 
@@ -16,43 +16,43 @@ from typing import Final
 
 import psutil
 
-from core.processes import CLOCK_SLACK_SECONDS, terminate
+from core.processes import CLOCK_TOLERANCE_SECONDS, terminate
 
 _MARK: Final = "BULWARK_RUN"
-"""Variable by which a process is known as one that a run started; it names the run's own process."""
+"""Variable of every process that a run started; its value names the run's own process."""
 
 _FOLDERS: Final = {"plugins", "dynamic_tf_plugins"}
-"""Where a PULUMI_HOME keeps plugins. What else inherits the mark, such as a database, is meant to stay."""
+"""Where a PULUMI_HOME keeps plugins. Other processes with the mark, such as a database, are meant to stay."""
 
 
 @cache
 def end_with_this_process() -> None:
-    """Mark what this process starts from now on, and at its exit end the providers among it."""
+    """Mark the processes that this one starts from now on, and end the providers among them at its exit."""
     process = psutil.Process()
     os.environ[_MARK] = mine = f"{process.pid} {process.create_time()}"
     atexit.register(_end, mine)
 
 
 def _end(mine: str) -> None:
-    """End the providers of this run, and of runs whose process is gone."""
-    for process in _left(mine):
+    """End the providers of this run, and those of runs whose process is gone."""
+    for process in _find_orphans(mine):
         terminate(process)
 
 
-def _left(mine: str) -> Iterator[psutil.Process]:
+def _find_orphans(mine: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it ended, or it is another user's
             if not _FOLDERS & set(Path(process.exe()).parts):
                 continue
             run = process.environ().get(_MARK)
-            if run and (run == mine or not _runs(run)):
+            if run and (run == mine or not _is_running(run)):
                 yield process
 
 
-def _runs(name: str) -> bool:
-    """Say whether the process of this name runs; its number may by now be that of another."""
+def _is_running(name: str) -> bool:
+    """Tell whether the process of this name runs; its number may belong to another process by now."""
     with suppress(psutil.NoSuchProcess):
         number, created = name.split()
         process = psutil.Process(int(number))
-        return abs(process.create_time() - float(created)) < CLOCK_SLACK_SECONDS
+        return abs(process.create_time() - float(created)) < CLOCK_TOLERANCE_SECONDS
     return False

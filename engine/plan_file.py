@@ -1,4 +1,4 @@
-"""An update that does what was reviewed, and nothing else."""
+"""The file of a reviewed plan: an update does what is in it, and nothing else."""
 
 import json
 from collections.abc import Mapping
@@ -9,22 +9,23 @@ from typing import Any, Final, cast
 from core.failure import Failure
 
 _ENCRYPTED: Final = "4dabf18193072939515e22adb298388d"
-"""Key that marks a secret (sdk/go/common/resource: SigKey); the same one is never encrypted alike."""
+"""Key that marks a secret (sdk/go/common/resource: SigKey); the same value is never encrypted to the same
+text."""
 
 _STOPPED: Final = "violates plan"
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What a plan says of one resource."""
+class ResourcePlan:
+    """What a plan does to one resource."""
 
     operations: frozenset[str]
     inputs: Mapping[str, Any]
-    """Each input that is added, changed or taken away, with its value; without what is secret in it."""
+    """Each input that is added, changed or removed, with its value; secrets are left out."""
 
 
-ReviewedPlan = Mapping[str, Planned]
-"""URN -> what is planned."""
+ReviewedPlan = Mapping[str, ResourcePlan]
+"""URN of a resource -> what is planned for it."""
 
 
 def read(file: Path) -> ReviewedPlan:
@@ -32,11 +33,11 @@ def read(file: Path) -> ReviewedPlan:
     Read a plan that `./bulwark review --save-plan` wrote.
 
     Raises:
-        Failure: for a file that is none.
+        Failure: the file holds no plan.
     """
     try:
         resources = json.loads(file.read_text())["resourcePlans"]
-        return {urn: _planned(found) for urn, found in resources.items()}
+        return {urn: _parse(plan) for urn, plan in resources.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(
             f"{file} is no plan ({type(error).__name__}).",
@@ -44,30 +45,31 @@ def read(file: Path) -> ReviewedPlan:
         ) from None
 
 
-def refuse_others(reviewed: ReviewedPlan, now: ReviewedPlan, *, stack: str) -> None:
+def require_same(reviewed: ReviewedPlan, now: ReviewedPlan, *, stack: str) -> None:
     """
     Compare what an update would do now with what was reviewed.
 
     Raises:
-        Failure: naming each resource that would be treated otherwise, and its inputs; no value.
+        Failure: they differ; names each resource and its inputs, but no value.
     """
     others = {
         urn.rpartition("::")[2]: _differences(reviewed.get(urn), now.get(urn)) for urn in {*reviewed, *now}
     }
-    told = [f"{name} ({', '.join(what)})" for name, what in sorted(others.items()) if what]
-    if told:
+    differing = [f"{name} ({', '.join(what)})" for name, what in sorted(others.items()) if what]
+    if differing:
         raise Failure(
-            f"{stack} would change otherwise than it was reviewed: {', '.join(told)}. Nothing was changed.",
+            f"{stack} would change otherwise than it was reviewed: {', '.join(differing)}. "
+            "Nothing was changed.",
             f"review it again: ./bulwark review --stack {stack} --save-plan FILE.",
         )
 
 
 def without_values(text: str) -> tuple[str, bool]:
     """
-    Cut what the engine says where it stops for the plan, and tell whether it did.
+    Cut the engine's text off where it stops because of the plan, and tell whether it was cut.
 
-    It shows the values that differ, secrets in clear (pulumi 3.259.0, pkg/resource/deploy/plan.go), perhaps
-    over several lines.
+    The engine shows the values that differ, secrets in clear, perhaps over several lines (pulumi 3.259.0,
+    pkg/resource/deploy/plan.go).
     """
     before, stopped, _ = text.partition(_STOPPED)
     if not stopped:
@@ -75,14 +77,14 @@ def without_values(text: str) -> tuple[str, bool]:
     return f"{before}{stopped}; the values are not shown, secrets could be among them\n", True
 
 
-def _planned(found: Mapping[str, Any]) -> Planned:
-    goal = found.get("goal") or {}
+def _parse(plan: Mapping[str, Any]) -> ResourcePlan:
+    goal = plan.get("goal") or {}
     difference = goal.get("inputDiff") or {}
     inputs = {**(difference.get("adds") or {}), **(difference.get("updates") or {})}
     inputs |= dict.fromkeys(difference.get("deletes") or ())
     inputs["the option protect"] = bool(goal.get("protect"))
-    return Planned(
-        frozenset(found["steps"] or ()), {name: _without_secrets(value) for name, value in inputs.items()}
+    return ResourcePlan(
+        frozenset(plan["steps"] or ()), {name: _without_secrets(value) for name, value in inputs.items()}
     )
 
 
@@ -99,7 +101,7 @@ def _without_secrets(value: Any) -> Any:
             return value
 
 
-def _differences(reviewed: Planned | None, now: Planned | None) -> list[str]:
+def _differences(reviewed: ResourcePlan | None, now: ResourcePlan | None) -> list[str]:
     if reviewed is None or now is None:
         return sorted(now.operations) if now else ["no longer there"]
     if reviewed.operations != now.operations:

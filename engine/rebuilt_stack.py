@@ -17,12 +17,12 @@ from engine.stack_target import StackTarget
 
 @dataclass(frozen=True)
 class FileBackend:
-    """Implements `recovery.drill.state.Engine` with a backend of files."""
+    """Implements `recovery.drill.state.StackRebuilder` with a backend of files."""
 
-    space: StackTarget
+    target: StackTarget
 
     @contextmanager
-    def rebuilt(self, folder: Path, state: Path) -> Generator["RebuiltStack"]:
+    def rebuild(self, folder: Path, state: Path) -> Generator["RebuiltStack"]:
         backend = folder / "backend"
         backend.mkdir(mode=0o700)
         packages.declare()
@@ -30,53 +30,55 @@ class FileBackend:
             program=session.program,
             work_dir=str(folder),
             env_vars={"PULUMI_BACKEND_URL": f"{backend.as_uri()}?metadata=skip"},
-            secrets_provider="passphrase" if self.space.twin else None,
+            secrets_provider=self.target.secrets_provider,
         )
-        with session.failing_plainly():
-            stack = AutomationStack(self.space.name, workspace, StackInitMode.CREATE)
+        with session.explain_errors():
+            stack = AutomationStack(self.target.name, workspace, StackInitMode.CREATE)
             rebuilt = RebuiltStack(stack)
-            rebuilt.asked("import", "--file", str(state))
+            rebuilt.run_command("import", "--file", str(state))
         yield rebuilt
 
 
 @dataclass(frozen=True)
 class RebuiltStack:
-    """Implements `recovery.drill.state.Rebuilt`."""
+    """Implements `recovery.drill.state.RestoredStack`."""
 
     stack: auto.Stack
 
-    def changes(self) -> list[str]:
-        seen = EventLog("Preview", quiet=True, as_json=True)
-        _, code = session.run(lambda: self.stack.preview(on_output=lambda _: None, on_event=seen.see))
+    def preview_changes(self) -> list[str]:
+        log = EventLog("Preview", quiet=True, as_json=True)
+        _, code = session.run(lambda: self.stack.preview(on_output=lambda _: None, on_event=log.on_event))
         if code:
             raise Failure(
-                f"The rebuilt stack could not be previewed: {seen.cause()}", "correct that and drill again."
+                f"The rebuilt stack could not be previewed: {log.cause()}", "correct that and drill again."
             )
-        return [f"{step['op']} {step['urn'].rsplit('::', 1)[-1]}" for step in seen.steps]
+        return [f"{step['op']} {step['urn'].rsplit('::', 1)[-1]}" for step in log.steps]
 
-    def forget_one(self) -> str:
-        with session.failing_plainly():
-            resources = json.loads(self.asked("export"))["deployment"]["resources"]
+    def forget_resource(self) -> str:
+        with session.explain_errors():
+            resources = json.loads(self.run_command("export"))["deployment"]["resources"]
         needed = {
             urn
-            for one in resources
-            for urn in (one.get("parent"), *(one.get("dependencies") or ()), _provider(one))
+            for resource in resources
+            for urn in (resource.get("parent"), *(resource.get("dependencies") or ()), _provider(resource))
             if urn
         }
         leaf = next(
-            str(one["urn"]) for one in reversed(resources) if one.get("custom") and one["urn"] not in needed
+            str(resource["urn"])
+            for resource in reversed(resources)
+            if resource.get("custom") and resource["urn"] not in needed
         )
-        with session.failing_plainly():
+        with session.explain_errors():
             self._cli("state", "delete", leaf, "--yes", "--force")
         return leaf.rsplit("::", 1)[-1]
 
-    def asked(self, what: str, *arguments: str) -> str:
+    def run_command(self, command: str, *arguments: str) -> str:
         """
-        Ask the CLI about the stack and return what it says.
+        Run `pulumi stack <command>` and return its output.
 
-        Not the Automation API, whose export and import have the state's secrets in clear.
+        The Automation API's export and import have the state's secrets in clear.
         """
-        return self._cli("stack", what, *arguments)
+        return self._cli("stack", command, *arguments)
 
     def _cli(self, *arguments: str) -> str:
         workspace = self.stack.workspace

@@ -1,140 +1,320 @@
-"""A stack as its file describes it: its settings, and whether it lives at the vendors or on the twin."""
+"""
+A stack and where it lives: at the vendors, or on the twin.
 
-import json
+Everything that differs between the two is asked of the target: addresses, credentials, the engine's
+environment, and who else may be at work. Nothing else decides by it.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-import yaml
-
-from components.settings import PROJECT, Settings, SettingsError, load
+from components.settings import PROJECT, Settings, SettingsError
 from core.failure import Failure
-from twin.host.home import TwinHome, default_root
+from engine import stack_file
+from toolchain.engine import search_path
 
+if TYPE_CHECKING:
+    import pulumi.automation as auto
+    from rich.console import Console
+
+    from recovery.vault.client import AccessKey
+    from twin.services import ServiceStatus
+
+Location = Literal["vendors", "twin"]
 ProviderKind = Literal["stand-in", "real"]
+VaultRole = Literal["writer", "restorer"]
+"""Role that writes backups, or that restores them."""
 
-_BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
-_BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
+ApiVendor = Literal["neon", "uptimerobot", "sentry"]
 
-CHECKOUT: Final = Path(__file__).resolve().parent.parent
+_API_URLS: Final[Mapping[ApiVendor, str]] = {
+    "neon": "https://console.neon.tech/api/v2",
+    "uptimerobot": "https://api.uptimerobot.com/v3",
+    "sentry": "https://sentry.io/api/",
+}
+_API_URL_VARIABLES: Final[Mapping[ApiVendor, str]] = {
+    "uptimerobot": "UPTIMEROBOT_API_URL",
+    "sentry": "SENTRY_BASE_URL",
+}
+"""Variables by which the vendors' providers find another address."""
+
+_REQUESTS_PER_MINUTE: Final = {"free": 10, "solo": 20, "team": 200, "enterprise": 400}
+"""UptimeRobot's limit by plan: twice the monitors that a plan has at least (uptimerobot.com/api/v3)."""
+_REQUESTS_PER_RESOURCE: Final = 60
+"""Requests per minute of the UptimeRobot provider for one resource at a time: 6 per monitor, which takes 6.5
+s."""
 
 
 @dataclass(frozen=True)
-class StackTarget:
+class StackTarget(ABC):
     """
     One stack of this project.
 
-    `twin` is where it lives if not at the vendors; there, `providers` says whether the vendors' own
-    plugins are at work or the twin's.
+    `providers` says whether the vendors' own plugins or stand-ins are at work.
     """
 
     name: str
     settings: Settings
-    twin: TwinHome | None
-    providers: ProviderKind = "stand-in"
+    providers: ProviderKind
+
+    location: ClassVar[Location]
+
+    secrets_provider: ClassVar[str | None]
+    """How the engine encrypts the secrets of a stack that it makes; None leaves it to the stack's file."""
+
+    asks_before_changes: ClassVar[bool]
+    """Whether a person confirms a change, because it changes what others use."""
+
+    is_shared: ClassVar[bool]
+    """Whether another machine may be at work on the stack at the same time."""
+
+    remembers_creations: ClassVar[bool]
+    """Whether the vendors know by a resource's URN that they made it, so that a second creation finds the
+    first."""
+
+    is_rehearsal: ClassVar[bool]
+    """Whether a deployment is only tried, so that policies do not ask for the drills of its stores."""
 
     @property
-    def place(self) -> Literal["vendors", "twin"]:
-        return "twin" if self.twin else "vendors"
+    @abstractmethod
+    def option(self) -> str:
+        """What a command for this stack has to be given beside `--stack`: nothing, or ` --twin`."""
+
+    @property
+    @abstractmethod
+    def runs_platform(self) -> bool:
+        """Whether the platform itself is at work there, so that its data can be asked."""
+
+    @abstractmethod
+    def parse_settings(self, content: dict[str, Any]) -> Settings:
+        """
+        Return the settings that the stack would have with this content of its file.
+
+        Raises SettingsError.
+        """
+
+    @abstractmethod
+    def prepare(self, console: "Console", *, runs_program: bool = True) -> None:
+        """
+        Make everything ready that an operation of the engine needs.
+
+        Raises:
+            Failure: names what is missing.
+        """
+
+    @abstractmethod
+    def engine_environment(self) -> dict[str, str]:
+        """
+        Return the environment of every engine command.
+
+        Secrets go by environment or by file, never by argument.
+        """
+
+    @abstractmethod
+    def workspace(self) -> Path:
+        """Return the folder with the project's and the stack's file."""
+
+    @abstractmethod
+    def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any] | None:
+        """
+        Return what the engine last wrote of a stack, empty before that.
+
+        None where only the engine can tell.
+        """
+
+    @abstractmethod
+    def list_stacks(self, project: str) -> list[str] | None:
+        """Return the stacks of a project; None where only the engine can tell."""
+
+    @abstractmethod
+    def remove_traces(self, pattern: str) -> None:
+        """Remove the backend's files of stacks and projects that are gone; `pattern` is a glob of names."""
+
+    @abstractmethod
+    def break_stale_lock(self, engine: "auto.Stack", project: str, console: "Console") -> None:
+        """
+        Take the lock of a dead engine off the stack.
+
+        Raises:
+            Failure: an engine that is alive holds the lock.
+        """
+
+    @property
+    @abstractmethod
+    def aws_endpoint(self) -> str | None:
+        """Address of AWS; None is AWS's own."""
+
+    @abstractmethod
+    def deployer_credentials(self) -> "AccessKey | None":
+        """Return the key of the deployer; None where the environment has the credentials."""
+
+    @abstractmethod
+    def role_credentials(self, role: VaultRole) -> "AccessKey | None":
+        """
+        Return a session of a role; None where the environment has the credentials.
+
+        Raises:
+            Failure: the role does not trust the stack's repository and environment.
+        """
+
+    @abstractmethod
+    def api_url(self, vendor: ApiVendor) -> str:
+        """Return the address of a vendor's HTTP API."""
+
+    @property
+    @abstractmethod
+    def uses_proxies(self) -> bool:
+        """Whether HTTP clients follow the environment's proxies."""
+
+    @abstractmethod
+    def reach_database(self, url: str) -> str:
+        """Return the address by which this machine reaches a database that the vendor gave."""
+
+    @abstractmethod
+    def reach_files(self, endpoint: str) -> str:
+        """Return the address by which this machine reaches the S3 service of the files."""
+
+    @property
+    @abstractmethod
+    def parallelism(self) -> int | None:
+        """How many resources may be made or removed at the same time; None leaves it to the engine."""
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path | None:
+        """Folder on this machine that holds what the stack made; None where vendors hold it."""
+
+    @abstractmethod
+    def service_statuses(self) -> "list[ServiceStatus]":
+        """Return the state of the services on this machine that the stack needs."""
+
+    @abstractmethod
+    def deploy_platform(self, outputs: Mapping[str, Any], *, scale: int, console: "Console") -> None:
+        """Deploy the platform that the stack protects, where it is a part of the twin."""
+
+    @abstractmethod
+    def remove_platform(self) -> None:
+        """Take the platform down again, where it is a part of the twin."""
+
+    @abstractmethod
+    def remove_unfinished(self) -> None:
+        """Remove what a vendor was still creating for an engine that is gone."""
 
 
-def home() -> TwinHome:
-    """Return this checkout's twin, whether or not it has been started yet."""
-    return TwinHome(default_root(CHECKOUT))
+class VendorTarget(StackTarget):
+    """A stack at the vendors."""
 
+    location = "vendors"
+    secrets_provider = None
+    asks_before_changes = True
+    is_shared = True
+    remembers_creations = False
+    is_rehearsal = False
 
-def find(stack: str, *, on_twin: bool, providers: ProviderKind | None = None) -> StackTarget:
-    """
-    Read a stack's settings and say where it lives.
+    @property
+    def option(self) -> str:
+        return ""
 
-    On the twin, what one kind of provider made stays with it; `providers` is for a stack that is empty.
+    @property
+    def runs_platform(self) -> bool:
+        return True
 
-    Raises:
-        Failure: for a stack without a file, or whose settings are wrong; all problems are in it.
-    """
-    try:
-        settings = settings_in(content(stack))
-    except SettingsError as error:
-        raise Failure(
-            f"Pulumi.{stack}.yaml: {error}", "correct the file; settings.schema.json knows every key."
-        ) from None
-    twin = home() if on_twin or settings.platform.environment == "local" else None
-    if twin:
-        return StackTarget(stack, settings, twin, _providers(stack, twin, providers))
-    if providers == "stand-in":
-        raise Failure(
-            f"The stack {stack} lives at the vendors, where stand-ins of their providers have no place.",
-            "leave out `--providers`, or add `--twin`.",
-        )
-    return StackTarget(stack, settings, None, "real")
+    def parse_settings(self, content: dict[str, Any]) -> Settings:
+        return stack_file.parse_settings(content)
 
+    def prepare(self, console: "Console", *, runs_program: bool = True) -> None:  # noqa: ARG002 - nothing to show
+        if runs_program:
+            self._require_secrets()
 
-def content(stack: str) -> dict[str, Any]:
-    path = CHECKOUT / f"Pulumi.{stack}.yaml"
-    try:
-        parsed = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        known = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
-        raise Failure(
-            f"There is no {path.name}.", f"choose one of these stacks: {', '.join(known)}."
-        ) from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise Failure(
-            f"{path.name}{line} is no YAML: {getattr(error, 'problem', error)}.", "correct the file."
-        ) from None
-    if not isinstance(parsed, dict):
-        raise Failure(f"{path.name} has no settings.", "start from Pulumi.prod.yaml.")
-    return parsed
+    def _require_secrets(self) -> None:
+        """
+        Raise Failure unless every secret is in the stack's file or in the environment.
 
+        The program checks again, but a run of the engine that fails for it says the same in many more words.
+        """
+        from components import secrets  # noqa: PLC0415 - pulumi's SDK takes half a second
 
-def settings_in(content: dict[str, Any]) -> Settings:
-    """Read the settings that are in a stack's file. Raises SettingsError."""
-    return load(
-        {
-            key.removeprefix(f"{PROJECT}:"): value
-            for key, value in content.get("config", {}).items()
-            if key.startswith(f"{PROJECT}:") and not (isinstance(value, dict) and "secure" in value)
+        config = stack_file.read(self.name).get("config", {})
+        given = {
+            key.removeprefix(f"{PROJECT}:")
+            for key, value in config.items()
+            if key.startswith(f"{PROJECT}:") and stack_file.is_secret(value)
         }
-    )
+        given |= {
+            name for name in secrets.required_secrets(self.settings) if os.environ.get(secrets.variable(name))
+        }
+        try:
+            secrets.check(self.settings, given=given)
+        except SettingsError as error:
+            raise Failure(f"Pulumi.{self.name}.yaml: {error}", "set them and run this again.") from None
 
+    def engine_environment(self) -> dict[str, str]:
+        return {"PATH": search_path()}
 
-def state_file(twin: TwinHome, stack: str, project: str = PROJECT) -> Path:
-    """Return where the engine keeps the state of a stack on the twin."""
-    return twin.state / ".pulumi" / "stacks" / project / f"{stack}.json"
+    def workspace(self) -> Path:
+        return stack_file.CHECKOUT
 
-
-def checkpoint(twin: TwinHome, stack: str, project: str = PROJECT) -> dict[str, Any]:
-    """Read what the engine last wrote of a stack on the twin, empty before that; asking it takes 0.5 s."""
-    path = state_file(twin, stack, project)
-    if not path.exists():
-        return {}
-    return json.loads(path.read_text())["checkpoint"].get("latest") or {}
-
-
-def _providers(stack: str, twin: TwinHome, wanted: ProviderKind | None) -> ProviderKind:
-    """
-    Say which kind of provider a stack on the twin goes through.
-
-    Raises:
-        Failure: when the other kind made what is there; each kind's state has what only it can read.
-    """
-    made = {_maker(found) for found in checkpoint(twin, stack).get("resources") or []} - {None}
-    if not made:
-        return wanted or "stand-in"
-    maker = "real" if "real" in made else "stand-in"
-    if wanted and wanted != maker:
-        words = {"real": "the vendors' own providers", "stand-in": "stand-ins of the vendors' providers"}
-        raise Failure(
-            f"The stack {stack} was made through {words[maker]}; {words[wanted]} can't take it over.",
-            f"leave out `--providers {wanted}`, or take the stack down first with `./bulwark destroy`.",
-        )
-    return maker
-
-
-def _maker(resource: dict[str, Any]) -> ProviderKind | None:
-    """Say which kind of provider made a bridged vendor's resource; the real bridge leaves notes in it."""
-    if not resource["type"].startswith(_BRIDGED):
+    def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any] | None:  # noqa: ARG002
         return None
-    return "real" if _BRIDGES_NOTES in resource.get("outputs", {}) else "stand-in"
+
+    def list_stacks(self, project: str) -> list[str] | None:  # noqa: ARG002
+        return None
+
+    def remove_traces(self, pattern: str) -> None:
+        """Leave the history to the backend, which belongs to the user."""
+
+    def break_stale_lock(self, engine: "auto.Stack", project: str, console: "Console") -> None:
+        """Leave the lock: an engine on another machine may hold it."""
+
+    @property
+    def aws_endpoint(self) -> str | None:
+        return None
+
+    def deployer_credentials(self) -> "AccessKey | None":
+        return None
+
+    def role_credentials(self, role: VaultRole) -> "AccessKey | None":  # noqa: ARG002
+        return None
+
+    def api_url(self, vendor: ApiVendor) -> str:
+        variable = _API_URL_VARIABLES.get(vendor)
+        return (variable and os.environ.get(variable)) or _API_URLS[vendor]
+
+    @property
+    def uses_proxies(self) -> bool:
+        return True
+
+    def reach_database(self, url: str) -> str:
+        return url
+
+    def reach_files(self, endpoint: str) -> str:
+        return endpoint
+
+    @property
+    def parallelism(self) -> int | None:
+        """
+        As many as UptimeRobot, the vendor with the lowest limit, accepts without refusing requests.
+
+        Its provider waits when it is refused all the same, but holds up every other resource of the vendor.
+        """
+        return max(1, _REQUESTS_PER_MINUTE[self.settings.uptime.plan] // _REQUESTS_PER_RESOURCE)
+
+    @property
+    def folder(self) -> Path | None:
+        return None
+
+    def service_statuses(self) -> "list[ServiceStatus]":
+        return []
+
+    def deploy_platform(self, outputs: Mapping[str, Any], *, scale: int, console: "Console") -> None:
+        """Leave the platform to its own deployment."""
+
+    def remove_platform(self) -> None:
+        """Leave the platform to its own deployment."""
+
+    def remove_unfinished(self) -> None:
+        """Leave it to the vendors."""

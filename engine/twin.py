@@ -1,106 +1,406 @@
-"""Makes the twin ready for a stack: its home, its services, and the engine's environment."""
+"""A stack on the twin: its settings, its services, and how this machine reaches them."""
 
+import json
 import shutil
-from typing import Final
+import socket
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
-from rich.console import Console
+import psutil
+import yaml
 
 from components.secrets import FILES_KEY, PROVIDER_TOKENS
-from components.settings import Settings
+from components.settings import PROJECT, Settings
 from core.failure import Failure
-from toolchain.providers import bridge, find_providers
-from twin import file_store
-from twin.host.home import HOME_VARIABLE, TwinHome
-from twin.plugin_install import install, install_real
-from twin.services import ServiceError, TwinService, declared, start
+from core.state_folder import HOME_VARIABLE, default_root
+from engine import stack_file
+from engine.stack_target import ApiVendor, ProviderKind, StackTarget, VaultRole
+from toolchain.engine import search_path
+from toolchain.providers import bridge_path, find_providers
+from twin import file_store, plugin_install, services
+from twin.host.home import TwinHome
+from twin.services import ServiceStatus, TwinService
+
+if TYPE_CHECKING:
+    import pulumi.automation as auto
+    from rich.console import Console
+
+    from recovery.vault.client import AccessKey
 
 _NEEDED_BYTES: Final = 256 << 20
 """A new twin takes 120 MiB; PostgreSQL's log and its archive need room to grow."""
 
+_LOCK_PATIENCE_SECONDS: Final = 30
+"""An engine whose program was killed notices, winds down and unlocks within this time."""
 
-def services(twin: TwinHome, settings: Settings) -> tuple[TwinService, ...]:
-    """Return the services that these settings need; the platform answers where they say it is."""
-    api, frontend = urlsplit(settings.platform.api), urlsplit(settings.platform.frontend)
-    every = declared(twin, api_port=api.port or 443, frontend_port=frontend.port or 443)
-    # Production's program, run against the twin, watches an address that is not on this machine.
-    here = settings.platform.environment == "local"
-    return tuple(service for service in every if here or service.name != "platform")
+_PLATFORM_URLS: Final = ("api", "frontend")
+"""Settings of `bulwark:platform` whose port 0 stands for a port that is drawn."""
+
+_BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
+_BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
+"""Output that the real bridge leaves in each resource, and no stand-in does."""
 
 
-def engine_environment(twin: TwinHome, settings: Settings, *, real: bool = False) -> dict[str, str]:
+@dataclass(frozen=True)
+class TwinTarget(StackTarget):
+    """A stack on the twin of this checkout."""
+
+    home: TwinHome
+
+    location = "twin"
+    secrets_provider = "passphrase"
+    asks_before_changes = False
+    is_shared = False
+    remembers_creations = True
+    is_rehearsal = True
+
+    @classmethod
+    def find(cls, stack: str, providers: ProviderKind | None = None) -> Self:
+        """Return the target of a stack. Raises Failure, naming all settings that are wrong."""
+        home = TwinHome(default_root(stack_file.CHECKOUT))
+        settings = stack_file.load_settings(stack, draw_ports(stack_file.read(stack), home))
+        return cls(stack, settings, _provider_kind(stack, home, providers), home)
+
+    @property
+    def option(self) -> str:
+        return "" if self.runs_platform else " --twin"
+
+    @property
+    def runs_platform(self) -> bool:
+        # The program of production, run against the twin, watches an address that is not on this machine.
+        return self.settings.platform.environment == "local"
+
+    def parse_settings(self, content: dict[str, Any]) -> Settings:
+        return stack_file.parse_settings(draw_ports(content, self.home))
+
+    def services(self) -> tuple[TwinService, ...]:
+        """
+        Return the services that the stack needs.
+
+        The sample platform serves at the addresses of the settings.
+        """
+        platform = self.settings.platform
+        api, frontend = urlsplit(platform.api), urlsplit(platform.frontend)
+        declared = services.declare_services(
+            self.home, api_port=api.port or 443, frontend_port=frontend.port or 443
+        )
+        return tuple(service for service in declared if self.runs_platform or service.name != "platform")
+
+    def prepare(self, console: "Console", *, runs_program: bool = True) -> None:  # noqa: ARG002 - its secrets are its own
+        """
+        Make the twin's folder, install the plugins and start every service.
+
+        Raises:
+            Failure: a service can't be had; names the cause.
+        """
+        home = self.home
+        with _explain_folder(home):
+            home.create()
+            file_store.create_buckets(home, self.settings.files.buckets)
+        free_bytes = shutil.disk_usage(home.root).free
+        if free_bytes < _NEEDED_BYTES:
+            raise Failure(
+                f"The disk of the twin's folder {home.root} is full: {free_bytes >> 20} MiB are free, "
+                f"it needs {_NEEDED_BYTES >> 20} MiB.",
+                f"free some, or name a folder on another disk in {HOME_VARIABLE}.",
+            )
+        if self.providers == "real":
+            plugin_install.install_real_providers(home, bridge_path(find_providers()))
+        else:
+            plugin_install.install_stand_ins(home.pulumi)
+        try:
+            with console.status("Starting the twin's services") as status:
+                services.start(
+                    home,
+                    self.services(),
+                    on_progress=lambda name, what: status.update(
+                        f"Starting the twin's services: {name} {what}"
+                    ),
+                )
+        except services.ServiceError as error:
+            cause, _, next_step = str(error).partition("\n")
+            raise Failure(cause, next_step or "see `./bulwark logs`.") from error
+
+    def engine_environment(self) -> dict[str, str]:
+        """Return the environment of every engine command; all keys and tokens are the twin's own."""
+        home, alerting = self.home, self.settings.alerting
+        inbox = f"http://127.0.0.1:{home.port('vendors')}/inbox"
+        secrets = {name: home.secret(name) for name in (*PROVIDER_TOKENS, *FILES_KEY)}
+        secrets |= {
+            f"{channel}_target": home.secret(f"{channel}_target")
+            if alerting.channels[channel].type == "pagerduty"
+            else f"{inbox}/{channel}"
+            for channel in alerting.secret_channels()
+        }
+        passphrase = home.root / "passphrase"
+        if not passphrase.exists():
+            passphrase.touch(mode=0o600)
+            passphrase.write_text(home.secret("passphrase"))
+        return {
+            "PATH": search_path(policy_host=False),
+            HOME_VARIABLE: str(home.root),
+            "PULUMI_HOME": str(home.pulumi_real if self.providers == "real" else home.pulumi),
+            # Else the backend keeps a file of attributes beside each of its files, and one that a killed
+            # engine left half-written makes the whole stack unreadable ("failed to load checkpoint: EOF").
+            "PULUMI_BACKEND_URL": f"{home.state.as_uri()}?metadata=skip",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
+        }
+
+    def workspace(self) -> Path:
+        """
+        Return a folder with copies of the project's and the stack's file.
+
+        The engine writes the salt of the twin's passphrase into the stack's file, which must not change the
+        checkout. The copy has the ports that were drawn.
+        """
+        folder = self.home.root / "workspace"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.copyfile(stack_file.CHECKOUT / "Pulumi.yaml", folder / "Pulumi.yaml")
+        copy = folder / f"Pulumi.{self.name}.yaml"
+        content = draw_ports(stack_file.read(self.name), self.home)
+        if copy.exists():
+            before = yaml.safe_load(copy.read_text()) or {}
+            content |= {key: before[key] for key in ("encryptionsalt", "secretsprovider") if key in before}
+        partial = copy.with_suffix(".partial")
+        partial.write_text(yaml.safe_dump(content))
+        partial.replace(copy)
+        return folder
+
+    def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any]:
+        """Read the file backend directly: asking the engine takes 0.5 s."""
+        return _read_checkpoint(self.home, stack or self.name, project)
+
+    def list_stacks(self, project: str) -> list[str]:
+        return sorted(path.stem for path in _checkpoint_file(self.home, "any", project).parent.glob("*.json"))
+
+    def remove_traces(self, pattern: str) -> None:
+        for path in list((self.home.state / ".pulumi").rglob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def break_stale_lock(self, engine: "auto.Stack", project: str, console: "Console") -> None:
+        folder = self.home.state / ".pulumi" / "locks" / "organization" / project / engine.name
+        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+        with console.status("") as status:
+            while alive := _live_lock_holders(folder):
+                if time.monotonic() > deadline:
+                    raise Failure(
+                        f"Another run (process {alive[0]}) is working on the stack {engine.name}.",
+                        "wait for its end, or end it and run this again.",
+                    )
+                status.update(f"Waiting for another run (process {alive[0]}) to end")
+                time.sleep(0.2)
+        if any(folder.glob("*.json")):
+            engine.cancel()
+
+    @property
+    def aws_endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.home.port('aws')}"
+
+    def deployer_credentials(self) -> "AccessKey":
+        """Return the key of the twin's AWS administrator, who makes the roles at first."""
+        from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
+
+        return AccessKey("twin", "twin")
+
+    def role_credentials(self, role: VaultRole) -> "AccessKey":
+        """Take the role on as a job would, so that a command fails here where it would fail in production."""
+        from engine.role_credentials import assume_role, environment_of  # noqa: PLC0415 - boto3 takes a second
+        from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
+
+        token = issue_token(
+            self.home,
+            repository=self.settings.platform.repository,
+            environment=environment_of(role, self.settings),
+        )
+        return assume_role(role, self.settings, endpoint=self.aws_endpoint, token=token)
+
+    def api_url(self, vendor: ApiVendor) -> str:
+        vendors = f"http://127.0.0.1:{self.home.port('vendors')}"
+        if vendor == "neon":
+            return f"{vendors}/neon/api/v2"
+        variable = {"uptimerobot": "UPTIMEROBOT_API_URL", "sentry": "SENTRY_BASE_URL"}[vendor]
+        return plugin_install.vendor_environment(self.home)[variable]
+
+    @property
+    def uses_proxies(self) -> bool:
+        return False
+
+    def reach_database(self, url: str) -> str:
+        """
+        Return the address without TLS and pooler, which the twin's server does not have.
+
+        Neon's provider makes the pooler's name out of the first label of the server's: of 127.0.0.1 as well.
+        """
+        server = url.replace("@127-pooler.0.0.1:", "@127.0.0.1:")
+        return urlsplit(server)._replace(query="sslmode=disable").geturl()
+
+    def reach_files(self, endpoint: str) -> str:  # noqa: ARG002 - the twin's service stands in for it
+        return f"http://127.0.0.1:{self.home.port('files')}"
+
+    @property
+    def parallelism(self) -> int | None:
+        return None
+
+    @property
+    def folder(self) -> Path:
+        return self.home.root
+
+    def service_statuses(self) -> list[ServiceStatus]:
+        return services.status(self.home, self.services())
+
+    def deploy_platform(self, outputs: Mapping[str, Any], *, scale: int, console: "Console") -> None:
+        """Load the sample platform's rows and files once, then tell it where its database is."""
+        if not self.runs_platform:
+            return
+        # Here and not above: a preview would pay 0.1 s for the database client.
+        from twin.neon.model import Neon  # noqa: PLC0415
+        from twin.sample_app import canary, seed  # noqa: PLC0415
+
+        database = self.settings.database
+        with console.status("Loading the sample platform's data") as status:
+            result = seed.load(
+                outputs["owner_database_url"],
+                application_role=database.application_role,
+                backup_role=database.backup_role,
+                scale=scale,
+                on_progress=lambda table: status.update(f"Loading the sample platform's data: {table}"),
+            )
+            if result.loaded:
+                # A branch then starts from here and needn't replay the whole load.
+                for _, cluster in Neon(self.home).list_clusters():
+                    cluster.take_base_backup()
+        if result.loaded:
+            console.print(f"Loaded {result.rows:,} rows of sample data in {result.seconds:.1f} s.")
+        elif result.scale != scale:
+            console.print(
+                f"The sample data is there already, at scale {result.scale}; "
+                "`./bulwark destroy` makes room for another."
+            )
+        canary.create_table(outputs["owner_database_url"])
+        stored = file_store.seed(self.home, self.settings.files.buckets[0], result.scale)
+        if stored:
+            console.print(f"Stored the {stored:,} objects that its rows name.")
+        partial = self._deployment_file.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        partial.write_text(
+            json.dumps({"database_url": self.reach_database(outputs["application_database_url"])})
+        )
+        partial.replace(self._deployment_file)
+
+    def remove_platform(self) -> None:
+        if self.runs_platform:
+            self._deployment_file.unlink(missing_ok=True)
+            file_store.remove_buckets(self.home)
+
+    @property
+    def _deployment_file(self) -> Path:
+        return self.home.root / "platform.json"
+
+    def remove_unfinished(self) -> None:
+        from twin.neon.model import Neon  # noqa: PLC0415 - brings the database client along
+
+        Neon(self.home).remove_unfinished()
+
+
+def draw_ports(content: dict[str, Any], home: TwinHome) -> dict[str, Any]:
     """
-    Return the environment of every engine command on the twin, `real` with the vendors' own providers.
+    Return the content of a stack's file with drawn ports for the platform's addresses that have port 0.
 
-    Secrets go by environment or by file, never by argument; the tokens are the twin's own.
+    The ports are drawn once per checkout, as those of the services are, so that two twins can run side by
+    side.
     """
-    sink = f"http://127.0.0.1:{twin.port('vendors')}/sink"
-    targets = {
-        channel: twin.secret(f"{channel}_target")
-        if settings.alerting.channels[channel].type == "pagerduty"
-        else f"{sink}/{channel}"
-        for channel in settings.alerting.secret_channels()
+    key = f"{PROJECT}:platform"
+    config = content.get("config", {})
+    platform = config.get(key)
+    if not isinstance(platform, dict):
+        return content
+    drawn = {
+        name: _with_port(url, home, name)
+        for name in _PLATFORM_URLS
+        if isinstance(url := platform.get(name), str)
     }
-    tokens = {name: twin.secret(name) for name in (*PROVIDER_TOKENS, *FILES_KEY)}
-    secrets = tokens | {f"{channel}_target": target for channel, target in targets.items()}
-    passphrase = twin.root / "passphrase"
-    if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(twin.secret("passphrase"))
-    return {
-        HOME_VARIABLE: str(twin.root),
-        "PULUMI_HOME": str(twin.pulumi_real if real else twin.pulumi),
-        # Else the backend keeps a file of attributes beside each of its files, and one that a killed engine
-        # left half-written makes the whole stack unreadable ("failed to load checkpoint: EOF").
-        "PULUMI_BACKEND_URL": f"{twin.state.as_uri()}?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
-        **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
-    }
+    return {**content, "config": {**config, key: {**platform, **drawn}}}
 
 
-def reached(url: str) -> str:
-    """
-    Return a database's address as the twin's server is reached: it has neither TLS nor a pooler.
+def _with_port(url: str, home: TwinHome, name: str) -> str:
+    prefix, separator, port = url.rstrip("/").rpartition(":")
+    if not separator or port != "0":
+        return url
+    with _explain_folder(home):
+        home.create()
+        return f"{prefix}:{home.port(f'platform-{name}')}"
 
-    Neon's provider makes the pooler's name out of the first label of the server's: of 127.0.0.1 as well.
-    """
-    server = url.replace("@127-pooler.0.0.1:", "@127.0.0.1:")
-    return urlsplit(server)._replace(query="sslmode=disable").geturl()
 
-
-def make_ready(twin: TwinHome, settings: Settings, console: Console, *, real: bool = False) -> None:
-    """
-    Create the home, install the plugins, `real` the vendors' own, and start every service.
-
-    Raises:
-        Failure: when a service can't be had, with its cause.
-    """
+@contextmanager
+def _explain_folder(home: TwinHome) -> Generator[None]:
+    """Raise Failure where the twin's folder can't be made or written."""
     try:
-        twin.create()
-        file_store.make_buckets(twin, settings.files.buckets)
+        yield
     except OSError as error:
         raise Failure(
-            f"The twin's folder {twin.root} can't be made: {error.strerror}.",
+            f"The twin's folder {home.root} can't be made: {error.strerror}.",
             f"make it writable, or name another one in {HOME_VARIABLE}.",
         ) from error
-    free_bytes = shutil.disk_usage(twin.root).free
-    if free_bytes < _NEEDED_BYTES:
+
+
+def _checkpoint_file(home: TwinHome, stack: str, project: str) -> Path:
+    return home.state / ".pulumi" / "stacks" / project / f"{stack}.json"
+
+
+def _read_checkpoint(home: TwinHome, stack: str, project: str) -> dict[str, Any]:
+    path = _checkpoint_file(home, stack, project)
+    if not path.exists():
+        return {}
+    return json.loads(path.read_text())["checkpoint"].get("latest") or {}
+
+
+def _provider_kind(stack: str, home: TwinHome, wanted: ProviderKind | None) -> ProviderKind:
+    """
+    Return the kind of provider that a stack goes through.
+
+    Raises:
+        Failure: the other kind made what is there; each kind's state has what only it can read.
+    """
+    makers = {_maker(resource) for resource in _read_checkpoint(home, stack, PROJECT).get("resources") or []}
+    makers.discard(None)
+    if not makers:
+        return wanted or "stand-in"
+    maker: ProviderKind = "real" if "real" in makers else "stand-in"
+    if wanted and wanted != maker:
+        words = {"real": "the vendors' own providers", "stand-in": "stand-ins of the vendors' providers"}
         raise Failure(
-            f"The disk of the twin's folder {twin.root} is full: {free_bytes >> 20} MiB are free, it needs "
-            f"{_NEEDED_BYTES >> 20} MiB.",
-            f"free some, or name a folder on another disk in {HOME_VARIABLE}.",
+            f"The stack {stack} was made through {words[maker]}; {words[wanted]} can't take it over.",
+            f"leave out `--providers {wanted}`, or take the stack down first with `./bulwark destroy`.",
         )
-    if real:
-        install_real(twin, bridge(find_providers()))
-    else:
-        install(twin.pulumi)
-    try:
-        with console.status("Starting the twin's services") as status:
-            start(
-                twin,
-                services(twin, settings),
-                progress=lambda name, what: status.update(f"Starting the twin's services: {name} {what}"),
-            )
-    except ServiceError as error:
-        cause, _, next_step = str(error).partition("\n")
-        raise Failure(cause, next_step or "see `./bulwark logs`.") from error
+    return maker
+
+
+def _maker(resource: dict[str, Any]) -> ProviderKind | None:
+    """Return the kind of provider that made a bridged vendor's resource; None for any other resource."""
+    if not resource["type"].startswith(_BRIDGED):
+        return None
+    return "real" if _BRIDGES_NOTES in resource.get("outputs", {}) else "stand-in"
+
+
+def _live_lock_holders(folder: Path) -> list[int]:
+    """Return the ids of the engines that are alive on this machine and hold a lock in the folder."""
+    alive: list[int] = []
+    for lock in folder.glob("*.json"):
+        try:
+            holder = json.loads(lock.read_text())
+            process = psutil.Process(holder["pid"])
+            is_engine = process.name() == "pulumi" and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, psutil.Error):
+            continue
+        if is_engine and holder["hostname"] == socket.gethostname():
+            alive.append(process.pid)
+    return alive

@@ -1,4 +1,4 @@
-"""What vendors refused during an engine run: which vendor, which resource, why, and what to do about it."""
+"""Explains the errors of vendors during an engine run: which resource, why, and what to do."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from components.settings import PROJECT
 
 
 class VendorInfo(NamedTuple):
-    """How a vendor is spoken of; `secret` is the stack's name for its key."""
+    """Names and pages of a vendor; `secret` is the stack's name for its key."""
 
     title: str
     secret: str
@@ -37,7 +37,7 @@ _UNREACHABLE: Final = re.compile(
 )
 _TAKEN: Final = re.compile(r"already exists|exists already", re.IGNORECASE)
 _UNREADABLE: Final = re.compile(r"Unable to read, got status code 404|No matching client key found")
-"""How Sentry's provider fails a refresh where others would note that the resource is gone."""
+"""Messages with which Sentry's provider fails a refresh, where others record that the resource is gone."""
 
 _NO_KEY: Final = re.compile(r"api[ _]?key|authorization key|token", re.IGNORECASE)
 _PLAN: Final = re.compile(r"\bplan\b|limit|quota|exceeded", re.IGNORECASE)
@@ -45,12 +45,12 @@ _NOISE: Final = re.compile(
     r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m|\[ERROR\] : |\[HTTP Code: \d{3}\]|\[Error Code: [^\]]*\]|^error: ",
     re.MULTILINE,
 )
-"""Colours, and what the providers put around the vendor's own words."""
+"""Colours, and the text that the providers put around a vendor's own message."""
 
 
 @dataclass(frozen=True)
 class VendorRefusal:
-    """One resource that a vendor would not have."""
+    """A vendor's refusal to create, change or delete one resource."""
 
     vendor: str
     resource: str
@@ -62,25 +62,29 @@ class VendorRefusal:
 
 
 def read(errors: Iterable[tuple[str, str]]) -> list[VendorRefusal]:
-    """Explain the engine's errors, each a resource's URN and a message; what no vendor said is left out."""
+    """
+    Explain the engine's errors, each a resource's URN and a message.
+
+    Errors that are not a vendor's are left out.
+    """
     refusals: dict[tuple[str, str], VendorRefusal] = {}
     for urn, message in errors:
-        if found := _explained(urn, message):
-            refusals.setdefault((found.resource, found.next_step), found)
+        if refusal := _explain(urn, message):
+            refusals.setdefault((refusal.resource, refusal.next_step), refusal)
     return list(refusals.values())
 
 
-def _explained(urn: str, message: str) -> VendorRefusal | None:
+def _explain(urn: str, message: str) -> VendorRefusal | None:
     package = _package(urn)
     if package not in VENDORS:
         return None
     vendor, resource = VENDORS[package], urn.rsplit("::", 1)[-1]
-    status = int(found[1]) if (found := _STATUS.search(message)) else 0
-    said = " ".join(_NOISE.sub("", message).split()).strip(" :")
-    next_step = _forgetting(urn) if _UNREADABLE.search(said) else _next_step(vendor, status, said)
+    status = int(match[1]) if (match := _STATUS.search(message)) else 0
+    text = " ".join(_NOISE.sub("", message).split()).strip(" :")
+    next_step = _forget_step(urn) if _UNREADABLE.search(text) else _next_step(vendor, status, text)
     if next_step is None:
         return None
-    reason = said if not status or str(status) in said else f"{said.removesuffix('.')} (HTTP {status})."
+    reason = text if not status or str(status) in text else f"{text.removesuffix('.')} (HTTP {status})."
     return VendorRefusal(vendor.title, resource, reason, next_step)
 
 
@@ -90,17 +94,17 @@ def _package(urn: str) -> str:
     return type_.removeprefix("pulumi:providers:").partition(":")[0]
 
 
-def _forgetting(urn: str) -> str:
+def _forget_step(urn: str) -> str:
     return (
         "it was deleted behind the stack's back, and its provider can't tell: "
         f"`pulumi state delete '{urn}'` makes the stack forget it, and `up` makes it again."
     )
 
 
-def _next_step(vendor: VendorInfo, status: int, said: str) -> str | None:
+def _next_step(vendor: VendorInfo, status: int, text: str) -> str | None:
     again = "run the same command again; it goes on from there."
     match status:
-        case 400 | 402 | 403 | 422 if _PLAN.search(said):
+        case 400 | 402 | 403 | 422 if _PLAN.search(text):
             return f"ask for less in the stack's settings, or for more at {vendor.title}; then {again}"
         case 401 | 403:
             return (
@@ -112,7 +116,7 @@ def _next_step(vendor: VendorInfo, status: int, said: str) -> str | None:
                 "it, or what it belongs to, was deleted behind the stack's back: `./bulwark refresh` shows "
                 "what is gone, `./bulwark refresh --accept` takes note, and `up` makes it again."
             )
-        case _ if status == 409 or _TAKEN.search(said):
+        case _ if status == 409 or _TAKEN.search(text):
             return (
                 "something of that name is there: adopt it by its id (`./bulwark adopt` finds it and writes "
                 "the setting), or choose another name."
@@ -123,12 +127,12 @@ def _next_step(vendor: VendorInfo, status: int, said: str) -> str | None:
             return f"wait a minute, for {vendor.title} counts requests, then {again}"
         case 400 | 402 | 422:
             return f"correct the stack's settings, then {again}"
-        case _ if status >= 500 or _UNREACHABLE.search(said):
+        case _ if status >= 500 or _UNREACHABLE.search(text):
             return (
                 f"see {vendor.status} and the network; look at {vendor.title} whether it was made all the "
                 f"same, then {again}"
             )
-        case 0 if _NO_KEY.search(said):
+        case 0 if _NO_KEY.search(text):
             return f"`pulumi config set --secret {PROJECT}:{vendor.secret}` or set {variable(vendor.secret)}."
         case _:
             return None

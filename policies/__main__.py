@@ -1,4 +1,4 @@
-"""The policy pack `bulwark`; the engine starts it and talks to it until the operation ends."""
+"""The policy pack `bulwark`. The engine starts it and stops it at the end of the operation."""
 
 import gc
 import os
@@ -14,20 +14,21 @@ from policies.framework.pack import Pack
 from policies.rules import RULES
 
 end_with_engine()
-# What is allocated here stays until the process ends; looking for garbage among it is CPU for nothing.
+# The process is short and its objects live until it ends, so garbage collection only costs CPU time.
 gc.disable()
 try:
-    # The files are this project's; a stack of another one may have the same name. A state is analyzed without
-    # a program, and without these variables: then the configuration is passed.
-    own = os.environ.get("PULUMI_PROJECT") == "bulwark"
-    configured = configuration.read(os.environ.get("PULUMI_STACK", "") if own else "")
+    # policies/config is for stacks of this project; another project may have a stack of the same name. For
+    # `pulumi policy analyze` the engine sets neither variable, and the caller passes the configuration.
+    is_own_project = os.environ.get("PULUMI_PROJECT") == "bulwark"
+    configured = configuration.read(os.environ.get("PULUMI_STACK", "") if is_own_project else "")
     configuration.check(configured, [rule.id for rule in RULES])
 except configuration.ConfigurationError as error:
     sys.exit(f"bulwark: policies/config: {error}.")
 now = datetime.now(UTC)
-pack = Pack(RULES, today=now.date(), configured=configured, drills=drill_history.read(os.environ, now))
+history = drill_history.read(os.environ, now)
+pack = Pack(RULES, today=now.date(), configured=configured, drill_history=history)
 analyzer.install(pack, report.write)
-# The SDK's own default is advisory, which refuses nothing.
+# The SDK's default level is advisory, which refuses nothing.
 PolicyPack(
     "bulwark",
     pack.policies,

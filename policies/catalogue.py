@@ -1,4 +1,4 @@
-"""The rules as a document; `python -m policies.catalogue > docs/policies.md`."""
+"""Rendering of docs/policies.md from the rules: `python -m policies.catalogue > docs/policies.md`."""
 
 import json
 import sys
@@ -7,8 +7,8 @@ from typing import Final
 
 from policies.framework.controls import Control, Framework
 from policies.framework.rule import Rule
+from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.rules import AREAS
-from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 _TITLES: Final = {
     "stores": "Data stores",
@@ -53,22 +53,22 @@ violation itself; rules marked *never waived* take none.
 
 
 def render() -> str:
-    """Return the document."""
-    return "\n".join(_lines()) + "\n"
+    """Return the Markdown of all rules and controls."""
+    return "\n".join(_render_lines()) + "\n"
 
 
-def _lines() -> Iterator[str]:
+def _render_lines() -> Iterator[str]:
     yield _HEAD
     areas = {**AREAS, "waivers": (WAIVERS_ARE_VALID,)}
     for area, rules in areas.items():
         yield f"## {_TITLES[area]}"
         yield ""
         for rule in sorted(rules, key=lambda rule: rule.id):
-            yield from _rule(rule)
-    yield from _controls([rule for rules in areas.values() for rule in rules])
+            yield from _render_rule(rule)
+    yield from _render_controls([rule for rules in areas.values() for rule in rules])
 
 
-def _rule(rule: Rule) -> Iterator[str]:
+def _render_rule(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id}"
     yield ""
     yield f"**{rule.title}.** {rule.severity.value.capitalize()}{'' if rule.waivable else ', never waived'}."
@@ -81,7 +81,7 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield ""
 
 
-def _controls(rules: list[Rule]) -> Iterator[str]:
+def _render_controls(rules: list[Rule]) -> Iterator[str]:
     yield "## Controls"
     yield ""
     for framework in Framework:
@@ -92,7 +92,7 @@ def _controls(rules: list[Rule]) -> Iterator[str]:
         for control in Control:
             if control.framework is framework:
                 answering = ", ".join(rule.id for rule in rules if control in rule.controls)
-                yield f"| {control.id} | {control.asks} | {answering} |"
+                yield f"| {control.id} | {control.requirement} | {answering} |"
         yield ""
 
 

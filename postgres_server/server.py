@@ -1,4 +1,4 @@
-"""The running half of a PostgreSQL instance: its settings, its processes and the superuser's way in."""
+"""The server of a PostgreSQL instance: its settings, its processes and the superuser's connection."""
 
 import hashlib
 import os
@@ -15,17 +15,17 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from postgres_server.install import ACCOUNT, Installation, PostgresError, closed_folder, give
+from postgres_server.install import ACCOUNT, Installation, PostgresError, change_owner, find_closed_folder
 
 SUPERUSER = "cloud_admin"
-"""The superuser's name at Neon; no customer ever is it."""
+"""The name of Neon's superuser, which no customer can use."""
 
 _SOCKETS = Path("/tmp")  # noqa: S108 - a socket's path may have 103 bytes on macOS, 107 on Linux
 _SETTINGS = {
     "wal_level": "replica",
     "archive_mode": "on",
     "archive_timeout": "60s",
-    # Nobody may read a branch before its recovery has arrived where it should.
+    # A branch must not be read before its recovery has reached its target time.
     "hot_standby": "off",
     # A statement that fails may hold a password.
     "log_min_error_statement": "panic",
@@ -46,7 +46,7 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Server:
-    """The server of the data in `directory`; it listens on 127.0.0.1:`port`, where it asks for a password."""
+    """The server of the data in `directory`. It listens on 127.0.0.1:`port` and requires a password there."""
 
     directory: Path
     port: int
@@ -57,7 +57,7 @@ class Server:
 
     @property
     def archive(self) -> Path:
-        """Completed segments of the write-ahead log, each under its own name, never changed."""
+        """The archive of completed segments of the write-ahead log, which never change."""
         return self.directory / "archive"
 
     @property
@@ -66,18 +66,18 @@ class Server:
 
     @property
     def name(self) -> str:
-        """A short name that no other cluster on the machine has; its processes carry it in their titles."""
+        """A short name, unique on the machine, that the titles of the server's processes contain."""
         return f"bulwark-{hashlib.sha256(bytes(self.directory.absolute())).hexdigest()[:16]}"
 
     @property
     def socket_folder(self) -> Path:
-        """A private folder with a short path, for a socket in a deep home would have too long a one."""
+        """A private folder with a short path; the path of a socket in `directory` could be too long."""
         return _SOCKETS / self.name
 
-    def installation(self) -> Installation:
-        """Find the programs, and make sure that the server's account can enter this cluster's parent."""
-        installation = Installation.reachable_from(self.directory.parent)
-        closed = installation.account and closed_folder(self.directory.parent, installation.account)
+    def find_installation(self) -> Installation:
+        """Return the programs. Raises PostgresError if the server's account can't enter the parent folder."""
+        installation = Installation.find(self.directory.parent)
+        closed = installation.account and find_closed_folder(self.directory.parent, installation.account)
         if closed:
             raise PostgresError(
                 f"PostgreSQL runs as {ACCOUNT}, which may not enter {closed}: put the twin elsewhere "
@@ -85,12 +85,12 @@ class Server:
             )
         return installation
 
-    def postmaster(self) -> psutil.Process | None:
+    def find_postmaster(self) -> psutil.Process | None:
         """
         Return the server's main process, None if it does not run.
 
-        The process id in `postmaster.pid` proves nothing after a kill -9: the system may have given it to
-        another program.
+        After a kill -9 the process id in `postmaster.pid` may belong to another program, so its title is
+        checked.
         """
         try:
             process = psutil.Process(int((self.data / "postmaster.pid").read_text().split("\n", 1)[0]))
@@ -99,16 +99,16 @@ class Server:
         return process if self._is_ours(process) else None
 
     def launch(self) -> None:
-        """Start the server's processes; what an earlier one left behind after a kill -9 is cleared first."""
-        installation = self.installation()
-        self.end_orphans()
+        """Start the server, after removing the processes and files that a killed server left."""
+        installation = self.find_installation()
+        self.kill_orphans()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._make_socket_folder(installation)
-        for name, text in self._files(installation).items():
+        for name, text in self._configuration_files(installation).items():
             file = self.directory / name
             file.parent.mkdir(exist_ok=True)
             file.write_text(text)
-            give(self.directory / Path(name).parts[0], installation.account)
+            change_owner(self.directory / Path(name).parts[0], installation.account)
         installation.run(
             "pg_ctl",
             *("start", "--silent", "--wait", "--timeout", str(_START_SECONDS)),
@@ -116,14 +116,14 @@ class Server:
             data=self.data,
         )
 
-    def await_answer(self) -> None:
-        """Wait until sessions are accepted, which is not before a recovery has come to its end."""
+    def wait_until_ready(self) -> None:
+        """Wait until recovery has ended and the server accepts sessions."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
                 self.connect().close()
             except psycopg.OperationalError as error:
-                if self.postmaster() is None or time.monotonic() > deadline:
+                if self.find_postmaster() is None or time.monotonic() > deadline:
                     raise PostgresError(str(error)) from error
             else:
                 return
@@ -140,34 +140,34 @@ class Server:
             connect_timeout=10,
         )
 
-    def end(self, how: signal.Signals = signal.SIGINT) -> None:
+    def shut_down(self, signal_: signal.Signals = signal.SIGINT) -> None:
         """
-        End the sessions and wait until the server is gone.
+        End the sessions and wait until the server has ended.
 
-        By SIGINT it flushes the data and archives the log; by SIGQUIT neither, as for data that goes, too.
+        With SIGINT it flushes the data and archives the log, with SIGQUIT it does neither.
         """
-        postmaster = self.postmaster()
+        postmaster = self.find_postmaster()
         if postmaster is None:
             return
-        postmaster.send_signal(how)
-        if not _within(_STOP_SECONDS, lambda: self.postmaster() is None):
+        postmaster.send_signal(signal_)
+        if not _wait_for(_STOP_SECONDS, lambda: self.find_postmaster() is None):
             raise PostgresError(f"The PostgreSQL server in {self.directory} does not stop: see {self.log}")
 
-    def end_orphans(self) -> None:
+    def kill_orphans(self) -> None:
         """
         Kill server processes whose postmaster is gone.
 
-        They hold the shared memory, and a new postmaster refuses to start beside them. Without a postmaster
-        they could not complete anything.
+        They hold the shared memory, so a new postmaster refuses to start. Without a postmaster they can't
+        complete any work.
         """
         orphans = [process for process in psutil.process_iter() if self._is_ours(process)]
         for orphan in orphans:
             with suppress(psutil.NoSuchProcess):
                 orphan.kill()
-        _within(_STOP_SECONDS, lambda: not any(self._is_ours(orphan) for orphan in orphans))
+        _wait_for(_STOP_SECONDS, lambda: not any(self._is_ours(orphan) for orphan in orphans))
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        # By its title: in a container not even root may see in which folder another account's process works.
+        # By its title: in a container not even root can read the working folder of another account's process.
         try:
             return process.name() == "postgres" and self.name in " ".join(process.cmdline())
         except psutil.Error:  # gone, or a zombie
@@ -177,23 +177,23 @@ class Server:
         folder, account = self.socket_folder, installation.account
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and folder.lstat().st_uid == 0:
-            give(folder, account)
-        found = folder.lstat()
+            change_owner(folder, account)
+        status = folder.lstat()
         owner = account.pw_uid if account else os.geteuid()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
             raise PostgresError(f"{folder} is not a private folder of the server's account: remove it.")
         for stale in folder.iterdir():
             stale.unlink()
 
-    def _files(self, installation: Installation) -> dict[str, str]:
-        """Compose every setting anew for each start, so that no path or port in them can be stale."""
+    def _configuration_files(self, installation: Installation) -> dict[str, str]:
+        """Return the configuration files, written at each start so that no path or port in them is stale."""
         extensions = installation.root / "share" / "postgresql" / "extension"
-        insiders = {
+        administrators = {
             pwd.getpwuid(os.geteuid()).pw_name,
             *([installation.account.pw_name] if installation.account else []),
         }
         return {
-            "cluster.conf": settings(
+            "cluster.conf": format_settings(
                 listen_addresses="127.0.0.1",
                 port=str(self.port),
                 unix_socket_directories=str(self.socket_folder),
@@ -204,26 +204,32 @@ class Server:
                 **_SETTINGS,
             ),
             "pg_hba.conf": (
-                f"local all {SUPERUSER} peer map=insiders\n"
-                f"local replication {SUPERUSER} peer map=insiders\n"
+                f"local all {SUPERUSER} peer map=administrators\n"
+                f"local replication {SUPERUSER} peer map=administrators\n"
                 "host all all 127.0.0.1/32 scram-sha-256\n"
             ),
-            "pg_ident.conf": "".join(f'insiders "{name}" {SUPERUSER}\n' for name in sorted(insiders)),
-            # Neon lets its customers create the extensions on a list; pgvector's own control file leaves that
-            # to superusers. This one stands before it on the search path and says that it is trusted.
+            "pg_ident.conf": "".join(
+                f'administrators "{name}" {SUPERUSER}\n' for name in sorted(administrators)
+            ),
+            # At Neon any user can create pgvector's extension. Its own control file allows that to superusers
+            # only; this one precedes it on the search path and declares the extension as trusted.
             "extension/vector.control": (extensions / "vector.control").read_text()
-            + settings(trusted="true", directory=str(extensions)),
+            + format_settings(trusted="true", directory=str(extensions)),
         }
 
 
-def settings(**values: str) -> str:
-    """Write settings as PostgreSQL's configuration files have them."""
+def format_settings(**values: str) -> str:
+    """Return settings in the format of PostgreSQL's configuration files."""
     quoted = {name: value.replace("'", "''") for name, value in values.items()}
     return "".join(f"{name} = '{value}'\n" for name, value in quoted.items())
 
 
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Poll: a process that has ended but is not yet reaped by its parent would keep a wait for it busy."""
+def _wait_for(seconds: float, condition: Callable[[], bool]) -> bool:
+    """
+    Poll the condition; return whether it held in time.
+
+    To wait for a process itself would take until its parent reaps it.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -232,16 +238,17 @@ def _within(seconds: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def shell_path(path: Path) -> str:
-    """Quote a path for a command in which PostgreSQL replaces %f and %p."""
+def quote_path(path: Path) -> str:
+    """Quote a path for a shell command in which PostgreSQL replaces %f and %p."""
     return shlex.quote(str(path)).replace("%", "%%")
 
 
 def _archive_command(archive: Path) -> str:
     """
-    Copy aside, then name the copy by a link, which is atomic and refuses to replace a file.
+    Return the command: copy under a temporary name, then link, which is atomic and doesn't replace a file.
 
-    A segment is offered again if the server was killed before it took note: then equal contents are success.
+    PostgreSQL archives a segment again if it was killed before it recorded the success; an equal file is
+    success.
     """
-    folder = shell_path(archive)
+    folder = quote_path(archive)
     return f"cmp -s %p {folder}/%f || (cp %p {folder}/.%f && ln {folder}/.%f {folder}/%f && rm {folder}/.%f)"

@@ -1,1 +1,1 @@
-"""The runtime half: backups, restores and drills of what the stack declares."""
+"""Backups, restores, verification and drills of what a stack declares."""

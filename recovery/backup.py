@@ -1,150 +1,156 @@
-"""One backup of the database: dump, what a dump leaves out, and the figures, all of one snapshot."""
+"""Backs up a database: its dump, its globals and its checksums, all of one snapshot."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any, Final, Literal
+from typing import Final
+
+import psycopg
 
 from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
 from recovery.context import RecoveryContext
-from recovery.manifest import Manifest, Tier
+from recovery.manifest import DumpContent, Manifest, Tier
 from recovery.postgres.checksums import compute_checksums
-from recovery.postgres.client_programs import Clients, find
-from recovery.postgres.compression import compressed
-from recovery.postgres.connection import explained
+from recovery.postgres.client_programs import ClientPrograms, find_client_programs
+from recovery.postgres.compression import compress
+from recovery.postgres.connection import explain_errors
 from recovery.postgres.dump import dump
-from recovery.postgres.globals import capture
-from recovery.postgres.snapshot import Snapshot, snapshot
+from recovery.postgres.globals import read_globals
+from recovery.postgres.snapshot import take_snapshot
 
-Content = Literal["all", "schema", "data"]
+_LOCK: Final = 0x42554C574152_4B01
+"""Key of the advisory lock that allows one backup of a database at a time."""
 
 
 @dataclass
 class BackupProgress:
-    """Where a backup is; bytes."""
+    """Progress of a running backup, in bytes."""
 
     dumped: int = 0
     counted: int = 0
-    """Read for the figures, of `to_count`: the size of all tables, which the dump reads as well."""
+    """Bytes of tables that are digested."""
 
     to_count: int = 0
+    """Bytes of all tables; the dump reads them too."""
+
     table: str = ""
-    """Whose rows are being dumped."""
+    """The table whose rows are being dumped."""
 
 
 OnBackupProgress = Callable[[BackupProgress], None]
-"""Told again and again, of the same `At`, by several threads."""
-
-_LOCK: Final = 0x42554C574152_4B01
-"""Key of the advisory lock that one backup at a time holds; the server frees it when its holder is gone."""
+"""Called repeatedly, with the same object, by several threads."""
 
 
 def back_up(
-    site: RecoveryContext,
+    context: RecoveryContext,
     *,
     tables: tuple[str, ...] = (),
-    content: Content = "all",
+    content: DumpContent = "all",
     tier: Tier | None = None,
-    progress: OnBackupProgress = lambda *_: None,
+    on_progress: OnBackupProgress = lambda *_: None,
 ) -> Manifest:
     """
-    Back up the database into the primary vault and return the manifest, which is in when this returns.
+    Back up the database into the primary vault and return the manifest, which has been stored.
+
+    Args:
+        context: of the stack.
+        tables: names as in SQL (see table_name) of the selected tables. Empty: everything.
+        content: everything, the definitions alone, or the rows alone.
+        tier: decides how long the backup is locked. None chooses it by the backups there are.
+        on_progress: see OnBackupProgress.
 
     Raises:
-        Failure: for whatever keeps it from being whole; then there is no manifest, and no backup.
+        Failure: the backup is incomplete. There is no manifest then, and so no backup.
     """
-    vault = site.vaults["primary"]
-    started, at = datetime.now(UTC), BackupProgress()
+    vault = context.vaults["primary"]
+    started, progress = datetime.now(UTC), BackupProgress()
 
-    def told(**what: Any) -> None:
-        vars(at).update(what)
-        progress(at)
+    def report(**changes: int | str) -> None:
+        vars(progress).update(changes)
+        on_progress(progress)
 
-    chosen = tier or catalogue.tier_for(catalogue.recent(vault, started), started)
-    with snapshot(site.database_url) as shot, alone(shot):
-        clients = find(site.database_url, major=shot.server.major)
-        backup = vault_layout.new_id(started)
-        folder = vault_layout.database_backup(chosen, backup)
-        counted = _Counted(lambda done: told(dumped=done))
-        with ThreadPoolExecutor(1, "figures") as aside:
-            taking = aside.submit(
+    tier = tier or catalogue.choose_tier(catalogue.read_recent(vault, started), started)
+    with take_snapshot(context.database_url) as snapshot:
+        take_backup_lock(snapshot.connection)
+        clients = find_client_programs(context.database_url, major=snapshot.server.major)
+        backup_id = vault_layout.new_id(started)
+        folder = vault_layout.database_backup(tier, backup_id)
+        counter = _ByteCounter(lambda done: report(dumped=done))
+        with ThreadPoolExecutor(1, "checksums") as pool:
+            future = pool.submit(
                 compute_checksums,
-                site.database_url,
-                shot,
-                selected=tables,
-                progress=lambda done, of: told(counted=done, to_count=of),
+                context.database_url,
+                snapshot,
+                tables=tables,
+                on_progress=lambda done, total: report(counted=done, to_count=total),
             )
-            dumped = dump(
+            chunks = dump(
                 clients,
-                site.database_url,
-                shot.id,
+                context.database_url,
+                snapshot.id,
                 tables=tables,
                 content=content,
-                heard=lambda table: told(table=table),
+                on_table=lambda table: report(table=table),
             )
-            raw = counted(dumped)
-            stored = vault.store(f"{folder}dump.pgc.zst", compressed(raw))
-            with explained(shot.connection, "read roles and settings"):
-                around = capture(shot.connection)
-            cluster = vault.put(f"{folder}cluster.json", around.model_dump_json().encode())
-            found = taking.result()
+            stored_dump = vault.store(f"{folder}dump.pgc.zst", compress(counter.count(chunks)))
+            with explain_errors(snapshot.connection, "read roles and settings"):
+                source_globals = read_globals(snapshot.connection)
+            stored_globals = vault.put(f"{folder}cluster.json", source_globals.model_dump_json().encode())
+            checksums = future.result()
         manifest = Manifest(
-            id=backup,
+            id=backup_id,
             store="database",
-            stack=site.stack,
-            tier=chosen,
+            stack=context.stack,
+            tier=tier,
             started=started,
-            snapshot_at=shot.taken_at,
-            snapshot_lsn=shot.lsn,
+            snapshot_at=snapshot.taken_at,
+            snapshot_lsn=snapshot.lsn,
             finished=datetime.now(UTC),
-            server=shot.server,
+            server=snapshot.server,
             tools=_tools(clients),
             selected=tables,
             content=content,
-            dump=stored,
-            dump_bytes=counted.bytes,
-            cluster=cluster,
-            figures=found,
+            dump=stored_dump,
+            dump_bytes=counter.bytes,
+            cluster=stored_globals,
+            figures=checksums,
         )
     vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
     return manifest
 
 
-class _Counted:
-    """Counts what passes."""
-
-    def __init__(self, told: Callable[[int], None]) -> None:
-        self.bytes = 0
-        self._told = told
-
-    def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.bytes += len(chunk)
-            self._told(self.bytes)
-            yield chunk
-
-
-@contextmanager
-def alone(shot: Snapshot) -> Generator[None]:
+def take_backup_lock(connection: psycopg.Connection) -> None:
     """
-    Hold the lock of backups; the session that holds the snapshot holds it too.
+    Lock the database against another backup until the connection ends.
+
+    The connection is the one that holds the snapshot; if its process dies, the server releases the lock.
 
     Raises:
-        Failure: where another backup of the same database holds it.
+        Failure: another backup of the same database is running.
     """
-    row = shot.connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+    row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
     if not row or not row[0]:
         raise Failure(
             "Another backup of this database is running.",
             "wait for it to end; if its process is gone, the server frees its lock within a minute or two.",
         )
-    yield
 
 
-def _tools(clients: Clients) -> dict[str, str]:
+class _ByteCounter:
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        self.bytes = 0
+        self._on_bytes = on_bytes
+
+    def count(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.bytes += len(chunk)
+            self._on_bytes(self.bytes)
+            yield chunk
+
+
+def _tools(clients: ClientPrograms) -> dict[str, str]:
     return {"bulwark": metadata.version("bulwark"), "pg_dump": clients.version}

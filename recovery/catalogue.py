@@ -1,4 +1,4 @@
-"""What backups there are: every manifest of a vault, and what is known of its verification."""
+"""The catalogue of a vault: its backups, their manifests and their verifications."""
 
 import json
 from collections.abc import Iterable
@@ -17,103 +17,113 @@ from recovery.vault.vault import VaultClient
 M = TypeVar("M", bound=BackupManifest)
 
 _LONGEST_PERIOD: Final = timedelta(days=32)
-"""Longer than a month; an id is older than the moment that its backup shows by the seconds until then."""
+"""Longer than a month, because a backup's id is some seconds older than its snapshot."""
 
 
 class Verification(ManifestModel):
-    """The result of one look at a backup; stored beside it, never over its manifest."""
+    """The result of one verification of a backup; a document of its own beside the manifest."""
 
     schema_version: Literal["bulwark-verification-1"] = "bulwark-verification-1"
     backup: str
     at: AwareDatetime
     deep: bool
-    """Whether it was restored and compared, and not only read."""
+    """Whether the backup was restored and compared; otherwise its objects were only read."""
 
     problems: tuple[str, ...]
     pending: tuple[str, ...] = ()
-    """What is still on its way to the replica, for no longer than it may be."""
+    """Objects that are still on their way to the replica, within the time that S3 promises."""
 
     @property
-    def good(self) -> bool:
+    def passed(self) -> bool:
         return not self.problems
 
 
-def is_proven(looks: Iterable[Verification]) -> Verification | None:
-    """Return the last of those looks that went as deep as any."""
-    return max(looks, key=lambda look: (look.deep, look.at), default=None)
+def best_verification(candidates: Iterable[Verification]) -> Verification | None:
+    """Return the latest deep verification or, without any, the latest of all."""
+    return max(candidates, key=lambda verification: (verification.deep, verification.at), default=None)
 
 
 @dataclass(frozen=True)
 class ListedBackup:
-    """Where a backup's manifest is."""
+    """A backup whose manifest has not been read."""
 
     id: str
     tier: Tier | None
-    """None of a store that has no tiers."""
+    """None: the store has no tiers."""
 
     entry: VersionEntry
+    """The manifest's object."""
 
 
 @dataclass(frozen=True)
 class Backup(Generic[M]):
-    """One backup; `unreadable` says what is wrong with its manifest, if it can't be read."""
+    """A backup with its manifest and its verifications."""
 
-    found: ListedBackup
+    listing: ListedBackup
     manifest: M | None
     unreadable: str
+    """Why the manifest is None; empty if it is not."""
+
     verifications: tuple[Verification, ...]
 
     @property
     def id(self) -> str:
-        return self.found.id
+        return self.listing.id
 
     @property
     def tier(self) -> Tier | None:
-        return self.found.tier
+        return self.listing.tier
 
     @property
-    def verified(self) -> Verification | None:
-        """The last look at it that went as deep as any."""
-        return is_proven(self.verifications)
+    def best_verification(self) -> Verification | None:
+        """The latest deep verification or, without any, the latest of all."""
+        return best_verification(self.verifications)
 
 
 def read_backups(vault: VaultClient, kind: type[M]) -> list[Backup[M]]:
-    """Return all backups of one store with what is known of their verification, the newest first."""
-    looks = verifications(vault)
+    """Return all backups of one store with their manifests and verifications, the newest first."""
+    verifications = read_verifications(vault)
     return [
-        _opened(vault, kind, found, looks.get(found.id, [])) for found in reversed(list_backups(vault, kind))
+        _read_backup(vault, kind, listing, verifications.get(listing.id, []))
+        for listing in reversed(list_backups(vault, kind))
     ]
 
 
 def list_backups(vault: VaultClient, kind: type[BackupManifest]) -> list[ListedBackup]:
-    """Return where the manifests of one store are, the oldest first; none of them is read."""
-    found: list[ListedBackup] = []
-    for entry in vault.listed(kind.PREFIX):
+    """Return the backups of one store, the oldest first, without reading their manifests."""
+    backups: list[ListedBackup] = []
+    for entry in vault.list_entries(kind.PREFIX):
         if match := kind.KEYS.fullmatch(entry.key):
-            named = match.groupdict().get("tier")
-            tier: Tier | None = next((tier for tier in vault_layout.TIERS if tier == named), None)
-            found.append(ListedBackup(match["id"], tier, entry))
-    return sorted(found, key=lambda one: one.id)
+            name = match.groupdict().get("tier")
+            tier: Tier | None = next((tier for tier in vault_layout.TIERS if tier == name), None)
+            backups.append(ListedBackup(match["id"], tier, entry))
+    return sorted(backups, key=lambda backup: backup.id)
 
 
-def choose_backup(found: Iterable[Backup[M]], *, backup: str | None = None, at: datetime | None = None) -> M:
+def choose_backup(
+    backups: Iterable[Backup[M]], *, backup_id: str | None = None, at: datetime | None = None
+) -> M:
     """
-    Return the manifest of a backup: the one named, else the newest, or the newest that shows `at` or earlier.
+    Return the manifest of the backup `backup_id` or, without an id, of the newest complete one.
+
+    With `at`, only backups whose snapshot is not later count.
 
     Raises:
-        Failure: where there is none, or the one that was named can't be read.
+        Failure: there is no such backup, or the manifest of `backup_id` can't be read.
     """
-    if backup:
-        named = next((one for one in found if one.id == backup), None)
-        if not named:
-            raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
-        if not named.manifest:
-            raise Failure(f"The manifest of backup {backup} {named.unreadable}.", "choose another backup.")
-        return named.manifest
+    if backup_id:
+        backup = next((backup for backup in backups if backup.id == backup_id), None)
+        if not backup:
+            raise Failure(f"There is no backup {backup_id}.", "./bulwark backups lists all of them.")
+        if not backup.manifest:
+            raise Failure(
+                f"The manifest of backup {backup_id} {backup.unreadable}.", "choose another backup."
+            )
+        return backup.manifest
     fitting = [
-        one.manifest
-        for one in found
-        if one.manifest and one.manifest.whole and (not at or one.manifest.snapshot_at <= at)
+        backup.manifest
+        for backup in backups
+        if backup.manifest and backup.manifest.is_complete and (not at or backup.manifest.snapshot_at <= at)
     ]
     if not fitting:
         when = f" from {at:%Y-%m-%d %H:%M:%S} UTC or before" if at else ""
@@ -121,21 +131,21 @@ def choose_backup(found: Iterable[Backup[M]], *, backup: str | None = None, at: 
     return max(fitting, key=lambda manifest: manifest.snapshot_at)
 
 
-def newest(vault: VaultClient, kind: type[M]) -> M | None:
-    """Return the newest manifest of a store that can be read."""
-    for found in reversed(list_backups(vault, kind)):
-        manifest, _ = _read(vault, kind, found.entry)
+def read_newest(vault: VaultClient, kind: type[M]) -> M | None:
+    """Return the newest readable manifest of a store, or None."""
+    for listing in reversed(list_backups(vault, kind)):
+        manifest, _ = _read_manifest(vault, kind, listing.entry)
         if manifest:
             return manifest
     return None
 
 
-def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:
-    """Return the longest tier that has no backup of its period yet: this month, this ISO week, else daily."""
-    moments = {
-        tier: [one.manifest.snapshot_at for one in found if one.manifest and one.tier == tier]
-        for tier in vault_layout.TIERS
-    }
+def choose_tier(backups: Iterable[Backup[Manifest]], now: datetime) -> Tier:
+    """Return the longest tier without a backup in its current period: month, ISO week, else daily."""
+    moments: dict[Tier, list[datetime]] = {tier: [] for tier in vault_layout.TIERS}
+    for backup in backups:
+        if backup.manifest and backup.tier:
+            moments[backup.tier].append(backup.manifest.snapshot_at)
     if not any((at.year, at.month) == (now.year, now.month) for at in moments["monthly"]):
         return "monthly"
     covered = moments["monthly"] + moments["weekly"]
@@ -144,20 +154,24 @@ def tier_for(found: Iterable[Backup[Manifest]], now: datetime) -> Tier:
     return "daily"
 
 
-def recent(vault: VaultClient, now: datetime) -> list[Backup[Manifest]]:
-    """Return the backups that `tier_for` looks at, this month's and this week's, without verifications."""
+def read_recent(vault: VaultClient, now: datetime) -> list[Backup[Manifest]]:
+    """Return the database's backups of this month and week for `choose_tier`, without verifications."""
     since = vault_layout.new_id(now - _LONGEST_PERIOD)
     return [
-        _opened(vault, Manifest, found, []) for found in list_backups(vault, Manifest) if found.id >= since
+        _read_backup(vault, Manifest, listing, [])
+        for listing in list_backups(vault, Manifest)
+        if listing.id >= since
     ]
 
 
-def _opened(vault: VaultClient, kind: type[M], found: ListedBackup, looks: list[Verification]) -> Backup[M]:
-    manifest, unreadable = _read(vault, kind, found.entry)
-    return Backup(found, manifest, unreadable, tuple(looks))
+def _read_backup(
+    vault: VaultClient, kind: type[M], listing: ListedBackup, verifications: Iterable[Verification]
+) -> Backup[M]:
+    manifest, unreadable = _read_manifest(vault, kind, listing.entry)
+    return Backup(listing, manifest, unreadable, tuple(verifications))
 
 
-def _read(vault: VaultClient, kind: type[M], entry: VersionEntry) -> tuple[M | None, str]:
+def _read_manifest(vault: VaultClient, kind: type[M], entry: VersionEntry) -> tuple[M | None, str]:
     try:
         body = b"".join(vault.read(entry.key, entry.version))
         manifest = kind.model_validate_json(body)
@@ -168,13 +182,14 @@ def _read(vault: VaultClient, kind: type[M], entry: VersionEntry) -> tuple[M | N
     return manifest, ""
 
 
-def verifications(vault: VaultClient) -> dict[str, list[Verification]]:
-    """Return every look at a backup, by the backup's id."""
-    found: dict[str, list[Verification]] = {}
-    for entry in vault.listed(vault_layout.VERIFICATIONS):
+def read_verifications(vault: VaultClient) -> dict[str, list[Verification]]:
+    """Return all verifications by the backup's id."""
+    verifications: dict[str, list[Verification]] = {}
+    for entry in vault.list_entries(vault_layout.VERIFICATIONS):
         try:
-            look = Verification.model_validate(json.loads(b"".join(vault.read(entry.key, entry.version))))
+            body = b"".join(vault.read(entry.key, entry.version))
+            verification = Verification.model_validate(json.loads(body))
         except ValueError:
-            continue  # not ours; a manifest's verdict never rests on it
-        found.setdefault(look.backup, []).append(look)
-    return found
+            continue  # not written by this program; without it a backup only counts as less verified
+        verifications.setdefault(verification.backup, []).append(verification)
+    return verifications

@@ -1,4 +1,4 @@
-"""Tells the monitors how a job goes: Sentry of each start and end, UptimeRobot of success alone."""
+"""Reports the runs of a job to its monitors: start and end to Sentry, success to UptimeRobot."""
 
 import uuid
 from collections.abc import Generator
@@ -15,35 +15,35 @@ _log = structlog.get_logger("heartbeat")
 _TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 4
 
-CheckInStatus = Literal["in_progress", "ok", "error"]
+RunStatus = Literal["in_progress", "ok", "error"]
 
 
 @contextmanager
-def report_run(site: RecoveryContext, job: str) -> Generator[None]:
+def report_run(context: RecoveryContext, job: str) -> Generator[None]:
     """
-    Report a run: in progress, then ok or error.
+    Report the block as a run of the job: in progress, then ok or error.
 
-    A monitor that can't be reached does not fail the run; its silence is what it will alert about.
+    A monitor that can't be reached does not fail the run: monitors alert when a report is missing.
     """
-    checkin = uuid.uuid4().hex
-    _checkin(site, job, checkin, "in_progress")
+    checkin_id = uuid.uuid4().hex
+    _send_check_in(context, job, checkin_id, "in_progress")
     try:
         yield
     except BaseException:
-        _checkin(site, job, checkin, "error")
+        _send_check_in(context, job, checkin_id, "error")
         raise
-    _checkin(site, job, checkin, "ok")
-    if url := site.heartbeat_urls.get(job):
-        _called(job, url, "heartbeat", {})
+    _send_check_in(context, job, checkin_id, "ok")
+    if url := context.heartbeat_urls.get(job):
+        _get_url(job, url, "heartbeat", {})
 
 
-def _checkin(site: RecoveryContext, job: str, checkin: str, status: CheckInStatus) -> None:
-    if url := site.checkin_urls.get(job):
-        _called(job, url, f"check-in {status}", {"status": status, "check_in_id": checkin})
+def _send_check_in(context: RecoveryContext, job: str, checkin_id: str, status: RunStatus) -> None:
+    if url := context.checkin_urls.get(job):
+        _get_url(job, url, f"check-in {status}", {"status": status, "check_in_id": checkin_id})
 
 
-def _called(job: str, url: str, what: str, parameters: dict[str, str]) -> None:
-    # Whoever knows the address can silence the alarm: it is in no message, an httpx exception's included.
+def _get_url(job: str, url: str, what: str, parameters: dict[str, str]) -> None:
+    # The URL is a secret: it can silence the alarm. So no exception of httpx is logged, which would quote it.
     try:
         for attempt in Retrying(
             stop=stop_after_attempt(_ATTEMPTS), wait=wait_exponential(multiplier=0.5, max=5), reraise=True

@@ -1,4 +1,4 @@
-"""What a backup says of itself. Without its manifest there is no backup: it is written last, and once."""
+"""Manifests of backups. A manifest is written last and once: a backup without a manifest does not exist."""
 
 import re
 from datetime import datetime
@@ -14,35 +14,38 @@ LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 StoreName = Literal["database", "files", "state"]
 """What is backed up."""
 
+DumpContent = Literal["all", "schema", "data"]
+"""Content of a dump: everything, the definitions alone, or the rows alone."""
+
 
 class ManifestModel(BaseModel):
-    """Part of a manifest; frozen, and nothing unknown in it."""
+    """Base of all stored documents: frozen, and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Stored(ManifestModel):
-    """One object in the vault, as the vault itself tells of it after the upload."""
+class StoredObject(ManifestModel):
+    """One object in the vault, with the metadata that the vault returned after the upload."""
 
     key: str
     version: str
     bytes: int
     sha256: Sha256
-    """Of the object's bytes, taken on their way there."""
+    """Of the object's bytes, computed during the upload."""
 
     lock_mode: LockMode | None
     locked_until: AwareDatetime | None
 
 
 class BackupManifest(ManifestModel):
-    """What the manifest of any store says."""
+    """Base of the manifests of all stores."""
 
     STORE: ClassVar[StoreName]
     PREFIX: ClassVar[str]
-    """Where in a vault all manifests of the store are."""
+    """Prefix of the keys of all manifests of the store."""
 
     KEYS: ClassVar[re.Pattern[str]]
-    """The manifests' keys in a vault, with the groups `id` and, of a store that has tiers, `tier`."""
+    """Pattern of a manifest's key, with the group `id` and, for a store with tiers, `tier`."""
 
     id: str
     """Sorts by time: `20300115T021700Z-3f9a`."""
@@ -50,7 +53,7 @@ class BackupManifest(ManifestModel):
     stack: str
     started: AwareDatetime
     snapshot_at: AwareDatetime
-    """The moment that the backup shows; nothing that changed later is in it."""
+    """The moment of the backed-up state; no later change is in the backup."""
 
     finished: AwareDatetime
     tools: dict[str, str]
@@ -58,22 +61,22 @@ class BackupManifest(ManifestModel):
 
     @property
     def folder(self) -> str:
-        """Prefix of everything that belongs to this backup and to no other."""
+        """Prefix of the keys that belong to this backup alone."""
         raise NotImplementedError
 
     @property
-    def objects(self) -> tuple[Stored, ...]:
-        """Return everything that a restore needs beside the manifest."""
+    def objects(self) -> tuple[StoredObject, ...]:
+        """All objects that a restore needs beside the manifest."""
         raise NotImplementedError
 
     @property
-    def holds(self) -> str:
-        """How much is in it, in words."""
+    def summary(self) -> str:
+        """The amount of data as a phrase, such as "43 tables, 1,000 rows"."""
         raise NotImplementedError
 
     @property
-    def whole(self) -> bool:
-        """Whether all of the store is in it."""
+    def is_complete(self) -> bool:
+        """Whether the backup holds the whole store."""
         return True
 
     @property
@@ -86,41 +89,41 @@ class BackupManifest(ManifestModel):
 
     @property
     def locked_until(self) -> datetime | None:
-        """Until then all of it is locked; None where something is not."""
+        """When the first lock on one of the objects ends; None if an object has no lock."""
         locks = [stored.locked_until for stored in self.objects]
         return min(filter(None, locks)) if all(locks) else None
 
 
 class Table(ManifestModel):
-    """A table's rows at the snapshot. A partitioned table has none of its own; its partitions have."""
+    """Count and digest of a table's rows. A partitioned table has no rows of its own; its partitions have."""
 
     schema_name: str
     name: str
     rows: int
     digest: str
-    """Of all rows, in whatever order they come: see recovery.postgres.digest."""
+    """Of all rows, independent of their order: see recovery.postgres.digest."""
 
 
 class Sequence(ManifestModel):
-    """A sequence's state."""
+    """A sequence's position."""
 
     schema_name: str
     name: str
     last_value: int
     is_called: bool
     increment: int = 1
-    """Its sign tells which way is ahead."""
+    """A negative one counts down."""
 
 
 class Checksums(ManifestModel):
-    """What is in a database, to be compared with what comes out of its backup."""
+    """Row counts and checksums of a database, for the comparison with a restored copy."""
 
     tables: tuple[Table, ...]
     sequences: tuple[Sequence, ...]
     large_objects: int
     large_objects_digest: str
     definitions: dict[str, str]
-    """Kind of object (columns, constraints, indexes, triggers, ...) -> SHA-256 of all its definitions."""
+    """Kind of object (columns, constraints, indexes, triggers, ...) -> SHA-256 of the kind's definitions."""
 
     extensions: dict[str, str]
     """Name -> version."""
@@ -134,7 +137,7 @@ class ServerInfo(ManifestModel):
 
     major: int
     system_identifier: str
-    """pg_control_system(); a Neon branch shares its project's, so it alone does not tell copies apart."""
+    """From pg_control_system(). A Neon branch shares its project's, so it does not tell copies apart."""
 
     database: str
     encoding: str
@@ -156,15 +159,15 @@ class Manifest(BackupManifest):
     snapshot_lsn: str
     server: ServerInfo
     selected: tuple[str, ...]
-    """Patterns of the tables that were chosen; empty: all."""
+    """Names of the selected tables; empty: all."""
 
-    content: Literal["all", "schema", "data"]
-    dump: Stored
+    content: DumpContent
+    dump: StoredObject
     dump_bytes: int
-    """Size of the dump before it was compressed."""
+    """Size of the dump before compression."""
 
-    cluster: Stored
-    """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.globals_restore)."""
+    cluster: StoredObject
+    """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.globals)."""
 
     figures: Checksums
 
@@ -173,14 +176,14 @@ class Manifest(BackupManifest):
         return vault_layout.database_backup(self.tier, self.id)
 
     @property
-    def objects(self) -> tuple[Stored, ...]:
+    def objects(self) -> tuple[StoredObject, ...]:
         return self.dump, self.cluster
 
     @property
-    def holds(self) -> str:
+    def summary(self) -> str:
         rows = sum(table.rows for table in self.figures.tables)
         return f"{len(self.figures.tables)} tables, {rows:,} rows"
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         return self.content == "all" and not self.selected

@@ -1,4 +1,4 @@
-"""What of a backup is in the other vault: there and the same, on its way, or missing."""
+"""Replication of backups: whether an object is in the replica vault, on its way there or missing."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -11,26 +11,27 @@ from recovery.vault.client import Missing
 from recovery.vault.objects import ObjectInfo
 from recovery.vault.vault import VaultClient
 
-LONGEST: Final = timedelta(minutes=15)
-"""S3 replicates within it (AWS, "S3 Replication Time Control"); later it is no delay but a failure."""
+MAX_REPLICATION_TIME: Final = timedelta(minutes=15)
+"""S3 promises to replicate within it (AWS, "S3 Replication Time Control"). A longer delay is a failure."""
 
-Standing = Literal["there", "pending", "overdue", "failed", "missing"]
+ReplicationState = Literal["there", "pending", "overdue", "failed", "missing"]
 
 
 @dataclass(frozen=True)
 class ReplicaStatus:
-    """How one version of an object stands with the replica."""
+    """Replication of one version of an object."""
 
     key: str
-    standing: Standing
+    state: ReplicationState
     age: timedelta = timedelta()
-    """Since it was stored in the primary vault; of one that is not there yet."""
+    """Time since the version was stored in the primary vault; zero if the replica has it."""
 
     def __str__(self) -> str:
         minutes = int(self.age.total_seconds() // 60)
-        match self.standing:
+        match self.state:
             case "pending" | "overdue":
-                late = f"; S3 promises {LONGEST.seconds // 60}" if self.standing == "overdue" else ""
+                promise = f"; S3 promises {MAX_REPLICATION_TIME.seconds // 60}"
+                late = promise if self.state == "overdue" else ""
                 return f"{self.key} is on its way to the replica for {minutes} min{late}"
             case "failed":
                 return f"{self.key} was not replicated: S3 gave up; look at the replicating role and its keys"
@@ -40,51 +41,51 @@ class ReplicaStatus:
                 return f"{self.key} is in the replica"
 
 
-def standing(
+def read_replica_status(
     key: str, version: str, primary: VaultClient, replica: VaultClient
 ) -> tuple[ReplicaStatus, ObjectInfo | None]:
     """
-    Say how a version stands with the replica, and what the replica holds of it.
+    Return a version's replication status and, if the replica has it, the replica's metadata.
 
     Raises:
-        Failure: where the replica can't be asked.
+        Failure: the replica can't be read.
     """
     try:
         return ReplicaStatus(key, "there"), replica.head(key, version)
     except Missing:
         pass
     try:
-        held = primary.head(key, version)
+        original = primary.head(key, version)
     except Missing:
         return ReplicaStatus(key, "missing"), None
-    age = datetime.now(UTC) - held.modified
-    if held.replication == "PENDING":
-        return ReplicaStatus(key, "pending" if age <= LONGEST else "overdue", age), None
-    return ReplicaStatus(key, "failed" if held.replication == "FAILED" else "missing", age), None
+    age = datetime.now(UTC) - original.modified
+    if original.replication == "PENDING":
+        return ReplicaStatus(key, "pending" if age <= MAX_REPLICATION_TIME else "overdue", age), None
+    return ReplicaStatus(key, "failed" if original.replication == "FAILED" else "missing", age), None
 
 
-def compared(
+def compare_replica(
     versions: Iterable[tuple[str, str]], primary: VaultClient, replica: VaultClient
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return (problems, pending) of the replica's copies of each (key, version)."""
+    """Compare the replica's copy of each (key, version); return problems and pending objects as phrases."""
     problems: list[str] = []
     pending: list[str] = []
     for key, version in versions:
         try:
-            copy, held = standing(key, version, primary, replica)
-            if held:
-                with suppress(Missing):  # what the primary lacks is said of the primary
-                    problems += _differences(primary.head(key, version), held)
-            elif copy.standing == "pending":
-                pending.append(str(copy))
+            status, copy = read_replica_status(key, version, primary, replica)
+            if copy:
+                with suppress(Missing):  # an object that the primary lacks is reported for the primary
+                    problems += _compare_copy(primary.head(key, version), copy)
+            elif status.state == "pending":
+                pending.append(str(status))
             else:
-                problems.append(str(copy))
+                problems.append(str(status))
         except Failure as failure:
             problems.append(f"in the replica: {failure}")
     return tuple(problems), tuple(pending)
 
 
-def _differences(original: ObjectInfo, copy: ObjectInfo) -> Iterator[str]:
+def _compare_copy(original: ObjectInfo, copy: ObjectInfo) -> Iterator[str]:
     name = f"the replica's {copy.key}"
     if copy.bytes != original.bytes:
         yield f"{name} has {copy.bytes} bytes; the primary's has {original.bytes}"

@@ -1,4 +1,4 @@
-"""Brings a backup back: into an empty database, and never over the one that it came from."""
+"""Restores a backup of the database into an empty database, never into the one that the stack uses."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,33 +7,32 @@ from typing import Literal
 
 from core.failure import Failure
 from recovery.manifest import Manifest
-from recovery.postgres.client_programs import find
-from recovery.postgres.compression import decompressed
-from recovery.postgres.connection import connected, explained, same_server
-from recovery.postgres.copy_freeze import frozen
-from recovery.postgres.disk_space import download_space, written
+from recovery.postgres.client_programs import find_client_programs
+from recovery.postgres.compression import decompress
+from recovery.postgres.connection import connect, explain_errors, is_same_database
+from recovery.postgres.copy_freeze import add_copy_freeze
+from recovery.postgres.disk_space import require_space, write_archive
 from recovery.postgres.globals import Globals
-from recovery.postgres.globals_restore import recreate
+from recovery.postgres.globals_restore import restore_globals
 from recovery.postgres.load import load
 from recovery.postgres.target import require_empty
 from recovery.vault.vault import VaultClient
 
 OnRestoreProgress = Callable[[Literal["fetched", "made"], int, int], None]
+"""Called with the step, what is done and the total: bytes that were fetched, objects that were made."""
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A backup on this machine."""
+class FetchedBackup:
+    """A backup that was downloaded to this machine."""
 
     manifest: Manifest
     archive: Path
-    """The dump, uncompressed: a parallel restore needs to seek in it."""
+    """The dump, uncompressed: a parallel restore has to seek in it."""
 
-    around: Globals
-    """What the dump leaves out."""
-
+    source_globals: Globals
     jobs: int
-    """Connections that restore it in parallel."""
+    """Connections of the restore. The archive for one connection differs from that for several."""
 
 
 def fetch_backup(
@@ -42,55 +41,57 @@ def fetch_backup(
     folder: Path,
     *,
     jobs: int = 2,
-    progress: OnRestoreProgress = lambda *_: None,
-) -> Fetched:
+    on_progress: OnRestoreProgress = lambda *_: None,
+) -> FetchedBackup:
     """
-    Fetch a backup into a folder, where it is personal data; what can't be fetched whole leaves nothing.
+    Download a backup into a folder; a failed download leaves nothing there.
 
-    What a single connection restores has to be another archive than what `jobs` restore in parallel.
+    The folder then holds personal data in clear. The archive for several `jobs` loads rows with COPY FREEZE,
+    which a restore by a single connection can't use.
 
     Raises:
-        Failure: for a damaged backup, or a disk that is too small.
+        Failure: the backup is damaged, or the disk is too small.
     """
-    download_space(folder, manifest.dump_bytes)
+    require_space(folder, manifest.dump_bytes)
     cluster, dump = manifest.cluster, manifest.dump
-    around = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
+    source_globals = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
     archive = folder / f"{manifest.id}.pgc"
-    chunks = decompressed(vault.read(dump.key, dump.version, sha256=dump.sha256))
-    told = _told(chunks, manifest.dump_bytes, progress)
-    written(frozen(told) if jobs > 1 else told, archive)
-    return Fetched(manifest, archive, Globals.model_validate_json(around), jobs)
+    chunks = decompress(vault.read(dump.key, dump.version, sha256=dump.sha256))
+    chunks = _report_fetched(chunks, manifest.dump_bytes, on_progress)
+    write_archive(add_copy_freeze(chunks) if jobs > 1 else chunks, archive)
+    return FetchedBackup(manifest, archive, Globals.model_validate_json(source_globals), jobs)
 
 
 def load_backup(
-    backup: Fetched,
+    backup: FetchedBackup,
     url: str,
     *,
     tables: tuple[str, ...] = (),
-    stand_ins: bool = False,
-    progress: OnRestoreProgress = lambda *_: None,
+    placeholder_roles: bool = False,
+    on_progress: OnRestoreProgress = lambda *_: None,
 ) -> list[str]:
     """
-    Load a fetched backup into the empty database at `url`, and remove what was fetched; see `restored`.
+    Load a fetched backup into the empty database at `url` and remove the archive; see `restore_database`.
 
     Raises:
-        Failure: for a target that is not empty, or any error on the way.
+        Failure: the target is not empty, or the restore failed.
     """
     try:
-        with connected(url) as connection, explained(connection, "recreate roles and settings"):
-            made = recreate(connection, backup.around, stand_ins=stand_ins)
-            newest = max(connection.info.server_version // 10_000, _major(backup.manifest.tools["pg_dump"]))
+        with connect(url) as connection, explain_errors(connection, "recreate roles and settings"):
+            result = restore_globals(connection, backup.source_globals, placeholder_roles=placeholder_roles)
+            server_major = connection.info.server_version // 10_000
+        major = max(server_major, _major_version(backup.manifest.tools["pg_dump"]))
         left_out = load(
-            find(url, major=newest),
+            find_client_programs(url, major=major),
             url,
             backup.archive,
             jobs=backup.jobs,
             tables=tables,
-            progress=lambda done, of: progress("made", done, of),
+            on_progress=lambda done, total: on_progress("made", done, total),
         )
     finally:
         backup.archive.unlink(missing_ok=True)
-    return [*made.done, *made.impossible, *left_out]
+    return [*result.applied, *result.failed, *left_out]
 
 
 def restore_database(
@@ -102,50 +103,52 @@ def restore_database(
     source_url: str | None = None,
     jobs: int = 2,
     tables: tuple[str, ...] = (),
-    stand_ins: bool = False,
-    progress: OnRestoreProgress = lambda *_: None,
+    placeholder_roles: bool = False,
+    on_progress: OnRestoreProgress = lambda *_: None,
 ) -> list[str]:
     """
-    Restore a backup into the database at `url`; return in words what was made and what was left out.
+    Restore a backup into the database at `url`; return one phrase per global and per left-out object.
 
     Args:
-        manifest: The backup.
-        vault: The vault to read from, the primary or its replica.
-        url: An empty database.
-        folder: Where the dump lies meanwhile.
-        source_url: The database that the stack runs on; it is never the target, and may be gone.
-        jobs: Connections that restore in parallel.
-        tables: Names as in SQL; none restores all.
-        progress: Is told what is done of how much: bytes that were fetched, objects that were made.
-        stand_ins: Make roles without rights where the vendor's own are missing, for a server elsewhere.
+        manifest: of the backup.
+        vault: the vault to read from, the primary or its replica.
+        url: of an empty database.
+        folder: for the dump during the restore.
+        source_url: of the database that the stack runs on. It is refused as the target, and may be lost.
+        jobs: connections that restore in parallel.
+        tables: names as in SQL. Empty: everything.
+        placeholder_roles: create the vendor's missing roles without any right, for another vendor's server.
+        on_progress: see OnRestoreProgress.
 
     Raises:
-        Failure: for a target that is not empty or is the source, a damaged backup, or any error on the way.
+        Failure: the target is not empty or is the source, the backup is damaged, or the restore failed.
     """
-    alone = _told_apart(source_url, url) if source_url else []
-    backup = fetch_backup(manifest, vault, folder, jobs=jobs, progress=progress)
-    made = load_backup(backup, url, tables=tables, stand_ins=stand_ins, progress=progress)
-    return [*alone, *made]
+    notes = _require_other_database(source_url, url) if source_url else []
+    backup = fetch_backup(manifest, vault, folder, jobs=jobs, on_progress=on_progress)
+    return notes + load_backup(
+        backup, url, tables=tables, placeholder_roles=placeholder_roles, on_progress=on_progress
+    )
 
 
-def _told(chunks: Iterable[bytes], of: int, progress: OnRestoreProgress) -> Iterator[bytes]:
+def _report_fetched(chunks: Iterable[bytes], total: int, on_progress: OnRestoreProgress) -> Iterator[bytes]:
     done = 0
     for chunk in chunks:
         done += len(chunk)
-        progress("fetched", done, of)
+        on_progress("fetched", done, total)
         yield chunk
 
 
-def _told_apart(source_url: str, url: str) -> list[str]:
+def _require_other_database(source_url: str, url: str) -> list[str]:
     """
-    Refuse a target that is the source; one that can't be reached, as after its loss, can't be asked.
+    Raise Failure if the target is the source; return notes for the user.
 
-    Then the target has to be empty before anything else: whatever it is, nothing is lost in it.
+    A source that is lost can't be compared. The target must then be empty at once, so that nothing can be
+    lost in it.
     """
     try:
-        same = same_server(source_url, url)
+        same = is_same_database(source_url, url)
     except Failure:
-        with connected(url) as connection:
+        with connect(url) as connection:
             require_empty(connection)
         return ["the database that the stack runs on can't be reached; the target was seen to be empty"]
     if same:
@@ -155,5 +158,5 @@ def _told_apart(source_url: str, url: str) -> list[str]:
     return []
 
 
-def _major(version: str) -> int:
+def _major_version(version: str) -> int:
     return int(version.split(".", maxsplit=1)[0])

@@ -1,4 +1,4 @@
-"""The stack's own state beside the data, so that the loss of the engine's backend is survivable."""
+"""Backups of the stack's Pulumi state, so that the loss of the state backend is survivable."""
 
 import json
 import re
@@ -14,41 +14,41 @@ from pydantic import StringConstraints
 from core import vault_layout
 from core.failure import Failure
 from recovery.context import RecoveryContext
-from recovery.manifest import BackupManifest, ManifestModel, Stored, StoreName
+from recovery.manifest import BackupManifest, ManifestModel, StoredObject, StoreName
 from recovery.vault.vault import VaultClient
 
-STATE: Final = "state.json"
-"""What `pulumi stack import --file` takes."""
+STATE_FILE: Final = "state.json"
+"""Name of the file for `pulumi stack import --file`."""
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
-"""No path: a restore writes into its folder and nowhere else."""
+"""No path, so that a restore writes into its folder only."""
 
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the engine's mark of a secret, and none itself
-"""Value of the key `4dabf18193072939515e22adb298388d` (Pulumi SDK, sdk/go/common/resource/sig)."""
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - marks a secret, and is none
+"""A secret's value of the key `4dabf18193072939515e22adb298388d` (Pulumi SDK, sdk/go/common/resource/sig)."""
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What the engine knows of a stack, as it gives it away: secrets encrypted."""
+class StateExport:
+    """A stack's exported state, with encrypted secrets, and its settings."""
 
     state: bytes
     """Output of `pulumi stack export`."""
 
     files: Mapping[str, bytes]
-    """`Pulumi.yaml` and the stack's own file, in which salt or key of its secrets stand."""
+    """`Pulumi.yaml` and the stack's own file, which holds the salt or the key of its secrets."""
 
     engine: str
-    """Version of the CLI."""
+    """Version of the Pulumi CLI."""
 
 
 class SecretsProvider(ManifestModel):
-    """Who can read the secrets in a state."""
+    """The secrets provider of a state, which can decrypt its secrets."""
 
     type: str
     """Such as `passphrase`, `cloud` (a KMS key) or `service` (Pulumi Cloud)."""
 
     state: dict[str, Any]
-    """What it needs beside the passphrase or the right to its key: its salt, or its key's name."""
+    """Its salt or the name of its key. Decryption also takes the passphrase or the right to use the key."""
 
 
 class StateManifest(BackupManifest):
@@ -65,47 +65,46 @@ class StateManifest(BackupManifest):
     project: str
     secrets_provider: SecretsProvider
     resources: int
-    files: dict[FileName, Stored]
-    """File's name -> the object that it is in."""
+    files: dict[FileName, StoredObject]
+    """File name -> object with the file's content."""
 
     @property
     def folder(self) -> str:
         return vault_layout.state_backup(self.id)
 
     @property
-    def objects(self) -> tuple[Stored, ...]:
+    def objects(self) -> tuple[StoredObject, ...]:
         return tuple(self.files.values())
 
     @property
-    def holds(self) -> str:
+    def summary(self) -> str:
         return f"{self.resources} resources"
 
 
-def back_up_state(site: RecoveryContext, exported: Exported) -> StateManifest:
+def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifest:
     """
-    Store the stack's state in the primary vault, its manifest last.
+    Back up the stack's state into the primary vault and return the manifest, which was stored last.
 
     Raises:
-        Failure: where there is nothing to be stored, or a secret in it is in clear.
+        Failure: the state is empty or holds a secret in clear.
     """
     started = datetime.now(UTC)
-    deployment = _deployment(exported.state)
-    vault, backup = site.vaults["primary"], vault_layout.new_id(started)
-    folder = vault_layout.state_backup(backup)
+    deployment = _parse_deployment(export.state)
+    vault, backup_id = context.vaults["primary"], vault_layout.new_id(started)
+    folder = vault_layout.state_backup(backup_id)
     stored = {
         name: vault.put(f"{folder}{name}", body)
-        for name, body in {STATE: exported.state, **exported.files}.items()
+        for name, body in {STATE_FILE: export.state, **export.files}.items()
     }
-    taken = deployment["manifest"]["time"]
     manifest = StateManifest(
-        id=backup,
+        id=backup_id,
         store="state",
-        stack=site.stack,
-        project=_project(deployment),
+        stack=context.stack,
+        project=_project_name(deployment),
         started=started,
-        snapshot_at=taken,
+        snapshot_at=deployment["manifest"]["time"],
         finished=datetime.now(UTC),
-        tools={"bulwark": metadata.version("bulwark"), "pulumi": exported.engine},
+        tools={"bulwark": metadata.version("bulwark"), "pulumi": export.engine},
         secrets_provider=SecretsProvider.model_validate(deployment["secrets_providers"]),
         resources=len(deployment["resources"]),
         files=stored,
@@ -116,17 +115,17 @@ def back_up_state(site: RecoveryContext, exported: Exported) -> StateManifest:
 
 def restore_state(manifest: StateManifest, vault: VaultClient, folder: Path) -> list[Path]:
     """
-    Write a state and its files into an empty folder, which is made where it isn't there.
+    Write the files of a backup into an empty folder, which is created if it is missing; return their paths.
 
     Raises:
-        Failure: for a folder that is not empty, or a damaged backup; then nothing is left in it.
+        Failure: the folder is not empty, or the backup is damaged; nothing is written then.
     """
-    _refuse_filled(folder)
+    _require_empty_folder(folder)
     bodies = {
         name: b"".join(vault.read(stored.key, stored.version, sha256=stored.sha256))
         for name, stored in manifest.files.items()
     }
-    _deployment(bodies[STATE])
+    _parse_deployment(bodies[STATE_FILE])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, body in bodies.items():
         (folder / name).write_bytes(body)
@@ -134,24 +133,24 @@ def restore_state(manifest: StateManifest, vault: VaultClient, folder: Path) -> 
 
 
 def verify_state(manifest: StateManifest, vault: VaultClient) -> list[str]:
-    """Read a state back and say what is wrong with it."""
-    stored = manifest.files[STATE]
+    """Read the state of a backup; return one phrase per problem."""
+    stored = manifest.files[STATE_FILE]
     try:
-        deployment = _deployment(b"".join(vault.read(stored.key, stored.version, sha256=stored.sha256)))
+        deployment = _parse_deployment(b"".join(vault.read(stored.key, stored.version, sha256=stored.sha256)))
     except Failure as failure:
         return [str(failure)]
-    found = len(deployment["resources"])
-    if found != manifest.resources:
-        return [f"{stored.key} has {found} resources; its manifest says {manifest.resources}"]
+    count = len(deployment["resources"])
+    if count != manifest.resources:
+        return [f"{stored.key} has {count} resources; its manifest says {manifest.resources}"]
     return []
 
 
-def _deployment(state: bytes) -> dict[str, Any]:
+def _parse_deployment(state: bytes) -> dict[str, Any]:
     """
-    Return what an export says of the stack.
+    Return the deployment in an exported state.
 
     Raises:
-        Failure: where it says nothing, or has a secret in clear.
+        Failure: the export is invalid, has no resources or no secrets provider, or holds a secret in clear.
     """
     try:
         deployment = json.loads(state).get("deployment") or {}
@@ -164,31 +163,31 @@ def _deployment(state: bytes) -> dict[str, Any]:
             "The stack's state names nobody who encrypts its secrets.",
             "give it a secrets provider: pulumi stack change-secrets-provider.",
         )
-    if clear := next(_in_clear(deployment), None):
+    if place := next(_plaintext_secrets(deployment), None):
         raise Failure(
-            f"The stack's state has a secret in clear, in {clear}.",
+            f"The stack's state has a secret in clear, in {place}.",
             "export it without --show-secrets; it was not stored.",
         )
     return deployment
 
 
-def _in_clear(value: Any, where: str = "its resources") -> Iterator[str]:
-    """Yield where secrets are that are not encrypted."""
+def _plaintext_secrets(value: Any, where: str = "its resources") -> Iterator[str]:
+    """Yield the place of each secret that is not encrypted."""
     if isinstance(value, dict):
         if _SECRET in value.values() and not value.get("ciphertext"):
             yield where
         for name, inner in value.items():
-            yield from _in_clear(inner, str(value.get("urn", where)) if name != "urn" else where)
+            yield from _plaintext_secrets(inner, str(value.get("urn", where)) if name != "urn" else where)
     elif isinstance(value, list):
         for inner in value:
-            yield from _in_clear(inner, where)
+            yield from _plaintext_secrets(inner, where)
 
 
-def _project(deployment: dict[str, Any]) -> str:
+def _project_name(deployment: dict[str, Any]) -> str:
     """Return the project that every URN names: `urn:pulumi:<stack>::<project>::...`."""
     return deployment["resources"][0]["urn"].split("::")[1]
 
 
-def _refuse_filled(folder: Path) -> None:
+def _require_empty_folder(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Failure(f"{folder} is not empty.", "name a folder that is, or one that doesn't exist yet.")

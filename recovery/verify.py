@@ -1,21 +1,21 @@
-"""Proves a backup: its objects against the manifest, and, deeply, what is restored from it."""
+"""Verifies backups: their objects against the manifest and, deeply, a restored copy against the checksums."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from core.failure import Failure
-from recovery import replica as replicas
 from recovery.catalogue import Verification
-from recovery.manifest import BackupManifest, Manifest, Stored
-from recovery.postgres.checksums import compute_checksums, differences
+from recovery.manifest import BackupManifest, Manifest, StoredObject
+from recovery.postgres.checksums import compare_checksums, compute_checksums
 from recovery.postgres.disk_space import private_folder
-from recovery.postgres.snapshot import snapshot
+from recovery.postgres.snapshot import take_snapshot
+from recovery.replica import compare_replica
 from recovery.restore import restore_database
 from recovery.vault.vault import VaultClient
 
-Scratch = Callable[[], AbstractContextManager[str]]
-"""Makes an empty database on a server of its own, and removes both; gives its URL."""
+ScratchDatabase = Callable[[], AbstractContextManager[str]]
+"""Creates an empty database on a server of its own; the context's value is its URL, its end removes both."""
 
 
 def verify(
@@ -23,14 +23,14 @@ def verify(
     vault: VaultClient,
     *,
     replica: VaultClient | None = None,
-    scratch: Scratch | None = None,
+    scratch: ScratchDatabase | None = None,
 ) -> Verification:
     """
-    Look at one backup of the database; with `scratch` also restore it there and compare.
+    Verify a backup of the database; with `scratch`, deeply: restore it there and compare the copy.
 
-    Never raises for what is wrong with the backup: that is the result.
+    Problems of the backup are in the result and not raised.
     """
-    deep = (lambda: _restored(manifest, vault, scratch)) if scratch else None
+    deep = (lambda: _restore_and_compare(manifest, vault, scratch)) if scratch else None
     return check_backup(manifest, vault, replica=replica, deep=deep)
 
 
@@ -42,17 +42,17 @@ def check_backup(
     deep: Callable[[], Iterable[str]] | None = None,
 ) -> Verification:
     """
-    Look at one backup of any store: every object of it, its copy in `replica`, and what `deep` finds.
+    Verify a backup of any store: read its objects, compare their copies in `replica`, and call `deep`.
 
-    `deep` restores, and yields what is wrong with that. It is called when everything else is right.
+    `deep` restores the backup and returns one phrase per problem. It is called only if there are no others.
     """
-    problems = list(_objects(manifest, vault))
+    problems = list(_check_objects(manifest, vault))
     pending: tuple[str, ...] = ()
     if replica:
-        parts = [(stored.key, stored.version) for stored in manifest.objects]
-        parts += [(entry.key, entry.version) for entry in vault.listed(manifest.key)]
-        missing, pending = replicas.compared(parts, vault, replica)
-        problems += missing
+        versions = [(stored.key, stored.version) for stored in manifest.objects]
+        versions += [(entry.key, entry.version) for entry in vault.list_entries(manifest.key)]
+        replica_problems, pending = compare_replica(versions, vault, replica)
+        problems += replica_problems
     if deep and not problems:
         problems += deep()
     return Verification(
@@ -64,49 +64,46 @@ def check_backup(
     )
 
 
-def _objects(manifest: BackupManifest, vault: VaultClient) -> Iterator[str]:
-    for key, count in _versions(vault, manifest.folder).items():
+def _check_objects(manifest: BackupManifest, vault: VaultClient) -> Iterator[str]:
+    for key, count in _count_versions(vault, manifest.folder).items():
         if count > 1:
             yield f"{key} has {count} versions; a backup is written once"
     for stored in manifest.objects:
         try:
-            yield from _held(stored, vault)
+            yield from _check_metadata(stored, vault)
             for _ in vault.read(stored.key, stored.version, sha256=stored.sha256):
                 pass
         except Failure as failure:
             yield str(failure)
 
 
-def _versions(vault: VaultClient, folder: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for entry in vault.listed(folder, versions=True):
-        found[entry.key] = found.get(entry.key, 0) + 1
-    return found
+def _count_versions(vault: VaultClient, folder: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for entry in vault.list_entries(folder, versions=True):
+        counts[entry.key] = counts.get(entry.key, 0) + 1
+    return counts
 
 
-def _held(stored: Stored, vault: VaultClient) -> Iterator[str]:
-    """Compare what the vault says of an object now with what it said after the upload."""
-    now = vault.head(stored.key, stored.version)
-    if now.bytes != stored.bytes:
-        yield f"{stored.key} has {now.bytes} bytes; its manifest says {stored.bytes}"
-    if stored.locked_until and (not now.locked_until or now.locked_until < stored.locked_until):
+def _check_metadata(stored: StoredObject, vault: VaultClient) -> Iterator[str]:
+    """Compare an object's metadata in the vault with that after the upload."""
+    current = vault.head(stored.key, stored.version)
+    if current.bytes != stored.bytes:
+        yield f"{stored.key} has {current.bytes} bytes; its manifest says {stored.bytes}"
+    if stored.locked_until and (not current.locked_until or current.locked_until < stored.locked_until):
         yield f"{stored.key} is locked for less time than when it was stored"
-    if stored.lock_mode == "COMPLIANCE" and now.lock_mode != "COMPLIANCE":
+    if stored.lock_mode == "COMPLIANCE" and current.lock_mode != "COMPLIANCE":
         yield f"{stored.key} is no longer locked in mode COMPLIANCE"
 
 
-def _restored(manifest: Manifest, vault: VaultClient, scratch: Scratch) -> Iterator[str]:
+def _restore_and_compare(manifest: Manifest, vault: VaultClient, scratch: ScratchDatabase) -> Iterator[str]:
     try:
         with scratch() as url, private_folder() as folder:
-            restore_database(manifest, vault, url, folder=folder, stand_ins=True)
-            with snapshot(url) as shot:
-                found = compute_checksums(url, shot, selected=manifest.selected)
+            restore_database(manifest, vault, url, folder=folder, placeholder_roles=True)
+            with take_snapshot(url) as snapshot:
+                checksums = compute_checksums(url, snapshot, tables=manifest.selected)
     except Failure as failure:
         yield str(failure)
         return
-    yield from differences(manifest.figures, found, ignoring=_ignored(manifest))
-
-
-def _ignored(manifest: Manifest) -> tuple[str, ...]:
-    """Return the kinds that say nothing of a selection: its foreign keys to tables that were not chosen."""
-    return ("constraints",) if manifest.selected else ()
+    # Of selected tables, foreign keys to tables that were not selected are missing.
+    ignore = ("constraints",) if manifest.selected else ()
+    yield from compare_checksums(manifest.figures, checksums, ignore=ignore)

@@ -1,15 +1,16 @@
-"""What a pull request shows: the plan, and what the policies say of it."""
+"""A review: the plan of a stack, the policies' verdicts on it, and summaries of both."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from policies.facts.stores import GO_WITH_DATA, is_store
+from policies.facts.stores import DATA_DEPENDS_ON, is_store
 from policies.framework.controls import Control, Framework
 from policies.framework.rule import Rule
+from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
+from policies.report import ReportedVerdict
 from policies.rules import RULES
-from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 ChangeKind = Literal["created", "adopted", "changed", "replaced", "deleted"]
 
@@ -23,9 +24,9 @@ _CHANGES: Final[dict[str, ChangeKind]] = {
     "delete-replaced": "replaced",
     "delete": "deleted",
 }
-"""The engine's operations; the others (same, read, refresh) change nothing."""
+"""Operation of the engine -> change. The other operations (same, read, refresh) change nothing."""
 
-_TAKES_DATA_ALONG: Final = GO_WITH_DATA | {"neon:index/branch:Branch"}
+_TAKES_DATA_ALONG: Final = DATA_DEPENDS_ON | {"neon:index/branch:Branch"}
 _SEVERITIES: Final = ("critical", "high", "medium", "low")
 
 RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, WAIVERS_ARE_VALID)}
@@ -33,67 +34,44 @@ RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, WAI
 
 @dataclass(frozen=True)
 class Step:
-    """One resource that the plan touches."""
+    """One resource that the plan changes."""
 
     change: ChangeKind
     urn: str
     properties: tuple[str, ...]
-    """Names of the inputs that differ; never their values."""
+    """Names of the inputs that differ, without their values."""
 
     @property
     def loses_data(self) -> bool:
-        """Whether data would be lost with what is deleted or replaced."""
+        """Whether it deletes or replaces a resource that holds data, or that access to data depends on."""
         token = type_of(self.urn)
         return self.change in {"replaced", "deleted"} and (is_store(token) or token in _TAKES_DATA_ALONG)
 
 
 @dataclass(frozen=True)
-class ReviewedVerdict:
-    """What one rule says of one resource (empty: of the stack)."""
-
-    rule: str
-    urn: str
-    outcome: Literal["passed", "violated", "undecided", "waived"]
-    severity: Literal["critical", "high", "medium", "low"]
-    """How much it matters to this stack."""
-
-    advisory: bool
-    """Whether this stack only wants to hear of it."""
-
-    message: str
-    expires: str
-    """The day after which a waiver no longer counts; empty without one."""
-
-    @property
-    def weight(self) -> str:
-        """Severity in words, and whether it refuses anything."""
-        return f"{self.severity}, advisory in this stack" if self.advisory else self.severity
-
-    @property
-    def what(self) -> str:
-        """The finding alone; risk and fix are the rule's."""
-        return self.message.partition("\nRisk: ")[0]
-
-
-@dataclass(frozen=True)
 class Review:
-    """Everything that there is to say; `stopped` is what kept the engine from asking the policies."""
+    """The plan and the verdicts of one review or audit."""
 
     stack: str
     occasion: Literal["review", "audit"]
     steps: tuple[Step, ...]
-    verdicts: tuple[ReviewedVerdict, ...]
-    heard: tuple[str, ...]
-    """The rules that were asked."""
+    verdicts: tuple[ReportedVerdict, ...]
+    evaluated: tuple[str, ...]
+    """Ids of the rules that were evaluated."""
 
     waivers: tuple[dict[str, Any], ...]
     stores: tuple[dict[str, Any], ...]
     stopped: str = ""
+    """The engine's output if it stopped before the policies; else empty."""
 
     @property
-    def refusals(self) -> list[ReviewedVerdict]:
-        """What refuses the deploy: violations, and what could not be decided."""
-        return [one for one in self.verdicts if one.outcome in {"violated", "undecided"} and not one.advisory]
+    def refusals(self) -> list[ReportedVerdict]:
+        """The verdicts that refuse the deploy: violated or undecided, and not advisory."""
+        return [
+            verdict
+            for verdict in self.verdicts
+            if verdict.outcome in {"violated", "undecided"} and not verdict.advisory
+        ]
 
     @property
     def losses(self) -> list[Step]:
@@ -104,28 +82,28 @@ class Review:
         return not self.refusals and not self.stopped
 
     @property
-    def off(self) -> list[str]:
-        """The rules that the stack's configuration switches off."""
-        return [] if self.stopped else sorted(set(RULES_BY_ID) - set(self.heard))
+    def disabled(self) -> list[str]:
+        """Ids of the rules that the stack's configuration disables."""
+        return [] if self.stopped else sorted(set(RULES_BY_ID) - set(self.evaluated))
 
-    def of(self, outcome: str) -> list[ReviewedVerdict]:
+    def with_outcome(self, outcome: str) -> list[ReportedVerdict]:
         return [verdict for verdict in self.verdicts if verdict.outcome == outcome]
 
-    def by_rule(self, outcome: str) -> dict[Rule, list[ReviewedVerdict]]:
-        """Return rule -> its verdicts of this outcome; the most severe rules first."""
-        found: dict[Rule, list[ReviewedVerdict]] = {}
-        for verdict in self.of(outcome):
-            found.setdefault(RULES_BY_ID[verdict.rule], []).append(verdict)
+    def by_rule(self, outcome: str) -> dict[Rule, list[ReportedVerdict]]:
+        """Return rule -> its verdicts with this outcome, the most severe rules first."""
+        by_rule: dict[Rule, list[ReportedVerdict]] = {}
+        for verdict in self.with_outcome(outcome):
+            by_rule.setdefault(RULES_BY_ID[verdict.rule], []).append(verdict)
         return dict(
-            sorted(found.items(), key=lambda item: (_SEVERITIES.index(item[1][0].severity), item[0].id))
+            sorted(by_rule.items(), key=lambda item: (_SEVERITIES.index(item[1][0].severity), item[0].id))
         )
 
     def counts(self) -> dict[ChangeKind, int]:
-        """Return how many resources are created, changed and so on."""
+        """Return the number of resources per change."""
         return dict(Counter(step.change for step in self.steps))
 
     def matrix(self) -> list[dict[str, Any]]:
-        """Return rule by resource by control, with its outcome."""
+        """Return one row per verdict: rule, resource, controls and outcome."""
         return [
             {
                 "rule": verdict.rule,
@@ -137,27 +115,32 @@ class Review:
         ]
 
     def by_control(self) -> dict[str, Counter[str]]:
-        """Return control -> how often its rules' looks ended how."""
-        found: dict[str, Counter[str]] = {}
+        """Return control -> the number of verdicts per outcome of its rules."""
+        by_control: dict[str, Counter[str]] = {}
         for row in self.matrix():
             for control in row["controls"]:
-                found.setdefault(control, Counter())[row["outcome"]] += 1
-        return dict(sorted(found.items()))
+                by_control.setdefault(control, Counter())[row["outcome"]] += 1
+        return dict(sorted(by_control.items()))
 
     def by_framework(self) -> list[tuple[Framework, int, list[str]]]:
-        """Return of each framework how many of its controls were looked at, and which are not met."""
-        of_control = self.by_control()
+        """Return each framework, the number of its controls with verdicts, and the ids of those not met."""
+        by_control = self.by_control()
         unmet = {
-            name for name, outcomes in of_control.items() if outcomes["violated"] + outcomes["undecided"]
+            name for name, outcomes in by_control.items() if outcomes["violated"] + outcomes["undecided"]
         }
-        found: list[tuple[Framework, int, list[str]]] = []
+        rows: list[tuple[Framework, int, list[str]]] = []
         for framework in Framework:
-            controls = [one for one in Control if one.framework is framework and str(one) in of_control]
-            found.append((framework, len(controls), [one.id for one in controls if str(one) in unmet]))
-        return found
+            controls = [
+                control
+                for control in Control
+                if control.framework is framework and str(control) in by_control
+            ]
+            unmet_ids = [control.id for control in controls if str(control) in unmet]
+            rows.append((framework, len(controls), unmet_ids))
+        return rows
 
     def document(self) -> dict[str, Any]:
-        """Return it for --json; without a property's value anywhere."""
+        """Return the JSON document of the review. It contains no property's value."""
         return {
             "schema": "bulwark-review-1",
             "stack": self.stack,
@@ -176,7 +159,7 @@ class Review:
                     for step in self.steps
                 ],
             },
-            "rules": {"asked": list(self.heard), "off": self.off},
+            "rules": {"asked": list(self.evaluated), "off": self.disabled},
             "verdicts": [vars(verdict) for verdict in self.verdicts],
             "waivers": list(self.waivers),
             "matrix": self.matrix(),
@@ -192,40 +175,49 @@ def build(
     report: Mapping[str, Any] | None,
     stopped: str = "",
 ) -> Review:
-    """Put together what the engine (its steps) and the policies (their report) told."""
-    report = report or {"heard": [], "verdicts": [], "waivers": [], "stores": []}
+    """
+    Build a review.
+
+    Args:
+        stack: The stack's name.
+        occasion: A review is of the program; an audit is of what is deployed.
+        steps: The engine's steps: operation, URN, and names of the inputs that differ.
+        report: The report of the policies (policies/report.py); None if they were not evaluated.
+        stopped: The engine's output if it stopped before the policies.
+    """
+    report = report or {"evaluated": [], "verdicts": [], "waivers": [], "stores": []}
     return Review(
         stack=stack,
         occasion=occasion,
-        steps=tuple(_steps(steps)),
-        verdicts=tuple(ReviewedVerdict(**verdict) for verdict in report["verdicts"]),
-        heard=tuple(report["heard"]),
+        steps=tuple(_merge_steps(steps)),
+        verdicts=tuple(ReportedVerdict(**verdict) for verdict in report["verdicts"]),
+        evaluated=tuple(report["evaluated"]),
         waivers=tuple(report["waivers"]),
         stores=tuple(report["stores"]),
         stopped=stopped,
     )
 
 
-def _steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """Make one step of each resource; a replacement is told as three."""
-    found: dict[str, Step] = {}
+def _merge_steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
+    """Return one step per resource. The engine reports a replacement as three steps."""
+    merged: dict[str, Step] = {}
     for event in events:
         change, urn = _CHANGES.get(event["op"]), event["urn"]
         if not change or type_of(urn).startswith("pulumi:"):
             continue
-        before = found.get(urn)
-        properties = tuple(event["properties"]) or (before.properties if before else ())
-        found[urn] = Step("replaced" if before else change, urn, properties)
-    return list(found.values())
+        previous = merged.get(urn)
+        properties = tuple(event["properties"]) or (previous.properties if previous else ())
+        merged[urn] = Step("replaced" if previous else change, urn, properties)
+    return list(merged.values())
 
 
 def name_of(urn: str) -> str:
-    """Return what a person calls a resource."""
+    """Return a resource's name; `the stack` without a URN."""
     return urn.rpartition("::")[2] or "the stack"
 
 
 def type_of(urn: str) -> str:
-    """Return a resource's type token; the URN holds its parents' before it."""
+    """Return a resource's type token. A URN has the types of the parents before it."""
     return urn.split("::")[2].rpartition("$")[2] if urn.count("::") >= 3 else ""
 
 

@@ -1,17 +1,18 @@
-"""A review as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), for code scanning."""
+"""SARIF 2.1.0 of a review (OASIS, "Static Analysis Results Interchange Format"), for code scanning."""
 
 import hashlib
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from review.review import RULES_BY_ID, Review, ReviewedVerdict, name_of
+from policies.report import ReportedVerdict
+from review.review import RULES_BY_ID, Review, name_of
 
 _LEVELS: Final[dict[str, str]] = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 _SECURITY: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
-"""Scores that fall into the bands of the same names (GitHub, "SARIF support": security-severity)."""
+"""Severity -> a score in the range of the same name (GitHub, "SARIF support": security-severity)."""
 
-_BLOCKS: Final = {
+_SETTINGS_BLOCKS: Final = {
     "Alerting": "alerting",
     "Backups": "backups",
     "Database": "database",
@@ -21,15 +22,15 @@ _BLOCKS: Final = {
     "ScheduledJob": "backups",
     "Uptime": "uptime",
 }
-"""Component -> the block of the stack's file that it is made from."""
+"""Component -> its block in the stack's settings file."""
 
 
 def render(review: Review, folder: Path) -> dict[str, Any]:
-    """Return the log; results point into the stack's file, which is in `folder`."""
+    """Return the SARIF log. Its results point into the stack's settings file in `folder`."""
     severities = {verdict.rule: verdict.severity for verdict in review.verdicts}
     ids = sorted(severities)
     results = [
-        _result(review, verdict, ids.index(verdict.rule), folder)
+        _make_result(review, verdict, ids.index(verdict.rule), folder)
         for verdict in review.verdicts
         if verdict.outcome != "passed"
     ]
@@ -42,7 +43,7 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
                     "driver": {
                         "name": "bulwark",
                         "version": metadata.version("bulwark"),
-                        "rules": [_rule(id_, severities[id_]) for id_ in ids],
+                        "rules": [_make_rule(id_, severities[id_]) for id_ in ids],
                     }
                 },
                 "automationDetails": {"id": f"bulwark/{review.occasion}/{review.stack}/"},
@@ -53,7 +54,7 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
     }
 
 
-def _rule(id_: str, severity: str) -> dict[str, Any]:
+def _make_rule(id_: str, severity: str) -> dict[str, Any]:
     rule = RULES_BY_ID[id_]
     return {
         "id": id_,
@@ -68,8 +69,8 @@ def _rule(id_: str, severity: str) -> dict[str, Any]:
     }
 
 
-def _result(review: Review, verdict: ReviewedVerdict, index: int, folder: Path) -> dict[str, Any]:
-    file, line = _place(review.stack, verdict.urn, folder)
+def _make_result(review: Review, verdict: ReportedVerdict, index: int, folder: Path) -> dict[str, Any]:
+    file, line = _locate(review.stack, verdict.urn, folder)
     identity = hashlib.sha256(f"{verdict.rule}\0{verdict.urn}".encode()).hexdigest()
     result: dict[str, Any] = {
         "ruleId": verdict.rule,
@@ -88,7 +89,9 @@ def _result(review: Review, verdict: ReviewedVerdict, index: int, folder: Path) 
     }
     if verdict.outcome == "waived":
         waiver = next(
-            one for one in review.waivers if (one["rule"], one["resource"]) == (verdict.rule, verdict.urn)
+            waiver
+            for waiver in review.waivers
+            if (waiver["rule"], waiver["resource"]) == (verdict.rule, verdict.urn)
         )
         result["suppressions"] = [
             {"kind": "external", "status": "accepted", "justification": waiver["reason"]}
@@ -96,14 +99,14 @@ def _result(review: Review, verdict: ReviewedVerdict, index: int, folder: Path) 
     return result
 
 
-def _place(stack: str, urn: str, folder: Path) -> tuple[str, int]:
-    """Return file and line of the settings that a resource is made from."""
+def _locate(stack: str, urn: str, folder: Path) -> tuple[str, int]:
+    """Return file and line of the settings block of a resource's nearest component."""
     file = f"Pulumi.{stack}.yaml"
     path = folder / file
     kinds = (
         [token.rpartition(":")[2] for token in urn.split("::")[2].split("$")] if urn.count("::") >= 3 else []
     )
-    block = next((_BLOCKS[kind] for kind in reversed(kinds) if kind in _BLOCKS), "platform")
+    block = next((_SETTINGS_BLOCKS[kind] for kind in reversed(kinds) if kind in _SETTINGS_BLOCKS), "platform")
     lines = path.read_text().splitlines() if path.exists() else []
-    found = (number for number, line in enumerate(lines, 1) if line.strip() == f"bulwark:{block}:")
-    return file, next(found, 1)
+    numbers = (number for number, line in enumerate(lines, 1) if line.strip() == f"bulwark:{block}:")
+    return file, next(numbers, 1)

@@ -1,4 +1,4 @@
-"""A review for a person at a terminal."""
+"""Terminal output of a review."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,23 +9,23 @@ from review.review import Review, kind_of, name_of
 
 
 def show(review: Review, console: Console) -> None:
-    """Print it, the most important last."""
+    """Print a review, with the most important part last."""
     if review.occasion == "review" and not review.stopped:
-        _plan(review, console)
-    _recovery(review, console)
-    _controls(review, console)
-    _waived(review, console)
-    if review.off:
-        console.print(f"switched off  {', '.join(review.off)}", style="yellow")
+        _show_plan(review, console)
+    _show_recovery(review, console)
+    _show_controls(review, console)
+    _show_waived(review, console)
+    if review.disabled:
+        console.print(f"switched off  {', '.join(review.disabled)}", style="yellow")
     for title, outcome in (("Could not be decided", "undecided"), ("Violations", "violated")):
-        _findings(title, review, outcome, console)
+        _show_findings(title, review, outcome, console)
     for step in review.losses:
         what = f"{name_of(step.urn)} ({kind_of(step.urn)}) would be {step.change}"
         console.print(f"[bold white on red] {escape(what)}, and the data that it holds with it. [/]")
-    _verdict(review, console)
+    _show_verdict(review, console)
 
 
-def _plan(review: Review, console: Console) -> None:
+def _show_plan(review: Review, console: Console) -> None:
     counts = ", ".join(f"{count} {change}" for change, count in sorted(review.counts().items()))
     console.print(f"Plan: {counts or 'nothing changes'}", style="bold")
     changed = [step for step in review.steps if step.change not in {"created", "adopted"}]
@@ -36,7 +36,7 @@ def _plan(review: Review, console: Console) -> None:
         console.print(table)
 
 
-def _recovery(review: Review, console: Console) -> None:
+def _show_recovery(review: Review, console: Console) -> None:
     table = Table("store", "by", "lost at worst", "kept", title="If the store's own vendor is gone")
     for store in review.stores:
         for path in store["paths"]:
@@ -46,7 +46,7 @@ def _recovery(review: Review, console: Console) -> None:
         console.print(table)
 
 
-def _controls(review: Review, console: Console) -> None:
+def _show_controls(review: Review, console: Console) -> None:
     if not review.verdicts:
         return
     table = Table("framework", "controls", "not met", title="Compliance; every rule and resource with --json")
@@ -55,29 +55,29 @@ def _controls(review: Review, console: Console) -> None:
     console.print(table)
 
 
-def _waived(review: Review, console: Console) -> None:
-    for verdict in review.of("waived"):
+def _show_waived(review: Review, console: Console) -> None:
+    for verdict in review.with_outcome("waived"):
         console.print(f"waived  {escape(verdict.message)}", style="yellow")
 
 
-def _findings(title: str, review: Review, outcome: str, console: Console) -> None:
-    found = review.by_rule(outcome)
-    if found:
+def _show_findings(title: str, review: Review, outcome: str, console: Console) -> None:
+    findings = review.by_rule(outcome)
+    if findings:
         console.print(f"\n{title}", style="bold red")
-    for rule, verdicts in found.items():
-        head = f"{rule.id} ({verdicts[0].weight}): {rule.title}"
+    for rule, verdicts in findings.items():
+        head = f"{rule.id} ({verdicts[0].severity_label}): {rule.title}"
         console.print(escape(head), style="bold", highlight=False)
         for verdict in verdicts:
-            console.print(Padding(f"- {escape(verdict.what)}", (0, 0, 0, 2)), highlight=False)
+            console.print(Padding(f"- {escape(verdict.finding)}", (0, 0, 0, 2)), highlight=False)
         console.print(
             Padding(f"Risk: {escape(rule.risk)}\nFix:  {escape(rule.fix)}", (0, 0, 0, 4)), style="dim"
         )
 
 
-def _verdict(review: Review, console: Console) -> None:
+def _show_verdict(review: Review, console: Console) -> None:
     if review.stopped:
         console.print("The policies could not be asked; the engine stopped before.", style="bold red")
     elif review.passes:
-        console.print(f"{review.stack} passes {len(review.heard)} policies.", style="bold green")
+        console.print(f"{review.stack} passes {len(review.evaluated)} policies.", style="bold green")
     else:
         console.print(f"{review.stack} is refused: {len(review.refusals)} violations.", style="bold red")

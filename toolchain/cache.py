@@ -1,4 +1,4 @@
-"""Tools that are fetched or built once and shared by every checkout of this user."""
+"""Tools that are downloaded or built once and shared by all checkouts of the user."""
 
 import fcntl
 import os
@@ -18,19 +18,19 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bulwark"
 
 
-def cached(name: str, make: Callable[[Path], None]) -> Path:
+def ensure_cached(name: str, make: Callable[[Path], None]) -> Path:
     """
-    Return the folder `name` of the cache, filled by `make` at the first call.
+    Return the folder `name` of the cache; the first call lets `make` fill it.
 
-    `make` fills a folder beside it that gets the name when it is whole, so that whatever stops the filling,
-    what bears the name is complete. Two callers do not fill it twice.
+    `make` fills a partial folder, which is renamed when it is complete. So a folder with the name is always
+    complete, also after an interruption. Of two callers one fills the folder.
     """
     folder = cache_root() / name
     if not folder.is_dir():
         cache_root().mkdir(parents=True, exist_ok=True)
         lock = folder.with_name(f"{name}.lock")
         lock.touch()
-        with locked(lock, name):
+        with hold_lock(lock, name):
             if not folder.is_dir():
                 partial = folder.with_name(f"{name}.partial")
                 shutil.rmtree(partial, ignore_errors=True)
@@ -41,29 +41,28 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Generator[None]:
+def hold_lock(path: Path, what: str) -> Generator[None]:
     """
-    Hold the lock of an existing file or folder, after waiting for whoever is setting `what` up.
+    Hold the lock of an existing file or folder; wait while another process that sets `what` up holds it.
 
-    The kernel frees it when the last holder ends, so a kill -9 leaves no stale lock. Tools that run meanwhile
-    inherit it: if only this process is killed, the next one waits until they have ended instead of working
-    against them.
+    The kernel releases the lock when its last holder ends, so a kill -9 leaves no stale lock. Tools that this
+    process starts inherit the lock: if only this process is killed, the next one waits until they have ended.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.set_inheritable(descriptor, True)
-        if not _taken(descriptor):
-            clock = StepProgress(f"Waiting for another run that is setting up {what}")
-            while not _taken(descriptor):
-                clock.show()
+        if not _try_lock(descriptor):
+            progress = StepProgress(f"Waiting for another run that is setting up {what}")
+            while not _try_lock(descriptor):
+                progress.show()
                 time.sleep(_RETRY_SECONDS)
-            clock.close("done")
+            progress.close("done")
         yield
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

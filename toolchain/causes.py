@@ -1,4 +1,4 @@
-"""Why a tool that sets something up failed, and what a person can do about it."""
+"""Known causes for which a setup tool fails, each with the next step."""
 
 import re
 
@@ -38,7 +38,7 @@ _CAUSES = (
 
 
 def explain(what: str, output: str) -> Failure:
-    """Turn the last output of a failed tool (or an OSError's text) into a cause and a next step."""
+    """Return a failure with cause and next step, from a tool's last output or an OSError's text."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for pattern, cause, next_step in _CAUSES:
         matching = [line for line in lines if re.search(pattern, line, re.IGNORECASE)]

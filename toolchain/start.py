@@ -1,4 +1,4 @@
-"""From the launcher to the command: set up what is missing, then become the command."""
+"""Set up what is missing in the checkout, then run the command line in its virtualenv."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from toolchain.step import end_on_sigterm
 
 
 def start(checkout: Path, arguments: list[str]) -> NoReturn:
-    """Become `python -m cli` in the checkout's virtualenv; exits with 1 if that cannot be had."""
+    """Replace this process by `python -m cli` in the checkout's virtualenv; exit with 1 if setup fails."""
     end_on_sigterm()
     try:
         python = ensure_environment(checkout)
@@ -23,17 +23,17 @@ def start(checkout: Path, arguments: list[str]) -> NoReturn:
         sys.exit(str(explain("Setting up", str(error))))
     except KeyboardInterrupt:
         sys.exit("bulwark: interrupted; the next call takes it up again.")
-    keep_compiled(os.environ, python)
-    # -P: a folder named `cli` where the user happens to be is not the command.
+    keep_bytecode(os.environ, python)
+    # -P: Python must not import a folder `cli` from the working directory.
     os.execve(python, [str(python), "-P", "-m", "cli", *arguments], os.environ)
 
 
-def keep_compiled(environment: MutableMapping[str, str], python: Path) -> None:
+def keep_bytecode(environment: MutableMapping[str, str], python: Path) -> None:
     """
-    Let the processes of this environment, which run a virtualenv's Python, keep what they compile.
+    Let processes with this environment, which run `python`, keep their bytecode.
 
-    Container images forbid it, and every call would then compile the engine's SDK anew, for seconds. Their
-    point, no compiled files among the sources, is kept.
+    Container images set PYTHONDONTWRITEBYTECODE, so that each call would compile Pulumi's SDK again, for
+    seconds. The bytecode goes into the virtualenv instead, so none lies among the sources.
     """
     if environment.pop("PYTHONDONTWRITEBYTECODE", None):
         environment["PYTHONPYCACHEPREFIX"] = str(python.parent.parent / "bytecode")

@@ -1,4 +1,4 @@
-"""Running the tools that set things up: visibly, within a limit, and never left behind."""
+"""Run a setup tool with visible progress and a time limit, and end it with this process."""
 
 import os
 import shutil
@@ -15,18 +15,18 @@ from toolchain.causes import explain
 
 _REFRESH_SECONDS = 0.5
 _LOG_EVERY_SECONDS = 30
-"""How often a log without a terminal gets a sign of life; CI systems end jobs that are silent for minutes."""
+"""Interval of progress lines in a log. CI systems end jobs that print nothing for minutes."""
 _GRACE_SECONDS = 5
 
 
-def say(text: str) -> None:
-    """Print progress; standard output is left to what the command was asked for."""
+def print_progress(text: str) -> None:
+    """Print a line on standard error; standard output is for the command's result."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
 def end_on_sigterm() -> None:
-    """Make SIGTERM an exit that unwinds, so that the tools which are at work end as well."""
+    """Turn SIGTERM into SystemExit, so that running tools are ended as well."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
@@ -39,16 +39,16 @@ def run_step(
     limit_seconds: float | None = None,
 ) -> None:
     """
-    Run `command` to its end while the title and the elapsed time show on standard error.
+    Run `command` to its end, and show the title and the elapsed time on standard error.
 
-    The tool gets a process group of its own, which is ended with us, and inherits the locks that are held
-    (see `toolchain.cache.locked`).
+    The tool has a process group of its own, which ends with this process. It inherits the locks that this
+    process holds (see `toolchain.cache.hold_lock`).
 
     Raises:
         Failure: the tool could not be started, failed, or took longer than `limit_seconds`.
     """
-    clock = StepProgress(title)
-    tail = clock.tail
+    progress = StepProgress(title)
+    tail = progress.tail
     try:
         process = subprocess.Popen(
             command,
@@ -68,20 +68,20 @@ def run_step(
         reader = threading.Thread(target=tail.extend, args=(process.stdout,), daemon=True)
         try:
             reader.start()
-            _watch(process, clock, limit_seconds)
+            _watch(process, progress, limit_seconds)
         except BaseException:
-            clock.close("stopped")
-            _end(process)
+            progress.close("stopped")
+            _end_process_group(process)
             raise
         reader.join(_GRACE_SECONDS)
     if process.returncode:
-        clock.close("failed")
+        progress.close("failed")
         raise explain(title, "".join(tail.copy()))
-    clock.close("done")
+    progress.close("done")
 
 
-def version_line(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
-    """Return what a tool says about its version; nothing if it cannot even say that."""
+def read_version_line(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
+    """Return the version that a tool prints; an empty text if the tool fails."""
     try:
         answer = subprocess.run(
             command, env=env, cwd="/", capture_output=True, text=True, timeout=20, check=False
@@ -92,17 +92,17 @@ def version_line(command: Sequence[str | Path], env: Mapping[str, str] | None = 
 
 
 class StepProgress:
-    """One line: rewritten in place on a terminal, repeated now and then in a log."""
+    """A progress line: rewritten in place on a terminal, repeated at intervals in a log."""
 
     def __init__(self, title: str) -> None:
         self.title = title
         self.tail: deque[str] = deque(maxlen=40)
-        """The last lines of the tool's output; a terminal shows the newest beside the time."""
+        """The last lines of the tool's output. A terminal shows the newest of them."""
         self._start = time.monotonic()
         self._terminal = sys.stderr.isatty()
         self._next_log_seconds = float(_LOG_EVERY_SECONDS)
         if not self._terminal:
-            say(f"{title} ...")
+            print_progress(f"{title} ...")
 
     @property
     def elapsed_seconds(self) -> float:
@@ -117,18 +117,18 @@ class StepProgress:
             sys.stderr.flush()
         elif elapsed >= self._next_log_seconds:
             self._next_log_seconds += _LOG_EVERY_SECONDS
-            say(f"{self.title} ... {elapsed:.0f} s")
+            print_progress(f"{self.title} ... {elapsed:.0f} s")
 
     def close(self, how: str) -> None:
         start = "\r\x1b[K" if self._terminal else ""
-        say(f"{start}{self.title}: {how} in {self.elapsed_seconds:.0f} s")
+        print_progress(f"{start}{self.title}: {how} in {self.elapsed_seconds:.0f} s")
 
 
-def _watch(process: subprocess.Popen[str], clock: StepProgress, limit_seconds: float | None) -> None:
+def _watch(process: subprocess.Popen[str], progress: StepProgress, limit_seconds: float | None) -> None:
     while process.poll() is None:
-        clock.show()
-        if limit_seconds is not None and clock.elapsed_seconds > limit_seconds:
-            raise explain(clock.title, f"timed out after {limit_seconds:.0f} s")
+        progress.show()
+        if limit_seconds is not None and progress.elapsed_seconds > limit_seconds:
+            raise explain(progress.title, f"timed out after {limit_seconds:.0f} s")
         _wait(process, _REFRESH_SECONDS)
 
 
@@ -139,8 +139,8 @@ def _wait(process: subprocess.Popen[str], seconds: float) -> None:
         return
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the tool and everything that it started (a compiler runs in dozens of processes)."""
+def _end_process_group(process: subprocess.Popen[str]) -> None:
+    """End the tool and all processes that it started; a compiler starts dozens."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

@@ -1,17 +1,18 @@
-"""Runs as the plugin `terraform-provider`."""
+"""The program of the provider plugin `terraform-provider`, which serves one vendor's stand-in."""
 
 import importlib
 import json
 import os
 from typing import Any
 
-from twin.host.home import HOME_VARIABLE, TwinHome
+from core.state_folder import HOME_VARIABLE
+from twin.host.home import TwinHome
 from twin.neon.provider import NEON
-from twin.provider.schema import Package, package
-from twin.provider.server import ResourceType, StandInError, serve
+from twin.provider.schema import Package, load_package
+from twin.provider.server import ResourceType, StandIn, StandInError, serve
 from twin.provider.terraform_resource import BridgedResource
 from twin.provider.terraform_spec import VendorSpec
-from twin.provider.validation import conform
+from twin.provider.validation import convert_inputs
 from twin.provider.values import UNKNOWN, Properties, Secret, has_unknown
 from twin.sentry.provider import SENTRY
 from twin.uptimerobot.provider import UPTIMEROBOT
@@ -30,11 +31,11 @@ _CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
     "uptimerobot": ("apiKey", ("UPTIMEROBOT_API_KEY",)),
     "sentry": ("token", ("SENTRY_AUTH_TOKEN", "SENTRY_TOKEN")),
 }
-"""The provider's input that holds the credential, and the environment variables that stand in for it."""
+"""The provider's input with the credential, and the environment variables that are read without it."""
 
 
-class Bridge:
-    """Implements `twin.provider.server.StandIn` for the one provider that the parameter names."""
+class BridgeStandIn(StandIn):
+    """The bridged provider that the parameter names."""
 
     def __init__(self) -> None:
         self._package: Package | None = None
@@ -43,12 +44,12 @@ class Bridge:
         self._authenticated = False
 
     def parameterize(self, value: bytes) -> tuple[str, str]:
-        """Take what the generated SDK carries: {"remote": {"url": ".../<vendor>", "version": ...}, ...}."""
+        """Read the generated SDK's parameter: {"remote": {"url": ".../<vendor>", "version": ...}, ...}."""
         remote: dict[str, Any] = json.loads(value)["remote"]
         name = str(remote["url"]).rsplit("/", 1)[-1]
         if name not in _VENDORS:
             raise StandInError(f"The twin has no stand-in for {remote['url']}.")
-        self._package = package(name)
+        self._package = load_package(name)
         if self._package.version != remote["version"]:
             raise StandInError(
                 f"The twin stands in for {name} {self._package.version}, not {remote['version']}:"
@@ -59,84 +60,82 @@ class Bridge:
     def configure(self, configuration: Properties) -> None:
         name = self._vendor_package.name
         setting, variables = _CREDENTIALS[name]
-        given = configuration.get(setting) or next(filter(None, map(os.environ.get, variables)), "")
-        if not given:
+        credential = configuration.get(setting) or next(filter(None, map(os.environ.get, variables)), "")
+        if not credential:
             raise StandInError(f"{self._vendor.title}: set {setting}, or {' or '.join(variables)}.")
-        if given is UNKNOWN:
+        if credential is UNKNOWN:
             return
-        self._credential = str(given)
-        if (
-            name == "sentry"
-        ):  # its real provider asks for the vendor's health, with the token, before anything
-            self._session()
+        self._credential = str(credential)
+        if name == "sentry":  # the real provider checks the API, with the token, when it is configured
+            self._open_session()
 
-    def kind(self, token: str) -> ResourceType:
-        resource = self._vendor_package.resources.get(token)
-        if resource is None:
+    def resource_type(self, token: str) -> ResourceType:
+        schema = self._vendor_package.resources.get(token)
+        if schema is None:
             raise StandInError(f"There is no resource type {token}.")
         kind = token.partition("/")[2].partition(":")[0]
-        return BridgedResource(self._vendor, kind, resource, self._session, self._unchecked)
+        return BridgedResource(self._vendor, kind, schema, self._open_session, self._open_model)
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         function = self._vendor_package.functions.get(token)
         if function is None:
             raise StandInError(f"There is no function {token}.")
-        asked, refusals = conform(arguments, function.inputs)
+        inputs, refusals = convert_inputs(arguments, function.inputs)
         if refusals:
             raise StandInError("; ".join(refusal.reason for refusal in refusals))
-        if has_unknown(asked):
+        if has_unknown(inputs):
             return dict.fromkeys(function.outputs.fields, UNKNOWN)
         name = token.rsplit(":", 1)[-1]
         try:
-            answer = {**asked, **self._session().lookup(name, asked)}
-        except VendorError as refused:
+            outputs = {**inputs, **self._open_session().read_data_source(name, inputs)}
+        except VendorError as error:
             raise StandInError(
-                f"{self._vendor.title} refused {name}: {refused.message} (HTTP {refused.status})"
-            ) from refused
+                f"{self._vendor.title} refused {name}: {error.message} (HTTP {error.status})"
+            ) from error
         return {
-            field_name: Secret(answer[field_name]) if field.secret else answer[field_name]
+            field_name: Secret(outputs[field_name]) if field.secret else outputs[field_name]
             for field_name, field in function.outputs.fields.items()
-            if answer.get(field_name) is not None
+            if outputs.get(field_name) is not None
         }
 
     @property
     def _vendor_package(self) -> Package:
         if self._package is None:
-            raise StandInError("The plugin was not told which provider to stand in for.")
+            raise StandInError("The plugin got no parameter that names its provider.")
         return self._package
 
     @property
     def _vendor(self) -> VendorSpec:
         return _VENDORS[self._vendor_package.name]
 
-    def _session(self) -> VendorModel:
-        model = self._unchecked()
+    def _open_session(self) -> VendorModel:
+        model = self._open_model()
         if not self._authenticated:
             try:
                 model.authenticate(self._credential)
-            except VendorError as refused:
+            except VendorError as error:
                 raise StandInError(
-                    f"{self._vendor.title} refused the credential: {refused.message} (HTTP {refused.status})"
-                ) from refused
+                    f"{self._vendor.title} refused the credential: {error.message} (HTTP {error.status})"
+                ) from error
             self._authenticated = True
         return model
 
-    def _unchecked(self) -> VendorModel:
+    def _open_model(self) -> VendorModel:
         if self._model is None:
             if HOME_VARIABLE not in os.environ:
                 raise StandInError(f"{HOME_VARIABLE} is not set: run this stack with ./bulwark.")
             home = TwinHome.from_environment()
             if not home.root.exists():
                 raise StandInError(f"There is no twin in {home.root}: run ./bulwark up.")
-            self._model = _model(self._vendor_package.name, home)
+            self._model = _create_model(self._vendor_package.name, home)
         return self._model
 
 
-def _model(name: str, home: TwinHome) -> VendorModel:
-    """Import one vendor's model only: a plugin process serves one, and starts faster so."""
+def _create_model(name: str, home: TwinHome) -> VendorModel:
+    """Create one vendor's model. The other vendors' modules are not imported: the plugin starts faster."""
     module, class_name = _MODELS[name]
     return getattr(importlib.import_module(module), class_name)(home)
 
 
 if __name__ == "__main__":
-    serve(Bridge(), VERSION)
+    serve(BridgeStandIn(), VERSION)

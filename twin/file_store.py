@@ -1,8 +1,8 @@
 """
-The platform's file store, in place of Supabase Storage: buckets behind the S3 protocol, without versions.
+The twin's file store, in place of Supabase Storage: buckets without versions, behind the S3 protocol.
 
-It is rclone's server on a folder, which checks keys, and forgets what is overwritten or deleted as Supabase
-does. moto, which serves as AWS here, has objects that no file system has a name for, and takes any key.
+It is rclone's S3 server on a folder. Like Supabase it checks access keys, and keeps nothing of an object that
+is overwritten or deleted. moto, the twin's AWS, accepts any key and object names that no file can have.
 """
 
 import os
@@ -17,38 +17,38 @@ from twin.sample_app import hiring
 from twin.sample_app.draw import Draw, Size
 
 KEY_SECRETS: Final = ("files_access_key_id", "files_secret_access_key")
-"""The names under which the home keeps the store's access key."""
+"""The names of the store's access key among the secrets of the twin's home."""
 
 
-def program(home: TwinHome) -> tuple[str, ...]:
-    """Return the server's arguments; it caches no folder, so that it sees at once what is put there."""
+def server_argv(home: TwinHome) -> tuple[str, ...]:
+    """Return the server's command line. It caches no folder listing, so that it sees new files at once."""
     rclone = Path(sys.executable).with_name("rclone")
     address = f"127.0.0.1:{home.port('files')}"
     return (str(rclone), "serve", "s3", "--addr", address, "--dir-cache-time", "0s", str(home.files))
 
 
-def variables(home: TwinHome) -> tuple[tuple[str, str], ...]:
-    """Return the server's environment: its access key, and no configuration file."""
+def server_environment(home: TwinHome) -> tuple[tuple[str, str], ...]:
+    """Return the server's environment variables: its access key, and no configuration file."""
     key, secret = (home.secret(name) for name in KEY_SECRETS)
     return ("RCLONE_AUTH_KEY", f'"{key},{secret}"'), ("RCLONE_CONFIG", "")
 
 
-def make_buckets(home: TwinHome, buckets: Iterable[str]) -> None:
-    """Make buckets that are empty; Supabase's are there before the stack is, too."""
+def create_buckets(home: TwinHome, buckets: Iterable[str]) -> None:
+    """Create buckets, unless they exist. At Supabase, too, they exist before the stack."""
     for bucket in buckets:
         (home.files / bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def seed(home: TwinHome, bucket: str, scale: int) -> int:
     """
-    Put the object of each row of the sample's table `files` into a bucket, once; return how many are new.
+    Fill an empty bucket with one object per row of the sample's table `files`; return their number.
 
-    A bucket that has something is left alone: what was changed or deleted there is no sample any more.
+    A bucket that has an object stays as it is: changes and deletions in it are kept.
     """
     folder = home.files / bucket
     if any(folder.iterdir()):
         return 0
-    # Filled aside and then renamed: an interrupted call leaves an empty bucket.
+    # Filled under another name and then renamed: an interrupted call leaves an empty bucket.
     partial = home.files / f".{bucket}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     count = 0
@@ -63,7 +63,7 @@ def seed(home: TwinHome, bucket: str, scale: int) -> int:
     return count
 
 
-def empty(home: TwinHome) -> None:
-    """Forget all objects, as those of a platform that is gone."""
+def remove_buckets(home: TwinHome) -> None:
+    """Remove all buckets with their objects; for a platform that was destroyed."""
     for folder in home.files.iterdir() if home.files.exists() else ():
         shutil.rmtree(folder)

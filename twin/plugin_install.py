@@ -1,4 +1,4 @@
-"""Lays plugins out in the twin's private PULUMI_HOMEs, as the CLI would after a download."""
+"""Installs plugins into the twin's private PULUMI_HOMEs, as the CLI does after a download."""
 
 import shlex
 import shutil
@@ -8,72 +8,74 @@ from pathlib import Path
 from toolchain.engine import VERSION
 from toolchain.providers import BRIDGE
 from twin.host.home import TwinHome
-from twin.host.tls_proxy import authority
+from twin.host.tls_proxy import authority_file
 
 STAND_INS = {
     BRIDGE: "twin.bridge_plugin",
     ("aws", "7.51.1"): "twin.aws.provider",
 }
-"""(plugin, version) -> module. The versions are those that the SDKs ask the engine for."""
+"""(plugin, version) -> module. The SDKs require these versions."""
 
 
 _POLICY_HOST = Path(__file__).parents[1] / "toolchain" / "bin" / "pulumi-analyzer-policy-python"
 
 
-def install(pulumi_home: Path) -> None:
-    """Write (or refresh) the launchers; a plugin is a folder with one executable of a fixed name."""
+def install_stand_ins(pulumi_home: Path) -> None:
+    """Write the stand-ins' launchers; a plugin is a folder with one executable of a fixed name."""
     for (plugin, version), module in STAND_INS.items():
-        _stand_in(pulumi_home, plugin, version, module)
-    _policy_host(pulumi_home)
-    _no_logs(pulumi_home)
+        _install_stand_in(pulumi_home, plugin, version, module)
+    _install_policy_host(pulumi_home)
+    _disable_logs(pulumi_home)
 
 
-def install_real(home: TwinHome, bridge: Path) -> None:
+def install_real_providers(home: TwinHome, bridge: Path) -> None:
     """
-    Put the vendors' own providers, which `bridge` runs, in the stand-in's place; AWS keeps its stand-in.
+    Install the real bridge at path `bridge`, which runs the vendors' own providers; AWS keeps its stand-in.
 
-    Their processes, and no others, are told where the twin answers for the vendors.
+    The launcher sets the addresses of the twin's HTTP APIs for these processes and no others.
     """
     aws = ("aws", "7.51.1")
-    _stand_in(home.pulumi_real, *aws, STAND_INS[aws])
-    _policy_host(home.pulumi_real)
-    _no_logs(home.pulumi_real)
-    # Here are the providers that the bridge loads: plugins/<this plugin>/<its executable>.
-    environment = {"PULUMI_HOME": bridge.parents[1], **addresses(home)}
-    told = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in environment.items())
-    command = f'{told} exec {shlex.quote(str(bridge))} "$@"'
-    _write(home.pulumi_real, "resource", *BRIDGE, command)
+    _install_stand_in(home.pulumi_real, *aws, STAND_INS[aws])
+    _install_policy_host(home.pulumi_real)
+    _disable_logs(home.pulumi_real)
+    # `bridge` is <PULUMI_HOME>/plugins/<plugin>/<executable>; it loads the vendors' providers from there.
+    environment = {"PULUMI_HOME": bridge.parents[1], **vendor_environment(home)}
+    assignments = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in environment.items())
+    command = f'{assignments} exec {shlex.quote(str(bridge))} "$@"'
+    _write_launcher(home.pulumi_real, "resource", *BRIDGE, command)
 
 
-def addresses(home: TwinHome) -> dict[str, str]:
-    """Return the environment in which the vendors' own providers find the twin's HTTP doors."""
+def vendor_environment(home: TwinHome) -> dict[str, str]:
+    """Return the environment variables that point the vendors' own providers to the twin's HTTP APIs."""
     vendors = f"http://127.0.0.1:{home.port('vendors')}"
     return {
         "HTTPS_PROXY": f"http://127.0.0.1:{home.port('console')}",
         "NO_PROXY": "",
-        "SSL_CERT_FILE": str(authority(home)),
+        "SSL_CERT_FILE": str(authority_file(home)),
         "UPTIMEROBOT_API_URL": f"{vendors}/uptimerobot/v3",
         "SENTRY_BASE_URL": f"{vendors}/sentry/api/",
     }
 
 
-def _stand_in(pulumi_home: Path, plugin: str, version: str, module: str) -> None:
+def _install_stand_in(pulumi_home: Path, plugin: str, version: str, module: str) -> None:
     # A plugin starts PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
     command = f'GRPC_ENABLE_FORK_SUPPORT=0 exec {shlex.quote(sys.executable)} -m {module} "$@"'
-    _write(pulumi_home, "resource", plugin, version, command)
+    _write_launcher(pulumi_home, "resource", plugin, version, command)
 
 
-def _policy_host(pulumi_home: Path) -> None:
-    # Found on PATH as well, but then every run warns of it.
-    _write(pulumi_home, "analyzer", "policy-python", VERSION, f'exec {shlex.quote(str(_POLICY_HOST))} "$@"')
+def _install_policy_host(pulumi_home: Path) -> None:
+    # The CLI would find it on PATH too, with a warning in every run.
+    _write_launcher(
+        pulumi_home, "analyzer", "policy-python", VERSION, f'exec {shlex.quote(str(_POLICY_HOST))} "$@"'
+    )
 
 
-def _no_logs(pulumi_home: Path) -> None:
+def _disable_logs(pulumi_home: Path) -> None:
     """
-    Keep the CLI from logging all that it does, inputs of every resource included, at every start.
+    Put a file in the place of the CLI's log folder: the CLI writes no log if it can't create the folder.
 
-    That takes a fifth of an operation's processor time, and no setting of Pulumi 3.259.0 turns it off
-    (`StartLogging` in pkg/logging/encrypted.go); but it goes without where the folder can't be made.
+    The log holds every operation with all inputs, and takes a fifth of an operation's processor time. No
+    setting of Pulumi 3.259.0 turns it off (`StartLogging` in pkg/logging/encrypted.go).
     """
     logs = pulumi_home / "logs"
     if logs.is_dir():
@@ -81,7 +83,7 @@ def _no_logs(pulumi_home: Path) -> None:
     logs.touch()
 
 
-def _write(pulumi_home: Path, kind: str, name: str, version: str, command: str) -> None:
+def _write_launcher(pulumi_home: Path, kind: str, name: str, version: str, command: str) -> None:
     folder = pulumi_home / "plugins" / f"{kind}-{name}-v{version}"
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".partial"

@@ -1,4 +1,4 @@
-"""The twin's service processes: start, stop and look, with files instead of a daemon to remember them."""
+"""Start, stop and inspect the twin's service processes. Files record them; there is no daemon."""
 
 import fcntl
 import os
@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from core.processes import Launched, find, obstacle, python_module, spawn, terminate
+from core.processes import LaunchedProcess, find_launched, find_port_conflict, module_argv, spawn, terminate
+from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from postgres_server.install import PostgresError
 from twin import file_store
-from twin.host.home import HOME_VARIABLE, TwinHome
+from twin.host.home import TwinHome
 from twin.host.time_scale import SPEED_VARIABLE
-from twin.host.tls import ensure_certificates, trusting_context
+from twin.host.tls import ensure_certificates, tls_context
 from twin.neon.model import Neon
 
 START_DEADLINE_SECONDS = 30.0
 _ANSWER_TIMEOUT_SECONDS = 3.0
 _LAST_LINES = 15
 _CHECKOUT = Path(__file__).resolve().parent.parent
-_KEPT_VARIABLES = (
+_INHERITED_VARIABLES = (
     "PATH",
     "HOME",
     "LANG",
@@ -39,11 +40,11 @@ _KEPT_VARIABLES = (
 
 State = Literal["running", "stopped", "unhealthy"]
 OnServiceProgress = Callable[[str, str], None]
-"""Called with a service's name and what happens to it."""
+"""Called with a service's name and what happens to it, such as "starting"."""
 
 
 class ServiceError(Exception):
-    """A service cannot be had. The message's first line is the cause; what to do or to look at follows."""
+    """A service can't be started. The message's first line is the cause; the next step or the log follows."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class TwinService:
     """
     One process of the twin.
 
-    `ports` are on loopback. `health_url` answers with any HTTP status once the process is up; a status of 500
-    or more means that it is up and unwell. `port_setting` says where a person changes the ports.
+    `ports` are on loopback. `health_url` answers with any HTTP status once the process is up; 500 or more
+    means that it is unhealthy. `port_setting` names the place where a person changes the ports.
     """
 
     name: str
@@ -61,12 +62,12 @@ class TwinService:
     health_url: str
     port_setting: str
     variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Environment variables of its own, where its secrets go."""
+    """Environment variables of this service only; its secrets among them."""
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """What a person sees. `since` is Unix time; `detail` explains a state other than running."""
+    """The state of one service. `since` is Unix time; `detail` explains why the service is unhealthy."""
 
     name: str
     state: State
@@ -77,36 +78,36 @@ class ServiceStatus:
     detail: str = ""
 
 
-def declared(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[TwinService, ...]:
-    """Return the services of one twin; the platform's two ports are those of the URLs in the settings."""
+def declare_services(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[TwinService, ...]:
+    """Return the services of one twin. The platform's two ports are those of its URLs in the settings."""
     aws, vendors = home.port("aws"), home.port("vendors")
-    remembered = f"{home.root / 'ports.json'} (remove the entry there and another port is drawn)"
+    port_setting = f"{home.root / 'ports.json'} (remove the entry there and another port is drawn)"
     return (
         TwinService(
             "aws",
-            python_module("twin.aws.service"),
+            module_argv("twin.aws.service"),
             (aws,),
             f"http://127.0.0.1:{aws}/moto-api/",
-            remembered,
+            port_setting,
         ),
         TwinService(
             "vendors",
-            python_module("twin.vendor_service"),
+            module_argv("twin.vendor_service"),
             (vendors, home.port("console")),
             f"http://127.0.0.1:{vendors}/",
-            remembered,
+            port_setting,
         ),
         TwinService(
             "files",
-            file_store.program(home),
+            file_store.server_argv(home),
             (home.port("files"),),
             f"http://127.0.0.1:{home.port('files')}/",
-            remembered,
-            file_store.variables(home),
+            port_setting,
+            file_store.server_environment(home),
         ),
         TwinService(
             "platform",
-            python_module(
+            module_argv(
                 "twin.sample_app.service", "--api-port", str(api_port), "--frontend-port", str(frontend_port)
             ),
             (api_port, frontend_port),
@@ -120,76 +121,76 @@ def start(
     home: TwinHome,
     services: Sequence[TwinService],
     *,
-    progress: OnServiceProgress = lambda _name, _what: None,
+    on_progress: OnServiceProgress = lambda _name, _what: None,
     deadline_seconds: float = START_DEADLINE_SECONDS,
 ) -> None:
     """
-    Start what does not run, restart what does not answer, and return when everything answers.
+    Start the services that don't run, restart those that don't answer, and return when all answer.
 
-    Raises ServiceError. A service that could not be had is not left half started; the others stay up.
+    Raises ServiceError. A service that doesn't answer in time is stopped; the others stay up.
     """
     home.create()
     ensure_certificates(home)
-    with _exclusive(home):
-        waiting = {service.name: service for service in services if not _in_order(home, service, progress)}
+    with _lock_services(home):
+        waiting = {service.name: service for service in services if not _reuse(home, service, on_progress)}
         _refuse_occupied_ports(waiting.values())
         for service in waiting.values():
-            progress(service.name, "starting")
-            launched = spawn(service.argv, _environment(home, service), _log(home, service.name))
-            launched.write(_run(home, service.name))
-        for name, cluster in Neon(home).clusters():
-            if not cluster.running:
-                progress(f"postgres/{name}", "starting")
+            on_progress(service.name, "starting")
+            launched = spawn(service.argv, _environment(home, service), _log_file(home, service.name))
+            launched.write(_run_file(home, service.name))
+        for name, cluster in Neon(home).list_clusters():
+            if not cluster.is_running:
+                on_progress(f"postgres/{name}", "starting")
                 _start_cluster(name, cluster)
-        _await_all(home, waiting, progress, time.monotonic() + deadline_seconds)
+        _wait_for_all(home, waiting, on_progress, time.monotonic() + deadline_seconds)
 
 
 def stop(
     home: TwinHome,
     services: Sequence[TwinService],
     *,
-    progress: OnServiceProgress = lambda _name, _what: None,
+    on_progress: OnServiceProgress = lambda _name, _what: None,
 ) -> None:
-    """Stop every service and every PostgreSQL instance. Data stays; what is not ours is not touched."""
+    """Stop every service and every PostgreSQL instance of this twin. Data stays."""
     home.create()
-    with _exclusive(home):
+    with _lock_services(home):
         for service in reversed(services):
-            launched = _launched(home, service)
-            if launched and (process := launched.process()):
-                progress(service.name, "stopping")
+            launched = _find_launched(home, service)
+            if launched and (process := launched.find()):
+                on_progress(service.name, "stopping")
                 terminate(process)
-            _run(home, service.name).unlink(missing_ok=True)
-        for name, cluster in Neon(home).clusters():
-            if cluster.running:
-                progress(f"postgres/{name}", "stopping")
+            _run_file(home, service.name).unlink(missing_ok=True)
+        for name, cluster in Neon(home).list_clusters():
+            if cluster.is_running:
+                on_progress(f"postgres/{name}", "stopping")
                 cluster.stop()
 
 
 def status(home: TwinHome, services: Sequence[TwinService]) -> list[ServiceStatus]:
-    """Look at every service and every PostgreSQL instance; changes nothing."""
+    """Return the status of every service and every PostgreSQL instance."""
     if not home.root.exists():
         return [ServiceStatus(service.name, "stopped", _address(service)) for service in services]
-    return [_status(home, service) for service in services] + [
+    return [_find_status(home, service) for service in services] + [
         ServiceStatus(
-            f"postgres/{name}", "running" if cluster.running else "stopped", f"127.0.0.1:{cluster.port}"
+            f"postgres/{name}", "running" if cluster.is_running else "stopped", f"127.0.0.1:{cluster.port}"
         )
-        for name, cluster in Neon(home).clusters()
+        for name, cluster in Neon(home).list_clusters()
     ]
 
 
-def log_lines(home: TwinHome, names: Sequence[str], *, last: int = 50) -> list[tuple[str, str]]:
+def read_logs(home: TwinHome, names: Sequence[str], *, last: int = 50) -> list[tuple[str, str]]:
     """Return the last lines of each service's log as (service, line)."""
-    return [(name, line) for name in names for line in _tail(_log(home, name), last)]
+    return [(name, line) for name in names for line in _read_tail(_log_file(home, name), last)]
 
 
 def follow_logs(home: TwinHome, names: Sequence[str]) -> Generator[tuple[str, str]]:
     """Yield (service, line) as lines are written, for ever, across rotations."""
-    positions = {name: _size(_log(home, name)) for name in names}
+    positions = {name: _file_size(_log_file(home, name)) for name in names}
     while True:
         for name, position in positions.items():
-            if (size := _size(_log(home, name))) == position:
+            if (size := _file_size(_log_file(home, name))) == position:
                 continue
-            with _log(home, name).open("rb") as log:
+            with _log_file(home, name).open("rb") as log:
                 log.seek(position if size > position else 0)
                 whole, newline, _ = log.read().rpartition(b"\n")
                 positions[name] = (position if size > position else 0) + len(whole) + len(newline)
@@ -198,35 +199,35 @@ def follow_logs(home: TwinHome, names: Sequence[str]) -> Generator[tuple[str, st
 
 
 @contextmanager
-def _exclusive(home: TwinHome) -> Generator[None]:
+def _lock_services(home: TwinHome) -> Generator[None]:
     with (home.run / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _launched(home: TwinHome, service: TwinService) -> Launched | None:
-    """Return the remembered process, or one that an interrupted start had no time to write down."""
-    remembered = Launched.read(_run(home, service.name))
-    if remembered and remembered.process():
-        return remembered
-    return find(service.argv, HOME_VARIABLE, str(home.root))
+def _find_launched(home: TwinHome, service: TwinService) -> LaunchedProcess | None:
+    """Return the recorded process, else a running one that an interrupted start did not record."""
+    recorded = LaunchedProcess.read(_run_file(home, service.name))
+    if recorded and recorded.find():
+        return recorded
+    return find_launched(service.argv, HOME_VARIABLE, str(home.root))
 
 
-def _in_order(home: TwinHome, service: TwinService, progress: OnServiceProgress) -> bool:
-    """Say whether the service runs and answers; one that runs as declared no more, or hangs, is ended."""
-    remembered = Launched.read(_run(home, service.name))
-    if remembered and remembered.argv != service.argv and (process := remembered.process()):
-        progress(service.name, "stopping: its settings changed")
+def _reuse(home: TwinHome, service: TwinService, on_progress: OnServiceProgress) -> bool:
+    """Return whether the running process can stay. End it if its arguments changed or it doesn't answer."""
+    recorded = LaunchedProcess.read(_run_file(home, service.name))
+    if recorded and recorded.argv != service.argv and (process := recorded.find()):
+        on_progress(service.name, "stopping: its settings changed")
         terminate(process)
-    launched = _launched(home, service)
-    process = launched.process() if launched else None
+    launched = _find_launched(home, service)
+    process = launched.find() if launched else None
     if not launched or not process:
         return False
-    launched.write(_run(home, service.name))
-    if _answer(home, service) is not None:
-        progress(service.name, "running")
+    launched.write(_run_file(home, service.name))
+    if _probe_health(home, service) is not None:
+        on_progress(service.name, "running")
         return True
-    progress(service.name, "stopping: it does not answer")
+    on_progress(service.name, "stopping: it does not answer")
     terminate(process)
     return False
 
@@ -241,54 +242,59 @@ def _start_cluster(name: str, cluster: Cluster) -> None:
 def _refuse_occupied_ports(services: Iterable[TwinService]) -> None:
     for service in services:
         for port in service.ports:
-            if reason := obstacle(port):
+            if reason := find_port_conflict(port):
                 raise ServiceError(
                     f"Port {port} of the service '{service.name}' {reason}.\n"
                     f"Free it, or change the port in {service.port_setting}."
                 )
 
 
-def _await_all(
-    home: TwinHome, waiting: dict[str, TwinService], progress: OnServiceProgress, deadline: float
+def _wait_for_all(
+    home: TwinHome, waiting: dict[str, TwinService], on_progress: OnServiceProgress, deadline: float
 ) -> None:
-    """Wait until each one answers; `waiting` is emptied on the way."""
+    """Wait until each service answers, and remove it from `waiting` then."""
     while waiting:
         for service in list(waiting.values()):
-            launched = Launched.read(_run(home, service.name))
-            process = launched.process() if launched else None
+            launched = LaunchedProcess.read(_run_file(home, service.name))
+            process = launched.find() if launched else None
             if process is None:
-                raise ServiceError(_failure(home, service, "ended right after its start"))
-            if _answer(home, service) is not None:
-                progress(service.name, "running")
+                raise ServiceError(_explain_failure(home, service, "ended right after its start"))
+            if _probe_health(home, service) is not None:
+                on_progress(service.name, "running")
                 del waiting[service.name]
             elif time.monotonic() > deadline:
                 terminate(process)
-                raise ServiceError(_failure(home, service, "did not answer in time and was stopped"))
+                raise ServiceError(_explain_failure(home, service, "did not answer in time and was stopped"))
         time.sleep(0.05)
 
 
-def _failure(home: TwinHome, service: TwinService, what: str) -> str:
-    log = _log(home, service.name)
-    return "\n".join((f"The service '{service.name}' {what}. The end of {log}:", *_tail(log, _LAST_LINES)))
+def _explain_failure(home: TwinHome, service: TwinService, what: str) -> str:
+    log = _log_file(home, service.name)
+    return "\n".join(
+        (f"The service '{service.name}' {what}. The end of {log}:", *_read_tail(log, _LAST_LINES))
+    )
 
 
-def _status(home: TwinHome, service: TwinService) -> ServiceStatus:
-    log = _log(home, service.name)
-    launched = _launched(home, service)
-    process = launched.process() if launched else None
+def _find_status(home: TwinHome, service: TwinService) -> ServiceStatus:
+    log = _log_file(home, service.name)
+    launched = _find_launched(home, service)
+    process = launched.find() if launched else None
     if not launched or not process:
         return ServiceStatus(service.name, "stopped", _address(service), log=log)
-    answer = _answer(home, service)
-    detail = "does not answer" if answer is None else f"answers HTTP {answer}" if answer >= 500 else ""
+    http_status = _probe_health(home, service)
+    if http_status is None:
+        detail = "does not answer"
+    else:
+        detail = f"answers HTTP {http_status}" if http_status >= 500 else ""
     state: State = "unhealthy" if detail else "running"
     return ServiceStatus(service.name, state, _address(service), launched.pid, launched.created, log, detail)
 
 
-def _answer(home: TwinHome, service: TwinService) -> int | None:
+def _probe_health(home: TwinHome, service: TwinService) -> int | None:
     """Return the HTTP status of the service's health address, or None when nothing answers there."""
     url = urlsplit(service.health_url)
     if url.scheme == "https":
-        context = trusting_context(home.tls / "ca.crt")
+        context = tls_context(home.tls / "ca.crt")
         connection = HTTPSConnection(url.netloc, timeout=_ANSWER_TIMEOUT_SECONDS, context=context)
     else:
         connection = HTTPConnection(url.netloc, timeout=_ANSWER_TIMEOUT_SECONDS)
@@ -299,7 +305,7 @@ def _answer(home: TwinHome, service: TwinService) -> int | None:
 
 
 def _environment(home: TwinHome, service: TwinService) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    kept = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
     own = {HOME_VARIABLE: str(home.root), "PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1"}
     return kept | own | dict(service.variables)
 
@@ -308,21 +314,21 @@ def _address(service: TwinService) -> str:
     return service.health_url.removesuffix("/").removesuffix("/moto-api").removesuffix("/health")
 
 
-def _run(home: TwinHome, name: str) -> Path:
+def _run_file(home: TwinHome, name: str) -> Path:
     return home.run / f"{name}.json"
 
 
-def _log(home: TwinHome, name: str) -> Path:
+def _log_file(home: TwinHome, name: str) -> Path:
     return home.logs / f"{name}.log"
 
 
-def _size(log: Path) -> int:
+def _file_size(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _tail(log: Path, count: int) -> list[str]:
+def _read_tail(log: Path, count: int) -> list[str]:
     if not log.exists():
         return []
     with log.open("rb") as file:
-        file.seek(max(0, _size(log) - 200 * count))
+        file.seek(max(0, _file_size(log) - 200 * count))
         return file.read().decode(errors="replace").splitlines()[-count:]

@@ -1,4 +1,4 @@
-"""The process that does what the vendors' machines do: it watches, takes events, and alerts."""
+"""The vendors' process: it serves their APIs, probes monitors, receives events and sends alerts."""
 
 import contextlib
 import logging
@@ -18,15 +18,16 @@ from starlette.routing import Host, Mount, Route, Router
 
 from twin.host.home import TwinHome
 from twin.host.time_scale import TimeScale
-from twin.host.tls_proxy import HOST, serving
+from twin.host.tls_proxy import HOST, serve_proxy
 from twin.neon import api as neon_api
 from twin.neon.model import Neon
 from twin.sentry import api as sentry_api
 from twin.sentry.checkins import CheckIns
-from twin.sentry.ingest import Intake
+from twin.sentry.ingest import IngestApi
 from twin.sentry.issue_alerts import IssueAlerts
 from twin.sentry.issues import Issues
 from twin.sentry.model import Sentry
+from twin.sentry.uptime_issues import UptimeIssues
 from twin.uptimerobot import api as uptimerobot_api
 from twin.uptimerobot.alerts import UptimeAlerts
 from twin.uptimerobot.model import UptimeRobot
@@ -41,72 +42,80 @@ _log = structlog.get_logger("vendors")
 
 
 class VendorService:
-    """All of it over one store, with a heart that beats a few times a second."""
+    """The vendors' models, HTTP APIs and effects over one store. A thread runs periodic work every 0.5 s."""
 
-    def __init__(self, home: TwinHome, port: int, pace: TimeScale) -> None:
+    def __init__(self, home: TwinHome, port: int, time_scale: TimeScale) -> None:
         self._home = home
         self._store = VendorStore(home.vendors)
-        self._pace = pace
-        self._courier = WebhookSender(self._store, pace, f"http://127.0.0.1:{port}/sink")
-        self._issues = Issues(self._store, pace, IssueAlerts(self._store, pace, self._courier))
-        self._checkins = CheckIns(self._store, pace, self._issues)
-        alerts = UptimeAlerts(self._store, pace, self._courier)
-        self._prober = Prober(self._store, pace, home.tls / "ca.crt", alerts, self._issues)
+        self._time_scale = time_scale
+        self._sender = WebhookSender(self._store, time_scale, f"http://127.0.0.1:{port}/inbox")
+        self._issues = Issues(self._store, time_scale, IssueAlerts(self._store, time_scale, self._sender))
+        self._checkins = CheckIns(self._store, time_scale, self._issues)
+        alerts = UptimeAlerts(self._store, time_scale, self._sender)
+        uptime_issues = UptimeIssues(self._store, self._issues)
+        self._prober = Prober(self._store, time_scale, home.tls / "ca.crt", alerts, uptime_issues)
         self._stopping = threading.Event()
 
-    def app(self) -> Starlette:
-        intake = Intake(self._store, self._pace, self._issues, self._checkins)
-        console = neon_api.routes(Neon(self._home))
+    def build_app(self) -> Starlette:
+        ingest = IngestApi(self._store, self._time_scale, self._issues, self._checkins)
+        neon_routes = neon_api.routes(Neon(self._home))
         # A browser's SDK sends its events from the frontend's origin.
         cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
         return Starlette(
             routes=[
-                Route("/", _hello),
-                Route("/heartbeat/{key}", self._heartbeat, methods=["GET", "POST"]),
+                Route("/", _describe),
+                Route("/heartbeat/{key}", self._receive_heartbeat, methods=["GET", "POST"]),
                 *inbox.routes(self._store),
-                *intake.routes(),
-                # The vendors' own APIs. Neon's provider knows one host only, and comes by it.
-                Mount("/neon", routes=console),
-                Host(HOST, Router(console)),
-                Mount("/uptimerobot", routes=uptimerobot_api.routes(UptimeRobot(self._home), self._pace)),
+                *ingest.routes(),
+                # The vendors' own APIs. Neon's provider comes through the proxy, with its constant host.
+                Mount("/neon", routes=neon_routes),
+                Host(HOST, Router(neon_routes)),
+                Mount(
+                    "/uptimerobot", routes=uptimerobot_api.routes(UptimeRobot(self._home), self._time_scale)
+                ),
                 Mount("/sentry", routes=sentry_api.routes(Sentry(self._home))),
             ],
             middleware=[cors],
             lifespan=self._lifespan,
         )
 
-    def _heartbeat(self, request: Request) -> Response:
-        known = self._prober.ping(request.path_params["key"])
+    def _receive_heartbeat(self, request: Request) -> Response:
+        known = self._prober.record_ping(request.path_params["key"])
         return JSONResponse({"ok": known}, 200 if known else 404)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
-        heart = threading.Thread(target=self._beat, name="heart", daemon=True)
-        heart.start()
+        thread = threading.Thread(target=self._run_periodic_work, name="periodic work", daemon=True)
+        thread.start()
         try:
-            async with serving(self._home):
+            async with serve_proxy(self._home):
                 yield
         finally:
-            await run_in_threadpool(self._stop, heart)
+            await run_in_threadpool(self._stop, thread)
 
-    def _beat(self) -> None:
-        pause = max(self._pace.seconds(_TICK_SECONDS), _SHORTEST_TICK_SECONDS)
+    def _run_periodic_work(self) -> None:
+        pause = max(self._time_scale.scale_seconds(_TICK_SECONDS), _SHORTEST_TICK_SECONDS)
         while not self._stopping.wait(pause):
-            for part in (self._prober.tick, self._checkins.tick, self._issues.tick, self._courier.pump):
+            for work in (
+                self._prober.tick,
+                self._checkins.tick,
+                self._issues.tick,
+                self._sender.deliver_pending,
+            ):
                 try:
-                    part()
-                except Exception:  # noqa: BLE001 - it is logged, and the watch goes on
-                    _log.exception("a tick broke off")
+                    work()
+                except Exception:  # noqa: BLE001 - it is logged, and the other work goes on
+                    _log.exception("periodic work failed")
 
-    def _stop(self, heart: threading.Thread) -> None:
+    def _stop(self, thread: threading.Thread) -> None:
         self._stopping.set()
-        heart.join()
+        thread.join()
         self._prober.stop()
-        self._courier.stop()
+        self._sender.stop()
         self._store.close()
 
 
-def _hello(_request: Request) -> Response:
+def _describe(_request: Request) -> Response:
     return JSONResponse({"service": "vendors"})
 
 
@@ -123,7 +132,7 @@ def main() -> None:
     )
     home = TwinHome.from_environment()
     port = home.port("vendors")
-    app = VendorService(home, port, TimeScale.from_environment()).app()
+    app = VendorService(home, port, TimeScale.from_environment()).build_app()
     uvicorn.run(
         app,
         host="127.0.0.1",
@@ -132,7 +141,7 @@ def main() -> None:
         log_level="warning",
         timeout_graceful_shutdown=3,
     )
-    # A look at a target that hangs must not keep the process; everything that counts is in the store.
+    # A probe whose target hangs must not keep the process alive; all state is in the store.
     os._exit(0)
 
 

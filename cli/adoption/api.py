@@ -1,4 +1,4 @@
-"""Reads a vendor's HTTP API, and says what is wrong where it does not answer."""
+"""Reads a vendor's HTTP API, and explains its errors."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -18,21 +18,21 @@ from engine.vendor_errors import VendorInfo
 
 _ATTEMPTS: Final = 4
 _PAUSE_SECONDS: Final = 10.0
-"""Where a vendor that counts requests does not say how long."""
+"""Pause after HTTP 429 without a Retry-After."""
 _LONGEST_PAUSE_SECONDS: Final = 120.0
-_SAID_CHARACTERS: Final = 200
+_MESSAGE_CHARACTERS: Final = 200
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
-Following = Callable[[httpx.Response, _Shape], Mapping[str, str] | None]
-"""The query that asks for the page behind this one; None behind the last."""
+NextPage = Callable[[httpx.Response, _Shape], Mapping[str, str] | None]
+"""Returns the query of the page after this one; None after the last."""
 
 
 class Api:
     """
-    One vendor's API as the key's owner sees it; reads, and never writes.
+    Reads one vendor's API with one key, and never writes.
 
-    Its methods raise Failure: for a key that is missing or not accepted, an answer that is none, a vendor
-    that fails or can't be reached. `scope` names the setting that a list depends on, such as an organization.
+    Its methods raise Failure: the key is missing or not accepted, the vendor fails or can't be reached, or
+    its answer can't be read. `scope` names the setting that a list depends on, such as an organization.
     """
 
     def __init__(self, vendor: VendorInfo, client: httpx.Client, key: str, *, scope: str = "") -> None:
@@ -43,44 +43,44 @@ class Api:
         return self._vendor.title
 
     def get(self, shape: type[_Shape], path: str, **query: str) -> _Shape | None:
-        """Return what is at the path, None where nothing is."""
-        answer = self._answer(path, query)
-        return None if answer.status_code == HTTPStatus.NOT_FOUND else self._read(shape, answer)
+        """Return the object at the path; None if there is none."""
+        response = self._request(path, query)
+        return None if response.status_code == HTTPStatus.NOT_FOUND else self._parse(shape, response)
 
-    def pages(
-        self, shape: type[_Shape], path: str, following: Following[_Shape], **query: str
+    def list_pages(
+        self, shape: type[_Shape], path: str, next_page: NextPage[_Shape], **query: str
     ) -> Generator[_Shape]:
         """Yield each page of a list."""
-        asked: Mapping[str, str] | None = query
-        while asked is not None:
-            answer = self._answer(path, asked)
-            if answer.status_code == HTTPStatus.NOT_FOUND:
+        next_query: Mapping[str, str] | None = query
+        while next_query is not None:
+            response = self._request(path, next_query)
+            if response.status_code == HTTPStatus.NOT_FOUND:
                 raise Failure(
-                    f"{self.title} has no such list for this key: {self._said(answer)} (HTTP 404).",
+                    f"{self.title} has no such list for this key: {self._message_of(response)} (HTTP 404).",
                     f"check {self._scope or 'the key'}, and whose key it is.",
                 )
-            page = self._read(shape, answer)
+            page = self._parse(shape, response)
             yield page
-            further = following(answer, page)
-            asked = {**query, **further} if further else None
+            further = next_page(response, page)
+            next_query = {**query, **further} if further else None
 
-    def _answer(self, path: str, query: Mapping[str, str]) -> httpx.Response:
-        """Return an answer that is good, or a 404."""
+    def _request(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        """Return a response with status 200 or 404."""
         if not self._key:
             raise Failure(
                 f"There is no key for {self.title}: the secret {self._vendor.secret} is missing.",
-                self._setting_the_key(),
+                self._key_step(),
             )
         if not (self._key.isascii() and self._key.isprintable()):
-            raise Failure(f"The key for {self.title} has letters that no key has.", self._setting_the_key())
-        with self._reached():
-            answer = self._asked(path, query)
-        match answer.status_code:
+            raise Failure(f"The key for {self.title} has letters that no key has.", self._key_step())
+        with self._explain_network_errors():
+            response = self._send(path, query)
+        match response.status_code:
             case HTTPStatus.OK | HTTPStatus.NOT_FOUND:
-                return answer
+                return response
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 cause = f"{self.title} does not accept the key"
-                next_step = f"look at {self._vendor.keys} what it may do, and {self._setting_the_key()}"
+                next_step = f"look at {self._vendor.keys} what it may do, and {self._key_step()}"
             case HTTPStatus.TOO_MANY_REQUESTS:
                 cause = f"{self.title} takes no more requests for now"
                 next_step = "wait some minutes and run this again."
@@ -90,12 +90,12 @@ class Api:
             case _:
                 cause = f"{self.title} refuses to tell"
                 next_step = f"check {self._scope or 'the key'}, and run this again."
-        raise Failure(f"{cause}: {self._said(answer)} (HTTP {answer.status_code}).", next_step)
+        raise Failure(f"{cause}: {self._message_of(response)} (HTTP {response.status_code}).", next_step)
 
-    def _asked(self, path: str, query: Mapping[str, str]) -> httpx.Response:
-        """Ask, and again where the vendor wants to be asked later."""
+    def _send(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        """Send a request, and send it again after a pause where the vendor answers 429."""
         again = Retrying(
-            retry=retry_if_result(lambda answer: answer.status_code == HTTPStatus.TOO_MANY_REQUESTS),
+            retry=retry_if_result(lambda response: response.status_code == HTTPStatus.TOO_MANY_REQUESTS),
             wait=_pause,
             stop=stop_after_attempt(_ATTEMPTS),
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
@@ -104,7 +104,7 @@ class Api:
         return again(self._client.get, path, params=query, headers=headers)
 
     @contextmanager
-    def _reached(self) -> Generator[None]:
+    def _explain_network_errors(self) -> Generator[None]:
         try:
             yield
         except httpx.HTTPError as error:
@@ -114,42 +114,42 @@ class Api:
                 f"see {self._vendor.status}, the network and the proxy (HTTPS_PROXY), and run this again.",
             ) from None
 
-    def _read(self, shape: type[_Shape], answer: httpx.Response) -> _Shape:
+    def _parse(self, shape: type[_Shape], response: httpx.Response) -> _Shape:
         try:
-            return shape.model_validate_json(answer.content)
+            return shape.model_validate_json(response.content)
         except ValidationError:
             raise Failure(
-                f"{self.title} answers {answer.request.url.path} in a way that is not its API's.",
+                f"{self.title} answers {response.request.url.path} in a way that is not its API's.",
                 f"see whether a proxy is in between, and {self._vendor.status}; run this again.",
             ) from None
 
-    def _said(self, answer: httpx.Response) -> str:
-        """Return the vendor's own words, in one line."""
+    def _message_of(self, response: httpx.Response) -> str:
+        """Return the vendor's own message in one line."""
         try:
-            told = answer.json()
+            body = response.json()
         except ValueError:
-            told = None
-        words = (told.get("message") or told.get("detail")) if isinstance(told, dict) else None
-        line = " ".join(str(words or answer.reason_phrase).split()).replace(self._key, "[secret]")
-        return line[:_SAID_CHARACTERS].rstrip(".")
+            body = None
+        message = (body.get("message") or body.get("detail")) if isinstance(body, dict) else None
+        line = " ".join(str(message or response.reason_phrase).split()).replace(self._key, "[secret]")
+        return line[:_MESSAGE_CHARACTERS].rstrip(".")
 
-    def _setting_the_key(self) -> str:
+    def _key_step(self) -> str:
         secret = self._vendor.secret
         return f"type `pulumi config set --secret {PROJECT}:{secret}`, or set {variable(secret)}."
 
 
-def pause_seconds(asked_for: str | None, now: datetime) -> float:
-    """Return how long a `Retry-After` wants us to wait: seconds, or until a date (RFC 9110, 10.2.3)."""
+def pause_seconds(retry_after: str | None, now: datetime) -> float:
+    """Return the pause that a `Retry-After` asks for, as seconds or as a date (RFC 9110, 10.2.3)."""
     try:
-        seconds = float(asked_for or _PAUSE_SECONDS)
+        seconds = float(retry_after or _PAUSE_SECONDS)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(asked_for or "") - now).total_seconds()
+            seconds = (parsedate_to_datetime(retry_after or "") - now).total_seconds()
         except (ValueError, TypeError):
             seconds = _PAUSE_SECONDS
     return min(max(seconds, 0.0), _LONGEST_PAUSE_SECONDS)
 
 
 def _pause(state: RetryCallState) -> float:
-    answer: httpx.Response | None = state.outcome.result() if state.outcome else None
-    return pause_seconds(answer.headers.get("Retry-After") if answer else None, datetime.now(UTC))
+    response: httpx.Response | None = state.outcome.result() if state.outcome else None
+    return pause_seconds(response.headers.get("Retry-After") if response else None, datetime.now(UTC))

@@ -1,10 +1,10 @@
-"""What was looked for at a vendor, what was found, and what that means for the stack's settings."""
+"""The result of searching one vendor for existing resources, and what it means for the stack's settings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cli.adoption.settings_text import SettingPath, inline
+from cli.adoption.settings_text import SettingPath, to_inline_yaml
 from core.failure import Failure
 
 FindingStatus = Literal["managed", "set", "found", "missing", "ambiguous", "unfit", "unknown"]
@@ -14,99 +14,102 @@ makes it; ambiguous: several are there; unfit: it can't be taken over as it is; 
 """
 
 UNDECIDED: frozenset[FindingStatus] = frozenset(("ambiguous", "unfit", "unknown"))
-"""Where a person has to do something."""
+"""Statuses that a person has to resolve."""
 
 
 @dataclass(frozen=True)
-class Sought:
-    """One thing that a stack declares and that may exist already."""
+class SoughtResource:
+    """One resource that a stack declares and that may exist already."""
 
     what: str
     path: SettingPath
-    """Of the setting that takes it over, below the block's name."""
+    """Path of the setting that takes it over, below the block's name."""
 
     resource: str
-    """Its name in the stack's state."""
+    """The resource's name in the stack's state."""
 
     present: Any = None
-    """What the setting is now, if it is set."""
+    """The present value of the setting, if it is set."""
 
 
 @dataclass(frozen=True)
 class Candidate:
     """
-    One thing at the vendor that may be what is sought.
+    One resource at the vendor that may be the one that is sought.
 
-    `value` is what the setting would be. `told` is what a person should know of it, and `obstacle` why it
-    can't be taken over as it is: the engine would replace it, or could not import it.
+    `value` is the value for the setting. `note` is what a person should know about the resource, and
+    `obstacle` why it can't be taken over as it is: the engine would replace it, or could not import it.
     """
 
     id: str
     value: Any
-    told: str = ""
+    note: str = ""
     obstacle: str = ""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of it."""
+    """The result of looking for one existing resource at a vendor."""
 
     what: str
     path: SettingPath
     status: FindingStatus
     id: str = ""
     value: Any = None
-    told: str = ""
+    note: str = ""
     candidates: tuple[str, ...] = ()
 
 
-AdoptableResource = tuple[Sought, Callable[[], Sequence[Candidate]]]
-"""What is sought, and what asks the vendor for it. Raises Failure."""
+AdoptableResource = tuple[SoughtResource, Callable[[], Sequence[Candidate]]]
+"""A resource that is sought, and a function that asks the vendor for its candidates. Raises Failure."""
 
 
-def looked_for(
-    things: Iterable[AdoptableResource], known: Mapping[str, str]
+def find_existing(
+    resources: Iterable[AdoptableResource], known: Mapping[str, str]
 ) -> tuple[list[Finding], Failure | None]:
     """
-    Ask one vendor for everything that the stack's state does not know; `known` are the ids in it, by names.
+    Ask one vendor for all resources that the stack's state does not have; `known` are its ids by name.
 
-    After a failure the vendor is asked no more, and what is left is unknown.
+    After a failure the vendor is not asked again, and the resources that are left are unknown.
     """
     findings: list[Finding] = []
     failure: Failure | None = None
-    for sought, ask in things:
+    for sought, ask in resources:
         if sought.resource in known:
             findings.append(Finding(sought.what, sought.path, "managed", known[sought.resource]))
             continue
         if failure is None:
             try:
-                findings.append(judged(sought, ask()))
+                findings.append(decide(sought, ask()))
                 continue
-            except Failure as refused:
-                failure = refused
+            except Failure as error:
+                failure = error
         findings.append(Finding(sought.what, sought.path, "unknown"))
     return findings, failure
 
 
-def judged(sought: Sought, candidates: Sequence[Candidate]) -> Finding:
+def decide(sought: SoughtResource, candidates: Sequence[Candidate]) -> Finding:
     """
-    Decide what becomes of what was found; never guess between several.
+    Decide what a resource's candidates mean for its setting.
 
-    With a setting that is set, the candidates are what it names.
+    Several candidates are ambiguous; none is chosen.
+
+    If the setting is set, the candidates are the resources that it names.
     """
     what, path, present = sought.what, sought.path, sought.present
-    fitting = [one for one in candidates if not one.obstacle] or list(candidates)
+    fitting = [candidate for candidate in candidates if not candidate.obstacle] or list(candidates)
     if not fitting:
         lost = "the setting names what is not there: correct it, or remove it."
-        return Finding(what, path, "unfit" if present else "missing", told=lost if present else "")
+        return Finding(what, path, "unfit" if present else "missing", note=lost if present else "")
     if len(fitting) > 1:
-        listed = tuple(one.id for one in fitting)
-        told = "several are there: write the right one into the setting, or rename or remove the others."
-        return Finding(what, path, "ambiguous", told=told, candidates=listed)
-    (one,) = fitting
-    if one.obstacle:
-        return Finding(what, path, "unfit", one.id, told=one.obstacle)
-    if present and one.value != present:
-        differs = f"the setting is {inline(present)} and should be {inline(one.value)}: correct it."
-        return Finding(what, path, "unfit", one.id, told=differs)
-    return Finding(what, path, "set" if present else "found", one.id, one.value, one.told)
+        ids = tuple(candidate.id for candidate in fitting)
+        note = "several are there: write the right one into the setting, or rename or remove the others."
+        return Finding(what, path, "ambiguous", note=note, candidates=ids)
+    (candidate,) = fitting
+    if candidate.obstacle:
+        return Finding(what, path, "unfit", candidate.id, note=candidate.obstacle)
+    if present and candidate.value != present:
+        actual, expected = to_inline_yaml(present), to_inline_yaml(candidate.value)
+        note = f"the setting is {actual} and should be {expected}: correct it."
+        return Finding(what, path, "unfit", candidate.id, note=note)
+    return Finding(what, path, "set" if present else "found", candidate.id, candidate.value, candidate.note)

@@ -1,4 +1,4 @@
-"""Looks for a stack's project at Neon, with what is in it."""
+"""Searches Neon for a stack's project, with its roles and its database."""
 
 from collections.abc import Collection, Iterator
 from typing import Any, Final
@@ -7,10 +7,9 @@ import httpx
 from pydantic import BaseModel
 
 from cli.adoption.api import Api
-from cli.adoption.finding import AdoptableResource, Candidate, Sought
+from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
 from components.settings import DatabaseSettings, Settings
 
-BASE_URL: Final = "https://console.neon.tech/api/v2"
 _PAGE_ITEMS: Final = "400"
 
 
@@ -61,29 +60,33 @@ class _Databases(BaseModel):
     databases: list[_Database]
 
 
-def things(api: Api, settings: Settings) -> list[AdoptableResource]:
-    """Seek the project; its roles and its database come with it."""
+def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]:
+    """Return the project; its roles and its database are taken over with it."""
     database = settings.database
     adopt = database.adopt
     present = adopt and _value(adopt.project, adopt.branch, adopt.roles)
-    sought = Sought(f"Neon project {database.project}", ("database", "adopt"), "database-project", present)
+    sought = SoughtResource(
+        f"Neon project {database.project}", ("database", "adopt"), "database-project", present
+    )
     return [(sought, lambda: _candidates(api, database))]
 
 
 def _candidates(api: Api, database: DatabaseSettings) -> list[Candidate]:
     """Return the projects of that name in the organization, or the one that the setting names."""
     if database.adopt:
-        found = api.get(_OneProject, f"/projects/{database.adopt.project}")
-        projects = [found.project] if found else []
+        answer = api.get(_OneProject, f"/projects/{database.adopt.project}")
+        projects = [answer.project] if answer else []
     else:
         query = {"org_id": database.organization, "search": database.project, "limit": _PAGE_ITEMS}
-        pages = api.pages(_Projects, "/projects", _following, **query)
-        projects = [one for page in pages for one in page.projects if one.name == database.project]
+        pages = api.list_pages(_Projects, "/projects", _next_page, **query)
+        projects = [
+            project for page in pages for project in page.projects if project.name == database.project
+        ]
     return [_candidate(api, database, project) for project in projects]
 
 
-def _following(_answer: httpx.Response, page: _Projects) -> dict[str, str] | None:
-    # Neon names a cursor behind the last page too.
+def _next_page(_answer: httpx.Response, page: _Projects) -> dict[str, str] | None:
+    # Neon returns a cursor after the last page too.
     cursor = page.pagination.cursor if page.pagination else None
     return {"cursor": cursor} if cursor and len(page.projects) == int(_PAGE_ITEMS) else None
 
@@ -91,14 +94,15 @@ def _following(_answer: httpx.Response, page: _Projects) -> dict[str, str] | Non
 def _candidate(api: Api, database: DatabaseSettings, project: _Project) -> Candidate:
     where = f"/projects/{project.id}/branches"
     branches = api.get(_Branches, where)
-    branch = next((one.id for one in (branches.branches if branches else ()) if one.default), None)
+    listed = branches.branches if branches else ()
+    branch = next((branch.id for branch in listed if branch.default), None)
     if branch is None:
         return Candidate(project.id, None, obstacle="it has no default branch; give it one.")
     roles = api.get(_Roles, f"{where}/{branch}/roles")
     databases = api.get(_Databases, f"{where}/{branch}/databases")
     obstacles = [
-        *_replacing(database, project),
-        *_missing(database, databases.databases if databases else []),
+        *_replacements(database, project),
+        *_database_obstacles(database, databases.databases if databases else []),
     ]
     names = {role.name for role in (roles.roles if roles else ())}
     wanted = {
@@ -106,35 +110,35 @@ def _candidate(api: Api, database: DatabaseSettings, project: _Project) -> Candi
         "application": database.application_role,
         "backup": database.backup_role,
     }
-    there = [purpose for purpose, name in wanted.items() if name in names]
-    return Candidate(project.id, _value(project.id, branch, there), obstacle=" ".join(obstacles))
+    existing = [purpose for purpose, name in wanted.items() if name in names]
+    return Candidate(project.id, _value(project.id, branch, existing), obstacle=" ".join(obstacles))
 
 
 def _value(project: str, branch: str, roles: Collection[str]) -> dict[str, Any]:
-    """Return the setting, its roles in one order, so that it can be compared."""
+    """Return the value of the setting, with its roles in a fixed order, so that values can be compared."""
     ordered = [purpose for purpose in ("owner", "application", "backup") if purpose in roles]
     return {"project": project, "branch": branch, "roles": ordered}
 
 
-def _replacing(database: DatabaseSettings, project: _Project) -> Iterator[str]:
-    """Say what differs that the provider can change only by a new project, with nothing in it."""
-    for setting, there, wanted in (
+def _replacements(database: DatabaseSettings, project: _Project) -> Iterator[str]:
+    """Yield a sentence per difference that the provider can change only by a new, empty project."""
+    for setting, actual, wanted in (
         ("organization", project.org_id or database.organization, database.organization),
         ("region", project.region_id, database.region),
         ("postgres_version", project.pg_version, database.postgres_version),
     ):
-        if there != wanted:
-            yield f"{setting} is {wanted} in the settings and {there} there: write `{setting}: {there}`."
+        if actual != wanted:
+            yield f"{setting} is {wanted} in the settings and {actual} there: write `{setting}: {actual}`."
 
 
-def _missing(database: DatabaseSettings, there: list[_Database]) -> Iterator[str]:
-    found = next((one for one in there if one.name == database.database), None)
-    if found is None:
-        names = ", ".join(one.name for one in there) or "none"
+def _database_obstacles(database: DatabaseSettings, existing: list[_Database]) -> Iterator[str]:
+    match = next((other for other in existing if other.name == database.database), None)
+    if match is None:
+        names = ", ".join(other.name for other in existing) or "none"
         yield f"it has no database {database.database} (there: {names}): write the right one as `database`."
-    elif found.owner_name != database.owner_role:
-        # The provider replaces a database whose owner is to be another one.
+    elif match.owner_name != database.owner_role:
+        # The provider replaces a database to change its owner.
         yield (
-            f"its database belongs to {found.owner_name}, not {database.owner_role}: "
-            f"write `owner_role: {found.owner_name}`."
+            f"its database belongs to {match.owner_name}, not {database.owner_role}: "
+            f"write `owner_role: {match.owner_name}`."
         )

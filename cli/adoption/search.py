@@ -1,15 +1,14 @@
-"""Looks at every vendor for what a stack declares and what may exist already."""
+"""Searches every vendor for the resources of a stack that may exist already."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cli.adoption import doors, neon, sentry, uptimerobot, vault
-from cli.adoption.finding import Finding, looked_for
-from cli.role_credentials import deployer_credentials
+from cli.adoption import neon, sentry, uptimerobot, vault, vendor_apis
+from cli.adoption.finding import Finding, find_existing
 from core.failure import Failure
 from engine.stack_target import StackTarget
-from recovery.vault.client import client
+from recovery.vault.client import create_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,44 +18,46 @@ _S3_ATTEMPTS = 3
 
 @dataclass
 class SearchResult:
-    """What was found, and which vendors did not answer."""
+    """What was found, and the failures of vendors that did not answer."""
 
     findings: list[Finding] = field(default_factory=list[Finding])
     failures: list[Failure] = field(default_factory=list[Failure])
 
 
 def search(
-    space: StackTarget,
+    target: StackTarget,
     keys: Mapping[str, str],
     known: Mapping[str, str],
-    progress: Callable[[str], object] = lambda _vendor: None,
+    on_progress: Callable[[str], object] = lambda _vendor: None,
 ) -> SearchResult:
     """
-    Look at Neon, UptimeRobot, Sentry and S3; one that does not answer keeps nobody from the others.
+    Search Neon, UptimeRobot, Sentry and S3. The failure of one does not stop the search of the others.
 
     Args:
-        space: The stack; its settings say by which names things are looked for.
-        keys: The secrets that open the vendors, by their names.
-        known: Ids of the resources in the stack's state, by their names.
-        progress: Told each vendor before it is asked.
+        target: The stack; its settings hold the names that are searched for.
+        keys: The vendors' secrets by name.
+        known: Ids of the resources in the stack's state by name.
+        on_progress: Called with each vendor before it is asked.
     """
-    settings, found = space.settings, SearchResult()
-    endpoint = f"http://127.0.0.1:{space.twin.port('aws')}" if space.twin else None
+    settings, result = target.settings, SearchResult()
 
     def s3() -> "S3Client":
-        return client(
-            settings.backups.region, endpoint, attempts=_S3_ATTEMPTS, key=deployer_credentials(space)
+        return create_client(
+            settings.backups.region,
+            target.aws_endpoint,
+            attempts=_S3_ATTEMPTS,
+            access_key=target.deployer_credentials(),
         )
 
-    with doors.opened(space.twin, keys) as apis:
-        for vendor, things in (
-            ("Neon", neon.things(apis.neon, settings)),
-            ("UptimeRobot", uptimerobot.things(apis.uptimerobot, settings)),
-            ("Sentry", sentry.things(apis.sentry, settings)),
-            ("S3", vault.things(s3, settings)),
+    with vendor_apis.open_apis(target, keys) as apis:
+        for vendor, resources in (
+            ("Neon", neon.adoptable_resources(apis.neon, settings)),
+            ("UptimeRobot", uptimerobot.adoptable_resources(apis.uptimerobot, settings)),
+            ("Sentry", sentry.adoptable_resources(apis.sentry, settings)),
+            ("S3", vault.adoptable_resources(s3, settings)),
         ):
-            progress(vendor)
-            findings, failure = looked_for(things, known)
-            found.findings += findings
-            found.failures += [failure] if failure else []
-    return found
+            on_progress(vendor)
+            findings, failure = find_existing(resources, known)
+            result.findings += findings
+            result.failures += [failure] if failure else []
+    return result

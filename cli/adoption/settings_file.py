@@ -1,4 +1,4 @@
-"""A stack's file: read as it is, and replaced whole or not at all."""
+"""Reads the text of a stack's file, and replaces it as a whole or not at all."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import yaml
 
 from components.settings import SettingsError
 from core.failure import Failure
-from engine.stack_target import settings_in
+from engine.stack_target import StackTarget
 
 
 def read(path: Path) -> str:
@@ -17,15 +17,15 @@ def read(path: Path) -> str:
     return path.read_bytes().decode()
 
 
-def check(path: Path, text: str) -> None:
+def check(path: Path, text: str, target: StackTarget) -> None:
     """
-    See that the settings would be good, for every command refuses a file that is not.
+    Check the settings of a text before it is written: every command refuses a file with wrong ones.
 
     Raises:
-        Failure: such as for an id of a form that no setting takes.
+        Failure: a setting is wrong, such as an id of a form that no setting takes.
     """
     try:
-        settings_in(yaml.safe_load(text))
+        target.parse_settings(yaml.safe_load(text))
     except SettingsError as error:
         raise Failure(
             f"With what was found in it, {path.name} would not be good: {error}",
@@ -35,10 +35,10 @@ def check(path: Path, text: str) -> None:
 
 def replace(path: Path, before: str, after: str) -> None:
     """
-    Replace a file whose text was `before`; its mode stays, and a link to it.
+    Replace the text of a file, which was `before`. The file's mode and a link to it stay.
 
     Raises:
-        Failure: when somebody changed it meanwhile, or it can't be written.
+        Failure: the file was changed meanwhile, or it can't be written.
     """
     target = path.resolve()
     partial = target.with_name(f".{target.name}.{os.getpid()}")

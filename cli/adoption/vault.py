@@ -1,11 +1,11 @@
-"""Looks for a stack's primary vault at S3."""
+"""Searches S3 for a stack's primary vault."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cli.adoption.finding import AdoptableResource, Candidate, Sought
+from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
 from components.settings import BackupSettings, Settings
-from recovery.vault.client import Forbidden, Missing, explained
+from recovery.vault.client import Forbidden, Missing, explain_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -13,18 +13,20 @@ if TYPE_CHECKING:
 _NO_LOCK = "it has no Object Lock, without which a vault can be emptied: turn it on at S3, with versioning."
 
 
-def things(opened: Callable[[], "S3Client"], settings: Settings) -> list[AdoptableResource]:
-    """Seek the bucket of the name that the stack gives, or of the one that the setting has."""
+def adoptable_resources(open_s3: Callable[[], "S3Client"], settings: Settings) -> list[AdoptableResource]:
+    """Return the bucket that the setting names, or the one of the name that the stack would give."""
     bucket = settings.backups.vault(settings.platform.name)
-    sought = Sought(f"bucket {bucket}", ("backups", "adopt"), "backups-vault-bucket", settings.backups.adopt)
-    return [(sought, lambda: _candidates(opened, settings.backups, bucket))]
+    sought = SoughtResource(
+        f"bucket {bucket}", ("backups", "adopt"), "backups-vault-bucket", settings.backups.adopt
+    )
+    return [(sought, lambda: _candidates(open_s3, settings.backups, bucket))]
 
 
-def _candidates(opened: Callable[[], "S3Client"], backups: BackupSettings, bucket: str) -> list[Candidate]:
+def _candidates(open_s3: Callable[[], "S3Client"], backups: BackupSettings, bucket: str) -> list[Candidate]:
     doing = f"Looking for the bucket {bucket}"
     try:
-        with explained(doing):
-            s3 = opened()
+        with explain_errors(doing):
+            s3 = open_s3()
             found = s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=backups.account)
     except Missing:
         return []
@@ -35,11 +37,11 @@ def _candidates(opened: Callable[[], "S3Client"], backups: BackupSettings, bucke
     if region != backups.region:
         reason = f"it lies in {region}, and the settings say {backups.region}: write `region: {region}`."
         return [Candidate(bucket, bucket, obstacle=reason)]
-    return [Candidate(bucket, bucket, obstacle="" if _locked(s3, bucket, doing) else _NO_LOCK)]
+    return [Candidate(bucket, bucket, obstacle="" if _is_locked(s3, bucket, doing) else _NO_LOCK)]
 
 
-def _locked(s3: "S3Client", bucket: str, doing: str) -> bool:
-    with explained(doing):
+def _is_locked(s3: "S3Client", bucket: str, doing: str) -> bool:
+    with explain_errors(doing):
         try:
             found = s3.get_object_lock_configuration(Bucket=bucket)
         except s3.exceptions.ClientError as error:

@@ -1,4 +1,4 @@
-"""Who is told: channels, and the routes from incident levels to channels."""
+"""Channels, and the routes from incident levels to channels."""
 
 from typing import Annotated, Literal
 
@@ -14,10 +14,10 @@ _Minutes = Annotated[int, Field(ge=0, le=10_080)]
 
 class _Channel(SettingsModel):
     delay_minutes: _Minutes = 0
-    """How long a monitor must be down before this channel hears of it."""
+    """How long a monitor must be down before this channel is alerted."""
 
     repeat_minutes: _Minutes = 0
-    """How often it is told again while the monitor stays down; 0 is never."""
+    """Minutes between repeated alerts while the monitor stays down; 0 is never."""
 
 
 class Slack(_Channel):
@@ -72,7 +72,7 @@ class AlertingSettings(SettingsModel):
 
 
 def rules(alerting: AlertingSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     problems: list[tuple[str, str]] = []
     for severity in ("sev1", "sev2", "sev3", "sev4"):
         names = alerting.routes.get(severity, ())

@@ -15,7 +15,7 @@ class Job(SettingsModel):
     """A run that takes longer is reported as failed."""
 
     lateness_minutes: Positive
-    """How late a start may be before someone is told; hosted schedulers run hours late under load."""
+    """How late a start may be before an alert; hosted schedulers run hours late under load."""
 
 
 class Retention(SettingsModel):
@@ -77,7 +77,7 @@ class BackupSettings(SettingsModel):
     """GitHub environment whose jobs may read backups."""
 
     plan_environment: Slug = "plan"
-    """GitHub environment whose jobs may look at what is deployed."""
+    """GitHub environment whose jobs may read the deployed resources."""
 
     deploy_environment: Slug = "production"
     """GitHub environment whose jobs may deploy."""
@@ -98,7 +98,7 @@ def vault_name(platform: str, account: str, region: str) -> str:
 
 
 def rules(backups: BackupSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     problems = [
         (
             f"retention.{tier}",

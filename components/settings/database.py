@@ -37,23 +37,23 @@ class Quota(SettingsModel):
 
 
 class AdoptedProject(SettingsModel):
-    """A Neon project that exists, with the database that is in it."""
+    """An existing Neon project, with the database in it."""
 
     project: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
-    """Its id, such as quiet-term-12345678."""
+    """Id of the project, such as quiet-term-12345678."""
 
     branch: Annotated[str, StringConstraints(pattern=r"^br-[a-z0-9-]+$")]
     """Id of its default branch."""
 
     roles: tuple[Literal["owner", "application", "backup"], ...] = ("owner",)
-    """Which roles are there already; the others are made. The database is always taken over."""
+    """The roles that exist already; the others are created. The database is always taken over."""
 
 
 class DatabaseSettings(SettingsModel):
     """The block `bulwark:database`."""
 
     plan: NeonPlan
-    """Neon's plan decides what history and protection can be had."""
+    """Neon's plan, which limits history and protection."""
 
     organization: Annotated[str, StringConstraints(pattern=r"^org-[a-z0-9-]+$")]
     """Explicit, because a project whose organization changes is replaced (terraform-provider-neon #179)."""
@@ -68,7 +68,7 @@ class DatabaseSettings(SettingsModel):
     """Display name of the Neon project."""
 
     database: RoleName
-    """Name of the database, and of no other thing."""
+    """Name of the database in PostgreSQL."""
 
     owner_role: RoleName = "platform_owner"
     """Runs migrations and owns every object."""
@@ -96,7 +96,7 @@ class DatabaseSettings(SettingsModel):
 
 
 def rules(database: DatabaseSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     problems: list[tuple[str, str]] = []
     limit = HISTORY_LIMIT_HOURS[database.plan]
     if database.history_retention_hours > limit:

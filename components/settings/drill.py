@@ -1,4 +1,4 @@
-"""What a drill asks of a recovered platform: the questions only its own people know."""
+"""What a drill checks in a recovered platform: statements and a program that only its team knows."""
 
 from typing import Annotated
 
@@ -11,14 +11,14 @@ Query = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
 class AssertionSettings(SettingsModel):
-    """One thing that must be true of recovered data."""
+    """One condition that recovered data must meet."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     sql: Query
-    """Gives one row with one value."""
+    """A statement that returns one row with one value."""
 
     expected: str | int | bool
-    """What it gives; numbers and texts are compared as texts."""
+    """The expected value; numbers and texts are compared as texts."""
 
 
 class ApplicationSettings(SettingsModel):
@@ -31,23 +31,23 @@ class ApplicationSettings(SettingsModel):
     """Answers 200 when the platform works, such as http://127.0.0.1:{port}/health."""
 
     database_variable: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] = "DATABASE_URL"
-    """The environment variable that the program finds its database in."""
+    """The environment variable that holds the address of the program's database."""
 
     ready_within_seconds: Positive = 120
 
 
 class FileReferences(SettingsModel):
-    """Which rows name which object files."""
+    """The rows that refer to object files."""
 
     sql: Query
-    """Gives a row for each file: bucket, key, size in bytes, SHA-256 as hexadecimal digits (or NULL)."""
+    """Returns a row for each file: bucket, key, size in bytes, SHA-256 as hexadecimal digits (or NULL)."""
 
 
 class DrillSettings(SettingsModel):
     """The block `bulwark:drill`."""
 
     newest_change: Query
-    """Gives the time of the newest change that the data knows of; it tells how much was lost."""
+    """A statement that returns the time of the newest change in the data, from which the loss is computed."""
 
     assertions: Annotated[tuple[AssertionSettings, ...], Field(min_length=1)]
     write: Query
@@ -58,6 +58,6 @@ class DrillSettings(SettingsModel):
 
 
 def rules(drill: DrillSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     names = [assertion.name for assertion in drill.assertions]
     return [("assertions", "two of them have one name")] if len(set(names)) < len(names) else []

@@ -1,4 +1,4 @@
-"""Error tracking: Sentry projects, their alerts, and the thresholds at which someone is told."""
+"""Error tracking: Sentry projects, their alerts, and the thresholds of the alerts."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ class SentryService(SettingsModel):
     """Rate limit of the key, so that one loop can't use up the month's quota."""
 
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Source paths (Sentry ownership patterns) that the team answers for."""
+    """Source paths (Sentry ownership patterns) that the team owns."""
 
     adopt: SentrySlug | None = None
     """Slug of an existing Sentry project to take over."""
@@ -52,7 +52,7 @@ class AlertSeverities(SettingsModel):
     frequent: Severity = "sev2"
     metric: Severity = "sev2"
     down: Severity = "sev1"
-    """The second, independent look at /health."""
+    """Incident level of the second, independent check of /health."""
 
 
 class ErrorSettings(SettingsModel):
@@ -68,14 +68,14 @@ class ErrorSettings(SettingsModel):
     """Sentry environment that the alerts watch."""
 
     services: dict[Slug, SentryService]
-    """Sentry project slug -> service; the first one is the API that owns jobs and uptime."""
+    """Sentry project slug -> service; `api_service` of `bulwark:platform` names the API's."""
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     severities: AlertSeverities = Field(default_factory=AlertSeverities)
 
 
 def rules(errors: ErrorSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     if not errors.services:
         return [("services", "is empty; every deployed service needs a project")]
     return []

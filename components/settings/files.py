@@ -1,4 +1,4 @@
-"""The platform's files: buckets of a Supabase project, which exist already and are read, never made."""
+"""The platform's files: existing buckets of a Supabase project, which are only read."""
 
 from typing import Annotated
 
@@ -16,17 +16,17 @@ class FileSettings(SettingsModel):
     """Reference of the Supabase project, the first part of its address."""
 
     region: AwsRegion
-    """Where Supabase keeps them; the vaults must be somewhere else."""
+    """Region in which Supabase stores the files; the vaults must be in other regions."""
 
     buckets: Annotated[tuple[_Bucket, ...], Field(min_length=1)]
     """Storage buckets that are backed up, each whole."""
 
     @property
     def endpoint(self) -> str:
-        """Where their S3 protocol is spoken (Supabase docs, "S3 Authentication": the direct hostname)."""
+        """Return the address of the S3 protocol (Supabase docs, "S3 Authentication": the direct hostname)."""
         return f"https://{self.project}.storage.supabase.co/storage/v1/s3"
 
 
 def rules(files: FileSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     return [("buckets", "names a bucket twice")] if len(set(files.buckets)) < len(files.buckets) else []

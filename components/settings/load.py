@@ -17,7 +17,7 @@ PROJECT = "bulwark"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a settings file: where, and what with which limit."""
+    """One problem in a settings file: the path of the setting, and what is wrong with it."""
 
     path: str
     message: str
@@ -37,7 +37,7 @@ class SettingsError(Exception):
 
 
 class Settings(SettingsModel):
-    """Everything a stack's file says, secrets apart."""
+    """All settings of a stack's file, without its secrets."""
 
     platform: platform.PlatformSettings
     database: database.DatabaseSettings
@@ -84,18 +84,18 @@ def load(blocks: Mapping[str, Any]) -> Settings:
             # As JSON, strict mode takes a list for a tuple and still no text for a number.
             parsed[name] = model.model_validate_json(json.dumps(blocks[name], default=str))
         except ValidationError as error:
-            problems += _readable(name, error)
+            problems += _describe_problems(name, error)
         else:
             problems += [Problem(f"{name}.{path}", text) for path, text in _RULES[name](parsed[name])]
     if len(parsed) == len(_RULES):
         settings = Settings.model_validate(parsed)
-        problems += [Problem(path, text) for path, text in _between(settings)]
+        problems += [Problem(path, text) for path, text in _check_across_blocks(settings)]
         if not problems:
             return settings
     raise SettingsError(problems)
 
 
-def _readable(block: str, error: ValidationError) -> list[Problem]:
+def _describe_problems(block: str, error: ValidationError) -> list[Problem]:
     problems: list[Problem] = []
     for detail in error.errors(include_url=False, include_context=False):
         path = ".".join([block, *(str(step) for step in detail["loc"])])
@@ -110,8 +110,8 @@ def _readable(block: str, error: ValidationError) -> list[Problem]:
     return problems
 
 
-def _between(settings: Settings) -> list[tuple[str, str]]:
-    """Judge what only two blocks together can tell."""
+def _check_across_blocks(settings: Settings) -> list[tuple[str, str]]:
+    """Check the rules that need two blocks together."""
     problems: list[tuple[str, str]] = []
     homes = (
         ("the database lives", settings.database.region.removeprefix("aws-")),
@@ -143,6 +143,11 @@ def _between(settings: Settings) -> list[tuple[str, str]]:
                     f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
                 )
             )
+    if settings.platform.api_service not in settings.errors.services:
+        known = ", ".join(settings.errors.services)
+        problems.append(
+            ("platform.api_service", f"{settings.platform.api_service!r} is none of errors.services: {known}")
+        )
     noticed = objectives.corruption_noticed_within_days
     problems += [
         (

@@ -1,6 +1,7 @@
 """The platform that is protected: its names, addresses, and recovery objectives."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
@@ -44,6 +45,9 @@ class PlatformSettings(SettingsModel):
     frontend: Origin
     """The frontend's origin."""
 
+    api_service: Slug
+    """Service of `bulwark:errors` that is the API; jobs and the check of /health report to its project."""
+
     objectives: ObjectiveSettings = Field(default_factory=ObjectiveSettings)
 
     @property
@@ -53,7 +57,7 @@ class PlatformSettings(SettingsModel):
 
 
 def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     objectives = platform.objectives
     problems: list[tuple[str, str]] = []
     if objectives.critical_recovery_time_minutes > objectives.recovery_time_minutes:
@@ -64,6 +68,11 @@ def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
                 f"{objectives.recovery_time_minutes} min",
             )
         )
+    problems += [
+        (name, f"{url}; port 0 stands for a drawn port, which only a stack on the twin has")
+        for name, url in (("api", platform.api), ("frontend", platform.frontend))
+        if urlsplit(url).port == 0
+    ]
     if platform.api == platform.frontend:
         problems.append(("frontend", "is the same address as the API's; each needs a monitor of its own"))
     return problems

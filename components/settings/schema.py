@@ -30,7 +30,7 @@ def document() -> dict[str, Any]:
                 "type": "object",
                 "properties": {f"{PROJECT}:{name}": block for name, block in blocks.items()},
                 "required": [f"{PROJECT}:{name}" for name in schema["required"]],
-                # What is no block can only be a secret.
+                # A key that is not a block can only be a secret.
                 "additionalProperties": {"$ref": "#/$defs/Secret"},
             },
         },
@@ -55,7 +55,7 @@ def _settings() -> type[Settings]:
 
 
 def _describe(model: type[SettingsModel], inherited: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Give the fields of what is made of this model the descriptions that their docstrings are."""
+    """Put the docstrings of a model's fields into the schema as descriptions."""
     for kind in model.__subclasses__():
         described = {**inherited, **dict(_docstrings(kind))}
         for name, text in described.items():

@@ -37,21 +37,21 @@ class UptimeSettings(SettingsModel):
 
     plan: UptimeRobotPlan
     interval_seconds: Annotated[int, Field(ge=30, le=86_400)]
-    """How often each address is looked at."""
+    """Seconds between two checks of an address."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 30
     regions: Annotated[tuple[Literal["na", "eu", "as", "oc"], ...], Field(min_length=2)]
     """Two or more, so that one region's network trouble is not taken for an outage."""
 
     health_keyword: Annotated[str, StringConstraints(min_length=1, max_length=500)] = '"status":"ok"'
-    """Must be in the answer of /health; a page that says 200 and nothing else is down."""
+    """Text that the answer of /health must contain; an answer 200 without it counts as down."""
 
     slow_after_milliseconds: Annotated[int, Field(gt=0, le=60_000)] = 2_000
     certificate_warning_days: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1)]
-    """Days before expiry on which someone is told."""
+    """Days before a certificate's expiry on which an alert is sent."""
 
     severities: dict[CheckedUrl, Severity]
-    """Who is told when the check fails, by incident level."""
+    """Incident level of each check."""
 
     heartbeat_severity: Severity = "sev2"
     """Incident level of a backup or drill that did not report."""
@@ -63,7 +63,7 @@ class UptimeSettings(SettingsModel):
 
 
 def rules(uptime: UptimeSettings) -> list[tuple[str, str]]:
-    """Judge the block as a whole."""
+    """Return the problems of the block as a whole."""
     problems: list[tuple[str, str]] = []
     shortest = SHORTEST_INTERVAL_SECONDS[uptime.plan]
     if uptime.interval_seconds < shortest:

@@ -1,10 +1,10 @@
-"""How buckets hang together: what configures one, who replicates into whom, who keeps whose access log."""
+"""S3 buckets: their configuration resources, replication, access logs, and which of them are vaults."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 ACL: Final = "aws:s3/bucketAcl:BucketAcl"
@@ -22,92 +22,93 @@ ARN: Final = "arn:aws:s3:::"
 
 
 class Buckets:
-    """What the buckets of a stack are to each other."""
+    """The buckets of a stack and the relations between them."""
 
     def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
-        self._by_name = {name: bucket for bucket in stack.of(BUCKET) for name in _names(bucket)}
+        self._by_name = {name: bucket for bucket in stack.of_type(BUCKET) for name in _names_of(bucket)}
         self._parts: dict[str, dict[Resource, list[Resource]]] = {}
-        self._filled = self._filled_by_jobs()
-        self.all: Final = stack.of(BUCKET)
+        self._filled = self._find_filled_by_jobs()
+        self.all: Final = stack.of_type(BUCKET)
         self.replications: Final = [
             (source, replication, target)
-            for replication in stack.of(REPLICATION)
-            for source in self.named(replication, "bucket")
-            for target in self._targets(replication)
+            for replication in stack.of_type(REPLICATION)
+            for source in self.resolve(replication, "bucket")
+            for target in self._replication_targets(replication)
         ]
         """Each pair of buckets with the resource that replicates from the first to the second."""
-        targets = self._log_targets()
+        targets = self._find_log_targets()
         vaults = {bucket for bucket in self.all if self._is_vault(bucket, keeps_log=bucket in targets)}
         vaults |= {target for source, _, target in self.replications if source in vaults}
         self.vaults: Final = [bucket for bucket in self.all if bucket in vaults]
-        """Buckets that hold backups: locked, filled by a job or a vault, or of a component that locks."""
+        """Buckets that hold backups: locked, filled by a job or a vault, or of a component with a lock."""
         self.access_logs: Final = targets - vaults
-        """Buckets that keep another one's access log. A vault stays one, whatever is logged there."""
+        """Buckets that hold the access log of another one. A vault that holds a log stays a vault."""
 
     def parts(self, bucket: Resource, token: str) -> list[Resource]:
-        """Return the resources of a type that configure this bucket, by its name or made from it."""
+        """Return the resources of a type that configure this bucket, such as its BucketPolicy."""
         if token not in self._parts:
-            found: dict[Resource, list[Resource]] = defaultdict(list)
-            for part in self._stack.of(token):
-                for configured in self.named(part, "bucket"):
-                    found[configured].append(part)
-            self._parts[token] = dict(found)
+            parts: dict[Resource, list[Resource]] = defaultdict(list)
+            for part in self._stack.of_type(token):
+                for configured in self.resolve(part, "bucket"):
+                    parts[configured].append(part)
+            self._parts[token] = dict(parts)
         return self._parts[token].get(bucket, [])
 
-    def configuring(self, bucket: Resource, token: str, inline: str) -> list[Resource]:
-        """Return its parts of a type, and the bucket itself where it says the same in an input of its own."""
+    def parts_or_inline(self, bucket: Resource, token: str, inline: str) -> list[Resource]:
+        """Return the bucket's parts of a type, and the bucket itself if its input `inline` does the same."""
         own = [] if isinstance(bucket.at(inline), Absent) else [bucket]
         return [*self.parts(bucket, token), *own]
 
-    def named(self, resource: Resource, name: str) -> list[Resource]:
-        """Return the buckets that an input names; where it is unknown, those that it is made from."""
-        return self._found(resource, name, [resource.at(name)])
+    def resolve(self, resource: Resource, name: str) -> list[Resource]:
+        """Return the buckets that an input names; if it is unknown, those that it depends on."""
+        return self._resolve_values(resource, name, [resource.at(name)])
 
     def log_targets(self, logging: Resource) -> list[Resource]:
-        """Return where an access log goes, by a bucket's logging or by a bucket that says it inline."""
+        """Return the buckets that receive an access log: of a BucketLogging, or of a bucket's own input."""
         if logging.type == LOGGING:
-            return self.named(logging, "targetBucket")
-        return self._found(logging, "logging", [logging.at("logging", "targetBucket")])
+            return self.resolve(logging, "targetBucket")
+        return self._resolve_values(logging, "logging", [logging.at("logging", "targetBucket")])
 
     def by_arn(self, arn: str) -> Resource | None:
-        """Return the bucket of this stack with this ARN, or name."""
+        """Return the bucket of this stack with this ARN or name."""
         return self._by_name.get(arn.removeprefix(ARN))
 
-    def _log_targets(self) -> set[Resource]:
-        found: set[Resource] = set()
-        for logging in self._stack.of(LOGGING):
-            found.update(set(self.log_targets(logging)) - set(self.named(logging, "bucket")))
-        for bucket in self._stack.of(BUCKET):
+    def _find_log_targets(self) -> set[Resource]:
+        targets: set[Resource] = set()
+        for logging in self._stack.of_type(LOGGING):
+            targets.update(set(self.log_targets(logging)) - set(self.resolve(logging, "bucket")))
+        for bucket in self._stack.of_type(BUCKET):
             if not isinstance(bucket.at("logging"), Absent):
-                found.update(set(self.log_targets(bucket)) - {bucket})
-        return found
+                targets.update(set(self.log_targets(bucket)) - {bucket})
+        return targets
 
-    def _targets(self, replication: Resource) -> list[Resource]:
-        rules = replication.at("rules").each()
-        return self._found(replication, "rules", [rule.at("destination", "bucket") for rule in rules])
+    def _replication_targets(self, replication: Resource) -> list[Resource]:
+        arns = [rule.at("destination", "bucket") for rule in replication.at("rules").each()]
+        return self._resolve_values(replication, "rules", arns)
 
-    def _found(self, resource: Resource, name: str, readings: list[Reading]) -> list[Resource]:
-        named = (self.by_arn(text) for text in _texts(readings))
-        found = [bucket for bucket in named if bucket]
-        if Unknown() in readings:
-            found += [bucket for bucket in self._stack.behind(resource, name) if bucket.type == BUCKET]
-        return list(dict.fromkeys(found))
+    def _resolve_values(self, resource: Resource, name: str, values: list[PropertyValue]) -> list[Resource]:
+        known = (self.by_arn(text) for text in _known_texts(values))
+        buckets = [bucket for bucket in known if bucket]
+        if Unknown() in values:
+            dependencies = self._stack.dependencies(resource, name)
+            buckets += [dependency for dependency in dependencies if dependency.type == BUCKET]
+        return list(dict.fromkeys(buckets))
 
-    def _filled_by_jobs(self) -> set[Resource]:
-        found: set[Resource] = set()
-        for job in self._stack.publishing("copies"):
-            listed = (self._stack.get(urn) for urn in _texts(job.at("copies").each()))
-            found.update(self._stack.behind(job, "copies"))
-            found.update(resource for resource in listed if resource)
-        return found
+    def _find_filled_by_jobs(self) -> set[Resource]:
+        filled: set[Resource] = set()
+        for job in self._stack.publishers("copies"):
+            known = (self._stack.get(urn) for urn in _known_texts(job.at("copies").each()))
+            filled.update(self._stack.dependencies(job, "copies"))
+            filled.update(resource for resource in known if resource)
+        return filled
 
     def _is_vault(self, bucket: Resource, *, keeps_log: bool) -> bool:
-        # Only its own component: the log of a vault is made inside of the vault's component.
-        own = self._stack.around(bucket)[:1]
-        locking = any(not isinstance(component.at("lockDays"), Absent) for component in own)
+        # Only the parent: a vault's component also contains the bucket for the vault's access log.
+        parent = self._stack.ancestors(bucket)[:1]
+        locking = any(not isinstance(component.at("lockDays"), Absent) for component in parent)
         locked = bucket.at("objectLockEnabled") not in (Absent(), Known(value=False)) or bool(
-            self.configuring(bucket, LOCK, "objectLockConfiguration")
+            self.parts_or_inline(bucket, LOCK, "objectLockConfiguration")
         )
         return bucket in self._filled or locking or (locked and not keeps_log)
 
@@ -124,19 +125,17 @@ def vaults(stack: PolicyStack) -> list[Resource]:
 
 def arn_of(bucket: Resource) -> str:
     """
-    Return a bucket's ARN, as policies name it.
+    Return a bucket's ARN.
 
-    Where its name isn't known yet, one in the form that Pulumi gives to what has no name: policies made from
-    the real one are unknown themselves, and those with wildcards match it.
+    If its name is not known yet, return an ARN with a name in the form that Pulumi generates. Policies with
+    wildcards match it; policies that contain the real name are unknown themselves.
     """
-    return ARN + next(iter(_names(bucket)), f"{bucket.name}-0000000")
+    return ARN + next(iter(_names_of(bucket)), f"{bucket.name}-0000000")
 
 
-def _names(bucket: Resource) -> list[str]:
-    return _texts([bucket.at("bucket"), bucket.output("bucket"), bucket.output("id")])
+def _names_of(bucket: Resource) -> list[str]:
+    return _known_texts([bucket.at("bucket"), bucket.output("bucket"), bucket.output("id")])
 
 
-def _texts(readings: Iterable[Reading]) -> list[str]:
-    return [
-        reading.value for reading in readings if isinstance(reading, Known) and isinstance(reading.value, str)
-    ]
+def _known_texts(values: Iterable[PropertyValue]) -> list[str]:
+    return [value.value for value in values if isinstance(value, Known) and isinstance(value.value, str)]

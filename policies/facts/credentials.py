@@ -1,4 +1,4 @@
-"""Which inputs and outputs are credentials, whatever they look like."""
+"""Inputs and outputs of resources that are credentials."""
 
 from typing import Final, LiteralString
 
@@ -25,15 +25,15 @@ SECRET_INPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
     "uptimerobot:index/monitor:Monitor": ("httpPassword",),
     "uptimerobot:index/psp:Psp": ("password",),
 }
-"""Type -> its inputs that hold a credential (the providers' own schemas and documentation)."""
+"""Type -> its inputs that hold a credential (from the providers' schemas and documentation)."""
 
 SECRET_OUTPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
-    # The provider's own key, written to the state as it is.
+    # The provider's own key, which is written to the state in clear.
     "pulumi:providers:neon": ("apiKey",),
     "sentry:index/integrationPagerduty:IntegrationPagerduty": ("integrationKey",),
-    # The deprecated twins of `dsn`, which the schema does hide.
+    # Deprecated variants of `dsn`. The schema marks only `dsn` as secret.
     "sentry:index/key:Key": ("dsnPublic", "dsnCsp"),
-    # Whoever knows a heartbeat's address can silence its alarm.
+    # Anyone with a heartbeat's URL can silence its alarm.
     "uptimerobot:index/monitor:Monitor": ("url",),
 }
-"""Type -> its outputs that hold a credential, and that schemas/*.json leave in clear."""
+"""Type -> its outputs that hold a credential and are not marked as secret in schemas/*.json."""

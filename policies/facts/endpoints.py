@@ -1,4 +1,4 @@
-"""What a stack shows to the public, and who looks at it from outside."""
+"""Public endpoints of a stack, and the monitors that probe each."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -8,29 +8,31 @@ from typing import Any, Final, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
 from policies.facts.jobs import MONITOR
-from policies.framework.messages import Text, origin, say, undecided
-from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.rule import Parameters, best
+from policies.facts.sentry import UPTIME_MONITOR
+from policies.framework.messages import Message, message, origin, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
+from policies.framework.rule import Parameters, accept_any
 from policies.framework.stack import PolicyStack, Resource
 
 PLATFORM: Final = "bulwark:index:Platform"
-PROBER: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
-HEALTH: Final = "/health"
-"""Where a critical endpoint says whether it works, which is more than that it answers."""
+HEALTH_PATH: Final = "/health"
+"""Path of a critical endpoint's health check, which reports whether the service works."""
 
-_DOMAINS: Final[dict[str, LiteralString]] = {
+_DOMAIN_INPUTS: Final[dict[str, LiteralString]] = {
     "aws:cloudfront/distribution:Distribution": "aliases",
     "railway:index/customDomain:CustomDomain": "domain",
     "vercel:index/projectDomain:ProjectDomain": "domain",
 }
-"""Resources that serve the public under names of their own, and the input with those names."""
+"""Types that serve the public under a custom domain, and the input with the domain's names."""
 
-_LOOKING: Final = (Known("HTTP"), Known("KEYWORD"), Known("API"))  # the types that ask for a page
-_PORTS: Final = {"http": 80, "https": 443}
+_PAGE_MONITOR_TYPES: Final = (Known("HTTP"), Known("KEYWORD"), Known("API"))
+"""Types of UptimeRobot monitors that request a page."""
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class EndpointAddress(NamedTuple):
-    """Where a web address leads, however it is written."""
+    """Scheme, host and port of a URL, with the scheme's default port."""
 
     scheme: str
     host: str
@@ -39,112 +41,113 @@ class EndpointAddress(NamedTuple):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One address that the public uses."""
+    """One public address."""
 
     address: EndpointAddress
     critical: bool
-    shown: Text
+    label: Message
 
-    def say(self, reasons: Iterable[Text]) -> Iterator[Text]:
-        """Put before each reason which endpoint it is about."""
-        for reason in reasons:
-            yield replace(reason, words=f"{self.shown.words}: {reason.words}")
+    def prefix(self, problems: Iterable[Message]) -> Iterator[Message]:
+        """Yield each problem with the endpoint's label before it."""
+        for problem in problems:
+            yield replace(problem, text=f"{self.label.text}: {problem.text}")
 
 
 class Endpoints:
     """
-    The endpoints of a stack, and what watches each.
+    The endpoints of a stack, and the monitors of each.
 
-    A component publishes its own as `endpoints`: name, url, critical; one that doesn't say whether it is
-    critical is. A vendor's domain counts as a critical endpoint, unless a component publishes it.
+    A component publishes its endpoints as the fact `endpoints`: name, url, critical (default: true). A
+    vendor's custom domain counts as a critical endpoint, unless a component publishes its address.
     """
 
     def __init__(self, stack: PolicyStack) -> None:
-        self._of: dict[Resource, list[Endpoint]] = defaultdict(list)
-        self._unreadable: dict[Resource, list[Text]] = defaultdict(list)
-        for publisher in stack.publishing("endpoints"):
+        self._by_publisher: dict[Resource, list[Endpoint]] = defaultdict(list)
+        self._unreadable: dict[Resource, list[Message]] = defaultdict(list)
+        for publisher in stack.publishers("endpoints"):
             for entry in publisher.at("endpoints").each():
                 self._add(publisher, entry.at("url"), "endpoints", critical=entry.at("critical"))
-        published = {endpoint.address for endpoints in self._of.values() for endpoint in endpoints}
+        published = {endpoint.address for endpoints in self._by_publisher.values() for endpoint in endpoints}
         domains: list[Resource] = []
-        for token, name in _DOMAINS.items():
-            for domain in stack.of(token):
-                hosts = _hosts(domain.at(name))
-                if hosts:
+        for token, name in _DOMAIN_INPUTS.items():
+            for domain in stack.of_type(token):
+                urls = _urls_of(domain.at(name))
+                if urls:
                     domains.append(domain)
-                for host in hosts:
-                    self._add(domain, host, name, critical=Absent(), apart_from=published)
-        publishers = [*stack.of(PLATFORM), *stack.publishing("endpoints"), *domains]
+                for url in urls:
+                    self._add(domain, url, name, critical=Absent(), apart_from=published)
+        publishers = [*stack.of_type(PLATFORM), *stack.publishers("endpoints"), *domains]
         self.publishers: Final = list(dict.fromkeys(publishers))
-        monitors = stack.of(MONITOR)
-        self._monitors = _Watchers(one for one in monitors if one.at("type") in _LOOKING)
-        self._probers = _Watchers(stack.of(PROBER))
-        unclear = [undecided(one, "type") for one in monitors if one.at("type") == Unknown()]
-        self.hidden_monitors: Final = [*unclear, *self._monitors.hidden]
-        """Says of each monitor that can't be placed yet that it might be the one."""
-        self.hidden_probers: Final = self._probers.hidden
+        monitors = stack.of_type(MONITOR)
+        pages = (monitor for monitor in monitors if monitor.at("type") in _PAGE_MONITOR_TYPES)
+        self._monitors = _MonitorIndex(pages)
+        self._probers = _MonitorIndex(stack.of_type(UPTIME_MONITOR))
+        untyped = [unknown_value(monitor, "type") for monitor in monitors if monitor.at("type") == Unknown()]
+        self.undecided_monitors: Final = [*untyped, *self._monitors.undecided]
+        """One message for each monitor whose type or URL is not known yet."""
+        self.undecided_probers: Final = self._probers.undecided
 
-    def of(self, publisher: Resource) -> list[Endpoint]:
-        """Return what a resource publishes and can be read."""
-        return self._of.get(publisher, [])
+    def endpoints_of(self, publisher: Resource) -> list[Endpoint]:
+        """Return the endpoints that a resource publishes, without the unreadable ones."""
+        return self._by_publisher.get(publisher, [])
 
-    def unreadable(self, publisher: Resource) -> list[Text]:
-        """Return what is wrong with the other entries."""
+    def unreadable(self, publisher: Resource) -> list[Message]:
+        """Return one message for each unreadable endpoint of a resource."""
         return self._unreadable.get(publisher, [])
 
     def monitors(self, endpoint: Endpoint) -> list[Resource]:
-        """Return the UptimeRobot monitors that look at the right place, on or off."""
-        found = self._monitors.on(endpoint)
-        return [monitor for monitor, path in found if path == HEALTH or not endpoint.critical]
+        """Return the UptimeRobot monitors of an endpoint, paused or not; a critical one's probe /health."""
+        monitors = self._monitors.find(endpoint)
+        return [monitor for monitor, path in monitors if path == HEALTH_PATH or not endpoint.critical]
 
-    def monitors_elsewhere(self, endpoint: Endpoint) -> list[Resource]:
-        """Return those that look at a critical endpoint, but not at what says whether it works."""
-        found = self._monitors.on(endpoint)
-        return [monitor for monitor, path in found if path != HEALTH and endpoint.critical]
+    def monitors_of_other_paths(self, endpoint: Endpoint) -> list[Resource]:
+        """Return the UptimeRobot monitors of a critical endpoint that don't probe /health."""
+        monitors = self._monitors.find(endpoint)
+        return [monitor for monitor, path in monitors if path != HEALTH_PATH and endpoint.critical]
 
     def probers(self, endpoint: Endpoint) -> list[Resource]:
-        """Return the Sentry uptime monitors on it, on or off."""
-        return [prober for prober, _path in self._probers.on(endpoint)]
+        """Return the Sentry uptime monitors of an endpoint, enabled or not."""
+        return [prober for prober, _path in self._probers.find(endpoint)]
 
     def _add(
         self,
         publisher: Resource,
-        url: Reading,
+        url: PropertyValue,
         source: LiteralString,
         *,
-        critical: Reading,
+        critical: PropertyValue,
         apart_from: Iterable[EndpointAddress] = (),
     ) -> None:
         match url:
             case Known(str(text), secret) if address := address_of(text):
                 if address not in apart_from:
-                    shown = Text("an endpoint with a secret address") if secret else origin(text)
-                    found = Endpoint(address, critical != Known(value=False), shown)
-                    self._of[publisher].append(found)
+                    label = Message("an endpoint with a secret address") if secret else origin(text)
+                    endpoint = Endpoint(address, critical != Known(value=False), label)
+                    self._by_publisher[publisher].append(endpoint)
             case Unknown():
-                self._unreadable[publisher].append(undecided(publisher, source))
+                self._unreadable[publisher].append(unknown_value(publisher, source))
             case _:
-                self._unreadable[publisher].append(say("one of them has no web address"))
+                self._unreadable[publisher].append(message("one of them has no web address"))
 
 
-class _Watchers:
-    """Monitors of one kind, by where they look."""
+class _MonitorIndex:
+    """Monitors of one kind, by the address that they probe."""
 
     def __init__(self, monitors: Iterable[Resource]) -> None:
-        self._at: dict[EndpointAddress, list[tuple[Resource, str]]] = defaultdict(list)
-        self.hidden: list[Text] = []
+        self._by_address: dict[EndpointAddress, list[tuple[Resource, str]]] = defaultdict(list)
+        self.undecided: list[Message] = []
         for monitor in monitors:
             match monitor.at("url"):
                 case Known(str(url)) if address := address_of(url):
-                    self._at[address].append((monitor, urlsplit(url).path))
+                    self._by_address[address].append((monitor, urlsplit(url).path))
                 case Unknown():
-                    self.hidden.append(undecided(monitor, "url"))
+                    self.undecided.append(unknown_value(monitor, "url"))
                 case _:
                     pass
 
-    def on(self, endpoint: Endpoint) -> list[tuple[Resource, str]]:
-        """Return monitors with the paths that they ask for."""
-        return self._at.get(endpoint.address, [])
+    def find(self, endpoint: Endpoint) -> list[tuple[Resource, str]]:
+        """Return the monitors of an endpoint, each with the path that it requests."""
+        return self._by_address.get(endpoint.address, [])
 
 
 def publishers(stack: PolicyStack) -> list[Resource]:
@@ -152,52 +155,54 @@ def publishers(stack: PolicyStack) -> list[Resource]:
     return stack.view(Endpoints).publishers
 
 
-def judged_by_monitor(
-    lacks: Callable[[Resource, Endpoint, PolicyStack, Parameters], Iterable[Text]],
-) -> Callable[[Resource, PolicyStack, Parameters], Iterable[Text]]:
+def judge_by_monitor(
+    check: Callable[[Resource, Endpoint, PolicyStack, Parameters], Iterable[Message]],
+) -> Callable[[Resource, PolicyStack, Parameters], Iterable[Message]]:
     """
-    Return how to judge a publisher by what each endpoint's monitor lacks, the best one where it has several.
+    Return a judge of publishers: each endpoint must have a monitor that `check` has no problem with.
 
-    Only a monitor that is on counts. Where there is none, nothing is said: endpoint-has-monitor does.
+    Only monitors that are not paused count. An endpoint without one passes: endpoint-has-monitor refuses it.
     """
 
-    def judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
+    def judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
         endpoints = stack.view(Endpoints)
-        for endpoint in endpoints.of(publisher):
-            looking = [
+        for endpoint in endpoints.endpoints_of(publisher):
+            active = [
                 monitor
                 for monitor in endpoints.monitors(endpoint)
                 if monitor.at("isPaused") == Known(value=False)
             ]
-            attempts = [list(lacks(monitor, endpoint, stack, limits)) for monitor in looking]
-            yield from endpoint.say(best(attempts, []))
+            alternatives = [list(check(monitor, endpoint, stack, limits)) for monitor in active]
+            yield from endpoint.prefix(accept_any(alternatives, []))
 
     return judge
 
 
 @cache
 def address_of(url: str) -> EndpointAddress | None:
-    """Return where a web address leads; None for anything else."""
+    """Return the address of an http or https URL; None for any other text."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return None
-    if not parts.hostname or parts.scheme not in _PORTS:
+    if not parts.hostname or parts.scheme not in _DEFAULT_PORTS:
         return None
-    return EndpointAddress(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
+    return EndpointAddress(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
 
 
-def _hosts(names: Reading) -> list[Reading]:
-    """Return the web address of each name; `*.example.com` is none that anyone could look at."""
+def _urls_of(names: PropertyValue) -> list[PropertyValue]:
+    """Return the https URL of each domain name, without wildcards such as `*.example.com`."""
     entries = names.each() if isinstance(names, Known) and isinstance(names.value, list) else [names]
-    return [_https(entry) for entry in entries if not isinstance(entry, Absent) and not _is_pattern(entry)]
+    return [
+        _https_url(entry) for entry in entries if not isinstance(entry, Absent) and not _is_wildcard(entry)
+    ]
 
 
-def _https(name: Reading) -> Reading:
+def _https_url(name: PropertyValue) -> PropertyValue:
     return Known(f"https://{name.value}", name.secret) if isinstance(name, Known) else name
 
 
-def _is_pattern(name: Reading) -> bool:
+def _is_wildcard(name: PropertyValue) -> bool:
     value: Any = name.value if isinstance(name, Known) else None
     return isinstance(value, str) and value.startswith("*.")

@@ -1,54 +1,58 @@
-"""Where a resource is: the part of the world that takes it down with it."""
+"""Failure domains: the provider, account and region of a resource, which fail together."""
 
 from dataclasses import dataclass
 
-from policies.framework.property_values import Absent, Known, Reading, Unknown, first
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown, first_present
 from policies.framework.stack import PolicyStack, Resource
 
 
 @dataclass(frozen=True)
 class FailureDomain:
-    """What fails together: everything of one provider, in one account and region."""
+    """Everything of one provider, in one account and region."""
 
-    provider: Reading
-    account: Reading
-    region: Reading
+    provider: PropertyValue
+    account: PropertyValue
+    region: PropertyValue
 
     @classmethod
     def of(cls, store: Resource, stack: PolicyStack) -> "FailureDomain":
         """
-        Return where a store is.
+        Return the failure domain of a store.
 
-        What it and its provider declare counts before what a component around it says of it.
+        What the store and its provider declare takes precedence over what a component around it publishes.
         """
-        around = [
+        published = first_present(
             resource.at("failureDomain")
-            for resource in (store, *stack.around(store))
+            for resource in (store, *stack.ancestors(store))
             if resource.is_component
-        ]
-        said = first(around)
-        accounts = store.configuration("allowedAccountIds").each()
+        )
+        accounts = store.provider_input("allowedAccountIds").each()
         own_provider = Known(store.type.partition(":")[0]) if store.is_custom else Absent()
         return cls(
-            provider=first([own_provider, said.at("provider")]),
-            account=first([accounts[0] if len(accounts) == 1 else Absent(), said.at("account")]),
-            region=first(
-                [store.at("region"), store.at("regionId"), store.configuration("region"), said.at("region")]
+            provider=first_present([own_provider, published.at("provider")]),
+            account=first_present([accounts[0] if len(accounts) == 1 else Absent(), published.at("account")]),
+            region=first_present(
+                [
+                    store.at("region"),
+                    store.at("regionId"),
+                    store.provider_input("region"),
+                    published.at("region"),
+                ]
             ),
         )
 
     def is_apart_from(self, other: "FailureDomain") -> bool | None:
-        """Tell whether one survives the other's loss; None where something unknown would decide."""
+        """Tell whether one survives the loss of the other; None if that depends on something unknown."""
         provider = (self.provider, other.provider)
         pairs = (provider, (self.account, other.account), (self.region, other.region))
         if isinstance(self.provider, Known) and any(_differ(*pair) for pair in pairs):
             return True
-        return None if any(isinstance(reading, Unknown) for pair in pairs for reading in pair) else False
+        return None if any(isinstance(value, Unknown) for pair in pairs for value in pair) else False
 
 
-def _differ(mine: Reading, theirs: Reading) -> bool:
-    match mine, theirs:
-        case Known(str(here)), Known(str(there)):
-            return here.casefold() != there.casefold()
+def _differ(first: PropertyValue, second: PropertyValue) -> bool:
+    match first, second:
+        case Known(str(name)), Known(str(other_name)):
+            return name.casefold() != other_name.casefold()
         case _:
             return False

@@ -1,4 +1,4 @@
-"""Policy documents of AWS: who may do what on which, under which conditions."""
+"""AWS IAM policy documents: their statements, and how IAM matches actions, resources and conditions."""
 
 import json
 import re
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 ANYONE: Final = ("AWS", "*")
@@ -20,161 +20,177 @@ _IDENTITY_POLICIES: Final = (
     "aws:iam/userPolicy:UserPolicy",
 )
 
-_EXACT: Final = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
-"""Operators that leave what they name; of these, StringEquals alone reads no wildcard (IAM, "Condition")."""
+_ALLOW_LIST_OPERATORS: Final = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
+"""Condition operators that allow only the listed values. StringEquals has no wildcards (IAM, "Condition")."""
 
 
-class _NotKnownYetError(Exception):
-    """Something in a document is unknown."""
+class _UnknownPartError(Exception):
+    """A part of a policy document is unknown."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement; whatever may be one text or several is several here."""
+    """One statement of a policy document. Fields that may be a text or a list are tuples here."""
 
     allows: bool
-    """Whatever doesn't say Deny is taken for an Allow; AWS refuses a third."""
+    """Whether its effect is not Deny. AWS refuses any effect but Allow and Deny."""
 
     actions: tuple[str, ...]
-    except_actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
     resources: tuple[str, ...]
-    except_resources: tuple[str, ...]
+    not_resources: tuple[str, ...]
     principals: tuple[tuple[str, str], ...]
     """(kind, who): kind is AWS, Service or Federated; a bare `*` is ("AWS", "*")."""
 
-    except_principals: bool
+    has_not_principal: bool
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
     """(operator, key in lower case, values)."""
 
     def covers(self, action: str, arn: str = "*") -> bool:
-        """Tell whether it speaks of this action on this resource; conditions are another matter."""
-        on = any(matches(pattern, arn) for pattern in self.resources)
-        if self.except_resources:
-            on = not any(matches(pattern, arn) for pattern in self.except_resources)
-        return self.acts(action) and (on or not (self.resources or self.except_resources))
+        """Tell whether it is about this action on this resource, without regard to conditions."""
+        covered = any(matches(pattern, arn) for pattern in self.resources)
+        if self.not_resources:
+            covered = not any(matches(pattern, arn) for pattern in self.not_resources)
+        return self.covers_action(action) and (covered or not (self.resources or self.not_resources))
 
-    def acts(self, action: str) -> bool:
-        """Tell whether it speaks of this action, on whatever resource."""
-        if self.except_actions:
-            return not any(matches(pattern, action, fold=True) for pattern in self.except_actions)
+    def covers_action(self, action: str) -> bool:
+        """Tell whether it is about this action, on any resource."""
+        if self.not_actions:
+            return not any(matches(pattern, action, fold=True) for pattern in self.not_actions)
         return any(matches(pattern, action, fold=True) for pattern in self.actions)
 
-    def demands(self, operator: str, key: str) -> tuple[str, ...]:
-        """Return the values that a condition asks for; none where there is no such condition."""
+    def condition_values(self, operator: str, key: str) -> tuple[str, ...]:
+        """Return the values of a condition; none if there is no such condition."""
         return next(
             (values for op, name, values in self.conditions if op == operator and name == key.lower()), ()
         )
 
-    def leaves(self, key: str) -> tuple[str, ...]:
-        """Return the values of a key that its conditions leave; none where it may have any, or be missing."""
-        return next((found for operator in _EXACT if (found := self.demands(operator, key))), ())
+    def allowed_values(self, key: str) -> tuple[str, ...]:
+        """Return the only values of a condition key that it allows; none if it allows any, or no value."""
+        return next(
+            (
+                values
+                for operator in _ALLOW_LIST_OPERATORS
+                if (values := self.condition_values(operator, key))
+            ),
+            (),
+        )
 
 
-def read(resource: Resource, name: LiteralString = "policy") -> tuple[list[Statement], list[Text]]:
-    """Return the statements of a document in an input (JSON text or object), and why it can't be judged."""
-    return read_from(resource.at(name), resource, name)
+def read_statements(
+    resource: Resource, name: LiteralString = "policy"
+) -> tuple[list[Statement], list[Message]]:
+    """Return the statements of the policy document in an input, and why they can't be read."""
+    return parse_statements(resource.at(name), resource, name)
 
 
-def read_from(
-    reading: Reading, resource: Resource, name: LiteralString
-) -> tuple[list[Statement], list[Text]]:
-    """Do as `read` for a document that was found already; `name` says where."""
+def parse_statements(
+    value: PropertyValue, resource: Resource, name: LiteralString
+) -> tuple[list[Statement], list[Message]]:
+    """
+    Return the statements of a policy document, and why they can't be read.
+
+    Args:
+        value: The document: JSON text or an object.
+        resource: The resource with the document, for messages.
+        name: The name of its input with the document, for messages.
+    """
     try:
-        document = _document(reading)
-    except _NotKnownYetError:
-        return [], [undecided(resource, name)]
+        document = _load_document(value)
+    except _UnknownPartError:
+        return [], [unknown_value(resource, name)]
     entries = document.get("Statement") if isinstance(document, Mapping) else None
-    listed = cast("list[Any]", entries if isinstance(entries, list) else [entries])
-    if any(not isinstance(entry, Mapping) for entry in listed):
-        return [], [say("{resource} has no " + name + " that can be read", resource=resource)]
-    return [_statement(entry) for entry in listed], []
+    statements = cast("list[Any]", entries if isinstance(entries, list) else [entries])
+    if any(not isinstance(statement, Mapping) for statement in statements):
+        return [], [message("{resource} has no " + name + " that can be read", resource=resource)]
+    return [_parse_statement(statement) for statement in statements], []
 
 
 def identity_policies(stack: PolicyStack) -> list[Resource]:
-    """Return what says what an identity may do: policies, and roles that hold some inside."""
-    inline = (role for role in stack.of(ROLE) if not isinstance(role.at("inlinePolicies"), Absent))
-    return [*stack.of(*_IDENTITY_POLICIES), *inline]
+    """Return the resources that grant permissions to identities: policies, and roles with inline policies."""
+    inline = (role for role in stack.of_type(ROLE) if not isinstance(role.at("inlinePolicies"), Absent))
+    return [*stack.of_type(*_IDENTITY_POLICIES), *inline]
 
 
-def granted(resource: Resource) -> tuple[list[Statement], list[Text]]:
-    """Return what an identity policy, or a role in its inline policies, says; and why it can't be judged."""
+def read_identity_statements(resource: Resource) -> tuple[list[Statement], list[Message]]:
+    """Return the statements of an identity policy or a role's inline policies, and why they can't be read."""
     if resource.type != ROLE:
-        return read(resource)
+        return read_statements(resource)
     statements: list[Statement] = []
-    lacking: list[Text] = []
+    problems: list[Message] = []
     for inline in resource.at("inlinePolicies").each():
         if not isinstance(inline.at("policy"), Absent):
-            found, lack = read_from(inline.at("policy"), resource, "inlinePolicies")
-            statements += found
-            lacking += lack
-    return statements, lacking
+            parsed, unreadable = parse_statements(inline.at("policy"), resource, "inlinePolicies")
+            statements += parsed
+            problems += unreadable
+    return statements, problems
 
 
-def _document(reading: Reading) -> Any:
-    match reading:
+def _load_document(value: PropertyValue) -> Any:
+    match value:
         case Unknown():
-            raise _NotKnownYetError
+            raise _UnknownPartError
         case Known(str(text)):
             try:
                 return json.loads(text)
             except ValueError:
                 return None
         case Known(value):
-            return _plain(value)
+            return _unwrap(value)
         case _:
             return None
 
 
-def _plain(value: Any) -> Any:
-    """Return what stands in an object, without marks of secrets."""
+def _unwrap(value: Any) -> Any:
+    """Return the plain value, without the marks of secrets."""
     match value:
         case Unknown():
-            raise _NotKnownYetError
+            raise _UnknownPartError
         case Known(inner):
-            return _plain(inner)
+            return _unwrap(inner)
         case dict():
-            return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
+            return {key: _unwrap(item) for key, item in cast("dict[str, Any]", value).items()}
         case list():
-            return [_plain(item) for item in cast("list[Any]", value)]
+            return [_unwrap(item) for item in cast("list[Any]", value)]
         case _:
             return value
 
 
-def _statement(entry: Mapping[str, Any]) -> Statement:
+def _parse_statement(entry: Mapping[str, Any]) -> Statement:
     return Statement(
         allows=entry.get("Effect") != "Deny",
-        actions=_texts(entry.get("Action")),
-        except_actions=_texts(entry.get("NotAction")),
-        resources=_texts(entry.get("Resource")),
-        except_resources=_texts(entry.get("NotResource")),
-        principals=tuple(_principals(entry.get("Principal"))),
-        except_principals="NotPrincipal" in entry,
-        conditions=tuple(_conditions(entry.get("Condition"))),
+        actions=_as_texts(entry.get("Action")),
+        not_actions=_as_texts(entry.get("NotAction")),
+        resources=_as_texts(entry.get("Resource")),
+        not_resources=_as_texts(entry.get("NotResource")),
+        principals=tuple(_parse_principals(entry.get("Principal"))),
+        has_not_principal="NotPrincipal" in entry,
+        conditions=tuple(_parse_conditions(entry.get("Condition"))),
     )
 
 
-def _principals(principal: Any) -> Iterator[tuple[str, str]]:
+def _parse_principals(principal: Any) -> Iterator[tuple[str, str]]:
     if isinstance(principal, str):
         yield "AWS", principal
     elif isinstance(principal, Mapping):
         for kind, who in cast("Mapping[str, Any]", principal).items():
-            for one in _texts(who):
-                yield kind, one
+            for principal_id in _as_texts(who):
+                yield kind, principal_id
 
 
-def _conditions(condition: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _parse_conditions(condition: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     if isinstance(condition, Mapping):
         for operator, tests in cast("Mapping[str, Any]", condition).items():
             for key, values in cast("Mapping[str, Any]", tests).items() if isinstance(tests, Mapping) else ():
-                yield operator, key.lower(), _texts(values)
+                yield operator, key.lower(), _as_texts(values)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _as_texts(value: Any) -> tuple[str, ...]:
     match value:
         case None:
             return ()
         case list():
-            return tuple(text for item in cast("list[Any]", value) for text in _texts(item))
+            return tuple(text for item in cast("list[Any]", value) for text in _as_texts(item))
         case bool():
             return (str(value).lower(),)
         case _:
@@ -182,9 +198,9 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 @lru_cache(4096)
-def _pattern(pattern: str, *, fold: bool) -> re.Pattern[str]:
-    # What lies between two `*` is found where it comes first and never sought again (an atomic group): a
-    # pattern of many `*` takes no longer than one of few.
+def _compile_pattern(pattern: str, *, fold: bool) -> re.Pattern[str]:
+    # Each part between two `*` is an atomic group: it matches its first occurrence and never backtracks. So a
+    # pattern with many `*` takes no longer than one with few.
     flags = re.DOTALL | re.IGNORECASE if fold else re.DOTALL
     first, *others = (re.escape(part).replace(r"\?", ".") for part in re.split(r"\*+", pattern))
     if not others:
@@ -194,5 +210,5 @@ def _pattern(pattern: str, *, fold: bool) -> re.Pattern[str]:
 
 
 def matches(pattern: str, text: str, *, fold: bool = False) -> bool:
-    """Match as IAM does: `*` any text, `?` any character; actions regardless of case (`fold`)."""
-    return bool(_pattern(pattern, fold=fold).fullmatch(text))
+    """Match as IAM does: `*` is any text, `?` any character; with `fold`, for actions, case is ignored."""
+    return bool(_compile_pattern(pattern, fold=fold).fullmatch(text))

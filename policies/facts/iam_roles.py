@@ -1,11 +1,11 @@
-"""Roles of AWS's: which of them have a policy, and what they are called."""
+"""AWS IAM roles: which roles have a policy, and their paths and names."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from policies.facts.iam_documents import ROLE
-from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 POLICY: Final = "aws:iam/policy:Policy"
@@ -19,42 +19,45 @@ class Roles:
     def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._by_name: dict[str, Resource] = {}
-        for role in stack.of(ROLE):
+        for role in stack.of_type(ROLE):
             match role.at("name"):
                 case Known(str(name)):
                     self._by_name[name] = role
                 case _:
                     pass
         self._attachments: dict[str, list[Resource]] = defaultdict(list)
-        for attachment in stack.of(_ATTACHMENT):
-            for policy in stack.behind(attachment, "policyArn"):
+        for attachment in stack.of_type(_ATTACHMENT):
+            for policy in stack.dependencies(attachment, "policyArn"):
                 self._attachments[policy.urn].append(attachment)
 
-    def having(self, policy: Resource) -> Iterator[tuple[Resource, Reading]]:
+    def with_policy(self, policy: Resource) -> Iterator[tuple[Resource, PropertyValue]]:
         """
-        Yield each role that has a policy (a role has its own inline ones), and its path and name, as `/name`.
+        Yield each role that has a policy, with its path and name, such as `/name`.
 
-        For a role that this stack doesn't make, the resource is the one that names it.
+        For a role that this stack does not create, the resource is the attachment or policy that names it.
+
+        Args:
+            policy: A policy, or a role with inline policies.
         """
         if policy.type == ROLE:
-            yield policy, _called(policy)
+            yield policy, _path_and_name(policy)
             return
-        for giver in self._attachments[policy.urn] if policy.type == POLICY else [policy]:
-            given = giver.at("role")
-            made = [role for role in self._stack.behind(giver, "role") if role.type == ROLE]
-            match given:
-                case Known(str(name)) if not made:
+        for holder in self._attachments[policy.urn] if policy.type == POLICY else [policy]:
+            role_name = holder.at("role")
+            roles = [role for role in self._stack.dependencies(holder, "role") if role.type == ROLE]
+            match role_name:
+                case Known(str(name)) if not roles:
                     role = self._by_name.get(name)
-                    yield (role, _called(role)) if role else (giver, Known(f"/{name}"))
-                case Known() if not made:
-                    yield giver, Absent()
-                case _ if not made:
-                    yield giver, given
+                    yield (role, _path_and_name(role)) if role else (holder, Known(f"/{name}"))
+                case Known() if not roles:
+                    yield holder, Absent()
+                case _ if not roles:
+                    yield holder, role_name
                 case _:
-                    yield from ((role, _called(role)) for role in made)
+                    yield from ((role, _path_and_name(role)) for role in roles)
 
 
-def _called(role: Resource) -> Reading:
+def _path_and_name(role: Resource) -> PropertyValue:
     match role.at("path"), role.at("name"):
         case (Unknown(), _) | (_, Unknown()):
             return Unknown()
@@ -63,7 +66,7 @@ def _called(role: Resource) -> Reading:
         case Absent(), Known(str(name)):
             return Known(f"/{name}")
         case path, Absent():
-            # To a resource without a name the engine gives its own, a hyphen, and something random.
+            # The physical name that Pulumi generates: the resource's name, a hyphen, and random characters.
             start = path.value if isinstance(path, Known) else "/"
             return Known(f"{start}{role.name}-0000000")
         case _:

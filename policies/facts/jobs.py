@@ -1,4 +1,4 @@
-"""Scheduled jobs: what they save or restore, where their copies are, and who notices when they don't run."""
+"""Scheduled jobs: which stores they back up or drill, where they copy to, and which monitors watch them."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -6,60 +6,60 @@ from typing import Any, Final, LiteralString
 
 from core.objectives import ScheduleError, longest_gap
 from policies.facts.buckets import BUCKET
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 MONITOR: Final = "uptimerobot:index/monitor:Monitor"
 CRON_MONITOR: Final = "sentry:index/cronMonitor:CronMonitor"
 NO_SCHEDULE: Final = "has no schedule of five cron fields that runs again and again"
-"""What is said of a job whose `gap_of` is None."""
+"""Predicate of a message about a job whose schedule has no `gap_of`."""
 
 
 def jobs(stack: PolicyStack) -> list[Resource]:
-    """Return the subjects of rules about jobs: components that publish a schedule, or what they protect."""
-    return stack.view(_Jobs).all
+    """Return the jobs of a stack: components that publish `schedule`, `protects`, `drills` or `copies`."""
+    return stack.view(_JobIndex).all
 
 
-def saving(store: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the jobs that protect a store."""
-    return stack.view(_Jobs).naming("protects", store)
+def backup_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that back up a store."""
+    return stack.view(_JobIndex).by_fact("protects", store)
 
 
-def drilling(store: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the jobs that restore a store to see whether they can."""
-    return stack.view(_Jobs).naming("drills", store)
+def drill_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that restore a store as a drill."""
+    return stack.view(_JobIndex).by_fact("drills", store)
 
 
-def filling(bucket: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the jobs whose copies a bucket holds."""
-    return stack.view(_Jobs).naming("copies", bucket)
+def jobs_copying_to(bucket: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that copy into a bucket."""
+    return stack.view(_JobIndex).by_fact("copies", bucket)
 
 
-def copies(job: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the buckets of this stack that hold what a job saved."""
-    return [found for found in named(job, "copies", stack) if found.type == BUCKET]
+def copies_of(job: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the buckets of this stack that a job copies into."""
+    return [resource for resource in resolve_urns(job, "copies", stack) if resource.type == BUCKET]
 
 
-def heartbeats(job: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the UptimeRobot heartbeats that belong to a job: inside it, or made from it."""
-    watching = stack.view(_Jobs).watching(job, MONITOR)
-    return [monitor for monitor in watching if monitor.at("type") == Known("HEARTBEAT")]
+def heartbeats_of(job: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the UptimeRobot heartbeats that are children of a job, or depend on it."""
+    monitors = stack.view(_JobIndex).monitors_of(job, MONITOR)
+    return [monitor for monitor in monitors if monitor.at("type") == Known("HEARTBEAT")]
 
 
-def cron_monitors(job: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the Sentry cron monitors that belong to a job."""
-    return stack.view(_Jobs).watching(job, CRON_MONITOR)
+def cron_monitors_of(job: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the Sentry cron monitors that are children of a job, or depend on it."""
+    return stack.view(_JobIndex).monitors_of(job, CRON_MONITOR)
 
 
-def watched_by(monitor: Resource, stack: PolicyStack) -> list[Resource]:
-    """Return the jobs that a monitor belongs to."""
-    known = stack.view(_Jobs).urns
-    return [owner for owner in [*stack.around(monitor), *stack.behind(monitor)] if owner.urn in known]
+def jobs_of_monitor(monitor: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that a monitor is a child of, or depends on."""
+    urns = stack.view(_JobIndex).urns
+    return [owner for owner in [*stack.ancestors(monitor), *stack.dependencies(monitor)] if owner.urn in urns]
 
 
 def gap_of(schedule: Any) -> timedelta | None:
-    """Return the longest time between two runs; None for what is no schedule that keeps running."""
+    """Return the longest time between two runs; None if it is not a schedule that runs again and again."""
     if not isinstance(schedule, str):
         return None
     try:
@@ -68,53 +68,53 @@ def gap_of(schedule: Any) -> timedelta | None:
         return None
 
 
-def named(job: Resource, fact: str, stack: PolicyStack) -> list[Resource]:
-    """Return what a published list names; what stands behind it counts where a URN is not known yet."""
+def resolve_urns(job: Resource, fact: str, stack: PolicyStack) -> list[Resource]:
+    """Return the resources in a published list of URNs; if one is unknown, also the list's dependencies."""
     entries = job.at(fact).each()
-    found = [
+    resources = [
         stack.get(entry.value)
         for entry in entries
         if isinstance(entry, Known) and isinstance(entry.value, str)
     ]
     if Unknown() in entries:
-        found += stack.behind(job, fact)
-    return list(dict.fromkeys(resource for resource in found if resource))
+        resources += stack.dependencies(job, fact)
+    return list(dict.fromkeys(resource for resource in resources if resource))
 
 
-def names_unknown(job: Resource, fact: str) -> bool:
-    """Tell whether a list that the job publishes has entries that are not known yet."""
+def has_unknown_urns(job: Resource, fact: str) -> bool:
+    """Tell whether a list that the job publishes has entries that are unknown."""
     return Unknown() in job.at(fact).each()
 
 
-def no_job(stack: PolicyStack, fact: LiteralString, otherwise: LiteralString) -> list[Text]:
-    """Say that no job names it; or, where a job names what is not known yet, that this would decide."""
-    unknown = stack.view(_Jobs).naming_unknown[fact]
-    return [undecided(job, fact) for job in unknown] or [say(otherwise)]
+def describe_missing_job(stack: PolicyStack, fact: LiteralString, problem: LiteralString) -> list[Message]:
+    """Report that no job publishes a resource in `fact`; undecided while a job's list has unknown entries."""
+    unknown = stack.view(_JobIndex).with_unknown_urns[fact]
+    return [unknown_value(job, fact) for job in unknown] or [message(problem)]
 
 
-class _Jobs:
-    """The jobs of a stack, found by what they name and by what watches them."""
+class _JobIndex:
+    """The jobs of a stack, by the resources that they publish, and the monitors of each job."""
 
     def __init__(self, stack: PolicyStack) -> None:
         facts = ("schedule", "protects", "drills", "copies")
-        self.all: Final = list(dict.fromkeys(job for fact in facts for job in stack.publishing(fact)))
+        self.all: Final = list(dict.fromkeys(job for fact in facts for job in stack.publishers(fact)))
         self.urns: Final = {job.urn for job in self.all}
-        self.naming_unknown: Final = {
-            fact: [job for job in self.all if names_unknown(job, fact)] for fact in facts
+        self.with_unknown_urns: Final = {
+            fact: [job for job in self.all if has_unknown_urns(job, fact)] for fact in facts
         }
-        self._naming: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+        self._by_fact: dict[tuple[str, str], list[Resource]] = defaultdict(list)
         for job in self.all:
             for fact in facts[1:]:
-                for resource in named(job, fact, stack):
-                    self._naming[fact, resource.urn].append(job)
-        self._watching: dict[tuple[str, str], list[Resource]] = defaultdict(list)
-        for monitor in stack.of(MONITOR, CRON_MONITOR):
-            for owner in dict.fromkeys([*stack.around(monitor), *stack.behind(monitor)]):
+                for resource in resolve_urns(job, fact, stack):
+                    self._by_fact[fact, resource.urn].append(job)
+        self._monitors: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+        for monitor in stack.of_type(MONITOR, CRON_MONITOR):
+            for owner in dict.fromkeys([*stack.ancestors(monitor), *stack.dependencies(monitor)]):
                 if owner.urn in self.urns:
-                    self._watching[owner.urn, monitor.type].append(monitor)
+                    self._monitors[owner.urn, monitor.type].append(monitor)
 
-    def naming(self, fact: str, resource: Resource) -> list[Resource]:
-        return self._naming.get((fact, resource.urn), [])
+    def by_fact(self, fact: str, resource: Resource) -> list[Resource]:
+        return self._by_fact.get((fact, resource.urn), [])
 
-    def watching(self, job: Resource, token: str) -> list[Resource]:
-        return self._watching.get((job.urn, token), [])
+    def monitors_of(self, job: Resource, token: str) -> list[Resource]:
+        return self._monitors.get((job.urn, token), [])

@@ -1,9 +1,9 @@
-"""Which KMS key encrypts what."""
+"""AWS KMS keys: their aliases and policies, and the buckets that they encrypt."""
 
 from typing import Final
 
 from policies.facts.buckets import BUCKET, ENCRYPTION, Buckets
-from policies.framework.property_values import Absent, Known, Reading, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 KEY: Final = "aws:kms/key:Key"
@@ -11,71 +11,75 @@ KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
 _ALIAS: Final = "aws:kms/alias:Alias"
 
 
-class Keys:
-    """The keys of a stack, by all their names."""
+class KmsKeys:
+    """The keys of a stack, by id, ARN and alias."""
 
     def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._by_name: dict[str, Resource] = {}
         self._aliased: dict[Resource, list[Resource]] = {}
-        for key in stack.of(KEY):
-            self._learn(key, key, "arn", "keyId", "id")
-        for alias in stack.of(_ALIAS):
-            self._aliased[alias] = self.named(alias, "targetKeyId", alias.at("targetKeyId"))
+        for key in stack.of_type(KEY):
+            self._index_names(key, key, "arn", "keyId", "id")
+        for alias in stack.of_type(_ALIAS):
+            self._aliased[alias] = self.resolve(alias, "targetKeyId", alias.at("targetKeyId"))
             for key in self._aliased[alias]:
-                self._learn(key, alias, "arn", "name")
-        self._policies: dict[Resource, list[Resource]] = {}
-        for policy in stack.of(KEY_POLICY):
-            for key in self.named(policy, "keyId", policy.at("keyId")):
-                self._policies.setdefault(key, []).append(policy)
-        self._by_bucket = {bucket: self._encrypting(bucket) for bucket in stack.of(BUCKET)}
+                self._index_names(key, alias, "arn", "name")
+        self._policies_by_key: dict[Resource, list[Resource]] = {}
+        for policy in stack.of_type(KEY_POLICY):
+            for key in self.resolve(policy, "keyId", policy.at("keyId")):
+                self._policies_by_key.setdefault(key, []).append(policy)
+        self._by_bucket = {bucket: self._find_keys_of(bucket) for bucket in stack.of_type(BUCKET)}
 
-    def named(self, resource: Resource, name: str, reading: Reading) -> list[Resource]:
-        """Return the keys that a part of an input names; where that is unknown, those it is made from."""
-        match reading:
+    def resolve(self, resource: Resource, name: str, value: PropertyValue) -> list[Resource]:
+        """Return the keys that a value in an input names; if unknown, those that the input depends on."""
+        match value:
             case Known(str(text)):
                 return [self._by_name[text]] if text in self._by_name else []
             case Unknown():
-                made_from = self._stack.behind(resource, name)
-                keys = [one for one in made_from if one.type == KEY]
-                aliased = [key for one in made_from for key in self._aliased.get(one, [])]
+                dependencies = self._stack.dependencies(resource, name)
+                keys = [dependency for dependency in dependencies if dependency.type == KEY]
+                aliased = [key for alias in dependencies for key in self._aliased.get(alias, [])]
                 return list(dict.fromkeys([*keys, *aliased]))
             case _:
                 return []
 
     def of_bucket(self, bucket: Resource) -> list[Resource]:
-        """Return the keys that encrypt what is put into a bucket."""
+        """Return the keys that encrypt a bucket's objects."""
         return self._by_bucket[bucket]
 
-    def policies(self, key: Resource) -> list[Resource]:
-        """Return the resources that are a key's policy instead of its own input."""
-        return self._policies.get(key, [])
+    def policies_of(self, key: Resource) -> list[Resource]:
+        """Return the KeyPolicy resources of a key, which replace its input `policy`."""
+        return self._policies_by_key.get(key, [])
 
-    def _learn(self, key: Resource, called: Resource, *names: str) -> None:
+    def _index_names(self, key: Resource, source: Resource, *names: str) -> None:
         for name in names:
-            for reading in (called.output(name), called.at(name)):
-                if isinstance(reading, Known) and isinstance(reading.value, str):
-                    self._by_name[reading.value] = key
+            for value in (source.output(name), source.at(name)):
+                if isinstance(value, Known) and isinstance(value.value, str):
+                    self._by_name[value.value] = key
 
-    def _encrypting(self, bucket: Resource) -> list[Resource]:
-        found = (
+    def _find_keys_of(self, bucket: Resource) -> list[Resource]:
+        keys = (
             key
-            for part, name, rule in encryptions(bucket, self._stack)
-            for key in self.named(part, name, key_of(rule))
+            for part, name, rule in encryption_rules(bucket, self._stack)
+            for key in self.resolve(part, name, key_id_of(rule))
         )
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(keys))
 
 
-def encryptions(bucket: Resource, stack: PolicyStack) -> list[tuple[Resource, str, Reading]]:
-    """Return each rule on a bucket's encryption, an absent one where there is none, after where it stands."""
+def encryption_rules(bucket: Resource, stack: PolicyStack) -> list[tuple[Resource, str, PropertyValue]]:
+    """
+    Return each encryption rule of a bucket, after the resource and the input that contain it.
+
+    The rule is absent for a resource without rules.
+    """
     inline = "serverSideEncryptionConfiguration"
     return [
         (part, inline, part.at(inline, "rule")) if part == bucket else (part, "rules", rule)
-        for part in stack.view(Buckets).configuring(bucket, ENCRYPTION, inline)
+        for part in stack.view(Buckets).parts_or_inline(bucket, ENCRYPTION, inline)
         for rule in ([part.at(inline)] if part == bucket else (part.at("rules").each() or [Absent()]))
     ]
 
 
-def key_of(rule: Reading) -> Reading:
-    """Return what names the key in a rule on encryption."""
+def key_id_of(rule: PropertyValue) -> PropertyValue:
+    """Return the id, ARN or alias of the key in an encryption rule."""
     return rule.at("applyServerSideEncryptionByDefault", "kmsMasterKeyId")

@@ -1,4 +1,4 @@
-"""Who may do what in a bucket: what its policies say, and what roles, users and groups are allowed."""
+"""Access to S3 buckets: bucket policies, and the permissions of roles, users and groups."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -7,21 +7,21 @@ from typing import Final, LiteralString
 
 from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
-from policies.facts.iam_documents import ANYONE, ROLE, Statement, matches, read, read_from
-from policies.framework.messages import Text, say
-from policies.framework.property_values import Absent, Known, Reading
+from policies.facts.iam_documents import ANYONE, ROLE, Statement, matches, parse_statements, read_statements
+from policies.framework.messages import Message, message
+from policies.framework.property_values import Absent, Known, PropertyValue
 from policies.framework.stack import PolicyStack, Resource
 
 PUT: Final = "s3:PutObject"
 
-TAKES_OBJECTS: Final[tuple[LiteralString, ...]] = (
+DESTRUCTIVE_OBJECT_ACTIONS: Final[tuple[LiteralString, ...]] = (
     "s3:BypassGovernanceRetention",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
     "s3:PutObjectLegalHold",
     "s3:PutObjectRetention",
 )
-TAKES_BUCKETS: Final[tuple[LiteralString, ...]] = (
+DESTRUCTIVE_BUCKET_ACTIONS: Final[tuple[LiteralString, ...]] = (
     "s3:DeleteBucket",
     "s3:DeleteBucketPolicy",
     "s3:PutBucketObjectLockConfiguration",
@@ -30,7 +30,7 @@ TAKES_BUCKETS: Final[tuple[LiteralString, ...]] = (
     "s3:PutLifecycleConfiguration",
     "s3:PutReplicationConfiguration",
 )
-"""What deletes a backup or lifts its protection (AWS, "Actions, resources, and condition keys for S3")."""
+"""Actions that delete a backup or its protection (AWS, "Actions, resources, and condition keys for S3")."""
 
 _USER: Final = "aws:iam/user:User"
 _GROUP: Final = "aws:iam/group:Group"
@@ -47,23 +47,23 @@ _ATTACHMENTS: Final = (
     "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
     "aws:iam/policyAttachment:PolicyAttachment",
 )
-_ALL_OF_S3: Final = frozenset(
+_S3_ADMINISTRATOR_POLICIES: Final = frozenset(
     f"arn:aws:iam::aws:policy/{name}"
     for name in ("AdministratorAccess", "AmazonS3FullAccess", "PowerUserAccess")
 )
-"""AWS's own policies that allow everything on every bucket."""
+"""AWS managed policies that allow every action on every bucket."""
 
-_ON_EVERYTHING: Final = Statement(
+_ALLOW_ALL_OF_S3: Final = Statement(
     allows=True,
     actions=("s3:*",),
-    except_actions=(),
+    not_actions=(),
     resources=("*",),
-    except_resources=(),
+    not_resources=(),
     principals=(),
-    except_principals=False,
+    has_not_principal=False,
     conditions=(),
 )
-_NAMES_PRINCIPAL: Final = frozenset(
+_CALLER_KEYS: Final = frozenset(
     {
         "aws:principalaccount",
         "aws:principalarn",
@@ -74,41 +74,41 @@ _NAMES_PRINCIPAL: Final = frozenset(
         "kms:calleraccount",
     }
 )
-"""Condition keys that leave known callers only (AWS S3, "The meaning of public")."""
+"""Condition keys that limit access to known callers (AWS S3, "The meaning of public")."""
 
-_EQUAL: Final = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringLike"})
-_UNEQUAL: Final = frozenset({"ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"})
+_EQUAL_OPERATORS: Final = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringLike"})
+_UNEQUAL_OPERATORS: Final = frozenset({"ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"})
 
 
 def is_open(statement: Statement) -> bool:
-    """Tell whether it allows something to anyone at all."""
-    to_anyone = statement.except_principals or any(who == "*" for _, who in statement.principals)
-    return statement.allows and to_anyone and not is_bound(statement)
+    """Tell whether a statement allows something to anyone."""
+    to_anyone = statement.has_not_principal or any(who == "*" for _, who in statement.principals)
+    return statement.allows and to_anyone and not limits_callers(statement)
 
 
-def is_bound(statement: Statement) -> bool:
-    """Tell whether its conditions leave known callers, accounts or sources only."""
+def limits_callers(statement: Statement) -> bool:
+    """Tell whether a statement's conditions limit it to known callers, accounts or sources."""
     return any(
-        operator in _EQUAL
-        and key in _NAMES_PRINCIPAL
+        operator in _EQUAL_OPERATORS
+        and key in _CALLER_KEYS
         and values
-        and not any(v.strip("*?") == "" for v in values)
+        and not any(value.strip("*?") == "" for value in values)
         for operator, key, values in statement.conditions
     )
 
 
 def reaches(statement: Statement, arn: str) -> bool:
-    """Tell whether it speaks of a bucket or of something in it, if maybe not of all that is in it."""
-    if statement.except_resources:
+    """Tell whether a statement covers a bucket, or at least one key in it."""
+    if statement.not_resources:
         return not all(
-            any(matches(pattern, whole) for pattern in statement.except_resources)
-            for whole in (arn, f"{arn}/*")
+            any(matches(pattern, covered) for pattern in statement.not_resources)
+            for covered in (arn, f"{arn}/*")
         )
     return not statement.resources or any(pattern_reaches(pattern, arn) for pattern in statement.resources)
 
 
 def pattern_reaches(pattern: str, arn: str) -> bool:
-    """Tell whether a pattern fits a bucket, or any key in it."""
+    """Tell whether a pattern matches a bucket, or at least one key in it."""
     fixed = pattern.replace("?", "*").partition("*")[0]
     if fixed == pattern:
         return pattern == arn or pattern.startswith(f"{arn}/")
@@ -116,8 +116,8 @@ def pattern_reaches(pattern: str, arn: str) -> bool:
 
 
 def denies(statement: Statement, action: str, *arns: str) -> bool:
-    """Tell whether it denies an action on all of some ARNs to anyone; conditions are another matter."""
-    exceptions = statement.except_actions or statement.except_resources or statement.except_principals
+    """Tell whether a statement denies everyone an action on all these ARNs, without regard to conditions."""
+    exceptions = statement.not_actions or statement.not_resources or statement.has_not_principal
     return (
         not statement.allows
         and not exceptions
@@ -127,37 +127,44 @@ def denies(statement: Statement, action: str, *arns: str) -> bool:
 
 
 def judge_policies(
-    bucket: Resource, stack: PolicyStack, lack: Callable[[list[Statement], str], Iterable[Text]]
-) -> Iterator[Text]:
-    """Judge each policy of a bucket, given its ARN; a second policy would replace the first."""
-    policies = stack.view(Buckets).configuring(bucket, POLICY, "policy")
+    bucket: Resource, stack: PolicyStack, check: Callable[[list[Statement], str], Iterable[Message]]
+) -> Iterator[Message]:
+    """
+    Judge each policy of a bucket. Each must comply, as a second one would replace the first.
+
+    Args:
+        bucket: The bucket.
+        stack: The stack.
+        check: Returns the problems of a policy's statements, given them and the bucket's ARN.
+    """
+    policies = stack.view(Buckets).parts_or_inline(bucket, POLICY, "policy")
     if not policies:
-        yield say("it has no bucket policy")
+        yield message("it has no bucket policy")
     for policy in policies:
-        statements, unreadable = read(policy)
-        yield from unreadable or lack(statements, arn_of(bucket))
+        statements, unreadable = read_statements(policy)
+        yield from unreadable or check(statements, arn_of(bucket))
 
 
 @dataclass(frozen=True)
-class Holder:
-    """A role, user or group with all that it is allowed; or a policy, where nobody of the stack has it."""
+class IamIdentity:
+    """A role, user or group with its statements; or a policy that no identity of the stack has."""
 
     resource: Resource
     statements: tuple[Statement, ...]
-    unreadable: tuple[Text, ...]
+    unreadable: tuple[Message, ...]
 
     account: str | None
-    who: str | None
-    """The last part of its ARN, as in `role/name`; None, as the account, where it isn't known."""
+    arn_suffix: str | None
+    """The last part of its ARN, such as `role/name`. It and the account are None if unknown."""
 
     @classmethod
     def of(
-        cls, resource: Resource, stack: PolicyStack, statements: list[Statement], unreadable: list[Text]
-    ) -> "Holder":
+        cls, resource: Resource, stack: PolicyStack, statements: list[Statement], unreadable: list[Message]
+    ) -> "IamIdentity":
         kind = "user" if resource.type == _USER else "role"
-        own = resource.type in _IDENTITIES.values()
-        names = (resource.at("name"), resource.output("name")) if own else (resource.at(kind),)
-        name = next((one.value for one in names if isinstance(one, Known)), None)
+        is_identity = resource.type in _IDENTITIES.values()
+        names = (resource.at("name"), resource.output("name")) if is_identity else (resource.at(kind),)
+        name = next((value.value for value in names if isinstance(value, Known)), None)
         path = resource.at("path")
         account = FailureDomain.of(resource, stack).account
         return cls(
@@ -165,142 +172,162 @@ class Holder:
             tuple(statements),
             tuple(unreadable),
             account=str(account.value) if isinstance(account, Known) else None,
-            who=f"{kind}{path.value if isinstance(path, Known) else '/'}{name}" if name else None,
+            arn_suffix=f"{kind}{path.value if isinstance(path, Known) else '/'}{name}" if name else None,
         )
 
-    def speaks_of(self, action: str) -> bool:
-        """Tell whether anything that it holds allows an action, on whatever resource."""
-        return any(one.allows and one.acts(action) for one in self.statements)
+    def allows_anywhere(self, action: str) -> bool:
+        """Tell whether a statement allows an action, on any resource."""
+        return any(statement.allows and statement.covers_action(action) for statement in self.statements)
 
-    def allowed(self, action: str, arn: str) -> list[Statement]:
-        """Return the statements that allow an action on a bucket, or on something in it."""
-        allowing = [one for one in self.statements if one.allows and reaches(one, arn) and one.acts(action)]
-        never = allowing and any(
-            not one.allows
-            and not one.conditions
-            and not one.except_actions
-            and not one.except_resources
-            and one.covers(action, arn)
-            and one.covers(action, f"{arn}/*")
-            for one in self.statements
+    def statements_allowing(self, action: str, arn: str) -> list[Statement]:
+        """Return the statements that allow an action on a bucket, or on a key in it."""
+        allowing = [
+            statement
+            for statement in self.statements
+            if statement.allows and reaches(statement, arn) and statement.covers_action(action)
+        ]
+        denied = allowing and any(
+            not statement.allows
+            and not statement.conditions
+            and not statement.not_actions
+            and not statement.not_resources
+            and statement.covers(action, arn)
+            and statement.covers(action, f"{arn}/*")
+            for statement in self.statements
         )
-        return [] if never else allowing
+        return [] if denied else allowing
 
 
-class Holders:
-    """What every identity of a stack may do by the policies that the stack declares."""
+class IamIdentities:
+    """The identities of a stack, with the statements of all policies that the stack gives them."""
 
     def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
         self._names = {
-            (token, reading.value): identity
+            (token, value.value): identity
             for token in _IDENTITIES.values()
-            for identity in stack.of(token)
-            for reading in (identity.at("name"), identity.output("name"))
-            if isinstance(reading, Known) and isinstance(reading.value, str)
+            for identity in stack.of_type(token)
+            for value in (identity.at("name"), identity.output("name"))
+            if isinstance(value, Known) and isinstance(value.value, str)
         }
         self._policies = {
-            reading.value: policy
-            for policy in stack.of(_POLICY)
-            if isinstance(reading := policy.output("arn"), Known) and isinstance(reading.value, str)
+            value.value: policy
+            for policy in stack.of_type(_POLICY)
+            if isinstance(value := policy.output("arn"), Known) and isinstance(value.value, str)
         }
         self._statements: dict[Resource, list[Statement]] = defaultdict(list)
-        self._unreadable: dict[Resource, list[Text]] = defaultdict(list)
-        self._gather()
+        self._unreadable: dict[Resource, list[Message]] = defaultdict(list)
+        self._collect()
         self.all: Final = [
-            Holder.of(resource, stack, self._statements[resource], self._unreadable[resource])
+            IamIdentity.of(resource, stack, self._statements[resource], self._unreadable[resource])
             for resource in dict.fromkeys([*self._statements, *self._unreadable])
         ]
-        self.by_resource: Final = {holder.resource: holder for holder in self.all}
+        self.by_resource: Final = {identity.resource: identity for identity in self.all}
 
-    def _gather(self) -> None:
+    def _collect(self) -> None:
         stack = self._stack
-        for policy in stack.of(*_INLINE):
-            self._give(policy, self._holders(policy) or [policy])
-        attached: dict[Resource, list[Resource]] = {policy: [] for policy in stack.of(_POLICY)}
-        for attachment in stack.of(*_ATTACHMENTS):
-            for policy in self._attached(attachment, "policyArn", [attachment.at("policyArn")]):
-                attached[policy] += self._holders(attachment)
-        for role in stack.of(ROLE):
+        for policy in stack.of_type(*_INLINE):
+            self._add_statements(policy, self._find_identities(policy) or [policy])
+        attached: dict[Resource, list[Resource]] = {policy: [] for policy in stack.of_type(_POLICY)}
+        for attachment in stack.of_type(*_ATTACHMENTS):
+            for policy in self._attached_policies(attachment, "policyArn", [attachment.at("policyArn")]):
+                attached[policy] += self._find_identities(attachment)
+        for role in stack.of_type(ROLE):
             for inline in role.at("inlinePolicies").each():
                 if not isinstance(inline.at("policy"), Absent):
-                    statements, unreadable = read_from(inline.at("policy"), role, "inlinePolicies")
+                    statements, unreadable = parse_statements(inline.at("policy"), role, "inlinePolicies")
                     self._statements[role] += statements
                     self._unreadable[role] += unreadable
             managed = role.at("managedPolicyArns").each()
-            for policy in self._attached(role, "managedPolicyArns", managed) if managed else []:
+            for policy in self._attached_policies(role, "managedPolicyArns", managed) if managed else []:
                 attached[policy].append(role)
         for policy, holders in attached.items():
-            self._give(policy, holders or [policy])
+            self._add_statements(policy, holders or [policy])
 
-    def _give(self, policy: Resource, holders: list[Resource]) -> None:
-        statements, unreadable = read(policy)
+    def _add_statements(self, policy: Resource, holders: list[Resource]) -> None:
+        statements, unreadable = read_statements(policy)
         for holder in dict.fromkeys(holders):
             self._statements[holder] += statements
             self._unreadable[holder] += unreadable
 
-    def _attached(self, attachment: Resource, name: str, arns: list[Reading]) -> list[Resource]:
-        """Return this stack's policies among some ARNs; what AWS's own allow is given at once."""
+    def _attached_policies(
+        self, attachment: Resource, name: str, arns: list[PropertyValue]
+    ) -> list[Resource]:
+        """Return this stack's policies among some ARNs. Add the statements of AWS managed ones directly."""
         known = [arn.value for arn in arns if isinstance(arn, Known)]
-        if any(arn in _ALL_OF_S3 for arn in known):
-            for holder in [attachment] if attachment.type == ROLE else self._holders(attachment):
-                self._statements[holder].append(_ON_EVERYTHING)
-        made_from = (one for one in self._stack.behind(attachment, name) if one.type == _POLICY)
-        return [*made_from, *(self._policies[arn] for arn in known if arn in self._policies)]
+        if any(arn in _S3_ADMINISTRATOR_POLICIES for arn in known):
+            for holder in [attachment] if attachment.type == ROLE else self._find_identities(attachment):
+                self._statements[holder].append(_ALLOW_ALL_OF_S3)
+        dependencies = self._stack.dependencies(attachment, name)
+        policies = (dependency for dependency in dependencies if dependency.type == _POLICY)
+        return [*policies, *(self._policies[arn] for arn in known if arn in self._policies)]
 
-    def _holders(self, resource: Resource) -> list[Resource]:
-        """Return whom a policy or an attachment names or is made from."""
-        found: list[Resource] = []
+    def _find_identities(self, resource: Resource) -> list[Resource]:
+        """Return the identities that a policy or an attachment names or depends on."""
+        identities: list[Resource] = []
         for kind, token in _IDENTITIES.items():
             for name in (kind, f"{kind}s"):
-                found += [one for one in self._stack.behind(resource, name) if one.type == token]
-                said = resource.at(name)
-                for reading in (said, *said.each()):
-                    if isinstance(reading, Known) and isinstance(reading.value, str):
-                        found += [self._names[key] for key in [(token, reading.value)] if key in self._names]
-        return list(dict.fromkeys(found))
+                dependencies = self._stack.dependencies(resource, name)
+                identities += [dependency for dependency in dependencies if dependency.type == token]
+                declared = resource.at(name)
+                for value in (declared, *declared.each()):
+                    if isinstance(value, Known) and isinstance(value.value, str):
+                        key = (token, value.value)
+                        identities += [self._names[key]] if key in self._names else []
+        return list(dict.fromkeys(identities))
 
 
-def holders(stack: PolicyStack) -> list[Resource]:
-    """Return the subjects of rules about who may touch vaults; none in a stack without vaults."""
-    return [holder.resource for holder in stack.view(Holders).all] if vaults(stack) else []
+def identities(stack: PolicyStack) -> list[Resource]:
+    """Return the subjects of rules about access to vaults: all identities, or none without a vault."""
+    return [identity.resource for identity in stack.view(IamIdentities).all] if vaults(stack) else []
 
 
-def writers(stack: PolicyStack) -> list[Holder]:
-    """Return whoever may put something into a vault; a policy that nobody of the stack has is nobody."""
-    return stack.view(_writers)
+def writers(stack: PolicyStack) -> list[IamIdentity]:
+    """
+    Return the roles, users and groups of the stack that may put objects into a vault.
+
+    A policy that none of them has does not count.
+    """
+    return stack.view(_find_writers)
 
 
-def _writers(stack: PolicyStack) -> list[Holder]:
+def _find_writers(stack: PolicyStack) -> list[IamIdentity]:
     arns = [arn_of(vault) for vault in vaults(stack)]
     return [
-        holder
-        for holder in stack.view(Holders).all
-        if holder.resource.type != _POLICY and any(holder.allowed(PUT, arn) for arn in arns)
+        identity
+        for identity in stack.view(IamIdentities).all
+        if identity.resource.type != _POLICY and any(identity.statements_allowing(PUT, arn) for arn in arns)
     ]
 
 
-def is_about(statement: Statement, holder: Holder) -> bool:
-    """Tell whether a bucket policy's statement surely is, by principal and conditions, about this holder."""
-    if statement.except_principals:
+def applies_to(statement: Statement, identity: IamIdentity) -> bool:
+    """Tell whether a bucket policy's statement certainly matches an identity: principal and conditions."""
+    if statement.has_not_principal:
         return False
     if ANYONE not in statement.principals:
-        named = any(kind == "AWS" and _is("StringEquals", arn, holder) for kind, arn in statement.principals)
+        named = any(
+            kind == "AWS" and _matches_identity("StringEquals", arn, identity)
+            for kind, arn in statement.principals
+        )
         return named and not statement.conditions
     match statement.conditions:
         case ():
             return True
-        case ((operator, "aws:principalarn", values),) if operator in _EQUAL:
-            return any(_is(operator, value, holder) for value in values)
-        case ((operator, "aws:principalarn", values),) if operator in _UNEQUAL:
-            return holder.who is not None and not any(_is(operator, value, holder) for value in values)
+        case ((operator, "aws:principalarn", values),) if operator in _EQUAL_OPERATORS:
+            return any(_matches_identity(operator, value, identity) for value in values)
+        case ((operator, "aws:principalarn", values),) if operator in _UNEQUAL_OPERATORS:
+            return identity.arn_suffix is not None and not any(
+                _matches_identity(operator, value, identity) for value in values
+            )
         case _:
             return False
 
 
-def _is(operator: str, pattern: str, holder: Holder) -> bool:
-    # These two take a wildcard for itself (AWS IAM, "Condition operators").
+def _matches_identity(operator: str, pattern: str, identity: IamIdentity) -> bool:
+    # These two operators have no wildcards (AWS IAM, "Condition operators").
     if operator in ("StringEquals", "StringNotEquals") and set(pattern) & {"*", "?"}:
         return False
-    account = holder.account or next(iter(pattern.split(":")[4:5]), "")
-    return holder.who is not None and matches(pattern, f"arn:aws:iam::{account}:{holder.who}")
+    account = identity.account or next(iter(pattern.split(":")[4:5]), "")
+    return identity.arn_suffix is not None and matches(
+        pattern, f"arn:aws:iam::{account}:{identity.arn_suffix}"
+    )

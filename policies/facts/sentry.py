@@ -1,11 +1,11 @@
-"""How Sentry's resources hang together: alerts on what they listen to, and a project's parts."""
+"""Sentry's resources: alerts and the monitors that they listen to, projects and their parts."""
 
 from collections import defaultdict
 from typing import Final, LiteralString
 
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import best, expect, one_of
+from policies.framework.rule import accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 ALERT: Final = "sentry:index/alert:Alert"
@@ -20,107 +20,110 @@ UPTIME_MONITOR: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
 
 
 class SentryAlerts:
-    """The alerts of a stack."""
+    """The alerts of a stack, by the monitors and projects that they listen to."""
 
     def __init__(self, stack: PolicyStack) -> None:
-        """Find what each listens to: what its monitorIds name, or are made from."""
-        self._on: dict[Resource, list[Resource]] = defaultdict(list)
+        """Index each alert by the ids in its monitorIds, and by the resources that these depend on."""
+        self._by_source: dict[Resource, list[Resource]] = defaultdict(list)
         self._by_id: dict[str, list[Resource]] = defaultdict(list)
-        self.unclear: Final[list[Text]] = []
-        """Says of each alert on something unknown, made from nothing, that it might be the one."""
-        for alert in stack.of(ALERT):
-            sources = stack.behind(alert, "monitorIds")
+        self.undecided: Final[list[Message]] = []
+        """One message for each alert with an unknown monitor id that depends on no resource."""
+        for alert in stack.of_type(ALERT):
+            sources = stack.dependencies(alert, "monitorIds")
             for source in sources:
-                self._on[source].append(alert)
+                self._by_source[source].append(alert)
             for identifier in alert.at("monitorIds").each():
                 match identifier:
                     case Known(str(text)):
                         self._by_id[text].append(alert)
                     case Unknown() if not sources:
-                        self.unclear.append(undecided(alert, "monitorIds"))
+                        self.undecided.append(unknown_value(alert, "monitorIds"))
                     case _:
                         pass
 
-    def on(self, source: Resource) -> list[Resource]:
-        """Return those that listen to a monitor, or to those that Sentry itself makes for a project."""
+    def alerts_on(self, source: Resource) -> list[Resource]:
+        """Return the alerts that listen to a monitor, or to a project's default monitors."""
         match source.output("id"):
             case Known(str(identifier)):
-                named = self._by_id.get(identifier, [])
+                by_id = self._by_id.get(identifier, [])
             case _:
-                named = []
-        return list(dict.fromkeys([*self._on.get(source, []), *named]))
+                by_id = []
+        return list(dict.fromkeys([*self._by_source.get(source, []), *by_id]))
 
-    def unheard(self, source: Resource) -> list[Text]:
+    def check_alerts(self, source: Resource) -> list[Message]:
         """
-        Return which of a source's issues no alert tells of: the new ones, or those that come back.
+        Return why no alert reports new issues, or regressed issues, of a monitor or project.
 
-        Both are needed: Sentry keeps one issue for each fault, and for each monitor, so that a second outage
-        is no new issue but the regression of an old one.
+        Both are needed: Sentry keeps one issue per fault and per monitor. So a second outage is not a new
+        issue, but a regression of the old one.
         """
         return [
-            *self._deaf(source, "firstSeenEvent", "no alert listens to new issues of {it}"),
-            *self._deaf(source, "regressionEvent", "no alert listens to regressed issues of {it}"),
+            *self._check_trigger(source, "firstSeenEvent", "no alert listens to new issues of {it}"),
+            *self._check_trigger(source, "regressionEvent", "no alert listens to regressed issues of {it}"),
         ]
 
-    def _deaf(self, source: Resource, trigger: LiteralString, lack: LiteralString) -> list[Text]:
-        listening = self.on(source)
-        attempts = [
-            [*expect(alert, "enabled", one_of(True), "must declare enabled true"), *_passes_on_few(alert)]
-            for alert in listening
+    def _check_trigger(
+        self, source: Resource, trigger: LiteralString, problem: LiteralString
+    ) -> list[Message]:
+        alerts = self.alerts_on(source)
+        alternatives = [
+            [*expect(alert, "enabled", one_of(True), "must declare enabled true"), *_check_filters(alert)]
+            for alert in alerts
             if any(isinstance(entry.at(trigger), Known) for entry in alert.at("triggerConditions").each())
         ]
         unknown = [
-            undecided(alert, "triggerConditions")
-            for alert in listening
+            unknown_value(alert, "triggerConditions")
+            for alert in alerts
             if any(isinstance(entry.at(trigger), Unknown) for entry in alert.at("triggerConditions").each())
         ]
-        return best(attempts, [*unknown, *self.unclear] or [say(lack, it=source)])
+        return accept_any(alternatives, [*unknown, *self.undecided] or [message(problem, it=source)])
 
 
 class SentryProjects:
-    """The projects of a stack, each with what configures it."""
+    """The projects of a stack, each with its parts: the resources that configure it."""
 
     def __init__(self, stack: PolicyStack) -> None:
         self._by_name: dict[str, Resource] = {}
         self._parts: dict[tuple[Resource, str], list[Resource]] = defaultdict(list)
-        self._unclear: dict[str, list[Text]] = defaultdict(list)
-        for project in stack.of(PROJECT):
+        self._undecided: dict[str, list[Message]] = defaultdict(list)
+        for project in stack.of_type(PROJECT):
             for identifier in (project.output("id"), project.at("slug")):
                 match identifier:
                     case Known(str(text)):
                         self._by_name[text] = project
                     case _:
                         pass
-        for part in stack.of(KEY, OWNERSHIP, SPIKE_PROTECTION):
-            found = [one for one in stack.behind(part, "project") if one.type == PROJECT]
+        for part in stack.of_type(KEY, OWNERSHIP, SPIKE_PROTECTION):
+            dependencies = stack.dependencies(part, "project")
+            projects = [dependency for dependency in dependencies if dependency.type == PROJECT]
             match part.at("project"):
                 case Known(str(text)) if text in self._by_name:
-                    found.append(self._by_name[text])
-                case Unknown() if not found:
-                    self._unclear[part.type].append(undecided(part, "project"))
+                    projects.append(self._by_name[text])
+                case Unknown() if not projects:
+                    self._undecided[part.type].append(unknown_value(part, "project"))
                 case _:
                     pass
-            for project in dict.fromkeys(found):
+            for project in dict.fromkeys(projects):
                 self._parts[project, part.type].append(part)
 
     def parts(self, project: Resource, token: str) -> list[Resource]:
-        """Return the resources of a type that configure a project, by its id or slug, or made from it."""
+        """Return the resources of a type that configure a project: they name it, or depend on it."""
         return self._parts.get((project, token), [])
 
-    def unclear(self, token: str) -> list[Text]:
-        """Say of each such resource with an unknown project, made from nothing, that it might be the one."""
-        return self._unclear.get(token, [])
+    def messages_about_unassigned(self, token: str) -> list[Message]:
+        """Return one message for each part of a type with an unknown project that depends on no resource."""
+        return self._undecided.get(token, [])
 
 
-def _passes_on_few(alert: Resource) -> list[Text]:
-    """Return why an alert, once triggered, may tell nobody: each of its filters has a condition."""
-    attempts: list[list[Text]] = []
+def _check_filters(alert: Resource) -> list[Message]:
+    """Return why a triggered alert may notify nobody: each of its filters has a condition."""
+    alternatives: list[list[Message]] = []
     for action_filter in alert.at("actionFilters").each():
         match action_filter.at("conditions"):
             case Unknown():
-                attempts.append([undecided(alert, "actionFilters")])
+                alternatives.append([unknown_value(alert, "actionFilters")])
             case Known(value) if value:
-                attempts.append([say("{alert} tells of some of them only", alert=alert)])
+                alternatives.append([message("{alert} tells of some of them only", alert=alert)])
             case _:
-                attempts.append([])
-    return best(attempts, [say("{alert} does nothing", alert=alert)])
+                alternatives.append([])
+    return accept_any(alternatives, [message("{alert} does nothing", alert=alert)])

@@ -1,11 +1,11 @@
-"""Which resources hold data."""
+"""Data stores: the resources that hold data."""
 
 import re
 from functools import cache
 from typing import Final
 
 from policies.facts.buckets import Buckets
-from policies.facts.jobs import saving
+from policies.facts.jobs import backup_jobs_of
 from policies.framework.property_values import Absent, Known
 from policies.framework.stack import PolicyStack, Resource
 
@@ -22,9 +22,9 @@ KNOWN_STORES: Final = frozenset(
         "neon:index/project:Project",
     }
 )
-"""Types that hold data, and of which the pack knows what their history is."""
+"""Types that hold data and whose history store-has-history can judge."""
 
-_HOLD_NOTHING: Final = frozenset(
+_NOT_STORES: Final = frozenset(
     {
         # A view of data that other resources hold.
         "aws:athena/database:Database",
@@ -38,7 +38,7 @@ _HOLD_NOTHING: Final = frozenset(
         "aws:neptune/globalCluster:GlobalCluster",
         "aws:rds/globalCluster:GlobalCluster",
         "aws:timestreamwrite/database:Database",
-        # A part of a store, saved with it.
+        # A part of a store, backed up with it.
         "aws:docdb/clusterInstance:ClusterInstance",
         "aws:neptune/clusterInstance:ClusterInstance",
         "aws:rds/clusterInstance:ClusterInstance",
@@ -48,24 +48,26 @@ _HOLD_NOTHING: Final = frozenset(
         "aws:rds/reservedInstance:ReservedInstance",
     }
 )
-"""Types that look like stores and aren't."""
+"""Types that look like stores, but hold no data."""
 
-GO_WITH_DATA: Final = frozenset(
+DATA_DEPENDS_ON: Final = frozenset(
     {
-        "aws:kms/key:Key",  # what it encrypted can't be read without it
+        "aws:kms/key:Key",  # data that it encrypted can't be read without it
         "gcp:sql/database:Database",
         "neon:index/database:Database",
-        "neon:index/role:Role",  # made anew, it has another password and owns nothing
+        "neon:index/role:Role",  # a role that is created again has another password and owns nothing
     }
 )
-"""Types that hold nothing themselves, and with which data or the way to it would go."""
+"""Types that hold no data, but whose deletion loses data or the access to it."""
 
-_SPEAKING: Final = re.compile(
+_STORE_NAMES: Final = re.compile(
     r"(Bucket|Database(Cluster|Instance|Server)?|Data[Ss]tore|Disk|FileSystem|Keyspace|Ledger|ObjectStore|"
     r"StorageAccount|Volume)(V\d+)?$"
 )
-_GENERAL: Final = re.compile(r"(Cluster|Db|Domain|Graph|Instance|Namespace|Project|Server|Table)(V\d+)?$")
-_DATABASE_MAKERS: Final = re.compile(
+_AMBIGUOUS_NAMES: Final = re.compile(
+    r"(Cluster|Db|Domain|Graph|Instance|Namespace|Project|Server|Table)(V\d+)?$"
+)
+_DATABASE_PRODUCTS: Final = re.compile(
     r"cassandra|clickhouse|cockroach|cosmos|couch|database|docdb|documentdb|dynamo|elasticsearch|influx|"
     r"keyspaces|maria|memorydb|mongo|neo4j|neon|neptune|opensearch|planetscale|postgres|qdrant|rds|redis|redshift|"
     r"spanner|sql|supabase|timescale|timestream|turso"
@@ -74,50 +76,50 @@ _DATABASE_MAKERS: Final = re.compile(
 
 @cache
 def is_store(token: str) -> bool:
-    """Tell whether a type holds data: known to, or, where the type is not known, looking like it."""
-    if token in KNOWN_STORES or token in _HOLD_NOTHING:
+    """Tell whether a type holds data; for an unknown type, whether its name looks like it."""
+    if token in KNOWN_STORES or token in _NOT_STORES:
         return token in KNOWN_STORES
     package_and_module, _, name = token.rpartition(":")
-    speaking, general = _SPEAKING.search(name), _GENERAL.search(name)
-    return bool(speaking or (general and _DATABASE_MAKERS.search(package_and_module.lower())))
+    is_database = _DATABASE_PRODUCTS.search(package_and_module.lower())
+    return bool(_STORE_NAMES.search(name) or (_AMBIGUOUS_NAMES.search(name) and is_database))
 
 
 class Stores:
     """The data stores of a stack."""
 
     def __init__(self, stack: PolicyStack) -> None:
-        """Look for them; a component is one that publishes `holdsData`."""
+        """Find the stores. A component is a store if it publishes `holdsData`."""
         self.all: Final = [
             resource
             for resource in stack.resources
             if (resource.is_custom and is_store(resource.type))
             or (resource.is_component and resource.at("holdsData") not in (Absent(), Known(value=False)))
         ]
-        """Everything that holds anything, access logs included."""
+        """All stores, including access logs."""
         logs = stack.view(Buckets).access_logs
         self.data: Final = [store for store in self.all if store not in logs]
-        """Those whose content would be missed."""
+        """The stores without access logs, which need no backup."""
 
 
 def data_stores(stack: PolicyStack) -> list[Resource]:
-    """Return the subjects of rules about data."""
+    """Return the data stores of a stack, without access logs."""
     return stack.view(Stores).data
 
 
 def vendor_stores(stack: PolicyStack) -> list[Resource]:
-    """Return the stores that this stack makes; one that exists elsewhere is only published."""
+    """Return the stores that this stack creates, without those that a component only publishes."""
     return [store for store in stack.view(Stores).all if store.is_custom]
 
 
-def saved_by_jobs(stack: PolicyStack) -> list[Resource]:
+def job_backed_stores(stack: PolicyStack) -> list[Resource]:
     """
-    Return the data stores that a scheduled job must save, for nothing else does.
+    Return the data stores that need a backup by a scheduled job.
 
-    A bucket that holds backups, or is replicated, is none of them, unless a job protects it as well.
+    A vault or a replicated bucket needs none; it is only included if a job protects it.
     """
     buckets = stack.view(Buckets)
-    others = {
+    replicated = {
         *buckets.vaults,
         *(bucket for source, _, target in buckets.replications for bucket in (source, target)),
     }
-    return [store for store in data_stores(stack) if store not in others or saving(store, stack)]
+    return [store for store in data_stores(stack) if store not in replicated or backup_jobs_of(store, stack)]

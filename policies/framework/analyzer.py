@@ -1,10 +1,9 @@
 """
-The SDK's server, reading the engine's messages itself.
+The pack's analyzer: the SDK's gRPC server, except that it decodes the engine's messages itself.
 
-pulumi-policy 1.21.0 decodes every resource anew for each policy that looks at it (pulumi/pulumi#6500), and in
-doing so loses which values are secret (pulumi/pulumi-policy#241). Here a resource's inputs are put aside as
-they arrive, the stack is read once, and the SDK is left with what it does well: levels, configuration and
-diagnostics.
+pulumi-policy 1.21.0 decodes every resource anew for each policy that looks at it (pulumi/pulumi#6500), and
+loses which values are secret (pulumi/pulumi-policy#241). This server stores the inputs of each resource as
+they arrive and decodes the stack once. Enforcement levels, configuration and diagnostics stay with the SDK.
 """
 
 from collections.abc import Callable
@@ -19,17 +18,17 @@ from policies.framework.pack import Pack
 from policies.framework.stack import PolicyStack
 
 
-def servicer(pack: Pack, then: Callable[[Evaluation], None]) -> type[Any]:
-    """Return a servicer class that judges with this pack; `then` is given each judgement when it is over."""
+def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> type[Any]:
+    """Return a servicer class that evaluates this pack, and calls `on_evaluation` after each evaluation."""
 
     class Servicer(policy._PolicyAnalyzerServicer):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self._announced: dict[str, struct_pb2.Struct] = {}
+            self._declared_inputs: dict[str, struct_pb2.Struct] = {}
 
         def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
             del context
-            self._announced[request.urn] = request.properties
+            self._declared_inputs[request.urn] = request.properties
             return analyzer_pb2.AnalyzeResponse()
 
         def Remediate(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -37,23 +36,24 @@ def servicer(pack: Pack, then: Callable[[Evaluation], None]) -> type[Any]:
             return analyzer_pb2.RemediateResponse()
 
         def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
-            # The engine gives stack policies outputs. A component's facts are inputs, and are gone there as
-            # soon as it registers outputs; what a provider will compute is unknown there, asked for or not.
-            pack.judgement = Evaluation(
-                PolicyStack(request.resources, self._announced, pack.drills), pack.waivers
-            )
-            answer = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
-            for found in answer.diagnostics:
-                # The SDK knows the pack's severities alone, not those of a stack's configuration.
-                found.severity = self._map_severity(pack.judgement.heard.get(found.policyName))
-                if found.enforcementLevel == analyzer_pb2.ADVISORY:
-                    pack.judgement.advisory.add(found.policyName)
-            then(pack.judgement)
-            return answer
+            # The engine sends outputs to stack policies. A component's facts are inputs, which are missing
+            # there once the component registers outputs. What a provider will compute is unknown there, even
+            # if the program declares a value.
+            stack = PolicyStack(request.resources, self._declared_inputs, pack.drill_history)
+            pack.evaluation = Evaluation(stack, pack.waivers)
+            response = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
+            for diagnostic in response.diagnostics:
+                # The SDK only knows the pack's severities, not those of the stack's configuration.
+                severity = pack.evaluation.severities.get(diagnostic.policyName)
+                diagnostic.severity = self._map_severity(severity)
+                if diagnostic.enforcementLevel == analyzer_pb2.ADVISORY:
+                    pack.evaluation.advisory.add(diagnostic.policyName)
+            on_evaluation(pack.evaluation)
+            return response
 
     return Servicer
 
 
-def install(pack: Pack, then: Callable[[Evaluation], None]) -> None:
-    """Make the `PolicyPack` of this process serve with it."""
-    policy._PolicyAnalyzerServicer = servicer(pack, then)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+def install(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> None:
+    """Make the `PolicyPack` of this process use this pack's servicer."""
+    policy._PolicyAnalyzerServicer = make_servicer(pack, on_evaluation)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way

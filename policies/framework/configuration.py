@@ -1,4 +1,4 @@
-"""What a stack sets otherwise: `policies/config/<stack>.json`, in the format of `--policy-pack-config`."""
+"""A stack's settings of the pack: `policies/config/<stack>.json`, in the format of `--policy-pack-config`."""
 
 import json
 from collections.abc import Collection
@@ -17,58 +17,60 @@ class ConfigurationError(Exception):
     """A configuration that can't be used."""
 
 
-def file_of(stack: str, folder: Path = FOLDER) -> Path | None:
-    """Return the stack's file, if it has one."""
+def find_file(stack: str, folder: Path = FOLDER) -> Path | None:
+    """Return the path of the stack's configuration; None if it has none."""
     path = folder / f"{stack}.json"
     return path if stack and path.exists() else None
 
 
 def read(stack: str, folder: Path = FOLDER) -> Configuration:
     """
-    Return what the stack's file says; nothing where there is none.
+    Return the stack's configuration; an empty one if it has no file.
 
     Raises:
-        ConfigurationError: for a file that is no JSON object of settings.
+        ConfigurationError: The file is not a JSON object of settings.
     """
-    path = file_of(stack, folder)
+    path = find_file(stack, folder)
     if not path:
         return {}
     try:
-        found = json.loads(path.read_text())
+        document = json.loads(path.read_text())
     except ValueError as error:
         raise ConfigurationError(f"{path.name} is no JSON ({error})") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ConfigurationError(f"{path.name} is no JSON object of rules")
-    settings = {
-        rule: {"enforcementLevel": given} if isinstance(given, str) else given
-        for rule, given in found.items()
+    configured = {
+        rule: {"enforcementLevel": settings} if isinstance(settings, str) else settings
+        for rule, settings in document.items()
     }
-    for rule, given in settings.items():
+    for rule, settings in configured.items():
         if (
-            not isinstance(given, dict)
-            or given.get("enforcementLevel", "mandatory") not in _LEVELS
-            or given.get("severity", "low") not in _SEVERITIES
+            not isinstance(settings, dict)
+            or settings.get("enforcementLevel", "mandatory") not in _LEVELS
+            or settings.get("severity", "low") not in _SEVERITIES
         ):
             raise ConfigurationError(
                 f"{path.name} gives {rule} something that is neither an object of settings nor a level "
                 f"({', '.join(_LEVELS)})"
             )
-    return settings
+    return configured
 
 
 def check(configured: Configuration, rules: Collection[str]) -> None:
     """
-    Refuse what the engine would pass over; parameters it checks itself, against each rule's schema.
+    Refuse settings of rules that do not exist: the engine ignores them.
+
+    The engine checks parameters itself, against each rule's schema.
 
     Raises:
-        ConfigurationError: for settings of a rule that does not exist.
+        ConfigurationError: The configuration has settings of a rule that does not exist.
     """
-    if strangers := sorted(set(configured) - set(rules)):
-        raise ConfigurationError(f"the configuration names no rule of this pack: {', '.join(strangers)}")
+    if unknown := sorted(set(configured) - set(rules)):
+        raise ConfigurationError(f"the configuration names no rule of this pack: {', '.join(unknown)}")
 
 
-def relaxed(configured: Configuration) -> list[str]:
-    """Return the rules that it makes less than mandatory."""
+def relaxed_rules(configured: Configuration) -> list[str]:
+    """Return the rules that the configuration makes advisory or disables."""
     return sorted(
         rule
         for rule, settings in configured.items()

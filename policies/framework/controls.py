@@ -1,11 +1,11 @@
-"""The controls that rules answer, each with its catalogue's version, for ids move between versions."""
+"""Controls of compliance frameworks that rules answer. Ids change between a framework's versions."""
 
 from enum import Enum
 from typing import Final
 
 
 class Framework(Enum):
-    """A catalogue of controls: name and version."""
+    """A compliance framework: name and version."""
 
     SOC_2 = ("SOC 2", "2017")
     ISO_27001 = ("ISO 27001", "2022")
@@ -25,7 +25,7 @@ _AWS: Final = Framework.CIS_AWS
 
 
 class Control(Enum):
-    """One requirement: framework, id, and what it asks for."""
+    """One control: framework, id, and requirement."""
 
     SOC_A1_2 = (_SOC, "A1.2", "backups and recovery infrastructure exist")
     SOC_A1_3 = (_SOC, "A1.3", "recovery is tested")
@@ -106,7 +106,7 @@ class Control(Enum):
         return self.value[1]
 
     @property
-    def asks(self) -> str:
+    def requirement(self) -> str:
         return self.value[2]
 
     def __str__(self) -> str:

@@ -1,9 +1,8 @@
 """
-What is known of the drills of a stack's stores.
+The drills of a stack's stores: since when each is backed up, and when its last drill passed.
 
-Rules reach no network, so whoever starts the engine says it: `./bulwark` reads it from the vault and the
-stack's state, and hands it over in the environment. Where nobody does, or what they say can't be read,
-nothing is known.
+Rules don't use the network. So `./bulwark` reads the history from the vault and the stack's state, and passes
+it to the pack in an environment variable. Without a readable value, the history is unknown.
 """
 
 import json
@@ -13,54 +12,54 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 VARIABLE: Final = "BULWARK_DRILLS"
-"""Holds a document: `{"rehearsal": true}`, or `{"stores": {URN: {"since": TIME, "passed": TIME}}}`."""
+"""Its value is JSON: `{"rehearsal": true}`, or `{"stores": {URN: {"since": TIME, "passed": TIME}}}`."""
 
 
 @dataclass(frozen=True)
 class StoreHistory:
-    """One store: since when its backups are scheduled, and when a drill of it passed last; None: never."""
+    """One store: since when it is backed up, and when its last passed drill started; None means never."""
 
     since: datetime | None = None
     passed: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Drills:
-    """What is known at a moment."""
+class DrillHistory:
+    """The drills of all stores, as of `now`."""
 
     now: datetime
     rehearsal: bool = False
     """Whether the program runs against the twin, where nothing of production is deployed."""
 
     stores: Mapping[str, StoreHistory] = field(default_factory=dict[str, StoreHistory])
-    """URN -> its drills; what is not in it was never deployed."""
+    """URN -> history. A store that is missing here was never deployed."""
 
 
-def read(environment: Mapping[str, str], now: datetime) -> Drills | None:
-    """Return what was handed over; None where nothing was, or nothing that can be read."""
+def read(environment: Mapping[str, str], now: datetime) -> DrillHistory | None:
+    """Return the history from the environment; None if it is missing or malformed."""
     try:
-        found: Any = json.loads(environment[VARIABLE])
-        if found == {"rehearsal": True}:
-            return Drills(now, rehearsal=True)
+        document: Any = json.loads(environment[VARIABLE])
+        if document == {"rehearsal": True}:
+            return DrillHistory(now, rehearsal=True)
         stores = {
-            urn: StoreHistory(since=_moment(one["since"]), passed=_moment(one["passed"]))
-            for urn, one in found["stores"].items()
+            urn: StoreHistory(since=_parse_time(store["since"]), passed=_parse_time(store["passed"]))
+            for urn, store in document["stores"].items()
         }
-        return Drills(now, stores=stores)
+        return DrillHistory(now, stores=stores)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
 
 
-def written(stores: Mapping[str, StoreHistory]) -> str:
-    """Return the document that hands this over."""
+def to_json(stores: Mapping[str, StoreHistory]) -> str:
+    """Return the value of the environment variable for these stores."""
     return json.dumps(
         {
             "stores": {
                 urn: {
-                    "since": one.since.isoformat() if one.since else None,
-                    "passed": one.passed.isoformat() if one.passed else None,
+                    "since": store.since.isoformat() if store.since else None,
+                    "passed": store.passed.isoformat() if store.passed else None,
                 }
-                for urn, one in stores.items()
+                for urn, store in stores.items()
             }
         }
     )
@@ -69,9 +68,9 @@ def written(stores: Mapping[str, StoreHistory]) -> str:
 REHEARSAL: Final = json.dumps({"rehearsal": True})
 
 
-def _moment(text: str | None) -> datetime | None:
-    """Return a moment in UTC; one without a zone is UTC."""
+def _parse_time(text: str | None) -> datetime | None:
+    """Return an ISO 8601 time in UTC. A time without a zone is UTC."""
     if text is None:
         return None
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    time = datetime.fromisoformat(text)
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,8 +1,8 @@
 """
-What a message may say. Secrets reach rules in clear, so messages are never made from values.
+Messages of rules. Rules see secrets in clear, so messages are never made from values.
 
-A message is a sentence from the source code, filled with resources (their name and type, which the engine
-prints anyway) and texts made here; the type checker refuses anything else.
+A message is a literal sentence of the source code, filled with resources (their name and type, which the
+engine prints anyway) and with other messages. The type checker refuses anything else.
 """
 
 from collections.abc import Iterable
@@ -16,49 +16,49 @@ from policies.framework.stack import Resource
 
 
 @dataclass(frozen=True)
-class Text:
-    """Words that may be shown."""
+class Message:
+    """A text without secrets."""
 
-    words: str
+    text: str
     undecided: bool = False
-    """Whether it says that something is not known yet, instead of that something is wrong."""
+    """Whether it reports that something is not known yet, instead of a problem."""
 
 
-def say(template: LiteralString, **parts: Resource | Text) -> Text:
-    """Fill a sentence of ours, in the manner of `str.format`."""
-    return Text(template.format(**{name: _shown(part) for name, part in parts.items()}))
+def message(template: LiteralString, **parts: Resource | Message) -> Message:
+    """Fill a literal sentence, as `str.format` does."""
+    return Message(template.format(**{name: _format_part(part) for name, part in parts.items()}))
 
 
-def undecided(resource: Resource, path: LiteralString) -> Text:
-    """Say what a preview would have to know."""
-    words = say("could not be decided: " + path + " of {resource} is unknown", resource=resource)
-    return Text(words.words, undecided=True)
+def unknown_value(resource: Resource, path: LiteralString) -> Message:
+    """Report that a preview does not know what decides: `path` of the resource."""
+    reason = message("could not be decided: " + path + " of {resource} is unknown", resource=resource)
+    return Message(reason.text, undecided=True)
 
 
-def listed(texts: Iterable[Text]) -> Text:
-    """Join reasons into one text; each is said once."""
-    return Text("; ".join(dict.fromkeys(text.words for text in texts)))
+def join_messages(messages: Iterable[Message]) -> Message:
+    """Join messages into one, without duplicates."""
+    return Message("; ".join(dict.fromkeys(part.text for part in messages)))
 
 
-def origin(url: str) -> Text:
-    """Return scheme, host and port of an address: what is public of it, without user, path or query."""
+def origin(url: str) -> Message:
+    """Return the public part of a URL: scheme, host and port, without user, path and query."""
     parts = urlsplit(url)
-    return Text(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+    return Message(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
 
 
-def duration(length: timedelta) -> Text:
-    """Show a time that a rule computed with; a number is no secret."""
-    return Text(format_duration(length))
+def duration(length: timedelta) -> Message:
+    """Format a time that a rule computed with; a number is no secret."""
+    return Message(format_duration(length))
 
 
-def number(value: float) -> Text:
-    """Show a number that a rule compared."""
-    return Text(f"{value:g}")
+def number(value: float) -> Message:
+    """Format a number that a rule compared."""
+    return Message(f"{value:g}")
 
 
-def _shown(part: Resource | Text) -> str:
+def _format_part(part: Resource | Message) -> str:
     match part:
         case Resource():
             return f"{part.name} ({part.type.rpartition(':')[2]})"
-        case Text():
-            return part.words
+        case Message():
+            return part.text

@@ -1,4 +1,4 @@
-"""Rules as the policies of an SDK pack."""
+"""Conversion of rules into the policies of Pulumi's policy SDK."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -19,14 +19,14 @@ from pulumi_policy import (
 from policies.framework import waivers
 from policies.framework.configuration import Configuration
 from policies.framework.controls import Control
-from policies.framework.drill_history import Drills
+from policies.framework.drill_history import DrillHistory
 from policies.framework.evaluation import Evaluation, Outcome, Verdict
 from policies.framework.rule import Rule
-from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
+from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 
 class Pack:
-    """The rules, and the judgement under way: it starts when the engine sends the stack."""
+    """The rules and the waivers, and the evaluation of the stack that the engine sent last."""
 
     def __init__(
         self,
@@ -35,19 +35,28 @@ class Pack:
         today: date,
         waivers_file: Path = waivers.FILE,
         configured: Configuration | None = None,
-        drills: Drills | None = None,
+        drill_history: DrillHistory | None = None,
     ) -> None:
-        """Take the day (UTC) on which waivers are read, what the stack sets otherwise, and its drills."""
-        self.drills = drills
+        """
+        Read the waivers.
+
+        Args:
+            rules: The rules of the pack, without the one about waivers.
+            today: The day in UTC, on which a waiver is in force or not.
+            waivers_file: The file with the waivers.
+            configured: The stack's configuration of the pack.
+            drill_history: The drills of the stack's stores; None if they are unknown.
+        """
+        self.drill_history = drill_history
         self.rules = tuple(rules)
-        self.judgement: Evaluation
+        self.evaluation: Evaluation
         waivable = {rule.id: rule.waivable for rule in self.rules}
         self.waivers = waivers.read(waivers_file, today=today, rules=waivable)
         self._configured = configured or {}
 
     @property
     def initial_configuration(self) -> dict[str, Any]:
-        """What the stack sets otherwise, as the SDK takes it."""
+        """The stack's configuration, as the SDK takes it."""
         return {
             rule: {
                 name: EnforcementLevel(value) if name == "enforcementLevel" else value
@@ -59,54 +68,59 @@ class Pack:
     @property
     def policies(self) -> list[Policy]:
         """
-        One stack policy per rule, then one on the waivers, then one that shows what they waive.
+        One stack policy per rule, then one about the waivers, then one that shows what is waived.
 
         All but the last are mandatory.
         """
         return [
-            *(self._policy(rule, lambda args, rule=rule: self._refusals(rule, args)) for rule in self.rules),
-            self._policy(
+            *(
+                self._make_policy(rule, lambda args, rule=rule: self._evaluate(rule, args))
+                for rule in self.rules
+            ),
+            self._make_policy(
                 WAIVERS_ARE_VALID,
-                lambda args: self.judgement.evaluate_waivers(WAIVERS_ARE_VALID, args.get_config()),
+                lambda args: self.evaluation.evaluate_waivers(WAIVERS_ARE_VALID, args.get_config()),
             ),
             StackValidationPolicy(
                 "waived",
                 "Shows what waivers let pass, and until when.",
-                _reporting(lambda _: [found for found in self.judgement.verdicts if found.waiver]),
+                _make_validation(
+                    lambda _: [verdict for verdict in self.evaluation.verdicts if verdict.waiver]
+                ),
                 EnforcementLevel.ADVISORY,
             ),
         ]
 
-    def _refusals(self, rule: Rule, args: StackValidationArgs) -> list[Verdict]:
-        found = self.judgement.evaluate(rule, args.get_config())
-        return [verdict for verdict in found if verdict.outcome is not Outcome.WAIVED]
+    def _evaluate(self, rule: Rule, args: StackValidationArgs) -> list[Verdict]:
+        verdicts = self.evaluation.evaluate(rule, args.get_config())
+        return [verdict for verdict in verdicts if verdict.outcome is not Outcome.WAIVED]
 
-    def _policy(self, rule: Rule, judge: Callable[[StackValidationArgs], list[Verdict]]) -> Policy:
+    def _make_policy(self, rule: Rule, evaluate: Callable[[StackValidationArgs], list[Verdict]]) -> Policy:
         primary = rule.controls[0]
         name, version = primary.framework.value
         return StackValidationPolicy(
             rule.id,
             rule.title,
-            _reporting(judge),
+            _make_validation(evaluate),
             EnforcementLevel.MANDATORY,
-            config_schema=_schema(rule),
+            config_schema=_make_schema(rule),
             severity=rule.severity,
             framework=PolicyComplianceFramework(name, version, specification=primary.id),
-            tags=[_tag(control) for control in rule.controls],
+            tags=[_make_tag(control) for control in rule.controls],
             remediation_steps=rule.fix,
         )
 
 
-def _reporting(judge: Callable[[StackValidationArgs], list[Verdict]]) -> Any:
+def _make_validation(evaluate: Callable[[StackValidationArgs], list[Verdict]]) -> Any:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        for verdict in judge(args):
+        for verdict in evaluate(args):
             if verdict.reasons:
                 report(verdict.message, verdict.resource.urn if verdict.resource else None)
 
     return validate
 
 
-def _schema(rule: Rule) -> PolicyConfigSchema:
+def _make_schema(rule: Rule) -> PolicyConfigSchema:
     properties: dict[str, Any] = {
         parameter.name: {**parameter.schema, "default": parameter.default, "description": parameter.meaning}
         for parameter in rule.parameters
@@ -116,5 +130,5 @@ def _schema(rule: Rule) -> PolicyConfigSchema:
     return PolicyConfigSchema(properties)
 
 
-def _tag(control: Control) -> str:
+def _make_tag(control: Control) -> str:
     return f"{control.framework}: {control.id}".lower().replace(" ", "-").replace(":-", ":")

@@ -1,9 +1,9 @@
 """
-Three-valued reading of what the engine sends: a value is known, not known yet, or absent.
+Three-valued property values: a value is known, not known yet, or absent.
 
-The SDK hands properties over as proxies whose `in`, `.get` and indexing raise on values that a preview does
-not know; it turns such an exception into an advisory note, whatever the rule's level, and drops the marks of
-secrets. So rules read the engine's own messages, with this.
+The SDK passes properties as proxies whose `in`, `.get` and indexing raise on values that a preview does not
+know. It turns such an exception into an advisory note, whatever the rule's level, and drops the marks of
+secrets. So rules read the engine's own messages, decoded here.
 """
 
 import json
@@ -24,63 +24,63 @@ _UNKNOWN: Final = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
     }
 )
-"""What the engine writes in place of what it does not know (pulumi/pulumi, resource/plugin/rpc.go)."""
+"""What the engine sends in place of unknown values, by type (pulumi/pulumi, resource/plugin/rpc.go)."""
 
 _KIND: Final = "4dabf18193072939515e22adb298388d"
 _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the engine's mark of a secret, none itself
 _OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-"""The engine's marks of special objects, by the key `_KIND` (pulumi/pulumi, resource/sig/sig.go)."""
+"""Values of the key `_KIND` in secrets and outputs (pulumi/pulumi, resource/sig/sig.go)."""
 
 
-class Reading:
-    """What stands at a path; match it with `Known(value)`, `Unknown()` and `Absent()`."""
+class PropertyValue:
+    """The value at a path of properties; match it with `Known(value)`, `Unknown()` and `Absent()`."""
 
-    def at(self, *path: str | int) -> "Reading":
-        """Read deeper, by key or index; what is below the unknown is unknown, below a plain value absent."""
-        reading = self
+    def at(self, *path: str | int) -> "PropertyValue":
+        """Return the value at a path of keys and indexes. Below an unknown value all is unknown."""
+        value = self
         for step in path:
-            reading = reading._step(step)
-        return reading
+            value = value._get(step)
+        return value
 
-    def each(self) -> "list[Reading]":
-        """Return a list's items; none for what is absent or no list, one unknown for what is unknown."""
+    def each(self) -> "list[PropertyValue]":
+        """Return the items of a list: one unknown item of an unknown list, none of anything else."""
         return []
 
-    def items(self) -> "dict[str, Reading]":
-        """Return an object's entries; none for what is no object."""
+    def items(self) -> "dict[str, PropertyValue]":
+        """Return the entries of an object, none of anything else."""
         return {}
 
-    def _step(self, step: str | int) -> "Reading":
+    def _get(self, step: str | int) -> "PropertyValue":
         del step
         return self
 
 
 @dataclass(frozen=True)
-class Known(Reading):
-    """A value: text, number (a float, whatever it was), bool, list or object; never put into a message."""
+class Known(PropertyValue):
+    """A text, number (always a float), bool, list or object. It is never put into a message."""
 
     value: Any
     secret: bool = field(default=False, compare=False)
-    """Whether the engine marks it, or what it is part of, as a secret."""
+    """Whether the engine marks it, or an object or list around it, as a secret."""
 
-    def each(self) -> list[Reading]:
+    def each(self) -> list[PropertyValue]:
         if not isinstance(self.value, list):
             return []
-        return [self._part(item) for item in cast("list[Any]", self.value)]
+        return [self._wrap(item) for item in cast("list[Any]", self.value)]
 
-    def items(self) -> dict[str, Reading]:
+    def items(self) -> dict[str, PropertyValue]:
         if not isinstance(self.value, Mapping):
             return {}
-        parts = {key: self._part(item) for key, item in cast("Mapping[str, Any]", self.value).items()}
+        parts = {key: self._wrap(item) for key, item in cast("Mapping[str, Any]", self.value).items()}
         return {key: part for key, part in parts.items() if not isinstance(part, Absent)}
 
-    def _step(self, step: str | int) -> Reading:
+    def _get(self, step: str | int) -> PropertyValue:
         if isinstance(step, str):
-            return self._part(self.value.get(step)) if isinstance(self.value, Mapping) else Absent()
+            return self._wrap(self.value.get(step)) if isinstance(self.value, Mapping) else Absent()
         entries = self.each()
         return entries[step] if step < len(entries) else Absent()
 
-    def _part(self, part: Any) -> Reading:
+    def _wrap(self, part: Any) -> PropertyValue:
         match part:
             case None | Known(None):
                 return Absent()
@@ -93,39 +93,39 @@ class Known(Reading):
 
 
 @dataclass(frozen=True)
-class Unknown(Reading):
-    """Only the deployment will tell."""
+class Unknown(PropertyValue):
+    """A value that only the deployment computes."""
 
     secret: bool = field(default=False, compare=False)
-    """Whether the engine marks it as a secret all the same."""
+    """Whether the engine marks it as a secret."""
 
-    def each(self) -> list[Reading]:
+    def each(self) -> list[PropertyValue]:
         return [self]
 
 
 @dataclass(frozen=True)
-class Absent(Reading):
-    """Not there, or null."""
+class Absent(PropertyValue):
+    """No value, or null."""
 
 
-def first(readings: Iterable[Reading], otherwise: Reading | None = None) -> Reading:
-    """Return the first that isn't absent, else `otherwise`, which is absent unless given."""
-    return next((one for one in readings if not isinstance(one, Absent)), otherwise or Absent())
+def first_present(values: Iterable[PropertyValue], otherwise: PropertyValue | None = None) -> PropertyValue:
+    """Return the first value that is not absent, or else `otherwise`; without that, an absent value."""
+    return next((value for value in values if not isinstance(value, Absent)), otherwise or Absent())
 
 
-def decoded(message: struct_pb2.Struct) -> Known:
-    """Read the properties of a resource as the engine sends them."""
-    return Known(_fields(message))
+def decode(message: struct_pb2.Struct) -> Known:
+    """Decode a resource's properties as the engine sends them."""
+    return Known(_decode_fields(message))
 
 
-def unpacked(configuration: Known) -> Known:
-    """Read a provider's inputs: whatever is no text stands there as JSON, in a text."""
-    return Known({key: _unpacked(value) for key, value in configuration.value.items()})
+def decode_provider_inputs(configuration: Known) -> Known:
+    """Decode a provider's inputs: the engine sends those that are not texts as JSON in a text."""
+    return Known({key: _decode_json(value) for key, value in configuration.value.items()})
 
 
-def _unpacked(value: Any) -> Any:
+def _decode_json(value: Any) -> Any:
     if isinstance(value, Known):
-        return Known(_unpacked(value.value), secret=True)
+        return Known(_decode_json(value.value), secret=True)
     if not isinstance(value, str) or not value.startswith(("[", "{")):
         return value
     try:
@@ -134,8 +134,8 @@ def _unpacked(value: Any) -> Any:
         return value
 
 
-def _value(value: struct_pb2.Value) -> Any:
-    """Return a plain value; inside it, an `Unknown` for what is unknown and a `Known` for what is secret."""
+def _decode_value(value: struct_pb2.Value) -> Any:
+    """Return a plain value, with an `Unknown` in place of each unknown and a `Known` around each secret."""
     match value.WhichOneof("kind"):
         case "string_value":
             return Unknown() if value.string_value in _UNKNOWN else value.string_value
@@ -144,32 +144,31 @@ def _value(value: struct_pb2.Value) -> Any:
         case "bool_value":
             return value.bool_value
         case "list_value":
-            return [_value(item) for item in value.list_value.values]
+            return [_decode_value(item) for item in value.list_value.values]
         case "struct_value":
-            return _object(value.struct_value)
+            return _decode_object(value.struct_value)
         case _:
             return None
 
 
-def _fields(message: struct_pb2.Struct) -> dict[str, Any]:
-    # Protobuf's own order changes from run to run.
-    return {key: _value(message.fields[key]) for key in sorted(message.fields)}
+def _decode_fields(message: struct_pb2.Struct) -> dict[str, Any]:
+    # The order of a protobuf map changes from run to run.
+    return {key: _decode_value(message.fields[key]) for key in sorted(message.fields)}
 
 
-def _object(message: struct_pb2.Struct) -> Any:
-    fields = _fields(message)
+def _decode_object(message: struct_pb2.Struct) -> Any:
+    fields = _decode_fields(message)
     match fields.get(_KIND):
         case kind if kind == _SECRET:
-            value = fields.get("value")
-            return _marked(value)
+            return _mark_secret(fields.get("value"))
         case kind if kind == _OUTPUT:
             value = fields.get("value", Unknown())
-            return _marked(value) if fields.get("secret") else value
+            return _mark_secret(value) if fields.get("secret") else value
         case _:
             return fields
 
 
-def _marked(value: Any) -> Known | Unknown:
+def _mark_secret(value: Any) -> Known | Unknown:
     match value:
         case Unknown():
             return Unknown(secret=True)

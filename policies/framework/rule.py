@@ -1,4 +1,4 @@
-"""What a rule is: what it demands of which resources, why, how to satisfy it, and how it judges one."""
+"""A rule: which resources it judges and how, the risk of a violation, the fix, and helpers to write rules."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,109 +7,115 @@ from typing import Any, LiteralString
 from pulumi_policy import Severity
 
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 Parameters = Mapping[str, Any]
-"""Parameter -> its value for this stack, its default where the stack's configuration says nothing."""
+"""Parameter -> its value for this stack: the configured one, or the default."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A limit that a stack may set in policies/config."""
+    """A setting of a rule that a stack may change in policies/config."""
 
     name: str
     default: Any
     schema: Mapping[str, Any]
-    """JSON Schema of its value."""
+    """JSON Schema of the value."""
 
     meaning: str
 
 
-def at_least(name: str, default: float, meaning: str) -> Parameter:
-    """Return a parameter that is a number, 0 or more."""
+def number_parameter(name: str, default: float, meaning: str) -> Parameter:
+    """Return a parameter that is a number of at least 0."""
     return Parameter(name, default, {"type": "number", "minimum": 0}, meaning)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rule:
-    """A demand, decided from what a first preview knows. Equal to itself alone."""
+    """A requirement on resources that a first preview can decide. Rules are compared by identity."""
 
     id: str
     title: str
     violated: LiteralString
-    """What a violating resource is said to do, as in: `<resource> <violated>: <reasons>`."""
+    """Predicate of a violation's message: `<resource> <violated>: <reasons>`."""
 
     severity: Severity
     risk: str
-    """What can go wrong where the rule is violated."""
+    """What can go wrong if the rule is violated."""
 
     fix: str
     controls: tuple[Control, ...]
     subjects: Callable[[PolicyStack], Iterable[Resource]]
-    """The resources that it is about; what it finds none of, it has no say on."""
+    """The resources that the rule judges. Without any, the rule does not apply."""
 
-    judge: Callable[[Resource, PolicyStack, Parameters], Iterable[Text]]
-    """Return what a subject lacks; nothing where it complies."""
+    judge: Callable[[Resource, PolicyStack, Parameters], Iterable[Message]]
+    """Return the reasons why a subject violates the rule; none if it complies."""
 
     parameters: tuple[Parameter, ...] = ()
     waivable: bool = True
 
-    def limits(self, configured: Mapping[str, Any]) -> Parameters:
-        """Return every parameter's value."""
+    def resolve_parameters(self, configured: Mapping[str, Any]) -> Parameters:
+        """Return the value of every parameter."""
         return {
             parameter.name: configured.get(parameter.name, parameter.default) for parameter in self.parameters
         }
 
 
-def of(*tokens: str) -> Callable[[PolicyStack], list[Resource]]:
-    """Return the subjects of a rule about some resource types."""
-    return lambda stack: stack.of(*tokens)
+def of_type(*tokens: str) -> Callable[[PolicyStack], list[Resource]]:
+    """Select the resources of these types as a rule's subjects."""
+    return lambda stack: stack.of_type(*tokens)
 
 
 def expect(
-    resource: Resource, path: LiteralString, fits: Callable[[Any], bool], otherwise: LiteralString
-) -> list[Text]:
+    resource: Resource, path: LiteralString, fits: Callable[[Any], bool], problem: LiteralString
+) -> list[Message]:
     """
-    Return nothing where a declared input (keys joined by dots) is known and fits, else the reason in words.
+    Return no message if a declared input is known and fits, else one with the problem.
 
-    What is absent doesn't fit, and what is unknown can't be decided; neither is fine.
+    An absent input does not fit, and an unknown one is undecided: neither complies.
+
+    Args:
+        resource: The resource with the input.
+        path: The input's name; in nested objects, the keys joined by dots.
+        fits: Whether a known value complies.
+        problem: Predicate of the message, as in `<resource> <problem>`.
     """
-    return expect_of(resource.at(*path.split(".")), resource, path, fits, otherwise)
+    return expect_value(resource.at(*path.split(".")), resource, path, fits, problem)
 
 
-def expect_of(
-    reading: Reading,
+def expect_value(
+    value: PropertyValue,
     resource: Resource,
     path: LiteralString,
     fits: Callable[[Any], bool],
-    otherwise: LiteralString,
-) -> list[Text]:
-    """Do as `expect` for what was read already, from anywhere; `path` names it."""
-    match reading:
+    problem: LiteralString,
+) -> list[Message]:
+    """Check a value as `expect` does; `path` is only its name in the message."""
+    match value:
         case Known(value) if fits(value):
             return []
         case Unknown():
-            return [undecided(resource, path)]
+            return [unknown_value(resource, path)]
         case _:
-            return [say("{resource} " + otherwise, resource=resource)]
+            return [message("{resource} " + problem, resource=resource)]
 
 
 def one_of(*allowed: bool | float | str) -> Callable[[Any], bool]:
     return lambda value: not isinstance(value, list | dict) and value in allowed
 
 
-def from_to(least: float, most: float = float("inf")) -> Callable[[Any], bool]:
-    """Return whether a value is a number (and no bool) within bounds, both included."""
+def in_range(least: float, most: float = float("inf")) -> Callable[[Any], bool]:
+    """Match numbers (not bools) from `least` to `most`, both included."""
     return lambda value: (
         isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
     )
 
 
-def best(attempts: Iterable[list[Text]], otherwise: list[Text]) -> list[Text]:
-    """Judge alternatives by what each lacks: nothing if one lacks nothing, else the shortcomings of all."""
-    lacking = list(attempts)
-    if any(not shortcomings for shortcomings in lacking):
+def accept_any(alternatives: Iterable[list[Message]], otherwise: list[Message]) -> list[Message]:
+    """Return no problems if one alternative has none, else those of all; `otherwise` without alternatives."""
+    alternatives = list(alternatives)
+    if any(not problems for problems in alternatives):
         return []
-    return [text for shortcomings in lacking for text in shortcomings] or otherwise
+    return [problem for problems in alternatives for problem in problems] or otherwise

@@ -1,4 +1,4 @@
-"""The stack as rules see it: resources with what they declare, and how they hang together."""
+"""The stack as rules see it: resources with their inputs, parents and dependencies."""
 
 import re
 from collections import defaultdict
@@ -9,29 +9,29 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf import struct_pb2
 
-from policies.framework.drill_history import Drills
-from policies.framework.property_values import Absent, Known, Reading, decoded, unpacked
+from policies.framework.drill_history import DrillHistory
+from policies.framework.property_values import Absent, Known, PropertyValue, decode, decode_provider_inputs
 
 _RENAMED: Final = re.compile(r"aws:s3/(bucket\w*)V2:(Bucket\w*)V2")
 _STACK: Final = "pulumi:pulumi:Stack"
 _View = TypeVar("_View")
 
 
-def canonical(token: str) -> str:
-    """Return a type's current token; pulumi-aws 7 renamed every `aws:s3/bucket...V2` to its plain name."""
+def canonical_type(token: str) -> str:
+    """Return a type's current token: pulumi-aws 7 renamed each `aws:s3/bucket...V2` to its plain name."""
     return _RENAMED.sub(r"aws:s3/\1:\2", token)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of the stack. Equal by its URN."""
+    """A resource of the stack, compared by its URN."""
 
     urn: str
     raw: Any = field(repr=False, compare=False)
     """The engine's message, an AnalyzerResource."""
 
-    announced: struct_pb2.Struct | None = field(default=None, repr=False, compare=False)
-    """Its inputs, before any provider adds to them."""
+    declared: struct_pb2.Struct | None = field(default=None, repr=False, compare=False)
+    """Its inputs as the program declares them, before a provider adds defaults."""
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ class Resource:
 
     @cached_property
     def type(self) -> str:
-        return canonical(self.raw.type)
+        return canonical_type(self.raw.type)
 
     @property
     def provider(self) -> str:
@@ -52,55 +52,62 @@ class Resource:
 
     @property
     def is_custom(self) -> bool:
-        """Whether it stands for something at a vendor."""
+        """Whether a provider manages it, unlike a component."""
         return self.raw.HasField("provider")
 
     @property
     def options(self) -> Any:
-        """What its options say: protect, ignoreChanges, deleteBeforeReplace, additionalSecretOutputs."""
+        """Its options: protect, ignoreChanges, deleteBeforeReplace, additionalSecretOutputs."""
         return self.raw.options
 
     @cached_property
     def inputs(self) -> Known:
-        """What the program says; where the engine announced nothing, what the provider answered."""
-        found = self.outputs if self.announced is None else decoded(self.announced)
-        return unpacked(found) if self.type.startswith("pulumi:providers:") else found
+        """The inputs that the program declares; if the engine did not send them, the outputs."""
+        inputs = self.outputs if self.declared is None else decode(self.declared)
+        return decode_provider_inputs(inputs) if self.type.startswith("pulumi:providers:") else inputs
 
     @cached_property
     def outputs(self) -> Known:
-        return decoded(self.raw.properties)
+        return decode(self.raw.properties)
 
     @cached_property
-    def _configuration(self) -> Reading:
-        return unpacked(decoded(self.raw.provider.properties)) if self.is_custom else Absent()
+    def _provider_inputs(self) -> PropertyValue:
+        return decode_provider_inputs(decode(self.raw.provider.properties)) if self.is_custom else Absent()
 
-    def at(self, *path: str | int) -> Reading:
-        """Read a declared input."""
+    def at(self, *path: str | int) -> PropertyValue:
+        """Return the declared input at a path."""
         return self.inputs.at(*path)
 
-    def output(self, *path: str | int) -> Reading:
+    def output(self, *path: str | int) -> PropertyValue:
         return self.outputs.at(*path)
 
-    def configuration(self, *path: str | int) -> Reading:
-        """Read an input of its provider."""
-        return self._configuration.at(*path)
+    def provider_input(self, *path: str | int) -> PropertyValue:
+        """Return the input of its provider at a path."""
+        return self._provider_inputs.at(*path)
 
 
 class PolicyStack:
-    """All resources in a stable order."""
+    """All resources, in a stable order."""
 
     def __init__(
         self,
         resources: Iterable[Any],
-        announced: Mapping[str, struct_pb2.Struct] | None = None,
-        drills: Drills | None = None,
+        declared_inputs: Mapping[str, struct_pb2.Struct] | None = None,
+        drill_history: DrillHistory | None = None,
     ) -> None:
-        """Take the engine's resources, and the inputs of those (by URN) that were announced beforehand."""
-        self.drills: Final = drills
-        """What is known of its drills; None: nothing."""
-        inputs = announced or {}
-        found = (Resource(raw.urn, raw, inputs.get(raw.urn)) for raw in resources)
-        self.resources: Final = sorted(found, key=lambda resource: resource.urn)
+        """
+        Index the resources.
+
+        Args:
+            resources: The engine's messages, one AnalyzerResource per resource.
+            declared_inputs: URN -> the inputs that the program declares, as far as the engine sent them.
+            drill_history: The drills of the stack's stores.
+        """
+        self.drill_history: Final = drill_history
+        """The drills of the stack's stores; None if they are unknown."""
+        inputs = declared_inputs or {}
+        unsorted = (Resource(raw.urn, raw, inputs.get(raw.urn)) for raw in resources)
+        self.resources: Final = sorted(unsorted, key=lambda resource: resource.urn)
         self._by_urn = {resource.urn: resource for resource in self.resources}
         self._by_type: dict[str, list[Resource]] = defaultdict(list)
         for resource in self.resources:
@@ -109,45 +116,42 @@ class PolicyStack:
 
     @property
     def root(self) -> Resource | None:
-        """The stack itself; None where the engine sent none."""
-        return next(iter(self.of(_STACK)), None)
+        """The stack's own resource; None if the engine sent none."""
+        return next(iter(self.of_type(_STACK)), None)
 
     def get(self, urn: str) -> Resource | None:
         return self._by_urn.get(urn)
 
-    def of(self, *tokens: str) -> list[Resource]:
-        """Return the resources of some types (their current tokens)."""
+    def of_type(self, *tokens: str) -> list[Resource]:
+        """Return the resources of these types (current tokens)."""
         return [resource for token in tokens for resource in self._by_type.get(token, [])]
 
-    def view(self, made: Callable[["PolicyStack"], _View]) -> _View:
-        """Return what is made from the stack, such as an index; made once."""
-        if made not in self._views:
-            self._views[made] = made(self)
-        return self._views[made]
+    def view(self, compute: Callable[["PolicyStack"], _View]) -> _View:
+        """Return what `compute` makes of the stack, such as an index. It is computed once."""
+        if compute not in self._views:
+            self._views[compute] = compute(self)
+        return self._views[compute]
 
-    def publishing(self, fact: str) -> list[Resource]:
-        """Return the components that publish this fact, known or not."""
-        return [resource for resource in self.view(_components) if not isinstance(resource.at(fact), Absent)]
+    def publishers(self, fact: str) -> list[Resource]:
+        """Return the components that publish this fact, even if its value is unknown."""
+        components = self.view(_find_components)
+        return [component for component in components if not isinstance(component.at(fact), Absent)]
 
-    def around(self, resource: Resource) -> list[Resource]:
-        """Return its parent, that one's parent, and so on."""
-        found: list[Resource] = []
+    def ancestors(self, resource: Resource) -> list[Resource]:
+        """Return the resource's parent, its grandparent, and so on."""
+        ancestors: list[Resource] = []
         parent = self._by_urn.get(resource.raw.parent)
         while parent:
-            found.append(parent)
+            ancestors.append(parent)
             parent = self._by_urn.get(parent.raw.parent)
-        return found
+        return ancestors
 
-    def behind(self, resource: Resource, name: str | None = None) -> list[Resource]:
-        """Return what an input (or, unnamed, the resource) is made from; a first preview knows."""
+    def dependencies(self, resource: Resource, name: str | None = None) -> list[Resource]:
+        """Return what a resource, or one of its inputs, depends on. A first preview knows it."""
         raw = resource.raw
-        found = raw.dependencies if name is None else raw.propertyDependencies[name].urns
-        return [self._by_urn[urn] for urn in found if urn in self._by_urn]
-
-    def made_from(self, resource: Resource, token: str) -> list[Resource]:
-        """Return the resources of a type that depend on this one; each names it, or is made from it."""
-        return [other for other in self.of(token) if resource in self.behind(other)]
+        urns = raw.dependencies if name is None else raw.propertyDependencies[name].urns
+        return [self._by_urn[urn] for urn in urns if urn in self._by_urn]
 
 
-def _components(stack: PolicyStack) -> list[Resource]:
+def _find_components(stack: PolicyStack) -> list[Resource]:
     return [resource for resource in stack.resources if resource.is_component]

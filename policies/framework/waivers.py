@@ -1,18 +1,15 @@
-"""Waivers: reviewed exceptions of one rule for one resource, until a day."""
+"""Waivers: reviewed exceptions of one rule for one resource, which expire."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 
 if TYPE_CHECKING:
-    from policies.framework.waivers import Waiver
+    from policies.framework.waiver_entry import Waiver
 
 FILE: Final = Path(__file__).parents[1] / "waivers.yaml"
 _LONGEST: Final = timedelta(days=90)
@@ -20,12 +17,12 @@ _LONGEST: Final = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Waivers:
-    """What the file says on a day: waivers in force, and what is wrong with the others."""
+    """The waivers that are in force on a day, and the problems of the others."""
 
     in_force: "dict[tuple[str, str], Waiver]"
     """(rule, URN) -> the waiver."""
 
-    problems: tuple[Text, ...]
+    problems: tuple[Message, ...]
     """Each names its entry by number."""
 
 
@@ -34,106 +31,62 @@ NONE: Final = Waivers({}, ())
 
 def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
     """
-    Read the file; what is wrong with an entry is a problem of its own and waives nothing.
+    Read the file. An entry with a problem waives nothing, and the problem is reported.
 
     Args:
-        path: The file; one that does not exist waives nothing.
+        path: The file. Without it, nothing is waived.
         today: The day, in UTC.
-        rules: Rule -> whether it can be waived at all.
+        rules: Rule -> whether it can be waived.
     """
     text = path.read_bytes() if path.exists() else b""
     if not any(line.partition(b"#")[0].strip() for line in text.splitlines()):
         return NONE
-    # Most stacks have none, and what reads them takes a fifth of the pack's start.
-    from policies.framework.waivers import entries_of, parsed  # noqa: PLC0415
+    from policies.framework.waiver_entry import parse_entries, parse_entry  # noqa: PLC0415 - imports pydantic
 
-    entries = entries_of(text)
+    entries = parse_entries(text)
     if entries is None:
-        return Waivers({}, (say("the waivers' file is no list of waivers, so none of them counts"),))
+        return Waivers({}, (message("the waivers' file is no list of waivers, so none of them counts"),))
     in_force: dict[tuple[str, str], Waiver] = {}
-    problems: list[Text] = []
+    problems: list[Message] = []
     for number, entry in enumerate(entries, 1):
-        waiver, wrong = parsed(entry)
+        waiver, complaints = parse_entry(entry)
         if waiver:
-            wrong += _wrong(waiver, today=today, rules=rules)
+            complaints += _check(waiver, today=today, rules=rules)
             if waiver.key in in_force:
-                wrong.append("is there twice")
-        if waiver and not wrong:
+                complaints.append("is there twice")
+        if waiver and not complaints:
             in_force[waiver.key] = waiver
-        problems += [Text(f"waiver {number} {what}") for what in wrong]
+        problems += [Message(f"waiver {number} {complaint}") for complaint in complaints]
     return Waivers(in_force, tuple(problems))
 
 
-def unmatched(waivers: Waivers, used: Iterable[tuple[str, str]], *, stack: str) -> list[Text]:
-    """Return a problem for each waiver of this stack (the start of its URNs) that waived nothing."""
-    left = set(waivers.in_force) - set(used)
+def find_unmatched(waivers: Waivers, used: Iterable[tuple[str, str]], *, stack: str) -> list[Message]:
+    """
+    Return a problem for each waiver of this stack that waived nothing.
+
+    Args:
+        waivers: All waivers; those of other stacks are no problem.
+        used: The keys of the waivers that waived a violation.
+        stack: The start of the stack's URNs.
+    """
+    unused = set(waivers.in_force) - set(used)
     return [
-        Text(f"the waiver of {rule} for {urn.rsplit('::', 1)[-1]} matches no violation; remove it")
-        for rule, urn in sorted(left)
+        Message(f"the waiver of {rule} for {urn.rsplit('::', 1)[-1]} matches no violation; remove it")
+        for rule, urn in sorted(unused)
         if urn.startswith(stack)
     ]
 
 
-def _wrong(waiver: "Waiver", *, today: date, rules: dict[str, bool]) -> list[str]:
-    wrong: list[str] = []
+def _check(waiver: "Waiver", *, today: date, rules: dict[str, bool]) -> list[str]:
+    complaints: list[str] = []
     if waiver.rule not in rules:
-        wrong.append("names no rule of this pack")
+        complaints.append("names no rule of this pack")
     elif not rules[waiver.rule]:
-        wrong.append(f"is for {waiver.rule}, which can't be waived")
+        complaints.append(f"is for {waiver.rule}, which can't be waived")
     if waiver.created > today:
-        wrong.append(f"was created on {waiver.created}, which is yet to come")
+        complaints.append(f"was created on {waiver.created}, which is yet to come")
     if waiver.expires - waiver.created > _LONGEST:
-        wrong.append(f"lasts longer than {_LONGEST.days} days")
+        complaints.append(f"lasts longer than {_LONGEST.days} days")
     if waiver.expires < today:
-        wrong.append(f"expired on {waiver.expires}")
-    return wrong
-
-
-class Waiver(BaseModel):
-    """One exception. Expires at the end of its day, UTC."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rule: str
-    resource: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^*]+::[^*]+::[^*]+::[^*]+$")]
-    """The whole URN; a pattern would waive what nobody looked at."""
-
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
-    owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
-    ticket: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)]
-    created: date
-    expires: date
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.rule, self.resource
-
-
-def entries_of(text: bytes) -> list[Any] | None:
-    """Return the entries of a file; None for one that is no list."""
-    try:
-        entries = yaml.safe_load(text) or []
-    except yaml.YAMLError:
-        return None
-    return cast("list[Any]", entries) if isinstance(entries, list) else None
-
-
-def parsed(entry: Any) -> tuple[Waiver | None, list[str]]:
-    """Return an entry as a waiver, or what is wrong with it."""
-    try:
-        return Waiver.model_validate(entry), []
-    except ValidationError as error:
-        return None, [
-            f"is not valid: {'.'.join(str(step) for step in detail['loc']) or 'entry'}: {_said(detail)}"
-            for detail in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-
-
-def _said(detail: Any) -> str:
-    match detail["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is no field of a waiver"
-        case _:
-            return detail["msg"][0].lower() + detail["msg"][1:]
+        complaints.append(f"expired on {waiver.expires}")
+    return complaints

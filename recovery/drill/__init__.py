@@ -1,1 +1,1 @@
-"""Drills: recovery tried for real, measured, and written down."""
+"""Drills: recovery into a throw-away environment, measured, verified and recorded as evidence."""

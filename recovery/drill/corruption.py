@@ -1,4 +1,4 @@
-"""`corruption`: a bad write at a known moment. The database is branched at the instant before it."""
+"""`corruption`: a bad write at a known moment. The history is branched as of the second before it."""
 
 import random
 import time
@@ -10,14 +10,14 @@ from functools import partial
 from typing import Final, Literal
 
 from core.failure import Failure
-from recovery.drill.comparison import Bracket, between
+from recovery.drill.comparison import Bracket, expect_at_instant
 from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import RecoveryPoint, Scenario
 from recovery.drill.scenario_run import ScenarioRun
-from recovery.drill.validation import DrillContext, removing, validate
+from recovery.drill.validation import DrillContext, time_removal, validate
 from recovery.manifest import Checksums, Manifest
 from recovery.postgres.checksums import compute_checksums
-from recovery.postgres.snapshot import Snapshot, only, snapshot
+from recovery.postgres.snapshot import Snapshot, fetch_one_row, take_snapshot
 
 _POLL_SECONDS: Final = 0.02
 _SECOND: Final = timedelta(seconds=1)
@@ -25,7 +25,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Instant:
-    """A whole second up to which everything committed is to come back, and what that has to look like."""
+    """The whole second as of which the database is recovered, and the checksums around it."""
 
     at: datetime
     choice: Literal["newest", "random", "chosen"]
@@ -33,7 +33,7 @@ class Instant:
 
 
 def drill(
-    drilled: DrillContext,
+    context: DrillContext,
     backups: Sequence[Manifest],
     *,
     history: timedelta,
@@ -41,81 +41,83 @@ def drill(
     at_random: bool = False,
 ) -> Scenario:
     """
-    Recover the database as it was at an instant of its history, and look at it.
+    Recover the database as of an instant of its history, and validate it.
 
     Args:
-        drilled: The database, and what is asked of its copy.
-        backups: Of the whole database; a past instant is compared with those around it.
-        history: How far back the vendor can go.
-        at: The moment of the bad write; without it the incident is now.
-        at_random: Choose a moment between the oldest backup within the history and now.
+        context: The database, and the specification of the drill.
+        backups: Whole backups of the database; a past instant is compared with those before and after it.
+        history: How long the vendor keeps the history.
+        at: The moment of the bad write; now by default.
+        at_random: Draw a moment between the oldest backup within the history and now.
     """
-    attempt = ScenarioRun(
+    run = ScenarioRun(
         "corruption",
         stores=("database",),
         threat="A bad write, such as a migration that went wrong, at a known moment.",
-        loss_objective_seconds=drilled.terms.objectives.history_loss,
-        told=drilled.told,
+        loss_objective_seconds=context.spec.objectives.history_loss,
+        on_progress=context.on_progress,
     )
-    with attempt.capture_errors(), ExitStack() as stack:
-        attempt.told("taking what it is compared with")
+    with run.capture_errors(), ExitStack() as stack:
+        run.on_progress("taking the checksums to compare with")
         if at:
-            instant = _past(drilled, stack, _before(at), "chosen", backups)
+            instant = _choose_past(context, stack, _last_second_before(at), "chosen", backups)
         elif at_random:
-            instant = _past(drilled, stack, _drawn(backups, history), "random", backups)
+            instant = _choose_past(context, stack, _draw_instant(backups, history), "random", backups)
         else:
-            instant = _now(drilled, stack)
-        with removing(attempt) as made:
-            attempt.told("making the drill's stack ready")
-            # What only a drill needs is no part of the recovery: by hand, a branch is one call to the vendor.
-            branch = made.enter_context(drilled.place.branching(attempt.name))
-            attempt.declare(at or instant.at)
-            _recover(attempt, drilled, instant, branch)
-    attempt.look_for_remains(drilled.place)
-    return attempt.scenario()
+            instant = _choose_now(context, stack)
+        with time_removal(run) as resources:
+            run.on_progress("making the drill's stack ready")
+            # Not timed, as only a drill needs it: by hand, a branch is one request to the vendor.
+            branch = resources.enter_context(context.environment.prepare_branch(run.name))
+            run.declare(at or instant.at)
+            _recover(run, context, instant, branch)
+    run.check_removed(context.environment)
+    return run.to_evidence()
 
 
 def _recover(
-    attempt: ScenarioRun,
-    drilled: DrillContext,
+    run: ScenarioRun,
+    context: DrillContext,
     instant: Instant,
     branch: Callable[[datetime], RecoveredDatabase],
 ) -> None:
-    with attempt.clock.phase("branch the history"):
-        copy = branch(instant.at)
-    attempt.recovery_point = RecoveryPoint(
-        path="history", id=attempt.name, as_of=instant.at, choice=instant.choice, held=None
+    with run.clock.phase("branch the history"):
+        database = branch(instant.at)
+    run.recovery_point = RecoveryPoint(
+        path="history", id=run.name, as_of=instant.at, choice=instant.choice, held=None
     )
-    validate(attempt, copy, drilled, lambda found: between(instant.bracket, found))
+    validate(run, database, context, lambda checksums: expect_at_instant(instant.bracket, checksums))
 
 
-def _before(bad_write: datetime) -> datetime:
-    """Return the last whole second before it: the vendor takes no finer one, and recovers it inclusively."""
+def _last_second_before(bad_write: datetime) -> datetime:
+    """Return the last whole second before a bad write. The vendor takes whole seconds, inclusively."""
     second = bad_write.replace(microsecond=0)
     return second - _SECOND if second == bad_write else second
 
 
-def _now(drilled: DrillContext, stack: ExitStack) -> Instant:
-    """Choose the next whole second of the server's clock, and take a snapshot on either side of it."""
-    before = stack.enter_context(snapshot(drilled.source_url))
+def _choose_now(context: DrillContext, stack: ExitStack) -> Instant:
+    """Choose the next whole second of the server's clock, and take a snapshot before and after it."""
+    before = stack.enter_context(take_snapshot(context.source_url))
     at = before.taken_at.replace(microsecond=0) + _SECOND
-    while _clock(before) <= at:
+    while _server_time(before) <= at:
         time.sleep(_POLL_SECONDS)
-    after = stack.enter_context(snapshot(drilled.source_url))
-    # Read before the recovery begins: what it takes is no part of that, and would slow it down.
+    after = stack.enter_context(take_snapshot(context.source_url))
+    # The checksums are read before the recovery begins, so that reading them does not slow it down.
     return Instant(
-        at, "newest", Bracket(compute_checksums(drilled.source_url, before), partial(_after, drilled, after))
+        at,
+        "newest",
+        Bracket(compute_checksums(context.source_url, before), partial(_read_after, context, after)),
     )
 
 
-def _past(
-    drilled: DrillContext,
+def _choose_past(
+    context: DrillContext,
     stack: ExitStack,
     at: datetime,
     choice: Literal["random", "chosen"],
     backups: Sequence[Manifest],
 ) -> Instant:
-    """Compare with the last backup before, and with the first one after or the database as it is now."""
+    """Return an instant between the last backup before it and the first one after it, or the database now."""
     earlier = [backup for backup in backups if backup.snapshot_at <= at]
     later = [backup for backup in backups if backup.snapshot_at > at]
     if not earlier:
@@ -127,32 +129,32 @@ def _past(
     if later:
         after = min(later, key=lambda backup: backup.snapshot_at).figures
         return Instant(at, choice, Bracket(before, lambda _: after))
-    shot = stack.enter_context(snapshot(drilled.source_url))
-    return Instant(at, choice, Bracket(before, partial(_after, drilled, shot)))
+    shot = stack.enter_context(take_snapshot(context.source_url))
+    return Instant(at, choice, Bracket(before, partial(_read_after, context, shot)))
 
 
-def _drawn(backups: Sequence[Manifest], history: timedelta) -> datetime:
+def _draw_instant(backups: Sequence[Manifest], history: timedelta) -> datetime:
     now = datetime.now(UTC)
-    kept = [backup.snapshot_at for backup in backups if backup.snapshot_at > now - history]
-    if not kept:
+    moments = [backup.snapshot_at for backup in backups if backup.snapshot_at > now - history]
+    if not moments:
         raise Failure(
             "There is no backup within the database's history to compare a random moment with.",
             "make one (./bulwark backup), or drill without --random.",
         )
-    oldest = min(kept)
-    drawn = oldest + (now - oldest) * random.SystemRandom().random()
-    return _before(drawn) if _before(drawn) > oldest else oldest.replace(microsecond=0) + _SECOND
+    oldest = min(moments)
+    instant = _last_second_before(oldest + (now - oldest) * random.SystemRandom().random())
+    return instant if instant > oldest else oldest.replace(microsecond=0) + _SECOND
 
 
-def _after(drilled: DrillContext, shot: Snapshot, tables: tuple[str, ...]) -> Checksums:
+def _read_after(context: DrillContext, shot: Snapshot, tables: tuple[str, ...]) -> Checksums:
     try:
-        return compute_checksums(drilled.source_url, shot, selected=tables)
+        return compute_checksums(context.source_url, shot, tables=tables)
     except Failure:
         if not tables:
             raise
-        # One of them was dropped meanwhile.
-        return compute_checksums(drilled.source_url, shot)
+        # One of the tables was dropped meanwhile.
+        return compute_checksums(context.source_url, shot)
 
 
-def _clock(shot: Snapshot) -> datetime:
-    return only(shot.connection, "SELECT clock_timestamp()")[0].astimezone(UTC)
+def _server_time(shot: Snapshot) -> datetime:
+    return fetch_one_row(shot.connection, "SELECT clock_timestamp()")[0].astimezone(UTC)

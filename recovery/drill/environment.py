@@ -1,4 +1,4 @@
-"""Where a drill recovers into: made for it alone, and removed after it."""
+"""The throw-away environment that a drill recovers into, and a recovered database in it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -7,18 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from recovery.drill.evidence import Removed
+from recovery.drill.evidence import TeardownResult
 
-MARK: Final = "BULWARK_DRILL"
-"""Every process that a drill starts carries this variable, so that a later one can find and end it."""
+DRILL_VARIABLE: Final = "BULWARK_DRILL"
+"""Environment variable of every process that a drill starts, by which a later drill finds and ends it."""
 
 
 @dataclass(frozen=True)
 class RecoveredDatabase:
-    """A recovered database, or one to be recovered into."""
+    """A recovered database, or an empty one to recover into."""
 
     name: str
-    """A drill's (see recovery.drill.safety)."""
+    """The drill's name (see recovery.drill.safety)."""
 
     project: str
     owner_url: str = field(repr=False)
@@ -26,26 +26,26 @@ class RecoveredDatabase:
 
 
 class DrillEnvironment(Protocol):
-    """Makes throw-away databases. Each is gone when its context ends, whatever happens in it."""
+    """Creates throw-away databases. Each is removed at the end of its context, also after an error."""
 
     scope: str
-    """The value of MARK: whose drills these are."""
+    """Value of `DRILL_VARIABLE`: one per stack and checkout."""
 
     folder: Path
-    """Private; what lies there goes with the drill. A dump is personal data."""
+    """Private folder, whose content is removed with the drill: a dump is personal data."""
 
-    def branching(self, name: str) -> AbstractContextManager[Callable[[datetime], RecoveredDatabase]]:
+    def prepare_branch(self, name: str) -> AbstractContextManager[Callable[[datetime], RecoveredDatabase]]:
         """
-        Make all ready that a branch needs, but nothing of the branch itself.
+        Prepare everything that a branch needs, without creating it, and give a function that creates it.
 
-        What it gives is called once, with a whole second, and gives the platform's database as it was then.
+        The function is called once, with a whole second, and returns the platform's database as of then.
         """
         ...
 
-    def empty(self, name: str) -> AbstractContextManager[RecoveredDatabase]:
-        """Give a new, empty database, declared as the platform's own is."""
+    def create_database(self, name: str) -> AbstractContextManager[RecoveredDatabase]:
+        """Create an empty database, declared as the platform's own is."""
         ...
 
-    def remains(self, name: str) -> tuple[Removed, ...]:
-        """Look, after the context's end, whether anything of that name is left; changes nothing."""
+    def check_removed(self, name: str) -> tuple[TeardownResult, ...]:
+        """Return, after the end of the context, whether anything of this name is left; change nothing."""
         ...

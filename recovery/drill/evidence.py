@@ -1,9 +1,10 @@
 """
-What one drill shows: bulwark-drill-1, documented in docs/drills.md.
+The evidence of a drill: bulwark-drill-1, documented in docs/drills.md.
 
-What follows from what was measured (verdicts, faults, whether an objective is met) is computed, also when a
-document is read: one that states anything else is refused. What was not measured, looked at or removed is a
-fault, so a drill that broke off can't pass.
+Verdicts, faults and whether an objective is met are computed from the measurements, also when a document is
+read: a document that states anything else is refused. So the wording of faults must not change: documents
+with another wording could no longer be read. Anything that was not measured, checked or removed is a fault,
+so a drill that broke off can't pass.
 """
 
 from collections.abc import Iterator
@@ -21,50 +22,60 @@ from pydantic import (
     model_validator,
 )
 
-from core.credential_forms import hidden
-from recovery.manifest import LockMode, Sha256
+from core.credential_forms import hide_credentials
+from recovery.manifest import LockMode, Sha256, StoreName
+
+StackLocation = Literal["vendors", "twin"]
+ScenarioKind = Literal["corruption", "loss", "replica", "files", "state"]
+DrillVerdict = Literal["passed", "failed"]
+Milestone = Literal["first_query", "verified", "health"]
+REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
+    "corruption": ("first_query", "verified", "health"),
+    "loss": ("first_query", "verified", "health"),
+    "replica": ("first_query", "verified", "health"),
+    "files": ("verified",),
+    "state": ("verified",),
+}
+"""The milestones that each scenario must have measured."""
 
 
-def _without_credentials(value: Any) -> Any:
+def _hide_credentials(value: Any) -> Any:
     match value:
         case str():
-            return hidden(value)
+            return hide_credentials(value)
         case tuple():
-            return tuple(_without_credentials(part) for part in value)
+            return tuple(_hide_credentials(part) for part in value)
         case dict():
-            return {hidden(key): _without_credentials(part) for key, part in value.items()}
+            return {hide_credentials(key): _hide_credentials(part) for key, part in value.items()}
         case _:
             return value
 
 
 class EvidenceModel(BaseModel):
-    """Part of the evidence: frozen, nothing unknown in it, and no credential in any of its texts."""
+    """Part of the evidence: frozen, without unknown fields, and with credentials hidden in every text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod
-    def _hidden(cls, value: Any) -> Any:
-        return _without_credentials(value)
+    def _hide_credentials(cls, value: Any) -> Any:
+        return _hide_credentials(value)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _computed(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _check_computed_fields(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
             return handler(data)
         stated = {name: data[name] for name in cls.model_computed_fields if name in data}
-        made = handler({name: value for name, value in data.items() if name not in stated})
-        shown = made.model_dump(mode="json", include=set(stated))
-        if wrong := [name for name, value in stated.items() if value != shown[name]]:
+        model = handler({name: value for name, value in data.items() if name not in stated})
+        computed = model.model_dump(mode="json", include=set(stated))
+        if wrong := [name for name, value in stated.items() if value != computed[name]]:
             raise ValueError(f"states {', '.join(wrong)} otherwise than its own content shows")
-        return made
-
-
-StackLocation = Literal["vendors", "twin"]
+        return model
 
 
 class ControlReference(EvidenceModel):
-    """A requirement that a drill answers."""
+    """A requirement of a standard that a drill meets."""
 
     framework: str
     id: str
@@ -84,14 +95,14 @@ CONTROLS: Final = (
 )
 
 
-def _public(url: str) -> str:
+def _require_public_url(url: str) -> str:
     if not url.startswith("https://") or "@" in url or "?" in url:
         raise ValueError("is no https address, or has a user or a query in it")
     return url
 
 
 class DrillIdentity(EvidenceModel):
-    """Who tried what, with which code."""
+    """Which stack was drilled, when, by whom and with which versions."""
 
     id: str
     """Sorts by time: `20300115T042300Z-3f9a`."""
@@ -99,120 +110,105 @@ class DrillIdentity(EvidenceModel):
     stack: str
     environment: Literal["production", "local", "drill"]
     place: StackLocation
-    """Where the stack lives; a drill on the twin proves nothing of production."""
+    """Where the stack is; a drill on the twin proves nothing about production."""
 
     commit: str | None
-    """The checkout's; None outside of one."""
+    """The checkout's commit; None outside of a checkout."""
 
     changed: bool
-    """Whether the checkout held changes that are in no commit."""
+    """Whether the checkout had uncommitted changes."""
 
     versions: dict[str, str]
     """Program -> version: bulwark, python, pulumi, pg_dump, pg_restore, server, ..."""
 
     trigger: Literal["schedule", "manual"]
     actor: str
-    run_url: Annotated[str, AfterValidator(_public)] | None
-    """The CI run."""
+    run_url: Annotated[str, AfterValidator(_require_public_url)] | None
+    """URL of the CI run."""
 
     controls: tuple[ControlReference, ...] = CONTROLS
 
 
-ScenarioKind = Literal["corruption", "loss", "replica", "files", "state"]
-StoreName = Literal["database", "files", "state"]
-DrillVerdict = Literal["passed", "failed"]
-Milestone = Literal["first_query", "verified", "health"]
-
-NEEDED: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
-    "corruption": ("first_query", "verified", "health"),
-    "loss": ("first_query", "verified", "health"),
-    "replica": ("first_query", "verified", "health"),
-    "files": ("verified",),
-    "state": ("verified",),
-}
-"""The milestones without which a scenario has not shown how fast it is."""
-
-
 class LockedObject(EvidenceModel):
-    """An object that was restored from, as the vault told of it during the drill."""
+    """The manifest of the restored backup, as the vault reported it during the drill."""
 
     vault: Literal["primary", "replica"]
     key: str
     version: str
     bytes: Annotated[int, Field(ge=0)]
     sha256: Sha256
-    """Of a backup of the database: its manifest's."""
+    """Of the manifest's bytes."""
 
     lock_mode: LockMode | None
     locked_until: AwareDatetime | None
 
 
-class Skipped(EvidenceModel):
-    """A newer recovery point that was not used."""
+class SkippedBackup(EvidenceModel):
+    """A newer backup that was not used, and the reason."""
 
     id: str
     why: str
 
 
 class RecoveryPoint(EvidenceModel):
-    """What was recovered from."""
+    """The backup, or the instant of the vendor's history, that was recovered."""
 
     path: Literal["history", "vault", "replica"]
-    """`history` is that of the store's own vendor."""
+    """`history` is the history at the store's vendor."""
 
     id: str
-    """Of the backup; of a branch from history its name."""
+    """The backup's id, or the name of the branch of the history."""
 
     as_of: AwareDatetime
-    """The moment that it shows: its snapshot's, or the instant that was asked for."""
+    """Moment of the recovered data: that of the backup's snapshot, or the requested instant."""
 
     choice: Literal["newest", "random", "chosen"]
     held: LockedObject | None
-    """None where history was used, which is no object in a vault."""
+    """The backup's manifest; None for the history, which is not in a vault."""
 
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedBackup, ...] = ()
 
 
-class Measured(EvidenceModel):
-    """A time that has an objective; None: it was not measured, which is never good enough."""
+class Measurement(EvidenceModel):
+    """A time with an objective. If it was not measured, the objective is not met."""
 
     seconds: float | None
     objective_seconds: Annotated[float, Field(gt=0)]
     how: str
-    """What the time ends with, such as the query that was answered."""
+    """The event that ends the time, such as the answer to a query."""
 
     @computed_field
     @property
     def met(self) -> bool:
         return self.seconds is not None and 0 <= self.seconds <= self.objective_seconds
 
-    def faults(self, what: str) -> Iterator[str]:
-        """Say why it is not met; `what` it is the time of."""
+    def list_faults(self, name: str) -> Iterator[str]:
+        """Yield why the objective is not met; `name` is what the time measures."""
         if self.seconds is None:
-            yield f"{what} was not measured"
+            yield f"{name} was not measured"
         elif self.seconds < 0:
-            yield f"{what} of {self.seconds:,.1f} s can't be: something later than the incident came back"
+            yield f"{name} of {self.seconds:,.1f} s can't be: something later than the incident came back"
         elif not self.met:
-            yield f"{what} of {self.seconds:,.1f} s misses the objective of {self.objective_seconds:,g} s"
+            yield f"{name} of {self.seconds:,.1f} s misses the objective of {self.objective_seconds:,g} s"
 
 
 class Phase(EvidenceModel):
-    """One step of the recovery, by the monotonic clock."""
+    """One step of the recovery, measured by the monotonic clock."""
 
     name: str
     started: AwareDatetime
     offset_seconds: Annotated[float, Field(ge=0)]
-    """From the declared incident."""
+    """Time from the declared incident."""
 
     seconds: Annotated[float, Field(ge=0)]
 
 
 class Check(EvidenceModel):
-    """One thing that was looked at, or could not be."""
+    """One comparison or test of what was recovered, and its outcome."""
 
     name: str
     what: str
-    """What was asked, such as its SQL."""
+    """What was tested, such as an SQL query."""
 
     expected: str
     actual: str
@@ -231,11 +227,11 @@ class Check(EvidenceModel):
 
 
 class NegativeControl(EvidenceModel):
-    """A copy that was damaged on purpose, and what the same verification found in it."""
+    """Deliberate damage to the recovered data, and what the same verification found."""
 
     damage: str
     found: tuple[str, ...]
-    """Empty: it was not noticed, so the verification proves nothing."""
+    """If it is empty, the damage was not noticed, so the verification proves nothing."""
 
     @computed_field
     @property
@@ -243,96 +239,96 @@ class NegativeControl(EvidenceModel):
         return bool(self.found)
 
 
-class Removed(EvidenceModel):
-    """Something that the drill made, and what a look at it afterwards showed."""
+class TeardownResult(EvidenceModel):
+    """Something that the drill created, and whether it was gone afterwards."""
 
     name: str
     kind: str
     gone: bool
     proof: str
-    """Who was asked, and what was answered."""
+    """Where it was looked for, and the result."""
 
 
-class Untested(EvidenceModel):
-    """What this drill says nothing of."""
+class UntestedScope(EvidenceModel):
+    """Something that this drill does not test, and the reason."""
 
     what: str
     why: str
 
 
 class Scenario(EvidenceModel):
-    """One way of losing something, and the way back from it."""
+    """One kind of loss, and the recovery from it."""
 
     kind: ScenarioKind
     stores: Annotated[tuple[StoreName, ...], Field(min_length=1)]
-    """What it proves can be recovered."""
+    """Stores that it proves can be recovered."""
 
     threat: str
     incident: AwareDatetime
     """Assumed moment of the loss."""
 
     declared: AwareDatetime
-    """When the recovery began: all its times count from here."""
+    """When the recovery began; all times count from here."""
 
     recovery_point: RecoveryPoint | None
     newest_change: AwareDatetime | None
-    """Of what was recovered, from the data itself; None where it could not be found."""
+    """Time of the newest change in the recovered data; None if it could not be determined."""
 
     newest_change_how: str
-    """Where it was read, such as a query."""
+    """How it was determined, such as the query."""
 
     loss_objective_seconds: Annotated[float, Field(gt=0)]
     phases: tuple[Phase, ...]
-    times: dict[Milestone, Measured]
+    times: dict[Milestone, Measurement]
     checks: tuple[Check, ...]
     negative_control: NegativeControl | None
-    teardown: tuple[Removed, ...]
-    not_tested: tuple[Untested, ...] = ()
+    teardown: tuple[TeardownResult, ...]
+    not_tested: tuple[UntestedScope, ...] = ()
     deviations: tuple[str, ...] = ()
-    """What went otherwise than planned, and did not fail it."""
+    """Deviations from the plan that do not fail the scenario."""
 
     error: str = ""
-    """What broke it off."""
+    """The error that ended the scenario."""
 
     @computed_field
     @property
-    def loss(self) -> Measured:
-        """From the newest recovered change to the incident."""
+    def loss(self) -> Measurement:
+        """Time from the newest recovered change to the incident."""
         lost = (self.incident - self.newest_change).total_seconds() if self.newest_change else None
-        return Measured(
+        return Measurement(
             seconds=lost, objective_seconds=self.loss_objective_seconds, how=self.newest_change_how
         )
 
     @computed_field
     @property
     def backup_age_seconds(self) -> float | None:
-        """From the moment that the recovery point shows to the incident."""
+        """Time from the moment of the recovered data to the incident, in seconds."""
         point = self.recovery_point
         return (self.incident - point.as_of).total_seconds() if point else None
 
     @computed_field
     @property
     def faults(self) -> tuple[str, ...]:
-        """Everything that fails it, in words."""
-        return tuple(self._faults())
+        """Everything that fails the scenario, one sentence each."""
+        return tuple(self._list_faults())
 
     @computed_field
     @property
     def verdict(self) -> DrillVerdict:
         return "failed" if self.faults else "passed"
 
-    def _faults(self) -> Iterator[str]:
+    def _list_faults(self) -> Iterator[str]:
         if self.error:
             yield f"broke off: {self.error}"
         if not self.recovery_point:
             yield "there was no recovery point"
         elif self.recovery_point.path != "history" and not self.recovery_point.held:
             yield "the vault was not asked about the recovery point"
-        yield from self.loss.faults("data loss")
-        for milestone in dict.fromkeys((*NEEDED[self.kind], *self.times)):
-            what = f"time to {milestone.replace('_', ' ')}"
+        yield from self.loss.list_faults("data loss")
+        for milestone in dict.fromkeys((*REQUIRED_MILESTONES[self.kind], *self.times)):
+            name = f"time to {milestone.replace('_', ' ')}"
             measured = self.times.get(milestone)
-            yield from measured.faults(what) if measured else [f"{what} was not measured"]
+            yield from measured.list_faults(name) if measured else [f"{name} was not measured"]
         if not self.checks:
             yield "nothing was checked"
         yield from (check.fault for check in self.checks if check.fault)
@@ -342,7 +338,7 @@ class Scenario(EvidenceModel):
             yield f"a damaged copy passed for good: {self.negative_control.damage}"
         if not self.teardown:
             yield "nobody looked whether anything of the drill is left"
-        yield from (f"{one.kind} {one.name} is left behind" for one in self.teardown if not one.gone)
+        yield from (f"{item.kind} {item.name} is left behind" for item in self.teardown if not item.gone)
 
 
 class Drill(EvidenceModel):
@@ -354,10 +350,10 @@ class Drill(EvidenceModel):
     finished: AwareDatetime
     scenarios: tuple[Scenario, ...]
     leftovers: tuple[str, ...] = ()
-    """What earlier drills had left behind, and this one removed before it began."""
+    """Things of earlier drills that this drill removed before it began."""
 
     error: str = ""
-    """What broke it off outside of any scenario."""
+    """The error that ended the drill outside of any scenario."""
 
     @computed_field
     @property

@@ -1,4 +1,4 @@
-"""`files`: object files are gone. Those of a given day come back, and the rows that refer to them agree."""
+"""`files`: object files are lost. A backup is restored and compared with the rows that refer to files."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,14 +6,24 @@ from pathlib import Path
 
 from core.failure import Failure
 from recovery import catalogue
-from recovery.drill.comparison import ReferenceComparison, checks, crossed, references
+from recovery.drill.comparison import (
+    ReferenceComparison,
+    compare_references,
+    read_references,
+    reference_checks,
+)
 from recovery.drill.evidence import Check, NegativeControl, Scenario
-from recovery.drill.recovery_point import Chosen, choose, recover_from, wrong_digest
+from recovery.drill.recovery_point import (
+    ChosenBackup,
+    check_wrong_digest,
+    choose_recovery_point,
+    record_recovery_point,
+)
 from recovery.drill.safety import require_throw_away
 from recovery.drill.scenario_run import ScenarioRun
-from recovery.drill.validation import DrillContext, removing
-from recovery.files.manifest import FileEntry, FilesManifest, items
-from recovery.files.restore import differences, restore_files
+from recovery.drill.validation import DrillContext, time_removal
+from recovery.files.manifest import FileEntry, FilesManifest, read_listing
+from recovery.files.restore import find_differences, restore_files
 from recovery.files.target import FolderTarget
 from recovery.vault.vault import VaultClient
 
@@ -22,7 +32,7 @@ _SHOWN = 5
 
 
 def drill(
-    drilled: DrillContext,
+    context: DrillContext,
     vault: VaultClient,
     *,
     history: timedelta,
@@ -31,134 +41,139 @@ def drill(
     at_random: bool = False,
 ) -> Scenario:
     """
-    Restore every file into a throw-away folder, and compare with the database as it was then.
+    Restore every file into a throw-away folder, and compare them with the database at the backup's start.
 
     Args:
-        drilled: The database, and the query for which files its rows refer to.
-        vault: The only one that is read.
-        history: How far back the database's vendor can go; a random backup is chosen within it.
-        backup: Id of the backup; without it the newest.
-        at: Files as of that moment.
-        at_random: Choose any backup.
+        context: The database, and the specification with the query for the files that its rows refer to.
+        vault: The only vault that is read.
+        history: How long the database's vendor keeps the history; a random backup is drawn within it.
+        backup: Id of the backup; the newest by default.
+        at: Use the newest backup of this moment or before.
+        at_random: Draw a backup.
     """
-    attempt = ScenarioRun(
+    run = ScenarioRun(
         "files",
         stores=("files",),
         threat="Object files were deleted or overwritten at their vendor, which keeps no history of them.",
-        loss_objective_seconds=drilled.terms.objectives.vault_loss,
-        told=drilled.told,
+        loss_objective_seconds=context.spec.objectives.vault_loss,
+        on_progress=context.on_progress,
     )
-    place = drilled.place.folder / _FOLDER
-    with attempt.capture_errors():
-        found = catalogue.read_backups(vault, FilesManifest)
+    folder = context.environment.folder / _FOLDER
+    with run.capture_errors():
+        backups = catalogue.read_backups(vault, FilesManifest)
         if at:
-            found = [one for one in found if one.manifest and one.manifest.snapshot_at <= at]
+            backups = [one for one in backups if one.manifest and one.manifest.snapshot_at <= at]
         if at_random:
             oldest = datetime.now(UTC) - history
-            found = [one for one in found if one.manifest and one.manifest.started > oldest]
-        chosen = choose(found, backup=backup, at_random=at_random)
-        attempt.declare(at or chosen.incident)
-        _recover(attempt, drilled, vault, chosen, place)
-    attempt.remove(place, "restored objects")
-    attempt.look_for_remains(drilled.place)
-    return attempt.scenario()
+            backups = [one for one in backups if one.manifest and one.manifest.started > oldest]
+        chosen = choose_recovery_point(backups, backup=backup, at_random=at_random)
+        run.declare(at or chosen.incident)
+        _recover(run, context, vault, chosen, folder)
+    run.remove(folder, "restored objects")
+    run.check_removed(context.environment)
+    return run.to_evidence()
 
 
 def _recover(
-    attempt: ScenarioRun,
-    drilled: DrillContext,
+    run: ScenarioRun,
+    context: DrillContext,
     vault: VaultClient,
-    chosen: Chosen[FilesManifest],
-    place: Path,
+    chosen: ChosenBackup[FilesManifest],
+    folder: Path,
 ) -> None:
     manifest = chosen.manifest
-    recover_from(attempt, vault, "primary", chosen, as_of=manifest.started)
-    attempt.newest_change = manifest.started
-    attempt.newest_change_how = "the backup's start: every file that had changed before is in it"
-    folder = FolderTarget.empty(place)
-    with attempt.clock.phase("restore the files"):
-        done = restore_files(manifest, vault, folder)
-    with attempt.clock.phase("compare with the backup"):
-        wrong = list(differences(manifest, vault, folder))
-    attempt.check([_as_in_backup(manifest, done.files, wrong)])
-    # The rows of that very moment are in the database's history.
+    record_recovery_point(run, vault, "primary", chosen, as_of=manifest.started)
+    run.newest_change = manifest.started
+    run.newest_change_how = "the backup's start: every file that had changed before is in it"
+    target = FolderTarget.open_empty(folder)
+    with run.clock.phase("restore the files"):
+        restored = restore_files(manifest, vault, target)
+    with run.clock.phase("compare with the backup"):
+        differences = list(find_differences(manifest, vault, target))
+    run.add_checks([_check_against_backup(manifest, restored.files, differences)])
+    # The database's history has the rows of the moment when the backup began.
     instant = manifest.started.replace(microsecond=0)
-    with removing(attempt) as made:
-        with attempt.clock.phase("branch the database"):
-            copy = made.enter_context(drilled.place.branching(attempt.name))(instant)
-        require_throw_away(copy, drilled.source_url)
-        with attempt.clock.phase("compare with the rows"):
-            found = _crossed(drilled, copy.application_url, items(manifest, vault), instant)
-        attempt.check(checks(found, drilled.terms.files))
-        attempt.milestone("verified", drilled.terms.objectives.recovery)
-        with attempt.clock.phase("negative control"):
-            attempt.control, proof = _control(drilled, copy.application_url, vault, manifest, folder, instant)
-        attempt.check([proof, wrong_digest(vault, manifest.listing)])
+    with time_removal(run) as resources:
+        with run.clock.phase("branch the database"):
+            database = resources.enter_context(context.environment.prepare_branch(run.name))(instant)
+        require_throw_away(database, context.source_url)
+        with run.clock.phase("compare with the rows"):
+            comparison = _compare_with_rows(
+                context, database.application_url, read_listing(manifest, vault), instant
+            )
+        run.add_checks(reference_checks(comparison, context.spec.files))
+        run.milestone("verified", context.spec.objectives.recovery)
+        with run.clock.phase("negative control"):
+            run.negative_control, proof = _run_negative_control(
+                context, database.application_url, vault, manifest, target, instant
+            )
+        run.add_checks([proof, check_wrong_digest(vault, manifest.listing)])
 
 
-def _crossed(
-    drilled: DrillContext, url: str, objects: Iterator[FileEntry], instant: datetime
+def _compare_with_rows(
+    context: DrillContext, url: str, objects: Iterator[FileEntry], instant: datetime
 ) -> ReferenceComparison:
-    with references(url, drilled.terms.files) as rows:
-        return crossed(rows, objects, since=instant)
+    with read_references(url, context.spec.files) as rows:
+        return compare_references(rows, objects, since=instant)
 
 
-def _as_in_backup(manifest: FilesManifest, count: int, wrong: list[str]) -> Check:
+def _check_against_backup(manifest: FilesManifest, count: int, differences: list[str]) -> Check:
     expected = f"{manifest.files:,} files"
     actual = f"{count:,} files"
-    if wrong:
-        actual = "; ".join(wrong[:_SHOWN]) + (f"; {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else "")
+    if differences:
+        more = len(differences) - _SHOWN
+        actual = "; ".join(differences[:_SHOWN]) + (f"; {more} more" if more > 0 else "")
     return Check(
         name="every file as in the backup",
         what="size and SHA-256 of each",
         expected=expected,
         actual=actual,
-        outcome="passed" if not wrong and count == manifest.files else "failed",
+        outcome="passed" if not differences and count == manifest.files else "failed",
     )
 
 
-def _control(  # noqa: PLR0917 - private
-    drilled: DrillContext,
+def _run_negative_control(  # noqa: PLR0917 - private
+    context: DrillContext,
     url: str,
     vault: VaultClient,
     manifest: FilesManifest,
-    folder: FolderTarget,
+    target: FolderTarget,
     instant: datetime,
 ) -> tuple[NegativeControl, Check]:
-    """Lose a file, change another, and take an object away from its row; each has to be found."""
-    first, second = _two(items(manifest, vault))
-    lost, changed = (folder.find(one) for one in (first, second))
+    """Delete a file, change another, and drop an entry from the backup's listing; each has to be found."""
+    first, second = _first_two(read_listing(manifest, vault))
+    lost, changed = target.find(first), target.find(second)
     if not lost or not changed:
         raise Failure("The restored files are not there to be damaged.", "look at what was restored.")
     lost.unlink()
     body = changed.read_bytes()
     changed.write_bytes(bytes([body[0] ^ 1]) + body[1:] if body else b"x")
-    told = list(differences(manifest, vault, folder))
-    rest = (one for one in items(manifest, vault) if one != first)
-    gone = _crossed(drilled, url, rest, instant).named.get("gone", [])
-    names = [f"{one.bucket}/{one.key}" for one in (first, second)]
-    seen = [
-        any(line.startswith(names[0]) for line in told),
-        any(line.startswith(names[1]) for line in told),
-        names[0] in gone,
+    differences = list(find_differences(manifest, vault, target))
+    rest = (entry for entry in read_listing(manifest, vault) if entry != first)
+    missing = _compare_with_rows(context, url, rest, instant).examples.get("missing", [])
+    names = [f"{entry.bucket}/{entry.key}" for entry in (first, second)]
+    noticed = [
+        any(line.startswith(names[0]) for line in differences),
+        any(line.startswith(names[1]) for line in differences),
+        names[0] in missing,
     ]
     damage = f"{names[0]} was lost; a byte of {names[1]} was changed; {names[0]} was taken from its row"
     return (
         NegativeControl(
-            damage=damage, found=(*told, *(f"{name}, which a row has, is gone" for name in gone))
+            damage=damage, found=(*differences, *(f"{name}, which a row has, is gone" for name in missing))
         ),
         Check(
             name="all damage to a copy is found",
             what=damage,
             expected="3 of 3 found",
-            actual=f"{sum(seen)} of 3 found",
-            outcome="passed" if all(seen) else "failed",
+            actual=f"{sum(noticed)} of 3 found",
+            outcome="passed" if all(noticed) else "failed",
         ),
     )
 
 
-def _two(objects: Iterator[FileEntry]) -> tuple[FileEntry, FileEntry]:
-    found = [one for one in (next(objects, None), next(objects, None)) if one]
-    if len(found) < 2:
+def _first_two(objects: Iterator[FileEntry]) -> tuple[FileEntry, FileEntry]:
+    first, second = next(objects, None), next(objects, None)
+    if not first or not second:
         raise Failure("There are not two files to damage.", "drill when there are some.")
-    return found[0], found[1]
+    return first, second

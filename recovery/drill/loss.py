@@ -1,4 +1,4 @@
-"""`loss` and `replica`: the database's project, account or region is gone; one vault brings it back."""
+"""`loss` and `replica`: the database's project, account or region is lost; one vault restores it."""
 
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,12 +10,17 @@ from core.failure import Failure
 from recovery import catalogue
 from recovery.context import VaultName
 from recovery.drill.evidence import Scenario
-from recovery.drill.recovery_point import Chosen, choose, recover_from, wrong_digest
+from recovery.drill.recovery_point import (
+    ChosenBackup,
+    check_wrong_digest,
+    choose_recovery_point,
+    record_recovery_point,
+)
 from recovery.drill.safety import require_throw_away
 from recovery.drill.scenario_run import ScenarioRun
-from recovery.drill.validation import DrillContext, removing, validate
+from recovery.drill.validation import DrillContext, time_removal, validate
 from recovery.manifest import Manifest
-from recovery.restore import Fetched, fetch_backup, load_backup
+from recovery.restore import FetchedBackup, fetch_backup, load_backup
 from recovery.vault.vault import VaultClient
 
 _THREATS: Final[dict[VaultName, str]] = {
@@ -25,71 +30,75 @@ _THREATS: Final[dict[VaultName, str]] = {
 
 
 def drill(
-    drilled: DrillContext,
+    context: DrillContext,
     vault: VaultClient,
-    which: VaultName,
+    vault_name: VaultName,
     *,
     backup: str | None = None,
     at_random: bool = False,
 ) -> Scenario:
     """
-    Restore the database into a new one from one vault alone, and look at it.
+    Restore a backup from one vault into a new database, and validate that.
 
     Args:
-        drilled: The database, which is asked only whether the new one is another, and what is asked of that.
-        vault: The only one that is read.
-        which: Its name.
-        backup: Id of the one to restore; without it the newest.
-        at_random: Choose any; the loss is then assumed just before the next one was made.
+        context: The database, which is only compared with the new one for identity, and the specification.
+        vault: The only vault that is read.
+        vault_name: The vault's name.
+        backup: Id of the backup to restore; the newest by default.
+        at_random: Draw a backup; the loss is then assumed just before the next backup.
     """
-    attempt = ScenarioRun(
-        "loss" if which == "primary" else "replica",
+    run = ScenarioRun(
+        "loss" if vault_name == "primary" else "replica",
         stores=("database",),
-        threat=_THREATS[which],
-        loss_objective_seconds=drilled.terms.objectives.vault_loss,
-        told=drilled.told,
+        threat=_THREATS[vault_name],
+        loss_objective_seconds=context.spec.objectives.vault_loss,
+        on_progress=context.on_progress,
     )
-    with attempt.capture_errors():
-        chosen = choose(catalogue.read_backups(vault, Manifest), backup=backup, at_random=at_random)
-        attempt.declare(chosen.incident)
-        _recover(attempt, drilled, vault, which, chosen)
-    attempt.look_for_remains(drilled.place)
-    return attempt.scenario()
+    with run.capture_errors():
+        chosen = choose_recovery_point(
+            catalogue.read_backups(vault, Manifest), backup=backup, at_random=at_random
+        )
+        run.declare(chosen.incident)
+        _recover(run, context, vault, vault_name, chosen)
+    run.check_removed(context.environment)
+    return run.to_evidence()
 
 
 def _recover(
-    attempt: ScenarioRun,
-    drilled: DrillContext,
+    run: ScenarioRun,
+    context: DrillContext,
     vault: VaultClient,
-    which: VaultName,
-    chosen: Chosen[Manifest],
+    vault_name: VaultName,
+    chosen: ChosenBackup[Manifest],
 ) -> None:
     manifest = chosen.manifest
-    recover_from(attempt, vault, which, chosen, as_of=manifest.snapshot_at)
+    record_recovery_point(run, vault, vault_name, chosen, as_of=manifest.snapshot_at)
     with (
-        # While the vendor makes the database, the vault gives the dump.
-        _fetching(manifest, vault, drilled.place.folder) as backup,
-        removing(attempt) as made,
+        # The dump is fetched while the vendor creates the database.
+        _fetch_in_background(manifest, vault, context.environment.folder) as backup,
+        time_removal(run) as resources,
     ):
-        with attempt.clock.phase("make a new database"):
-            copy = made.enter_context(drilled.place.empty(attempt.name))
-        require_throw_away(copy, drilled.source_url)
-        with attempt.clock.phase("fetch the rest"):
-            whole = backup.result()
-        with attempt.clock.phase("restore"):
-            left = load_backup(whole, copy.owner_url)
-        attempt.deviations += [f"left out, or impossible here: {line}" for line in left]
-        validate(attempt, copy, drilled, lambda found: (manifest.figures, found, []))
-        attempt.check([wrong_digest(vault, manifest.cluster)])
+        with run.clock.phase("make a new database"):
+            database = resources.enter_context(context.environment.create_database(run.name))
+        require_throw_away(database, context.source_url)
+        with run.clock.phase("fetch the rest"):
+            fetched = backup.result()
+        with run.clock.phase("restore"):
+            notes = load_backup(fetched, database.owner_url)
+        run.deviations += [f"left out, or impossible here: {note}" for note in notes]
+        validate(run, database, context, lambda checksums: (manifest.figures, checksums, []))
+        run.add_checks([check_wrong_digest(vault, manifest.cluster)])
 
 
 @contextmanager
-def _fetching(manifest: Manifest, vault: VaultClient, folder: Path) -> Generator[Future[Fetched]]:
-    """Fetch a backup meanwhile; nothing of it is left at the end, whatever became of it."""
-    with ThreadPoolExecutor(1, "fetch") as aside:
-        fetching = aside.submit(fetch_backup, manifest, vault, folder)
+def _fetch_in_background(
+    manifest: Manifest, vault: VaultClient, folder: Path
+) -> Generator[Future[FetchedBackup]]:
+    """Fetch a backup while the block runs; remove it at the end."""
+    with ThreadPoolExecutor(1, "fetch") as pool:
+        backup = pool.submit(fetch_backup, manifest, vault, folder)
         try:
-            yield fetching
+            yield backup
         finally:
             with suppress(Failure):
-                fetching.result().archive.unlink(missing_ok=True)
+                backup.result().archive.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""The negative control: a recovered copy is damaged on purpose, and the verification has to find it."""
+"""The negative control: damage to a recovered database, which the comparison of checksums has to find."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -11,56 +12,60 @@ from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import Check, NegativeControl
 from recovery.drill.safety import require_throw_away
 from recovery.manifest import Checksums, Table
-from recovery.postgres.checksums import compute_checksums, differences
-from recovery.postgres.connection import connected
-from recovery.postgres.snapshot import snapshot
+from recovery.postgres.checksums import compare_checksums, compute_checksums
+from recovery.postgres.connection import connect
+from recovery.postgres.snapshot import take_snapshot
+from recovery.postgres.table_name import TableName
 
-_TEXTS = """
+_TEXT_COLUMNS: Final = """
     SELECT attname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
       AND t.typname IN ('text', 'varchar') ORDER BY attnum DESC
 """
-_SMALL = 20
+_MAX_TABLES: Final = 20
+"""Number of tables, the smallest that have rows, whose checksums are compared."""
 
 _Damage = Callable[[psycopg.Connection, Table], Iterator[sql.Composed]]
 
 
-def control(
-    copy: RecoveredDatabase, source_url: str, found: Checksums, application_role: str
+def damage_and_verify(
+    database: RecoveredDatabase, source_url: str, checksums: Checksums, application_role: str
 ) -> tuple[NegativeControl, Check]:
     """
-    Lose a row of one table, change a value in another, take a right away, and look at both again.
+    Delete a row of one table, change a value in another, revoke a grant, and compare checksums.
 
-    The copy is not to be used afterwards. The check says whether each of the three was found.
+    The database is useless afterwards. The check tells whether each of the three was found.
 
     Raises:
-        Failure: the copy is not a drill's, or no table can be damaged.
+        Failure: the database is not a drill's, or no table can be damaged.
     """
-    require_throw_away(copy, source_url)
-    some = sorted((table for table in found.tables if table.rows), key=lambda table: table.rows)[:_SMALL]
-    with connected(copy.owner_url) as connection:
-        before = _looked_at(copy, some)
-        lost = _first(connection, some, _lose_a_row)
-        changed = _first(connection, [table for table in some if table != lost], _change_a_value)
+    require_throw_away(database, source_url)
+    tables = sorted((table for table in checksums.tables if table.rows), key=lambda table: table.rows)
+    tables = tables[:_MAX_TABLES]
+    with connect(database.owner_url) as connection:
+        before = _read_checksums(database, tables)
+        lost = _damage_first(connection, tables, _delete_row)
+        changed = _damage_first(connection, [table for table in tables if table != lost], _change_value)
         connection.execute(
             sql.SQL("REVOKE SELECT ON {} FROM {}").format(_identifier(lost), sql.Identifier(application_role))
         )
-        after = _looked_at(copy, some)
-    told = differences(before, after)
+        after = _read_checksums(database, tables)
+    differences = compare_checksums(before, after)
+    # Damage -> whether a sentence of `compare_checksums` describes it.
     expected = {
         f"a row of {_name(lost)} was deleted": lambda line: line.startswith(
-            f"{_quoted(lost)} has {lost.rows - 1} rows;"
+            f"Table {_sql_name(lost)} has {lost.rows - 1} rows;"
         ),
         f"a value in {_name(changed)} was changed": lambda line: (
-            line.startswith(_quoted(changed)) and line.endswith("but not the same ones.")
+            line.startswith(f"Table {_sql_name(changed)}") and line.endswith("but not the same ones.")
         ),
         f"{application_role} may not read {_name(lost)} any more": lambda line: line.startswith(
             "The grants "
         ),
     }
-    unseen = [damage for damage, names in expected.items() if not any(map(names, told))]
+    unseen = [damage for damage, describes in expected.items() if not any(map(describes, differences))]
     return (
-        NegativeControl(damage="; ".join(expected), found=tuple(told)),
+        NegativeControl(damage="; ".join(expected), found=tuple(differences)),
         Check(
             name="all damage to a copy is found",
             what="; ".join(expected),
@@ -72,14 +77,16 @@ def control(
     )
 
 
-def _looked_at(copy: RecoveredDatabase, tables: list[Table]) -> Checksums:
-    with snapshot(copy.owner_url) as shot:
-        return compute_checksums(copy.owner_url, shot, selected=tuple(_sql_name(table) for table in tables))
+def _read_checksums(database: RecoveredDatabase, tables: list[Table]) -> Checksums:
+    names = tuple(TableName(table.schema_name, table.name).pattern for table in tables)
+    with take_snapshot(database.owner_url) as shot:
+        return compute_checksums(database.owner_url, shot, tables=names)
 
 
-def _first(connection: psycopg.Connection, tables: list[Table], damage: _Damage) -> Table:
+def _damage_first(connection: psycopg.Connection, tables: list[Table], damage: _Damage) -> Table:
+    """Damage the first table that permits it, and return that table."""
     for table in tables:
-        # Constraints and triggers keep most tables from losing just any row.
+        # Constraints and triggers forbid some changes.
         for statement in damage(connection, table):
             with suppress(psycopg.Error):
                 if connection.execute(statement).rowcount == 1:
@@ -90,14 +97,15 @@ def _first(connection: psycopg.Connection, tables: list[Table], damage: _Damage)
     )
 
 
-def _lose_a_row(_connection: psycopg.Connection, table: Table) -> Iterator[sql.Composed]:
+def _delete_row(_connection: psycopg.Connection, table: Table) -> Iterator[sql.Composed]:
     yield sql.SQL("DELETE FROM ONLY {0} WHERE ctid = (SELECT ctid FROM ONLY {0} LIMIT 1)").format(
         _identifier(table)
     )
 
 
-def _change_a_value(connection: psycopg.Connection, table: Table) -> Iterator[sql.Composed]:
-    for (column,) in connection.execute(_TEXTS, (_sql_name(table),)).fetchall():
+def _change_value(connection: psycopg.Connection, table: Table) -> Iterator[sql.Composed]:
+    name = TableName(table.schema_name, table.name).pattern
+    for (column,) in connection.execute(_TEXT_COLUMNS, (name,)).fetchall():
         yield sql.SQL(
             "UPDATE ONLY {0} SET {1} = {1} || 'x' "
             "WHERE ctid = (SELECT ctid FROM ONLY {0} WHERE {1} <> '' LIMIT 1)"
@@ -108,13 +116,10 @@ def _identifier(table: Table) -> sql.Identifier:
     return sql.Identifier(table.schema_name, table.name)
 
 
-def _sql_name(table: Table) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema_name, table.name))
-
-
 def _name(table: Table) -> str:
     return f"{table.schema_name}.{table.name}"
 
 
-def _quoted(table: Table) -> str:
-    return f'Table "{table.schema_name}"."{table.name}"'
+def _sql_name(table: Table) -> str:
+    """Return the name as `compare_checksums` writes it."""
+    return f'"{table.schema_name}"."{table.name}"'

@@ -1,4 +1,4 @@
-"""What drills have left at Neon, found and removed through its API by name (neon.com/docs/reference/api)."""
+"""Projects and branches that drills have left at Neon, found by name (neon.com/docs/reference/api)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from core.failure import Failure
-from recovery.drill.safety import is_a_drills
+from recovery.drill.safety import is_drill_name
 
 URL: Final = "https://console.neon.tech/api/v2"
 _BUSY: Final = frozenset((423, 429, 500, 502, 503))
-_PATIENCE_SECONDS: Final = 60.0
-_GONE: Final = 404
+_RETRY_SECONDS: Final = 60.0
+_NOT_FOUND: Final = 404
 
 
 class _BusyError(Exception):
-    """An answer that says: later."""
+    """A response after which the request is repeated."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class NeonObject:
 
 
 class NeonAccount:
-    """One organization, and in it the platform's own project, which is never removed."""
+    """An organization at Neon, with the platform's own project in it, which is never removed."""
 
     def __init__(self, key: str, organization: str, project: str, *, url: str = URL) -> None:
         self._organization = organization
@@ -40,47 +40,47 @@ class NeonAccount:
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=url == URL
         )
 
-    def things(self) -> list[NeonObject]:
-        """Return every project, and every branch of the platform's, that has a drill's name."""
+    def list_objects(self) -> list[NeonObject]:
+        """Return every project, and every branch of the platform's project, that has a drill's name."""
         projects = [
-            NeonObject("project", one["id"], one["name"], f"/projects/{one['id']}")
-            for one in self._pages("/projects", "projects", org_id=self._organization, search="drill-")
-            if one["id"] != self._project
+            NeonObject("project", item["id"], item["name"], f"/projects/{item['id']}")
+            for item in self._list_items("/projects", "projects", org_id=self._organization, search="drill-")
+            if item["id"] != self._project
         ]
         branches = [
-            NeonObject("branch", one["id"], one["name"], f"/projects/{self._project}/branches/{one['id']}")
-            for one in self._pages(f"/projects/{self._project}/branches", "branches")
-            if not one.get("default")
+            NeonObject("branch", item["id"], item["name"], f"/projects/{self._project}/branches/{item['id']}")
+            for item in self._list_items(f"/projects/{self._project}/branches", "branches")
+            if not item.get("default")
         ]
-        return [thing for thing in (*projects, *branches) if is_a_drills(thing.name)]
+        return [neon_object for neon_object in (*projects, *branches) if is_drill_name(neon_object.name)]
 
-    def remove(self, thing: NeonObject) -> None:
-        """Remove it, unless it is gone already."""
-        if not is_a_drills(thing.name) or thing.id == self._project:
-            raise Failure(f"{thing.name} is not a drill's.", "nothing was removed.")
-        self._asked("DELETE", thing.path)
+    def remove(self, neon_object: NeonObject) -> None:
+        """Remove a project or branch, if it still exists; raise Failure if it is not a drill's."""
+        if not is_drill_name(neon_object.name) or neon_object.id == self._project:
+            raise Failure(f"{neon_object.name} is not a drill's.", "nothing was removed.")
+        self._request("DELETE", neon_object.path)
 
-    def _pages(self, path: str, what: str, **query: str) -> Iterator[dict[str, Any]]:
+    def _list_items(self, path: str, collection: str, **query: str) -> Iterator[dict[str, Any]]:
         cursor = ""
         while True:
-            answer = self._asked("GET", path, **query, **({"cursor": cursor} if cursor else {}))
-            found: list[dict[str, Any]] = answer.get(what) or []
-            yield from found
-            following = (answer.get("pagination") or {}).get("cursor") or ""
-            if not found or following in {"", cursor}:
+            response = self._request("GET", path, **query, **({"cursor": cursor} if cursor else {}))
+            items: list[dict[str, Any]] = response.get(collection) or []
+            yield from items
+            following = (response.get("pagination") or {}).get("cursor") or ""
+            if not items or following in {"", cursor}:
                 return
             cursor = following
 
-    def _asked(self, method: str, path: str, **query: str) -> dict[str, Any]:
+    def _request(self, method: str, path: str, **query: str) -> dict[str, Any]:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type((_BusyError, httpx.TransportError)),
-                stop=stop_after_delay(_PATIENCE_SECONDS),
+                stop=stop_after_delay(_RETRY_SECONDS),
                 wait=wait_fixed(1),
                 reraise=True,
             ):
                 with attempt:
-                    return self._once(method, path, query)
+                    return self._request_once(method, path, query)
         except _BusyError as error:
             raise Failure(f"Neon is busy: {error}.", "run ./bulwark drill --clean in some minutes.") from None
         except httpx.TransportError as error:
@@ -89,15 +89,15 @@ class NeonAccount:
             ) from None
         raise AssertionError("a retry that ended without a result")
 
-    def _once(self, method: str, path: str, query: dict[str, str]) -> dict[str, Any]:
-        answer = self._client.request(method, path, params=query or None)
-        if answer.status_code in _BUSY:
-            raise _BusyError(f"it answered {answer.status_code} to {method} {path}")
-        if answer.status_code == _GONE:
-            return {}  # of the platform's own project, too: then nothing of it can be left
-        if answer.is_error:
+    def _request_once(self, method: str, path: str, query: dict[str, str]) -> dict[str, Any]:
+        response = self._client.request(method, path, params=query or None)
+        if response.status_code in _BUSY:
+            raise _BusyError(f"it answered {response.status_code} to {method} {path}")
+        if response.status_code == _NOT_FOUND:
+            return {}  # removed already; without the platform's own project there are no branches either
+        if response.is_error:
             raise Failure(
-                f"Neon answered {answer.status_code} to {method} {path}.",
+                f"Neon answered {response.status_code} to {method} {path}.",
                 "look whether the API key may do that; ./bulwark drill --clean tries again.",
             )
-        return answer.json()
+        return response.json()

@@ -1,4 +1,4 @@
-"""Asks a vault whether it still holds what a backup was stored as."""
+"""The recovery point of a drill: the choice of a backup, and checks of its locks and hashes in the vault."""
 
 import hashlib
 import random
@@ -10,9 +10,9 @@ from typing import Generic, Literal, TypeVar
 from core.failure import Failure
 from recovery.catalogue import Backup
 from recovery.context import VaultName
-from recovery.drill.evidence import Check, LockedObject, RecoveryPoint, Skipped
+from recovery.drill.evidence import Check, LockedObject, RecoveryPoint, SkippedBackup
 from recovery.drill.scenario_run import ScenarioRun
-from recovery.manifest import BackupManifest, Stored
+from recovery.manifest import BackupManifest, StoredObject
 from recovery.vault.client import Damaged
 from recovery.vault.vault import VaultClient
 
@@ -20,78 +20,81 @@ M = TypeVar("M", bound=BackupManifest)
 
 
 @dataclass(frozen=True)
-class Chosen(Generic[M]):
-    """A backup to restore, and why it is that one."""
+class ChosenBackup(Generic[M]):
+    """The backup that a drill restores, and how it was chosen."""
 
     manifest: M
     choice: Literal["newest", "random", "chosen"]
     incident: datetime | None
-    """When the loss is assumed; None: now."""
+    """Assumed moment of the loss; None for now."""
 
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedBackup, ...]
 
 
-def choose(backups: Sequence[Backup[M]], *, backup: str | None = None, at_random: bool = False) -> Chosen[M]:
+def choose_recovery_point(
+    backups: Sequence[Backup[M]], *, backup: str | None = None, at_random: bool = False
+) -> ChosenBackup[M]:
     """
-    Choose among the whole backups of a store.
+    Choose one of a store's complete backups.
 
     Args:
-        backups: The newest first.
-        backup: Id of the one to choose; without it the newest.
-        at_random: Choose any; the loss is then assumed just before the next one was made.
+        backups: All backups of the store.
+        backup: Id of the backup to choose; the newest by default.
+        at_random: Draw a backup; the loss is then assumed just before the next backup.
 
     Raises:
-        Failure: there is none, or not the one that was named.
+        Failure: there is no complete backup, or not the named one.
     """
-    skipped = tuple(Skipped(id=one.id, why=why) for one in backups if (why := _unfit(one)))
-    whole = sorted(
-        (one.manifest for one in backups if one.manifest and one.manifest.whole),
+    skipped = tuple(SkippedBackup(id=one.id, why=why) for one in backups if (why := _unusable_reason(one)))
+    complete = sorted(
+        (one.manifest for one in backups if one.manifest and one.manifest.is_complete),
         key=lambda manifest: manifest.snapshot_at,
         reverse=True,
     )
     if backup:
-        fitting = [manifest for manifest in whole if manifest.id == backup]
-        if not fitting:
+        matching = [manifest for manifest in complete if manifest.id == backup]
+        if not matching:
             raise Failure(f"There is no whole backup {backup}.", "./bulwark backups lists all of them.")
-        return Chosen(fitting[0], "chosen", None, ())
-    if not whole:
+        return ChosenBackup(matching[0], "chosen", None, ())
+    if not complete:
         raise Failure("There is no whole backup.", "make one: ./bulwark backup.")
     if not at_random:
-        newer = tuple(one for one in skipped if one.id > whole[0].id)
-        return Chosen(whole[0], "newest", None, newer)
-    position = random.SystemRandom().randrange(len(whole))
-    following = whole[position - 1].snapshot_at if position else None
-    return Chosen(whole[position], "random", following, ())
+        newer = tuple(one for one in skipped if one.id > complete[0].id)
+        return ChosenBackup(complete[0], "newest", None, newer)
+    position = random.SystemRandom().randrange(len(complete))
+    following = complete[position - 1].snapshot_at if position else None
+    return ChosenBackup(complete[position], "random", following, ())
 
 
-def _unfit(backup: Backup[M]) -> str:
+def _unusable_reason(backup: Backup[M]) -> str:
+    """Return why a backup can't be restored by a drill; empty if it can."""
     if not backup.manifest:
         return f"its manifest {backup.unreadable}"
-    return "" if backup.manifest.whole else "it is not of everything"
+    return "" if backup.manifest.is_complete else "it is not of everything"
 
 
-def recover_from(
-    attempt: ScenarioRun, vault: VaultClient, which: VaultName, chosen: Chosen[M], *, as_of: datetime
+def record_recovery_point(
+    run: ScenarioRun, vault: VaultClient, vault_name: VaultName, chosen: ChosenBackup[M], *, as_of: datetime
 ) -> None:
-    """Write down which backup it is, as the vault tells of it, and check that all of it is held."""
-    attempt.recovery_point = RecoveryPoint(
-        path="vault" if which == "primary" else "replica",
+    """Record the chosen backup with its lock in the vault, and check that all of its objects are locked."""
+    run.recovery_point = RecoveryPoint(
+        path="vault" if vault_name == "primary" else "replica",
         id=chosen.manifest.id,
         as_of=as_of,
         choice=chosen.choice,
-        held=_held(vault, which, chosen.manifest),
+        held=_read_manifest_lock(vault, vault_name, chosen.manifest),
         skipped=chosen.skipped,
     )
-    attempt.check(_kept(vault, chosen.manifest))
+    run.add_checks(_check_retention(vault, chosen.manifest))
 
 
-def _held(vault: VaultClient, which: VaultName, manifest: BackupManifest) -> LockedObject:
-    """Ask the vault about the manifest: it is what makes the backup one."""
+def _read_manifest_lock(vault: VaultClient, vault_name: VaultName, manifest: BackupManifest) -> LockedObject:
+    """Return lock and hash of a backup's manifest, without which there is no backup."""
     key = manifest.key
     head = vault.head(key)
     body = b"".join(vault.read(key, head.version))
     return LockedObject(
-        vault=which,
+        vault=vault_name,
         key=key,
         version=head.version,
         bytes=head.bytes,
@@ -101,13 +104,13 @@ def _held(vault: VaultClient, which: VaultName, manifest: BackupManifest) -> Loc
     )
 
 
-def _kept(vault: VaultClient, manifest: BackupManifest) -> list[Check]:
-    """Check that everything of the backup is held for as long as it was stored for."""
+def _check_retention(vault: VaultClient, manifest: BackupManifest) -> list[Check]:
+    """Return a check per object of a backup: its size, and a lock for as long as when it was stored."""
     checks: list[Check] = []
     for stored in manifest.objects:
         head = vault.head(stored.key, stored.version)
-        promised = f"{stored.bytes} bytes, {_lock(stored.lock_mode, stored.locked_until)}"
-        good = head.bytes == stored.bytes and (
+        expected = f"{stored.bytes} bytes, {_format_lock(stored.lock_mode, stored.locked_until)}"
+        is_held = head.bytes == stored.bytes and (
             not stored.locked_until
             or (
                 head.lock_mode in {stored.lock_mode, "COMPLIANCE"}
@@ -119,16 +122,16 @@ def _kept(vault: VaultClient, manifest: BackupManifest) -> list[Check]:
             Check(
                 name=f"{stored.key.rsplit('/', 1)[-1]} is held",
                 what=f"HEAD of {stored.key}, version {stored.version}",
-                expected=promised,
-                actual=f"{head.bytes} bytes, {_lock(head.lock_mode, head.locked_until)}",
-                outcome="passed" if good else "failed",
+                expected=expected,
+                actual=f"{head.bytes} bytes, {_format_lock(head.lock_mode, head.locked_until)}",
+                outcome="passed" if is_held else "failed",
             )
         )
     return checks
 
 
-def wrong_digest(vault: VaultClient, stored: Stored) -> Check:
-    """Read an object of a backup as if a single bit of it had to be another one."""
+def check_wrong_digest(vault: VaultClient, stored: StoredObject) -> Check:
+    """Return a check that a download is refused if one bit of the expected SHA-256 is another."""
     digest = bytearray.fromhex(stored.sha256)
     digest[0] ^= 1
     refused = False
@@ -146,5 +149,5 @@ def wrong_digest(vault: VaultClient, stored: Stored) -> Check:
     )
 
 
-def _lock(mode: str | None, until: datetime | None) -> str:
+def _format_lock(mode: str | None, until: datetime | None) -> str:
     return f"{mode} until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if mode and until else "not locked"

@@ -1,4 +1,4 @@
-"""A drill's evidence as reports: one HTML page that loads nothing else, and Markdown for a job's summary."""
+"""Reports of a drill: an HTML page that loads nothing else, with trends, and Markdown for a job's summary."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.objectives import format_duration
 from recovery.drill import records
 from recovery.drill.comparison import DEFINITIONS
-from recovery.drill.evidence import Check, Drill, DrillVerdict, Measured, Milestone, Scenario, ScenarioKind
+from recovery.drill.evidence import Check, Drill, DrillVerdict, Measurement, Milestone, Scenario, ScenarioKind
 from recovery.vault.objects import ObjectInfo
 
 _TEMPLATES: Final = Environment(
@@ -22,6 +22,9 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+_MAX_POINTS: Final = 26
+"""Drills in a trend: half a year of weekly drills."""
 
 TITLES: Final[dict[ScenarioKind, str]] = {
     "corruption": "A bad write",
@@ -40,11 +43,10 @@ MILESTONES: Final[dict[Milestone, str]] = {
     "verified": "verified",
     "health": "healthy",
 }
-"""What is reached then."""
 
 
-def duration(seconds: float | None) -> str:
-    """Write a duration as a person says it, tenths of a second while they matter."""
+def format_seconds(seconds: float | None) -> str:
+    """Return a duration for people: with milliseconds or tenths of a second if it is short."""
     if seconds is None:
         return "not measured"
     if 0 < seconds < 0.0995:
@@ -55,24 +57,24 @@ def duration(seconds: float | None) -> str:
     return sign + format_duration(timedelta(seconds=round(abs(seconds))))
 
 
-def stamp(moment: datetime) -> str:
-    """Write a moment so that a spreadsheet takes it."""
+def format_time(moment: datetime) -> str:
+    """Return a UTC time in a form that spreadsheets read."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def measures(scenario: Scenario) -> dict[str, Measured]:
-    """Return everything of a scenario that has an objective, by what it is called."""
+def measurements(scenario: Scenario) -> dict[str, Measurement]:
+    """Return everything of a scenario that has an objective, by its title."""
     times = {f"until {MILESTONES[name]}": measured for name, measured in scenario.times.items()}
     return {"data lost": scenario.loss, **times}
 
 
-def sentence(drill: Drill) -> str:
-    """Say in a sentence what a drill shows."""
+def summarize(drill: Drill) -> str:
+    """Return the result of a drill in one or two sentences."""
     if drill.verdict == "passed":
         many = len(drill.scenarios) > 1
-        what = "Each of the scenarios" if many else "The scenario"
+        subject = "Each of the scenarios" if many else "The scenario"
         return (
-            f"{what} came back within its objectives, every check ran and held, a damaged copy was found "
+            f"{subject} came back within its objectives, every check ran and held, a damaged copy was found "
             "damaged, and nothing of the drill is left."
         )
     count, stack = len(drill.faults), drill.identity.stack
@@ -81,21 +83,17 @@ def sentence(drill: Drill) -> str:
     return f"{count} faults. Until they are corrected, nothing shows that {stack} comes back."
 
 
-def folded(check: Check) -> bool:
-    """Say whether a report may fold a check away: one of the many kinds of definitions, and it passed."""
+def is_foldable(check: Check) -> bool:
+    """Return whether a report folds a check away: a passed one of the many kinds of definitions."""
     return check.outcome == "passed" and check.name.startswith(DEFINITIONS)
 
 
-_TEMPLATES.filters.update(duration=duration, stamp=stamp)
-
-
-_MOST: Final = 26
-"""Half a year of weekly drills."""
+_TEMPLATES.filters.update(duration=format_seconds, time=format_time)
 
 
 @dataclass(frozen=True)
 class Point:
-    """One drill's number; None: it was not measured."""
+    """A measurement of one drill; None if it was not measured."""
 
     drill: str
     seconds: float | None
@@ -104,15 +102,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Trend:
-    """One number over drills, the oldest first; the objective is the newest drill's."""
+    """A measurement over several drills, the oldest first, with the objective of the newest."""
 
-    what: str
+    title: str
     objective_seconds: float
     points: tuple[Point, ...]
 
     @property
     def scale_seconds(self) -> float:
-        """What fills the chart: the objective too where it would not flatten everything."""
+        """The full height of the chart; it includes the objective unless that would flatten the chart."""
         highest = max((point.seconds or 0 for point in self.points), default=0)
         return max(highest, self.objective_seconds) if self.shows_objective else highest or 1
 
@@ -122,132 +120,136 @@ class Trend:
         return highest >= self.objective_seconds / 4
 
 
-def trends(drill: Drill, earlier: Iterable[Drill]) -> dict[ScenarioKind, list[Trend]]:
-    """Return the numbers of each scenario of a drill, with those of earlier drills of the same stack."""
+def compute_trends(drill: Drill, earlier: Iterable[Drill]) -> dict[ScenarioKind, list[Trend]]:
+    """Return the trends of each scenario of a drill, with earlier drills of the same stack."""
     before = [
-        one
-        for one in earlier
-        if one.identity.stack == drill.identity.stack
-        and one.identity.place == drill.identity.place
-        and one.identity.id < drill.identity.id
+        other
+        for other in earlier
+        if other.identity.stack == drill.identity.stack
+        and other.identity.place == drill.identity.place
+        and other.identity.id < drill.identity.id
     ]
-    history = [*sorted(before, key=lambda one: one.identity.id)[1 - _MOST :], drill]
+    history = [*sorted(before, key=lambda other: other.identity.id)[1 - _MAX_POINTS :], drill]
     return {
         scenario.kind: [
-            Trend(what, measured.objective_seconds, _points(history, scenario.kind, what))
-            for what, measured in measures(scenario).items()
+            Trend(title, measured.objective_seconds, _points(history, scenario.kind, title))
+            for title, measured in measurements(scenario).items()
         ]
         for scenario in drill.scenarios
     }
 
 
-def _points(history: list[Drill], kind: ScenarioKind, what: str) -> tuple[Point, ...]:
-    return tuple(
-        Point(one.identity.id, found[what].seconds if what in found else None, scenario.verdict)
-        for one in history
-        for scenario in one.scenarios
-        if scenario.kind == kind
-        for found in [measures(scenario)]
-    )
+def _points(history: list[Drill], kind: ScenarioKind, title: str) -> tuple[Point, ...]:
+    points: list[Point] = []
+    for drill in history:
+        for scenario in drill.scenarios:
+            if scenario.kind == kind:
+                measured = measurements(scenario).get(title)
+                seconds = measured.seconds if measured else None
+                points.append(Point(drill.identity.id, seconds, scenario.verdict))
+    return tuple(points)
 
 
 def render_html(drill: Drill, *, earlier: Iterable[Drill] = (), stored: ObjectInfo | None = None) -> str:
     """
-    Return the page.
+    Return the report as an HTML page.
 
-    `earlier` are the drills that it is compared with; `stored` is what the vault tells of the document, where
-    it is stored already.
+    `earlier` are the drills to compare with; `stored` is the document in the vault, if it is stored.
     """
     return _TEMPLATES.get_template("page.html").render(
         titles=TITLES,
         paths=PATHS,
         milestones=MILESTONES,
-        measures=measures,
+        measurements=measurements,
         drill=drill,
         identity=drill.identity,
-        sentence=sentence(drill),
-        took=(drill.finished - drill.started).total_seconds(),
-        trends=trends(drill, earlier),
-        folded=folded,
-        alike={scenario.kind: list(filter(folded, scenario.checks)) for scenario in drill.scenarios},
-        spans={scenario.kind: _span(scenario) for scenario in drill.scenarios},
-        sha256=hashlib.sha256(records.written(drill)).hexdigest(),
+        summary=summarize(drill),
+        total_seconds=(drill.finished - drill.started).total_seconds(),
+        trends=compute_trends(drill, earlier),
+        is_foldable=is_foldable,
+        folded_checks={
+            scenario.kind: list(filter(is_foldable, scenario.checks)) for scenario in drill.scenarios
+        },
+        timeline_seconds={scenario.kind: _timeline_seconds(scenario) for scenario in drill.scenarios},
+        sha256=hashlib.sha256(records.to_json(drill)).hexdigest(),
         stored=stored,
     )
 
 
-def _span(scenario: Scenario) -> float:
-    """Return the seconds that a timeline shows."""
+def _timeline_seconds(scenario: Scenario) -> float:
+    """Return the length of a scenario's timeline in seconds."""
     ends = [phase.offset_seconds + phase.seconds for phase in scenario.phases]
     times: list[Any] = [measured.seconds for measured in scenario.times.values() if measured.seconds]
     return max([*ends, *times], default=0) or 1
 
 
 def render_markdown(drill: Drill) -> str:
-    """Return the Markdown: verdict and numbers on top, checks folded away."""
-    return "\n".join(_lines(drill))
+    """Return the report as Markdown: verdict and times first, checks folded away."""
+    return "\n".join(_markdown_lines(drill))
 
 
-def _lines(drill: Drill) -> Iterator[str]:
+def _markdown_lines(drill: Drill) -> Iterator[str]:
     identity = drill.identity
     mark = "✅" if drill.verdict == "passed" else "❌"
     yield f"## {mark} Recovery drill of `{identity.stack}`: {drill.verdict}"
     yield ""
-    yield f"{sentence(drill)} {stamp(drill.started)}, `{identity.id}`."
+    yield f"{summarize(drill)} {format_time(drill.started)}, `{identity.id}`."
     yield ""
     if identity.place == "twin":
         yield "It ran on the twin: it shows that the procedure works, and nothing of production's data."
         yield ""
-    yield from (f"- {_text(fault)}" for fault in drill.faults)
+    yield from (f"- {_escape(fault)}" for fault in drill.faults)
     if drill.faults:
         yield ""
     for scenario in drill.scenarios:
-        yield from _scenario(scenario)
+        yield from _scenario_lines(scenario)
     commit = f"`{identity.commit[:12]}`" if identity.commit else "unknown"
-    controls = ", ".join(f"{one.framework} {one.id}" for one in identity.controls)
+    controls = ", ".join(f"{control.framework} {control.id}" for control in identity.controls)
     yield f"Commit {commit}{' with changes' if identity.changed else ''}. Answers {controls}."
     yield ""
-    yield f"SHA-256 of the evidence: `{hashlib.sha256(records.written(drill)).hexdigest()}`"
+    yield f"SHA-256 of the evidence: `{hashlib.sha256(records.to_json(drill)).hexdigest()}`"
     yield ""
 
 
-def _scenario(scenario: Scenario) -> Iterator[str]:
+def _scenario_lines(scenario: Scenario) -> Iterator[str]:
     yield f"### {TITLES[scenario.kind]}: {scenario.verdict}"
     yield ""
     point = scenario.recovery_point
     if point:
-        yield f"Recovered from {PATHS[point.path]}: {_text(point.id)}, which shows {stamp(point.as_of)}."
+        as_of = format_time(point.as_of)
+        yield f"Recovered from {PATHS[point.path]}: {_escape(point.id)}, which shows {as_of}."
         yield ""
     yield "| | measured | allowed | |"
     yield "|---|---|---|---|"
-    for what, measured in measures(scenario).items():
+    for title, measured in measurements(scenario).items():
         mark = "✅" if measured.met else "❌"
-        yield f"| {what} | {duration(measured.seconds)} | {duration(measured.objective_seconds)} | {mark} |"
+        objective = format_seconds(measured.objective_seconds)
+        yield f"| {title} | {format_seconds(measured.seconds)} | {objective} | {mark} |"
     yield ""
-    good = sum(check.outcome == "passed" for check in scenario.checks)
-    yield f"<details><summary>{good} of {len(scenario.checks)} checks passed</summary>"
+    passed = sum(check.outcome == "passed" for check in scenario.checks)
+    yield f"<details><summary>{passed} of {len(scenario.checks)} checks passed</summary>"
     yield ""
     yield "| check | expected | actual | outcome |"
     yield "|---|---|---|---|"
-    yield from (_row(check) for check in scenario.checks if not folded(check))
-    if alike := sum(map(folded, scenario.checks)):
-        yield f"| {alike} kinds of definitions | word by word | word by word | passed |"
+    yield from (_check_row(check) for check in scenario.checks if not is_foldable(check))
+    if folded := sum(map(is_foldable, scenario.checks)):
+        yield f"| {folded} kinds of definitions | word by word | word by word | passed |"
     yield ""
     yield "</details>"
     yield ""
     for untested in scenario.not_tested:
-        yield f"Not tested: {_text(untested.what)}, {_text(untested.why)}.<br>"
+        yield f"Not tested: {_escape(untested.what)}, {_escape(untested.why)}.<br>"
     if scenario.not_tested:
         yield ""
 
 
-def _row(check: Check) -> str:
+def _check_row(check: Check) -> str:
     why = f" ({check.why})" if check.why else ""
     cells = (check.name, check.expected, check.actual, check.outcome.replace("_", " ") + why)
-    return f"| {' | '.join(_text(cell) for cell in cells)} |"
+    return f"| {' | '.join(_escape(cell) for cell in cells)} |"
 
 
-def _text(text: str) -> str:
-    """Return what a table's cell shows as it is: no break, no markup."""
+def _escape(text: str) -> str:
+    """Return a text without line breaks and with Markdown and HTML escaped, for a cell of a table."""
     safe = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "\\`")
     return " ".join(safe.split())

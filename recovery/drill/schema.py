@@ -7,8 +7,8 @@ from typing import Any
 from recovery.drill.evidence import Drill
 
 
-def document() -> dict[str, Any]:
-    """Return the schema of what is stored, with what is computed in it."""
+def build_schema() -> dict[str, Any]:
+    """Return the schema of the stored document, including its computed fields."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Drill.model_json_schema(mode="serialization"),
@@ -16,5 +16,5 @@ def document() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(document(), sys.stdout, indent=2)
+    json.dump(build_schema(), sys.stdout, indent=2)
     sys.stdout.write("\n")

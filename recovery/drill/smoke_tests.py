@@ -1,4 +1,4 @@
-"""Asks a recovered copy what only the platform's own people know, as the role that the platform runs as."""
+"""Smoke tests of a recovered database: queries as the application role, and a start of the application."""
 
 import os
 import signal
@@ -15,22 +15,31 @@ import psutil
 import psycopg
 
 from core.failure import Failure
-from recovery.drill.environment import MARK
+from recovery.drill.environment import DRILL_VARIABLE
 from recovery.drill.evidence import Check
-from recovery.drill.scenario_run import cause_of
-from recovery.drill.terms import Application, Assertion, DrillSpec
-from recovery.postgres.connection import connected
+from recovery.drill.scenario_run import check_not_run
+from recovery.drill.spec import Application, Assertion, DrillSpec
+from recovery.postgres.connection import connect
+
+_PASSED_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
+"""Environment variables that the application gets from this process."""
+
+_POLL_SECONDS: Final = 0.05
+_GRACE_SECONDS: Final = 5.0
+"""How long the application may take to end after SIGTERM."""
+
+_ROLLED_BACK: Final = "rows written, and nothing left of it"
 
 
-def newest_change(url: str, query: str) -> datetime | None:
+def read_newest_change(url: str, query: str) -> datetime | None:
     """
-    Return the time of the newest change that the data knows of, None where it knows of none.
+    Return the time of the newest change in the data; None if the query returns NULL.
 
     Raises:
-        Failure: the query can't be answered, or gives no time with a time zone.
+        Failure: the query fails, or does not return a time with a time zone.
     """
-    with connected(url) as connection:
-        value = _one(connection, query)
+    with connect(url) as connection:
+        value = _fetch_value(connection, query)
     if value is None:
         return None
     if not isinstance(value, datetime) or not value.tzinfo:
@@ -41,26 +50,23 @@ def newest_change(url: str, query: str) -> datetime | None:
     return value.astimezone(UTC)
 
 
-def answers(url: str, terms: DrillSpec) -> Iterator[Check]:
-    """Ask every assertion, and try a write that is rolled back; what can't be asked is a check not run."""
-    for assertion in terms.assertions:
+def run_assertions(url: str, spec: DrillSpec) -> Iterator[Check]:
+    """Yield a check per assertion, and one for a write that is rolled back. After an error it has not run."""
+    for assertion in spec.assertions:
         try:
-            with connected(url) as connection:
-                yield _answer(connection, assertion)
+            with connect(url) as connection:
+                yield _check_assertion(connection, assertion)
         except (Failure, psycopg.Error) as error:
-            yield _not_run(assertion.name, assertion.sql, assertion.expected, error)
+            yield check_not_run(assertion.name, assertion.sql, assertion.expected, error)
     try:
-        with connected(url) as connection:
-            yield _written(connection, terms.write)
+        with connect(url) as connection:
+            yield _check_write(connection, spec.write)
     except (Failure, psycopg.Error) as error:
-        yield _not_run("a write that is rolled back", terms.write, _UNDONE, error)
+        yield check_not_run("a write that is rolled back", spec.write, _ROLLED_BACK, error)
 
 
-_UNDONE = "rows written, and nothing left of it"
-
-
-def _answer(connection: psycopg.Connection, assertion: Assertion) -> Check:
-    value = _one(connection, assertion.sql)
+def _check_assertion(connection: psycopg.Connection, assertion: Assertion) -> Check:
+    value = _fetch_value(connection, assertion.sql)
     actual = str(value).lower() if isinstance(value, bool) else str(value)
     return Check(
         name=assertion.name,
@@ -71,25 +77,25 @@ def _answer(connection: psycopg.Connection, assertion: Assertion) -> Check:
     )
 
 
-def _written(connection: psycopg.Connection, statement: str) -> Check:
+def _check_write(connection: psycopg.Connection, statement: str) -> Check:
     with connection.transaction(force_rollback=True):
         count = connection.execute(statement.encode()).rowcount
-        number = _one(connection, "SELECT pg_current_xact_id_if_assigned()::text")
+        number = _fetch_value(connection, "SELECT pg_current_xact_id_if_assigned()::text")
     state = "never began"
     if number:
         row = connection.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
         state = str(row[0]) if row else "unknown"
-    good = count > 0 and state == "aborted"
+    is_rolled_back = count > 0 and state == "aborted"
     return Check(
         name="a write that is rolled back",
         what=statement,
-        expected=_UNDONE,
-        actual=_UNDONE if good else f"{count} rows written, and the transaction {state}",
-        outcome="passed" if good else "failed",
+        expected=_ROLLED_BACK,
+        actual=_ROLLED_BACK if is_rolled_back else f"{count} rows written, and the transaction {state}",
+        outcome="passed" if is_rolled_back else "failed",
     )
 
 
-def _one(connection: psycopg.Connection, query: str) -> object:
+def _fetch_value(connection: psycopg.Connection, query: str) -> object:
     rows = connection.execute(query.encode()).fetchall()
     if len(rows) != 1 or len(rows[0]) != 1:
         raise Failure(
@@ -100,22 +106,13 @@ def _one(connection: psycopg.Connection, query: str) -> object:
     return rows[0][0]
 
 
-def _not_run(name: str, what: str, expected: str, error: Failure | psycopg.Error) -> Check:
-    return Check(name=name, what=what, expected=expected, actual="", outcome="not_run", why=cause_of(error))
-
-
-_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
-_POLL_SECONDS: Final = 0.05
-_GRACE_SECONDS: Final = 5.0
-
-
 @contextmanager
-def healthy(application: Application, database_url: str, *, scope: str) -> Generator[str]:
+def start_application(application: Application, database_url: str, *, scope: str) -> Generator[str]:
     """
-    Start the program in this folder, wait until its health is green, and end it with the block.
+    Start the application in the current folder, wait until it is healthy, and end it with the block.
 
-    Gives the address that answered 200. Of this process's environment the program gets only what any program
-    needs; with it, the database's address and PORT.
+    Give the URL that answered 200. The application's environment has only `_PASSED_VARIABLES`, the
+    database's URL, PORT and the variable of drills with the value `scope`.
 
     Raises:
         Failure: it can't be started, ends by itself, or is not healthy in time.
@@ -123,10 +120,10 @@ def healthy(application: Application, database_url: str, *, scope: str) -> Gener
     port = _free_port()
     url = application.health.replace("{port}", str(port))
     command = [part.replace("{port}", str(port)) for part in application.command]
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment |= {application.database_variable: database_url, "PORT": str(port), MARK: scope}
+    environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    environment |= {application.database_variable: database_url, "PORT": str(port), DRILL_VARIABLE: scope}
     try:
-        running = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -140,38 +137,38 @@ def healthy(application: Application, database_url: str, *, scope: str) -> Gener
             "correct drill.application.command in the stack's settings.",
         ) from error
     try:
-        _await(running, url, application.ready_within_seconds)
+        _wait_until_healthy(process, url, application.ready_within_seconds)
         yield url
     finally:
-        _end(running)
+        _stop(process)
 
 
-def leftovers(scope: str) -> list[psutil.Process]:
-    """Return the processes that drills of this scope have left running."""
-    found: list[psutil.Process] = []
+def find_leftover_processes(scope: str) -> list[psutil.Process]:
+    """Return the running processes that drills of this scope have started."""
+    leftovers: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(MARK) == scope and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+            if process.environ().get(DRILL_VARIABLE) == scope and process.status() != psutil.STATUS_ZOMBIE:
+                leftovers.append(process)
+    return leftovers
 
 
-def _await(running: subprocess.Popen[bytes], url: str, patience_seconds: float) -> None:
+def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, patience_seconds: float) -> None:
     deadline = time.monotonic() + patience_seconds
     last = "it did not answer"
     with httpx.Client(timeout=5, trust_env=False) as client:
         while time.monotonic() < deadline:
-            if (code := running.poll()) is not None:
+            if (code := process.poll()) is not None:
                 last = f"the program ended with exit code {code}"
                 break
             try:
-                answer = client.get(url)
+                response = client.get(url)
             except httpx.HTTPError:
                 time.sleep(_POLL_SECONDS)
                 continue
-            if answer.status_code == 200:
+            if response.status_code == 200:
                 return
-            last = f"it answered {answer.status_code}"
+            last = f"it answered {response.status_code}"
             time.sleep(_POLL_SECONDS)
     raise Failure(
         f"The platform is not healthy on the recovered database: {last} within {patience_seconds:g} s.",
@@ -179,15 +176,15 @@ def _await(running: subprocess.Popen[bytes], url: str, patience_seconds: float) 
     )
 
 
-def _end(running: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)
     try:
-        running.wait(_GRACE_SECONDS)
+        process.wait(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         with suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _free_port() -> int:

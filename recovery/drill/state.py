@@ -1,4 +1,4 @@
-"""`state`: the engine's backend is gone. The stack is rebuilt from its backed-up state, somewhere else."""
+"""`state`: the engine's backend is lost. The stack is rebuilt from its backed-up state on another backend."""
 
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
@@ -7,117 +7,118 @@ from typing import Protocol
 
 from recovery import catalogue
 from recovery.drill.evidence import Check, NegativeControl, Scenario
-from recovery.drill.recovery_point import choose, recover_from, wrong_digest
+from recovery.drill.recovery_point import check_wrong_digest, choose_recovery_point, record_recovery_point
 from recovery.drill.scenario_run import OnProgress, ScenarioRun
-from recovery.drill.terms import DrillObjectives
-from recovery.state import STATE, StateManifest, restore_state
+from recovery.drill.spec import DrillObjectives
+from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.vault import VaultClient
 
 _FOLDER = "state"
 
 
-class Rebuilt(Protocol):
-    """The stack on a backend of the drill's own."""
+class RestoredStack(Protocol):
+    """The stack, rebuilt on the drill's own backend."""
 
-    def changes(self) -> list[str]:
-        """Preview the platform's program, and return what it would change, in words."""
+    def preview_changes(self) -> list[str]:
+        """Preview the platform's program, and return one sentence per change."""
         ...
 
-    def forget_one(self) -> str:
-        """Take a resource that nothing depends on out of the rebuilt state, and return its name."""
+    def forget_resource(self) -> str:
+        """Delete a resource without dependents from the rebuilt state, and return its name."""
         ...
 
 
-class Engine(Protocol):
-    """Rebuilds stacks."""
+class StackRebuilder(Protocol):
+    """Rebuilds a stack from its state."""
 
-    def rebuilt(self, folder: Path, state: Path) -> AbstractContextManager[Rebuilt]:
-        """Make a backend in `folder`, take `state` into it with the stack's files beside, and remove it."""
+    def rebuild(self, folder: Path, state: Path) -> AbstractContextManager[RestoredStack]:
+        """Create a backend in `folder`, which has the stack's files, and import `state` into it."""
         ...
 
 
 def drill(
-    engine: Engine,
+    rebuilder: StackRebuilder,
     vault: VaultClient,
     folder: Path,
     *,
     objectives: DrillObjectives,
     deployed_at: datetime | None,
-    told: OnProgress,
+    on_progress: OnProgress,
     backup: str | None = None,
 ) -> Scenario:
     """
-    Rebuild the stack from the vault alone; the preview after it has to be empty.
+    Rebuild the stack from one vault; a preview of it must then be empty.
 
-    The platform's own backend is not written to, and what exists at the vendors is only compared with.
+    The platform's own backend and its resources at the vendors are only read.
 
     Args:
-        engine: Rebuilds it.
-        vault: The only place that is read.
-        folder: Private; what is made lies in it and goes with it.
-        objectives: What the times are measured by.
-        deployed_at: When the stack last changed, as its own backend says.
-        told: Is called with each phase.
-        backup: Id of the backup; without it the newest.
+        rebuilder: Rebuilds the stack.
+        vault: The only vault that is read.
+        folder: Private folder; the backend and the state are in it, and are removed.
+        objectives: Upper bounds of the times.
+        deployed_at: Time of the stack's last deployment, according to its own backend.
+        on_progress: Called with the name of each phase.
+        backup: Id of the backup; the newest by default.
     """
-    attempt = ScenarioRun(
+    run = ScenarioRun(
         "state",
         stores=("state",),
         threat="The engine's backend is gone, and with it all that is known of the stack.",
         loss_objective_seconds=objectives.vault_loss,
-        told=told,
+        on_progress=on_progress,
     )
-    place = folder / _FOLDER
-    with attempt.capture_errors():
-        manifest = _chosen(attempt, vault, deployed_at, backup)
-        _recover(attempt, engine, vault, place, manifest, objectives)
-        attempt.check([wrong_digest(vault, manifest.files[STATE])])
-    attempt.remove(place, "backend and state")
-    return attempt.scenario()
+    workspace = folder / _FOLDER
+    with run.capture_errors():
+        manifest = _choose(run, vault, deployed_at, backup)
+        _recover(run, rebuilder, vault, workspace, manifest, objectives)
+        run.add_checks([check_wrong_digest(vault, manifest.files[STATE_FILE])])
+    run.remove(workspace, "backend and state")
+    return run.to_evidence()
 
 
-def _chosen(
-    attempt: ScenarioRun, vault: VaultClient, deployed_at: datetime | None, backup: str | None
+def _choose(
+    run: ScenarioRun, vault: VaultClient, deployed_at: datetime | None, backup: str | None
 ) -> StateManifest:
-    chosen = choose(catalogue.read_backups(vault, StateManifest), backup=backup)
+    chosen = choose_recovery_point(catalogue.read_backups(vault, StateManifest), backup=backup)
     manifest = chosen.manifest
-    attempt.declare()
-    recover_from(attempt, vault, "primary", chosen, as_of=manifest.snapshot_at)
-    attempt.newest_change_how = "the time of the last deployment that the state tells of"
-    attempt.newest_change = manifest.snapshot_at
+    run.declare()
+    record_recovery_point(run, vault, "primary", chosen, as_of=manifest.snapshot_at)
+    run.newest_change_how = "the time of the last deployment that the state tells of"
+    run.newest_change = manifest.snapshot_at
     if deployed_at == manifest.snapshot_at:
-        attempt.newest_change_how = "the stack's own backend: nothing was deployed since that backup"
-        attempt.newest_change = attempt.incident
+        run.newest_change_how = "the stack's own backend: nothing was deployed since that backup"
+        run.newest_change = run.incident
     return manifest
 
 
 def _recover(  # noqa: PLR0917 - private
-    attempt: ScenarioRun,
-    engine: Engine,
+    run: ScenarioRun,
+    rebuilder: StackRebuilder,
     vault: VaultClient,
-    place: Path,
+    workspace: Path,
     manifest: StateManifest,
     objectives: DrillObjectives,
 ) -> None:
-    with attempt.clock.phase("fetch"):
-        files = restore_state(manifest, vault, place)
-    state = next(file for file in files if file.name == STATE)
-    with ExitStack() as stack:
-        with attempt.clock.phase("rebuild the stack"):
-            rebuilt = stack.enter_context(engine.rebuilt(place, state))
-        with attempt.clock.phase("preview"):
-            changes = rebuilt.changes()
-        attempt.check([_empty(manifest, changes)])
-        attempt.milestone("verified", objectives.recovery)
-        with attempt.clock.phase("negative control"):
-            forgotten = rebuilt.forget_one()
-            found = [change for change in rebuilt.changes() if forgotten in change]
-        attempt.control = NegativeControl(
-            damage=f"the rebuilt state has forgotten {forgotten}", found=tuple(found)
+    with run.clock.phase("fetch"):
+        files = restore_state(manifest, vault, workspace)
+    state = next(file for file in files if file.name == STATE_FILE)
+    with ExitStack() as contexts:
+        with run.clock.phase("rebuild the stack"):
+            stack = contexts.enter_context(rebuilder.rebuild(workspace, state))
+        with run.clock.phase("preview"):
+            changes = stack.preview_changes()
+        run.add_checks([_check_preview(manifest, changes)])
+        run.milestone("verified", objectives.recovery)
+        with run.clock.phase("negative control"):
+            forgotten = stack.forget_resource()
+            changes = stack.preview_changes()
+        run.negative_control = NegativeControl(
+            damage=f"the rebuilt state has forgotten {forgotten}",
+            found=tuple(change for change in changes if forgotten in change),
         )
 
 
-def _empty(manifest: StateManifest, changes: list[str]) -> Check:
+def _check_preview(manifest: StateManifest, changes: list[str]) -> Check:
     expected = f"nothing to change in {manifest.resources} resources"
     return Check(
         name="the preview is empty",

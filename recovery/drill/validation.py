@@ -1,22 +1,22 @@
-"""What is done with a recovered database, wherever it came from: asked, run on, compared, and damaged."""
+"""Validation of a recovered database: first query, start of the application, comparison, negative control."""
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from recovery.drill import negative_control, smoke_tests
-from recovery.drill.comparison import compared
+from recovery.drill.comparison import Expectation, compare
 from recovery.drill.environment import DrillEnvironment, RecoveredDatabase
-from recovery.drill.evidence import Untested
-from recovery.drill.safety import read_only, require_throw_away
+from recovery.drill.evidence import UntestedScope
+from recovery.drill.safety import read_only_url, require_throw_away
 from recovery.drill.scenario_run import OnProgress, ScenarioRun
-from recovery.drill.terms import DrillSpec
+from recovery.drill.spec import DrillSpec
 from recovery.manifest import Checksums
 from recovery.postgres.checksums import compute_checksums
-from recovery.postgres.snapshot import snapshot
+from recovery.postgres.snapshot import take_snapshot
 
-Expected = Callable[[Checksums], tuple[Checksums, Checksums, list[str]]]
-"""Given what was found: what to expect, what of the found to compare with it, and what can't be known."""
+ExpectationOf = Callable[[Checksums], Expectation]
+"""Returns the expectation for the checksums of a recovered database."""
 
 
 @dataclass(frozen=True)
@@ -24,85 +24,89 @@ class DrillContext:
     """What every scenario of the database needs."""
 
     source_url: str = field(repr=False)
-    """The platform's database, by an address with which the server refuses writes."""
+    """URL of the platform's database with which the server refuses writes."""
 
-    terms: DrillSpec
-    place: DrillEnvironment
-    told: OnProgress = lambda _: None
+    spec: DrillSpec
+    environment: DrillEnvironment
+    on_progress: OnProgress = lambda _: None
 
 
 @contextmanager
-def removing(attempt: ScenarioRun) -> Generator[ExitStack]:
-    """Time the removal, at the end, of what is entered into the stack."""
-    with ExitStack() as made:
+def time_removal(run: ScenarioRun) -> Generator[ExitStack]:
+    """Give an ExitStack; close it at the end, and record the time of that as a phase."""
+    with ExitStack() as resources:
         try:
-            yield made
+            yield resources
         finally:
-            with attempt.clock.phase("remove"):
-                made.close()
+            with run.clock.phase("remove"):
+                resources.close()
 
 
-def query(attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext) -> None:
-    """Read the newest change: the first query that the application role is answered. It can't write."""
-    terms = drilled.terms
-    attempt.newest_change_how = terms.newest_change
-    with attempt.clock.phase("first query"):
-        url = read_only(copy.application_url)
-        attempt.newest_change = smoke_tests.newest_change(url, terms.newest_change)
-    attempt.milestone("first_query", terms.objectives.critical)
+def query(run: ScenarioRun, database: RecoveredDatabase, context: DrillContext) -> None:
+    """Read the time of the newest change: the first query, read-only, as the application role."""
+    spec = context.spec
+    run.newest_change_how = spec.newest_change
+    with run.clock.phase("first query"):
+        url = read_only_url(database.application_url)
+        run.newest_change = smoke_tests.read_newest_change(url, spec.newest_change)
+    run.milestone("first_query", spec.objectives.critical)
 
 
-def start_application(attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext) -> None:
-    """Start the platform's program on it."""
-    terms = drilled.terms
+def start_application(run: ScenarioRun, database: RecoveredDatabase, context: DrillContext) -> None:
+    """Start the platform's program on the recovered database, and wait until it is healthy."""
+    spec = context.spec
     with (
-        attempt.optional_check("the platform's health", terms.application.health, "200"),
-        attempt.clock.phase("start the platform"),
-        smoke_tests.healthy(terms.application, copy.application_url, scope=drilled.place.scope),
+        run.optional_check("the platform's health", spec.application.health, "200"),
+        run.clock.phase("start the platform"),
+        smoke_tests.start_application(
+            spec.application, database.application_url, scope=context.environment.scope
+        ),
     ):
-        attempt.milestone("health", terms.objectives.critical)
+        run.milestone("health", spec.objectives.critical)
 
 
-def verified(
-    attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext, expected: Expected
+def verify(
+    run: ScenarioRun, database: RecoveredDatabase, context: DrillContext, expectation_of: ExpectationOf
 ) -> Checksums:
-    """Compare everything, ask every assertion, and try a write; return what is in the copy."""
-    terms = drilled.terms
-    with attempt.clock.phase("verify"):
-        with snapshot(copy.owner_url) as shot:
-            whole = compute_checksums(copy.owner_url, shot)
-        wanted, found, busy = expected(whole)
-        attempt.check(compared(wanted, found))
-        attempt.check(smoke_tests.answers(copy.application_url, terms))
-    attempt.milestone("verified", terms.objectives.recovery)
-    attempt.not_tested += [
-        Untested(what=f"every row of {table}", why="it was written to again and again around that instant")
-        for table in busy
+    """Compare all checksums, run the assertions, try a write; return the checksums."""
+    spec = context.spec
+    with run.clock.phase("verify"):
+        with take_snapshot(database.owner_url) as snapshot:
+            checksums = compute_checksums(database.owner_url, snapshot)
+        expected, comparable, unknown = expectation_of(checksums)
+        run.add_checks(compare(expected, comparable))
+        run.add_checks(smoke_tests.run_assertions(database.application_url, spec))
+    run.milestone("verified", spec.objectives.recovery)
+    run.not_tested += [
+        UntestedScope(
+            what=f"every row of {table}", why="it was written to again and again around that instant"
+        )
+        for table in unknown
     ]
-    return whole
+    return checksums
 
 
 def run_negative_control(
-    attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext, found: Checksums
+    run: ScenarioRun, database: RecoveredDatabase, context: DrillContext, checksums: Checksums
 ) -> None:
-    """Damage the copy, and have that found."""
+    """Damage the recovered database, and record whether the comparison finds the damage."""
     with (
-        attempt.optional_check("all damage to a copy is found", "a damaged copy", "everything found"),
-        attempt.clock.phase("negative control"),
+        run.optional_check("all damage to a copy is found", "a damaged copy", "everything found"),
+        run.clock.phase("negative control"),
     ):
-        attempt.control, check = negative_control.control(
-            copy, drilled.source_url, found, drilled.terms.application_role
+        run.negative_control, check = negative_control.damage_and_verify(
+            database, context.source_url, checksums, context.spec.application_role
         )
-        attempt.check([check])
+        run.add_checks([check])
 
 
 def validate(
-    attempt: ScenarioRun, copy: RecoveredDatabase, drilled: DrillContext, expected: Expected
+    run: ScenarioRun, database: RecoveredDatabase, context: DrillContext, expectation_of: ExpectationOf
 ) -> None:
-    """Do all of the above in the order of a real recovery: the platform is back before all is verified."""
-    query(attempt, copy, drilled)
-    require_throw_away(copy, drilled.source_url)
-    start_application(attempt, copy, drilled)
-    require_throw_away(copy, drilled.source_url)
-    found = verified(attempt, copy, drilled, expected)
-    run_negative_control(attempt, copy, drilled, found)
+    """Run all steps in the order of a real recovery: the platform starts before everything is verified."""
+    query(run, database, context)
+    require_throw_away(database, context.source_url)
+    start_application(run, database, context)
+    require_throw_away(database, context.source_url)
+    checksums = verify(run, database, context, expectation_of)
+    run_negative_control(run, database, context, checksums)

@@ -1,1 +1,1 @@
-"""Object files: copied from where the platform keeps them into the vault, and back."""
+"""Backup, restore and verification of object files, between the platform's file store and the vault."""

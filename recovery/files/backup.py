@@ -1,4 +1,4 @@
-"""One backup of the files: copy what is new or changed, then write down which version of what it is."""
+"""One file backup: copy new and changed files, then write the manifest that names each file's version."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,244 +16,251 @@ from recovery.context import RecoveryContext
 from recovery.files import copy
 from recovery.files.copy import bounded_map, copy_object
 from recovery.files.index import Index, verify_uploads
-from recovery.files.manifest import BucketSummary, FileEntry, FilesManifest, items, lines, parsed, store
-from recovery.files.source import Listed, Source
-from recovery.vault.lease import PERIOD, Lease, leased
+from recovery.files.manifest import (
+    BucketSummary,
+    FileEntry,
+    FilesManifest,
+    parse_line,
+    read_listing,
+    split_lines,
+    store_listing,
+)
+from recovery.files.source import FileSource, SourceObject, is_md5
+from recovery.vault.lease import PERIOD, Lease, hold_lease
 from recovery.vault.vault import Lock, VaultClient
 
 OnFileProgress = Callable[[Literal["listed", "to copy", "copied"], int], None]
-"""Told of objects that the source has listed, and of bytes: all that are to be copied, and those that are."""
+"""Gets the number of objects that were listed so far, of bytes to copy, or of bytes copied so far."""
 
 _BATCH_OBJECTS: Final = 5_000
 _BATCH_BYTES: Final = 16 << 30
-"""What a run that is cut short copies again at most; each batch costs rclone's start and a document."""
+"""Size of a batch, which is what an interrupted run copies again at most; each costs a start of rclone."""
 
-_AT_ONCE: Final = 4
-"""Objects that are copied one by one; each holds parts of itself in memory."""
+_OBJECT_WORKERS: Final = 4
+"""Objects that are copied in parallel without rclone; each has parts in memory."""
 
-_FEW: Final = 10
-"""A bucket with fewer objects may lose any number of them without a question."""
-
-_MD5_LENGTH: Final = 32
-"""Of an ETag that is the MD5 of the content; that of a multipart upload is longer."""
+_SMALL_BUCKET_OBJECTS: Final = 10
+"""A bucket with fewer objects may lose any number of them without `accept_gone`."""
 
 
 class BackupRun:
-    """One run, which holds the lease of the files."""
+    """One run of a file backup, which holds the lease of the files."""
 
     def __init__(
         self,
-        source: Source,
+        source: FileSource,
         vault: VaultClient,
-        ledger: Index,
+        index: Index,
         *,
         folder: Path,
         lease: Lease,
-        progress: OnFileProgress,
+        on_progress: OnFileProgress,
         lock: Lock | None,
     ) -> None:
         self.started = datetime.now(UTC)
         self.id = vault_layout.new_id(self.started)
         self.copied = 0
-        self._source, self._vault, self._ledger, self._folder = source, vault, ledger, folder
-        self._lease, self._progress = lease, progress
+        self._source, self._vault, self._index, self._folder = source, vault, index, folder
+        self._lease, self._on_progress = lease, on_progress
         self._lock = lock
         self._bytes = 0
         self._batches = 0
 
-    def recall(self) -> None:
-        """Take down what the last backup has, and what runs after it had copied when they were cut short."""
-        last = catalogue.newest(self._vault, FilesManifest)
+    def load_known_entries(self) -> None:
+        """Record the entries of the last backup, and those that later, interrupted runs have copied."""
+        last = catalogue.read_newest(self._vault, FilesManifest)
         if last:
-            self._ledger.know(items(last, self._vault))
-        for entry in self._vault.listed(vault_layout.FILE_MANIFESTS):
-            run, journal = vault_layout.file_backup_of(entry.key)
-            if not journal or (last and run <= last.id):
+            self._index.record_entries(read_listing(last, self._vault))
+        for entry in self._vault.list_entries(vault_layout.FILE_MANIFESTS):
+            backup, is_journal = vault_layout.file_backup_of(entry.key)
+            if not is_journal or (last and backup <= last.id):
                 continue
             chunks = self._vault.read(entry.key, entry.version)
-            self._ledger.know(parsed(line, entry.key) for line in lines(chunks))
+            self._index.record_entries(parse_line(line, entry.key) for line in split_lines(chunks))
 
-    def look(self, *, accept_gone: bool) -> None:
+    def scan(self, *, accept_gone: bool) -> None:
         """
-        List the source, then the vault.
+        Record the objects of the source, then the copies in the vault.
 
         Raises:
-            Failure: for a bucket that has lost more than half of its objects, unless that is accepted.
+            Failure: a bucket has lost more than half of its objects, and that is not accepted.
         """
         count = 0
 
-        def counted(bucket: str) -> Iterator[Listed]:
+        def list_bucket(bucket: str) -> Iterator[SourceObject]:
             nonlocal count
-            for listed in self._source.listed(bucket):
+            for source_object in self._source.list_objects(bucket):
                 count += 1
                 if count % 1000 == 0:
-                    self._progress("listed", count)
-                yield listed
+                    self._on_progress("listed", count)
+                yield source_object
 
         for bucket in self._source.buckets:
-            self._ledger.list_source(counted(bucket))
-            known, missing = self._ledger.known(bucket), self._ledger.missing(bucket)
-            if known >= _FEW and 2 * missing > known and not accept_gone:
+            self._index.record_source(list_bucket(bucket))
+            known, missing = self._index.count_entries(bucket), self._index.count_missing(bucket)
+            if known >= _SMALL_BUCKET_OBJECTS and 2 * missing > known and not accept_gone:
                 raise Failure(
                     f"The bucket {bucket} lists {missing:,} of the {known:,} objects of its last backup no "
                     "more. Nothing was changed in the vault.",
                     "if they are lost, restore them: ./bulwark restore --store files. If it is meant to be "
                     "so, run this again with --accept-gone.",
                 )
-        self._progress("listed", count)
+        self._on_progress("listed", count)
         for prefix in (vault_layout.FILE_COPIES, vault_layout.LONG_FILE_COPIES):
             for bucket in self._source.buckets:
-                entries = self._vault.listed(f"{prefix}{bucket}/")
-                self._ledger.hold((entry.key, entry.version) for entry in entries if entry.latest)
+                entries = self._vault.list_entries(f"{prefix}{bucket}/")
+                self._index.record_copies((entry.key, entry.version) for entry in entries if entry.is_latest)
 
-    def copy(self) -> None:
-        """Copy what is new or changed, batch by batch; each one is written down once it is in."""
-        self._progress("to copy", self._ledger.stale().bytes)
+    def copy_changes(self) -> None:
+        """Copy new and changed objects in batches; a journal in the vault records each batch."""
+        self._on_progress("to copy", self._index.total_to_copy().bytes)
         for bucket in self._source.buckets:
             after = ""
-            while batch := self._ledger.next_stale(bucket, after, _BATCH_OBJECTS, _BATCH_BYTES):
-                self._lease.hold()
+            while batch := self._index.next_to_copy(bucket, after, _BATCH_OBJECTS, _BATCH_BYTES):
+                self._lease.require_held()
                 after = batch[-1].key
-                done: list[FileEntry] = []
+                entries: list[FileEntry] = []
                 try:
-                    for item in self._copied(bucket, batch):
-                        done.append(item)  # noqa: PERF402 - what came before a failure is kept
+                    for entry in self._copy_batch(bucket, batch):
+                        entries.append(entry)  # noqa: PERF402 - the entries before a failure are recorded
                 finally:
-                    self._write_down(done)
-                self._bytes += sum(one.bytes for one in batch)
-                self._progress("copied", self._bytes)
-        if left := self._ledger.stale().objects:
+                    self._record(entries)
+                self._bytes += sum(source_object.bytes for source_object in batch)
+                self._on_progress("copied", self._bytes)
+        if remaining := self._index.total_to_copy().objects:
             raise Failure(
-                f"{left:,} copies in the vault are other ones than this run has made.",
+                f"{remaining:,} copies in the vault are other ones than this run has made.",
                 "find out who else writes there, then run this again.",
             )
 
-    def give_up_gone(self) -> int:
-        """Tag the copies whose originals are gone, for the lifecycle to expire; return how many there are."""
+    def tag_deleted_at_source(self) -> int:
+        """Tag the copies of deleted files, which the lifecycle then expires; return their number."""
 
-        def tagged(one: tuple[str, str]) -> None:
-            self._vault.tag(*one, *vault_layout.DELETED_AT_SOURCE_TAG)
+        def tag(copied: tuple[str, str]) -> None:
+            self._vault.tag(*copied, *vault_layout.DELETED_AT_SOURCE_TAG)
 
-        return sum(1 for _ in bounded_map(tagged, self._ledger.gone()))
+        return sum(1 for _ in bounded_map(tag, self._index.list_deleted_at_source()))
 
-    def _write_down(self, done: list[FileEntry]) -> None:
-        """Keep what was copied, for this run and, if this one is cut short, for the next."""
-        if done:
-            self._ledger.know(done)
-            self._ledger.hold((item.place, item.version) for item in done)
+    def _record(self, entries: list[FileEntry]) -> None:
+        """Record copied objects in the index and, for the next run, in a journal in the vault."""
+        if entries:
+            self._index.record_entries(entries)
+            self._index.record_copies((entry.copy_key, entry.version) for entry in entries)
             self._batches += 1
-            store(self._vault, vault_layout.file_journal(self.id, self._batches), done)
-            self.copied += len(done)
+            store_listing(self._vault, vault_layout.file_journal(self.id, self._batches), entries)
+            self.copied += len(entries)
 
-    def _copied(self, bucket: str, batch: list[Listed]) -> Iterator[FileEntry]:
-        """Copy a batch by rclone; what it can't address, or what did not arrive as listed, one by one."""
-        plain = {one.key: one for one in batch if copy.is_plain(bucket, one.key)}
-        left = [one for one in batch if one.key not in plain]
-        there = self._bytes
-        if plain:
+    def _copy_batch(self, bucket: str, batch: list[SourceObject]) -> Iterator[FileEntry]:
+        """Copy a batch with rclone; one by one what rclone can't copy, or what differs from the listing."""
+        with_rclone = {item.key: item for item in batch if copy.is_rclone_key(bucket, item.key)}
+        others = [item for item in batch if item.key not in with_rclone]
+        copied_bytes = self._bytes
+        if with_rclone:
             with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-                hashes = copy.copy(
+                hashes = copy.copy_batch(
                     self._source,
                     self._vault,
                     bucket,
-                    plain,
+                    with_rclone,
                     folder=Path(folder),
-                    progress=lambda count: self._progress("copied", self._bytes + count),
+                    on_progress=lambda count: self._on_progress("copied", self._bytes + count),
                 )
-            found = {vault_layout.file_copy(bucket, key): key for key in hashes.keys() & plain.keys()}
-            for entry in verify_uploads(self._vault, self._ledger, sorted(found)):
-                listed, hashed = plain[found[entry.key]], hashes[found[entry.key]]
-                same = len(listed.etag) != _MD5_LENGTH or listed.etag == hashed.md5
-                if same and entry.bytes == listed.bytes:
-                    del plain[listed.key]
-                    there += listed.bytes
+            keys = {vault_layout.file_copy(bucket, key): key for key in hashes.keys() & with_rclone.keys()}
+            for upload in verify_uploads(self._vault, self._index, sorted(keys)):
+                source_object, hashed = with_rclone[keys[upload.key]], hashes[keys[upload.key]]
+                is_same = not is_md5(source_object.etag) or source_object.etag == hashed.md5
+                if is_same and upload.bytes == source_object.bytes:
+                    del with_rclone[source_object.key]
+                    copied_bytes += source_object.bytes
                     yield FileEntry(
                         bucket=bucket,
-                        key=listed.key,
-                        version=entry.version,
-                        bytes=entry.bytes,
+                        key=source_object.key,
+                        version=upload.version,
+                        bytes=upload.bytes,
                         sha256=hashed.sha256,
-                        etag=listed.etag,
-                        listed=listed.bytes,
-                        modified=listed.modified,
-                        locked_until=entry.modified + self._lock.period if self._lock else None,
+                        etag=source_object.etag,
+                        listed=source_object.bytes,
+                        modified=source_object.modified,
+                        locked_until=upload.modified + self._lock.period if self._lock else None,
                     )
-        yield from self._one_by_one([*left, *plain.values()], there)
+        yield from self._copy_one_by_one([*others, *with_rclone.values()], copied_bytes)
 
-    def _one_by_one(self, left: list[Listed], there: int) -> Iterator[FileEntry]:
-        """Copy some objects after `there` bytes have been copied."""
-        client = self._source.client()
+    def _copy_one_by_one(self, objects: list[SourceObject], copied_bytes: int) -> Iterator[FileEntry]:
+        """Copy objects without rclone; `copied_bytes` were copied before."""
+        client = self._source.create_client()
 
-        def copied(listed: Listed) -> FileEntry | None:
-            return copy_object(client, self._source, listed, self._vault)
+        def copy_one(source_object: SourceObject) -> FileEntry | None:
+            return copy_object(client, self._source, source_object, self._vault)
 
-        for listed, item in zip(left, bounded_map(copied, left, _AT_ONCE), strict=True):
-            there += listed.bytes
-            self._progress("copied", there)
-            if item is None:
-                self._ledger.drop(listed.bucket, listed.key)
+        entries = bounded_map(copy_one, objects, _OBJECT_WORKERS)
+        for source_object, entry in zip(objects, entries, strict=True):
+            copied_bytes += source_object.bytes
+            self._on_progress("copied", copied_bytes)
+            if entry is None:
+                self._index.remove_source(source_object.bucket, source_object.key)
                 continue
-            changed = replace(listed, bytes=item.listed, etag=item.etag, modified=item.modified)
-            self._ledger.list_source([changed])
-            yield item
+            changed = replace(source_object, bytes=entry.listed, etag=entry.etag, modified=entry.modified)
+            self._index.record_source([changed])
+            yield entry
 
 
 def back_up_files(
-    site: RecoveryContext,
+    context: RecoveryContext,
     *,
     accept_gone: bool = False,
-    progress: OnFileProgress = lambda *_: None,
+    on_progress: OnFileProgress = lambda *_: None,
     period: timedelta = PERIOD,
 ) -> FilesManifest:
     """
-    Back up the files into the primary vault and return the manifest, which is in when this returns.
+    Back up the files into the primary vault; store and return the manifest.
 
     Args:
-        site: The stack.
-        accept_gone: Go on where a bucket has lost more than half of its objects.
-        progress: Told of objects that were listed, and of bytes that were copied.
-        period: For how long a run that was killed keeps others out.
+        context: The stack.
+        accept_gone: Continue although a bucket has lost more than half of its objects.
+        on_progress: Called with the number of listed objects, and of bytes to copy and copied.
+        period: How long the lease lasts after a run was killed.
 
     Raises:
-        Failure: for whatever keeps it from being whole; then there is no manifest. What was copied is kept,
-            and not copied again by the next run.
+        Failure: the backup is not complete, and has no manifest. The next run does not repeat its copies.
     """
-    source, vault = site.files, site.vaults["primary"]
+    source, vault = context.files, context.vaults["primary"]
     if source is None:
         raise Failure("The stack names no file store.", "deploy it again: ./bulwark up.")
-    lock = vault.lock()
+    lock = vault.read_lock()
     with (
-        leased(vault, vault_layout.FILE_LEASE, "backup of the files", period=period) as lease,
-        tempfile.TemporaryDirectory(prefix="bulwark-files-") as name,
-        closing(Index(Path(name) / "ledger", lock.period if lock else None)) as ledger,
+        hold_lease(vault, vault_layout.FILE_LEASE, "backup of the files", period=period) as lease,
+        tempfile.TemporaryDirectory(prefix="bulwark-files-") as folder,
+        closing(Index(Path(folder) / "index", lock.period if lock else None)) as index,
     ):
-        run = BackupRun(source, vault, ledger, folder=Path(name), lease=lease, progress=progress, lock=lock)
-        run.recall()
-        run.look(accept_gone=accept_gone)
-        run.copy()
-        copied = datetime.now(UTC)
-        gone = run.give_up_gone()
-        listing = store(vault, vault_layout.file_listing(run.id), ledger.items())
-        totals = {bucket: ledger.total(bucket) for bucket in source.buckets}
+        run = BackupRun(
+            source, vault, index, folder=Path(folder), lease=lease, on_progress=on_progress, lock=lock
+        )
+        run.load_known_entries()
+        run.scan(accept_gone=accept_gone)
+        run.copy_changes()
+        snapshot_at = datetime.now(UTC)
+        gone = run.tag_deleted_at_source()
+        listing = store_listing(vault, vault_layout.file_listing(run.id), index.list_entries())
+        totals = {bucket: index.bucket_total(bucket) for bucket in source.buckets}
         manifest = FilesManifest(
             id=run.id,
             store="files",
-            stack=site.stack,
+            stack=context.stack,
             started=run.started,
-            snapshot_at=copied,
+            snapshot_at=snapshot_at,
             finished=datetime.now(UTC),
-            tools={"bulwark": metadata.version("bulwark"), "rclone": copy.version()},
+            tools={"bulwark": metadata.version("bulwark"), "rclone": copy.rclone_version()},
             buckets=tuple(
                 BucketSummary(name=name, files=total.objects, size=total.bytes)
                 for name, total in totals.items()
             ),
             copied=run.copied,
             gone=gone,
-            altered=ledger.altered(),
-            copies_locked_until=ledger.locked_until(),
+            altered=index.count_altered(),
+            copies_locked_until=index.earliest_lock_end(),
             listing=listing.stored,
             listing_sha256=listing.sha256,
         )
-        lease.hold()
+        lease.require_held()
         vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
     return manifest

@@ -1,8 +1,9 @@
 """
-Copies a batch of objects with rclone, which hashes each one on its way.
+Copying objects from the source into the vault: a batch with rclone, or one object at a time.
 
-Its `hasher` remote takes the SHA-256 and the MD5 of what passes and keeps them in a cache, which is read
-after the batch: no object is read twice. Credentials go by environment; there is no configuration file.
+rclone's `hasher` remote computes SHA-256 and MD5 of each object during the copy and keeps them in a cache,
+which is read after the batch: no object is read twice. Credentials are passed by environment variables;
+there is no configuration file. `bounded_map` runs requests in parallel.
 """
 
 from __future__ import annotations
@@ -37,117 +38,147 @@ from tenacity import (
 from core.failure import Failure
 from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
-from recovery.files.source import Listed, Source, explained
-from recovery.vault.client import AccessKey, code
+from recovery.files.source import FileSource, SourceObject, explain_source_errors, is_md5
+from recovery.vault.client import AccessKey, error_code
 from recovery.vault.upload import MIB, StreamDigest, options_from_head
 from recovery.vault.vault import VaultClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_HASHED: Final = re.compile(
+WORKERS: Final = 16
+"""Requests that run in parallel: as many as a client keeps connections."""
+
+_MAX_PENDING: Final = 8 * WORKERS
+_ATTEMPTS: Final = 5
+_MISSING_CODES: Final = frozenset(("NoSuchKey", "404"))
+_TRANSFERS: Final = 8
+"""Objects that rclone copies at a time."""
+
+_CHUNK_SIZE: Final = "8Mi"
+_GRACE_SECONDS: Final = 10.0
+"""How long rclone may take to end after SIGTERM."""
+
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - for a folder that no one else can read
+"""
+Folder in memory for the hashes of a batch, about 300 bytes per object. rclone writes them to a database that
+waits for the disk twice per object (lib/kv: bbolt's default).
+"""
+
+_WITHHELD_PREFIXES: Final = ("RCLONE_", "BULWARK_", "PULUMI_")
+"""Prefixes of environment variables that rclone does not get."""
+
+_UNSUPPORTED_KEY: Final = re.compile(r"[\x00-\x1f\x7f]|//|^/|/$|(^|/)\.\.?(/|$)")
+_HASH_LINE: Final = re.compile(
     r"ok +md5:(?P<md5>[0-9a-f]{32}) sha256:(?P<sha256>[0-9a-f]{64}) +\S+ (?P<path>.+)"
 )
-_CHUNK: Final = "8Mi"
-_TRANSFERS: Final = 8
-_FAILED: Final = ("error", "critical")
-_TOLD_CHARACTERS: Final = 300
-_GRACE_SECONDS: Final = 10.0
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - for a folder that no one else can read
-"""
-Memory, where it is a folder, for the hashes of a batch, some 300 bytes an object: rclone writes
-them to a database that waits for the disk twice for each object (lib/kv: bbolt's default).
-"""
-
+_ERROR_LEVELS: Final = ("error", "critical")
+_REASON_CHARACTERS: Final = 300
 _log = structlog.get_logger("rclone")
-
-_OWN: Final = ("RCLONE_", "BULWARK_", "PULUMI_")
-
-_NOT_A_PATH: Final = re.compile(r"[\x00-\x1f\x7f]|//|^/|/$|(^|/)\.\.?(/|$)")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-def is_plain(bucket: str, key: str) -> bool:
+def bounded_map(work: Callable[[_T], _R], items: Iterable[_T], workers: int = WORKERS) -> Iterator[_R]:
     """
-    Tell whether rclone, to which keys are paths, copies this key to the key of its copy.
+    Yield the result of `work` for each item, in order, working in parallel and reading few items ahead.
 
-    It leaves out empty segments and follows dots, and its lists of names have a name a line.
+    The first exception is raised, and items that have not begun are dropped.
     """
-    return not _NOT_A_PATH.search(key) and file_copy(bucket, key).startswith(FILE_COPIES)
+    pending: deque[Future[_R]] = deque()
+    with ThreadPoolExecutor(workers, "bounded-map") as pool:
+        try:
+            for item in items:
+                if len(pending) >= _MAX_PENDING:
+                    yield pending.popleft().result()
+                pending.append(pool.submit(work, item))
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def is_rclone_key(bucket: str, key: str) -> bool:
+    """
+    Return whether rclone can copy an object with this key to the key of its copy.
+
+    rclone takes keys for paths: it drops empty segments and resolves dots. Its lists have one name per line.
+    """
+    return not _UNSUPPORTED_KEY.search(key) and file_copy(bucket, key).startswith(FILE_COPIES)
 
 
 @dataclass(frozen=True)
 class Hashes:
-    """Of the bytes of an object, on their way."""
+    """Hashes of an object, computed during its copy."""
 
     sha256: str
     md5: str
 
 
-def copy(
-    source: Source,
+def copy_batch(
+    source: FileSource,
     vault: VaultClient,
     bucket: str,
     keys: Iterable[str],
     *,
     folder: Path,
-    progress: Callable[[int], None],
+    on_progress: Callable[[int], None],
 ) -> dict[str, Hashes]:
     """
-    Copy objects of one bucket to their places; return the hashes of those that arrived.
+    Copy objects of one bucket; return the hashes of those that arrived, by key.
 
-    What did not arrive is missing in the answer, whatever the reason, of which the last is logged; it is
-    copied one by one afterwards. `folder` is private to this batch; `progress` is told the bytes that came.
+    An object that did not arrive is missing in the result, whatever the reason. The last reason is logged.
+    `folder` is private to this batch; `on_progress` gets the number of bytes copied so far.
 
     Raises:
-        Failure: where rclone can't be run, or says nothing that can be read.
+        Failure: rclone can't be run.
     """
-    names, why = folder / "names", ""
+    names, reason = folder / "names", ""
     names.write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     target = f"hashed:{bucket}"
     arguments = (
         *("copy", f"source:{bucket}", target, "--files-from-raw", str(names)),
-        # All of them are new or changed; and a copy that is there already is no reason to look.
+        # Every object is new or changed, so there is nothing to compare at the destination.
         *("--no-check-dest", "--metadata", "--retries", "1", "--low-level-retries", "10"),
         *("--transfers", str(_TRANSFERS), "--checkers", str(2 * _TRANSFERS), "--buffer-size", "1Mi"),
         *("--use-json-log", "--stats", "1s", "--stats-log-level", "NOTICE"),
     )
-    in_memory = _MEMORY if os.access(_MEMORY, os.W_OK) else folder
-    with tempfile.TemporaryDirectory(prefix="bulwark-files-", dir=in_memory) as cache:
-        environment = _environment(source, vault, cache)
-        with _running(arguments, environment) as process:
+    cache_parent = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else folder
+    with tempfile.TemporaryDirectory(prefix="bulwark-files-", dir=cache_parent) as cache:
+        environment = _rclone_environment(source, vault, cache)
+        with _run_rclone(arguments, environment) as process:
             assert process.stdout is not None  # noqa: S101 - for the type checker
-            for told in _told(process.stdout):
-                if stats := told.get("stats"):
-                    progress(int(stats.get("bytes", 0)))
-                elif told.get("level") in _FAILED:
-                    why = str(told.get("msg"))[:_TOLD_CHARACTERS]
-        if why:
-            _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=why)
-        return dict(_hashes(target, f"{vault.bucket}/{FILE_COPIES}{bucket}/", environment))
+            for record in _read_log(process.stdout):
+                if stats := record.get("stats"):
+                    on_progress(int(stats.get("bytes", 0)))
+                elif record.get("level") in _ERROR_LEVELS:
+                    reason = str(record.get("msg"))[:_REASON_CHARACTERS]
+        if reason:
+            _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=reason)
+        return dict(_read_hashes(target, f"{vault.bucket}/{FILE_COPIES}{bucket}/", environment))
 
 
-def version() -> str:
-    """Return rclone's version."""
-    ended = subprocess.run([_program(), "version"], capture_output=True, text=True, check=False)
-    return ended.stdout.splitlines()[0].removeprefix("rclone v") if ended.stdout else "unknown"
+def rclone_version() -> str:
+    completed = subprocess.run([_find_rclone(), "version"], capture_output=True, text=True, check=False)
+    return completed.stdout.splitlines()[0].removeprefix("rclone v") if completed.stdout else "unknown"
 
 
-def _program() -> str:
-    """Find rclone: the wheel's beside this Python, else the one on PATH."""
+def _find_rclone() -> str:
+    """Return the path of rclone: the wheel's beside this Python, else the one on PATH."""
     beside = Path(sys.executable).parent / "rclone"
-    if found := str(beside) if beside.exists() else shutil.which("rclone"):
-        return found
+    if path := str(beside) if beside.exists() else shutil.which("rclone"):
+        return path
     raise Failure("rclone is not installed.", "remove .venv and run this again, which installs it.")
 
 
-def _environment(source: Source, vault: VaultClient, cache: str) -> dict[str, str]:
+def _rclone_environment(source: FileSource, vault: VaultClient, cache: str) -> dict[str, str]:
     def remote(name: str, **options: str) -> dict[str, str]:
         return {f"RCLONE_CONFIG_{name}_{option}".upper(): value for option, value in options.items()}
 
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD_PREFIXES)}
     return {
         **kept,
-        "RCLONE_CONFIG": "",  # none: everything is here
+        "RCLONE_CONFIG": "",  # no configuration file
         "RCLONE_CACHE_DIR": cache,
         **remote(
             "source",
@@ -155,28 +186,28 @@ def _environment(source: Source, vault: VaultClient, cache: str) -> dict[str, st
             provider="Other",
             endpoint=source.endpoint,
             region=source.region,
-            access_key_id=source.key.id,
-            secret_access_key=source.key.secret,
+            access_key_id=source.access_key.id,
+            secret_access_key=source.access_key.secret,
         ),
         **remote(
             "vault",
             type="s3",
             provider="AWS",
-            **_credentials(vault.key),
+            **_rclone_credentials(vault.access_key),
             region=vault.region,
             **({"endpoint": vault.endpoint, "force_path_style": "true"} if vault.endpoint else {}),
             no_check_bucket="true",
-            # The vault's listing tells afterwards what arrived, a thousand objects a request.
+            # A listing shows afterwards what arrived, a thousand objects per request.
             no_head="true",
-            # Who writes may not read, is answered 403 whatever there is, and rclone then takes a folder with
-            # nothing in it yet for a file: it would copy nothing into an empty vault.
+            # The writer may not read, so every HEAD gets 403, by which rclone takes an empty folder for a
+            # file: it would copy nothing into an empty vault.
             no_head_object="true",
-            # Content-MD5 instead, which Object Lock asks for too: a checksum that comes after the body needs
-            # TLS, and the twin has none.
+            # rclone then sends Content-MD5, which Object Lock requires too. A checksum after the body needs
+            # TLS, which the twin does not have.
             use_data_integrity_protections="false",
             use_unsigned_payload="true",
-            upload_cutoff=_CHUNK,
-            chunk_size=_CHUNK,
+            upload_cutoff=_CHUNK_SIZE,
+            chunk_size=_CHUNK_SIZE,
             upload_concurrency="2",
         ),
         **remote(
@@ -189,29 +220,32 @@ def _environment(source: Source, vault: VaultClient, cache: str) -> dict[str, st
     }
 
 
-def _credentials(key: AccessKey | None) -> dict[str, str]:
-    if not key:
+def _rclone_credentials(access_key: AccessKey | None) -> dict[str, str]:
+    if not access_key:
         return {"env_auth": "true"}
-    return {"access_key_id": key.id, "secret_access_key": key.secret, "session_token": key.token}
+    return {
+        "access_key_id": access_key.id,
+        "secret_access_key": access_key.secret,
+        "session_token": access_key.token,
+    }
 
 
 @contextmanager
-def _running(arguments: Iterable[str], environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
+def _run_rclone(arguments: Iterable[str], environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
     """
-    Run rclone; it is ended on every way out.
+    Run rclone, and end it with the block.
 
-    One whose parent was killed goes on for the rest of its batch: what it still copies is what a backup is to
-    copy anyway.
+    If this process is killed, rclone copies the rest of its batch, which the next run then need not copy.
     """
     process = subprocess.Popen(
-        [_program(), *arguments],
+        [_find_rclone(), *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        # A terminal's Ctrl-C is for this process, which then ends the other in its own time.
+        # A terminal's Ctrl-C reaches only this process, which then ends rclone.
         start_new_session=True,
     )
     try:
@@ -229,61 +263,59 @@ def _running(arguments: Iterable[str], environment: dict[str, str]) -> Generator
             process.stdout.close()
 
 
-def _told(output: IO[str]) -> Iterator[dict[str, Any]]:
+def _read_log(output: IO[str]) -> Iterator[dict[str, Any]]:
     for line in output:
         try:
-            told = json.loads(line)
+            record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(told, dict):
-            yield told
+        if isinstance(record, dict):
+            yield record
 
 
-def _hashes(target: str, prefix: str, environment: dict[str, str]) -> Iterator[tuple[str, Hashes]]:
-    with _running(("backend", "fulldump", target, "--log-level", "ERROR"), environment) as process:
+def _read_hashes(target: str, prefix: str, environment: dict[str, str]) -> Iterator[tuple[str, Hashes]]:
+    with _run_rclone(("backend", "fulldump", target, "--log-level", "ERROR"), environment) as process:
         assert process.stdout is not None  # noqa: S101 - for the type checker
         for line in process.stdout:
-            found = _HASHED.fullmatch(line.rstrip("\n"))
-            if found and found["path"].startswith(prefix):
-                yield found["path"].removeprefix(prefix), Hashes(found["sha256"], found["md5"])
+            match = _HASH_LINE.fullmatch(line.rstrip("\n"))
+            if match and match["path"].startswith(prefix):
+                yield match["path"].removeprefix(prefix), Hashes(match["sha256"], match["md5"])
 
 
-_ATTEMPTS: Final = 5
-_GONE: Final = frozenset(("NoSuchKey", "404"))
-
-
-class _UnsteadyError(Exception):
-    """The source's answer ended early, or was of another object than the one before."""
+class _SourceTruncatedError(Exception):
+    """The source's response ended before the announced length."""
 
 
 @dataclass
-class _Read:
-    """What was read of an object."""
+class _ReadState:
+    """ETag, and size and MD5 so far, of an object that is being read."""
 
     etag: str = ""
     bytes: int = 0
     md5: StreamDigest = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
 
 
-def copy_object(client: S3Client, source: Source, listed: Listed, vault: VaultClient) -> FileEntry | None:
+def copy_object(
+    client: S3Client, source: FileSource, source_object: SourceObject, vault: VaultClient
+) -> FileEntry | None:
     """
-    Copy an object to its place; None where the source has it no more.
+    Copy one object and return its entry; None if the source no longer has it.
 
-    One that changes meanwhile is copied as it is by then.
+    An object that has changed since the listing is copied with its new content.
 
     Raises:
-        Failure: for whatever keeps it from arriving, with the object's name.
+        Failure: it can't be copied; the message names the object.
     """
-    name = f"{listed.key!r} of the bucket {listed.bucket}"
+    name = f"{source_object.key!r} of the bucket {source_object.bucket}"
     try:
-        with explained(f"Reading {name}"):
+        with explain_source_errors(f"Reading {name}"):
             return Retrying(
                 retry=retry_if_exception_type(
-                    (_UnsteadyError, BrokenConnectionError, HTTPClientError, IncompleteReadError)
+                    (_SourceTruncatedError, BrokenConnectionError, HTTPClientError, IncompleteReadError)
                 ),
                 stop=stop_after_attempt(_ATTEMPTS),
                 wait=wait_random_exponential(0.2, max=10),
-            )(_copied, client, listed, vault)
+            )(_copy_once, client, source_object, vault)
     except RetryError:
         raise Failure(
             f"Reading {name} from {source.host} failed: the answer ended early each time.",
@@ -291,70 +323,49 @@ def copy_object(client: S3Client, source: Source, listed: Listed, vault: VaultCl
         ) from None
 
 
-def _copied(client: S3Client, listed: Listed, vault: VaultClient) -> FileEntry | None:
+def _copy_once(client: S3Client, source_object: SourceObject, vault: VaultClient) -> FileEntry | None:
     try:
-        answer = client.get_object(Bucket=listed.bucket, Key=listed.key)
+        response = client.get_object(Bucket=source_object.bucket, Key=source_object.key)
     except ClientError as error:
-        if code(error) in _GONE:
+        if error_code(error) in _MISSING_CODES:
             return None
         raise
-    read = _Read(etag=answer.get("ETag", "").strip('"'))
+    state = _ReadState(etag=response.get("ETag", "").strip('"'))
     stored = vault.store(
-        file_copy(listed.bucket, listed.key),
-        _chunks(answer, read),
-        expected_bytes=listed.bytes,
-        how=options_from_head(answer),
+        file_copy(source_object.bucket, source_object.key),
+        _read_chunks(response, state),
+        expected_bytes=source_object.bytes,
+        options=options_from_head(response),
     )
-    etag = read.etag or listed.etag
-    is_md5 = len(etag) == 32
+    etag = state.etag or source_object.etag
+    is_unchanged = etag == source_object.etag
     return FileEntry(
-        bucket=listed.bucket,
-        key=listed.key,
+        bucket=source_object.bucket,
+        key=source_object.key,
         version=stored.version,
         bytes=stored.bytes,
         sha256=stored.sha256,
-        # One that has changed since it was listed is then listed with this etag, and the size that came.
+        # A later listing shows a changed object with the ETag and the size of this response.
         etag=etag,
-        listed=listed.bytes if etag == listed.etag else read.bytes,
-        modified=listed.modified if etag == listed.etag else answer.get("LastModified", listed.modified),
+        listed=source_object.bytes if is_unchanged else state.bytes,
+        modified=source_object.modified
+        if is_unchanged
+        else response.get("LastModified", source_object.modified),
         locked_until=stored.locked_until,
-        altered=(etag == listed.etag and read.bytes != listed.bytes)
-        or (is_md5 and read.md5.hexdigest() != etag),
+        altered=(is_unchanged and state.bytes != source_object.bytes)
+        or (is_md5(etag) and state.md5.hexdigest() != etag),
     )
 
 
-def _chunks(answer: Any, read: _Read) -> Iterator[bytes]:
-    body = answer["Body"]
+def _read_chunks(response: Any, state: _ReadState) -> Iterator[bytes]:
+    body = response["Body"]
     try:
         while chunk := body.read(MIB):
-            read.bytes += len(chunk)
-            read.md5.update(chunk)
+            state.bytes += len(chunk)
+            state.md5.update(chunk)
             yield chunk
     finally:
         body.close()
-    promised = answer.get("ContentLength")
-    if promised is not None and promised != read.bytes:
-        raise _UnsteadyError
-
-
-AT_ONCE: Final = 16
-"""Requests that run at once; as many connections as a client keeps."""
-
-_WAITING: Final = 8 * AT_ONCE
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-
-def bounded_map(work: Callable[[_T], _R], things: Iterable[_T], at_once: int = AT_ONCE) -> Iterator[_R]:
-    """Yield the result for each thing, in order; the first one that fails ends it, and what has not begun."""
-    flying: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(at_once, "spread") as pool:
-        try:
-            for thing in things:
-                if len(flying) >= _WAITING:
-                    yield flying.popleft().result()
-                flying.append(pool.submit(work, thing))
-            while flying:
-                yield flying.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    announced = response.get("ContentLength")
+    if announced is not None and announced != state.bytes:
+        raise _SourceTruncatedError

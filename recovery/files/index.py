@@ -1,7 +1,8 @@
 """
-What a run knows of each object, in a file: memory stays the same whatever their number.
+The index of a backup run: what earlier runs copied, what the source lists, and what the vault holds.
 
-SQLite orders text by its UTF-8 bytes, as S3 does, and makes no demand on the order in which things come.
+It is a SQLite file, so memory does not grow with the number of objects. SQLite orders text by its UTF-8
+bytes, as S3 does, and takes rows in any order. `verify_uploads` uses it to look up what a batch has stored.
 """
 
 import sqlite3
@@ -16,46 +17,50 @@ from zlib import crc32
 from core.vault_layout import file_copy
 from recovery.files.copy import bounded_map
 from recovery.files.manifest import FileEntry
-from recovery.files.source import Listed
+from recovery.files.source import SourceObject
 from recovery.vault.objects import VersionEntry
 from recovery.vault.vault import VaultClient
 
 _SCHEMA: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE source (bucket TEXT, key TEXT, place TEXT, bytes INT, etag TEXT, modified REAL,
+CREATE TABLE source (bucket TEXT, key TEXT, copy_key TEXT, bytes INT, etag TEXT, modified REAL,
     PRIMARY KEY (bucket, key)) WITHOUT ROWID;
-CREATE INDEX source_by_place ON source (place);
-CREATE TABLE held (place TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID;
-CREATE TABLE item (bucket TEXT, key TEXT, version TEXT, bytes INT, sha256 TEXT, etag TEXT, listed INT,
-    modified REAL, locked_until REAL, altered INT, renewed REAL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+CREATE INDEX source_by_copy_key ON source (copy_key);
+CREATE TABLE copy (copy_key TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID;
+CREATE TABLE entry (bucket TEXT, key TEXT, version TEXT, bytes INT, sha256 TEXT, etag TEXT, listed INT,
+    modified REAL, locked_until REAL, altered INT, renew_at REAL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 """
-_ROWS: Final = 1000
+_BATCH_ROWS: Final = 1000
 
-_STALE: Final = """
-FROM source s LEFT JOIN item i USING (bucket, key) LEFT JOIN held h USING (place)
-WHERE (i.version IS NULL OR i.etag <> s.etag OR i.listed <> s.bytes OR h.version IS NOT i.version
-    OR i.renewed < CAST(strftime('%s', 'now') AS INT))
+_TO_COPY: Final = """
+FROM source s LEFT JOIN entry e USING (bucket, key) LEFT JOIN copy c USING (copy_key)
+WHERE (e.version IS NULL OR e.etag <> s.etag OR e.listed <> s.bytes OR c.version IS NOT e.version
+    OR e.renew_at < CAST(strftime('%s', 'now') AS INT))
 """
 """
-Objects without a copy, or whose copy shows another content, is no longer what lies in the vault, or is soon
-locked no more: what is old is as precious as what is new, and another version has a lock of its own.
+Objects to copy: without a copy, changed since the copy, no longer the vault's newest version, or with a lock
+that ends soon. A new version gets a new lock.
 """
+
+_PAGE_ENTRIES: Final = 1000
+_LOOKUPS_PER_PAGE: Final = 60
+"""Number of lookups of one object that take as long as a listing's page of a thousand."""
 
 
 @dataclass(frozen=True)
 class Total:
-    """How many, and how large together."""
+    """A number of objects, and their total size."""
 
     objects: int
     bytes: int
 
 
 class Index:
-    """Items known from earlier runs (and from this one), what the source lists, and what the vault holds."""
+    """Three tables: entries of earlier runs and this one, objects of the source, copies in the vault."""
 
     def __init__(self, file: Path, lock: timedelta | None) -> None:
-        """Make a ledger in a file; `lock` is for how long the vault locks a new version."""
+        """Create an index in a new file; `lock` is how long the vault locks a new version."""
         self._lock = lock.total_seconds() if lock else 0.0
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.executescript(_SCHEMA)
@@ -63,186 +68,182 @@ class Index:
     def close(self) -> None:
         self._database.close()
 
-    def know(self, items: Iterable[FileEntry]) -> None:
-        """Take down items; one that is known already is replaced."""
-        self._many(
-            "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    def record_entries(self, entries: Iterable[FileEntry]) -> None:
+        """Insert entries, or replace those of the same objects."""
+        self._insert_many(
+            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
-                    *astuple(item)[:7],
-                    item.modified.timestamp(),
-                    item.locked_until.timestamp() if item.locked_until else None,
-                    item.altered,
-                    self._renewed(item),
+                    *astuple(entry)[:7],
+                    entry.modified.timestamp(),
+                    entry.locked_until.timestamp() if entry.locked_until else None,
+                    entry.altered,
+                    self._renewal_time(entry),
                 )
-                for item in items
+                for entry in entries
             ),
         )
 
-    def list_source(self, listed: Iterable[Listed]) -> None:
-        self._many(
+    def record_source(self, objects: Iterable[SourceObject]) -> None:
+        """Insert objects that the source lists, or replace them."""
+        self._insert_many(
             "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?)",
             (
                 (
-                    one.bucket,
-                    one.key,
-                    file_copy(one.bucket, one.key),
-                    one.bytes,
-                    one.etag,
-                    one.modified.timestamp(),
+                    source_object.bucket,
+                    source_object.key,
+                    file_copy(source_object.bucket, source_object.key),
+                    source_object.bytes,
+                    source_object.etag,
+                    source_object.modified.timestamp(),
                 )
-                for one in listed
+                for source_object in objects
             ),
         )
 
-    def hold(self, versions: Iterable[tuple[str, str]]) -> None:
-        """Take down what the vault holds: place and newest version."""
-        self._many("INSERT OR REPLACE INTO held VALUES (?, ?)", versions)
+    def record_copies(self, copies: Iterable[tuple[str, str]]) -> None:
+        """Insert copies in the vault, or replace them: each as key and newest version."""
+        self._insert_many("INSERT OR REPLACE INTO copy VALUES (?, ?)", copies)
 
-    def drop(self, bucket: str, key: str) -> None:
-        """Forget an object that the source has no more."""
+    def remove_source(self, bucket: str, key: str) -> None:
+        """Remove an object that the source no longer has."""
         self._database.execute("DELETE FROM source WHERE bucket = ? AND key = ?", (bucket, key))
 
-    def stale(self) -> Total:
-        """Return what is to be copied."""
-        return Total(*self._one(f"SELECT count(*), coalesce(sum(s.bytes), 0) {_STALE}"))
+    def total_to_copy(self) -> Total:
+        return Total(*self._fetch_one(f"SELECT count(*), coalesce(sum(s.bytes), 0) {_TO_COPY}"))
 
-    def next_stale(self, bucket: str, after: str, objects: int, size: int) -> list[Listed]:
-        """Return the next objects to copy after a key: at most so many, up to `size` bytes and one more."""
-        found: list[Listed] = []
+    def next_to_copy(self, bucket: str, after: str, limit: int, max_bytes: int) -> list[SourceObject]:
+        """Return the next objects to copy after a key: at most `limit`, until they reach `max_bytes`."""
+        batch: list[SourceObject] = []
         total = 0
         rows = self._database.execute(
-            f"SELECT bucket, key, s.bytes, s.etag, s.modified {_STALE} AND bucket = ? AND key > ? "
+            f"SELECT bucket, key, s.bytes, s.etag, s.modified {_TO_COPY} AND bucket = ? AND key > ? "
             "ORDER BY key LIMIT ?",
-            (bucket, after, objects),
+            (bucket, after, limit),
         )
         for row in rows:
-            found.append(Listed(*row[:4], modified=_moment(row[4])))
-            total += found[-1].bytes
-            if total >= size:
+            batch.append(SourceObject(*row[:4], modified=_to_datetime(row[4])))
+            total += batch[-1].bytes
+            if total >= max_bytes:
                 break
-        return found
+        return batch
 
-    def between(self, first: str, last: str) -> int:
-        """Return how many objects the vault may hold from one place to another."""
-        return self._one("SELECT count(*) FROM held WHERE place BETWEEN ? AND ?", first, last)[0]
+    def count_copies(self, first: str, last: str) -> int:
+        """Return the number of copies that were recorded between two keys of the vault."""
+        return self._fetch_one("SELECT count(*) FROM copy WHERE copy_key BETWEEN ? AND ?", first, last)[0]
 
-    def before(self, first: str) -> str:
-        """Return the last place before another one that the vault was found to hold; empty without one."""
-        return self._one("SELECT max(place) FROM held WHERE place < ?", first)[0] or ""
+    def last_copy_before(self, first: str) -> str:
+        """Return the last recorded key of a copy before another key; empty if there is none."""
+        return self._fetch_one("SELECT max(copy_key) FROM copy WHERE copy_key < ?", first)[0] or ""
 
-    def gone(self) -> Iterator[tuple[str, str]]:
-        """Yield place and version of each copy whose original is gone."""
+    def list_deleted_at_source(self) -> Iterator[tuple[str, str]]:
+        """Yield key and version of each copy whose original is not in the source."""
         yield from self._database.execute(
-            "SELECT h.place, h.version FROM held h LEFT JOIN source s USING (place) WHERE s.key IS NULL"
+            "SELECT c.copy_key, c.version FROM copy c LEFT JOIN source s USING (copy_key) WHERE s.key IS NULL"
         )
 
-    def missing(self, bucket: str) -> int:
-        """Return how many objects of the last backup the source lists no more."""
-        return self._one(
-            "SELECT count(*) FROM item i LEFT JOIN source s USING (bucket, key) "
-            "WHERE i.bucket = ? AND s.key IS NULL",
+    def count_missing(self, bucket: str) -> int:
+        """Return the number of objects with an entry that the source does not list."""
+        return self._fetch_one(
+            "SELECT count(*) FROM entry e LEFT JOIN source s USING (bucket, key) "
+            "WHERE e.bucket = ? AND s.key IS NULL",
             bucket,
         )[0]
 
-    def known(self, bucket: str) -> int:
-        return self._one("SELECT count(*) FROM item WHERE bucket = ?", bucket)[0]
+    def count_entries(self, bucket: str) -> int:
+        return self._fetch_one("SELECT count(*) FROM entry WHERE bucket = ?", bucket)[0]
 
-    def total(self, bucket: str) -> Total:
-        """Return what a backup has of a bucket: known items that the source lists."""
+    def bucket_total(self, bucket: str) -> Total:
+        """Return number and size of a bucket's objects in the backup: entries that the source lists."""
         return Total(
-            *self._one(
-                "SELECT count(*), coalesce(sum(i.bytes), 0) FROM item i JOIN source s USING (bucket, key) "
+            *self._fetch_one(
+                "SELECT count(*), coalesce(sum(e.bytes), 0) FROM entry e JOIN source s USING (bucket, key) "
                 "WHERE bucket = ?",
                 bucket,
             )
         )
 
-    def altered(self) -> int:
-        return self._one("SELECT count(*) FROM item i JOIN source s USING (bucket, key) WHERE i.altered")[0]
+    def count_altered(self) -> int:
+        return self._fetch_one(
+            "SELECT count(*) FROM entry e JOIN source s USING (bucket, key) WHERE e.altered"
+        )[0]
 
-    def locked_until(self) -> datetime | None:
-        """Return until when all items are locked; None where one is not."""
-        count, locked, until = self._one(
-            "SELECT count(*), count(i.locked_until), min(i.locked_until) "
-            "FROM item i JOIN source s USING (bucket, key)"
+    def earliest_lock_end(self) -> datetime | None:
+        """Return when the first lock of the backup's copies ends; None if a copy has no lock."""
+        count, locked, until = self._fetch_one(
+            "SELECT count(*), count(e.locked_until), min(e.locked_until) "
+            "FROM entry e JOIN source s USING (bucket, key)"
         )
-        return _moment(until) if count and count == locked else None
+        return _to_datetime(until) if count and count == locked else None
 
-    def items(self) -> Iterator[FileEntry]:
-        """Yield the items of a backup, by bucket and key."""
+    def list_entries(self) -> Iterator[FileEntry]:
+        """Yield the entries of the backup, by bucket and key."""
         rows = self._database.execute(
-            "SELECT i.* FROM item i JOIN source s USING (bucket, key) ORDER BY bucket, key"
+            "SELECT e.* FROM entry e JOIN source s USING (bucket, key) ORDER BY bucket, key"
         )
         for *first, modified, locked_until, altered, _ in rows:
             yield FileEntry(
                 *first,
-                modified=_moment(modified),
-                locked_until=_moment(locked_until) if locked_until else None,
+                modified=_to_datetime(modified),
+                locked_until=_to_datetime(locked_until) if locked_until else None,
                 altered=bool(altered),
             )
 
-    def _renewed(self, item: FileEntry) -> float | None:
-        """Return when to copy it again: with a third to two thirds of the lock left, not all on one day."""
-        if not item.locked_until:
+    def _renewal_time(self, entry: FileEntry) -> float | None:
+        """Return when to copy an object again, in Unix time: with a third to two thirds of the lock left."""
+        if not entry.locked_until:
             return None
-        share = (1 + crc32(item.place.encode()) / (1 << 32)) / 3
-        return item.locked_until.timestamp() - share * self._lock
+        # A share by key, so that not all copies are renewed on one day.
+        share = (1 + crc32(entry.copy_key.encode()) / (1 << 32)) / 3
+        return entry.locked_until.timestamp() - share * self._lock
 
-    def _one(self, query: str, *values: Any) -> Any:
+    def _fetch_one(self, query: str, *values: Any) -> Any:
         return self._database.execute(query, values).fetchone()
 
-    def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        left = iter(rows)
-        while some := list(islice(left, _ROWS)):
+    def _insert_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        remaining = iter(rows)
+        while batch := list(islice(remaining, _BATCH_ROWS)):
             self._database.execute("BEGIN")
-            self._database.executemany(statement, some)
+            self._database.executemany(statement, batch)
             self._database.execute("COMMIT")
 
 
-def _moment(seconds: float) -> datetime:
+def _to_datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-_PAGE: Final = 1000
-_LOOKS_A_PAGE: Final = 60
-"""About as many looks at an object take the time of a page of a thousand."""
-
-
-def verify_uploads(vault: VaultClient, ledger: Index, places: list[str]) -> Iterator[VersionEntry]:
+def verify_uploads(vault: VaultClient, index: Index, keys: list[str]) -> Iterator[VersionEntry]:
     """
-    Yield what the vault holds newest at each of some places, which are sorted; nothing where it holds none.
+    Yield the newest version in the vault of each of the sorted `keys`; nothing for a missing key.
 
-    It lists the range that they span, or looks at each one, whichever is less work.
+    It lists the range of the keys, or looks up each key, whichever takes fewer requests.
     """
-    if not places:
+    if not keys:
         return
-    pages = (ledger.between(places[0], places[-1]) + len(places)) / _PAGE
-    if len(places) > _LOOKS_A_PAGE * pages:
-        yield from _ranged(vault, ledger, places)
+    pages = (index.count_copies(keys[0], keys[-1]) + len(keys)) / _PAGE_ENTRIES
+    if len(keys) > _LOOKUPS_PER_PAGE * pages:
+        yield from _list_range(vault, index, keys)
         return
-    for entry in bounded_map(lambda place: _looked(vault, place), places):
+    for entry in bounded_map(lambda key: _find_newest(vault, key), keys):
         if entry:
             yield entry
 
 
-def _ranged(vault: VaultClient, ledger: Index, places: list[str]) -> Iterator[VersionEntry]:
-    wanted = set(places)
-    for entry in vault.listed(_common(places), after=ledger.before(places[0])):
-        if entry.key in wanted and entry.latest:
+def _list_range(vault: VaultClient, index: Index, keys: list[str]) -> Iterator[VersionEntry]:
+    requested = set(keys)
+    for entry in vault.list_entries(_common_prefix(keys[0], keys[-1]), after=index.last_copy_before(keys[0])):
+        if entry.key in requested and entry.is_latest:
             yield entry
-        if entry.key >= places[-1]:
+        if entry.key >= keys[-1]:
             return
 
 
-def _looked(vault: VaultClient, place: str) -> VersionEntry | None:
-    """Look for one place by a listing: whoever writes files may not read them, and so gets no head."""
-    found = next(vault.listed(place), None)
-    return found if found and found.key == place and found.latest else None
-
-
-def _common(places: Iterable[str]) -> str:
-    """Return what all of them start with: `files/objects/<bucket>/` at least."""
-    first, last = min(places), max(places)
+def _common_prefix(first: str, last: str) -> str:
     length = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
+
+
+def _find_newest(vault: VaultClient, key: str) -> VersionEntry | None:
+    """Look up one key by a listing: the role that writes files may not read them, so its HEAD is refused."""
+    entry = next(vault.list_entries(key), None)
+    return entry if entry and entry.key == key and entry.is_latest else None

@@ -1,4 +1,4 @@
-"""The platform's files where they live: buckets behind the S3 protocol, read and never written."""
+"""The platform's file store: buckets behind the S3 protocol, which are only read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from core.failure import Failure
-from recovery.vault.client import AccessKey, client, code
+from recovery.vault.client import AccessKey, create_client, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,11 +23,12 @@ _KEY_CODES: Final = frozenset(
 _BUSY_CODES: Final = frozenset(
     ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504", "544")
 )
+_MD5_DIGITS: Final = 32
 
 
 @dataclass(frozen=True)
-class Listed:
-    """An object as the source lists it."""
+class SourceObject:
+    """An object in a listing of the source."""
 
     bucket: str
     key: str
@@ -37,71 +38,76 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Source:
-    """The buckets that are backed up. Their service keeps no versions: what is overwritten there is gone."""
+class FileSource:
+    """The buckets that are backed up. Their service keeps no versions: overwritten content is lost there."""
 
     endpoint: str
     region: str
     buckets: tuple[str, ...]
-    key: AccessKey = field(repr=False)
+    access_key: AccessKey = field(repr=False)
 
-    def client(self) -> S3Client:
-        """Return a client of its own."""
-        return client(self.region, self.endpoint, key=self.key)
+    def create_client(self) -> S3Client:
+        """Return a new client of the file store."""
+        return create_client(self.region, self.endpoint, access_key=self.access_key)
 
     @property
     def host(self) -> str:
         return urlsplit(self.endpoint).hostname or self.endpoint
 
-    def listed(self, bucket: str) -> Iterator[Listed]:
+    def list_objects(self, bucket: str) -> Iterator[SourceObject]:
         """
-        Yield the objects of a bucket, page by page, in whatever order the service has.
+        Yield the objects of a bucket, page by page, in the service's order.
 
         Raises:
-            Failure: where there is no such bucket, or it can't be listed.
+            Failure: there is no such bucket, or it can't be listed.
         """
-        with explained(f"Listing the bucket {bucket} of {self.host}"):
+        with explain_source_errors(f"Listing the bucket {bucket} of {self.host}"):
             pages = cast(
-                "Iterable[Any]", self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+                "Iterable[Any]", self.create_client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
             )
             for page in pages:
-                for found in page.get("Contents", ()):
-                    yield Listed(
-                        bucket, found["Key"], found["Size"], found["ETag"].strip('"'), found["LastModified"]
+                for item in page.get("Contents", ()):
+                    yield SourceObject(
+                        bucket, item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"]
                     )
 
 
+def is_md5(etag: str) -> bool:
+    """Return whether an ETag is the MD5 of the content; that of a multipart upload is longer."""
+    return len(etag) == _MD5_DIGITS
+
+
 @contextmanager
-def explained(doing: str) -> Generator[None]:
-    """Raise what botocore raises as a Failure that says what to do; its text may hold URLs."""
+def explain_source_errors(action: str) -> Generator[None]:
+    """Convert errors of botocore into Failure, without their text, which may hold URLs."""
     try:
         yield
     except ClientError as error:
-        raise _answered(code(error), doing) from None
+        raise _failure_of_code(error_code(error), action) from None
     except (BotoCoreError, HTTPClientError) as error:
         raise Failure(
-            f"{doing} failed: the file store can't be reached, or the connection broke each time.",
+            f"{action} failed: the file store can't be reached, or the connection broke each time.",
             "check the network and the vendor's status page, then run this again; what is copied is kept.",
             type(error).__name__,
         ) from None
 
 
-def _answered(what: str, doing: str) -> Failure:
-    if what == "NoSuchBucket":
+def _failure_of_code(error_code: str, action: str) -> Failure:
+    if error_code == "NoSuchBucket":
         return Failure(
-            f"{doing} failed: there is no such bucket. No backup was made, and none was touched.",
+            f"{action} failed: there is no such bucket. No backup was made, and none was touched.",
             "if it was deleted, restore it from the last backup; if it was renamed, change "
             "bulwark:files.buckets.",
         )
-    if what in _KEY_CODES:
+    if error_code in _KEY_CODES:
         return Failure(
-            f"{doing} failed: the access key is not accepted ({what}).",
+            f"{action} failed: the access key is not accepted ({error_code}).",
             "make a new S3 access key at the vendor, set it as the secrets files_access_key_id and "
             "files_secret_access_key, and deploy.",
         )
-    if what in _BUSY_CODES:
+    if error_code in _BUSY_CODES:
         return Failure(
-            f"{doing} failed: the file store answered that it is overloaded or failing, each time.",
+            f"{action} failed: the file store answered that it is overloaded or failing, each time.",
             "wait some minutes, then run this again; what is copied is kept.",
         )
-    return Failure(f"{doing} failed: the file store answered {what}.", "look into what that means.")
+    return Failure(f"{action} failed: the file store answered {error_code}.", "look into what that means.")

@@ -1,4 +1,4 @@
-"""Where files are restored to: an empty folder, or an empty bucket."""
+"""The destinations of a restore of files: an empty folder, or an empty bucket."""
 
 import os
 import threading
@@ -10,44 +10,44 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from core.failure import Failure
-from recovery.files.manifest import FileEntry, line
-from recovery.vault.client import AccessKey, client, explained
+from recovery.files.manifest import FileEntry, format_line
+from recovery.vault.client import AccessKey, create_client, explain_errors
 from recovery.vault.upload import PutOptions
 from recovery.vault.vault import VaultClient
 
-_ODD: Final = "odd-names"
+_ODD_NAMES: Final = "odd-names"
 _NAME_BYTES: Final = 255
-"""What file systems take (ext4, XFS, APFS)."""
+"""Longest name of a file (ext4, XFS, APFS)."""
 
 
 class RestoreTarget(Protocol):
-    """What takes objects, several at once."""
+    """A destination of objects; several threads write to it at a time."""
 
-    def put(self, item: FileEntry, chunks: Iterator[bytes], about: PutOptions) -> None:
-        """Take one object; all of it, or it raises. `about` is what S3 tells with it."""
+    def put(self, entry: FileEntry, chunks: Iterator[bytes], options: PutOptions) -> None:
+        """Write one object completely, or raise. `options` has its headers and metadata."""
         ...
 
 
 class FolderTarget:
     """
-    A folder: `<bucket>/<key>`, and under `odd-names/` what has no such path, by the SHA-256 of its name.
+    A folder with the paths `<bucket>/<key>`.
 
-    Those are listed in `odd-names.jsonl`: keys with empty segments or dots, with names that are too long, and
-    keys that continue another one.
+    An object that can't have this path is in `odd-names/`, under the SHA-256 of its name, and is listed in
+    `odd-names.jsonl`. Such keys have empty segments, dots or too long names, or have another key as a parent.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.odd = 0
-        self._naming = threading.Lock()
+        self.odd_names = 0
+        self._names_lock = threading.Lock()
 
     @classmethod
-    def empty(cls, path: Path) -> "FolderTarget":
+    def open_empty(cls, path: Path) -> "FolderTarget":
         """
-        Take an empty folder, or make one.
+        Open an empty folder, or create it.
 
         Raises:
-            Failure: where there is something in it, or it can't be made.
+            Failure: it is not empty, or can't be created.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -60,18 +60,18 @@ class FolderTarget:
             raise Failure(f"The folder {path} is not empty: {taken.name} is in it.", "name an empty one.")
         return cls(path)
 
-    def put(self, item: FileEntry, chunks: Iterator[bytes], about: PutOptions) -> None:
-        del about  # a file system has no place for it
-        path = self._path(item)
-        if path is None or path.is_dir() or not _made(path.parent):
-            path = self._set_aside(item)
+    def put(self, entry: FileEntry, chunks: Iterator[bytes], options: PutOptions) -> None:
+        del options  # a file has no headers
+        path = self._plain_path(entry)
+        if path is None or path.is_dir() or not _make_folder(path.parent):
+            path = self._claim_odd_path(entry)
         try:
             file = path.open("xb")
-        except FileExistsError:  # as on a file system that takes a and A for one
-            path = self._set_aside(item)
+        except FileExistsError:  # on a file system that ignores case
+            path = self._claim_odd_path(entry)
             file = path.open("xb")
         except OSError as error:
-            raise _unwritten(path, error) from None
+            raise _write_failure(path, error) from None
         try:
             with file:
                 for chunk in chunks:
@@ -79,94 +79,94 @@ class FolderTarget:
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, OSError):
-                raise _unwritten(path, error) from None
+                raise _write_failure(path, error) from None
             raise
-        moment = item.modified.timestamp()
+        moment = entry.modified.timestamp()
         os.utime(path, (moment, moment))
 
-    def find(self, item: FileEntry) -> Path | None:
-        """Return the file of an object; None where there is none."""
-        path = self._path(item)
-        found = [one for one in (self._aside(item), path) if one and one.is_file()]
-        return found[0] if found else None
+    def find(self, entry: FileEntry) -> Path | None:
+        """Return the path of a restored object; None if it is missing."""
+        path = self._plain_path(entry)
+        candidates = (self._odd_path(entry), path)
+        return next((candidate for candidate in candidates if candidate and candidate.is_file()), None)
 
-    def files(self) -> Iterator[Path]:
-        """Yield every file of an object."""
+    def list_files(self) -> Iterator[Path]:
+        """Yield the path of every restored object."""
         for folder, _, names in os.walk(self.path):
             yield from (Path(folder) / name for name in names if Path(folder) != self.path)
 
-    def _path(self, item: FileEntry) -> Path | None:
-        segments = [item.bucket, *item.key.split("/")]
+    def _plain_path(self, entry: FileEntry) -> Path | None:
+        segments = [entry.bucket, *entry.key.split("/")]
         fits = all(
             segment not in {"", ".", ".."} and "\0" not in segment and len(segment.encode()) <= _NAME_BYTES
             for segment in segments
         )
-        return self.path.joinpath(*segments) if fits and item.bucket != _ODD else None
+        return self.path.joinpath(*segments) if fits and entry.bucket != _ODD_NAMES else None
 
-    def _aside(self, item: FileEntry) -> Path:
-        return self.path / _ODD / sha256(f"{item.bucket}/{item.key}".encode()).hexdigest()
+    def _odd_path(self, entry: FileEntry) -> Path:
+        return self.path / _ODD_NAMES / sha256(f"{entry.bucket}/{entry.key}".encode()).hexdigest()
 
-    def _set_aside(self, item: FileEntry) -> Path:
-        path = self._aside(item)
-        with self._naming:
+    def _claim_odd_path(self, entry: FileEntry) -> Path:
+        path = self._odd_path(entry)
+        with self._names_lock:
             path.parent.mkdir(exist_ok=True)
-            self.odd += 1
-            with (self.path / f"{_ODD}.jsonl").open("ab") as names:
-                names.write(line(item))
+            self.odd_names += 1
+            with (self.path / f"{_ODD_NAMES}.jsonl").open("ab") as names:
+                names.write(format_line(entry))
         return path
 
 
 @dataclass(frozen=True)
 class BucketAddress:
-    """A bucket at an S3 service; without an endpoint at AWS, without a key by the environment's."""
+    """A bucket at an S3 service. Defaults: AWS, and the credentials of the environment."""
 
     bucket: str
     region: str
     endpoint: str | None = None
-    key: AccessKey | None = None
+    access_key: AccessKey | None = None
 
 
 class BucketTarget:
-    """A bucket, which takes objects under their own keys."""
+    """A bucket, with the objects under their own keys."""
 
     def __init__(self, vault: VaultClient) -> None:
         self._vault = vault
 
     @classmethod
-    def empty(cls, address: BucketAddress, *, vaults: Collection[VaultClient]) -> "BucketTarget":
+    def open_empty(cls, address: BucketAddress, *, vaults: Collection[VaultClient]) -> "BucketTarget":
         """
-        Take an empty bucket that is none of the vaults.
+        Open an empty bucket that is not one of `vaults`.
 
         Raises:
-            Failure: where there is something in it, it is one of those, or it can't be listed.
+            Failure: it is not empty, is a vault, or can't be listed.
         """
         if any(
             (vault.bucket, _host(vault.endpoint)) == (address.bucket, _host(address.endpoint))
             for vault in vaults
         ):
             raise Failure(f"The bucket {address.bucket} is a vault.", "name an empty bucket elsewhere.")
-        reached = client(address.region, address.endpoint, key=address.key)
-        with explained(f"Looking into the bucket {address.bucket}"):
-            there = reached.list_objects_v2(Bucket=address.bucket, MaxKeys=1).get("Contents")
-        if there:
+        s3_client = create_client(address.region, address.endpoint, access_key=address.access_key)
+        with explain_errors(f"Looking into the bucket {address.bucket}"):
+            objects = s3_client.list_objects_v2(Bucket=address.bucket, MaxKeys=1).get("Contents")
+        if objects:
             raise Failure(
-                f"The bucket {address.bucket} is not empty: {there[0].get('Key', '')!r} is in it.",
+                f"The bucket {address.bucket} is not empty: {objects[0].get('Key', '')!r} is in it.",
                 "name an empty one; nothing is ever restored over what is there.",
             )
-        return cls(VaultClient(reached, address.bucket))
+        return cls(VaultClient(s3_client, address.bucket))
 
-    def put(self, item: FileEntry, chunks: Iterator[bytes], about: PutOptions) -> None:
-        self._vault.store(item.key, chunks, expected_bytes=item.bytes, how=about)
+    def put(self, entry: FileEntry, chunks: Iterator[bytes], options: PutOptions) -> None:
+        self._vault.store(entry.key, chunks, expected_bytes=entry.bytes, options=options)
 
 
-def _made(folder: Path) -> bool:
-    """Make a folder; tell whether it is one, and not a file that a shorter key has put there."""
+def _make_folder(folder: Path) -> bool:
+    """Create a folder; return False if the object of a shorter key is a file at this path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         return False
     except OSError as error:
-        raise _unwritten(folder, error) from None
+        raise _write_failure(folder, error) from None
     return True
 
 
@@ -174,7 +174,7 @@ def _host(endpoint: str | None) -> str:
     return urlsplit(endpoint).netloc if endpoint else ""
 
 
-def _unwritten(path: Path, error: OSError) -> Failure:
+def _write_failure(path: Path, error: OSError) -> Failure:
     return Failure(
         f"Writing {path} failed: {error.strerror}.",
         "see that the disk has room and the folder is yours, then restore into another empty folder.",

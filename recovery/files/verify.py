@@ -1,4 +1,4 @@
-"""Proves a backup of the files: its listing against what the vault holds, and, deeply, every byte of it."""
+"""Verification of a file backup: its listing against the vault's listings, or every file read back."""
 
 import random
 from collections.abc import Iterator
@@ -10,123 +10,130 @@ from core import vault_layout
 from core.failure import Failure
 from recovery.catalogue import Verification
 from recovery.files.copy import bounded_map
-from recovery.files.manifest import FileEntry, FilesManifest, items
-from recovery.replica import LONGEST
+from recovery.files.manifest import FileEntry, FilesManifest, read_listing
+from recovery.replica import MAX_REPLICATION_TIME
 from recovery.vault.objects import VersionEntry
 from recovery.vault.vault import VaultClient
 from recovery.verify import check_backup
 
-_SAMPLE: Final = 200
-"""Objects whose lock is looked at where not every one is read."""
+_SAMPLE_SIZE: Final = 200
+"""Number of objects whose lock is checked when the files are not read back."""
 
-_SLACK: Final = timedelta(seconds=60)
-"""Of a listing's moment, in whole seconds, and the vault's own."""
+_LOCK_TOLERANCE: Final = timedelta(seconds=60)
+"""The listing's end of a lock is computed from the time of the copy, which S3 lists in whole seconds."""
 
-_TOLD: Final = 20
-"""Problems that are told one by one; a vault that is empty would tell of millions."""
+_MAX_PROBLEMS: Final = 20
+"""Problems that the result has one by one; for an empty vault there could be millions."""
 
 
 def verify_files(
     manifest: FilesManifest, vault: VaultClient, *, replica: VaultClient | None = None, deep: bool = False
 ) -> Verification:
     """
-    Look at one backup: is each version of each file there, with its size, and locked?
+    Verify one backup: each version of each file exists with its size, and a sample of them is locked.
 
-    Deep, every file is read back and hashed. Never raises for what is wrong with the backup: that is the
-    result.
+    With `deep` every file is read back and hashed, and every lock is checked. Problems of the backup are the
+    result, and never raised.
     """
-    look = check_backup(manifest, vault, replica=replica)
-    found: list[str] = []
-    if not look.problems:
+    verification = check_backup(manifest, vault, replica=replica)
+    problems: list[str] = []
+    if not verification.problems:
         try:
-            found += _told(_read_back(manifest, vault) if deep else _listed(manifest, vault, replica))
+            problems += _first_problems(
+                _read_back(manifest, vault) if deep else _compare_listings(manifest, vault, replica)
+            )
         except Failure as failure:
-            found.append(str(failure))
-    return look.model_copy(update={"deep": deep, "problems": (*look.problems, *found)})
+            problems.append(str(failure))
+    return verification.model_copy(update={"deep": deep, "problems": (*verification.problems, *problems)})
 
 
-def _told(problems: Iterator[str]) -> list[str]:
-    told = list(islice(problems, _TOLD))
+def _first_problems(problems: Iterator[str]) -> list[str]:
+    first = list(islice(problems, _MAX_PROBLEMS))
     more = sum(1 for _ in problems)
-    return [*told, f"and {more:,} more"] if more else told
+    return [*first, f"and {more:,} more"] if more else first
 
 
 def _read_back(manifest: FilesManifest, vault: VaultClient) -> Iterator[str]:
-    def read(item: FileEntry) -> list[str]:
-        problems = _looked_at(item, vault)
+    def read(entry: FileEntry) -> list[str]:
+        problems = _check_copy(entry, vault)
         try:
-            for _ in vault.read(item.place, item.version, sha256=item.sha256, expected_bytes=item.bytes):
+            for _ in vault.read(
+                entry.copy_key, entry.version, sha256=entry.sha256, expected_bytes=entry.bytes
+            ):
                 pass
         except Failure as failure:
             problems = [str(failure)]
         return problems
 
-    for problems in bounded_map(read, items(manifest, vault)):
+    for problems in bounded_map(read, read_listing(manifest, vault)):
         yield from problems
 
 
-def _listed(manifest: FilesManifest, vault: VaultClient, replica: VaultClient | None) -> Iterator[str]:
-    """Compare listings that are sorted alike: the backup's, and each vault's of all versions."""
-    since = manifest.finished + LONGEST
-    # What has just been copied is on its way there.
-    both = [vault, replica] if replica and datetime.now(UTC) > since else [vault]
-    for one in both:
-        yield from _listed_in(manifest, one)
+def _compare_listings(
+    manifest: FilesManifest, vault: VaultClient, replica: VaultClient | None
+) -> Iterator[str]:
+    """Compare the backup's listing with those of the vaults; the replica's only once it must be complete."""
+    is_replicated = datetime.now(UTC) > manifest.finished + MAX_REPLICATION_TIME
+    for listed in [vault, replica] if replica and is_replicated else [vault]:
+        yield from _compare_listing(manifest, listed)
 
 
-def _listed_in(manifest: FilesManifest, vault: VaultClient) -> Iterator[str]:
+def _compare_listing(manifest: FilesManifest, vault: VaultClient) -> Iterator[str]:
+    """Walk along the backup's listing and the vault's listing of all versions, which have one order."""
     sample = _Sample()
     long: list[FileEntry] = []
-    for bucket, group in groupby(items(manifest, vault), lambda item: item.bucket):
-        held = _versions(vault, f"{vault_layout.FILE_COPIES}{bucket}/")
-        entry = next(held, None)
-        for item in group:
-            sample.add(item)
-            if item.place.startswith(vault_layout.LONG_FILE_COPIES):
-                long.append(item)
+    for bucket, entries in groupby(read_listing(manifest, vault), lambda entry: entry.bucket):
+        versions = _list_versions(vault, f"{vault_layout.FILE_COPIES}{bucket}/")
+        version = next(versions, None)
+        for entry in entries:
+            sample.add(entry)
+            if entry.copy_key.startswith(vault_layout.LONG_FILE_COPIES):
+                long.append(entry)
                 continue
-            while entry and entry.key < item.place:
-                entry = next(held, None)
+            while version and version.key < entry.copy_key:
+                version = next(versions, None)
             sizes: dict[str, int] = {}
-            while entry and entry.key == item.place:
-                sizes[entry.version] = entry.bytes
-                entry = next(held, None)
-            if item.version not in sizes:
-                yield f"{item.place} (version {item.version}) is not in vault {vault.bucket}"
-            elif sizes[item.version] != item.bytes:
-                yield f"{item.place} has {sizes[item.version]:,} bytes; the listing says {item.bytes:,}"
-    for problems in bounded_map(lambda item: _looked_at(item, vault), [*long, *sample.items]):
+            while version and version.key == entry.copy_key:
+                sizes[version.version] = version.bytes
+                version = next(versions, None)
+            if entry.version not in sizes:
+                yield f"{entry.copy_key} (version {entry.version}) is not in vault {vault.bucket}"
+            elif sizes[entry.version] != entry.bytes:
+                yield f"{entry.copy_key} has {sizes[entry.version]:,} bytes; the listing says {entry.bytes:,}"
+    for problems in bounded_map(lambda entry: _check_copy(entry, vault), [*long, *sample.entries]):
         yield from problems
 
 
-def _versions(vault: VaultClient, prefix: str) -> Iterator[VersionEntry]:
-    return (entry for entry in vault.listed(prefix, versions=True) if not entry.marker)
+def _list_versions(vault: VaultClient, prefix: str) -> Iterator[VersionEntry]:
+    return (entry for entry in vault.list_entries(prefix, versions=True) if not entry.is_delete_marker)
 
 
-def _looked_at(item: FileEntry, vault: VaultClient) -> list[str]:
-    """Compare what the vault says of a version with what the listing says: size and lock."""
+def _check_copy(entry: FileEntry, vault: VaultClient) -> list[str]:
+    """Compare size and lock of a version in the vault with its entry."""
     try:
-        held = vault.head(item.place, item.version)
+        info = vault.head(entry.copy_key, entry.version)
     except Failure as failure:
         return [str(failure)]
     problems: list[str] = []
-    if held.bytes != item.bytes:
-        problems.append(f"{item.place} has {held.bytes:,} bytes; the listing says {item.bytes:,}")
-    if item.locked_until and (not held.locked_until or held.locked_until < item.locked_until - _SLACK):
-        problems.append(f"{item.place} is locked for less time than its listing says")
+    if info.bytes != entry.bytes:
+        problems.append(f"{entry.copy_key} has {info.bytes:,} bytes; the listing says {entry.bytes:,}")
+    if entry.locked_until and (
+        not info.locked_until or info.locked_until < entry.locked_until - _LOCK_TOLERANCE
+    ):
+        problems.append(f"{entry.copy_key} is locked for less time than its listing says")
     return problems
 
 
 class _Sample:
-    """Some of many items, each with the same chance (reservoir sampling)."""
+    """A random sample of entries, each with the same chance (reservoir sampling)."""
 
     def __init__(self) -> None:
-        self.items: list[FileEntry] = []
+        self.entries: list[FileEntry] = []
         self._seen = 0
 
-    def add(self, item: FileEntry) -> None:
+    def add(self, entry: FileEntry) -> None:
         self._seen += 1
-        if len(self.items) < _SAMPLE:
-            self.items.append(item)
-        elif (position := random.randrange(self._seen)) < _SAMPLE:  # noqa: S311 - chance, not secrecy
-            self.items[position] = item
+        if len(self.entries) < _SAMPLE_SIZE:
+            self.entries.append(entry)
+        elif (position := random.randrange(self._seen)) < _SAMPLE_SIZE:  # noqa: S311 - chance, not secrecy
+            self.entries[position] = entry

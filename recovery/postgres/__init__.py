@@ -1,1 +1,1 @@
-"""The database side: what is read for a backup, and how it comes back."""
+"""Backups and restores of a PostgreSQL database."""

@@ -1,23 +1,24 @@
-"""What is in a database at one moment, in figures that a restored copy must show again."""
+"""Row counts and checksums of a database at a snapshot, and their comparison with a restored copy's."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
 
 from core.failure import Failure
 from recovery.manifest import Checksums, Sequence, Table
-from recovery.postgres.connection import explained
-from recovery.postgres.definitions import definitions, extensions, fingerprint
+from recovery.postgres.connection import explain_errors
+from recovery.postgres.definitions import fingerprint, read_definitions, read_extensions
 from recovery.postgres.digest import (
+    DigestTask,
     OnDigestProgress,
-    Piece,
     RowDigest,
     digest_in_parallel,
-    require_same_hash,
-    shared_out,
+    require_known_hash,
+    split_table,
 )
 from recovery.postgres.dump import select_relations
 from recovery.postgres.snapshot import Snapshot
 
-# Only a heap is read by block numbers; PostgreSQL 14 and newer read nothing else for it.
+# Only a heap can be read by block numbers. PostgreSQL 14 and newer scan a range of blocks without the rest.
 _TABLES = """
     SELECT n.nspname, c.relname, pg_table_size(c.oid),
            ARRAY(SELECT attname::text FROM pg_attribute
@@ -29,7 +30,7 @@ _TABLES = """
       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND NOT EXISTS (SELECT FROM pg_depend d
                       WHERE d.classid = c.tableoid AND d.objid = c.oid AND d.deptype = 'e')
-      AND (%(chosen)s::oid[] IS NULL OR c.oid = ANY(%(chosen)s::oid[]))
+      AND (%(selected)s::oid[] IS NULL OR c.oid = ANY(%(selected)s::oid[]))
     ORDER BY 3 DESC, 1, 2
 """
 
@@ -38,7 +39,7 @@ _SEQUENCES = """
     WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
       AND NOT EXISTS (SELECT FROM pg_depend d
                       WHERE d.classid = c.tableoid AND d.objid = c.oid AND d.deptype = 'e')
-      AND (%(chosen)s::oid[] IS NULL OR c.oid = ANY(%(chosen)s::oid[]))
+      AND (%(selected)s::oid[] IS NULL OR c.oid = ANY(%(selected)s::oid[]))
 """
 
 
@@ -46,134 +47,144 @@ def compute_checksums(
     url: str,
     snapshot: Snapshot,
     *,
-    selected: tuple[str, ...] = (),
+    tables: tuple[str, ...] = (),
     workers: int = 2,
-    progress: OnDigestProgress | None = None,
+    on_progress: OnDigestProgress | None = None,
 ) -> Checksums:
     """
-    Take the figures of the database as the snapshot shows it.
+    Return the row counts and checksums of the database as the snapshot shows it.
 
-    Large tables are read in pieces, the largest first, by `workers` connections that join the snapshot. As in
-    a dump, `selected` tables (see table_name) come with their sequences and children, but without large
-    objects, types, functions and the like.
+    Args:
+        url: of the database.
+        snapshot: an open snapshot of the same database.
+        tables: names (see table_name) of the selected tables, with their sequences and children. As in a
+            dump, large objects, types, functions and the like are then left out. Empty: everything.
+        workers: connections that join the snapshot and digest rows. Large tables are split; the largest
+            come first.
+        on_progress: see OnDigestProgress.
 
     Raises:
-        Failure: a table can't be read by this role, a selected table is not there, or a connection was lost.
+        Failure: this role can't read a table, a selected table does not exist, or a connection was lost.
     """
     connection = snapshot.connection
-    with explained(connection, "read the definitions"):
-        require_same_hash(connection)
-        only = select_relations(connection, selected)
-        pieces = [] if selected else [Piece()]
-        for row in connection.execute(_TABLES, {"chosen": only}):
-            pieces += shared_out(Piece(*row[:4]), *row[4:])
-        sequences = {(schema, name) for schema, name in connection.execute(_SEQUENCES, {"chosen": only})}
-        found = definitions(connection, only)
-        versions = extensions(connection)
-    known = {(sequence.schema_name, sequence.name): sequence for sequence in snapshot.sequences}
-    for schema, name in sorted(sequences - known.keys()):
+    with explain_errors(connection, "read the definitions"):
+        require_known_hash(connection)
+        selected = select_relations(connection, tables)
+        tasks = [] if tables else [DigestTask()]
+        for row in connection.execute(_TABLES, {"selected": selected}):
+            tasks += split_table(DigestTask(*row[:4]), *row[4:])
+        sequences = {
+            (schema, name) for schema, name in connection.execute(_SEQUENCES, {"selected": selected})
+        }
+        definitions = read_definitions(connection, selected)
+        extensions = read_extensions(connection)
+    positions = {(sequence.schema_name, sequence.name): sequence for sequence in snapshot.sequences}
+    for schema, name in sorted(sequences - positions.keys()):
         raise Failure(
             f'the role "{connection.info.user}" may not read the sequence "{schema}"."{name}".',
             "let it: GRANT SELECT on the sequence and USAGE on its schema.",
         )
-    digests = digest_in_parallel(url, snapshot.id, pieces, workers, progress)
-    objects = digests.pop(("", ""), RowDigest())
+    digests = digest_in_parallel(url, snapshot.id, tasks, workers, on_progress)
+    large_objects = digests.pop(("", ""), RowDigest())
     return Checksums(
         tables=tuple(
-            Table(schema_name=schema, name=name, rows=digest.count, digest=digest.text)
+            Table(schema_name=schema, name=name, rows=digest.count, digest=digest.hex)
             for (schema, name), digest in sorted(digests.items())
         ),
-        sequences=tuple(known[key] for key in sorted(sequences)),
-        large_objects=objects.count,
-        large_objects_digest=objects.text,
-        definitions={kind: fingerprint(lines) for kind, lines in found.items()},
-        extensions=versions,
+        sequences=tuple(positions[key] for key in sorted(sequences)),
+        large_objects=large_objects.count,
+        large_objects_digest=large_objects.hex,
+        definitions={kind: fingerprint(lines) for kind, lines in definitions.items()},
+        extensions=extensions,
     )
 
 
-def differences(expected: Checksums, found: Checksums, *, ignoring: Collection[str] = ()) -> list[str]:
+def compare_checksums(expected: Checksums, actual: Checksums, *, ignore: Collection[str] = ()) -> list[str]:
     """
-    Say in sentences what is not as expected; an empty list means that nothing is. They never quote content.
+    Return one sentence per difference; an empty list means that the copy is as expected. None quotes content.
 
-    A sequence may stand ahead of what is expected, because it moves on between the figures and the dump of a
-    database that is in use, and values that nobody used do no harm. It may not stand behind.
+    A sequence may stand ahead of the expected position, but not behind: in a database that is in use it moves
+    on between the checksums and the dump, and skipped values do no harm.
 
     Args:
-        expected: Of the source, as its manifest tells them.
-        found: Of the copy.
-        ignoring: Parts that the copy need not have: "tables", "sequences", "large_objects", "extensions" or a
-            kind of definition, such as "owners" where a restore maps the roles.
+        expected: of the source, from its manifest.
+        actual: of the copy.
+        ignore: parts that may differ: "tables", "sequences", "large_objects", "extensions" or a kind of
+            definition, such as "owners" after a restore that maps the roles.
     """
-    parts = {
-        "tables": _different_tables,
-        "sequences": _different_sequences,
-        "large_objects": _different_large_objects,
-        "extensions": _different_extensions,
-    }
-    told = [
+    sentences = [
         sentence
-        for part, compare in parts.items()
-        if part not in ignoring
-        for sentence in compare(expected, found)
+        for part, compare in _COMPARISONS.items()
+        if part not in ignore
+        for sentence in compare(expected, actual)
     ]
-    kinds = sorted({*expected.definitions, *found.definitions} - set(ignoring))
-    return told + [
+    kinds = sorted({*expected.definitions, *actual.definitions} - set(ignore))
+    return sentences + [
         f"The {kind.replace('_', ' ')} are not defined as expected."
         for kind in kinds
-        if expected.definitions.get(kind) != found.definitions.get(kind)
+        if expected.definitions.get(kind) != actual.definitions.get(kind)
     ]
 
 
-def _different_tables(expected: Checksums, found: Checksums) -> Iterator[str]:
-    there = {(table.schema_name, table.name): table for table in found.tables}
+def _compare_tables(expected: Checksums, actual: Checksums) -> Iterator[str]:
+    unmatched = {(table.schema_name, table.name): table for table in actual.tables}
     for table in expected.tables:
         name = f'Table "{table.schema_name}"."{table.name}"'
-        other = there.pop((table.schema_name, table.name), None)
+        other = unmatched.pop((table.schema_name, table.name), None)
         if other is None:
             yield f"{name} is missing; {table.rows} rows were expected."
         elif other.rows != table.rows:
             yield f"{name} has {other.rows} rows; {table.rows} were expected."
         elif other.digest != table.digest:
             yield f"{name} has {table.rows} rows, as expected, but not the same ones."
-    for table in there.values():
+    for table in unmatched.values():
         yield f'Table "{table.schema_name}"."{table.name}" was not expected; it has {table.rows} rows.'
 
 
-def _different_sequences(expected: Checksums, found: Checksums) -> Iterator[str]:
-    there = {(sequence.schema_name, sequence.name): sequence for sequence in found.sequences}
+def _compare_sequences(expected: Checksums, actual: Checksums) -> Iterator[str]:
+    unmatched = {(sequence.schema_name, sequence.name): sequence for sequence in actual.sequences}
     for sequence in expected.sequences:
         name = f'Sequence "{sequence.schema_name}"."{sequence.name}"'
-        other = there.pop((sequence.schema_name, sequence.name), None)
+        other = unmatched.pop((sequence.schema_name, sequence.name), None)
         if other is None:
             yield f"{name} is missing."
-        elif _behind(other, sequence):
-            yield f"{name} stands at {_state(other)}, behind the expected {_state(sequence)}."
-    for sequence in there.values():
+        elif _is_behind(other, sequence):
+            position = _format_position(other)
+            yield f"{name} stands at {position}, behind the expected {_format_position(sequence)}."
+    for sequence in unmatched.values():
         yield f'Sequence "{sequence.schema_name}"."{sequence.name}" was not expected.'
 
 
-def _behind(found: Sequence, expected: Sequence) -> bool:
+def _is_behind(actual: Sequence, expected: Sequence) -> bool:
     sign = 1 if expected.increment > 0 else -1
-    return (sign * found.last_value, found.is_called) < (sign * expected.last_value, expected.is_called)
+    return (sign * actual.last_value, actual.is_called) < (sign * expected.last_value, expected.is_called)
 
 
-def _state(sequence: Sequence) -> str:
+def _format_position(sequence: Sequence) -> str:
     return f"{sequence.last_value}{'' if sequence.is_called else ' (not given out yet)'}"
 
 
-def _different_large_objects(expected: Checksums, found: Checksums) -> Iterator[str]:
-    if found.large_objects != expected.large_objects:
-        yield f"There are {found.large_objects} large objects; {expected.large_objects} were expected."
-    elif found.large_objects_digest != expected.large_objects_digest:
-        yield f"There are {found.large_objects} large objects, as expected, but not with the same content."
+def _compare_large_objects(expected: Checksums, actual: Checksums) -> Iterator[str]:
+    if actual.large_objects != expected.large_objects:
+        yield f"There are {actual.large_objects} large objects; {expected.large_objects} were expected."
+    elif actual.large_objects_digest != expected.large_objects_digest:
+        yield f"There are {actual.large_objects} large objects, as expected, but not with the same content."
 
 
-def _different_extensions(expected: Checksums, found: Checksums) -> Iterator[str]:
-    for name in sorted({*expected.extensions, *found.extensions}):
-        before, after = expected.extensions.get(name), found.extensions.get(name)
+def _compare_extensions(expected: Checksums, actual: Checksums) -> Iterator[str]:
+    for name in sorted({*expected.extensions, *actual.extensions}):
+        before, after = expected.extensions.get(name), actual.extensions.get(name)
         if after is None:
             yield f'Extension "{name}" is missing; version {before} was expected.'
         elif before is None:
             yield f'Extension "{name}" was not expected.'
         elif before != after:
             yield f'Extension "{name}" has version {after}; {before} was expected.'
+
+
+_COMPARISONS: Final[dict[str, Callable[[Checksums, Checksums], Iterator[str]]]] = {
+    "tables": _compare_tables,
+    "sequences": _compare_sequences,
+    "large_objects": _compare_large_objects,
+    "extensions": _compare_extensions,
+}

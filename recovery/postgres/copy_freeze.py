@@ -1,10 +1,10 @@
 """
-Has rows restored as if they had been vacuumed.
+Rewrites an archive so that pg_restore loads rows with COPY FREEZE.
 
-Whoever reads a row first after it was loaded notes in it that its transaction is over. So building a table's
-index writes the whole table a second time and, where pages have checksums, into the write-ahead log as well;
-a vacuum, which marks rows as older than every transaction, writes it a third time. COPY can write them so at
-once into a table that nobody has seen yet, as those of a restore are.
+The first reader of a row after it was loaded records in the row that its transaction has committed. So
+building an index writes the whole table a second time and, with page checksums, to the write-ahead log as
+well. A vacuum, which marks rows as older than every transaction, writes it a third time. COPY FREEZE writes
+the rows in that state at once, into a table that no other session has seen yet, as in a restore.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,60 +12,64 @@ from io import BytesIO
 from typing import Final
 
 from core.failure import Failure
-from recovery.postgres.toc import Contents, read
+from recovery.postgres.toc import ArchiveToc, parse_toc
 
-_PLAIN: Final = b" FROM stdin;\n"
-_FROZEN: Final = b" FROM stdin WITH (FREEZE);\n"
-_LONGEST_BYTES: Final = 64 << 20
+_COPY: Final = b" FROM stdin;\n"
+_COPY_FREEZE: Final = b" FROM stdin WITH (FREEZE);\n"
+_LONGEST_TOC_BYTES: Final = 64 << 20
 
 
-def frozen(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def add_copy_freeze(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """
-    Pass on an archive from a pipe, changed to load the rows of those tables like that which it makes itself.
+    Add FREEZE to the COPY statements of an archive from a pipe, for the tables that the archive creates.
 
-    PostgreSQL refuses unless the same transaction has truncated the table. That pg_restore does to a table
-    that it has made, if it uses several connections; with only one it can't restore what comes out of here.
-    What is no such archive is passed on as it is.
+    PostgreSQL refuses COPY FREEZE unless the same transaction has truncated the table. pg_restore truncates a
+    table that it has created if it uses several connections; with a single one it can't restore the result.
+    Any other stream is passed on unchanged.
     Source: pg_backup_archiver.c, restore_toc_entry.
     """
-    stream, head, found, looked_at = iter(chunks), bytearray(), None, 0
+    stream, head, toc, parsed_bytes = iter(chunks), bytearray(), None, 0
     for chunk in stream:
         head += chunk
-        # Looked at when it is twice as much as before: a long table of contents comes in many chunks.
-        if len(head) >= 2 * looked_at:
-            looked_at, found = len(head), _contents(bytes(head))
-            if found or looked_at > _LONGEST_BYTES:
+        # Parsed again whenever its length has doubled: a long table of contents comes in many chunks.
+        if len(head) >= 2 * parsed_bytes:
+            parsed_bytes, toc = len(head), _try_parse(bytes(head))
+            if toc or parsed_bytes > _LONGEST_TOC_BYTES:
                 break
     else:
-        found = _contents(bytes(head))
-    yield _changed(bytes(head), found) if found else bytes(head)
+        toc = _try_parse(bytes(head))
+    yield _rewrite(bytes(head), toc) if toc else bytes(head)
     yield from stream
 
 
-def _contents(head: bytes) -> Contents | None:
+def _try_parse(head: bytes) -> ArchiveToc | None:
     try:
-        return read(BytesIO(head))
+        return parse_toc(BytesIO(head))
     except Failure:
-        return None  # whoever restores it says so
+        return None  # the restore of this archive reports it
 
 
-def _changed(head: bytes, found: Contents) -> bytes:
-    layout = found.layout
-    if any(entry.id not in layout.unknown for entry in found.of_kind("TABLE DATA", "BLOBS")):
-        return head  # it says where in the file its data is
-    made = {entry.id for entry in found.of_kind("TABLE")}
+def _rewrite(head: bytes, toc: ArchiveToc) -> bytes:
+    layout = toc.layout
+    if any(entry.id not in layout.missing_offset_positions for entry in toc.of_kind("TABLE DATA", "BLOBS")):
+        return head  # the archive has offsets of data, which a longer table of contents would invalidate
+    created = {entry.id for entry in toc.of_kind("TABLE")}
     parts: list[bytes] = []
     done = 0
-    for entry in found.of_kind("TABLE DATA"):
-        # One with a statement of its own, a comment, loads rows through the partitioned table.
-        if entry.statement or not entry.depends_on & made or entry.id not in layout.copies:
+    for entry in toc.of_kind("TABLE DATA"):
+        # An entry with a statement, a comment, loads its rows through the partitioned table.
+        if (
+            entry.statement
+            or not entry.depends_on & created
+            or entry.id not in layout.copy_statement_positions
+        ):
             continue
-        place = layout.copies[entry.id]
-        text = place + 1 + layout.integer_bytes
-        end = text + int.from_bytes(head[place + 1 : text], "little")
-        if head.endswith(_PLAIN, text, end):
-            statement = head[text:end].removesuffix(_PLAIN) + _FROZEN
+        position = layout.copy_statement_positions[entry.id]
+        text = position + 1 + layout.integer_bytes
+        end = text + int.from_bytes(head[position + 1 : text], "little")
+        if head.endswith(_COPY, text, end):
+            statement = head[text:end].removesuffix(_COPY) + _COPY_FREEZE
             length = len(statement).to_bytes(layout.integer_bytes, "little")
-            parts += [head[done : place + 1], length, statement]
+            parts += [head[done : position + 1], length, statement]
             done = end
     return b"".join([*parts, head[done:]])

@@ -1,4 +1,4 @@
-"""Room on the disk for an archive that is being fetched: a parallel restore has to seek in it."""
+"""Disk space for a downloaded archive: a parallel restore has to seek in it, so it can't be streamed."""
 
 import fcntl
 import os
@@ -14,55 +14,53 @@ from core.failure import Failure
 
 _SPARE_BYTES: Final = 64 << 20
 _PREFIX: Final = "bulwark-archive-"
-_YOUNG_SECONDS: Final = 60
-"""A folder that is younger may not be held yet by the run that has just made it."""
+_UNLOCKED_SECONDS: Final = 60
+"""A folder that is younger may be one that another run has created and not locked yet."""
 
 
 @contextmanager
 def private_folder() -> Generator[Path]:
     """
-    Give a folder for an archive, and remove it afterwards; first remove those of runs that were killed.
+    Create a temporary folder for an archive and remove it at the end of the block.
 
-    They hold all rows in clear. A run holds a lock on its own, of which the kernel lets go whatever ends it.
+    Folders that killed runs have left are removed first, because they hold all rows in clear. A run holds a
+    lock on its folder, which the kernel releases however the run ends.
     """
-    place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{_PREFIX}*"):
+    parent = Path(tempfile.gettempdir())
+    for leftover in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _YOUNG_SECONDS and left.stat().st_uid == os.geteuid():
-                with _held(left):
-                    shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _held(Path(name)):
+            status = leftover.stat()
+            if time.time() - status.st_mtime > _UNLOCKED_SECONDS and status.st_uid == os.geteuid():
+                with _lock_folder(leftover):
+                    shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _lock_folder(Path(name)):
         yield Path(name)
 
 
-def download_space(folder: Path, archive_bytes: int) -> None:
-    """
-    See to it, before anything is fetched, that `folder` can hold the uncompressed archive.
-
-    Raises:
-        Failure: it cannot.
-    """
+def require_space(folder: Path, archive_bytes: int) -> None:
+    """Raise Failure if the folder's disk has no room for an uncompressed archive of `archive_bytes`."""
     free = shutil.disk_usage(folder).free
     if free < archive_bytes + _SPARE_BYTES:
+        needed = _format_megabytes(archive_bytes)
         raise Failure(
-            f"The archive takes {_megabytes(archive_bytes)}; {folder} has {_megabytes(free)} free.",
+            f"The archive takes {needed}; {folder} has {_format_megabytes(free)} free.",
             "free room there, or name a folder on a larger disk (TMPDIR).",
         )
 
 
-def written(chunks: Iterable[bytes], path: Path) -> int:
+def write_archive(chunks: Iterable[bytes], path: Path) -> int:
     """
-    Write a stream to `path` and return its bytes; the file is there only if all of it is.
+    Write a stream to `path` and return its size in bytes. The file exists only if it is complete.
 
     Raises:
-        Failure: the disk is full, or cannot be written.
+        Failure: the disk is full or can't be written.
     """
     partial = path.with_name(f".{path.name}.partial")
     total = 0
     try:
-        with open(partial, "xb", opener=_private) as file:
+        with open(partial, "xb", opener=_open_private) as file:
             for chunk in chunks:
-                total += _write(file.fileno(), chunk, partial)
+                total += _write_chunk(file.fileno(), chunk, partial)
         partial.replace(path)
     finally:
         with suppress(FileNotFoundError):
@@ -71,8 +69,8 @@ def written(chunks: Iterable[bytes], path: Path) -> int:
 
 
 @contextmanager
-def _held(folder: Path) -> Generator[None]:
-    """Hold the lock of a folder; raise BlockingIOError where somebody else does."""
+def _lock_folder(folder: Path) -> Generator[None]:
+    """Hold the lock of a folder; raise BlockingIOError if another process holds it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,11 +79,11 @@ def _held(folder: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _write(descriptor: int, chunk: bytes, path: Path) -> int:
+def _write_chunk(descriptor: int, chunk: bytes, path: Path) -> int:
     view = memoryview(chunk)
     try:
         while view:
@@ -99,5 +97,5 @@ def _write(descriptor: int, chunk: bytes, path: Path) -> int:
     return len(chunk)
 
 
-def _megabytes(count: int) -> str:
+def _format_megabytes(count: int) -> str:
     return f"{count / 1e6:,.0f} MB"

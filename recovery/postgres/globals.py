@@ -1,5 +1,10 @@
-"""Reads what is around a database: whatever an archive of it leaves out."""
+"""
+The globals of a database, as in pg_dumpall: roles, memberships, settings and what else a dump leaves out.
 
+They are stored beside a dump (`Manifest.cluster`) and restored by recovery.postgres.globals_restore.
+"""
+
+import re
 from collections.abc import Sequence
 from typing import Final, LiteralString, TypeVar, cast
 
@@ -10,7 +15,7 @@ from recovery.manifest import ManifestModel
 
 
 class PostgresRole(ManifestModel):
-    """A role that owns or may do something in the database, or is a member of one that does; no password."""
+    """A role that owns or may do something in the database, or is a member or a group of one; no password."""
 
     name: str
     superuser: bool
@@ -21,36 +26,39 @@ class PostgresRole(ManifestModel):
     replicates: bool
     bypasses_row_security: bool
     connection_limit: int
-    """-1: none."""
+    """-1: no limit."""
 
     valid_until: str | None
-    """Of the password."""
+    """When the password expires."""
 
 
 class Membership(ManifestModel):
-    """`member` has been granted `role`."""
+    """The grant of `role` to `member`."""
 
     role: str
     member: str
     admin: bool
     inherits: bool | None
-    """None before version 16, where the member's own attribute decides; likewise `may_set`."""
+    """None before version 16, where the member's own attribute decides. The same goes for `may_set`."""
 
     may_set: bool | None
 
 
 class Setting(ManifestModel):
-    """What is set for a role's sessions, a database's, or a role's in the database: `name=value`."""
+    """A default for the sessions of a role, of the database, or of a role in the database."""
 
     role: str | None
     database: bool
     text: str
+    """`name=value`."""
 
 
 class Grant(ManifestModel):
-    """A privilege on the database itself. `grantee` None: PUBLIC."""
+    """A privilege on the database itself."""
 
     grantee: str | None
+    """None: PUBLIC."""
+
     privilege: str
     grantable: bool
 
@@ -63,16 +71,18 @@ class Extension(ManifestModel):
 
 
 class DefaultPrivilege(ManifestModel):
-    """What objects that `role` will make are granted; an archive has it too. `kind`: as in pg_default_acl."""
+    """Privileges on objects that `role` creates in future. A dump holds them too."""
 
     role: str
     schema_name: str | None
     kind: str
+    """As in pg_default_acl."""
+
     acl: tuple[str, ...]
 
 
 class Globals(ManifestModel):
-    """What is around a database."""
+    """Everything about a database that a dump leaves out."""
 
     database: str
     owner: str
@@ -87,7 +97,7 @@ class Globals(ManifestModel):
     connection_limit: int
     tablespace: str
     grants: tuple[Grant, ...] | None
-    """None: the defaults."""
+    """None: PostgreSQL's defaults."""
 
     roles: tuple[PostgresRole, ...]
     memberships: tuple[Membership, ...]
@@ -95,10 +105,22 @@ class Globals(ManifestModel):
     extensions: tuple[Extension, ...]
     default_privileges: tuple[DefaultPrivilege, ...]
     tablespaces: tuple[str, ...]
-    """Where relations lie outside the default one. A restore puts everything into the target's default."""
+    """Tablespaces of relations outside the default one. A restore uses only the target's default one."""
 
 
-Some = TypeVar("Some", bound=ManifestModel)
+GlobalsPart = TypeVar("GlobalsPart", bound=ManifestModel)
+
+_VENDOR_ROLES: Final = re.compile(
+    r"""
+      pg_.*                                             # PostgreSQL's predefined roles
+    | cloud_admin | neon_superuser | neon_service | databricks_.*
+    | supabase_.* | dashboard_user | pgbouncer | pgsodium_.*
+    | azure_pg_admin | azuresu | azure_.*
+    | rdsadmin | rds_.* | rds
+    | cloudsql.* | alloydb.*
+    """,
+    re.VERBOSE,
+)
 
 _DATABASE: Final = """
     SELECT jsonb_build_object(
@@ -117,14 +139,15 @@ _DATABASE: Final = """
     FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
     WHERE d.datname = current_database()
 """
-_CONCERNED: Final = """
-    WITH RECURSIVE here AS (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
+_RELATED_ROLES: Final = """
+    WITH RECURSIVE this_db AS (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
     named AS (
         SELECT refobjid AS role FROM pg_catalog.pg_shdepend
-        WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND (dbid = (SELECT oid FROM here)
-            OR (dbid = 0 AND classid = 'pg_catalog.pg_database'::regclass AND objid = (SELECT oid FROM here)))
-        UNION SELECT setrole FROM pg_catalog.pg_db_role_setting WHERE setdatabase = (SELECT oid FROM here)
-        -- Who made the server owns things without an entry above.
+        WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND (dbid = (SELECT oid FROM this_db)
+            OR (dbid = 0 AND classid = 'pg_catalog.pg_database'::regclass
+                AND objid = (SELECT oid FROM this_db)))
+        UNION SELECT setrole FROM pg_catalog.pg_db_role_setting WHERE setdatabase = (SELECT oid FROM this_db)
+        -- The server's first role owns objects without an entry in pg_shdepend.
         UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database()
         UNION SELECT c.relowner FROM pg_catalog.pg_class c
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -140,30 +163,30 @@ _CONCERNED: Final = """
         SELECT role FROM below
         UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN above ON m.member = above.role
     ),
-    concerned AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT role FROM above))
+    related AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT role FROM above))
 """
-_ROLES: Final = f"""{_CONCERNED}
+_ROLES: Final = f"""{_RELATED_ROLES}
     SELECT jsonb_build_object(
         'name', rolname, 'superuser', rolsuper, 'inherits', rolinherit, 'creates_roles', rolcreaterole,
         'creates_databases', rolcreatedb, 'logs_in', rolcanlogin, 'replicates', rolreplication,
         'bypasses_row_security', rolbypassrls, 'connection_limit', rolconnlimit,
         'valid_until', rolvaliduntil::text)
-    FROM concerned WHERE rolname !~ '^pg_' ORDER BY rolname
+    FROM related WHERE rolname !~ '^pg_' ORDER BY rolname
 """  # noqa: S608 - constant text only
-_MEMBERSHIPS: Final = f"""{_CONCERNED}
+_MEMBERSHIPS: Final = f"""{_RELATED_ROLES}
     SELECT jsonb_build_object(
         'role', r.rolname, 'member', c.rolname, 'admin', bool_or(m.admin_option),
         'inherits', bool_or((to_jsonb(m)->>'inherit_option')::boolean),
         'may_set', bool_or((to_jsonb(m)->>'set_option')::boolean))
     FROM pg_catalog.pg_auth_members m
-    JOIN concerned c ON c.oid = m.member JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+    JOIN related c ON c.oid = m.member JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
     WHERE c.rolname !~ '^pg_'
     GROUP BY r.rolname, c.rolname ORDER BY r.rolname, c.rolname
 """  # noqa: S608 - constant text only
-_SETTINGS: Final = f"""{_CONCERNED}
+_SETTINGS: Final = f"""{_RELATED_ROLES}
     SELECT jsonb_build_object('role', c.rolname, 'database', s.setdatabase <> 0, 'text', text)
-    FROM pg_catalog.pg_db_role_setting s LEFT JOIN concerned c ON c.oid = s.setrole, unnest(s.setconfig) text
-    WHERE (c.oid IS NOT NULL OR s.setrole = 0) AND s.setdatabase IN (0, (SELECT oid FROM here))
+    FROM pg_catalog.pg_db_role_setting s LEFT JOIN related c ON c.oid = s.setrole, unnest(s.setconfig) text
+    WHERE (c.oid IS NOT NULL OR s.setrole = 0) AND s.setdatabase IN (0, (SELECT oid FROM this_db))
         AND (s.setrole <> 0 OR s.setdatabase <> 0)
     ORDER BY c.rolname NULLS FIRST, s.setdatabase, text
 """  # noqa: S608 - constant text only
@@ -185,24 +208,35 @@ _TABLESPACES: Final = """
 """
 
 
-def capture(connection: psycopg.Connection) -> Globals:
-    """Read what is around the database of `connection`, which needs no privilege for it."""
+def is_vendor_role(role: str) -> bool:
+    """
+    Return whether a role belongs to a database vendor.
+
+    Supabase's anon, authenticated and service_role do not: they are the customer's.
+    """
+    return _VENDOR_ROLES.fullmatch(role) is not None
+
+
+def read_globals(connection: psycopg.Connection) -> Globals:
+    """Read the globals of the connection's database. No privilege is needed."""
     with connection.cursor(row_factory=scalar_row) as cursor:
         database = cursor.execute(_DATABASE).fetchone()
         tablespaces = cursor.execute(_TABLESPACES).fetchall()
     return Globals.model_validate(
         {
             **cast("dict[str, object]", database),
-            "roles": _all(connection, _ROLES, PostgresRole),
-            "memberships": _all(connection, _MEMBERSHIPS, Membership),
-            "settings": _all(connection, _SETTINGS, Setting),
-            "extensions": _all(connection, _EXTENSIONS, Extension),
-            "default_privileges": _all(connection, _DEFAULT_PRIVILEGES, DefaultPrivilege),
+            "roles": _read_rows(connection, _ROLES, PostgresRole),
+            "memberships": _read_rows(connection, _MEMBERSHIPS, Membership),
+            "settings": _read_rows(connection, _SETTINGS, Setting),
+            "extensions": _read_rows(connection, _EXTENSIONS, Extension),
+            "default_privileges": _read_rows(connection, _DEFAULT_PRIVILEGES, DefaultPrivilege),
             "tablespaces": tablespaces,
         }
     )
 
 
-def _all(connection: psycopg.Connection, query: LiteralString, model: type[Some]) -> Sequence[Some]:
+def _read_rows(
+    connection: psycopg.Connection, query: LiteralString, model: type[GlobalsPart]
+) -> Sequence[GlobalsPart]:
     with connection.cursor(row_factory=scalar_row) as cursor:
         return [model.model_validate(row) for row in cursor.execute(query)]

@@ -1,4 +1,4 @@
-"""Restores an archive into an empty database, entirely or not at all well: any error fails it."""
+"""Restores an archive into an empty database with pg_restore; the first error fails the whole restore."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,164 +10,174 @@ import psycopg
 from psycopg import sql
 
 from core.failure import Failure
-from recovery.postgres.client_programs import ClientProcess, Clients, Ended
+from recovery.postgres.client_programs import ClientProcess, ClientPrograms, ProcessResult
 from recovery.postgres.connection import (
-    connected,
-    environment,
-    explained,
-    harmless_arguments,
-    is_vendors,
-    redacted,
-    same_server,
+    connect,
+    explain_errors,
+    keepalive_parameters,
+    libpq_environment,
+    redact,
 )
-from recovery.postgres.disk_space import download_space, written
+from recovery.postgres.globals import is_vendor_role
 from recovery.postgres.target import require_empty, require_empty_tables, require_extensions, require_roles
-from recovery.postgres.toc import Contents, TocEntry, contents, locate
-from recovery.postgres.toc_filter import mentioned, with_tables
-
-__all__ = ["download_space", "load", "same_server", "written"]
+from recovery.postgres.toc import ArchiveToc, TocEntry, read_toc, write_offsets
+from recovery.postgres.toc_filter import referenced_roles, select_entries
 
 OnLoadProgress = Callable[[int, int], None]
-"""Told of how many objects of how many were begun."""
+"""Called with the number of objects whose restore has begun, and the number of all objects."""
 
 _VENDOR_EXTENSIONS: Final = frozenset({"neon", "neon_utils"})
-_BEGUN: Final = ("pg_restore: creating ", "pg_restore: processing data for ", "pg_restore: executing ")
-_TOLD: Final = ("pg_restore:", "DETAIL", "HINT", "Command was")
-_SESSION: Final = frozenset({"ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE", "DATABASE PROPERTIES"})
-_DEFINED: Final = ("TABLE", "FOREIGN TABLE", "SCHEMA", "TYPE", "FUNCTION", "EXTENSION", "VIEW", "SEQUENCE")
-_FOREIGN: Final = """
+_OBJECT_LINES: Final = ("pg_restore: creating ", "pg_restore: processing data for ", "pg_restore: executing ")
+_ERROR_LINES: Final = ("pg_restore:", "DETAIL", "HINT", "Command was")
+_SESSION_ENTRIES: Final = frozenset(
+    {"ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE", "DATABASE PROPERTIES"}
+)
+_DEFINITIONS: Final = (
+    "TABLE",
+    "FOREIGN TABLE",
+    "SCHEMA",
+    "TYPE",
+    "FUNCTION",
+    "EXTENSION",
+    "VIEW",
+    "SEQUENCE",
+)
+_OUTPUT_BYTES: Final = 1 << 16
+_OTHERS_EXTENSIONS: Final = """
     SELECT extname FROM pg_catalog.pg_extension WHERE NOT pg_has_role(current_user, extowner, 'USAGE')
 """
 _SCHEMAS: Final = "SELECT nspname FROM pg_catalog.pg_namespace"
-_ACTS_AS: Final = "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')"
+_OWN_ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')"
 
 
 def load(
-    clients: Clients,
+    clients: ClientPrograms,
     url: str,
     archive: Path,
     *,
     jobs: int = 2,
     tables: Sequence[str] = (),
     owners: bool = True,
-    progress: OnLoadProgress | None = None,
+    on_progress: OnLoadProgress | None = None,
 ) -> tuple[str, ...]:
     """
-    Restore an uncompressed archive and gather statistics; return what was left out, in words.
+    Restore an uncompressed archive and gather statistics; return the names of the objects that were left out.
 
-    Left out are a provider's own default privileges where this role cannot be the provider's, comments on
-    extensions that others own, schemas that are there for an extension's sake, and, with `tables`, foreign
-    keys to tables that were not chosen.
+    Left out are a vendor's default privileges where this role can't act as the vendor's role, comments on
+    extensions that others own, schemas that an extension has created and, with `tables`, foreign keys to
+    tables that were not selected.
 
     Args:
         clients: at least as new as the target's server and as the pg_dump that wrote the archive.
-        url: of an empty database; of one with empty tables if the archive has rows alone.
-        archive: in the custom format; it is made to say where its data is.
+        url: of an empty database, or of one with empty tables if the archive has rows alone.
+        archive: in the custom format. The missing offsets of its data are written into it.
         jobs: connections that restore at the same time.
-        tables: names as in SQL; with their partitions and all that they need. None: everything.
-        owners: restore ownership and grants; the roles must exist (see recovery.postgres.globals_restore).
-        progress: is called in a thread.
+        tables: names as in SQL, with their partitions and all that they need. Empty: everything.
+        owners: restore ownership and grants. The roles must exist (see recovery.postgres.globals_restore).
+        on_progress: called in a thread.
 
     Raises:
-        Failure: something is in the way, or went wrong; then the target is not to be used.
+        Failure: the target does not fit, or the restore failed. The target must then be discarded.
     """
-    found = contents(archive)
-    rows_alone = not any(found.of_kind(*_DEFINED)) and any(found.of_kind("TABLE DATA", "BLOBS"))
-    chosen = with_tables(found, tables) if tables else list(found.entries)
-    with connected(url) as connection, explained(connection, "look at the target"):
-        kept = _restorable(connection, chosen)
+    toc = read_toc(archive)
+    rows_alone = not any(toc.of_kind(*_DEFINITIONS)) and any(toc.of_kind("TABLE DATA", "BLOBS"))
+    selected = select_entries(toc, tables) if tables else list(toc.entries)
+    with connect(url) as connection, explain_errors(connection, "look at the target"):
+        entries = _restorable_entries(connection, selected)
         if rows_alone:
-            require_empty_tables(connection, [entry for entry in kept if entry.kind == "TABLE DATA"])
+            require_empty_tables(connection, [entry for entry in entries if entry.kind == "TABLE DATA"])
         else:
             require_empty(connection)
-        require_extensions(connection, [entry for entry in kept if entry.kind == "EXTENSION"])
-        require_roles(connection, mentioned(kept, owners=owners))
-        _make_schemas(connection, kept)
-    locate(archive, found.layout)
-    _run(clients, url, archive, kept, jobs=jobs, owners=owners, progress=progress)
-    with connected(url) as connection, explained(connection, "gather statistics"):
+        require_extensions(connection, [entry for entry in entries if entry.kind == "EXTENSION"])
+        require_roles(connection, referenced_roles(entries, owners=owners))
+        _create_schemas(connection, entries)
+    write_offsets(archive, toc.layout)
+    _run_pg_restore(clients, url, archive, entries, jobs=jobs, owners=owners, on_progress=on_progress)
+    with connect(url) as connection, explain_errors(connection, "gather statistics"):
         connection.execute("ANALYZE")
-    return tuple(_left_out(found, chosen, kept))
+    return tuple(_list_left_out(toc, selected, entries))
 
 
-def _restorable(connection: psycopg.Connection, entries: Sequence[TocEntry]) -> list[TocEntry]:
-    """Leave out what only the provider that it comes from can restore."""
-    acts_as = {row[0] for row in connection.execute(_ACTS_AS)}
-    foreign = {row[0] for row in connection.execute(_FOREIGN)}
+def _restorable_entries(connection: psycopg.Connection, entries: Sequence[TocEntry]) -> list[TocEntry]:
+    """Return the entries without those that only the source's vendor can restore."""
+    own_roles = {row[0] for row in connection.execute(_OWN_ROLES)}
+    others_extensions = {row[0] for row in connection.execute(_OTHERS_EXTENSIONS)}
     schemas = {row[0] for row in connection.execute(_SCHEMAS)}
 
-    def possible(entry: TocEntry) -> bool:
+    def is_restorable(entry: TocEntry) -> bool:
         match entry.kind:
             case "DEFAULT ACL":
-                return entry.owner in acts_as or not is_vendors(entry.owner)
+                return entry.owner in own_roles or not is_vendor_role(entry.owner)
             case "COMMENT":
-                of_extension = entry.name.removeprefix("EXTENSION ").strip('"').replace('""', '"')
-                return not entry.name.startswith("EXTENSION ") or of_extension not in foreign
+                extension = entry.name.removeprefix("EXTENSION ").strip('"').replace('""', '"')
+                return not entry.name.startswith("EXTENSION ") or extension not in others_extensions
             case "SCHEMA":
-                # In an empty target it is there for an extension's sake.
+                # The schemas of an empty target belong to extensions.
                 return entry.name not in schemas
             case "EXTENSION":
                 return entry.name not in _VENDOR_EXTENSIONS
             case _:
                 return True
 
-    return [entry for entry in entries if possible(entry)]
+    return [entry for entry in entries if is_restorable(entry)]
 
 
-def _make_schemas(connection: psycopg.Connection, entries: Sequence[TocEntry]) -> None:
-    """Make the schemas that an archive of chosen tables does not define."""
+def _create_schemas(connection: psycopg.Connection, entries: Sequence[TocEntry]) -> None:
+    """Create the schemas that the entries need and do not define, as in an archive of selected tables."""
     defined = {entry.name for entry in entries if entry.kind == "SCHEMA"}
-    there = {row[0] for row in connection.execute(_SCHEMAS)}
-    for schema in sorted({entry.schema for entry in entries if entry.schema} - defined - there):
+    existing = {row[0] for row in connection.execute(_SCHEMAS)}
+    for schema in sorted({entry.schema for entry in entries if entry.schema} - defined - existing):
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
 
 
-def _run(
-    clients: Clients,
+def _run_pg_restore(
+    clients: ClientPrograms,
     url: str,
     archive: Path,
     entries: Sequence[TocEntry],
     *,
     jobs: int,
     owners: bool,
-    progress: OnLoadProgress | None,
+    on_progress: OnLoadProgress | None,
 ) -> None:
     begun = 0
-    total = sum(entry.kind not in _SESSION for entry in entries)
+    total = sum(entry.kind not in _SESSION_ENTRIES for entry in entries)
 
-    def hear(line: str) -> None:
+    def count_object(line: str) -> None:
         nonlocal begun
-        if progress and line.startswith(_BEGUN):
+        if on_progress and line.startswith(_OBJECT_LINES):
             begun = min(begun + 1, total)
-            progress(begun, total)
+            on_progress(begun, total)
 
     with tempfile.TemporaryDirectory(prefix="bulwark-restore-") as folder:
-        wanted = Path(folder) / "entries"
-        wanted.write_text("".join(f"{entry.id};\n" for entry in entries))
+        list_file = Path(folder) / "entries"
+        list_file.write_text("".join(f"{entry.id};\n" for entry in entries))
         arguments = [
             "--exit-on-error",
             "--no-password",
             "--no-tablespaces",
             "--verbose",
             f"--jobs={jobs}",
-            f"--use-list={wanted}",
-            f"--dbname={harmless_arguments(url)}",
+            f"--use-list={list_file}",
+            f"--dbname={keepalive_parameters(url)}",
             *(() if owners else ("--no-owner", "--no-privileges")),
             str(archive.absolute()),
         ]
-        with ClientProcess(clients.restore, arguments, environment(url), heard=hear) as program:
-            with closing(program.output(1 << 16)) as output:
+        with ClientProcess(
+            clients.restore, arguments, libpq_environment(url), on_progress_line=count_object
+        ) as process:
+            with closing(process.read_output(_OUTPUT_BYTES)) as output:
                 for _ in output:
                     pass
-            ended = program.wait()
-    if not ended.succeeded:
-        raise _failure(clients, url, ended)
+            result = process.wait()
+    if not result.succeeded:
+        raise _restore_failure(clients, url, result)
 
 
-def _failure(clients: Clients, url: str, ended: Ended) -> Failure:
-    # A statement that failed is cited whole, with all that its author wrote into it: the first line will do.
-    lines = redacted(ended.complaints, url).splitlines()
-    said = "\n".join(line for line in lines if line.startswith(_TOLD))
+def _restore_failure(clients: ClientPrograms, url: str, result: ProcessResult) -> Failure:
+    # pg_restore quotes a failed statement with all its lines, which may hold secrets; the first line is kept.
+    lines = redact(result.messages, url).splitlines()
+    messages = "\n".join(line for line in lines if line.startswith(_ERROR_LINES))
     steps = {
         "No space left on device": "give the target's server more room",
         "could not read": "fetch the archive again: it cannot be read",
@@ -178,27 +188,27 @@ def _failure(clients: Clients, url: str, ended: Ended) -> Failure:
         "cannot perform COPY FREEZE": "restore with --jobs 1, and report this",
     }
     step = next(
-        (step for cause, step in steps.items() if cause in said), "mend what pg_restore complains about"
+        (step for cause, step in steps.items() if cause in messages), "mend what pg_restore complains about"
     )
     return Failure(
-        f"The restore failed: pg_restore {ended.how}; what is in the target is not whole.",
+        f"The restore failed: pg_restore {result.description}; what is in the target is not whole.",
         f"{step}, drop the target database, and restore into a new one.",
-        said,
+        messages,
     )
 
 
-def _left_out(found: Contents, chosen: Sequence[TocEntry], kept: Sequence[TocEntry]) -> list[str]:
-    taken = {entry.id for entry in kept}
-    tables = [entry for entry in kept if entry.kind == "TABLE"]
-    dropped = [entry for entry in chosen if entry.id not in taken]
-    # Of what belongs to a chosen table, only a foreign key can have been left out.
-    dropped += [
+def _list_left_out(toc: ArchiveToc, selected: Sequence[TocEntry], restored: Sequence[TocEntry]) -> list[str]:
+    restored_ids = {entry.id for entry in restored}
+    tables = [entry for entry in restored if entry.kind == "TABLE"]
+    left_out = [entry for entry in selected if entry.id not in restored_ids]
+    # The only part of a selected table that can be missing from `selected` is a foreign key.
+    left_out += [
         entry
-        for entry in found.of_kind("FK CONSTRAINT")
-        if entry not in chosen and any(_belongs(entry, table) for table in tables)
+        for entry in toc.of_kind("FK CONSTRAINT")
+        if entry not in selected and any(_belongs_to(entry, table) for table in tables)
     ]
-    return [str(entry) for entry in dropped]
+    return [str(entry) for entry in left_out]
 
 
-def _belongs(constraint: TocEntry, table: TocEntry) -> bool:
+def _belongs_to(constraint: TocEntry, table: TocEntry) -> bool:
     return constraint.schema == table.schema and constraint.name.startswith(f"{table.name} ")

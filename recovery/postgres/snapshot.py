@@ -1,8 +1,8 @@
 """
-One moment of a database, seen the same way through several connections.
+Snapshots of a database that several connections share.
 
-A transaction exports its snapshot; pg_dump and every connection that digests rows join it, so all of them see
-exactly what was committed then, whatever is written meanwhile.
+A transaction exports its snapshot; pg_dump and every connection that digests rows join it. So all of them see
+exactly what was committed at that moment, whatever is written meanwhile.
 """
 
 from collections.abc import Generator
@@ -16,21 +16,21 @@ from psycopg import sql
 
 from core.failure import Failure
 from recovery.manifest import Sequence, ServerInfo
-from recovery.postgres.connection import connected, explained
+from recovery.postgres.connection import connect, explain_errors
 
 _LOCK_WAIT_SECONDS = 300
 _ATTEMPTS = 3
-_SEQUENCES_AT_ONCE = 200
+_SEQUENCES_PER_QUERY = 200
 
-_PROVIDERS = {"i": "icu", "b": "builtin"}
+_LOCALE_PROVIDERS = {"i": "icu", "b": "builtin"}
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _SETTINGS = {
-    # Names in definitions come out complete, and nothing of the user's can stand in for a catalog function.
+    # Definitions contain complete names, and no user's function can replace one of the catalog.
     "search_path": "pg_catalog",
     "quote_all_identifiers": "off",
-    # Values become text the same way in every database, on every server.
+    # Values are converted to the same text in every database, on every server.
     "bytea_output": "hex",
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
@@ -40,17 +40,17 @@ _SETTINGS = {
     "TimeZone": "UTC",
     "xmlbinary": "base64",
     "xmloption": "content",
-    # A row that a policy hides must be an error: one that is merely not counted would never be missed.
+    # A row that a policy hides is an error, not silently left out of the counts.
     "row_security": "off",
-    # A long digest is no runaway statement, and the connection that holds the snapshot has nothing to say.
+    # A digest may take long, and the connection that holds the snapshot is idle meanwhile.
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
     "statement_timeout": "0",
     "transaction_timeout": "0",
-    # Compiling pays for itself in no query of ours, and it would delay each of them.
+    # Compilation delays each query and speeds up none.
     "jit": "off",
 }
-"""Set for the transaction only. Some are unknown to older servers, and then left out."""
+"""Set for the transaction only. Those that an older server does not know are left out."""
 
 _LOCKABLE = """
     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
@@ -61,14 +61,14 @@ _LOCKABLE = """
     ORDER BY c.oid
 """
 
-# A write position of now: all that the snapshot shows was written before it.
+# The current write position: everything in the snapshot was written before it.
 _EXPORT = """
     SELECT pg_export_snapshot(), statement_timestamp(),
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                 ELSE pg_current_wal_insert_lsn() END::text
 """
 
-# A locale that is not the C library's has moved between columns; the row as JSON has any of them.
+# The column of the ICU or built-in locale depends on the version; the row as JSON has whichever there is.
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_version_num')::integer,
            (SELECT system_identifier::text FROM pg_control_system()),
@@ -80,56 +80,56 @@ _SERVER = """
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A moment that can be joined for as long as `connection` is open."""
+    """An exported snapshot. Other connections can join it as long as `connection` is open."""
 
     id: str
-    """What pg_dump takes as --snapshot."""
+    """For pg_dump --snapshot."""
 
     taken_at: datetime
-    """By the server's clock (UTC), just before the snapshot: all that was committed until then is in it."""
+    """The server's time (UTC) just before the snapshot: everything committed until then is in it."""
 
     lsn: str
-    """A position of the write-ahead log that lies after everything in the snapshot, by next to nothing."""
+    """A position in the write-ahead log just after everything in the snapshot."""
 
     server: ServerInfo
     sequences: tuple[Sequence, ...]
     """
-    As they stood right after the snapshot, those that may be read.
+    Positions right after the snapshot, of the sequences that this role may read.
 
-    A sequence belongs to no transaction: it moves on under an open snapshot. Read here, before anyone else
-    reads them, these states are never ahead of a dump's.
+    A sequence moves on under an open snapshot. These positions are read before a dump reads them, so they are
+    never ahead of the dump's.
     """
 
     connection: psycopg.Connection
 
 
 @contextmanager
-def snapshot(url: str) -> Generator[Snapshot]:
+def take_snapshot(url: str) -> Generator[Snapshot]:
     """
     Take a snapshot and hold it until the block ends.
 
-    The tables stay locked against changes of structure, TRUNCATE included (it empties a table in every open
-    snapshot); pg_dump does the same, but only once it has come up.
+    The tables are locked against changes of structure and against TRUNCATE, which empties a table in every
+    open snapshot. pg_dump takes the same locks, but later.
 
     Raises:
-        Failure: no connection, a pooled host, a table locked by somebody for minutes, or no privilege.
+        Failure: no connection, a pooled host, a table locked by another session for minutes, or no privilege.
     """
-    with connected(url) as connection:
-        with explained(connection, "take a snapshot"):
-            taken = _taken(connection)
-        yield taken
+    with connect(url) as connection:
+        with explain_errors(connection, "take a snapshot"):
+            snapshot = _export_snapshot(connection)
+        yield snapshot
 
 
 @contextmanager
-def joined(url: str, snapshot_id: str) -> Generator[psycopg.Connection]:
+def join_snapshot(url: str, snapshot_id: str) -> Generator[psycopg.Connection]:
     """
-    Open another connection that sees the same moment.
+    Open a connection that sees the snapshot.
 
     Raises:
-        Failure: the snapshot is gone, because the connection that held it has ended.
+        Failure: the snapshot no longer exists, because the connection that held it has ended.
     """
-    with connected(url) as connection:
-        with explained(connection, "join the snapshot"):
+    with connect(url) as connection:
+        with explain_errors(connection, "join the snapshot"):
             try:
                 connection.execute(_BEGIN)
                 connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot_id)))
@@ -143,23 +143,24 @@ def joined(url: str, snapshot_id: str) -> Generator[psycopg.Connection]:
         yield connection
 
 
-def only(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:
-    """Return the one row of `query`."""
+def fetch_one_row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:
+    """Return the row of a query that always has one."""
     row = connection.execute(query).fetchone()
     if row is None:
         raise AssertionError("a query that always has a row had none")
     return row
 
 
-def _taken(connection: psycopg.Connection) -> Snapshot:
+def _export_snapshot(connection: psycopg.Connection) -> Snapshot:
     _begin_with_locks(connection)
-    exported, taken_at, lsn = only(connection, _EXPORT)
-    sequences = _sequences(connection)
-    return Snapshot(exported, taken_at.astimezone(UTC), lsn, _server(connection), sequences, connection)
+    snapshot_id, taken_at, lsn = fetch_one_row(connection, _EXPORT)
+    sequences = _read_sequences(connection)
+    server = _read_server(connection)
+    return Snapshot(snapshot_id, taken_at.astimezone(UTC), lsn, server, sequences, connection)
 
 
 def _begin_with_locks(connection: psycopg.Connection) -> None:
-    """Lock first: a lock needs no snapshot, so nothing can happen to a table between the two."""
+    """Begin the transaction and lock the tables before its snapshot is taken: LOCK TABLE takes none."""
     for attempt in range(1, _ATTEMPTS + 1):
         tables = [name for (name,) in connection.execute(_LOCKABLE)]
         connection.execute(_BEGIN)
@@ -170,7 +171,7 @@ def _begin_with_locks(connection: psycopg.Connection) -> None:
                 names = ", ".join(f"ONLY {name}" for name in tables)
                 connection.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE".encode())
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-            # Dropped since they were listed.
+            # A table was dropped after it was listed.
             connection.execute("ROLLBACK")
             if attempt == _ATTEMPTS:
                 raise
@@ -185,7 +186,7 @@ def _begin_with_locks(connection: psycopg.Connection) -> None:
 
 
 def _configure(connection: psycopg.Connection) -> None:
-    """Set for this transaction: no later user of a shared session finds anything changed."""
+    """Apply the settings to this transaction only, so that a shared session is left unchanged."""
     connection.execute(
         "SELECT pg_catalog.set_config(s.name, w.value, true) "
         "FROM unnest(%s::text[], %s::text[]) AS w (name, value) "
@@ -194,20 +195,22 @@ def _configure(connection: psycopg.Connection) -> None:
     )
 
 
-def _server(connection: psycopg.Connection) -> ServerInfo:
-    version, number, identifier, database, encoding, collate, provider, locale = only(connection, _SERVER)
+def _read_server(connection: psycopg.Connection) -> ServerInfo:
+    version, number, identifier, database, encoding, collate, provider, locale = fetch_one_row(
+        connection, _SERVER
+    )
     return ServerInfo(
         version=version.split()[0],
         major=number // 10_000,
         system_identifier=identifier,
         database=database,
         encoding=encoding,
-        collation=f"{_PROVIDERS[provider]}:{locale}" if locale else collate,
+        collation=f"{_LOCALE_PROVIDERS[provider]}:{locale}" if locale else collate,
     )
 
 
-def _sequences(connection: psycopg.Connection) -> tuple[Sequence, ...]:
-    found = connection.execute(
+def _read_sequences(connection: psycopg.Connection) -> tuple[Sequence, ...]:
+    readable = connection.execute(
         "SELECT n.nspname, c.relname, s.seqincrement FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid "
         "WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' "
@@ -217,7 +220,7 @@ def _sequences(connection: psycopg.Connection) -> tuple[Sequence, ...]:
         Sequence(
             schema_name=schema, name=name, last_value=last_value, is_called=is_called, increment=increment
         )
-        for start in range(0, len(found), _SEQUENCES_AT_ONCE)
+        for start in range(0, len(readable), _SEQUENCES_PER_QUERY)
         for schema, name, last_value, is_called, increment in connection.execute(
             sql.SQL(" UNION ALL ").join(
                 sql.SQL("SELECT {}, {}, last_value, is_called, {} FROM {}").format(
@@ -226,7 +229,7 @@ def _sequences(connection: psycopg.Connection) -> tuple[Sequence, ...]:
                     sql.Literal(increment),
                     sql.Identifier(schema, name),
                 )
-                for schema, name, increment in found[start : start + _SEQUENCES_AT_ONCE]
+                for schema, name, increment in readable[start : start + _SEQUENCES_PER_QUERY]
             )
         )
     )

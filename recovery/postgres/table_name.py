@@ -1,4 +1,4 @@
-"""Names of tables as a person writes them, and as pg_dump's patterns have them."""
+"""Table names, as users write them and as patterns for pg_dump."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 
 @dataclass(frozen=True)
 class TableName:
-    """A table's exact name. Without a schema it is the one that the search path finds."""
+    """A table's exact name. Without a schema, the search path decides."""
 
     schema: str | None
     name: str
@@ -19,12 +19,12 @@ class TableName:
     @classmethod
     def parse(cls, text: str) -> Self:
         """
-        Read `table` or `schema.table`; what has a dot or a quote in it stands in double quotes, as in SQL.
+        Parse `table` or `schema.table`. As in SQL, a name with a dot or a quote is written in double quotes.
 
-        Unlike in SQL, letters are taken as they are written, with or without quotes; nothing is a wildcard.
+        Unlike in SQL, the case of letters counts with and without quotes. There are no wildcards.
 
         Raises:
-            Failure: it is no such name.
+            Failure: the text is not such a name.
         """
         parts: list[str] = []
         position = 0
@@ -43,5 +43,5 @@ class TableName:
 
     @property
     def pattern(self) -> str:
-        """The pattern that matches it and nothing else: within quotes no character is special to pg_dump."""
+        """The pattern for pg_dump that matches this name only: no character is special within quotes."""
         return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name) if part)

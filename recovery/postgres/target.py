@@ -1,4 +1,4 @@
-"""What there is where a backup is to be restored."""
+"""Requirements on the database and the server that a backup is restored into."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from psycopg import sql
 from core.failure import Failure
 from recovery.postgres.toc import TocEntry
 
-_SHOWN = 5
+_NAMED_OBJECTS = 5
 _OWN_OBJECTS = """
     WITH own AS (
         SELECT oid, nspname FROM pg_catalog.pg_namespace
@@ -42,12 +42,11 @@ _OWN_OBJECTS = """
 
 def require_empty(connection: psycopg.Connection) -> None:
     """
-    See to it that nobody's work is in the database; what extensions brought along does not count.
+    Raise Failure if the database has objects other than those of extensions.
 
-    Raises:
-        Failure: something is; the message names it.
+    The message names some of them.
     """
-    rows = connection.execute(_OWN_OBJECTS, (_SHOWN,)).fetchall()
+    rows = connection.execute(_OWN_OBJECTS, (_NAMED_OBJECTS,)).fetchall()
     if rows:
         count = int(rows[0][1])
         names = ", ".join(str(row[0]) for row in rows)
@@ -59,12 +58,7 @@ def require_empty(connection: psycopg.Connection) -> None:
 
 
 def require_empty_tables(connection: psycopg.Connection, entries: Iterable[TocEntry]) -> None:
-    """
-    See to it that the tables that rows alone are to be restored into are there, and have none.
-
-    Raises:
-        Failure: one is missing or has rows.
-    """
+    """Raise Failure if a table of the entries is missing or has rows; for an archive of rows alone."""
     for entry in entries:
         table = sql.Identifier(entry.schema, entry.name)
         try:
@@ -82,12 +76,7 @@ def require_empty_tables(connection: psycopg.Connection, entries: Iterable[TocEn
 
 
 def require_extensions(connection: psycopg.Connection, entries: Iterable[TocEntry]) -> None:
-    """
-    See to it that the server offers the extensions.
-
-    Raises:
-        Failure: it does not.
-    """
+    """Raise Failure if the server does not offer the extensions of the entries."""
     offered = {row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_available_extensions")}
     if missing := sorted({entry.name for entry in entries} - offered):
         raise Failure(
@@ -97,16 +86,11 @@ def require_extensions(connection: psycopg.Connection, entries: Iterable[TocEntr
 
 
 def require_roles(connection: psycopg.Connection, roles: set[str]) -> None:
-    """
-    See to it that the roles exist.
-
-    Raises:
-        Failure: some do not.
-    """
-    there = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
-    if missing := sorted(roles - there):
+    """Raise Failure if one of the roles does not exist on the server."""
+    existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+    if missing := sorted(roles - existing):
         raise Failure(
             f"The target's server does not have the roles {', '.join(missing)}, which the backup refers to.",
-            "recreate them from the backup's roles first, with stand-ins for a provider's own, "
+            "recreate them from the backup's roles first, with placeholders for a provider's own, "
             "or restore without owners.",
         )

@@ -1,4 +1,8 @@
-"""The table of contents of a custom-format archive: exact names and owners, which listings blur."""
+"""
+The table of contents of an archive in pg_dump's custom format: reading it, and completing its data offsets.
+
+The archive is parsed directly, because the listing of `pg_restore --list` blurs names and owners.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -9,14 +13,21 @@ from typing import IO, Final
 from core.failure import Failure
 
 _MAGIC: Final = b"PGDMP"
-_CUSTOM: Final = 1
-_OFFSET_UNKNOWN: Final = b"\1"
-_OLDEST: Final = (1, 12)
-_NEWEST: Final = (1, 16)
+_CUSTOM_FORMAT: Final = 1
+_OLDEST_VERSION: Final = (1, 12)
+_NEWEST_VERSION: Final = (1, 16)
+_TABLE_ACCESS_METHOD_SINCE: Final = (1, 14)
+_COMPRESSION_BYTE_SINCE: Final = (1, 15)
+_RELATION_KIND_SINCE: Final = (1, 16)
 _LONGEST_STRING_BYTES: Final = 1 << 30
-_BYTE_COMPRESSION: Final = (1, 15)
-_TABLE_ACCESS_METHOD: Final = (1, 14)
-_RELATION_KIND: Final = (1, 16)
+
+_OFFSET_MISSING: Final = b"\1"
+_OFFSET_SET: Final = b"\2"
+
+_ROWS_BLOCK: Final = b"\1"
+_LARGE_OBJECTS_BLOCK: Final = b"\3"
+_LAST_ROWS: Final = b"\\.\n\n\n"
+_READ_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -38,238 +49,237 @@ class TocEntry:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where things are in an archive's file."""
+class ArchiveLayout:
+    """Widths of numbers and positions of fields in an archive's file, in bytes."""
 
     integer_bytes: int
     offset_bytes: int
     compressed: bool
-    copies: Mapping[int, int]
-    """Ids of the entries with rows, and where the statement that takes them is."""
+    copy_statement_positions: Mapping[int, int]
+    """Entry id -> position of the COPY statement; of entries with rows."""
 
-    unknown: Mapping[int, int]
-    """Ids of the entries with data that the archive does not say the place of, and where it would say so."""
+    missing_offset_positions: Mapping[int, int]
+    """Entry id -> position of the field for the data's offset; of entries with data but without offset."""
 
-    data: int
-    """Where the first entry's data begins."""
+    data_start: int
+    """Position of the first entry's data."""
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What an archive says of itself."""
+class ArchiveToc:
+    """An archive's header and table of contents."""
 
     database: str
     server: str
-    """The version of the server that was dumped."""
+    """Version of the server that was dumped."""
 
     client: str
-    """The version of the pg_dump that wrote it."""
+    """Version of the pg_dump that wrote the archive."""
 
     entries: tuple[TocEntry, ...]
-    """In the order in which they are to be restored."""
+    """In the order in which they are restored."""
 
-    layout: Layout
+    layout: ArchiveLayout
 
     def of_kind(self, *kinds: str) -> Iterator[TocEntry]:
         return (entry for entry in self.entries if entry.kind in kinds)
 
 
-def contents(archive: Path) -> Contents:
+def read_toc(archive: Path) -> ArchiveToc:
     """
-    Read the table of contents.
+    Read the table of contents of an archive's file.
 
     Raises:
-        Failure: it is no archive in the custom format, is damaged, or of a version that is not known here.
+        Failure: the file is not in the custom format, is damaged, or has an unknown version of the format.
     """
     with archive.open("rb") as stream:
-        found = read(stream)
-    if not found:
+        toc = parse_toc(stream)
+    if not toc:
         raise Failure(
             f"{archive.name} is no whole archive in pg_dump's custom format.",
             "take another backup, or the copy in the other vault.",
         )
-    return found
+    return toc
 
 
-def read(stream: IO[bytes]) -> Contents | None:
+def parse_toc(stream: IO[bytes]) -> ArchiveToc | None:
     """
-    Read the table of contents of what begins a stream, None if there is no whole one.
+    Parse the table of contents at the beginning of a stream; return None if the stream has no complete one.
 
     Source: pg_backup_archiver.c, ReadHead and ReadToc.
 
     Raises:
-        Failure: the format's version is not known here.
+        Failure: the version of the format is unknown.
     """
     try:
-        return _Reader(stream).contents()
+        return _TocReader(stream).read()
     except (ValueError, OverflowError, MemoryError):
         return None
 
 
-class _Reader:
+class _TocReader:
+    """Reads a table of contents; raises ValueError where the stream is no archive or ends too early."""
+
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._copies: dict[int, int] = {}
-        self._unknown: dict[int, int] = {}
-        if self._bytes(len(_MAGIC)) != _MAGIC:
+        self._copy_statement_positions: dict[int, int] = {}
+        self._missing_offset_positions: dict[int, int] = {}
+        if self._read_bytes(len(_MAGIC)) != _MAGIC:
             raise ValueError
-        self._version = (self._byte(), self._byte())
-        self._byte()  # the revision says nothing of the format
-        if not _OLDEST <= self._version <= _NEWEST:
+        self._version = (self._read_byte(), self._read_byte())
+        self._read_byte()  # revision: without meaning for the format
+        if not _OLDEST_VERSION <= self._version <= _NEWEST_VERSION:
             raise Failure(
                 f"The archive's format {self._version[0]}.{self._version[1]} is not known to this version.",
                 "use the version of this program that made the backup, or a later one.",
             )
-        self._integer_bytes = self._byte()
-        self._offset_bytes = self._byte()
-        if self._byte() != _CUSTOM:
+        self._integer_bytes = self._read_byte()
+        self._offset_bytes = self._read_byte()
+        if self._read_byte() != _CUSTOM_FORMAT:
             raise ValueError
 
-    def contents(self) -> Contents:
-        compressed = bool(self._byte() if self._version >= _BYTE_COMPRESSION else self._integer())
-        for _ in range(7):  # the time it was made, in fields, without a zone
-            self._integer()
-        database, server, client = self._text(), self._text(), self._text()
-        count = self._integer()
-        entries = tuple(self._entry() for _ in range(count))
-        data = self._stream.tell()
-        layout = Layout(
+    def read(self) -> ArchiveToc:
+        has_compression_byte = self._version >= _COMPRESSION_BYTE_SINCE
+        compressed = bool(self._read_byte() if has_compression_byte else self._read_integer())
+        for _ in range(7):  # the fields of the creation time, without a time zone
+            self._read_integer()
+        database, server, client = self._read_text(), self._read_text(), self._read_text()
+        count = self._read_integer()
+        entries = tuple(self._read_entry() for _ in range(count))
+        layout = ArchiveLayout(
             integer_bytes=self._integer_bytes,
             offset_bytes=self._offset_bytes,
             compressed=compressed,
-            copies=self._copies,
-            unknown=self._unknown,
-            data=data,
+            copy_statement_positions=self._copy_statement_positions,
+            missing_offset_positions=self._missing_offset_positions,
+            data_start=self._stream.tell(),
         )
-        return Contents(database, server, client, entries, layout)
+        return ArchiveToc(database, server, client, entries, layout)
 
-    def _entry(self) -> TocEntry:
-        number = self._integer()
-        self._integer()  # whether it has data
-        self._skip_texts(2)  # catalogue and oid
-        name, kind = self._text(), self._text()
-        self._integer()  # section
-        statement = self._text()
-        self._skip_texts(1)  # what drops it
-        place = self._stream.tell()
-        if self._string():
-            self._copies[number] = place
-        schema = self._text()
-        self._skip_texts(1)  # tablespace
-        if self._version >= _TABLE_ACCESS_METHOD:
-            self._skip_texts(1)
-        if self._version >= _RELATION_KIND:
-            self._integer()
-        owner = self._text()
-        self._skip_texts(1)  # whether it has oids
+    def _read_entry(self) -> TocEntry:
+        entry_id = self._read_integer()
+        self._read_integer()  # whether the entry has data
+        self._skip_strings(2)  # the object's catalogue and oid
+        name, kind = self._read_text(), self._read_text()
+        self._read_integer()  # section
+        statement = self._read_text()
+        self._skip_strings(1)  # DROP statement
+        position = self._stream.tell()
+        if self._read_string():
+            self._copy_statement_positions[entry_id] = position
+        schema = self._read_text()
+        self._skip_strings(1)  # tablespace
+        if self._version >= _TABLE_ACCESS_METHOD_SINCE:
+            self._skip_strings(1)
+        if self._version >= _RELATION_KIND_SINCE:
+            self._read_integer()
+        owner = self._read_text()
+        self._skip_strings(1)  # whether the table has oids
         depends_on: set[int] = set()
-        while (dependency := self._string()) is not None:
+        while (dependency := self._read_string()) is not None:
             depends_on.add(int(dependency))
-        place = self._stream.tell()
-        if self._bytes(1 + self._offset_bytes).startswith(_OFFSET_UNKNOWN):
-            self._unknown[number] = place
-        return TocEntry(number, kind, schema, name, owner, statement, frozenset(depends_on))
+        position = self._stream.tell()
+        if self._read_bytes(1 + self._offset_bytes).startswith(_OFFSET_MISSING):
+            self._missing_offset_positions[entry_id] = position
+        return TocEntry(entry_id, kind, schema, name, owner, statement, frozenset(depends_on))
 
-    def _skip_texts(self, count: int) -> None:
+    def _skip_strings(self, count: int) -> None:
         for _ in range(count):
-            self._string()
+            self._read_string()
 
-    def _bytes(self, count: int) -> bytes:
-        read = self._stream.read(count)
-        if len(read) != count:
-            raise ValueError
-        return read
+    def _read_bytes(self, count: int) -> bytes:
+        return _read_bytes(self._stream, count)
 
-    def _byte(self) -> int:
-        return self._bytes(1)[0]
+    def _read_byte(self) -> int:
+        return self._read_bytes(1)[0]
 
-    def _integer(self) -> int:
-        negative = self._byte()
-        value = int.from_bytes(self._bytes(self._integer_bytes), "little")
+    def _read_integer(self) -> int:
+        negative = self._read_byte()
+        value = int.from_bytes(self._read_bytes(self._integer_bytes), "little")
         return -value if negative else value
 
-    def _string(self) -> bytes | None:
-        length = self._integer()
+    def _read_string(self) -> bytes | None:
+        length = self._read_integer()
         if length > _LONGEST_STRING_BYTES:
             raise ValueError
-        return None if length < 0 else self._bytes(length)
+        return None if length < 0 else self._read_bytes(length)
 
-    def _text(self) -> str:
-        return (self._string() or b"").decode(errors="surrogateescape")
-
-
-_OFFSET_KNOWN: Final = b"\2"
-_ROWS: Final = b"\1"
-_LARGE_OBJECTS: Final = b"\3"
-_LAST_LINE: Final = b"\\.\n\n\n"
-_PIECE_BYTES: Final = 1 << 16
+    def _read_text(self) -> str:
+        return (self._read_string() or b"").decode(errors="surrogateescape")
 
 
-def locate(archive: Path, layout: Layout) -> bool:
+def write_offsets(archive: Path, layout: ArchiveLayout) -> bool:
     """
-    Write into an archive where its data is; return whether it says so now.
+    Write the missing data offsets into an archive; return whether the archive is complete now.
 
-    One that is not as pg_dump writes it uncompressed is left as it is, for pg_restore to search or to refuse.
-    Where it is told of a place, it looks whether the entry's data begins there before it restores any.
+    An archive that differs from what pg_dump writes without compression is left unchanged, for pg_restore to
+    search or to refuse. pg_restore checks that the data at an offset is the entry's before it restores any.
     Source: pg_backup_custom.c, _PrintTocData.
     """
     if layout.compressed:
-        return not layout.unknown
-    with archive.open("rb", buffering=2 * _PIECE_BYTES) as file:
+        return not layout.missing_offset_positions
+    with archive.open("rb", buffering=2 * _READ_BYTES) as file:
         try:
-            found = dict(_places(file, layout))
+            offsets = dict(_find_data(file, layout))
         except ValueError:
             return False
-    if not layout.unknown.keys() <= found.keys():
+    if not layout.missing_offset_positions.keys() <= offsets.keys():
         return False
     with archive.open("r+b", buffering=0) as file:
-        for number, place in layout.unknown.items():
-            offset = found[number].to_bytes(layout.offset_bytes, "little")
-            os.pwrite(file.fileno(), _OFFSET_KNOWN + offset, place)
+        for entry_id, position in layout.missing_offset_positions.items():
+            offset = offsets[entry_id].to_bytes(layout.offset_bytes, "little")
+            os.pwrite(file.fileno(), _OFFSET_SET + offset, position)
     return True
 
 
-def _places(file: IO[bytes], layout: Layout) -> Iterator[tuple[int, int]]:
-    """Go from one entry's data to the next; give each entry's id, and where its data begins."""
+def _find_data(file: IO[bytes], layout: ArchiveLayout) -> Iterator[tuple[int, int]]:
+    """Yield the id and the position of each entry's data; raise ValueError at unexpected content."""
     width = layout.integer_bytes
-    file.seek(layout.data)
-    while kind := file.read(1):
-        begin = file.tell() - 1
-        yield _integer(file, width), begin
-        if kind == _ROWS:
-            _pass_rows(file, width)
-        elif kind == _LARGE_OBJECTS:
-            while _integer(file, width):
-                _pass_chunks(file, width)
+    file.seek(layout.data_start)
+    while block := file.read(1):
+        position = file.tell() - 1
+        yield _read_unsigned(file, width), position
+        if block == _ROWS_BLOCK:
+            _skip_rows(file, width)
+        elif block == _LARGE_OBJECTS_BLOCK:
+            while _read_unsigned(file, width):
+                _skip_chunks(file, width)
         else:
             raise ValueError
 
 
-def _pass_rows(file: IO[bytes], width: int) -> None:
+def _skip_rows(file: IO[bytes], width: int) -> None:
     """
-    Find the end of a table's rows, not row by row, each of which is a chunk, but by what only stands there.
+    Skip a table's rows by a search for their end: each row is a chunk, and reading chunk by chunk is slow.
 
-    A chunk of no bytes ends them: a zero in as many bytes as a number takes. Rows are text and hold none.
+    The rows end with COPY's last line and a chunk of length zero. Rows are text and contain no zero byte.
     """
-    end = _LAST_LINE + bytes(1 + width)
-    kept = b""
-    while piece := file.read(_PIECE_BYTES):
-        piece = kept + piece
-        # Backwards, for it is three times as fast, and where there is none it is all the same.
-        if piece.rfind(end) >= 0:
-            file.seek(piece.find(end) + len(end) - len(piece), os.SEEK_CUR)
+    end = _LAST_ROWS + bytes(1 + width)
+    overlap = b""
+    while block := file.read(_READ_BYTES):
+        block = overlap + block
+        # Searched backwards first, which is three times as fast; most blocks contain no end.
+        if block.rfind(end) >= 0:
+            file.seek(block.find(end) + len(end) - len(block), os.SEEK_CUR)
             return
-        kept = piece[1 - len(end) :]
+        overlap = block[1 - len(end) :]
     raise ValueError
 
 
-def _pass_chunks(file: IO[bytes], width: int) -> None:
-    while length := _integer(file, width):
+def _skip_chunks(file: IO[bytes], width: int) -> None:
+    while length := _read_unsigned(file, width):
         file.seek(length, os.SEEK_CUR)
 
 
-def _integer(file: IO[bytes], width: int) -> int:
-    read = file.read(1 + width)
-    if len(read) <= width or read[0]:
+def _read_unsigned(file: IO[bytes], width: int) -> int:
+    number = _read_bytes(file, 1 + width)
+    if number[0]:  # the sign
         raise ValueError
-    return int.from_bytes(read[1:], "little")
+    return int.from_bytes(number[1:], "little")
+
+
+def _read_bytes(stream: IO[bytes], count: int) -> bytes:
+    content = stream.read(count)
+    if len(content) != count:
+        raise ValueError
+    return content

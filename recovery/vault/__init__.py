@@ -1,1 +1,1 @@
-"""The vault: an S3 bucket that takes objects and gives none up."""
+"""The vault: an S3 bucket whose objects are locked and that is never deleted from."""

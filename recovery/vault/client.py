@@ -1,4 +1,4 @@
-"""The S3 client that vaults are reached with."""
+"""The S3 client of vaults, and the Failure that stands for each of S3's errors."""
 
 from __future__ import annotations
 
@@ -31,92 +31,96 @@ if TYPE_CHECKING:
 
 _LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 _CONNECT_SECONDS: Final = 10.0
-"""Also of each 128 KiB that is sent: botocore sends files in such blocks, and bytes all at once."""
+"""Also the time limit of each 128 KiB sent: botocore sends files in such blocks, and bytes all at once."""
 
 _ATTEMPTS: Final = 10
-"""Of one request. Back-off is random up to 2^n s, at most 20 s: about a minute and a half in total."""
+"""Attempts per request. Back-off is random up to 2^n s, at most 20 s: about a minute and a half in total."""
 
 
 @dataclass(frozen=True)
 class AccessKey:
-    """A key of an S3 service; one with a token ends by itself."""
+    """An access key of an S3 service; a key with a session token expires."""
 
     id: str
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
 
 
-def client(
-    region: str, endpoint: str | None = None, *, attempts: int = _ATTEMPTS, key: AccessKey | None = None
+def create_client(
+    region: str,
+    endpoint: str | None = None,
+    *,
+    attempts: int = _ATTEMPTS,
+    access_key: AccessKey | None = None,
 ) -> S3Client:
     """
-    Return a client with `key`, or with the credentials of the environment, as botocore finds them.
+    Return a client with `access_key`, or with the credentials that botocore finds in the environment.
 
     Raises:
-        Failure: where credentials and data would go over the network in clear.
+        Failure: the endpoint has no TLS and is not on this machine.
     """
-    where = urlsplit(endpoint or "https://")
-    local = where.hostname in _LOOPBACK
-    if where.scheme != "https" and not local:
-        raise Failure(f"The S3 endpoint {where.hostname} has no TLS.", "give its https address.")
-    # boto3 would add its transfer manager, of which nothing is used here, and a fifth of a second.
+    address = urlsplit(endpoint or "https://")
+    is_loopback = address.hostname in _LOOPBACK
+    if address.scheme != "https" and not is_loopback:
+        raise Failure(f"The S3 endpoint {address.hostname} has no TLS.", "give its https address.")
+    # boto3 would add a transfer manager, which is not used here, and take a fifth of a second longer.
     session = botocore.session.get_session()
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-    made: Any = session.create_client(
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
+    s3_client: Any = session.create_client(
         "s3",
         region_name=region,
         endpoint_url=endpoint,
-        aws_access_key_id=key.id if key else None,
-        aws_secret_access_key=key.secret if key else None,
-        aws_session_token=(key.token or None) if key else None,
+        aws_access_key_id=access_key.id if access_key else None,
+        aws_secret_access_key=access_key.secret if access_key else None,
+        aws_session_token=(access_key.token or None) if access_key else None,
         config=Config(
             signature_version="s3v4",
-            # `standard` knows S3's throttling codes and broken connections. `adaptive` would also pace this
-            # client, which with three requests at a time is never what S3 throttles.
+            # `standard` knows S3's throttling codes and broken connections. `adaptive` would also limit the
+            # request rate, which three requests at a time do not need.
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=60,
             tcp_keepalive=True,
             max_pool_connections=16,
-            proxies={} if local else None,
+            proxies={} if is_loopback else None,
             s3={"addressing_style": "path" if endpoint else "virtual"},
             user_agent_extra=f"bulwark/{metadata.version('bulwark')}",
-            # Every upload here brings checksums of its own: one more, as a trailer of an aws-chunked body,
-            # is CPU for nothing, and some S3-protocol servers take no trailers. A download is checked with
-            # the SHA-256 of its manifest, over all its resumptions; botocore would see one answer at a time.
+            # Every upload here sends checksums of its own. Another one, in a trailer of an aws-chunked body,
+            # costs CPU, and some S3-protocol servers refuse trailers. A download is compared with the SHA-256
+            # of its manifest, across all resumptions; botocore would check each response by itself.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),
     )
-    return made
+    return s3_client
 
 
-def _moment(told: Any) -> datetime:
-    """Read a time: quickly as S3 lists it, for botocore's way takes most of the time of a long listing."""
-    if isinstance(told, str) and told.endswith("Z"):
+def _parse_timestamp(value: Any) -> datetime:
+    """Parse a time. botocore's own parser takes most of the time of a long listing in S3's format."""
+    if isinstance(value, str) and value.endswith("Z"):
         with suppress(ValueError):
-            return datetime.fromisoformat(told)
-    return parse_timestamp(told)
+            return datetime.fromisoformat(value)
+    return parse_timestamp(value)
 
 
 _SECRET: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|https?://\S+")
-_AGAIN: Final = "Nothing half done is in the way of another run."
+_SAFE_TO_REPEAT: Final = "Nothing half done is in the way of another run."
 
 
 class Missing(Failure):
-    """The vault has no such object, or no such version of it."""
+    """The vault has no such object, or no such version of the object."""
 
 
 class Forbidden(Failure):
-    """The vault is there, and the credentials may not do this."""
+    """The vault exists, and the credentials do not permit the request."""
 
 
 class Exists(Failure):
-    """The key is taken; what lies there was left as it is."""
+    """The key is taken; the existing object was not changed."""
 
 
 class Damaged(Failure):
-    """What is in the vault, or what came out of it, is not what went in."""
+    """The bytes in the vault, or the downloaded bytes, differ from those that were stored."""
 
 
 _EXPIRED: Final = (
@@ -134,16 +138,16 @@ _ROLES: Final = (
 _FORBIDDEN: Final = ("the credentials may not do this", f"take on the role for it: {_ROLES}.")
 _CLOCK: Final = (
     "this machine's clock is wrong by more than S3 accepts (15 minutes)",
-    f"set the clock (NTP), then run this again. {_AGAIN}",
+    f"set the clock (NTP), then run this again. {_SAFE_TO_REPEAT}",
 )
 _REGION: Final = ("the vault lies in another region", "give the vault's own region.")
 _BUSY: Final = (
     "the vault answered that it is overloaded or failing, each time that it was asked",
-    f"wait some minutes, then run this again; see AWS's health page if it goes on. {_AGAIN}",
+    f"wait some minutes, then run this again; see AWS's health page if it goes on. {_SAFE_TO_REPEAT}",
 )
 _DAMAGED: Final = (
     "what arrived at the vault is not what was sent, and it was refused",
-    f"run this again; if it goes on, suspect this machine's memory or a proxy. {_AGAIN}",
+    f"run this again; if it goes on, suspect this machine's memory or a proxy. {_SAFE_TO_REPEAT}",
 )
 _KMS: Final = (
     "the vault's KMS key can't be used",
@@ -176,63 +180,63 @@ _CAUSES: Final = {
     "NoSuchBucket": _BUCKET,
     **dict.fromkeys(("NoSuchKey", "NoSuchVersion", "404"), _MISSING),
 }
-_KINDS: Final[Mapping[tuple[str, str], type[Failure]]] = {
+_FAILURE_TYPES: Final[Mapping[tuple[str, str], type[Failure]]] = {
     _FORBIDDEN: Forbidden,
     _MISSING: Missing,
     _DAMAGED: Damaged,
 }
-_TELLING: Final = frozenset((_FORBIDDEN, _KMS))
-"""Where the vault's own words add something: who may not do what."""
+_DETAILED_CAUSES: Final = frozenset((_FORBIDDEN, _KMS))
+"""Causes for which the vault's own message is added: it names the principal and the action."""
 
-DAMAGE_CODES: Final = frozenset(code for code, cause in _CAUSES.items() if cause is _DAMAGED)
+DAMAGE_CODES: Final = frozenset(name for name, cause in _CAUSES.items() if cause is _DAMAGED)
 
 
-def code(error: BaseException) -> str:
-    """Return S3's error code; a HEAD has only the status, such as `404`. Empty if no server answered."""
+def error_code(error: BaseException) -> str:
+    """Return S3's error code; of a HEAD its status, such as `404`. Empty if no server responded."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
-def failure_of(error: Exception, doing: str) -> Failure:
-    """Say what `error` means; `doing` names the object, such as `Storing a/b in vault v`."""
+def failure_of(error: Exception, action: str) -> Failure:
+    """Return the Failure for an error of botocore; `action` is such as `Storing a/b in vault v`."""
     if isinstance(error, ClientError):
-        return _answered(error, doing)
+        return _failure_of_response(error, action)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
         return Failure(
-            f"{doing} failed: there are no credentials for the vault, or not all of them.",
+            f"{action} failed: there are no credentials for the vault, or not all of them.",
             f"set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_PROFILE; {_ROLES}.",
         )
     if isinstance(error, SSLError):
         return Failure(
-            f"{doing} failed: the vault's certificate is not trusted, or TLS is broken on the way.",
+            f"{action} failed: the vault's certificate is not trusted, or TLS is broken on the way.",
             "do not go on with this network; a company proxy's certificate goes into AWS_CA_BUNDLE.",
         )
-    # The text of these holds the request's URL.
+    # Not the error's text: it holds the request's URL.
     return Failure(
-        f"{doing} failed: the vault can't be reached, or the connection broke each time.",
-        f"check the network and the proxy (HTTPS_PROXY), then run this again. {_AGAIN}",
+        f"{action} failed: the vault can't be reached, or the connection broke each time.",
+        f"check the network and the proxy (HTTPS_PROXY), then run this again. {_SAFE_TO_REPEAT}",
         type(error).__name__,
     )
 
 
 @contextmanager
-def explained(doing: str) -> Generator[None]:
-    """Raise what botocore raises as a Failure, without its text, which may hold URLs."""
+def explain_errors(action: str) -> Generator[None]:
+    """Convert errors of botocore into Failure, without their text, which may hold URLs."""
     try:
         yield
     except (ClientError, BotoCoreError, HTTPClientError) as error:
-        raise failure_of(error, doing) from None
+        raise failure_of(error, action) from None
 
 
-def _answered(error: ClientError, doing: str) -> Failure:
-    what = code(error)
-    said = _SECRET.sub("...", str(error.response.get("Error", {}).get("Message", "")))
-    cause = _KMS if what.startswith("KMS.") else _CAUSES.get(what)
+def _failure_of_response(error: ClientError, action: str) -> Failure:
+    name = error_code(error)
+    message = _SECRET.sub("...", str(error.response.get("Error", {}).get("Message", "")))
+    cause = _KMS if name.startswith("KMS.") else _CAUSES.get(name)
     if cause is None:
         return Failure(
-            f"{doing} failed: the vault answered {what} to {error.operation_name}.",
-            f"look into what it said, then run this again. {_AGAIN}",
-            said,
+            f"{action} failed: the vault answered {name} to {error.operation_name}.",
+            f"look into what it said, then run this again. {_SAFE_TO_REPEAT}",
+            message,
         )
     text, next_step = cause
-    detail = f"{error.operation_name}: {said}" if cause in _TELLING else ""
-    return _KINDS.get(cause, Failure)(f"{doing} failed: {text}.", next_step, detail)
+    detail = f"{error.operation_name}: {message}" if cause in _DETAILED_CAUSES else ""
+    return _FAILURE_TYPES.get(cause, Failure)(f"{action} failed: {text}.", next_step, detail)

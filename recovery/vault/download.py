@@ -1,4 +1,4 @@
-"""One object read as a stream, over broken connections, and never handed out whole if it is damaged."""
+"""Download of one object as a stream: resumed after broken connections, verified before the last chunk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import HTTPClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from recovery.vault.client import Damaged, explained
+from recovery.vault.client import Damaged, explain_errors
 from recovery.vault.upload import MIB
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES: Final = MIB
 _ATTEMPTS: Final = 8
-"""For each chunk; back-off is random up to 2^n / 2 s, at most 20 s."""
+"""Attempts per chunk. Back-off is random up to 2^n / 2 s, at most 20 s."""
 
 
 class _TruncatedError(IncompleteReadError):
-    """The answer ended before the object did."""
+    """The response ended before the end of the object."""
 
 
-_BROKEN: Final = (BrokenConnectionError, HTTPClientError, IncompleteReadError)
+_RETRIED_ERRORS: Final = (BrokenConnectionError, HTTPClientError, IncompleteReadError)
 
 
 class Download:
-    """An object's bytes, from wherever the last connection broke."""
+    """The bytes of an object, read in chunks; a new connection continues where the last one broke."""
 
     def __init__(self, client: S3Client, request: GetObjectRequestTypeDef, name: str) -> None:
         self._client, self._request, self._name = client, request, name
@@ -40,12 +40,12 @@ class Download:
         self._offset = 0
         self._partial = bytearray()
         self.bytes: int | None = None
-        """What the vault says that the object has; None before the first answer."""
+        """Size of the object as the vault reports it; None before the first response."""
 
-    def next(self) -> bytes:
-        """Return the next chunk; nothing at the end."""
+    def next_chunk(self) -> bytes:
+        """Return the next chunk; empty at the end."""
         return Retrying(
-            retry=retry_if_exception_type(_BROKEN),
+            retry=retry_if_exception_type(_RETRIED_ERRORS),
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(0.5, max=20),
             reraise=True,
@@ -53,26 +53,26 @@ class Download:
 
     def open(self) -> None:
         """
-        Ask for what is still to come; the client itself repeats requests that fail.
+        Request the rest of the object; the client itself repeats requests that fail.
 
         Raises:
-            Failure: where it is refused, or is another object than before.
+            Failure: the request is refused, or the object is not the one of the first request.
         """
         request = self._request.copy()
         if self._offset:
             request["Range"], request["IfMatch"] = f"bytes={self._offset}-", self._etag
-        with explained(f"Reading {self._name}"):
-            answer = self._client.get_object(**request)
+        with explain_errors(f"Reading {self._name}"):
+            response = self._client.get_object(**request)
         start = f"bytes {self._offset}-"
-        if self._offset and not answer.get("ContentRange", "").startswith(start):
+        if self._offset and not response.get("ContentRange", "").startswith(start):
             raise Damaged(
                 f"Reading {self._name} failed: the vault does not continue where asked.", "read it again."
             )
-        self.bytes = self._offset + answer["ContentLength"]
-        self._etag, self._body = answer["ETag"], answer["Body"]
+        self.bytes = self._offset + response["ContentLength"]
+        self._etag, self._body = response["ETag"], response["Body"]
 
     def close(self) -> None:
-        """Drop the connection, with what is on its way."""
+        """Close the connection, if there is one."""
         if self._body is not None:
             self._body.close()
         self._body = None
@@ -84,12 +84,12 @@ class Download:
         assert self.bytes is not None  # noqa: S101
         try:
             while len(self._partial) < _CHUNK_BYTES and self._offset < self.bytes:
-                got = self._body.read(_CHUNK_BYTES - len(self._partial))
-                if not got:
+                data = self._body.read(_CHUNK_BYTES - len(self._partial))
+                if not data:
                     raise _TruncatedError(actual_bytes=self._offset, expected_bytes=self.bytes)
-                self._partial += got
-                self._offset += len(got)
-        except _BROKEN:
+                self._partial += data
+                self._offset += len(data)
+        except _RETRIED_ERRORS:
             self.close()
             raise
         chunk = bytes(self._partial)
@@ -97,41 +97,41 @@ class Download:
         return chunk
 
 
-def checked(
+def read_verified(
     source: Download, name: str, *, sha256: str | None, expected_bytes: int | None
 ) -> Iterator[bytes]:
     """
-    Yield the chunks of `source`, the last one only after all of them were found to be what they must be.
+    Yield the chunks of `source`. The last chunk follows only after size and SHA-256 are verified.
 
     Raises:
-        Failure: before the first chunk, where the vault has none or another size; before the last, where the
-            bytes are not those that were stored; anywhere, where the connection breaks again and again.
+        Failure: before the first chunk, if there is no such object or its size is another one; before the
+            last, if the SHA-256 is another one; at any chunk, if the connection breaks at every attempt.
     """
-    digest, held = hashlib.sha256(), b""
+    digest, pending = hashlib.sha256(), b""
     try:
-        with explained(f"Reading {name}"):
+        with explain_errors(f"Reading {name}"):
             source.open()
         if expected_bytes is not None and source.bytes != expected_bytes:
-            raise _damaged(name, f"it has {source.bytes:,} bytes, and {expected_bytes:,} were stored")
+            raise _damage_failure(name, f"it has {source.bytes:,} bytes, and {expected_bytes:,} were stored")
         while True:
-            with explained(f"Reading {name}"):
-                chunk = source.next()
+            with explain_errors(f"Reading {name}"):
+                chunk = source.next_chunk()
             if not chunk:
                 break
             digest.update(chunk)
-            if held:
-                yield held
-            held = chunk
+            if pending:
+                yield pending
+            pending = chunk
         if sha256 is not None and digest.hexdigest() != sha256:
-            raise _damaged(name, f"its SHA-256 is {digest.hexdigest()}, and {sha256} was stored")
-        if held:
-            yield held
+            raise _damage_failure(name, f"its SHA-256 is {digest.hexdigest()}, and {sha256} was stored")
+        if pending:
+            yield pending
     finally:
         source.close()
 
 
-def _damaged(name: str, how: str) -> Damaged:
+def _damage_failure(name: str, reason: str) -> Damaged:
     return Damaged(
-        f"{name} is damaged: {how}.",
+        f"{name} is damaged: {reason}.",
         "use another backup, or the other vault's copy (--vault replica); keep this one for the inquiry.",
     )

@@ -1,4 +1,4 @@
-"""The locked bucket that backups go into. Append-only by nature: nothing here takes a version away."""
+"""The client of a vault, the locked bucket of backups. It is append-only: no method deletes a version."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from core.failure import Failure
-from recovery.manifest import LockMode, Stored
-from recovery.vault.client import AccessKey, Damaged, Exists, code, explained, failure_of
-from recovery.vault.download import Download, checked
-from recovery.vault.objects import ObjectInfo, VersionEntry, entries, look, named, written
+from recovery.manifest import LockMode, StoredObject
+from recovery.vault.client import AccessKey, Damaged, Exists, error_code, explain_errors, failure_of
+from recovery.vault.download import Download, read_verified
+from recovery.vault.objects import (
+    ObjectInfo,
+    VersionEntry,
+    find_written,
+    head_object,
+    list_entries,
+    object_label,
+)
 from recovery.vault.upload import (
     CREATE_ONLY,
     FIRST_PART_BYTES,
@@ -27,28 +34,27 @@ from recovery.vault.upload import (
     PutOptions,
     PutResult,
     StreamDigest,
-    cut,
-    md5,
+    content_md5,
     options_from_head,
     part_bytes,
-    unless_damaged,
+    retry_damaged,
+    split_parts,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
-_TAKEN: Final = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
-_UNCLEAR: Final = _TAKEN | {"NoSuchUpload", ""}
-"""Answers to a repeated request that may mean that its first one had succeeded; `""`: no answer at all."""
+_TAKEN_CODES: Final = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
+_AMBIGUOUS_CODES: Final = _TAKEN_CODES | {"NoSuchUpload", ""}
+"""Error codes of a repeated write whose first attempt may have succeeded; `""` means no response."""
 
-
-_UNLOCKED: Final = frozenset(("ObjectLockConfigurationNotFoundError", "NotImplemented"))
+_NO_LOCK_CODES: Final = frozenset(("ObjectLockConfigurationNotFoundError", "NotImplemented"))
 
 
 @dataclass(frozen=True)
 class Lock:
-    """What a new version gets."""
+    """The default retention of a vault: the lock of each new version."""
 
     mode: LockMode
     period: timedelta
@@ -58,7 +64,7 @@ class VaultClient:
     """
     One vault. `part_bytes` is the size of an upload's first part, at least 5 MiB.
 
-    `key` is the client's, for other programs; None where it is the environment's.
+    `access_key` is that of `client`, to be passed to other programs; None if it comes from the environment.
     """
 
     def __init__(
@@ -67,11 +73,11 @@ class VaultClient:
         bucket: str,
         *,
         part_bytes: int = FIRST_PART_BYTES,
-        key: AccessKey | None = None,
+        access_key: AccessKey | None = None,
     ) -> None:
-        self.bucket, self.key = bucket, key
+        self.bucket, self.access_key = bucket, access_key
         self._client = client
-        self._first = part_bytes
+        self._first_part_bytes = part_bytes
 
     def store(
         self,
@@ -79,48 +85,48 @@ class VaultClient:
         chunks: Iterable[bytes],
         *,
         expected_bytes: int | None = None,
-        progress: Callable[[int], None] | None = None,
-        how: PutOptions = CREATE_ONLY,
-    ) -> Stored:
+        on_progress: Callable[[int], None] | None = None,
+        options: PutOptions = CREATE_ONLY,
+    ) -> StoredObject:
         """
-        Store a stream of unknown length under a new key, and return what the vault then says of it.
+        Store a stream of unknown length under a new key, and return the object as the vault reports it.
 
-        `expected_bytes` may be a guess: a large object takes less memory with it. `progress` is told how many
-        bytes the vault has confirmed. Whatever is raised, also by `chunks` or by a signal's handler: what was
-        sent is removed first, and nothing is stored.
+        `expected_bytes` may be an estimate: a large object takes less memory with it. `on_progress` gets the
+        number of bytes that the vault has confirmed. Any exception, also of `chunks` or of a signal's
+        handler, first removes what was sent, and nothing is stored.
 
         Raises:
-            Exists: where the key is taken, before or after the upload; what lies there is left as it is.
-            Failure: for whatever else keeps it from being stored whole.
+            Exists: the key is taken, before or after the upload; the existing object is not changed.
+            Failure: the object can't be stored whole.
         """
-        doing = f"Storing {key} in vault {self.bucket}"
-        if how.once:
-            self._refuse_taken(key)
+        action = f"Storing {key} in vault {self.bucket}"
+        if options.create_only:
+            self._require_free(key)
         token = secrets.token_hex(16)
 
         def size(number: int) -> int:
-            return part_bytes(number, expected_bytes, self._first)
+            return part_bytes(number, expected_bytes, self._first_part_bytes)
 
-        parts = cut(chunks, size)
+        parts = split_parts(chunks, size)
         part, more = next(parts)
         if not more:
-            return self._put(key, part, token, doing, progress, how)
-        with MultipartUpload(self._client, self.bucket, key, token, doing, how) as upload:
-            upload.send(part)
+            return self._put(key, part, token, action, on_progress, options)
+        with MultipartUpload(self._client, self.bucket, key, token, action, options) as upload:
+            upload.send_part(part)
             while more:
                 del part  # or it would stay in memory while the next one is filled
-                upload.make_room(size(upload.parts + 1))
-                if progress:
-                    progress(upload.confirmed_bytes)
+                upload.wait_for_room(size(upload.parts + 1))
+                if on_progress:
+                    on_progress(upload.confirmed_bytes)
                 part, more = next(parts)
-                upload.send(part)
-            upload.land()
-            held = self._written(
-                key, doing, upload.complete, lambda: upload.is_gone() or self._bears(key, token)
+                upload.send_part(part)
+            upload.wait_for_parts()
+            info = self._write(
+                key, action, upload.complete, lambda: upload.is_gone() or self._has_token(key, token)
             )
-        return _confirmed(held, doing, upload.bytes, upload.sha256, upload.crc32, progress)
+        return _confirm(info, action, upload.bytes, upload.sha256, upload.crc32, on_progress)
 
-    def put(self, key: str, body: bytes) -> Stored:
+    def put(self, key: str, body: bytes) -> StoredObject:
         """Store a small document under a new key, as `store` does."""
         return self.store(key, (body,))
 
@@ -128,35 +134,35 @@ class VaultClient:
         self, key: str, version: str, *, sha256: str | None = None, expected_bytes: int | None = None
     ) -> Iterator[bytes]:
         """
-        Stream one version of an object, resuming where a connection broke.
+        Yield the chunks of one version of an object, resuming after broken connections.
 
-        The last chunk comes only after length and SHA-256 were found right: nobody ends up with a whole
-        stream that is damaged.
+        The last chunk follows only after size and SHA-256 are verified, so no reader gets a whole stream that
+        is damaged. Errors are raised while the stream is read.
 
         Raises:
-            Missing: where there is no such version.
-            Damaged: where it is not what was stored.
-            Failure: for whatever else keeps it from being read. All of them when the stream is read.
+            Missing: there is no such version.
+            Damaged: size or SHA-256 differ from the given ones.
+            Failure: it can't be read.
         """
         request: GetObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key}
         if version:
             request["VersionId"] = version
-        name = named(key, version, self.bucket)
-        return checked(
+        name = object_label(key, version, self.bucket)
+        return read_verified(
             Download(self._client, request, name), name, sha256=sha256, expected_bytes=expected_bytes
         )
 
-    def listed(self, prefix: str, *, versions: bool = False, after: str = "") -> Iterator[VersionEntry]:
+    def list_entries(self, prefix: str, *, versions: bool = False, after: str = "") -> Iterator[VersionEntry]:
         """
-        Yield the newest content of each key, also under a delete marker; with `versions` all there is.
+        Yield the newest content of each key, also under a delete marker; with `versions` every version.
 
-        `after` leaves out the keys up to that one.
+        `after` skips the keys up to that one.
         """
-        return entries(self._client, self.bucket, prefix, versions=versions, after=after)
+        return list_entries(self._client, self.bucket, prefix, versions=versions, after=after)
 
     @property
     def endpoint(self) -> str | None:
-        """The address of the S3 service, where it is not AWS's own."""
+        """The URL of the S3 service; None for AWS."""
         url = self._client.meta.endpoint_url
         return (
             None if (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
@@ -166,24 +172,24 @@ class VaultClient:
     def region(self) -> str:
         return self._client.meta.region_name
 
-    def lock(self) -> Lock | None:
-        """Return the lock that the vault puts on each new version; None where it puts none."""
-        with explained(f"Looking at the lock of vault {self.bucket}"):
+    def read_lock(self) -> Lock | None:
+        """Return the lock that a new version gets; None if it gets none."""
+        with explain_errors(f"Looking at the lock of vault {self.bucket}"):
             try:
-                answer = self._client.get_object_lock_configuration(Bucket=self.bucket)
+                response = self._client.get_object_lock_configuration(Bucket=self.bucket)
             except ClientError as error:
-                if code(error) in _UNLOCKED:
+                if error_code(error) in _NO_LOCK_CODES:
                     return None
                 raise
-        rule = answer.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+        rule = response.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
         if not rule:
             return None
         days = rule.get("Days") or 365 * rule.get("Years", 0)
         return Lock(rule.get("Mode", "GOVERNANCE"), timedelta(days=days))
 
     def tag(self, key: str, version: str, name: str, value: str) -> None:
-        """Give a version a tag, by which the vault's lifecycle may know it."""
-        with explained(f"Tagging {named(key, version, self.bucket)}"):
+        """Tag a version, for a rule of the vault's lifecycle."""
+        with explain_errors(f"Tagging {object_label(key, version, self.bucket)}"):
             self._client.put_object_tagging(
                 Bucket=self.bucket,
                 Key=key,
@@ -193,21 +199,21 @@ class VaultClient:
 
     def head(self, key: str, version: str = "") -> ObjectInfo:
         """
-        Return what the vault knows of an object; without a version, of the one that readers get.
+        Return the metadata of an object; without a version, of the one that a read without a version gets.
 
         Raises:
-            Missing: where there is none, or a delete marker lies over it.
-            Forbidden: where the credentials may not look.
-            Failure: for whatever else keeps it from being known.
+            Missing: there is no such object, or its latest version is a delete marker.
+            Forbidden: the credentials do not permit it.
+            Failure: the request fails.
         """
-        return look(self._client, self.bucket, key, version)
+        return head_object(self._client, self.bucket, key, version)
 
-    def about(self, key: str, version: str = "") -> PutOptions:
-        """Return what is told with an object, such as its content type, for another place that takes it."""
+    def read_options(self, key: str, version: str = "") -> PutOptions:
+        """Return the headers and metadata of an object, such as its content type, for a copy elsewhere."""
         request: HeadObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key}
         if version:
             request["VersionId"] = version
-        with explained(f"Looking at {named(key, version, self.bucket)}"):
+        with explain_errors(f"Looking at {object_label(key, version, self.bucket)}"):
             return options_from_head(self._client.head_object(**request))
 
     def _put(  # noqa: PLR0917 - private
@@ -215,92 +221,92 @@ class VaultClient:
         key: str,
         body: io.BytesIO,
         token: str,
-        doing: str,
-        progress: Callable[[int], None] | None,
-        how: PutOptions,
-    ) -> Stored:
+        action: str,
+        on_progress: Callable[[int], None] | None,
+        options: PutOptions,
+    ) -> StoredObject:
         digest = hashlib.sha256(body.getbuffer())
 
         def put() -> PutResult:
             body.seek(0)
-            answer = self._client.put_object(
+            response = self._client.put_object(
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
-                Metadata={**how.metadata, TOKEN: token},
-                **how.headers,
-                **how.condition,
-                ContentMD5=md5(body),
+                Metadata={**options.metadata, TOKEN: token},
+                **options.headers,
+                **options.condition,
+                ContentMD5=content_md5(body),
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
             )
-            return PutResult.of(answer)
+            return PutResult.from_response(response)
 
         size = body.seek(0, io.SEEK_END)
-        held = self._written(key, doing, lambda: unless_damaged(put), lambda: self._bears(key, token))
-        return _confirmed(held, doing, size, digest, None, progress)
+        info = self._write(key, action, lambda: retry_damaged(put), lambda: self._has_token(key, token))
+        return _confirm(info, action, size, digest, None, on_progress)
 
-    def _written(
-        self, key: str, doing: str, write: Callable[[], PutResult], ours: Callable[[], bool]
+    def _write(
+        self, key: str, action: str, write: Callable[[], PutResult], is_ours: Callable[[], bool]
     ) -> ObjectInfo:
-        """Write, find out whether it was our own writing that took the key, and ask what is there."""
-        answer = PutResult()
+        """Write, and return the object's metadata. `is_ours` tells whether an unclear write has succeeded."""
+        result = PutResult()
         try:
-            answer = write()
+            result = write()
         except (ClientError, BotoCoreError, HTTPClientError) as error:
-            why = code(error)
-            if why not in _UNCLEAR or not ours():
-                if why in _TAKEN:
-                    raise _taken(key, self.bucket) from None
-                raise failure_of(error, doing) from None
-        return written(self._client, self.bucket, key, answer)
+            name = error_code(error)
+            if name not in _AMBIGUOUS_CODES or not is_ours():
+                if name in _TAKEN_CODES:
+                    raise _taken_failure(key, self.bucket) from None
+                raise failure_of(error, action) from None
+        return find_written(self._client, self.bucket, key, result)
 
-    def _bears(self, key: str, token: str) -> bool:
-        """Tell whether what is there bears our token; who may not read it is told nothing."""
+    def _has_token(self, key: str, token: str) -> bool:
+        """Return whether the object has this token; False without the right to read it."""
         try:
             return self.head(key).token == token
         except Failure:
             return False
 
-    def _refuse_taken(self, key: str) -> None:
-        """Refuse before anything is sent what would be refused at the end."""
-        found = next(self.listed(key), None)
-        if found and found.key == key and found.latest:
-            raise _taken(key, self.bucket)
+    def _require_free(self, key: str) -> None:
+        """Raise Exists before anything is sent, if the key is taken."""
+        entry = next(self.list_entries(key), None)
+        if entry and entry.key == key and entry.is_latest:
+            raise _taken_failure(key, self.bucket)
 
 
-def _confirmed(  # noqa: PLR0917 - private
-    held: ObjectInfo,
-    doing: str,
+def _confirm(  # noqa: PLR0917 - private
+    info: ObjectInfo,
+    action: str,
     size: int,
     sha256: StreamDigest,
     crc32: str | None,
-    progress: Callable[[int], None] | None,
-) -> Stored:
-    """Compare what the vault has with what was sent."""
-    whole = base64.b64encode(sha256.digest()).decode()
-    if held.bytes != size:
-        differs = f"it has {held.bytes:,} bytes, and {size:,} were sent"
-    elif (held.crc32 and held.crc32 != crc32 and crc32) or (held.sha256 and held.sha256 != whole):
-        differs = "its checksum is not that of what was sent"
+    on_progress: Callable[[int], None] | None,
+) -> StoredObject:
+    """Compare the stored object with what was sent, and return it."""
+    sha256_base64 = base64.b64encode(sha256.digest()).decode()
+    if info.bytes != size:
+        difference = f"it has {info.bytes:,} bytes, and {size:,} were sent"
+    elif (info.crc32 and info.crc32 != crc32 and crc32) or (info.sha256 and info.sha256 != sha256_base64):
+        difference = "its checksum is not that of what was sent"
     else:
-        if progress:
-            progress(size)
-        return Stored(
-            key=held.key,
-            version=held.version,
+        if on_progress:
+            on_progress(size)
+        return StoredObject(
+            key=info.key,
+            version=info.version,
             bytes=size,
             sha256=sha256.hexdigest(),
-            lock_mode=held.lock_mode,
-            locked_until=held.locked_until,
+            lock_mode=info.lock_mode,
+            locked_until=info.locked_until,
         )
     raise Damaged(
-        f"{doing} failed: {differs}.",
+        f"{action} failed: {difference}.",
         "run this again; what arrived has no manifest, so that nothing will ever restore it.",
     )
 
 
-def _taken(key: str, bucket: str) -> Exists:
+def _taken_failure(key: str, bucket: str) -> Exists:
     return Exists(
         f"Storing {key} in vault {bucket} failed: the key is taken, and what lies there was left as it is.",
         "run this again, which takes a new key; if it goes on, find out who else writes there.",

@@ -1,8 +1,8 @@
 """
-Who asks: the account's administrator, a role's session, or nobody known.
+The sender of a request: the account's administrator, a role's session, or an anonymous user.
 
-Whoever uses an access key that STS did not give out is the administrator; the engine's provider is one.
-Signatures are not checked; the token of a session is, and whether it has ended.
+An access key that STS did not issue, such as that of the engine's provider, is the administrator's.
+Signatures are not checked. The token and the end of a session are.
 """
 
 import re
@@ -19,45 +19,45 @@ from werkzeug.wrappers import Request
 from twin.aws.policy import Principal
 
 ACCOUNT: Final = "123456789012"
-"""The twin's own account, moto's default. Of others it knows no roles but those that were made here."""
+"""The twin's own account, moto's default. Other accounts have the roles that were created on the twin."""
 
 _ROLE: Final = re.compile(r"arn:aws:iam::(\d{12}):role/.+")
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a defect
-    """A request that AWS would answer with this error."""
+class AwsServiceError(Exception):
+    """An error that AWS would answer a request with."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
 
 
-def identified(request: Request, service: str) -> Principal:
+def identify(request: Request, service: str) -> Principal:
     """
-    Tell who asks.
+    Return the principal that sends a request.
 
     Raises:
-        Refused: for a session that there is not, that has ended, or whose token is not its own.
+        AwsServiceError: the session does not exist or has ended, or the token is not the session's.
     """
-    key, _ = scope(request)
+    key, _ = read_credential_scope(request)
     if not key:
         return Principal()
     if not key.startswith("ASIA"):
-        return _administrator(ACCOUNT)
-    unknown = {"s3": "InvalidAccessKeyId", "kms": "UnrecognizedClientException"}
-    session = next((one for one in _sessions() if one.access_key_id == key), None)
+        return _administrator_of(ACCOUNT)
+    codes = {"s3": "InvalidAccessKeyId", "kms": "UnrecognizedClientException"}
+    session = next((session for session in _list_sessions() if session.access_key_id == key), None)
     if session is None:
-        code = unknown.get(service, "InvalidClientTokenId")
-        raise Refused(403, code, "The access key that was given does not exist.")
+        code = codes.get(service, "InvalidClientTokenId")
+        raise AwsServiceError(403, code, "The access key that was given does not exist.")
     token = request.headers.get("x-amz-security-token") or request.args.get("X-Amz-Security-Token")
     if session.session_token != token:
-        code = "InvalidToken" if service == "s3" else unknown.get(service, "InvalidClientTokenId")
-        raise Refused(400, code, "The token is malformed or not this access key's.")
+        code = "InvalidToken" if service == "s3" else codes.get(service, "InvalidClientTokenId")
+        raise AwsServiceError(400, code, "The token is malformed or not this access key's.")
     if session.expiration <= utcnow():
         code = "ExpiredTokenException" if service == "kms" else "ExpiredToken"
-        raise Refused(400, code, "The token has expired.")
-    if session.account_id != ACCOUNT and role_of(session.role_arn) is None:
-        return _administrator(session.account_id)
+        raise AwsServiceError(400, code, "The token has expired.")
+    if session.account_id != ACCOUNT and find_role(session.role_arn) is None:
+        return _administrator_of(session.account_id)
     return Principal("AWS", session.role_arn, session.account_id, session.arn)
 
 
@@ -65,37 +65,37 @@ def is_administrator(principal: Principal) -> bool:
     return principal.arn.endswith(":root")
 
 
-def scope(request: Request) -> tuple[str, str]:
-    """Return the access key and the region of a signature, in a header or (presigned) in the query."""
+def read_credential_scope(request: Request) -> tuple[str, str]:
+    """Return access key and region of a signature, from a header or the query of a presigned URL."""
     header = request.headers.get("authorization", "")
-    given = request.args.get("X-Amz-Credential") or header.partition("Credential=")[2].partition(",")[0]
-    if given:
-        key, _, region, *_ = [*unquote(given).split("/"), "", ""]
+    credential = request.args.get("X-Amz-Credential") or header.partition("Credential=")[2].partition(",")[0]
+    if credential:
+        key, _, region, *_ = [*unquote(credential).split("/"), "", ""]
         return key, region
     return request.args.get("AWSAccessKeyId") or header.removeprefix("AWS ").partition(":")[0], "us-east-1"
 
 
-def role_of(arn: str) -> Role | None:
-    """Return the role of that ARN, in whatever account."""
-    found = _ROLE.fullmatch(arn)
+def find_role(arn: str) -> Role | None:
+    """Return the role with an ARN, in any account; None if there is none."""
+    match = _ROLE.fullmatch(arn)
     try:
-        return iam_backends[found[1]]["aws"].get_role_by_arn(arn) if found else None
+        return iam_backends[match[1]]["aws"].get_role_by_arn(arn) if match else None
     except ServiceException:
         return None
 
 
-def documents(principal: Principal) -> Iterator[str]:
-    """Yield the policies of the principal's role: its own, and those attached to it."""
-    if role := role_of(principal.arn):
+def list_policies(principal: Principal) -> Iterator[str]:
+    """Yield the documents of the role's inline and attached policies; none for other principals."""
+    if role := find_role(principal.arn):
         yield from role.policies.values()
         for managed in role.managed_policies.values():
             yield next(version.document for version in managed.versions if version.is_default)
 
 
-def _administrator(account: str) -> Principal:
+def _administrator_of(account: str) -> Principal:
     return Principal("AWS", f"arn:aws:iam::{account}:root", account)
 
 
-def _sessions() -> Iterator[AssumedRole]:
+def _list_sessions() -> Iterator[AssumedRole]:
     for partitions in sts_backends.values():
         yield from partitions["aws"].assumed_roles

@@ -1,5 +1,5 @@
 """
-GitHub's issuer of OIDC tokens as the twin has it: the same claims, signed with a key of the twin's own.
+The twin's stand-in for GitHub's issuer of OIDC tokens: GitHub's claims, signed with a key of the twin.
 
 Source: https://docs.github.com/en/actions/reference/security/oidc
 """
@@ -17,34 +17,34 @@ from twin.host.home import TwinHome
 
 ISSUER: Final = "https://token.actions.githubusercontent.com"
 AUDIENCE: Final = "sts.amazonaws.com"
-_SECONDS: Final = 300
-"""How long a token is good for, as long as GitHub's."""
+_LIFETIME_SECONDS: Final = 300
+"""Lifetime of a token, the same as GitHub's."""
 
 
-def issued(home: TwinHome, *, repository: str, environment: str, audience: str = AUDIENCE) -> str:
-    """Return the token that a job of that repository would get, running in that environment."""
+def issue_token(home: TwinHome, *, repository: str, environment: str, audience: str = AUDIENCE) -> str:
+    """Return the token of a GitHub Actions job in `repository` that runs in `environment`."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
         "aud": audience,
         "sub": f"repo:{repository}:environment:{environment}",
         "iat": now,
-        "exp": now + _SECONDS,
+        "exp": now + _LIFETIME_SECONDS,
         "repository": repository,
         "environment": environment,
     }
-    return jwt.encode({"alg": "ES256", "typ": "JWT"}, claims, _key(home), ["ES256"])
+    return jwt.encode({"alg": "ES256", "typ": "JWT"}, claims, _signing_key(home), ["ES256"])
 
 
-def read(home: TwinHome, token: str) -> dict[str, Any]:
+def verify_token(home: TwinHome, token: str) -> dict[str, Any]:
     """
-    Return the claims of a token that this issuer signed.
+    Return the claims of a token.
 
     Raises:
-        ValueError: for any other, or one that has expired.
+        ValueError: another issuer signed the token, or it has expired.
     """
     try:
-        claims = jwt.decode(token, _key(home), ["ES256"]).claims
+        claims = jwt.decode(token, _signing_key(home), ["ES256"]).claims
         jwt.JWTClaimsRegistry(exp={"essential": True}, iss={"essential": True, "value": ISSUER}).validate(
             claims
         )
@@ -53,7 +53,7 @@ def read(home: TwinHome, token: str) -> dict[str, Any]:
     return claims
 
 
-def _key(home: TwinHome) -> ECKey:
-    """Derive the key from a secret of the twin, so that every process has the same one."""
+def _signing_key(home: TwinHome) -> ECKey:
+    """Return the key that is derived from a secret of the twin, so that all processes have the same one."""
     number = int.from_bytes(hashlib.sha256(home.secret("oidc-issuer").encode()).digest())
     return ECKey.import_key(ec.derive_private_key(number, ec.SECP256R1()))

@@ -1,4 +1,4 @@
-"""Where moto's KMS is in the way: it forgets rotation periods, and is slow to make keys."""
+"""Corrections of moto's KMS: it has no rotation periods, and creates keys slowly."""
 
 import json
 from typing import Any
@@ -15,9 +15,9 @@ class KmsResponses(KmsResponse):
     """KMS's protocol with rotation periods."""
 
     def enable_key_rotation(self) -> str:
-        answer = super().enable_key_rotation()
+        response = super().enable_key_rotation()
         self._attributes()[_PERIOD] = self._get_param("RotationPeriodInDays", _DEFAULT_PERIOD_DAYS)
-        return answer
+        return response
 
     def get_key_rotation_status(self) -> str:
         status = json.loads(super().get_key_rotation_status())
@@ -30,12 +30,12 @@ class KmsResponses(KmsResponse):
         return vars(keys[self.kms_backend.get_key_id(self._get_param("KeyId"))])
 
 
-def correct_kms() -> None:
-    """Make moto use what is here; call it before the first request to KMS."""
+def patch_moto_kms() -> None:
+    """Replace parts of moto's KMS with these; call it before the first request to KMS."""
     responses.KmsResponse = KmsResponses
-    models.__dict__["generate_private_key"] = _private_key
+    models.__dict__["generate_private_key"] = _generate_private_key
 
 
-def _private_key(spec: str) -> AbstractPrivateKey | None:
-    """Draw none for a symmetric key, which never uses it: an RSA key takes a tenth of a second."""
+def _generate_private_key(spec: str) -> AbstractPrivateKey | None:
+    """Return None for a symmetric key, where moto generates an unused RSA key in a tenth of a second."""
     return None if spec == "SYMMETRIC_DEFAULT" else generate_private_key(spec)

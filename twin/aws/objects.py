@@ -1,4 +1,4 @@
-"""S3 object versions whose bodies are files, and an index that knows which of its keys a snapshot lacks."""
+"""S3 object versions with their bodies in files, and an index that tracks the keys a snapshot lacks."""
 
 import base64
 import copy
@@ -32,26 +32,26 @@ class ObjectVersion(FakeKey):
     """
 
     folder: ClassVar[Path]
-    released: ClassVar[list[str]] = []
-    """Bodies that nothing refers to any more; their files go once a snapshot without them is durable."""
+    unreferenced_bodies: ClassVar[list[str]] = []
+    """Bodies that no version refers to; their files are removed once a snapshot without them is durable."""
 
     replication: str | None = None
-    """PENDING, COMPLETED or FAILED under a replication rule, REPLICA of a copy that one made."""
+    """PENDING, COMPLETED or FAILED for the source of a replication, REPLICA for its copy, None otherwise."""
 
     body: str
     contentsize: int
     _etag: str | None
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
-        """Skip moto's list of all instances (for its dashboard), which would keep deleted ones for ever."""
+        """Skip moto's list of all instances (for its dashboard), which would keep deleted ones in memory."""
         return object.__new__(cls)
 
     @property
     def value(self) -> Any:
         """
-        Return the body; for a request that wants a range of it, a map of the file that can be sliced.
+        Return the body, or a memory map of the file for a request of a range.
 
-        moto slices ranges out of whole bodies: parallel downloads would read a large one many times over.
+        moto slices ranges out of whole bodies: parallel downloads would read a large body many times.
         """
         with (self.folder / self.body).open("rb") as file:
             if self.contentsize and _wants_range():
@@ -74,15 +74,15 @@ class ObjectVersion(FakeKey):
 
     @property
     def response_dict(self) -> dict[str, Any]:
-        """Return the headers of GET and HEAD, with the replication status that moto has none of."""
+        """Return the headers of GET and HEAD, with the replication status, which moto lacks."""
         status = {"x-amz-replication-status": self.replication} if self.replication else {}
         return super().response_dict | status
 
     def dispose(self, garbage: bool = False) -> None:
-        """Give up the body; a mere copy of this object that is collected (`garbage`) gives up nothing."""
+        """Give up the body, except when a copy of this object is garbage-collected (`garbage`)."""
         if not garbage and not self.disposed:
             self.disposed = True
-            self.released.append(self.body)
+            self.unreferenced_bodies.append(self.body)
             if self.multipart:
                 self.multipart.dispose()
 
@@ -98,7 +98,7 @@ class ObjectVersion(FakeKey):
 
 
 class UploadParts(list[ObjectVersion]):
-    """The parts of an upload in order, in place of the bytes that moto would join in memory."""
+    """The parts of an upload in order, in place of the joined bytes that moto holds in memory."""
 
     def join(self, path: Path) -> None:
         with path.open("wb") as whole:
@@ -106,8 +106,8 @@ class UploadParts(list[ObjectVersion]):
                 with (part.folder / part.body).open("rb") as file:
                     shutil.copyfileobj(file, whole)
 
-    def digest(self) -> str:
-        """Return the ETag of the whole: of the parts' MD5 sums, and how many they are."""
+    def etag(self) -> str:
+        """Return the ETag of the whole object: the MD5 of the parts' MD5s, and the number of parts."""
         sums = b"".join(bytes.fromhex(part.etag.strip('"')) for part in self)
         return f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(self)}"
 
@@ -117,7 +117,7 @@ class UploadParts(list[ObjectVersion]):
 
 
 class DurableUpload(FakeMultipart):
-    """A multipart upload that is completed file by file; moto needs five times its size in memory."""
+    """A multipart upload that joins files; moto needs five times the object's size in memory."""
 
     def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, tuple[str, str, int] | None]:
         parts = UploadParts()
@@ -133,33 +133,33 @@ class DurableUpload(FakeMultipart):
         checksum = MultipartChecksumBuilder(
             self.metadata.get("x-amz-checksum-algorithm"), self.metadata.get("x-amz-checksum-type")
         )
-        if checksum.checksum_type != "COMPOSITE":  # like moto, which has no other CRC without awscrt
+        if checksum.checksum_type != "COMPOSITE":  # CRC32, as in moto, which has no other CRC without awscrt
             crc32 = parts.crc32()
             if _expected_crc32() not in {None, crc32}:
                 raise S3ClientError("BadDigest", "The CRC32 you specified did not match the calculated one.")
-            return parts, parts.digest(), (checksum.checksum_type, crc32, 1)
+            return parts, parts.etag(), (checksum.checksum_type, crc32, 1)
         for part in parts:
             checksum.addPart(part.value)
-        return parts, parts.digest(), checksum.build()
+        return parts, parts.etag(), checksum.build()
 
 
 class ObjectIndex(_VersionedKeyStore):
     """
-    A bucket's object versions by key, noting each key that is changed or that a change looks up.
+    A bucket's object versions by key. `touched` has each key that a request changed, or looked up to change.
 
-    To change a version in place (retention, metadata, ACL) moto must look it up first, so `touched` misses
-    nothing; a note too many costs one needless write.
+    moto looks a version up before it changes it in place (retention, metadata, ACL), so `touched` is
+    complete. A key too many costs one needless write.
     """
 
-    noting: ClassVar[bool] = False
-    """Whether the request at work may change state; set by the service, where requests take turns."""
+    tracking: ClassVar[bool] = False
+    """Whether the current request may change state; the service sets it, which runs one request at a time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.touched: set[str] = set()
 
     def __sgetitem__(self, key: str) -> list[Any]:
-        if self.noting:
+        if self.tracking:
             self.touched.add(key)
         return super().__sgetitem__(key)
 
@@ -181,18 +181,18 @@ class ObjectIndex(_VersionedKeyStore):
 
 
 def _wants_range() -> bool:
-    """Tell whether the request names one range by its start, which moto then slices."""
-    wanted = request.range if has_request_context() else None
-    return wanted is not None and len(wanted.ranges) == 1 and (wanted.ranges[0][0] or 0) >= 0
+    """Tell whether the request is for one range with a start, which moto slices."""
+    range_ = request.range if has_request_context() else None
+    return range_ is not None and len(range_.ranges) == 1 and (range_.ranges[0][0] or 0) >= 0
 
 
 def _expected_crc32() -> str | None:
-    """Return what a request to complete an upload says of the whole object, which moto ignores."""
+    """Return the CRC32 of the whole object in a request to complete an upload, which moto ignores."""
     return request.headers.get("x-amz-checksum-crc32") if has_request_context() else None
 
 
-def keep_bodies_in(folder: Path) -> None:
-    """Make moto's S3 use these classes from here on; call it before the first bucket exists."""
+def store_bodies_in(folder: Path) -> None:
+    """Replace moto's S3 classes with these; call it before the first bucket exists."""
     folder.mkdir(mode=0o700, exist_ok=True)
     ObjectVersion.folder = folder
     models.FakeKey = ObjectVersion

@@ -1,4 +1,4 @@
-"""IAM's policy language: what one document says of one request."""
+"""IAM's policy language: the evaluation of one document for one permission."""
 
 import json
 import re
@@ -9,15 +9,15 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 Context = Mapping[str, str | tuple[str, ...]]
-"""Condition key in lower case -> its value, several of a key such as `kms:ResourceAliases`."""
+"""Condition key in lower case -> its value, or its values for a key such as `kms:ResourceAliases`."""
 
 
 class Decision(IntEnum):
-    """What a document says; of several statements or documents the highest counts."""
+    """The decision of a document; of several statements or documents the highest decision counts."""
 
     NEUTRAL = 0
     DELEGATED = 1
-    """Allowed to the principal's account, whose own policies decide who in it may."""
+    """Allowed to the principal's account, whose identity policies then decide."""
 
     ALLOWED = 2
     DENIED = 3
@@ -25,11 +25,11 @@ class Decision(IntEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Whoever asks, as policies name them; everything is empty of somebody anonymous."""
+    """The sender of a request; all fields are empty for an anonymous one."""
 
     kind: Literal["", "AWS", "Service", "Federated"] = ""
     arn: str = ""
-    """Of a role's session: the role's. Of an account's administrator: its root's. Of a service: its name."""
+    """The role's ARN for a role's session, the root's for an administrator, the name for a service."""
 
     account: str = ""
     session: str = ""
@@ -37,95 +37,103 @@ class Principal:
 
     @property
     def context(self) -> dict[str, str]:
-        """Return what conditions may ask about whoever asks; loopback stands for AWS's https endpoint."""
-        known = {"aws:securetransport": "true", "aws:sourceip": "127.0.0.1"}
+        """Return the condition keys of the principal. The twin's loopback address counts as https."""
+        context = {"aws:securetransport": "true", "aws:sourceip": "127.0.0.1"}
         if self.kind:
-            known |= {"aws:principalarn": self.arn, "aws:principalaccount": self.account}
-        return known
+            context |= {"aws:principalarn": self.arn, "aws:principalaccount": self.account}
+        return context
 
 
 @dataclass(frozen=True)
-class AuthorizationRequest:
-    """One permission that a request needs; a request may need several."""
+class RequiredPermission:
+    """A permission that a request needs; it may need several."""
 
     action: str
     resource: str = "*"
     context: Context = field(default_factory=dict[str, str | tuple[str, ...]])
 
 
-def judge(document: str, asked: AuthorizationRequest, principal: Principal) -> Decision:
+def evaluate(document: str, permission: RequiredPermission, principal: Principal) -> Decision:
     """
-    Return what a document says; one of an identity, which has no principals, speaks to whoever has it.
+    Return the decision of a document. A statement without principals applies to every principal.
 
-    What can't be decided here (an operator or a variable that is not known) counts against the request: such
-    a statement denies, and allows nothing.
+    A statement with an unknown operator or a policy variable counts against the request: as a Deny it denies,
+    as an Allow it allows nothing.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     """
-    verdict = Decision.NEUTRAL
-    for statement in _statements(document):
-        addressed = _addressed(statement, principal)
+    decision = Decision.NEUTRAL
+    for statement in _parse_statements(document):
+        principal_decision = _match_principal(statement, principal)
         if (
-            addressed
-            and _covers(statement, "Action", asked.action, ignore_case=True)
-            and _covers(statement, "Resource", asked.resource)
-            and _holds(statement, asked.context)
+            principal_decision
+            and _element_matches(statement, "Action", permission.action, ignore_case=True)
+            and _element_matches(statement, "Resource", permission.resource)
+            and _conditions_hold(statement, permission.context)
         ):
-            verdict = max(verdict, Decision.DENIED if statement["Effect"] == "Deny" else addressed)
-    return verdict
+            effect = Decision.DENIED if statement["Effect"] == "Deny" else principal_decision
+            decision = max(decision, effect)
+    return decision
 
 
-def lets_service_put(document: str, service: str, resource: str) -> bool:
-    """Tell whether an AWS service is allowed to write objects below `resource`, whatever the condition."""
+def allows_service_put(document: str, service: str, resource: str) -> bool:
+    """Tell whether a document allows an AWS service to write to `resource`; conditions are ignored."""
     return any(
         statement["Effect"] == "Allow"
-        and _addressed(statement, Principal("Service", service))
-        and _covers(statement, "Action", "s3:PutObject", ignore_case=True)
-        and _covers(statement, "Resource", resource)
-        for statement in _statements(document)
+        and _match_principal(statement, Principal("Service", service))
+        and _element_matches(statement, "Action", "s3:PutObject", ignore_case=True)
+        and _element_matches(statement, "Resource", resource)
+        for statement in _parse_statements(document)
     )
 
 
 @lru_cache(256)
-def _statements(document: str) -> list[Mapping[str, Any]]:
-    return listed(json.loads(document)["Statement"])
+def _parse_statements(document: str) -> list[Mapping[str, Any]]:
+    return as_list(json.loads(document)["Statement"])
 
 
-def _addressed(statement: Mapping[str, Any], principal: Principal) -> Decision:
+def _match_principal(statement: Mapping[str, Any], principal: Principal) -> Decision:
     if "NotPrincipal" in statement:
-        return Decision.NEUTRAL if _named(statement["NotPrincipal"], principal) else Decision.ALLOWED
+        return Decision.NEUTRAL if _match_names(statement["NotPrincipal"], principal) else Decision.ALLOWED
     if "Principal" in statement:
-        return _named(statement["Principal"], principal)
+        return _match_names(statement["Principal"], principal)
     return Decision.ALLOWED
 
 
-def _named(principals: Any, principal: Principal) -> Decision:
-    names = ["*"] if principals == "*" else listed(principals.get(principal.kind or "AWS", []))
-    # Everybody is AWS's word for whoever asks; of services, each is named.
+def _match_names(principals: Any, principal: Principal) -> Decision:
+    names = ["*"] if principals == "*" else as_list(principals.get(principal.kind or "AWS", []))
+    # "*" means every principal but a service: services must be named.
     if ("*" in names and principal.kind != "Service") or {principal.arn, principal.session} & {*names} - {""}:
         return Decision.ALLOWED
     account = {principal.account, f"arn:aws:iam::{principal.account}:root"} if principal.account else set()
     return Decision.DELEGATED if account & {*names} else Decision.NEUTRAL
 
 
-def _covers(statement: Mapping[str, Any], element: str, value: str, *, ignore_case: bool = False) -> bool:
+def _element_matches(
+    statement: Mapping[str, Any], element: str, value: str, *, ignore_case: bool = False
+) -> bool:
     excluding = f"Not{element}" in statement
-    # Only a trust policy has no resource: it is the role that it belongs to.
-    patterns = listed(statement.get(f"Not{element}" if excluding else element, "*"))
+    # Only a trust policy has no Resource; it applies to its own role.
+    patterns = as_list(statement.get(f"Not{element}" if excluding else element, "*"))
     if any("${" in pattern for pattern in patterns):
         return statement["Effect"] == "Deny"
-    return excluding != any(_like(pattern, value, ignore_case=ignore_case) for pattern in patterns)
+    return excluding != any(_pattern_matches(pattern, value, ignore_case=ignore_case) for pattern in patterns)
 
 
-def _holds(statement: Mapping[str, Any], context: Context) -> bool:
+def _conditions_hold(statement: Mapping[str, Any], context: Context) -> bool:
     return all(
-        _decide(operator, context.get(key.lower()), [_text(item) for item in listed(expected)], statement)
+        _condition_holds(
+            operator,
+            context.get(key.lower()),
+            [_condition_text(item) for item in as_list(expected)],
+            statement,
+        )
         for operator, keys in statement.get("Condition", {}).items()
         for key, expected in keys.items()
     )
 
 
-def _decide(
+def _condition_holds(
     operator: str, actual: str | tuple[str, ...] | None, expected: list[str], statement: Mapping[str, Any]
 ) -> bool:
     quantifier, _, name = operator.rpartition(":")
@@ -136,44 +144,44 @@ def _decide(
     if actual is None:
         return if_exists or quantifier == "ForAllValues" or (negated and not quantifier)
     compare = _OPERATORS.get(name.replace("Not", ""))
-    if compare is None or any("${" in one for one in expected):
+    if compare is None or any("${" in value for value in expected):
         return statement["Effect"] == "Deny"
     values = (actual,) if isinstance(actual, str) else actual
-    found = [negated != any(compare(one, value) for one in expected) for value in values]
-    return all(found) if quantifier == "ForAllValues" else any(found)
+    matches = [negated != any(compare(item, value) for item in expected) for value in values]
+    return all(matches) if quantifier == "ForAllValues" else any(matches)
 
 
-def listed(value: Any) -> list[Any]:
-    """Return what a policy gives as one value or a list, as a list."""
+def as_list(value: Any) -> list[Any]:
+    """Return a list; a policy may have one value in place of a list."""
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: Any) -> str:
+def _condition_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
-    return _compiled(pattern, ignore_case=ignore_case).fullmatch(value) is not None
+def _pattern_matches(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
+    return _compile_pattern(pattern, ignore_case=ignore_case).fullmatch(value) is not None
 
 
 @cache
-def _compiled(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
+def _compile_pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), flags)
 
 
-def _arn_like(pattern: str, value: str) -> bool:
-    """Compare ARNs by their six parts: a wildcard ends where its part does."""
+def _arn_matches(pattern: str, value: str) -> bool:
+    """Compare ARNs by their six parts: a wildcard matches inside one part only."""
     patterns, parts = pattern.split(":", 5), value.split(":", 5)
-    return len(patterns) == len(parts) and all(map(_like, patterns, parts))
+    return len(patterns) == len(parts) and all(map(_pattern_matches, patterns, parts))
 
 
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "Bool": lambda expected, actual: expected.lower() == actual.lower(),
     "StringEquals": lambda expected, actual: expected == actual,
     "StringEqualsIgnoreCase": lambda expected, actual: expected.lower() == actual.lower(),
-    "StringLike": _like,
-    "ArnEquals": _arn_like,
-    "ArnLike": _arn_like,
+    "StringLike": _pattern_matches,
+    "ArnEquals": _arn_matches,
+    "ArnLike": _arn_matches,
 }
-"""What compares one expected with one actual value; with `Not` in its name, an operator says the opposite."""
+"""Operator -> comparison of one expected with one actual value. `Not` in an operator's name negates it."""

@@ -1,4 +1,4 @@
-"""Replication between buckets, which moto keeps the rules of and never carries out."""
+"""Replication between buckets; moto stores the rules and replicates nothing."""
 
 import copy
 import logging
@@ -17,19 +17,20 @@ import xmltodict
 from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
 from twin.aws.objects import ObjectIndex, ObjectVersion
-from twin.aws.replication_rights import refusal
+from twin.aws.policy import as_list
+from twin.aws.replication_permissions import find_replication_denial
 
 DELAY_VARIABLE: Final = "BULWARK_TWIN_REPLICATION_SECONDS"
-"""How long a new version waits for its replication, 0 when unset. S3 takes seconds, at worst minutes."""
+"""Seconds from a version's creation to its replication, 0 when unset. S3 takes seconds, at worst minutes."""
 
 ReplicationStatus = Literal["PENDING", "COMPLETED", "FAILED", "REPLICA"]
 
 _log = logging.getLogger("aws")
-_waiting: "queue.SimpleQueue[Waiting]" = queue.SimpleQueue()
+_queue: "queue.SimpleQueue[PendingReplication]" = queue.SimpleQueue()
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingReplication:
     """A version that is to be replicated."""
 
     bucket: str
@@ -39,7 +40,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class ReplicationRule:
-    """What one rule of a bucket says."""
+    """One replication rule of a bucket."""
 
     prefix: str
     role: str
@@ -49,16 +50,15 @@ class ReplicationRule:
     """The destination's KMS key; empty for objects that are not encrypted with one."""
 
     @classmethod
-    def of(cls, document: bytes) -> Iterator[Self]:
-        """Yield the rules in force, the one that wins first; those that filter by tags are left out."""
+    def parse(cls, document: bytes) -> Iterator[Self]:
+        """Yield the enabled rules by descending priority, without those that filter by tags."""
         configuration = xmltodict.parse(document)["ReplicationConfiguration"]
-        rules = configuration["Rule"]
-        for rule in sorted(_listed(rules), key=lambda rule: -int(rule.get("Priority", 0))):
-            chosen = rule.get("Filter") or {}
-            if rule["Status"] == "Enabled" and not chosen.keys() & {"Tag", "And"}:
+        for rule in sorted(as_list(configuration["Rule"]), key=lambda rule: -int(rule.get("Priority", 0))):
+            filter_ = rule.get("Filter") or {}
+            if rule["Status"] == "Enabled" and not filter_.keys() & {"Tag", "And"}:
                 destination = rule["Destination"]
                 yield cls(
-                    prefix=chosen.get("Prefix") or rule.get("Prefix") or "",
+                    prefix=filter_.get("Prefix") or rule.get("Prefix") or "",
                     role=configuration["Role"],
                     bucket=destination["Bucket"].rpartition(":")[2],
                     storage=destination.get("StorageClass") or "STANDARD",
@@ -66,95 +66,97 @@ class ReplicationRule:
                 )
 
 
-def rule_for(bucket: FakeBucket, key: str) -> ReplicationRule | None:
+def find_rule(bucket: FakeBucket, key: str) -> ReplicationRule | None:
     document = getattr(bucket, "documents", {}).get("replication")
     if not document or not getattr(bucket, "replication", None):
         return None
-    return next((rule for rule in ReplicationRule.of(document) if key.startswith(rule.prefix)), None)
+    return next((rule for rule in ReplicationRule.parse(document) if key.startswith(rule.prefix)), None)
 
 
-def replicate_later(bucket: FakeBucket, version: Any) -> None:
-    """Note a version, new or with another lock than before, if a rule in force covers it."""
+def schedule_replication(bucket: FakeBucket, version: Any) -> None:
+    """Put a new version, or one with a changed lock, into the queue if an enabled rule covers it."""
     if not isinstance(version, ObjectVersion) or version.replication == "REPLICA":
         return
-    if rule := rule_for(bucket, version.name):
-        kms = version.encryption == "aws:kms"
-        if kms and not rule.key:  # S3 replicates none of those unless the rule selects them
+    if rule := find_rule(bucket, version.name):
+        # S3 replicates KMS-encrypted objects only if the rule selects them.
+        if version.encryption == "aws:kms" and not rule.key:
             return
         version.replication = "PENDING"
-        _waiting.put(Waiting(bucket.name, version.name, version.version_id))
+        _queue.put(PendingReplication(bucket.name, version.name, version.version_id))
 
 
 class Replicator:
     """
-    Carries out what `replicate_later` noted, one version after the other, in a thread of its own.
+    Replicates the queued versions one after the other, in a thread.
 
-    `change` runs a piece of work in turn with requests and makes durable what it did. What was pending when
-    a process ended is taken up by the next one.
+    `apply_change` runs a function while no request runs, and makes its changes durable. Versions that were
+    pending when a process ended are queued again by the next one.
     """
 
-    def __init__(self, change: Callable[[Callable[[], Any]], Any]) -> None:
-        self._change = change
+    def __init__(self, apply_change: Callable[[Callable[[], Any]], Any]) -> None:
+        self._apply_change = apply_change
         self._delay_seconds = float(os.environ.get(DELAY_VARIABLE, "0"))
 
     def start(self) -> None:
-        for waiting in _left_over():
-            _waiting.put(waiting)
+        for pending in _list_pending():
+            _queue.put(pending)
         threading.Thread(target=self._run, name="replication", daemon=True).start()
 
     def _run(self) -> None:
         while True:
-            waiting = _waiting.get()
+            pending = _queue.get()
             try:
-                self._replicate(waiting)
-            except Exception:  # noqa: BLE001 - one version that fails holds up no other
-                _log.exception("replication of %s failed", waiting)
+                self._replicate(pending)
+            except Exception:  # noqa: BLE001 - the failure of one version must not stop the others
+                _log.exception("replication of %s failed", pending)
 
-    def _replicate(self, waiting: Waiting) -> None:
-        source = _find(waiting)
+    def _replicate(self, pending: PendingReplication) -> None:
+        source = _find_version(pending)
         if source is None or source.replication != "PENDING":
             return
         due = source.last_modified.replace(tzinfo=UTC).timestamp() + self._delay_seconds
         time.sleep(max(0.0, due - time.time()))
         body = uuid.uuid4().hex
-        try:  # outside of the turn: a large body holds up nobody
+        try:  # outside of apply_change: the copy of a large body must not block requests
             shutil.copyfile(source.folder / source.body, source.folder / body)
         except FileNotFoundError:
-            return  # deleted meanwhile
-        self._change(lambda: _finish(waiting, body))
-        _log.info("replicated %s/%s", waiting.bucket, waiting.key)
+            return  # the version has been deleted
+        self._apply_change(lambda: _complete_replication(pending, body))
+        _log.info("replicated %s/%s", pending.bucket, pending.key)
 
 
-def _finish(waiting: Waiting, body: str) -> None:
-    source, bucket = _find(waiting), _bucket(waiting.bucket)
-    rule = rule_for(bucket, waiting.key) if bucket else None
-    target = _bucket(rule.bucket) if rule else None
-    why = "it has no target"
+def _complete_replication(pending: PendingReplication, body: str) -> None:
+    source, bucket = _find_version(pending), _find_bucket(pending.bucket)
+    rule = find_rule(bucket, pending.key) if bucket else None
+    target = _find_bucket(rule.bucket) if rule else None
+    reason = "it has no target"
     if source is None or bucket is None:
-        ObjectVersion.released.append(body)
+        ObjectVersion.unreferenced_bodies.append(body)
         return
-    bucket.keys.touched.add(waiting.key)
-    if rule is None or target is None or (why := _hindrance(rule, bucket, source, target)):
-        _log.warning("%s/%s is not replicated: %s", waiting.bucket, waiting.key, why)
+    bucket.keys.touched.add(pending.key)
+    if rule is None or target is None or (reason := _find_obstacle(rule, bucket, source, target)):
+        _log.warning("%s/%s is not replicated: %s", pending.bucket, pending.key, reason)
         source.replication = "FAILED"
-        ObjectVersion.released.append(body)
+        ObjectVersion.unreferenced_bodies.append(body)
         return
-    versions = target.keys.getlist(waiting.key, [])
-    copied = next((one for one in versions if one.version_id == waiting.version), None)
-    if copied is None:
-        copied = _copy(source, body, rule, target)
-        target.keys.setlist(waiting.key, [*versions, copied])
-    else:  # its lock alone can have changed
-        target.keys.touched.add(waiting.key)
-        ObjectVersion.released.append(body)
-    copied.lock_mode, copied.lock_until = source.lock_mode, source.lock_until
-    if target.has_default_lock and copied.lock_mode is None:
-        copied.lock_mode, copied.lock_until = target.default_lock_mode, target.default_retention()
+    versions = target.keys.getlist(pending.key, [])
+    replica = next((version for version in versions if version.version_id == pending.version), None)
+    if replica is None:
+        replica = _create_replica(source, body, rule, target)
+        target.keys.setlist(pending.key, [*versions, replica])
+    else:  # the replica exists: only the lock can have changed
+        target.keys.touched.add(pending.key)
+        ObjectVersion.unreferenced_bodies.append(body)
+    replica.lock_mode, replica.lock_until = source.lock_mode, source.lock_until
+    if target.has_default_lock and replica.lock_mode is None:
+        replica.lock_mode, replica.lock_until = target.default_lock_mode, target.default_retention()
     source.replication = "COMPLETED"
 
 
-def _copy(source: ObjectVersion, body: str, rule: ReplicationRule, target: FakeBucket) -> ObjectVersion:
-    """Return the replica: id, date, metadata, tags and checksums are the source's."""
+def _create_replica(
+    source: ObjectVersion, body: str, rule: ReplicationRule, target: FakeBucket
+) -> ObjectVersion:
+    """Return a replica with the source's id, date, metadata, tags and checksums."""
     replica = copy.copy(source)
     replica.body, replica.replication, replica.multipart = body, "REPLICA", None
     replica.bucket_name, replica.account_id = target.name, target.account_id
@@ -171,20 +173,22 @@ def _copy(source: ObjectVersion, body: str, rule: ReplicationRule, target: FakeB
     return replica
 
 
-def _hindrance(rule: ReplicationRule, bucket: FakeBucket, source: ObjectVersion, target: FakeBucket) -> str:
+def _find_obstacle(
+    rule: ReplicationRule, bucket: FakeBucket, source: ObjectVersion, target: FakeBucket
+) -> str:
     if not target.is_versioned or (bucket.object_lock_enabled and not target.object_lock_enabled):
         return f"{target.name} takes no versions with locks"
-    return refusal(rule.role, rule.key, bucket, source, target)
+    return find_replication_denial(rule.role, rule.key, bucket, source, target)
 
 
-def _find(waiting: Waiting) -> ObjectVersion | None:
-    bucket = _bucket(waiting.bucket)
-    versions = bucket.keys.getlist(waiting.key, []) if bucket else []
-    found = next((one for one in versions if one.version_id == waiting.version), None)
-    return found if isinstance(found, ObjectVersion) else None
+def _find_version(pending: PendingReplication) -> ObjectVersion | None:
+    bucket = _find_bucket(pending.bucket)
+    versions = bucket.keys.getlist(pending.key, []) if bucket else []
+    version = next((version for version in versions if version.version_id == pending.version), None)
+    return version if isinstance(version, ObjectVersion) else None
 
 
-def _bucket(name: str) -> Any:
+def _find_bucket(name: str) -> Any:
     partition, account = s3_backends.bucket_accounts.get(name, ("aws", ""))
     return s3_backends[account][partition].buckets.get(name) if account else None
 
@@ -193,10 +197,10 @@ def _backend(version: ObjectVersion) -> S3Backend:
     return s3_backends[version.account_id]["aws"]
 
 
-def _left_over() -> list[Waiting]:
-    """Return what is pending in all buckets, the oldest first."""
-    pending = [
-        (version.last_modified, Waiting(bucket.name, version.name, version.version_id))
+def _list_pending() -> list[PendingReplication]:
+    """Return the pending replications of all buckets, the oldest first."""
+    dated = [
+        (version.last_modified, PendingReplication(bucket.name, version.name, version.version_id))
         for _, _, backend in s3_backends.iter_backends()
         if isinstance(backend, S3Backend)
         for bucket in backend.buckets.values()
@@ -205,8 +209,4 @@ def _left_over() -> list[Waiting]:
         for version in versions
         if isinstance(version, ObjectVersion) and version.replication == "PENDING"
     ]
-    return [waiting for _, waiting in sorted(pending, key=lambda one: one[0])]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return [replication for _, replication in sorted(dated, key=lambda entry: entry[0])]

@@ -1,13 +1,13 @@
 """
 The twin's AWS endpoint: `python -m twin.aws.service`, on 127.0.0.1 at the home's port `aws`.
 
-It is moto's server, restricted to the services the platform uses and made durable: a change is on disk
-before its answer is sent, so that a stopped or killed service comes back with the same ids, versions, dates
-and locks.
+It is moto's server, restricted to the services that the platform uses, and durable: a change is on disk
+before its response is sent, so a stopped or killed service restarts with the same ids, versions, dates and
+locks.
 
-What moto does not do, here as elsewhere: carry out lifecycle rules, check that a KMS key
-exists when S3 is told to encrypt with it, keep older versions when a bucket's versioning is suspended and an
-object is overwritten. IAM is enforced in front of it (twin/aws/authorization.py).
+Like moto it does not run lifecycle rules, does not check that the KMS key of an S3 encryption exists, and
+keeps no older version when an object is overwritten while versioning is suspended.
+twin/aws/authorization.py enforces IAM in front of moto.
 """
 
 import io
@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-# Read by moto when it is imported: a bucket is named by the path, never by the host (localhost is no bucket).
+# moto reads it at import: the bucket's name comes from the path and never from the host (localhost).
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
 
 from moto.moto_server.werkzeug_app import (
@@ -33,99 +33,101 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from twin.aws.authorization import guarded
-from twin.aws.buckets import correct_s3
-from twin.aws.keys import correct_kms
-from twin.aws.objects import ObjectIndex, keep_bodies_in
+from twin.aws.authorization import add_authorization
+from twin.aws.buckets import patch_moto_s3
+from twin.aws.keys import patch_moto_kms
+from twin.aws.objects import ObjectIndex, store_bodies_in
 from twin.aws.replication import Replicator
-from twin.aws.sessions import correct_sts
+from twin.aws.sessions import patch_moto_sts
 from twin.aws.snapshot import SERVICES, AccountSnapshot, UnreadableSnapshotError
 from twin.host.home import TwinHome
 
 _log = logging.getLogger("aws")
 _T = TypeVar("_T")
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 
 class DurableService:
     """
-    A WSGI application that answers a change only when a snapshot holds it.
+    A WSGI application that answers a changing request once a snapshot holds the change.
 
-    Requests take turns, because moto is not made for threads and nothing may change while it is pickled; they
-    send and receive outside of it. Changes that wait for the disk together share a snapshot.
+    Requests run one at a time, because moto is not thread-safe and must not change while it is pickled. Their
+    bodies are received and sent concurrently. Changes that wait for the disk together share a snapshot.
     """
 
     def __init__(self, snapshot: AccountSnapshot) -> None:
-        self._moto = DomainDispatcherApplication(_application)
+        self._moto = DomainDispatcherApplication(_create_application)
         self._snapshot = snapshot
-        self._turn = threading.Lock()
-        self._writing = threading.Lock()
-        self._made = 0
-        self._durable = 0
+        self._request_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._last_change = 0
+        self._last_durable_change = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         started = time.monotonic()
-        _receive(environ)
-        request = _described(environ)
+        _read_body(environ)
+        request = _describe_request(environ)
         try:
-            response = self._answer(environ)
-        except Exception:  # noqa: BLE001 - whatever fails in moto, the client gets an answer
+            response = self._respond(environ)
+        except Exception:  # noqa: BLE001 - the client gets a response whatever fails in moto
             _log.exception("%s failed", request)
-            response = _error(500, "InternalError", "The twin's AWS service failed; its log says where.")
+            response = _error_response(
+                500, "InternalError", "The twin's AWS service failed; its log says where."
+            )
         _log.info("%s %d %.0f ms", request, response.status_code, (time.monotonic() - started) * 1000)
         return response(environ, start_response)
 
-    def _answer(self, environ: dict[str, Any]) -> Response:
-        changing = environ["REQUEST_METHOD"] not in _READING
-        with self._turn:
-            ObjectIndex.noting = changing
-            self._made += changing
-            change = self._made
+    def _respond(self, environ: dict[str, Any]) -> Response:
+        changing = environ["REQUEST_METHOD"] not in _READ_METHODS
+        with self._request_lock:
+            ObjectIndex.tracking = changing
+            self._last_change += changing
+            change = self._last_change
             response = Response.from_app(self._moto, environ, buffered=True)
         if changing:
             self._make_durable(change)
         return response
 
-    def change(self, work: Callable[[], _T]) -> _T:
-        """Do what changes something beside requests, in turn with them, and make it durable."""
-        with self._turn:
-            self._made += 1
-            change = self._made
+    def apply_change(self, work: Callable[[], _T]) -> _T:
+        """Run `work`, a change outside of requests, while no request runs; make the change durable."""
+        with self._request_lock:
+            self._last_change += 1
+            change = self._last_change
             result = work()
         self._make_durable(change)
         return result
 
     def _make_durable(self, change: int) -> None:
-        with self._writing:
-            if self._durable >= change:
+        with self._write_lock:
+            if self._last_durable_change >= change:
                 return
-            with self._turn:
-                made = self._made
+            with self._request_lock:
+                last_change = self._last_change
                 self._snapshot.collect()
             self._snapshot.write()
-            self._durable = made
+            self._last_durable_change = last_change
 
 
-class _Handler(MotoRequestHandler):
+class _SilentRequestHandler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Leave the log to DurableService, which knows what to keep out of it."""
+        """Log nothing: DurableService logs requests, without their secrets."""
 
 
-def _application(service: Any) -> Any:
+def _create_application(service: Any) -> Any:
     if service in SERVICES:
-        return guarded(service, create_backend_app(service))
+        return add_authorization(service, create_backend_app(service))
     message = f"The twin's AWS account has {', '.join(SERVICES)} and nothing else."
-    return _error(404, "UnknownService", message)
+    return _error_response(404, "UnknownService", message)
 
 
-def _error(status: int, code: str, message: str) -> Response:
+def _error_response(status: int, code: str, message: str) -> Response:
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(body, status, content_type="application/xml")
 
 
-def _receive(environ: dict[str, Any]) -> None:
-    """Take the whole body in before the request's turn begins: a slow client holds nobody up."""
+def _read_body(environ: dict[str, Any]) -> None:
+    """Receive the whole body before the request takes the lock, so a slow client blocks no other."""
     length = environ.get("CONTENT_LENGTH")
     chunked = environ.get("wsgi.input_terminated", False)
     if not (length or chunked):
@@ -135,14 +137,14 @@ def _receive(environ: dict[str, Any]) -> None:
     environ.setdefault("CONTENT_LENGTH", str(len(body)))
 
 
-def _described(environ: dict[str, Any]) -> str:
-    """Name a request without what is secret in it: headers, or values of the query (presigned URLs)."""
+def _describe_request(environ: dict[str, Any]) -> str:
+    """Return a request's log text without its secrets: headers, and values of the query (presigned URLs)."""
     names = sorted({part.partition("=")[0] for part in environ["QUERY_STRING"].split("&")} - {""})
     action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
     form = environ["wsgi.input"]
     if isinstance(form, io.BytesIO) and "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
-        found = _ACTION.search(form.getvalue())
-        action = found[1].decode() if found else action
+        match = _ACTION.search(form.getvalue())
+        action = match[1].decode() if match else action
     query = f"?{'&'.join(names)}" if names else ""
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{query} {action}".rstrip()
 
@@ -165,19 +167,19 @@ def main() -> None:
         listener = _listen(port)
     except OSError as cause:
         sys.exit(f"AWS service: port {port} of 127.0.0.1 is not free ({cause.strerror}). Stop what holds it.")
-    keep_bodies_in(home.aws / "objects")
-    correct_s3()
-    correct_kms()
-    correct_sts()
+    store_bodies_in(home.aws / "objects")
+    patch_moto_s3()
+    patch_moto_kms()
+    patch_moto_sts()
     try:
         snapshot = AccountSnapshot(home.aws / "snapshot")
         snapshot.restore()
     except UnreadableSnapshotError as unreadable:
         sys.exit(f"AWS service: {unreadable}")
     service = DurableService(snapshot)
-    Replicator(service.change).start()
+    Replicator(service.apply_change).start()
     server = make_server(
-        "127.0.0.1", port, service, threaded=True, request_handler=_Handler, fd=listener.fileno()
+        "127.0.0.1", port, service, threaded=True, request_handler=_SilentRequestHandler, fd=listener.fileno()
     )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))

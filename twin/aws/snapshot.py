@@ -1,4 +1,4 @@
-"""What exists in the twin's AWS account, on disk."""
+"""The snapshot of the twin's AWS account on disk."""
 
 import io
 import pickle
@@ -26,15 +26,15 @@ CREATE TABLE IF NOT EXISTS object (
 
 
 class UnreadableSnapshotError(Exception):
-    """The snapshot cannot be taken up; the text says why and what to do."""
+    """The snapshot can't be read; the text has the reason and the next step."""
 
 
 class AccountSnapshot:
     """
-    moto's backends in one SQLite file: pickled as a whole, but for the object versions, a row for each key.
+    moto's backends in one SQLite file: one pickle, and a row per key for the object versions.
 
-    moto has no persistence: its server forgets everything when it ends, and its recorder replays requests,
-    which draws new key ids, version ids and dates. Rows keep the cost of a write independent of the number of
+    moto has no persistence: its server loses everything when it ends, and its recorder replays requests,
+    with new key ids, version ids and dates. With rows, the cost of a write does not depend on the number of
     objects. A write is a transaction, so an interrupted one leaves the previous snapshot. Not thread-safe.
     """
 
@@ -44,24 +44,24 @@ class AccountSnapshot:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._rows: dict[tuple[str, str], bytes | None] = {}
         self._account = b""
-        self._released: list[str] = []
+        self._unreferenced_bodies: list[str] = []
 
     def collect(self) -> None:
-        """Pickle what has changed; nothing may change meanwhile. What a failed `write` left is kept."""
-        for bucket in _buckets():
-            index = _index(bucket)
+        """Pickle the changes since the last `write` that succeeded. Nothing may change meanwhile."""
+        for bucket in _list_buckets():
+            index = _object_index(bucket)
             for key in index.touched:
                 versions = index.getlist(key)
-                self._rows[bucket.name, key] = _pickled(versions) if versions else None
+                self._rows[bucket.name, key] = _pickle(versions) if versions else None
             index.touched.clear()
-        self._account = _pickled(
+        self._account = _pickle(
             {name: {id_: dict(regions) for id_, regions in get_backend(name).items()} for name in SERVICES}
         )
-        self._released += ObjectVersion.released
-        ObjectVersion.released.clear()
+        self._unreferenced_bodies += ObjectVersion.unreferenced_bodies
+        ObjectVersion.unreferenced_bodies.clear()
 
     def write(self) -> None:
-        """Make durable what was collected, then remove the bodies that it no longer refers to."""
+        """Write the collected changes to disk, then remove the bodies that no version refers to."""
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -78,55 +78,61 @@ class AccountSnapshot:
                 execute("ROLLBACK")
             raise
         self._rows.clear()
-        while self._released:
-            (ObjectVersion.folder / self._released.pop()).unlink(missing_ok=True)
+        while self._unreferenced_bodies:
+            (ObjectVersion.folder / self._unreferenced_bodies.pop()).unlink(missing_ok=True)
 
     def restore(self) -> None:
         """
-        Put everything back into moto's backends, and remove bodies that no version refers to.
+        Load the snapshot into moto's backends, and remove bodies that no version refers to.
 
         Raises:
-            UnreadableSnapshotError: another version of moto wrote it, or it cannot be read.
+            UnreadableSnapshotError: another version of moto wrote the snapshot, or it can't be read.
         """
         try:
             self._load()
         except UnreadableSnapshotError:
             raise
-        except Exception as cause:
-            raise self._unreadable(f"cannot be read ({type(cause).__name__})", "as it was before") from cause
-        referred = {body for bucket in _buckets() for body in _index(bucket).bodies() | _parts(bucket)}
+        except Exception as error:
+            raise self._unreadable_error(
+                f"cannot be read ({type(error).__name__})", "as it was before"
+            ) from error
+        referred = {
+            body
+            for bucket in _list_buckets()
+            for body in _object_index(bucket).bodies() | _list_part_bodies(bucket)
+        }
         for file in ObjectVersion.folder.iterdir():
             if file.name not in referred:
                 file.unlink()
 
     def _load(self) -> None:
-        # WAL without fsync outlives the process, killed or not; a power cut is not the twin's concern.
+        # WAL without fsync survives the end of the process. The twin need not survive a power cut.
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(_SCHEMA)
-        saved: dict[str, Any] = dict(self._connection.execute("SELECT name, value FROM account"))
-        if saved and saved["moto"] != version("moto"):
-            reason = f"was written by moto {saved['moto']} and this is moto {version('moto')}"
-            raise self._unreadable(reason, saved["moto"])
-        # The file is the twin's own, in a folder of mode 0700, so unpickling runs nobody else's code.
-        unpickled: Callable[[bytes], Any] = pickle.loads
-        for name, accounts in unpickled(saved["services"]).items() if saved else ():
+        rows: dict[str, Any] = dict(self._connection.execute("SELECT name, value FROM account"))
+        if rows and rows["moto"] != version("moto"):
+            reason = f"was written by moto {rows['moto']} and this is moto {version('moto')}"
+            raise self._unreadable_error(reason, rows["moto"])
+        # The twin wrote the file, in a folder of mode 0700, so unpickling runs no foreign code.
+        unpickle: Callable[[bytes], Any] = pickle.loads
+        for name, accounts in unpickle(rows["services"]).items() if rows else ():
             for account, regions in accounts.items():
                 get_backend(name)[account].update(regions)
-        buckets = {bucket.name: bucket for bucket in _buckets()}
+        buckets = {bucket.name: bucket for bucket in _list_buckets()}
         for bucket in buckets.values():
             s3_backends.bucket_accounts[bucket.name] = (bucket.partition, bucket.account_id)
         for name, key, versions in self._connection.execute("SELECT bucket, key, versions FROM object"):
-            dict.__setitem__(_index(buckets[name]), key, unpickled(versions))
+            dict.__setitem__(_object_index(buckets[name]), key, unpickle(versions))
 
-    def _unreadable(self, reason: str, moto: str) -> UnreadableSnapshotError:
+    def _unreadable_error(self, reason: str, moto: str) -> UnreadableSnapshotError:
         return UnreadableSnapshotError(
             f"{self._path} {reason}. Install moto {moto}, or stop the twin and remove {self._path.parent} to "
             "begin with an empty AWS account."
         )
 
 
-def _private_key(encoded: bytes) -> Any:
+def _load_private_key(encoded: bytes) -> Any:
     return serialization.load_der_private_key(encoded, None)
 
 
@@ -134,36 +140,36 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         match obj:
             case ObjectIndex():
-                return ObjectIndex, ()  # its versions are rows
+                return ObjectIndex, ()  # the versions are rows
             case RSAPrivateKey() | EllipticCurvePrivateKey():
                 encoded = obj.private_bytes(
                     serialization.Encoding.DER,
                     serialization.PrivateFormat.PKCS8,
                     serialization.NoEncryption(),
                 )
-                return _private_key, (encoded,)
+                return _load_private_key, (encoded,)
             case _:
                 return NotImplemented
 
 
-def _pickled(value: Any) -> bytes:
+def _pickle(value: Any) -> bytes:
     buffer = io.BytesIO()
     _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
     return buffer.getvalue()
 
 
-def _buckets() -> list[FakeBucket]:
+def _list_buckets() -> list[FakeBucket]:
     backends = [backend for _, _, backend in s3_backends.iter_backends() if isinstance(backend, S3Backend)]
     return [bucket for backend in backends for bucket in backend.buckets.values()]
 
 
-def _index(bucket: FakeBucket) -> ObjectIndex:
+def _object_index(bucket: FakeBucket) -> ObjectIndex:
     index = bucket.keys
     if not isinstance(index, ObjectIndex):
-        raise TypeError("a bucket was made before keep_bodies_in was called")
+        raise TypeError("a bucket was made before store_bodies_in was called")
     return index
 
 
-def _parts(bucket: FakeBucket) -> set[str]:
+def _list_part_bodies(bucket: FakeBucket) -> set[str]:
     parts = [part for upload in bucket.multiparts.values() for part in upload.parts.values()]
     return {part.body for part in parts if isinstance(part, ObjectVersion)}

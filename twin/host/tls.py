@@ -28,59 +28,59 @@ _NAMES = (
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _CertificateAndKey:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
 
 def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> None:
     """
-    Make `ca.crt`, `platform.crt` and `platform.key` under `home.tls` unless a fitting set is there.
+    Create `ca.crt`, `platform.crt` and `platform.key` under `home.tls` unless a valid set exists.
 
-    The server certificate is for localhost, 127.0.0.1 and ::1. A set that is incomplete, mixed up by an
-    interruption, or within seven days of its end is made anew as a whole. The authority's key is never
-    written: nothing else can be signed with it.
+    The server certificate is for localhost, 127.0.0.1 and ::1. All three files are replaced if one is
+    missing, if they don't belong together (after an interruption), or if a certificate ends within seven
+    days. The authority's key is never written: nothing else can be signed with it.
     """
     with (home.tls / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _fitting(home):
+        if _is_valid(home):
             return
-        authority = _authority(lifetime)
-        server = _server(authority, lifetime, _NAMES)
+        authority = _create_authority(lifetime)
+        server = _issue_certificate(authority, lifetime, _NAMES)
         _write(home, "ca.crt", authority.certificate.public_bytes(serialization.Encoding.PEM))
-        _write(home, "platform.key", _key(server))
+        _write(home, "platform.key", _key_pem(server))
         _write(home, "platform.crt", server.certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def one_name(name: str) -> tuple[bytes, bytes]:
+def issue_host_certificate(name: str) -> tuple[bytes, bytes]:
     """
-    Make an authority that is good for one host name only, and a server's certificate for it.
+    Create an authority that is valid for one host name only, and a server certificate for that name.
 
     Returns (the authority's certificate, the server's certificate and key), both PEM. The authority's key is
-    gone afterwards.
+    not kept.
     """
     limits = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
-    authority = _authority(_LIFETIME, limits)
-    server = _server(authority, _LIFETIME, (x509.DNSName(name),))
+    authority = _create_authority(_LIFETIME, limits)
+    server = _issue_certificate(authority, _LIFETIME, (x509.DNSName(name),))
     pem = serialization.Encoding.PEM
-    return authority.certificate.public_bytes(pem), server.certificate.public_bytes(pem) + _key(server)
+    return authority.certificate.public_bytes(pem), server.certificate.public_bytes(pem) + _key_pem(server)
 
 
-def trusting_context(authority: Path) -> ssl.SSLContext:
-    """Trust what the system trusts, and the twin's own authority once it exists."""
+def tls_context(authority: Path) -> ssl.SSLContext:
+    """Return a client's context that trusts the system's authorities and, once it exists, the twin's."""
     changed_ns = authority.stat().st_mtime_ns if authority.exists() else 0
-    return _context(authority, changed_ns)
+    return _build_context(authority, changed_ns)
 
 
 @lru_cache(maxsize=4)
-def _context(authority: Path, changed_ns: int) -> ssl.SSLContext:
+def _build_context(authority: Path, changed_ns: int) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if changed_ns:
         context.load_verify_locations(authority)
     return context
 
 
-def _fitting(home: TwinHome) -> bool:
+def _is_valid(home: TwinHome) -> bool:
     try:
         authority = x509.load_pem_x509_certificate((home.tls / "ca.crt").read_bytes())
         server = x509.load_pem_x509_certificate((home.tls / "platform.crt").read_bytes())
@@ -92,24 +92,26 @@ def _fitting(home: TwinHome) -> bool:
     return key.public_key() == server.public_key() and end > datetime.now(UTC) + RENEW_BEFORE
 
 
-def _authority(lifetime: timedelta, limits: x509.NameConstraints | None = None) -> _Pair:
+def _create_authority(lifetime: timedelta, limits: x509.NameConstraints | None = None) -> _CertificateAndKey:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Bulwark twin")])
     builder = (
-        _builder(name, name, key.public_key(), lifetime)
+        _certificate_builder(name, name, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
     )
     if limits:
         builder = builder.add_extension(limits, critical=True)
-    return _Pair(builder.sign(key, hashes.SHA256()), key)
+    return _CertificateAndKey(builder.sign(key, hashes.SHA256()), key)
 
 
-def _server(authority: _Pair, lifetime: timedelta, names: Sequence[x509.GeneralName]) -> _Pair:
+def _issue_certificate(
+    authority: _CertificateAndKey, lifetime: timedelta, names: Sequence[x509.GeneralName]
+) -> _CertificateAndKey:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value))])
     builder = (
-        _builder(name, authority.certificate.subject, key.public_key(), lifetime)
+        _certificate_builder(name, authority.certificate.subject, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -118,16 +120,16 @@ def _server(authority: _Pair, lifetime: timedelta, names: Sequence[x509.GeneralN
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False
         )
     )
-    return _Pair(builder.sign(authority.key, hashes.SHA256()), key)
+    return _CertificateAndKey(builder.sign(authority.key, hashes.SHA256()), key)
 
 
-def _key(pair: _Pair) -> bytes:
+def _key_pem(pair: _CertificateAndKey) -> bytes:
     return pair.key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
-def _builder(
+def _certificate_builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)

@@ -1,9 +1,9 @@
 """
-Neon's host on this machine: a proxy that answers for console.neon.tech, and for no other host.
+HTTPS proxy for console.neon.tech and no other host: it hands the requests to the twin's Neon API.
 
-Neon's provider calls a constant address, so that it is led here by HTTPS_PROXY. The certificate that it is
-shown comes from an authority that is made at each start, is good for this one name, and whose key is never
-written; only a process that is told of it (SSL_CERT_FILE) trusts it.
+The address is constant in Neon's provider, so HTTPS_PROXY leads the provider here. The proxy's certificate
+comes from an authority that is created at each start, is valid for this one name, and whose key is never
+written. Only a process whose SSL_CERT_FILE names the authority trusts it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from twin.host.home import TwinHome
-from twin.host.tls import one_name
+from twin.host.tls import issue_host_certificate
 
 HOST = "console.neon.tech"
 _TARGET = f"{HOST}:443"
@@ -22,35 +22,35 @@ _HEAD_SECONDS = 10.0
 _CHUNK_BYTES = 64 * 1024
 
 
-def authority(home: TwinHome) -> Path:
-    """Return where the certificate of the running proxy's authority is (PEM)."""
+def authority_file(home: TwinHome) -> Path:
+    """Return the path of the running proxy's authority certificate (PEM)."""
     return home.tls / "console.crt"
 
 
 @contextlib.asynccontextmanager
-async def serving(home: TwinHome) -> AsyncGenerator[None]:
-    """Serve on the home's port "console"."""
-    async with await asyncio.start_server(_Console(home).answer, "127.0.0.1", home.port("console")):
+async def serve_proxy(home: TwinHome) -> AsyncGenerator[None]:
+    """Serve on the home's port "console" while the block runs."""
+    async with await asyncio.start_server(_NeonProxy(home).handle, "127.0.0.1", home.port("console")):
         yield
 
 
-class _Console:
-    """Takes the encryption off what is meant for Neon and hands it to the door in the vendors' process."""
+class _NeonProxy:
+    """Ends TLS for console.neon.tech and forwards the plain HTTP to the vendors' process."""
 
     def __init__(self, home: TwinHome) -> None:
         self._vendors = home.port("vendors")
-        trusted, chain = one_name(HOST)
+        authority_pem, server_pem = issue_host_certificate(HOST)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.NamedTemporaryFile(dir=home.tls) as file:  # the ssl module takes a key from a file only
-            file.write(chain)
+        with tempfile.NamedTemporaryFile(dir=home.tls) as file:  # the ssl module reads a key from a file only
+            file.write(server_pem)
             file.flush()
             self._context.load_cert_chain(file.name)
-        partial = authority(home).with_suffix(".partial")
-        partial.write_bytes(trusted)
-        partial.replace(authority(home))
+        partial = authority_file(home).with_suffix(".partial")
+        partial.write_bytes(authority_pem)
+        partial.replace(authority_file(home))
 
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection; the process's end is the end of all."""
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection. Open connections end with the process."""
         # Python before 3.12 logs a cancelled connection as a failure.
         expected = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError)
         with contextlib.suppress(*expected, TimeoutError):
@@ -60,34 +60,34 @@ class _Console:
                 case ["CONNECT", target] if target == _TARGET:
                     await self._tunnel(reader, writer)
                 case ["GET", "/"]:
-                    await _say(writer, "200 OK")
+                    await _respond(writer, "200 OK")
                 case _:
-                    await _say(writer, "403 Forbidden")
+                    await _respond(writer, "403 Forbidden")
         writer.close()
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
         await writer.start_tls(self._context)
-        back, onward = await asyncio.open_connection("127.0.0.1", self._vendors)
+        vendor_reader, vendor_writer = await asyncio.open_connection("127.0.0.1", self._vendors)
         try:
-            await asyncio.gather(_copy(reader, onward), _copy(back, writer))
+            await asyncio.gather(_relay(reader, vendor_writer), _relay(vendor_reader, writer))
         finally:
-            onward.close()
+            vendor_writer.close()
 
 
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Pass on until one side ends, and end the other."""
+async def _relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Copy bytes until `source` ends, then close `target`."""
     try:
         while chunk := await source.read(_CHUNK_BYTES):
-            sink.write(chunk)
-            await sink.drain()
+            target.write(chunk)
+            await target.drain()
     finally:
-        sink.close()
+        target.close()
 
 
-async def _say(writer: asyncio.StreamWriter, status: str) -> None:
-    said = f"This proxy answers for {HOST} only.\n"
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(said)}\r\nConnection: close\r\n\r\n"
-    writer.write((head + said).encode())
+async def _respond(writer: asyncio.StreamWriter, status: str) -> None:
+    body = f"This proxy answers for {HOST} only.\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write((head + body).encode())
     await writer.drain()

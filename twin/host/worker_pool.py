@@ -1,4 +1,4 @@
-"""Threads that each do one keyed piece of work; a key that is under way is not taken up a second time."""
+"""A thread pool for keyed work: while the work of a key runs, further work with that key is skipped."""
 
 import threading
 import time
@@ -12,34 +12,34 @@ _log = structlog.get_logger()
 
 
 class WorkerPool:
-    """A bounded number of workers; what breaks off is logged, and its key is free again."""
+    """At most `size` threads. An exception is logged; then the key can be submitted again."""
 
     def __init__(self, name: str, *, size: int) -> None:
         self.stopping = threading.Event()
-        """Set when the work should come to an end."""
-        self.under_way: set[str] = set()
+        """Set when running work should end."""
+        self.active_keys: set[str] = set()
         self._name = name
-        self._workers = ThreadPoolExecutor(size, name)
+        self._executor = ThreadPoolExecutor(size, name)
 
     def submit(self, key: str, work: Callable[[], None]) -> None:
-        """Do `work` soon, unless the same key is under way or everything is ending."""
-        if key in self.under_way or self.stopping.is_set():
+        """Run `work` in a thread, unless work with the same key is running or the pool is stopping."""
+        if key in self.active_keys or self.stopping.is_set():
             return
-        self.under_way.add(key)
-        self._workers.submit(self._guarded, key, work)
+        self.active_keys.add(key)
+        self._executor.submit(self._run, key, work)
 
     def stop(self) -> None:
-        """End, leaving what takes longer than a moment to the next process."""
+        """Cancel waiting work, and wait at most two seconds for running work."""
         self.stopping.set()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + _STOP_SECONDS
-        while self.under_way and time.monotonic() < deadline:
+        while self.active_keys and time.monotonic() < deadline:
             time.sleep(0.02)
 
-    def _guarded(self, key: str, work: Callable[[], None]) -> None:
+    def _run(self, key: str, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:  # noqa: BLE001 - it is logged, and the next tick tries again
-            _log.exception("a piece of work broke off", crew=self._name, key=key)
+        except Exception:  # noqa: BLE001 - it is logged, and the next tick submits the key again
+            _log.exception("work failed", pool=self._name, key=key)
         finally:
-            self.under_way.discard(key)
+            self.active_keys.discard(key)

@@ -1,4 +1,4 @@
-"""What Neon's API refuses, by plan and by range. Sources: Neon's API reference and its page on plans."""
+"""The limits of Neon's plans and of its API. Sources: Neon's API reference and its page on plans."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from twin.vendor.store import Attributes
 
 
 class PlanLimits(NamedTuple):
-    """What an account may do."""
+    """What a plan allows."""
 
     name: str
     history_seconds: int
@@ -39,18 +39,18 @@ _SMALLEST_COMPUTE_UNITS = 0.25
 
 
 def check_project(wanted: Attributes, plan: PlanLimits) -> None:
-    """Raise VendorError (400) unless the plan and the API's ranges admit the project."""
+    """Raise VendorError (400) unless the project is within the limits of the plan and the API."""
     if not 1 <= len(wanted["name"]) <= _NAME_CHARACTERS:
         raise VendorError(400, f"name must have 1 to {_NAME_CHARACTERS} characters.")
     if wanted["pgVersion"] not in _VERSIONS:
         raise VendorError(400, "pg_version must be 14 to 18.")
     if wanted["regionId"] not in REGIONS:
         raise VendorError(400, f"There is no region {wanted['regionId']!r}.")
-    if not 0 <= (asked := wanted["historyRetentionSeconds"]) <= plan.history_seconds:
+    if not 0 <= (retention := wanted["historyRetentionSeconds"]) <= plan.history_seconds:
         raise VendorError(
             400,
             f"history_retention_seconds must be at most {plan.history_seconds} on the {plan.name} plan,"
-            f" not {asked}.",
+            f" not {retention}.",
         )
     if "maintenanceWindow" in wanted and not plan.maintenance_window:
         raise VendorError(400, f"The {plan.name} plan has no maintenance window.")
@@ -62,7 +62,7 @@ def check_project(wanted: Attributes, plan: PlanLimits) -> None:
 
 
 def check_compute(wanted: Attributes, plan: PlanLimits) -> None:
-    """Raise VendorError (400) unless compute size and suspension are acceptable."""
+    """Raise VendorError (400) unless compute size and suspension are within the limits."""
     smallest = wanted.get("autoscalingLimitMinCu", _SMALLEST_COMPUTE_UNITS)
     largest = wanted.get("autoscalingLimitMaxCu", smallest)
     if not _SMALLEST_COMPUTE_UNITS <= smallest <= largest:

@@ -1,4 +1,4 @@
-"""Neon as the twin models it: a project is a real PostgreSQL cluster with real roles and databases."""
+"""The model of Neon: a project is a real PostgreSQL cluster with real roles and databases."""
 
 import secrets
 import string
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from twin.neon import sql
 from twin.neon.limits import DEFAULT_PLAN, PLANS, PlanLimits, check_compute, check_project
-from twin.neon.project import answer, complete
-from twin.neon.records import NeonRecords, server_trouble
+from twin.neon.project import complete_project, project_to_response
+from twin.neon.records import NeonRecords, translate_server_errors
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Made, merged
+from twin.vendor.model import CreatedObject, merge
 from twin.vendor.store import Attributes
 
 _IRREVERSIBLE = ("enableLogicalReplication", "hipaa")
@@ -22,11 +22,11 @@ class Neon(NeonRecords):
     """
     One account.
 
-    Projects, branches and endpoints have ids of their own; roles and databases go by "project/branch/name".
+    Projects, branches and endpoints have ids; roles and databases are addressed by "project/branch/name".
 
-    A read-write endpoint is a cluster in `home.postgres`; a branch gets its data when it gets an endpoint, by
-    point-in-time recovery of its parent's. `account` in the store may hold another plan than `launch`. The
-    wheel's server is PostgreSQL 18 whatever version a project names, and has no TLS and no pooler.
+    A read-write endpoint is a cluster in `home.postgres`. A branch gets its data with its endpoint, by
+    point-in-time recovery of the parent's cluster. The plan is `launch` unless the store's `account` names
+    another. The server is PostgreSQL 18, whatever version a project names, without TLS and without a pooler.
     """
 
     @property
@@ -34,17 +34,17 @@ class Neon(NeonRecords):
         account = self.store.get(self.vendor, "account", "0") or {}
         return PLANS[account.get("plan", DEFAULT_PLAN)]
 
-    @server_trouble()
+    @translate_server_errors()
     def read(self, kind: str, identifier: str) -> Attributes | None:
-        found = self.store.get(self.vendor, kind, identifier)
-        if found is None or "maker" in found or not self._is_real(kind, found):
+        record = self.store.get(self.vendor, kind, identifier)
+        if record is None or "maker" in record or not self._is_in_cluster(kind, record):
             return None
-        return self._answer(kind, identifier, found)
+        return self._to_response(kind, identifier, record)
 
-    @server_trouble()
+    @translate_server_errors()
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
-        before = self.existing(kind, identifier)
-        after = merged(before, attributes)
+        before = self.require(kind, identifier)
+        after = merge(before, attributes)
         match kind:
             case "project":
                 self._update_project(identifier, before, after)
@@ -58,108 +58,112 @@ class Neon(NeonRecords):
             case _:
                 raise VendorError(405, f"A {kind} cannot be changed.")
         self.store.replace(self.vendor, kind, identifier, after)
-        changed = self._answer(kind, identifier, after)
+        changed = self._to_response(kind, identifier, after)
         if changed is None:
             raise VendorError(404, f"{kind} {identifier} has no database left.")
         return changed
 
-    @server_trouble()
+    @translate_server_errors()
     def delete(self, kind: str, identifier: str) -> None:
-        found = self.existing(kind, identifier)
-        refusal = self._obstacle(kind, identifier, found)
-        if refusal:
-            raise VendorError(422, refusal)
+        record = self.require(kind, identifier)
+        obstacle = self._find_obstacle(kind, identifier, record)
+        if obstacle:
+            raise VendorError(422, obstacle)
         self._discard(kind, identifier)
 
-    def lookup(self, function: str, arguments: Attributes) -> Attributes:
+    def read_data_source(self, function: str, arguments: Attributes) -> Attributes:
         match function:
             case "getProject":
-                found = self.read("project", arguments["id"])
-                if found is None:
+                project = self.read("project", arguments["id"])
+                if project is None:
                     raise VendorError(404, f"There is no project {arguments['id']}.")
-                return {**found, "id": arguments["id"]}
+                return {**project, "id": arguments["id"]}
             case "getBranchEndpoints":
                 names = ("id", "host", "proxyHost", "regionId", "type")
-                self.existing("branch", arguments["branchId"])
-                endpoints = self.on(arguments["branchId"], "endpoint")
-                shown = [self._endpoint_answer(id_, endpoint) for id_, endpoint in endpoints.items()]
-                told = [{name: one[name] for name in names} for one in shown]
-                return {**arguments, "id": arguments["branchId"], "endpoints": told}
+                self.require("branch", arguments["branchId"])
+                endpoints = self.list_on_branch(arguments["branchId"], "endpoint")
+                responses = [self._endpoint_to_response(id_, record) for id_, record in endpoints.items()]
+                shown = [{name: response[name] for name in names} for response in responses]
+                return {**arguments, "id": arguments["branchId"], "endpoints": shown}
             case "getBranchRolePassword":
                 address = f"{arguments['projectId']}/{arguments['branchId']}/{arguments['roleName']}"
-                return {**arguments, "id": address, "password": self.password(address)}
+                return {**arguments, "id": address, "password": self.reveal_password(address)}
             case _:
                 raise VendorError(404, f"There is no data source {function}.")
 
-    def password(self, address: str) -> str:
-        """Reveal a role's password. Raises VendorError, 412 in a project that does not store passwords."""
-        role = self.existing("role", address)
-        if self.existing("project", role["projectId"]).get("storePassword") == "no":
+    def reveal_password(self, address: str) -> str:
+        """Return a role's password. Raises VendorError, 412 if the project doesn't store passwords."""
+        role = self.require("role", address)
+        if self.require("project", role["projectId"]).get("storePassword") == "no":
             raise VendorError(412, "Storing passwords is disabled for this project.")
         return str(role["password"])
 
-    @server_trouble()
+    @translate_server_errors()
     def reset_password(self, address: str) -> str:
-        """Give a role a new password, and return it."""
-        role = {**self.existing("role", address), "password": _password()}
-        sql.ensure_role(self._awake(role["branchId"]), role["name"], role["password"])
+        """Set a new password of a role and return it."""
+        role = {**self.require("role", address), "password": _generate_password()}
+        sql.ensure_role(self._start_cluster_of(role["branchId"]), role["name"], role["password"])
         self.store.replace(self.vendor, "role", address, role)
         return str(role["password"])
 
-    def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
-        self.sweep()
-        make: Callable[[Attributes, str], str] = {
+    def _create(self, kind: str, attributes: Attributes, request: str) -> CreatedObject:
+        self.remove_unfinished()
+        create: Callable[[Attributes, str], str] = {
             "project": self._create_project,
             "branch": self._create_branch,
             "endpoint": self._create_endpoint,
             "role": self._create_role,
             "database": self._create_database,
         }[kind]
-        identifier = make(merged({}, attributes), request)
+        identifier = create(merge({}, attributes), request)
         return identifier, self.read(kind, identifier) or {}
 
     def _create_project(self, wanted: Attributes, request: str) -> str:
-        project, branch, endpoint = _id("twin"), _id("br"), _id("ep")
-        record = complete(project, endpoint, wanted)
+        project, branch, endpoint = _generate_id("twin"), _generate_id("br"), _generate_id("ep")
+        record = complete_project(project, endpoint, wanted)
         check_project(record, self.plan)
-        # The branch alone knows whether it is protected: it can be told so by itself, too.
+        # Protection is stored in the branch only, because a request can change it there, too.
         protected = "yes" if record.pop("defaultBranchProtected", False) else "no"
-        chosen = record.pop("branch")
-        place = {"projectId": project, "branchId": branch}
-        role, database = chosen["roleName"], chosen["databaseName"]
-        with self._making("project", project, record, request):
+        names = record.pop("branch")
+        address = {"projectId": project, "branchId": branch}
+        role, database = names["roleName"], names["databaseName"]
+        with self._create_with_record("project", project, record, request):
             cluster = self._cluster(project, endpoint)
             cluster.create(secrets.token_urlsafe(24))
             cluster.start()
-            password = _password()
+            password = _generate_password()
             sql.ensure_role(cluster, role, password)
             sql.ensure_database(cluster, database, role)
             with self.store.transaction():
-                main = {"projectId": project, "name": chosen["name"], "protected": protected, "default": True}
+                main = {"projectId": project, "name": names["name"], "protected": protected, "default": True}
                 self._check_protection(branch, main)
-                self._put("branch", branch, main)
-                self._put("endpoint", endpoint, {**place, **_compute(record), "type": "read_write"})
-                self._put("role", f"{project}/{branch}/{role}", {**place, "name": role, "password": password})
-                self._put(
+                self._insert_record("branch", branch, main)
+                self._insert_record(
+                    "endpoint", endpoint, {**address, **_compute_settings(record), "type": "read_write"}
+                )
+                self._insert_record(
+                    "role", f"{project}/{branch}/{role}", {**address, "name": role, "password": password}
+                )
+                self._insert_record(
                     "database",
                     f"{project}/{branch}/{database}",
-                    {**place, "name": database, "ownerName": role},
+                    {**address, "name": database, "ownerName": role},
                 )
         return project
 
     def _create_branch(self, wanted: Attributes, request: str) -> str:
-        project = self.existing("project", wanted["projectId"])
-        parent_id = wanted.get("parentId") or self.default_branch(wanted["projectId"])
-        parent = self.existing("branch", parent_id)
+        project = self.require("project", wanted["projectId"])
+        parent_id = wanted.get("parentId") or self.find_default_branch(wanted["projectId"])
+        parent = self.require("branch", parent_id)
         if "parentLsn" in wanted:
             raise VendorError(400, "The twin branches at a time, not at a position in the log.")
         now = time.time()
         at = wanted.get("parentTimestamp") or now
         oldest = max(float(parent["created"]), now - project["historyRetentionSeconds"])
         if not int(oldest) <= at <= now + 1:
-            began = datetime.fromtimestamp(oldest, UTC).isoformat(timespec="seconds")
-            raise VendorError(400, f"parent_timestamp is outside the history, which began at {began}.")
-        branch = _id("br")
+            beginning = datetime.fromtimestamp(oldest, UTC).isoformat(timespec="seconds")
+            raise VendorError(400, f"parent_timestamp is outside the history, which began at {beginning}.")
+        branch = _generate_id("br")
         protected = wanted.get("protected") or "no"
         record = {
             "name": branch,
@@ -170,69 +174,72 @@ class Neon(NeonRecords):
         }
         with self.store.transaction():
             self._check_protection(branch, record)
-            self._put("branch", branch, {**record, "default": False}, request)
+            self._insert_record("branch", branch, {**record, "default": False}, request)
             for kind in ("role", "database"):
-                for inherited in self.on(parent_id, kind).values():
+                for inherited in self.list_on_branch(parent_id, kind).values():
                     if inherited["created"] <= at:
-                        self._inherit(kind, inherited, branch, anew=parent["protected"] == "yes")
+                        new_passwords = parent["protected"] == "yes"
+                        self._copy_to_branch(kind, inherited, branch, new_passwords=new_passwords)
         return branch
 
-    def _inherit(self, kind: str, inherited: Attributes, branch: str, *, anew: bool) -> None:
-        """Copy a record to a child branch; the child of a protected branch has passwords of its own."""
+    def _copy_to_branch(self, kind: str, inherited: Attributes, branch: str, *, new_passwords: bool) -> None:
+        """Copy a record to a child branch; the child of a protected branch gets new passwords."""
         copied = {**inherited, "branchId": branch}
-        if kind == "role" and anew:
-            copied["password"] = _password()
+        if kind == "role" and new_passwords:
+            copied["password"] = _generate_password()
         self.store.insert(self.vendor, kind, f"{copied['projectId']}/{branch}/{copied['name']}", copied)
 
     def _create_endpoint(self, wanted: Attributes, request: str) -> str:
-        project = self.existing("project", wanted["projectId"])
-        branch = self.existing("branch", wanted["branchId"])
+        project = self.require("project", wanted["projectId"])
+        branch = self.require("branch", wanted["branchId"])
         check_compute(wanted, self.plan)
-        endpoint = _id("ep")
-        record = {"type": "read_write", **_compute(project), **wanted}
-        writer = self._writer(wanted["branchId"])
+        endpoint = _generate_id("ep")
+        record = {"type": "read_write", **_compute_settings(project), **wanted}
+        writer = self._find_writer(wanted["branchId"])
         if record["type"] == "read_only":
             if writer is None:
                 raise VendorError(
                     400, "In the twin a read-only endpoint needs a read-write one on its branch."
                 )
-            self._put("endpoint", endpoint, record, request)
+            self._insert_record("endpoint", endpoint, record, request)
             return endpoint
         if writer is not None:
             raise VendorError(409, f"The branch has a read-write endpoint already: {writer}.")
-        source = self._writer(branch["parentId"]) if branch.get("parentId") else None
+        source = self._find_writer(branch["parentId"]) if branch.get("parentId") else None
         if source is None:
             raise VendorError(400, "The parent branch has no read-write endpoint to take the data from.")
-        with self._making("endpoint", endpoint, record, request):
+        with self._create_with_record("endpoint", endpoint, record, request):
             cluster = self._cluster(wanted["projectId"], endpoint)
             self._cluster(wanted["projectId"], source).branch(
                 cluster, datetime.fromtimestamp(branch["parentTimestamp"], UTC)
             )
-            for role in self.on(wanted["branchId"], "role").values():
+            for role in self.list_on_branch(wanted["branchId"], "role").values():
                 sql.ensure_role(cluster, role["name"], role["password"])
             if record.get("disabled"):
                 cluster.stop()
         return endpoint
 
     def _create_role(self, wanted: Attributes, request: str) -> str:
-        address = self._free_address("role", wanted)
-        record = {**wanted, "password": _password()}
-        with self._making("role", address, record, request):
-            sql.ensure_role(self._awake(wanted["branchId"]), record["name"], record["password"])
+        address = self._require_free_address("role", wanted)
+        record = {**wanted, "password": _generate_password()}
+        with self._create_with_record("role", address, record, request):
+            sql.ensure_role(self._start_cluster_of(wanted["branchId"]), record["name"], record["password"])
         return address
 
     def _create_database(self, wanted: Attributes, request: str) -> str:
-        address = self._free_address("database", wanted)
-        self.existing("role", f"{wanted['projectId']}/{wanted['branchId']}/{wanted['ownerName']}")
-        with self._making("database", address, wanted, request):
-            cluster = self._awake(wanted["branchId"])
+        address = self._require_free_address("database", wanted)
+        self.require("role", f"{wanted['projectId']}/{wanted['branchId']}/{wanted['ownerName']}")
+        with self._create_with_record("database", address, wanted, request):
+            cluster = self._start_cluster_of(wanted["branchId"])
             sql.ensure_database(cluster, wanted["name"], wanted["ownerName"])
         return address
 
-    def _free_address(self, kind: str, wanted: Attributes) -> str:
-        self.existing("project", wanted["projectId"])
-        self.existing("branch", wanted["branchId"])
-        if wanted["name"] in {found["name"] for found in self.on(wanted["branchId"], kind).values()}:
+    def _require_free_address(self, kind: str, wanted: Attributes) -> str:
+        self.require("project", wanted["projectId"])
+        self.require("branch", wanted["branchId"])
+        if wanted["name"] in {
+            record["name"] for record in self.list_on_branch(wanted["branchId"], kind).values()
+        }:
             raise VendorError(409, f"The branch has a {kind} {wanted['name']!r} already.")
         return f"{wanted['projectId']}/{wanted['branchId']}/{wanted['name']}"
 
@@ -245,8 +252,8 @@ class Neon(NeonRecords):
                 raise VendorError(400, f"{name} cannot be switched off again.")
         protect = after.pop("defaultBranchProtected", None)
         if protect is not None:
-            branch = self.default_branch(identifier)
-            record = {**self.existing("branch", branch), "protected": "yes" if protect else "no"}
+            branch = self.find_default_branch(identifier)
+            record = {**self.require("branch", branch), "protected": "yes" if protect else "no"}
             self._check_protection(branch, record)
             self.store.replace(self.vendor, "branch", branch, record)
 
@@ -259,14 +266,14 @@ class Neon(NeonRecords):
             (cluster.stop if after.get("disabled") else cluster.start)()
 
     def _rename_database(self, identifier: str, before: Attributes, after: Attributes) -> str:
-        """Rename a database, which gives it a new id, and hand it to its owner; return the id."""
-        cluster = self._awake(before["branchId"])
+        """Change a database's name and owner; return its id, which contains its name."""
+        cluster = self._start_cluster_of(before["branchId"])
         if before["ownerName"] != after["ownerName"]:
-            self.existing("role", f"{after['projectId']}/{after['branchId']}/{after['ownerName']}")
+            self.require("role", f"{after['projectId']}/{after['branchId']}/{after['ownerName']}")
             sql.ensure_database(cluster, before["name"], after["ownerName"])
         if before["name"] == after["name"]:
             return identifier
-        address = self._free_address("database", after)
+        address = self._require_free_address("database", after)
         sql.rename_database(cluster, before["name"], after["name"])
         with self.store.transaction():
             self._remove("database", identifier)
@@ -280,14 +287,16 @@ class Neon(NeonRecords):
             limit = self.plan.protected_branches
             raise VendorError(400, f"The {self.plan.name} plan allows {limit} protected branches.")
 
-    def _obstacle(self, kind: str, identifier: str, found: Attributes) -> str:
-        """Say why an object cannot be removed."""
+    def _find_obstacle(self, kind: str, identifier: str, record: Attributes) -> str:
+        """Return why an object can't be deleted, "" if it can."""
         match kind:
-            case "project" if self.existing("branch", self.default_branch(identifier))["protected"] == "yes":
+            case "project" if (
+                self.require("branch", self.find_default_branch(identifier))["protected"] == "yes"
+            ):
                 return f"Project {identifier} has a protected branch: remove the protection first."
-            case "branch" if found["default"]:
+            case "branch" if record["default"]:
                 return f"Branch {identifier} is the project's default branch."
-            case "branch" if found["protected"] == "yes":
+            case "branch" if record["protected"] == "yes":
                 return f"Branch {identifier} is protected."
             case "branch" if any(
                 other.get("parentId") == identifier
@@ -297,52 +306,56 @@ class Neon(NeonRecords):
             case _:
                 return ""
 
-    def _is_real(self, kind: str, found: Attributes) -> bool:
-        """Look whether the running cluster still has a role or database that was made through the API."""
-        if kind not in {"role", "database"} or (endpoint := self._writer(found["branchId"])) is None:
+    def _is_in_cluster(self, kind: str, record: Attributes) -> bool:
+        """Return whether a role or database exists in the cluster; assume so if the cluster doesn't run."""
+        if kind not in {"role", "database"} or (endpoint := self._find_writer(record["branchId"])) is None:
             return True
-        cluster = self._cluster(found["projectId"], endpoint)
+        cluster = self._cluster(record["projectId"], endpoint)
         has = sql.has_role if kind == "role" else sql.has_database
-        return not cluster.running or has(cluster, found["name"])
+        return not cluster.is_running or has(cluster, record["name"])
 
-    def _answer(self, kind: str, identifier: str, found: Attributes) -> Attributes | None:
+    def _to_response(self, kind: str, identifier: str, record: Attributes) -> Attributes | None:
         match kind:
             case "project":
-                branch = self.default_branch(identifier)
-                records = {part: self.on(branch, part) for part in ("endpoint", "role", "database")}
-                endpoint = self._writer(branch)
+                branch = self.find_default_branch(identifier)
+                records = {
+                    part: self.list_on_branch(branch, part) for part in ("endpoint", "role", "database")
+                }
+                endpoint = self._find_writer(branch)
                 host = self._host(endpoint) if endpoint else ""
-                return answer(found, (branch, self.existing("branch", branch)), records, endpoint or "", host)
+                return project_to_response(
+                    record, (branch, self.require("branch", branch)), records, endpoint or "", host
+                )
             case "branch":
-                at = int(found.get("parentTimestamp", 0))
-                shown = {"parentId": "", "parentLsn": "", "logicalSize": 0, **found, "parentTimestamp": at}
+                at = int(record.get("parentTimestamp", 0))
+                shown = {"parentId": "", "parentLsn": "", "logicalSize": 0, **record, "parentTimestamp": at}
             case "endpoint":
-                shown = self._endpoint_answer(identifier, found)
+                shown = self._endpoint_to_response(identifier, record)
             case "role":
-                shown = {**found, "protected": False, "roleId": identifier}
+                shown = {**record, "protected": False, "roleId": identifier}
             case _:
-                address = f"{found['projectId']}/{found['branchId']}/{found['name']}"
-                shown = {**found, "databaseId": address}
+                address = f"{record['projectId']}/{record['branchId']}/{record['name']}"
+                shown = {**record, "databaseId": address}
         return {name: value for name, value in shown.items() if name not in _INTERNAL} | {"id": identifier}
 
-    def _endpoint_answer(self, identifier: str, found: Attributes) -> Attributes:
-        writer = identifier if found["type"] == "read_write" else self._writer(found["branchId"])
+    def _endpoint_to_response(self, identifier: str, record: Attributes) -> Attributes:
+        writer = identifier if record["type"] == "read_write" else self._find_writer(record["branchId"])
         host = self._host(writer or identifier)
         fixed = {"id": identifier, "disabled": False, "poolerEnabled": False, "poolerMode": "transaction"}
-        return {**fixed, **found, "host": host, "proxyHost": host}
+        return {**fixed, **record, "host": host, "proxyHost": host}
 
 
-def _id(prefix: str) -> str:
+def _generate_id(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(5)}"
 
 
-def _password() -> str:
-    """Draw a password in Neon's form; it needs no escaping in a URI."""
+def _generate_password() -> str:
+    """Return a random password in Neon's form, which needs no escaping in a URI."""
     return "npg_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(20))
 
 
-def _compute(project: Attributes) -> Attributes:
-    """Return an endpoint's settings as its project prescribes them."""
+def _compute_settings(project: Attributes) -> Attributes:
+    """Return the settings of a new endpoint: the defaults of its project."""
     names = ("autoscalingLimitMinCu", "autoscalingLimitMaxCu", "suspendTimeoutSeconds")
     settings = {name: project["defaultEndpointSettings"][name] for name in names}
     return {**settings, "regionId": project["regionId"], "computeProvisioner": project["computeProvisioner"]}

@@ -1,4 +1,4 @@
-"""A Neon project as its API first takes it and later tells it, in the provider's terms."""
+"""A Neon project in the provider's attributes: the defaults of a new one, and how the API shows it."""
 
 from twin.vendor.store import Attributes
 
@@ -14,8 +14,8 @@ _QUOTA = (
 )
 
 
-def complete(project: str, endpoint: str, wanted: Attributes) -> Attributes:
-    """Fill in what a request for a new project left out. Sources: Neon's API reference, "Create project"."""
+def complete_project(project: str, endpoint: str, wanted: Attributes) -> Attributes:
+    """Return a new project with Neon's defaults. Source: Neon's API reference, "Create project"."""
     return {
         "id": project,
         "name": project,
@@ -43,13 +43,13 @@ def complete(project: str, endpoint: str, wanted: Attributes) -> Attributes:
     }
 
 
-def answer(
+def project_to_response(
     project: Attributes, branch: tuple[str, Attributes], records: Records, endpoint: str, host: str
 ) -> Attributes | None:
     """
-    Tell a project with its default connection: the oldest database of the default branch, and its owner.
+    Return a project with its default connection: the oldest database of the default branch, and its owner.
 
-    None when no database or owner is left, which the provider takes for "no such project".
+    Return None if there is no database or owner; the provider then assumes that the project doesn't exist.
     """
     branch_id, main = branch
     database = next(iter(records["database"].values()), None)

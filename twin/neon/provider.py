@@ -1,4 +1,4 @@
-"""Neon's provider (kislerdm/neon 0.15.0): its client-side rules, defaults and replacement, by its source."""
+"""Neon's provider (kislerdm/neon 0.15.0): its input rules, defaults and replacements, by its source."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _PROVISIONER = one_of("computeProvisioner", "k8s-pod", "k8s-neonvm")
 
 
 def _switch(path: str) -> InputRule:
-    """Check a three-valued switch, which is a string and no boolean."""
+    """Check a switch that is a string: yes, no or unset."""
     return one_of(path, "yes", "no", "")
 
 
@@ -29,32 +29,32 @@ def _whole(path: str) -> InputRule:
     return each(path, lambda value: float(value).is_integer(), "be a whole number")
 
 
-def _left_out(path: str) -> InputRule:
-    """Refuse what is an output, although the bridge's schema has it among the inputs."""
+def _output_only(path: str) -> InputRule:
+    """Refuse an output that the bridge's schema has among the inputs."""
     return each(path, lambda _value: False, "be left out")
 
 
 def _without_zero_quota(wanted: Properties) -> Properties:
-    """Leave zeros out: the provider never sends one, so a quota can't be lifted again."""
+    """Return the inputs without quotas of 0: the provider doesn't send them, so a quota can't be lifted."""
     quota: dict[str, Any] | None = wanted.get("quota")
     if not isinstance(quota, dict):
         return wanted
     return {**wanted, "quota": {name: value for name, value in quota.items() if value}}
 
 
-def _database(identifier: str, state: Properties) -> str:
-    """Address a database by what it is called now; the engine keeps the id that it was made under."""
+def _database_address(identifier: str, state: Properties) -> str:
+    """Return the address with the current name; the engine keeps the id of the database's first name."""
     parts = [str(state.get(name) or "") for name in ("projectId", "branchId", "name")]
     return "/".join(parts) if all(parts) else identifier
 
 
 NEON = VendorSpec(
     title="Neon",
-    sets=False,
-    old_sdk=True,
-    # A refused deletion (422) counts as success: the object may live on, forgotten. Seen in the source.
-    forgiven=frozenset({404, 422}),
-    kinds={
+    scalar_lists_are_sets=False,
+    uses_sdk_v2=True,
+    # The provider's source takes a refused deletion (422) for success: the object may exist without a state.
+    delete_success_statuses=frozenset({404, 422}),
+    resources={
         "project": ResourceSpec(
             rules=(
                 within("historyRetentionSeconds", 0),
@@ -65,8 +65,8 @@ NEON = VendorSpec(
                 *(_whole(f"quota.{name}") for name in _QUOTA),
                 within("defaultEndpointSettings.suspendTimeoutSeconds", -1),
                 _whole("defaultEndpointSettings.suspendTimeoutSeconds"),
-                _left_out("defaultEndpointSettings.id"),
-                _left_out("branch.id"),
+                _output_only("defaultEndpointSettings.id"),
+                _output_only("branch.id"),
                 size("allowedIps", 1),
                 size("maintenanceWindow.weekdays", 1, 7),
                 _whole("maintenanceWindow.weekdays[]"),
@@ -77,10 +77,10 @@ NEON = VendorSpec(
                 "storePassword": "yes",
                 "defaultBranchProtected": False,
             },
-            # An organization that is not named, and blocks, which the schema does not mark as computed.
+            # An organization that is left out, and blocks: the schema doesn't mark them as computed.
             computed=frozenset({"orgId", "branch", "quota", "maintenanceWindow", "defaultEndpointSettings"}),
             replaces=frozenset({"orgId", "regionId", "pgVersion", "branch"}),
-            literal=frozenset({"orgId"}),
+            empty_is_value=frozenset({"orgId"}),
             only_on_create=frozenset({"storePassword", "computeProvisioner", "branch", "orgId", "regionId"}),
             prepare=_without_zero_quota,
         ),
@@ -107,16 +107,16 @@ NEON = VendorSpec(
             address=last_part,
         ),
         "role": ResourceSpec(
-            rules=(_left_out("roleId"),),
+            rules=(_output_only("roleId"),),
             replaces=frozenset({"projectId", "branchId", "name"}),
-            literal=frozenset({"name"}),
+            empty_is_value=frozenset({"name"}),
         ),
         "database": ResourceSpec(
-            rules=(_left_out("databaseId"),),
+            rules=(_output_only("databaseId"),),
             replaces=frozenset({"projectId", "branchId", "ownerName"}),
-            literal=frozenset({"name"}),
+            empty_is_value=frozenset({"name"}),
             only_on_create=frozenset({"projectId", "branchId", "ownerName", "databaseId"}),
-            address=_database,
+            address=_database_address,
         ),
     },
 )

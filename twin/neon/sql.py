@@ -1,4 +1,4 @@
-"""Roles and databases on a Neon branch's real PostgreSQL. Every statement may be repeated."""
+"""Roles and databases in the PostgreSQL server of a Neon branch. Every function may be repeated."""
 
 from typing import LiteralString
 
@@ -8,9 +8,9 @@ from psycopg import sql
 from postgres_server.cluster import Cluster
 
 OWNERS = "neon_superuser"
-"""The role of which every role made through Neon's API is a member."""
+"""Every role that is created through Neon's API is a member of this role."""
 
-_OWNERS_RIGHTS = (
+_OWNERS_PRIVILEGES = (
     "pg_read_all_data",
     "pg_write_all_data",
     "pg_monitor",
@@ -21,15 +21,15 @@ _OWNERS_RIGHTS = (
 
 
 def ensure_role(cluster: Cluster, name: str, password: str) -> None:
-    """Make a role as Neon's API does, or set its password. Source: neon.com/docs, "Manage roles"."""
+    """Create a role as Neon's API does, or set its password. Source: neon.com/docs, "Manage roles"."""
     owners = sql.Identifier(OWNERS)
     with cluster.connect() as connection:
         if not has_role(cluster, OWNERS, connection):
-            rights = sql.SQL(", ").join(map(sql.Identifier, _OWNERS_RIGHTS))
+            privileges = sql.SQL(", ").join(map(sql.Identifier, _OWNERS_PRIVILEGES))
             connection.execute(
                 sql.SQL("CREATE ROLE {} NOLOGIN CREATEDB CREATEROLE REPLICATION BYPASSRLS").format(owners)
             )
-            connection.execute(sql.SQL("GRANT {} TO {} WITH ADMIN OPTION").format(rights, owners))
+            connection.execute(sql.SQL("GRANT {} TO {} WITH ADMIN OPTION").format(privileges, owners))
         role = sql.Identifier(name)
         if not has_role(cluster, name, connection):
             connection.execute(sql.SQL("CREATE ROLE {}").format(role))
@@ -41,16 +41,16 @@ def ensure_role(cluster: Cluster, name: str, password: str) -> None:
         connection.execute(sql.SQL("GRANT {} TO {}").format(owners, role))
 
 
-def drop_role(cluster: Cluster, name: str, heir: str) -> None:
-    """Remove a role; what it owns goes to `heir`, what was granted to it is revoked."""
+def drop_role(cluster: Cluster, name: str, new_owner: str) -> None:
+    """Drop a role: its objects go to `new_owner`, its privileges are revoked."""
     with cluster.connect() as connection:
         if not has_role(cluster, name, connection):
             return
         databases = connection.execute("SELECT datname FROM pg_database WHERE datallowconn").fetchall()
     for (database,) in databases:
         with cluster.connect(database) as connection:
-            names = {"role": sql.Identifier(name), "heir": sql.Identifier(heir)}
-            connection.execute(sql.SQL("REASSIGN OWNED BY {role} TO {heir}").format(**names))
+            names = {"role": sql.Identifier(name), "new_owner": sql.Identifier(new_owner)}
+            connection.execute(sql.SQL("REASSIGN OWNED BY {role} TO {new_owner}").format(**names))
             connection.execute(sql.SQL("DROP OWNED BY {role}").format(**names))
     with cluster.connect() as connection:
         connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
@@ -70,7 +70,7 @@ def ensure_database(cluster: Cluster, name: str, owner: str) -> None:
 
 
 def rename_database(cluster: Cluster, old: str, new: str) -> None:
-    """Rename; sessions in it are ended, as the endpoint's restart does at Neon."""
+    """Rename a database after ending its sessions, as the restart of the endpoint does at Neon."""
     with cluster.connect() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (old,)

@@ -1,4 +1,4 @@
-"""The bridged providers' schemas (schemas/*.json) as types that inputs can be held against."""
+"""The bridged providers' schemas (schemas/*.json) as types to validate inputs with."""
 
 import functools
 import json
@@ -11,14 +11,14 @@ _SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 @dataclass(frozen=True)
 class Scalar:
-    """A JSON scalar, or anything at all."""
+    """A JSON scalar, or any JSON value (`any`)."""
 
     name: Literal["string", "number", "integer", "boolean", "any"]
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list; whether order matters is not in the schema."""
+    """A list or a set; the schema does not distinguish them."""
 
     item: "Type"
 
@@ -32,7 +32,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Field:
-    """One property. `computed`: when left out, the provider decides."""
+    """One property. `computed`: the provider chooses the value when the program leaves it out."""
 
     type: "Type"
     required: bool = False
@@ -52,7 +52,7 @@ Type = Scalar | ListOf | MapOf | ObjectSchema
 
 @dataclass(frozen=True)
 class ResourceSchema:
-    """One resource type, or one data source: what may be asked for and what comes back."""
+    """The inputs and outputs of one resource type or data source."""
 
     inputs: ObjectSchema
     outputs: ObjectSchema
@@ -69,60 +69,67 @@ class Package:
 
 
 @functools.cache
-def package(name: str) -> Package:
-    """Read one provider's schema. Raises FileNotFoundError for a provider that is not bridged."""
+def load_package(name: str) -> Package:
+    """Read the schema of a bridged provider. Raises FileNotFoundError for any other provider."""
     document = json.loads((_SCHEMAS / f"{name}.json").read_text())
     types = document["types"]
     return Package(
         name=document["name"],
         version=document["version"],
-        resources={token: _resource(spec, types) for token, spec in document["resources"].items()},
+        resources={token: _parse_resource(spec, types) for token, spec in document["resources"].items()},
         functions={
-            token: ResourceSchema(_object(spec.get("inputs", {}), types), _object(spec["outputs"], types))
+            token: ResourceSchema(
+                _parse_object(spec.get("inputs", {}), types), _parse_object(spec["outputs"], types)
+            )
             for token, spec in document["functions"].items()
         },
     )
 
 
-def _resource(spec: dict[str, Any], types: dict[str, Any]) -> ResourceSchema:
+def _parse_resource(spec: dict[str, Any], types: dict[str, Any]) -> ResourceSchema:
     required = set(spec.get("requiredInputs", ()))
-    always = set(spec.get("required", ()))
+    always_output = set(spec.get("required", ()))
     inputs = {
-        name: _field(property_, types, required=name in required, computed=name in always - required)
+        name: _parse_field(
+            property_, types, required=name in required, computed=name in always_output - required
+        )
         for name, property_ in spec.get("inputProperties", {}).items()
     }
     outputs = {
-        name: inputs.get(name) or _field(property_, types, required=False, computed=name in always)
+        name: inputs.get(name)
+        or _parse_field(property_, types, required=False, computed=name in always_output)
         for name, property_ in spec["properties"].items()
     }
     return ResourceSchema(ObjectSchema(inputs), ObjectSchema(outputs))
 
 
-def _object(spec: dict[str, Any], types: dict[str, Any]) -> ObjectSchema:
+def _parse_object(spec: dict[str, Any], types: dict[str, Any]) -> ObjectSchema:
     required = set(spec.get("required", ()))
-    # What an answer always has although it may be left out of a request: the provider computes it.
-    always = set(spec.get("language", {}).get("nodejs", {}).get("requiredOutputs", ()))
+    # An output that is always present, although it is optional as an input, is computed by the provider.
+    always_output = set(spec.get("language", {}).get("nodejs", {}).get("requiredOutputs", ()))
     return ObjectSchema(
         {
-            name: _field(property_, types, required=name in required, computed=name in always - required)
+            name: _parse_field(
+                property_, types, required=name in required, computed=name in always_output - required
+            )
             for name, property_ in spec.get("properties", {}).items()
         }
     )
 
 
-def _field(spec: dict[str, Any], types: dict[str, Any], *, required: bool, computed: bool) -> Field:
-    return Field(_type(spec, types), required, computed, spec.get("secret", False))
+def _parse_field(spec: dict[str, Any], types: dict[str, Any], *, required: bool, computed: bool) -> Field:
+    return Field(_parse_type(spec, types), required, computed, spec.get("secret", False))
 
 
-def _type(spec: dict[str, Any], types: dict[str, Any]) -> Type:
+def _parse_type(spec: dict[str, Any], types: dict[str, Any]) -> Type:
     reference = spec.get("$ref", "")
     if reference.startswith("#/types/"):
-        return _object(types[reference.removeprefix("#/types/").replace("%2F", "/")], types)
+        return _parse_object(types[reference.removeprefix("#/types/").replace("%2F", "/")], types)
     match spec.get("type"):
         case "array":
-            return ListOf(_type(spec["items"], types))
+            return ListOf(_parse_type(spec["items"], types))
         case "object":
-            return MapOf(_type(spec.get("additionalProperties", {}), types))
+            return MapOf(_parse_type(spec.get("additionalProperties", {}), types))
         case "string" | "number" | "integer" | "boolean" as scalar:
             return Scalar(scalar)
         case _:

@@ -1,4 +1,4 @@
-"""Values in Terraform's terms: what differs, what is left to the vendor, what is known after apply."""
+"""Comparison and planning of values as Terraform does them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,105 +11,107 @@ from twin.provider.values import UNKNOWN, has_unknown
 
 @dataclass(frozen=True)
 class Comparison:
-    """How wanted and present values of one resource type compare."""
+    """How configured and actual values of one resource type are compared; see ResourceSpec and VendorSpec."""
 
-    sets: bool
-    sets_of_objects: frozenset[str]
+    scalar_lists_are_sets: bool
+    object_sets: frozenset[str]
     empty_is_unset: bool
-    alike: Mapping[str, Callable[[Any], Any]]
-    literal: frozenset[str] = frozenset()
+    normalize: Mapping[str, Callable[[Any], Any]]
+    empty_is_value: frozenset[str] = frozenset()
 
-    def differs(self, name: str, field: Field, wanted: Any, present: Any) -> bool:
-        """Tell whether `wanted` asks for a change of `present`. What is unknown may."""
-        if wanted is UNKNOWN:
+    def differs(self, name: str, field: Field, configured: Any, actual: Any) -> bool:
+        """Tell whether the configured value changes the actual one. An unknown value does."""
+        if configured is UNKNOWN:
             return True
-        if wanted is None or (field.computed and name not in self.literal and self._unset(wanted)):
-            return not field.computed and present is not None and not self._unset(present)
-        if present is None and self._unset(wanted):
+        if configured is None or (
+            field.computed and name not in self.empty_is_value and self._is_unset(configured)
+        ):
+            return not field.computed and actual is not None and not self._is_unset(actual)
+        if actual is None and self._is_unset(configured):
             return False
-        if name in self.alike and not has_unknown(wanted) and present is not None:
-            return self.alike[name](wanted) != self.alike[name](present)
+        if name in self.normalize and not has_unknown(configured) and actual is not None:
+            return self.normalize[name](configured) != self.normalize[name](actual)
         match field.type:
-            case ObjectSchema(fields) if isinstance(present, dict):
+            case ObjectSchema(fields) if isinstance(actual, dict):
                 return any(
-                    self.differs(key, inner, wanted.get(key), present.get(key))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON
+                    self.differs(key, inner, configured.get(key), actual.get(key))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON
                     for key, inner in fields.items()
                 )
-            case ListOf(item) if isinstance(present, list):
-                return self._lists_differ(name, item, wanted, present)  # pyright: ignore[reportUnknownArgumentType] - JSON
+            case ListOf(item) if isinstance(actual, list):
+                return self._lists_differ(name, item, configured, actual)  # pyright: ignore[reportUnknownArgumentType] - JSON
             case MapOf() | Scalar() | ObjectSchema() | ListOf():
-                return has_unknown(wanted) or wanted != present
+                return has_unknown(configured) or configured != actual
 
-    def _unset(self, value: Any) -> bool:
+    def _is_unset(self, value: Any) -> bool:
         return self.empty_is_unset and value in ("", [], {})
 
-    def _lists_differ(self, name: str, item: Type, wanted: list[Any], present: list[Any]) -> bool:
-        if has_unknown(wanted) or len(wanted) != len(present):
+    def _lists_differ(self, name: str, item: Type, configured: list[Any], actual: list[Any]) -> bool:
+        if has_unknown(configured) or len(configured) != len(actual):
             return True
-        if name in self.sets_of_objects or (self.sets and isinstance(item, Scalar)):
-            wanted, present = sorted(wanted, key=_order), sorted(present, key=_order)
+        if name in self.object_sets or (self.scalar_lists_are_sets and isinstance(item, Scalar)):
+            configured, actual = sorted(configured, key=_sort_key), sorted(actual, key=_sort_key)
         element = Field(item)
-        return any(self.differs(name, element, *pair) for pair in zip(wanted, present, strict=True))
+        return any(self.differs(name, element, *pair) for pair in zip(configured, actual, strict=True))
 
-    def narrowed(self, said: Any, found: Any) -> Any:
-        """Cut what was found down to the keys that the program sets."""
-        if isinstance(said, dict) and isinstance(found, dict):
-            inner: dict[str, Any] = said
+    def narrow(self, configured: Any, actual: Any) -> Any:
+        """Return the actual value without the keys that the program does not set."""
+        if isinstance(configured, dict) and isinstance(actual, dict):
+            properties: dict[str, Any] = configured
             return {
-                key: self.narrowed(value, found[key])
-                for key, value in inner.items()
-                if found.get(key) is not None  # pyright: ignore[reportUnknownMemberType] - JSON
+                key: self.narrow(value, actual[key])
+                for key, value in properties.items()
+                if actual.get(key) is not None  # pyright: ignore[reportUnknownMemberType] - JSON
             }
-        return found  # pyright: ignore[reportUnknownVariableType] - JSON
+        return actual  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
-def json_text(text: str) -> Any:
-    """Read JSON, so that two texts can be compared by their meaning; any other text is itself."""
+def parse_json(text: str) -> Any:
+    """Return the JSON value of a text, or the text itself if it is not JSON, to compare texts by meaning."""
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-def filled(said: Any, told: Any, type_: Type) -> Any:
-    """Complete what the program said with what the vendor computes inside it."""
+def fill_computed(configured: Any, actual: Any, type_: Type) -> Any:
+    """Add to a configured value what the vendor computes inside it."""
     match type_:
-        case ObjectSchema(fields) if isinstance(said, dict) and isinstance(told, dict):
-            inner: dict[str, Any] = said
-            vendor: dict[str, Any] = told
-            whole = {
-                key: filled(inner[key], vendor.get(key), field.type)
-                if inner.get(key) is not None
-                else vendor.get(key)
+        case ObjectSchema(fields) if isinstance(configured, dict) and isinstance(actual, dict):
+            properties: dict[str, Any] = configured
+            vendor_properties: dict[str, Any] = actual
+            complete = {
+                key: fill_computed(properties[key], vendor_properties.get(key), field.type)
+                if properties.get(key) is not None
+                else vendor_properties.get(key)
                 for key, field in fields.items()
-                if inner.get(key) is not None or field.computed
+                if properties.get(key) is not None or field.computed
             }
-            return {key: value for key, value in whole.items() if value is not None}
-        case ListOf(ObjectSchema() as item) if isinstance(told, list) and len(said) == len(told):  # pyright: ignore[reportUnknownArgumentType] - JSON
-            return [filled(*pair, item) for pair in zip(said, told, strict=True)]  # pyright: ignore[reportUnknownArgumentType] - JSON
+            return {key: value for key, value in complete.items() if value is not None}
+        case ListOf(ObjectSchema() as item) if isinstance(actual, list) and len(configured) == len(actual):  # pyright: ignore[reportUnknownArgumentType] - JSON
+            return [fill_computed(*pair, item) for pair in zip(configured, actual, strict=True)]  # pyright: ignore[reportUnknownArgumentType] - JSON
         case _:
-            return said
+            return configured
 
 
-def foretold(said: Any, before: Any, field: Field, *, new: bool) -> Any:
-    """Say what a property will be after create or update, UNKNOWN where only the vendor knows."""
-    if said is None:
+def plan_value(configured: Any, before: Any, field: Field, *, new: bool) -> Any:
+    """Return a property's value after create or update, UNKNOWN where only the vendor knows it."""
+    if configured is None:
         return (UNKNOWN if new else before) if field.computed else None
     match field.type:
-        case ObjectSchema(fields) if isinstance(said, dict):
-            inner: dict[str, Any] = said
-            had: dict[str, Any] = before if isinstance(before, dict) else {}
-            whole = {
-                key: foretold(inner.get(key), had.get(key), nested, new=not had)
-                for key, nested in fields.items()
+        case ObjectSchema(fields) if isinstance(configured, dict):
+            properties: dict[str, Any] = configured
+            old_properties: dict[str, Any] = before if isinstance(before, dict) else {}
+            planned = {
+                key: plan_value(properties.get(key), old_properties.get(key), inner, new=not old_properties)
+                for key, inner in fields.items()
             }
-            return {key: value for key, value in whole.items() if value is not None}
-        case ListOf(ObjectSchema() as item) if isinstance(said, list):
-            elements: list[Any] = said
-            return [foretold(element, None, Field(item), new=True) for element in elements]
+            return {key: value for key, value in planned.items() if value is not None}
+        case ListOf(ObjectSchema() as item) if isinstance(configured, list):
+            elements: list[Any] = configured
+            return [plan_value(element, None, Field(item), new=True) for element in elements]
         case _:
-            return said
+            return configured
 
 
-def _order(value: Any) -> str:
+def _sort_key(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)

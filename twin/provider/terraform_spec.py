@@ -1,4 +1,4 @@
-"""What a bridged resource type has beside its schema: the facts that only the provider's source tells."""
+"""Facts about bridged providers that are in the provider's source and not in its schema."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,72 +13,75 @@ class ResourceSpec:
     """One resource type of a provider. Names are the provider's camelCase properties."""
 
     rules: tuple[InputRule, ...] = ()
-    """Checked on the inputs alone, in every preview."""
+    """Checks of the inputs, made in every preview."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the provider sends when the program says nothing."""
+    """Values that the provider sends for inputs that are not set."""
 
     computed: frozenset[str] = frozenset()
-    """Left to the vendor when unset, although the schema does not say so."""
+    """Inputs that the vendor chooses when they are not set, although the schema does not say so."""
 
     replaces: frozenset[str] = frozenset()
-    """Inputs whose change makes a new resource."""
+    """Inputs whose change replaces the resource."""
 
-    unmanaged: frozenset[str] = frozenset()
-    """Ignored, whatever the vendor says, until the program sets them."""
+    managed_when_set: frozenset[str] = frozenset()
+    """Inputs that the provider ignores, whatever the vendor's value is, until the program sets them."""
 
-    remembered: frozenset[str] = frozenset()
-    """Never read back: the state is what the program last said."""
+    write_only: frozenset[str] = frozenset()
+    """Inputs that are never read back: the state keeps the program's last value."""
 
     not_on_create: frozenset[str] = frozenset()
-    """Sent with updates only."""
+    """Inputs that are sent with updates only."""
 
     only_on_create: frozenset[str] = frozenset()
-    """Never sent with updates."""
+    """Inputs that are never sent with updates."""
 
-    alike: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
-    """Values that are equal after this conversion do not differ."""
+    normalize: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+    """Input -> conversion; two values do not differ if they are equal after it."""
 
-    literal: frozenset[str] = frozenset()
-    """Empty is a value of these, and not the same as unset, although the vendor computes them when unset."""
+    empty_is_value: frozenset[str] = frozenset()
+    """Computed inputs whose empty value is a value, and not the same as unset."""
 
     gone_is_error: bool = False
-    """Read fails when the resource is gone, instead of planning to make it anew."""
+    """The read of a deleted resource fails, where other types plan to create it again."""
 
     gone_fails_delete: bool = False
+    """The deletion of a deleted resource fails, where other types succeed."""
 
     address: Callable[[str, Properties], str] = lambda identifier, _state: identifier
-    """(id or import id, state) -> the model's id."""
+    """Converts an id or import id, with the state, to the id in the vendor's model."""
 
-    prepare: Callable[[Properties], Properties] = lambda wanted: wanted
-    """What the provider does to a request before it sends it."""
+    prepare: Callable[[Properties], Properties] = lambda inputs: inputs
+    """The provider's change of the inputs before it sends them."""
 
 
 @dataclass(frozen=True)
 class VendorSpec:
-    """One provider as the door sees it."""
+    """One bridged provider."""
 
     title: str
-    kinds: Mapping[str, ResourceSpec]
-    """By the model's kind: the resource name with a small first letter."""
+    resources: Mapping[str, ResourceSpec]
+    """By the kind in the vendor's model, which is the resource name with a small first letter."""
 
-    sets: bool
-    """Lists of scalars are sets, so that their order does not matter."""
+    scalar_lists_are_sets: bool
+    """Whether lists of scalars are sets, whose order does not matter."""
 
-    sets_of_objects: frozenset[str] = frozenset()
+    object_sets: frozenset[str] = frozenset()
+    """Lists of objects that are sets."""
+
     fractions: frozenset[str] = frozenset()
-    """Properties whose numbers need not be whole."""
+    """Properties whose numbers may have a fraction."""
 
-    old_sdk: bool = False
+    uses_sdk_v2: bool = False
     """
-    Written with Terraform's older SDK: empty and unset are one, and after create and update the state shows
-    what the vendor has, also where the program said something else, or nothing.
+    Whether the provider uses terraform-plugin-sdk v2: an empty value counts as unset, and after create and
+    update the state holds the vendor's values, also where the program has another value or none.
     """
 
-    forgiven: frozenset[int] = frozenset({404})
-    """HTTP statuses that the provider takes for success when it deletes."""
+    delete_success_statuses: frozenset[int] = frozenset({404})
+    """HTTP statuses of a deletion that the provider takes for success."""
 
 
 def last_part(identifier: str, _state: Properties) -> str:
-    """Address by the id alone, or by the path that an import takes: `<organization>/<project>/<id>`."""
+    """Return the id without the rest of an import id such as `<organization>/<project>/<id>`."""
     return identifier.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""Holds inputs against a schema: unknown, missing and wrongly typed properties, and conversions."""
+"""Validation of inputs: conversion to a schema's types, and type checks that a schema can't express."""
 
 import difflib
 from collections.abc import Iterator
@@ -9,85 +9,114 @@ from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties
 
 
-class _Problems(list[InputRefusal]):
-    def add(self, where: str, reason: str) -> None:
-        self.append(InputRefusal(where, reason))
-
-
-def conform(inputs: Properties, schema: ObjectSchema) -> tuple[Properties, list[InputRefusal]]:
+def convert_inputs(inputs: Properties, schema: ObjectSchema) -> tuple[Properties, list[InputRefusal]]:
     """
-    Convert inputs to the schema's types as the bridge does, and list what does not fit.
+    Convert inputs to the schema's types as the bridge does; return them with the refused ones.
 
-    A numeric string is taken as a number, a number or boolean as a string; whole numbers stay whole. Unknown
-    values fit anywhere. The real bridge ignores properties that it does not know; here they are refused.
+    A numeric string becomes a number where one is due, a number or boolean becomes a string; whole numbers
+    stay int. Unknown values have any type. The real bridge ignores unknown properties; here they are refused.
     """
-    problems = _Problems()
-    return _object(inputs, schema, "", problems), list(problems)
+    refusals: list[InputRefusal] = []
+    return _convert_object(inputs, schema, "", refusals), refusals
 
 
-def _object(value: Any, schema: ObjectSchema, where: str, problems: _Problems) -> Properties:
+def check_types(
+    value: Any, type_: Type, fractions: frozenset[str], where: str = ""
+) -> Iterator[InputRefusal]:
+    """
+    Refuse numbers with a fraction, and duplicate elements of sets, as terraform-plugin-framework does.
+
+    Properties in `fractions` may have a fraction. Every list of scalars is a set.
+    """
+    if value is None or value is UNKNOWN:
+        return
+    match type_:
+        case Scalar(name):
+            has_fraction = name == "number" and isinstance(value, float)
+            if has_fraction and where.rpartition(".")[2] not in fractions:
+                yield InputRefusal(where, f"{where} must be a whole number, not {value!r}")
+        case ObjectSchema(fields):
+            for name, field in fields.items():
+                path = f"{where}.{name}" if where else name
+                yield from check_types(value.get(name), field.type, fractions, path)
+        case ListOf(item):
+            if isinstance(item, Scalar) and _has_duplicates(value):
+                yield InputRefusal(where, f"{where} is a set and has an element twice")
+            for index, element in enumerate(value):
+                yield from check_types(element, item, fractions, f"{where}[{index}]")
+        case MapOf():  # all maps in the schemas have values of type string
+            pass
+
+
+def _convert_object(value: Any, schema: ObjectSchema, where: str, refusals: list[InputRefusal]) -> Properties:
     if not isinstance(value, dict):
-        problems.add(where, f"{where} must be an object, not {_kind(value)}")
+        refusals.append(InputRefusal(where, f"{where} must be an object, not {_type_name(value)}"))
         return {}
     converted: Properties = {}
-    given: Properties = value
-    for name, item in given.items():
-        if name.startswith("__"):  # the engine's own notes
+    properties: Properties = value
+    for name, item in properties.items():
+        if name.startswith("__"):  # set by the engine
             continue
         path = f"{where}.{name}" if where else name
         field = schema.fields.get(name)
         if field is None:
-            problems.add(path, f"there is no property {path}{_nearest(name, schema)}")
+            reason = f"there is no property {path}{_suggest_property(name, schema)}"
+            refusals.append(InputRefusal(path, reason))
         elif item is not None:
-            converted[name] = _value(item, field.type, path, problems)
+            converted[name] = _convert_value(item, field.type, path, refusals)
     for name, field in schema.fields.items():
-        if field.required and given.get(name) is None:
+        if field.required and properties.get(name) is None:
             path = f"{where}.{name}" if where else name
-            problems.add(path, f"{path} is required")
+            refusals.append(InputRefusal(path, f"{path} is required"))
     return converted
 
 
-def _value(value: Any, type_: Type, where: str, problems: _Problems) -> Any:
+def _convert_value(value: Any, type_: Type, where: str, refusals: list[InputRefusal]) -> Any:
     if value is UNKNOWN:
         return value
     match type_:
         case ObjectSchema():
-            return _object(value, type_, where, problems)
+            return _convert_object(value, type_, where, refusals)
         case ListOf(item):
             if not isinstance(value, list):
-                problems.add(where, f"{where} must be a list, not {_kind(value)}")
+                refusals.append(InputRefusal(where, f"{where} must be a list, not {_type_name(value)}"))
                 return []
+            elements: list[Any] = value
             return [
-                _value(element, item, f"{where}[{index}]", problems) for index, element in _numbered(value)
+                _convert_value(element, item, f"{where}[{index}]", refusals)
+                for index, element in enumerate(elements)
             ]
         case MapOf(item):
             if not isinstance(value, dict):
-                problems.add(where, f"{where} must be a map, not {_kind(value)}")
+                refusals.append(InputRefusal(where, f"{where} must be a map, not {_type_name(value)}"))
                 return {}
             entries: Properties = value
-            return {key: _value(each, item, f"{where}[{key!r}]", problems) for key, each in entries.items()}
+            return {
+                key: _convert_value(entry, item, f"{where}[{key!r}]", refusals)
+                for key, entry in entries.items()
+            }
         case Scalar(name):
-            return _scalar(value, name, where, problems)
+            return _convert_scalar(value, name, where, refusals)
 
 
-def _scalar(value: Any, name: str, where: str, problems: _Problems) -> Any:
+def _convert_scalar(value: Any, name: str, where: str, refusals: list[InputRefusal]) -> Any:
     match name, value:
         case "string", bool():
             return "true" if value else "false"
         case "string", int() | float():
             return str(value)
-        case (("number" | "integer"), str()) if (number := _number(value)) is not None:
+        case (("number" | "integer"), str()) if (number := _parse_number(value)) is not None:
             return number
         case ("string", str()) | ("boolean", bool()) | ("any", _):
             return value
         case (("number" | "integer"), (int() | float())) if not isinstance(value, bool):
             return value
         case _:
-            problems.add(where, f"{where} must be a {name}, not {_kind(value)}")
+            refusals.append(InputRefusal(where, f"{where} must be a {name}, not {_type_name(value)}"))
             return value
 
 
-def _number(text: str) -> int | float | None:
+def _parse_number(text: str) -> int | float | None:
     try:
         number = float(text)
     except ValueError:
@@ -95,46 +124,16 @@ def _number(text: str) -> int | float | None:
     return int(number) if number.is_integer() else number
 
 
-def _nearest(name: str, schema: ObjectSchema) -> str:
+def _suggest_property(name: str, schema: ObjectSchema) -> str:
     close = difflib.get_close_matches(name, schema.fields, 1)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(schema.fields))}"
 
 
-def _kind(value: Any) -> str:
-    """Name a value's type; never the value, which may be secret."""
+def _type_name(value: Any) -> str:
+    """Return a value's type for a message. The value itself may be secret."""
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
     return names.get(type(value), "an object")
 
 
-def _numbered(value: Any) -> Iterator[tuple[int, Any]]:
-    return enumerate(value)
-
-
-def ill_typed(value: Any, type_: Type, fractions: frozenset[str], where: str = "") -> Iterator[InputRefusal]:
-    """
-    Find fractions where a whole number is due, and sets that hold an element twice.
-
-    `fractions` are the properties that may have one; every list of scalars is a set.
-    """
-    if value is None or value is UNKNOWN:
-        return
-    match type_:
-        case Scalar(kind):
-            fraction = kind == "number" and isinstance(value, float)
-            if fraction and where.rpartition(".")[2] not in fractions:
-                yield InputRefusal(where, f"{where} must be a whole number, not {value!r}")
-        case ObjectSchema(fields):
-            for name, field in fields.items():
-                inner = f"{where}.{name}" if where else name
-                yield from ill_typed(value.get(name), field.type, fractions, inner)
-        case ListOf(item):
-            if isinstance(item, Scalar) and _has_twice(value):
-                yield InputRefusal(where, f"{where} is a set and has an element twice")
-            for index, element in enumerate(value):
-                yield from ill_typed(element, item, fractions, f"{where}[{index}]")
-        case MapOf():  # of text, all of them
-            pass
-
-
-def _has_twice(elements: list[Any]) -> bool:
+def _has_duplicates(elements: list[Any]) -> bool:
     return UNKNOWN not in elements and len(set(elements)) < len(elements)

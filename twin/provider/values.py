@@ -1,4 +1,4 @@
-"""Property values as they travel between the engine and a plugin, and as plain Python."""
+"""Property values in plain Python, and their conversion from and to the engine's protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Final
 from google.protobuf import struct_pb2
 
 Properties = dict[str, Any]
-"""Property name -> bool, int, float, str, list, dict, None or UNKNOWN, as deep as the resource goes."""
+"""Property name -> bool, int, float, str, list, dict, None or UNKNOWN, nested to any depth."""
 
 
 class _Unknown(Enum):
@@ -19,7 +19,7 @@ class _Unknown(Enum):
 
 
 UNKNOWN: Final = _Unknown.UNKNOWN
-"""Stands for a value that only an apply will reveal."""
+"""A value that is known only after the update has run."""
 
 _UNKNOWN_ON_THE_WIRE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # pulumi.runtime.rpc.UNKNOWN
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks secrets, assets and outputs
@@ -29,7 +29,7 @@ _OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that goes out marked as secret. Values come in without the mark."""
+    """A value to send to the engine marked as secret. Received secrets are unwrapped."""
 
     value: Any
 
@@ -53,9 +53,9 @@ def _from_value(value: struct_pb2.Value) -> Any:
         case "struct_value":
             fields = from_wire(value.struct_value)
             match fields.get(_SIGNATURE):
-                case kind if kind == _SECRET:
+                case signature if signature == _SECRET:
                     return fields["value"]
-                case kind if kind == _OUTPUT:
+                case signature if signature == _OUTPUT:
                     return fields.get("value", UNKNOWN)
                 case _:
                     return fields
@@ -64,7 +64,7 @@ def _from_value(value: struct_pb2.Value) -> Any:
 
 
 def to_wire(properties: Mapping[str, Any]) -> struct_pb2.Struct:
-    """Convert back; properties that are None are left out, as a provider leaves out what is not set."""
+    """Convert to the engine's protocol; properties that are None are left out, as by the real providers."""
     return struct_pb2.Struct(
         fields={name: _to_value(value) for name, value in properties.items() if value is not None}
     )
@@ -74,8 +74,8 @@ def _to_value(value: Any) -> struct_pb2.Value:
     match value:
         case _Unknown():
             return struct_pb2.Value(string_value=_UNKNOWN_ON_THE_WIRE)
-        case Secret(hidden):
-            return _to_value({_SIGNATURE: _SECRET, "value": hidden})
+        case Secret(content):
+            return _to_value({_SIGNATURE: _SECRET, "value": content})
         case None:
             return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
         case bool():
@@ -94,7 +94,7 @@ def _to_value(value: Any) -> struct_pb2.Value:
 
 
 def has_unknown(value: Any) -> bool:
-    """Tell whether UNKNOWN is anywhere inside."""
+    """Tell whether a value contains UNKNOWN at any depth."""
     match value:
         case dict():
             return any(has_unknown(item) for item in value.values())

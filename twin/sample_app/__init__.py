@@ -1,6 +1,6 @@
-"""The sample platform: the recruiting product that the twin's stack protects."""
+"""The sample platform: a recruiting product, which the twin's stack protects."""
 
 PRODUCT = "Talentry"
-"""What the frontend's page says, and what a monitor of it may look for."""
+"""The product's name. The frontend's page contains it, so a keyword monitor can look for it."""
 
 VERSION = "2.9.0"

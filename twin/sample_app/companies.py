@@ -1,4 +1,4 @@
-"""Sample rows: companies, their users, and what they pay."""
+"""Sample rows: companies, their users, subscriptions and invoices."""
 
 import hashlib
 from datetime import date, timedelta
@@ -31,7 +31,7 @@ def organizations(size: Size, draw: Draw) -> TableRows:
 @tables.rows_of("organization_id", "settings", "branding", "allowed_networks", "updated_at")
 def organization_settings(size: Size, draw: Draw) -> TableRows:
     for n in range(size.organizations):
-        branding = '{"b": 1,  "a": 2, "a": 3}'  # json keeps order, spaces and doubles, which jsonb does not
+        branding = '{"b": 1,  "a": 2, "a": 3}'  # json keeps order, spaces and duplicate keys; jsonb does not
         yield (
             n + 1,
             draw.document(),

@@ -1,4 +1,4 @@
--- What is cheaper to build, or right to apply, once the rows are there.
+-- Constraints, indexes, triggers and row security: faster to build, or correct, only after the rows are loaded.
 
 ALTER TABLE organizations ADD CONSTRAINT owner FOREIGN KEY (owner_id) REFERENCES users
     ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED;

@@ -1,4 +1,4 @@
-"""Draws the sample's values: the same ones for the same table and scale, on every machine."""
+"""Pseudo-random values of the sample rows: the same on every machine for the same table and scale."""
 
 import json
 import random
@@ -12,14 +12,14 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""All times of the sample lie around this one, never around the time of loading."""
+"""All times of the sample are relative to this one, not to the time of loading."""
 
 WORDS: Final[dict[str, list[Any]]] = json.loads(Path(__file__).with_name("words.json").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many rows the main tables have; the others follow from them."""
+    """The number of rows of the main tables, from which the sizes of the others follow."""
 
     scale: int
 
@@ -45,7 +45,7 @@ class Size:
 
 
 class Draw(random.Random):
-    """A table's own source of chance, so that a change to one table leaves the others as they are."""
+    """The random values of one table. Each table has its own, so that a change to it leaves the others."""
 
     def word(self, kind: str) -> Any:
         return self.choice(WORDS[kind])
@@ -62,7 +62,7 @@ class Draw(random.Random):
         return " ".join(str(self.word("sentences")) for _ in range(sentences))
 
     def address(self) -> str:
-        """Write a postal_address, whose text form quotes each field."""
+        """Return a postal_address in PostgreSQL's text format, with quoted fields."""
         city, code, country = self.word("cities")
         return f'("{self.randrange(200)} {city}-Straße, \\"hinten\\"","{city}","{code}",{country})'
 
@@ -82,16 +82,16 @@ class Draw(random.Random):
 
 
 TableRows = Iterator[tuple[Any, ...]]
-Generate = Callable[[Size, Draw], TableRows]
+RowGenerator = Callable[[Size, Draw], TableRows]
 
 
-class Tables(dict[str, tuple[tuple[str, ...], Generate]]):
-    """Columns and rows of each table, in the order in which they are loaded."""
+class Tables(dict[str, tuple[tuple[str, ...], RowGenerator]]):
+    """Columns and row generator of each table, in the order of loading."""
 
-    def rows_of(self, *columns: str) -> Callable[[Generate], Generate]:
-        """Register a function that yields the rows of the table it is named after."""
+    def rows_of(self, *columns: str) -> Callable[[RowGenerator], RowGenerator]:
+        """Register a function that yields the rows of the table of its name."""
 
-        def register(generate: Generate) -> Generate:
+        def register(generate: RowGenerator) -> RowGenerator:
             self[generate.__name__] = (columns, generate)
             return generate
 

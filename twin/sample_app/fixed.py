@@ -1,4 +1,4 @@
-"""Sample rows that are the same at every scale; among them the extremes of each type."""
+"""Sample rows that are the same at every scale, among them the extreme values of each type."""
 
 from datetime import timedelta
 from decimal import Decimal

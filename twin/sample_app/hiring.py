@@ -1,4 +1,4 @@
-"""Sample rows: jobs, candidates with their files, applications and what becomes of them."""
+"""Sample rows: jobs, candidates with their files, and applications with interviews, offers and messages."""
 
 import hashlib
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ _KINDS = ("cv", "cover_letter", "certificate", "contract")
 
 
 def file_body(object_key: str) -> bytes:
-    """Return the contents of the file of that key; the `files` table holds its size and digest."""
+    """Return the content of a file; the table `files` has its size and digest."""
     return b"%PDF-1.7\n" + hashlib.shake_256(object_key.encode()).digest(512 + len(object_key)) + b"\n%%EOF\n"
 
 
@@ -53,10 +53,10 @@ def jobs(size: Size, draw: Draw) -> TableRows:
         closes = draw.choice(["infinity", opens + timedelta(days=60)])
         employment = draw.choice(["full_time", "part_time", "contract", "internship"])
         status = draw.choice(["draft", "open", "open", "paused", "closed"])
-        where = (company, 3 * company - draw.randrange(3), company, company)
+        place = (company, 3 * company - draw.randrange(3), company, company)
         yield (
             n + 1,
-            *where,
+            *place,
             draw.word("titles"),
             draw.text(6),
             employment,

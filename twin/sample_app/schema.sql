@@ -19,7 +19,7 @@ CREATE DOMAIN object_key AS text CHECK (VALUE ~ '^(cvs|documents)/[^/].*$' AND o
 CREATE SEQUENCE candidate_reference START WITH 1000 INCREMENT BY 7;
 CREATE SEQUENCE invoice_number AS integer START WITH 1 MAXVALUE 999999 CYCLE;
 
--- Companies and the people who work in them
+-- Companies and their users
 
 CREATE TABLE plans (
     tier plan_tier PRIMARY KEY,
@@ -164,7 +164,7 @@ CREATE TABLE webhooks (
     headers jsonb NOT NULL DEFAULT '{}'
 );
 
--- What they are hiring for
+-- Jobs
 
 CREATE TABLE pipelines (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -230,7 +230,7 @@ CREATE TABLE job_questions (
     required boolean NOT NULL DEFAULT false
 );
 
--- Who applies, and with what
+-- Candidates and their documents
 
 CREATE TABLE candidates (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -318,7 +318,7 @@ CREATE TABLE document_embeddings (
     embedding vector(16) NOT NULL
 );
 
--- What becomes of it
+-- Applications, interviews and offers
 
 CREATE TABLE applications (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

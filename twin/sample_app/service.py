@@ -1,8 +1,8 @@
 """
 The sample platform over HTTPS: `/health` and `/api/version` on one port, the frontend on another.
 
-With `--plain-port` it is the API alone, over plain HTTP, on the database that DATABASE_URL names: as a drill
-starts it against a recovered copy. Only the deployed one writes the canary.
+With `--plain-port` it serves only the API, over plain HTTP, on the database of DATABASE_URL: so a drill
+starts it on a recovered copy. Only the deployed platform writes the canary.
 """
 
 import argparse
@@ -29,15 +29,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twin.host.home import TwinHome
 from twin.sample_app import PRODUCT, VERSION, canary
 
-_ANSWER_SECONDS = 2.0
-_QUIET: Final[dict[str, Any]] = {
+_DATABASE_TIMEOUT_SECONDS = 2.0
+_SERVER_OPTIONS: Final[dict[str, Any]] = {
     "lifespan": "off",
     "log_config": None,
     "access_log": False,
     "server_header": False,
     "timeout_graceful_shutdown": 0,
 }
-_PAGE = f"""<!doctype html>
+_PAGE_HTML = f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{PRODUCT}</title></head>
 <body><h1>{PRODUCT}</h1><p>Hiring without the paperwork.</p></body>
@@ -45,12 +45,12 @@ _PAGE = f"""<!doctype html>
 """
 
 
-class Health:
+class HealthEndpoint:
     """
-    Answers 200 when a real query on the platform's database does so within two seconds, else 503.
+    Responds with 200 if a query on the platform's database succeeds within two seconds, else with 503.
 
-    Each check opens a connection of its own, so a database that comes back is seen at once. `database_url` is
-    asked each time, because a deploy moves the database.
+    Each check opens a connection, so it sees at once that a database is back. It calls `database_url` each
+    time, because a deploy moves the database.
     """
 
     def __init__(self, database_url: Callable[[], str]) -> None:
@@ -59,18 +59,18 @@ class Health:
         self._checks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, _: Request) -> JSONResponse:
-        reason = await self._complaint()
-        answer = {
+        reason = await self._find_problem()
+        body = {
             "status": "down" if reason else "ok",
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "uptime": round(time.monotonic() - self._started, 3),
             "environment": "local",
             "version": VERSION,
         }
-        return JSONResponse(answer | ({"reason": reason} if reason else {}), 503 if reason else 200)
+        return JSONResponse(body | ({"reason": reason} if reason else {}), 503 if reason else 200)
 
-    async def _complaint(self) -> str | None:
-        """Say what is wrong, but not in the driver's words, which may hold the address and the password."""
+    async def _find_problem(self) -> str | None:
+        """Return the problem, None without one. The driver's message isn't used: it may hold the password."""
         try:
             uri = self._database_url()
         except FileNotFoundError:
@@ -80,11 +80,11 @@ class Health:
         check = asyncio.create_task(_query(uri))
         self._checks.add(check)
         check.add_done_callback(self._forget)
-        # Not asyncio.timeout: on cancellation psycopg first asks the server, which may be what hangs.
-        await asyncio.wait({check}, timeout=_ANSWER_SECONDS)
+        # Not asyncio.timeout: on cancellation psycopg first asks the server, which may hang.
+        await asyncio.wait({check}, timeout=_DATABASE_TIMEOUT_SECONDS)
         if not check.done():
             check.cancel()
-            return f"the database did not answer within {_ANSWER_SECONDS:g} s"
+            return f"the database did not answer within {_DATABASE_TIMEOUT_SECONDS:g} s"
         error = check.exception()
         if isinstance(error, psycopg.OperationalError):
             return "the database cannot be reached"
@@ -93,7 +93,7 @@ class Health:
     def _forget(self, check: asyncio.Task[None]) -> None:
         self._checks.discard(check)
         if not check.cancelled():
-            check.exception()  # looked at, or asyncio would log it when the task was given up
+            check.exception()  # else asyncio logs an exception that was never retrieved
 
 
 async def _query(uri: str) -> None:
@@ -102,36 +102,36 @@ async def _query(uri: str) -> None:
         await connection.execute("SELECT max(version) FROM schema_migrations")
 
 
-async def _version(_: Request) -> JSONResponse:
+async def _get_version(_: Request) -> JSONResponse:
     return JSONResponse({"version": VERSION})
 
 
-async def _page(_: Request) -> HTMLResponse:
-    return HTMLResponse(_PAGE)
+async def _get_page(_: Request) -> HTMLResponse:
+    return HTMLResponse(_PAGE_HTML)
 
 
-def deployed(deployment: Path) -> str:
-    """Read where the database is: a deploy leaves {"database_url": ...} there."""
+def read_database_url(deployment: Path) -> str:
+    """Return the database's address from the file {"database_url": ...} that a deploy writes."""
     return str(json.loads(deployment.read_text())["database_url"])
 
 
-def _api(database_url: Callable[[], str]) -> Starlette:
-    health = Health(database_url)
-    return Starlette(routes=[Route("/health", health.__call__), Route("/api/version", _version)])
+def _build_api(database_url: Callable[[], str]) -> Starlette:
+    health = HealthEndpoint(database_url)
+    return Starlette(routes=[Route("/health", health.__call__), Route("/api/version", _get_version)])
 
 
-def application(home: TwinHome, api_port: int) -> ASGIApp:
-    """Put the API and the frontend behind one server, which tells them apart by the port."""
-    api = _api(lambda: deployed(home.root / "platform.json"))
-    frontend = Starlette(routes=[Route("/", _page)])
+def build_application(home: TwinHome, api_port: int) -> ASGIApp:
+    """Return one application for the API and the frontend, which chooses by the port of the request."""
+    api = _build_api(lambda: read_database_url(home.root / "platform.json"))
+    frontend = Starlette(routes=[Route("/", _get_page)])
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.monotonic()
 
         async def send_and_log(message: Message) -> None:
             if message["type"] == "http.response.start":
                 milliseconds = 1000 * (time.monotonic() - begin)
-                # The path as it was sent, still quoted, and without the query, which may hold a secret.
+                # The path as it was sent, quoted, without the query, which may hold a secret.
                 path = scope["raw_path"].decode("ascii", "replace")
                 now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
                 sys.stderr.write(
@@ -142,7 +142,7 @@ def application(home: TwinHome, api_port: int) -> ASGIApp:
 
         await (api if scope["server"][1] == api_port else frontend)(scope, receive, send_and_log)
 
-    return answer
+    return respond
 
 
 def _listen(port: int) -> socket.socket:
@@ -162,8 +162,8 @@ def main() -> None:
     parser.add_argument("--plain-port", type=int)
     arguments = parser.parse_args()
     if arguments.plain_port:
-        api = _api(lambda: os.environ["DATABASE_URL"])
-        _serve(uvicorn.Config(api, **_QUIET), arguments.plain_port)
+        api = _build_api(lambda: os.environ["DATABASE_URL"])
+        _serve(uvicorn.Config(api, **_SERVER_OPTIONS), arguments.plain_port)
         return
     if not (arguments.api_port and arguments.frontend_port):
         parser.error("give --api-port and --frontend-port, or --plain-port")
@@ -171,10 +171,10 @@ def main() -> None:
     certificate, key = home.tls / "platform.crt", home.tls / "platform.key"
     if not (certificate.exists() and key.exists()):
         sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
-    both = application(home, arguments.api_port)
-    writer = canary.Writer(lambda: deployed(home.root / "platform.json"))
+    application = build_application(home, arguments.api_port)
+    writer = canary.CanaryWriter(lambda: read_database_url(home.root / "platform.json"))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
-    config = uvicorn.Config(both, ssl_certfile=certificate, ssl_keyfile=key, **_QUIET)
+    config = uvicorn.Config(application, ssl_certfile=certificate, ssl_keyfile=key, **_SERVER_OPTIONS)
     _serve(config, arguments.api_port, arguments.frontend_port)
 
 

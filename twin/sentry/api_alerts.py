@@ -1,4 +1,8 @@
-"""Sentry's detectors, workflows and integrations at its door: what the provider calls monitors and alerts."""
+"""
+Sentry's HTTP API: detectors, workflows and integrations.
+
+The provider calls detectors "monitors" and workflows "alerts".
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -8,143 +12,142 @@ from twin.sentry import api_detectors, api_workflows
 from twin.sentry.api_json import integration_to_json
 from twin.sentry.model import DETECTORS, INTEGRATIONS, Sentry
 from twin.vendor.errors import VendorError
-from twin.vendor.http import ApiRequest, Handler
+from twin.vendor.http import ApiRequest, ApiRoute
 from twin.vendor.store import Attributes
 
 _ORGANIZATION = "/organizations/{organization}"
 
 
-def answers(model: Sentry, address: Callable[[ApiRequest], str]) -> Iterator[tuple[str, str, Handler]]:
-    """Answer by (method, path); `address` finds the "organization/slug" of the project in a path."""
-    yield from _detectors(model, address)
-    yield from _workflows(model)
-    yield from _integrations(model)
+def alert_routes(model: Sentry, find_project: Callable[[ApiRequest], str]) -> Iterator[ApiRoute]:
+    """Yield the routes; `find_project` returns the "organization/slug" of the project in a request's path."""
+    yield from _detector_routes(model, find_project)
+    yield from _workflow_routes(model)
+    yield from _integration_routes(model)
 
 
-def _detectors(model: Sentry, address: Callable[[ApiRequest], str]) -> Iterator[tuple[str, str, Handler]]:
-    def one(asked: ApiRequest) -> tuple[str, str, Attributes]:
-        identifier = asked.path["detector"]
+def _detector_routes(model: Sentry, find_project: Callable[[ApiRequest], str]) -> Iterator[ApiRoute]:
+    def require_detector(request: ApiRequest) -> tuple[str, str, Attributes]:
+        identifier = request.path["detector"]
         for kind in DETECTORS:
-            found = model.read(kind, identifier)
-            if found and found["organization"] == asked.path["organization"]:
-                return kind, identifier, found
-        raise _absent()
+            detector = model.read(kind, identifier)
+            if detector and detector["organization"] == request.path["organization"]:
+                return kind, identifier, detector
+        raise _not_found()
 
-    def number(part: Attributes) -> str:
-        project = model.read("project", f"{part['organization']}/{part['project']}")
-        return project["internalId"] if project else ""
+    def to_json(kind: str, identifier: str, detector: Attributes) -> Attributes:
+        project = model.read("project", f"{detector['organization']}/{detector['project']}")
+        project_id = project["internalId"] if project else ""
+        return api_detectors.detector_to_json(kind, identifier, detector, project_id)
 
-    def answer(kind: str, identifier: str, found: Attributes) -> Attributes:
-        return api_detectors.detector_to_json(kind, identifier, found, number(found))
-
-    def list_(asked: ApiRequest) -> Response:
-        project, query = asked.query.get("project"), asked.query.get("query", "")
+    def list_(request: ApiRequest) -> Response:
+        project, query = request.query.get("project"), request.query.get("query", "")
         types = {part.removeprefix("type:") for part in query.split() if part.startswith("type:")}
-        every = [
-            answer(kind, *one)
+        detectors = [
+            to_json(kind, identifier, detector)
             for kind in DETECTORS
-            for one in model.every(kind).items()
-            if one[1]["organization"] == asked.path["organization"]
+            for identifier, detector in model.list_objects(kind).items()
+            if detector["organization"] == request.path["organization"]
         ]
         return JSONResponse(
             [
-                one
-                for one in every
-                if project in (None, one["projectId"]) and (not types or one["type"] in types)
+                detector
+                for detector in detectors
+                if project in (None, detector["projectId"]) and (not types or detector["type"] in types)
             ]
         )
 
-    def create(asked: ApiRequest) -> Response:
-        organization, _, project = address(asked).partition("/")
+    def create(request: ApiRequest) -> Response:
+        organization, _, project = find_project(request).partition("/")
         wanted = {
-            **api_detectors.detector_from_json(asked.body),
+            **api_detectors.detector_from_json(request.body),
             "organization": organization,
             "project": project,
         }
-        kind = api_detectors.TYPES[asked.body["type"]]
-        return JSONResponse(answer(kind, *model.create(kind, wanted)), 201)
+        kind = api_detectors.KINDS_BY_TYPE[request.body["type"]]
+        return JSONResponse(to_json(kind, *model.create(kind, wanted)), 201)
 
-    def update(asked: ApiRequest) -> Response:
-        kind, identifier, _ = one(asked)
-        return JSONResponse(
-            answer(
-                kind, identifier, model.update(kind, identifier, api_detectors.detector_from_json(asked.body))
-            )
-        )
+    def update(request: ApiRequest) -> Response:
+        kind, identifier, _ = require_detector(request)
+        changed = model.update(kind, identifier, api_detectors.detector_from_json(request.body))
+        return JSONResponse(to_json(kind, identifier, changed))
 
-    def delete(asked: ApiRequest) -> Response:
-        kind, identifier, _ = one(asked)
+    def delete(request: ApiRequest) -> Response:
+        kind, identifier, _ = require_detector(request)
         model.delete(kind, identifier)
         return Response(status_code=204)
 
     path = f"{_ORGANIZATION}/detectors/{{detector}}/"
     yield "GET", f"{_ORGANIZATION}/detectors/", list_
     yield "POST", f"{_ORGANIZATION}/projects/{{project}}/detectors/", create
-    yield "GET", path, lambda asked: JSONResponse(answer(*one(asked)))
+    yield "GET", path, lambda request: JSONResponse(to_json(*require_detector(request)))
     yield "PUT", path, update
     yield "DELETE", path, delete
 
 
-def _workflows(model: Sentry) -> Iterator[tuple[str, str, Handler]]:
-    def one(asked: ApiRequest) -> tuple[str, Attributes]:
-        identifier = asked.path["workflow"]
-        found = model.read("alert", identifier)
-        if found is None or found["organization"] != asked.path["organization"]:
-            raise _absent()
-        return identifier, found
+def _workflow_routes(model: Sentry) -> Iterator[ApiRoute]:
+    def require_workflow(request: ApiRequest) -> tuple[str, Attributes]:
+        identifier = request.path["workflow"]
+        alert = model.read("alert", identifier)
+        if alert is None or alert["organization"] != request.path["organization"]:
+            raise _not_found()
+        return identifier, alert
 
-    def list_(asked: ApiRequest) -> Response:
-        every = model.every("alert").items()
-        organization = asked.path["organization"]
+    def list_(request: ApiRequest) -> Response:
         return JSONResponse(
-            [api_workflows.alert_to_json(*w) for w in every if w[1]["organization"] == organization]
+            [
+                api_workflows.alert_to_json(identifier, alert)
+                for identifier, alert in model.list_objects("alert").items()
+                if alert["organization"] == request.path["organization"]
+            ]
         )
 
-    def create(asked: ApiRequest) -> Response:
-        wanted = {"organization": asked.path["organization"], **api_workflows.alert_from_json(asked.body)}
+    def create(request: ApiRequest) -> Response:
+        wanted = {"organization": request.path["organization"], **api_workflows.alert_from_json(request.body)}
         return JSONResponse(api_workflows.alert_to_json(*model.create("alert", wanted)), 201)
 
-    def update(asked: ApiRequest) -> Response:
-        identifier, _ = one(asked)
-        changed = model.update("alert", identifier, api_workflows.alert_from_json(asked.body))
+    def update(request: ApiRequest) -> Response:
+        identifier, _ = require_workflow(request)
+        changed = model.update("alert", identifier, api_workflows.alert_from_json(request.body))
         return JSONResponse(api_workflows.alert_to_json(identifier, changed))
 
-    def delete(asked: ApiRequest) -> Response:
-        model.delete("alert", one(asked)[0])
+    def delete(request: ApiRequest) -> Response:
+        model.delete("alert", require_workflow(request)[0])
         return Response(status_code=204)
 
     path = f"{_ORGANIZATION}/workflows/{{workflow}}/"
     yield "GET", f"{_ORGANIZATION}/workflows/", list_
     yield "POST", f"{_ORGANIZATION}/workflows/", create
-    yield "GET", path, lambda asked: JSONResponse(api_workflows.alert_to_json(*one(asked)))
+    yield "GET", path, lambda request: JSONResponse(api_workflows.alert_to_json(*require_workflow(request)))
     yield "PUT", path, update
     yield "DELETE", path, delete
 
 
-def _integrations(model: Sentry) -> Iterator[tuple[str, str, Handler]]:
-    def services(asked: ApiRequest, identifier: str) -> dict[str, Attributes]:
-        owner = {"organization": asked.path["organization"], "integrationId": identifier}
-        every = model.every("integrationPagerduty").items()
-        return {number: one for number, one in every if owner.items() <= one.items()}
+def _integration_routes(model: Sentry) -> Iterator[ApiRoute]:
+    def list_services(request: ApiRequest, identifier: str) -> dict[str, Attributes]:
+        owner = {"organization": request.path["organization"], "integrationId": identifier}
+        services = model.list_objects("integrationPagerduty").items()
+        return {id_: service for id_, service in services if owner.items() <= service.items()}
 
-    def answer(asked: ApiRequest, identifier: str) -> Attributes:
+    def to_json(request: ApiRequest, identifier: str) -> Attributes:
         if identifier not in INTEGRATIONS:
-            raise _absent()
-        return integration_to_json(identifier, INTEGRATIONS[identifier], services(asked, identifier))
+            raise _not_found()
+        return integration_to_json(identifier, INTEGRATIONS[identifier], list_services(request, identifier))
 
-    def list_(asked: ApiRequest) -> Response:
-        key = asked.query.get("provider_key")
-        chosen = [id_ for id_, one in INTEGRATIONS.items() if key in (None, one["providerKey"])]
-        return JSONResponse([answer(asked, id_) for id_ in chosen])
+    def list_(request: ApiRequest) -> Response:
+        key = request.query.get("provider_key")
+        selected = [
+            id_ for id_, integration in INTEGRATIONS.items() if key in (None, integration["providerKey"])
+        ]
+        return JSONResponse([to_json(request, id_) for id_ in selected])
 
-    def update(asked: ApiRequest) -> Response:
-        """Make the services those of the table: a row without a known id is new, a missing one goes."""
-        identifier = asked.path["integration"]
-        answer(asked, identifier)
-        known, table = services(asked, identifier), asked.body.get("service_table", [])
-        owner = {"organization": asked.path["organization"], "integrationId": identifier}
-        for gone in known.keys() - {str(row.get("id")) for row in table}:
-            model.delete("integrationPagerduty", gone)
+    def update(request: ApiRequest) -> Response:
+        """Create a service per row without a known id, update the others, delete those without a row."""
+        identifier = request.path["integration"]
+        to_json(request, identifier)  # raises if there is no such integration
+        known, table = list_services(request, identifier), request.body.get("service_table", [])
+        owner = {"organization": request.path["organization"], "integrationId": identifier}
+        for removed in known.keys() - {str(row.get("id")) for row in table}:
+            model.delete("integrationPagerduty", removed)
         for row in table:
             wanted = {"service": row["service"], "integrationKey": row["integration_key"]}
             if str(row.get("id")) in known:
@@ -155,9 +158,9 @@ def _integrations(model: Sentry) -> Iterator[tuple[str, str, Handler]]:
 
     path = f"{_ORGANIZATION}/integrations/{{integration}}/"
     yield "GET", f"{_ORGANIZATION}/integrations/", list_
-    yield "GET", path, lambda asked: JSONResponse(answer(asked, asked.path["integration"]))
+    yield "GET", path, lambda request: JSONResponse(to_json(request, request.path["integration"]))
     yield "POST", path, update
 
 
-def _absent() -> VendorError:
+def _not_found() -> VendorError:
     return VendorError(404, "The requested resource does not exist.")

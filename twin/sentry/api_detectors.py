@@ -1,4 +1,4 @@
-"""Sentry's detectors in words: what the API calls metric, cron and uptime monitors, from and to the model."""
+"""Translate metric, cron and uptime monitors between the API's detectors and the model's attributes."""
 
 import json
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
-TYPES = {
+KINDS_BY_TYPE = {
     "metric_issue": "metricMonitor",
     "monitor_check_in_failure": "cronMonitor",
     "uptime_domain_failure": "uptimeMonitor",
 }
-"""The API's type -> the model's kind."""
+"""The API's type of a detector -> the model's kind."""
 
 _QUERY_TYPES = ("error", "performance", "crash_rate")
 _THRESHOLDS = ("above", "below", "above_and_below")
-_METRIC = {
+_METRIC_FIELDS = {
     "aggregate": "aggregate",
     "dataset": "dataset",
     "environment": "environment",
@@ -24,14 +24,14 @@ _METRIC = {
     "timeWindow": "timeWindowSeconds",
     "extrapolationMode": "extrapolationMode",
 }
-_CRON = {
+_CRON_FIELDS = {
     "checkin_margin": "checkinMarginMinutes",
     "failure_issue_threshold": "failureIssueThreshold",
     "max_runtime": "maxRuntimeMinutes",
     "recovery_threshold": "recoveryThreshold",
     "timezone": "timezone",
 }
-_UPTIME = {
+_UPTIME_FIELDS = {
     "url": "url",
     "method": "method",
     "body": "body",
@@ -39,14 +39,14 @@ _UPTIME = {
     "timeoutMs": "timeoutMs",
 }
 _MODE_MANUAL = 1
-_UPTIME_CONFIG = ("environment", "recoveryThreshold", "downtimeThreshold")
+_UPTIME_CONFIG_FIELDS = ("environment", "recoveryThreshold", "downtimeThreshold")
 
 
 def detector_from_json(body: Attributes) -> Attributes:
-    """Read a request; its name for the project is left to the caller."""
-    kind = TYPES.get(body.get("type", ""))
+    """Return the attributes of a request, without organization and project. Raises VendorError (400)."""
+    kind = KINDS_BY_TYPE.get(body.get("type", ""))
     if kind is None:
-        raise VendorError(400, f"type: must be one of {', '.join(TYPES)}.")
+        raise VendorError(400, f"type: must be one of {', '.join(KINDS_BY_TYPE)}.")
     if not body.get("name") or len(body.get("dataSources") or ()) != 1:
         raise VendorError(400, "name and exactly one of dataSources are required.")
     wanted: Attributes = {"name": body["name"], "description": body.get("description")}
@@ -56,37 +56,42 @@ def detector_from_json(body: Attributes) -> Attributes:
     wanted["owner"] = {f"{owner}Id": number} if number else None
     source: Attributes = body["dataSources"][0]
     return wanted | {
-        "metricMonitor": _metric_said,
-        "cronMonitor": _cron_said,
-        "uptimeMonitor": _uptime_said,
+        "metricMonitor": _metric_from_json,
+        "cronMonitor": _cron_from_json,
+        "uptimeMonitor": _uptime_from_json,
     }[kind](source, body)
 
 
-def detector_to_json(kind: str, identifier: str, found: Attributes, project_id: str) -> Attributes:
-    owner = found.get("owner") or {}
-    answer: Attributes = {
+def detector_to_json(kind: str, identifier: str, detector: Attributes, project_id: str) -> Attributes:
+    owner = detector.get("owner") or {}
+    body: Attributes = {
         "id": identifier,
         "projectId": project_id,
-        "name": found["name"],
-        "description": found.get("description"),
-        "enabled": found.get("enabled", True),
+        "name": detector["name"],
+        "description": detector.get("description"),
+        "enabled": detector.get("enabled", True),
         "owner": next(
-            ({"type": k.removesuffix("Id"), "id": v, "name": v} for k, v in owner.items() if v), None
+            ({"type": key.removesuffix("Id"), "id": id_, "name": id_} for key, id_ in owner.items() if id_),
+            None,
         ),
-        "type": found.get("type"),
+        "type": detector.get("type"),
         "dataSources": [],
         "conditionGroup": None,
         "config": {},
     }
-    tell = {"metricMonitor": _metric_told, "cronMonitor": _cron_told, "uptimeMonitor": _uptime_told}.get(kind)
-    return answer | tell(found) if tell else answer
+    to_json = {
+        "metricMonitor": _metric_to_json,
+        "cronMonitor": _cron_to_json,
+        "uptimeMonitor": _uptime_to_json,
+    }.get(kind)
+    return body | to_json(detector) if to_json else body
 
 
-def _metric_said(source: Attributes, body: Attributes) -> Attributes:
-    wanted = {name: source[api] for api, name in _METRIC.items() if api in source}
-    # Left to the vendor: the provider's client says nothing in these ways (it can't leave a field out).
-    left = {"extrapolationMode": None, "timeWindowSeconds": 0}
-    wanted = {name: value for name, value in wanted.items() if name not in left or value != left[name]}
+def _metric_from_json(source: Attributes, body: Attributes) -> Attributes:
+    wanted = {name: source[api] for api, name in _METRIC_FIELDS.items() if api in source}
+    # The provider's client can't leave out a field; with these values it leaves the choice to the vendor.
+    unset = {"extrapolationMode": None, "timeWindowSeconds": 0}
+    wanted = {name: value for name, value in wanted.items() if name not in unset or value != unset[name]}
     if source.get("queryType") is not None:
         wanted["queryType"] = _QUERY_TYPES[source["queryType"]]
     group, config = body["conditionGroup"], body.get("config") or {}
@@ -97,13 +102,13 @@ def _metric_said(source: Attributes, body: Attributes) -> Attributes:
     return wanted | {
         "conditionGroup": {
             "logicType": group["logicType"],
-            "conditions": [_condition_said(one) for one in group["conditions"]],
+            "conditions": [_condition_from_json(condition) for condition in group["conditions"]],
         },
         "issueDetection": {name: value for name, value in detection.items() if value is not None},
     }
 
 
-def _condition_said(condition: Attributes) -> Attributes:
+def _condition_from_json(condition: Attributes) -> Attributes:
     wanted = {"type": condition["type"], "conditionResult": condition["conditionResult"]}
     comparison: Any = condition["comparison"]
     if not isinstance(comparison, dict):
@@ -115,10 +120,10 @@ def _condition_said(condition: Attributes) -> Attributes:
     }
 
 
-def _metric_told(found: Attributes) -> Attributes:
-    group, detection = found["conditionGroup"], found["issueDetection"]
-    query = {api: found.get(name) for api, name in _METRIC.items()}
-    query["queryType"] = _QUERY_TYPES.index(found["queryType"])
+def _metric_to_json(detector: Attributes) -> Attributes:
+    group, detection = detector["conditionGroup"], detector["issueDetection"]
+    query = {api: detector.get(name) for api, name in _METRIC_FIELDS.items()}
+    query["queryType"] = _QUERY_TYPES.index(detector["queryType"])
     return {
         "type": "metric_issue",
         "dataSources": [{"type": "snuba_query_subscription", "queryObj": {"snubaQuery": query}}],
@@ -127,11 +132,11 @@ def _metric_told(found: Attributes) -> Attributes:
             "conditions": [
                 {
                     "id": str(number),
-                    "type": one["type"],
-                    "comparison": _comparison_told(one),
-                    "conditionResult": one["conditionResult"],
+                    "type": condition["type"],
+                    "comparison": _comparison_to_json(condition),
+                    "conditionResult": condition["conditionResult"],
                 }
-                for number, one in enumerate(group["conditions"], 1)
+                for number, condition in enumerate(group["conditions"], 1)
             ],
         },
         "config": {
@@ -141,7 +146,7 @@ def _metric_told(found: Attributes) -> Attributes:
     }
 
 
-def _comparison_told(condition: Attributes) -> Any:
+def _comparison_to_json(condition: Attributes) -> Any:
     if condition.get("comparisonSensitivity") is None:
         return condition.get("comparison")
     return {
@@ -151,9 +156,9 @@ def _comparison_told(condition: Attributes) -> Any:
     }
 
 
-def _cron_said(source: Attributes, _body: Attributes) -> Attributes:
+def _cron_from_json(source: Attributes, _body: Attributes) -> Attributes:
     config: Attributes = source["config"]
-    wanted = {name: config.get(api) for api, name in _CRON.items()}
+    wanted = {name: config.get(api) for api, name in _CRON_FIELDS.items()}
     schedule = config["schedule"]
     if config["schedule_type"] == "crontab":
         return wanted | {"schedule": {"crontab": schedule}}
@@ -161,10 +166,10 @@ def _cron_said(source: Attributes, _body: Attributes) -> Attributes:
     return wanted | {"schedule": {"intervalValue": value, "intervalUnit": unit}}
 
 
-def _cron_told(found: Attributes) -> Attributes:
-    schedule = found["schedule"]
+def _cron_to_json(detector: Attributes) -> Attributes:
+    schedule = detector["schedule"]
     crontab = schedule.get("crontab")
-    when: Attributes = (
+    schedule_fields: Attributes = (
         {"schedule_type": "crontab", "schedule": crontab}
         if crontab
         else {
@@ -172,31 +177,31 @@ def _cron_told(found: Attributes) -> Attributes:
             "schedule": [schedule["intervalValue"], schedule["intervalUnit"]],
         }
     )
-    config = {api: found.get(name) for api, name in _CRON.items()} | when
-    query = {"name": found["name"], "slug": found["slug"], "config": config}
+    config = {api: detector.get(name) for api, name in _CRON_FIELDS.items()} | schedule_fields
+    query = {"name": detector["name"], "slug": detector["slug"], "config": config}
     return {
         "type": "monitor_check_in_failure",
         "dataSources": [{"type": "cron_monitor", "queryObj": query}],
     }
 
 
-def _uptime_said(source: Attributes, body: Attributes) -> Attributes:
-    wanted = {name: source.get(api) for api, name in _UPTIME.items()}
+def _uptime_from_json(source: Attributes, body: Attributes) -> Attributes:
+    wanted = {name: source.get(api) for api, name in _UPTIME_FIELDS.items()}
     wanted["headers"] = dict(source.get("headers") or [])
     assertion = source.get("assertion")
     wanted["assertionJson"] = None if assertion is None else json.dumps(assertion)
-    return wanted | {name: (body.get("config") or {}).get(name) for name in _UPTIME_CONFIG}
+    return wanted | {name: (body.get("config") or {}).get(name) for name in _UPTIME_CONFIG_FIELDS}
 
 
-def _uptime_told(found: Attributes) -> Attributes:
-    assertion = found.get("assertionJson")
-    query = {api: found.get(name) for api, name in _UPTIME.items()} | {
-        "headers": [list(pair) for pair in (found.get("headers") or {}).items()],
+def _uptime_to_json(detector: Attributes) -> Attributes:
+    assertion = detector.get("assertionJson")
+    query = {api: detector.get(name) for api, name in _UPTIME_FIELDS.items()} | {
+        "headers": [list(pair) for pair in (detector.get("headers") or {}).items()],
         "traceSampling": False,
         "assertion": json.loads(assertion) if assertion else None,
     }
     return {
         "type": "uptime_domain_failure",
         "dataSources": [{"type": "uptime_subscription", "queryObj": query}],
-        "config": {"mode": _MODE_MANUAL, **{name: found[name] for name in _UPTIME_CONFIG}},
+        "config": {"mode": _MODE_MANUAL, **{name: detector[name] for name in _UPTIME_CONFIG_FIELDS}},
     }

@@ -1,36 +1,36 @@
-"""Sentry's teams, projects, keys and ownership in words: its API's JSON, from and to the model."""
+"""Translate teams, projects, keys, ownership and integrations between Sentry's JSON and the model."""
 
 from collections.abc import Sequence
 
 from twin.vendor.store import Attributes
 
-_PROJECT = ("name", "slug", "platform", "digestsMinDelay", "digestsMaxDelay", "resolveAge")
-_PROJECT_MORE = ("fingerprintingRules", "groupingEnhancements", "highlightTags")
-_SECURITY = {
+_PROJECT_FIELDS = ("name", "slug", "platform", "digestsMinDelay", "digestsMaxDelay", "resolveAge")
+_GROUPING_FIELDS = ("fingerprintingRules", "groupingEnhancements", "highlightTags")
+_SECURITY_FIELDS = {
     "allowedDomains": "allowedDomains",
     "scrapeJavaScript": "scrapeJavascript",
     "securityToken": "securityToken",
     "securityTokenHeader": "securityTokenHeader",
     "verifySSL": "verifyTlsSsl",
 }
-_FILTERS = {
+_FILTER_OPTIONS = {
     "filters:blacklisted_ips": "blacklistedIps",
     "filters:releases": "releases",
     "filters:error_messages": "errorMessages",
 }
-_LOADER = {
+_LOADER_FIELDS = {
     "hasPerformance": "performanceMonitoringEnabled",
     "hasReplay": "sessionReplayEnabled",
     "hasDebug": "debugEnabled",
 }
-_OWNERSHIP = ("raw", "fallthrough", "autoAssignment", "codeownersAutoSync")
+_OWNERSHIP_FIELDS = ("raw", "fallthrough", "autoAssignment", "codeownersAutoSync")
 
 
-def team_to_json(found: Attributes) -> Attributes:
+def team_to_json(team: Attributes) -> Attributes:
     flags = ("hasAccess", "isMember", "isPending")
     return {
-        "id": found["internalId"],
-        **{name: found[name] for name in ("slug", "name", *flags)},
+        "id": team["internalId"],
+        **{name: team[name] for name in ("slug", "name", *flags)},
     }
 
 
@@ -39,12 +39,12 @@ def organization_to_json(slug: str) -> Attributes:
 
 
 def project_from_json(body: Attributes) -> Attributes:
-    wanted = {name: body[name] for name in (*_PROJECT, *_PROJECT_MORE) if name in body}
-    security = {name: body[api] for api, name in _SECURITY.items() if api in body}
+    wanted = {name: body[name] for name in (*_PROJECT_FIELDS, *_GROUPING_FIELDS) if name in body}
+    security = {name: body[api] for api, name in _SECURITY_FIELDS.items() if api in body}
     options = body.get("options") or {}
     filters = {
         name: list(filter(None, str(options[api]).split("\n")))
-        for api, name in _FILTERS.items()
+        for api, name in _FILTER_OPTIONS.items()
         if api in options
     }
     if security:
@@ -54,16 +54,21 @@ def project_from_json(body: Attributes) -> Attributes:
     return wanted
 
 
-def project_to_json(found: Attributes, teams: Sequence[Attributes], *, spikes_pass: bool) -> Attributes:
-    filters, security = found["filters"], found["clientSecurity"]
-    options = {api: "\n".join(filters[name]) for api, name in _FILTERS.items()}
+def project_to_json(
+    project: Attributes, teams: Sequence[Attributes], *, spike_protection_disabled: bool
+) -> Attributes:
+    filters, security = project["filters"], project["clientSecurity"]
+    options = {api: "\n".join(filters[name]) for api, name in _FILTER_OPTIONS.items()}
     return {
-        "id": found["internalId"],
-        "organization": organization_to_json(found["organization"]),
-        **{name: found.get(name) for name in (*_PROJECT, *_PROJECT_MORE, "dateCreated", "features")},
-        **{api: security[name] for api, name in _SECURITY.items()},
+        "id": project["internalId"],
+        "organization": organization_to_json(project["organization"]),
+        **{
+            name: project.get(name)
+            for name in (*_PROJECT_FIELDS, *_GROUPING_FIELDS, "dateCreated", "features")
+        },
+        **{api: security[name] for api, name in _SECURITY_FIELDS.items()},
         "teams": [team_to_json(team) for team in teams],
-        "options": {**options, "quotas:spike-protection-disabled": spikes_pass},
+        "options": {**options, "quotas:spike-protection-disabled": spike_protection_disabled},
         "isPublic": False,
     }
 
@@ -73,46 +78,50 @@ def key_from_json(body: Attributes) -> Attributes:
     if "rateLimit" in body:
         limit = body["rateLimit"] or {"window": 0, "count": 0}
         wanted |= {"rateLimitWindow": limit["window"], "rateLimitCount": limit["count"]}
-    loader = {name: (body.get("dynamicSdkLoaderOptions") or {}).get(api) for api, name in _LOADER.items()}
+    loader = {
+        name: (body.get("dynamicSdkLoaderOptions") or {}).get(api) for api, name in _LOADER_FIELDS.items()
+    }
     loader["browserSdkVersion"] = body.get("browserSdkVersion")
     loader = {name: value for name, value in loader.items() if value is not None}
     return wanted | ({"javascriptLoaderScript": loader} if loader else {})
 
 
-def key_to_json(found: Attributes) -> Attributes:
-    loader = found["javascriptLoaderScript"]
-    limited = found["rateLimitWindow"] and found["rateLimitCount"]
-    limit = {"window": found["rateLimitWindow"], "count": found["rateLimitCount"]}
+def key_to_json(key: Attributes) -> Attributes:
+    loader = key["javascriptLoaderScript"]
+    is_limited = key["rateLimitWindow"] and key["rateLimitCount"]
+    limit = {"window": key["rateLimitWindow"], "count": key["rateLimitCount"]}
     return {
-        **{name: found[name] for name in ("id", "name", "public", "secret", "dsn")},
-        "label": found["name"],
-        "projectId": int(found["projectId"]),
+        **{name: key[name] for name in ("id", "name", "public", "secret", "dsn")},
+        "label": key["name"],
+        "projectId": int(key["projectId"]),
         "isActive": True,
-        "rateLimit": limit if limited else None,
+        "rateLimit": limit if is_limited else None,
         "browserSdkVersion": loader["browserSdkVersion"],
-        "dynamicSdkLoaderOptions": {api: loader[name] for api, name in _LOADER.items()},
+        "dynamicSdkLoaderOptions": {api: loader[name] for api, name in _LOADER_FIELDS.items()},
     }
 
 
 def ownership_from_json(body: Attributes) -> Attributes:
-    return {name: body[name] for name in _OWNERSHIP if name in body}
+    return {name: body[name] for name in _OWNERSHIP_FIELDS if name in body}
 
 
-def ownership_to_json(found: Attributes) -> Attributes:
-    return {name: found.get(name) for name in _OWNERSHIP} | {"isActive": True}
+def ownership_to_json(ownership: Attributes) -> Attributes:
+    return {name: ownership.get(name) for name in _OWNERSHIP_FIELDS} | {"isActive": True}
 
 
-def integration_to_json(identifier: str, found: Attributes, services: dict[str, Attributes]) -> Attributes:
-    """`services` are the PagerDuty services that were added to this integration, by id."""
+def integration_to_json(
+    identifier: str, integration: Attributes, services: dict[str, Attributes]
+) -> Attributes:
+    """Return an integration; `services` are its PagerDuty services by id."""
     table = [
-        {"id": int(number), "service": one["service"], "integration_key": one["integrationKey"]}
-        for number, one in services.items()
+        {"id": int(id_), "service": service["service"], "integration_key": service["integrationKey"]}
+        for id_, service in services.items()
     ]
     return {
         "id": identifier,
-        "name": found["name"],
-        "provider": {"key": found["providerKey"]},
+        "name": integration["name"],
+        "provider": {"key": integration["providerKey"]},
         "status": "active",
         "organizationIntegrationStatus": "active",
-        "configData": {"service_table": table} if found["providerKey"] == "pagerduty" else {},
+        "configData": {"service_table": table} if integration["providerKey"] == "pagerduty" else {},
     }

@@ -1,4 +1,4 @@
-"""Sentry's workflows in words: what the API calls alerts, from and to the model's attributes."""
+"""Translate alerts between the JSON of the API's workflows and the model's attributes."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
 _INTEGRATION = {"integrationId": "integrationId"}
-_ACTIONS: dict[str, dict[str, str]] = {
+_ACTION_PATHS: dict[str, dict[str, str]] = {
     "email": {
         "targetType": "config.targetType",
         "targetId": "config.targetIdentifier",
@@ -59,15 +59,17 @@ _ACTIONS: dict[str, dict[str, str]] = {
     "webhook": {"service": "config.targetIdentifier"},
     "plugin": {},
 }
-"""An action's attributes, and where the API has each."""
-_BARE = {"issuePriorityDeescalating", "issuePriorityGreaterOrEqual"}
-"""Conditions that compare with one number instead of an object."""
+"""The attributes of each action, and the path of each in the API's JSON."""
+_NUMERIC_CONDITIONS = {"issuePriorityDeescalating", "issuePriorityGreaterOrEqual"}
+"""Conditions whose comparison is one number instead of an object."""
 
 
 def alert_from_json(body: Attributes) -> Attributes:
     if missing := [name for name in ("name", "config", "actionFilters") if not body.get(name)]:
         raise VendorError(400, f"{', '.join(missing)}: this field is required.")
-    triggers = [_camel(one["type"]) for one in (body.get("triggers") or {}).get("conditions", [])]
+    triggers = [
+        _to_camel_case(condition["type"]) for condition in (body.get("triggers") or {}).get("conditions", [])
+    ]
     return {
         "name": body["name"],
         "enabled": body.get("enabled", True),
@@ -77,24 +79,28 @@ def alert_from_json(body: Attributes) -> Attributes:
         "triggerConditions": [{trigger: {}} for trigger in triggers],
         "actionFilters": [
             {
-                "logicType": one["logicType"],
-                "conditions": [_condition_said(condition) for condition in one.get("conditions", [])],
-                "actions": [_action_said(action) for action in one["actions"]],
+                "logicType": filter_["logicType"],
+                "conditions": [
+                    _condition_from_json(condition) for condition in filter_.get("conditions", [])
+                ],
+                "actions": [_action_from_json(action) for action in filter_["actions"]],
             }
-            for one in body["actionFilters"]
+            for filter_ in body["actionFilters"]
         ],
     }
 
 
-def alert_to_json(identifier: str, found: Attributes) -> Attributes:
-    triggers = [_snake(trigger) for one in found.get("triggerConditions", []) for trigger in one]
+def alert_to_json(identifier: str, alert: Attributes) -> Attributes:
+    triggers = [
+        _to_snake_case(trigger) for condition in alert.get("triggerConditions", []) for trigger in condition
+    ]
     return {
         "id": identifier,
-        "name": found["name"],
-        "enabled": found["enabled"],
-        "environment": found.get("environment"),
-        "config": {"frequency": found["frequencyMinutes"]},
-        "detectorIds": found["monitorIds"],
+        "name": alert["name"],
+        "enabled": alert["enabled"],
+        "environment": alert.get("environment"),
+        "config": {"frequency": alert["frequencyMinutes"]},
+        "detectorIds": alert["monitorIds"],
         "triggers": {
             "logicType": "any-short",
             "conditions": [
@@ -105,24 +111,24 @@ def alert_to_json(identifier: str, found: Attributes) -> Attributes:
         "actionFilters": [
             {
                 "id": str(number),
-                "logicType": one["logicType"],
+                "logicType": filter_["logicType"],
                 "conditions": [
-                    {"id": str(place), **_condition_told(condition)}
-                    for place, condition in enumerate(one["conditions"], 1)
+                    {"id": str(position), **_condition_to_json(condition)}
+                    for position, condition in enumerate(filter_["conditions"], 1)
                 ],
                 "actions": [
-                    {"id": str(place), **_action_told(action)}
-                    for place, action in enumerate(one["actions"], 1)
+                    {"id": str(position), **_action_to_json(action)}
+                    for position, action in enumerate(filter_["actions"], 1)
                 ],
             }
-            for number, one in enumerate(found["actionFilters"], 1)
+            for number, filter_ in enumerate(alert["actionFilters"], 1)
         ],
     }
 
 
-def _condition_said(condition: Attributes) -> Attributes:
-    name, comparison = _camel(condition["type"]), condition["comparison"]
-    if name in _BARE:
+def _condition_from_json(condition: Attributes) -> Attributes:
+    name, comparison = _to_camel_case(condition["type"]), condition["comparison"]
+    if name in _NUMERIC_CONDITIONS:
         return {name: {"comparison": comparison}}
     wanted: Attributes = dict(comparison) if isinstance(comparison, dict) else {}
     if name == "assignedTo":
@@ -130,50 +136,50 @@ def _condition_said(condition: Attributes) -> Attributes:
     return {name: {key: value for key, value in wanted.items() if value not in (None, [])}}
 
 
-def _condition_told(condition: Attributes) -> Attributes:
+def _condition_to_json(condition: Attributes) -> Attributes:
     ((name, attributes),) = condition.items()
     comparison: Any = attributes or True
-    if name in _BARE:
+    if name in _NUMERIC_CONDITIONS:
         comparison = attributes["comparison"]
     elif name == "assignedTo":
         kept = {key: value for key, value in attributes.items() if key != "targetId"}
         comparison = {**kept, "targetIdentifier": attributes.get("targetId", "")}
-    return {"type": _snake(name), "comparison": comparison, "conditionResult": True}
+    return {"type": _to_snake_case(name), "comparison": comparison, "conditionResult": True}
 
 
-def _action_said(action: Attributes) -> Attributes:
-    name = _camel(action["type"])
-    if name not in _ACTIONS:
+def _action_from_json(action: Attributes) -> Attributes:
+    name = _to_camel_case(action["type"])
+    if name not in _ACTION_PATHS:
         raise VendorError(400, f"actions: there is no action of type {action['type']!r}.")
-    found = {attribute: _at(action, where) for attribute, where in _ACTIONS[name].items()}
-    return {name: {attribute: value for attribute, value in found.items() if value not in (None, "")}}
+    attributes = {attribute: _get_path(action, path) for attribute, path in _ACTION_PATHS[name].items()}
+    return {name: {attribute: value for attribute, value in attributes.items() if value not in (None, "")}}
 
 
-def _action_told(action: Attributes) -> Attributes:
+def _action_to_json(action: Attributes) -> Attributes:
     ((name, attributes),) = action.items()
-    answer: Attributes = {"type": _snake(name), "data": {}, "config": {}}
-    if name == "sentryApp" or "integrationId" in _ACTIONS[name]:
-        answer["config"]["targetType"] = "sentry_app" if name == "sentryApp" else "specific"
-    for attribute, where in _ACTIONS[name].items():
+    body: Attributes = {"type": _to_snake_case(name), "data": {}, "config": {}}
+    if name == "sentryApp" or "integrationId" in _ACTION_PATHS[name]:
+        body["config"]["targetType"] = "sentry_app" if name == "sentryApp" else "specific"
+    for attribute, path in _ACTION_PATHS[name].items():
         if (value := attributes.get(attribute)) is None:
             continue
-        *path, last = where.split(".")
-        holder = answer
-        for part in path:
-            holder = holder.setdefault(part, {})
+        *parents, last = path.split(".")
+        holder = body
+        for parent in parents:
+            holder = holder.setdefault(parent, {})
         holder[last] = value
-    return answer
+    return body
 
 
-def _at(holder: Any, where: str) -> Any:
-    for part in where.split("."):
+def _get_path(holder: Any, path: str) -> Any:
+    for part in path.split("."):
         holder = holder.get(part) if isinstance(holder, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
     return holder  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
-def _camel(name: str) -> str:
-    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+def _to_camel_case(name: str) -> str:
+    return re.sub(r"_(\w)", lambda letter: letter[1].upper(), name)
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), name)
+def _to_snake_case(name: str) -> str:
+    return re.sub(r"([A-Z])", lambda letter: "_" + letter[1].lower(), name)

@@ -1,29 +1,29 @@
-"""Sentry's alerts: which of them an issue's event triggers, and whom they tell."""
+"""Sentry's alerts: which of them an event of an issue triggers, and which contacts they notify."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from twin.host.time_scale import TimeScale
-from twin.sentry.issue_conditions import EvaluationContext, chosen, holds
-from twin.vendor.store import Attributes, Recorded, VendorStore
-from twin.vendor.webhooks import Post, WebhookSender, joined
+from twin.sentry.issue_conditions import EvaluationContext, evaluate_conditions, unwrap
+from twin.vendor.store import Attributes, LogEntry, VendorStore
+from twin.vendor.webhooks import Post, WebhookSender, join_parts
 
 Trigger = Literal["firstSeenEvent", "regressionEvent", "reappearedEvent", "issueResolvedTrigger"]
 
-_SPOKEN: Mapping[Trigger | None, str] = {
+_TRIGGER_TITLES: Mapping[Trigger | None, str] = {
     "firstSeenEvent": "New issue",
     "regressionEvent": "Regressed",
     "reappearedEvent": "Reappeared",
     "issueResolvedTrigger": "Resolved",
     None: "Seen again",
 }
-_TOLD = ("project", "issue", "level", "environment", "release", "eventId")
+_EVENT_FIELDS = ("project", "issue", "level", "environment", "release", "eventId")
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """One event of one issue, and what it means for the issue; None when the issue was open already."""
+class IssueEvent:
+    """One event of one issue. `trigger` is how it changed the issue, None if the issue was open already."""
 
     issue_id: str
     issue: Attributes
@@ -33,32 +33,34 @@ class Sighting:
 
 
 class IssueAlerts:
-    """Evaluates the declared alerts and enqueues what they do, within the caller's transaction."""
+    """Evaluates the declared alerts and enqueues their actions, within the caller's transaction."""
 
-    def __init__(self, store: VendorStore, pace: TimeScale, courier: WebhookSender) -> None:
+    def __init__(self, store: VendorStore, time_scale: TimeScale, sender: WebhookSender) -> None:
         self._store = store
-        self._pace = pace
-        self._courier = courier
+        self._time_scale = time_scale
+        self._sender = sender
 
-    def fire(self, sighting: Sighting) -> Attributes:
+    def fire(self, issue_event: IssueEvent) -> Attributes:
         """
-        Return the issue with `firedAt` brought up to date.
+        Fire the alerts that the event triggers; return the issue with an updated `firedAt`.
 
-        An alert concerns the issue when it names the project's error or issue stream monitor, or the cron or
-        uptime monitor that reports it; it has no say again for `frequencyMinutes`.
+        An alert concerns the issue if it names the project's error or issue stream monitor, or the cron or
+        uptime monitor that reports the issue. After it fired it is muted for `frequencyMinutes`.
         """
-        detectors = self._detectors(sighting.issue)
-        fired_at: dict[str, float] = dict(sighting.issue["firedAt"])
+        detectors = self._find_detectors(issue_event.issue)
+        fired_at: dict[str, float] = dict(issue_event.issue["firedAt"])
         for alert_id, alert in self._store.list("sentry", "alert").items():
-            named = set(alert["monitorIds"])
-            muted_until = fired_at.get(alert_id, 0.0) + self._pace.minutes(alert["frequencyMinutes"])
-            if not named & detectors or sighting.now < muted_until or not _awake(alert, sighting):
+            monitors = set(alert["monitorIds"])
+            muted_until = fired_at.get(alert_id, 0.0) + self._time_scale.scale_minutes(
+                alert["frequencyMinutes"]
+            )
+            if not monitors & detectors or issue_event.now < muted_until or not _listens(alert, issue_event):
                 continue
-            if self._act(alert_id, alert, sighting):
-                fired_at[alert_id] = sighting.now
-        return {**sighting.issue, "firedAt": fired_at}
+            if self._run_actions(alert_id, alert, issue_event):
+                fired_at[alert_id] = issue_event.now
+        return {**issue_event.issue, "firedAt": fired_at}
 
-    def _detectors(self, issue: Attributes) -> set[str]:
+    def _find_detectors(self, issue: Attributes) -> set[str]:
         project = (issue["organization"], issue["project"])
         return {issue["detectorId"]} | {
             id_
@@ -67,25 +69,31 @@ class IssueAlerts:
             and detector["type"] in {"issue_stream", issue["type"]}
         }
 
-    def _act(self, alert_id: str, alert: Attributes, sighting: Sighting) -> bool:
-        """Carry out the action filters that pass; say whether any did."""
-        issue = sighting.issue
+    def _run_actions(self, alert_id: str, alert: Attributes, issue_event: IssueEvent) -> bool:
+        """Run the actions of the filters that pass; return whether any filter passed."""
+        issue = issue_event.issue
 
-        def history() -> list[Recorded]:
-            events = self._store.recorded("events", after=issue["firstEvent"] - 1)
-            return [recorded for recorded in events if recorded.entry["issue"] == sighting.issue_id]
+        def history() -> list[LogEntry]:
+            events = self._store.read_log("events", after=issue["firstEvent"] - 1)
+            return [event for event in events if event.content["issue"] == issue_event.issue_id]
 
-        scene = EvaluationContext(
-            issue, sighting.event, alert.get("environment") or "", history, sighting.now, self._pace
+        context = EvaluationContext(
+            issue,
+            issue_event.event,
+            alert.get("environment") or "",
+            history,
+            issue_event.now,
+            self._time_scale,
         )
         passed = False
         for action_filter in alert["actionFilters"]:
-            verdict, unknown = holds(scene, action_filter["logicType"], action_filter.get("conditions") or ())
+            conditions = action_filter.get("conditions") or ()
+            verdict, unknown = evaluate_conditions(context, action_filter["logicType"], conditions)
             if verdict is False:
                 continue
             for action in action_filter["actions"]:
-                kind, asked = chosen(action)
-                post, contact = self._post(kind, asked, alert, sighting)
+                kind, settings = unwrap(action)
+                post, contact = self._build_post(kind, settings, alert, issue_event)
                 if verdict is None:
                     post = f"not fired: the twin cannot evaluate {', '.join(unknown)}"
                 entry = {
@@ -94,72 +102,72 @@ class IssueAlerts:
                     "contact": contact,
                     "alert": alert.get("name") or alert_id,
                     "alertId": alert_id,
-                    "issue": sighting.issue_id,
+                    "issue": issue_event.issue_id,
                     "project": issue["project"],
                     "title": issue["title"],
-                    "event": _SPOKEN[sighting.trigger],
+                    "event": _TRIGGER_TITLES[issue_event.trigger],
                 }
-                self._courier.enqueue(post, entry)
+                self._sender.enqueue(post, entry)
             passed = passed or verdict is True
         return passed
 
-    def _post(
-        self, kind: str, asked: Mapping[str, Any], alert: Attributes, sighting: Sighting
+    def _build_post(
+        self, kind: str, settings: Mapping[str, Any], alert: Attributes, issue_event: IssueEvent
     ) -> tuple[Post | str, str]:
-        """Return what to send and a name for the one who gets it; all of it goes to the twin's sink."""
-        event, spoken = sighting.event, _SPOKEN[sighting.trigger]
-        text = joined((f"{spoken}: {event['title']}", event["culprit"], event["message"]))
-        about = {"alert": alert.get("name"), **{name: event[name] for name in _TOLD}}
+        """Return the POST to the twin's inbox, or why there is none, and the name of the contact."""
+        event, title = issue_event.event, _TRIGGER_TITLES[issue_event.trigger]
+        text = join_parts((f"{title}: {event['title']}", event["culprit"], event["message"]))
+        about = {"alert": alert.get("name"), **{name: event[name] for name in _EVENT_FIELDS}}
         match kind:
             case "email":
-                contact = self._recipient(asked)
-                subject = f"[{event['project']}] {spoken}: {event['title']}"
+                contact = self._find_recipient(settings)
+                subject = f"[{event['project']}] {title}: {event['title']}"
                 body: dict[str, Any] = {"to": contact, "subject": subject, "text": text, "about": about}
             case "slack":
-                contact = str(asked["channelName"])
-                body = {"channel": contact, "text": text, "notes": asked.get("notes"), "about": about}
+                contact = str(settings["channelName"])
+                body = {"channel": contact, "text": text, "notes": settings.get("notes"), "about": about}
             case "pagerduty":
-                contact = str(asked["serviceName"])
-                body = _pagerduty(asked, sighting, text, about)
+                contact = str(settings["serviceName"])
+                body = _pagerduty_event(settings, issue_event, text, about)
             case "webhook":
-                contact = str(asked["service"])
+                contact = str(settings["service"])
                 body = {"text": text, "about": about}
             case other:
                 return f"the twin cannot deliver to {other}", other
-        return self._courier.sink(f"{kind}:{contact}", body), contact
+        return self._sender.inbox_post(f"{kind}:{contact}", body), contact
 
-    def _recipient(self, asked: Mapping[str, Any]) -> str:
-        """Name a team by its slug; issue owners and users by what the alert says of them."""
-        target_type, target = asked["targetType"], str(asked.get("targetId") or "")
+    def _find_recipient(self, settings: Mapping[str, Any]) -> str:
+        """Return `team:<slug>`, else the target type and the target of the action."""
+        target_type, target = settings["targetType"], str(settings.get("targetId") or "")
         for team in self._store.list("sentry", "team").values():
             if target_type == "team" and str(team.get("internalId")) == target:
                 return f"team:{team['slug']}"
         return f"{target_type}:{target}".removesuffix(":")
 
 
-def _awake(alert: Attributes, sighting: Sighting) -> bool:
-    """Say whether the alert listens to this: without trigger conditions it listens to every event."""
-    triggers = [chosen(condition)[0] for condition in alert.get("triggerConditions") or ()]
-    trigger = sighting.trigger
-    listens = trigger in triggers if triggers else trigger != "issueResolvedTrigger"
-    same_environment = (alert.get("environment") or "") in {"", sighting.event["environment"]}
-    return alert.get("enabled") is not False and listens and same_environment
+def _listens(alert: Attributes, issue_event: IssueEvent) -> bool:
+    """Return whether the alert listens to the event; without trigger conditions it listens to every event."""
+    triggers = [unwrap(condition)[0] for condition in alert.get("triggerConditions") or ()]
+    trigger = issue_event.trigger
+    is_triggered = trigger in triggers if triggers else trigger != "issueResolvedTrigger"
+    same_environment = (alert.get("environment") or "") in {"", issue_event.event["environment"]}
+    return alert.get("enabled") is not False and is_triggered and same_environment
 
 
-def _pagerduty(
-    asked: Mapping[str, Any], sighting: Sighting, text: str, about: Mapping[str, Any]
+def _pagerduty_event(
+    settings: Mapping[str, Any], issue_event: IssueEvent, text: str, about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return an event of PagerDuty's Events API v2 without the routing key, which is a secret."""
     by_level = {"fatal": "critical", "warning": "warning", "info": "info", "debug": "info"}
-    level = by_level.get(sighting.event["level"], "error")
+    level = by_level.get(issue_event.event["level"], "error")
     return {
         "routing_key": "(withheld by the twin)",
-        "event_action": "resolve" if sighting.trigger == "issueResolvedTrigger" else "trigger",
-        "dedup_key": f"sentry-{sighting.issue_id}",
+        "event_action": "resolve" if issue_event.trigger == "issueResolvedTrigger" else "trigger",
+        "dedup_key": f"sentry-{issue_event.issue_id}",
         "payload": {
             "summary": text,
-            "source": sighting.event["project"],
-            "severity": level if asked["severity"] == "default" else asked["severity"],
+            "source": issue_event.event["project"],
+            "severity": level if settings["severity"] == "default" else settings["severity"],
             "custom_details": about,
         },
     }

@@ -1,4 +1,4 @@
-"""Sentry as the twin models it: teams, projects with keys and detectors, and alerts."""
+"""The model of Sentry: teams, projects with keys, detectors and settings, alerts, and integrations."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Made, VendorModel, matching, merged, only
+from twin.vendor.model import CreatedObject, VendorModel, find_matching, merge, require_single
 from twin.vendor.store import Attributes
 
 DETECTORS = ("metricMonitor", "cronMonitor", "uptimeMonitor", "detector")
-"""What an alert can name; every project comes with two of the last kind, of type error and issue_stream."""
+"""The kinds that an alert can name. A project has two of the last kind, of type error and issue_stream."""
 
 INTEGRATIONS: dict[str, Attributes] = {
     "501": {"providerKey": "slack", "name": "example"},
     "502": {"providerKey": "pagerduty", "name": "example"},
 }
-"""Installed in every organization of the twin, as a person would have done in the vendor's web interface."""
+"""The integrations of every organization. At the vendor a person installs them in the web interface."""
 
 _PROJECT_PARTS = ("key", *DETECTORS, "projectOwnership", "projectSpikeProtection")
 _SLUG_CHARACTERS = 50  # source: Sentry API reference, "Create a New Project"
@@ -31,9 +31,9 @@ SETTINGS: dict[str, Attributes] = {
     },
     "projectSpikeProtection": {"enabled": False},
 }
-"""Every project has them; creating one of these kinds sets it."""
-_DEEP = frozenset({"filters", "clientSecurity", "javascriptLoaderScript"})
-"""Settings of which a request may name a part."""
+"""The settings that every project has, with their defaults. Creating one of these kinds changes it."""
+_NESTED_SETTINGS = frozenset({"filters", "clientSecurity", "javascriptLoaderScript"})
+"""Nested settings, of which a request may name a part."""
 _PROJECT_DEFAULTS: Attributes = {
     "features": [],
     "digestsMinDelay": 300,
@@ -51,127 +51,131 @@ _PROJECT_DEFAULTS: Attributes = {
     },
     "highlightTags": ["handled", "level"],
 }
+_DETECTOR_DEFAULTS: Attributes = {"description": "", "environment": "", "owner": None}
 
 
 class Sentry(VendorModel):
     """
-    Every organization that is named exists. Ids are numbers, as text; that of a key is 32 hex digits.
+    Every organization that a request names exists.
 
-    Teams and projects go by "organization/slug", ownership and spike protection by that of their project.
+    Ids are numbers, as text; the id of a key has 32 hex digits. A team or project is addressed by
+    "organization/slug", ownership and spike protection by the address of their project.
     """
 
     vendor: ClassVar[str] = "sentry"
     secret_name: ClassVar[str] = "sentry_auth_token"  # noqa: S105 - the name under which it is kept
 
-    def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
+    def _create(self, kind: str, attributes: Attributes, request: str) -> CreatedObject:
         with self.store.transaction():
-            wanted = merged({}, attributes)
-            identifier, made = self._new(kind, wanted)
-            self._check(kind, identifier, made)
-            self._insert(kind, identifier, made, request)
+            wanted = merge({}, attributes)
+            identifier, created = self._build_object(kind, wanted)
+            self._check(kind, identifier, created)
+            self._insert(kind, identifier, created, request)
             if kind == "project":
-                self._furnish(made, default_key=wanted.get("defaultKey", True))
-        return self._public_id(kind, identifier, made), made
+                self._add_default_parts(created, default_key=wanted.get("defaultKey", True))
+        return self._public_id(kind, identifier, created), created
 
     def confirm(self, kind: str, identifier: str) -> None:
-        super().confirm(kind, self._find(kind, identifier) or identifier)
+        super().confirm(kind, self._find_id(kind, identifier) or identifier)
 
     def read(self, kind: str, identifier: str) -> Attributes | None:
-        key = self._find(kind, identifier)
-        return None if key is None else self.store.get(self.vendor, kind, key)
+        stored_id = self._find_id(kind, identifier)
+        return None if stored_id is None else self.store.get(self.vendor, kind, stored_id)
 
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
         with self.store.transaction():
-            key = self._require(kind, identifier)
-            before = self._existing(kind, key)
-            changed = _deepened(before, merged(before, attributes))
-            self._check(kind, key, changed)
-            self.store.replace(self.vendor, kind, key, changed)
+            stored_id = self._require_id(kind, identifier)
+            before = self._require_object(kind, stored_id)
+            changed = _merge_nested(before, merge(before, attributes))
+            self._check(kind, stored_id, changed)
+            self.store.replace(self.vendor, kind, stored_id, changed)
             if kind in {"team", "project"}:
-                self._rename(kind, before, changed)
+                self._rename_references(kind, before, changed)
         return changed
 
     def delete(self, kind: str, identifier: str) -> None:
         with self.store.transaction():
-            key = self._require(kind, identifier)
-            gone = self._existing(kind, key)
+            stored_id = self._require_id(kind, identifier)
+            removed = self._require_object(kind, stored_id)
             if kind in SETTINGS:
-                # A setting cannot go, only back to its default; ownership rules (`raw`) even stay.
-                self.store.replace(self.vendor, kind, key, {**gone, **SETTINGS[kind]})
-                self.confirm(kind, key)
+                # A setting can't be deleted, only reset to its default; ownership rules (`raw`) even stay.
+                self.store.replace(self.vendor, kind, stored_id, {**removed, **SETTINGS[kind]})
+                self.confirm(kind, stored_id)
                 return
-            self._remove(kind, key)
-            self._detach(kind, key, gone)
+            self._remove(kind, stored_id)
+            self._remove_dependents(kind, stored_id, removed)
 
-    def lookup(self, function: str, arguments: Attributes) -> Attributes:
+    def read_data_source(self, function: str, arguments: Attributes) -> Attributes:
         organization = arguments["organization"]
         match function:
             case "getOrganizationIntegration":
-                found = matching(
-                    INTEGRATIONS,
-                    {"providerKey": arguments["providerKey"], "name": arguments["name"]},
-                )
-                return {**only(found, "organization integration"), "organization": organization}
+                criteria = {name: arguments[name] for name in ("providerKey", "name")}
+                matches = find_matching(INTEGRATIONS, criteria)
+                return {**require_single(matches, "organization integration"), "organization": organization}
             case "getProjectErrorMonitor" | "getProjectIssueStreamMonitor":
                 type_ = "error" if "Error" in function else "issue_stream"
-                found = self._of_project("detector", {**arguments, "type": type_})
-                return {"description": "", "owner": {"teamId": "", "userId": ""}, **found}
+                detector = self._find_in_project("detector", {**arguments, "type": type_})
+                return {"description": "", "owner": {"teamId": "", "userId": ""}, **detector}
             case "getKey":
-                return self._of_project("key", arguments)
+                return self._find_in_project("key", arguments)
             case _:
                 kind = function.removeprefix("get")
                 kind = kind[0].lower() + kind[1:]
                 address = f"{organization}/{arguments['slug']}" if "slug" in arguments else arguments["id"]
-                key = self._require(kind, address)
-                found = {"id": key, **self._existing(kind, key)}
-                project = self._project(found)["internalId"] if "project" in found else ""
-                return as_data_source(function, found, project, self._teams(found))
+                stored_id = self._require_id(kind, address)
+                resource = {"id": stored_id, **self._require_object(kind, stored_id)}
+                project_id = self._require_project(resource)["internalId"] if "project" in resource else ""
+                return to_data_source(function, resource, project_id, self._list_teams(resource))
 
-    def _of_project(self, kind: str, arguments: Attributes) -> Attributes:
-        self._require("project", f"{arguments['organization']}/{arguments['project']}")
+    def _find_in_project(self, kind: str, arguments: Attributes) -> Attributes:
+        self._require_id("project", f"{arguments['organization']}/{arguments['project']}")
         criteria = {name: value for name, value in arguments.items() if name != "first" and value is not None}
-        found = matching(self.store.list(self.vendor, kind), criteria)
-        return only(found[:1] if arguments.get("first") else found, kind)
+        matches = find_matching(self.store.list(self.vendor, kind), criteria)
+        return require_single(matches[:1] if arguments.get("first") else matches, kind)
 
-    def _teams(self, found: Attributes) -> list[Attributes]:
-        slugs = found.get("teams", [])
-        return [team for _, team in self._in(found["organization"], "team") if team["slug"] in slugs]
+    def _list_teams(self, resource: Attributes) -> list[Attributes]:
+        slugs = resource.get("teams", [])
+        return [team for _, team in self._list_in(resource["organization"], "team") if team["slug"] in slugs]
 
-    def _new(self, kind: str, wanted: Attributes) -> tuple[str, Attributes]:
+    def _build_object(self, kind: str, wanted: Attributes) -> tuple[str, Attributes]:
         match kind:
             case "team":
-                number = self._number()
-                made = {"internalId": number, "teamId": number, "slug": slug(wanted["name"]), **wanted}
+                number = self._next_id()
+                team = {"internalId": number, "teamId": number, "slug": make_slug(wanted["name"]), **wanted}
                 flags = {"hasAccess": True, "isMember": True, "isPending": False}
-                return number, {**made, **flags, "id": made["slug"], "sentryTeamId": made["slug"]}
+                return number, {**team, **flags, "id": team["slug"], "sentryTeamId": team["slug"]}
             case "project":
-                number = self._number()
-                made = {**_PROJECT_DEFAULTS, "slug": slug(wanted["name"]), **wanted, "internalId": number}
-                created = datetime.now(UTC).isoformat(timespec="seconds")
-                made = {**made, "id": made["slug"], "dateCreated": created}
-                return number, _deepened(_PROJECT_DEFAULTS, made)
+                number = self._next_id()
+                project = {
+                    **_PROJECT_DEFAULTS,
+                    "slug": make_slug(wanted["name"]),
+                    **wanted,
+                    "internalId": number,
+                    "dateCreated": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+                return number, _merge_nested(_PROJECT_DEFAULTS, {**project, "id": project["slug"]})
             case "key":
                 public, secret = secrets.token_hex(16), secrets.token_hex(16)
-                project = self._project(wanted)
-                made = self._key(public, secret, project["internalId"])
-                return public, _deepened(made, made | wanted)
+                project = self._require_project(wanted)
+                key = self._build_key(public, secret, project["internalId"])
+                return public, _merge_nested(key, key | wanted)
             case "projectOwnership" | "projectSpikeProtection":
                 address = f"{wanted['organization']}/{wanted['project']}"
                 self.store.remove(self.vendor, kind, address)
-                # The provider gives ownership no id.
+                # The provider's ownership resource has no id.
                 return address, wanted if kind == "projectOwnership" else {**wanted, "id": address}
             case _:
-                number = self._number()
-                return number, {**_computed(kind, wanted), **wanted, "id": number}
+                number = self._next_id()
+                return number, {**_computed_defaults(kind, wanted), **wanted, "id": number}
 
     def _check(self, kind: str, identifier: str, wanted: Attributes) -> None:
         if kind in {"team", "project"}:
             self._check_slug(kind, identifier, wanted)
         if kind == "project":
             for team in wanted["teams"]:
-                self._require("team", f"{wanted['organization']}/{team}")
+                self._require_id("team", f"{wanted['organization']}/{team}")
         elif "project" in wanted:
-            self._project(wanted)
+            self._require_project(wanted)
         if kind == "alert":
             self._check_alert(wanted)
         if team := (wanted.get("owner") or {}).get("teamId"):
@@ -182,7 +186,7 @@ class Sentry(VendorModel):
     def _check_slug(self, kind: str, identifier: str, wanted: Attributes) -> None:
         if not _SLUG.fullmatch(wanted["slug"]):
             raise VendorError(400, f"{wanted['slug']!r} is no valid slug.")
-        taken = self._find(kind, f"{wanted['organization']}/{wanted['slug']}")
+        taken = self._find_id(kind, f"{wanted['organization']}/{wanted['slug']}")
         if taken not in {None, identifier}:
             raise VendorError(409, f"A {kind} with the slug {wanted['slug']!r} exists already.")
 
@@ -191,7 +195,7 @@ class Sentry(VendorModel):
         unknown = sorted(set(wanted["monitorIds"]) - detectors)
         if unknown:
             raise VendorError(400, f"The organization has no monitor {', '.join(unknown)}.")
-        for name, action in _actions(wanted):
+        for name, action in _list_actions(wanted):
             if name in {"slack", "pagerduty"}:
                 installed = INTEGRATIONS.get(action["integrationId"], {})
                 if installed.get("providerKey") != name:
@@ -209,19 +213,19 @@ class Sentry(VendorModel):
         if self.store.get(self.vendor, "team", identifier) is None:
             raise VendorError(400, f"The organization has no team with the internal id {identifier}.")
 
-    def _furnish(self, project: Attributes, *, default_key: bool) -> None:
-        """Give a new project what the vendor gives it."""
+    def _add_default_parts(self, project: Attributes, *, default_key: bool) -> None:
+        """Add the detectors and the key that the vendor creates with a project."""
         owner = {"organization": project["organization"], "project": project["slug"]}
         for type_, name in (("error", "Error Monitor"), ("issue_stream", "Issue Stream Monitor")):
-            number = self._number()
+            number = self._next_id()
             detector = {**owner, "id": number, "type": type_, "name": name, "enabled": True}
             self.store.insert(self.vendor, "detector", number, detector)
         if default_key:
             public = secrets.token_hex(16)
-            key = self._key(public, secrets.token_hex(16), project["internalId"])
+            key = self._build_key(public, secrets.token_hex(16), project["internalId"])
             self.store.insert(self.vendor, "key", public, {**key, **owner, "name": "Default"})
 
-    def _key(self, public: str, secret: str, project_id: str) -> Attributes:
+    def _build_key(self, public: str, secret: str, project_id: str) -> Attributes:
         host = f"127.0.0.1:{self.home.port('vendors')}"
         base = f"http://{host}/api/{project_id}"
         dsn = {
@@ -254,86 +258,86 @@ class Sentry(VendorModel):
             },
         }
 
-    def _project(self, part: Attributes) -> Attributes:
-        return self._existing(
-            "project", self._require("project", f"{part['organization']}/{part['project']}")
+    def _require_project(self, part: Attributes) -> Attributes:
+        return self._require_object(
+            "project", self._require_id("project", f"{part['organization']}/{part['project']}")
         )
 
-    def _find(self, kind: str, identifier: str) -> str | None:
-        """Return the key in the store of what is addressed."""
+    def _find_id(self, kind: str, identifier: str) -> str | None:
+        """Return the id in the store of the object at an address, None if there is none."""
         if kind in {"team", "project"}:
-            organization, _, wanted = identifier.rpartition("/")
-            for key, found in self.store.list(self.vendor, kind).items():
-                if (found["organization"], found["slug"]) == (organization, wanted):
-                    return key
+            organization, _, slug = identifier.rpartition("/")
+            for stored_id, stored in self.store.list(self.vendor, kind).items():
+                if (stored["organization"], stored["slug"]) == (organization, slug):
+                    return stored_id
             return None
         return identifier if self.store.get(self.vendor, kind, identifier) else None
 
-    def _require(self, kind: str, identifier: str) -> str:
-        key = self._find(kind, identifier)
-        if key is None:
+    def _require_id(self, kind: str, identifier: str) -> str:
+        stored_id = self._find_id(kind, identifier)
+        if stored_id is None:
             raise VendorError(404, f"There is no {kind} {identifier}.")
-        return key
+        return stored_id
 
-    def _public_id(self, kind: str, key: str, made: Attributes) -> str:
-        return made["slug"] if kind in {"team", "project"} else key
+    def _public_id(self, kind: str, stored_id: str, created: Attributes) -> str:
+        return created["slug"] if kind in {"team", "project"} else stored_id
 
     def _discard(self, kind: str, identifier: str) -> None:
-        if found := self.store.get(self.vendor, kind, identifier):
-            in_slugs = kind in {"team", "project"}
-            self.delete(kind, f"{found['organization']}/{found['slug']}" if in_slugs else identifier)
+        if stored := self.store.get(self.vendor, kind, identifier):
+            by_slug = kind in {"team", "project"}
+            self.delete(kind, f"{stored['organization']}/{stored['slug']}" if by_slug else identifier)
 
-    def _rename(self, kind: str, before: Attributes, after: Attributes) -> None:
-        """Let parts follow a changed slug."""
+    def _rename_references(self, kind: str, before: Attributes, after: Attributes) -> None:
+        """Write a changed slug into the objects that name the team or project."""
         old, new = before["slug"], after["slug"]
         if old == new:
             return
         if kind == "team":
-            for key, project in self._in(before["organization"], "project"):
+            for stored_id, project in self._list_in(before["organization"], "project"):
                 teams = [new if team == old else team for team in project["teams"]]
-                self.store.replace(self.vendor, "project", key, {**project, "teams": teams})
+                self.store.replace(self.vendor, "project", stored_id, {**project, "teams": teams})
             return
         for part in _PROJECT_PARTS:
-            for key, found in self._in(before["organization"], part):
-                if found["project"] == old:
-                    self.store.replace(self.vendor, part, key, {**found, "project": new})
+            for stored_id, dependent in self._list_in(before["organization"], part):
+                if dependent["project"] == old:
+                    self.store.replace(self.vendor, part, stored_id, {**dependent, "project": new})
 
-    def _detach(self, kind: str, key: str, gone: Attributes) -> None:
-        """Take along what cannot be without the removed object, and take it out of what named it."""
-        organization = gone["organization"]
+    def _remove_dependents(self, kind: str, stored_id: str, removed: Attributes) -> None:
+        """Remove the parts of a removed project, and the removed object from the objects that name it."""
+        organization = removed["organization"]
         if kind == "team":
-            for id_, project in self._in(organization, "project"):
-                teams = [team for team in project["teams"] if team != gone["slug"]]
+            for id_, project in self._list_in(organization, "project"):
+                teams = [team for team in project["teams"] if team != removed["slug"]]
                 self.store.replace(self.vendor, "project", id_, {**project, "teams": teams})
         if kind == "project":
             for part in _PROJECT_PARTS:
-                for id_, found in self._in(organization, part):
-                    if found["project"] == gone["slug"]:
+                for id_, dependent in self._list_in(organization, part):
+                    if dependent["project"] == removed["slug"]:
                         self._remove(part, id_)
-                        self._detach(part, id_, found)
+                        self._remove_dependents(part, id_, dependent)
         if kind in DETECTORS:
-            for id_, alert in self._in(organization, "alert"):
-                left = [monitor for monitor in alert["monitorIds"] if monitor != key]
+            for id_, alert in self._list_in(organization, "alert"):
+                left = [monitor for monitor in alert["monitorIds"] if monitor != stored_id]
                 self.store.replace(self.vendor, "alert", id_, {**alert, "monitorIds": left})
 
-    def _in(self, organization: str, kind: str) -> Iterator[tuple[str, Attributes]]:
-        for key, found in self.store.list(self.vendor, kind).items():
-            if found["organization"] == organization:
-                yield key, found
+    def _list_in(self, organization: str, kind: str) -> Iterator[tuple[str, Attributes]]:
+        for stored_id, stored in self.store.list(self.vendor, kind).items():
+            if stored["organization"] == organization:
+                yield stored_id, stored
 
 
-def slug(name: str) -> str:
-    """Make a slug of a name as the vendor does: what is no letter or digit becomes one hyphen."""
+def make_slug(name: str) -> str:
+    """Return the vendor's slug of a name: other characters than letters, digits and _ become one hyphen."""
     return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")[:_SLUG_CHARACTERS]
 
 
-def _actions(alert: Attributes) -> Iterator[tuple[str, Attributes]]:
+def _list_actions(alert: Attributes) -> Iterator[tuple[str, Attributes]]:
     for action_filter in alert["actionFilters"]:
         for action in action_filter["actions"]:
             yield from action.items()
 
 
-def _computed(kind: str, wanted: Attributes) -> Attributes:
+def _computed_defaults(kind: str, wanted: Attributes) -> Attributes:
     match kind:
         case "metricMonitor":
             return {
@@ -344,14 +348,14 @@ def _computed(kind: str, wanted: Attributes) -> Attributes:
                 "extrapolationMode": "unknown",
             }
         case "cronMonitor":
-            # Not an attribute of the provider, but the address at which check-ins arrive.
-            return {"enabled": True, "timezone": "UTC", "slug": slug(wanted["name"])}
+            # The slug is no attribute of the provider's resource; it is part of the check-in address.
+            return {"enabled": True, "timezone": "UTC", "slug": make_slug(wanted["name"])}
         case "uptimeMonitor":
             return {"enabled": True, "headers": {}, "recoveryThreshold": 1, "downtimeThreshold": 3}
         case "alert":
             for action_filter in wanted["actionFilters"]:
                 action_filter.setdefault("conditions", [])
-            for name, action in _actions(wanted):
+            for name, action in _list_actions(wanted):
                 if name == "slack":
                     action.setdefault("channelId", "C" + secrets.token_hex(4).upper())
                     action.setdefault("tags", "")
@@ -360,36 +364,36 @@ def _computed(kind: str, wanted: Attributes) -> Attributes:
             return {}
 
 
-def _deepened(before: Attributes, after: Attributes) -> Attributes:
-    """Fill the parts of nested settings that a request left out with what was there."""
+def _merge_nested(before: Attributes, after: Attributes) -> Attributes:
+    """Return `after` with nested settings completed: the parts that a request left out come from `before`."""
     return {
-        name: {**before.get(name, {}), **value} if name in _DEEP else value for name, value in after.items()
+        name: {**before.get(name, {}), **value} if name in _NESTED_SETTINGS else value
+        for name, value in after.items()
     }
 
 
-_EMPTY = {"description": "", "environment": "", "owner": None}
-
-
-def as_data_source(function: str, found: Attributes, project_id: str, teams: list[Attributes]) -> Attributes:
+def to_data_source(
+    function: str, resource: Attributes, project_id: str, teams: list[Attributes]
+) -> Attributes:
     """Turn a resource's attributes into those of the data source `function`."""
     match function:
         case "getAlert":
-            told = {
-                "actionFiltersJson": json.dumps(found["actionFilters"]),
-                "triggersJson": json.dumps(found["triggerConditions"]),
+            as_text = {
+                "actionFiltersJson": json.dumps(resource["actionFilters"]),
+                "triggersJson": json.dumps(resource["triggerConditions"]),
             }
             hidden = {"actionFilters", "triggerConditions", "legacyTriggerConditions"}
-            shown = {name: value for name, value in found.items() if name not in hidden}
-            return {"environment": "", **shown, **told}
+            shown = {name: value for name, value in resource.items() if name not in hidden}
+            return {"environment": "", **shown, **as_text}
         case "getProject":
             names = ("id", "internalId", "slug", "name", "organization", "features", "dateCreated")
-            members = [{"internalId": t["internalId"], "name": t["name"], "slug": t["slug"]} for t in teams]
+            members = [{name: team[name] for name in ("internalId", "name", "slug")} for team in teams]
             fixed = {"color": "#3fbf7f", "isPublic": False, "subjectTemplate": "$shortID - $title"}
-            shown = {name: found[name] for name in names}
-            return {**shown, **fixed, "platform": found.get("platform", ""), "teams": members}
+            shown = {name: resource[name] for name in names}
+            return {**shown, **fixed, "platform": resource.get("platform", ""), "teams": members}
         case "getTeam":
             hidden = {"teamId", "sentryTeamId"}
-            return {name: value for name, value in found.items() if name not in hidden}
+            return {name: value for name, value in resource.items() if name not in hidden}
         case _:
-            shown = {name: value for name, value in found.items() if name not in {"project", "slug"}}
-            return {**_EMPTY, **shown, "projectId": project_id}
+            shown = {name: value for name, value in resource.items() if name not in {"project", "slug"}}
+            return {**_DETECTOR_DEFAULTS, **shown, "projectId": project_id}

@@ -1,4 +1,4 @@
-"""Sentry's provider (jianyuan/sentry 0.15.4): its client-side rules and defaults, by its source."""
+"""Sentry's provider (jianyuan/sentry 0.15.4): its input rules, defaults and replacements, by its source."""
 
 import functools
 import zoneinfo
@@ -7,15 +7,15 @@ from twin.provider.rules import (
     at_most_one,
     each,
     exactly_one,
-    is_json,
     length,
     one_of,
     size,
     together,
+    valid_json,
     when,
     within,
 )
-from twin.provider.terraform_diff import json_text
+from twin.provider.terraform_diff import parse_json
 from twin.provider.terraform_spec import ResourceSpec, VendorSpec, last_part
 from twin.provider.values import Properties
 
@@ -49,8 +49,7 @@ PLATFORMS = (
     "go-fiber",
     "go-gin",
     "go-http",
-    "go-",
-    "iris",
+    "go-iris",
     "go-martini",
     "go-negroni",
     "godot",
@@ -83,8 +82,7 @@ PLATFORMS = (
     "nintendo-switch",
     "node",
     "node-awslambda",
-    "node-",
-    "azurefunctions",
+    "node-azurefunctions",
     "node-cloudflare-pages",
     "node-cloudflare-workers",
     "node-connect",
@@ -106,8 +104,7 @@ PLATFORMS = (
     "python-awslambda",
     "python-bottle",
     "python-celery",
-    "python-",
-    "chalice",
+    "python-chalice",
     "python-django",
     "python-falcon",
     "python-fastapi",
@@ -134,6 +131,7 @@ PLATFORMS = (
     "unreal",
     "xbox",
 )
+"""The platforms that the provider knows; it refuses any other in the preview."""
 
 _IN_PROJECT = frozenset({"organization", "project"})
 _OWNER = exactly_one("owner", "teamId", "userId")
@@ -167,6 +165,27 @@ _DATASETS = (
 _EVENT_TYPES = (
     *("error", "default", "transaction", "trace_item_span", "trace_item_log", "trace_item_metric"),
 )
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    # Files of the system's database that the provider doesn't accept as time zones.
+    return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime"})
+
+
+def _is_zone(name: str) -> bool:
+    """Return whether the system knows the time zone; without a time zone database every name is accepted."""
+    return name in _zones() or not _zones()
+
+
+def _slug_address(identifier: str, state: Properties) -> str:
+    """Return the address of a team or project, `<organization>/<slug>`; an import uses the same address."""
+    return f"{state['organization']}/{state.get('slug', identifier)}" if state else identifier
+
+
+def _project_address(identifier: str, state: Properties) -> str:
+    return f"{state['organization']}/{state['project']}" if state else identifier
+
 
 _ALERT_RULES = (
     size("actionFilters", 1),
@@ -222,17 +241,6 @@ _METRIC_RULES = (
 )
 
 
-@functools.cache
-def _zones() -> frozenset[str]:
-    # The system's own notes, which are no zones to the provider.
-    return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime"})
-
-
-def _is_zone(name: str) -> bool:
-    """Judge by the system's time zones; a system without any cannot judge."""
-    return name in _zones() or not _zones()
-
-
 _CRON_RULES = (
     _OWNER,
     exactly_one("schedule", "crontab", "intervalValue"),
@@ -244,7 +252,7 @@ _CRON_RULES = (
 _UPTIME_RULES = (
     _OWNER,
     one_of("method", "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"),
-    is_json("assertionJson"),
+    valid_json("assertionJson"),
     one_of("intervalSeconds", 60, 300, 600, 1200, 1800, 3600),
     when("", "method", "GET", "HEAD", "OPTIONS", forbids=("body",)),
 )
@@ -257,31 +265,22 @@ _PROJECT_RULES = (
 )
 
 
-def _by_slug(identifier: str, state: Properties) -> str:
-    """Address a team or project: `<organization>/<slug>`, which is also what an import names."""
-    return f"{state['organization']}/{state.get('slug', identifier)}" if state else identifier
-
-
-def _of_project(identifier: str, state: Properties) -> str:
-    return f"{state['organization']}/{state['project']}" if state else identifier
-
-
 SENTRY = VendorSpec(
     title="Sentry",
-    sets=True,
+    scalar_lists_are_sets=True,
     fractions=frozenset({"comparison"}),
-    kinds={
+    resources={
         "team": ResourceSpec(
             rules=(each("sentryTeamId", lambda _: False, "be left out, because it is the id"),),
-            address=_by_slug,
+            address=_slug_address,
             gone_fails_delete=True,
         ),
         "project": ResourceSpec(
             rules=_PROJECT_RULES,
-            remembered=frozenset({"defaultRules", "defaultKey"}),
+            write_only=frozenset({"defaultRules", "defaultKey"}),
             not_on_create=frozenset({"highlightTags"}),
-            alike={"fingerprintingRules": str.strip, "groupingEnhancements": str.strip},
-            address=_by_slug,
+            normalize={"fingerprintingRules": str.strip, "groupingEnhancements": str.strip},
+            address=_slug_address,
         ),
         "key": ResourceSpec(
             rules=(
@@ -298,7 +297,7 @@ SENTRY = VendorSpec(
             rules=_ALERT_RULES,
             defaults={"enabled": True, "triggerConditions": []},
             replaces=frozenset({"organization"}),
-            alike={"channelName": lambda name: name.removeprefix("#")},
+            normalize={"channelName": lambda name: name.removeprefix("#")},
             address=last_part,
             gone_is_error=True,
         ),
@@ -320,7 +319,7 @@ SENTRY = VendorSpec(
             rules=_UPTIME_RULES,
             defaults={"enabled": True, "recoveryThreshold": 1, "downtimeThreshold": 3},
             replaces=_IN_PROJECT,
-            alike={"assertionJson": json_text},
+            normalize={"assertionJson": parse_json},
             address=last_part,
             gone_is_error=True,
         ),
@@ -335,10 +334,10 @@ SENTRY = VendorSpec(
                     ),
                 ),
             ),
-            address=_of_project,
+            address=_project_address,
             gone_is_error=True,
         ),
-        "projectSpikeProtection": ResourceSpec(address=_of_project, gone_is_error=True),
+        "projectSpikeProtection": ResourceSpec(address=_project_address, gone_is_error=True),
         "integrationPagerduty": ResourceSpec(address=last_part, gone_is_error=True),
     },
 )

@@ -7,84 +7,90 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twin.host.time_scale import TimeScale
-from twin.uptimerobot.api_json import KINDS, ObjectFormat, contact_to_json, monitor_to_json
+from twin.uptimerobot.api_json import OBJECT_FORMATS, ObjectFormat, contact_to_json, monitor_to_json
 from twin.uptimerobot.model import UptimeRobot
 from twin.uptimerobot.rate_limit import RateLimit
 from twin.vendor.errors import VendorError
-from twin.vendor.http import ApiRequest, Handler, VendorApi, bearer
+from twin.vendor.http import ApiRequest, ApiRoute, Handler, VendorApi, bearer_token
 from twin.vendor.store import Attributes
 
 PREFIX = "/v3"
 _PAGE_ITEMS = 50
 
 
-def routes(model: UptimeRobot, pace: TimeScale) -> list[Route]:
-    rate = RateLimit(pace.minutes(1))
-    door = VendorApi(model, bearer, _refusal, lambda: rate.wait_seconds(model.plan.requests_per_minute))
+def routes(model: UptimeRobot, time_scale: TimeScale) -> list[Route]:
+    rate = RateLimit(time_scale.scale_minutes(1))
+    api = VendorApi(model, bearer_token, _error_body, lambda: rate.admit(model.plan.requests_per_minute))
     return [
-        *(door.route(*one) for words in KINDS for one in _of_kind(model, words)),
-        door.route("POST", f"{PREFIX}/monitors/{{id:int}}/pause", _paused(model, paused=True)),
-        door.route("POST", f"{PREFIX}/monitors/{{id:int}}/start", _paused(model, paused=False)),
-        door.route("GET", f"{PREFIX}/user/me", _account(model)),
-        door.route("GET", f"{PREFIX}/user/alert-contacts", _contacts(model)),
-        door.route("GET", f"{PREFIX}/tags", _tags(model)),
+        *(api.route(*route) for format_ in OBJECT_FORMATS for route in _collection_routes(model, format_)),
+        api.route("POST", f"{PREFIX}/monitors/{{id:int}}/pause", _pause_handler(model, paused=True)),
+        api.route("POST", f"{PREFIX}/monitors/{{id:int}}/start", _pause_handler(model, paused=False)),
+        api.route("GET", f"{PREFIX}/user/me", _account_handler(model)),
+        api.route("GET", f"{PREFIX}/user/alert-contacts", _contacts_handler(model)),
+        api.route("GET", f"{PREFIX}/tags", _tags_handler(model)),
     ]
 
 
-def _of_kind(model: UptimeRobot, words: ObjectFormat) -> Iterable[tuple[str, str, Handler]]:
-    kind, collection = words.kind, PREFIX + words.path
-    one = f"{collection}/{{id:int}}"
+def _collection_routes(model: UptimeRobot, format_: ObjectFormat) -> Iterable[ApiRoute]:
+    kind, collection = format_.kind, PREFIX + format_.path
+    item = f"{collection}/{{id:int}}"
 
-    def create(asked: ApiRequest) -> Response:
-        if missing := [name for name in words.required if asked.body.get(name) is None]:
+    def create(request: ApiRequest) -> Response:
+        if missing := [name for name in format_.required if request.body.get(name) is None]:
             raise VendorError(400, f"{', '.join(missing)} must not be empty.")
-        return JSONResponse(words.told(*model.create(kind, words.said(asked.body))), 201)
+        return JSONResponse(format_.to_json(*model.create(kind, format_.from_json(request.body))), 201)
 
-    def read(asked: ApiRequest) -> Response:
-        identifier = str(asked.path["id"])
-        found = model.read(kind, identifier)
-        if found is None:
+    def read(request: ApiRequest) -> Response:
+        identifier = str(request.path["id"])
+        attributes = model.read(kind, identifier)
+        if attributes is None:
             raise VendorError(404, f"There is no {kind} {identifier}.")
-        return JSONResponse(words.told(identifier, found))
+        return JSONResponse(format_.to_json(identifier, attributes))
 
-    def update(asked: ApiRequest) -> Response:
-        identifier = str(asked.path["id"])
-        return JSONResponse(words.told(identifier, model.update(kind, identifier, words.said(asked.body))))
+    def update(request: ApiRequest) -> Response:
+        identifier = str(request.path["id"])
+        updated = model.update(kind, identifier, format_.from_json(request.body))
+        return JSONResponse(format_.to_json(identifier, updated))
 
-    def delete(asked: ApiRequest) -> Response:
-        identifier = str(asked.path["id"])
-        if heir := asked.query.get("monitorsNewGroupId"):
-            model.update(kind, identifier, {"monitorsNewGroupId": int(heir)})
+    def delete(request: ApiRequest) -> Response:
+        identifier = str(request.path["id"])
+        if new_group := request.query.get("monitorsNewGroupId"):
+            model.update(kind, identifier, {"monitorsNewGroupId": int(new_group)})
         model.delete(kind, identifier)
         return JSONResponse({})
 
-    def list_(asked: ApiRequest) -> Response:
-        found = model.every(kind).items()
-        return _page(asked, collection, (words.told(*one) for one in found if _wanted(one[1], asked)))
+    def list_(request: ApiRequest) -> Response:
+        objects = model.list_objects(kind).items()
+        selected = (
+            format_.to_json(identifier, attributes)
+            for identifier, attributes in objects
+            if _passes_filters(attributes, request)
+        )
+        return _page(request, collection, selected)
 
     return [
         ("POST", collection, create),
-        ("GET", one, read),
-        ("PATCH", one, update),
-        ("DELETE", one, delete),
+        ("GET", item, read),
+        ("PATCH", item, update),
+        ("DELETE", item, delete),
         ("GET", collection, list_),
     ]
 
 
-def _wanted(found: Attributes, asked: ApiRequest) -> bool:
-    """Apply the filters that GET /monitors has; all must hold."""
-    query = asked.query
+def _passes_filters(attributes: Attributes, request: ApiRequest) -> bool:
+    """Return whether the object passes all filters of the query, as GET /monitors has them."""
+    query = request.query
     tags = set(filter(None, query.get("tags", "").split(",")))
     return (
-        all(found.get(name) == query[name] for name in ("name", "url") if name in query)
-        and ("groupId" not in query or str(found.get("groupId")) == query["groupId"])
-        and tags <= set(found.get("tags", ()))
+        all(attributes.get(name) == query[name] for name in ("name", "url") if name in query)
+        and ("groupId" not in query or str(attributes.get("groupId")) == query["groupId"])
+        and tags <= set(attributes.get("tags", ()))
     )
 
 
-def _page(asked: ApiRequest, collection: str, items: Iterable[Attributes]) -> Response:
-    """Answer one page; its cursor is its last id, as long as there is more."""
-    after = int(asked.query.get("cursor", 0))
+def _page(request: ApiRequest, collection: str, items: Iterable[Attributes]) -> Response:
+    """Return one page. Its cursor is its last id if another page follows, else null."""
+    after = int(request.query.get("cursor", 0))
     rest = [item for item in items if item["id"] > after]
     page = rest[:_PAGE_ITEMS]
     last = page[-1]["id"] if len(rest) > len(page) else None
@@ -92,42 +98,49 @@ def _page(asked: ApiRequest, collection: str, items: Iterable[Attributes]) -> Re
     return JSONResponse({"data": page, "nextCursorId": last, "nextLink": link})
 
 
-def _paused(model: UptimeRobot, *, paused: bool) -> Handler:
-    def answer(asked: ApiRequest) -> Response:
-        identifier = str(asked.path["id"])
+def _pause_handler(model: UptimeRobot, *, paused: bool) -> Handler:
+    def handle(request: ApiRequest) -> Response:
+        identifier = str(request.path["id"])
         return JSONResponse(
             monitor_to_json(identifier, model.update("monitor", identifier, {"isPaused": paused}))
         )
 
-    return answer
+    return handle
 
 
-def _account(model: UptimeRobot) -> Handler:
-    def answer(_asked: ApiRequest) -> Response:
+def _account_handler(model: UptimeRobot) -> Handler:
+    def handle(_request: ApiRequest) -> Response:
         return JSONResponse(
             {
-                "email": next(iter(model.every("alertContact").values()))["value"],
-                "monitorsCount": len(model.every("monitor")),
+                "email": next(iter(model.list_objects("alertContact").values()))["value"],
+                "monitorsCount": len(model.list_objects("monitor")),
                 "activeSubscription": {"plan": model.plan_name},
             }
         )
 
-    return answer
+    return handle
 
 
-def _contacts(model: UptimeRobot) -> Handler:
-    return lambda _asked: JSONResponse(
-        [contact_to_json(identifier, found) for identifier, found in model.every("alertContact").items()]
+def _contacts_handler(model: UptimeRobot) -> Handler:
+    return lambda _request: JSONResponse(
+        [
+            contact_to_json(identifier, contact)
+            for identifier, contact in model.list_objects("alertContact").items()
+        ]
     )
 
 
-def _tags(model: UptimeRobot) -> Handler:
-    def answer(asked: ApiRequest) -> Response:
-        tags = {tag["id"]: tag for m in model.every("monitor").items() for tag in monitor_to_json(*m)["tags"]}
-        return _page(asked, f"{PREFIX}/tags", (tags[number] for number in sorted(tags)))
+def _tags_handler(model: UptimeRobot) -> Handler:
+    def handle(request: ApiRequest) -> Response:
+        tags = {
+            tag["id"]: tag
+            for monitor in model.list_objects("monitor").items()
+            for tag in monitor_to_json(*monitor)["tags"]
+        }
+        return _page(request, f"{PREFIX}/tags", (tags[number] for number in sorted(tags)))
 
-    return answer
+    return handle
 
 
-def _refusal(refused: VendorError) -> dict[str, Any]:
-    return {"statusCode": refused.status, "message": refused.message}
+def _error_body(error: VendorError) -> dict[str, Any]:
+    return {"statusCode": error.status, "message": error.message}

@@ -1,4 +1,4 @@
-"""UptimeRobot's API v3 in words: its JSON for each kind of object, from and to the model."""
+"""Translate each kind of object between the JSON of UptimeRobot's API v3 and the model's attributes."""
 
 import json
 import zlib
@@ -8,20 +8,20 @@ from typing import NamedTuple
 from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
-_MONITOR = {
+_MONITOR_FIELDS = {
     "friendlyName": "name",
     "checkSSLErrors": "checkSslErrors",
     "maintenanceWindowsIds": "maintenanceWindowIds",
     "tagNames": "tags",
 }
-_MONITOR_SAME = (
+_MONITOR_SAME_FIELDS = (
     *("type", "url", "interval", "timeout", "gracePeriod", "port", "groupId", "regionalData"),
     *("authType", "httpUsername", "httpPassword", "httpMethodType", "successHttpResponseCodes"),
     *("customHttpHeaders", "customFields", "keywordType", "keywordValue", "assignedAlertContacts"),
     *("followRedirections", "sslExpirationReminder", "domainExpirationReminder"),
 )
-_CASES = ("CaseSensitive", "CaseInsensitive")
-_RECORDS = {
+_KEYWORD_CASES = ("CaseSensitive", "CaseInsensitive")
+_DNS_RECORD_FIELDS = {
     "CNAME": "cnames",
     "MX": "mxes",
     "NS": "ns",
@@ -37,7 +37,7 @@ _RECORDS = {
     "NSEC": "nsecs",
     "NSEC3": "nsec3s",
 }
-_INTEGRATIONS = {
+_INTEGRATION_TYPES = {
     "slack": ("Slack", "webhookURL"),
     "discord": ("Discord", "webhookURL"),
     "msteams": ("MSTeams", "webhookURL"),
@@ -51,90 +51,95 @@ _INTEGRATIONS = {
     "pagerduty": ("PagerDuty", "integrationKey"),
     "telegram": ("Telegram", ""),
 }
-"""Type -> the API's name of it, and the field in which it takes the address or the key."""
-_INTEGRATION = {"friendlyName": "name", "sendAsJSON": "sendAsJson", "customMessage": "customValue"}
-_INTEGRATION_SAME = (
+"""Type -> the API's name of the type, and its field for the address or the key."""
+_INTEGRATION_FIELDS = {"friendlyName": "name", "sendAsJSON": "sendAsJson", "customMessage": "customValue"}
+_INTEGRATION_SAME_FIELDS = (
     *("sslExpirationReminder", "customValue", "postValue", "sendAsQueryString", "sendAsPostParameters"),
     *("customHeaders", "priority", "location", "autoResolve"),
 )
-_TOLD = ("UpAndDown", "Down", "Up", "None")
-_EVENTS = {"UpAndDown": "up_and_down", "Down": "down", "Up": "up", "None": "none"}
-_CONTACTS = {"Email": "email", "MobileAppOld": "mobile_app_old", "MobileApp": "mobile_app"}
+_INTEGRATION_EVENTS = ("UpAndDown", "Down", "Up", "None")
+_CONTACT_EVENTS = {"UpAndDown": "up_and_down", "Down": "down", "Up": "up", "None": "none"}
+_CONTACT_TYPES = {"Email": "email", "MobileAppOld": "mobile_app_old", "MobileApp": "mobile_app"}
 _SORTS = ("friendly_name_asc", "friendly_name_desc", "status_up_down_paused", "status_down_up_paused")
-_PAGE = {"friendlyName": "name"}
-_PAGE_SAME = (
+_STATUS_PAGE_FIELDS = {"friendlyName": "name"}
+_STATUS_PAGE_SAME_FIELDS = (
     *("customDomain", "password", "tagIds", "status", "gaCode", "shareAnalyticsConsent", "noIndex"),
     *("useSmallCookieConsentModal", "icon", "logo", "hideUrlLinks", "showCookieBar", "homepageLink"),
     *("pinnedAnnouncementId", "subscription", "customSettings"),
 )
-_WINDOW = ("name", "interval", "date", "time", "duration", "autoAddMonitors", "monitorIds", "days")
+_WINDOW_FIELDS = ("name", "interval", "date", "time", "duration", "autoAddMonitors", "monitorIds", "days")
 
 
 class ObjectFormat(NamedTuple):
-    """One kind: `path` of its collection, what a POST must name, and the translation both ways."""
+    """One kind of object: the path of its collection, the fields that a POST requires, the translation."""
 
     kind: str
     path: str
     required: tuple[str, ...]
-    said: Callable[[Attributes], Attributes]
-    told: Callable[[str, Attributes], Attributes]
+    from_json: Callable[[Attributes], Attributes]
+    to_json: Callable[[str, Attributes], Attributes]
 
 
-def _renamed(body: Attributes, names: dict[str, str], same: tuple[str, ...]) -> Attributes:
+def _fields_from_json(body: Attributes, names: dict[str, str], same: tuple[str, ...]) -> Attributes:
     every = names | {name: name for name in same}
     return {every[name]: value for name, value in body.items() if name in every}
 
 
-def _named(attributes: Attributes, names: dict[str, str], same: tuple[str, ...]) -> Attributes:
+def _fields_to_json(attributes: Attributes, names: dict[str, str], same: tuple[str, ...]) -> Attributes:
     return {api: attributes.get(name) for api, name in (names | {name: name for name in same}).items()}
 
 
 def monitor_from_json(body: Attributes) -> Attributes:
-    wanted = _renamed(body, _MONITOR, _MONITOR_SAME)
+    attributes = _fields_from_json(body, _MONITOR_FIELDS, _MONITOR_SAME_FIELDS)
     if "keywordCaseType" in body:
-        wanted["keywordCaseType"] = _CASES[bool(body["keywordCaseType"])]
+        attributes["keywordCaseType"] = _KEYWORD_CASES[bool(body["keywordCaseType"])]
     if "responseTimeThreshold" in body:
-        wanted["responseTimeThreshold"] = body["responseTimeThreshold"] or None  # 0 takes it away
+        attributes["responseTimeThreshold"] = body["responseTimeThreshold"] or None  # 0 removes the threshold
     if body.get("postValueType") == "KEY_VALUE":
-        wanted |= {"postValueKv": body.get("postValueData"), "postValueData": None}
+        attributes |= {"postValueKv": body.get("postValueData"), "postValueData": None}
     elif body.get("postValueType"):
-        wanted |= {"postValueData": json.dumps(body.get("postValueData")), "postValueKv": None}
+        attributes |= {"postValueData": json.dumps(body.get("postValueData")), "postValueKv": None}
     if region := body.get("regionData"):
-        wanted["regionData"] = {"regions": region["REGION"], "thresholds": region.get("THRESHOLD") or None}
+        attributes["regionData"] = {
+            "regions": region["REGION"],
+            "thresholds": region.get("THRESHOLD") or None,
+        }
         if "MANUAL_SELECTED" in region:
-            wanted["regionData"]["autoSelect"] = not region["MANUAL_SELECTED"]
+            attributes["regionData"]["autoSelect"] = not region["MANUAL_SELECTED"]
     if "config" in body:
-        wanted["config"] = _config_said(body["config"] or {})
-    return wanted
+        attributes["config"] = _config_from_json(body["config"] or {})
+    return attributes
 
 
-def monitor_to_json(identifier: str, found: Attributes) -> Attributes:
-    names = {api: name for api, name in _MONITOR.items() if api not in {"tagNames", "maintenanceWindowsIds"}}
-    told = _named(found, names, _MONITOR_SAME)
-    region = found.get("regionData")
-    form = found.get("postValueKv")
-    return told | {
+def monitor_to_json(identifier: str, attributes: Attributes) -> Attributes:
+    names = {
+        api: name for api, name in _MONITOR_FIELDS.items() if api not in {"tagNames", "maintenanceWindowsIds"}
+    }
+    body = _fields_to_json(attributes, names, _MONITOR_SAME_FIELDS)
+    region = attributes.get("regionData")
+    form = attributes.get("postValueKv")
+    return body | {
         "id": int(identifier),
-        "status": found["status"],
-        "timeout": found.get("timeout", 0),
-        "gracePeriod": found.get("gracePeriod", 0),
-        "httpPassword": "",  # never told
-        "keywordCaseType": _CASES.index(found.get("keywordCaseType", _CASES[0])),
-        "responseTimeThreshold": found.get("responseTimeThreshold") or 0,
-        "postValueType": found.get("postValueType"),
-        "postValueData": form if form is not None else json.loads(found.get("postValueData") or "null"),
-        "tags": [{"id": zlib.crc32(name.encode()), "name": name} for name in found["tags"]],
-        "assignedAlertContacts": found.get("assignedAlertContacts") or [],
+        "status": attributes["status"],
+        "timeout": attributes.get("timeout", 0),
+        "gracePeriod": attributes.get("gracePeriod", 0),
+        "httpPassword": "",  # the API never shows it
+        "keywordCaseType": _KEYWORD_CASES.index(attributes.get("keywordCaseType", _KEYWORD_CASES[0])),
+        "responseTimeThreshold": attributes.get("responseTimeThreshold") or 0,
+        "postValueType": attributes.get("postValueType"),
+        "postValueData": form if form is not None else json.loads(attributes.get("postValueData") or "null"),
+        "tags": [{"id": zlib.crc32(name.encode()), "name": name} for name in attributes["tags"]],
+        "assignedAlertContacts": attributes.get("assignedAlertContacts") or [],
         "maintenanceWindows": [
             {"id": int(window), "autoAddMonitors": False}
-            for window in found.get("maintenanceWindowIds") or []
+            for window in attributes.get("maintenanceWindowIds") or []
         ],
-        "regionalData": _region_told(region) if region else found.get("regionalData"),
-        "config": _config_told(found["config"]) if "config" in found else None,
+        "regionalData": _region_to_json(region) if region else attributes.get("regionalData"),
+        "config": _config_to_json(attributes["config"]) if "config" in attributes else None,
     }
 
 
-def _region_told(region: Attributes) -> Attributes:
+def _region_to_json(region: Attributes) -> Attributes:
     return {
         "REGION": region["regions"],
         "MANUAL_SELECTED": not region.get("autoSelect", False),
@@ -142,154 +147,167 @@ def _region_told(region: Attributes) -> Attributes:
     }
 
 
-def _config_said(config: Attributes) -> Attributes:
-    wanted = {name: value for name, value in config.items() if value is not None}
-    if "dnsRecords" in wanted:
-        wanted["dnsRecords"] = _renamed(wanted["dnsRecords"], _RECORDS, ())
-    if assertions := wanted.get("apiAssertions"):
+def _config_from_json(config: Attributes) -> Attributes:
+    attributes = {name: value for name, value in config.items() if value is not None}
+    if "dnsRecords" in attributes:
+        attributes["dnsRecords"] = _fields_from_json(attributes["dnsRecords"], _DNS_RECORD_FIELDS, ())
+    if assertions := attributes.get("apiAssertions"):
         checks = [
             check | ({"target": json.dumps(check["target"])} if "target" in check else {})
             for check in assertions["checks"]
         ]
-        wanted["apiAssertions"] = {**assertions, "checks": checks}
-    return wanted
+        attributes["apiAssertions"] = {**assertions, "checks": checks}
+    return attributes
 
 
-def _config_told(config: Attributes) -> Attributes:
-    told = dict(config)
-    if "dnsRecords" in told:
-        records = _named(told["dnsRecords"], _RECORDS, ())
-        told["dnsRecords"] = {name: values for name, values in records.items() if values is not None}
-    if assertions := told.get("apiAssertions"):
+def _config_to_json(config: Attributes) -> Attributes:
+    translated = dict(config)
+    if "dnsRecords" in translated:
+        records = _fields_to_json(translated["dnsRecords"], _DNS_RECORD_FIELDS, ())
+        translated["dnsRecords"] = {name: values for name, values in records.items() if values is not None}
+    if assertions := translated.get("apiAssertions"):
         checks = [
             check | ({"target": json.loads(check["target"])} if "target" in check else {})
             for check in assertions["checks"]
         ]
-        told["apiAssertions"] = {**assertions, "checks": checks}
-    return told
+        translated["apiAssertions"] = {**assertions, "checks": checks}
+    return translated
 
 
 def integration_from_json(body: Attributes) -> Attributes:
     data = body.get("data") or {}
-    type_ = next((name for name, (title, _) in _INTEGRATIONS.items() if title == body["type"]), None)
+    type_ = next((name for name, (title, _) in _INTEGRATION_TYPES.items() if title == body["type"]), None)
     if type_ is None:
         raise VendorError(
-            400, f"type must be one of {', '.join(title for title, _ in _INTEGRATIONS.values())}."
+            400, f"type must be one of {', '.join(title for title, _ in _INTEGRATION_TYPES.values())}."
         )
-    wanted: Attributes = {"type": type_, **_renamed(data, _INTEGRATION, _INTEGRATION_SAME)}
-    if "enableNotificationsFor" in data:
-        wanted["enableNotificationsFor"] = _TOLD.index(data["enableNotificationsFor"]) + 1
-    value = data.get(_INTEGRATIONS[type_][1])
-    if value is not None:
-        wanted["value"] = value
-    if type_ == "webhook":
-        # A client leaves out those that are false, in a PATCH too (`omitempty`).
-        flags = ("sendAsJson", "sendAsQueryString", "sendAsPostParameters")
-        wanted |= {flag: wanted.get(flag, False) for flag in flags}
-    return wanted
-
-
-def integration_to_json(identifier: str, found: Attributes) -> Attributes:
-    told: Attributes = {
-        "id": int(identifier),
-        "friendlyName": found["name"],
-        "type": _INTEGRATIONS[found["type"]][0],
-        "status": found["status"],
-        "value": found.get("value", ""),
-        "enableNotificationsFor": _TOLD[found.get("enableNotificationsFor", 1) - 1],
-        **_named(
-            found, {}, ("sslExpirationReminder", "customValue", "customHeaders", "priority", "location")
-        ),
-        "autoResolve": found.get("autoResolve", False),
+    attributes: Attributes = {
+        "type": type_,
+        **_fields_from_json(data, _INTEGRATION_FIELDS, _INTEGRATION_SAME_FIELDS),
     }
-    if _INTEGRATIONS[found["type"]][1] == "webhookURL":
-        told["webhookURL"] = found.get("value", "")
-    if found["type"] == "webhook":
-        told["customValue"] = json.dumps(
+    if "enableNotificationsFor" in data:
+        attributes["enableNotificationsFor"] = _INTEGRATION_EVENTS.index(data["enableNotificationsFor"]) + 1
+    value = data.get(_INTEGRATION_TYPES[type_][1])
+    if value is not None:
+        attributes["value"] = value
+    if type_ == "webhook":
+        # The provider's client leaves out the flags that are false, in a PATCH too (`omitempty`).
+        flags = ("sendAsJson", "sendAsQueryString", "sendAsPostParameters")
+        attributes |= {flag: attributes.get(flag, False) for flag in flags}
+    return attributes
+
+
+def integration_to_json(identifier: str, attributes: Attributes) -> Attributes:
+    body: Attributes = {
+        "id": int(identifier),
+        "friendlyName": attributes["name"],
+        "type": _INTEGRATION_TYPES[attributes["type"]][0],
+        "status": attributes["status"],
+        "value": attributes.get("value", ""),
+        "enableNotificationsFor": _INTEGRATION_EVENTS[attributes.get("enableNotificationsFor", 1) - 1],
+        **_fields_to_json(
+            attributes, {}, ("sslExpirationReminder", "customValue", "customHeaders", "priority", "location")
+        ),
+        "autoResolve": attributes.get("autoResolve", False),
+    }
+    if _INTEGRATION_TYPES[attributes["type"]][1] == "webhookURL":
+        body["webhookURL"] = attributes.get("value", "")
+    if attributes["type"] == "webhook":
+        body["customValue"] = json.dumps(
             {
-                "postValue": found.get("postValue"),
-                "sendJSON": found["sendAsJson"],
-                "sendQuery": found["sendAsQueryString"],
-                "sendPost": found["sendAsPostParameters"],
+                "postValue": attributes.get("postValue"),
+                "sendJSON": attributes["sendAsJson"],
+                "sendQuery": attributes["sendAsQueryString"],
+                "sendPost": attributes["sendAsPostParameters"],
             }
         )
-    return told
+    return body
 
 
 def contact_from_json(body: Attributes) -> Attributes:
     names = {"friendlyName": "name", "pushToken": "pushToken"}
     same = ("value", "sslExpirationReminder", "isActive", "oneSignalSubscriptionId", "oneSignalUserId")
-    wanted = _renamed(body, names, (*same, "deviceFingerprint"))
+    attributes = _fields_from_json(body, names, (*same, "deviceFingerprint"))
     if "type" in body:
-        if body["type"] not in _CONTACTS:
-            raise VendorError(400, f"type must be one of {', '.join(_CONTACTS)}.")
-        wanted["type"] = _CONTACTS[body["type"]]
+        if body["type"] not in _CONTACT_TYPES:
+            raise VendorError(400, f"type must be one of {', '.join(_CONTACT_TYPES)}.")
+        attributes["type"] = _CONTACT_TYPES[body["type"]]
     if "enableNotificationsFor" in body:
-        wanted["notificationEvents"] = _EVENTS[body["enableNotificationsFor"]]
+        attributes["notificationEvents"] = _CONTACT_EVENTS[body["enableNotificationsFor"]]
     config = body.get("config") or {}
     channels = {"android_push_up_channel": "androidPushUpChannel"}
-    return wanted | _renamed(config, channels | {"android_push_down_channel": "androidPushDownChannel"}, ())
+    return attributes | _fields_from_json(
+        config, channels | {"android_push_down_channel": "androidPushDownChannel"}, ()
+    )
 
 
-def contact_to_json(identifier: str, found: Attributes) -> Attributes:
+def contact_to_json(identifier: str, attributes: Attributes) -> Attributes:
     return {
         "id": int(identifier),
-        "friendlyName": found["name"],
-        "type": next(title for title, type_ in _CONTACTS.items() if type_ == found["type"]),
-        "value": found.get("value") or found.get("pushToken"),
-        "customValue": found.get("oneSignalSubscriptionId"),
+        "friendlyName": attributes["name"],
+        "type": next(title for title, type_ in _CONTACT_TYPES.items() if type_ == attributes["type"]),
+        "value": attributes.get("value") or attributes.get("pushToken"),
+        "customValue": attributes.get("oneSignalSubscriptionId"),
         "enableNotificationsFor": next(
-            t for t, name in _EVENTS.items() if name == found["notificationEvents"]
+            title for title, event in _CONTACT_EVENTS.items() if event == attributes["notificationEvents"]
         ),
-        "sslExpirationReminder": found["sslExpirationReminder"],
-        "mobileProviderId": found["mobileProviderId"],
-        "orgAlertContactId": found["orgAlertContactId"],
-        "status": "Active" if found["isActive"] else "Paused",
+        "sslExpirationReminder": attributes["sslExpirationReminder"],
+        "mobileProviderId": attributes["mobileProviderId"],
+        "orgAlertContactId": attributes["orgAlertContactId"],
+        "status": "Active" if attributes["isActive"] else "Paused",
         "config": {
-            "android_push_up_channel": found.get("androidPushUpChannel", ""),
-            "android_push_down_channel": found.get("androidPushDownChannel", ""),
+            "android_push_up_channel": attributes.get("androidPushUpChannel", ""),
+            "android_push_down_channel": attributes.get("androidPushDownChannel", ""),
         },
     }
 
 
 def window_from_json(body: Attributes) -> Attributes:
-    return _renamed(body, {}, _WINDOW)
+    return _fields_from_json(body, {}, _WINDOW_FIELDS)
 
 
-def window_to_json(identifier: str, found: Attributes) -> Attributes:
-    return {"id": int(identifier), **_named(found, {}, _WINDOW), "status": found["status"]}
-
-
-def group_from_json(body: Attributes) -> Attributes:
-    return _renamed(body, {}, ("name",))
-
-
-def group_to_json(identifier: str, found: Attributes) -> Attributes:
-    return {"id": int(identifier), **_named(found, {}, ("name", "createdAt", "updatedAt"))}
-
-
-def status_page_from_json(body: Attributes) -> Attributes:
-    wanted = _renamed(body, _PAGE, _PAGE_SAME)
-    if "sort" in body:
-        wanted["monitorSort"] = _SORTS[body["sort"] - 1]
-    if (monitors := body.get("monitorIds")) is not None:
-        wanted |= {"autoAddMonitors": False, "monitorIds": monitors}
-    return wanted
-
-
-def status_page_to_json(identifier: str, found: Attributes) -> Attributes:
-    told = _named(found, _PAGE, tuple(name for name in _PAGE_SAME if name != "password"))
-    return told | {
+def window_to_json(identifier: str, attributes: Attributes) -> Attributes:
+    return {
         "id": int(identifier),
-        "monitorIds": found["monitorIds"],
-        "monitorsCount": found["monitorsCount"],
-        "isPasswordSet": found["isPasswordSet"],
-        "urlKey": found["urlKey"],
-        "sort": _SORTS.index(found.get("monitorSort", _SORTS[0])) + 1,
+        **_fields_to_json(attributes, {}, _WINDOW_FIELDS),
+        "status": attributes["status"],
     }
 
 
-KINDS: tuple[ObjectFormat, ...] = (
+def group_from_json(body: Attributes) -> Attributes:
+    return _fields_from_json(body, {}, ("name",))
+
+
+def group_to_json(identifier: str, attributes: Attributes) -> Attributes:
+    return {"id": int(identifier), **_fields_to_json(attributes, {}, ("name", "createdAt", "updatedAt"))}
+
+
+def status_page_from_json(body: Attributes) -> Attributes:
+    attributes = _fields_from_json(body, _STATUS_PAGE_FIELDS, _STATUS_PAGE_SAME_FIELDS)
+    if "sort" in body:
+        attributes["monitorSort"] = _SORTS[body["sort"] - 1]
+    if (monitors := body.get("monitorIds")) is not None:
+        attributes |= {"autoAddMonitors": False, "monitorIds": monitors}
+    return attributes
+
+
+def status_page_to_json(identifier: str, attributes: Attributes) -> Attributes:
+    body = _fields_to_json(
+        attributes,
+        _STATUS_PAGE_FIELDS,
+        tuple(name for name in _STATUS_PAGE_SAME_FIELDS if name != "password"),
+    )
+    return body | {
+        "id": int(identifier),
+        "monitorIds": attributes["monitorIds"],
+        "monitorsCount": attributes["monitorsCount"],
+        "isPasswordSet": attributes["isPasswordSet"],
+        "urlKey": attributes["urlKey"],
+        "sort": _SORTS.index(attributes.get("monitorSort", _SORTS[0])) + 1,
+    }
+
+
+OBJECT_FORMATS: tuple[ObjectFormat, ...] = (
     ObjectFormat(
         "monitor", "/monitors", ("friendlyName", "type", "interval"), monitor_from_json, monitor_to_json
     ),

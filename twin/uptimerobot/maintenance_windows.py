@@ -1,4 +1,4 @@
-"""When UptimeRobot's maintenance windows are open. Their times are read as UTC."""
+"""UptimeRobot's maintenance windows: which are open, and which monitors they cover. Times are UTC."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from twin.vendor.store import Attributes
 
 
-def in_maintenance(
+def is_in_maintenance(
     monitor_id: str, monitor: Attributes, windows: Mapping[str, Attributes], moment: datetime
 ) -> bool:
-    """Say whether a window that covers the monitor, by either side's reference, is open at `moment`."""
+    """Return whether an open window covers the monitor: the monitor names the window, or the reverse."""
     chosen = {str(int(number)) for number in monitor.get("maintenanceWindowIds") or ()}
     return any(
         is_open(window, moment)
@@ -19,7 +19,7 @@ def in_maintenance(
 
 
 def is_open(window: Attributes, moment: datetime) -> bool:
-    """Say whether the window is open; it may have opened on an earlier day."""
+    """Return whether the window is open; it may have opened on an earlier day."""
     duration = timedelta(minutes=window["duration"])
     opening = time.fromisoformat(window["time"])
     today = moment.astimezone(UTC).date()
@@ -29,7 +29,7 @@ def is_open(window: Attributes, moment: datetime) -> bool:
 
 
 def _covers(window: Attributes, monitor_id: str) -> bool:
-    """Zero in monitorIds stands for all monitors."""
+    """Return whether the window covers the monitor; 0 in monitorIds stands for all monitors."""
     listed = {int(number) for number in window.get("monitorIds") or ()}
     return window.get("autoAddMonitors") is True or 0 in listed or int(monitor_id) in listed
 

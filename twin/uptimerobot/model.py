@@ -1,4 +1,4 @@
-"""UptimeRobot as the twin models it: monitors, where they report to, windows, groups and status pages."""
+"""The model of UptimeRobot: monitors, contacts, maintenance windows, groups and status pages."""
 
 import json
 import secrets
@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
 from twin.vendor.errors import VendorError
-from twin.vendor.model import Made, VendorModel, matching, merged, only
+from twin.vendor.model import CreatedObject, VendorModel, find_matching, merge, require_single
 from twin.vendor.store import Attributes
 
 
 class AccountPlan(NamedTuple):
-    """What an account may do. The interval is in seconds."""
+    """What the plan of an account allows."""
 
-    shortest_interval: int
+    shortest_interval_seconds: int
     requests_per_minute: int
     heartbeats: bool
     delayed_alerts: bool
@@ -26,7 +26,7 @@ PLANS = {
     "team": AccountPlan(60, 200, heartbeats=True, delayed_alerts=True),
     "enterprise": AccountPlan(30, 400, heartbeats=True, delayed_alerts=True),
 }
-"""Source: uptimerobot.com/pricing and /api/v3, and the provider's own notes on the free plan."""
+"""Source: uptimerobot.com/pricing and /api/v3, and the provider's notes on the free plan."""
 DEFAULT_PLAN = "team"
 
 _PAGE_DEFAULTS: Attributes = {
@@ -45,7 +45,7 @@ _PAGE_DEFAULTS: Attributes = {
     "useSmallCookieConsentModal": False,
 }
 _ALL = [0]
-"""What a status page of all monitors has for their ids."""
+"""The monitorIds of a status page that shows all monitors."""
 _ECHOES_VALUE = {"webhook", "slack", "discord", "msteams", "googlechat", "splunk", "zapier", "mattermost"}
 _IGNORES_CUSTOM_VALUE = {"msteams", "zapier", "splunk", "pushbullet", "pagerduty", "webhook"}
 _MONITOR_SWITCHES = (
@@ -59,7 +59,7 @@ _PAGERDUTY_KEY_CHARACTERS = 32
 
 
 class UptimeRobot(VendorModel):
-    """One account. Ids are numbers, as text. `account` in the store may hold another plan than `team`."""
+    """One account. Ids are numbers, as text. The plan is `team`, or that of the store's `account`."""
 
     vendor: ClassVar[str] = "uptimerobot"
     secret_name: ClassVar[str] = "uptimerobot_api_key"  # noqa: S105 - the name under which it is kept
@@ -73,85 +73,88 @@ class UptimeRobot(VendorModel):
     def plan(self) -> AccountPlan:
         return PLANS[self.plan_name]
 
-    def _create(self, kind: str, attributes: Attributes, request: str) -> Made:
+    def _create(self, kind: str, attributes: Attributes, request: str) -> CreatedObject:
         with self.store.transaction():
-            identifier = self._number()
-            made = self._rule(kind)(merged({"id": identifier}, attributes))
-            self._insert(kind, identifier, made, request)
-        return identifier, self._answer(kind, made)
+            identifier = self._next_id()
+            created = self._complete(kind, merge({"id": identifier}, attributes))
+            self._insert(kind, identifier, created, request)
+        return identifier, self._to_response(kind, created)
 
     def read(self, kind: str, identifier: str) -> Attributes | None:
-        found = self.store.get(self.vendor, kind, identifier)
-        return None if found is None else self._answer(kind, found)
+        stored = self.store.get(self.vendor, kind, identifier)
+        return None if stored is None else self._to_response(kind, stored)
 
-    def every(self, kind: str) -> dict[str, Attributes]:
-        return {identifier: self._answer(kind, found) for identifier, found in self._objects(kind).items()}
+    def list_objects(self, kind: str) -> dict[str, Attributes]:
+        return {id_: self._to_response(kind, stored) for id_, stored in self._list_stored(kind).items()}
 
     def update(self, kind: str, identifier: str, attributes: Attributes) -> Attributes:
         with self.store.transaction():
-            changed = self._rule(kind)(merged(self._existing(kind, identifier), attributes))
+            changed = self._complete(kind, merge(self._require_object(kind, identifier), attributes))
             self.store.replace(self.vendor, kind, identifier, changed)
-        return self._answer(kind, changed)
+        return self._to_response(kind, changed)
 
     def delete(self, kind: str, identifier: str) -> None:
         with self.store.transaction():
-            gone = self._existing(kind, identifier)
+            removed = self._require_object(kind, identifier)
             self._remove(kind, identifier)
-            self._detach(kind, identifier, gone)
+            self._remove_references(kind, identifier, removed)
 
-    def lookup(self, function: str, arguments: Attributes) -> Attributes:
+    def read_data_source(self, function: str, arguments: Attributes) -> Attributes:
         kind = function.removeprefix("get").removesuffix("s")
         kind = kind[0].lower() + kind[1:]
         criteria = {name: value for name, value in arguments.items() if value is not None}
-        answers = self.every(kind)
+        objects = self.list_objects(kind)
         if function == "getAlertContacts":
-            contacts = matching(answers, criteria)
+            contacts = find_matching(objects, criteria)
             return {**criteria, "contacts": contacts, "ids": [contact["id"] for contact in contacts]}
         if not criteria:
             raise VendorError(400, f"{function} needs an id or another criterion.")
-        return only(matching(answers, criteria), kind)
+        return require_single(find_matching(objects, criteria), kind)
 
-    def _rule(self, kind: str) -> Callable[[Attributes], Attributes]:
-        return {
-            "monitor": self._monitor,
-            "integration": self._integration,
-            "alertContact": _contact,
-            "maintenanceWindow": self._window,
-            "monitorGroup": _group,
-            "psp": self._page,
+    def _complete(self, kind: str, wanted: Attributes) -> Attributes:
+        """Check the attributes of an object and add the vendor's defaults. Raises VendorError."""
+        complete = {
+            "monitor": self._complete_monitor,
+            "integration": self._complete_integration,
+            "alertContact": _complete_contact,
+            "maintenanceWindow": self._complete_window,
+            "monitorGroup": _complete_group,
+            "psp": self._complete_status_page,
         }[kind]
+        return complete(wanted)
 
-    def _answer(self, kind: str, stored: Attributes) -> Attributes:
-        """Leave out what the API never tells."""
+    def _to_response(self, kind: str, stored: Attributes) -> Attributes:
+        """Return an object without the attributes that the API never shows."""
         hidden = {"password"} if kind == "psp" else set[str]()
         if kind == "integration" and stored["type"] not in _ECHOES_VALUE:
             hidden = {"value"}
-        answer = {name: value for name, value in stored.items() if name not in hidden}
+        response = {name: value for name, value in stored.items() if name not in hidden}
         if kind == "psp":
-            everything = answer["autoAddMonitors"]
-            shown = self._objects("monitor") if everything else answer["monitorIds"]
-            answer |= {
+            all_monitors = response["autoAddMonitors"]
+            shown = self._list_stored("monitor") if all_monitors else response["monitorIds"]
+            response |= {
                 "monitorsCount": len(shown),
-                "monitorIds": _ALL if everything else answer["monitorIds"],
+                "monitorIds": _ALL if all_monitors else response["monitorIds"],
             }
-        return answer
+        return response
 
-    def _objects(self, kind: str) -> dict[str, Attributes]:
-        found = self.store.list(self.vendor, kind)
-        if kind == "alertContact" and not found:
+    def _list_stored(self, kind: str) -> dict[str, Attributes]:
+        objects = self.store.list(self.vendor, kind)
+        if kind == "alertContact" and not objects:
             # The address that the account was opened with is a contact from the start.
             with self.store.transaction():
-                owner = {"id": self._number(), "name": "Account e-mail", "type": "email"}
+                owner = {"id": self._next_id(), "name": "Account e-mail", "type": "email"}
                 owner["value"] = "account@twin.invalid"
-                self.store.insert(self.vendor, kind, owner["id"], _contact(dict(owner)))
-                found = self.store.list(self.vendor, kind)
-        return found
+                self.store.insert(self.vendor, kind, owner["id"], _complete_contact(dict(owner)))
+                objects = self.store.list(self.vendor, kind)
+        return objects
 
-    def _monitor(self, wanted: Attributes) -> Attributes:
+    def _complete_monitor(self, wanted: Attributes) -> Attributes:
         plan, type_ = self.plan, wanted["type"]
-        if wanted["interval"] < plan.shortest_interval:
+        if wanted["interval"] < plan.shortest_interval_seconds:
             raise VendorError(
-                400, f"interval must be at least {plan.shortest_interval} seconds on this account's plan."
+                400,
+                f"interval must be at least {plan.shortest_interval_seconds} seconds on this account's plan.",
             )
         if type_ == "HEARTBEAT" and not plan.heartbeats:
             raise VendorError(403, "Heartbeat monitors are not available on the free plan.")
@@ -173,18 +176,18 @@ class UptimeRobot(VendorModel):
             defaults["httpMethodType"] = "POST" if body else "GET"
         if type_ not in {"HEARTBEAT", "DNS"}:
             defaults["timeout"] = 30
-        headers, seen = wanted.get("customHttpHeaders"), wanted.get("status", "UP")
-        return merged(
+        headers, status = wanted.get("customHttpHeaders"), wanted.get("status", "UP")
+        return merge(
             {**defaults, **wanted},
             {
                 "customHttpHeaders": headers and {name.lower(): value for name, value in headers.items()},
                 "postValueType": body,
-                "status": "PAUSED" if wanted.get("isPaused") else seen if seen != "PAUSED" else "UP",
+                "status": "PAUSED" if wanted.get("isPaused") else status if status != "PAUSED" else "UP",
             },
         )
 
     def _check_contacts(self, assigned: list[Attributes], plan: AccountPlan) -> None:
-        known = self._objects("alertContact").keys() | self._objects("integration").keys()
+        known = self._list_stored("alertContact").keys() | self._list_stored("integration").keys()
         unknown = sorted({str(contact["alertContactId"]) for contact in assigned} - known)
         if unknown:
             raise VendorError(
@@ -194,23 +197,23 @@ class UptimeRobot(VendorModel):
             raise VendorError(400, "threshold and recurrence of alert contacts must be 0 on the free plan.")
 
     def _check_references(self, kind: str, identifiers: list[Any]) -> None:
-        unknown = sorted({str(identifier) for identifier in identifiers} - self._objects(kind).keys())
+        unknown = sorted({str(identifier) for identifier in identifiers} - self._list_stored(kind).keys())
         if unknown:
             raise VendorError(400, f"The account has no {kind} {', '.join(unknown)}.")
 
-    def _integration(self, wanted: Attributes) -> Attributes:
+    def _complete_integration(self, wanted: Attributes) -> Attributes:
         type_ = wanted["type"]
         if type_ == "pagerduty" and len(wanted.get("value", "")) < _PAGERDUTY_KEY_CHARACTERS:
             raise VendorError(
                 400, f"integrationKey must be at least {_PAGERDUTY_KEY_CHARACTERS} characters long."
             )
-        twin = [
+        duplicates = [
             id_
-            for id_, other in self._objects("integration").items()
+            for id_, other in self._list_stored("integration").items()
             if id_ != wanted["id"] and (other["type"], _target(other)) == (type_, _target(wanted))
         ]
-        if twin:
-            raise VendorError(409, f"The integration exists already as {twin[0]}: import it.")
+        if duplicates:
+            raise VendorError(409, f"The integration exists already as {duplicates[0]}: import it.")
         if type_ in _IGNORES_CUSTOM_VALUE:
             wanted.pop("customValue", None)
         if type_ == "mattermost":
@@ -220,18 +223,18 @@ class UptimeRobot(VendorModel):
         if type_ == "webhook":
             wanted = {**dict.fromkeys(_WEBHOOK_FLAGS, False), **wanted}
             if "postValue" in wanted:
-                wanted["postValue"] = _compact(wanted["postValue"])
+                wanted["postValue"] = _compact_json(wanted["postValue"])
         return {"status": "Active", **wanted}
 
-    def _window(self, wanted: Attributes) -> Attributes:
+    def _complete_window(self, wanted: Attributes) -> Attributes:
         monitors = wanted.get("monitorIds", [])
-        everything = wanted.get("autoAddMonitors", monitors == [0])
+        all_monitors = wanted.get("autoAddMonitors", monitors == [0])
         self._check_references("monitor", [monitor for monitor in monitors if monitor])
         if wanted["interval"] == "once" and "date" not in wanted:
             raise VendorError(400, "date is required when interval is once.")
-        return {**wanted, "monitorIds": monitors, "autoAddMonitors": everything, "status": "ACTIVE"}
+        return {**wanted, "monitorIds": monitors, "autoAddMonitors": all_monitors, "status": "ACTIVE"}
 
-    def _page(self, wanted: Attributes) -> Attributes:
+    def _complete_status_page(self, wanted: Attributes) -> Attributes:
         if wanted.get("monitorIds") == _ALL:
             wanted |= {"autoAddMonitors": True, "monitorIds": []}
         self._check_references("monitor", wanted.get("monitorIds", []))
@@ -245,26 +248,34 @@ class UptimeRobot(VendorModel):
             "isPasswordSet": bool(secret),
         }
 
-    def _detach(self, kind: str, identifier: str, gone: Attributes) -> None:
-        """Take a removed object out of those that named it."""
+    def _remove_references(self, kind: str, identifier: str, removed: Attributes) -> None:
+        """Remove the id of a removed object from the objects that name it."""
         match kind:
             case "monitor":
-                self._edit("psp", lambda page: _without(page, "monitorIds", identifier))
-                self._edit("maintenanceWindow", lambda window: _without(window, "monitorIds", identifier))
+                self._update_all("psp", lambda page: _remove_item(page, "monitorIds", identifier))
+                self._update_all(
+                    "maintenanceWindow", lambda window: _remove_item(window, "monitorIds", identifier)
+                )
             case "maintenanceWindow":
-                self._edit("monitor", lambda monitor: _without(monitor, "maintenanceWindowIds", identifier))
+                self._update_all(
+                    "monitor", lambda monitor: _remove_item(monitor, "maintenanceWindowIds", identifier)
+                )
             case "integration" | "alertContact":
-                self._edit("monitor", lambda monitor: _without_contact(monitor, identifier))
+                self._update_all("monitor", lambda monitor: _remove_contact(monitor, identifier))
             case "monitorGroup":
-                heir = gone.get("monitorsNewGroupId", 0)
-                self._edit(
+                new_group = removed.get("monitorsNewGroupId", 0)
+                self._update_all(
                     "monitor",
-                    lambda m: {**m, "groupId": heir} if str(m["groupId"]) == identifier else m,
+                    lambda monitor: (
+                        {**monitor, "groupId": new_group}
+                        if str(monitor["groupId"]) == identifier
+                        else monitor
+                    ),
                 )
             case _:
                 pass
 
-    def _edit(self, kind: str, change: Callable[[Attributes], Attributes]) -> None:
+    def _update_all(self, kind: str, change: Callable[[Attributes], Attributes]) -> None:
         for identifier, before in self.store.list(self.vendor, kind).items():
             after = change(before)
             if after != before:
@@ -272,11 +283,11 @@ class UptimeRobot(VendorModel):
 
 
 def _target(integration: Attributes) -> str:
-    """Return the address or key that messages go to; for Telegram it is the chat's id."""
+    """Return the address or key to which messages go; for Telegram the chat's id."""
     return str(integration.get("value") or integration.get("customValue"))
 
 
-def _contact(wanted: Attributes) -> Attributes:
+def _complete_contact(wanted: Attributes) -> Attributes:
     return {
         "isActive": True,
         "mobileProviderId": 0,
@@ -288,26 +299,26 @@ def _contact(wanted: Attributes) -> Attributes:
     }
 
 
-def _group(wanted: Attributes) -> Attributes:
+def _complete_group(wanted: Attributes) -> Attributes:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {"createdAt": now, **wanted, "updatedAt": now}
 
 
-def _compact(text: str) -> str:
-    """Rewrite JSON without spaces, as the vendor gives it back."""
+def _compact_json(text: str) -> str:
+    """Return JSON text without spaces, as the vendor returns it; other text unchanged."""
     try:
         return json.dumps(json.loads(text), separators=(",", ":"))
     except ValueError:
         return text
 
 
-def _without(holder: Attributes, name: str, identifier: str) -> Attributes:
+def _remove_item(holder: Attributes, name: str, identifier: str) -> Attributes:
     if name not in holder:
         return holder
     return {**holder, name: [item for item in holder[name] if str(item) != identifier]}
 
 
-def _without_contact(monitor: Attributes, identifier: str) -> Attributes:
+def _remove_contact(monitor: Attributes, identifier: str) -> Attributes:
     if "assignedAlertContacts" not in monitor:
         return monitor
     kept = [c for c in monitor["assignedAlertContacts"] if str(c["alertContactId"]) != identifier]

@@ -1,4 +1,4 @@
-"""What the declared monitors ask for, and what a look at their targets says about it."""
+"""The state of a monitor's target: probe it as the monitor declares, and judge the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,27 +11,28 @@ import httpx
 from twin.uptimerobot.probe import (
     ProbeRequest,
     ProbeResult,
-    accepted,
-    connect,
+    check_assertions,
     days_left,
-    failed_assertions,
-    look,
+    is_accepted,
+    open_tcp,
+    send_http,
 )
 from twin.vendor.store import Attributes
 
 _DEFAULT_CODES = ["2xx", "3xx"]
-"""What UptimeRobot accepts where successHttpResponseCodes is left out."""
+"""UptimeRobot's default of successHttpResponseCodes."""
 _DEFAULT_REMINDER_DAYS = [30, 14, 7, 1]
-"""For a monitor that names none; the twin's choice."""
+"""Reminder periods of a monitor without sslExpirationPeriodDays; the twin's choice."""
 _DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class ProbeVerdict:
     """
-    What one look says. `up` is None when the twin cannot probe this kind, which is not UP.
+    The state of a target according to one probe.
 
-    `slow` is None when the monitor has no response time threshold or the target is down.
+    `up` is None if the twin can't probe this type of monitor. `slow` is None if the monitor has no response
+    time threshold or the target is down.
     """
 
     up: bool | None
@@ -41,28 +42,28 @@ class ProbeVerdict:
     certificate_end: datetime | None = None
 
 
-def inspect(monitor: Attributes, authority: Path) -> ProbeVerdict:
-    """Look at an UptimeRobot monitor's target, from one place: the twin has no regions."""
+def probe_monitor(monitor: Attributes, authority: Path) -> ProbeVerdict:
+    """Probe the target of an UptimeRobot monitor. All probes come from this machine: there are no regions."""
     match monitor["type"]:
         case "HTTP":
-            return _http(monitor, authority, lambda _sight: "")
+            return _probe_http(monitor, authority, lambda _result: "")
         case "KEYWORD":
-            return _http(monitor, authority, lambda sight: _keyword_problem(monitor, sight.body))
+            return _probe_http(monitor, authority, lambda result: _keyword_problem(monitor, result.body))
         case "API":
-            return _http(
+            return _probe_http(
                 monitor,
                 authority,
-                lambda sight: failed_assertions(sight.body, monitor["config"]["apiAssertions"]),
+                lambda result: check_assertions(result.body, monitor["config"]["apiAssertions"]),
             )
         case "PORT":
-            sight = connect(monitor["url"], int(monitor["port"]), _timeout_seconds(monitor))
-            return _verdict(monitor, sight, sight.problem)
+            result = open_tcp(monitor["url"], int(monitor["port"]), _timeout_seconds(monitor))
+            return _judge(monitor, result, result.problem)
         case other:
             return ProbeVerdict(None, f"not probed by the twin: it has no {other} probe")
 
 
-def inspect_uptime(monitor: Attributes, authority: Path) -> ProbeVerdict:
-    """Look at a Sentry uptime monitor's target: Sentry takes 2xx for up."""
+def probe_uptime_monitor(monitor: Attributes, authority: Path) -> ProbeVerdict:
+    """Probe the target of a Sentry uptime monitor. For Sentry a target is up if its status is 2xx."""
     if monitor.get("assertionJson"):
         return ProbeVerdict(None, "not probed by the twin: it does not evaluate assertionJson")
     request = ProbeRequest(
@@ -73,13 +74,13 @@ def inspect_uptime(monitor: Attributes, authority: Path) -> ProbeVerdict:
         monitor.get("body"),
         follow_redirects=True,
     )
-    sight = look(request, authority)
-    problem = sight.problem or _status_problem(sight, ["2xx"])
-    return ProbeVerdict(not problem, problem or f"HTTP {sight.status}", sight.response_ms)
+    result = send_http(request, authority)
+    problem = result.problem or _status_problem(result, ["2xx"])
+    return ProbeVerdict(not problem, problem or f"HTTP {result.status}", result.response_ms)
 
 
 def reminder_days(monitor: Attributes) -> list[int]:
-    """Return at how many days before a certificate's end to remind, ascending; empty when not asked for."""
+    """Return the days before a certificate's end on which to remind, ascending; [] without reminders."""
     if monitor.get("sslExpirationReminder") is not True:
         return []
     chosen = (monitor.get("config") or {}).get("sslExpirationPeriodDays")
@@ -87,32 +88,32 @@ def reminder_days(monitor: Attributes) -> list[int]:
 
 
 def due_reminder(monitor: Attributes, end: datetime) -> int | None:
-    """Return the narrowest of the monitor's reminder periods that the certificate's end has entered."""
+    """Return the shortest reminder period (days) in which the certificate ends, None if it ends later."""
     left = days_left(end)
     return next((day for day in reminder_days(monitor) if left <= day), None)
 
 
-def _http(
+def _probe_http(
     monitor: Attributes, authority: Path, content_problem: Callable[[ProbeResult], str]
 ) -> ProbeVerdict:
-    sight = look(_request(monitor), authority)
+    result = send_http(_build_request(monitor), authority)
     codes = list(monitor.get("successHttpResponseCodes") or _DEFAULT_CODES)
-    problem = sight.problem or _status_problem(sight, codes) or content_problem(sight)
-    return _verdict(monitor, sight, problem)
+    problem = result.problem or _status_problem(result, codes) or content_problem(result)
+    return _judge(monitor, result, problem)
 
 
-def _verdict(monitor: Attributes, sight: ProbeResult, problem: str) -> ProbeVerdict:
+def _judge(monitor: Attributes, result: ProbeResult, problem: str) -> ProbeVerdict:
     limit_ms = monitor.get("responseTimeThreshold")
     slow = (
-        sight.response_ms > limit_ms if limit_ms and not problem and sight.response_ms is not None else None
+        result.response_ms > limit_ms if limit_ms and not problem and result.response_ms is not None else None
     )
-    well = f"HTTP {sight.status}" if sight.status else "connected"
-    detail = problem or (f"{well} in {sight.response_ms} ms, over {limit_ms:g} ms" if slow else well)
-    return ProbeVerdict(not problem, detail, sight.response_ms, slow, sight.certificate_end)
+    success = f"HTTP {result.status}" if result.status else "connected"
+    detail = problem or (f"{success} in {result.response_ms} ms, over {limit_ms:g} ms" if slow else success)
+    return ProbeVerdict(not problem, detail, result.response_ms, slow, result.certificate_end)
 
 
-def _status_problem(sight: ProbeResult, codes: list[str]) -> str:
-    return "" if sight.status and accepted(sight.status, codes) else f"HTTP {sight.status}"
+def _status_problem(result: ProbeResult, codes: list[str]) -> str:
+    return "" if result.status and is_accepted(result.status, codes) else f"HTTP {result.status}"
 
 
 def _keyword_problem(monitor: Attributes, body: str) -> str:
@@ -124,7 +125,7 @@ def _keyword_problem(monitor: Attributes, body: str) -> str:
     return "" if exists else "the keyword is missing"
 
 
-def _request(monitor: Attributes) -> ProbeRequest:
+def _build_request(monitor: Attributes) -> ProbeRequest:
     form, body = monitor.get("postValueKv"), monitor.get("postValueData")
     headers: dict[str, str] = dict(monitor.get("customHttpHeaders") or {})
     if body:

@@ -1,4 +1,4 @@
-"""One look at a target from outside, as an uptime service takes it: HTTP, keyword, assertions, port."""
+"""Probe a target once, as an uptime service does: send an HTTP request or open a TCP connection."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx
 from cryptography import x509
 
-from twin.host.tls import trusting_context
+from twin.host.tls import tls_context
 
 _BODY_LIMIT_BYTES = 1024 * 1024
 _USER_AGENT = "Bulwark-twin-prober/1.0"
@@ -22,7 +22,7 @@ _USER_AGENT = "Bulwark-twin-prober/1.0"
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What to send. `timeout_seconds` bounds the whole exchange, body included."""
+    """The HTTP request to send. `timeout_seconds` bounds the whole exchange, including the body."""
 
     url: str
     method: str = "GET"
@@ -38,7 +38,7 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What was seen. `problem` is empty when all was well; `certificate_end` only for https."""
+    """The result of one probe. `problem` is "" for a response; `certificate_end` exists for https only."""
 
     problem: str = ""
     response_ms: int | None = None
@@ -47,10 +47,10 @@ class ProbeResult:
     certificate_end: datetime | None = None
 
 
-def look(request: ProbeRequest, authority: Path) -> ProbeResult:
-    """Send one HTTP request. A failure to get any response is a problem; a status is left to the caller."""
+def send_http(request: ProbeRequest, authority: Path) -> ProbeResult:
+    """Send one HTTP request. A missing or incomplete response is a problem; the caller judges the status."""
     try:
-        verify = trusting_context(authority) if request.verify_certificate else _unverified_context()
+        verify = tls_context(authority) if request.verify_certificate else _unverified_context()
         with httpx.Client(transport=_transport(request, verify), trust_env=False) as client:
             return _exchange(client, request)
     except httpx.TimeoutException:
@@ -72,18 +72,18 @@ def _exchange(client: httpx.Client, request: ProbeRequest) -> ProbeResult:
         timeout=request.timeout_seconds,
     ) as response:
         responded_ms = round((time.monotonic() - started) * 1000)
-        sight = ProbeResult("", responded_ms, response.status_code, "", _certificate_end(response))
+        result = ProbeResult("", responded_ms, response.status_code, "", _certificate_end(response))
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if time.monotonic() - started > request.timeout_seconds:
-                return replace(sight, problem=f"no complete answer in {request.timeout_seconds:g} s")
+                return replace(result, problem=f"no complete answer in {request.timeout_seconds:g} s")
             if len(body) > _BODY_LIMIT_BYTES:
                 break
-        return replace(sight, body=body.decode(errors="replace"))
+        return replace(result, body=body.decode(errors="replace"))
 
 
-def connect(host: str, port: int, timeout_seconds: float) -> ProbeResult:
+def open_tcp(host: str, port: int, timeout_seconds: float) -> ProbeResult:
     """Open and close a TCP connection."""
     started = time.monotonic()
     try:
@@ -93,22 +93,23 @@ def connect(host: str, port: int, timeout_seconds: float) -> ProbeResult:
         return ProbeResult(error.strerror or str(error) or type(error).__name__)
 
 
-def accepted(status: int, codes: list[str]) -> bool:
-    """Say whether the status is among codes such as "200" and classes such as "2xx"."""
-    return any(code in (str(status), f"{status // 100}xx") for code in (given.lower() for given in codes))
+def is_accepted(status: int, codes: list[str]) -> bool:
+    """Return whether the status is among `codes`, such as "200", or classes of codes, such as "2xx"."""
+    return any(code in (str(status), f"{status // 100}xx") for code in (text.lower() for text in codes))
 
 
-def failed_assertions(body: str, assertions: Mapping[str, Any]) -> str:
+def check_assertions(body: str, assertions: Mapping[str, Any]) -> str:
     """
-    Check UptimeRobot's API assertions {logic, checks: [{property, comparison, target}]} against a body.
+    Check a body against UptimeRobot's API assertions {logic, checks: [{property, comparison, target}]}.
 
-    Returns what failed, or "". Properties are JSON paths of names and indices, such as `$.checks[0].status`.
+    Returns the failed checks as text, "" if the assertions hold. Properties are JSON paths of names and
+    indices, such as `$.checks[0].status`.
     """
     try:
         document = json.loads(body)
     except ValueError:
         return "the answer is not JSON"
-    failures = [failure for check in assertions["checks"] if (failure := _failure(document, check))]
+    failures = [failure for check in assertions["checks"] if (failure := _check_assertion(document, check))]
     if assertions.get("logic") == "OR" and len(failures) < len(assertions["checks"]):
         return ""
     return "; ".join(failures)
@@ -122,8 +123,8 @@ def _unverified_context() -> ssl.SSLContext:
 
 
 def _transport(request: ProbeRequest, verify: ssl.SSLContext) -> httpx.HTTPTransport:
-    any_own = {"ipv4Only": "0.0.0.0", "ipv6Only": "::"}  # noqa: S104 - where to connect from, not to listen
-    return httpx.HTTPTransport(verify=verify, local_address=any_own.get(request.address_family))
+    any_address = {"ipv4Only": "0.0.0.0", "ipv6Only": "::"}  # noqa: S104 - to connect from, not to listen on
+    return httpx.HTTPTransport(verify=verify, local_address=any_address.get(request.address_family))
 
 
 def _certificate_end(response: httpx.Response) -> datetime | None:
@@ -140,8 +141,8 @@ def days_left(end: datetime) -> int:
 _MISSING = object()
 
 
-def _failure(document: Any, check: Mapping[str, str]) -> str:
-    value = _at(document, check["property"])
+def _check_assertion(document: Any, check: Mapping[str, str]) -> str:
+    value = _resolve_path(document, check["property"])
     comparison, target = check["comparison"], json.loads(check.get("target") or "null")
     holds = {
         "equals": lambda: value == target,
@@ -154,14 +155,14 @@ def _failure(document: Any, check: Mapping[str, str]) -> str:
         "is_not_null": lambda: value is not None,
     }[comparison]
     try:
-        held = value is not _MISSING and holds()
+        passed = value is not _MISSING and holds()
     except TypeError:
-        held = False
-    return "" if held else f"{check['property']} is not {comparison} {check.get('target', '')}".rstrip()
+        passed = False
+    return "" if passed else f"{check['property']} is not {comparison} {check.get('target', '')}".rstrip()
 
 
-def _at(document: Any, path: str) -> Any:
-    """Follow a JSON path of plain steps."""
+def _resolve_path(document: Any, path: str) -> Any:
+    """Return the value at a JSON path of names and indices, _MISSING if there is none."""
     value = document
     for name, index in re.findall(r"([^.\[\]$]+)(?![^\[]*\])|\[(\d+)\]", path):
         try:

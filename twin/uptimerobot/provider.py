@@ -1,11 +1,11 @@
-"""UptimeRobot's provider (uptimerobot 1.10.0): its client-side rules and defaults, by its source."""
+"""UptimeRobot's provider (uptimerobot 1.10.0): its input rules, defaults and replacements, by its source."""
 
 import re
 from collections.abc import Iterator
 
-from twin.provider.rules import length, matches, one_of, values_at, within
+from twin.provider.rules import find_values, length, matches, one_of, within
 from twin.provider.server import InputRefusal
-from twin.provider.terraform_diff import json_text
+from twin.provider.terraform_diff import parse_json
 from twin.provider.terraform_spec import ResourceSpec, VendorSpec
 from twin.provider.values import UNKNOWN, Properties, has_unknown
 from twin.uptimerobot.provider_monitor import MONITOR_RULES
@@ -23,14 +23,14 @@ _PUSH_FIELDS = frozenset(
 _SORTS = ("friendly_name_asc", "friendly_name_desc", "status_up_down_paused", "status_down_up_paused")
 
 
-def _header_names(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, headers in values_at(inputs, "customHeaders"):
+def _check_header_names(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, headers in find_values(inputs, "customHeaders"):
         for name in headers:
             if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
                 yield InputRefusal(where, f"{where} has {name!r}, which is no header name")
 
 
-def _window_days(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_window_days(inputs: Properties) -> Iterator[InputRefusal]:
     days, interval = inputs.get("days"), inputs.get("interval")
     if interval in {"weekly", "monthly"} and (days is None or days == []):
         yield InputRefusal("days", f"days is required when interval is {interval!r}")
@@ -38,21 +38,21 @@ def _window_days(inputs: Properties) -> Iterator[InputRefusal]:
         yield InputRefusal("days", f"days is not allowed when interval is {interval!r}")
 
 
-def _window_monitors(inputs: Properties) -> Iterator[InputRefusal]:
-    monitors, everything = inputs.get("monitorIds"), inputs.get("autoAddMonitors")
+def _check_window_monitors(inputs: Properties) -> Iterator[InputRefusal]:
+    monitors, all_monitors = inputs.get("monitorIds"), inputs.get("autoAddMonitors")
     if monitors is None or has_unknown(monitors):
         return
     if 0 in monitors and len(monitors) > 1:
         yield InputRefusal("monitorIds", "monitorIds must be specific ids, or [0] for all monitors, not both")
-    elif everything is not None and everything is not UNKNOWN and everything != (monitors == [0]):
-        yield InputRefusal("monitorIds", f"monitorIds contradicts autoAddMonitors, which is {everything!r}")
+    elif all_monitors is not None and all_monitors is not UNKNOWN and all_monitors != (monitors == [0]):
+        yield InputRefusal("monitorIds", f"monitorIds contradicts autoAddMonitors, which is {all_monitors!r}")
 
 
 UPTIMEROBOT = VendorSpec(
     title="UptimeRobot",
-    sets=True,
-    sets_of_objects=frozenset({"assignedAlertContacts"}),
-    kinds={
+    scalar_lists_are_sets=True,
+    object_sets=frozenset({"assignedAlertContacts"}),
+    resources={
         "monitor": ResourceSpec(
             rules=MONITOR_RULES,
             defaults={
@@ -63,17 +63,17 @@ UPTIMEROBOT = VendorSpec(
                 "authType": "HTTP_BASIC",
             },
             replaces=frozenset({"type"}),
-            unmanaged=frozenset(
+            managed_when_set=frozenset(
                 {
                     *("assignedAlertContacts", "maintenanceWindowIds", "isPaused", "customFields"),
                     *("customHttpHeaders", "regionData", "regionalData", "config"),
                     *("groupId", "tags", "successHttpResponseCodes"),
                 }
             ),
-            remembered=frozenset({"httpPassword", "postValueData", "postValueKv"}),
-            alike={
-                "postValueData": json_text,
-                "target": json_text,
+            write_only=frozenset({"httpPassword", "postValueData", "postValueKv"}),
+            normalize={
+                "postValueData": parse_json,
+                "target": parse_json,
                 "customHttpHeaders": lambda headers: {name.lower(): headers[name] for name in headers},
             },
         ),
@@ -83,7 +83,7 @@ UPTIMEROBOT = VendorSpec(
                 within("enableNotificationsFor", 1, 4),
                 one_of("priority", "Lowest", "Low", "Normal", "High", "Emergency"),
                 one_of("location", "us", "eu"),
-                _header_names,
+                _check_header_names,
             ),
         ),
         "alertContact": ResourceSpec(
@@ -103,13 +103,13 @@ UPTIMEROBOT = VendorSpec(
                 matches("time", r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", "have the form HH:mm:ss"),
                 within("days[]", -1, 31),
                 within("monitorIds[]", 0),
-                _window_days,
-                _window_monitors,
+                _check_window_days,
+                _check_window_monitors,
             ),
         ),
         "monitorGroup": ResourceSpec(
             rules=(length("name", 255, least=1), within("monitorsNewGroupId", 1)),
-            remembered=frozenset({"monitorsNewGroupId"}),
+            write_only=frozenset({"monitorsNewGroupId"}),
         ),
         "psp": ResourceSpec(
             rules=(
@@ -121,8 +121,8 @@ UPTIMEROBOT = VendorSpec(
                 one_of("customSettings.page.theme", "light", "dark"),
                 one_of("customSettings.page.density", "normal", "compact"),
             ),
-            unmanaged=frozenset({"customSettings"}),
-            remembered=frozenset({"password", "icon", "logo"}),
+            managed_when_set=frozenset({"customSettings"}),
+            write_only=frozenset({"password", "icon", "logo"}),
         ),
     },
 )

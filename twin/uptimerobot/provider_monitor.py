@@ -1,4 +1,4 @@
-"""What UptimeRobot's provider refuses in a monitor before it calls the vendor; by its source, 1.10.0."""
+"""The input rules of UptimeRobot's provider (1.10.0) for monitors, by its source."""
 
 import html
 import ipaddress
@@ -12,13 +12,13 @@ from twin.provider.rules import (
     InputRule,
     at_most_one,
     each,
-    is_json,
+    find_values,
     is_set,
     length,
     matches,
     one_of,
     size,
-    values_at,
+    valid_json,
     when,
     within,
 )
@@ -36,12 +36,12 @@ _COMPARISONS = (
 _KEYWORD_FIELDS = ("keywordType", "keywordCaseType", "keywordValue")
 
 
-def _others(*types: str) -> tuple[str, ...]:
+def _types_except(*types: str) -> tuple[str, ...]:
     return tuple(type_ for type_ in _TYPES if type_ not in types)
 
 
-def _url(inputs: Properties) -> Iterator[InputRefusal]:
-    """Every type but HEARTBEAT has a target, and that of the web types is a web address."""
+def _check_url(inputs: Properties) -> Iterator[InputRefusal]:
+    """Every type but HEARTBEAT needs a url, and the web types need one with http or https."""
     url, type_ = inputs.get("url"), inputs.get("type")
     if type_ == "HEARTBEAT" or UNKNOWN in (url, type_):
         return
@@ -54,7 +54,7 @@ def _url(inputs: Properties) -> Iterator[InputRefusal]:
             yield InputRefusal("url", f"url must start with http:// or https:// when type is {type_!r}")
 
 
-def _certificate(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_certificate(inputs: Properties) -> Iterator[InputRefusal]:
     url, type_ = inputs.get("url"), inputs.get("type")
     for name in ("sslExpirationReminder", "checkSslErrors"):
         if inputs.get(name) is not True or type_ is UNKNOWN:
@@ -65,12 +65,12 @@ def _certificate(inputs: Properties) -> Iterator[InputRefusal]:
             yield InputRefusal(name, f"{name} needs an https:// url")
 
 
-def _heartbeat_interval(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_heartbeat_interval(inputs: Properties) -> Iterator[InputRefusal]:
     if inputs.get("type") == "HEARTBEAT":
         yield from within("interval", 30, _LONGEST_HEARTBEAT_SECONDS)(inputs)
 
 
-def _body(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_body(inputs: Properties) -> Iterator[InputRefusal]:
     if inputs.get("httpMethodType") in {"GET", "HEAD"}:
         for name in ("postValueData", "postValueKv"):
             if is_set(inputs, name):
@@ -79,29 +79,29 @@ def _body(inputs: Properties) -> Iterator[InputRefusal]:
         yield InputRefusal("httpMethodType", "httpMethodType HEAD is not allowed when type is 'API'")
 
 
-def _contacts(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_contacts(inputs: Properties) -> Iterator[InputRefusal]:
     seen: set[str] = set()
-    for where, identifier in values_at(inputs, "assignedAlertContacts[].alertContactId"):
+    for where, identifier in find_values(inputs, "assignedAlertContacts[].alertContactId"):
         if identifier in seen:
             yield InputRefusal(where, f"contact {identifier} is assigned twice")
         seen.add(identifier)
 
 
-def _headers(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, headers in values_at(inputs, "customHttpHeaders"):
+def _check_headers(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, headers in find_values(inputs, "customHttpHeaders"):
         lowered = [name.strip().lower() for name in headers]
         for name in sorted({name for name in lowered if lowered.count(name) > 1}):
             yield InputRefusal(where, f"{where} has the header {name!r} twice, in different case")
 
 
-def _custom_fields(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, fields in values_at(inputs, "customFields"):
+def _check_custom_fields(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, fields in find_values(inputs, "customFields"):
         for key in fields:
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key):
                 yield InputRefusal(where, f"{where} key {key!r} must have 1 to 64 letters, digits, - or _")
 
 
-def _config(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_config(inputs: Properties) -> Iterator[InputRefusal]:
     type_, config = inputs.get("type"), inputs.get("config")
     if type_ in {"DNS", "API", "UDP"} and config is None:
         yield InputRefusal("config", f"config is required when type is {type_!r}")
@@ -115,19 +115,19 @@ def _config(inputs: Properties) -> Iterator[InputRefusal]:
         "ipVersion": (*_WEB, "PING", "PORT"),
         "applicationErrorRetries": _WEB,
     }
-    given: Properties = config
+    properties: Properties = config
     for name, types in allowed.items():
-        if is_set(given, name) and type_ not in types:
+        if is_set(properties, name) and type_ not in types:
             yield InputRefusal(f"config.{name}", f"config.{name} is only for {', '.join(types)} monitors")
-    if type_ == "UDP" and given.get("udp") is not UNKNOWN:
-        udp: Properties = given.get("udp") or {}
+    if type_ == "UDP" and properties.get("udp") is not UNKNOWN:
+        udp: Properties = properties.get("udp") or {}
         if udp.get("packetLossThreshold") is None:
             yield InputRefusal("config.udp", "config.udp.packetLossThreshold is required when type is 'UDP'")
-    if type_ == "API" and given.get("apiAssertions") is not UNKNOWN:
-        yield from _assertions(given.get("apiAssertions") or {})
+    if type_ == "API" and properties.get("apiAssertions") is not UNKNOWN:
+        yield from _check_assertions(properties.get("apiAssertions") or {})
 
 
-def _assertions(assertions: Properties) -> Iterator[InputRefusal]:
+def _check_assertions(assertions: Properties) -> Iterator[InputRefusal]:
     where = "config.apiAssertions"
     if assertions.get("logic") is None:
         yield InputRefusal(f"{where}.logic", f"{where}.logic is required when type is 'API'")
@@ -138,11 +138,11 @@ def _assertions(assertions: Properties) -> Iterator[InputRefusal]:
         yield InputRefusal(f"{where}.checks", f"{where}.checks must have 1 to 5 elements")
     for index, check in enumerate(checks or []):
         if not has_unknown(check):
-            yield from _target(f"{where}.checks[{index}].target", check)
+            yield from _check_target(f"{where}.checks[{index}].target", check)
 
 
-def _target(where: str, check: Properties) -> Iterator[InputRefusal]:
-    """A target is JSON text, of the type that its comparison compares with."""
+def _check_target(where: str, check: Properties) -> Iterator[InputRefusal]:
+    """The target must be JSON text, of the type that its comparison expects."""
     try:
         target: Any = json.loads(check.get("target") or "null")
     except ValueError:
@@ -150,7 +150,7 @@ def _target(where: str, check: Properties) -> Iterator[InputRefusal]:
         return
     number = isinstance(target, int | float) and not isinstance(target, bool)
     text = isinstance(target, str) and bool(target.strip())
-    wanted: dict[str, tuple[bool, str]] = {
+    requirements: dict[str, tuple[bool, str]] = {
         "is_null": (target is None, "be left out"),
         "is_not_null": (target is None, "be left out"),
         "greater_than": (number, "be a number"),
@@ -160,20 +160,20 @@ def _target(where: str, check: Properties) -> Iterator[InputRefusal]:
         "equals": (number or text or isinstance(target, bool), "be a text, number or boolean"),
         "not_equals": (number or text or isinstance(target, bool), "be a text, number or boolean"),
     }
-    fits, what = wanted.get(check["comparison"], (True, ""))
-    if not fits:
-        yield InputRefusal(where, f"{where} must {what} when comparison is {check['comparison']!r}")
+    is_met, requirement = requirements.get(check["comparison"], (True, ""))
+    if not is_met:
+        yield InputRefusal(where, f"{where} must {requirement} when comparison is {check['comparison']!r}")
 
 
-def _ip_version(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_ip_version(inputs: Properties) -> Iterator[InputRefusal]:
     config, url = inputs.get("config"), inputs.get("url")
-    chosen = config.get("ipVersion") if isinstance(config, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
-    literal = _literal(url) if isinstance(url, str) else None
-    if literal is not None and chosen == ("ipv6Only" if literal.version == 4 else "ipv4Only"):
-        yield InputRefusal("config.ipVersion", f"config.ipVersion {chosen} contradicts the address in url")
+    version = config.get("ipVersion") if isinstance(config, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    literal = _parse_address(url) if isinstance(url, str) else None
+    if literal is not None and version == ("ipv6Only" if literal.version == 4 else "ipv4Only"):
+        yield InputRefusal("config.ipVersion", f"config.ipVersion {version} contradicts the address in url")
 
 
-def _literal(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_address(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     for candidate in (url.strip().strip("[]"), urlsplit(url).hostname, urlsplit(f"//{url}").hostname):
         try:
             return ipaddress.ip_address(candidate or "")
@@ -182,8 +182,8 @@ def _literal(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return None
 
 
-def _regions(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, data in values_at(inputs, "regionData"):
+def _check_regions(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, data in find_values(inputs, "regionData"):
         regions, thresholds = data.get("regions"), data.get("thresholds")
         if regions is UNKNOWN:
             continue
@@ -202,14 +202,14 @@ def _regions(inputs: Properties) -> Iterator[InputRefusal]:
                 )
 
 
-def _plain(path: str) -> InputRule:
+def _plain_text(path: str) -> InputRule:
     return each(path, lambda text: html.unescape(text) == text, "be plain text without HTML entities")
 
 
 MONITOR_RULES: tuple[InputRule, ...] = (
     one_of("type", *_TYPES),
     within("interval", 30),
-    _heartbeat_interval,
+    _check_heartbeat_interval,
     within("timeout", 0, 60),
     within("gracePeriod", 0, 86_400),
     within("port", 0, 65_535),
@@ -217,18 +217,18 @@ MONITOR_RULES: tuple[InputRule, ...] = (
     within("responseTimeThreshold", 0, 60_000),
     length("name", 250),
     length("url", 10_000),
-    _plain("name"),
-    _plain("url"),
-    _url,
+    _plain_text("name"),
+    _plain_text("url"),
+    _check_url,
     at_most_one("", "timeout", "gracePeriod"),
     at_most_one("", "postValueData", "postValueKv"),
     at_most_one("", "regionalData", "regionData"),
     when("", "type", "HEARTBEAT", requires=("gracePeriod",), forbids=("url", "timeout")),
-    when("", "type", *_others("HEARTBEAT", "DNS"), forbids=("gracePeriod",)),
+    when("", "type", *_types_except("HEARTBEAT", "DNS"), forbids=("gracePeriod",)),
     when("", "type", "KEYWORD", requires=_KEYWORD_FIELDS),
-    when("", "type", *_others("KEYWORD"), forbids=_KEYWORD_FIELDS),
+    when("", "type", *_types_except("KEYWORD"), forbids=_KEYWORD_FIELDS),
     when("", "type", "PORT", "UDP", requires=("port",)),
-    when("", "type", *_others("PORT", "UDP"), forbids=("port",)),
+    when("", "type", *_types_except("PORT", "UDP"), forbids=("port",)),
     one_of("keywordType", "ALERT_EXISTS", "ALERT_NOT_EXISTS"),
     one_of("keywordCaseType", "CaseSensitive", "CaseInsensitive"),
     length("keywordValue", 500),
@@ -236,23 +236,23 @@ MONITOR_RULES: tuple[InputRule, ...] = (
     one_of("authType", "NONE", "HTTP_BASIC", "DIGEST", "BEARER"),
     length("httpUsername", 255),
     length("httpPassword", 255),
-    is_json("postValueData"),
-    _body,
-    _headers,
+    valid_json("postValueData"),
+    _check_body,
+    _check_headers,
     size("customFields", 0, 20),
-    _custom_fields,
+    _check_custom_fields,
     length("customFields[]", 255),
     matches("tags[]", "[^A-Z]+", "be lower-case and not empty"),
     matches("assignedAlertContacts[].alertContactId", r"\d+", "be a numeric id"),
     within("assignedAlertContacts[].threshold", 0),
     within("assignedAlertContacts[].recurrence", 0),
-    _contacts,
-    _certificate,
+    _check_contacts,
+    _check_certificate,
     one_of("regionalData", *_REGIONS),
     size("regionData.regions", 1, 4),
     one_of("regionData.regions[]", *_REGIONS),
     within("regionData.thresholds[]", 0, 60_000),
-    _regions,
+    _check_regions,
     size("config.sslExpirationPeriodDays", 0, 10),
     within("config.sslExpirationPeriodDays[]", 0, 365),
     one_of("config.ipVersion", "", "ipv4Only", "ipv6Only"),
@@ -260,6 +260,6 @@ MONITOR_RULES: tuple[InputRule, ...] = (
     one_of("config.apiAssertions.logic", "AND", "OR"),
     matches("config.apiAssertions.checks[].property", r"\s*\$.{0,499}", "start with $"),
     one_of("config.apiAssertions.checks[].comparison", *_COMPARISONS),
-    _config,
-    _ip_version,
+    _check_config,
+    _check_ip_version,
 )

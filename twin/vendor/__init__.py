@@ -1,1 +1,1 @@
-"""The vendors that the twin models: what exists there, their own rules, and the effects on the real parts."""
+"""What the modelled vendors share: the store, the base class of their models, HTTP, faults and webhooks."""

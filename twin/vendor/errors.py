@@ -1,4 +1,4 @@
-"""How a modelled vendor refuses."""
+"""The error of the modelled vendors."""
 
 
 class VendorError(Exception):

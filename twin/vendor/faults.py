@@ -1,8 +1,7 @@
-"""A vendor's bad day, planned: some requests at its HTTP door fail before they succeed. For tests only."""
+"""Planned faults: some requests at a vendor's HTTP API fail before they succeed. For tests only."""
 
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
 
 from twin.vendor.store import VendorStore
 
@@ -14,8 +13,9 @@ class Fault:
     """
     The next `times` requests of `method` whose path matches the regular expression `path` as a whole fail.
 
-    They are answered with `status`, `message` and `headers`, `delay_seconds` late. With `applied` they take
-    effect all the same, and with `cut` the connection breaks in the middle of the answer.
+    The response has `status`, `message` and `headers`, after `delay_seconds`. With `applied` the request
+    takes effect nevertheless. With `cut` it takes effect, and the connection breaks in the middle of its
+    response.
     """
 
     method: str
@@ -28,26 +28,22 @@ class Fault:
     cut: bool = False
     delay_seconds: float = 0.0
 
-    @classmethod
-    def of(cls, planned: dict[str, Any]) -> Self:
-        return cls(**planned)
-
 
 def plan(store: VendorStore, vendor: str, fault: Fault) -> None:
-    """Let it happen; faults of one vendor strike in the order of their planning."""
+    """Add a fault. A request that several faults of a vendor match meets the one that was planned first."""
     store.insert(vendor, _KIND, str(store.next_number(f"{vendor}-{_KIND}")), asdict(fault))
 
 
 def cancel(store: VendorStore, vendor: str) -> None:
-    """Forget what has not struck yet."""
+    """Remove the vendor's remaining faults."""
     for number in store.list(vendor, _KIND):
         store.remove(vendor, _KIND, number)
 
 
-def strike(store: VendorStore, vendor: str, method: str, path: str) -> Fault | None:
-    """Return the fault that this request meets; it is then met once less."""
+def take_fault(store: VendorStore, vendor: str, method: str, path: str) -> Fault | None:
+    """Return the fault that this request meets, None without one, and reduce its `times` by one."""
     for number, planned in store.list(vendor, _KIND).items():
-        fault = Fault.of(planned)
+        fault = Fault(**planned)
         if fault.method != method or not re.fullmatch(fault.path, path):
             continue
         with store.transaction():

@@ -1,4 +1,4 @@
-"""What the vendors' HTTP doors share: who asks, what is asked, how a refusal looks, and planned faults."""
+"""What the vendors' HTTP APIs share: authentication, JSON requests, error responses and planned faults."""
 
 import json
 import time
@@ -12,15 +12,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from twin.vendor.errors import VendorError
-from twin.vendor.faults import Fault, strike
+from twin.vendor.faults import Fault, take_fault
 from twin.vendor.model import VendorModel
 
 _BODY_LIMIT_BYTES = 1024 * 1024
 REFUSED = "refused"
+"""The log of requests that a rate limit refused: {vendor, wait_seconds}."""
 
 
 class ApiRequest(NamedTuple):
-    """One request. `body` is the parsed JSON, empty when there was none."""
+    """One request: the parameters of its path and query, and its JSON body, {} if there is none."""
 
     path: Mapping[str, Any]
     query: Mapping[str, str]
@@ -28,80 +29,85 @@ class ApiRequest(NamedTuple):
 
 
 Handler = Callable[[ApiRequest], Response]
-"""Answers one kind of request. Raises VendorError."""
+"""Handles one request of the API. Raises VendorError."""
+
+ApiRoute = tuple[str, str, Handler]
+"""(method, path, handler)"""
 
 
 @dataclass(frozen=True)
 class VendorApi:
     """
-    One vendor's door: a thin translation between its HTTP API and its model.
+    One vendor's HTTP API: a thin translation between requests and its model.
 
-    `credential` finds the token in a request, and `refusal` says a VendorError in the vendor's own JSON.
-    `wait_seconds` counts a request and says when to come again if it is one too many; each refusal is kept
-    in the log REFUSED.
+    `read_credential` returns the token of a request. `error_body` returns the vendor's JSON for a
+    VendorError. `admit` counts a request against the rate limit and returns 0, or the seconds to wait if it
+    is refused.
     """
 
     model: VendorModel
-    credential: Callable[[Request], str]
-    refusal: Callable[[VendorError], Any]
-    wait_seconds: Callable[[], int] = lambda: 0
+    read_credential: Callable[[Request], str]
+    error_body: Callable[[VendorError], Any]
+    admit: Callable[[], int] = lambda: 0
 
-    def route(self, method: str, path: str, answer: Handler) -> Route:
-        """Serve `method path` for those who have the token; each request may meet a planned fault."""
+    def route(self, method: str, path: str, handler: Handler) -> Route:
+        """Return the route that authenticates a request, applies planned faults and calls the handler."""
 
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(self._answer, request, await request.body(), answer)
+            return await run_in_threadpool(self._handle, request, await request.body(), handler)
 
         return Route(path, endpoint, methods=[method])
 
-    def _answer(self, request: Request, body: bytes, answer: Handler) -> Response:
-        # Below the mount: what the vendor's documentation calls the path.
+    def _handle(self, request: Request, body: bytes, handler: Handler) -> Response:
+        # Without the mount's prefix: the path as the vendor's documentation has it.
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-        if wait := self.wait_seconds():
-            self.model.store.record(REFUSED, {"vendor": self.model.vendor, "wait_seconds": wait})
-            return self._failed(Fault("", "", 429, "Rate limit exceeded.", {"Retry-After": str(wait)}))
-        fault = strike(self.model.store, self.model.vendor, request.method, path)
+        if wait := self.admit():
+            self.model.store.append_log(REFUSED, {"vendor": self.model.vendor, "wait_seconds": wait})
+            return self._fault_response(
+                Fault("", "", 429, "Rate limit exceeded.", {"Retry-After": str(wait)})
+            )
+        fault = take_fault(self.model.store, self.model.vendor, request.method, path)
         if fault:
             time.sleep(fault.delay_seconds)
         try:
             if fault and not fault.applied and not fault.cut:
-                return self._failed(fault)
-            self.model.authenticate(self.credential(request))
-            said = answer(ApiRequest(request.path_params, request.query_params, _parsed(body)))
-        except VendorError as refused:
-            return JSONResponse(self.refusal(refused), refused.status)
+                return self._fault_response(fault)
+            self.model.authenticate(self.read_credential(request))
+            response = handler(ApiRequest(request.path_params, request.query_params, _parse_body(body)))
+        except VendorError as error:
+            return JSONResponse(self.error_body(error), error.status)
         if fault:
-            return _cut(said) if fault.cut else self._failed(fault)
-        return said
+            return _cut_short(response) if fault.cut else self._fault_response(fault)
+        return response
 
-    def _failed(self, fault: Fault) -> Response:
-        body = self.refusal(VendorError(fault.status, fault.message))
+    def _fault_response(self, fault: Fault) -> Response:
+        body = self.error_body(VendorError(fault.status, fault.message))
         return JSONResponse(body, fault.status, headers=fault.headers)
 
 
-def bearer(request: Request) -> str:
-    """Return the token of `Authorization: Bearer <token>`, empty without one."""
+def bearer_token(request: Request) -> str:
+    """Return the token of `Authorization: Bearer <token>`, "" if there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def _parse_body(body: bytes) -> dict[str, Any]:
     if len(body) > _BODY_LIMIT_BYTES:
         raise VendorError(413, "The request is larger than 1 MiB.")
     try:
         parsed = json.loads(body or b"{}")
     except ValueError:
-        raise VendorError(400, "The request is no JSON.") from None
+        raise VendorError(400, "The request is not JSON.") from None
     if not isinstance(parsed, dict):
-        raise VendorError(400, "The request is no JSON object.")
+        raise VendorError(400, "The request is not a JSON object.")
     return parsed
 
 
-def _cut(said: Response) -> Response:
-    """Break off: the length of the whole is announced, and its first half sent."""
+def _cut_short(response: Response) -> Response:
+    """Return a response that announces the length of the whole body and sends its first half."""
 
     async def half() -> AsyncIterator[bytes]:
-        yield bytes(said.body)[: len(said.body) // 2]
+        yield bytes(response.body)[: len(response.body) // 2]
 
-    headers = {"content-length": str(len(said.body) + 1)}
-    return StreamingResponse(half(), said.status_code, headers, "application/json")
+    headers = {"content-length": str(len(response.body) + 1)}
+    return StreamingResponse(half(), response.status_code, headers, "application/json")

@@ -1,4 +1,4 @@
-"""The receiving end of alerts in the twin: it keeps what arrives, for a person and for tests to see."""
+"""The webhook inbox of the twin: it records the alerts that arrive, for a person and for tests to read."""
 
 import json
 from typing import Any
@@ -18,10 +18,10 @@ _BODY_LIMIT_BYTES = 1024 * 1024
 
 def routes(store: VendorStore) -> list[Route]:
     """
-    Serve `POST /sink/<channel>` and `GET /sink/<channel>`.
+    Serve `POST /inbox/<channel>` and `GET /inbox/<channel>`.
 
-    What arrives is recorded in stream "received" as {channel, contentType, query, body, delivery}; `body` is
-    parsed when it is JSON. The listing is a JSON array of {at, ...entry}, oldest first.
+    A POST is recorded in the log "received" as {channel, contentType, query, body, delivery}; `body` is
+    parsed if it is JSON. A GET returns a JSON array of {at, ...entry}, oldest first.
     """
 
     async def receive(request: Request) -> Response:
@@ -32,39 +32,39 @@ def routes(store: VendorStore) -> list[Route]:
             "channel": request.path_params["channel"],
             "contentType": request.headers.get("content-type", ""),
             "query": dict(request.query_params),
-            "body": _parsed(body),
+            "body": _parse_body(body),
             "delivery": request.headers.get(DELIVERY_HEADER, ""),
         }
-        await run_in_threadpool(_keep, store, entry)
+        await run_in_threadpool(_record_once, store, entry)
         return JSONResponse({"ok": True})
 
     def show(request: Request) -> Response:
         channel = request.path_params["channel"]
         return JSONResponse(
             [
-                {"at": received.unix_time, **received.entry}
-                for received in store.recorded(RECEIVED)
-                if received.entry["channel"] == channel
+                {"at": entry.unix_time, **entry.content}
+                for entry in store.read_log(RECEIVED)
+                if entry.content["channel"] == channel
             ]
         )
 
     return [
-        Route("/sink/{channel:path}", receive, methods=["POST"]),
-        Route("/sink/{channel:path}", show, methods=["GET"]),
+        Route("/inbox/{channel:path}", receive, methods=["POST"]),
+        Route("/inbox/{channel:path}", show, methods=["GET"]),
     ]
 
 
-def _keep(store: VendorStore, entry: dict[str, Any]) -> None:
-    """Record what arrived, once, even when the sender was killed before it knew."""
+def _record_once(store: VendorStore, entry: dict[str, Any]) -> None:
+    """Record a delivery once, even if a sender that was killed before it saw the response repeats it."""
     with store.transaction():
-        known = (received.entry["delivery"] for received in store.recorded(RECEIVED))
-        if entry["delivery"] and entry["delivery"] in known:
+        deliveries = (recorded.content["delivery"] for recorded in store.read_log(RECEIVED))
+        if entry["delivery"] and entry["delivery"] in deliveries:
             return
-        store.record(RECEIVED, entry)
-        store.prune(RECEIVED, _KEPT)
+        store.append_log(RECEIVED, entry)
+        store.prune_log(RECEIVED, _KEPT)
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_body(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:

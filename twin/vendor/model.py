@@ -1,4 +1,4 @@
-"""What the vendor models share: objects in the store, credentials, and creation that can be repeated."""
+"""The base class of the vendors' models: stored objects, credentials and repeatable creation."""
 
 import hmac
 from abc import ABC, abstractmethod
@@ -8,24 +8,24 @@ from twin.host.home import TwinHome
 from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes, VendorStore
 
-Made = tuple[str, Attributes]
-"""A new object's id and its attributes, those that the vendor computed included."""
+CreatedObject = tuple[str, Attributes]
+"""A new object's id and its attributes, including those that the vendor computed."""
 
 _UNCONFIRMED = "unconfirmed"
 
 
 class VendorModel(ABC):
     """
-    One vendor: what exists there and what it accepts. Free of doors: no HTTP, no gRPC.
+    One vendor: its objects and the rules by which it accepts them. The model knows neither HTTP nor gRPC.
 
-    Kinds are the bridged resource names with a small first letter ("monitor"); attributes have the
-    bridged providers' names and plain JSON values. An attribute that a request leaves out is left to
-    the vendor; one that is None is cleared.
+    Kinds are the bridged resource names with a small first letter ("monitor"). Attributes have the names of
+    the bridged providers and plain JSON values. The vendor chooses an attribute that a request leaves out; an
+    attribute that is None is cleared.
     """
 
     vendor: ClassVar[str]
     secret_name: ClassVar[str]
-    """Under this name the home keeps the credential that the vendor accepts."""
+    """The name of the vendor's credential among the secrets of the twin's home."""
 
     def __init__(self, home: TwinHome) -> None:
         self.home = home
@@ -37,32 +37,32 @@ class VendorModel(ABC):
         if not hmac.compare_digest(credential.encode(), expected.encode()):
             raise VendorError(401, "The API key is not valid.")
 
-    def create(self, kind: str, attributes: Attributes, request: str = "") -> Made:
+    def create(self, kind: str, attributes: Attributes, request: str = "") -> CreatedObject:
         """
-        Make an object.
+        Create an object.
 
-        `request` names the request. When an earlier one of that name was cut short, so that its result is
-        known to nobody (see `confirm`), what it left is removed first: repeating makes no duplicate.
+        `request` names the request. An object that an earlier request of this name created and that nobody
+        confirmed (see `confirm`) is removed first: a repeated request leaves no duplicate.
 
         Raises:
             VendorError: the vendor refuses.
         """
         if request:
-            self._undo(kind, request)
+            self._undo_unconfirmed(kind, request)
         return self._create(kind, attributes, request)
 
     def confirm(self, kind: str, identifier: str) -> None:
-        """Note that whoever created the object knows its id."""
+        """Record that the client that created the object has received its id."""
         record = f"{kind}:{identifier}"
         if self.store.get(self.vendor, _UNCONFIRMED, record):
             self.store.remove(self.vendor, _UNCONFIRMED, record)
 
     @abstractmethod
     def read(self, kind: str, identifier: str) -> Attributes | None:
-        """Return what the vendor's API tells about an object, or None when there is no such object."""
+        """Return an object as the vendor's API shows it, None if there is no such object."""
 
-    def every(self, kind: str) -> dict[str, Attributes]:
-        """Return what the vendor's API tells about all objects of a kind, by id, oldest first."""
+    def list_objects(self, kind: str) -> dict[str, Attributes]:
+        """Return all objects of a kind as the vendor's API shows them, by id, oldest first."""
         return self.store.list(self.vendor, kind)
 
     @abstractmethod
@@ -74,14 +74,14 @@ class VendorModel(ABC):
         """Remove an object. Raises VendorError, 404 when there is no such object."""
 
     @abstractmethod
-    def lookup(self, function: str, arguments: Attributes) -> Attributes:
-        """Answer a data source ("getProject") in the bridged provider's terms. Raises VendorError."""
+    def read_data_source(self, function: str, arguments: Attributes) -> Attributes:
+        """Return the result of a data source ("getProject") of the bridged provider. Raises VendorError."""
 
     @abstractmethod
-    def _create(self, kind: str, attributes: Attributes, request: str) -> Made: ...
+    def _create(self, kind: str, attributes: Attributes, request: str) -> CreatedObject: ...
 
     def _insert(self, kind: str, identifier: str, attributes: Attributes, request: str) -> None:
-        """Add an object together with the note that nobody knows of it yet."""
+        """Add an object, and for a named request the record that it is unconfirmed."""
         with self.store.transaction():
             self.store.insert(self.vendor, kind, identifier, attributes)
             if request:
@@ -94,44 +94,48 @@ class VendorModel(ABC):
             self.store.remove(self.vendor, kind, identifier)
             self.store.remove(self.vendor, _UNCONFIRMED, f"{kind}:{identifier}")
 
-    def _undo(self, kind: str, request: str) -> None:
-        for record, note in self.store.list(self.vendor, _UNCONFIRMED).items():
-            made, _, identifier = record.partition(":")
-            if made == kind and note["request"] == request:
+    def _undo_unconfirmed(self, kind: str, request: str) -> None:
+        for record, creation in self.store.list(self.vendor, _UNCONFIRMED).items():
+            created_kind, _, identifier = record.partition(":")
+            if created_kind == kind and creation["request"] == request:
                 self._discard(kind, identifier)
                 self.store.remove(self.vendor, _UNCONFIRMED, record)
 
     def _discard(self, kind: str, identifier: str) -> None:
-        """Remove what an interrupted creation left, be it whole or half."""
+        """Remove an object that an interrupted creation left, complete or not."""
         if self.store.get(self.vendor, kind, identifier) is not None:
             self.delete(kind, identifier)
 
-    def _number(self) -> str:
-        """Draw an id of the numeric kind."""
+    def _next_id(self) -> str:
+        """Return a new numeric id."""
         return str(1_000_000 + self.store.next_number(self.vendor))
 
-    def _existing(self, kind: str, identifier: str) -> Attributes:
-        found = self.store.get(self.vendor, kind, identifier)
-        if found is None:
+    def _require_object(self, kind: str, identifier: str) -> Attributes:
+        stored = self.store.get(self.vendor, kind, identifier)
+        if stored is None:
             raise VendorError(404, f"There is no {kind} {identifier}.")
-        return found
+        return stored
 
 
-def merged(old: Attributes, new: Attributes) -> Attributes:
-    """Apply a change request: what it leaves out stays, what is None goes."""
+def merge(old: Attributes, new: Attributes) -> Attributes:
+    """Apply a change request: attributes that it leaves out stay, those that are None are removed."""
     return {name: value for name, value in {**old, **new}.items() if value is not None}
 
 
-def only(found: list[Attributes], what: str) -> Attributes:
+def require_single(objects: list[Attributes], what: str) -> Attributes:
     """Return the single element. Raises VendorError (404) for none, (409) for several."""
-    if not found:
+    if not objects:
         raise VendorError(404, f"No {what} matches.")
-    if len(found) > 1:
-        raise VendorError(409, f"{len(found)} {what}s match; one is needed.")
-    return found[0]
+    if len(objects) > 1:
+        raise VendorError(409, f"{len(objects)} {what}s match; one is needed.")
+    return objects[0]
 
 
-def matching(objects: dict[str, Attributes], criteria: dict[str, Any]) -> list[Attributes]:
-    """Return the objects, each with its `id`, that have all the given values."""
-    named = [{**attributes, "id": identifier} for identifier, attributes in objects.items()]
-    return [one for one in named if all(one.get(name) == value for name, value in criteria.items())]
+def find_matching(objects: dict[str, Attributes], criteria: dict[str, Any]) -> list[Attributes]:
+    """Return the objects, each with its `id`, that have all the values of `criteria`."""
+    candidates = [{**attributes, "id": identifier} for identifier, attributes in objects.items()]
+    return [
+        candidate
+        for candidate in candidates
+        if all(candidate.get(name) == value for name, value in criteria.items())
+    ]

@@ -1,4 +1,4 @@
-"""What exists at the modelled vendors, durable and shared by every process of the twin."""
+"""The durable store of the modelled vendors, shared by all processes of the twin."""
 
 import json
 import sqlite3
@@ -25,15 +25,15 @@ CREATE INDEX IF NOT EXISTS log_by_stream ON log (stream, seq)
 """
 
 
-class Recorded(NamedTuple):
-    """One entry of a log; `seq` rises with every entry of any log and is never used again."""
+class LogEntry(NamedTuple):
+    """One entry of a log. `seq` grows with every entry of any log and is never used again."""
 
     seq: int
     unix_time: float
-    entry: Attributes
+    content: Attributes
 
 
-Log = list[Recorded]
+Log = list[LogEntry]
 Rows = list[tuple[Any, ...]]
 
 
@@ -41,13 +41,13 @@ class VendorStore:
     """
     One SQLite file (WAL) of objects by (vendor, kind, id), counters, and append-only logs.
 
-    Threads of one process take turns on one connection; processes take turns at writing. What a killed
-    process had not committed is gone as a whole. Open a store after a fork, never before.
+    The threads of a process share one connection under a lock; processes wait for each other to write. The
+    transaction of a killed process is rolled back. Open a store after a fork, never before.
     """
 
     def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)  # it holds passwords, and SQLite gives its side files the same mode
-        self._turn = threading.RLock()
+        path.touch(mode=0o600)  # it holds passwords; SQLite gives its WAL files the same mode
+        self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(
             path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
@@ -62,8 +62,8 @@ class VendorStore:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """Make the block all or nothing; inside another transaction it is part of that one."""
-        with self._turn:
+        """Commit the block as a whole or not at all; a nested transaction is part of the outer one."""
+        with self._lock:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
@@ -79,7 +79,7 @@ class VendorStore:
                 self._commit()
 
     def insert(self, vendor: str, kind: str, id_: str, attributes: Attributes) -> None:
-        """Add an object. Raises sqlite3.IntegrityError when the id is taken."""
+        """Add an object. Raises sqlite3.IntegrityError if the id is taken."""
         self._write(
             "INSERT INTO object (vendor, kind, id, attributes) VALUES (?, ?, ?, ?)",
             (vendor, kind, id_, json.dumps(attributes)),
@@ -92,16 +92,16 @@ class VendorStore:
         return json.loads(rows[0][0]) if rows else None
 
     def replace(self, vendor: str, kind: str, id_: str, attributes: Attributes) -> None:
-        """Set all attributes of an object that exists. Raises KeyError when it does not."""
-        changed = self._write(
+        """Replace all attributes of an object. Raises KeyError if there is no such object."""
+        cursor = self._write(
             "UPDATE object SET attributes = ? WHERE vendor = ? AND kind = ? AND id = ?",
             (json.dumps(attributes), vendor, kind, id_),
         )
-        if not changed.rowcount:
+        if not cursor.rowcount:
             raise KeyError((vendor, kind, id_))
 
     def remove(self, vendor: str, kind: str, id_: str) -> None:
-        """Forget an object; one that does not exist is no error."""
+        """Remove an object, if it exists."""
         self._write("DELETE FROM object WHERE vendor = ? AND kind = ? AND id = ?", (vendor, kind, id_))
 
     def list(self, vendor: str, kind: str) -> dict[str, Attributes]:
@@ -112,7 +112,7 @@ class VendorStore:
         return {id_: json.loads(attributes) for id_, attributes in rows}
 
     def next_number(self, vendor: str) -> int:
-        """Return 1, 2, 3, ...: a number that `vendor` never had before."""
+        """Return the next number of the vendor's counter: 1, 2, 3, ..."""
         with self.transaction():
             self._connection.execute(
                 "INSERT INTO counter VALUES (?, 1) ON CONFLICT (vendor) DO UPDATE SET last = last + 1",
@@ -120,23 +120,23 @@ class VendorStore:
             )
             return int(self._read("SELECT last FROM counter WHERE vendor = ?", (vendor,))[0][0])
 
-    def record(self, stream: str, entry: Attributes) -> int:
-        """Append to a log, at the current time, and return the entry's number."""
-        added = self._write(
+    def append_log(self, stream: str, entry: Attributes) -> int:
+        """Append an entry with the current time to a log, and return its `seq`."""
+        cursor = self._write(
             "INSERT INTO log (stream, unix_time, entry) VALUES (?, ?, ?)",
             (stream, time.time(), json.dumps(entry)),
         )
-        return int(added.lastrowid or 0)
+        return int(cursor.lastrowid or 0)
 
-    def recorded(self, stream: str, after: int = 0) -> Log:
-        """Return a log's entries with a number above `after`, oldest first."""
+    def read_log(self, stream: str, after: int = 0) -> Log:
+        """Return the entries of a log with a `seq` above `after`, oldest first."""
         rows = self._read(
             "SELECT seq, unix_time, entry FROM log WHERE stream = ? AND seq > ? ORDER BY seq", (stream, after)
         )
-        return [Recorded(seq, unix_time, json.loads(entry)) for seq, unix_time, entry in rows]
+        return [LogEntry(seq, unix_time, json.loads(entry)) for seq, unix_time, entry in rows]
 
-    def prune(self, stream: str, keep: int) -> None:
-        """Drop all but the newest `keep` entries of a log."""
+    def prune_log(self, stream: str, keep: int) -> None:
+        """Remove all but the newest `keep` entries of a log."""
         self._write(
             "DELETE FROM log WHERE stream = ?1 AND seq NOT IN"
             " (SELECT seq FROM log WHERE stream = ?1 ORDER BY seq DESC LIMIT ?2)",
@@ -144,7 +144,7 @@ class VendorStore:
         )
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> Rows:
-        with self._turn:
+        with self._lock:
             return self._connection.execute(statement, parameters).fetchall()
 
     def _write(self, statement: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:
@@ -154,13 +154,13 @@ class VendorStore:
     def _commit(self) -> None:
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error:  # a full disk, say: nothing of the block must linger
+        except sqlite3.Error:  # such as a full disk: no part of the block may stay
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
 
     def _enter_wal_mode(self) -> None:
-        """Switch a new file to WAL; while another process does that, SQLite refuses without waiting."""
+        """Switch a new file to WAL. While another process does that, SQLite refuses at once, so try again."""
         deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Deliver alerts over HTTP: nothing is lost or repeated by a restart, and no record names a secret."""
+"""Deliver alerts over HTTP: a restart neither loses nor repeats one, and no log entry holds a secret."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ from twin.vendor.store import VendorStore
 
 DELIVERIES = "deliveries"
 DELIVERY_HEADER = "X-Bulwark-Delivery"
-"""Carries a number that a repeated delivery repeats, so that the receiver can drop it."""
+"""The number of the delivery. A repeated delivery has the same number, so the receiver can drop it."""
 
 _KEPT = 2_000
 _ATTEMPTS = 4
@@ -38,78 +38,79 @@ class Post:
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
-class _RefusedError(Exception):
-    """The receiver did not take it; `lasting` when trying again cannot help."""
+class _DeliveryError(Exception):
+    """The receiver did not accept the request; `permanent` if trying again can't help."""
 
-    def __init__(self, detail: str, *, lasting: bool = False) -> None:
+    def __init__(self, detail: str, *, permanent: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.lasting = lasting
+        self.permanent = permanent
 
 
 class WebhookSender:
     """
-    Deliveries that are durable from `enqueue` on, retried with back-off, and then recorded in "deliveries".
+    Sends webhooks: durable from `enqueue` on, retried with back-off, then recorded in the log "deliveries".
 
-    An entry has `source`, `kind`, `contact`, `event`, what the sender adds (never a URL or key), and
+    An entry has `source`, `kind`, `contact`, `event`, fields of the caller (never a URL or key), and
     `outcome` (delivered, failed, undeliverable), `detail`, `attempts`.
     """
 
-    def __init__(self, store: VendorStore, pace: TimeScale, sink: str) -> None:
-        """`sink` is the address below which the twin receives what a vendor would carry elsewhere."""
+    def __init__(self, store: VendorStore, time_scale: TimeScale, inbox_url: str) -> None:
+        """`inbox_url` is the prefix of the inbox's channels, which stand for mail, PagerDuty and the like."""
         self._store = store
-        self._pace = pace
-        self._sink = sink
-        self._crew = WorkerPool("delivery", size=_WORKERS)
+        self._time_scale = time_scale
+        self._inbox_url = inbox_url
+        self._pool = WorkerPool("delivery", size=_WORKERS)
 
-    def sink(self, channel: str, content: Any) -> Post:
-        """Return the post that puts `content` into a channel of the twin's own sink."""
-        return Post(f"{self._sink}/{quote(channel, safe='')}", json=content)
+    def inbox_post(self, channel: str, content: Any) -> Post:
+        """Return the POST of `content` to a channel of the twin's inbox."""
+        return Post(f"{self._inbox_url}/{quote(channel, safe='')}", json=content)
 
     def enqueue(self, post: Post | str, entry: dict[str, Any]) -> None:
-        """Deliver after the current transaction; a string instead of a post is why it cannot be delivered."""
+        """Deliver after the current transaction. A string instead of a POST says why that is impossible."""
         if isinstance(post, str):
             self._record({**entry, "outcome": "undeliverable", "detail": post, "attempts": 0})
             return
         number = str(self._store.next_number("twin"))
         self._store.insert("twin", "outbox", number, {"post": asdict(post), "entry": entry})
 
-    def pump(self) -> None:
-        """Take up whatever waits, what an earlier process left included."""
+    def deliver_pending(self) -> None:
+        """Start the delivery of everything that waits, including what an earlier process left."""
         for number, item in self._store.list("twin", "outbox").items():
             post, entry = Post(**item["post"]), item["entry"]
-            self._crew.submit(number, partial(self._deliver, number, post, entry))
+            self._pool.submit(number, partial(self._deliver, number, post, entry))
 
     def stop(self) -> None:
-        """End, leaving what is not delivered in a moment to the next process."""
-        self._crew.stop()
+        """Stop. What is not delivered within two seconds is left to the next process."""
+        self._pool.stop()
 
     def _deliver(self, number: str, post: Post, entry: dict[str, Any]) -> None:
         attempts = Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_exponential_jitter(
-                multiplier=self._pace.seconds(_FIRST_WAIT_SECONDS), jitter=self._pace.seconds(1)
+                multiplier=self._time_scale.scale_seconds(_FIRST_WAIT_SECONDS),
+                jitter=self._time_scale.scale_seconds(1),
             ),
-            retry=retry_if_exception(lambda error: isinstance(error, _RefusedError) and not error.lasting),
-            sleep=sleep_using_event(self._crew.stopping),
+            retry=retry_if_exception(lambda error: isinstance(error, _DeliveryError) and not error.permanent),
+            sleep=sleep_using_event(self._pool.stopping),
             reraise=True,
         )
         outcome = "delivered"
         try:
             detail = attempts(_send, post, number)
-        except _RefusedError as refused:
-            if self._crew.stopping.is_set() and not refused.lasting:
+        except _DeliveryError as error:
+            if self._pool.stopping.is_set() and not error.permanent:
                 return  # the next process tries again
-            outcome, detail = "failed", refused.detail
-        made = attempts.statistics.get("attempt_number", 1)
+            outcome, detail = "failed", error.detail
+        attempt_count = attempts.statistics.get("attempt_number", 1)
         with self._store.transaction():
             self._store.remove("twin", "outbox", number)
-            self._record({**entry, "outcome": outcome, "detail": detail, "attempts": made})
+            self._record({**entry, "outcome": outcome, "detail": detail, "attempts": attempt_count})
 
     def _record(self, entry: dict[str, Any]) -> None:
-        self._store.record(DELIVERIES, entry)
-        self._store.prune(DELIVERIES, _KEPT)
-        _log.info("alert", about=entry["event"], to=entry["contact"], outcome=entry["outcome"])
+        self._store.append_log(DELIVERIES, entry)
+        self._store.prune_log(DELIVERIES, _KEPT)
+        _log.info("alert", alert=entry["event"], contact=entry["contact"], outcome=entry["outcome"])
 
 
 def _send(post: Post, number: str) -> str:
@@ -123,15 +124,15 @@ def _send(post: Post, number: str) -> str:
             trust_env=False,
         )
     except httpx.TransportError as error:
-        raise _RefusedError(type(error).__name__) from error
-    except Exception as error:  # noqa: BLE001 - an address that is none, whose error's text may hold it
-        raise _RefusedError(f"the address cannot be used ({type(error).__name__})", lasting=True) from None
+        raise _DeliveryError(type(error).__name__) from error
+    except Exception as error:  # noqa: BLE001 - an invalid address, which the error's text may hold
+        raise _DeliveryError(f"the address cannot be used ({type(error).__name__})", permanent=True) from None
     if response.is_success:
         return f"HTTP {response.status_code}"
-    passing = response.status_code == 429 or response.is_server_error
-    raise _RefusedError(f"HTTP {response.status_code}", lasting=not passing)
+    temporary = response.status_code == 429 or response.is_server_error
+    raise _DeliveryError(f"HTTP {response.status_code}", permanent=not temporary)
 
 
-def joined(parts: Iterable[str]) -> str:
-    """Join what is there into one line of an alert's text."""
+def join_parts(parts: Iterable[str]) -> str:
+    """Join the non-empty parts into one line of an alert's text."""
     return " - ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Rules about what the public reaches, and who notices when it does not."""
+"""Rules about public endpoints, jobs, and the monitors of both."""
 
 from policies.framework.rule import Rule
 from policies.rules.endpoints import (

@@ -1,33 +1,34 @@
-"""A public endpoint that nobody looks at from outside is refused."""
+"""A public endpoint without an active UptimeRobot monitor is refused."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.endpoints import HEALTH, Endpoint, Endpoints, publishers
+from policies.facts.endpoints import HEALTH_PATH, Endpoint, Endpoints, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, best, expect, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     endpoints = stack.view(Endpoints)
-    for endpoint in endpoints.of(publisher):
-        yield from endpoint.say(_unwatched(endpoint, endpoints))
+    for endpoint in endpoints.endpoints_of(publisher):
+        yield from endpoint.prefix(_check_monitors(endpoint, endpoints))
 
 
-def _unwatched(endpoint: Endpoint, endpoints: Endpoints) -> list[Text]:
-    attempts = [
+def _check_monitors(endpoint: Endpoint, endpoints: Endpoints) -> list[Message]:
+    alternatives = [
         expect(monitor, "isPaused", one_of(False), "must declare isPaused false")
         for monitor in endpoints.monitors(endpoint)
     ]
-    elsewhere = [
-        say("{monitor} does not look at " + HEALTH, monitor=monitor)
-        for monitor in endpoints.monitors_elsewhere(endpoint)
+    other_paths = [
+        message("{monitor} does not look at " + HEALTH_PATH, monitor=monitor)
+        for monitor in endpoints.monitors_of_other_paths(endpoint)
     ]
-    return best(attempts, endpoints.hidden_monitors or elsewhere or [say("no monitor looks at it")])
+    otherwise = endpoints.undecided_monitors or other_paths or [message("no monitor looks at it")]
+    return accept_any(alternatives, otherwise)
 
 
 RULE: Final = Rule(

@@ -1,4 +1,4 @@
-"""A critical endpoint that one vendor alone looks at is refused."""
+"""A critical endpoint that only one vendor probes is refused."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,57 +9,67 @@ from pulumi_policy import Severity
 from policies.facts.endpoints import Endpoint, Endpoints, publishers
 from policies.facts.sentry import SentryAlerts
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, number, say
+from policies.framework.messages import Message, duration, message, number
 from policies.framework.property_values import Absent, Known
-from policies.framework.rule import Parameters, Rule, at_least, best, expect, expect_of, from_to, one_of
+from policies.framework.rule import (
+    Parameters,
+    Rule,
+    accept_any,
+    expect,
+    expect_value,
+    in_range,
+    number_parameter,
+    one_of,
+)
 from policies.framework.stack import PolicyStack, Resource
 
-_FAILURES: Final = 3
-"""Failed looks after which a prober that doesn't say reports (Sentry, \"Uptime monitoring\")."""
+_DEFAULT_FAILURES: Final = 3
+"""Sentry's default number of failed probes before an issue (Sentry, "Uptime monitoring")."""
 
-
-_MAXIMUM: Final = at_least(
+_MAXIMUM: Final = number_parameter(
     "maximum_minutes", 5, "from the start of an outage until the second prober reports it, in minutes"
 )
 
 
-def _judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
     most = timedelta(minutes=limits[_MAXIMUM.name])
-    for endpoint in stack.view(Endpoints).of(publisher):
+    for endpoint in stack.view(Endpoints).endpoints_of(publisher):
         if endpoint.critical:
-            yield from endpoint.say(_seen_once(endpoint, stack, most))
+            yield from endpoint.prefix(_check_probers(endpoint, stack, most))
 
 
-def _seen_once(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> list[Text]:
+def _check_probers(endpoint: Endpoint, stack: PolicyStack, most: timedelta) -> list[Message]:
     endpoints, alerts = stack.view(Endpoints), stack.view(SentryAlerts)
-    attempts = [
+    alternatives = [
         [
             *expect(prober, "enabled", one_of(True), "must declare enabled true"),
-            *_slowness(prober, most),
-            *alerts.unheard(prober),
+            *_check_speed(prober, most),
+            *alerts.check_alerts(prober),
         ]
         for prober in endpoints.probers(endpoint)
     ]
-    return best(attempts, endpoints.hidden_probers or [say("no uptime monitor of Sentry looks at it")])
+    return accept_any(
+        alternatives, endpoints.undecided_probers or [message("no uptime monitor of Sentry looks at it")]
+    )
 
 
-def _slowness(prober: Resource, most: timedelta) -> list[Text]:
+def _check_speed(prober: Resource, most: timedelta) -> list[Message]:
     interval, failures = prober.at("intervalSeconds"), prober.at("downtimeThreshold")
     if isinstance(failures, Absent):
-        failures = Known(_FAILURES)
-    unclear = [
-        *expect_of(
-            interval, prober, "intervalSeconds", from_to(1, 86_400), "does not say how often it looks"
+        failures = Known(_DEFAULT_FAILURES)
+    problems = [
+        *expect_value(
+            interval, prober, "intervalSeconds", in_range(1, 86_400), "does not say how often it looks"
         ),
-        *expect_of(failures, prober, "downtimeThreshold", from_to(1, 1_000), "reports after no failure"),
+        *expect_value(failures, prober, "downtimeThreshold", in_range(1, 1_000), "reports after no failure"),
     ]
-    if unclear or not isinstance(interval, Known) or not isinstance(failures, Known):
-        return unclear
+    if problems or not isinstance(interval, Known) or not isinstance(failures, Known):
+        return problems
     noticed = timedelta(seconds=interval.value) * failures.value
     if noticed <= most:
         return []
     return [
-        say(
+        message(
             "{prober} takes {interval} between looks x {failures} failures = {noticed}, more than {most}",
             prober=prober,
             interval=duration(timedelta(seconds=interval.value)),

@@ -1,4 +1,4 @@
-"""A platform that does not say where the public reaches it is refused."""
+"""A platform that publishes no endpoints, or one without https, is refused."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,22 +7,22 @@ from pulumi_policy import Severity
 
 from policies.facts.endpoints import Endpoints, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+def _judge(publisher: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     endpoints = stack.view(Endpoints)
-    found, unreadable = endpoints.of(publisher), endpoints.unreadable(publisher)
-    if publisher.is_component and not found and not unreadable:
-        yield say("it names none")
-    if found and not unreadable and not any(endpoint.critical for endpoint in found):
-        yield say("it calls none of them critical")
+    published, unreadable = endpoints.endpoints_of(publisher), endpoints.unreadable(publisher)
+    if publisher.is_component and not published and not unreadable:
+        yield message("it names none")
+    if published and not unreadable and not any(endpoint.critical for endpoint in published):
+        yield message("it calls none of them critical")
     yield from unreadable
-    for endpoint in found:
+    for endpoint in published:
         if endpoint.address.scheme != "https":
-            yield from endpoint.say([say("is reached without encryption")])
+            yield from endpoint.prefix([message("is reached without encryption")])
 
 
 RULE: Final = Rule(

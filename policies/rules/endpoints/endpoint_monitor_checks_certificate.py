@@ -1,18 +1,20 @@
-"""An endpoint whose certificate may expire unnoticed is refused."""
+"""A monitor that does not check its endpoint's certificate is refused."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _lacks(monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+def _check_monitor(
+    monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters
+) -> Iterator[Message]:
     if endpoint.address.scheme == "https":
         yield from expect(monitor, "checkSslErrors", one_of(True), "must declare checkSslErrors true")
         yield from expect(
@@ -29,5 +31,5 @@ RULE: Final = Rule(
     fix="Declare checkSslErrors and sslExpirationReminder true on the endpoint's monitor.",
     controls=(Control.SOC_CC6_7, Control.NIST_SC_8, Control.NIST_SI_13, Control.CIS_3_10),
     subjects=publishers,
-    judge=judged_by_monitor(_lacks),
+    judge=judge_by_monitor(_check_monitor),
 )

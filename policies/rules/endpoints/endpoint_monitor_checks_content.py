@@ -1,4 +1,4 @@
-"""A monitor that is content with any answer is refused."""
+"""A monitor that accepts any response is refused."""
 
 import re
 from collections.abc import Iterator
@@ -6,34 +6,36 @@ from typing import Any, Final
 
 from pulumi_policy import Severity
 
-from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import Parameters, Rule, best, expect, one_of
+from policies.framework.rule import Parameters, Rule, accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 _GOOD_CODE: Final = re.compile(r"[23](\d\d|xx)", re.IGNORECASE)
 
 
-def _lacks(monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+def _check_monitor(
+    monitor: Resource, endpoint: Endpoint, _stack: PolicyStack, _limits: Parameters
+) -> Iterator[Message]:
     codes = monitor.at("successHttpResponseCodes").each()
     if not codes:
-        yield say("{monitor} does not say which answers are good", monitor=monitor)
-    elif any(isinstance(code, Known) and not _is_good(code.value) for code in codes):
-        yield say("{monitor} takes an error's code for a good answer", monitor=monitor)
+        yield message("{monitor} does not say which answers are good", monitor=monitor)
+    elif any(isinstance(code, Known) and not _is_good_code(code.value) for code in codes):
+        yield message("{monitor} takes an error's code for a good answer", monitor=monitor)
     elif Unknown() in codes:
-        yield undecided(monitor, "successHttpResponseCodes")
+        yield unknown_value(monitor, "successHttpResponseCodes")
     if endpoint.critical:
-        attempts = [_keyword(monitor)]
+        alternatives = [_check_keyword(monitor)]
         if monitor.at("type") == Known("API"):
-            attempts.append(
+            alternatives.append(
                 expect(monitor, "config.apiAssertions.checks", bool, "asserts nothing of the answer")
             )
-        yield from best(attempts, [])
+        yield from accept_any(alternatives, [])
 
 
-def _keyword(monitor: Resource) -> list[Text]:
+def _check_keyword(monitor: Resource) -> list[Message]:
     return [
         *expect(monitor, "type", one_of("KEYWORD"), "does not look for a keyword"),
         *expect(monitor, "keywordValue", _is_text, "looks for no keyword"),
@@ -43,7 +45,7 @@ def _keyword(monitor: Resource) -> list[Text]:
     ]
 
 
-def _is_good(code: Any) -> bool:
+def _is_good_code(code: Any) -> bool:
     return isinstance(code, str) and bool(_GOOD_CODE.fullmatch(code))
 
 
@@ -63,5 +65,5 @@ RULE: Final = Rule(
     ),
     controls=(Control.SOC_CC7_2, Control.SOC_CC7_3, Control.ISO_A_8_16, Control.NIST_SI_4),
     subjects=publishers,
-    judge=judged_by_monitor(_lacks),
+    judge=judge_by_monitor(_check_monitor),
 )

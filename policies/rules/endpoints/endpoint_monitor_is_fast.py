@@ -1,4 +1,4 @@
-"""A monitor that lets an outage pass unnoticed for long is refused."""
+"""A monitor that reports an outage late is refused."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,15 +7,15 @@ from typing import Final
 from pulumi_policy import Severity
 
 from core.objectives import detection_time
-from policies.facts.alert_contacts import delay
-from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.facts.alert_contacts import alert_delay
+from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, say
-from policies.framework.property_values import Known, Reading
-from policies.framework.rule import Parameters, Rule, at_least, expect, from_to
+from policies.framework.messages import Message, duration, message
+from policies.framework.property_values import Known, PropertyValue
+from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
-_MAXIMUM: Final = at_least(
+_MAXIMUM: Final = number_parameter(
     "maximum_minutes",
     5,
     "from the start of an outage until the first contact is told, in minutes; 5 leaves two thirds of "
@@ -23,33 +23,35 @@ _MAXIMUM: Final = at_least(
 )
 
 
-def _lacks(monitor: Resource, _endpoint: Endpoint, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
-    until_told, untold = delay(monitor)
-    unclear = [
-        *expect(monitor, "interval", from_to(1), "does not say how often it looks"),
-        *expect(monitor, "timeout", from_to(0), "does not say how long it waits for an answer"),
-        *untold,
+def _check_monitor(
+    monitor: Resource, _endpoint: Endpoint, _stack: PolicyStack, limits: Parameters
+) -> Iterator[Message]:
+    delay, delay_problems = alert_delay(monitor)
+    problems = [
+        *expect(monitor, "interval", in_range(1), "does not say how often it looks"),
+        *expect(monitor, "timeout", in_range(0), "does not say how long it waits for an answer"),
+        *delay_problems,
     ]
-    if unclear:
-        yield from unclear
+    if problems:
+        yield from problems
         return
-    interval, timeout = (timedelta(seconds=_number(monitor.at(name))) for name in ("interval", "timeout"))
-    noticed = detection_time(interval=interval, timeout=timeout) + until_told
+    interval, timeout = (timedelta(seconds=_number_in(monitor.at(name))) for name in ("interval", "timeout"))
+    noticed = detection_time(interval=interval, timeout=timeout) + delay
     most = timedelta(minutes=limits[_MAXIMUM.name])
     if noticed > most:
-        yield say(
+        yield message(
             "{interval} between looks + 2 x {timeout} for a look and the one that confirms it + {delay} "
             "until someone is told = {noticed}, more than {most}",
             interval=duration(interval),
             timeout=duration(timeout),
-            delay=duration(until_told),
+            delay=duration(delay),
             noticed=duration(noticed),
             most=duration(most),
         )
 
 
-def _number(reading: Reading) -> float:
-    return reading.value if isinstance(reading, Known) else 0
+def _number_in(value: PropertyValue) -> float:
+    return value.value if isinstance(value, Known) else 0
 
 
 RULE: Final = Rule(
@@ -61,6 +63,6 @@ RULE: Final = Rule(
     fix="Look more often, wait less for an answer, or tell one contact without delay (threshold 0).",
     controls=(Control.SOC_CC7_2, Control.NIST_SI_4_12, Control.ISO_A_8_16),
     subjects=publishers,
-    judge=judged_by_monitor(_lacks),
+    judge=judge_by_monitor(_check_monitor),
     parameters=(_MAXIMUM,),
 )

@@ -1,4 +1,4 @@
-"""A heartbeat that expects its job at other times than it runs is refused."""
+"""A heartbeat whose interval and grace period don't match its job's schedule is refused."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,53 +6,54 @@ from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import NO_SCHEDULE, gap_of, heartbeats, jobs
+from policies.facts.jobs import NO_SCHEDULE, gap_of, heartbeats_of, jobs
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, say, undecided
+from policies.framework.messages import Message, duration, message, unknown_value
 from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import Parameters, Rule, best, expect, from_to
+from policies.framework.rule import Parameters, Rule, accept_any, expect, in_range
 from policies.framework.stack import PolicyStack, Resource
 
 _LONGEST_INTERVAL: Final = timedelta(days=31)
 _LONGEST_GRACE: Final = timedelta(days=1)
-"""UptimeRobot accepts no more (provider 1.10.0, the schema of `uptimerobot_monitor`)."""
+"""UptimeRobot's maxima (provider 1.10.0, the schema of `uptimerobot_monitor`)."""
 
 
-def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
-    found = heartbeats(job, stack)
-    if not found:
-        return  # job-has-heartbeat says so
-    unclear = [
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
+    heartbeats = heartbeats_of(job, stack)
+    if not heartbeats:
+        return  # job-has-heartbeat refuses it
+    problems = [
         *expect(job, "schedule", lambda value: gap_of(value) is not None, NO_SCHEDULE),
-        *expect(job, "latenessMinutes", from_to(0), "does not say how late it may be"),
-        *expect(job, "longestRunMinutes", from_to(0), "does not say how long it may run"),
+        *expect(job, "latenessMinutes", in_range(0), "does not say how late it may be"),
+        *expect(job, "longestRunMinutes", in_range(0), "does not say how long it may run"),
     ]
-    if unclear:
-        yield from unclear
+    if problems:
+        yield from problems
         return
     match job.at("schedule"), job.at("latenessMinutes"), job.at("longestRunMinutes"):
-        case Known(schedule), Known(late), Known(run) if gap := gap_of(schedule):
+        case Known(schedule), Known(lateness), Known(run) if gap := gap_of(schedule):
             interval = min(gap, _LONGEST_INTERVAL)
-            grace = min(timedelta(minutes=late + run), _LONGEST_GRACE)
-            yield from best(
+            grace = min(timedelta(minutes=lateness + run), _LONGEST_GRACE)
+            alternatives = [
                 [
-                    [*_differs(one, "interval", interval), *_differs(one, "gracePeriod", grace)]
-                    for one in found
-                ],
-                [],
-            )
+                    *_expect_seconds(heartbeat, "interval", interval),
+                    *_expect_seconds(heartbeat, "gracePeriod", grace),
+                ]
+                for heartbeat in heartbeats
+            ]
+            yield from accept_any(alternatives, [])
         case _:
             pass
 
 
-def _differs(heartbeat: Resource, name: LiteralString, wanted: timedelta) -> list[Text]:
+def _expect_seconds(heartbeat: Resource, name: LiteralString, expected: timedelta) -> list[Message]:
     match heartbeat.at(name):
-        case Known(seconds) if seconds == wanted.total_seconds():
+        case Known(seconds) if seconds == expected.total_seconds():
             return []
         case Unknown():
-            return [undecided(heartbeat, name)]
+            return [unknown_value(heartbeat, name)]
         case _:
-            return [say("{it} must declare {wanted} as its " + name, it=heartbeat, wanted=duration(wanted))]
+            return [message("{it} must declare {time} as its " + name, it=heartbeat, time=duration(expected))]
 
 
 RULE: Final = Rule(

@@ -1,30 +1,30 @@
-"""A scheduled job whose silence nobody notices is refused."""
+"""A scheduled job without a heartbeat of its own is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import heartbeats, jobs, watched_by
+from policies.facts.jobs import heartbeats_of, jobs, jobs_of_monitor
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, best, expect, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    return best(
-        [_silence(heartbeat, stack) for heartbeat in heartbeats(job, stack)],
-        [say("no UptimeRobot heartbeat belongs to it")],
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    return accept_any(
+        [_check_heartbeat(heartbeat, stack) for heartbeat in heartbeats_of(job, stack)],
+        [message("no UptimeRobot heartbeat belongs to it")],
     )
 
 
-def _silence(heartbeat: Resource, stack: PolicyStack) -> list[Text]:
-    # Of two jobs that call one heartbeat, either may stop unnoticed.
-    shared = len(set(watched_by(heartbeat, stack))) > 1
+def _check_heartbeat(heartbeat: Resource, stack: PolicyStack) -> list[Message]:
+    # If two jobs ping one heartbeat, one of them can stop unnoticed.
+    shared = len(set(jobs_of_monitor(heartbeat, stack))) > 1
     return [
         *expect(heartbeat, "isPaused", one_of(False), "must declare isPaused false"),
-        *([say("{heartbeat} is another job's too", heartbeat=heartbeat)] if shared else []),
+        *([message("{heartbeat} is another job's too", heartbeat=heartbeat)] if shared else []),
     ]
 
 

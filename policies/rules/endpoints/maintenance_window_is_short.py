@@ -1,4 +1,4 @@
-"""A window that mutes alarms for hours, or for everything, is refused."""
+"""A maintenance window that is long, or that mutes all monitors, is refused."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,21 +7,21 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, say
+from policies.framework.messages import Message, duration, message
 from policies.framework.property_values import Known
-from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, of, one_of
+from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
-_MAXIMUM: Final = at_least("maximum_minutes", 60, "length of one maintenance window, in minutes")
+_MAXIMUM: Final = number_parameter("maximum_minutes", 60, "length of one maintenance window, in minutes")
 
 
-def _judge(window: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
-    yield from expect(window, "duration", from_to(0), "does not say how long it is")
+def _judge(window: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
+    yield from expect(window, "duration", in_range(0), "does not say how long it is")
     yield from expect(window, "autoAddMonitors", one_of(False), "must declare autoAddMonitors false")
     most = timedelta(minutes=limits[_MAXIMUM.name])
     match window.at("duration"):
         case Known(float() | int() as minutes) if (length := timedelta(minutes=minutes)) > most:
-            yield say("{length} is more than {most}", length=duration(length), most=duration(most))
+            yield message("{length} is more than {most}", length=duration(length), most=duration(most))
         case _:
             pass
 
@@ -34,7 +34,7 @@ RULE: Final = Rule(
     risk="An outage inside the window is told to nobody, and a new monitor may be muted unasked.",
     fix="Declare a duration within the limit, and autoAddMonitors false.",
     controls=(Control.SOC_CC7_2, Control.ISO_A_8_9, Control.ISO_A_8_16, Control.NIST_SI_4),
-    subjects=of("uptimerobot:index/maintenanceWindow:MaintenanceWindow"),
+    subjects=of_type("uptimerobot:index/maintenanceWindow:MaintenanceWindow"),
     judge=_judge,
     parameters=(_MAXIMUM,),
 )

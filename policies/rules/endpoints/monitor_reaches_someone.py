@@ -1,13 +1,13 @@
-"""A monitor whose alarm nobody hears is refused."""
+"""A monitor that notifies no contact is refused."""
 
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.alert_contacts import reaches_nobody
+from policies.facts.alert_contacts import check_reach
 from policies.facts.jobs import MONITOR
 from policies.framework.controls import Control
-from policies.framework.rule import Rule, of
+from policies.framework.rule import Rule, of_type
 
 RULE: Final = Rule(
     id="monitor-reaches-someone",
@@ -26,6 +26,6 @@ RULE: Final = Rule(
         Control.NIST_IR_4,
         Control.CIS_17_2,
     ),
-    subjects=of(MONITOR),
-    judge=lambda monitor, stack, _limits: reaches_nobody(monitor, stack),
+    subjects=of_type(MONITOR),
+    judge=lambda monitor, stack, _limits: check_reach(monitor, stack),
 )

@@ -1,20 +1,22 @@
-"""An alarm that goes down together with what it watches is refused."""
+"""A monitor whose contacts all depend on the domain of its endpoint is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.alert_contacts import reaches_nobody_outside
-from policies.facts.endpoints import Endpoint, judged_by_monitor, publishers
+from policies.facts.alert_contacts import check_reach_outside
+from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _lacks(monitor: Resource, endpoint: Endpoint, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    return reaches_nobody_outside(monitor, endpoint.address.host, stack)
+def _check_monitor(
+    monitor: Resource, endpoint: Endpoint, stack: PolicyStack, _limits: Parameters
+) -> Iterable[Message]:
+    return check_reach_outside(monitor, endpoint.address.host, stack)
 
 
 RULE: Final = Rule(
@@ -26,5 +28,5 @@ RULE: Final = Rule(
     fix="Assign a contact elsewhere as well: Slack, PagerDuty, or a mailbox of another domain.",
     controls=(Control.SOC_CC7_4, Control.ISO_A_8_14, Control.NIST_IR_4, Control.NIST_SI_4_12),
     subjects=publishers,
-    judge=judged_by_monitor(_lacks),
+    judge=judge_by_monitor(_check_monitor),
 )

@@ -1,4 +1,4 @@
-"""Rules about errors and Sentry's monitors: tracked, limited, owned, and told to someone."""
+"""Rules about Sentry: error tracking, rate limits, ownership, monitors and alerts."""
 
 from policies.framework.rule import Rule
 from policies.rules.errors import (

@@ -1,4 +1,4 @@
-"""A Sentry alert that tells nobody is refused."""
+"""A Sentry alert that notifies nobody is refused."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,9 +7,9 @@ from pulumi_policy import Severity
 
 from policies.facts.sentry import ALERT, PAGERDUTY_SERVICE, TEAM
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.rule import Parameters, Rule, best, expect, expect_of, of, one_of
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
+from policies.framework.rule import Parameters, Rule, accept_any, expect, expect_value, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 _TARGETS: Final[dict[str, tuple[str, ...]]] = {
@@ -21,58 +21,62 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "slack": ("integrationId", "channelName"),
     "webhook": ("service",),
 }
-"""Kinds of action that tell someone, and what each must name; tickets (github, jira, vsts) tell nobody."""
+"""Action -> its inputs with the target. Actions that create tickets (github, jira, vsts) notify nobody."""
 
 _IDS: Final = {"targetId": TEAM, "serviceId": PAGERDUTY_SERVICE}
-"""What a first preview knows by what it is made from."""
+"""Input with a target -> the type that it depends on, which decides while the input is unknown."""
 
 _FALLBACKS: Final = one_of("AllMembers", "ActiveMembers")
 
 
-def _judge(alert: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+def _judge(alert: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     yield from expect(alert, "enabled", one_of(True), "must declare enabled true")
     filters = alert.at("actionFilters").each()
     if not filters:
-        yield say("it does nothing")
+        yield message("it does nothing")
     for action_filter in filters:
         actions = action_filter.at("actions").each()
-        yield from best([_lacks(action, alert, stack) for action in actions], [say("it takes no action")])
+        yield from accept_any(
+            [_check_action(action, alert, stack) for action in actions], [message("it takes no action")]
+        )
 
 
-def _lacks(action: Reading, alert: Resource, stack: PolicyStack) -> list[Text]:
+def _check_action(action: PropertyValue, alert: Resource, stack: PolicyStack) -> list[Message]:
     email = action.at("email")
     if not isinstance(email, Absent):
-        return _email(email, alert, stack)
+        return _check_email(email, alert, stack)
     for kind, names in _TARGETS.items():
-        told = action.at(kind)
-        if not isinstance(told, Absent):
-            return [text for name in names for text in _names(told, name, alert, stack)]
-    return [say("one of its actions tells nobody")]
+        settings = action.at(kind)
+        if not isinstance(settings, Absent):
+            return [problem for name in names for problem in _check_target(settings, name, alert, stack)]
+    return [message("one of its actions tells nobody")]
 
 
-def _email(email: Reading, alert: Resource, stack: PolicyStack) -> list[Text]:
+def _check_email(email: PropertyValue, alert: Resource, stack: PolicyStack) -> list[Message]:
     match email.at("targetType"):
         case Known("team" | "user"):
-            return _names(email, "targetId", alert, stack)
+            return _check_target(email, "targetId", alert, stack)
         case Known("issue_owners"):
-            lack = "mails nobody where an issue has no owner"
-            return expect_of(email.at("fallthroughType"), alert, "actionFilters", _FALLBACKS, lack)
+            problem = "mails nobody where an issue has no owner"
+            return expect_value(email.at("fallthroughType"), alert, "actionFilters", _FALLBACKS, problem)
         case Unknown():
-            return [undecided(alert, "actionFilters")]
+            return [unknown_value(alert, "actionFilters")]
         case _:
-            return [say("one of its e-mails goes to nobody")]
+            return [message("one of its e-mails goes to nobody")]
 
 
-def _names(told: Reading, name: str, alert: Resource, stack: PolicyStack) -> list[Text]:
-    match told.at(name):
+def _check_target(settings: PropertyValue, name: str, alert: Resource, stack: PolicyStack) -> list[Message]:
+    match settings.at(name):
         case Known(str(target)) if target.strip():
             return []
-        case Unknown() if any(one.type == _IDS.get(name) for one in stack.behind(alert, "actionFilters")):
+        case Unknown() if _IDS.get(name) in {
+            dependency.type for dependency in stack.dependencies(alert, "actionFilters")
+        }:
             return []
         case Unknown():
-            return [undecided(alert, "actionFilters")]
+            return [unknown_value(alert, "actionFilters")]
         case _:
-            return [say("one of its actions does not say whom to tell")]
+            return [message("one of its actions does not say whom to tell")]
 
 
 RULE: Final = Rule(
@@ -86,6 +90,6 @@ RULE: Final = Rule(
         "user's e-mail, a Slack channel, a PagerDuty service."
     ),
     controls=(Control.SOC_CC7_3, Control.SOC_CC7_4, Control.ISO_A_5_26, Control.NIST_IR_4, Control.CIS_17_2),
-    subjects=of(ALERT),
+    subjects=of_type(ALERT),
     judge=_judge,
 )

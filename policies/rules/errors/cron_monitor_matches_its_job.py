@@ -1,50 +1,52 @@
-"""A cron monitor that expects its job at other times than it runs is refused."""
+"""A cron monitor whose schedule and limits differ from those of its job is refused."""
 
 from collections.abc import Iterator
 from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import NO_SCHEDULE, cron_monitors, gap_of, jobs
+from policies.facts.jobs import NO_SCHEDULE, cron_monitors_of, gap_of, jobs
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.property_values import Known
-from policies.framework.rule import Parameters, Rule, best, expect, from_to, one_of
+from policies.framework.rule import Parameters, Rule, accept_any, expect, in_range, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
-    found = cron_monitors(job, stack)
-    if not found:
-        return  # job-has-cron-monitor says so
-    unclear = [
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
+    monitors = cron_monitors_of(job, stack)
+    if not monitors:
+        return  # job-has-cron-monitor refuses it
+    problems = [
         *expect(job, "schedule", lambda value: gap_of(value) is not None, NO_SCHEDULE),
-        *expect(job, "latenessMinutes", from_to(0), "does not say how late it may be"),
-        *expect(job, "longestRunMinutes", from_to(0), "does not say how long it may run"),
+        *expect(job, "latenessMinutes", in_range(0), "does not say how late it may be"),
+        *expect(job, "longestRunMinutes", in_range(0), "does not say how long it may run"),
     ]
-    yield from unclear or best([_mismatch(monitor, job) for monitor in found], [])
+    yield from problems or accept_any([_compare(monitor, job) for monitor in monitors], [])
 
 
-def _mismatch(monitor: Resource, job: Resource) -> list[Text]:
+def _compare(monitor: Resource, job: Resource) -> list[Message]:
     return [
-        *_differs(monitor, "schedule.crontab", job, "schedule", "must have the job's schedule"),
+        *_expect_fact(monitor, "schedule.crontab", job, "schedule", "must have the job's schedule"),
         *expect(monitor, "timezone", one_of("UTC"), "must declare the time zone UTC, in which the job runs"),
-        *_differs(
+        *_expect_fact(
             monitor,
             "checkinMarginMinutes",
             job,
             "latenessMinutes",
             "must wait as long as the job may be late",
         ),
-        *_differs(monitor, "maxRuntimeMinutes", job, "longestRunMinutes", "must allow what the job may take"),
+        *_expect_fact(
+            monitor, "maxRuntimeMinutes", job, "longestRunMinutes", "must allow what the job may take"
+        ),
         *expect(monitor, "failureIssueThreshold", one_of(1), "must raise an issue at the first failure"),
     ]
 
 
-def _differs(
-    monitor: Resource, path: LiteralString, job: Resource, fact: str, otherwise: LiteralString
-) -> list[Text]:
-    return expect(monitor, path, lambda value: Known(value) == job.at(fact), otherwise)
+def _expect_fact(
+    monitor: Resource, path: LiteralString, job: Resource, fact: str, problem: LiteralString
+) -> list[Message]:
+    return expect(monitor, path, lambda value: Known(value) == job.at(fact), problem)
 
 
 RULE: Final = Rule(

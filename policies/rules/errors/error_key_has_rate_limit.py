@@ -1,4 +1,4 @@
-"""A key that lets one client use up the quota of all is refused."""
+"""A Sentry key without a rate limit is refused."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,9 +7,9 @@ from pulumi_policy import Severity
 
 from policies.facts.sentry import KEY
 from policies.framework.controls import Control
-from policies.framework.messages import Text, number, say
+from policies.framework.messages import Message, message, number
 from policies.framework.property_values import Known
-from policies.framework.rule import Parameter, Parameters, Rule, expect, from_to, of
+from policies.framework.rule import Parameter, Parameters, Rule, expect, in_range, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _MAXIMUM: Final = Parameter(
@@ -20,17 +20,17 @@ _MAXIMUM: Final = Parameter(
 )
 
 
-def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Text]:
-    lacking = [
-        *expect(key, "rateLimitCount", from_to(1), "must declare a rateLimitCount above 0"),
-        *expect(key, "rateLimitWindow", from_to(1), "must declare a rateLimitWindow above 0"),
+def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
+    problems = [
+        *expect(key, "rateLimitCount", in_range(1), "must declare a rateLimitCount above 0"),
+        *expect(key, "rateLimitWindow", in_range(1), "must declare a rateLimitWindow above 0"),
     ]
-    yield from lacking
+    yield from problems
     count, window, most = key.at("rateLimitCount"), key.at("rateLimitWindow"), limits[_MAXIMUM.name]
-    if lacking or not isinstance(count, Known) or not isinstance(window, Known):
+    if problems or not isinstance(count, Known) or not isinstance(window, Known):
         return
     if count.value * 60 > most * window.value:
-        yield say("{key} accepts more than {most} events a minute", key=key, most=number(most))
+        yield message("{key} accepts more than {most} events a minute", key=key, most=number(most))
 
 
 RULE: Final = Rule(
@@ -41,7 +41,7 @@ RULE: Final = Rule(
     risk="The key is public in every browser: whoever has it can use up the quota, and errors are dropped.",
     fix="Declare rateLimitCount (events) and rateLimitWindow (seconds), both above 0, that fit the quota.",
     controls=(Control.NIST_SC_5, Control.NIST_SI_13, Control.ISO_A_8_9),
-    subjects=of(KEY),
+    subjects=of_type(KEY),
     judge=_judge,
     parameters=(_MAXIMUM,),
 )

@@ -1,4 +1,4 @@
-"""A Sentry project whose new and returning errors nobody is told of is refused."""
+"""A Sentry project without alerts on new and regressed issues is refused."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from pulumi_policy import Severity
 
 from policies.facts.sentry import PROJECT, SentryAlerts
 from policies.framework.controls import Control
-from policies.framework.rule import Rule, of
+from policies.framework.rule import Rule, of_type
 
 RULE: Final = Rule(
     id="error-project-has-alerts",
@@ -21,6 +21,6 @@ RULE: Final = Rule(
         "project's id, as in `Output.all(monitor.id, project.id).apply(lambda ids: ids[0])`."
     ),
     controls=(Control.SOC_CC7_3, Control.NIST_SI_4_12, Control.ISO_A_8_16, Control.CIS_13_1),
-    subjects=of(PROJECT),
-    judge=lambda project, stack, _limits: stack.view(SentryAlerts).unheard(project),
+    subjects=of_type(PROJECT),
+    judge=lambda project, stack, _limits: stack.view(SentryAlerts).check_alerts(project),
 )

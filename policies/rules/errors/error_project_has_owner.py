@@ -1,4 +1,4 @@
-"""A Sentry project whose errors are nobody's is refused."""
+"""A Sentry project without ownership rules is refused."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -7,14 +7,14 @@ from pulumi_policy import Severity
 
 from policies.facts.sentry import OWNERSHIP, PROJECT, SentryProjects
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, best, expect, of, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, accept_any, expect, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     projects = stack.view(SentryProjects)
-    return best(
+    return accept_any(
         [
             [
                 *expect(ownership, "raw", _has_rule, "names no owner"),
@@ -22,12 +22,12 @@ def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterab
             ]
             for ownership in projects.parts(project, OWNERSHIP)
         ],
-        projects.unclear(OWNERSHIP) or [say("no ProjectOwnership belongs to it")],
+        projects.messages_about_unassigned(OWNERSHIP) or [message("no ProjectOwnership belongs to it")],
     )
 
 
 def _has_rule(raw: Any) -> bool:
-    """Tell whether a line is a rule: what it matches, and whose that is; the others are comments or empty."""
+    """Tell whether a line is a rule: a matcher and its owners. Other lines are comments or empty."""
     lines = raw.splitlines() if isinstance(raw, str) else []
     return any(len(line.split()) > 1 and not line.lstrip().startswith("#") for line in lines)
 
@@ -40,6 +40,6 @@ RULE: Final = Rule(
     risk="An error that is everybody's is fixed by nobody, and one that no rule matches is not even seen.",
     fix="Declare a ProjectOwnership on the project with at least one rule in raw, and fallthrough true.",
     controls=(Control.SOC_CC7_4, Control.ISO_A_5_26, Control.ISO_A_5_9, Control.NIST_IR_4),
-    subjects=of(PROJECT),
+    subjects=of_type(PROJECT),
     judge=_judge,
 )

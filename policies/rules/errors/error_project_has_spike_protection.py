@@ -1,4 +1,4 @@
-"""A Sentry project whose one bad hour uses up the month's quota is refused."""
+"""A Sentry project without spike protection is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,19 +7,20 @@ from pulumi_policy import Severity
 
 from policies.facts.sentry import PROJECT, SPIKE_PROTECTION, SentryProjects
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, best, expect, of, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, accept_any, expect, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     projects = stack.view(SentryProjects)
-    return best(
+    return accept_any(
         [
             expect(protection, "enabled", one_of(True), "must declare enabled true")
             for protection in projects.parts(project, SPIKE_PROTECTION)
         ],
-        projects.unclear(SPIKE_PROTECTION) or [say("no ProjectSpikeProtection belongs to it")],
+        projects.messages_about_unassigned(SPIKE_PROTECTION)
+        or [message("no ProjectSpikeProtection belongs to it")],
     )
 
 
@@ -31,6 +32,6 @@ RULE: Final = Rule(
     risk="A burst of one error uses up the quota, and whatever else happens that month is not recorded.",
     fix="Declare a ProjectSpikeProtection on the project, enabled.",
     controls=(Control.NIST_SC_5, Control.NIST_SI_13),
-    subjects=of(PROJECT),
+    subjects=of_type(PROJECT),
     judge=_judge,
 )

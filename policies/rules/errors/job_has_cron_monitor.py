@@ -1,24 +1,24 @@
-"""A scheduled job that Sentry does not wait for is refused."""
+"""A scheduled job without a Sentry cron monitor is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import cron_monitors, jobs
+from policies.facts.jobs import cron_monitors_of, jobs
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, best, expect, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    return best(
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    return accept_any(
         [
             expect(monitor, "enabled", one_of(True), "must declare enabled true")
-            for monitor in cron_monitors(job, stack)
+            for monitor in cron_monitors_of(job, stack)
         ],
-        [say("no cron monitor of Sentry belongs to it")],
+        [message("no cron monitor of Sentry belongs to it")],
     )
 
 

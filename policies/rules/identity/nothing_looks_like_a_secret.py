@@ -1,4 +1,4 @@
-"""A text in clear that has the form of a credential is refused, wherever it stands."""
+"""An input or output in clear that contains a text with the form of a credential is refused."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -6,33 +6,33 @@ from typing import Any, Final, cast
 
 from pulumi_policy import Severity
 
-from core.credential_forms import form_of
+from core.credential_forms import credential_kind
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
-class _Forms:
-    """The forms of texts; most texts of a stack stand in it more than once."""
+class _FormCache:
+    """A cache of `form_of`: most texts occur in a stack more than once."""
 
     def __init__(self, _stack: PolicyStack) -> None:
-        self.of: Final = lru_cache(None)(form_of)
+        self.form_of: Final = lru_cache(None)(credential_kind)
 
 
-def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    form = stack.view(_Forms).of
-    for text in _plain(resource.inputs.value):
-        if found := form(text):
-            yield say("an input holds what looks like " + found)
-    for text in _plain(resource.outputs.value):
-        if found := form(text):
-            yield say("an output holds what looks like " + found)
+def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    cache = stack.view(_FormCache)
+    for text in _iterate_plain_texts(resource.inputs.value):
+        if form := cache.form_of(text):
+            yield message("an input holds what looks like " + form)
+    for text in _iterate_plain_texts(resource.outputs.value):
+        if form := cache.form_of(text):
+            yield message("an output holds what looks like " + form)
 
 
-def _plain(value: Any) -> Iterator[str]:
-    """Yield every text that is not marked as secret; what is unknown is none yet."""
+def _iterate_plain_texts(value: Any) -> Iterator[str]:
+    """Yield every known text that is not marked as secret, including the keys of objects."""
     match value:
         case str():
             yield value
@@ -41,10 +41,10 @@ def _plain(value: Any) -> Iterator[str]:
         case dict():
             for key, item in cast("dict[str, Any]", value).items():
                 yield key
-                yield from _plain(item)
+                yield from _iterate_plain_texts(item)
         case list():
             for item in cast("list[Any]", value):
-                yield from _plain(item)
+                yield from _iterate_plain_texts(item)
         case _:
             pass
 

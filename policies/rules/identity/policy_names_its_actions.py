@@ -1,4 +1,4 @@
-"""A policy that allows whatever a service can do is refused."""
+"""A policy that allows all actions of a service is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,26 +6,26 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY
-from policies.facts.iam_documents import granted, identity_policies
+from policies.facts.iam_documents import identity_policies, read_identity_statements
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    # Not a key's own policy: AWS itself gives the account `kms:*` there (AWS KMS, "Default key policy").
-    return [*identity_policies(stack), *stack.of(POLICY)]
+    # Without KMS key policies: AWS itself grants the account `kms:*` there (AWS KMS, "Default key policy").
+    return [*identity_policies(stack), *stack.of_type(POLICY)]
 
 
-def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    statements, lacking = granted(policy)
-    yield from lacking
+def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    statements, problems = read_identity_statements(policy)
+    yield from problems
     for statement in statements:
         if statement.allows and any(map(_is_whole_service, statement.actions)):
-            yield say("a statement allows every action of a service")
+            yield message("a statement allows every action of a service")
         if statement.allows and not statement.actions:
-            yield say("a statement allows whatever it does not list (NotAction)")
+            yield message("a statement allows whatever it does not list (NotAction)")
 
 
 def _is_whole_service(action: str) -> bool:

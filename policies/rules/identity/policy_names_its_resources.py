@@ -1,4 +1,4 @@
-"""A policy that allows something on everything of a kind is refused."""
+"""A policy that allows an action on all resources of a type is refused."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,9 +6,9 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import Statement, granted, identity_policies, matches
+from policies.facts.iam_documents import Statement, identity_policies, matches, read_identity_statements
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -35,49 +35,52 @@ _WITHOUT_RESOURCE: Final = (
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 )
-"""Actions that can be allowed on `*` only (AWS Service Authorization Reference: no resource type)."""
+"""Actions that can only be allowed on `*` (AWS Service Authorization Reference: no resource type)."""
 
-_NAMES_OF_KEYS: Final = ("kms:CreateAlias", "kms:UpdateAlias")
-"""Both need permission on the key as well, and a new key has no alias yet that it could be known by."""
+_ALIAS_ACTIONS: Final = ("kms:CreateAlias", "kms:UpdateAlias")
+"""Both also need permission on the key. A new key has no alias yet that a policy could name it by."""
 
-_ALIASES: Final = "kms:ResourceAliases"
-_NOTHING: Final = re.compile(
-    # No whole ARN, as `*`; or in its last part no more than a type, as `key/*`. What stands in the place of
-    # a type is with these two services the name of a bucket or an API.
+_ALIAS_CONDITION: Final = "kms:ResourceAliases"
+_UNNAMED: Final = re.compile(
+    # An incomplete ARN such as `*`, or one whose last part is only a type, such as `key/*`. For the two
+    # excluded services, the last part starts with the name of a bucket or an API instead of a type.
     r"[^:]*(:[^:]*){0,4}|arn(:[^:]*){4}:[*?]+|"
     r"arn:[^:]*:(?!s3:|execute-api:)[^:]*:[^:]*:[^:]*:[a-z-]+[:/][*?]+"
 )
-"""A resource that is not named."""
+"""ARN patterns that don't name a resource."""
 
-_KEY: Final = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:(key/)?[*?]+")
-
-
-def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    statements, lacking = granted(policy)
-    return [*lacking, *(text for statement in statements if statement.allows for text in _lack(statement))]
+_ANY_KEY: Final = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:(key/)?[*?]+")
 
 
-def _lack(statement: Statement) -> Iterator[Text]:
+def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    statements, problems = read_identity_statements(policy)
+    return [
+        *problems,
+        *(problem for statement in statements if statement.allows for problem in _check_statement(statement)),
+    ]
+
+
+def _check_statement(statement: Statement) -> Iterator[Message]:
     if not statement.resources:
-        yield say("a statement allows something on whatever it does not list (NotResource)")
+        yield message("a statement allows something on whatever it does not list (NotResource)")
     tagged = any(
         op == "StringEquals" and key.startswith("aws:resourcetag/") for op, key, _ in statement.conditions
     )
     for resource in statement.resources:
-        if _NOTHING.fullmatch(resource) and not tagged and not _needs_no_name(statement, resource):
-            yield say("a statement allows something on every resource of a kind")
+        if _UNNAMED.fullmatch(resource) and not tagged and not _needs_no_name(statement, resource):
+            yield message("a statement allows something on every resource of a kind")
 
 
 def _needs_no_name(statement: Statement, resource: str) -> bool:
-    # AWS chooses a key's id, so a policy knows it by its alias (AWS KMS, "Use aliases to control access").
-    by_alias = bool(statement.demands("ForAnyValue:StringEquals", _ALIASES))
+    # AWS generates a key's id, so a policy names the key by alias (AWS KMS, "Use aliases to control access").
+    by_alias = bool(statement.condition_values("ForAnyValue:StringEquals", _ALIAS_CONDITION))
     open_to_all = not resource.strip("*?")
     return bool(statement.actions) and all(
         (open_to_all and any(matches(free, action, fold=True) for free in _WITHOUT_RESOURCE))
         or (by_alias and action.lower().startswith("kms:"))
         or (
-            bool(_KEY.fullmatch(resource))
-            and any(matches(free, action, fold=True) for free in _NAMES_OF_KEYS)
+            bool(_ANY_KEY.fullmatch(resource))
+            and any(matches(free, action, fold=True) for free in _ALIAS_ACTIONS)
         )
         for action in statement.actions
     )

@@ -7,22 +7,22 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import Parameters, Rule, of
+from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
-def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     match provider.at("allowedAccountIds").each():
         case [Known(str(account))] if _ACCOUNT.fullmatch(account):
             pass
         case [Unknown()]:
-            yield undecided(provider, "allowedAccountIds")
+            yield unknown_value(provider, "allowedAccountIds")
         case _:
-            yield say("its allowedAccountIds are not exactly one account")
+            yield message("its allowedAccountIds are not exactly one account")
 
 
 RULE: Final = Rule(
@@ -33,6 +33,6 @@ RULE: Final = Rule(
     risk="With the wrong credentials at hand, a deploy builds production in another account.",
     fix="Declare allowedAccountIds with the one account.",
     controls=(Control.NIST_CM_2, Control.SOC_CC6_1, Control.CIS_4_1),
-    subjects=of("pulumi:providers:aws", "pulumi:providers:aws-native"),
+    subjects=of_type("pulumi:providers:aws", "pulumi:providers:aws-native"),
     judge=_judge,
 )

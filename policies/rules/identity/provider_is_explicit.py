@@ -1,4 +1,4 @@
-"""A resource of a default provider, which takes whatever credentials lie around, is refused."""
+"""A resource of a default provider, which takes its credentials from the environment, is refused."""
 
 import re
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameter, Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _DEFAULT: Final = re.compile(r"default(_.*)?")
-"""How the engine names the providers that it makes itself (pulumi/pulumi, default_providers.go)."""
+"""Names of the engine's default providers (pulumi/pulumi, default_providers.go)."""
 
 _WITHOUT_ACCOUNT: Final = Parameter(
     "packages_without_account",
@@ -22,10 +22,10 @@ _WITHOUT_ACCOUNT: Final = Parameter(
 )
 
 
-def _judge(resource: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     _, _, provider = resource.provider.rpartition("::")
     if _DEFAULT.fullmatch(provider) and resource.type.partition(":")[0] not in limits[_WITHOUT_ACCOUNT.name]:
-        yield say("its provider is a default one, with the credentials and region of whoever deploys")
+        yield message("its provider is a default one, with the credentials and region of whoever deploys")
 
 
 RULE: Final = Rule(

@@ -1,4 +1,4 @@
-"""A provider whose version nobody chose is refused."""
+"""A provider without an exact version is refused."""
 
 import re
 from collections.abc import Iterable
@@ -7,20 +7,20 @@ from typing import Any, Final
 from pulumi_policy import Severity
 
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.rule import Parameters, Rule, expect
 from policies.framework.stack import PolicyStack, Resource
 
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
-"""One version, no range (semver.org)."""
+"""An exact version, not a range (semver.org)."""
 
 
-def _is_one(version: Any) -> bool:
+def _is_version(version: Any) -> bool:
     return isinstance(version, str) and bool(_VERSION.fullmatch(version))
 
 
-def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    return expect(provider, "version", _is_one, "does not say which version it is")
+def _judge(provider: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    return expect(provider, "version", _is_version, "does not say which version it is")
 
 
 RULE: Final = Rule(

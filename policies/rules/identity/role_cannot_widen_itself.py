@@ -1,4 +1,4 @@
-"""A role that may change what itself is allowed is refused."""
+"""A policy that lets a role change its own permissions or trust is refused."""
 
 import re
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import ROLE, Statement, granted, identity_policies
+from policies.facts.iam_documents import ROLE, Statement, identity_policies, read_identity_statements
 from policies.facts.iam_roles import POLICY, ROLE_POLICY, Roles
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -25,31 +25,31 @@ _WIDENING: Final = (
     "iam:PutRolePolicy",
     "iam:UpdateAssumeRolePolicy",
 )
-"""What changes a role's permissions, or who has them (AWS Service Authorization Reference, IAM)."""
+"""Actions that change a role's permissions or trust (AWS Service Authorization Reference, IAM)."""
 
 _SOME_ACCOUNT: Final = "000000000000"
 _ACCOUNT: Final = re.compile(r":iam::[0-9]{12}:")
 _PARTITION: Final = re.compile(r"^arn:aws[a-z-]*:")
 
 
-def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    statements, lacking = granted(policy)
-    yield from lacking
-    for role, name in stack.view(Roles).having(policy):
+def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    statements, problems = read_identity_statements(policy)
+    yield from problems
+    for role, name in stack.view(Roles).with_policy(policy):
         match name:
             case Known(str(path)):
-                if _widens(statements, path, role.configuration("allowedAccountIds").each()):
-                    yield say("it lets {role} change its own permissions or trust", role=role)
+                if _widens(statements, path, role.provider_input("allowedAccountIds").each()):
+                    yield message("it lets {role} change its own permissions or trust", role=role)
             case Unknown():
-                yield undecided(role, "name")
+                yield unknown_value(role, "name")
             case _:
-                yield say("{role} does not say whose it is", role=role)
+                yield message("{role} does not say whose it is", role=role)
 
 
-def _widens(statements: list[Statement], path: str, accounts: list[Reading]) -> bool:
+def _widens(statements: list[Statement], path: str, accounts: list[PropertyValue]) -> bool:
     known = [str(account.value) for account in accounts if isinstance(account, Known)]
     arns = [f"arn:aws:iam::{account}:role{path}" for account in known or [_SOME_ACCOUNT]]
-    statements = [_brought_home(statement, somewhere=not known) for statement in statements]
+    statements = [_normalize(statement, any_account=not known) for statement in statements]
     denied = [statement for statement in statements if not statement.allows and not statement.conditions]
     return any(
         statement.allows
@@ -61,15 +61,15 @@ def _widens(statements: list[Statement], path: str, accounts: list[Reading]) -> 
     )
 
 
-def _brought_home(statement: Statement, *, somewhere: bool) -> Statement:
-    """Return it as if AWS had one partition and, where nobody says in which account this is, one account."""
+def _normalize(statement: Statement, *, any_account: bool) -> Statement:
+    """Replace the partition in its ARNs by `aws` and, with `any_account`, the account by `_SOME_ACCOUNT`."""
 
-    def moved(arns: tuple[str, ...]) -> tuple[str, ...]:
+    def normalize(arns: tuple[str, ...]) -> tuple[str, ...]:
         arns = tuple(_PARTITION.sub("arn:aws:", arn) for arn in arns)
-        return tuple(_ACCOUNT.sub(f":iam::{_SOME_ACCOUNT}:", arn) for arn in arns) if somewhere else arns
+        return tuple(_ACCOUNT.sub(f":iam::{_SOME_ACCOUNT}:", arn) for arn in arns) if any_account else arns
 
     return replace(
-        statement, resources=moved(statement.resources), except_resources=moved(statement.except_resources)
+        statement, resources=normalize(statement.resources), not_resources=normalize(statement.not_resources)
     )
 
 

@@ -1,4 +1,4 @@
-"""An identity with one of AWS's own administrator policies is refused."""
+"""An identity with an AWS managed administrator policy is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 
 from policies.facts.iam_documents import ROLE, matches
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -22,31 +22,31 @@ _POLICY: Final = "aws:iam/policy:Policy"
 _ADMINISTRATORS: Final = tuple(
     f"arn:*:iam::aws:policy/{name}" for name in ("AdministratorAccess*", "IAMFullAccess", "PowerUserAccess")
 )
-"""AWS's own policies that allow everything, or giving oneself everything (AWS Managed Policy Reference)."""
+"""AWS managed policies that allow everything, or granting it to oneself (AWS Managed Policy Reference)."""
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    managed = (role for role in stack.of(ROLE) if not isinstance(role.at("managedPolicyArns"), Absent))
-    return [*stack.of(*_ATTACHMENTS), *managed]
+    managed = (role for role in stack.of_type(ROLE) if not isinstance(role.at("managedPolicyArns"), Absent))
+    return [*stack.of_type(*_ATTACHMENTS), *managed]
 
 
-def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     name = "managedPolicyArns" if identity.type == ROLE else "policyArn"
-    given = identity.at(name)
-    # Where it is made from a policy of this stack, other rules judge that one.
-    own = any(policy.type == _POLICY for policy in stack.behind(identity, name))
-    for arn in given.each() if identity.type == ROLE else [given]:
+    arns = identity.at(name)
+    # Other rules judge the policies of this stack.
+    own = any(policy.type == _POLICY for policy in stack.dependencies(identity, name))
+    for arn in arns.each() if identity.type == ROLE else [arns]:
         match arn:
             case Known(str(text)) if not any(matches(pattern, text) for pattern in _ADMINISTRATORS):
                 pass
             case Unknown() if own:
                 pass
             case Unknown():
-                yield undecided(identity, name)
+                yield unknown_value(identity, name)
             case Known(str()):
-                yield say("it is given a policy of AWS's that makes it an administrator")
+                yield message("it is given a policy of AWS's that makes it an administrator")
             case _:
-                yield say("{identity} does not say which policy it gives", identity=identity)
+                yield message("{identity} does not say which policy it gives", identity=identity)
 
 
 RULE: Final = Rule(

@@ -1,4 +1,4 @@
-"""A role that more than one workload can take on is refused."""
+"""A role that more than one workload can assume is refused."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,48 +6,53 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import ROLE, Statement, read
+from policies.facts.iam_documents import ROLE, Statement, read_statements
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _GITHUB: Final = "token.actions.githubusercontent.com"
 _AUDIENCE: Final = "sts.amazonaws.com"
-"""GitHub's issuer, and for whom its tokens must be (GitHub Docs, "Configuring OpenID Connect in AWS")."""
+"""GitHub's issuer, and the audience of its tokens (GitHub Docs, "Configuring OpenID Connect in AWS")."""
 
 _ENVIRONMENT: Final = re.compile(r"repo:[^/:*?]+/[^/:*?]+:environment:[^:*?]+")
-"""The subject of a job of one environment; only such a job can be made to wait for a person's approval."""
+"""Subject of the jobs of one environment. Only an environment can require a person's approval."""
 
 
-def _judge(role: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    statements, lacking = read(role, "assumeRolePolicy")
-    return [*lacking, *(text for statement in statements if statement.allows for text in _lack(statement))]
+def _judge(role: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    statements, problems = read_statements(role, "assumeRolePolicy")
+    return [
+        *problems,
+        *(problem for statement in statements if statement.allows for problem in _check_statement(statement)),
+    ]
 
 
-def _lack(statement: Statement) -> Iterator[Text]:
-    if statement.except_principals or not statement.principals:
-        yield say("a statement of its trust policy doesn't say who may take it on")
+def _check_statement(statement: Statement) -> Iterator[Message]:
+    if statement.has_not_principal or not statement.principals:
+        yield message("a statement of its trust policy doesn't say who may take it on")
     if any("*" in who for _, who in statement.principals):
-        yield say("its trust policy lets anyone take it on")
+        yield message("its trust policy lets anyone take it on")
     for kind, who in statement.principals:
         if kind == "Federated":
-            yield from _lack_of_subject(statement, _issuer(who))
+            yield from _check_subject(statement, _issuer_of(who))
 
 
-def _lack_of_subject(statement: Statement, issuer: str) -> Iterator[Text]:
-    subjects = statement.demands("StringEquals", f"{issuer}:sub")
+def _check_subject(statement: Statement, issuer: str) -> Iterator[Message]:
+    subjects = statement.condition_values("StringEquals", f"{issuer}:sub")
     if issuer.startswith(_GITHUB):
-        if statement.demands("StringEquals", f"{issuer}:aud") != (_AUDIENCE,):
-            yield say("it takes tokens of GitHub's that are not meant for AWS alone (StringEquals on aud)")
+        if statement.condition_values("StringEquals", f"{issuer}:aud") != (_AUDIENCE,):
+            yield message(
+                "it takes tokens of GitHub's that are not meant for AWS alone (StringEquals on aud)"
+            )
         if len(subjects) != 1 or not all(map(_ENVIRONMENT.fullmatch, subjects)):
-            yield say("it does not name one environment of one GitHub repository (StringEquals on sub)")
+            yield message("it does not name one environment of one GitHub repository (StringEquals on sub)")
     elif len(subjects) != 1:
-        yield say("it does not name one subject of its identity provider (StringEquals on sub)")
+        yield message("it does not name one subject of its identity provider (StringEquals on sub)")
 
 
-def _issuer(federated: str) -> str:
-    """Return how the condition keys of an identity provider start."""
+def _issuer_of(federated: str) -> str:
+    """Return the prefix of an identity provider's condition keys."""
     return "saml" if ":saml-provider/" in federated else federated.rpartition(":oidc-provider/")[2]
 
 
@@ -62,6 +67,6 @@ RULE: Final = Rule(
         "`repo:owner/name:environment:production`; leave out every wildcard."
     ),
     controls=(Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_5_15, Control.CIS_6_8),
-    subjects=of(ROLE),
+    subjects=of_type(ROLE),
     judge=_judge,
 )

@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 
 from policies.facts.credentials import SECRET_INPUTS
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -19,18 +19,18 @@ _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
 def _subjects(stack: PolicyStack) -> list[Resource]:
     return [
         resource
-        for resource in stack.of(*SECRET_INPUTS)
+        for resource in stack.of_type(*SECRET_INPUTS)
         if resource.type != _PARAMETER or resource.at("type") not in _PLAIN_PARAMETERS
     ]
 
 
-def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     for name in SECRET_INPUTS[resource.type]:
         match resource.at(name):
             case Known(secret=False):
-                yield say("its " + name + " is not marked as secret")
+                yield message("its " + name + " is not marked as secret")
             case Unknown(secret=False):
-                yield undecided(resource, name)
+                yield unknown_value(resource, name)
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""A resource whose vendor's schema leaves a credential in clear, and that doesn't say so, is refused."""
+"""A credential output that neither the provider's schema nor the resource marks as secret is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.credentials import SECRET_OUTPUTS
 from policies.facts.jobs import MONITOR
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -17,19 +17,19 @@ from policies.framework.stack import PolicyStack, Resource
 def _subjects(stack: PolicyStack) -> list[Resource]:
     return [
         resource
-        for resource in stack.of(*SECRET_OUTPUTS)
-        # The address of any other monitor is public.
+        for resource in stack.of_type(*SECRET_OUTPUTS)
+        # Only a heartbeat's URL is a credential; that of other monitors is public.
         if resource.type != MONITOR or resource.at("type") in (Known("HEARTBEAT"), Unknown())
     ]
 
 
-def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     marked = set(resource.options.additionalSecretOutputs)
     for name in SECRET_OUTPUTS[resource.type]:
         if name not in marked and resource.type == MONITOR and resource.at("type") == Unknown():
-            yield undecided(resource, "type")
+            yield unknown_value(resource, "type")
         elif name not in marked:
-            yield say("its " + name + " is not among its additionalSecretOutputs")
+            yield message("its " + name + " is not among its additionalSecretOutputs")
 
 
 RULE: Final = Rule(

@@ -1,4 +1,4 @@
-"""A role that an AWS service could take on for another customer is refused."""
+"""A role that an AWS service could assume for another customer is refused."""
 
 import re
 from collections.abc import Iterable
@@ -6,18 +6,18 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import ROLE, Statement, read
+from policies.facts.iam_documents import ROLE, Statement, read_statements
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameter, Parameters, Rule, of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameter, Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
-_OWNED: Final = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[0-9]{12}:.+")
-"""An ARN that says whose the resource is; a bucket's does not."""
+_ARN_WITH_ACCOUNT: Final = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[0-9]{12}:.+")
+"""An ARN that contains the account; a bucket's does not."""
 
 _RUN_WITHIN_ACCOUNT: Final = Parameter(
     "services_within_account",
-    # They take a role on for what runs in its own account: a role can be passed within one account only (AWS
+    # They only assume roles of the account that they run in: a role can't be passed to another account (AWS
     # IAM, "Grant a user permissions to pass a role to an AWS service").
     ["ec2.amazonaws.com", "lambda.amazonaws.com"],
     {"type": "array", "items": {"type": "string"}},
@@ -25,25 +25,25 @@ _RUN_WITHIN_ACCOUNT: Final = Parameter(
 )
 
 
-def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    statements, lacking = read(role, "assumeRolePolicy")
-    yield from lacking
+def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    statements, problems = read_statements(role, "assumeRolePolicy")
+    yield from problems
     exempt = set(limits[_RUN_WITHIN_ACCOUNT.name])
     for statement in statements:
         services = {who for kind, who in statement.principals if kind == "Service"}
         if statement.allows and services - exempt and not _is_bound(statement):
-            yield say(
+            yield message(
                 "a service may take it on for any account (no aws:SourceAccount, and no full ARN as source)"
             )
 
 
 def _is_bound(statement: Statement) -> bool:
-    owners = [*statement.leaves("aws:SourceAccount"), *statement.leaves("aws:SourceOrgID")]
-    arns = statement.leaves("aws:SourceArn")
+    owners = [*statement.allowed_values("aws:SourceAccount"), *statement.allowed_values("aws:SourceOrgID")]
+    arns = statement.allowed_values("aws:SourceArn")
     return (
         bool(owners or arns)
         and not any("*" in owner for owner in owners)
-        and all(owners or _OWNED.fullmatch(arn) for arn in arns)
+        and all(owners or _ARN_WITH_ACCOUNT.fullmatch(arn) for arn in arns)
     )
 
 
@@ -55,7 +55,7 @@ RULE: Final = Rule(
     risk="Another customer can have the service act with this role (the confused deputy of AWS IAM).",
     fix="Add StringEquals on aws:SourceAccount, or ArnLike on aws:SourceArn with its account, to the trust.",
     controls=(Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_5_15),
-    subjects=of(ROLE),
+    subjects=of_type(ROLE),
     judge=_judge,
     parameters=(_RUN_WITHIN_ACCOUNT,),
 )

@@ -1,35 +1,35 @@
-"""A contact that no monitor tells anything is refused."""
+"""A contact that no monitor notifies is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.alert_contacts import contacts, silence
+from policies.facts.alert_contacts import check_contact, contacts_of
 from policies.facts.jobs import MONITOR
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Unknown
-from policies.framework.rule import Parameters, Rule, of
+from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(contact: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    if contact in stack.view(_told):
-        return silence(contact)
-    return stack.view(_hidden) or [say("no monitor of this stack names it")]
+def _judge(contact: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    if contact in stack.view(_find_assigned):
+        return check_contact(contact)
+    return stack.view(_find_undecided) or [message("no monitor of this stack names it")]
 
 
-def _told(stack: PolicyStack) -> set[Resource]:
-    return {contact for monitor in stack.of(MONITOR) for contact in contacts(monitor, stack)}
+def _find_assigned(stack: PolicyStack) -> set[Resource]:
+    return {contact for monitor in stack.of_type(MONITOR) for contact in contacts_of(monitor, stack)}
 
 
-def _hidden(stack: PolicyStack) -> list[Text]:
-    """Return the monitors that tell someone of whom nothing is known: neither an id nor where it is from."""
+def _find_undecided(stack: PolicyStack) -> list[Message]:
+    """Return one message for each monitor with a contact of unknown id that depends on no resource."""
     return [
-        undecided(monitor, "assignedAlertContacts")
-        for monitor in stack.of(MONITOR)
-        if not stack.behind(monitor, "assignedAlertContacts")
+        unknown_value(monitor, "assignedAlertContacts")
+        for monitor in stack.of_type(MONITOR)
+        if not stack.dependencies(monitor, "assignedAlertContacts")
         and any(
             isinstance(entry.at("alertContactId"), Unknown)
             for entry in monitor.at("assignedAlertContacts").each()
@@ -48,6 +48,8 @@ RULE: Final = Rule(
         "active and told when something is down; or remove it."
     ),
     controls=(Control.CIS_17_2, Control.NIST_IR_4, Control.SOC_CC7_3, Control.ISO_A_5_26),
-    subjects=of("uptimerobot:index/alertContact:AlertContact", "uptimerobot:index/integration:Integration"),
+    subjects=of_type(
+        "uptimerobot:index/alertContact:AlertContact", "uptimerobot:index/integration:Integration"
+    ),
     judge=_judge,
 )

@@ -1,14 +1,14 @@
-"""A job that saves or restores nothing is refused."""
+"""A job that backs up or drills no store of the stack is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import jobs, named, names_unknown
+from policies.facts.jobs import has_unknown_urns, jobs, resolve_urns
 from policies.facts.stores import Stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -17,25 +17,25 @@ _FACTS: Final = ("protects", "drills")
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    # A component that publishes a schedule alone does something else, at certain times.
+    # A component that only publishes a schedule does other work.
     facts = (*_FACTS, "copies")
     return [job for job in jobs(stack) if any(not isinstance(job.at(fact), Absent) for fact in facts)]
 
 
-def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     stores = {store.urn for store in stack.view(Stores).all}
-    found = [resource for fact in _FACTS for resource in named(job, fact, stack)]
-    strange = [
+    resources = [resource for fact in _FACTS for resource in resolve_urns(job, fact, stack)]
+    foreign = [
         entry
         for fact in _FACTS
         for entry in job.at(fact).each()
         if isinstance(entry, Known) and not (isinstance(entry.value, str) and entry.value in stores)
     ]
-    if strange:
-        yield say("an entry of its protects or drills is no data store of this stack")
-    if not any(resource.urn in stores for resource in found):
-        unknown = [undecided(job, fact) for fact in _FACTS if names_unknown(job, fact)]
-        yield from unknown or [say("its protects and drills name no data store of this stack")]
+    if foreign:
+        yield message("an entry of its protects or drills is no data store of this stack")
+    if not any(resource.urn in stores for resource in resources):
+        unknown = [unknown_value(job, fact) for fact in _FACTS if has_unknown_urns(job, fact)]
+        yield from unknown or [message("its protects and drills name no data store of this stack")]
 
 
 RULE: Final = Rule(

@@ -1,4 +1,4 @@
-"""A monitor that looks at nothing of the platform is refused."""
+"""A monitor that watches no endpoint and no job of the platform is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,23 +6,22 @@ from urllib.parse import urlsplit
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import CRON_MONITOR, MONITOR, jobs, watched_by
+from policies.facts.jobs import CRON_MONITOR, MONITOR, jobs, jobs_of_monitor
+from policies.facts.sentry import UPTIME_MONITOR
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Known, Reading, Unknown
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
-_SECOND_LOOK: Final = "sentry:index/uptimeMonitor:UptimeMonitor"
-
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    """Return the monitors; a stack that publishes nothing that they could watch tells nothing of them."""
-    watched_jobs, endpoints = bool(jobs(stack)), bool(stack.publishing("endpoints"))
+    """Return the heartbeats if the stack publishes jobs, and other monitors if it publishes endpoints."""
+    has_jobs, has_endpoints = bool(jobs(stack)), bool(stack.publishers("endpoints"))
     return [
         monitor
-        for monitor in stack.of(MONITOR, CRON_MONITOR, _SECOND_LOOK)
-        if (watched_jobs if _is_heartbeat(monitor) else endpoints)
+        for monitor in stack.of_type(MONITOR, CRON_MONITOR, UPTIME_MONITOR)
+        if (has_jobs if _is_heartbeat(monitor) else has_endpoints)
     ]
 
 
@@ -30,41 +29,41 @@ def _is_heartbeat(monitor: Resource) -> bool:
     return monitor.type == CRON_MONITOR or monitor.at("type") == Known("HEARTBEAT")
 
 
-def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     if monitor.type == MONITOR:
         yield from expect(monitor, "isPaused", one_of(False), "must declare isPaused false")
-    yield from _lost(monitor, stack)
+    yield from _check_target(monitor, stack)
 
 
-def _lost(monitor: Resource, stack: PolicyStack) -> Iterable[Text]:
+def _check_target(monitor: Resource, stack: PolicyStack) -> Iterable[Message]:
     if _is_heartbeat(monitor):
-        return [] if watched_by(monitor, stack) else [say("it belongs to no job")]
-    host = _host(monitor.at("url"))
-    hosts = stack.view(_hosts)
+        return [] if jobs_of_monitor(monitor, stack) else [message("it belongs to no job")]
+    host = _host_of(monitor.at("url"))
+    hosts = stack.view(_find_hosts)
     if host and host in hosts:
         return []
     if isinstance(monitor.at("url"), Unknown):
-        return [undecided(monitor, "url")]
+        return [unknown_value(monitor, "url")]
     unknown = [
-        undecided(publisher, "endpoints")
-        for publisher in stack.publishing("endpoints")
+        unknown_value(publisher, "endpoints")
+        for publisher in stack.publishers("endpoints")
         if any(isinstance(entry.at("url"), Unknown) for entry in publisher.at("endpoints").each())
     ]
-    return unknown or [say("no component publishes an endpoint on the host that it looks at")]
+    return unknown or [message("no component publishes an endpoint on the host that it looks at")]
 
 
-def _hosts(stack: PolicyStack) -> set[str]:
+def _find_hosts(stack: PolicyStack) -> set[str]:
     """Return the hosts of all published endpoints."""
-    publishers = stack.publishing("endpoints")
+    publishers = stack.publishers("endpoints")
     endpoints = [entry.at("url") for publisher in publishers for entry in publisher.at("endpoints").each()]
-    return {host for host in map(_host, endpoints) if host}
+    return {host for host in map(_host_of, endpoints) if host}
 
 
-def _host(reading: Reading) -> str | None:
-    """Return the host of an address, in lower case; monitors of ports and pings name a host alone."""
-    if not isinstance(reading, Known) or not isinstance(reading.value, str):
+def _host_of(value: PropertyValue) -> str | None:
+    """Return the host of a URL, in lower case. Port and ping monitors have a host in place of a URL."""
+    if not isinstance(value, Known) or not isinstance(value.value, str):
         return None
-    url = reading.value
+    url = value.value
     try:
         return urlsplit(url if "://" in url else f"//{url}").hostname
     except ValueError:

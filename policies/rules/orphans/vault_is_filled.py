@@ -1,4 +1,4 @@
-"""A vault that nothing fills is refused."""
+"""A vault that no job and no replication fills is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,20 +6,22 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import Buckets, vaults
-from policies.facts.jobs import filling, no_job
+from policies.facts.jobs import describe_missing_job, jobs_copying_to
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    if filling(vault, stack) or vault in stack.view(_replicas):
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    if jobs_copying_to(vault, stack) or vault in stack.view(_find_replicas):
         return []
-    return no_job(stack, "copies", "no job copies into it, and no other vault is replicated into it")
+    return describe_missing_job(
+        stack, "copies", "no job copies into it, and no other vault is replicated into it"
+    )
 
 
-def _replicas(stack: PolicyStack) -> set[Resource]:
+def _find_replicas(stack: PolicyStack) -> set[Resource]:
     return {target for _, _, target in stack.view(Buckets).replications}
 
 

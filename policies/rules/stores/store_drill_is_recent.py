@@ -1,4 +1,4 @@
-"""A deploy is refused while it is not shown that its data stores come back."""
+"""A data store without a recently passed drill is refused."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -6,34 +6,34 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.stores import saved_by_jobs
+from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
 from policies.framework.drill_history import StoreHistory
-from policies.framework.messages import Text, duration, say, undecided
-from policies.framework.rule import Parameters, Rule, at_least
+from policies.framework.messages import Message, duration, message, unknown_value
+from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
-_CLOCKS_DIFFER: Final = timedelta(hours=1)
+_CLOCK_TOLERANCE: Final = timedelta(hours=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    drills = stack.drills
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    drills = stack.drill_history
     if drills is None:
-        return [undecided(store, "last passed drill")]
-    known = drills.stores.get(store.urn, StoreHistory())
-    # A store that nothing has backed up yet can't be drilled; it has as long for its first drill as for any.
-    begun = known.passed or known.since or drills.now
-    age, longest = drills.now - begun, timedelta(days=limits["maximum_days"])
-    if age < -_CLOCKS_DIFFER:
-        return [say("what is known of its drills is from a time that is yet to come")]
+        return [unknown_value(store, "last passed drill")]
+    history = drills.stores.get(store.urn, StoreHistory())
+    # A store without a backup can't be drilled. The time until its first drill counts from its first backup.
+    start = history.passed or history.since or drills.now
+    age, longest = drills.now - start, timedelta(days=limits["maximum_days"])
+    if age < -_CLOCK_TOLERANCE:
+        return [message("what is known of its drills is from a time that is yet to come")]
     if age <= longest:
         return []
     parts = {"age": duration(age // _HOUR * _HOUR), "longest": duration(longest)}
-    if known.passed:
-        return [say("its last drill that passed was {age} ago, and {longest} are allowed", **parts)]
+    if history.passed:
+        return [message("its last drill that passed was {age} ago, and {longest} are allowed", **parts)]
     return [
-        say(
+        message(
             "it is backed up for {age}, no drill of it has passed, and {longest} are allowed for the first",
             **parts,
         )
@@ -41,8 +41,8 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    # A rehearsal deploys nothing that could be lost, and says nothing of production's drills.
-    return [] if stack.drills and stack.drills.rehearsal else saved_by_jobs(stack)
+    # A run against the twin deploys no data, and does not know production's drills.
+    return [] if stack.drill_history and stack.drill_history.rehearsal else job_backed_stores(stack)
 
 
 RULE: Final = Rule(
@@ -66,7 +66,7 @@ RULE: Final = Rule(
     subjects=_subjects,
     judge=_judge,
     parameters=(
-        at_least(
+        number_parameter(
             "maximum_days",
             15,
             "the age of the last passed drill, in days; a new store has as long for its first one, and the "

@@ -1,4 +1,4 @@
-"""A data store without a backup elsewhere is refused."""
+"""A data store without a backup in another failure domain is refused."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,53 +8,55 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import ENCRYPTION, Buckets
 from policies.facts.failure_domain import FailureDomain
-from policies.facts.jobs import copies, names_unknown, no_job, saving
+from policies.facts.jobs import backup_jobs_of, copies_of, describe_missing_job, has_unknown_urns
 from policies.facts.stores import data_stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Absent, Known, Reading
-from policies.framework.rule import Parameters, Rule, best, expect_of, one_of
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue
+from policies.framework.rule import Parameters, Rule, accept_any, expect_value, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 _KEY: Final = "aws:kms/key:Key"
 
 
-def _judge(store: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    jobs = [_lack_of_distance(store, job, copies(job, stack), stack) for job in saving(store, stack)]
-    # A bucket that holds backups is itself saved by replication; each of the two is the other's backup.
+def _judge(store: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    jobs = [_check_distance(store, job, copies_of(job, stack), stack) for job in backup_jobs_of(store, stack)]
+    # A vault is backed up by replication: source and replica are each other's backup.
     replicas = [
-        [*_lack_of_distance(store, replication, [other], stack), *_lack_of_content(replication)]
-        for replication, other in stack.view(_replicas)[store.urn]
+        [*_check_distance(store, replication, [other], stack), *_check_content(replication)]
+        for replication, other in stack.view(_find_replications)[store.urn]
     ]
-    return best([*jobs, *replicas], no_job(stack, "protects", "no scheduled job protects it"))
+    return accept_any(
+        [*jobs, *replicas], describe_missing_job(stack, "protects", "no scheduled job protects it")
+    )
 
 
-def _replicas(stack: PolicyStack) -> dict[str, list[tuple[Resource, Resource]]]:
-    """Return, for each bucket, the replications that it takes part in and the bucket at the other end."""
-    found: dict[str, list[tuple[Resource, Resource]]] = defaultdict(list)
+def _find_replications(stack: PolicyStack) -> dict[str, list[tuple[Resource, Resource]]]:
+    """Return each bucket's replications with the bucket at the other end, by the bucket's URN."""
+    replications: dict[str, list[tuple[Resource, Resource]]] = defaultdict(list)
     for source, replication, target in stack.view(Buckets).replications:
-        found[source.urn].append((replication, target))
-        found[target.urn].append((replication, source))
-    return found
+        replications[source.urn].append((replication, target))
+        replications[target.urn].append((replication, source))
+    return replications
 
 
-def _lack_of_distance(
+def _check_distance(
     store: Resource, maker: Resource, targets: list[Resource], stack: PolicyStack
-) -> list[Text]:
+) -> list[Message]:
     home = FailureDomain.of(store, stack)
     distances = [(target, FailureDomain.of(target, stack).is_apart_from(home)) for target in targets]
     apart = [target for target, is_apart in distances if is_apart]
-    own = _keys(store, stack)
-    if any(not own & _keys(target, stack) for target in apart):
+    own = _find_keys(store, stack)
+    if any(not own & _find_keys(target, stack) for target in apart):
         return []
     if apart:
-        return [say("the key that encrypts it encrypts the copies of {maker}, too", maker=maker)]
-    if names_unknown(maker, "copies"):
-        return [undecided(maker, "copies")]
+        return [message("the key that encrypts it encrypts the copies of {maker}, too", maker=maker)]
+    if has_unknown_urns(maker, "copies"):
+        return [unknown_value(maker, "copies")]
     if unknown := [target for target, is_apart in distances if is_apart is None]:
-        return [undecided(bucket, "failure domain") for bucket in (store, *unknown)]
+        return [unknown_value(bucket, "failure domain") for bucket in (store, *unknown)]
     return [
-        say(
+        message(
             "{maker} makes no copy in a bucket of this stack in another provider, account or region than the "
             "store's",
             maker=maker,
@@ -62,46 +64,48 @@ def _lack_of_distance(
     ]
 
 
-def _keys(store: Resource, stack: PolicyStack) -> set[str]:
-    """Return what names the customer's keys that encrypt a bucket."""
+def _find_keys(store: Resource, stack: PolicyStack) -> set[str]:
+    """Return the URNs and ids of the customer managed keys that encrypt a bucket."""
     configurations = [
         (store, "serverSideEncryptionConfiguration"),
         *((part, "rules") for part in stack.view(Buckets).parts(store, ENCRYPTION)),
     ]
-    found = {key.urn for part, name in configurations for key in stack.behind(part, name) if key.type == _KEY}
+    keys = {
+        key.urn for part, name in configurations for key in stack.dependencies(part, name) if key.type == _KEY
+    }
     for part, name in configurations:
         for rule in part.at(name).each():
             match rule.at("applyServerSideEncryptionByDefault", "kmsMasterKeyId"):
-                # An alias is another key in each account and region; one id in two regions is one key.
+                # The same alias names another key in each account and region; the same id is the same key.
                 case Known(str(key)) if not key.startswith("alias/"):
-                    found.add(key.rpartition(":key/")[2])
+                    keys.add(key.rpartition(":key/")[2])
                 case _:
                     pass
-    return found
+    return keys
 
 
-def _lack_of_content(replication: Resource) -> list[Text]:
-    """Return nothing where one rule is on and takes the whole bucket."""
+def _check_content(replication: Resource) -> list[Message]:
+    """Check that one rule is enabled and covers the whole bucket."""
     rules = [
         [
-            *expect_of(
+            *expect_value(
                 rule.at("status"), replication, "rules.status", one_of("Enabled"), "has a rule that is off"
             ),
-            *_lack_of_scope(replication, rule),
+            *_check_scope(replication, rule),
         ]
         for rule in replication.at("rules").each()
     ]
-    return best(rules, [say("{replication} has no rule", replication=replication)])
+    return accept_any(rules, [message("{replication} has no rule", replication=replication)])
 
 
-def _lack_of_scope(replication: Resource, rule: Reading) -> list[Text]:
-    limits = [rule.at("prefix"), *(rule.at("filter", part) for part in ("prefix", "tag", "and"))]
+def _check_scope(replication: Resource, rule: PropertyValue) -> list[Message]:
+    filters = [rule.at("prefix"), *(rule.at("filter", part) for part in ("prefix", "tag", "and"))]
     return [
-        text
-        for limit in limits
-        if not isinstance(limit, Absent)
-        for text in expect_of(
-            limit, replication, "rules.filter", one_of(""), "does not take the whole bucket"
+        problem
+        for value in filters
+        if not isinstance(value, Absent)
+        for problem in expect_value(
+            value, replication, "rules.filter", one_of(""), "does not take the whole bucket"
         )
     ]
 

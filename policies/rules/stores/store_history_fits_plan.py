@@ -1,4 +1,4 @@
-"""A history that is longer than the vendor's plan keeps is refused."""
+"""A Neon project with a longer history than its plan keeps is refused."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -7,9 +7,9 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, say, undecided
-from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.rule import Parameter, Parameters, Rule, expect, from_to, of
+from policies.framework.messages import Message, duration, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
+from policies.framework.rule import Parameter, Parameters, Rule, expect, in_range, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _LONGEST: Final = {
@@ -20,19 +20,21 @@ _LONGEST: Final = {
 """The restore window of each plan (Neon, "Plans")."""
 
 
-def _judge(project: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    says = [one for one in stack.around(project) if not isinstance(one.at("plan"), Absent)]
-    plan: Reading = says[0].at("plan") if says else Known(limits["plan"])
+def _judge(project: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    publishers = [ancestor for ancestor in stack.ancestors(project) if ancestor.at("plan") != Absent()]
+    plan: PropertyValue = publishers[0].at("plan") if publishers else Known(limits["plan"])
     if isinstance(plan, Unknown):
-        return [undecided(says[0], "plan")]
+        return [unknown_value(publishers[0], "plan")]
     if not isinstance(plan, Known) or not isinstance(plan.value, str) or plan.value not in _LONGEST:
-        return [say("the plan is none whose history is known")]
+        return [message("the plan is none whose history is known")]
     longest = _LONGEST[plan.value]
-    fits = from_to(0, longest.total_seconds())
-    lacking = expect(project, "historyRetentionSeconds", fits, "keeps another history")
-    if all(text.undecided for text in lacking):
-        return lacking
-    return [say("{it} must declare a history of at most {longest}", it=project, longest=duration(longest))]
+    fits = in_range(0, longest.total_seconds())
+    problems = expect(project, "historyRetentionSeconds", fits, "keeps another history")
+    if all(problem.undecided for problem in problems):
+        return problems
+    return [
+        message("{it} must declare a history of at most {longest}", it=project, longest=duration(longest))
+    ]
 
 
 RULE: Final = Rule(
@@ -43,7 +45,7 @@ RULE: Final = Rule(
     risk="Neon refuses the setting in the middle of a deploy, or keeps less than everyone counts on.",
     fix="Declare at most what the plan keeps, or publish the larger plan that was bought.",
     controls=(Control.NIST_CP_9, Control.NIST_CM_2, Control.ISO_A_8_13, Control.ISO_A_8_9),
-    subjects=of("neon:index/project:Project"),
+    subjects=of_type("neon:index/project:Project"),
     judge=_judge,
     parameters=(
         Parameter(

@@ -1,4 +1,4 @@
-"""A data store that nobody has tried to restore is refused."""
+"""A data store without a scheduled drill, or with rare ones, is refused."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -6,22 +6,22 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import NO_SCHEDULE, drilling, gap_of, no_job
-from policies.facts.stores import saved_by_jobs
+from policies.facts.jobs import NO_SCHEDULE, describe_missing_job, drill_jobs_of, gap_of
+from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, say
+from policies.framework.messages import Message, duration, message
 from policies.framework.property_values import Known
-from policies.framework.rule import Parameters, Rule, at_least, best, expect
+from policies.framework.rule import Parameters, Rule, accept_any, expect, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     longest = timedelta(days=limits["maximum_days"])
-    drills = [_shortcomings(job, longest) for job in drilling(store, stack)]
-    return best(drills, no_job(stack, "drills", "no scheduled job restores it"))
+    drills = [_check_job(job, longest) for job in drill_jobs_of(store, stack)]
+    return accept_any(drills, describe_missing_job(stack, "drills", "no scheduled job restores it"))
 
 
-def _shortcomings(job: Resource, longest: timedelta) -> list[Text]:
+def _check_job(job: Resource, longest: timedelta) -> list[Message]:
     schedule = job.at("schedule")
     gap = gap_of(schedule.value) if isinstance(schedule, Known) else None
     if gap is None:
@@ -29,7 +29,7 @@ def _shortcomings(job: Resource, longest: timedelta) -> list[Text]:
     if gap <= longest:
         return []
     return [
-        say(
+        message(
             "{job} lets {gap} pass between runs, and {longest} are allowed",
             job=job,
             gap=duration(gap),
@@ -52,7 +52,7 @@ RULE: Final = Rule(
         Control.ISO_A_5_30,
         Control.CIS_11_5,
     ),
-    subjects=saved_by_jobs,
+    subjects=job_backed_stores,
     judge=_judge,
-    parameters=(at_least("maximum_days", 8, "the longest time between two drills, in days"),),
+    parameters=(number_parameter("maximum_days", 8, "the longest time between two drills, in days"),),
 )

@@ -5,20 +5,20 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.stores import GO_WITH_DATA, vendor_stores
+from policies.facts.stores import DATA_DEPENDS_ON, vendor_stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    return [*vendor_stores(stack), *stack.of(*sorted(GO_WITH_DATA))]
+    return [*vendor_stores(stack), *stack.of_type(*sorted(DATA_DEPENDS_ON))]
 
 
-def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     if not resource.options.protect:
-        yield say("{resource} does not set the option protect", resource=resource)
+        yield message("{resource} does not set the option protect", resource=resource)
 
 
 RULE: Final = Rule(

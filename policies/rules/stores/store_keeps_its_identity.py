@@ -1,4 +1,4 @@
-"""A store that a vendor's default could replace is refused."""
+"""A store that a changed default of the vendor could replace is refused."""
 
 from collections.abc import Iterator
 from typing import Any, Final, LiteralString
@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import BUCKET
 from policies.facts.stores import vendor_stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule, expect
 from policies.framework.stack import PolicyStack, Resource
 
@@ -20,21 +20,21 @@ _IDENTITY: Final[dict[str, tuple[LiteralString, ...]]] = {
     BUCKET: ("bucket",),
     _PROJECT: ("orgId", "regionId", "pgVersion"),
 }
-"""Type -> the inputs that, when they change, make another store of it."""
+"""Type -> the inputs whose change replaces the store."""
 
 
-def _judge(store: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterator[Text]:
+def _judge(store: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     for name in _IDENTITY.get(store.type, ()):
-        yield from expect(store, name, _says_something, "does not declare " + name)
+        yield from expect(store, name, _is_set, "does not declare " + name)
     # Neon calls the oldest database the default one. After a rename the provider sees another `branch` and
     # would replace the project (kislerdm/terraform-provider-neon#179).
     if store.type == _PROJECT and not {"branch", "*"} & set(store.options.ignoreChanges):
-        yield say("{store} does not ignore changes of branch", store=store)
+        yield message("{store} does not ignore changes of branch", store=store)
     if store.options.deleteBeforeReplace:
-        yield say("{store} would be deleted before its replacement exists", store=store)
+        yield message("{store} would be deleted before its replacement exists", store=store)
 
 
-def _says_something(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     return value not in ("", 0)
 
 

@@ -1,4 +1,4 @@
-"""A data store of which a disaster could take more than was promised is refused."""
+"""A data store whose worst-case data loss exceeds the objective is refused."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -6,26 +6,29 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import no_job
-from policies.facts.recovery_paths import RecoveryPath, objective, paths
-from policies.facts.stores import saved_by_jobs
+from policies.facts.jobs import describe_missing_job
+from policies.facts.recovery_paths import RecoveryPath, read_objective, recovery_paths_of
+from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, duration, say
-from policies.framework.rule import Parameters, Rule, at_least, best
+from policies.framework.messages import Message, duration, message
+from policies.framework.rule import Parameters, Rule, accept_any, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    hours, lacking = objective(stack, "independent_recovery_point_hours", limits["maximum_hours"])
-    ways = [_shortcomings(path, timedelta(hours=hours)) for path in paths(store, stack)]
-    return [*best(ways, no_job(stack, "protects", "no scheduled job protects it")), *lacking]
-
-
-def _shortcomings(path: RecoveryPath, allowed: timedelta) -> list[Text]:
-    if path.lacking or path.loss <= allowed:
-        return list(path.lacking)
+def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    hours, problems = read_objective(stack, "independent_recovery_point_hours", limits["maximum_hours"])
+    paths = [_check_path(path, timedelta(hours=hours)) for path in recovery_paths_of(store, stack)]
     return [
-        say(
+        *accept_any(paths, describe_missing_job(stack, "protects", "no scheduled job protects it")),
+        *problems,
+    ]
+
+
+def _check_path(path: RecoveryPath, allowed: timedelta) -> list[Message]:
+    if path.problems or path.loss <= allowed:
+        return list(path.problems)
+    return [
+        message(
             "{job} loses {arithmetic}, and {allowed} are allowed",
             job=path.job,
             arithmetic=path.arithmetic,
@@ -51,10 +54,10 @@ RULE: Final = Rule(
         Control.ISO_A_5_30,
         Control.CIS_11_1,
     ),
-    subjects=saved_by_jobs,
+    subjects=job_backed_stores,
     judge=_judge,
     parameters=(
-        at_least(
+        number_parameter(
             "maximum_hours",
             27,
             "the most that the independent backup may lose, in hours; what a platform publishes may be less",

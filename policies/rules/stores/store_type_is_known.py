@@ -7,14 +7,14 @@ from pulumi_policy import Severity
 
 from policies.facts.stores import KNOWN_STORES, vendor_stores
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(store: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(store: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     if store.type not in KNOWN_STORES:
-        yield say("nothing is known of the history that such a store keeps")
+        yield message("nothing is known of the history that such a store keeps")
 
 
 RULE: Final = Rule(

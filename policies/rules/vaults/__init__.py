@@ -1,4 +1,4 @@
-"""Rules about buckets, above all those that hold backups, and about keys."""
+"""Rules about vaults, other buckets, and KMS keys."""
 
 from policies.framework.rule import Rule
 from policies.rules.vaults import (

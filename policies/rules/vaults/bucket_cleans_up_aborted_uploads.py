@@ -1,4 +1,4 @@
-"""A bucket that keeps the parts of uploads that never ended is refused."""
+"""A bucket that keeps the parts of incomplete uploads is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,30 +6,38 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import buckets
-from policies.facts.lifecycles import lifecycles
+from policies.facts.lifecycles import lifecycles_of
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import (
+    Parameters,
+    Rule,
+    accept_any,
+    expect_value,
+    in_range,
+    number_parameter,
+    one_of,
+)
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(bucket: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    found = lifecycles(bucket, stack)
-    if not found:
-        yield say("it has no lifecycle")
-    in_time = from_to(1, limits["maximum_days"])
-    for part, expiries in found:
-        attempts = [
+def _judge(bucket: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    lifecycles = lifecycles_of(bucket, stack)
+    if not lifecycles:
+        yield message("it has no lifecycle")
+    in_time = in_range(1, limits["maximum_days"])
+    for part, rules in lifecycles:
+        alternatives = [
             [
-                *expect_of(expiry.status, part, "rules.status", one_of("Enabled"), "has a rule that is off"),
-                *expect_of(
-                    expiry.abort_days, part, "rules.abort", in_time, "has a rule that aborts none in time"
+                *expect_value(rule.status, part, "rules.status", one_of("Enabled"), "has a rule that is off"),
+                *expect_value(
+                    rule.abort_days, part, "rules.abort", in_time, "has a rule that aborts none in time"
                 ),
             ]
-            for expiry in expiries
-            if expiry.covers("")
+            for rule in rules
+            if rule.covers("")
         ]
-        yield from best(attempts, [say("{part} has no rule for the whole bucket", part=part)])
+        yield from accept_any(alternatives, [message("{part} has no rule for the whole bucket", part=part)])
 
 
 RULE: Final = Rule(
@@ -45,6 +53,6 @@ RULE: Final = Rule(
     subjects=buckets,
     judge=_judge,
     parameters=(
-        at_least("maximum_days", 7, "after how many days an upload counts as aborted, at the latest"),
+        number_parameter("maximum_days", 7, "after how many days an upload counts as aborted, at the latest"),
     ),
 )

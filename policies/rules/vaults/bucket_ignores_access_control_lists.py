@@ -1,4 +1,4 @@
-"""A bucket in which access control lists count is refused."""
+"""A bucket with access control lists is refused."""
 
 from collections.abc import Iterable
 from typing import Final, LiteralString
@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import ACL, OWNERSHIP, Buckets, buckets
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Unknown
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
@@ -15,24 +15,24 @@ from policies.framework.stack import PolicyStack, Resource
 _INLINE: Final[tuple[LiteralString, ...]] = ("acl", "grants")
 
 
-def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    found = stack.view(Buckets)
-    ownership = found.parts(bucket, OWNERSHIP)
+def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    bucket_index = stack.view(Buckets)
+    ownership = bucket_index.parts(bucket, OWNERSHIP)
     if not ownership:
-        yield say("it has no ownership controls")
+        yield message("it has no ownership controls")
     for part in ownership:
         path = "rule.objectOwnership"
         yield from expect(part, path, one_of("BucketOwnerEnforced"), "must declare BucketOwnerEnforced")
-    for part in found.parts(bucket, ACL):
-        yield say("{part} is an access control list on it", part=part)
+    for part in bucket_index.parts(bucket, ACL):
+        yield message("{part} is an access control list on it", part=part)
     for name in _INLINE:
         match bucket.at(name):
             case Absent():
                 pass
             case Unknown():
-                yield undecided(bucket, name)
+                yield unknown_value(bucket, name)
             case _:
-                yield say("it declares an access control list itself")
+                yield message("it declares an access control list itself")
 
 
 RULE: Final = Rule(

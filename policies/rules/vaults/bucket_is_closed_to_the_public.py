@@ -1,4 +1,4 @@
-"""A bucket that could be opened to the world is refused."""
+"""A bucket that is or can be made public is refused."""
 
 from collections.abc import Iterable
 from typing import Final, LiteralString
@@ -6,10 +6,10 @@ from typing import Final, LiteralString
 from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY, PUBLIC_ACCESS, Buckets, buckets
-from policies.facts.iam_documents import read
+from policies.facts.iam_documents import read_statements
 from policies.facts.s3_access import is_open
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
@@ -21,19 +21,19 @@ _FLAGS: Final[tuple[LiteralString, ...]] = (
 )
 
 
-def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    found = stack.view(Buckets)
-    blocks = found.parts(bucket, PUBLIC_ACCESS)
+def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    bucket_index = stack.view(Buckets)
+    blocks = bucket_index.parts(bucket, PUBLIC_ACCESS)
     if not blocks:
-        yield say("it has no public access block")
+        yield message("it has no public access block")
     for block in blocks:
         for flag in _FLAGS:
             yield from expect(block, flag, one_of(True), "must declare " + flag + " true")
-    for policy in found.configuring(bucket, POLICY, "policy"):
-        statements, unreadable = read(policy)
+    for policy in bucket_index.parts_or_inline(bucket, POLICY, "policy"):
+        statements, unreadable = read_statements(policy)
         yield from unreadable
         if any(is_open(statement) for statement in statements):
-            yield say("{policy} allows something to anyone", policy=policy)
+            yield message("{policy} allows something to anyone", policy=policy)
 
 
 RULE: Final = Rule(

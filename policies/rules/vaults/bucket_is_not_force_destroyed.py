@@ -1,4 +1,4 @@
-"""A bucket that is deleted with everything in it is refused."""
+"""A bucket that can be deleted together with its objects is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,12 +7,12 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import buckets
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(bucket: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+def _judge(bucket: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     return expect(bucket, "forceDestroy", one_of(False), "must declare forceDestroy false")
 
 

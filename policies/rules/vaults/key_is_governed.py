@@ -1,39 +1,42 @@
-"""A key whose policy isn't declared, or that anyone may use, is refused."""
+"""A KMS key without a declared policy, or that anyone may use, is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import read
-from policies.facts.kms_keys import KEY, Keys
+from policies.facts.iam_documents import read_statements
+from policies.facts.kms_keys import KEY, KmsKeys
 from policies.facts.s3_access import is_open
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known
-from policies.framework.rule import Parameters, Rule, of
+from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _CHECK: Final = "bypassPolicyLockoutSafetyCheck"
 
 
-def _judge(key: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    apart = stack.view(Keys).policies(key)
-    own = [key] if not apart or not isinstance(key.at("policy"), Absent) else []
-    for holder in [*own, *apart]:
-        statements, unreadable = read(holder)
+def _judge(key: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    policies = stack.view(KmsKeys).policies_of(key)
+    inline = [key] if not policies or not isinstance(key.at("policy"), Absent) else []
+    for holder in [*inline, *policies]:
+        statements, unreadable = read_statements(holder)
         yield from unreadable
         if any(is_open(statement) for statement in statements):
-            yield say("{holder} lets anyone use it", holder=holder)
-        if not unreadable and not any(one.allows and one.covers("kms:PutKeyPolicy") for one in statements):
-            yield say("{holder} leaves nobody who could change it", holder=holder)
+            yield message("{holder} lets anyone use it", holder=holder)
+        administrable = any(
+            statement.allows and statement.covers("kms:PutKeyPolicy") for statement in statements
+        )
+        if not unreadable and not administrable:
+            yield message("{holder} leaves nobody who could change it", holder=holder)
         match holder.at(_CHECK):
             case Absent() | Known(value=False):
                 pass
             case Known():
-                yield say("{holder} skips the check that somebody can still change it", holder=holder)
+                yield message("{holder} skips the check that somebody can still change it", holder=holder)
             case _:
-                yield undecided(holder, _CHECK)
+                yield unknown_value(holder, _CHECK)
 
 
 RULE: Final = Rule(
@@ -44,6 +47,6 @@ RULE: Final = Rule(
     risk="Whoever gets at an encrypted backup, in whatever account, can ask for its key as well.",
     fix="Declare the key's policy: the account administers it, and each other principal is named.",
     controls=(Control.NIST_SC_12, Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_8_24),
-    subjects=of(KEY),
+    subjects=of_type(KEY),
     judge=_judge,
 )

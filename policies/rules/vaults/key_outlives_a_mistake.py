@@ -1,4 +1,4 @@
-"""A key that a mistake deletes for good within days is refused."""
+"""A KMS key with a short deletion window is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,16 +7,16 @@ from pulumi_policy import Severity
 
 from policies.facts.kms_keys import KEY
 from policies.framework.controls import Control
-from policies.framework.messages import Text
-from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, of
+from policies.framework.messages import Message
+from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     return expect(
         key,
         "deletionWindowInDays",
-        from_to(limits["minimum_days"]),
+        in_range(limits["minimum_days"]),
         "must declare a window that is long enough",
     )
 
@@ -29,8 +29,8 @@ RULE: Final = Rule(
     risk="A deleted key takes everything that it encrypted with it, and nobody notices within a few days.",
     fix="Declare deletionWindowInDays of 30, the most that KMS allows.",
     controls=(Control.NIST_SC_12, Control.ISO_A_8_24, Control.CIS_11_3),
-    subjects=of(KEY),
+    subjects=of_type(KEY),
     judge=_judge,
     # The longest window (AWS KMS API, ScheduleKeyDeletion, PendingWindowInDays).
-    parameters=(at_least("minimum_days", 30, "how many days must pass before a key is gone"),),
+    parameters=(number_parameter("minimum_days", 30, "how many days must pass before a key is gone"),),
 )

@@ -1,4 +1,4 @@
-"""A key that stays the same for ever is refused."""
+"""A KMS key without automatic rotation is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,22 +7,22 @@ from pulumi_policy import Severity
 
 from policies.facts.kms_keys import KEY
 from policies.framework.controls import Control
-from policies.framework.messages import Text
+from policies.framework.messages import Message
 from policies.framework.property_values import Known
-from policies.framework.rule import Parameters, Rule, at_least, expect, from_to, one_of
+from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    # KMS rotates no other kind by itself (AWS KMS, "Rotate AWS KMS keys").
-    specs = ((key, key.at("customerMasterKeySpec")) for key in stack.of(KEY))
+    # KMS only rotates symmetric keys automatically (AWS KMS, "Rotate AWS KMS keys").
+    specs = ((key, key.at("customerMasterKeySpec")) for key in stack.of_type(KEY))
     return [key for key, spec in specs if not isinstance(spec, Known) or spec == Known("SYMMETRIC_DEFAULT")]
 
 
-def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+def _judge(key: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     yield from expect(key, "enableKeyRotation", one_of(True), "must declare enableKeyRotation true")
     yield from expect(
-        key, "rotationPeriodInDays", from_to(1, limits["maximum_days"]), "must declare a period short enough"
+        key, "rotationPeriodInDays", in_range(1, limits["maximum_days"]), "must declare a period short enough"
     )
 
 
@@ -38,6 +38,6 @@ RULE: Final = Rule(
     judge=_judge,
     # The CIS AWS Foundations Benchmark asks for a rotation each year.
     parameters=(
-        at_least("maximum_days", 365, "after how many days every key must be rotated, at the latest"),
+        number_parameter("maximum_days", 365, "after how many days every key must be rotated, at the latest"),
     ),
 )

@@ -1,4 +1,4 @@
-"""A vault whose requests nobody records, or whose record can be forged or is gone too soon, is refused."""
+"""A vault without an access log, or whose log can be forged or expires too soon, is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -7,58 +7,60 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import LOGGING, Buckets, vaults
 from policies.facts.iam_documents import Statement
-from policies.facts.lifecycles import lifecycles
-from policies.facts.s3_access import PUT, TAKES_OBJECTS, is_bound, judge_policies, reaches
+from policies.facts.lifecycles import lifecycles_of
+from policies.facts.s3_access import DESTRUCTIVE_OBJECT_ACTIONS, PUT, judge_policies, limits_callers, reaches
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Unknown
-from policies.framework.rule import Parameters, Rule, at_least, expect_of, from_to
+from policies.framework.rule import Parameters, Rule, expect_value, in_range, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
 _DELIVERY: Final = ("Service", "logging.s3.amazonaws.com")
 
 
-def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    found = stack.view(Buckets)
-    logging = found.configuring(vault, LOGGING, "logging")
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    bucket_index = stack.view(Buckets)
+    logging = bucket_index.parts_or_inline(vault, LOGGING, "logging")
     if not logging:
-        yield say("its access is not logged")
+        yield message("its access is not logged")
     for part in logging:
-        targets = [bucket for bucket in found.log_targets(part) if bucket != vault]
+        targets = [bucket for bucket in bucket_index.log_targets(part) if bucket != vault]
         if not targets:
             target = part.at("targetBucket") if part != vault else part.at("logging", "targetBucket")
             yield (
-                undecided(part, "targetBucket")
+                unknown_value(part, "targetBucket")
                 if isinstance(target, Unknown)
-                else say("{part} logs to no other bucket of this stack", part=part)
+                else message("{part} logs to no other bucket of this stack", part=part)
             )
         for target in targets:
             yield from judge_policies(
-                target, stack, lambda said, arn, target=target: _lack(said, arn, target)
+                target, stack, lambda statements, arn, log=target: _check_policy(statements, arn, log)
             )
-            yield from _forgets(target, stack, limits["minimum_days"])
+            yield from _check_retention(target, stack, limits["minimum_days"])
 
 
-def _lack(statements: list[Statement], arn: str, log: Resource) -> Iterator[Text]:
-    allowing = [one for one in statements if one.allows and reaches(one, arn)]
-    delivering = [one for one in allowing if one.covers(PUT, f"{arn}/*") and one.principals == (_DELIVERY,)]
+def _check_policy(statements: list[Statement], arn: str, log: Resource) -> Iterator[Message]:
+    allowing = [statement for statement in statements if statement.allows and reaches(statement, arn)]
+    for_delivery = [statement for statement in allowing if statement.principals == (_DELIVERY,)]
+    delivering = [statement for statement in for_delivery if statement.covers(PUT, f"{arn}/*")]
     if not delivering:
-        yield say("{log} does not take what log delivery brings", log=log)
-    if not all(is_bound(one) for one in delivering):
-        yield say("{log} takes what log delivery brings of any account", log=log)
-    forging = (one for one in allowing if one.principals != (_DELIVERY,))
-    if any(one.acts(action) for one in forging for action in (PUT, *TAKES_OBJECTS)):
-        yield say("{log} lets others than log delivery write or delete", log=log)
+        yield message("{log} does not take what log delivery brings", log=log)
+    if not all(limits_callers(statement) for statement in delivering):
+        yield message("{log} takes what log delivery brings of any account", log=log)
+    for_others = (statement for statement in allowing if statement.principals != (_DELIVERY,))
+    forging = (PUT, *DESTRUCTIVE_OBJECT_ACTIONS)
+    if any(statement.covers_action(action) for statement in for_others for action in forging):
+        yield message("{log} lets others than log delivery write or delete", log=log)
 
 
-def _forgets(log: Resource, stack: PolicyStack, least: float) -> Iterator[Text]:
-    for part, expiries in lifecycles(log, stack):
-        for expiry in expiries:
-            if not expiry.is_off and not isinstance(expiry.days, Absent):
+def _check_retention(log: Resource, stack: PolicyStack, least: float) -> Iterator[Message]:
+    for part, rules in lifecycles_of(log, stack):
+        for rule in rules:
+            if not rule.is_off and not isinstance(rule.days, Absent):
                 path = "rules.expiration.days"
-                yield from expect_of(expiry.days, part, path, from_to(least), "deletes the log too soon")
-            if not expiry.is_off and not isinstance(expiry.date, Absent):
-                yield say("{part} deletes the log on a day, however new it is", part=part)
+                yield from expect_value(rule.days, part, path, in_range(least), "deletes the log too soon")
+            if not rule.is_off and not isinstance(rule.date, Absent):
+                yield message("{part} deletes the log on a day, however new it is", part=part)
 
 
 RULE: Final = Rule(
@@ -83,5 +85,5 @@ RULE: Final = Rule(
     subjects=vaults,
     judge=_judge,
     # 90 days: the least that CIS Controls 8.10 asks for.
-    parameters=(at_least("minimum_days", 90, "for how long the record must be kept, in days"),),
+    parameters=(number_parameter("minimum_days", 90, "for how long the record must be kept, in days"),),
 )

@@ -1,4 +1,4 @@
-"""A vault that can be read over outdated TLS is refused."""
+"""A vault that accepts outdated TLS is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -9,27 +9,27 @@ from policies.facts.buckets import vaults
 from policies.facts.iam_documents import Statement
 from policies.facts.s3_access import denies, judge_policies
 from policies.framework.controls import Control
-from policies.framework.messages import Text, number, say
-from policies.framework.rule import Parameters, Rule, at_least
+from policies.framework.messages import Message, message, number
+from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
 _OPERATORS: Final = ("NumericLessThan", "NumericLessThanIfExists")
 
 
-def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     least = limits["minimum_version"]
 
-    def lack(statements: list[Statement], arn: str) -> Iterator[Text]:
+    def check(statements: list[Statement], arn: str) -> Iterator[Message]:
         if not any(
-            denies(one, "s3:*", arn, f"{arn}/*") and _is_about_versions_below(one, least)
-            for one in statements
+            denies(statement, "s3:*", arn, f"{arn}/*") and _is_about_old_versions(statement, least)
+            for statement in statements
         ):
-            yield say("its policy does not deny everyone TLS before {version}", version=number(least))
+            yield message("its policy does not deny everyone TLS before {version}", version=number(least))
 
-    return judge_policies(vault, stack, lack)
+    return judge_policies(vault, stack, check)
 
 
-def _is_about_versions_below(statement: Statement, least: float) -> bool:
+def _is_about_old_versions(statement: Statement, least: float) -> bool:
     match statement.conditions:
         case ((operator, "s3:tlsversion", (value,)),) if operator in _OPERATORS:
             try:
@@ -51,5 +51,5 @@ RULE: Final = Rule(
     subjects=vaults,
     judge=_judge,
     # TLS 1.0 and 1.1 are deprecated (RFC 8996).
-    parameters=(at_least("minimum_version", 1.2, "the oldest version of TLS that may be used"),),
+    parameters=(number_parameter("minimum_version", 1.2, "the oldest version of TLS that may be used"),),
 )

@@ -1,4 +1,4 @@
-"""A vault whose policy doesn't keep its writers from taking backups away is refused."""
+"""A vault whose bucket policy does not deny its writers to delete or unlock backups is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -7,42 +7,52 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import vaults
 from policies.facts.iam_documents import Statement
-from policies.facts.s3_access import TAKES_BUCKETS, TAKES_OBJECTS, is_about, judge_policies, reaches, writers
+from policies.facts.s3_access import (
+    DESTRUCTIVE_BUCKET_ACTIONS,
+    DESTRUCTIVE_OBJECT_ACTIONS,
+    applies_to,
+    judge_policies,
+    reaches,
+    writers,
+)
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_WHO: Final = "aws:principalarn"
+_PRINCIPAL_KEY: Final = "aws:principalarn"
 
 
-def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    found = writers(stack)
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    stack_writers = writers(stack)
 
-    def lack(statements: list[Statement], arn: str) -> Iterator[Text]:
-        for action in (*TAKES_OBJECTS, *TAKES_BUCKETS):
-            whole = f"{arn}/*" if action in TAKES_OBJECTS else arn
-            if any(one.allows and one.acts(action) and reaches(one, arn) for one in statements):
-                yield say("its policy allows " + action)
-            denying = [one for one in statements if _denies(one, action, whole)]
-            for writer in found:
-                if not any(is_about(one, writer) for one in denying):
-                    yield say("its policy does not deny {who} " + action, who=writer.resource)
-            # The writer is not of this stack, so whom it means can't be seen.
-            if not found and not any(_names_somebody(one) for one in denying):
-                yield say("its policy denies no writer " + action)
+    def check(statements: list[Statement], arn: str) -> Iterator[Message]:
+        for action in (*DESTRUCTIVE_OBJECT_ACTIONS, *DESTRUCTIVE_BUCKET_ACTIONS):
+            resource = f"{arn}/*" if action in DESTRUCTIVE_OBJECT_ACTIONS else arn
+            if any(
+                statement.allows and statement.covers_action(action) and reaches(statement, arn)
+                for statement in statements
+            ):
+                yield message("its policy allows " + action)
+            denying = [statement for statement in statements if _denies(statement, action, resource)]
+            for writer in stack_writers:
+                if not any(applies_to(statement, writer) for statement in denying):
+                    yield message("its policy does not deny {who} " + action, who=writer.resource)
+            # Another stack declares the writer, so the rule can't tell which principal it is.
+            if not stack_writers and not any(_names_principal(statement) for statement in denying):
+                yield message("its policy denies no writer " + action)
 
-    return judge_policies(vault, stack, lack)
+    return judge_policies(vault, stack, check)
 
 
 def _denies(statement: Statement, action: str, arn: str) -> bool:
-    exceptions = statement.except_actions or statement.except_resources
+    exceptions = statement.not_actions or statement.not_resources
     return not statement.allows and not exceptions and statement.covers(action, arn)
 
 
-def _names_somebody(statement: Statement) -> bool:
-    known = all(key == _WHO for _, key, _ in statement.conditions)
-    return known and bool(statement.principals) and not statement.except_principals
+def _names_principal(statement: Statement) -> bool:
+    conditions_are_known = all(key == _PRINCIPAL_KEY for _, key, _ in statement.conditions)
+    return conditions_are_known and bool(statement.principals) and not statement.has_not_principal
 
 
 RULE: Final = Rule(

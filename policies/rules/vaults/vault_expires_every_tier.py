@@ -1,4 +1,4 @@
-"""A vault that keeps backups longer than promised, or for ever, is refused."""
+"""A vault that keeps backups longer than its tiers promise, or for ever, is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -7,62 +7,68 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import vaults
 from policies.facts.lifecycles import (
-    LIVING,
-    Expiry,
+    LIVING_PREFIXES,
+    LifecycleRule,
     days_by_prefix,
+    has_unknown_tiers,
     is_living,
-    lifecycles,
+    lifecycles_of,
     lock_days,
-    tiers,
-    tiers_unknown,
+    promised_tiers,
 )
 from policies.framework.controls import Control
-from policies.framework.messages import Text, number, say, undecided
-from policies.framework.property_values import Known, Reading, Unknown
-from policies.framework.rule import Parameters, Rule, expect_of, from_to, one_of
+from policies.framework.messages import Message, message, number, unknown_value
+from policies.framework.property_values import Known, PropertyValue, Unknown
+from policies.framework.rule import Parameters, Rule, expect_value, in_range, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    promised = tiers(vault, stack)
-    if tiers_unknown(promised):
-        yield undecided(vault, "tiers of the component around")
-    found = lifecycles(vault, stack)
-    if not found:
-        yield say("it has no lifecycle")
-    for part, expiries in found:
-        for expiry in expiries:
-            yield from expect_of(
-                expiry.status, part, "rules.status", one_of("Enabled"), "has a rule that is not Enabled"
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    promised = promised_tiers(vault, stack)
+    if has_unknown_tiers(promised):
+        yield unknown_value(vault, "tiers of the component around")
+    lifecycles = lifecycles_of(vault, stack)
+    if not lifecycles:
+        yield message("it has no lifecycle")
+    for part, rules in lifecycles:
+        for rule in rules:
+            yield from expect_value(
+                rule.status, part, "rules.status", one_of("Enabled"), "has a rule that is not Enabled"
             )
         for prefix, days in days_by_prefix(promised).items():
-            living = is_living(prefix, limits[LIVING.name])
-            yield from _lack(part, expiries, prefix, days, lock=lock_days(vault, stack), living=living)
-        # A vault of whoever promises nothing must at least not grow for ever.
+            living = is_living(prefix, limits[LIVING_PREFIXES.name])
+            yield from _check_tier(part, rules, prefix, days, lock=lock_days(vault, stack), living=living)
+        # A vault without tiers must at least expire earlier versions.
         if not promised.items():
-            old = [expiry.noncurrent_days for expiry in expiries if expiry.covers("")]
-            otherwise = say("{part} expires no earlier versions in the whole bucket", part=part)
-            yield from _within(old, float("inf"), part, otherwise)
+            version_days = [rule.noncurrent_days for rule in rules if rule.covers("")]
+            problem = message("{part} expires no earlier versions in the whole bucket", part=part)
+            yield from _check_expiration(version_days, float("inf"), part, problem)
 
 
-def _lack(
-    part: Resource, expiries: list[Expiry], prefix: str, days: float, *, lock: float, living: bool
-) -> Iterator[Text]:
-    here = [expiry for expiry in expiries if expiry.covers(prefix)]
-    shown = number(days)
+def _check_tier(
+    part: Resource, rules: list[LifecycleRule], prefix: str, days: float, *, lock: float, living: bool
+) -> Iterator[Message]:
+    covering = [rule for rule in rules if rule.covers(prefix)]
     if not living:
-        otherwise = say("{part} does not expire a tier in time, after {days} days", part=part, days=shown)
-        yield from _within([expiry.days for expiry in here], days, part, otherwise)
-    otherwise = say(
-        "{part} does not expire earlier versions in time, in a tier of {days} days", part=part, days=shown
+        problem = message(
+            "{part} does not expire a tier in time, after {days} days", part=part, days=number(days)
+        )
+        yield from _check_expiration([rule.days for rule in covering], days, part, problem)
+    problem = message(
+        "{part} does not expire earlier versions in time, in a tier of {days} days",
+        part=part,
+        days=number(days),
     )
-    yield from _within([expiry.noncurrent_days for expiry in here], max(days, lock), part, otherwise)
+    version_days = [rule.noncurrent_days for rule in covering]
+    yield from _check_expiration(version_days, max(days, lock), part, problem)
 
 
-def _within(readings: list[Reading], most: float, part: Resource, otherwise: Text) -> list[Text]:
-    if any(isinstance(reading, Known) and from_to(1, most)(reading.value) for reading in readings):
+def _check_expiration(
+    values: list[PropertyValue], most: float, part: Resource, problem: Message
+) -> list[Message]:
+    if any(isinstance(value, Known) and in_range(1, most)(value.value) for value in values):
         return []
-    return [undecided(part, "rules") if Unknown() in readings else otherwise]
+    return [unknown_value(part, "rules") if Unknown() in values else problem]
 
 
 RULE: Final = Rule(
@@ -81,5 +87,5 @@ RULE: Final = Rule(
     controls=(Control.CIS_3_1, Control.ISO_A_8_13, Control.NIST_CP_9),
     subjects=vaults,
     judge=_judge,
-    parameters=(LIVING,),
+    parameters=(LIVING_PREFIXES,),
 )

@@ -6,83 +6,87 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import vaults
-from policies.facts.jobs import filling
+from policies.facts.jobs import jobs_copying_to
 from policies.facts.lifecycles import (
-    GONE,
-    LIVING,
-    Expiry,
+    GONE_TAGS,
+    LIVING_PREFIXES,
+    LifecycleRule,
     days_by_prefix,
+    has_unknown_tiers,
     is_living,
-    lifecycles,
+    lifecycles_of,
     lock_days,
-    tiers,
-    tiers_unknown,
+    promised_tiers,
 )
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
+from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, Unknown
-from policies.framework.rule import Parameters, Rule, expect, expect_of, from_to
+from policies.framework.rule import Parameters, Rule, expect, expect_value, in_range
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    promised = tiers(vault, stack)
-    if tiers_unknown(promised):
-        yield undecided(vault, "tiers of the component around")
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    promised = promised_tiers(vault, stack)
+    if has_unknown_tiers(promised):
+        yield unknown_value(vault, "tiers of the component around")
     days_of = days_by_prefix(promised)
-    jobs = filling(vault, stack)
+    jobs = jobs_copying_to(vault, stack)
     longest = max(days_of.values(), default=float("inf"))
     for job in jobs:
         yield from expect(
             job,
             "retentionDays",
-            from_to(1, longest),
+            in_range(1, longest),
             "does not say for how long, or longer than the vault keeps",
         )
     lock = lock_days(vault, stack)
-    living = {prefix: days for prefix, days in days_of.items() if is_living(prefix, limits[LIVING.name])}
-    dying = {prefix: days for prefix, days in days_of.items() if prefix not in living}
-    # Which job fills which tier isn't said; where there are no tiers, all that jobs bring is kept alike.
-    kept = [] if days_of else [_known_days(job) for job in jobs]
-    for part, expiries in lifecycles(vault, stack):
-        for expiry in expiries:
-            if not expiry.is_off:
-                least = max([lock, *kept, *_touched(expiry, dying)])
-                if not expiry.hides_gone(limits):
-                    yield from _early(expiry, part, least, bool(_touched(expiry, living)))
-                yield from _early_versions(expiry, part, max([lock, *_touched(expiry, living)]))
+    living = {
+        prefix: days for prefix, days in days_of.items() if is_living(prefix, limits[LIVING_PREFIXES.name])
+    }
+    others = {prefix: days for prefix, days in days_of.items() if prefix not in living}
+    # Jobs don't publish which tier they fill. Without tiers, the whole bucket keeps the longest retention.
+    retentions = [] if days_of else [_known_days(job) for job in jobs]
+    for part, rules in lifecycles_of(vault, stack):
+        for rule in rules:
+            if not rule.is_off:
+                least = max([lock, *retentions, *_covered_days(rule, others)])
+                if not rule.is_for_deleted_sources(limits):
+                    yield from _check_expiration(rule, part, least, bool(_covered_days(rule, living)))
+                yield from _check_version_expiration(rule, part, max([lock, *_covered_days(rule, living)]))
 
 
-def _early(expiry: Expiry, part: Resource, least: float, living: bool) -> Iterator[Text]:
-    match expiry.date:
+def _check_expiration(rule: LifecycleRule, part: Resource, least: float, living: bool) -> Iterator[Message]:
+    match rule.date:
         case Absent():
             pass
         case Unknown():
-            yield undecided(part, "rules.expiration.date")
+            yield unknown_value(part, "rules.expiration.date")
         case _:
-            yield say("{part} expires everything on a day, however new it is", part=part)
-    if isinstance(expiry.days, Absent):
+            yield message("{part} expires everything on a day, however new it is", part=part)
+    if isinstance(rule.days, Absent):
         return
     if living:
-        yield say("{part} expires what its source may still hold", part=part)
+        yield message("{part} expires what its source may still hold", part=part)
     path = "rules.expiration.days"
-    yield from expect_of(expiry.days, part, path, from_to(least), "expires a tier before its days are over")
+    yield from expect_value(rule.days, part, path, in_range(least), "expires a tier before its days are over")
 
 
-def _early_versions(expiry: Expiry, part: Resource, least: float) -> list[Text]:
-    if isinstance(expiry.noncurrent_days, Absent):
+def _check_version_expiration(rule: LifecycleRule, part: Resource, least: float) -> list[Message]:
+    if isinstance(rule.noncurrent_days, Absent):
         return []
     path = "rules.noncurrentVersionExpiration.noncurrentDays"
-    return expect_of(expiry.noncurrent_days, part, path, from_to(least), "expires earlier versions too soon")
+    return expect_value(
+        rule.noncurrent_days, part, path, in_range(least), "expires earlier versions too soon"
+    )
 
 
-def _touched(expiry: Expiry, days_of: dict[str, float]) -> list[float]:
-    return [days for prefix, days in days_of.items() if expiry.touches(prefix)]
+def _covered_days(rule: LifecycleRule, days_of: dict[str, float]) -> list[float]:
+    return [days for prefix, days in days_of.items() if rule.may_cover(prefix)]
 
 
 def _known_days(job: Resource) -> float:
     days = job.at("retentionDays")
-    return days.value if isinstance(days, Known) and from_to(0)(days.value) else 0
+    return days.value if isinstance(days, Known) and in_range(0)(days.value) else 0
 
 
 RULE: Final = Rule(
@@ -100,5 +104,5 @@ RULE: Final = Rule(
     controls=(Control.NIST_CP_9, Control.CIS_11_3, Control.ISO_A_8_13, Control.CIS_3_1),
     subjects=vaults,
     judge=_judge,
-    parameters=(LIVING, GONE),
+    parameters=(LIVING_PREFIXES, GONE_TAGS),
 )

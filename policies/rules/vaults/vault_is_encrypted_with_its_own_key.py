@@ -1,4 +1,4 @@
-"""A vault that isn't encrypted with a key of this stack, and of its own, is refused."""
+"""A vault that is not encrypted with a KMS key of this stack and of its own is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,56 +6,57 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import vaults
-from policies.facts.kms_keys import Keys, encryptions, key_of
+from policies.facts.kms_keys import KmsKeys, encryption_rules, key_id_of
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameters, Rule, expect_of, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import Parameters, Rule, expect_value, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 _DEFAULT: Final = "applyServerSideEncryptionByDefault"
 
 
-def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    found = encryptions(vault, stack)
-    if not found:
-        yield say("it declares no encryption")
-    for part, name, rule in found:
-        yield from expect_of(
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    rules = encryption_rules(vault, stack)
+    if not rules:
+        yield message("it declares no encryption")
+    for part, name, rule in rules:
+        yield from expect_value(
             rule.at(_DEFAULT, "sseAlgorithm"),
             part,
             "sseAlgorithm",
             one_of("aws:kms"),
             "must declare the algorithm aws:kms",
         )
-        yield from expect_of(
+        yield from expect_value(
             rule.at("bucketKeyEnabled"),
             part,
             "bucketKeyEnabled",
             one_of(True),
             "must declare bucketKeyEnabled",
         )
-        keys = stack.view(Keys)
-        if not keys.named(part, name, key_of(rule)):
-            # What is known here names no key of this stack, so nothing fits it.
-            yield from expect_of(
-                key_of(rule), part, "kmsMasterKeyId", _never, "must name a KMS key of this stack"
+        keys = stack.view(KmsKeys)
+        if not keys.resolve(part, name, key_id_of(rule)):
+            # A known value here names no key of this stack, so none fits.
+            yield from expect_value(
+                key_id_of(rule), part, "kmsMasterKeyId", _never, "must name a KMS key of this stack"
             )
-    yield from _shared(vault, stack)
+    yield from _check_key_use(vault, stack)
 
 
-def _shared(vault: Resource, stack: PolicyStack) -> Iterable[Text]:
-    users = stack.view(_users)
-    for key in stack.view(Keys).of_bucket(vault):
+def _check_key_use(vault: Resource, stack: PolicyStack) -> Iterable[Message]:
+    users = stack.view(_find_key_users)
+    for key in stack.view(KmsKeys).of_bucket(vault):
         if len(users[key]) > 1:
-            yield say("{key} is also the key of another vault", key=key)
+            yield message("{key} is also the key of another vault", key=key)
 
 
-def _users(stack: PolicyStack) -> dict[Resource, list[Resource]]:
-    found: dict[Resource, list[Resource]] = {}
+def _find_key_users(stack: PolicyStack) -> dict[Resource, list[Resource]]:
+    """Return the vaults that each key encrypts."""
+    users: dict[Resource, list[Resource]] = {}
     for vault in vaults(stack):
-        for key in stack.view(Keys).of_bucket(vault):
-            found.setdefault(key, []).append(vault)
-    return found
+        for key in stack.view(KmsKeys).of_bucket(vault):
+            users.setdefault(key, []).append(vault)
+    return users
 
 
 def _never(_value: object) -> bool:

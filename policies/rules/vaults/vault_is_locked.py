@@ -1,4 +1,4 @@
-"""A vault that gives a backup up before its time is refused."""
+"""A vault without a long enough default lock is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -8,26 +8,35 @@ from pulumi_policy import Severity
 from policies.facts.buckets import LOCK, Buckets, vaults
 from policies.facts.lifecycles import default_retention, retention_days
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
-from policies.framework.rule import Parameter, Parameters, Rule, at_least, expect, expect_of, from_to, one_of
+from policies.framework.messages import Message, message
+from policies.framework.rule import (
+    Parameter,
+    Parameters,
+    Rule,
+    expect,
+    expect_value,
+    in_range,
+    number_parameter,
+    one_of,
+)
 from policies.framework.stack import PolicyStack, Resource
 
 _MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
 
 
-def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     yield from expect(vault, "objectLockEnabled", one_of(True), "must declare objectLockEnabled true")
-    locks = stack.view(Buckets).configuring(vault, LOCK, "objectLockConfiguration")
+    locks = stack.view(Buckets).parts_or_inline(vault, LOCK, "objectLockConfiguration")
     if not locks:
-        yield say("it locks nothing by default")
+        yield message("it locks nothing by default")
     for lock in locks:
         retention = default_retention(lock)
         path = "rule.defaultRetention"
-        yield from expect_of(
+        yield from expect_value(
             retention.at("mode"), lock, path, one_of(*limits["modes"]), "has a mode that can be lifted"
         )
-        yield from expect_of(
-            retention_days(retention), lock, path, from_to(limits["minimum_days"]), "locks for too few days"
+        yield from expect_value(
+            retention_days(retention), lock, path, in_range(limits["minimum_days"]), "locks for too few days"
         )
 
 
@@ -51,6 +60,6 @@ RULE: Final = Rule(
             {"type": "array", "items": {"type": "string", "enum": _MODES}, "minItems": 1},
             "which modes are fine; privileged users can lift GOVERNANCE, so it is for stacks that pass",
         ),
-        at_least("minimum_days", 30, "how long every version must stay locked, in days"),
+        number_parameter("minimum_days", 30, "how long every version must stay locked, in days"),
     ),
 )

@@ -7,49 +7,59 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import Buckets, vaults
 from policies.facts.failure_domain import FailureDomain
-from policies.facts.kms_keys import Keys
+from policies.facts.kms_keys import KmsKeys
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say, undecided
-from policies.framework.property_values import Absent, Known, Reading, Unknown
-from policies.framework.rule import Parameters, Rule, at_least, best, expect_of, from_to, one_of
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
+from policies.framework.rule import (
+    Parameters,
+    Rule,
+    accept_any,
+    expect_value,
+    in_range,
+    number_parameter,
+    one_of,
+)
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    attempts = [
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    alternatives = [
         [
-            *_lack_of_distance(source, replication, target, stack),
-            *_lack_of_each(replication),
-            *_lack_of_rules(source, replication, target, stack, limits["maximum_minutes"]),
+            *_check_distance(source, replication, target, stack),
+            *_check_all_rules(replication),
+            *_check_rules_to(source, replication, target, stack, limits["maximum_minutes"]),
         ]
         for source, replication, target in stack.view(Buckets).replications
         if vault in (source, target)
     ]
-    return best(attempts, [say("no replication joins it with another bucket of this stack")])
+    return accept_any(alternatives, [message("no replication joins it with another bucket of this stack")])
 
 
-def _lack_of_distance(
+def _check_distance(
     source: Resource, replication: Resource, target: Resource, stack: PolicyStack
-) -> Iterator[Text]:
+) -> Iterator[Message]:
     match FailureDomain.of(source, stack).is_apart_from(FailureDomain.of(target, stack)):
         case None:
-            yield undecided(replication, "failure domain")
+            yield unknown_value(replication, "failure domain")
         case False:
-            yield say("{replication} joins no bucket of another account or region", replication=replication)
+            yield message(
+                "{replication} joins no bucket of another account or region", replication=replication
+            )
         case _:
             pass
 
 
-def _lack_of_each(replication: Resource) -> Iterator[Text]:
+def _check_all_rules(replication: Resource) -> Iterator[Message]:
     for rule in replication.at("rules").each():
-        yield from expect_of(
+        yield from expect_value(
             rule.at("status"),
             replication,
             "rules.status",
             one_of("Enabled"),
             "has a rule that is not enabled",
         )
-        yield from expect_of(
+        yield from expect_value(
             rule.at("deleteMarkerReplication", "status"),
             replication,
             "rules.deleteMarkerReplication",
@@ -58,18 +68,20 @@ def _lack_of_each(replication: Resource) -> Iterator[Text]:
         )
 
 
-def _lack_of_rules(
+def _check_rules_to(
     source: Resource, replication: Resource, target: Resource, stack: PolicyStack, minutes: float
-) -> list[Text]:
-    attempts = [
-        [*_narrowness(rule, replication), *_lack_of_whole(rule, replication, source, stack, minutes)]
+) -> list[Message]:
+    alternatives = [
+        [*_check_scope(rule, replication), *_check_rule(rule, replication, source, stack, minutes)]
         for rule in replication.at("rules").each()
         if _goes_to(rule, target, stack)
     ]
-    return best(attempts, [say("{replication} has no rule for that bucket", replication=replication)])
+    return accept_any(
+        alternatives, [message("{replication} has no rule for that bucket", replication=replication)]
+    )
 
 
-def _goes_to(rule: Reading, target: Resource, stack: PolicyStack) -> bool:
+def _goes_to(rule: PropertyValue, target: Resource, stack: PolicyStack) -> bool:
     match rule.at("destination", "bucket"):
         case Known(str(arn)):
             return stack.view(Buckets).by_arn(arn) == target
@@ -79,22 +91,22 @@ def _goes_to(rule: Reading, target: Resource, stack: PolicyStack) -> bool:
             return False
 
 
-def _narrowness(rule: Reading, replication: Resource) -> Iterator[Text]:
+def _check_scope(rule: PropertyValue, replication: Resource) -> Iterator[Message]:
     prefixes = (rule.at("prefix"), rule.at("filter", "prefix"))
     narrowing = (rule.at("filter", "tag"), rule.at("filter", "and"))
     if Unknown() in (*prefixes, *narrowing):
-        yield undecided(replication, "rules.filter")
+        yield unknown_value(replication, "rules.filter")
     elif any(prefix not in (Absent(), Known("")) for prefix in prefixes) or any(
-        not isinstance(reading, Absent) for reading in narrowing
+        not isinstance(value, Absent) for value in narrowing
     ):
-        yield say("{replication} does not take the whole bucket", replication=replication)
+        yield message("{replication} does not take the whole bucket", replication=replication)
 
 
-def _lack_of_whole(
-    rule: Reading, replication: Resource, source: Resource, stack: PolicyStack, minutes: float
-) -> Iterator[Text]:
+def _check_rule(
+    rule: PropertyValue, replication: Resource, source: Resource, stack: PolicyStack, minutes: float
+) -> Iterator[Message]:
     destination = rule.at("destination")
-    yield from expect_of(
+    yield from expect_value(
         rule.at("sourceSelectionCriteria", "sseKmsEncryptedObjects", "status"),
         replication,
         "rules.sourceSelectionCriteria",
@@ -102,27 +114,29 @@ def _lack_of_whole(
         "leaves out what KMS encrypts",
     )
     key = destination.at("encryptionConfiguration", "replicaKmsKeyId")
-    keys = stack.view(Keys)
-    found = keys.named(replication, "rules", key)
-    if isinstance(key, Absent) or (not found and isinstance(key, Known)):
-        yield say("{replication} must name a KMS key of this stack for the replica", replication=replication)
-    elif not found:
-        yield undecided(replication, "rules.destination.encryptionConfiguration.replicaKmsKeyId")
-    elif set(found) <= set(keys.of_bucket(source)):
-        yield say("{replication} encrypts the replica with the source's key", replication=replication)
+    keys = stack.view(KmsKeys)
+    replica_keys = keys.resolve(replication, "rules", key)
+    if isinstance(key, Absent) or (not replica_keys and isinstance(key, Known)):
+        yield message(
+            "{replication} must name a KMS key of this stack for the replica", replication=replication
+        )
+    elif not replica_keys:
+        yield unknown_value(replication, "rules.destination.encryptionConfiguration.replicaKmsKeyId")
+    elif set(replica_keys) <= set(keys.of_bucket(source)):
+        yield message("{replication} encrypts the replica with the source's key", replication=replication)
     time = destination.at("replicationTime")
-    yield from expect_of(
+    yield from expect_value(
         time.at("status"),
         replication,
         "rules.destination.replicationTime",
         one_of("Enabled"),
         "must declare that replication takes a limited time",
     )
-    yield from expect_of(
+    yield from expect_value(
         time.at("time", "minutes"),
         replication,
         "rules.destination.replicationTime",
-        from_to(1, minutes),
+        in_range(1, minutes),
         "must declare a replication time that is short enough",
     )
 
@@ -142,5 +156,7 @@ RULE: Final = Rule(
     subjects=vaults,
     judge=_judge,
     # S3 Replication Time Control knows 15 minutes alone (AWS S3, "Using S3 Replication Time Control").
-    parameters=(at_least("maximum_minutes", 15, "after how many minutes the replica must have a backup"),),
+    parameters=(
+        number_parameter("maximum_minutes", 15, "after how many minutes the replica must have a backup"),
+    ),
 )

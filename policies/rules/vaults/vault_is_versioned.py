@@ -1,4 +1,4 @@
-"""A vault in which a new version replaces the old one is refused."""
+"""A vault without versioning is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,15 +7,15 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import VERSIONING, Buckets, vaults
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
-def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    parts = stack.view(Buckets).configuring(vault, VERSIONING, "versioning")
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    parts = stack.view(Buckets).parts_or_inline(vault, VERSIONING, "versioning")
     if not parts:
-        yield say("it has no versioning")
+        yield message("it has no versioning")
     for part in parts:
         if part == vault:
             yield from expect(vault, "versioning.enabled", one_of(True), "must declare versioning enabled")

@@ -1,4 +1,4 @@
-"""A vault that takes backups encrypted otherwise than with its own key is refused."""
+"""A vault that accepts uploads encrypted with another key is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -9,32 +9,32 @@ from policies.facts.buckets import vaults
 from policies.facts.iam_documents import Statement
 from policies.facts.s3_access import PUT, denies, judge_policies
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_NAMED: Final = "s3:x-amz-server-side-encryption"
-_OWN_KEY: Final = "s3:x-amz-server-side-encryption-customer-algorithm"
+_ENCRYPTION_HEADER: Final = "s3:x-amz-server-side-encryption"
+_CUSTOMER_KEY_HEADER: Final = "s3:x-amz-server-side-encryption-customer-algorithm"
 
 
-def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    return judge_policies(vault, stack, _lack)
+def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    return judge_policies(vault, stack, _check_statements)
 
 
-def _lack(statements: list[Statement], arn: str) -> Iterator[Text]:
+def _check_statements(statements: list[Statement], arn: str) -> Iterator[Message]:
     denying = [statement for statement in statements if denies(statement, PUT, f"{arn}/*")]
-    if not any(_is_about_all_with(statement, _NAMED) for statement in denying):
-        yield say("its policy does not deny everyone uploads that name an encryption")
-    if not any(_is_about_all_with(statement, _OWN_KEY) for statement in denying):
-        yield say("its policy does not deny everyone uploads that bring a key along")
+    if not any(_is_about_all_with_header(statement, _ENCRYPTION_HEADER) for statement in denying):
+        yield message("its policy does not deny everyone uploads that name an encryption")
+    if not any(_is_about_all_with_header(statement, _CUSTOMER_KEY_HEADER) for statement in denying):
+        yield message("its policy does not deny everyone uploads that bring a key along")
 
 
-def _is_about_all_with(statement: Statement, header: str) -> bool:
+def _is_about_all_with_header(statement: Statement, header: str) -> bool:
     """
-    Tell whether it is about every upload with this header.
+    Tell whether a statement is about every upload with this header.
 
-    To deny other algorithms is not enough: `aws:kms` without a key id is the account's shared key, not the
-    bucket's (S3 API, PutObject: x-amz-server-side-encryption-aws-kms-key-id).
+    It is not enough to deny other algorithms: `aws:kms` without a key id means the account's shared key, not
+    the bucket's (S3 API, PutObject: x-amz-server-side-encryption-aws-kms-key-id).
     """
     return statement.conditions == (("Null", header, ("false",)),)
 

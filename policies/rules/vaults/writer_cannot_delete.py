@@ -1,4 +1,4 @@
-"""An identity that adds backups and may also take them away is refused."""
+"""An identity that may both write and delete backups is refused."""
 
 from collections.abc import Iterable
 from typing import Final, LiteralString
@@ -6,43 +6,52 @@ from typing import Final, LiteralString
 from pulumi_policy import Severity
 
 from policies.facts.buckets import arn_of, vaults
-from policies.facts.s3_access import PUT, TAKES_BUCKETS, TAKES_OBJECTS, Holders, holders
+from policies.facts.s3_access import (
+    DESTRUCTIVE_BUCKET_ACTIONS,
+    DESTRUCTIVE_OBJECT_ACTIONS,
+    PUT,
+    IamIdentities,
+    identities,
+)
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_ADDS: Final = (PUT, "s3:ReplicateObject")
-_TAKES: Final[tuple[LiteralString, ...]] = (
-    *TAKES_OBJECTS,
-    *TAKES_BUCKETS,
-    "s3:DeleteBucket",
-    "s3:DeleteBucketPolicy",
-    "s3:PutBucketPolicy",
+_WRITE_ACTIONS: Final = (PUT, "s3:ReplicateObject")
+_DESTRUCTIVE_ACTIONS: Final[tuple[LiteralString, ...]] = (
+    *DESTRUCTIVE_OBJECT_ACTIONS,
+    *DESTRUCTIVE_BUCKET_ACTIONS,
     "s3:ReplicateDelete",
 )
-_TAKES_KEYS: Final[tuple[LiteralString, ...]] = (
+_DESTRUCTIVE_KEY_ACTIONS: Final[tuple[LiteralString, ...]] = (
     "kms:DisableKey",
     "kms:PutKeyPolicy",
     "kms:ScheduleKeyDeletion",
 )
-"""A key's ARN isn't known before it exists, so these must not be allowed on any."""
+"""A key's ARN isn't known before it exists, so these must not be allowed on any key."""
 
 
-def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
-    holder = stack.view(Holders).by_resource[identity]
-    yield from holder.unreadable
-    found = vaults(stack)
-    if not any(holder.allowed(action, arn_of(vault)) for action in _ADDS for vault in found):
+def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    identity = stack.view(IamIdentities).by_resource[resource]
+    yield from identity.unreadable
+    stack_vaults = vaults(stack)
+    if not any(
+        identity.statements_allowing(action, arn_of(vault))
+        for action in _WRITE_ACTIONS
+        for vault in stack_vaults
+    ):
         return
-    taking: list[LiteralString] = [action for action in _TAKES if holder.speaks_of(action)]
-    for vault in found:
-        for action in taking:
-            if holder.allowed(action, arn_of(vault)):
-                yield say("it adds to a vault and may also do " + action + " in {vault}", vault=vault)
-    for action in _TAKES_KEYS:
-        if holder.speaks_of(action):
-            yield say("it adds to a vault and may also do " + action)
+    destructive: list[LiteralString] = [
+        action for action in _DESTRUCTIVE_ACTIONS if identity.allows_anywhere(action)
+    ]
+    for vault in stack_vaults:
+        for action in destructive:
+            if identity.statements_allowing(action, arn_of(vault)):
+                yield message("it adds to a vault and may also do " + action + " in {vault}", vault=vault)
+    for action in _DESTRUCTIVE_KEY_ACTIONS:
+        if identity.allows_anywhere(action):
+            yield message("it adds to a vault and may also do " + action)
 
 
 RULE: Final = Rule(
@@ -58,6 +67,6 @@ RULE: Final = Rule(
         "lifecycle, and the bucket's configuration to a role that writes nothing into it."
     ),
     controls=(Control.NIST_AC_6, Control.SOC_CC6_3, Control.CIS_6_8, Control.CIS_11_3, Control.ISO_A_8_2),
-    subjects=holders,
+    subjects=identities,
     judge=_judge,
 )

@@ -1,4 +1,4 @@
-"""An identity that may write a backup's key a second time is refused."""
+"""An identity that may overwrite a backup is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,59 +6,68 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
-from policies.facts.iam_documents import Statement, read
-from policies.facts.lifecycles import LIVING
-from policies.facts.s3_access import PUT, Holders, denies, holders, pattern_reaches
+from policies.facts.iam_documents import Statement, read_statements
+from policies.facts.lifecycles import LIVING_PREFIXES
+from policies.facts.s3_access import PUT, IamIdentities, denies, identities, pattern_reaches
 from policies.framework.controls import Control
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_NEW_ONLY: Final = "s3:if-none-match"
-_CREATES: Final = "s3:objectcreationoperation"
+_IF_NONE_MATCH: Final = "s3:if-none-match"
+_CREATION_OPERATION: Final = "s3:objectcreationoperation"
 
 
-def _judge(identity: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
-    holder = stack.view(Holders).by_resource[identity]
-    yield from holder.unreadable
+def _judge(resource: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    identity = stack.view(IamIdentities).by_resource[resource]
+    yield from identity.unreadable
     for vault in vaults(stack):
         arn = arn_of(vault)
-        living = [f"{arn}/{prefix}" for prefix in limits[LIVING.name]]
-        again = [
-            one for one in holder.allowed(PUT, arn) if not (_is_once(one) or _is_within(one, arn, living))
+        living = [f"{arn}/{prefix}" for prefix in limits[LIVING_PREFIXES.name]]
+        overwriting = [
+            statement
+            for statement in identity.statements_allowing(PUT, arn)
+            if not (_is_create_only(statement) or _is_within_prefixes(statement, arn, living))
         ]
-        if again and vault not in stack.view(_asking):
-            yield say("it may write a key of {vault} a second time", vault=vault)
+        if overwriting and vault not in stack.view(_find_create_only_vaults):
+            yield message("it may write a key of {vault} a second time", vault=vault)
 
 
-def _is_once(statement: Statement) -> bool:
-    # A part of a multipart upload creates nothing: completing the upload does, under the same condition as an
-    # upload in one piece (AWS S3, "Enforce conditional writes").
-    new, part = statement.demands("Null", _NEW_ONLY), statement.demands("Bool", _CREATES)
-    return new == ("false",) or part == ("false",)
+def _is_create_only(statement: Statement) -> bool:
+    # A part of a multipart upload creates no object. Completing the upload does, under the same condition as
+    # an upload in one piece (AWS S3, "Enforce conditional writes").
+    header_is_missing = statement.condition_values("Null", _IF_NONE_MATCH)
+    creates_object = statement.condition_values("Bool", _CREATION_OPERATION)
+    return header_is_missing == ("false",) or creates_object == ("false",)
 
 
-def _is_within(statement: Statement, arn: str, living: list[str]) -> bool:
-    here = [pattern for pattern in statement.resources if pattern_reaches(pattern, arn)]
-    return bool(here) and all(pattern.startswith(tuple(living)) for pattern in here)
+def _is_within_prefixes(statement: Statement, arn: str, prefixes: list[str]) -> bool:
+    patterns = [pattern for pattern in statement.resources if pattern_reaches(pattern, arn)]
+    return bool(patterns) and all(pattern.startswith(tuple(prefixes)) for pattern in patterns)
 
 
-def _asking(stack: PolicyStack) -> set[Resource]:
-    """Return the vaults that refuse every write of a key that is there, whoever may do it."""
-    found: set[Resource] = set()
+def _find_create_only_vaults(stack: PolicyStack) -> set[Resource]:
+    """Return the vaults whose policies deny everyone to overwrite a key."""
+    create_only: set[Resource] = set()
     for vault in vaults(stack):
-        policies = [read(policy)[0] for policy in stack.view(Buckets).configuring(vault, POLICY, "policy")]
-        if policies and all(any(_asks(one, arn_of(vault)) for one in policy) for policy in policies):
-            found.add(vault)
-    return found
+        policies = [
+            read_statements(policy)[0]
+            for policy in stack.view(Buckets).parts_or_inline(vault, POLICY, "policy")
+        ]
+        if policies and all(
+            any(_demands_create_only(statement, arn_of(vault)) for statement in statements)
+            for statements in policies
+        ):
+            create_only.add(vault)
+    return create_only
 
 
-def _asks(statement: Statement, arn: str) -> bool:
+def _demands_create_only(statement: Statement, arn: str) -> bool:
     conditions = set(statement.conditions)
     return (
         denies(statement, PUT, f"{arn}/*")
-        and ("Null", _NEW_ONLY, ("true",)) in conditions
-        and conditions <= {("Null", _NEW_ONLY, ("true",)), ("Bool", _CREATES, ("true",))}
+        and ("Null", _IF_NONE_MATCH, ("true",)) in conditions
+        and conditions <= {("Null", _IF_NONE_MATCH, ("true",)), ("Bool", _CREATION_OPERATION, ("true",))}
     )
 
 
@@ -76,7 +85,7 @@ RULE: Final = Rule(
         "where s3:ObjectCreationOperation is false; without them only where every version is kept."
     ),
     controls=(Control.NIST_AC_6, Control.NIST_CP_9_8, Control.CIS_11_3),
-    subjects=holders,
+    subjects=identities,
     judge=_judge,
-    parameters=(LIVING,),
+    parameters=(LIVING_PREFIXES,),
 )

@@ -1,4 +1,4 @@
-"""Runs as the plugin `aws`."""
+"""The program of the provider plugin `aws`."""
 
 from twin.aws.provider.stand_in import VERSION, AwsStandIn
 from twin.provider.server import serve

@@ -1,4 +1,4 @@
-"""One configured provider: its region, its tags, and clients of nothing but the twin's AWS service."""
+"""One configured provider: its region, its default tags, and botocore clients of the twin's AWS service."""
 
 import json
 import os
@@ -8,73 +8,73 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from twin.aws.provider.creations import Creations, RefusedError
-from twin.host.home import HOME_VARIABLE, TwinHome
+from core.state_folder import HOME_VARIABLE
+from twin.aws.provider.creations import AwsCallError, Creations
+from twin.host.home import TwinHome
 from twin.provider.server import StandInError
 from twin.provider.values import UNKNOWN, Properties
 
 ACCOUNT_ID = "123456789012"
 """The twin's own AWS account (moto's default)."""
 
-_DUMMY = "twin"  # what moto takes for a credential; the twin needs none
+_DUMMY = "twin"  # any access key, secret key or session name: the twin's AWS service checks none
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/.+")
 
 
 class Account:
-    """Clients are made once for each service and region, and shared by all threads."""
+    """The account of a configured provider; all threads share one client per service and region."""
 
     def __init__(self, configuration: Properties) -> None:
-        settings = {name: _decoded(value) for name, value in configuration.items()}
+        settings = {name: _decode_input(value) for name, value in configuration.items()}
         self.region: str = settings.get("region") or os.environ.get("AWS_REGION") or ""
         if not self.region and "region" not in settings:
             raise StandInError("aws: set the provider's region, or `aws:region` in the stack's settings.")
         self.default_tags: dict[str, str] = (settings.get("defaultTags") or {}).get("tags") or {}
         roles: list[dict[str, str]] = settings.get("assumeRoles") or []
         self._role = roles[-1].get("roleArn") if roles else None
-        self.id = _account_of(self._role)
-        _demand_account(self.id, settings)
+        self.id = _find_account_id(self._role)
+        _check_account(self.id, settings)
         self._clients: dict[tuple[str, str], Any] = {}
-        self._making = threading.Lock()
+        self._lock = threading.Lock()
         self._session: Any = None
         self._creations: Creations | None = None
         self._credentials = {"aws_access_key_id": _DUMMY, "aws_secret_access_key": _DUMMY}
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return the botocore client of a service; it stays the same."""
-        where = region or self.region or "us-east-1"
-        key = (service, where)
+        """Return the botocore client of a service, the same one at every call."""
+        key = (service, region or self.region or "us-east-1")
         if key not in self._clients:
-            with self._making:
+            with self._lock:
                 if key not in self._clients:
                     self._assume_role()
-                    self._clients[key] = self._client(*key)
+                    self._clients[key] = self._create_client(*key)
         return self._clients[key]
 
     @property
     def creations(self) -> Creations:
-        """The notes about creations under way, shared by all providers of the twin."""
-        with self._making:
+        """The record of unconfirmed creations, which all providers of the twin share."""
+        with self._lock:
             self._creations = self._creations or Creations(_home())
             return self._creations
 
     def _assume_role(self) -> None:
-        """Take on the configured role, whose account is then where everything happens."""
+        """Assume the configured role: its account then owns every resource."""
         if self._role and "aws_session_token" not in self._credentials:
-            sts = self._client("sts", "us-east-1")
-            with told(f"assuming {self._role}"):
-                given = sts.assume_role(RoleArn=self._role, RoleSessionName=_DUMMY)["Credentials"]
+            sts = self._create_client("sts", "us-east-1")
+            with translate_errors(f"assuming {self._role}"):
+                credentials = sts.assume_role(RoleArn=self._role, RoleSessionName=_DUMMY)["Credentials"]
             self._credentials = {
-                "aws_access_key_id": given["AccessKeyId"],
-                "aws_secret_access_key": given["SecretAccessKey"],
-                "aws_session_token": given["SessionToken"],
+                "aws_access_key_id": credentials["AccessKeyId"],
+                "aws_secret_access_key": credentials["SecretAccessKey"],
+                "aws_session_token": credentials["SessionToken"],
             }
 
-    def _client(self, service: str, region: str) -> Any:
-        import botocore.session  # noqa: PLC0415 - slow, and previews need it not
-        from botocore.config import Config  # noqa: PLC0415 - slow, and previews need it not
+    def _create_client(self, service: str, region: str) -> Any:
+        import botocore.session  # noqa: PLC0415 - slow to import, and a preview does not need it
+        from botocore.config import Config  # noqa: PLC0415 - slow to import, and a preview does not need it
 
         if self._session is None:
-            self._session = botocore.session.Session(_ISOLATED)
+            self._session = botocore.session.Session(_SESSION_VARIABLES)
         config = Config(
             connect_timeout=5,
             read_timeout=60,
@@ -88,49 +88,51 @@ class Account:
         )
 
 
-_ISOLATED = {
+_SESSION_VARIABLES = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
     "profile": (None, None, None, None),
 }
-"""botocore's variables (name in file, in environment, default, conversion), cut off from the user's."""
+"""
+botocore's variables (name in file, name in environment, default, conversion), without the user's settings.
+"""
 
 
 @contextmanager
-def told(doing: str) -> Generator[None]:
-    """Turn AWS's refusals into one line that says what was tried, AWS's code and its message."""
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415 - slow, and previews need it not
+def translate_errors(action: str) -> Generator[None]:
+    """Raise AWS's errors as one line: the action that was tried, AWS's error code and its message."""
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415 - slow to import, and a preview does not need it
 
     try:
         yield
-    except ClientError as refused:
-        raise RefusedError(doing, _code(refused), _error(refused).get("Message", "")) from refused
+    except ClientError as error:
+        raise AwsCallError(action, _error_code(error), _error_body(error).get("Message", "")) from error
     except EndpointConnectionError as unreachable:
         raise StandInError(
-            f"{doing}: the twin's AWS service does not answer at {_endpoint()}; `./bulwark up` starts it."
+            f"{action}: the twin's AWS service does not answer at {_endpoint()}; `./bulwark up` starts it."
         ) from unreachable
     except BotoCoreError as invalid:
-        raise StandInError(f"{doing}: {invalid}") from invalid
+        raise StandInError(f"{action}: {invalid}") from invalid
 
 
-def answer(call: Callable[[], Any], *absent: str) -> Any:
-    """Return what `call` answers, None for the error codes that mean there is nothing."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow, and previews need it not
+def call_or_none(call: Callable[[], Any], *absent_codes: str) -> Any:
+    """Return the response of `call`; None for an error with one of the codes that mean there is nothing."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and a preview does not need it
 
     try:
         return call()
-    except ClientError as refused:
-        if _code(refused) in absent:
+    except ClientError as error:
+        if _error_code(error) in absent_codes:
             return None
         raise
 
 
-def _error(refused: Any) -> dict[str, str]:
-    return refused.response.get("Error", {})
+def _error_body(error: Any) -> dict[str, str]:
+    return error.response.get("Error", {})
 
 
-def _code(refused: Any) -> str:
-    return _error(refused).get("Code", "Unknown")
+def _error_code(error: Any) -> str:
+    return _error_body(error).get("Code", "Unknown")
 
 
 def _endpoint() -> str:
@@ -143,8 +145,8 @@ def _home() -> TwinHome:
     return TwinHome.from_environment()
 
 
-def _decoded(value: Any) -> Any:
-    """Read a provider's input, which the SDK sends as JSON text unless it is a string."""
+def _decode_input(value: Any) -> Any:
+    """Decode an input of the provider, which the SDK sends as JSON text unless it is a string."""
     if value is UNKNOWN:
         return None
     if isinstance(value, str) and value[:1] in {"[", "{", "t", "f"}:
@@ -155,16 +157,16 @@ def _decoded(value: Any) -> Any:
     return value
 
 
-def _account_of(role: str | None) -> str:
+def _find_account_id(role: str | None) -> str:
     if role is None:
         return ACCOUNT_ID
-    found = _ROLE_ARN.fullmatch(role)
-    if found is None:
+    match = _ROLE_ARN.fullmatch(role)
+    if match is None:
         raise StandInError(f"assumeRoles: {role!r} is no ARN of a role")
-    return found[1]
+    return match[1]
 
 
-def _demand_account(account: str, settings: Properties) -> None:
+def _check_account(account: str, settings: Properties) -> None:
     allowed: list[str] = settings.get("allowedAccountIds") or [account]
     forbidden: list[str] = settings.get("forbiddenAccountIds") or []
     if account not in allowed or account in forbidden:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from twin.aws.provider.account import answer
-from twin.aws.provider.kind import UniqueKind
-from twin.aws.provider.wire import FLAG, TAGS, TEXT, block, pairs, unpaired
+from twin.aws.provider.account import call_or_none
+from twin.aws.provider.resource_type import UniqueAwsResource
+from twin.aws.provider.wire import FLAG, TAGS, TEXT, block, tags_from_api, tags_to_api
 from twin.provider.rules import InputRule, at_most_one, length, one_of
 from twin.provider.server import InputRefusal, StandInError
 from twin.provider.values import Properties
 
-_LISTED_AT_MOST = 10
+_MAX_LISTED_LOCKS = 10
 _HOSTED_ZONES = {
     "us-east-1": "Z3AQBSTGFYJSTF",
     "us-east-2": "Z2O1EMRO9K5GLX",
@@ -33,13 +33,13 @@ _HOSTED_ZONES = {
 """Source: https://docs.aws.amazon.com/general/latest/gr/s3.html (website endpoints)."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_RESERVED_BEGINNINGS = ("xn--", "sthree-", "amzn-s3-demo-")
-_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-def name_problem(name: str) -> str | None:
+def find_name_problem(name: str) -> str | None:
     """
-    Say what is wrong with a bucket's name.
+    Return why S3 refuses a bucket's name, None for a valid name.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
     """
@@ -47,22 +47,22 @@ def name_problem(name: str) -> str | None:
         return "must have 3 to 63 lower-case letters, digits, dots, hyphens; a letter or digit at each end"
     if ".." in name or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name):
         return "must neither have two dots in a row nor look like an IP address"
-    if name.startswith(_RESERVED_BEGINNINGS) or name.endswith(_RESERVED_ENDS):
-        return "begins or ends as S3 keeps to itself"
+    if name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES):
+        return "must neither begin nor end with what S3 reserves"
     return None
 
 
-def _named(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_name(inputs: Properties) -> Iterator[InputRefusal]:
     name = inputs.get("bucket")
-    if isinstance(name, str) and (problem := name_problem(name)):
+    if isinstance(name, str) and (problem := find_name_problem(name)):
         yield InputRefusal("bucket", f"bucket {name!r} {problem}")
 
 
-class S3Bucket(UniqueKind):
+class S3Bucket(UniqueAwsResource):
     """`aws:s3/bucket:Bucket`; its id is its name."""
 
     label = "S3 Bucket"
-    inputs = block(
+    input_schema = block(
         {
             "bucket": TEXT,
             "bucketPrefix": TEXT,
@@ -74,7 +74,7 @@ class S3Bucket(UniqueKind):
         }
     )
     rules: ClassVar[tuple[InputRule, ...]] = (
-        _named,
+        _check_name,
         at_most_one("", "bucket", "bucketPrefix"),
         length("bucketPrefix", 37),
         one_of("bucketNamespace", "global"),
@@ -99,87 +99,90 @@ class S3Bucket(UniqueKind):
     defaults: ClassVar[Properties] = {"forceDestroy": False}
     computed = frozenset({"bucket", "bucketNamespace", "objectLockEnabled"})
     replaces = frozenset({"bucket", "bucketNamespace", "objectLockEnabled"})
-    remembered = frozenset({"forceDestroy"})
+    write_only = frozenset({"forceDestroy"})
     outputs = ("arn", "bucketDomainName", "bucketRegionalDomainName", "bucketRegion", "hostedZoneId")
     tagged = True
     name_property = "bucket"
-    taken_code = "BucketAlreadyOwnedByYou"
+    conflict_code = "BucketAlreadyOwnedByYou"
 
-    def name_for(self, logical_name: str) -> str:
-        return super().name_for(logical_name[:55]).lower()
+    def generate_name(self, logical_name: str) -> str:
+        return super().generate_name(logical_name[:55]).lower()
 
-    def find(self, wanted: Properties, token: str) -> str | None:
+    def _find_existing(self, inputs: Properties, token: str) -> str | None:
         del token
-        mine = self._s3(wanted).list_buckets()["Buckets"]
-        return next((bucket["Name"] for bucket in mine if bucket["Name"] == wanted["bucket"]), None)
+        buckets = self._s3(inputs).list_buckets()["Buckets"]
+        return next((bucket["Name"] for bucket in buckets if bucket["Name"] == inputs["bucket"]), None)
 
-    def found(self, wanted: Properties, token: str) -> str:
+    def _create_bare(self, inputs: Properties, token: str) -> str:
         del token
-        region = self.region(wanted)
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        self._s3(wanted).create_bucket(
-            Bucket=wanted["bucket"],
-            ObjectLockEnabledForBucket=bool(wanted.get("objectLockEnabled")),
-            **where,
+        region = self.region(inputs)
+        location = (
+            {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         )
-        return str(wanted["bucket"])
+        self._s3(inputs).create_bucket(
+            Bucket=inputs["bucket"],
+            ObjectLockEnabledForBucket=bool(inputs.get("objectLockEnabled")),
+            **location,
+        )
+        return str(inputs["bucket"])
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
-        tags = self.tags(wanted)
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
+        tags = self.tags(inputs)
         if tags == (state.get("tagsAll") or {}):
             return
         if tags:
-            self._s3(wanted).put_bucket_tagging(Bucket=identifier, Tagging={"TagSet": pairs(tags)})
+            self._s3(inputs).put_bucket_tagging(Bucket=identifier, Tagging={"TagSet": tags_to_api(tags)})
         else:
-            self._s3(wanted).delete_bucket_tagging(Bucket=identifier)
+            self._s3(inputs).delete_bucket_tagging(Bucket=identifier)
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
         s3 = self._s3(state)
-        region = answer(lambda: s3.get_bucket_location(Bucket=identifier), "NoSuchBucket")
-        if region is None:
+        location = call_or_none(lambda: s3.get_bucket_location(Bucket=identifier), "NoSuchBucket")
+        if location is None:
             return None
-        where = region["LocationConstraint"] or "us-east-1"
-        lock = answer(
+        region = location["LocationConstraint"] or "us-east-1"
+        lock = call_or_none(
             lambda: s3.get_object_lock_configuration(Bucket=identifier),
             "ObjectLockConfigurationNotFoundError",
         )
-        tags = answer(lambda: s3.get_bucket_tagging(Bucket=identifier), "NoSuchTagSet")
+        tags = call_or_none(lambda: s3.get_bucket_tagging(Bucket=identifier), "NoSuchTagSet")
         return {
             "arn": f"arn:aws:s3:::{identifier}",
             "bucket": identifier,
             "bucketDomainName": f"{identifier}.s3.amazonaws.com",
-            "bucketRegionalDomainName": f"{identifier}.s3.{where}.amazonaws.com",
-            "bucketRegion": where,
+            "bucketRegionalDomainName": f"{identifier}.s3.{region}.amazonaws.com",
+            "bucketRegion": region,
             "bucketNamespace": "global",
-            "hostedZoneId": _HOSTED_ZONES.get(where),
+            "hostedZoneId": _HOSTED_ZONES.get(region),
             "objectLockEnabled": lock is not None,
-            "tagsAll": unpaired(tags["TagSet"]) if tags else {},
+            "tagsAll": tags_from_api(tags["TagSet"]) if tags else {},
         }
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         s3 = self._s3(state)
-        stored = list(_versions(s3, identifier))
-        if stored and not state.get("forceDestroy"):
-            locks = _locks(s3, identifier, stored) if state.get("objectLockEnabled") else ""
+        versions = list(_list_versions(s3, identifier))
+        if versions and not state.get("forceDestroy"):
+            locks = _describe_locks(s3, identifier, versions) if state.get("objectLockEnabled") else ""
             raise StandInError(
-                f"deleting {self.label} ({identifier}): BucketNotEmpty: it has {len(stored)} object versions"
-                f"{locks}. Set forceDestroy, or empty it, and delete again."
+                f"deleting {self.label} ({identifier}): BucketNotEmpty: it has {len(versions)} object"
+                f" versions{locks}. Set forceDestroy, or empty it, and delete again."
             )
-        kept = [version for version in stored if not _deleted(s3, identifier, version)]
-        if kept:
+        locked = [version for version in versions if not _delete_version(s3, identifier, version)]
+        if locked:
             raise StandInError(
-                f"deleting {self.label} ({identifier}): AccessDenied: {len(kept)} of {len(stored)} object"
-                f" versions are under Object Lock{_locks(s3, identifier, kept)}. The others were deleted."
+                f"deleting {self.label} ({identifier}): AccessDenied: {len(locked)} of {len(versions)} object"
+                f" versions are under Object Lock{_describe_locks(s3, identifier, locked)}."
+                " The others were deleted."
             )
-        answer(lambda: s3.delete_bucket(Bucket=identifier), "NoSuchBucket")
+        call_or_none(lambda: s3.delete_bucket(Bucket=identifier), "NoSuchBucket")
 
     def _s3(self, properties: Properties) -> Any:
         return self.account.client("s3", self.region(properties))
 
 
-def _versions(s3: Any, bucket: str) -> Iterator[dict[str, Any]]:
+def _list_versions(s3: Any, bucket: str) -> Iterator[dict[str, Any]]:
     """Yield every version and delete marker as {Key, VersionId}; nothing for a bucket that is gone."""
-    pages = answer(
+    pages = call_or_none(
         lambda: list(s3.get_paginator("list_object_versions").paginate(Bucket=bucket)), "NoSuchBucket"
     )
     for page in pages or []:
@@ -187,39 +190,43 @@ def _versions(s3: Any, bucket: str) -> Iterator[dict[str, Any]]:
             yield {"Key": entry["Key"], "VersionId": entry["VersionId"] or "null"}
 
 
-def _deleted(s3: Any, bucket: str, version: dict[str, Any]) -> bool:
-    """Delete one version as forceDestroy does, past legal holds and GOVERNANCE; say whether AWS let it go."""
+def _delete_version(s3: Any, bucket: str, version: dict[str, Any]) -> bool:
+    """
+    Delete one version as forceDestroy does: bypass GOVERNANCE retention and remove a legal hold.
+
+    Returns False if AWS refuses.
+    """
 
     def delete() -> bool:
         request = {"Bucket": bucket, "BypassGovernanceRetention": True, **version}
-        return answer(lambda: s3.delete_object(**request), "AccessDenied") is not None
+        return call_or_none(lambda: s3.delete_object(**request), "AccessDenied") is not None
 
     if delete():
         return True
-    if _head(s3, bucket, version).get("ObjectLockLegalHoldStatus") != "ON":
+    if _head_version(s3, bucket, version).get("ObjectLockLegalHoldStatus") != "ON":
         return False
     s3.put_object_legal_hold(Bucket=bucket, LegalHold={"Status": "OFF"}, **version)
     return delete()
 
 
-def _locks(s3: Any, bucket: str, versions: list[dict[str, Any]]) -> str:
-    """Name the first few locked versions with mode and date."""
-    locked: list[str] = []
+def _describe_locks(s3: Any, bucket: str, versions: list[dict[str, Any]]) -> str:
+    """Return a message part with the first locked versions, their lock modes and dates; empty without any."""
+    locks: list[str] = []
     for version in versions:
-        head = _head(s3, bucket, version)
+        head = _head_version(s3, bucket, version)
         if "ObjectLockMode" in head:
             until = head["ObjectLockRetainUntilDate"].strftime("%Y-%m-%d %H:%M:%S UTC")
-            locked.append(f"{version['Key']} ({head['ObjectLockMode']} until {until})")
+            locks.append(f"{version['Key']} ({head['ObjectLockMode']} until {until})")
         elif head.get("ObjectLockLegalHoldStatus") == "ON":
-            locked.append(f"{version['Key']} (legal hold)")
-        if len(locked) > _LISTED_AT_MOST:
+            locks.append(f"{version['Key']} (legal hold)")
+        if len(locks) > _MAX_LISTED_LOCKS:
             break
-    if not locked:
+    if not locks:
         return ""
-    more = ", ..." if len(locked) > _LISTED_AT_MOST else ""
-    return f"; locked: {', '.join(locked[:_LISTED_AT_MOST])}{more}"
+    more = ", ..." if len(locks) > _MAX_LISTED_LOCKS else ""
+    return f"; locked: {', '.join(locks[:_MAX_LISTED_LOCKS])}{more}"
 
 
-def _head(s3: Any, bucket: str, version: dict[str, Any]) -> dict[str, Any]:
-    """Ask for a version's lock; a delete marker answers with 404 or 405, and has none."""
-    return answer(lambda: s3.head_object(Bucket=bucket, **version), "404", "405") or {}
+def _head_version(s3: Any, bucket: str, version: dict[str, Any]) -> dict[str, Any]:
+    """Return the headers of a version; none for a delete marker, for which S3 answers 404 or 405."""
+    return call_or_none(lambda: s3.head_object(Bucket=bucket, **version), "404", "405") or {}

@@ -1,68 +1,68 @@
-"""The resource types that each hold one setting of an S3 bucket."""
+"""Resource types that hold one setting of an S3 bucket each."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from twin.aws.provider.account import answer
-from twin.aws.provider.creations import RefusedError
-from twin.aws.provider.kind import AwsKind
-from twin.aws.provider.wire import FLAG, TEXT, WHOLE, block, from_api, several, to_api
+from twin.aws.provider.account import call_or_none
+from twin.aws.provider.creations import AwsCallError
+from twin.aws.provider.resource_type import AwsResource
+from twin.aws.provider.wire import FLAG, TEXT, WHOLE, block, block_list, from_api, to_api
 from twin.provider.rules import exactly_one, length, one_of, size, when, within
 from twin.provider.server import PropertyChange, StandInError
 from twin.provider.values import Properties
 
-NO_LOCK = "ObjectLockConfigurationNotFoundError"
+NO_OBJECT_LOCK = "ObjectLockConfigurationNotFoundError"
 
 
-class BucketSetting(AwsKind):
-    """One setting: written as a whole, so that creation can be repeated. Its id is the bucket's name."""
+class BucketSetting(AwsResource):
+    """A setting that is written as a whole, so its creation can be repeated. Its id is the bucket's name."""
 
-    absent: ClassVar[tuple[str, ...]]
-    """AWS's codes for: no such setting."""
+    absent_codes: ClassVar[tuple[str, ...]]
+    """AWS's error codes for a bucket without the setting."""
     unmodelled = frozenset({"expectedBucketOwner"})
     replaces = frozenset({"bucket"})
 
     @abstractmethod
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
-        """Write the setting; refuse what AWS would refuse and moto accepts."""
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
+        """Write the setting; raise AwsCallError for what AWS refuses and moto accepts."""
 
     @abstractmethod
-    def get(self, s3: Any, bucket: str) -> Properties | None:
-        """Return the setting under the provider's names; None, or one of the codes in `absent`, if unset."""
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
+        """Return the setting under the provider's names; None, or an error of `absent_codes`, if unset."""
 
     @abstractmethod
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         """Delete the setting."""
 
-    def make(self, wanted: Properties) -> str:
-        bucket = str(wanted["bucket"])
-        self.put(self.s3(wanted), bucket, wanted)
+    def _create(self, inputs: Properties) -> str:
+        bucket = str(inputs["bucket"])
+        self._write_setting(self.s3(inputs), bucket, inputs)
         return bucket
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
         s3 = self.s3(state)
-        setting = answer(lambda: self.get(s3, identifier), "NoSuchBucket", *self.absent)
+        setting = call_or_none(lambda: self._read_setting(s3, identifier), "NoSuchBucket", *self.absent_codes)
         return None if setting is None else {"bucket": identifier, **setting}
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
-        self.put(self.s3({**state, **wanted}), identifier, wanted)
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
+        self._write_setting(self.s3({**state, **inputs}), identifier, inputs)
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         s3 = self.s3(state)
-        answer(lambda: self.drop(s3, identifier), "NoSuchBucket", *self.absent)
+        call_or_none(lambda: self._delete_setting(s3, identifier), "NoSuchBucket", *self.absent_codes)
 
     def s3(self, properties: Properties) -> Any:
         return self.account.client("s3", self.region(properties))
 
-    def refuse(self, bucket: str, code: str, message: str) -> RefusedError:
-        return RefusedError(f"writing {self.label} ({bucket})", code, message)
+    def write_error(self, bucket: str, code: str, message: str) -> AwsCallError:
+        return AwsCallError(f"writing {self.label} ({bucket})", code, message)
 
 
 class BucketVersioning(BucketSetting):
     """`aws:s3/bucketVersioning:BucketVersioning`."""
 
     label = "S3 Bucket Versioning"
-    inputs = block(
+    input_schema = block(
         {
             "bucket!": TEXT,
             "versioningConfiguration!": block({"status!": TEXT, "mfaDelete": TEXT}),
@@ -71,39 +71,39 @@ class BucketVersioning(BucketSetting):
     )
     rules = (one_of("versioningConfiguration.status", "Enabled", "Suspended", "Disabled"),)
     unmodelled = frozenset({"expectedBucketOwner", "mfa"})
-    absent = ()
+    absent_codes = ()
 
     def diff(
         self, state: Properties, old_inputs: Properties, inputs: Properties
     ) -> dict[str, PropertyChange]:
         before = (state.get("versioningConfiguration") or {}).get("status")
-        after = _inner(inputs, "versioningConfiguration").get("status")
+        after = _nested_object(inputs, "versioningConfiguration").get("status")
         if before in {"Enabled", "Suspended"} and after == "Disabled":
             raise StandInError(
                 f"versioningConfiguration.status cannot be updated from {before!r} to 'Disabled'"
             )
         return super().diff(state, old_inputs, inputs)
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
-        status = wanted["versioningConfiguration"]["status"]
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
+        status = inputs["versioningConfiguration"]["status"]
         if status == "Suspended" and is_locked(s3, bucket):
-            raise self.refuse(
+            raise self.write_error(
                 bucket,
                 "InvalidBucketState",
                 "An Object Lock configuration is present on this bucket,"
                 " so the versioning state cannot be changed",
             )
         if status == "Disabled":
-            s3.get_bucket_versioning(Bucket=bucket)  # nothing to write; the bucket must exist
+            s3.get_bucket_versioning(Bucket=bucket)  # writes nothing; fails if the bucket does not exist
         else:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
         status = s3.get_bucket_versioning(Bucket=bucket).get("Status", "Disabled")
         return {"versioningConfiguration": {"status": status}}
 
-    def drop(self, s3: Any, bucket: str) -> None:
-        """Suspend; under Object Lock S3 does not allow that, and the provider leaves it as it is."""
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
+        """Suspend versioning; under Object Lock, where S3 refuses that, the provider leaves it enabled."""
         if s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled" and not is_locked(s3, bucket):
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
 
@@ -112,7 +112,7 @@ class BucketObjectLockConfiguration(BucketSetting):
     """`aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration`."""
 
     label = "S3 Bucket Object Lock Configuration"
-    inputs = block(
+    input_schema = block(
         {
             "bucket!": TEXT,
             "objectLockEnabled": TEXT,
@@ -130,21 +130,21 @@ class BucketObjectLockConfiguration(BucketSetting):
     defaults: ClassVar[Properties] = {"objectLockEnabled": "Enabled"}
     unmodelled = frozenset({"expectedBucketOwner", "token"})
     replaces = frozenset({"bucket", "objectLockEnabled"})
-    absent = (NO_LOCK,)
+    absent_codes = (NO_OBJECT_LOCK,)
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
-        configuration = {"objectLockEnabled": "Enabled", "rule": wanted.get("rule")}
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
+        configuration = {"objectLockEnabled": "Enabled", "rule": inputs.get("rule")}
         s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=to_api(configuration))
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
-        found = from_api(s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"])
-        if "rule" in found:  # moto answers with 0 for the unit that is not in use
-            retention = found["rule"]["defaultRetention"]
-            found["rule"]["defaultRetention"] = {name: value for name, value in retention.items() if value}
-        return found
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
+        setting = from_api(s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"])
+        if "rule" in setting:  # moto answers 0 for the unit (days or years) that is not set
+            retention = setting["rule"]["defaultRetention"]
+            setting["rule"]["defaultRetention"] = {name: value for name, value in retention.items() if value}
+        return setting
 
-    def drop(self, s3: Any, bucket: str) -> None:
-        """Remove the default retention; the lock itself is for ever."""
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
+        """Remove the default retention; Object Lock itself can never be disabled."""
         s3.put_object_lock_configuration(
             Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
         )
@@ -154,10 +154,10 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
     """`aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration`."""
 
     label = "S3 Bucket Server Side Encryption Configuration"
-    inputs = block(
+    input_schema = block(
         {
             "bucket!": TEXT,
-            "rules!": several(
+            "rules!": block_list(
                 {
                     "applyServerSideEncryptionByDefault": block(
                         {"sseAlgorithm!": TEXT, "kmsMasterKeyId": TEXT}
@@ -180,22 +180,22 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
             forbids=("kmsMasterKeyId",),
         ),
     )
-    absent = ()
+    absent_codes = ()
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
         s3.put_bucket_encryption(
-            Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": to_api(wanted["rules"])}
+            Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": to_api(inputs["rules"])}
         )
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
-        """Without a configuration S3 encrypts with keys of its own, and says so (since January 2023)."""
-        own = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]}
-        found = answer(
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
+        """Return SSE-S3 for a bucket without a configuration, as S3 does since January 2023."""
+        sse_s3 = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]}
+        response = call_or_none(
             lambda: s3.get_bucket_encryption(Bucket=bucket), "ServerSideEncryptionConfigurationNotFoundError"
         )
-        return from_api(found["ServerSideEncryptionConfiguration"]) if found else own
+        return from_api(response["ServerSideEncryptionConfiguration"]) if response else sse_s3
 
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.delete_bucket_encryption(Bucket=bucket)
 
 
@@ -204,23 +204,25 @@ class BucketPublicAccessBlock(BucketSetting):
 
     label = "S3 Bucket Public Access Block"
     _flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-    inputs = block({"bucket!": TEXT, **dict.fromkeys(_flags, FLAG), "skipDestroy": FLAG, "region": TEXT})
+    input_schema = block(
+        {"bucket!": TEXT, **dict.fromkeys(_flags, FLAG), "skipDestroy": FLAG, "region": TEXT}
+    )
     defaults: ClassVar[Properties] = dict.fromkeys(_flags, False)
-    remembered = frozenset({"skipDestroy"})
-    absent = ("NoSuchPublicAccessBlockConfiguration",)
+    write_only = frozenset({"skipDestroy"})
+    absent_codes = ("NoSuchPublicAccessBlockConfiguration",)
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
-        flags = to_api({name: wanted[name] for name in self._flags})
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
+        flags = to_api({name: inputs[name] for name in self._flags})
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=flags)
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
         return from_api(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"])
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         if not state.get("skipDestroy"):
-            super().remove(identifier, state)
+            super()._delete(identifier, state)
 
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.delete_public_access_block(Bucket=bucket)
 
 
@@ -228,19 +230,19 @@ class BucketOwnershipControls(BucketSetting):
     """`aws:s3/bucketOwnershipControls:BucketOwnershipControls`."""
 
     label = "S3 Bucket Ownership Controls"
-    inputs = block({"bucket!": TEXT, "rule!": block({"objectOwnership!": TEXT}), "region": TEXT})
+    input_schema = block({"bucket!": TEXT, "rule!": block({"objectOwnership!": TEXT}), "region": TEXT})
     rules = (one_of("rule.objectOwnership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"),)
     unmodelled = frozenset()
-    absent = ("OwnershipControlsNotFoundError",)
+    absent_codes = ("OwnershipControlsNotFoundError",)
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
-        s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [to_api(wanted["rule"])]})
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
+        s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [to_api(inputs["rule"])]})
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
-        found = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
-        return {"rule": from_api(found["Rules"][0])}
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
+        controls = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
+        return {"rule": from_api(controls["Rules"][0])}
 
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.delete_bucket_ownership_controls(Bucket=bucket)
 
 
@@ -248,7 +250,7 @@ class BucketLogging(BucketSetting):
     """`aws:s3/bucketLogging:BucketLogging`."""
 
     label = "S3 Bucket Logging"
-    inputs = block(
+    input_schema = block(
         {
             "bucket!": TEXT,
             "targetBucket!": TEXT,
@@ -264,26 +266,28 @@ class BucketLogging(BucketSetting):
         one_of("targetObjectKeyFormat.partitionedPrefix.partitionDateSource", "DeliveryTime", "EventTime"),
     )
     unmodelled = frozenset({"expectedBucketOwner", "targetGrants"})
-    absent = ()
+    absent_codes = ()
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
-        target = wanted["targetBucket"]
-        lock = answer(lambda: s3.get_object_lock_configuration(Bucket=target), NO_LOCK, "NoSuchBucket")
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
+        target = inputs["targetBucket"]
+        lock = call_or_none(
+            lambda: s3.get_object_lock_configuration(Bucket=target), NO_OBJECT_LOCK, "NoSuchBucket"
+        )
         if lock and "Rule" in lock["ObjectLockConfiguration"]:
-            raise self.refuse(
+            raise self.write_error(
                 bucket,
                 "InvalidTargetBucketForLogging",
                 f"{target} has a default retention; S3 delivers no logs to such a bucket",
             )
         names = ("targetBucket", "targetPrefix", "targetObjectKeyFormat")
-        enabled = to_api({name: wanted.get(name) for name in names})
+        enabled = to_api({name: inputs.get(name) for name in names})
         s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": enabled})
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
-        found = s3.get_bucket_logging(Bucket=bucket).get("LoggingEnabled")
-        return from_api(found) if found else None
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
+        setting = s3.get_bucket_logging(Bucket=bucket).get("LoggingEnabled")
+        return from_api(setting) if setting else None
 
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
 
 
@@ -292,9 +296,9 @@ def is_versioned(s3: Any, bucket: str) -> bool:
 
 
 def is_locked(s3: Any, bucket: str) -> bool:
-    return answer(lambda: s3.get_object_lock_configuration(Bucket=bucket), NO_LOCK) is not None
+    return call_or_none(lambda: s3.get_object_lock_configuration(Bucket=bucket), NO_OBJECT_LOCK) is not None
 
 
-def _inner(properties: Properties, name: str) -> Properties:
+def _nested_object(properties: Properties, name: str) -> Properties:
     inner = properties.get(name)
     return inner if isinstance(inner, dict) else {}

@@ -1,4 +1,4 @@
-"""Creation that can be repeated: what an interrupted one left is taken up instead of made twice."""
+"""Creation of AWS resources that can be repeated after an interruption, and the error of a refused call."""
 
 import secrets
 from collections.abc import Callable
@@ -11,49 +11,49 @@ _VENDOR = "aws"
 _UNCONFIRMED = "unconfirmed"
 
 
+class AwsCallError(StandInError):
+    """A call that AWS refused; `code` is AWS's error code, such as NoSuchBucket."""
+
+    def __init__(self, action: str, code: str, message: str) -> None:
+        super().__init__(f"{action}: {code}: {message}")
+        self.code = code
+
+
 class Creations:
     """
-    Notes which resources are being made, by URN, until the engine is seen to know their ids.
+    Records which resources are being created, by URN, until the engine shows that it knows their ids.
 
-    AWS has no such memory: there a creation whose answer was lost leaves a resource that must be imported by
-    hand. In the twin an interrupted `up` converges when it is repeated.
+    AWS keeps no such record: a creation whose response is lost leaves a resource that must be imported by
+    hand. On the twin an interrupted `up` converges when it is repeated.
     """
 
     def __init__(self, home: TwinHome) -> None:
         self._store = VendorStore(home.vendors)
 
-    def once(
-        self, urn: str, find: Callable[[str], str | None], make: Callable[[str], str], taken: Exception
+    def create_once(
+        self, urn: str, find: Callable[[str], str | None], create: Callable[[str], str], conflict: Exception
     ) -> str:
         """
-        Return the id of what `make` makes, or of what an interrupted `make` for the same URN has made.
+        Create a resource, or find the one that an interrupted creation for the same URN left; return its id.
 
-        Both get a token that is the same whenever a creation is repeated. When `find` finds something that no
-        such creation made, `taken` is raised.
+        `find` and `create` get a token that stays the same when the creation is repeated. `conflict` is
+        raised when `find` returns a resource although no creation for this URN is recorded.
         """
-        note = self._store.get(_VENDOR, _UNCONFIRMED, urn)
-        token = str(note["token"]) if note else secrets.token_hex(8)
-        if found := find(token):
-            if note is None:
-                raise taken
-            return found
-        if note is None:
+        record = self._store.get(_VENDOR, _UNCONFIRMED, urn)
+        token = str(record["token"]) if record else secrets.token_hex(8)
+        if identifier := find(token):
+            if record is None:
+                raise conflict
+            return identifier
+        if record is None:
             self._store.insert(_VENDOR, _UNCONFIRMED, urn, {"token": token})
         try:
-            return make(token)
-        except RefusedError:
+            return create(token)
+        except AwsCallError:
             self.confirm(urn)
             raise
 
     def confirm(self, urn: str) -> None:
-        """Note that the engine knows the id: what was made is no longer anybody's to take up."""
+        """Record that the engine knows the id, so that no later creation takes the resource for its own."""
         if self._store.get(_VENDOR, _UNCONFIRMED, urn):
             self._store.remove(_VENDOR, _UNCONFIRMED, urn)
-
-
-class RefusedError(StandInError):
-    """What AWS refused; `code` is AWS's own, such as NoSuchBucket."""
-
-    def __init__(self, doing: str, code: str, message: str) -> None:
-        super().__init__(f"{doing}: {code}: {message}")
-        self.code = code

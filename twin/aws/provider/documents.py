@@ -1,4 +1,4 @@
-"""IAM policy documents: what AWS accepts, and which two of them say the same."""
+"""IAM policy documents: the rules that AWS checks, and a normal form to compare them by."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties, has_unknown
 
 Use = Literal["bucket", "key", "identity", "trust"]
-"""What a document is attached to; each has elements of its own that are required or forbidden."""
+"""What a document is attached to; it decides which elements are required or forbidden."""
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _ELEMENTS = {
@@ -28,9 +28,9 @@ _SID = {"identity": r"[A-Za-z0-9]*", "trust": r"[A-Za-z0-9]*"}
 _ROOT = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):root")
 
 
-def policy(name: str, use: Use, most_characters: int) -> InputRule:
+def policy_document(name: str, use: Use, most_characters: int) -> InputRule:
     """
-    Judge the document in input `name` as AWS would when it is attached.
+    Require that input `name` is a policy document that AWS accepts for `use`.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
     """
@@ -39,8 +39,8 @@ def policy(name: str, use: Use, most_characters: int) -> InputRule:
         document = inputs.get(name)
         if document is None or has_unknown(document):
             return
-        problem = _problem(document, use)
-        if problem is None and len(re.sub(r"\s", "", as_text(document))) > most_characters:
+        problem = _find_problem(document, use)
+        if problem is None and len(re.sub(r"\s", "", to_json(document))) > most_characters:
             problem = f"it has more than {most_characters} characters"
         if problem:
             yield InputRefusal(name, f"{name} is no valid policy document: {problem}")
@@ -48,80 +48,84 @@ def policy(name: str, use: Use, most_characters: int) -> InputRule:
     return rule
 
 
-def as_text(document: Any) -> str:
-    """Return a document as JSON; the SDK takes objects as well."""
+def to_json(document: Any) -> str:
+    """Return a document as JSON text; the SDK takes text or an object."""
     return document if isinstance(document, str) else json.dumps(document)
 
 
-def canonical(document: Any) -> Any:
-    """Bring a document into the form in which equal meaning is equal value (order, single or list, root)."""
+def normalize_document(document: Any) -> Any:
+    """
+    Return a document in a form in which documents that mean the same are equal.
+
+    Differences in order, between one value and a list of one, and in the spelling of a root principal vanish.
+    """
     if document is None or document is UNKNOWN:
         return document
     try:
-        parsed: dict[str, Any] = json.loads(as_text(document))
+        parsed: dict[str, Any] = json.loads(to_json(document))
     except ValueError:
         return document
-    statements = [_canonical_statement(statement) for statement in listed(parsed.get("Statement"))]
-    return {**parsed, "Statement": sorted(statements, key=_order)}
+    statements = [_normalize_statement(statement) for statement in as_list(parsed.get("Statement"))]
+    return {**parsed, "Statement": sorted(statements, key=_sort_key)}
 
 
-def statements(document: Any) -> list[dict[str, Any]]:
-    """Return the statements of a valid document."""
-    return listed(json.loads(as_text(document))["Statement"])
+def parse_statements(document: Any) -> list[dict[str, Any]]:
+    """Return the statements of a document that AWS accepts."""
+    return as_list(json.loads(to_json(document))["Statement"])
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def principals(document: Any, kind: str) -> list[str]:
+def list_principals(document: Any, kind: str) -> list[str]:
     """Return the principals of one kind (AWS, Service, Federated) in all statements."""
-    named = [statement.get("Principal") for statement in statements(document)]
-    return [name for each in named if isinstance(each, dict) for name in listed(each.get(kind))]
+    elements = [statement.get("Principal") for statement in parse_statements(document)]
+    return [name for each in elements if isinstance(each, dict) for name in as_list(each.get(kind))]
 
 
-def _problem(document: Any, use: Use) -> str | None:
+def _find_problem(document: Any, use: Use) -> str | None:
     try:
-        parsed = json.loads(as_text(document))
-    except ValueError as wrong:
-        return f"it is not JSON ({wrong})"
+        parsed = json.loads(to_json(document))
+    except ValueError as error:
+        return f"it is not JSON ({error})"
     if not isinstance(parsed, dict):
         return "it is not an object"
-    whole: dict[str, Any] = parsed
-    if unknown := sorted(whole.keys() - {"Version", "Id", "Statement"}):
+    policy: dict[str, Any] = parsed
+    if unknown := sorted(policy.keys() - {"Version", "Id", "Statement"}):
         return f"there is no element {unknown[0]}"
-    if whole.get("Version") not in _VERSIONS:
+    if policy.get("Version") not in _VERSIONS:
         return f"Version must be one of {', '.join(_VERSIONS)}"
-    if not listed(whole.get("Statement")):
+    if not as_list(policy.get("Statement")):
         return "Statement is missing or empty"
-    for number, statement in enumerate(listed(whole["Statement"])):
-        if problem := _statement_problem(statement, use):
+    for number, statement in enumerate(as_list(policy["Statement"])):
+        if problem := _find_statement_problem(statement, use):
             return f"Statement[{number}]: {problem}"
-    sids = [statement["Sid"] for statement in listed(whole["Statement"]) if "Sid" in statement]
+    sids = [statement["Sid"] for statement in as_list(policy["Statement"]) if "Sid" in statement]
     return "two statements have the same Sid" if len(sids) != len(set(sids)) else None
 
 
-def _statement_problem(statement: Any, use: Use) -> str | None:
+def _find_statement_problem(statement: Any, use: Use) -> str | None:
     if not isinstance(statement, dict):
         return "it is not an object"
-    given: dict[str, Any] = statement
-    if unknown := sorted(given.keys() - _ELEMENTS):
+    elements: dict[str, Any] = statement
+    if unknown := sorted(elements.keys() - _ELEMENTS):
         return f"there is no element {unknown[0]}"
-    if given.get("Effect") not in {"Allow", "Deny"}:
+    if elements.get("Effect") not in {"Allow", "Deny"}:
         return "Effect must be Allow or Deny"
     for element in ("Action", "Resource", "Principal"):
-        if problem := _element_problem(given, element, use):
+        if problem := _find_element_problem(elements, element, use):
             return problem
-    if not re.fullmatch(_SID.get(use, r"(?s).*"), str(given.get("Sid", ""))):
+    if not re.fullmatch(_SID.get(use, r"(?s).*"), str(elements.get("Sid", ""))):
         return "Sid may only have letters and digits"
-    if any(":" not in str(action) and action != "*" for action in listed(given.get("Action"))):
+    if any(":" not in str(action) and action != "*" for action in as_list(elements.get("Action"))):
         return "an Action must be service:Name or *"
     return None
 
 
-def _element_problem(statement: dict[str, Any], element: str, use: Use) -> str | None:
+def _find_element_problem(statement: dict[str, Any], element: str, use: Use) -> str | None:
     present = [name for name in (element, f"Not{element}") if name in statement]
     allowed = element == "Action" or use != {"Principal": "identity", "Resource": "trust"}[element]
     if not present:
@@ -130,32 +134,35 @@ def _element_problem(statement: dict[str, Any], element: str, use: Use) -> str |
         return f"{present[0]} is not allowed in a policy of this kind"
     if len(present) > 1:
         return f"{present[0]} and {present[1]} exclude each other"
-    return None if listed(statement[present[0]]) else f"{present[0]} is empty"
+    return None if as_list(statement[present[0]]) else f"{present[0]} is empty"
 
 
-def _canonical_statement(statement: dict[str, Any]) -> dict[str, Any]:
+def _normalize_statement(statement: dict[str, Any]) -> dict[str, Any]:
     result = dict(statement)
     for element in ("Action", "NotAction", "Resource", "NotResource"):
         if element in result:
-            result[element] = sorted(map(str, listed(result[element])))
+            result[element] = sorted(map(str, as_list(result[element])))
     for element in ("Principal", "NotPrincipal"):
         if element in result:
-            named = {"AWS": "*"} if result[element] == "*" else result[element]
+            principals = {"AWS": "*"} if result[element] == "*" else result[element]
             result[element] = {
-                kind: sorted(_ROOT.sub(r"\1", str(name)) for name in listed(names))
-                for kind, names in named.items()
+                kind: sorted(_ROOT.sub(r"\1", str(name)) for name in as_list(names))
+                for kind, names in principals.items()
             }
     if "Condition" in result:
         result["Condition"] = {
-            operator: {key: sorted(_text(value) for value in listed(values)) for key, values in keys.items()}
+            operator: {
+                key: sorted(_condition_text(value) for value in as_list(values))
+                for key, values in keys.items()
+            }
             for operator, keys in result["Condition"].items()
         }
     return result
 
 
-def _text(value: Any) -> str:
+def _condition_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _order(value: Any) -> str:
+def _sort_key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)

@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from twin.aws.provider.account import answer
-from twin.aws.provider.creations import RefusedError
-from twin.aws.provider.documents import as_text, canonical, listed, policy, statements
-from twin.aws.provider.kind import UniqueKind
-from twin.aws.provider.principals import demand_principals
-from twin.aws.provider.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
+from twin.aws.provider.account import call_or_none
+from twin.aws.provider.creations import AwsCallError
+from twin.aws.provider.documents import (
+    as_list,
+    normalize_document,
+    parse_statements,
+    policy_document,
+    to_json,
+)
+from twin.aws.provider.principals import check_principals
+from twin.aws.provider.resource_type import UniqueAwsResource
+from twin.aws.provider.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, tags_from_api, tags_to_api
 from twin.provider.rules import InputRule, at_most_one, length, matches, one_of, within
 from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties
 
-_CREATION = "twin:creation"
-"""Tag that tells which interrupted creation made a key; keys have no name to find them by."""
+_CREATION_TAG = "twin:creation"
+"""Tag with the token of a key's creation: keys have no name to find them by after an interruption."""
 
 _SYMMETRIC = "SYMMETRIC_DEFAULT"
 _SPECS = (
@@ -31,10 +37,10 @@ _SPECS = (
     "HMAC_384",
     "HMAC_512",
 )
-_ADMINISTERING = {"*", "kms:*", "kms:Put*", "kms:PutKeyPolicy"}
+_POLICY_WRITE_ACTIONS = {"*", "kms:*", "kms:Put*", "kms:PutKeyPolicy"}
 
 
-def _rotation(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_rotation(inputs: Properties) -> Iterator[InputRefusal]:
     rotates = inputs.get("enableKeyRotation")
     if inputs.get("rotationPeriodInDays") is not None and not rotates:
         yield InputRefusal("rotationPeriodInDays", "rotationPeriodInDays requires enableKeyRotation")
@@ -42,11 +48,11 @@ def _rotation(inputs: Properties) -> Iterator[InputRefusal]:
         yield InputRefusal("enableKeyRotation", "enableKeyRotation is only possible for symmetric keys")
 
 
-class Key(UniqueKind):
-    """`aws:kms/key:Key`; KMS draws its id. Deletion schedules it; for the stack it is gone at once."""
+class Key(UniqueAwsResource):
+    """`aws:kms/key:Key`; KMS generates its id. A key that is scheduled for deletion counts as deleted."""
 
     label = "KMS Key"
-    inputs = block(
+    input_schema = block(
         {
             "bypassPolicyLockoutSafetyCheck": FLAG,
             "customerMasterKeySpec": TEXT,
@@ -68,8 +74,8 @@ class Key(UniqueKind):
         length("description", 8192),
         one_of("keyUsage", "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"),
         one_of("customerMasterKeySpec", *_SPECS),
-        policy("policy", "key", 32_768),
-        _rotation,
+        policy_document("policy", "key", 32_768),
+        _check_rotation,
     )
     defaults: ClassVar[Properties] = {
         "bypassPolicyLockoutSafetyCheck": False,
@@ -81,56 +87,56 @@ class Key(UniqueKind):
     unmodelled = frozenset({"customKeyStoreId", "xksKeyId"})
     computed = frozenset({"description", "multiRegion", "policy", "rotationPeriodInDays"})
     replaces = frozenset({"customerMasterKeySpec", "keyUsage", "multiRegion"})
-    remembered = frozenset({"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"})
+    write_only = frozenset({"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"})
     outputs = ("arn", "keyId")
     tagged = True
-    taken_code = "AlreadyExistsException"
+    conflict_code = "AlreadyExistsException"
 
-    def canonical(self, name: str, value: Any) -> Any:
-        return canonical(value) if name == "policy" else super().canonical(name, value)
+    def normalize(self, name: str, value: Any) -> Any:
+        return normalize_document(value) if name == "policy" else super().normalize(name, value)
 
-    def find(self, wanted: Properties, token: str) -> str | None:
-        kms = self._kms(wanted)
+    def _find_existing(self, inputs: Properties, token: str) -> str | None:
+        kms = self._kms(inputs)
         for page in kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
-                tags = unpaired(kms.list_resource_tags(KeyId=key["KeyId"])["Tags"], "TagKey", "TagValue")
-                if tags.get(_CREATION) == token:
+                tags = tags_from_api(kms.list_resource_tags(KeyId=key["KeyId"])["Tags"], "TagKey", "TagValue")
+                if tags.get(_CREATION_TAG) == token:
                     return str(key["KeyId"])
         return None
 
-    def found(self, wanted: Properties, token: str) -> str:
-        self._demand_policy(wanted)
-        optional = {"Policy": as_text(wanted["policy"])} if "policy" in wanted else {}
-        made = self._kms(wanted).create_key(
-            Description=wanted.get("description", ""),
-            KeyUsage=wanted["keyUsage"],
-            KeySpec=wanted["customerMasterKeySpec"],
-            MultiRegion=bool(wanted.get("multiRegion")),
-            Tags=pairs({**self.tags(wanted), _CREATION: token}, "TagKey", "TagValue"),
+    def _create_bare(self, inputs: Properties, token: str) -> str:
+        self._check_policy(inputs)
+        optional = {"Policy": to_json(inputs["policy"])} if "policy" in inputs else {}
+        response = self._kms(inputs).create_key(
+            Description=inputs.get("description", ""),
+            KeyUsage=inputs["keyUsage"],
+            KeySpec=inputs["customerMasterKeySpec"],
+            MultiRegion=bool(inputs.get("multiRegion")),
+            Tags=tags_to_api({**self.tags(inputs), _CREATION_TAG: token}, "TagKey", "TagValue"),
             **optional,
         )
-        return str(made["KeyMetadata"]["KeyId"])
+        return str(response["KeyMetadata"]["KeyId"])
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
-        kms = self._kms(wanted)
-        if "policy" in wanted and state and self._differs("policy", wanted["policy"], state.get("policy")):
-            self._demand_policy(wanted)
-            kms.put_key_policy(KeyId=identifier, PolicyName="default", Policy=as_text(wanted["policy"]))
-        if state and wanted.get("description", "") != state.get("description", ""):
-            kms.update_key_description(KeyId=identifier, Description=wanted.get("description", ""))
-        self._rotate(kms, identifier, state, wanted)
-        if wanted["isEnabled"] != state.get("isEnabled", True):
-            (kms.enable_key if wanted["isEnabled"] else kms.disable_key)(KeyId=identifier)
-        self._retag(kms, identifier, state, wanted)
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
+        kms = self._kms(inputs)
+        if "policy" in inputs and state and self._differs("policy", inputs["policy"], state.get("policy")):
+            self._check_policy(inputs)
+            kms.put_key_policy(KeyId=identifier, PolicyName="default", Policy=to_json(inputs["policy"]))
+        if state and inputs.get("description", "") != state.get("description", ""):
+            kms.update_key_description(KeyId=identifier, Description=inputs.get("description", ""))
+        self._update_rotation(kms, identifier, state, inputs)
+        if inputs["isEnabled"] != state.get("isEnabled", True):
+            (kms.enable_key if inputs["isEnabled"] else kms.disable_key)(KeyId=identifier)
+        self._update_tags(kms, identifier, state, inputs)
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
         kms = self._kms(state)
-        described = answer(lambda: kms.describe_key(KeyId=identifier), "NotFoundException")
-        if described is None or described["KeyMetadata"]["KeyState"] == "PendingDeletion":
+        response = call_or_none(lambda: kms.describe_key(KeyId=identifier), "NotFoundException")
+        if response is None or response["KeyMetadata"]["KeyState"] == "PendingDeletion":
             return None
-        key = described["KeyMetadata"]
+        key = response["KeyMetadata"]
         rotation = kms.get_key_rotation_status(KeyId=identifier) if key["KeySpec"] == _SYMMETRIC else {}
-        tags = unpaired(kms.list_resource_tags(KeyId=identifier)["Tags"], "TagKey", "TagValue")
+        tags = tags_from_api(kms.list_resource_tags(KeyId=identifier)["Tags"], "TagKey", "TagValue")
         return {
             "arn": key["Arn"],
             "keyId": key["KeyId"],
@@ -142,17 +148,17 @@ class Key(UniqueKind):
             "customerMasterKeySpec": key["KeySpec"],
             "multiRegion": key["MultiRegion"],
             "policy": kms.get_key_policy(KeyId=identifier, PolicyName="default")["Policy"],
-            "tagsAll": {name: value for name, value in tags.items() if name != _CREATION},
+            "tagsAll": {name: value for name, value in tags.items() if name != _CREATION_TAG},
         }
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         days = state.get("deletionWindowInDays") or 30
         kms = self._kms(state)
-        if self.look(identifier, state) is not None:
+        if self._read(identifier, state) is not None:
             kms.schedule_key_deletion(KeyId=identifier, PendingWindowInDays=days)
 
-    def _rotate(self, kms: Any, identifier: str, state: Properties, wanted: Properties) -> None:
-        rotates, period = wanted["enableKeyRotation"], wanted.get("rotationPeriodInDays")
+    def _update_rotation(self, kms: Any, identifier: str, state: Properties, inputs: Properties) -> None:
+        rotates, period = inputs["enableKeyRotation"], inputs.get("rotationPeriodInDays")
         if rotates and (
             not state.get("enableKeyRotation") or period not in {None, state.get("rotationPeriodInDays")}
         ):
@@ -160,31 +166,31 @@ class Key(UniqueKind):
         elif not rotates and state.get("enableKeyRotation"):
             kms.disable_key_rotation(KeyId=identifier)
 
-    def _retag(self, kms: Any, identifier: str, state: Properties, wanted: Properties) -> None:
-        tags, before = self.tags(wanted), state.get("tagsAll") or {}
-        if not state or tags == before:
+    def _update_tags(self, kms: Any, identifier: str, state: Properties, inputs: Properties) -> None:
+        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
+        if not state or tags == old_tags:
             return
-        if gone := sorted(before.keys() - tags.keys()):
-            kms.untag_resource(KeyId=identifier, TagKeys=gone)
+        if removed := sorted(old_tags.keys() - tags.keys()):
+            kms.untag_resource(KeyId=identifier, TagKeys=removed)
         if tags:
-            kms.tag_resource(KeyId=identifier, Tags=pairs(tags, "TagKey", "TagValue"))
+            kms.tag_resource(KeyId=identifier, Tags=tags_to_api(tags, "TagKey", "TagValue"))
 
-    def _demand_policy(self, wanted: Properties) -> None:
-        """Refuse what KMS refuses and moto does not: unknown principals, a policy that locks everyone out."""
-        document = wanted.get("policy")
+    def _check_policy(self, inputs: Properties) -> None:
+        """Refuse, as KMS does and moto doesn't, unknown principals and a policy that nobody could change."""
+        document = inputs.get("policy")
         if document is None:
             return
-        doing = f"writing {self.label} policy"
-        demand_principals(self.account, document, doing, "MalformedPolicyDocumentException")
-        lasting = any(
+        action = f"writing {self.label} policy"
+        check_principals(self.account, document, action, "MalformedPolicyDocumentException")
+        can_be_changed = any(
             statement["Effect"] == "Allow"
-            and _ADMINISTERING & set(listed(statement.get("Action")))
+            and _POLICY_WRITE_ACTIONS & set(as_list(statement.get("Action")))
             and statement.get("Principal")
-            for statement in statements(document)
+            for statement in parse_statements(document)
         )
-        if not lasting and not wanted["bypassPolicyLockoutSafetyCheck"]:
-            raise RefusedError(
-                doing,
+        if not can_be_changed and not inputs["bypassPolicyLockoutSafetyCheck"]:
+            raise AwsCallError(
+                action,
                 "MalformedPolicyDocumentException",
                 "The new key policy will not allow you to update the key policy in the future.",
             )
@@ -193,11 +199,11 @@ class Key(UniqueKind):
         return self.account.client("kms", self.region(properties))
 
 
-class Alias(UniqueKind):
+class Alias(UniqueAwsResource):
     """`aws:kms/alias:Alias`; its id is its name."""
 
     label = "KMS Alias"
-    inputs = block({"name": TEXT, "namePrefix": TEXT, "targetKeyId!": TEXT, "region": TEXT})
+    input_schema = block({"name": TEXT, "namePrefix": TEXT, "targetKeyId!": TEXT, "region": TEXT})
     rules: ClassVar[tuple[InputRule, ...]] = (
         matches(
             "name",
@@ -211,15 +217,15 @@ class Alias(UniqueKind):
     replaces = frozenset({"name"})
     outputs = ("arn", "targetKeyArn")
     name_property = "name"
-    taken_code = "AlreadyExistsException"
+    conflict_code = "AlreadyExistsException"
 
-    def name_for(self, logical_name: str) -> str:
-        return f"alias/{super().name_for(logical_name)}"
+    def generate_name(self, logical_name: str) -> str:
+        return f"alias/{super().generate_name(logical_name)}"
 
-    def canonical(self, name: str, value: Any) -> Any:
-        if name == "targetKeyId":  # a key's id and its ARN are the same target
+    def normalize(self, name: str, value: Any) -> Any:
+        if name == "targetKeyId":  # a key's id and its ARN name the same key
             return str(value).rpartition("/")[2]
-        return super().canonical(name, value)
+        return super().normalize(name, value)
 
     def plan(self, state: Properties, inputs: Properties) -> Properties:
         planned = super().plan(state, inputs)
@@ -227,46 +233,46 @@ class Alias(UniqueKind):
             planned["targetKeyArn"] = UNKNOWN
         return planned
 
-    def find(self, wanted: Properties, token: str) -> str | None:
+    def _find_existing(self, inputs: Properties, token: str) -> str | None:
         del token
-        name = wanted["name"]
-        found = answer(lambda: self._kms(wanted).describe_key(KeyId=name), "NotFoundException")
-        return name if found else None
+        name = inputs["name"]
+        key = call_or_none(lambda: self._kms(inputs).describe_key(KeyId=name), "NotFoundException")
+        return name if key else None
 
-    def found(self, wanted: Properties, token: str) -> str:
+    def _create_bare(self, inputs: Properties, token: str) -> str:
         del token
-        self._demand_target(wanted)
-        self._kms(wanted).create_alias(AliasName=wanted["name"], TargetKeyId=wanted["targetKeyId"])
-        return str(wanted["name"])
+        self._check_target(inputs)
+        self._kms(inputs).create_alias(AliasName=inputs["name"], TargetKeyId=inputs["targetKeyId"])
+        return str(inputs["name"])
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
-        before = state or self.look(identifier, wanted) or {}
-        if self._differs("targetKeyId", wanted["targetKeyId"], before.get("targetKeyId")):
-            self._demand_target(wanted)
-            self._kms(wanted).update_alias(AliasName=identifier, TargetKeyId=wanted["targetKeyId"])
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
+        before = state or self._read(identifier, inputs) or {}
+        if self._differs("targetKeyId", inputs["targetKeyId"], before.get("targetKeyId")):
+            self._check_target(inputs)
+            self._kms(inputs).update_alias(AliasName=identifier, TargetKeyId=inputs["targetKeyId"])
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
-        found = answer(lambda: self._kms(state).describe_key(KeyId=identifier), "NotFoundException")
-        if found is None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
+        response = call_or_none(lambda: self._kms(state).describe_key(KeyId=identifier), "NotFoundException")
+        if response is None:
             return None
-        key = found["KeyMetadata"]
-        arn = key["Arn"].partition(":key/")[0]
+        key = response["KeyMetadata"]
+        prefix = key["Arn"].partition(":key/")[0]
         return {
             "name": identifier,
-            "arn": f"{arn}:{identifier}",
+            "arn": f"{prefix}:{identifier}",
             "targetKeyId": key["KeyId"],
             "targetKeyArn": key["Arn"],
         }
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         kms = self._kms(state)
-        answer(lambda: kms.delete_alias(AliasName=identifier), "NotFoundException")
+        call_or_none(lambda: kms.delete_alias(AliasName=identifier), "NotFoundException")
 
-    def _demand_target(self, wanted: Properties) -> None:
-        key = self._kms(wanted).describe_key(KeyId=wanted["targetKeyId"])["KeyMetadata"]
+    def _check_target(self, inputs: Properties) -> None:
+        key = self._kms(inputs).describe_key(KeyId=inputs["targetKeyId"])["KeyMetadata"]
         if key["KeyState"] == "PendingDeletion":
-            doing = f"pointing {self.label} ({wanted['name']})"
-            raise RefusedError(doing, "KMSInvalidStateException", f"{key['Arn']} is pending deletion.")
+            action = f"pointing {self.label} ({inputs['name']})"
+            raise AwsCallError(action, "KMSInvalidStateException", f"{key['Arn']} is pending deletion.")
 
     def _kms(self, properties: Properties) -> Any:
         return self.account.client("kms", self.region(properties))

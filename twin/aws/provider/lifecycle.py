@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from twin.aws.provider.bucket_settings import BucketSetting
-from twin.aws.provider.wire import FLAG, TAGS, TEXT, WHOLE, block, from_api, several, to_api
+from twin.aws.provider.wire import FLAG, TAGS, TEXT, WHOLE, block, block_list, from_api, to_api
 from twin.provider.rules import InputRule, at_most_one, exactly_one, length, matches, one_of, size, within
 from twin.provider.server import InputRefusal
 from twin.provider.values import Properties
@@ -17,7 +17,7 @@ _ACTIONS = (
     "noncurrentVersionTransitions",
     "transitions",
 )
-_CLASSES = (
+_STORAGE_CLASSES = (
     "GLACIER",
     "STANDARD_IA",
     "ONEZONE_IA",
@@ -45,13 +45,13 @@ _RULE = {
     "abortIncompleteMultipartUpload": block({"daysAfterInitiation": WHOLE}),
     "expiration": block({"date": TEXT, "days": WHOLE, "expiredObjectDeleteMarker": FLAG}),
     "noncurrentVersionExpiration": block(_NONCURRENT),
-    "noncurrentVersionTransitions": several({**_NONCURRENT, "storageClass!": TEXT}),
-    "transitions": several({"date": TEXT, "days": WHOLE, "storageClass!": TEXT}),
+    "noncurrentVersionTransitions": block_list({**_NONCURRENT, "storageClass!": TEXT}),
+    "transitions": block_list({"date": TEXT, "days": WHOLE, "storageClass!": TEXT}),
 }
 
 
 def unique(path: str, name: str) -> InputRule:
-    """No two objects of the list at `path` may have the same value of `name`."""
+    """Require that no two objects of the list at `path` have the same value of `name`."""
 
     def rule(inputs: Properties) -> Iterator[InputRefusal]:
         counts = Counter(
@@ -64,22 +64,22 @@ def unique(path: str, name: str) -> InputRule:
     return rule
 
 
-def _rules_in(inputs: Properties) -> Iterator[tuple[str, Properties]]:
+def _iterate_rules(inputs: Properties) -> Iterator[tuple[str, Properties]]:
     rules = inputs.get("rules")
     for index, rule in enumerate(rules if isinstance(rules, list) else []):
         if isinstance(rule, dict):
             yield f"rules[{index}]", rule
 
 
-def _each_acts(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, rule in _rules_in(inputs):
+def _check_actions(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, rule in _iterate_rules(inputs):
         if not any(rule.get(action) for action in _ACTIONS):
             yield InputRefusal(where, f"{where} needs at least one action: {', '.join(_ACTIONS)}")
 
 
-def _one_expiration(inputs: Properties) -> Iterator[InputRefusal]:
+def _check_expiration(inputs: Properties) -> Iterator[InputRefusal]:
     names = ("date", "days", "expiredObjectDeleteMarker")
-    for where, rule in _rules_in(inputs):
+    for where, rule in _iterate_rules(inputs):
         expiration = rule.get("expiration")
         if isinstance(expiration, dict) and sum(1 for name in names if expiration.get(name)) != 1:
             yield InputRefusal(
@@ -87,9 +87,9 @@ def _one_expiration(inputs: Properties) -> Iterator[InputRefusal]:
             )
 
 
-def _tags_exclude(inputs: Properties) -> Iterator[InputRefusal]:
-    """A rule for tagged objects can neither clear up delete markers nor uploads, which have no tags."""
-    for where, rule in _rules_in(inputs):
+def _check_tag_filter(inputs: Properties) -> Iterator[InputRefusal]:
+    """Refuse a rule for tagged objects that removes delete markers or uploads, which have no tags."""
+    for where, rule in _iterate_rules(inputs):
         filter_: Properties = rule.get("filter") or {}
         if not (filter_.get("tag") or (filter_.get("and") or {}).get("tags")):
             continue
@@ -101,19 +101,19 @@ def _tags_exclude(inputs: Properties) -> Iterator[InputRefusal]:
             yield InputRefusal(where, f"{where}: expiredObjectDeleteMarker cannot be specified with tags")
 
 
-def _transitions_in_order(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, rule in _rules_in(inputs):
-        expires: Any = (rule.get("expiration") or {}).get("days")
+def _check_transitions(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, rule in _iterate_rules(inputs):
+        expiration_days: Any = (rule.get("expiration") or {}).get("days")
         for transition in rule.get("transitions") or []:
             days = transition.get("days")
             if not isinstance(days, int):
                 continue
             if transition.get("storageClass") in _AT_LEAST_30_DAYS and days < 30:
-                kind = transition["storageClass"]
+                storage_class = transition["storageClass"]
                 yield InputRefusal(
-                    where, f"{where}: a transition to {kind} takes at least 30 days, not {days}"
+                    where, f"{where}: a transition to {storage_class} takes at least 30 days, not {days}"
                 )
-            if isinstance(expires, int) and expires <= days:
+            if isinstance(expiration_days, int) and expiration_days <= days:
                 yield InputRefusal(
                     where, f"{where}: expiration.days must be greater than the transition's {days}"
                 )
@@ -127,10 +127,10 @@ class BucketLifecycleConfiguration(BucketSetting):
     """
 
     label = "S3 Bucket Lifecycle Configuration"
-    inputs = block(
+    input_schema = block(
         {
             "bucket!": TEXT,
-            "rules!": several(_RULE),
+            "rules!": block_list(_RULE),
             "transitionDefaultMinimumObjectSize": TEXT,
             "timeouts": block({"create": TEXT, "update": TEXT}),
             "region": TEXT,
@@ -143,38 +143,38 @@ class BucketLifecycleConfiguration(BucketSetting):
         one_of("rules[].status", "Enabled", "Disabled"),
         exactly_one("rules[]", "filter", "prefix"),
         at_most_one("rules[].filter", "and", "prefix", "tag", "objectSizeGreaterThan", "objectSizeLessThan"),
-        _each_acts,
-        _one_expiration,
-        _tags_exclude,
-        _transitions_in_order,
+        _check_actions,
+        _check_expiration,
+        _check_tag_filter,
+        _check_transitions,
         within("rules[].expiration.days", 1),
         within("rules[].noncurrentVersionExpiration.noncurrentDays", 1),
         within("rules[].noncurrentVersionExpiration.newerNoncurrentVersions", 1, 100),
         within("rules[].noncurrentVersionTransitions[].newerNoncurrentVersions", 1, 100),
         within("rules[].abortIncompleteMultipartUpload.daysAfterInitiation", 1),
-        one_of("rules[].transitions[].storageClass", *_CLASSES),
-        one_of("rules[].noncurrentVersionTransitions[].storageClass", *_CLASSES),
+        one_of("rules[].transitions[].storageClass", *_STORAGE_CLASSES),
+        one_of("rules[].noncurrentVersionTransitions[].storageClass", *_STORAGE_CLASSES),
         exactly_one("rules[].transitions[]", "date", "days"),
         matches("rules[].transitions[].date", *_MIDNIGHT),
         matches("rules[].expiration.date", *_MIDNIGHT),
-        # moto knows no other value.
+        # The only value that moto supports.
         one_of("transitionDefaultMinimumObjectSize", "all_storage_classes_128K"),
     )
     computed = frozenset({"transitionDefaultMinimumObjectSize"})
-    remembered = frozenset({"timeouts"})
-    absent = ("NoSuchLifecycleConfiguration",)
+    write_only = frozenset({"timeouts"})
+    absent_codes = ("NoSuchLifecycleConfiguration",)
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
         s3.put_bucket_lifecycle_configuration(
-            Bucket=bucket, LifecycleConfiguration={"Rules": to_api(wanted["rules"])}
+            Bucket=bucket, LifecycleConfiguration={"Rules": to_api(inputs["rules"])}
         )
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
-        found = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
+        configuration = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
         return {
-            "rules": from_api(found["Rules"]),
+            "rules": from_api(configuration["Rules"]),
             "transitionDefaultMinimumObjectSize": "all_storage_classes_128K",
         }
 
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.delete_bucket_lifecycle(Bucket=bucket)

@@ -3,16 +3,26 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from twin.aws.provider.account import answer
-from twin.aws.provider.bucket_settings import NO_LOCK, BucketSetting, is_locked, is_versioned
+from twin.aws.provider.account import call_or_none
+from twin.aws.provider.bucket_settings import NO_OBJECT_LOCK, BucketSetting, is_locked, is_versioned
 from twin.aws.provider.lifecycle import unique
-from twin.aws.provider.wire import TAGS, TEXT, WHOLE, block, from_api, several, status_block, to_api
-from twin.provider.rules import InputRule, at_most_one, length, matches, one_of, size, values_at, when, within
+from twin.aws.provider.wire import TAGS, TEXT, WHOLE, block, block_list, from_api, status_block, to_api
+from twin.provider.rules import (
+    InputRule,
+    at_most_one,
+    find_values,
+    length,
+    matches,
+    one_of,
+    size,
+    when,
+    within,
+)
 from twin.provider.server import InputRefusal
 from twin.provider.values import UNKNOWN, Properties
 
-_MINUTES = 15
-_CLASSES = (
+_ONLY_MINUTES = 15  # the only threshold that S3 accepts
+_STORAGE_CLASSES = (
     "STANDARD",
     "STANDARD_IA",
     "ONEZONE_IA",
@@ -62,9 +72,9 @@ _STATUSES = (
 )
 
 
-def _whole_rules(inputs: Properties) -> Iterator[InputRefusal]:
-    """Demand what S3 demands of rules with a filter, and of objects encrypted with KMS."""
-    for where, rule in values_at(inputs, "rules[]"):
+def _check_rules(inputs: Properties) -> Iterator[InputRefusal]:
+    """Check S3's requirements for rules with a filter, and for the replication of KMS-encrypted objects."""
+    for where, rule in find_values(inputs, "rules[]"):
         if rule.get("filter") is not None:
             for name in ("priority", "deleteMarkerReplication"):
                 if rule.get(name) is None:
@@ -82,8 +92,8 @@ def _whole_rules(inputs: Properties) -> Iterator[InputRefusal]:
             )
 
 
-def _whole_destinations(inputs: Properties) -> Iterator[InputRefusal]:
-    for where, destination in values_at(inputs, "rules[].destination"):
+def _check_destinations(inputs: Properties) -> Iterator[InputRefusal]:
+    for where, destination in find_values(inputs, "rules[].destination"):
         if destination.get("replicationTime") is not None and destination.get("metrics") is None:
             yield InputRefusal(f"{where}.metrics", f"{where}.metrics is required with replicationTime")
         if destination.get("accessControlTranslation") is not None and destination.get("account") is None:
@@ -100,7 +110,7 @@ class BucketReplicationConfig(BucketSetting):
     """
 
     label = "S3 Bucket Replication Configuration"
-    inputs = block({"bucket!": TEXT, "role!": TEXT, "rules!": several(_RULE), "region": TEXT})
+    input_schema = block({"bucket!": TEXT, "role!": TEXT, "rules!": block_list(_RULE), "region": TEXT})
     rules: ClassVar[tuple[InputRule, ...]] = (
         size("rules", 1, 1000),
         unique("rules", "id"),
@@ -110,42 +120,42 @@ class BucketReplicationConfig(BucketSetting):
         matches("role", r"arn:aws[\w-]*:iam::\d{12}:role/.+", "be the ARN of a role"),
         matches("rules[].destination.bucket", r"arn:aws[\w-]*:s3:::[^/]+", "be the ARN of a bucket"),
         *(one_of(f"rules[].{status}", "Enabled", "Disabled") for status in _STATUSES),
-        one_of("rules[].destination.storageClass", *_CLASSES),
+        one_of("rules[].destination.storageClass", *_STORAGE_CLASSES),
         one_of("rules[].destination.accessControlTranslation.owner", "Destination"),
-        within("rules[].destination.replicationTime.time.minutes", _MINUTES, _MINUTES),
-        within("rules[].destination.metrics.eventThreshold.minutes", _MINUTES, _MINUTES),
+        within("rules[].destination.replicationTime.time.minutes", _ONLY_MINUTES, _ONLY_MINUTES),
+        within("rules[].destination.metrics.eventThreshold.minutes", _ONLY_MINUTES, _ONLY_MINUTES),
         when("rules[].destination.metrics", "status", "Disabled", forbids=("eventThreshold",)),
         at_most_one("rules[]", "filter", "prefix"),
         at_most_one("rules[].filter", "and", "prefix", "tag"),
-        _whole_rules,
-        _whole_destinations,
+        _check_rules,
+        _check_destinations,
     )
     unmodelled = frozenset({"token"})
-    absent = ("ReplicationConfigurationNotFoundError",)
+    absent_codes = ("ReplicationConfigurationNotFoundError",)
 
-    def put(self, s3: Any, bucket: str, wanted: Properties) -> None:
+    def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
         if not is_versioned(s3, bucket):
-            raise self.refuse(
+            raise self.write_error(
                 bucket,
                 "InvalidRequest",
                 "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
             )
         locked = is_locked(s3, bucket)
-        for rule in wanted["rules"]:
-            self._demand_destination(bucket, rule["destination"]["bucket"].rpartition(":")[2], locked=locked)
-        configuration = {"role": wanted["role"], "rules": wanted["rules"]}
+        for rule in inputs["rules"]:
+            self._check_destination(bucket, rule["destination"]["bucket"].rpartition(":")[2], locked=locked)
+        configuration = {"role": inputs["role"], "rules": inputs["rules"]}
         s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration=to_api(configuration))
 
-    def get(self, s3: Any, bucket: str) -> Properties | None:
+    def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
         return from_api(s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"])
 
-    def drop(self, s3: Any, bucket: str) -> None:
+    def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.delete_bucket_replication(Bucket=bucket)
 
-    def _demand_destination(self, bucket: str, destination: str, *, locked: bool) -> None:
-        """Refuse a destination that S3 refuses and moto does not look at; it may be anybody's."""
+    def _check_destination(self, bucket: str, destination: str, *, locked: bool) -> None:
+        """Refuse a destination as S3 does; moto doesn't check it. It may belong to another account."""
         s3 = self.account.client("s3")
-        versioned = answer(lambda: is_versioned(s3, destination), "NoSuchBucket")
+        versioned = call_or_none(lambda: is_versioned(s3, destination), "NoSuchBucket")
         problem = None
         if versioned is None:
             problem = "Destination bucket must exist."
@@ -153,7 +163,9 @@ class BucketReplicationConfig(BucketSetting):
             problem = "Destination bucket cannot be the same as the source bucket."
         elif not versioned:
             problem = "Destination bucket must have versioning enabled."
-        elif locked and not answer(lambda: s3.get_object_lock_configuration(Bucket=destination), NO_LOCK):
+        elif locked and not call_or_none(
+            lambda: s3.get_object_lock_configuration(Bucket=destination), NO_OBJECT_LOCK
+        ):
             problem = "Destination bucket must have Object Lock enabled, as the source bucket has."
         if problem:
-            raise self.refuse(bucket, "InvalidRequest", f"{problem} ({destination})")
+            raise self.write_error(bucket, "InvalidRequest", f"{problem} ({destination})")

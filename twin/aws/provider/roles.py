@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from twin.aws.provider.account import answer
-from twin.aws.provider.documents import as_text, canonical, listed, policy, statements
-from twin.aws.provider.kind import AwsKind, UniqueKind
-from twin.aws.provider.principals import demand_principals
-from twin.aws.provider.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, pairs, unpaired
+from twin.aws.provider.account import call_or_none
+from twin.aws.provider.documents import (
+    as_list,
+    normalize_document,
+    parse_statements,
+    policy_document,
+    to_json,
+)
+from twin.aws.provider.principals import check_principals
+from twin.aws.provider.resource_type import AwsResource, UniqueAwsResource
+from twin.aws.provider.wire import DOCUMENT, FLAG, TAGS, TEXT, WHOLE, block, tags_from_api, tags_to_api
 from twin.provider.rules import InputRule, at_most_one, length, matches, size, within
 from twin.provider.schema import ListOf
 from twin.provider.server import InputRefusal
@@ -15,17 +21,17 @@ from twin.provider.values import Properties, has_unknown
 
 _NAME = (r"[\w+=,.@-]*", "only have letters, digits and + = , . @ - _")
 _GITHUB = "token.actions.githubusercontent.com"
-_ABSENT = "NoSuchEntity"
+_NOT_FOUND = "NoSuchEntity"
 
 
-def _github_subject(inputs: Properties) -> Iterator[InputRefusal]:
-    """IAM refuses trust in GitHub's shared issuer that is not bound to a subject."""
+def _check_github_subject(inputs: Properties) -> Iterator[InputRefusal]:
+    """Refuse, as IAM does, trust in GitHub's shared OIDC issuer without a condition on the subject."""
     document = inputs.get("assumeRolePolicy")
     if document is None or has_unknown(document):
         return
-    for statement in statements(document):
+    for statement in parse_statements(document):
         principal = statement.get("Principal")
-        federated = listed(principal.get("Federated")) if isinstance(principal, dict) else []
+        federated = as_list(principal.get("Federated")) if isinstance(principal, dict) else []
         conditions: Properties = statement.get("Condition") or {}
         keys = {key.lower() for operator in conditions.values() for key in operator}
         if any(str(name).endswith(_GITHUB) for name in federated) and f"{_GITHUB}:sub" not in keys:
@@ -35,11 +41,11 @@ def _github_subject(inputs: Properties) -> Iterator[InputRefusal]:
             )
 
 
-class IamRole(UniqueKind):
+class IamRole(UniqueAwsResource):
     """`aws:iam/role:Role`; its id is its name."""
 
     label = "IAM Role"
-    inputs = block(
+    input_schema = block(
         {
             "assumeRolePolicy!": DOCUMENT,
             "description": TEXT,
@@ -53,7 +59,7 @@ class IamRole(UniqueKind):
         }
     )
     rules: ClassVar[tuple[InputRule, ...]] = (
-        policy("assumeRolePolicy", "trust", 2048),
+        policy_document("assumeRolePolicy", "trust", 2048),
         within("maxSessionDuration", 3600, 43_200),
         length("name", 64, 1),
         matches("name", *_NAME),
@@ -69,114 +75,114 @@ class IamRole(UniqueKind):
     }
     unmodelled = frozenset({"inlinePolicies", "managedPolicyArns"})
     replaces = frozenset({"name", "path"})
-    remembered = frozenset({"forceDetachPolicies"})
+    write_only = frozenset({"forceDetachPolicies"})
     outputs = ("arn", "createDate", "uniqueId")
     regional = False
     tagged = True
     name_property = "name"
-    taken_code = "EntityAlreadyExists"
+    conflict_code = "EntityAlreadyExists"
 
-    def name_for(self, logical_name: str) -> str:
-        return super().name_for(logical_name[:56])
+    def generate_name(self, logical_name: str) -> str:
+        return super().generate_name(logical_name[:56])
 
     def check(
         self, name: str, inputs: Properties, old_inputs: Properties
     ) -> tuple[Properties, list[InputRefusal]]:
-        wanted, refusals = super().check(name, inputs, old_inputs)
-        return wanted, refusals or list(_github_subject(wanted))
+        checked, refusals = super().check(name, inputs, old_inputs)
+        return checked, refusals or list(_check_github_subject(checked))
 
-    def canonical(self, name: str, value: Any) -> Any:
-        return canonical(value) if name == "assumeRolePolicy" else super().canonical(name, value)
+    def normalize(self, name: str, value: Any) -> Any:
+        return normalize_document(value) if name == "assumeRolePolicy" else super().normalize(name, value)
 
-    def find(self, wanted: Properties, token: str) -> str | None:
+    def _find_existing(self, inputs: Properties, token: str) -> str | None:
         del token
-        name = wanted["name"]
-        return name if answer(lambda: self._iam.get_role(RoleName=name), _ABSENT) else None
+        name = inputs["name"]
+        return name if call_or_none(lambda: self._iam.get_role(RoleName=name), _NOT_FOUND) else None
 
-    def found(self, wanted: Properties, token: str) -> str:
+    def _create_bare(self, inputs: Properties, token: str) -> str:
         del token
-        self._demand_principals(wanted)
-        boundary = wanted.get("permissionsBoundary")
+        self._check_trust(inputs)
+        boundary = inputs.get("permissionsBoundary")
         self._iam.create_role(
-            RoleName=wanted["name"],
-            AssumeRolePolicyDocument=as_text(wanted["assumeRolePolicy"]),
-            Description=wanted.get("description", ""),
-            MaxSessionDuration=wanted["maxSessionDuration"],
-            Path=wanted["path"],
-            Tags=pairs(self.tags(wanted)),
+            RoleName=inputs["name"],
+            AssumeRolePolicyDocument=to_json(inputs["assumeRolePolicy"]),
+            Description=inputs.get("description", ""),
+            MaxSessionDuration=inputs["maxSessionDuration"],
+            Path=inputs["path"],
+            Tags=tags_to_api(self.tags(inputs)),
             **({"PermissionsBoundary": boundary} if boundary else {}),
         )
-        return str(wanted["name"])
+        return str(inputs["name"])
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
         if not state:
             return
         iam = self._iam
-        if self._differs("assumeRolePolicy", wanted["assumeRolePolicy"], state.get("assumeRolePolicy")):
-            self._demand_principals(wanted)
+        if self._differs("assumeRolePolicy", inputs["assumeRolePolicy"], state.get("assumeRolePolicy")):
+            self._check_trust(inputs)
             iam.update_assume_role_policy(
-                RoleName=identifier, PolicyDocument=as_text(wanted["assumeRolePolicy"])
+                RoleName=identifier, PolicyDocument=to_json(inputs["assumeRolePolicy"])
             )
         iam.update_role(
             RoleName=identifier,
-            Description=wanted.get("description", ""),
-            MaxSessionDuration=wanted["maxSessionDuration"],
+            Description=inputs.get("description", ""),
+            MaxSessionDuration=inputs["maxSessionDuration"],
         )
-        boundary = wanted.get("permissionsBoundary")
+        boundary = inputs.get("permissionsBoundary")
         if boundary:
             iam.put_role_permissions_boundary(RoleName=identifier, PermissionsBoundary=boundary)
         elif state.get("permissionsBoundary"):
             iam.delete_role_permissions_boundary(RoleName=identifier)
-        tags, before = self.tags(wanted), state.get("tagsAll") or {}
-        if gone := sorted(before.keys() - tags.keys()):
-            iam.untag_role(RoleName=identifier, TagKeys=gone)
-        if tags != before:
-            iam.tag_role(RoleName=identifier, Tags=pairs(tags))
+        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
+        if removed := sorted(old_tags.keys() - tags.keys()):
+            iam.untag_role(RoleName=identifier, TagKeys=removed)
+        if tags != old_tags:
+            iam.tag_role(RoleName=identifier, Tags=tags_to_api(tags))
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
         del state
-        found = answer(lambda: self._iam.get_role(RoleName=identifier), _ABSENT)
-        if found is None:
+        response = call_or_none(lambda: self._iam.get_role(RoleName=identifier), _NOT_FOUND)
+        if response is None:
             return None
-        role = found["Role"]
+        role = response["Role"]
         return {
             "arn": role["Arn"],
-            "assumeRolePolicy": as_text(role["AssumeRolePolicyDocument"]),
+            "assumeRolePolicy": to_json(role["AssumeRolePolicyDocument"]),
             "createDate": role["CreateDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
             "description": role.get("Description") or None,
             "maxSessionDuration": role["MaxSessionDuration"],
             "name": role["RoleName"],
             "path": role["Path"],
             "permissionsBoundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
-            "tagsAll": unpaired(role.get("Tags", [])),
+            "tagsAll": tags_from_api(role.get("Tags", [])),
             "uniqueId": role["RoleId"],
         }
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         iam = self._iam
-        if state.get("forceDetachPolicies") and self.look(identifier, state):
+        if state.get("forceDetachPolicies") and self._read(identifier, state):
             for name in iam.list_role_policies(RoleName=identifier)["PolicyNames"]:
                 iam.delete_role_policy(RoleName=identifier, PolicyName=name)
             for attached in iam.list_attached_role_policies(RoleName=identifier)["AttachedPolicies"]:
                 iam.detach_role_policy(RoleName=identifier, PolicyArn=attached["PolicyArn"])
-        answer(lambda: iam.delete_role(RoleName=identifier), _ABSENT)
+        call_or_none(lambda: iam.delete_role(RoleName=identifier), _NOT_FOUND)
 
-    def _demand_principals(self, wanted: Properties) -> None:
-        doing = f"writing {self.label} trust policy ({wanted['name']})"
-        demand_principals(self.account, wanted["assumeRolePolicy"], doing, "MalformedPolicyDocument")
+    def _check_trust(self, inputs: Properties) -> None:
+        action = f"writing {self.label} trust policy ({inputs['name']})"
+        check_principals(self.account, inputs["assumeRolePolicy"], action, "MalformedPolicyDocument")
 
     @property
     def _iam(self) -> Any:
         return self.account.client("iam")
 
 
-class RolePolicy(AwsKind):
+class RolePolicy(AwsResource):
     """`aws:iam/rolePolicy:RolePolicy`; its id is `<role>:<policy>`."""
 
     label = "IAM Role Policy"
-    inputs = block({"name": TEXT, "namePrefix": TEXT, "policy!": DOCUMENT, "role!": TEXT})
+    input_schema = block({"name": TEXT, "namePrefix": TEXT, "policy!": DOCUMENT, "role!": TEXT})
     rules: ClassVar[tuple[InputRule, ...]] = (
-        policy("policy", "identity", 10_240),
+        policy_document("policy", "identity", 10_240),
         length("name", 128, 1),
         matches("name", *_NAME),
         at_most_one("", "name", "namePrefix"),
@@ -185,43 +191,43 @@ class RolePolicy(AwsKind):
     regional = False
     name_property = "name"
 
-    def canonical(self, name: str, value: Any) -> Any:
-        return canonical(value) if name == "policy" else super().canonical(name, value)
+    def normalize(self, name: str, value: Any) -> Any:
+        return normalize_document(value) if name == "policy" else super().normalize(name, value)
 
-    def make(self, wanted: Properties) -> str:
-        identifier = f"{wanted['role']}:{wanted['name']}"
-        self.change(identifier, {}, wanted)
+    def _create(self, inputs: Properties) -> str:
+        identifier = f"{inputs['role']}:{inputs['name']}"
+        self._update(identifier, {}, inputs)
         return identifier
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
         del identifier, state
         self._iam.put_role_policy(
-            RoleName=wanted["role"], PolicyName=wanted["name"], PolicyDocument=as_text(wanted["policy"])
+            RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=to_json(inputs["policy"])
         )
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
         del state
         role, _, name = identifier.partition(":")
-        found = answer(lambda: self._iam.get_role_policy(RoleName=role, PolicyName=name), _ABSENT)
-        if found is None:
+        policy = call_or_none(lambda: self._iam.get_role_policy(RoleName=role, PolicyName=name), _NOT_FOUND)
+        if policy is None:
             return None
-        return {"role": role, "name": name, "policy": as_text(found["PolicyDocument"])}
+        return {"role": role, "name": name, "policy": to_json(policy["PolicyDocument"])}
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         del state
         role, _, name = identifier.partition(":")
-        answer(lambda: self._iam.delete_role_policy(RoleName=role, PolicyName=name), _ABSENT)
+        call_or_none(lambda: self._iam.delete_role_policy(RoleName=role, PolicyName=name), _NOT_FOUND)
 
     @property
     def _iam(self) -> Any:
         return self.account.client("iam")
 
 
-class OpenIdConnectProvider(UniqueKind):
+class OpenIdConnectProvider(UniqueAwsResource):
     """`aws:iam/openIdConnectProvider:OpenIdConnectProvider`; its id is its ARN."""
 
     label = "IAM OIDC Provider"
-    inputs = block(
+    input_schema = block(
         {"url!": TEXT, "clientIdLists!": ListOf(TEXT), "thumbprintLists": ListOf(TEXT), "tags": TAGS}
     )
     rules: ClassVar[tuple[InputRule, ...]] = (
@@ -237,60 +243,64 @@ class OpenIdConnectProvider(UniqueKind):
     outputs = ("arn",)
     regional = False
     tagged = True
-    taken_code = "EntityAlreadyExists"
+    conflict_code = "EntityAlreadyExists"
 
-    def canonical(self, name: str, value: Any) -> Any:
+    def normalize(self, name: str, value: Any) -> Any:
         match name:
-            case "url":  # IAM keeps it without the scheme
+            case "url":  # IAM stores the URL without the scheme
                 return str(value).removeprefix("https://")
             case "clientIdLists":
                 return sorted(value or [])
             case _:
-                return super().canonical(name, value)
+                return super().normalize(name, value)
 
-    def find(self, wanted: Properties, token: str) -> str | None:
+    def _find_existing(self, inputs: Properties, token: str) -> str | None:
         del token
-        arn = f"arn:aws:iam::{self.account.id}:oidc-provider/{self.canonical('url', wanted['url'])}"
-        return arn if self._get(arn) else None
+        arn = f"arn:aws:iam::{self.account.id}:oidc-provider/{self.normalize('url', inputs['url'])}"
+        return arn if self._get_provider(arn) else None
 
-    def found(self, wanted: Properties, token: str) -> str:
+    def _create_bare(self, inputs: Properties, token: str) -> str:
         del token
-        return self._create(wanted, wanted.get("thumbprintLists", []))
+        return self._create_provider(inputs, inputs.get("thumbprintLists", []))
 
-    def change(self, identifier: str, state: Properties, wanted: Properties) -> None:
-        """Make it anew under the same ARN: moto cannot add and remove client ids."""
+    def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
+        """Delete the provider and create it again under the same ARN: moto can't add or remove client ids."""
         if state:
             self._iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=identifier)
-            self._create(wanted, wanted.get("thumbprintLists", state.get("thumbprintLists", [])))
+            self._create_provider(inputs, inputs.get("thumbprintLists", state.get("thumbprintLists", [])))
 
-    def look(self, identifier: str, state: Properties) -> Properties | None:
+    def _read(self, identifier: str, state: Properties) -> Properties | None:
         del state
-        found = self._get(identifier)
-        return found and {
+        provider = self._get_provider(identifier)
+        return provider and {
             "arn": identifier,
-            "url": found["Url"],
-            "clientIdLists": found["ClientIDList"],
-            "thumbprintLists": found["ThumbprintList"],
-            "tagsAll": unpaired(found.get("Tags", [])),
+            "url": provider["Url"],
+            "clientIdLists": provider["ClientIDList"],
+            "thumbprintLists": provider["ThumbprintList"],
+            "tagsAll": tags_from_api(provider.get("Tags", [])),
         }
 
-    def remove(self, identifier: str, state: Properties) -> None:
+    def _delete(self, identifier: str, state: Properties) -> None:
         del state
         iam = self._iam
-        answer(lambda: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=identifier), _ABSENT)
-
-    def _create(self, wanted: Properties, thumbprints: list[str]) -> str:
-        made = self._iam.create_open_id_connect_provider(
-            Url=wanted["url"],
-            ClientIDList=wanted["clientIdLists"],
-            ThumbprintList=thumbprints,
-            Tags=pairs(self.tags(wanted)),
+        call_or_none(
+            lambda: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=identifier), _NOT_FOUND
         )
-        return str(made["OpenIDConnectProviderArn"])
 
-    def _get(self, arn: str) -> Properties | None:
+    def _create_provider(self, inputs: Properties, thumbprints: list[str]) -> str:
+        response = self._iam.create_open_id_connect_provider(
+            Url=inputs["url"],
+            ClientIDList=inputs["clientIdLists"],
+            ThumbprintList=thumbprints,
+            Tags=tags_to_api(self.tags(inputs)),
+        )
+        return str(response["OpenIDConnectProviderArn"])
+
+    def _get_provider(self, arn: str) -> Properties | None:
         iam = self._iam
-        return answer(lambda: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn), _ABSENT)
+        return call_or_none(
+            lambda: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn), _NOT_FOUND
+        )
 
     @property
     def _iam(self) -> Any:

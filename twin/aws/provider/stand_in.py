@@ -1,4 +1,4 @@
-"""The provider as a whole: its resource types, its functions, its configuration."""
+"""The stand-in for the AWS provider: its resource types, functions and configuration."""
 
 from twin.aws.provider.account import Account
 from twin.aws.provider.bucket import S3Bucket
@@ -12,16 +12,16 @@ from twin.aws.provider.bucket_settings import (
     BucketVersioning,
 )
 from twin.aws.provider.keys import Alias, Key
-from twin.aws.provider.kind import AwsKind
 from twin.aws.provider.lifecycle import BucketLifecycleConfiguration
 from twin.aws.provider.replication import BucketReplicationConfig
+from twin.aws.provider.resource_type import AwsResource
 from twin.aws.provider.roles import IamRole, OpenIdConnectProvider, RolePolicy
-from twin.provider.server import ResourceType, StandInError
+from twin.provider.server import ResourceType, StandIn, StandInError
 from twin.provider.values import Properties
 
 VERSION = "7.51.1"
 
-_KINDS: dict[str, type[AwsKind]] = {
+_RESOURCE_TYPES: dict[str, type[AwsResource]] = {
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": OpenIdConnectProvider,
     "aws:iam/role:Role": IamRole,
     "aws:iam/rolePolicy:RolePolicy": RolePolicy,
@@ -42,23 +42,23 @@ _KINDS: dict[str, type[AwsKind]] = {
 }
 
 
-class AwsStandIn:
-    """Implements `twin.provider.server.StandIn`; each explicit provider is a process of its own."""
+class AwsStandIn(StandIn):
+    """The AWS provider of the twin; each explicit provider runs in a process of its own."""
 
     def __init__(self) -> None:
         self._account: Account | None = None
 
-    def parameterize(self, value: bytes) -> tuple[str, str]:  # noqa: ARG002 - the protocol's
+    def parameterize(self, value: bytes) -> tuple[str, str]:  # noqa: ARG002 - part of the protocol
         raise StandInError("The aws provider takes no parameter.")
 
     def configure(self, configuration: Properties) -> None:
         self._account = Account(configuration)
 
-    def kind(self, token: str) -> ResourceType:
-        kind = _KINDS.get(token)
-        if kind is None:
+    def resource_type(self, token: str) -> ResourceType:
+        resource_type = _RESOURCE_TYPES.get(token)
+        if resource_type is None:
             raise StandInError(f"The twin's aws has no resource type {token}.")
-        return kind(self.account)
+        return resource_type(self.account)
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         account = self.account

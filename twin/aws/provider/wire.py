@@ -1,4 +1,4 @@
-"""Shapes of inputs, and their translation to and from the names of AWS's API."""
+"""Types of inputs, and the translation between the provider's names and those of AWS's API."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,34 +19,34 @@ _API_NAMES = {
     "kmsMasterKeyId": "KMSMasterKeyID",
     "replicaKmsKeyId": "ReplicaKmsKeyID",
 }
-_OWN_NAMES = {api: own for own, api in _API_NAMES.items()}
+_PROVIDER_NAMES = {api: own for own, api in _API_NAMES.items()}
 
 
 def block(fields: Mapping[str, Type]) -> ObjectSchema:
-    """Declare an object; a name that ends in `!` is required."""
+    """Declare an object; a property whose name ends in `!` is required."""
     return ObjectSchema(
         {name.rstrip("!"): Field(type_, required=name.endswith("!")) for name, type_ in fields.items()}
     )
 
 
 def status_block() -> ObjectSchema:
-    """Declare S3's frequent `{status}`."""
+    """Declare the object `{status}`, which many S3 settings have."""
     return block({"status!": TEXT})
 
 
-def several(fields: Mapping[str, Type]) -> ListOf:
+def block_list(fields: Mapping[str, Type]) -> ListOf:
     """Declare a list of objects."""
     return ListOf(block(fields))
 
 
 def to_api(value: Any) -> Any:
-    """Translate inputs for S3's API: names in its spelling, `tags` maps as lists, nothing that is None."""
+    """Translate inputs for S3's API: S3's names, tags as lists, no property that is None."""
     match value:
         case dict():
-            given: dict[str, Any] = value
+            properties: dict[str, Any] = value
             return {
-                _api_name(name): pairs(item) if name == "tags" else to_api(item)
-                for name, item in given.items()
+                _api_name(name): tags_to_api(item) if name == "tags" else to_api(item)
+                for name, item in properties.items()
                 if item is not None
             }
         case list():
@@ -57,13 +57,13 @@ def to_api(value: Any) -> Any:
 
 
 def from_api(value: Any) -> Any:
-    """Translate S3's answers back; dates become RFC 3339."""
+    """Translate a response of S3 to the provider's names; dates become RFC 3339."""
     match value:
         case dict():
-            answer: dict[str, Any] = value
+            members: dict[str, Any] = value
             return {
-                _own_name(name): unpaired(item) if name == "Tags" else from_api(item)
-                for name, item in answer.items()
+                _provider_name(name): tags_from_api(item) if name == "Tags" else from_api(item)
+                for name, item in members.items()
             }
         case list():
             items: list[Any] = value
@@ -74,12 +74,12 @@ def from_api(value: Any) -> Any:
             return value
 
 
-def pairs(tags: Mapping[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """Return tags as AWS wants them; KMS has names of its own for the two members."""
+def tags_to_api(tags: Mapping[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+    """Return tags as a list of pairs; KMS names the members TagKey and TagValue."""
     return [{key: name, value: content} for name, content in tags.items()]
 
 
-def unpaired(tags: list[dict[str, str]], key: str = "Key", value: str = "Value") -> dict[str, str]:
+def tags_from_api(tags: list[dict[str, str]], key: str = "Key", value: str = "Value") -> dict[str, str]:
     return {tag[key]: tag.get(value, "") for tag in tags}
 
 
@@ -87,5 +87,5 @@ def _api_name(name: str) -> str:
     return _API_NAMES.get(name) or name[:1].upper() + name[1:]
 
 
-def _own_name(name: str) -> str:
-    return _OWN_NAMES.get(name) or name[:1].lower() + name[1:]
+def _provider_name(name: str) -> str:
+    return _PROVIDER_NAMES.get(name) or name[:1].lower() + name[1:]

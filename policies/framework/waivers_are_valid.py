@@ -1,4 +1,4 @@
-"""A waiver that is malformed, over or without a violation is refused; the evaluation does so at its end."""
+"""A waiver that is malformed, over or without a violation is refused. Evaluation judges them last."""
 
 from typing import Final
 

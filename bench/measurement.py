@@ -1,4 +1,4 @@
-"""What whole processes take, seen from outside: a pipeline's wall and CPU seconds, memory, temporary disk."""
+"""Measure whole processes from outside: wall and CPU seconds, memory and temporary disk of a pipeline."""
 
 import os
 import statistics
@@ -15,15 +15,15 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-_LOOK_SECONDS: Final = 0.05
+_SAMPLE_SECONDS: Final = 0.05
 
 Pipeline = Sequence[Sequence[str | Path]]
-"""Commands, each reading what the one before it writes."""
+"""Commands; each reads the output of the previous one."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run: seconds, and megabytes at the peak. Servers that it talks to are not in it."""
+    """Wall and CPU seconds of one run, and its peak memory and disk in megabytes, without servers."""
 
     wall: float
     cpu: float
@@ -31,7 +31,7 @@ class Figures:
     disk: float
 
     def __add__(self, later: "Figures") -> "Figures":
-        """Add what runs after it."""
+        """Add the figures of a later run: times add up, peaks take the larger one."""
         return Figures(
             self.wall + later.wall,
             self.cpu + later.cpu,
@@ -40,12 +40,12 @@ class Figures:
         )
 
 
-def measured(pipeline: Pipeline, environment: Mapping[str, str], temporary: Path) -> Figures:
+def measure(pipeline: Pipeline, environment: Mapping[str, str], temporary: Path) -> Figures:
     """
-    Run a pipeline to its end, with `temporary` as the folder that it may fill.
+    Run a pipeline to its end in the folder `temporary`, whose growth is measured.
 
     Raises:
-        CalledProcessError: for a command that fails; what it said goes to standard error.
+        CalledProcessError: a command failed; its error output went to standard error.
     """
     begin = time.perf_counter()
     running: list[subprocess.Popen[bytes]] = []
@@ -59,90 +59,90 @@ def measured(pipeline: Pipeline, environment: Mapping[str, str], temporary: Path
                 stdout=subprocess.PIPE if len(running) + 1 < len(pipeline) else subprocess.DEVNULL,
             )
         )
-    for one in running:
-        if one.stdout:
-            one.stdout.close()  # or the reader's end would not be the writer's
-    watched = _Watch([one.pid for one in running], temporary)
+    for process in running:
+        if process.stdout:
+            process.stdout.close()  # so that the writer notices when its reader ends
+    watch = _ResourceWatch([one.pid for one in running], temporary)
     cpu = 0.0
-    for command, one in zip(pipeline, running, strict=True):
-        _, status, usage = os.wait4(one.pid, 0)
-        one.returncode = os.waitstatus_to_exitcode(status)
+    for command, process in zip(pipeline, running, strict=True):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         cpu += usage.ru_utime + usage.ru_stime
-        if one.returncode:
-            raise subprocess.CalledProcessError(one.returncode, [str(part) for part in command])
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, [str(part) for part in command])
     wall = time.perf_counter() - begin
-    watched.end()
-    return Figures(wall, cpu, watched.memory / 1e6, watched.disk / 1e6)
+    watch.end()
+    return Figures(wall, cpu, watch.memory / 1e6, watch.disk / 1e6)
 
 
-class _Watch:
-    """Looks again and again at what processes, with all that they started, and a folder take."""
+class _ResourceWatch:
+    """Samples the memory of processes with their children, and the size of a folder."""
 
     def __init__(self, pids: Sequence[int], folder: Path) -> None:
         self.memory = self.disk = 0
         self._pids, self._folder = pids, folder
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
     def end(self) -> None:
         self._ended.set()
         self._thread.join()
 
-    def _look(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
-            self.memory = max(self.memory, sum(resident(pid) for pid in self._pids))
-            self.disk = max(self.disk, size_of(self._folder))
+    def _sample(self) -> None:
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            self.memory = max(self.memory, sum(resident_bytes(pid) for pid in self._pids))
+            self.disk = max(self.disk, disk_bytes(self._folder))
 
 
-def resident(pid: int) -> int:
-    """Return the bytes that a process has in memory, with all that it started."""
+def resident_bytes(pid: int) -> int:
+    """Return the resident bytes of a process with its children."""
     total = 0
     try:
         parent = psutil.Process(pid)
         for process in (parent, *parent.children(recursive=True)):
             total += process.memory_info().rss
     except psutil.Error:
-        pass  # it ended while we looked
+        pass  # a process ended meanwhile
     return total
 
 
-def size_of(folder: Path) -> int:
-    """Return how many bytes the files below `folder` take on disk."""
+def disk_bytes(folder: Path) -> int:
+    """Return the bytes on disk of the files below `folder`."""
     total = 0
     for path in folder.rglob("*"):
         try:
-            found = path.lstat()
+            status = path.lstat()
         except FileNotFoundError:
-            continue  # it went while we looked
-        total += found.st_blocks * 512
+            continue  # removed meanwhile
+        total += status.st_blocks * 512
     return total
 
 
-def compared(contenders: Mapping[str, Callable[[], Figures]], rounds: int) -> dict[str, list[Figures]]:
-    """Run all of them in turn, after a round that does not count; return each one's figures."""
-    found: dict[str, list[Figures]] = {name: [] for name in contenders}
+def run_in_turn(contenders: Mapping[str, Callable[[], Figures]], rounds: int) -> dict[str, list[Figures]]:
+    """Run all contenders in turn; return the figures of each. The first round is not counted."""
+    results: dict[str, list[Figures]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, run in contenders.items():
             figures = run()
             if number:
-                found[name].append(figures)
+                results[name].append(figures)
         sys.stderr.write(f"round {number} of {rounds}\n")
-    return found
+    return results
 
 
-def show(title: str, found: Mapping[str, list[Figures]], against: Sequence[str]) -> None:
-    """Print medians, and the ratios of wall times to those of `against`, as medians of the rounds' ratios."""
+def show(title: str, results: Mapping[str, list[Figures]], against: Sequence[str]) -> None:
+    """Print the medians, and the ratio of each wall time to those of `against` (median of the rounds)."""
     table = Table(
         "", "wall", "CPU", "memory", "temporary disk", *(f"/ {name}" for name in against), title=title
     )
-    for name, runs in found.items():
+    for name, runs in results.items():
         wall, cpu, memory, disk = (
             statistics.median(getattr(run, field.name) for run in runs) for field in fields(Figures)
         )
         ratios = [
             statistics.median(
-                mine.wall / theirs.wall for mine, theirs in zip(runs, found[other], strict=True)
+                mine.wall / theirs.wall for mine, theirs in zip(runs, results[other], strict=True)
             )
             for other in against
         ]

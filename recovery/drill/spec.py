@@ -1,31 +1,31 @@
-"""What a drill is measured by, and what it asks of a recovered platform."""
+"""The specification of a drill: objectives, queries, the application; and what no drill covers."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from recovery.drill.evidence import ScenarioKind, Untested
+from recovery.drill.evidence import ScenarioKind, UntestedScope
 
 
 @dataclass(frozen=True)
 class DrillObjectives:
-    """Seconds, each."""
+    """Upper bounds in seconds."""
 
     recovery: float
-    """From the declared incident until everything is verified."""
+    """Time from the declared incident until everything is verified."""
 
     critical: float
-    """Until the first query and the platform's health are answered."""
+    """Time from the declared incident until the first query, and until the platform is healthy."""
 
     history_loss: float
-    """What may be lost where the database's own history is there."""
+    """Age of the newest recovered change if the database's history is available."""
 
     vault_loss: float
-    """What may be lost where only the vaults are left."""
+    """Age of the newest recovered change if only the vaults are left."""
 
 
 @dataclass(frozen=True)
 class Assertion:
-    """A query of one value, and that value as text."""
+    """A query that returns one value, and the expected value as text."""
 
     name: str
     sql: str
@@ -34,7 +34,7 @@ class Assertion:
 
 @dataclass(frozen=True)
 class Application:
-    """The platform's own program; `{port}` in it stands for a port."""
+    """The platform's program; `{port}` in the command and the health URL is replaced by a port."""
 
     command: tuple[str, ...]
     health: str
@@ -44,30 +44,34 @@ class Application:
 
 @dataclass(frozen=True)
 class DrillSpec:
-    """Every statement runs as the application role, and on the recovered copy alone."""
+    """Objectives and tests. Every statement runs on the recovered database, as the application role."""
 
     objectives: DrillObjectives
     application_role: str
     newest_change: str
+    """Query for the time of the newest change."""
+
     assertions: tuple[Assertion, ...]
     write: str
+    """Statement that writes rows; it is rolled back."""
+
     application: Application
     files: str
-    """Gives bucket, key, size and SHA-256 (hexadecimal digits, or NULL) of each file that a row refers to."""
+    """Query for bucket, key, size and SHA-256 (in hexadecimal, or NULL) of each file that a row refers to."""
 
 
-_TRAFFIC: Final = Untested(
+_TRAFFIC: Final = UntestedScope(
     what="the platform's own deployment, under load",
     why="its program is started on the machine that drills, and asked for its health alone",
 )
-_ADDRESS: Final = Untested(
+_ADDRESS: Final = UntestedScope(
     what="giving the platform the new database's address",
     why="a drill changes nothing that the platform runs on",
 )
-LIMITS: Final[dict[ScenarioKind, tuple[Untested, ...]]] = {
+NOT_COVERED: Final[dict[ScenarioKind, tuple[UntestedScope, ...]]] = {
     "corruption": (
         _TRAFFIC,
-        Untested(
+        UntestedScope(
             what="setting the platform's own branch back",
             why="a drill recovers beside it; docs/runbooks/corruption.md has the step",
         ),
@@ -76,19 +80,19 @@ LIMITS: Final[dict[ScenarioKind, tuple[Untested, ...]]] = {
     "replica": (
         _TRAFFIC,
         _ADDRESS,
-        Untested(
+        UntestedScope(
             what="that the primary vault can't be reached",
             why="it is there, and was not asked for anything of the backup",
         ),
     ),
     "files": (
-        Untested(
+        UntestedScope(
             what="uploading the files to their vendor",
             why="a drill writes to no bucket of the platform; docs/runbooks/files.md has the step",
         ),
     ),
     "state": (
-        Untested(
+        UntestedScope(
             what="an update with the rebuilt stack",
             why="it would act on what the platform runs on; the preview shows that it has nothing to do",
         ),

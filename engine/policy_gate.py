@@ -1,4 +1,4 @@
-"""Production never deploys without its policies: is the pack on in the engine that runs this program?"""
+"""The policy gate: production's program runs only in an engine that has the policy pack on."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+import pulumi
 
 from policies.framework import configuration
 
@@ -20,20 +21,25 @@ _FLAG: Final = "--policy-pack"
 _VARIABLE: Final = "PULUMI_OPTION_POLICY_PACK"  # the CLI reads every flag from such a variable too
 
 
-class PolicyPackMissingError(Exception):
-    """A production run without the policy pack; the text is the line to type instead."""
+class PolicyPackMissingError(pulumi.RunError):
+    """A production run without the policy pack; the text names the line to type instead."""
 
 
 def require(*, environment: str, stack: str) -> None:
     """
-    Refuse a production run that no policy would look at.
+    Refuse a production run that no policy would judge.
 
     Raises:
-        PolicyPackMissingError: when the engine was started without the pack, or with its rules relaxed.
+        PolicyPackMissingError: the engine was started without the pack, or with its rules relaxed.
+        pulumi.RunError: the configuration of the rules can't be read.
     """
     if environment != "production":
         return
-    if rules := configuration.relaxed(configuration.read(stack)):
+    try:
+        rules = configuration.relaxed_rules(configuration.read(stack))
+    except configuration.ConfigurationError as error:
+        raise pulumi.RunError(str(error)) from None
+    if rules:
         raise PolicyPackMissingError(
             f"in production every rule is mandatory, and policies/config/{stack}.json relaxes "
             f"{', '.join(rules)}.\nRemove that, or waive single resources in policies/waivers.yaml."

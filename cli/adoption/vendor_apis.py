@@ -1,0 +1,49 @@
+"""Opens the HTTP APIs of the vendors of a stack."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import httpx
+
+from cli.adoption.api import Api
+from components.settings import PROJECT
+from engine.stack_target import StackTarget
+from engine.vendor_errors import VENDORS
+
+_TIMEOUT_SECONDS: Final = 30.0
+
+
+class Apis(NamedTuple):
+    """The APIs that are asked over HTTP."""
+
+    neon: Api
+    uptimerobot: Api
+    sentry: Api
+
+
+@contextmanager
+def open_apis(target: StackTarget, keys: Mapping[str, str]) -> Generator[Apis]:
+    """
+    Open the APIs at the addresses where the vendors' own providers find them.
+
+    `keys` are secrets by name.
+    """
+
+    def connect(base_url: str) -> httpx.Client:
+        return httpx.Client(base_url=base_url, timeout=_TIMEOUT_SECONDS, trust_env=target.uses_proxies)
+
+    with (
+        connect(target.api_url("neon")) as to_neon,
+        connect(target.api_url("uptimerobot")) as to_uptimerobot,
+        connect(f"{target.api_url('sentry').rstrip('/')}/0") as to_sentry,
+    ):
+
+        def api(vendor: str, client: httpx.Client, scope: str = "") -> Api:
+            return Api(VENDORS[vendor], client, keys.get(VENDORS[vendor].secret, ""), scope=scope)
+
+        yield Apis(
+            api("neon", to_neon, f"`organization` in {PROJECT}:database"),
+            api("uptimerobot", to_uptimerobot),
+            api("sentry", to_sentry, f"`organization` in {PROJECT}:errors"),
+        )

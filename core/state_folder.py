@@ -1,0 +1,103 @@
+"""The folder outside a checkout with its state: PostgreSQL servers, drawn ports and secrets, the twin."""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+HOME_VARIABLE: Final = "BULWARK_TWIN"
+"""Environment variable that names the folder. The services and the stand-in plugins read it as well."""
+
+
+def default_root(checkout: Path) -> Path:
+    """
+    Return the folder of a checkout: the one that HOME_VARIABLE names, or one in the user's state directory.
+
+    PostgreSQL refuses to run as root, so root's folder lies where an unprivileged user can reach it.
+    """
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen)
+    name = f"{checkout.name}-{hashlib.sha256(str(checkout).encode()).hexdigest()[:8]}"
+    if os.geteuid() == 0:
+        return Path("/var/lib/bulwark") / name
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "bulwark" / name
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """Paths below `root`, and values that are drawn once and then stored there."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the folder that HOME_VARIABLE names. Raise KeyError without it."""
+        return cls(Path(os.environ[HOME_VARIABLE]))
+
+    @property
+    def postgres(self) -> Path:
+        """The folder of the PostgreSQL clusters, which the unprivileged server user can reach."""
+        return self.root / "postgres"
+
+    @property
+    def run(self) -> Path:
+        """The folder with one file per running service or server, private to the current user."""
+        return self.root / "run"
+
+    def create(self) -> None:
+        """Create the folders. All but that of the clusters are private to the current user."""
+        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.postgres.mkdir(mode=0o711, exist_ok=True)
+        self.run.mkdir(mode=0o700, exist_ok=True)
+
+    def port(self, name: str) -> int:
+        """Return the loopback TCP port of `name`. The first call draws it."""
+        with self._remember("ports.json") as ports:
+            if name not in ports:
+                ports[name] = _free_port(set(ports.values()))
+            return int(ports[name])
+
+    def secret(self, name: str) -> str:
+        """Return the random token of `name`, from a file with mode 0600. The first call draws it."""
+        with self._remember("secrets.json") as values:
+            if name not in values:
+                values[name] = secrets.token_hex(20)
+            return str(values[name])
+
+    @contextmanager
+    def _remember(self, filename: str) -> Generator[dict[str, str | int]]:
+        """
+        Yield the values of a JSON file under a lock, and replace the file if they have changed.
+
+        The file is written beside it and renamed, so that it is always complete.
+        """
+        path = self.root / filename
+        with (self.root / f".{filename}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = path.read_text() if path.exists() else "{}"
+            values = json.loads(before)
+            yield values
+            after = json.dumps(values, indent=2)
+            if after != before:
+                partial = path.with_suffix(".partial")
+                partial.touch(mode=0o600)
+                partial.write_text(after)
+                partial.replace(path)
+
+
+def _free_port(taken: set[str | int]) -> int:
+    """Return a free port below the range of outgoing connections, which could take the port later."""
+    candidates = range(20_000, 32_000)
+    while True:
+        port = secrets.choice(candidates)
+        with socket.socket() as probe:
+            if port not in taken and probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port

@@ -1,0 +1,81 @@
+"""
+Credentials of the roles that back up and restore.
+
+In production the environment has them: a job's OIDC token, or a person's profile, was exchanged for those of
+one role. On the twin each command takes the role on as a job would.
+"""
+
+from typing import Final
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from components.settings import Settings
+from core.failure import Failure
+from engine.stack_target import StackTarget, VaultRole
+from recovery.vault.client import AccessKey
+
+_NAMES: Final[dict[VaultRole, str]] = {"writer": "backup-writer", "restorer": "backup-restorer"}
+"""Role -> its name at IAM after the platform's (components/identity.py)."""
+
+
+def environment_of(role: VaultRole, settings: Settings) -> str:
+    """Return the GitHub environment whose jobs may take the role on."""
+    backups = settings.backups
+    return backups.backup_environment if role == "writer" else backups.restore_environment
+
+
+def assume_role(role: VaultRole, settings: Settings, *, endpoint: str, token: str) -> AccessKey:
+    """
+    Exchange an OIDC token for a session of the role.
+
+    Raises:
+        Failure: the role does not trust the stack's repository and environment.
+    """
+    platform, backups = settings.platform, settings.backups
+    arn = f"arn:aws:iam::{backups.account}:role/{platform.name}-{_NAMES[role]}"
+    sts = boto3.client(
+        "sts",
+        region_name=backups.region,
+        endpoint_url=endpoint,
+        config=Config(signature_version=UNSIGNED, proxies={}),
+    )
+    try:
+        credentials = sts.assume_role_with_web_identity(
+            RoleArn=arn, RoleSessionName="bulwark", WebIdentityToken=token
+        )["Credentials"]
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(
+            f"The role {arn} can't be assumed from {platform.repository}, environment "
+            f"{environment_of(role, settings)}.",
+            "deploy the stack, so that the role trusts what the settings name: ./bulwark up.",
+            str(error),
+        ) from None
+    return AccessKey(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+
+
+def require_role(target: StackTarget, role: VaultRole) -> None:
+    """
+    Make sure that the credentials in use are those of the role, and of no one who may do more.
+
+    Raises:
+        Failure: they are not, or AWS does not answer.
+    """
+    key, backups = target.role_credentials(role), target.settings.backups
+    name = f"{target.settings.platform.name}-{_NAMES[role]}"
+    step = f"run it from the workflow that takes on the role {name} (OIDC); the role trusts nobody else."
+    try:
+        caller = boto3.client(
+            "sts",
+            region_name=backups.region,
+            endpoint_url=target.aws_endpoint,
+            aws_access_key_id=key.id if key else None,
+            aws_secret_access_key=key.secret if key else None,
+            aws_session_token=key.token if key else None,
+        ).get_caller_identity()["Arn"]
+    except (BotoCoreError, ClientError) as error:
+        raise Failure("The credentials in use are not known: AWS did not answer.", step, str(error)) from None
+    if f":assumed-role/{name}/" not in caller:
+        raise Failure(f"This runs as {caller}, who may do more than {name}; it needs no more.", step)

@@ -1,0 +1,79 @@
+"""The file of a stack, `Pulumi.<stack>.yaml`: its content, and the settings in it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from components.settings import PROJECT, Settings, SettingsError, load
+from core.failure import Failure
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+
+
+def path_of(stack: str) -> Path:
+    return CHECKOUT / f"Pulumi.{stack}.yaml"
+
+
+def read(stack: str) -> dict[str, Any]:
+    """
+    Return the parsed content of a stack's file.
+
+    Raises:
+        Failure: there is no such file, or it is not YAML.
+    """
+    path = path_of(stack)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+        if not known:
+            raise Failure(
+                f"There is no {path.name}: {CHECKOUT} is not a checkout of Bulwark.",
+                "run ./bulwark in a checkout, which has the program and the stacks' files.",
+            ) from None
+        raise Failure(
+            f"There is no {path.name}.", f"choose one of these stacks: {', '.join(known)}."
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise Failure(
+            f"{path.name}{line} is no YAML: {getattr(error, 'problem', error)}.", "correct the file."
+        ) from None
+    if not isinstance(content, dict):
+        raise Failure(f"{path.name} has no settings.", "start from Pulumi.prod.yaml.")
+    return content
+
+
+def load_settings(stack: str, content: Mapping[str, Any]) -> Settings:
+    """
+    Return the settings in the content of a stack's file.
+
+    Raises:
+        Failure: names every setting that is wrong.
+    """
+    try:
+        return parse_settings(content)
+    except SettingsError as error:
+        raise Failure(
+            f"{path_of(stack).name}: {error}", "correct the file; settings.schema.json knows every key."
+        ) from None
+
+
+def parse_settings(content: Mapping[str, Any]) -> Settings:
+    """Return the settings in the content of a stack's file. Raises SettingsError."""
+    prefix = f"{PROJECT}:"
+    return load(
+        {
+            key.removeprefix(prefix): value
+            for key, value in content.get("config", {}).items()
+            if key.startswith(prefix) and not is_secret(value)
+        }
+    )
+
+
+def is_secret(value: Any) -> bool:
+    """Tell whether a value of the file is encrypted."""
+    return isinstance(value, dict) and "secure" in value
