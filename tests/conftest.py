@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,56 +11,16 @@ from pathlib import Path
 import leftover_processes
 import psutil
 import pytest
-from hypothesis import HealthCheck, settings
 from installations import Installation, make_installation, remove
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
-from toolchain.start import keep_compiled
+from toolchain.start import keep_bytecode
 
-# On a busy machine the first example takes long, whatever it tests.
-settings.register_profile("bulwark", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("bulwark")
+pytest_plugins = ["sampling", "sharing"]
 
 __all__ = ["Installation", "make_installation", "remove"]
 
 # Tests start PostgreSQL's programs; gRPC's handlers of fork() crash the child (grpc/grpc#29044).
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-
-_TOGETHER = {
-    "test_adopting": "adopting",
-    "test_components_": "production",
-    "test_deployed_": "deployed",
-    "test_drift": "living",
-    "test_drills_kept": "living",
-    "test_faults_neon": "failing",
-    "test_life": "living",
-    "test_monitoring": "living",
-    "test_nothing_is_left": "failing",
-    "test_real_": "real",
-    "test_recovered": "living",
-    "test_secrets": "living",
-}
-"""
-Which deployed stack, or running twin, a file's tests share, by the start of its name: see the conftest.py of
-its folder.
-"""
-
-
-class _ByStack(LoadScopeScheduling):
-    """
-    Runs tests that share a deployed stack in one process, and every other test wherever there is room.
-
-    Not `--dist loadgroup`: pytest-xdist 3.8.0 marks groups in an attribute that pytest 9.2 no longer reads.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::", maxsplit=1)[0]
-        name = file.rsplit("/", 1)[-1]
-        # A file of contract tests runs provider plugins for all of its tests.
-        alone = file if "/contract/" in file else nodeid
-        return next((stack for start, stack in _TOGETHER.items() if name.startswith(start)), alone)
-
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is in there is made by tempfile
 _NEEDED_BYTES = 8 << 30
@@ -94,9 +55,13 @@ _LEFT = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        # A shell without job control starts programs in the background so that they ignore interrupts; each
+        # program that a test starts would ignore them too.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         use_memory(config)
-        leftover_processes.begin()
-        keep_compiled(os.environ, Path(sys.executable))
+        leftover_processes.mark_this_process()
+        keep_bytecode(os.environ, Path(sys.executable))
 
 
 @pytest.hookimpl(trylast=True)  # after the workers have ended
@@ -104,7 +69,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves anything running, whatever its tests say."""
     if hasattr(session.config, "workerinput"):
         return
-    session.config.stash[_LEFT] = left = leftover_processes.left()
+    session.config.stash[_LEFT] = left = leftover_processes.end_leftovers()
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if session.exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(_FOLDER, None)):
@@ -116,10 +81,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("THIS RUN LEFT SOMETHING RUNNING, WHICH IS ENDED NOW", red=True, bold=True)
         for line in left:
             terminalreporter.line(line)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return _ByStack(config, log)
 
 
 @pytest.fixture

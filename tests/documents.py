@@ -14,8 +14,8 @@ def lines(text: str) -> Iterator[str]:
     """Yield each command line of a document, whole."""
     for block in _BLOCK.finditer(text):
         yield from block["body"].replace("\\\n", " ").splitlines()
-    for found in (*_INDENTED.finditer(text), *_INLINE.finditer(text)):
-        yield found[1]
+    for match in (*_INDENTED.finditer(text), *_INLINE.finditer(text)):
+        yield match[1]
 
 
 def commands(text: str) -> Iterator[list[str]]:

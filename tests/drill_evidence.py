@@ -1,4 +1,4 @@
-"""A drill's evidence for tests: one that passed, and how to make others of it."""
+"""Evidence of drills for tests: one that passed, and variations of it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -8,17 +8,17 @@ from recovery.drill.evidence import (
     Drill,
     DrillIdentity,
     LockedObject,
-    Measured,
+    Measurement,
     Milestone,
     NegativeControl,
     Phase,
     RecoveryPoint,
-    Removed,
     Scenario,
     ScenarioKind,
-    Skipped,
+    SkippedBackup,
     StoreName,
-    Untested,
+    TeardownResult,
+    UntestedScope,
 )
 
 NOW: Final = datetime(2030, 1, 15, 4, 23, tzinfo=UTC)
@@ -27,18 +27,18 @@ _STORES: Final[dict[ScenarioKind, tuple[StoreName, ...]]] = {"files": ("files",)
 
 def drill(*scenarios: Scenario, at: datetime = NOW, **changes: Any) -> Drill:
     """Return a drill of these scenarios; without any, of one that passed."""
-    made: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "identity": identity(at),
         "started": at,
         "finished": at + timedelta(seconds=95),
         "scenarios": scenarios or (scenario(at=at),),
         **changes,
     }
-    return Drill(**made)
+    return Drill(**fields)
 
 
 def identity(at: datetime = NOW, **changes: Any) -> DrillIdentity:
-    made: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": f"{at:%Y%m%dT%H%M%SZ}-3f9a",
         "stack": "prod",
         "environment": "production",
@@ -51,14 +51,14 @@ def identity(at: datetime = NOW, **changes: Any) -> DrillIdentity:
         "run_url": "https://github.com/example/platform/actions/runs/1",
         **changes,
     }
-    return DrillIdentity(**made)
+    return DrillIdentity(**fields)
 
 
 def scenario(kind: ScenarioKind = "loss", *, at: datetime = NOW, **changes: Any) -> Scenario:
     """Return a scenario that passed, with some fields changed."""
     incident = at - timedelta(minutes=2)
     taken = incident - timedelta(hours=2)
-    made: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "kind": kind,
         "stores": _STORES.get(kind, ("database",)),
         "threat": "The database's project is deleted, and its history with it.",
@@ -78,7 +78,7 @@ def scenario(kind: ScenarioKind = "loss", *, at: datetime = NOW, **changes: Any)
                 lock_mode="COMPLIANCE",
                 locked_until=at + timedelta(days=30),
             ),
-            skipped=(Skipped(id="20300115T031700Z-0b1c", why="its manifest can't be read"),),
+            skipped=(SkippedBackup(id="20300115T031700Z-0b1c", why="its manifest can't be read"),),
         ),
         "newest_change": taken - timedelta(seconds=3),
         "newest_change_how": "SELECT max(written_at) FROM canary",
@@ -105,30 +105,32 @@ def scenario(kind: ScenarioKind = "loss", *, at: datetime = NOW, **changes: Any)
             damage="one row of companies changed", found=("rows of public.companies differ",)
         ),
         "teardown": (
-            Removed(name="drill-3f9a", kind="stack", gone=True, proof="the backend lists no such stack"),
+            TeardownResult(
+                name="drill-3f9a", kind="stack", gone=True, proof="the backend lists no such stack"
+            ),
         ),
-        "not_tested": (Untested(what="DNS", why="the drill changes no public name"),),
+        "not_tested": (UntestedScope(what="DNS", why="the drill changes no public name"),),
         **changes,
     }
-    return Scenario(**made)
+    return Scenario(**fields)
 
 
 def phases(at: datetime, *named: tuple[str, float]) -> tuple[Phase, ...]:
     """Return phases that follow each other."""
-    made: list[Phase] = []
+    following: list[Phase] = []
     offset = 0.0
     for name, seconds in named:
         started = at + timedelta(seconds=offset)
-        made.append(Phase(name=name, started=started, offset_seconds=offset, seconds=seconds))
+        following.append(Phase(name=name, started=started, offset_seconds=offset, seconds=seconds))
         offset += seconds
-    return tuple(made)
+    return tuple(following)
 
 
-def times(**seconds: float | None) -> dict[Milestone, Measured]:
+def times(**seconds: float | None) -> dict[Milestone, Measurement]:
     """Return milestones against 15 minutes for the first query and an hour for the others."""
     named: tuple[Milestone, ...] = ("first_query", "verified", "health")
     return {
-        name: Measured(
+        name: Measurement(
             seconds=seconds[name],
             objective_seconds=900 if name == "first_query" else 3600,
             how=f"{name} seen",

@@ -14,6 +14,10 @@ from typing import Any
 
 from leftover_processes import twin_name
 
+from engine.stack_target import ProviderKind
+from engine.targets import find_twin_target
+from engine.twin import TwinTarget
+from toolchain.engine import search_path
 from twin import services
 from twin.host.home import TwinHome
 
@@ -34,7 +38,7 @@ _COPIED = (*_PACKAGES, "schemas", "__main__.py")
 
 
 @dataclass(frozen=True)
-class Finished:
+class CommandResult:
     """One call of `./bulwark` that has ended."""
 
     code: int
@@ -71,10 +75,15 @@ class Installation:
             }
         )
 
+    def engine_environment(self, stack: str, providers: ProviderKind = "stand-in") -> dict[str, str]:
+        """Return the environment in which an engine works on a stack of this installation's twin."""
+        target = TwinTarget(stack, find_twin_target(stack).settings, providers, self.home)
+        return os.environ | target.engine_environment() | {"PATH": search_path()}
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-P", "-m", "cli", *arguments]
 
-    def bulwark(self, *arguments: str, timeout_seconds: float = 180, **variables: str) -> Finished:
+    def bulwark(self, *arguments: str, timeout_seconds: float = 180, **variables: str) -> CommandResult:
         ended = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -85,7 +94,7 @@ class Installation:
             check=False,
             stdin=subprocess.DEVNULL,
         )
-        return Finished(ended.returncode, ended.stdout, ended.stderr)
+        return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
     def state(self, stack: str = "local") -> dict[str, Any]:
         """Return the latest checkpoint that the engine wrote."""
@@ -103,7 +112,7 @@ class Installation:
 
 
 def make_installation(folder: Path, **variables: str) -> Installation:
-    """Copy the checkout; its platform gets two ports that nobody else has."""
+    """Copy the checkout, with a twin of its own."""
     folder.mkdir(parents=True)
     for name in _COPIED:
         source = CHECKOUT / name
@@ -112,7 +121,7 @@ def make_installation(folder: Path, **variables: str) -> Installation:
         else:
             shutil.copy2(source, folder / name)
     for source in folder.rglob("*.py"):
-        _take_compiled(CHECKOUT / source.relative_to(folder), source)
+        _copy_bytecode(CHECKOUT / source.relative_to(folder), source)
     (folder / ".venv").symlink_to(CHECKOUT / ".venv")
     for file in CHECKOUT.glob("Pulumi*.yaml"):
         shutil.copy(file, folder)
@@ -120,20 +129,18 @@ def make_installation(folder: Path, **variables: str) -> Installation:
     root = Path(tempfile.gettempdir()) / twin_name()
     installation = Installation(folder, TwinHome(root), variables)
     installation.home.create()
-    installation.edit("Pulumi.local.yaml", ":8443", f":{installation.home.port('test-api')}")
-    installation.edit("Pulumi.local.yaml", ":8444", f":{installation.home.port('test-frontend')}")
     return installation
 
 
-def _take_compiled(source: Path, copy: Path) -> None:
-    """Copy what Python made of the source, which is good for a copy of the same time and size as well."""
+def _copy_bytecode(source: Path, copy: Path) -> None:
+    """Copy the bytecode of a source, which is valid for a copy of the same time and size as well."""
     compiled = Path(cache_from_source(str(copy)))
     compiled.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):  # not compiled yet
         shutil.copyfile(cache_from_source(str(source)), compiled)
 
 
-def _unless_gone(_function: object, _path: str, failure: tuple[type, BaseException, object]) -> None:
+def _ignore_missing(_function: object, _path: str, failure: tuple[type, BaseException, object]) -> None:
     if not isinstance(failure[1], FileNotFoundError):
         raise failure[1]
 
@@ -144,9 +151,11 @@ def remove(installation: Installation) -> None:
     # What `./bulwark down` does, which would take a second more to start.
     services.stop(
         home,
-        services.declared(home, api_port=home.port("test-api"), frontend_port=home.port("test-frontend")),
+        services.declare_services(
+            home, api_port=home.port("platform-api"), frontend_port=home.port("platform-frontend")
+        ),
     )
-    # A database that somebody lets go of meanwhile takes its own files away.
-    shutil.rmtree(installation.home.root, onerror=_unless_gone)
+    # A database server that ends meanwhile removes files of its own.
+    shutil.rmtree(installation.home.root, onerror=_ignore_missing)
     if sys.pycache_prefix:
         shutil.rmtree(f"{sys.pycache_prefix}{installation.folder}", ignore_errors=True)

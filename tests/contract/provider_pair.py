@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from input_variations import variations
-from plugin_driver import Existing, Planned, Plugin, Verdict, running
+from plugin_driver import CheckResult, PlannedChange, Plugin, PluginResource, running_plugin
 from vendor_process import Twin, fresh_home, running_twin
 
-from toolchain.providers import bridge
-from twin.plugin_install import addresses
-from twin.provider.schema import ListOf, ObjectSchema, package
+from toolchain.providers import bridge_path
+from twin.plugin_install import vendor_environment
+from twin.provider.schema import ListOf, ObjectSchema, load_package
 from twin.provider.values import Properties
 from twin.vendor import faults
 from twin.vendor.faults import Fault
@@ -23,13 +23,13 @@ _CREDENTIALS = {
     "sentry": ("token", "sentry_auth_token"),
 }
 
-Places = tuple[Mapping[str, str], Mapping[str, str]]
-"""What a value is at the real vendor, and what in the stand-in's twin: ids differ."""
+PairedValues = tuple[Mapping[str, str], Mapping[str, str]]
+"""Placeholder of an input -> its value at the real provider, and at the stand-in: ids differ."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Both, for one vendor."""
+class ProviderPair:
+    """The real provider and the stand-in of one vendor."""
 
     vendor: str
     real: Plugin
@@ -38,9 +38,9 @@ class Pair:
     def inputs(self, kind: str) -> ObjectSchema:
         """Return the schema of a kind's inputs."""
         token = f"{self.vendor}:index/{kind}:{kind[0].upper()}{kind[1:]}"
-        return package(self.vendor).resources[token].inputs
+        return load_package(self.vendor).resources[token].inputs
 
-    def disagreements(
+    def find_disagreements(
         self,
         kind: str,
         base: Properties,
@@ -48,9 +48,9 @@ class Pair:
         whole: Callable[[Properties], Properties] = lambda inputs: inputs,
     ) -> list[str]:
         """
-        Return the variations of `base` that one of them accepts and the other refuses, and its reason.
+        Return the variations of `base` that only one of the two accepts, and the reason of the other.
 
-        `base` is a part of the inputs: that at the path `where`, which `whole` completes.
+        `base` is the part of the inputs at the path `where`; `whole` returns all inputs for such a part.
         """
         complete = whole(base)
         assert (self.real.check(kind, complete).refusals, self.stand_in.check(kind, complete).refusals) == (
@@ -62,52 +62,54 @@ class Pair:
             type_ = schema.fields[name].type
             schema = type_.item if isinstance(type_, ListOf) else type_
             assert isinstance(schema, ObjectSchema)
-        found: list[str] = []
+        disagreements: list[str] = []
         for how, part in variations(schema, base):
             inputs = whole(part)
             real, stand_in = self.real.check(kind, inputs), self.stand_in.check(kind, inputs)
             if real.accepted != stand_in.accepted:
                 who = "the stand-in" if real.accepted else "the real provider"
-                found.append(f"{how}: {who} refuses: {_reason(real, stand_in)}")
-        return found
+                disagreements.append(f"{how}: {who} refuses: {_reason(real, stand_in)}")
+        return disagreements
 
-    def create(self, kind: str, inputs: Properties, places: Places = ({}, {})) -> "Made":
-        """Make the resource at both vendors; `places` says what some of its inputs are called at each."""
-        real, stand_in = (_at(place, inputs) for place in places)
-        return Made(kind, inputs, self.real.create(kind, real), self.stand_in.create(kind, stand_in), places)
+    def create(self, kind: str, inputs: Properties, values: PairedValues = ({}, {})) -> "PairedResource":
+        """Create the resource through both; `values` replace placeholders among the inputs of each."""
+        real, stand_in = (_with_values(one_side, inputs) for one_side in values)
+        return PairedResource(
+            kind, inputs, self.real.create(kind, real), self.stand_in.create(kind, stand_in), values
+        )
 
-    def disputed_changes(self, made: "Made") -> set[str]:
+    def find_disputed_changes(self, resource: "PairedResource") -> set[str]:
         """Return the inputs of a resource whose change the two plan differently, and how each does."""
-        found: set[str] = set()
-        for how, inputs in variations(self.inputs(made.kind), made.inputs):
-            at_real, at_stand_in = (_at(place, inputs) for place in made.places)
-            real = _plan(self.real.plan(made.kind, made.real, at_real))
-            stand_in = _plan(self.stand_in.plan(made.kind, made.stand_in, at_stand_in))
+        disputed: set[str] = set()
+        for how, inputs in variations(self.inputs(resource.kind), resource.inputs):
+            at_real, at_stand_in = (_with_values(values, inputs) for values in resource.values)
+            real = _plan_summary(self.real.plan(resource.kind, resource.real, at_real))
+            stand_in = _plan_summary(self.stand_in.plan(resource.kind, resource.stand_in, at_stand_in))
             if real != stand_in:
-                found.add(f"{how.partition('=')[0]}: really {real}, in the twin {stand_in}")
-        return found
+                disputed.add(f"{how.partition('=')[0]}: really {real}, in the twin {stand_in}")
+        return disputed
 
 
 @dataclass(frozen=True)
-class Made:
-    """One resource at both vendors."""
+class PairedResource:
+    """One resource, created through both providers."""
 
     kind: str
     inputs: Properties
-    real: Existing
-    stand_in: Existing
-    places: Places
+    real: PluginResource
+    stand_in: PluginResource
+    values: PairedValues
 
 
 @contextmanager
-def paired(vendor: str, pulumi_home: Path, folder: Path) -> Generator[Pair]:
-    """Start both, each with a twin of its own."""
+def running_pair(vendor: str, pulumi_home: Path, folder: Path) -> Generator[ProviderPair]:
+    """Run the real provider and the stand-in, each with a twin of its own."""
     setting, secret = _CREDENTIALS[vendor]
     home = fresh_home(folder / "stand-in")
     stand_in = [sys.executable, "-P", "-m", "twin.bridge_plugin"]
     with (
-        at_the_door(vendor, pulumi_home, folder / "real") as (_, real),
-        running(
+        running_provider(vendor, pulumi_home, folder / "real") as (_, real),
+        running_plugin(
             vendor,
             stand_in,
             {setting: home.secret(secret)},
@@ -115,11 +117,11 @@ def paired(vendor: str, pulumi_home: Path, folder: Path) -> Generator[Pair]:
             PYTHONPATH=str(Path(__file__).parents[2]),
         ) as standing,
     ):
-        yield Pair(vendor, real, standing)
+        yield ProviderPair(vendor, real, standing)
 
 
 @contextmanager
-def at_the_door(
+def running_provider(
     vendor: str,
     pulumi_home: Path,
     folder: Path,
@@ -127,35 +129,35 @@ def at_the_door(
     credential: str | None = None,
     fault: Fault | None = None,
 ) -> Generator[tuple[Twin, Plugin]]:
-    """Start the real provider; it meets its vendor at the HTTP door of a twin, with the right credential."""
+    """Run the real provider against the HTTP API of a twin, with the right credential or another one."""
     setting, secret = _CREDENTIALS[vendor]
     with running_twin(folder) as twin:
         if fault:
             faults.plan(twin.store, vendor, fault)
         key = twin.home.secret(secret) if credential is None else credential
-        with running(
+        with running_plugin(
             vendor,
-            [bridge(pulumi_home)],
+            [bridge_path(pulumi_home)],
             {setting: key},
             PULUMI_HOME=str(pulumi_home),
-            **addresses(twin.home),
+            **vendor_environment(twin.home),
         ) as real:
             yield twin, real
 
 
-def _at(place: Mapping[str, str], inputs: Properties) -> Properties:
+def _with_values(values: Mapping[str, str], inputs: Properties) -> Properties:
     return {
-        name: place.get(value, value) if isinstance(value, str) else value for name, value in inputs.items()
+        name: values.get(value, value) if isinstance(value, str) else value for name, value in inputs.items()
     }
 
 
-def _plan(said: Planned | Verdict) -> str:
-    if isinstance(said, Verdict):
+def _plan_summary(plan: PlannedChange | CheckResult) -> str:
+    if isinstance(plan, CheckResult):
         return "refused"
-    if said.replaces:
-        return f"replaced for {', '.join(sorted(said.replaces))}"
-    return "updated" if said.changes else "unchanged"
+    if plan.replaces:
+        return f"replaced for {', '.join(sorted(plan.replaces))}"
+    return "updated" if plan.changes else "unchanged"
 
 
-def _reason(real: Verdict, stand_in: Verdict) -> str:
+def _reason(real: CheckResult, stand_in: CheckResult) -> str:
     return "; ".join(real.refusals or stand_in.refusals)[:300]

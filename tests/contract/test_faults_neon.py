@@ -1,4 +1,4 @@
-"""Neon on a bad day, met by its real provider: what a person reads, and how the next run goes on."""
+"""Faults of Neon under its real provider: the message, and how the next run goes on."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,17 +8,18 @@ import grpc
 import pytest
 from clusters import reachable_home
 from deployment import name_of
-from installations import Finished, Installation
-from plugin_driver import Existing, Plugin
-from provider_pair import at_the_door
-from refusal_messages import explained
+from installations import CommandResult, Installation
+from plugin_driver import Plugin, PluginResource
+from provider_pair import running_provider
+from refusal_messages import explain_refusal
 from vendor_process import Twin
 
-from engine import stack_target
 from engine.vendor_errors import VendorRefusal
 from twin.neon.model import Neon
 from twin.vendor import faults
 from twin.vendor.faults import Fault
+
+pytestmark = pytest.mark.shares("failing")
 
 PROJECTS = "/api/v2/projects"
 UP = ("up", "--providers", "real")
@@ -38,7 +39,7 @@ def no_fault_is_left(neon: Neon) -> Iterator[None]:
     faults.cancel(neon.store, "neon")
 
 
-def up(installation: Installation, code: int = 0) -> Finished:
+def up(installation: Installation, code: int = 0) -> CommandResult:
     done = installation.bulwark(*UP, timeout_seconds=600)
     assert done.code == code, done.text[-4_000:]
     return done
@@ -48,9 +49,9 @@ def projects(neon: Neon) -> set[str]:
     return set(neon.store.list("neon", "project"))
 
 
-def known(installation: Installation) -> set[str]:
-    """Return the projects that the stack's state knows; there may be no state yet."""
-    resources = stack_target.checkpoint(installation.home, "local").get("resources") or []
+def known_projects(installation: Installation) -> set[str]:
+    """Return the projects in the stack's state, which may not exist yet."""
+    resources = installation.state().get("resources") or []
     return {one["id"] for one in resources if name_of(one["urn"]) == "database-project"}
 
 
@@ -65,7 +66,7 @@ def test_a_refused_creation_names_vendor_resource_and_next_step_and_leaves_nothi
     assert projects(neon) == set()
 
 
-def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_told(
+def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_reported(
     failing: Installation, neon: Neon
 ) -> None:
     for fault in (
@@ -75,63 +76,63 @@ def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_told(
     ):
         faults.plan(neon.store, "neon", fault)
     done = up(failing)
-    (left,) = projects(neon) - known(failing)
+    (left,) = projects(neon) - known_projects(failing)
     assert f"bulwark: Neon has {left} named example-twin, which this stack does not know." in done.err
     neon.delete("project", left)
     again = failing.bulwark("preview", "--json")
     assert again.json["steps"] == []
-    assert projects(neon) == known(failing)
+    assert projects(neon) == known_projects(failing)
 
 
 @pytest.fixture(scope="module")
-def door(real_plugins: Path) -> Iterator[tuple[Twin, Plugin]]:
+def provider_on_twin(real_plugins: Path) -> Iterator[tuple[Twin, Plugin]]:
     # Where an unprivileged PostgreSQL can reach it.
-    with reachable_home() as home, at_the_door("neon", real_plugins, home.root) as door:
+    with reachable_home() as home, running_provider("neon", real_plugins, home.root) as door:
         yield door
         account = Neon(door[0].home)
-        for _, cluster in account.clusters():
+        for _, cluster in account.list_clusters():
             cluster.destroy()
         account.store.close()
 
 
 @pytest.fixture(scope="module")
-def provider(door: tuple[Twin, Plugin]) -> Plugin:
-    return door[1]
+def provider(provider_on_twin: tuple[Twin, Plugin]) -> Plugin:
+    return provider_on_twin[1]
 
 
 @pytest.fixture(scope="module")
-def account(door: tuple[Twin, Plugin]) -> Iterator[Neon]:
-    account = Neon(door[0].home)
+def account(provider_on_twin: tuple[Twin, Plugin]) -> Iterator[Neon]:
+    account = Neon(provider_on_twin[0].home)
     yield account
     account.store.close()
 
 
 @pytest.fixture(scope="module")
-def project(provider: Plugin) -> Existing:
+def project(provider: Plugin) -> PluginResource:
     return provider.create("project", PROJECT)
 
 
 def refusal(call: Callable[[], Any], kind: str) -> VendorRefusal:
-    """Return what a person reads when the call fails."""
+    """Return the refusal as `./bulwark` reports it when the call fails."""
     with pytest.raises(grpc.RpcError) as failed:
         call()
-    said = str(failed.value.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
-    return explained("neon", kind, said)
+    message = str(failed.value.details())  # pyright: ignore[reportAttributeAccessIssue] - an error of a call has details
+    return explain_refusal("neon", kind, message)
 
 
-def test_a_role_that_is_there_already_is_not_made_twice(
-    provider: Plugin, account: Neon, project: Existing
+def test_a_role_that_exists_is_not_created_twice(
+    provider: Plugin, account: Neon, project: PluginResource
 ) -> None:
-    branch = account.default_branch(project.id)
+    branch = account.find_default_branch(project.id)
     role = {"projectId": project.id, "branchId": branch, "name": "taken"}
     provider.create("role", role)
     refused = refusal(lambda: provider.create("role", role), "role")
     assert "(HTTP 409)" in refused.reason
     assert "adopt it by its id" in refused.next_step
-    assert [found["name"] for found in account.on(branch, "role").values()].count("taken") == 1
+    assert [found["name"] for found in account.list_on_branch(branch, "role").values()].count("taken") == 1
 
 
-def test_more_than_the_plan_allows_is_refused_with_the_plan_and_makes_nothing(
+def test_a_project_beyond_the_plan_is_refused_with_the_plan_and_nothing_is_created(
     provider: Plugin, account: Neon
 ) -> None:
     before = projects(account)
@@ -143,27 +144,27 @@ def test_more_than_the_plan_allows_is_refused_with_the_plan_and_makes_nothing(
 
 
 def test_a_role_that_somebody_deleted_is_gone_on_refresh(
-    provider: Plugin, account: Neon, project: Existing
+    provider: Plugin, account: Neon, project: PluginResource
 ) -> None:
-    branch = account.default_branch(project.id)
+    branch = account.find_default_branch(project.id)
     role = provider.create("role", {"projectId": project.id, "branchId": branch, "name": "brief"})
     account.delete("role", f"{project.id}/{branch}/brief")
     assert provider.read("role", role) is None
 
 
-def test_a_key_that_neon_does_not_accept_is_named_and_makes_nothing(
+def test_an_api_key_that_neon_does_not_accept_is_named_and_nothing_is_created(
     real_plugins: Path, tmp_path: Path
 ) -> None:
-    with at_the_door("neon", real_plugins, tmp_path, credential="wrong") as (twin, provider):
+    with running_provider("neon", real_plugins, tmp_path, credential="wrong") as (twin, provider):
         refused = refusal(lambda: provider.create("project", PROJECT), "project")
         assert "(HTTP 401)" in refused.reason
         assert "pulumi config set --secret bulwark:neon_api_key" in refused.next_step
         assert twin.store.list("neon", "project") == {}
 
 
-def test_a_missing_key_is_told_before_anything_is_asked(real_plugins: Path, tmp_path: Path) -> None:
+def test_a_missing_api_key_is_reported_before_any_request(real_plugins: Path, tmp_path: Path) -> None:
     def configured() -> None:
-        with at_the_door("neon", real_plugins, tmp_path, credential="") as (_, provider):
+        with running_provider("neon", real_plugins, tmp_path, credential="") as (_, provider):
             provider.create("project", PROJECT)
 
     assert "bulwark:neon_api_key" in refusal(configured, "project").next_step

@@ -1,4 +1,4 @@
-"""The stand-in for Neon takes and refuses what the real provider does, over a real database each."""
+"""The stand-in for Neon accepts the same inputs as the real provider, each over a real database."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from clusters import reachable_home
-from plugin_driver import Existing
-from provider_pair import Made, Pair, Places, paired
+from plugin_driver import PluginResource
+from provider_pair import PairedResource, PairedValues, ProviderPair, running_pair
 
 from twin.host.home import TwinHome
 from twin.neon.model import Neon
 from twin.provider.values import Secret
+
+pytestmark = pytest.mark.shares("neon-pair")
 
 PROJECT: dict[str, Any] = {"name": "one", "historyRetentionSeconds": 3600}
 PROJECTS: dict[str, dict[str, Any]] = {
@@ -57,39 +59,40 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 DIFFERENCES: dict[str, set[str]] = {}
-"""All of them: docs/twin-differences.md says why they are safe."""
+"""All differences; docs/twin-differences.md says why they are safe."""
 
 
 @pytest.fixture(scope="module")
-def pair(real_plugins: Path) -> Iterator[Pair]:
+def pair(real_plugins: Path) -> Iterator[ProviderPair]:
     # Where an unprivileged PostgreSQL can reach it.
-    with reachable_home() as home, paired("neon", real_plugins, home.root) as pair:
+    with reachable_home() as home, running_pair("neon", real_plugins, home.root) as pair:
         yield pair
         for side in ("real", "stand-in"):
             neon = Neon(TwinHome(home.root / side / "twin"))
-            for _, cluster in neon.clusters():
+            for _, cluster in neon.list_clusters():
                 cluster.destroy()
             neon.store.close()
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_both_take_and_refuse_the_same_projects(pair: Pair, name: str) -> None:
-    assert pair.disagreements("project", PROJECTS[name]) == []
+def test_provider_and_stand_in_accept_the_same_projects(pair: ProviderPair, name: str) -> None:
+    assert pair.find_disagreements("project", PROJECTS[name]) == []
 
 
+@pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize("name", OTHERS)
-def test_both_take_and_refuse_the_same_of_everything_else(pair: Pair, name: str) -> None:
-    assert pair.disagreements(*OTHERS[name]) == []
+def test_provider_and_stand_in_accept_the_same_inputs_of_other_kinds(pair: ProviderPair, name: str) -> None:
+    assert pair.find_disagreements(*OTHERS[name]) == []
 
 
 @pytest.fixture(scope="module")
-def made(pair: Pair) -> dict[str, Made]:
-    """Make one of each, on a project of its own at each side."""
+def resources(pair: ProviderPair) -> dict[str, PairedResource]:
+    """Create one resource of each kind, in a project of its own on each side."""
     made = {name: pair.create("project", base) for name, base in PROJECTS.items()}
     made["branch"] = pair.create(
-        "branch", {"projectId": "$project", "name": "b", "protected": "no"}, _in(made["least"])
+        "branch", {"projectId": "$project", "name": "b", "protected": "no"}, _values_within(made["least"])
     )
-    places = _in(made["least"], made["branch"])
+    places = _values_within(made["least"], made["branch"])
     endpoint = {name: value for name, value in OTHERS["endpoint"][1].items() if name != "pgSettings"}
     for kind, inputs in (
         ("endpoint", endpoint),
@@ -100,31 +103,34 @@ def made(pair: Pair) -> dict[str, Made]:
     return made
 
 
-def _in(project: Made, branch: Made | None = None) -> Places:
+def _values_within(project: PairedResource, branch: PairedResource | None = None) -> PairedValues:
     def place(side: str) -> dict[str, str]:
-        within: Existing = getattr(branch, side, getattr(project, side))
+        within: PluginResource = getattr(branch, side, getattr(project, side))
         return {"$project": getattr(project, side).id, "$branch": within.id}
 
     return place("real"), place("stand_in")
 
 
+@pytest.mark.matrix(sample=3)
 @pytest.mark.parametrize("name", [*PROJECTS, "branch", "endpoint", "role", "database"])
-def test_both_plan_the_same_changes(pair: Pair, made: dict[str, Made], name: str) -> None:
-    assert pair.disputed_changes(made[name]) == DIFFERENCES.get(name, set())
+def test_provider_and_stand_in_plan_the_same_changes(
+    pair: ProviderPair, resources: dict[str, PairedResource], name: str
+) -> None:
+    assert pair.find_disputed_changes(resources[name]) == DIFFERENCES.get(name, set())
 
 
-def test_only_the_real_providers_uri_asks_for_tls(made: dict[str, Made]) -> None:
-    project = made["least"]
-    assert _clear(project.real.outputs["connectionUri"]).endswith("?sslmode=require")
-    assert _clear(project.stand_in.outputs["connectionUri"]).endswith("?sslmode=disable")
+def test_only_the_real_providers_uri_asks_for_tls(resources: dict[str, PairedResource]) -> None:
+    project = resources["least"]
+    assert _plain_text(project.real.outputs["connectionUri"]).endswith("?sslmode=require")
+    assert _plain_text(project.stand_in.outputs["connectionUri"]).endswith("?sslmode=disable")
 
 
-def test_only_the_real_provider_names_a_pooler(made: dict[str, Made]) -> None:
-    project = made["least"]
+def test_only_the_real_provider_names_a_pooler(resources: dict[str, PairedResource]) -> None:
+    project = resources["least"]
     assert str(project.real.outputs["databaseHostPooler"]).startswith("127-pooler.0.0.1:")
     stand_in = project.stand_in.outputs
     assert stand_in["databaseHostPooler"] == stand_in["databaseHost"]
 
 
-def _clear(value: Any) -> str:
+def _plain_text(value: Any) -> str:
     return str(value.value if isinstance(value, Secret) else value)

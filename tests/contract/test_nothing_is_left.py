@@ -1,11 +1,13 @@
-"""The local stack through the vendors' own providers: tried as docs/production.md says, and away again."""
+"""The local stack through the vendors' own providers: used as docs/production.md says, and destroyed."""
 
 import shlex
 
 import pytest
 from installations import Installation
-from inventory import vendor_objects
+from inventory import count_vendor_objects
 from test_real_newcomer import SECTIONS
+
+pytestmark = pytest.mark.shares("failing")
 
 UP, *COMMANDS = SECTIONS[2]
 
@@ -19,7 +21,7 @@ def deployed(failing: Installation) -> Installation:
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_what_the_guide_tries_first_passes_through_the_real_providers(
+def test_the_first_commands_of_the_guide_pass_through_the_real_providers(
     deployed: Installation, line: str
 ) -> None:
     done = deployed.bulwark(*shlex.split(line)[1:], timeout_seconds=600)
@@ -27,6 +29,6 @@ def test_what_the_guide_tries_first_passes_through_the_real_providers(
 
 
 def test_destroy_leaves_nothing_at_the_vendors_that_up_made(deployed: Installation) -> None:
-    assert {vendor for vendor, _ in vendor_objects(deployed)} == {"neon", "uptimerobot", "sentry"}
+    assert {vendor for vendor, _ in count_vendor_objects(deployed)} == {"neon", "uptimerobot", "sentry"}
     gone = deployed.bulwark("destroy", timeout_seconds=600)
-    assert vendor_objects(deployed) == {}, gone.text[-4_000:]
+    assert count_vendor_objects(deployed) == {}, gone.text[-4_000:]

@@ -12,17 +12,19 @@ import pytest
 from deployment import Deployment
 from documents import commands
 from installations import CHECKOUT
-from inventory import aws
+from inventory import aws_client
 
 from toolchain.engine import search_path
 from twin.host.home import TwinHome
+
+pytestmark = pytest.mark.shares("real")
 
 _GUIDE: Final = (CHECKOUT / "docs" / "production.md").read_text()
 SECTIONS: Final = {
     int(section.partition(".")[0]): [shlex.join(words) for words in commands(section)]
     for section in re.split(r"^## (?=\d+\. )", _GUIDE, flags=re.MULTILINE)[1:]
 }
-SEEN: Final = {
+EXPECTED: Final = {
     "./bulwark preview --stack prod": (0, "117 unchanged"),
     "./bulwark review --stack prod": (0, "prod passes "),
     "./bulwark adopt --stack prod": (0, "this stack has it"),
@@ -35,25 +37,25 @@ SEEN: Final = {
     "./bulwark drill all --stack prod": (1, "drill the twin's own (`./bulwark drill`)"),
     "./bulwark audit --stack prod": (0, "prod passes "),
 }
-"""How each command about production ends on the twin, and what is to be seen then."""
+"""Command about production -> its exit code on the twin, and a part of its output."""
 
 
-def typed() -> list[str]:
+def commands_of_the_guide() -> list[str]:
     """Return the commands about production, each once; the guide says that all take `--twin`."""
     lines = [line.removesuffix(" --twin") for section in (3, 5, 6, 7, 8, 9) for line in SECTIONS[section]]
     return list(dict.fromkeys(lines))
 
 
 def test_the_guide_has_no_command_that_is_not_tried() -> None:
-    assert typed() == list(SEEN)
+    assert commands_of_the_guide() == list(EXPECTED)
     assert SECTIONS[1] == []
     assert max(SECTIONS) == 9
 
 
-@pytest.mark.parametrize("line", SEEN)
+@pytest.mark.parametrize("line", EXPECTED)
 def test_a_command_ends_as_the_guide_says(real: Deployment, line: str) -> None:
     ended = real.installation.bulwark(*shlex.split(line)[1:], "--twin", timeout_seconds=600)
-    code, seen = SEEN[line]
+    code, seen = EXPECTED[line]
     assert (ended.code, seen in ended.text) == (code, True), ended.text[-3_000:]
 
 
@@ -61,8 +63,8 @@ def test_state_and_secrets_lie_where_the_guide_puts_them(real: Deployment, tmp_p
     login, init, secret, backup = SECTIONS[4]
     assert backup == "./bulwark backup state"  # a part of `backup all`, above
     home = real.installation.home
-    # By hand, as the guide says of both.
-    s3, kms = aws(real.installation, "s3"), aws(real.installation, "kms")
+    # The guide says to create both by hand.
+    s3, kms = aws_client(real.installation, "s3"), aws_client(real.installation, "kms")
     region = {"LocationConstraint": "eu-west-1"}
     s3.create_bucket(Bucket="example-pulumi-state", CreateBucketConfiguration=region)
     key = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -71,21 +73,23 @@ def test_state_and_secrets_lie_where_the_guide_puts_them(real: Deployment, tmp_p
         shutil.copy(CHECKOUT / name, tmp_path)
 
     for line, prompt in ((login, ""), (init, ""), (secret, "planted-key")):
-        ended = pulumi(line, tmp_path, home, prompt)
+        ended = run_guides_pulumi(line, tmp_path, home, prompt)
         assert ended.returncode == 0, ended.stderr
     written = (tmp_path / "Pulumi.prod.yaml").read_text()
     assert "secretsprovider: awskms://alias/example-pulumi" in written
     assert "bulwark:neon_api_key:" in written
     assert "planted-key" not in written
-    shown = pulumi("pulumi config get --stack prod bulwark:neon_api_key", tmp_path, home)
+    shown = run_guides_pulumi("pulumi config get --stack prod bulwark:neon_api_key", tmp_path, home)
     assert shown.stdout.strip() == "planted-key"
     stored = s3.list_objects_v2(Bucket="example-pulumi-state")["Contents"]
     assert ".pulumi/stacks/bulwark/prod.json" in {one["Key"] for one in stored}
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
 
-def pulumi(line: str, folder: Path, home: TwinHome, prompt: str = "") -> subprocess.CompletedProcess[str]:
-    """Run what the guide says in a checkout of its own, at the twin's AWS; `prompt` is what it asks for."""
+def run_guides_pulumi(
+    line: str, folder: Path, home: TwinHome, prompt: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a line of the guide in a checkout of its own, at the twin's AWS; `prompt` answers its prompt."""
     return subprocess.run(
         shlex.split(line),
         cwd=folder,

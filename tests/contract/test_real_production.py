@@ -1,23 +1,26 @@
-"""The production program, unchanged, through the vendors' own providers: from nothing to nothing."""
+"""The production program, unchanged, through the vendors' own providers."""
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deployment import Deployment, name_of
-from interrupted_process import Run, command_line, left_over, until
-from plain_pulumi import WITH_POLICIES, drills, pulumi
+from interrupted_process import RunningCommand, command_line, find_leftovers, wait_until
+from plain_pulumi import WITH_POLICIES, drill_facts, run_pulumi
 
 from twin.vendor.http import REFUSED
 from twin.vendor.store import VendorStore
+
+pytestmark = pytest.mark.shares("real")
 
 PROD = ("--stack", "prod", "--twin")
 BRIDGED = ("neon:", "uptimerobot:", "sentry:")
 
 
 @contextmanager
-def edited(real: Deployment, edits: dict[str, str]) -> Generator[None]:
+def edit_settings(real: Deployment, edits: dict[str, str]) -> Generator[None]:
     """Change the settings, and put them back."""
     path = real.installation.folder / "Pulumi.prod.yaml"
     before = path.read_text()
@@ -29,8 +32,8 @@ def edited(real: Deployment, edits: dict[str, str]) -> Generator[None]:
         path.write_text(before)
 
 
-def plan(real: Deployment) -> Any:
-    """Preview, and return what would be done: resource -> (operation, inputs)."""
+def preview_steps(real: Deployment) -> Any:
+    """Return the steps of a preview: resource -> (operation, inputs)."""
     seen = real.installation.bulwark("preview", *PROD, "--json")
     assert seen.code == 0, seen.text[-3_000:]
     return {
@@ -39,8 +42,8 @@ def plan(real: Deployment) -> Any:
     }
 
 
-def providers(run: Run) -> bool:
-    """Say whether all three vendors' providers are at work."""
+def are_all_providers_running(run: RunningCommand) -> bool:
+    """Return whether the providers of all three vendors run."""
     running = [command_line(process) for process in run.process.children(recursive=True)]
     return sum("/terraform-provider-" in line for line in running) >= 3
 
@@ -60,11 +63,11 @@ def test_every_resource_of_the_bridged_vendors_was_made_by_its_real_provider(rea
 
 def test_uptimerobot_was_not_asked_more_often_than_the_plan_answers(real: Deployment) -> None:
     with closing(VendorStore(real.installation.home.vendors)) as store:
-        assert store.recorded(REFUSED) == []
+        assert store.read_log(REFUSED) == []
 
 
-def test_a_second_preview_is_empty(real: Deployment) -> None:
-    assert plan(real) == {}
+def test_a_preview_after_up_is_empty(real: Deployment) -> None:
+    assert preview_steps(real) == {}
 
 
 def test_a_refresh_finds_no_drift(real: Deployment) -> None:
@@ -75,19 +78,21 @@ def test_a_refresh_finds_no_drift(real: Deployment) -> None:
 
 def test_plain_pulumi_has_nothing_to_do_either(real: Deployment, language_host: Path) -> None:
     options = (*WITH_POLICIES, "--expect-no-changes")
-    seen = pulumi(real, language_host, "preview", *options, real=True, environment=drills(real))
+    seen = run_pulumi(
+        real, language_host, "preview", *options, providers="real", environment=drill_facts(real)
+    )
     assert seen.returncode == 0, seen.stdout[-3_000:] + seen.stderr[-2_000:]
 
 
-def test_what_a_killed_engine_leaves_running_ends_with_the_command(real: Deployment) -> None:
-    run = Run(real.installation, "refresh", *PROD)
-    until(lambda: providers(run) or run.ended(), 60, "its providers run")
+def test_providers_of_a_killed_engine_end_with_the_command(real: Deployment) -> None:
+    run = RunningCommand(real.installation, "refresh", *PROD)
+    wait_until(lambda: are_all_providers_running(run) or run.has_ended(), 60, "its providers run")
     run.kill("pulumi --non-interactive")
     assert run.wait() != 0
-    assert left_over(real.installation) == []
+    assert find_leftovers(real.installation) == []
 
 
-def test_stand_ins_cannot_take_over_what_the_real_providers_made(real: Deployment) -> None:
+def test_stand_ins_cannot_take_over_a_stack_of_the_real_providers(real: Deployment) -> None:
     refused = real.installation.bulwark("preview", *PROD, "--providers", "stand-in")
     assert refused.code == 1
     assert "was made through the vendors' own providers" in refused.err

@@ -1,10 +1,13 @@
-"""Settings, changed: each changes what it names, through the real providers, and is taken back."""
+"""Changed settings through the real providers: each changes the inputs that it names, and is reverted."""
 
 from pathlib import Path
 
+import pytest
 from deployment import Deployment
-from plain_pulumi import WITH_POLICIES, drills, pulumi
-from test_real_production import PROD, edited, plan, up
+from plain_pulumi import WITH_POLICIES, drill_facts, run_pulumi
+from test_real_production import PROD, edit_settings, preview_steps, up
+
+pytestmark = pytest.mark.shares("real")
 
 EDITS = {
     "project: example-production": "project: example-renamed",
@@ -52,28 +55,28 @@ CHANGED: dict[str, tuple[str, list[str]]] = {
 
 
 def changed_inputs(real: Deployment) -> dict[str, tuple[str, list[str]]]:
-    """Return what would be done, without the outputs that the providers will know only then."""
+    """Return the steps of a preview, without the outputs that are known only after `up`."""
     return {
         name: (op, [changed for changed in properties if changed in real[name].inputs])
-        for name, (op, properties) in plan(real).items()
+        for name, (op, properties) in preview_steps(real).items()
     }
 
 
 def test_each_setting_changes_the_inputs_that_it_names_and_no_more(real: Deployment) -> None:
-    with edited(real, EDITS):
+    with edit_settings(real, EDITS):
         assert changed_inputs(real) == CHANGED
 
 
-def test_all_are_applied_in_place_and_plain_pulumi_takes_them_back(
+def test_all_changed_settings_are_applied_in_place_and_plain_pulumi_reverts_them(
     real: Deployment, language_host: Path
 ) -> None:
-    with edited(real, EDITS):
+    with edit_settings(real, EDITS):
         assert set(up(real)) == {"update"}
-        assert plan(real) == {}
+        assert preview_steps(real) == {}
     options = (*WITH_POLICIES, "--yes")
-    back = pulumi(real, language_host, "up", *options, real=True, environment=drills(real))
+    back = run_pulumi(real, language_host, "up", *options, providers="real", environment=drill_facts(real))
     assert back.returncode == 0, back.stdout[-3_000:] + back.stderr[-2_000:]
     assert f"~ {len(CHANGED)} updated" in back.stdout
     seen = real.installation.bulwark("refresh", *PROD, "--json")
     assert (seen.code, seen.json["steps"]) == (0, [])
-    assert plan(real) == {}
+    assert preview_steps(real) == {}

@@ -1,13 +1,13 @@
 """The end of production through the real providers: it is taken down, and nothing is left."""
 
-import os
 import subprocess
 
+import pytest
 from deployment import Deployment
 
-from engine import stack_target, twin
-from toolchain.engine import search_path
 from twin.neon.model import Neon
+
+pytestmark = pytest.mark.shares("real")
 
 PROD = ("--stack", "prod", "--twin")
 KINDS = {
@@ -20,11 +20,10 @@ KINDS = {
 def unprotect(real: Deployment) -> None:
     """Lift the stack's own protection, as `./bulwark destroy` says."""
     home = real.installation.home
-    settings = stack_target.find("prod", on_twin=True).settings
     subprocess.run(
         ["pulumi", "state", "unprotect", "--all", "--yes", "--stack", "prod", "--non-interactive"],
         cwd=home.root / "workspace",
-        env=os.environ | twin.engine_environment(home, settings, real=True) | {"PATH": search_path()},
+        env=real.installation.engine_environment("prod", "real"),
         capture_output=True,
         check=True,
     )
@@ -45,7 +44,9 @@ def test_production_is_taken_down_step_by_step_and_nothing_is_left_at_the_vendor
     assert f"Neon keeps a project whose default branch is protected ({project})" in kept.err
     assert neon.read("project", project)
 
-    neon.update("branch", neon.default_branch(project), {"protected": "no"})  # as a person in the console
+    neon.update(
+        "branch", neon.find_default_branch(project), {"protected": "no"}
+    )  # as a person in the console
     assert installation.bulwark("refresh", *PROD, "--accept").code == 0
     last = installation.bulwark("destroy", *PROD, "--yes", timeout_seconds=600)
     assert "is using an older version" not in last.text

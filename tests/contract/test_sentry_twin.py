@@ -1,11 +1,13 @@
-"""The stand-in for Sentry takes and refuses what the real provider does."""
+"""The stand-in for Sentry accepts the same inputs as the real provider."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from provider_pair import Made, Pair, paired
+from provider_pair import PairedResource, ProviderPair, running_pair
+
+pytestmark = pytest.mark.shares("sentry-pair")
 
 ORGANIZATION = {"organization": "example"}
 PROJECT: dict[str, Any] = {**ORGANIZATION, "project": "backend"}
@@ -174,42 +176,46 @@ DIFFERENCES = {
     # Written with Terraform's older SDK, to which an empty text is none.
     "team": {"slug: really unchanged, in the twin updated"},
 }
-"""All of them: docs/twin-differences.md says why they are safe."""
+"""All differences; docs/twin-differences.md says why they are safe."""
 
 
 @pytest.fixture(scope="module")
-def pair(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    with paired("sentry", real_plugins, tmp_path_factory.mktemp("sentry")) as pair:
+def pair(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderPair]:
+    with running_pair("sentry", real_plugins, tmp_path_factory.mktemp("sentry")) as pair:
         yield pair
 
 
+@pytest.mark.matrix(sample=5)
 @pytest.mark.parametrize("name", CASES)
-def test_both_take_and_refuse_the_same(pair: Pair, name: str) -> None:
-    assert pair.disagreements(*CASES[name]) == []
+def test_provider_and_stand_in_accept_the_same_inputs(pair: ProviderPair, name: str) -> None:
+    assert pair.find_disagreements(*CASES[name]) == []
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_both_take_and_refuse_the_same_actions_of_alerts(pair: Pair, action: str) -> None:
+def test_provider_and_stand_in_accept_the_same_actions_of_alerts(pair: ProviderPair, action: str) -> None:
     def alert(attributes: dict[str, Any]) -> dict[str, Any]:
         return {**ALERT, "actionFilters": [{"logicType": "all", "actions": [{action: attributes}]}]}
 
     where = ("actionFilters", "actions", action)
-    assert pair.disagreements("alert", ACTIONS[action], where, alert) == []
+    assert pair.find_disagreements("alert", ACTIONS[action], where, alert) == []
 
 
+@pytest.mark.matrix(sample=4)
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_both_take_and_refuse_the_same_conditions_of_alerts(pair: Pair, condition: str) -> None:
+def test_provider_and_stand_in_accept_the_same_conditions_of_alerts(
+    pair: ProviderPair, condition: str
+) -> None:
     def alert(attributes: dict[str, Any]) -> dict[str, Any]:
         filters = [{"logicType": "all", "conditions": [{condition: attributes}], "actions": [EMAIL]}]
         return {**ALERT, "actionFilters": filters}
 
     where = ("actionFilters", "conditions", condition)
-    assert pair.disagreements("alert", CONDITIONS[condition], where, alert) == []
+    assert pair.find_disagreements("alert", CONDITIONS[condition], where, alert) == []
 
 
 @pytest.fixture(scope="module")
-def made(pair: Pair) -> dict[str, Made]:
-    """Make one of each, in one project."""
+def resources(pair: ProviderPair) -> dict[str, PairedResource]:
+    """Create one resource of each kind, in one project."""
     team = pair.create("team", {**ORGANIZATION, "name": "t", "slug": "t"})
     project = pair.create("project", {**ORGANIZATION, "name": "backend", "slug": "backend", "teams": ["t"]})
     found = {"team": team}
@@ -226,6 +232,9 @@ def made(pair: Pair) -> dict[str, Made]:
     return found
 
 
+@pytest.mark.matrix(sample=5)
 @pytest.mark.parametrize("name", CASES)
-def test_both_plan_the_same_for_every_change(pair: Pair, made: dict[str, Made], name: str) -> None:
-    assert pair.disputed_changes(made[name]) == DIFFERENCES.get(name, set())
+def test_provider_and_stand_in_plan_the_same_changes(
+    pair: ProviderPair, resources: dict[str, PairedResource], name: str
+) -> None:
+    assert pair.find_disputed_changes(resources[name]) == DIFFERENCES.get(name, set())

@@ -1,4 +1,4 @@
-"""The stand-in for UptimeRobot takes and refuses what the real provider does."""
+"""The stand-in for UptimeRobot accepts the same inputs as the real provider."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provider_pair import Made, Pair, paired
+from provider_pair import PairedResource, ProviderPair, running_pair
+
+pytestmark = pytest.mark.shares("uptimerobot-pair")
 
 MONITOR: dict[str, Any] = {"name": "one", "url": "https://127.0.0.1:9", "interval": 300}
 MONITORS: dict[str, dict[str, Any]] = {
@@ -115,37 +117,40 @@ DIFFERENCES = {
     "API": _BODY_DROPPED | _CONFIG_STAYS,
     "daily": {"days: really unchanged, in the twin updated"},
 }
-"""All of them: docs/twin-differences.md says why they are safe."""
+"""All differences; docs/twin-differences.md says why they are safe."""
 
 
 @pytest.fixture(scope="module")
-def pair(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    with paired("uptimerobot", real_plugins, tmp_path_factory.mktemp("uptimerobot")) as pair:
+def pair(real_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderPair]:
+    with running_pair("uptimerobot", real_plugins, tmp_path_factory.mktemp("uptimerobot")) as pair:
         yield pair
 
 
+@pytest.mark.matrix(sample=3)
 @pytest.mark.parametrize("name", MONITORS)
-def test_both_take_and_refuse_the_same_monitors(pair: Pair, name: str) -> None:
-    assert pair.disagreements("monitor", MONITORS[name]) == []
+def test_provider_and_stand_in_accept_the_same_monitors(pair: ProviderPair, name: str) -> None:
+    assert pair.find_disagreements("monitor", MONITORS[name]) == []
 
 
+@pytest.mark.matrix(sample=4)
 @pytest.mark.parametrize("type_", INTEGRATIONS)
-def test_both_take_and_refuse_the_same_integrations(pair: Pair, type_: str) -> None:
-    assert pair.disagreements("integration", INTEGRATIONS[type_]) == []
+def test_provider_and_stand_in_accept_the_same_integrations(pair: ProviderPair, type_: str) -> None:
+    assert pair.find_disagreements("integration", INTEGRATIONS[type_]) == []
 
 
+@pytest.mark.matrix(sample=3)
 @pytest.mark.parametrize("name", OTHERS)
-def test_both_take_and_refuse_the_same_of_everything_else(pair: Pair, name: str) -> None:
-    assert pair.disagreements(*OTHERS[name]) == []
+def test_provider_and_stand_in_accept_the_same_inputs_of_other_kinds(pair: ProviderPair, name: str) -> None:
+    assert pair.find_disagreements(*OTHERS[name]) == []
 
 
 @pytest.fixture(scope="module")
-def made(pair: Pair) -> dict[str, Made]:
-    """Make one of each, all at once: the real provider waits for seconds after each monitor."""
+def resources(pair: ProviderPair) -> dict[str, PairedResource]:
+    """Create one resource of each kind, all at once: the real provider waits after each monitor."""
     bases = {name: ("monitor", base) for name, base in MONITORS.items()}
     bases |= {type_: ("integration", base) for type_, base in INTEGRATIONS.items()}
     bases |= OTHERS
-    # Nothing here names what does not exist.
+    # No input names a resource that does not exist.
     absent = {"assignedAlertContacts": [], "monitorIds": []}
     wanted = {
         name: (kind, {key: absent.get(key, value) for key, value in base.items()})
@@ -156,12 +161,15 @@ def made(pair: Pair) -> dict[str, Made]:
     return {name: creation.result() for name, creation in creations.items()}
 
 
+@pytest.mark.matrix(sample=10)
 @pytest.mark.parametrize("name", [*MONITORS, *INTEGRATIONS, *OTHERS])
-def test_both_plan_the_same_for_every_change(pair: Pair, made: dict[str, Made], name: str) -> None:
-    assert pair.disputed_changes(made[name]) == DIFFERENCES.get(name, set())
+def test_provider_and_stand_in_plan_the_same_changes(
+    pair: ProviderPair, resources: dict[str, PairedResource], name: str
+) -> None:
+    assert pair.find_disputed_changes(resources[name]) == DIFFERENCES.get(name, set())
 
 
-def test_only_the_stand_in_refuses_an_input_that_does_not_exist(pair: Pair) -> None:
+def test_only_the_stand_in_refuses_an_input_that_does_not_exist(pair: ProviderPair) -> None:
     unheard_of = {**MONITORS["HTTP"], "intervall": 60}
     assert pair.real.check("monitor", unheard_of).accepted
     (refusal,) = pair.stand_in.check("monitor", unheard_of).refusals

@@ -1,4 +1,4 @@
-"""Backups in a deployed stack's vault that are not what the platform had, each in ways that are named."""
+"""Damaged backups in a deployed stack's vault, on which a drill has to fail."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from recovery import catalogue
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
-from recovery.vault.client import AccessKey, client
+from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 from twin.neon.model import Neon
 
 _NAME = "spoiled"
-_SPOIL: LiteralString = """
+_DAMAGE: LiteralString = """
     UPDATE canary SET written_at = written_at - interval '40 days';
     UPDATE locations SET name = name || '?' WHERE id = (SELECT min(id) FROM locations);
     DROP TABLE interview_feedback;
@@ -30,8 +30,8 @@ _STALE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
-class Spoiler:
-    """Writes to the vault as nobody but its owner could."""
+class DamagedBackups:
+    """Adds damaged backups with the credentials of the vault's owner."""
 
     installation: Installation
     outputs: dict[str, Any]
@@ -40,25 +40,27 @@ class Spoiler:
     def vault(self) -> VaultClient:
         endpoint = f"http://127.0.0.1:{self.installation.home.port('aws')}"
         key = AccessKey("twin", "twin")
-        return VaultClient(client("eu-west-1", endpoint, key=key), self.outputs["vault"], key=key)
+        return VaultClient(
+            create_client("eu-west-1", endpoint, access_key=key), self.outputs["vault"], access_key=key
+        )
 
     @cached_property
     def good(self) -> Manifest:
-        """The newest backup, before this adds others."""
-        found = catalogue.newest(self.vault, Manifest)
-        assert found
-        return found
+        """The newest backup before damaged ones are added."""
+        newest = catalogue.read_newest(self.vault, Manifest)
+        assert newest
+        return newest
 
-    def other_content(self) -> Manifest:
-        """Back up a copy that is old, and without a table, a right and a value; claim that it is whole."""
+    def add_with_other_content(self) -> Manifest:
+        """Back up an old copy that lacks a table, a grant and a value; its manifest claims to be whole."""
         good = self.good
         model = Neon(self.installation.home)
         with closing(model.store):
-            [(_, cluster)] = model.clusters()
+            [(_, cluster)] = model.list_clusters()
         source = urlsplit(self.outputs["backup_database_url"])
         platform, spoiled = sql.Identifier(source.path.lstrip("/")), sql.Identifier(_NAME)
         with cluster.connect() as connection:
-            # Only a database that nobody is connected to can be copied so.
+            # A database with connections can be no template.
             allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
             connection.execute(allow.format(platform, sql.SQL("false")))
             try:
@@ -71,28 +73,28 @@ class Spoiler:
                 connection.execute(allow.format(platform, sql.SQL("true")))
             try:
                 with cluster.connect(_NAME) as copy:
-                    copy.execute(_SPOIL)
+                    copy.execute(_DAMAGE)
                 url = source._replace(path=f"/{_NAME}").geturl()
-                made = back_up(
+                manifest = back_up(
                     RecoveryContext("local", url, {"primary": self.vault, "replica": self.vault}, {}, {})
                 )
             finally:
                 connection.execute(sql.SQL("DROP DATABASE {}").format(spoiled))
-        return self._claimed(made, figures=good.figures)
+        return self._add_manifest(manifest, figures=good.figures)
 
-    def other_bytes(self) -> Manifest:
-        """Change a single byte in the middle of a dump."""
+    def add_with_other_bytes(self) -> Manifest:
+        """Store a dump with one changed byte in its middle, and a manifest that names it."""
         good = self.good
         dump = bytearray(b"".join(self.vault.read(good.dump.key, good.dump.version)))
         dump[len(dump) // 2] ^= 1
         stored = self.vault.put(f"{good.dump.key}.changed", bytes(dump))
-        return self._claimed(good, dump=stored.model_copy(update={"sha256": good.dump.sha256}))
+        return self._add_manifest(good, dump=stored.model_copy(update={"sha256": good.dump.sha256}))
 
-    def _claimed(self, manifest: Manifest, **changes: Any) -> Manifest:
-        """Store a manifest that claims something else, older than others: no drill chooses it by itself."""
+    def _add_manifest(self, manifest: Manifest, **changes: Any) -> Manifest:
+        """Store a changed manifest that is older than the others, so that no drill chooses it by itself."""
         before = datetime.now(UTC) - _STALE
-        made = manifest.model_copy(
+        changed = manifest.model_copy(
             update={"id": vault_layout.new_id(before), "snapshot_at": before, **changes}
         )
-        self.vault.put(made.key, made.model_dump_json().encode())
-        return made
+        self.vault.put(changed.key, changed.model_dump_json().encode())
+        return changed

@@ -70,8 +70,8 @@ class Resource:
     @property
     def property_dependencies(self) -> dict[str, set[str]]:
         """Return the inputs that come from other resources, and from which."""
-        found = self.raw.get("propertyDependencies") or {}
-        return {name: set(map(name_of, urns)) for name, urns in found.items() if urns}
+        dependencies = self.raw.get("propertyDependencies") or {}
+        return {name: set(map(name_of, urns)) for name, urns in dependencies.items() if urns}
 
     def option(self, name: str) -> Any:
         return self.raw.get(name)
@@ -96,7 +96,9 @@ class Deployment:
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs as the state holds them: secrets encrypted."""
-        return next(found for found in self.resources.values() if found.type == "pulumi:pulumi:Stack").outputs
+        return next(
+            resource for resource in self.resources.values() if resource.type == "pulumi:pulumi:Stack"
+        ).outputs
 
     def __getitem__(self, name: str) -> Resource:
         return self.resources[name]
@@ -104,20 +106,20 @@ class Deployment:
     def children(self, parent: str) -> dict[str, str]:
         """Return name -> type of everything directly below."""
         return {
-            found.name: found.type
-            for found in self.resources.values()
-            if found.raw.get("parent") and found.parent == parent
+            resource.name: resource.type
+            for resource in self.resources.values()
+            if resource.raw.get("parent") and resource.parent == parent
         }
 
     def of_type(self, *types: str) -> Iterable[Resource]:
-        return [found for found in self.resources.values() if found.type in types]
+        return [resource for resource in self.resources.values() if resource.type in types]
 
     def custom(self) -> list[Resource]:
         """Return what exists at a vendor: no components, no providers."""
         return [
-            found
-            for found in self.resources.values()
-            if found.custom and not found.type.startswith("pulumi:")
+            resource
+            for resource in self.resources.values()
+            if resource.custom and not resource.type.startswith("pulumi:")
         ]
 
     def severity(self, level: str) -> list[str]:

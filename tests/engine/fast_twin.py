@@ -1,4 +1,4 @@
-"""A deployed local stack that tests may break, if they mend it; on its twin a minute takes a second."""
+"""A deployed local stack that tests may break and must repair; on its twin a minute takes a second."""
 
 import threading
 from collections.abc import Generator, Iterator
@@ -10,21 +10,21 @@ from typing import Any
 
 import psutil
 from deployment import name_of
-from installations import Finished, Installation, make_installation, remove
+from installations import CommandResult, Installation, make_installation, remove
 
 SPEED = 60
 _SAMPLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Living:
-    """The installation, what its first `up` printed, and the arguments of all that ran meanwhile."""
+class FastTwin:
+    """The installation, its first `up`, and the command lines of all processes that ran meanwhile."""
 
     installation: Installation
-    first: Finished
-    arguments: set[str]
+    first_up: CommandResult
+    command_lines: set[str]
 
-    def bulwark(self, *arguments: str) -> Finished:
+    def bulwark(self, *arguments: str) -> CommandResult:
         return self.installation.bulwark(*arguments, BULWARK_TWIN_SPEED=str(SPEED))
 
     def output(self, name: str) -> Any:
@@ -32,14 +32,16 @@ class Living:
         return self.installation.bulwark("outputs", "--json", "--show-secrets").json[name]
 
     def resource(self, name: str) -> dict[str, Any]:
-        return next(one for one in self.installation.resources() if name_of(one["urn"]) == name)
+        return next(
+            resource for resource in self.installation.resources() if name_of(resource["urn"]) == name
+        )
 
 
-def living_stack(folder: Path) -> Iterator[Living]:
+def deploy_fast_twin(folder: Path) -> Iterator[FastTwin]:
     """
-    Deploy; the drill is declared to run every five minutes, so that its absence shows in seconds.
+    Deploy with a drill every five minutes, so that a missing drill shows in seconds.
 
-    No maintenance falls on today: it would silence the alerts.
+    The maintenance window is not today: it would silence the alerts.
     """
     installation = make_installation(folder)
     installation.edit(
@@ -49,17 +51,17 @@ def living_stack(folder: Path) -> Iterator[Living]:
     )
     installation.edit("Pulumi.local.yaml", "weekday: 7", f"weekday: {datetime.now(UTC).isoweekday() % 7 + 1}")
     try:
-        with _sampled() as arguments:
+        with _sample_command_lines() as arguments:
             first = installation.bulwark("up", BULWARK_TWIN_SPEED=str(SPEED))
         assert first.code == 0, first.text[-4_000:]
-        yield Living(installation, first, arguments)
+        yield FastTwin(installation, first, arguments)
     finally:
         remove(installation)
 
 
 @contextmanager
-def _sampled() -> Generator[set[str]]:
-    """Collect the command lines of all processes, again and again."""
+def _sample_command_lines() -> Generator[set[str]]:
+    """Collect the command lines of all processes while the context lasts."""
     seen: set[str] = set()
     stopping = threading.Event()
 

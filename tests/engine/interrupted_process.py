@@ -1,4 +1,4 @@
-"""Runs `./bulwark` under watch, to strike in the middle of it."""
+"""`./bulwark` as a running process, which tests observe and interrupt."""
 
 import os
 import signal
@@ -14,16 +14,16 @@ from installations import Installation
 
 _POLL_SECONDS = 0.02
 LOOK_SECONDS = 0.2
-"""Between two looks that cost as much as the wait between others: at every process, or at a service."""
+"""Seconds between two checks of all processes or of a service, which cost more than other checks."""
 
 
-class Run:
-    """One `./bulwark` call under way, in a session of its own, without a terminal."""
+class RunningCommand:
+    """One running `./bulwark` command, in a session of its own, without a terminal."""
 
     def __init__(self, installation: Installation, *arguments: str, **variables: str) -> None:
         self.installation = installation
         self.lines: list[str] = []
-        self.seen: list[datetime] = []
+        self.read_at: list[datetime] = []
         """When each line was read."""
 
         self._popen = subprocess.Popen(
@@ -44,10 +44,10 @@ class Run:
     def text(self) -> str:
         return "".join(self.lines)
 
-    def created(self) -> int:
+    def count_created(self) -> int:
         return sum(" created (" in line for line in self.lines)
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self._popen.poll() is not None
 
     def signal(self, number: signal.Signals, *, group: bool = False) -> None:
@@ -58,14 +58,14 @@ class Run:
             self._popen.send_signal(number)
 
     def kill(self, part: str) -> None:
-        """End by SIGKILL what this run has started and whose command line has `part` in it."""
-        found = [child for child in self.process.children(recursive=True) if part in command_line(child)]
-        assert found, f"{part} does not run"
-        for process in found:
+        """Kill the processes that the command has started and whose command line has `part` in it."""
+        children = [child for child in self.process.children(recursive=True) if part in command_line(child)]
+        assert children, f"{part} does not run"
+        for process in children:
             process.kill()
 
     def wait(self, timeout_seconds: float = 60) -> int:
-        """Return the exit code, once all output is read; what still writes to it would be left behind."""
+        """Return the exit code at the end of the output, which every process that was started must close."""
         try:
             code = self._popen.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -77,11 +77,11 @@ class Run:
         assert self._popen.stdout
         with self._popen.stdout as output:
             for line in output:
-                self.seen.append(datetime.now(UTC))
+                self.read_at.append(datetime.now(UTC))
                 self.lines.append(line)
 
 
-def until(
+def wait_until(
     condition: Callable[[], object], timeout_seconds: float, what: str, *, every: float = _POLL_SECONDS
 ) -> None:
     deadline = time.monotonic() + timeout_seconds
@@ -90,29 +90,29 @@ def until(
         time.sleep(every)
 
 
-def processes(installation: Installation) -> list[psutil.Process]:
-    """Return everything that runs for this installation: by its environment, or in its home."""
-    found: list[psutil.Process] = []
+def find_processes(installation: Installation) -> list[psutil.Process]:
+    """Return the processes of this installation, by their environment or working directory."""
+    processes: list[psutil.Process] = []
     home = str(installation.home.root)
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             mine = process.environ().get("BULWARK_TWIN") == home or process.cwd().startswith(home)
             if mine and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
-def service(installation: Installation, part: str) -> psutil.Process:
+def find_service(installation: Installation, part: str) -> psutil.Process:
     """Return a service, or a database's first process, by a part of its command line."""
-    found = [process for process in processes(installation) if part in command_line(process)]
-    assert found, f"{part} does not run"
-    return min(found, key=psutil.Process.create_time)
+    processes = [process for process in find_processes(installation) if part in command_line(process)]
+    assert processes, f"{part} does not run"
+    return min(processes, key=psutil.Process.create_time)
 
 
-def left_over(installation: Installation) -> list[str]:
-    """Return what runs and is no service: an engine, a plugin, a policy pack, a command."""
+def find_leftovers(installation: Installation) -> list[str]:
+    """Return the command lines of processes that are no service: engines, plugins, policy packs, commands."""
     parts = ("cli", "pulumi", "twin.bridge_plugin", "twin.aws.provider", "terraform-provider")
-    lines = [f"{process.pid} {command_line(process)}" for process in processes(installation)]
+    lines = [f"{process.pid} {command_line(process)}" for process in find_processes(installation)]
     return [line for line in lines if any(part in line for part in parts) and "postgres" not in line]
 
 

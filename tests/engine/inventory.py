@@ -1,4 +1,4 @@
-"""What really exists in a twin, looked up where it lives, and what the stack's state says of it."""
+"""How many resources exist in a twin, and how many are in the stack's state."""
 
 from collections import Counter
 from contextlib import closing
@@ -12,15 +12,15 @@ from twin.vendor.store import VendorStore
 
 REGIONS: Final = ("eu-west-1", "eu-north-1")
 _NAMELESS: Final = frozenset(
-    # The vendors' own, which no program declares: made along with a project, or found wrong later.
+    # No program declares these: a vendor creates them with a project, or for an error.
     {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector"), ("sentry", "issue")}
 )
 _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 """A new Neon project has a first role and database of its own."""
 
 
-def aws(installation: Installation, service: str, region: str = REGIONS[0]) -> Any:
-    """Return a client of the twin's AWS account, with which to act behind Pulumi's back."""
+def aws_client(installation: Installation, service: str, region: str = REGIONS[0]) -> Any:
+    """Return a client of the twin's AWS account, which bypasses Pulumi."""
     return boto3.Session("test", "test", region_name=region).client(  # pyright: ignore[reportCallIssue, reportUnknownMemberType] - an overload per service
         service,  # pyright: ignore[reportArgumentType] - the same
         endpoint_url=f"http://127.0.0.1:{installation.home.port('aws')}",
@@ -28,26 +28,26 @@ def aws(installation: Installation, service: str, region: str = REGIONS[0]) -> A
     )
 
 
-def vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
+def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
     """Count what exists at Neon, UptimeRobot and Sentry, by (vendor, kind)."""
     with closing(VendorStore(installation.home.vendors)) as store:
         rows = store._read("SELECT vendor, kind FROM object", ())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way to see all
-    found = Counter((str(vendor), str(kind)) for vendor, kind in rows)
+    counted = Counter((str(vendor), str(kind)) for vendor, kind in rows)
     return Counter(
         {
             key: count
-            for key, count in found.items()
+            for key, count in counted.items()
             if key[0] in {"neon", "uptimerobot", "sentry"} and key[1] != "unconfirmed"
         }
     )
 
 
-def aws_objects(installation: Installation) -> Counter[tuple[str, str]]:
-    """Count what exists in the AWS account; a key that waits for its deletion is gone."""
-    iam = aws(installation, "iam")
-    found = Counter(
+def count_aws_objects(installation: Installation) -> Counter[tuple[str, str]]:
+    """Count the resources of the AWS account; a key that waits for its deletion does not count."""
+    iam = aws_client(installation, "iam")
+    counted = Counter(
         {
-            ("aws", "bucket"): len(aws(installation, "s3").list_buckets()["Buckets"]),
+            ("aws", "bucket"): len(aws_client(installation, "s3").list_buckets()["Buckets"]),
             ("aws", "role"): len(iam.list_roles()["Roles"]),
             ("aws", "openIdConnectProvider"): len(
                 iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -55,23 +55,23 @@ def aws_objects(installation: Installation) -> Counter[tuple[str, str]]:
         }
     )
     for region in REGIONS:
-        kms = aws(installation, "kms", region)
+        kms = aws_client(installation, "kms", region)
         for key in kms.list_keys()["Keys"]:
             state = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"]
-            found["aws", "key"] += state == "Enabled"
-    return +found
+            counted["aws", "key"] += state == "Enabled"
+    return +counted
 
 
-def existing(installation: Installation) -> Counter[tuple[str, str]]:
-    """Count all that exists and that a program can declare."""
-    found = vendor_objects(installation) + aws_objects(installation)
+def count_existing(installation: Installation) -> Counter[tuple[str, str]]:
+    """Count the existing resources that a program can declare."""
+    counted = count_vendor_objects(installation) + count_aws_objects(installation)
     for key in _NAMELESS:
-        found.pop(key, None)
-    return found - _OWN if found["neon", "project"] else found
+        counted.pop(key, None)
+    return counted - _OWN if counted["neon", "project"] else counted
 
 
-def recorded(installation: Installation) -> Counter[tuple[str, str]]:
-    """Count what the state says exists, of the types that `existing` counts."""
+def count_recorded(installation: Installation) -> Counter[tuple[str, str]]:
+    """Count the resources in the state, of the types that `count_existing` counts."""
     types = [
         str(resource["type"]).split(":") for resource in installation.resources() if resource.get("custom")
     ]

@@ -1,4 +1,4 @@
-"""Another team's program: takes single components, without Platform. Run by test_components_alone."""
+"""Another team's program, with single components and without Platform. test_components_alone runs it."""
 
 import json
 import os
@@ -40,17 +40,17 @@ UPTIME = {
 def database() -> None:
     """Declare a database and nothing else."""
     vendor = pulumi_neon.Provider("vendor", api_key=pulumi.Output.secret(os.environ["BULWARK_NEON_API_KEY"]))
-    made = Database(
+    orders = Database(
         "orders",
         DatabaseSettings.model_validate_json(json.dumps(DATABASE)),
         protect=False,
         opts=pulumi.ResourceOptions(provider=vendor),
     )
-    pulumi.export("url", made.application_uri)
+    pulumi.export("url", orders.application_uri)
 
 
-def watching() -> None:
-    """Declare monitors and whom they tell; no Sentry, no secrets."""
+def monitors() -> None:
+    """Declare monitors and their alert channel; no Sentry, no secrets."""
     key = pulumi.Output.secret(os.environ["BULWARK_UPTIMEROBOT_API_KEY"])
     vendor = pulumi.ResourceOptions(provider=pulumi_uptimerobot.Provider("vendor", api_key=key))
     alerting = Alerting(
@@ -72,20 +72,20 @@ def watching() -> None:
 
 
 def main(program: str) -> None:
-    """Deploy, print the resources and the outputs as JSON, and take all down again."""
+    """Deploy, print the resources and the outputs as JSON, and destroy all of it."""
     stack = auto.create_or_select_stack(
         program,
         project_name="other",
-        program={"database": database, "watching": watching}[program],
+        program={"database": database, "watching": monitors}[program],
         opts=auto.LocalWorkspaceOptions(secrets_provider="passphrase"),
     )
     try:
-        made = stack.up(on_output=sys.stderr.write)
+        result = stack.up(on_output=sys.stderr.write)
         deployment = stack.export_stack().deployment or {}
         json.dump(
             {
-                "types": sorted(found["type"] for found in deployment["resources"]),
-                "secret": {name: output.secret for name, output in made.outputs.items()},
+                "types": sorted(resource["type"] for resource in deployment["resources"]),
+                "secret": {name: output.secret for name, output in result.outputs.items()},
             },
             sys.stdout,
         )

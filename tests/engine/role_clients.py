@@ -8,7 +8,7 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from twin.aws.issuer import issued
+from twin.aws.issuer import issue_token
 from twin.host.home import TwinHome
 
 ACCOUNT = "123456789012"
@@ -22,8 +22,8 @@ ENVIRONMENTS = {
 
 
 @dataclass(frozen=True)
-class Acting:
-    """Somebody, by credentials; `client` gives their client of a service."""
+class AwsIdentity:
+    """The administrator or a role's session, by its credentials."""
 
     home: TwinHome
     credentials: tuple[tuple[str, str], ...]
@@ -32,32 +32,32 @@ class Acting:
         return _client(self.home, service, region, self.credentials)
 
 
-def administrator(home: TwinHome) -> Acting:
-    return Acting(home, (("aws_access_key_id", "twin"), ("aws_secret_access_key", "twin")))
+def administrator(home: TwinHome) -> AwsIdentity:
+    return AwsIdentity(home, (("aws_access_key_id", "twin"), ("aws_secret_access_key", "twin")))
 
 
-def role(
+def assume_role(
     home: TwinHome,
     name: str,
     *,
     platform: str = "example",
     token: str = "",
     **options: Any,
-) -> Acting:
+) -> AwsIdentity:
     """Assume a role of the platform with a token of its repository and environment, or with another one."""
-    token = token or issued(home, repository="example/platform", environment=ENVIRONMENTS[name])
-    given = _client(home, "sts", "eu-west-1", ()).assume_role_with_web_identity(
+    token = token or issue_token(home, repository="example/platform", environment=ENVIRONMENTS[name])
+    session = _client(home, "sts", "eu-west-1", ()).assume_role_with_web_identity(
         RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{platform}-{name}",
         RoleSessionName="trial",
         WebIdentityToken=token,
         **options,
     )["Credentials"]
-    return Acting(
+    return AwsIdentity(
         home,
         (
-            ("aws_access_key_id", given["AccessKeyId"]),
-            ("aws_secret_access_key", given["SecretAccessKey"]),
-            ("aws_session_token", given["SessionToken"]),
+            ("aws_access_key_id", session["AccessKeyId"]),
+            ("aws_secret_access_key", session["SecretAccessKey"]),
+            ("aws_session_token", session["SessionToken"]),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What the platform runs on, as it is now: no drill may change any of it, however it ends."""
+"""A fingerprint of the platform's database, state, files and vaults, which no drill may change."""
 
 import hashlib
 import threading
@@ -10,15 +10,15 @@ from typing import Any
 
 import psycopg
 from installations import Installation
-from inventory import REGIONS, aws
+from inventory import REGIONS, aws_client
 
 from recovery.postgres.checksums import compute_checksums
-from recovery.postgres.snapshot import snapshot
+from recovery.postgres.snapshot import take_snapshot
 
 
-def content(installation: Installation, outputs: dict[str, Any]) -> dict[str, Any]:
-    """Return digests of database, state, files and backups; not of the canary, which is always written."""
-    with snapshot(outputs["backup_database_url"]) as shot:
+def take_fingerprint(installation: Installation, outputs: dict[str, Any]) -> dict[str, Any]:
+    """Return digests of database, state, files and backups; not of the canary, which changes always."""
+    with take_snapshot(outputs["backup_database_url"]) as shot:
         database = compute_checksums(outputs["backup_database_url"], shot)
     tables = tuple(table for table in database.tables if table.name != "canary")
     state = installation.home.state / ".pulumi" / "stacks" / "bulwark" / "local.json"
@@ -27,15 +27,15 @@ def content(installation: Installation, outputs: dict[str, Any]) -> dict[str, An
         "state": _digest(state),
         "files": {path: _digest(path) for path in installation.home.files.rglob("*") if path.is_file()},
         "vaults": [
-            _versions(aws(installation, "s3", region), outputs[name])
+            _object_versions(aws_client(installation, "s3", region), outputs[name])
             for name, region in zip(("vault", "vault_replica"), REGIONS, strict=True)
         ],
     }
 
 
 @contextmanager
-def canaries(url: str) -> Generator[list[datetime]]:
-    """Ask the database again and again when its canary was written; give the answers, each once."""
+def watch_canary(url: str) -> Generator[list[datetime]]:
+    """Poll the time at which the canary was written; give a list of the different times."""
     seen: list[datetime] = []
     stopping = threading.Event()
 
@@ -59,8 +59,14 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _versions(client: Any, bucket: str) -> set[tuple[str, str]]:
-    """Return key and version of all objects but evidence, which is what a drill writes."""
+def _object_versions(client: Any, bucket: str) -> set[tuple[str, str]]:
+    """Return key and version of all objects but evidence, which drills write."""
     pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket)
-    found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
-    return {(one["Key"], one["VersionId"]) for one in found if not one["Key"].startswith("evidence/")}
+    versions = [
+        version for page in pages for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+    ]
+    return {
+        (version["Key"], version["VersionId"])
+        for version in versions
+        if not version["Key"].startswith("evidence/")
+    }

@@ -1,4 +1,4 @@
-"""What exists already is taken over as it is: imported, never made twice, changed only where it must be."""
+"""Existing resources are adopted: imported, never created twice, and changed only where necessary."""
 
 import difflib
 import subprocess
@@ -20,7 +20,7 @@ BUCKET = "files-since-2024"
 TAGS = {"Project": "example", "Environment": "production", "ManagedBy": "pulumi"}
 
 
-def existing_database(home: TwinHome) -> None:
+def create_database(home: TwinHome) -> None:
     Neon(home).create(
         "project",
         {
@@ -42,7 +42,7 @@ def existing_database(home: TwinHome) -> None:
     )
 
 
-def existing_sentry_project(home: TwinHome) -> None:
+def create_sentry_project(home: TwinHome) -> None:
     sentry = Sentry(home)
     where = {"organization": "example"}
     sentry.create("team", {**where, "name": "Platform", "slug": "platform"})
@@ -50,8 +50,8 @@ def existing_sentry_project(home: TwinHome) -> None:
     sentry.create("project", {**where, **project})
 
 
-def existing_monitor(home: TwinHome) -> None:
-    """Make a monitor as the program would, except for what it can't know: the contacts, group and window."""
+def create_monitor(home: TwinHome) -> None:
+    """Create the monitor that the program declares, but without the stack's contacts, group and window."""
     UptimeRobot(home).create(
         "monitor",
         {
@@ -77,7 +77,7 @@ def existing_monitor(home: TwinHome) -> None:
     )
 
 
-def existing_bucket(home: TwinHome) -> None:
+def create_bucket(home: TwinHome) -> None:
     s3: Any = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{home.port('aws')}",
@@ -97,9 +97,8 @@ def existing_bucket(home: TwinHome) -> None:
 
 def start_services(installation: Installation) -> None:
     program = (
-        "from cli import stack_file, twin; from rich.console import Console\n"
-        "space = stack_file.find('prod', on_twin=True)\n"
-        "twin.make_ready(space.twin, space.settings, Console(stderr=True))\n"
+        "from engine.targets import find_target; from rich.console import Console\n"
+        "find_target('prod', on_twin=True).prepare(Console(stderr=True))\n"
     )
     subprocess.run(
         [sys.executable, "-P", "-c", program],
@@ -111,29 +110,29 @@ def start_services(installation: Installation) -> None:
 
 
 @pytest.fixture
-def existing(installation: Installation) -> Installation:
-    """Give production's settings, and a twin that has something of everything that they can adopt."""
+def adoptable(installation: Installation) -> Installation:
+    """Give production's settings, and a twin with a resource of each type that they can adopt."""
     start_services(installation)
-    existing_bucket(installation.home)
-    existing_sentry_project(installation.home)
-    existing_monitor(installation.home)
-    existing_database(installation.home)
-    # Of a name that the stack would not give, so that only a person can know it.
+    create_bucket(installation.home)
+    create_sentry_project(installation.home)
+    create_monitor(installation.home)
+    create_database(installation.home)
+    # The stack would give its bucket another name, so that only a person can know this one.
     installation.edit("Pulumi.prod.yaml", "access_log_days: 90", f"access_log_days: 90\n    adopt: {BUCKET}")
     return installation
 
 
-def test_what_exists_is_found_and_written_into_the_settings_and_the_first_up_takes_it_over(
-    existing: Installation,
+def test_existing_resources_are_found_written_into_the_settings_and_imported_by_the_first_up(
+    adoptable: Installation,
 ) -> None:
-    home = existing.home
+    home = adoptable.home
     neon, robot, sentry = Neon(home), UptimeRobot(home), Sentry(home)
     projects = neon.store.list("neon", "project")
     backend = sentry.read("project", "example/backend")
     (project,) = projects
-    branch = neon.default_branch(project)
+    branch = neon.find_default_branch(project)
     (monitor,) = robot.store.list("uptimerobot", "monitor")
-    file = existing.folder / "Pulumi.prod.yaml"
+    file = adoptable.folder / "Pulumi.prod.yaml"
     before = file.read_text()
     written = [
         "    adopt:",
@@ -147,14 +146,14 @@ def test_what_exists_is_found_and_written_into_the_settings_and_the_first_up_tak
         "    adopt_team: true",
     ]
 
-    # Without somebody to ask it is only shown.
-    shown = existing.bulwark("adopt", *PROD)
+    # Without a terminal the settings are only shown.
+    shown = adoptable.bulwark("adopt", *PROD)
     assert shown.code == 1
     assert "nobody is here to confirm; type `./bulwark adopt --stack prod --twin --yes`" in shown.err
     assert [line[1:] for line in shown.out.splitlines() if line.startswith("+ ")] == written
     assert file.read_text() == before
 
-    adopted = existing.bulwark("adopt", *PROD, "--yes", "--json")
+    adopted = adoptable.bulwark("adopt", *PROD, "--yes", "--json")
     assert adopted.code == 0, adopted.text
     assert (adopted.json["written"], adopted.json["failures"]) == (True, [])
     assert {one["setting"]: one["status"] for one in adopted.json["found"]} == {
@@ -170,14 +169,14 @@ def test_what_exists_is_found_and_written_into_the_settings_and_the_first_up_tak
     changed = difflib.ndiff(before.splitlines(), file.read_text().splitlines())
     assert [line[2:] for line in changed if line.startswith("+ ")] == written
 
-    done = existing.bulwark("up", *PROD, "--yes", "--json")
+    done = adoptable.bulwark("up", *PROD, "--yes", "--json")
     assert done.code == 0, done.text[-3_000:]
 
-    # An import is counted, and nothing but the monitor was changed: it had nobody of this stack to tell.
+    # Imports are counted, and only the monitor was updated: it had no contacts of this stack.
     counts = done.json["changes"]
     assert set(counts) == {"create", "import", "update"}
     assert counts["update"] == 1
-    stack = Deployment(existing, "prod")
+    stack = Deployment(adoptable, "prod")
     imported = {found.name: found.id for found in stack.custom() if found.option("importID")}
     assert stack["database-project"].outputs["defaultBranchId"] == branch
     assert imported == {
@@ -197,10 +196,10 @@ def test_what_exists_is_found_and_written_into_the_settings_and_the_first_up_tak
     assert [id_ for id_, found in monitors.items() if found["name"] == "example health"] == [monitor]
     assert len(monitors[monitor]["assignedAlertContacts"]) == 4
 
-    again = existing.bulwark("preview", *PROD, "--json")
+    again = adoptable.bulwark("preview", *PROD, "--json")
     assert (again.code, again.json["steps"]) == (0, [])
-    # What the stack made of its own is not offered to it either.
-    after = existing.bulwark("adopt", *PROD)
+    # Resources that the stack has created are not offered for adoption either.
+    after = adoptable.bulwark("adopt", *PROD)
     assert (after.code, after.err) == (0, "")
     assert "Nothing is left to be written into Pulumi.prod.yaml." in after.out
     assert after.out.count("this stack has it") == len(adopted.json["found"])

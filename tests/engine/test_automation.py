@@ -1,4 +1,4 @@
-"""The Automation API with fewer starts of the CLI, held against the whole one."""
+"""AutomationStack, which starts the CLI less often, compared with the SDK's Automation API."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AutomationStack:
     return AutomationStack("any", workspace, StackInitMode.CREATE)
 
 
-def test_outputs_are_the_apis_own_except_that_one_which_holds_a_secret_is_secret(
+def test_outputs_are_those_of_the_automation_api_except_that_one_which_holds_a_secret_is_secret(
     stack: AutomationStack,
 ) -> None:
     assert stack.outputs() == {}
@@ -49,8 +49,8 @@ def test_outputs_are_the_apis_own_except_that_one_which_holds_a_secret_is_secret
 
 
 @pytest.mark.usefixtures("stack")
-def test_what_the_sdk_says_on_its_way_is_no_call_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr("pulumi.log.get_engine", lambda: asked.append("engine"))
+def test_debug_messages_of_the_sdk_make_no_call_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr("pulumi.log.get_engine", lambda: calls.append("engine"))
     pulumi.log.debug("preparing a resource")
-    assert asked == []
+    assert calls == []

@@ -1,4 +1,4 @@
-"""What goes wrong before anything is done is told in one message, and nothing half done is left."""
+"""An error before anything is done is one message, and nothing half done is left."""
 
 import os
 import shutil
@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from installations import Finished, Installation
-from interrupted_process import processes
+from installations import CommandResult, Installation
+from interrupted_process import find_processes
 
 
-def refused(ended: Finished, *words: str) -> None:
+def check_refusal(ended: CommandResult, *words: str) -> None:
     assert ended.code == 1, ended.text
     assert ended.err.startswith("bulwark: "), ended.text
     assert "Traceback" not in ended.text
@@ -19,12 +19,12 @@ def refused(ended: Finished, *words: str) -> None:
     assert [word for word in words if word not in ended.err] == [], ended.err
 
 
-def test_all_problems_of_the_settings_are_told_together(installation: Installation) -> None:
+def test_all_problems_of_the_settings_are_reported_together(installation: Installation) -> None:
     installation.edit("Pulumi.local.yaml", "history_retention_hours: 168", "history_retention_hours: 9999")
     installation.edit("Pulumi.local.yaml", "interval_seconds: 60", "interval_seconds: 5")
     installation.edit("Pulumi.local.yaml", "team_name: Platform", "team_name: Platform\n    colour: blue")
     installation.edit("Pulumi.local.yaml", 'schedule: "17 2 * * *"', 'schedule: "every day"')
-    refused(
+    check_refusal(
         installation.bulwark("up"),
         "Pulumi.local.yaml",
         "database.history_retention_hours",
@@ -32,20 +32,20 @@ def test_all_problems_of_the_settings_are_told_together(installation: Installati
         "errors.colour",
         "backups.database.schedule",
     )
-    assert processes(installation) == []
+    assert find_processes(installation) == []
 
 
-def test_a_file_that_is_no_yaml_is_told_with_its_line(installation: Installation) -> None:
+def test_a_settings_file_that_is_no_yaml_is_reported_with_its_line(installation: Installation) -> None:
     installation.edit("Pulumi.local.yaml", "environment: local", "environment: local\n  oops: [")
-    refused(installation.bulwark("preview"), "Pulumi.local.yaml, line ", "is no YAML")
+    check_refusal(installation.bulwark("preview"), "Pulumi.local.yaml, line ", "is no YAML")
 
 
-def test_an_unknown_stack_is_told_with_those_that_there_are(installation: Installation) -> None:
-    refused(installation.bulwark("up", "--stack", "staging"), "Pulumi.staging.yaml", "local, prod")
+def test_an_unknown_stack_is_reported_with_the_existing_ones(installation: Installation) -> None:
+    check_refusal(installation.bulwark("up", "--stack", "staging"), "Pulumi.staging.yaml", "local, prod")
 
 
 @pytest.mark.parametrize("command", ["up", "preview"])
-def test_all_secrets_that_production_lacks_are_told_with_how_to_set_them(
+def test_all_secrets_that_production_lacks_are_reported_with_how_to_set_them(
     installation: Installation, command: str
 ) -> None:
     names = (
@@ -54,21 +54,21 @@ def test_all_secrets_that_production_lacks_are_told_with_how_to_set_them(
     )
     ended = installation.bulwark(command, "--stack", "prod", BULWARK_SENTRY_AUTH_TOKEN="a marked token")
     variables = [f"BULWARK_{name.upper()}" for name in names]
-    refused(ended, *names, *variables, "pulumi config set --secret bulwark:neon_api_key")
+    check_refusal(ended, *names, *variables, "pulumi config set --secret bulwark:neon_api_key")
     assert "sentry_auth_token" not in ended.err
     assert "a marked token" not in ended.text
 
 
-def test_a_taken_port_is_told_and_no_service_is_started(installation: Installation) -> None:
-    port = installation.home.port("test-api")
+def test_a_taken_port_is_reported_and_no_service_is_started(installation: Installation) -> None:
+    port = installation.home.port("platform-api")
     with socket.create_server(("127.0.0.1", port)):
-        refused(installation.bulwark("up"), f"Port {port}", "'platform'", str(os.getpid()))
-        assert processes(installation) == []
+        check_refusal(installation.bulwark("up"), f"Port {port}", "'platform'", str(os.getpid()))
+        assert find_processes(installation) == []
 
 
-def test_a_home_that_cannot_be_made_is_told(installation: Installation) -> None:
+def test_a_home_that_cannot_be_created_is_reported(installation: Installation) -> None:
     ended = installation.bulwark("up", BULWARK_TWIN=os.devnull + "/twin")
-    refused(ended, f"{os.devnull}/twin", "BULWARK_TWIN")
+    check_refusal(ended, f"{os.devnull}/twin", "BULWARK_TWIN")
 
 
 def _can_mount() -> bool:
@@ -80,7 +80,7 @@ def _can_mount() -> bool:
 
 
 @pytest.mark.skipif(not _can_mount(), reason="only a privileged user can mount a small disk")
-def test_a_full_disk_is_told_and_nothing_is_half_done(installation: Installation) -> None:
+def test_a_full_disk_is_reported_and_no_process_is_left(installation: Installation) -> None:
     home = str(installation.home.root)
     mounting = (
         "import os, subprocess, sys\n"
@@ -96,5 +96,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_done(installation: Installation
         timeout=120,
         check=False,
     )
-    refused(Finished(ended.returncode, ended.stdout, ended.stderr), "is full", home, "MiB are free")
-    assert processes(installation) == []
+    check_refusal(
+        CommandResult(ended.returncode, ended.stdout, ended.stderr), "is full", home, "MiB are free"
+    )
+    assert find_processes(installation) == []

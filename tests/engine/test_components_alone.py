@@ -1,7 +1,6 @@
-"""A component works in somebody else's program, without the rest of this one."""
+"""A component works in another program, without the rest of this one."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any
 import pytest
 from deployment import Deployment
 
-from engine import stack_target, twin
-from toolchain.engine import search_path
+pytestmark = pytest.mark.shares("production")
 
 PROGRAM = Path(__file__).parent / "other_program.py"
 ROOT = "pulumi:pulumi:Stack"
 MONITOR = "uptimerobot:index/monitor:Monitor"
 
 
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize(
     ("program", "types", "secret"),
     [
@@ -49,14 +48,12 @@ MONITOR = "uptimerobot:index/monitor:Monitor"
         ),
     ],
 )
-def test_a_component_is_used_by_itself(
+def test_a_component_can_be_used_without_the_platform(
     production: Deployment, program: str, types: list[str], secret: dict[str, Any]
 ) -> None:
-    home = production.installation.home
-    settings = stack_target.find("prod", on_twin=True).settings
     ended = subprocess.run(
         [sys.executable, "-P", str(PROGRAM), program],
-        env=os.environ | twin.engine_environment(home, settings) | {"PATH": search_path()},
+        env=production.installation.engine_environment("prod"),
         capture_output=True,
         text=True,
         timeout=180,

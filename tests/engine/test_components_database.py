@@ -3,52 +3,13 @@
 import pytest
 from deployment import Deployment
 
+pytestmark = pytest.mark.shares("production")
+
 ROLES = {
     "database-role-owner": "platform_owner",
     "database-role-application": "platform_app",
     "database-role-backup": "platform_backup",
 }
-
-
-def test_its_children_are_a_project_three_roles_and_a_database(production: Deployment) -> None:
-    assert production.children("database") == {
-        "database-project": "neon:index/project:Project",
-        **dict.fromkeys(ROLES, "neon:index/role:Role"),
-        "database-database": "neon:index/database:Database",
-    }
-
-
-def test_it_tells_policies_its_plan_and_where_it_lives(production: Deployment) -> None:
-    assert production["database"].inputs == {
-        "plan": "launch",
-        "failureDomain": {"provider": "neon", "region": "aws-eu-central-1"},
-    }
-    assert production["database"].parent == "example"
-
-
-def test_the_project_has_seven_days_of_history_and_a_protected_branch(production: Deployment) -> None:
-    project = production["database-project"]
-    assert project.inputs == {
-        "name": "example-production",
-        "orgId": "org-example-00000000",
-        "regionId": "aws-eu-central-1",
-        "pgVersion": 17,
-        "historyRetentionSeconds": 7 * 24 * 3600,
-        "defaultBranchProtected": True,
-        "storePassword": "yes",
-        "defaultEndpointSettings": {
-            "autoscalingLimitMinCu": 0.25,
-            "autoscalingLimitMaxCu": 2,
-            "suspendTimeoutSeconds": 0,
-        },
-        "quota": {
-            "computeTimeSeconds": 500 * 3600,
-            "writtenDataBytes": 0,
-            "dataTransferBytes": 0,
-            "logicalSizeBytes": 50_000_000_000,
-        },
-    }
-    assert project.dependencies == set()
 
 
 @pytest.mark.parametrize(("name", "role"), ROLES.items())
@@ -66,10 +27,7 @@ def test_each_role_is_on_the_default_branch(production: Deployment, name: str, r
 
 
 def test_the_database_belongs_to_the_owner_role(production: Deployment) -> None:
-    database = production["database-database"]
-    assert database.inputs["name"] == "platform"
-    assert database.inputs["ownerName"] == "platform_owner"
-    assert database.property_dependencies == {
+    assert production["database-database"].property_dependencies == {
         "projectId": {"database-project"},
         "branchId": {"database-project"},
         "ownerName": {"database-role-owner"},

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from deployment import Deployment
 
+pytestmark = pytest.mark.shares("production")
+
 ISSUER = "token.actions.githubusercontent.com"
 ROLES = {
     "backup-writer": "backup",
@@ -22,14 +24,14 @@ KEYS = {
 """A role's policy -> its statements about keys, and the vault whose key each is about."""
 
 
-def allowed(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]]:
+def allowed_statements(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]]:
     """Return what a role's only policy allows: Sid -> actions and resources."""
     statements = production[f"backups-identity-{role}-policy"].policy()
     assert {statement["Effect"] for statement in statements.values()} == {"Allow"}
     return {sid: (set(found["Action"]), found["Resource"]) for sid, found in statements.items()}
 
 
-def key_of(production: Deployment, vault: str) -> tuple[str, Any]:
+def key_condition(production: Deployment, vault: str) -> tuple[str, Any]:
     """Return the resource and the condition that together mean the vault's key, used by S3, and no other."""
     region = production[f"{vault}-key"].outputs["arn"].split(":")[3]
     alias = production[f"{vault}-key-alias"].outputs["name"]
@@ -42,17 +44,8 @@ def key_of(production: Deployment, vault: str) -> tuple[str, Any]:
     )
 
 
-def actions(production: Deployment, role: str) -> set[str]:
-    return {action for found, _ in allowed(production, role).values() for action in found}
-
-
-def test_its_children_are_an_issuer_and_four_roles_with_a_policy_each(production: Deployment) -> None:
-    assert production.children("backups-identity") == {
-        "backups-identity-github": "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
-        **{f"backups-identity-{role}": "aws:iam/role:Role" for role in ROLES},
-        **{f"backups-identity-{role}-policy": "aws:iam/rolePolicy:RolePolicy" for role in ROLES},
-    }
-    assert production["backups-identity"].inputs == {"repository": "example/platform"}
+def allowed_actions(production: Deployment, role: str) -> set[str]:
+    return {action for found, _ in allowed_statements(production, role).values() for action in found}
 
 
 def test_tokens_come_from_github_and_are_meant_for_aws(production: Deployment) -> None:
@@ -98,14 +91,14 @@ def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
         for sid, statement in production[policy].policy().items()
         if "kms:" in str(statement["Action"])
     }
-    assert found == {sid: key_of(production, vault) for sid, vault in keys.items()}
+    assert found == {sid: key_condition(production, vault) for sid, vault in keys.items()}
 
 
 def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(production: Deployment) -> None:
     bucket = production["backups-vault-bucket"].outputs["arn"]
     once = [f"{bucket}/{prefix}/*" for prefix in ("database", "state", "evidence", "manifests")]
     recalled = [f"{bucket}/{keys}" for keys in ("database/*/manifest.json", "evidence/*", "manifests/*")]
-    assert allowed(production, "backup-writer") == {
+    assert allowed_statements(production, "backup-writer") == {
         "AddOnce": ({"s3:PutObject"}, once),
         "AddParts": ({"s3:PutObject"}, once),
         "AddFiles": ({"s3:PutObject"}, f"{bucket}/files/*"),
@@ -123,12 +116,12 @@ def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(productio
         ),
         "Confirm": ({"s3:GetObjectRetention"}, f"{bucket}/*"),
         "Recall": ({"s3:GetObject", "s3:GetObjectVersion"}, recalled),
-        "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, key_of(production, "backups-vault")[0]),
+        "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, key_condition(production, "backups-vault")[0]),
     }
 
 
 def test_the_writer_has_no_wildcard_and_can_neither_delete_nor_unlock(production: Deployment) -> None:
-    found = actions(production, "backup-writer")
+    found = allowed_actions(production, "backup-writer")
     assert [action for action in found if "*" in action] == []
     forbidden = ("Delete", "Bypass", "PutObjectRetention", "PutObjectLegalHold", "PutBucket", "PutLifecycle")
     assert [action for action in found if any(word in action for word in forbidden)] == []
@@ -141,7 +134,7 @@ def test_the_writer_overwrites_no_dump(production: Deployment) -> None:
     assert statements["AddParts"]["Condition"] == {"Bool": {"s3:ObjectCreationOperation": "false"}}
 
 
-def test_the_writer_gives_no_tag_but_the_one_of_what_is_gone(production: Deployment) -> None:
+def test_the_writer_gives_no_tag_but_the_one_of_deleted_files(production: Deployment) -> None:
     assert production["backups-identity-backup-writer-policy"].policy()["MarkGone"]["Condition"] == {
         "StringEquals": {"s3:RequestObjectTag/bulwark-gone": "yes"},
         "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["bulwark-gone"]},
@@ -150,20 +143,22 @@ def test_the_writer_gives_no_tag_but_the_one_of_what_is_gone(production: Deploym
 
 def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deployment) -> None:
     reading = ("s3:Get", "s3:List", "kms:Decrypt")
-    assert [it for it in actions(production, "backup-restorer") if not it.startswith(reading)] == []
+    assert [it for it in allowed_actions(production, "backup-restorer") if not it.startswith(reading)] == []
     buckets = [production[f"{vault}-bucket"].outputs["arn"] for vault in ("backups-vault", "backups-replica")]
-    resources = {sid: found for sid, (_, found) in allowed(production, "backup-restorer").items()}
+    resources = {sid: found for sid, (_, found) in allowed_statements(production, "backup-restorer").items()}
     assert resources == {
         "Look": buckets,
         "Read": [f"{arn}/*" for arn in buckets],
-        "Decrypt1": key_of(production, "backups-vault")[0],
-        "Decrypt2": key_of(production, "backups-replica")[0],
+        "Decrypt1": key_condition(production, "backups-vault")[0],
+        "Decrypt2": key_condition(production, "backups-replica")[0],
     }
 
 
 @pytest.mark.parametrize("role", ["planner", "deployer"])
-def test_who_deploys_reads_evidence_of_drills_and_no_backup(production: Deployment, role: str) -> None:
-    statements = allowed(production, role)
+def test_planner_and_deployer_read_evidence_of_drills_and_no_backup(
+    production: Deployment, role: str
+) -> None:
+    statements = allowed_statements(production, role)
     drills = "arn:aws:s3:::example-vault-123456789012-eu-west-1/evidence/drills/*"
     assert statements.pop("ReadDrills") == ({"s3:GetObject", "s3:GetObjectVersion"}, drills)
     assert statements.pop("DecryptDrills")[0] == {"kms:Decrypt"}
@@ -174,17 +169,17 @@ def test_who_deploys_reads_evidence_of_drills_and_no_backup(production: Deployme
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
 
 
-def test_the_planner_only_looks(production: Deployment) -> None:
-    found = actions(production, "planner") - {"kms:Decrypt"}
+def test_the_planner_only_reads(production: Deployment) -> None:
+    found = allowed_actions(production, "planner") - {"kms:Decrypt"}
     assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in found)
-    assert found < actions(production, "deployer")
+    assert found < allowed_actions(production, "deployer")
 
 
-def test_the_deployer_gives_a_vaults_alias_and_moves_none(production: Deployment) -> None:
-    found = allowed(production, "deployer")
+def test_the_deployer_creates_a_vaults_key_alias_and_moves_none(production: Deployment) -> None:
+    found = allowed_statements(production, "deployer")
     assert found["FindKeys"] == ({"kms:CreateKey", "kms:ListAliases"}, "*")
     assert found["NameKeys"] == ({"kms:CreateAlias"}, "arn:aws:kms:*:123456789012:alias/example-vault-*")
-    assert "kms:UpdateAlias" not in actions(production, "deployer")
+    assert "kms:UpdateAlias" not in allowed_actions(production, "deployer")
 
 
 def test_the_deployer_configures_keys_that_carry_the_platforms_tag(production: Deployment) -> None:

@@ -7,6 +7,8 @@ from deployment import Deployment
 
 from twin.neon.model import Neon
 
+pytestmark = pytest.mark.shares("production")
+
 
 @pytest.fixture(
     params=[
@@ -15,7 +17,7 @@ from twin.neon.model import Neon
     ],
     ids=lambda change: change[2],
 )
-def replacing(request: pytest.FixtureRequest, production: Deployment) -> Iterator[str]:
+def replaced_input(request: pytest.FixtureRequest, production: Deployment) -> Iterator[str]:
     """Change a setting that Neon can't change in place; give the input that it becomes."""
     path = production.installation.folder / "Pulumi.prod.yaml"
     before = path.read_text()
@@ -25,7 +27,10 @@ def replacing(request: pytest.FixtureRequest, production: Deployment) -> Iterato
     path.write_text(before)
 
 
-def test_a_replacement_of_the_database_is_shown_and_refused(production: Deployment, replacing: str) -> None:
+@pytest.mark.matrix(sample=1)
+def test_a_replacement_of_the_database_is_shown_and_refused(
+    production: Deployment, replaced_input: str
+) -> None:
     installation = production.installation
     resources = installation.resources("prod")
     projects = Neon(installation.home).store.list("neon", "project")
@@ -34,13 +39,13 @@ def test_a_replacement_of_the_database_is_shown_and_refused(production: Deployme
 
     assert refused.code != 0
     shown = [line for line in refused.out.splitlines() if "database-project" in line and "replace" in line]
-    assert [line for line in shown if line.lstrip().startswith("+-") and replacing in line], shown
+    assert [line for line in shown if line.lstrip().startswith("+-") and replaced_input in line], shown
     assert "unable to replace resource" in refused.text
     assert installation.resources("prod") == resources
     assert Neon(installation.home).store.list("neon", "project") == projects
 
 
-def test_a_protected_stack_is_not_destroyed_not_even_around_what_it_protects(production: Deployment) -> None:
+def test_destroying_a_stack_with_protected_resources_deletes_nothing(production: Deployment) -> None:
     installation = production.installation
     resources = installation.resources("prod")
     refused = installation.bulwark("destroy", "--stack", "prod", "--twin", "--yes")

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import sarif_schema
 from deployment import Deployment, name_of
-from policy_harness import NOW, announcements, servicer, whole
+from policy_harness import NOW, resource_requests, servicer, stack_request
 from policy_harness import production as recorded
 
-from policies.framework.drill_history import Drills
+from policies.framework.drill_history import DrillHistory
 from policies.framework.evaluation import Evaluation
 
-Looks = set[tuple[str, str, str]]
+pytestmark = pytest.mark.shares("production")
+
+Outcomes = set[tuple[str, str, str]]
 """(rule, resource, outcome)"""
 
 
@@ -27,13 +29,13 @@ def audited(production: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-def looks(document: Path) -> Looks:
+def read_outcomes(document: Path) -> Outcomes:
     found = json.loads(document.read_text())["matrix"]
     return {(row["rule"], name_of(row["resource"]), row["outcome"]) for row in found}
 
 
 @contextmanager
-def edited(production: Deployment, *changes: tuple[str, str]) -> Generator[None]:
+def edit_settings(production: Deployment, *changes: tuple[str, str]) -> Generator[None]:
     """Change the stack's file for a while."""
     for before, after in changes:
         production.installation.edit("Pulumi.prod.yaml", before, after)
@@ -44,12 +46,12 @@ def edited(production: Deployment, *changes: tuple[str, str]) -> Generator[None]
             production.installation.edit("Pulumi.prod.yaml", after, before)
 
 
-def looks_on_first_preview() -> Looks:
+def outcomes_of_first_preview() -> Outcomes:
     seen: list[Evaluation] = []
-    server = servicer(seen=seen, drills=Drills(NOW, rehearsal=True))
-    for request in announcements(recorded()):
+    server = servicer(seen=seen, drills=DrillHistory(NOW, rehearsal=True))
+    for request in resource_requests(recorded()):
         server.Analyze(request, None)
-    server.AnalyzeStack(whole(recorded()), None)
+    server.AnalyzeStack(stack_request(recorded()), None)
     return {
         (one.rule.id, one.resource.name if one.resource else "", one.outcome.value)
         for one in seen[0].verdicts
@@ -57,7 +59,7 @@ def looks_on_first_preview() -> Looks:
 
 
 def test_an_audit_of_what_is_deployed_agrees_with_the_first_preview(audited: Path) -> None:
-    assert looks(audited / "audit.json") == looks_on_first_preview()
+    assert read_outcomes(audited / "audit.json") == outcomes_of_first_preview()
 
 
 def test_a_review_of_what_is_deployed_changes_nothing_and_agrees(
@@ -66,11 +68,11 @@ def test_a_review_of_what_is_deployed_changes_nothing_and_agrees(
     ended = production.installation.bulwark("review", "--stack", "prod", "--twin", "--write", str(tmp_path))
     assert ended.code == 0, ended.text
     assert "Plan: nothing changes" in ended.out
-    assert looks(tmp_path / "review.json") == looks(audited / "audit.json")
+    assert read_outcomes(tmp_path / "review.json") == read_outcomes(audited / "audit.json")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["review.json", "review.md", "review.sarif"]
 
 
-def test_what_would_be_lost_is_the_arithmetic_of_the_settings(audited: Path) -> None:
+def test_the_worst_data_loss_of_an_audit_is_computed_from_the_settings(audited: Path) -> None:
     stores = {
         name_of(store["urn"]): [path["arithmetic"] for path in store["paths"]]
         for store in json.loads((audited / "audit.json").read_text())["recovery"]
@@ -80,12 +82,12 @@ def test_what_would_be_lost_is_the_arithmetic_of_the_settings(audited: Path) -> 
     assert stores["database-project"][0].endswith("= 1 d 2 h 45 min")
 
 
-def test_a_replacement_of_the_database_is_loud_and_refused_changes_are_told(
+def test_a_review_warns_of_a_replaced_database_and_reports_refused_changes(
     production: Deployment, tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text("of an earlier review")
-    with edited(
+    with edit_settings(
         production,
         ("region: aws-eu-central-1", "region: aws-us-east-1"),
         ("history_retention_hours: 168", "history_retention_hours: 24"),
@@ -99,17 +101,17 @@ def test_a_replacement_of_the_database_is_loud_and_refused_changes_are_told(
     assert "`regionId`" in text
     log = json.loads((tmp_path / "review.sarif").read_text())
     assert log["runs"][0]["results"]
-    assert sarif_schema.problems(log) == []
+    assert sarif_schema.find_problems(log) == []
     assert not list(tmp_path.glob("plan*")), "nobody must deploy by it"
 
 
 def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deployment, tmp_path: Path) -> None:
     plan = str(tmp_path / "plan.json")
     bulwark, where = production.installation.bulwark, ("-s", "prod", "--twin")
-    with edited(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
+    with edit_settings(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
         ended = bulwark("review", *where, "--save-plan", plan)
         assert ended.code == 0, ended.text
-    with edited(
+    with edit_settings(
         production,
         ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2501"),
         ("frequent_events: 100", "frequent_events: 200"),
@@ -118,17 +120,17 @@ def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deploymen
     assert ended.code == 1, ended.text
     assert "errors-backend-frequent-alert (update)" in ended.err
     assert "uptime-health (responseTimeThreshold)" in ended.err
-    with edited(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
+    with edit_settings(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
         ended = bulwark("up", *where, "--yes", "--plan", plan, "--json")
         assert ended.code == 0, ended.text
         assert ended.json["changes"] == {"same": ended.json["changes"]["same"], "update": 3}
     assert bulwark("up", *where, "--yes").code == 0
 
 
-def test_settings_that_are_wrong_are_told_and_not_taken_for_consent(
+def test_a_review_of_wrong_settings_reports_them_and_does_not_pass(
     production: Deployment, tmp_path: Path
 ) -> None:
-    with edited(production, ("longest_run_minutes: 45", "longest_run_minutes: 450")):
+    with edit_settings(production, ("longest_run_minutes: 45", "longest_run_minutes: 450")):
         ended = production.installation.bulwark("review", "-s", "prod", "--twin", "--write", str(tmp_path))
     assert ended.code != 0
     assert "backups.files.schedule" in ended.err
@@ -137,7 +139,7 @@ def test_settings_that_are_wrong_are_told_and_not_taken_for_consent(
     assert "backups.files.schedule" in text
 
 
-def test_an_audit_of_nothing_says_what_to_do(production: Deployment) -> None:
+def test_an_audit_of_a_stack_without_resources_says_what_to_do(production: Deployment) -> None:
     ended = production.installation.bulwark("audit", "--stack", "local")
     assert ended.code == 1
     assert "There is nothing to audit: local has no resources." in ended.err

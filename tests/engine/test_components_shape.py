@@ -7,7 +7,10 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from deployment import Deployment, is_secret, name_of
+
+pytestmark = pytest.mark.shares("production")
 
 GOLDEN = Path(__file__).parent / "golden" / "production.txt"
 ACCEPT = "BULWARK_ACCEPT_GOLDEN"
@@ -18,7 +21,7 @@ NAMED_BY = {
     "sentry:index/projectOwnership:ProjectOwnership": "project",
     "sentry:index/integrationPagerduty:IntegrationPagerduty": "service",
 }
-"""The input that says at the vendor which thing it is, where that is neither `name` nor `bucket`."""
+"""The input that identifies a resource at its vendor, where that is neither `name` nor `bucket`."""
 
 
 def tree(production: Deployment) -> str:
@@ -61,24 +64,6 @@ def test_every_resource_has_one_of_the_five_explicit_providers(production: Deplo
     assert {found.provider for found in production.custom()} == providers
 
 
-def test_it_tells_policies_its_environment_endpoints_and_objectives(production: Deployment) -> None:
-    assert production["example"].type == "bulwark:index:Platform"
-    assert production["example"].inputs == {
-        "environment": "production",
-        "endpoints": [
-            {"name": "api", "url": "https://api.example.com", "critical": True},
-            {"name": "frontend", "url": "https://app.example.com", "critical": False},
-        ],
-        "objectives": {
-            "recovery_time_minutes": 60,
-            "critical_recovery_time_minutes": 15,
-            "recovery_point_minutes": 60,
-            "independent_recovery_point_hours": 27,
-            "corruption_noticed_within_days": 14,
-        },
-    }
-
-
 def test_every_policy_document_is_known_before_anything_exists(production: Deployment) -> None:
     documents = [
         (found, name)
@@ -91,7 +76,7 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
-def test_a_resource_is_at_the_vendor_that_its_type_names(production: Deployment) -> None:
+def test_each_resource_goes_through_the_provider_of_its_type(production: Deployment) -> None:
     for found in production.custom():
         assert found.provider.removesuffix("-replica") == found.type.split(":")[0], found.name
 
@@ -118,7 +103,7 @@ def test_providers_are_pinned_and_configured_from_the_settings(production: Deplo
         }
 
 
-def test_everything_that_can_be_tagged_at_aws_is(production: Deployment) -> None:
+def test_every_aws_resource_that_can_have_tags_has_the_default_ones(production: Deployment) -> None:
     tagged = [found for found in production.custom() if "tagsAll" in found.outputs]
     assert Counter(found.type for found in tagged) == {
         "aws:s3/bucket:Bucket": 4,
@@ -134,14 +119,14 @@ def test_everything_that_can_be_tagged_at_aws_is(production: Deployment) -> None
         }
 
 
-def test_no_name_is_left_to_chance(production: Deployment) -> None:
+def test_every_physical_name_is_explicit(production: Deployment) -> None:
     for found in production.custom():
         key = NAMED_BY.get(found.type) or ("bucket" if found.type.startswith("aws:s3") else "name")
         assert found.inputs.get(key), f"{found.name} has no {key}"
         assert not re.search(r"-[0-9a-f]{7}$", str(found.inputs[key])), found.name
 
 
-def test_what_holds_data_is_protected_and_nothing_else(production: Deployment) -> None:
+def test_resources_that_hold_data_are_protected_and_no_others(production: Deployment) -> None:
     assert {found.name for found in production.resources.values() if found.protected} == {
         "database-project",
         "database-role-owner",
@@ -185,7 +170,7 @@ def test_inputs_that_the_provider_can_not_change_replace_the_resource(production
     }
 
 
-def test_the_outputs_are_these_and_secret_where_they_must_be(production: Deployment) -> None:
+def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(production: Deployment) -> None:
     outputs = production.outputs
     shape = {
         name: {key: is_secret(inner) for key, inner in value.items()}
@@ -221,7 +206,7 @@ def test_the_outputs_are_these_and_secret_where_they_must_be(production: Deploym
     assert outputs["deployer_role"] == "arn:aws:iam::123456789012:role/example-deployer"
 
 
-def test_what_the_vendors_leave_in_clear_is_marked_as_secret(production: Deployment) -> None:
+def test_outputs_that_the_vendors_leave_in_clear_are_marked_as_secret(production: Deployment) -> None:
     marked = {
         "neon": "apiKey",
         "alerting-oncall-service": "integrationKey",
@@ -248,7 +233,7 @@ def test_no_secret_is_readable_in_the_state(production: Deployment) -> None:
     heartbeats = [*shown["heartbeat_urls"].values(), *shown["checkin_urls"].values()]
     drawn = json.loads((installation.home.root / "secrets.json").read_text())
     # The prefix of every hook address; the heartbeats have one of their own.
-    hooks = [f"/sink/{channel}" for channel in ("incidents", "automation")]
+    hooks = [f"/inbox/{channel}" for channel in ("incidents", "automation")]
     planted = [*urls, *passwords, *heartbeats, *shown["error_dsns"].values(), *drawn.values(), *hooks]
     assert len(planted) >= 3 + 3 + 3 + 3 + 2 + 4 + 2
     assert all(len(value) >= 10 for value in planted)

@@ -1,7 +1,7 @@
 """
-What each role may do to the production vaults: every call is tried, on the policies that production deploys.
+What each role may do to the production vaults: all roles try every call, under production's policies.
 
-`allowed` names the roles that may. Whoever else tries is refused by name of the permission that is missing.
+`Call.allowed` names the roles that may. Other roles are refused, with the name of the missing permission.
 """
 
 import uuid
@@ -13,11 +13,13 @@ import pytest
 import role_clients
 from botocore.exceptions import ClientError
 from deployment import Deployment
-from role_clients import ACCOUNT, Acting
+from role_clients import ACCOUNT, AwsIdentity
 
 from recovery.vault.client import Exists, Forbidden
 from recovery.vault.vault import VaultClient
-from twin.aws.issuer import issued
+from twin.aws.issuer import issue_token
+
+pytestmark = pytest.mark.shares("production")
 
 VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
 LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
@@ -29,40 +31,40 @@ WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "plann
 
 
 @dataclass(frozen=True)
-class Given:
-    """What lies there, and whoever tries to do something with it."""
+class Situation:
+    """The administrator, the identity that tries a call, and the dump in the vault."""
 
-    admin: Acting
-    who: Acting
+    admin: AwsIdentity
+    caller: AwsIdentity
     version: str
-    """Of the dump that lies in the vault."""
+    """Version of the dump in the vault."""
 
     @property
     def s3(self) -> Any:
-        return self.who.client("s3")
+        return self.caller.client("s3")
 
     @property
-    def abroad(self) -> Any:
-        return self.who.client("s3", "eu-north-1")
+    def replica_s3(self) -> Any:
+        return self.caller.client("s3", "eu-north-1")
 
     @property
     def kms(self) -> Any:
-        return self.who.client("kms")
+        return self.caller.client("kms")
 
     @property
     def iam(self) -> Any:
-        return self.who.client("iam")
+        return self.caller.client("iam")
 
     @property
     def dump(self) -> dict[str, str]:
         return {"Bucket": VAULT, "Key": DUMP, "VersionId": self.version}
 
     def new(self, prefix: str) -> dict[str, Any]:
-        """Return a key that is free, with a body for it."""
+        """Return a new key, with a body for it."""
         return {"Bucket": VAULT, "Key": f"{prefix}/{uuid.uuid4()}", "Body": b"x"}
 
     def upload(self, key: str) -> dict[str, Any]:
-        """Return what completes an upload of one part that somebody began."""
+        """Begin an upload of one part as the administrator; return the arguments that complete it."""
         s3 = self.admin.client("s3")
         upload = {"Bucket": VAULT, "Key": key}
         upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
@@ -72,25 +74,25 @@ class Given:
 
 @dataclass(frozen=True)
 class Call:
-    """One call, the permission that it needs (the one or the other is named), and the roles that have it."""
+    """One call, the permission that it needs (or one of several, by `|`), and the roles that have it."""
 
     what: str
     needs: str
-    do: Callable[[Given], Any]
+    do: Callable[[Situation], Any]
     allowed: tuple[str, ...] = ()
 
 
-def again(read: str, write: str, *parts: str) -> Callable[[Given], Any]:
-    """Put a part of the vault's configuration as it already is."""
+def put_unchanged(read: str, write: str, *parts: str) -> Callable[[Situation], Any]:
+    """Return a call that puts a part of the vault's configuration unchanged."""
 
-    def put(given: Given) -> Any:
+    def put(given: Situation) -> Any:
         found = getattr(given.admin.client("s3"), read)(Bucket=VAULT)
         return getattr(given.s3, write)(Bucket=VAULT, **{part: found[part] for part in parts})
 
     return put
 
 
-def in_parts(given: Given) -> None:
+def upload_in_parts(given: Situation) -> None:
     upload = {"Bucket": VAULT, "Key": f"database/daily/{uuid.uuid4()}"}
     upload["UploadId"] = given.s3.create_multipart_upload(**upload)["UploadId"]
     part = given.s3.upload_part(**upload, PartNumber=1, Body=b"x")
@@ -99,8 +101,8 @@ def in_parts(given: Given) -> None:
     given.s3.complete_multipart_upload(**upload, MultipartUpload=parts, **ONCE)
 
 
-def in_a_batch(given: Given, **version: str) -> None:
-    """Delete as a batch, whose answer is 200 whatever becomes of its objects."""
+def delete_batch(given: Situation, **version: str) -> None:
+    """Delete as a batch, and raise its error: S3 answers 200 even when it refuses all objects."""
     batch = {"Objects": [{"Key": DUMP, **version}]}
     for error in given.s3.delete_objects(Bucket=VAULT, Delete=batch, BypassGovernanceRetention=True)[
         "Errors"
@@ -108,7 +110,7 @@ def in_a_batch(given: Given, **version: str) -> None:
         raise ClientError({"Error": {"Code": error["Code"], "Message": "in the batch"}}, "DeleteObjects")
 
 
-def alias(given: Given, region: str = "eu-west-1") -> str:
+def key_id(given: Situation, region: str = "eu-west-1") -> str:
     found = given.admin.client("kms", region).list_aliases()["Aliases"]
     name = f"alias/example-vault-{region}"
     return next(one["TargetKeyId"] for one in found if one["AliasName"] == name)
@@ -121,7 +123,7 @@ WRITES = [
         lambda it: it.s3.put_object(**it.new("database/daily"), **ONCE),
         (WRITER,),
     ),
-    Call("adds a dump in parts", "s3:PutObject", in_parts, (WRITER,)),
+    Call("adds a dump in parts", "s3:PutObject", upload_in_parts, (WRITER,)),
     Call("adds state", "s3:PutObject", lambda it: it.s3.put_object(**it.new("state"), **ONCE), (WRITER,)),
     Call(
         "adds evidence", "s3:PutObject", lambda it: it.s3.put_object(**it.new("evidence"), **ONCE), (WRITER,)
@@ -131,7 +133,7 @@ WRITES = [
     Call(
         "adds to the replica",
         "s3:PutObject",
-        lambda it: it.abroad.put_object(Bucket=REPLICA, Key=DUMP, **ONCE),
+        lambda it: it.replica_s3.put_object(Bucket=REPLICA, Key=DUMP, **ONCE),
     ),
     Call(
         "writes to the access log",
@@ -240,13 +242,13 @@ READS = [
     Call(
         "reads the replica",
         "s3:GetObject",
-        lambda it: it.abroad.get_object(Bucket=REPLICA, Key=DUMP),
+        lambda it: it.replica_s3.get_object(Bucket=REPLICA, Key=DUMP),
         (RESTORER,),
     ),
     Call(
         "lists the replica",
         "s3:ListBucketVersions",
-        lambda it: it.abroad.list_object_versions(Bucket=REPLICA),
+        lambda it: it.replica_s3.list_object_versions(Bucket=REPLICA),
         (RESTORER,),
     ),
     Call(
@@ -284,8 +286,8 @@ REMOVES = [
         "s3:DeleteObjectVersion",
         lambda it: it.s3.delete_object(**it.dump, BypassGovernanceRetention=True),
     ),
-    Call("hides a batch", "in the batch", in_a_batch),
-    Call("deletes a batch of versions", "in the batch", lambda it: in_a_batch(it, VersionId=it.version)),
+    Call("hides a batch", "in the batch", delete_batch),
+    Call("deletes a batch of versions", "in the batch", lambda it: delete_batch(it, VersionId=it.version)),
     Call(
         "shortens a lock",
         "s3:PutObjectRetention",
@@ -316,7 +318,7 @@ CONFIGURES = [
     Call(
         "changes the policy",
         "s3:PutBucketPolicy",
-        again("get_bucket_policy", "put_bucket_policy", "Policy"),
+        put_unchanged("get_bucket_policy", "put_bucket_policy", "Policy"),
         (DEPLOYER,),
     ),
     Call("deletes the policy", "s3:DeleteBucketPolicy", lambda it: it.s3.delete_bucket_policy(Bucket=VAULT)),
@@ -334,7 +336,9 @@ CONFIGURES = [
     Call(
         "changes the default lock",
         "s3:PutBucketObjectLockConfiguration",
-        again("get_object_lock_configuration", "put_object_lock_configuration", "ObjectLockConfiguration"),
+        put_unchanged(
+            "get_object_lock_configuration", "put_object_lock_configuration", "ObjectLockConfiguration"
+        ),
         (DEPLOYER,),
     ),
     Call(
@@ -346,20 +350,20 @@ CONFIGURES = [
     Call(
         "changes replication",
         "s3:PutReplicationConfiguration",
-        again("get_bucket_replication", "put_bucket_replication", "ReplicationConfiguration"),
+        put_unchanged("get_bucket_replication", "put_bucket_replication", "ReplicationConfiguration"),
         (DEPLOYER,),
     ),
     Call(
         "changes the encryption",
         "s3:PutEncryptionConfiguration",
-        again("get_bucket_encryption", "put_bucket_encryption", "ServerSideEncryptionConfiguration"),
+        put_unchanged("get_bucket_encryption", "put_bucket_encryption", "ServerSideEncryptionConfiguration"),
         (DEPLOYER,),
     ),
     Call("changes ACLs", "s3:PutBucketAcl", lambda it: it.s3.put_bucket_acl(Bucket=VAULT, ACL="public-read")),
     Call(
         "opens the bucket",
         "s3:PutBucketPublicAccessBlock",
-        again("get_public_access_block", "put_public_access_block", "PublicAccessBlockConfiguration"),
+        put_unchanged("get_public_access_block", "put_public_access_block", "PublicAccessBlockConfiguration"),
         (DEPLOYER,),
     ),
     Call("makes a bucket", "s3:CreateBucket", lambda it: it.s3.create_bucket(Bucket="another-one")),
@@ -368,35 +372,35 @@ KEYS = [
     Call(
         "looks at the key",
         "kms:DescribeKey",
-        lambda it: it.kms.describe_key(KeyId=alias(it)),
+        lambda it: it.kms.describe_key(KeyId=key_id(it)),
         (PLANNER, DEPLOYER),
     ),
     Call(
         "uses the other vault's key",
         "kms:GenerateDataKey",
-        lambda it: it.who.client("kms", "eu-north-1").generate_data_key(
-            KeyId=alias(it, "eu-north-1"), KeySpec="AES_256"
+        lambda it: it.caller.client("kms", "eu-north-1").generate_data_key(
+            KeyId=key_id(it, "eu-north-1"), KeySpec="AES_256"
         ),
     ),
     Call(
         "uses the key by itself",
         "kms:GenerateDataKey",
-        lambda it: it.kms.generate_data_key(KeyId=alias(it), KeySpec="AES_256"),
+        lambda it: it.kms.generate_data_key(KeyId=key_id(it), KeySpec="AES_256"),
     ),
     Call(
         "opens something else that the key has sealed",
         "kms:Decrypt",
         lambda it: it.kms.decrypt(
-            CiphertextBlob=it.admin.client("kms").encrypt(KeyId=alias(it), Plaintext=b"x")["CiphertextBlob"]
+            CiphertextBlob=it.admin.client("kms").encrypt(KeyId=key_id(it), Plaintext=b"x")["CiphertextBlob"]
         ),
     ),
     Call("uses any other key", "kms:Encrypt", lambda it: it.kms.encrypt(KeyId="alias/other", Plaintext=b"x")),
     Call(
         "deletes the key",
         "kms:ScheduleKeyDeletion",
-        lambda it: it.kms.schedule_key_deletion(KeyId=alias(it)),
+        lambda it: it.kms.schedule_key_deletion(KeyId=key_id(it)),
     ),
-    Call("disables the key", "kms:DisableKey", lambda it: it.kms.disable_key(KeyId=alias(it))),
+    Call("disables the key", "kms:DisableKey", lambda it: it.kms.disable_key(KeyId=key_id(it))),
     Call(
         "moves the alias",
         "kms:UpdateAlias",
@@ -405,7 +409,7 @@ KEYS = [
     Call(
         "lets others use the key",
         "kms:CreateGrant",
-        lambda it: it.kms.create_grant(KeyId=alias(it), GranteePrincipal=ACCOUNT, Operations=["Decrypt"]),
+        lambda it: it.kms.create_grant(KeyId=key_id(it), GranteePrincipal=ACCOUNT, Operations=["Decrypt"]),
     ),
 ]
 IDENTITIES = [
@@ -440,7 +444,7 @@ IDENTITIES = [
     Call(
         "takes on another role",
         "sts:AssumeRole",
-        lambda it: it.who.client("sts").assume_role(
+        lambda it: it.caller.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/example-deployer", RoleSessionName="more"
         ),
     ),
@@ -450,8 +454,8 @@ ROLES = (WRITER, RESTORER, PLANNER, DEPLOYER)
 
 
 @pytest.fixture(scope="module")
-def admin(production: Deployment) -> Iterator[Acting]:
-    """Give the administrator, who lays out what there is to be tried on."""
+def admin(production: Deployment) -> Iterator[AwsIdentity]:
+    """Give the administrator, after creating the objects that the calls use."""
     admin = role_clients.administrator(production.installation.home)
     s3 = admin.client("s3")
     for key in (DUMP, MANIFEST, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
@@ -470,21 +474,21 @@ def admin(production: Deployment) -> Iterator[Acting]:
 
 
 @pytest.fixture(scope="module")
-def roles(admin: Acting) -> dict[str, Acting]:
-    return {name: role_clients.role(admin.home, name) for name in ROLES}
+def roles(admin: AwsIdentity) -> dict[str, AwsIdentity]:
+    return {name: role_clients.assume_role(admin.home, name) for name in ROLES}
 
 
 @pytest.fixture(scope="module")
-def version(admin: Acting) -> str:
+def version(admin: AwsIdentity) -> str:
     return admin.client("s3").head_object(Bucket=VAULT, Key=DUMP)["VersionId"]
 
 
 @pytest.mark.parametrize("who", ROLES)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.what)
-def test_a_role_may_do_what_is_its_own_and_nothing_else(
-    admin: Acting, roles: dict[str, Acting], version: str, call: Call, who: str
+def test_a_role_may_make_the_calls_that_name_it_and_no_others(
+    admin: AwsIdentity, roles: dict[str, AwsIdentity], version: str, call: Call, who: str
 ) -> None:
-    given = Given(admin, roles[who], version)
+    given = Situation(admin, roles[who], version)
     if who in call.allowed:
         call.do(given)
         return
@@ -492,7 +496,7 @@ def test_a_role_may_do_what_is_its_own_and_nothing_else(
         call.do(given)
 
 
-def test_what_they_tried_changed_nothing(admin: Acting, version: str) -> None:
+def test_the_refused_calls_changed_nothing(admin: AwsIdentity, version: str) -> None:
     s3 = admin.client("s3")
     found = s3.list_object_versions(Bucket=VAULT, Prefix=DUMP)
     assert [one["VersionId"] for one in found["Versions"]] == [version]
@@ -501,7 +505,7 @@ def test_what_they_tried_changed_nothing(admin: Acting, version: str) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 3 << 20, 12 << 20])
-def test_what_the_writer_may_is_enough_for_storing(roles: dict[str, Acting], size: int) -> None:
+def test_the_writers_permissions_are_enough_to_store_a_dump(roles: dict[str, AwsIdentity], size: int) -> None:
     vault = VaultClient(roles[WRITER].client("s3"), VAULT, part_bytes=5 << 20)
     key, block = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", bytes(1 << 20)
     stored = vault.store(key, (block[: min(len(block), size - at)] for at in range(0, size, len(block))))
@@ -515,7 +519,7 @@ def test_what_the_writer_may_is_enough_for_storing(roles: dict[str, Acting], siz
     assert sum(map(len, read)) == size
 
 
-def test_a_key_that_is_taken_stays_as_it_is(roles: dict[str, Acting], version: str) -> None:
+def test_the_writer_overwrites_no_existing_key(roles: dict[str, AwsIdentity], version: str) -> None:
     s3 = roles[WRITER].client("s3")
     with pytest.raises(ClientError, match="PreconditionFailed"):
         s3.put_object(Bucket=VAULT, Key=DUMP, Body=b"x", **ONCE)
@@ -535,25 +539,27 @@ def test_a_key_that_is_taken_stays_as_it_is(roles: dict[str, Acting], version: s
     ],
 )
 def test_a_role_is_assumed_from_its_repository_and_environment_alone(
-    admin: Acting, repository: str, environment: str, audience: str, answer: str
+    admin: AwsIdentity, repository: str, environment: str, audience: str, answer: str
 ) -> None:
-    token = issued(admin.home, repository=repository, environment=environment, audience=audience)
+    token = issue_token(admin.home, repository=repository, environment=environment, audience=audience)
     with pytest.raises(ClientError, match=answer):
-        role_clients.role(admin.home, WRITER, token=token)
+        role_clients.assume_role(admin.home, WRITER, token=token)
 
 
-def test_a_role_trusts_no_token_that_was_changed_and_not_even_the_administrator(admin: Acting) -> None:
-    head, _, signature = issued(admin.home, repository="example/platform", environment="restore").split(".")
-    body = issued(admin.home, repository="example/platform", environment="backup").split(".")[1]
+def test_a_role_trusts_no_token_that_was_changed_and_not_even_the_administrator(admin: AwsIdentity) -> None:
+    head, _, signature = issue_token(admin.home, repository="example/platform", environment="restore").split(
+        "."
+    )
+    body = issue_token(admin.home, repository="example/platform", environment="backup").split(".")[1]
     with pytest.raises(ClientError, match="InvalidIdentityToken"):
-        role_clients.role(admin.home, WRITER, token=f"{head}.{body}.{signature}")
+        role_clients.assume_role(admin.home, WRITER, token=f"{head}.{body}.{signature}")
     with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
         admin.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/example-{WRITER}", RoleSessionName="more"
         )
 
 
-def test_a_session_lasts_no_longer_than_its_role_allows(admin: Acting) -> None:
-    role_clients.role(admin.home, WRITER, DurationSeconds=7200)
+def test_a_session_lasts_no_longer_than_its_role_allows(admin: AwsIdentity) -> None:
+    role_clients.assume_role(admin.home, WRITER, DurationSeconds=7200)
     with pytest.raises(ClientError, match="900 to 7200"):
-        role_clients.role(admin.home, WRITER, DurationSeconds=7201)
+        role_clients.assume_role(admin.home, WRITER, DurationSeconds=7201)

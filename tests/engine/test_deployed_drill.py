@@ -1,8 +1,8 @@
-"""`./bulwark drill` on a deployed stack: killed it leaves nothing, its numbers hold, and it can fail."""
+"""`./bulwark drill` on a deployed stack: a killed one leaves nothing, its numbers are right, it can fail."""
 
 import re
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damaged_backups import Spoiler
+from damaged_backups import DamagedBackups
 from deployment import Deployment
-from installations import Finished, Installation
-from interrupted_process import Run, left_over, until
-from inventory import existing, recorded, vendor_objects
-from source_fingerprint import canaries, content
+from installations import CommandResult, Installation
+from interrupted_process import RunningCommand, find_leftovers, wait_until
+from inventory import count_existing, count_recorded, count_vendor_objects
+from sampling import Draw
+from source_fingerprint import take_fingerprint, watch_canary
 
-from recovery.drill.smoke_tests import leftovers
+from recovery.drill.smoke_tests import find_leftover_processes
 from twin.neon.model import Neon
 from twin.vendor.store import VendorStore
 
-KILLED_IN = (
+pytestmark = pytest.mark.shares("deployed")
+
+KILLED_PHASES = (
     ("corruption", "remove"),
     ("loss", "make a new database"),
     ("loss", "start the platform"),
@@ -30,8 +33,8 @@ KILLED_IN = (
 )
 PLANTED = ("drill-corruption-20300101t000000z-00aa", "drill-loss-20300101t000000z-00bb")
 LATE = ("SELECT written_at FROM canary", "SELECT written_at - interval '2 minutes' FROM canary")
-PHASE = re.compile(r"Drilling (\w+): ((?!taking what|making the drill's|looking for).+)\n")
-REACHED_IN = {
+PHASE = re.compile(r"Drilling (\w+): ((?!taking the checksums|making the drill's|looking for).+)\n")
+MILESTONES = {
     "first query": "first_query",
     "start the platform": "health",
     "verify": "verified",
@@ -42,32 +45,32 @@ REACHED_IN = {
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """What `--clean` said and left after drills were killed in all of those phases."""
+class CleanedDrills:
+    """The run of `drill --clean` after drills were killed in all of KILLED_PHASES."""
 
-    said: Finished
+    command: CommandResult
     before: dict[str, Any]
     after: dict[str, Any]
-    first: str
-    """What the first of them said."""
+    first_output: str
+    """Output of the first of the killed drills."""
 
 
 @dataclass(frozen=True)
-class Watched:
-    """The next drill, of every scenario, and what was seen of it from outside."""
+class ObservedDrill:
+    """The next drill, of every scenario, observed from outside."""
 
     text: str
     evidence: dict[str, Any]
-    began: datetime
+    started: datetime
     ended: datetime
     phases: list[tuple[str, str, datetime]]
-    """Scenario, phase, and when it was seen to begin; of all scenarios, in their order."""
+    """Scenario, phase, and the time at which its line was read, in order."""
 
     canaries: list[datetime]
-    """Every moment at which the platform's canary was written, asked of its database meanwhile."""
+    """Every time at which the platform's canary was written during the drill."""
 
-    pinged: tuple[float, float]
-    """When the drill's heartbeat was last heard, before and after."""
+    heartbeats: tuple[float, float]
+    """Unix time of the last heartbeat of drills, before and after."""
 
 
 @pytest.fixture(scope="module")
@@ -76,54 +79,58 @@ def outputs(deployed: Deployment) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def cleaned(deployed: Deployment, outputs: dict[str, Any]) -> Cleaned:
+def cleaned_drills(deployed: Deployment, outputs: dict[str, Any], draw: Draw) -> CleanedDrills:
     installation = deployed.installation
-    first = killed(installation, "all", "branch the history")
-    before = content(installation, outputs)
-    for scenario, phase in KILLED_IN:
-        killed(installation, scenario, phase)
-    plant(installation)
-    said = installation.bulwark("drill", "--clean")
-    return Cleaned(said, before, content(installation, outputs), first)
+    first = kill_drill(installation, "all", "branch the history")
+    before = take_fingerprint(installation, outputs)
+    for scenario, phase in draw("drills killed in a phase", KILLED_PHASES, 2):
+        kill_drill(installation, scenario, phase)
+    leave_orphans(installation)
+    command = installation.bulwark("drill", "--clean")
+    return CleanedDrills(command, before, take_fingerprint(installation, outputs), first)
 
 
-def killed(installation: Installation, scenario: str, phase: str) -> str:
-    """Kill a drill in one of its phases; return what it had said."""
-    run = Run(installation, "drill", scenario)
-    until(lambda: f": {phase}\n" in run.text or run.ended(), 240, phase)
-    assert not run.ended(), run.text[-3_000:]
+def kill_drill(installation: Installation, scenario: str, phase: str) -> str:
+    """Kill a drill in one of its phases; return its output."""
+    run = RunningCommand(installation, "drill", scenario)
+    wait_until(lambda: f": {phase}\n" in run.text or run.has_ended(), 240, phase)
+    assert not run.has_ended(), run.text[-3_000:]
     if phase == "make a new database":
-        until(lambda: plugins(installation), 60, "the vendor at work")
+        wait_until(lambda: find_plugins(installation), 60, "the vendor at work")
     run.signal(signal.SIGKILL)
     run.wait()
     return run.text
 
 
 @pytest.fixture(scope="module")
-def watched(deployed: Deployment, outputs: dict[str, Any], cleaned: Cleaned) -> Watched:
-    assert cleaned.said.code == 0, cleaned.said.text
+def observed_drill(
+    deployed: Deployment, outputs: dict[str, Any], cleaned_drills: CleanedDrills
+) -> ObservedDrill:
+    assert cleaned_drills.command.code == 0, cleaned_drills.command.text
     installation = deployed.installation
-    with canaries(outputs["backup_database_url"]) as seen:
+    with watch_canary(outputs["backup_database_url"]) as seen:
         assert installation.bulwark("backup", "database").code == 0
-        heard, began = pinged(installation), datetime.now(UTC)
-        run = Run(installation, "drill")
+        before, began = last_heartbeat(installation), datetime.now(UTC)
+        run = RunningCommand(installation, "drill")
         code, ended = run.wait(300), datetime.now(UTC)
     assert code == 0, run.text
     phases = [
         (found[1], found[2], at)
-        for line, at in zip(run.lines, run.seen, strict=True)
+        for line, at in zip(run.lines, run.read_at, strict=True)
         if (found := PHASE.fullmatch(line))
     ]
     [drill] = re.findall(r"Drill (\S+) passed", run.text)
     evidence = installation.bulwark("drills", "--drill", drill, "--json").json
-    return Watched(run.text, evidence, began, ended, phases, seen, (heard, pinged(installation)))
+    return ObservedDrill(
+        run.text, evidence, began, ended, phases, seen, (before, last_heartbeat(installation))
+    )
 
 
-def plugins(installation: Installation) -> list[str]:
-    return [line for line in left_over(installation) if "twin.bridge_plugin" in line]
+def find_plugins(installation: Installation) -> list[str]:
+    return [line for line in find_leftovers(installation) if "twin.bridge_plugin" in line]
 
 
-def pinged(installation: Installation) -> float:
+def last_heartbeat(installation: Installation) -> float:
     [beat] = [one["id"] for one in installation.resources() if one["urn"].endswith("::job-drill-heartbeat")]
     store = VendorStore(installation.home.vendors)
     try:
@@ -133,20 +140,20 @@ def pinged(installation: Installation) -> float:
     return float(found.get("pinged", 0))
 
 
-def nothing_is_left(installation: Installation) -> None:
-    assert existing(installation) == recorded(installation)
-    assert vendor_objects(installation)["neon", "branch"] == 1
+def check_nothing_is_left(installation: Installation) -> None:
+    assert count_existing(installation) == count_recorded(installation)
+    assert count_vendor_objects(installation)["neon", "branch"] == 1
     folder = installation.home.root / "drill" / "local"
-    assert not leftovers(str(folder))
+    assert not find_leftover_processes(str(folder))
     assert not [path for path in (folder / "files").rglob("*") if not path.is_dir()]
     assert not list((installation.home.state / ".pulumi" / "stacks" / "bulwark-drill").glob("*.json"))
     clusters = [path for path in installation.home.postgres.iterdir() if path.is_dir()]
     assert len(clusters) == 1, clusters
-    until(lambda: not left_over(installation), 30, "the engines of killed drills end")
+    wait_until(lambda: not find_leftovers(installation), 30, "the engines of killed drills end")
 
 
-def plant(installation: Installation) -> None:
-    """Leave at the vendor what no state knows of, and a dump."""
+def leave_orphans(installation: Installation) -> None:
+    """Leave resources at the vendor that are in no state, and a dump."""
     vendor = Neon(installation.home)
     project = next(iter(vendor.store.list("neon", "project")))
     branch, _ = vendor.create("branch", {"projectId": project, "name": PLANTED[0]})
@@ -157,7 +164,7 @@ def plant(installation: Installation) -> None:
 
 
 @contextmanager
-def edited(installation: Installation, *changes: tuple[str, str]) -> Generator[None]:
+def edit_settings(installation: Installation, *changes: tuple[str, str]) -> Generator[None]:
     for old, new in changes:
         installation.edit("Pulumi.local.yaml", old, new)
     try:
@@ -168,8 +175,8 @@ def edited(installation: Installation, *changes: tuple[str, str]) -> Generator[N
 
 
 @contextmanager
-def without_a_history(installation: Installation) -> Generator[None]:
-    """Let the database's vendor refuse every instant to branch at."""
+def no_history(installation: Installation) -> Generator[None]:
+    """Make Neon refuse to branch at any time."""
     store = Neon(installation.home).store
     [(project, record)] = store.list("neon", "project").items()
     store.replace("neon", "project", project, record | {"historyRetentionSeconds": -60})
@@ -181,7 +188,7 @@ def without_a_history(installation: Installation) -> Generator[None]:
 
 
 @contextmanager
-def without_a_file(installation: Installation) -> Generator[Path]:
+def back_up_without_a_file(installation: Installation) -> Generator[Path]:
     """Back the files up while one that a row refers to is gone."""
     lost = next(path for path in installation.home.files.rglob("*") if path.is_file())
     aside = lost.rename(installation.home.root / "lost")
@@ -197,24 +204,28 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_the_first_drill_takes_the_backups_that_nothing_has_taken_yet(cleaned: Cleaned) -> None:
-    assert "There is no backup yet (database, state, files)" in cleaned.first
-    assert all(f"of the {store} is in" in cleaned.first for store in ("database", "state", "files"))
+def test_the_first_drill_takes_the_backups_that_do_not_exist_yet(cleaned_drills: CleanedDrills) -> None:
+    assert "There is no backup yet (database, state, files)" in cleaned_drills.first_output
+    assert all(
+        f"of the {store} is in" in cleaned_drills.first_output for store in ("database", "state", "files")
+    )
 
 
-def test_nothing_of_drills_that_were_killed_survives_a_clean_and_what_they_drilled_is_as_it_was(
-    deployed: Deployment, cleaned: Cleaned
+def test_cleaning_removes_everything_of_killed_drills_and_the_platform_is_unchanged(
+    deployed: Deployment, cleaned_drills: CleanedDrills
 ) -> None:
-    assert cleaned.said.code == 0, cleaned.said.text
-    assert all(f"{name}, which an interrupted drill had left" in cleaned.said.err for name in PLANTED)
-    assert cleaned.after == cleaned.before
-    nothing_is_left(deployed.installation)
+    assert cleaned_drills.command.code == 0, cleaned_drills.command.text
+    assert all(
+        f"{name}, which an interrupted drill had left" in cleaned_drills.command.err for name in PLANTED
+    )
+    assert cleaned_drills.after == cleaned_drills.before
+    check_nothing_is_left(deployed.installation)
 
 
 def test_the_next_drill_passes_in_every_scenario_and_leaves_nothing(
-    deployed: Deployment, outputs: dict[str, Any], watched: Watched
+    deployed: Deployment, outputs: dict[str, Any], observed_drill: ObservedDrill
 ) -> None:
-    evidence = watched.evidence
+    evidence = observed_drill.evidence
     assert (evidence["verdict"], evidence["faults"], evidence["leftovers"]) == ("passed", [], [])
     scenarios = {one["kind"]: one for one in evidence["scenarios"]}
     assert list(scenarios) == ["corruption", "loss", "replica", "files", "state"]
@@ -223,48 +234,55 @@ def test_the_next_drill_passes_in_every_scenario_and_leaves_nothing(
     assert "create" in scenarios["state"]["negative_control"]["found"][0]
     assert all(len(scenarios[kind]["negative_control"]["found"]) >= 3 for kind in list(scenarios)[:4])
     assert all(thing["gone"] for one in scenarios.values() for thing in one["teardown"])
-    nothing_is_left(deployed.installation)
+    check_nothing_is_left(deployed.installation)
     password = outputs["backup_database_url"].split(":", 2)[2].split("@")[0]
-    assert password not in watched.text + str(evidence)
+    assert password not in observed_drill.text + str(evidence)
 
 
-def test_its_times_are_within_those_of_a_stopwatch_beside_it(watched: Watched) -> None:
-    evidence, scenarios = watched.evidence, watched.evidence["scenarios"]
-    assert watched.began < moment(evidence["started"]) < moment(evidence["finished"]) < watched.ended
-    told = [(one, phase) for one in scenarios for phase in one["phases"]]
-    assert [(one["kind"], phase["name"]) for one, phase in told] == [line[:2] for line in watched.phases]
+def test_the_times_of_a_drill_agree_with_a_stopwatch_beside_it(observed_drill: ObservedDrill) -> None:
+    evidence, scenarios = observed_drill.evidence, observed_drill.evidence["scenarios"]
+    assert (
+        observed_drill.started
+        < moment(evidence["started"])
+        < moment(evidence["finished"])
+        < observed_drill.ended
+    )
+    reported = [(one, phase) for one in scenarios for phase in one["phases"]]
+    assert [(one["kind"], phase["name"]) for one, phase in reported] == [
+        line[:2] for line in observed_drill.phases
+    ]
     # Each phase has ended, and its time was taken, before the next one was seen to begin.
     for (one, phase), (_, _, following) in zip(
-        told, [*watched.phases[1:], ("", "", watched.ended)], strict=True
+        reported, [*observed_drill.phases[1:], ("", "", observed_drill.ended)], strict=True
     ):
         passed = (following - moment(one["declared"])).total_seconds()
         assert 0 <= phase["offset_seconds"] <= phase["offset_seconds"] + phase["seconds"] < passed
         assert moment(phase["started"]) + timedelta(seconds=phase["seconds"]) < following
-        if milestone := one["times"].get(REACHED_IN.get(phase["name"], "")):
+        if milestone := one["times"].get(MILESTONES.get(phase["name"], "")):
             assert phase["offset_seconds"] < milestone["seconds"] < passed
-    assert all(set(one["times"]) <= set(REACHED_IN.values()) for one in scenarios)
+    assert all(set(one["times"]) <= set(MILESTONES.values()) for one in scenarios)
 
 
-def test_what_was_lost_is_what_direct_sql_says(watched: Watched) -> None:
-    databases = [one for one in watched.evidence["scenarios"] if one["stores"] == ["database"]]
+def test_the_data_loss_of_a_drill_agrees_with_direct_sql(observed_drill: ObservedDrill) -> None:
+    databases = [one for one in observed_drill.evidence["scenarios"] if one["stores"] == ["database"]]
     assert len(databases) == 3
     for one in databases:
         newest, shown = moment(one["newest_change"]), moment(one["recovery_point"]["as_of"])
-        # The last one before that moment, but what was written just before it may have come in just after it.
-        assert newest in watched.canaries
-        assert not [at for at in watched.canaries if newest < at < shown - timedelta(seconds=1)]
+        # The newest canary of that moment; one written just before it may have been committed just after.
+        assert newest in observed_drill.canaries
+        assert not [at for at in observed_drill.canaries if newest < at < shown - timedelta(seconds=1)]
         assert newest <= shown
         assert moment(one["incident"]) - newest == timedelta(seconds=one["loss"]["seconds"])
 
 
-def test_it_has_verified_the_backups_that_it_restored_and_its_heartbeat_was_heard(
-    deployed: Deployment, watched: Watched
+def test_a_drill_verifies_the_backups_that_it_restores_and_sends_its_heartbeat(
+    deployed: Deployment, observed_drill: ObservedDrill
 ) -> None:
-    assert "monitor not reached" not in watched.text
-    before, after = watched.pinged
-    assert watched.began.timestamp() < after <= watched.ended.timestamp()
+    assert "monitor not reached" not in observed_drill.text
+    before, after = observed_drill.heartbeats
+    assert observed_drill.started.timestamp() < after <= observed_drill.ended.timestamp()
     assert before < after
-    points = {one["recovery_point"]["id"] for one in watched.evidence["scenarios"]}
+    points = {one["recovery_point"]["id"] for one in observed_drill.evidence["scenarios"]}
     listed = deployed.installation.bulwark("backups", "--json").json
     assert {(one["store"], one["how"]) for one in listed if one["id"] in points} == {
         ("database", "drill"),
@@ -273,51 +291,83 @@ def test_it_has_verified_the_backups_that_it_restored_and_its_heartbeat_was_hear
     }
 
 
-@pytest.mark.usefixtures("watched")
-def test_one_that_is_interrupted_while_it_gets_ready_removes_what_it_made(deployed: Deployment) -> None:
-    run = Run(deployed.installation, "drill", "corruption")
-    until(lambda: "making the drill's stack ready" in run.text or run.ended(), 60, "the engine's start")
+@pytest.mark.usefixtures("observed_drill")
+def test_a_drill_that_is_interrupted_while_it_gets_ready_removes_what_it_made(deployed: Deployment) -> None:
+    run = RunningCommand(deployed.installation, "drill", "corruption")
+    wait_until(
+        lambda: "making the drill's stack ready" in run.text or run.has_ended(), 60, "the engine's start"
+    )
     run.signal(signal.SIGINT, group=True)
     assert run.wait() == 130, run.text
-    nothing_is_left(deployed.installation)
+    check_nothing_is_left(deployed.installation)
 
 
-def test_whatever_is_wrong_is_found_and_named_and_the_heartbeat_stays_silent(
-    deployed: Deployment, outputs: dict[str, Any], watched: Watched
-) -> None:
-    installation, spoiler = deployed.installation, Spoiler(deployed.installation, outputs)
-    failed: dict[str, str] = {}
+Failing = tuple[CommandResult, list[str]]
+"""A drill that can't pass, and patterns of what its output says."""
 
-    def drilled(*arguments: str) -> str:
-        ended = installation.bulwark("drill", *arguments)
-        assert ended.code == 1, ended.text
-        [drill] = re.findall(r"Drill (\S+) failed", ended.out)
-        failed[drill] = " ".join(ended.out.split())
-        return failed[drill]
 
-    other_content = drilled("loss", "--backup", spoiler.other_content().id)
-    for what in (
+def drill_with_other_content(installation: Installation, damaged: DamagedBackups) -> Failing:
+    return installation.bulwark("drill", "loss", "--backup", damaged.add_with_other_content().id), [
         r"loss: data loss of 3,456,\d{3}\.\d s misses the objective of 97,200 s",
         r'Table "public"\."locations" has \d+ rows, as expected, but not the same ones\.',
         r'Table "public"\."interview_feedback" is missing',
         r"The grants are not defined as expected\.",
-    ):
-        assert re.search(what, other_content), other_content
-    other_bytes = drilled("loss", "--backup", spoiler.other_bytes().id)
-    digest = spoiler.good.dump.sha256
-    assert re.search(rf"is damaged: its SHA-256 is [0-9a-f]{{64}}, and {digest} was stored", other_bytes)
-    with edited(installation, ("recovery_point_minutes: 60", "recovery_point_minutes: 1"), LATE):
-        late = drilled("corruption")
-    assert re.search(r"corruption: data loss of 12\d\.\d s misses the objective of 60 s", late), late
-    with without_a_history(installation):
-        refused = drilled("corruption")
-    assert "corruption: broke off: The throw-away stack could not be made: Neon: " in refused
-    assert "parent_timestamp is outside the history" in refused
-    with without_a_file(installation) as lost:
-        gone = drilled("files")
-    assert f"every row's file is there: expected 0 exceptions, found 1 exceptions: {lost}" in gone
+    ]
 
-    assert pinged(installation) == watched.pinged[1]
+
+def drill_with_other_bytes(installation: Installation, damaged: DamagedBackups) -> Failing:
+    ended = installation.bulwark("drill", "loss", "--backup", damaged.add_with_other_bytes().id)
+    digest = damaged.good.dump.sha256
+    return ended, [rf"is damaged: its SHA-256 is [0-9a-f]{{64}}, and {digest} was stored"]
+
+
+def drill_too_late(installation: Installation, _: DamagedBackups) -> Failing:
+    with edit_settings(installation, ("recovery_point_minutes: 60", "recovery_point_minutes: 1"), LATE):
+        ended = installation.bulwark("drill", "corruption")
+    return ended, [r"corruption: data loss of 12\d\.\d s misses the objective of 60 s"]
+
+
+def drill_without_history(installation: Installation, _: DamagedBackups) -> Failing:
+    with no_history(installation):
+        ended = installation.bulwark("drill", "corruption")
+    return ended, [
+        r"corruption: broke off: The throw-away stack could not be made: Neon: ",
+        r"parent_timestamp is outside the history",
+    ]
+
+
+def drill_without_a_file(installation: Installation, _: DamagedBackups) -> Failing:
+    with back_up_without_a_file(installation) as lost:
+        ended = installation.bulwark("drill", "files")
+    missing = re.escape(str(lost))
+    return ended, [rf"every row's file is there: expected 0 exceptions, found 1 exceptions: {missing}"]
+
+
+FAILING = (
+    drill_with_other_content,
+    drill_with_other_bytes,
+    drill_too_late,
+    drill_without_history,
+    drill_without_a_file,
+)
+
+
+@pytest.mark.matrix(sample=2)
+@pytest.mark.parametrize("drill", FAILING, ids=lambda drill: drill.__name__)
+def test_a_failing_drill_names_its_fault_and_sends_no_heartbeat(
+    deployed: Deployment,
+    outputs: dict[str, Any],
+    observed_drill: ObservedDrill,
+    drill: Callable[[Installation, DamagedBackups], Failing],
+) -> None:
+    installation = deployed.installation
+    ended, patterns = drill(installation, DamagedBackups(installation, outputs))
+    assert ended.code == 1, ended.text
+    [failed] = re.findall(r"Drill (\S+) failed", ended.out)
+    text = " ".join(ended.out.split())
+    for pattern in patterns:
+        assert re.search(pattern, text), text
+    assert last_heartbeat(installation) == observed_drill.heartbeats[1]
     kept = {one["id"]: one for one in installation.bulwark("drills", "--json").json["drills"]}
-    assert {kept[drill]["verdict"] for drill in failed} == {"failed"}
-    nothing_is_left(installation)
+    assert kept[failed]["verdict"] == "failed"
+    check_nothing_is_left(installation)

@@ -1,21 +1,20 @@
-"""What is changed behind Pulumi's back is found by name, and the next `up` puts it right."""
+"""Changes behind Pulumi's back are found by name, and the next `up` puts them right."""
 
 import json
-import os
 import subprocess
 from contextlib import closing
 
 import pytest
 from botocore.exceptions import ClientError
 from deployment import name_of
-from fast_twin import Living
-from installations import Finished
-from inventory import aws
+from fast_twin import FastTwin
+from installations import CommandResult
+from inventory import aws_client
 
-from engine import stack_target, twin
-from toolchain.engine import search_path
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
+
+pytestmark = pytest.mark.shares("fast_twin")
 
 DRIFTED = {
     "uptime-frontend",
@@ -26,19 +25,19 @@ DRIFTED = {
 }
 
 
-def change_everything(living: Living) -> None:
-    installation = living.installation
+def change_behind_pulumis_back(fast_twin: FastTwin) -> None:
+    installation = fast_twin.installation
     uptimerobot, sentry, s3 = (
         UptimeRobot(installation.home),
         Sentry(installation.home),
-        aws(installation, "s3"),
+        aws_client(installation, "s3"),
     )
     with closing(uptimerobot.store), closing(sentry.store):
-        uptimerobot.delete("monitor", living.resource("uptime-frontend")["id"])
-        alert = living.resource("errors-backend-new-alert")["id"]
+        uptimerobot.delete("monitor", fast_twin.resource("uptime-frontend")["id"])
+        alert = fast_twin.resource("errors-backend-new-alert")["id"]
         sentry.update("alert", alert, {"enabled": False})
     vault, log = (
-        living.resource(name)["id"] for name in ("backups-vault-bucket", "backups-vault-access-log-bucket")
+        fast_twin.resource(name)["id"] for name in ("backups-vault-bucket", "backups-vault-access-log-bucket")
     )
     s3.delete_public_access_block(Bucket=log)
     policy = json.loads(s3.get_bucket_policy(Bucket=vault)["Policy"])
@@ -48,43 +47,42 @@ def change_everything(living: Living) -> None:
     s3.put_bucket_policy(Bucket=vault, Policy=json.dumps(policy))
 
 
-def plain_pulumi(living: Living, *arguments: str) -> Finished:
-    home = living.installation.home
-    settings = stack_target.find("local", on_twin=True).settings
+def run_pulumi(fast_twin: FastTwin, *arguments: str) -> CommandResult:
+    home = fast_twin.installation.home
     ended = subprocess.run(
         ["pulumi", "--non-interactive", *arguments],
         cwd=home.root / "workspace",
-        env=os.environ | twin.engine_environment(home, settings) | {"PATH": search_path()},
+        env=fast_twin.installation.engine_environment("local"),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    return Finished(ended.returncode, ended.stdout, ended.stderr)
+    return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
 
-def test_a_vaults_versioning_cannot_be_switched_off_at_all(living: Living) -> None:
-    vault = living.resource("backups-vault-bucket")["id"]
+def test_a_vaults_versioning_cannot_be_switched_off_at_all(fast_twin: FastTwin) -> None:
+    vault = fast_twin.resource("backups-vault-bucket")["id"]
     with pytest.raises(ClientError, match="InvalidBucketState"):
-        aws(living.installation, "s3").put_bucket_versioning(
+        aws_client(fast_twin.installation, "s3").put_bucket_versioning(
             Bucket=vault, VersioningConfiguration={"Status": "Suspended"}
         )
 
 
-def test_drift_is_found_by_name_and_healed(living: Living) -> None:
-    change_everything(living)
+def test_drift_is_found_by_name_and_put_right_by_up(fast_twin: FastTwin) -> None:
+    change_behind_pulumis_back(fast_twin)
 
-    found = living.bulwark("refresh", "--json")
+    found = fast_twin.bulwark("refresh", "--json")
     assert found.code != 0
     assert {name_of(step["urn"]) for step in found.json["steps"]} == DRIFTED, found.json["steps"]
 
-    plain = plain_pulumi(living, "refresh", "--preview-only", "--expect-no-changes", "--stack", "local")
+    plain = run_pulumi(fast_twin, "refresh", "--preview-only", "--expect-no-changes", "--stack", "local")
     assert plain.code != 0
     assert [name for name in DRIFTED if name not in plain.text] == [], plain.text[-3_000:]
 
-    assert living.bulwark("refresh", "--accept").code == 0
-    healed = living.bulwark("up", "--json")
+    assert fast_twin.bulwark("refresh", "--accept").code == 0
+    healed = fast_twin.bulwark("up", "--json")
     assert healed.code == 0, healed.text[-3_000:]
-    again = living.bulwark("refresh", "--json")
+    again = fast_twin.bulwark("refresh", "--json")
     assert again.code == 0
     assert again.json["steps"] == []

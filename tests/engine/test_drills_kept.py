@@ -4,70 +4,87 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from drill_evidence import drill, identity, scenario
-from fast_twin import Living
-from installations import Finished
+from fast_twin import FastTwin
+from installations import CommandResult
+from sampling import Draw
 
 from recovery.drill.evidence import Drill
-from recovery.drill.records import written
+from recovery.drill.records import to_json
+
+pytestmark = pytest.mark.shares("fast_twin")
 
 
-def run(living: Living, *arguments: str) -> Finished:
-    return living.installation.bulwark("drills", *arguments)
+def run(fast_twin: FastTwin, *arguments: str) -> CommandResult:
+    return fast_twin.installation.bulwark("drills", *arguments)
 
 
-def made(*scenarios: Any, ago: timedelta, **changes: Any) -> Drill:
+def drill_of_this_stack(*scenarios: Any, ago: timedelta, **changes: Any) -> Drill:
     at = datetime.now(UTC).replace(microsecond=0) - ago
     return drill(*scenarios, identity=identity(at, stack="local", place="twin", **changes), at=at)
 
 
-def saved(evidence: Drill, folder: Path) -> str:
+def save(evidence: Drill, folder: Path) -> str:
     file = folder / f"{evidence.identity.id}.json"
-    file.write_bytes(written(evidence))
+    file.write_bytes(to_json(evidence))
     return str(file)
 
 
-def test_evidence_is_added_once_listed_and_written_again_as_a_report(living: Living, tmp_path: Path) -> None:
-    good, bad = made(ago=timedelta(hours=5)), made(scenario(checks=()), ago=timedelta(hours=4))
-    first = run(living, "--add", saved(good, tmp_path))
+def test_evidence_is_added_once_listed_and_written_again_as_a_report(
+    fast_twin: FastTwin, tmp_path: Path
+) -> None:
+    good, bad = (
+        drill_of_this_stack(ago=timedelta(hours=5)),
+        drill_of_this_stack(scenario(checks=()), ago=timedelta(hours=4)),
+    )
+    first = run(fast_twin, "--add", save(good, tmp_path))
     assert first.code == 0, first.text
     assert f"evidence/drills/{good.identity.id}.json is in the vault" in first.err
     page, summary = tmp_path / "reports" / "drill.html", tmp_path / "reports" / "drill.md"
-    second = run(living, "--add", saved(bad, tmp_path), "--html", str(page), "--markdown", str(summary))
+    second = run(fast_twin, "--add", save(bad, tmp_path), "--html", str(page), "--markdown", str(summary))
     assert second.code == 0, second.text
     assert "GOVERNANCE until" in page.read_text()
     assert bad.faults[0] in page.read_text()
     assert bad.faults[0] in summary.read_text()
-    again = run(living, "--add", saved(good, tmp_path))
+    again = run(fast_twin, "--add", save(good, tmp_path))
     assert again.code == 0, again.text
     assert "is in the vault already" in again.err
-    listed = run(living, "--json").json
+    listed = run(fast_twin, "--json").json
     assert [(one["id"], one["verdict"]) for one in listed["drills"]] == [
         (bad.identity.id, "failed"),
         (good.identity.id, "passed"),
     ]
     assert listed["passed"]["database"]["drill"] == good.identity.id
-    assert run(living, "--drill", good.identity.id, "--json").json == good.model_dump(mode="json")
-    table = run(living)
+    assert run(fast_twin, "--drill", good.identity.id, "--json").json == good.model_dump(mode="json")
+    table = run(fast_twin)
     assert table.code == 0
     assert "database: proven 5 h" in table.out
     assert "state: no drill has passed" in table.out
-    assert living.installation.bulwark("status", "--json").json["last_drill"] == f"{bad.identity.id} failed"
+    assert (
+        fast_twin.installation.bulwark("status", "--json").json["last_drill"] == f"{bad.identity.id} failed"
+    )
 
 
-def test_what_is_no_evidence_of_this_stack_is_refused_by_name(living: Living, tmp_path: Path) -> None:
-    stranger, future = made(ago=timedelta(hours=1)), made(ago=-timedelta(hours=1))
+def test_evidence_of_another_stack_or_of_no_drill_is_refused_by_name(
+    fast_twin: FastTwin, tmp_path: Path, draw: Draw
+) -> None:
+    stranger, future = (
+        drill_of_this_stack(ago=timedelta(hours=1)),
+        drill_of_this_stack(ago=-timedelta(hours=1)),
+    )
     stranger = stranger.model_copy(update={"identity": identity(stranger.started)})
     torn = tmp_path / "torn.json"
-    torn.write_bytes(written(stranger)[:100])
-    for arguments, said in (
-        (("--add", saved(stranger, tmp_path)), "./bulwark drills --stack prod --add"),
-        (("--add", saved(future, tmp_path)), "which is yet to come"),
+    torn.write_bytes(to_json(stranger)[:100])
+    refusals = (
+        (("--add", save(stranger, tmp_path)), "./bulwark drills --stack prod --add"),
+        (("--add", save(future, tmp_path)), "which is yet to come"),
         (("--add", str(torn)), "torn.json is no evidence of a drill: invalid JSON"),
         (("--add", str(tmp_path / "none.json")), "none.json can't be read"),
         (("--drill", "20300101T000000Z-0000"), "There is no drill 20300101T000000Z-0000."),
-    ):
-        refused = run(living, *arguments)
+    )
+    for arguments, message in draw("evidence that is refused", refusals, 2):
+        refused = run(fast_twin, *arguments)
         assert refused.code == 1
-        assert said in refused.err
+        assert message in refused.err
         assert "Next:" in refused.err

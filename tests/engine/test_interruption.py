@@ -1,114 +1,129 @@
-"""`./bulwark up` cut short anywhere: the next one goes on from there, and nothing is there twice."""
+"""`./bulwark up` interrupted at any point: the next one goes on from there, and no resource exists twice."""
 
 import signal
 from collections.abc import Callable
 
 import pytest
 from installations import Installation
-from interrupted_process import LOOK_SECONDS, Run, left_over, processes, service, until
-from inventory import aws, existing, recorded
+from interrupted_process import (
+    LOOK_SECONDS,
+    RunningCommand,
+    find_leftovers,
+    find_processes,
+    find_service,
+    wait_until,
+)
+from inventory import aws_client, count_existing, count_recorded
+from sampling import Draw
 
 SOON_SECONDS = 10
-Strike = Callable[[Run], None]
+Strike = Callable[[RunningCommand], None]
 
 
-def created(count: int) -> Callable[[Run], bool]:
-    return lambda run: run.created() >= count
+def has_created(count: int) -> Callable[[RunningCommand], bool]:
+    return lambda run: run.count_created() >= count
 
 
-def under_way(resource: str) -> Callable[[Run], bool]:
+def is_creating(resource: str) -> Callable[[RunningCommand], bool]:
     return lambda run: f"{resource} creating" in run.text
 
 
-def kill_the_program(run: Run) -> None:
+def kill_the_program(run: RunningCommand) -> None:
     run.signal(signal.SIGKILL)
 
 
-def kill_the_engine(run: Run) -> None:
+def kill_the_engine(run: RunningCommand) -> None:
     run.kill("pulumi --non-interactive up")
 
 
-def kill_a_vendors_plugin(run: Run) -> None:
+def kill_a_vendors_plugin(run: RunningCommand) -> None:
     run.kill("twin.bridge_plugin")
 
 
-def kill_the_aws_plugin(run: Run) -> None:
+def kill_the_aws_plugin(run: RunningCommand) -> None:
     run.kill("twin.aws.provider")
 
 
-def kill_the_aws_service(run: Run) -> None:
-    service(run.installation, "twin.aws.service").kill()
+def kill_the_aws_service(run: RunningCommand) -> None:
+    find_service(run.installation, "twin.aws.service").kill()
 
 
-def kill_the_vendors_service(run: Run) -> None:
-    service(run.installation, "twin.vendor_service").kill()
+def kill_the_vendors_service(run: RunningCommand) -> None:
+    find_service(run.installation, "twin.vendor_service").kill()
 
 
-def kill_the_database(run: Run) -> None:
-    service(run.installation, "postgres").kill()
+def kill_the_database(run: RunningCommand) -> None:
+    find_service(run.installation, "postgres").kill()
 
 
-def end_it_politely(run: Run) -> None:
+def terminate_the_program(run: RunningCommand) -> None:
     run.signal(signal.SIGTERM)
 
 
-def interrupt_it(run: Run) -> None:
+def interrupt_the_program(run: RunningCommand) -> None:
     run.signal(signal.SIGINT)
 
 
-def interrupt_everything(run: Run) -> None:
+def interrupt_everything(run: RunningCommand) -> None:
     run.signal(signal.SIGINT, group=True)
 
 
 PROCESSES = (
-    (kill_the_program, under_way("database-project")),
-    (kill_a_vendors_plugin, under_way("database-project")),
-    (kill_the_engine, created(12)),
-    (kill_the_aws_plugin, created(4)),
+    (kill_the_program, is_creating("database-project")),
+    (kill_a_vendors_plugin, is_creating("database-project")),
+    (kill_the_engine, has_created(12)),
+    (kill_the_aws_plugin, has_created(4)),
 )
-REQUESTS_AND_SERVICES = (
-    (end_it_politely, lambda run: "previewing" in run.text),
-    (interrupt_it, created(5)),
-    (kill_the_aws_service, created(5)),
-    (interrupt_everything, created(5)),
-    (kill_the_vendors_service, created(2)),
+REQUESTS = (
+    (terminate_the_program, lambda run: "previewing" in run.text),
+    (interrupt_the_program, has_created(5)),
+    (kill_the_aws_service, has_created(5)),
+    (interrupt_everything, has_created(5)),
+)
+SERVICES = (
+    (kill_the_vendors_service, has_created(2)),
     (kill_the_database, lambda run: list(run.installation.home.postgres.glob("*/data/postmaster.pid"))),
 )
 HARMLESS = (kill_the_vendors_service, kill_the_database)
-"""The one only watches and delivers, the other wakes up when it is asked something, as at Neon."""
+"""`up` may succeed all the same: the one only probes and alerts, the other starts on demand, as at Neon."""
 
 
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize(
-    "strikes", [PROCESSES, REQUESTS_AND_SERVICES], ids=["killed-processes", "requests-and-services"]
+    "strikes", [PROCESSES, REQUESTS, SERVICES], ids=["processes", "requests", "services"]
 )
 def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
-    installation: Installation, strikes: tuple[tuple[Strike, Callable[[Run], bool]], ...]
+    installation: Installation,
+    draw: Draw,
+    strikes: tuple[tuple[Strike, Callable[[RunningCommand], object]], ...],
 ) -> None:
-    for strike, moment in strikes:
-        run = Run(installation, "up")
-        until(lambda run=run, moment=moment: moment(run) or run.ended(), 120, f"{strike.__name__}")
-        assert not run.ended(), run.text[-3_000:]
+    for strike, moment in draw("interruptions of up", strikes, 2):
+        run = RunningCommand(installation, "up")
+        wait_until(lambda run=run, moment=moment: moment(run) or run.has_ended(), 120, f"{strike.__name__}")
+        assert not run.has_ended(), run.text[-3_000:]
         strike(run)
         code = run.wait()
         assert code != 0 or strike in HARMLESS, f"{strike.__name__}:\n{run.text[-3_000:]}"
         assert "Traceback" not in run.text, run.text[-3_000:]
-        until(lambda: not left_over(installation), SOON_SECONDS, "all of it ended", every=LOOK_SECONDS)
+        wait_until(
+            lambda: not find_leftovers(installation), SOON_SECONDS, "all of it ended", every=LOOK_SECONDS
+        )
 
     last = installation.bulwark("up")
     assert last.code == 0, last.text[-4_000:]
     preview = installation.bulwark("preview", "--json")
     assert preview.code == 0, preview.text[-4_000:]
     assert preview.json["steps"] == []
-    assert existing(installation) == recorded(installation)
+    assert count_existing(installation) == count_recorded(installation)
     clusters = [path for path in installation.home.postgres.iterdir() if path.is_dir()]
     assert len(clusters) == 1, clusters
 
-    taken_down(installation)
+    destroy(installation)
 
 
-def taken_down(installation: Installation) -> None:
-    """Destroy it: first with an object under lock in a vault, which is named with its date, then whole."""
-    s3 = aws(installation, "s3")
+def destroy(installation: Installation) -> None:
+    """Destroy the stack: refused for a locked object, which is named with its date, and then completely."""
+    s3 = aws_client(installation, "s3")
     vault, replica = (
         next(one["id"] for one in installation.resources() if one["urn"].endswith(f"::backups-{name}-bucket"))
         for name in ("vault", "replica")
@@ -122,9 +137,9 @@ def taken_down(installation: Installation) -> None:
     assert f"{until_when:%Y-%m-%d}" in refused.text
     # The role that replicates stays with the keys, whose policies name it.
     kept_kinds = {("aws", "bucket"), ("aws", "key"), ("aws", "role")}
-    assert set(existing(installation)) <= kept_kinds, existing(installation)
+    assert set(count_existing(installation)) <= kept_kinds, count_existing(installation)
 
-    until(
+    wait_until(
         lambda: "Contents" in s3.list_objects_v2(Bucket=replica),
         SOON_SECONDS,
         "the copy in the replica",
@@ -139,7 +154,7 @@ def taken_down(installation: Installation) -> None:
         )
     gone = installation.bulwark("destroy")
     assert gone.code == 0, gone.text[-4_000:]
-    assert not existing(installation)
+    assert not count_existing(installation)
     assert not [path for path in installation.home.postgres.iterdir() if path.is_dir()]
     assert installation.bulwark("down").code == 0
-    assert processes(installation) == []
+    assert find_processes(installation) == []

@@ -1,4 +1,4 @@
-"""Each command of backups acts as the role that is for it, and says so when the role is not enough."""
+"""Each command of backups assumes the role that is meant for it, and names a role that has too few rights."""
 
 import json
 from collections.abc import Generator
@@ -9,84 +9,94 @@ from typing import Any
 import psutil
 import pytest
 import role_clients
-from fast_twin import Living
-from installations import Finished
+from fast_twin import FastTwin
+from installations import CommandResult
+from sampling import Draw
+
+pytestmark = pytest.mark.shares("fast_twin")
 
 WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
 POLICIES = {WRITER: "backup-writer", RESTORER: "backup-restorer"}
 
 
-def run(living: Living, *arguments: str, **variables: str) -> Finished:
-    return living.installation.bulwark(*arguments, timeout_seconds=180, **variables)
+def run(fast_twin: FastTwin, *arguments: str, **variables: str) -> CommandResult:
+    return fast_twin.installation.bulwark(*arguments, timeout_seconds=180, **variables)
 
 
-def iam(living: Living) -> Any:
-    return role_clients.administrator(living.installation.home).client("iam")
+def iam(fast_twin: FastTwin) -> Any:
+    return role_clients.administrator(fast_twin.installation.home).client("iam")
 
 
 @contextmanager
-def policy(living: Living, role: str, document: dict[str, Any]) -> Generator[None]:
+def replaced_policy(fast_twin: FastTwin, role: str, document: dict[str, Any]) -> Generator[None]:
     """Give a role another policy, behind the engine's back."""
     named = {"RoleName": role, "PolicyName": POLICIES[role]}
-    before = iam(living).get_role_policy(**named)["PolicyDocument"]
-    iam(living).put_role_policy(**named, PolicyDocument=json.dumps(document))
+    before = iam(fast_twin).get_role_policy(**named)["PolicyDocument"]
+    iam(fast_twin).put_role_policy(**named, PolicyDocument=json.dumps(document))
     try:
         yield
     finally:
-        iam(living).put_role_policy(**named, PolicyDocument=json.dumps(before))
+        iam(fast_twin).put_role_policy(**named, PolicyDocument=json.dumps(before))
 
 
-def of(living: Living, role: str) -> dict[str, Any]:
-    return iam(living).get_role_policy(RoleName=role, PolicyName=POLICIES[role])["PolicyDocument"]
+def policy_of(fast_twin: FastTwin, role: str) -> dict[str, Any]:
+    return iam(fast_twin).get_role_policy(RoleName=role, PolicyName=POLICIES[role])["PolicyDocument"]
 
 
-def ids(living: Living) -> list[str]:
-    return [one["id"] for one in run(living, "backups", "--json").json]
+def backup_ids(fast_twin: FastTwin) -> list[str]:
+    return [one["id"] for one in run(fast_twin, "backups", "--json").json]
 
 
 @pytest.fixture(scope="module")
-def backup(living: Living) -> str:
-    taken = run(living, "backup", "database", "--json")
-    assert taken.code == 0, taken.text
-    return taken.json["database"]["id"]
+def backup(fast_twin: FastTwin) -> str:
+    backup_run = run(fast_twin, "backup", "database", "--json")
+    assert backup_run.code == 0, backup_run.text
+    return backup_run.json["database"]["id"]
 
 
-def test_a_backup_is_written_as_the_writer_and_by_nobody_who_only_reads(living: Living, backup: str) -> None:
-    before = ids(living)
+def test_a_backup_is_written_with_the_writers_role_and_not_with_the_rights_of_a_reader(
+    fast_twin: FastTwin, backup: str
+) -> None:
+    before = backup_ids(fast_twin)
     assert backup in before
-    with policy(living, WRITER, of(living, RESTORER)):
-        refused = run(living, "backup", "database")
+    with replaced_policy(fast_twin, WRITER, policy_of(fast_twin, RESTORER)):
+        refused = run(fast_twin, "backup", "database")
         assert refused.code == 1
         assert "the credentials may not do this" in refused.err
         assert f"assumed-role/{WRITER}/bulwark is not authorized to perform: s3:PutObject" in refused.err
         assert "backups are written as writer_role" in refused.err
-        assert ids(living) == before
+        assert backup_ids(fast_twin) == before
 
 
-def test_backups_are_read_as_the_restorer(living: Living, backup: str, tmp_path: Path) -> None:
+def test_backups_are_read_with_the_restorers_role(
+    fast_twin: FastTwin, backup: str, tmp_path: Path, draw: Draw
+) -> None:
     nothing = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
-    with policy(living, RESTORER, nothing):
-        for command in (
+    with replaced_policy(fast_twin, RESTORER, nothing):
+        commands = (
             ("backups",),
             ("verify", "--backup", backup),
             ("restore", "--to", "postgresql://somebody@127.0.0.1:1/empty"),
-        ):
-            refused = run(living, *command)
+        )
+        for command in draw("commands of the restorer", commands, 1):
+            refused = run(fast_twin, *command)
             assert refused.code == 1, command
             assert f"assumed-role/{RESTORER}/bulwark is not authorized" in refused.err, command
             assert "read and restored as restorer_role" in refused.err
         assert list(tmp_path.iterdir()) == []
-    assert backup in ids(living)
+    assert backup in backup_ids(fast_twin)
 
 
-def test_what_only_a_reader_verified_is_recorded_by_the_writer_later(
-    living: Living, backup: str, tmp_path: Path
+def test_a_verification_by_a_reader_is_recorded_by_the_writer_later(
+    fast_twin: FastTwin, backup: str, tmp_path: Path
 ) -> None:
     def verified() -> str | None:
-        return next(one["verified"] for one in run(living, "backups", "--json").json if one["id"] == backup)
+        return next(
+            one["verified"] for one in run(fast_twin, "backups", "--json").json if one["id"] == backup
+        )
 
-    with policy(living, WRITER, of(living, RESTORER)):
-        looked = run(living, "verify", "--backup", backup, "--json")
+    with replaced_policy(fast_twin, WRITER, policy_of(fast_twin, RESTORER)):
+        looked = run(fast_twin, "verify", "--backup", backup, "--json")
         assert looked.code == 0, looked.text
         assert looked.json["recorded"] is False
         assert "Not recorded" in looked.err
@@ -94,43 +104,47 @@ def test_what_only_a_reader_verified_is_recorded_by_the_writer_later(
     printed = tmp_path / "looked.json"
     printed.write_text(looked.out)
     for _ in range(2):
-        added = run(living, "verify", "--add", str(printed))
+        added = run(fast_twin, "verify", "--add", str(printed))
         assert (added.code, added.out) == (0, f"Recorded: {backup}.\n"), added.text
     assert verified() is not None
     printed.write_text("{}")
-    assert "is not what a verification printed" in run(living, "verify", "--add", str(printed)).err
-    assert "can't be read" in run(living, "verify", "--add", str(tmp_path / "missing")).err
+    assert "is not what a verification printed" in run(fast_twin, "verify", "--add", str(printed)).err
+    assert "can't be read" in run(fast_twin, "verify", "--add", str(tmp_path / "missing")).err
 
 
-def test_expired_credentials_are_said_to_be_and_nothing_was_written(living: Living, backup: str) -> None:
-    before = ids(living)
+def test_expired_credentials_are_reported_and_nothing_is_written(
+    fast_twin: FastTwin, backup: str, draw: Draw
+) -> None:
+    before = backup_ids(fast_twin)
     assert backup in before
-    restart_aws(living)
+    restart_aws(fast_twin)
     try:
-        for command in ("backup", "backups", "verify"):
-            refused = run(living, command, BULWARK_TWIN_SESSION_SECONDS="0")
+        for command in draw("commands with expired credentials", ("backup", "backups", "verify"), 1):
+            refused = run(fast_twin, command, BULWARK_TWIN_SESSION_SECONDS="0")
             assert refused.code == 1, command
             assert "the credentials have expired" in refused.err, command
             assert "get new ones" in refused.err
     finally:
-        restart_aws(living)
-    assert ids(living) == before
+        restart_aws(fast_twin)
+    assert backup_ids(fast_twin) == before
 
 
-def restart_aws(living: Living) -> None:
-    """End the service; the next command starts it, with its own environment."""
-    record = json.loads((living.installation.home.run / "aws.json").read_text())
+def restart_aws(fast_twin: FastTwin) -> None:
+    """End the AWS service; the next command starts it, with the command's environment."""
+    record = json.loads((fast_twin.installation.home.run / "aws.json").read_text())
     process = psutil.Process(record["pid"])
     process.terminate()
     process.wait(30)
 
 
-def test_a_role_trusts_no_other_repository(living: Living) -> None:
-    living.installation.edit("Pulumi.local.yaml", "repository: example/platform", "repository: example/fork")
+def test_a_role_trusts_no_other_repository(fast_twin: FastTwin) -> None:
+    fast_twin.installation.edit(
+        "Pulumi.local.yaml", "repository: example/platform", "repository: example/fork"
+    )
     try:
-        refused = run(living, "backup")
+        refused = run(fast_twin, "backup")
     finally:
-        living.installation.edit(
+        fast_twin.installation.edit(
             "Pulumi.local.yaml", "repository: example/fork", "repository: example/platform"
         )
     assert refused.code == 1

@@ -1,6 +1,8 @@
-"""Every protection of production, taken away or weakened, one at a time; and the rule that must notice."""
+"""Every protection of production, taken away or weakened; and the rule that must notice, and where."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from weakened_values import GONE, REMOVED, allowing, anyone, but, only, without
@@ -25,7 +27,32 @@ class Mutation:
     """The weakening; a function makes it from what the program says."""
 
     rule: str
+    at: str
+    """Name of the resource that the rule must refuse."""
 
+    also: frozenset[str] = frozenset()
+    """Rules that refuse it besides: nothing less would."""
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """All rules that refuse it when it is alone."""
+        return self.also | {self.rule}
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """Names of the resources that it changes; `*` stands for any text."""
+        if self.resource == SETTINGS:
+            return _MADE_FROM[self.field.partition(".")[0]]
+        return (self.resource,)
+
+
+_MADE_FROM: Final = {
+    "alerting": ("alerting-*", "errors-*", "job-*", "uptime-*"),
+    "database": ("database-*",),
+    "errors": ("errors-*",),
+    "uptime": ("uptime-*",),
+}
+"""Block of the settings -> the resources."""
 
 ARN: Final = "arn:aws:s3:::example-vault-123456789012-eu-west-1"
 UNKNOWN_CONTACT: Final = [{"alert_contact_id": "4711", "threshold": 0, "recurrence": 0}]
@@ -44,206 +71,342 @@ SSE: Final = "rules.0.apply_server_side_encryption_by_default"
 HEADER: Final = "s3:x-amz-server-side-encryption"
 GITHUB: Final = "token.actions.githubusercontent.com"
 
-# resource, field, weakening, rule
-_TABLE: Final = (
+_TABLE: Final = {
     # Data stores
-    ("database-project", "history_retention_seconds", GONE, "store-has-history"),
-    (SETTINGS, "database.history_retention_hours", 24, "store-has-history"),
-    ("database-project", "history_retention_seconds", 2_592_000, "store-history-fits-plan"),
-    (SETTINGS, "database.protect_default_branch", False, "store-branch-is-protected"),
-    ("database-project", "opts.protect", False, "store-is-protected"),
-    ("backups-vault-bucket", "opts.protect", False, "store-is-protected"),
-    ("database-project", "opts.ignore_changes", [], "store-keeps-its-identity"),
-    ("database-project", "region_id", GONE, "store-keeps-its-identity"),
-    ("job-database", "copies", [], "store-has-independent-backup"),
-    ("job-database", "protects", [], "store-has-independent-backup"),
-    ("aws-replica", "region", "eu-west-1", "store-has-independent-backup"),
-    ("job-database", "schedule", "17 2 * * 1-5", "store-loss-is-within-objective"),
-    ("job-files", "latenessMinutes", 121, "store-loss-is-within-objective"),
-    ("job-database", "retentionDays", 14, "store-backups-outlast-corruption"),
-    (DRILLS, "", '{"stores": {"%s": {"since": "2020-01-01", "passed": null}}}', "store-drill-is-recent"),
-    (
-        DRILLS,
-        "",
-        '{"stores": {"%s": {"since": null, "passed": "2020-01-08"}}}',
-        "store-drill-is-recent",
+    ("store-has-history", "database-project"): (
+        ("database-project", "history_retention_seconds", GONE, "store-history-fits-plan"),
+        (SETTINGS, "database.history_retention_hours", 24),
     ),
-    (DRILLS, "", "", "store-drill-is-recent"),
-    ("job-drill", "drills", [], "store-is-drilled"),
-    ("job-drill", "schedule", "23 4 1 * *", "store-is-drilled"),
+    ("store-history-fits-plan", "database-project"): (
+        ("database-project", "history_retention_seconds", 2_592_000),
+    ),
+    ("store-branch-is-protected", "database-project"): (
+        (SETTINGS, "database.protect_default_branch", False),
+    ),
+    ("store-is-protected", "database-project"): (("database-project", "opts.protect", False),),
+    ("store-is-protected", "backups-vault-bucket"): (("backups-vault-bucket", "opts.protect", False),),
+    ("store-keeps-its-identity", "database-project"): (
+        ("database-project", "opts.ignore_changes", []),
+        ("database-project", "region_id", GONE),
+    ),
+    ("store-has-independent-backup", "database-project"): (
+        ("job-database", "copies", []),
+        (
+            "job-database",
+            "protects",
+            [],
+            "job-protects-something",
+            "store-backups-outlast-corruption",
+            "store-loss-is-within-objective",
+        ),
+    ),
+    ("store-has-independent-backup", "backups-replica-bucket"): (
+        ("aws-replica", "region", "eu-west-1", "vault-is-replicated"),
+    ),
+    ("store-loss-is-within-objective", "database-project"): (
+        (
+            "job-database",
+            "schedule",
+            "17 2 * * 1-5",
+            "cron-monitor-matches-its-job",
+            "heartbeat-matches-its-job",
+        ),
+    ),
+    ("store-loss-is-within-objective", "files"): (
+        ("job-files", "latenessMinutes", 121, "cron-monitor-matches-its-job", "heartbeat-matches-its-job"),
+    ),
+    ("store-backups-outlast-corruption", "database-project"): (("job-database", "retentionDays", 14),),
+    ("store-drill-is-recent", "database-project"): (
+        (DRILLS, "", '{"stores": {"%s": {"since": "2020-01-01", "passed": null}}}'),
+        (DRILLS, "", '{"stores": {"%s": {"since": null, "passed": "2020-01-08"}}}'),
+        (DRILLS, "", ""),
+    ),
+    ("store-is-drilled", "database-project"): (
+        ("job-drill", "drills", [], "job-protects-something"),
+        ("job-drill", "schedule", "23 4 1 * *", "cron-monitor-matches-its-job", "heartbeat-matches-its-job"),
+    ),
     # Vaults and buckets
-    ("backups-vault-versioning", "", REMOVED, "vault-is-versioned"),
-    ("backups-vault-lock", "", REMOVED, "vault-is-locked"),
-    ("backups-vault-lock", "rule.default_retention.mode", "GOVERNANCE", "vault-is-locked"),
-    ("backups-replica-lock", "rule.default_retention.days", 7, "vault-is-locked"),
-    ("backups-vault-encryption", f"{SSE}.kms_master_key_id", GONE, "vault-is-encrypted-with-its-own-key"),
-    ("backups-vault-encryption", "rules.0.bucket_key_enabled", False, "vault-is-encrypted-with-its-own-key"),
-    ("backups-vault-key", "rotation_period_in_days", 2_560, "key-rotates"),
-    ("backups-vault-key", "deletion_window_in_days", 7, "key-outlives-a-mistake"),
-    ("backups-vault-key", "policy", allowing("kms:Decrypt", "*", Principal="*"), "key-is-governed"),
-    ("backups-vault-public-access", "", REMOVED, "bucket-is-closed-to-the-public"),
-    ("backups-vault-public-access", "block_public_acls", False, "bucket-is-closed-to-the-public"),
-    (
-        "backups-vault-policy",
-        "policy",
-        allowing("s3:GetObject", f"{ARN}/*", Principal="*"),
-        "bucket-is-closed-to-the-public",
+    ("vault-is-versioned", "backups-vault-bucket"): (
+        ("backups-vault-versioning", "", REMOVED, "store-has-history"),
     ),
-    (
-        "backups-vault-ownership",
-        "rule.object_ownership",
-        "ObjectWriter",
-        "bucket-ignores-access-control-lists",
+    ("vault-is-locked", "backups-vault-bucket"): (
+        ("backups-vault-lock", "", REMOVED),
+        ("backups-vault-lock", "rule.default_retention.mode", "GOVERNANCE"),
     ),
-    ("backups-vault-policy", "policy", without("OnlyTls"), "bucket-demands-encrypted-transport"),
-    ("backups-vault-access-log-policy", "policy", without("OnlyTls"), "bucket-demands-encrypted-transport"),
-    ("backups-vault-policy", "policy", without("OnlyCurrentTls"), "vault-demands-current-tls"),
-    ("backups-vault-policy", "policy", without("OnlyDefaultEncryption"), "vault-refuses-other-encryption"),
-    ("backups-vault-policy", "policy", without("NoOwnKey"), "vault-refuses-other-encryption"),
-    (
-        "backups-vault-policy",
-        "policy",
-        but("OnlyDefaultEncryption", Condition={"StringNotEquals": {HEADER: ["aws:kms", "AES256"]}}),
-        "vault-refuses-other-encryption",
+    ("vault-is-locked", "backups-replica-bucket"): (
+        ("backups-replica-lock", "rule.default_retention.days", 7),
     ),
-    ("backups-vault-policy", "policy", without("WriterOnlyAdds"), "vault-denies-deletion"),
-    ("backups-vault-policy", "policy", but("WriterOnlyAdds", Action="s3:Delete*"), "vault-denies-deletion"),
-    ("backups-identity-backup-writer", "name", "example-writer", "vault-denies-deletion"),
-    (
-        "backups-identity-backup-writer-policy",
-        "policy",
-        allowing("s3:DeleteObjectVersion", f"{ARN}/*"),
-        "writer-cannot-delete",
+    ("vault-is-encrypted-with-its-own-key", "backups-vault-bucket"): (
+        ("backups-vault-encryption", f"{SSE}.kms_master_key_id", GONE),
+        ("backups-vault-encryption", "rules.0.bucket_key_enabled", False),
     ),
-    (
-        "backups-identity-backup-writer-policy",
-        "policy",
-        allowing("s3:PutLifecycleConfiguration", ARN),
-        "writer-cannot-delete",
+    ("key-rotates", "backups-vault-key"): (("backups-vault-key", "rotation_period_in_days", 2_560),),
+    ("key-outlives-a-mistake", "backups-vault-key"): (("backups-vault-key", "deletion_window_in_days", 7),),
+    ("key-is-governed", "backups-vault-key"): (
+        ("backups-vault-key", "policy", allowing("kms:Decrypt", "*", Principal="*")),
     ),
-    (
-        "backups-identity-backup-writer-policy",
-        "policy",
-        but("AddOnce", Condition=None),
-        "writer-cannot-overwrite",
+    ("bucket-is-closed-to-the-public", "backups-vault-bucket"): (
+        ("backups-vault-public-access", "", REMOVED),
+        ("backups-vault-public-access", "block_public_acls", False),
+        ("backups-vault-policy", "policy", allowing("s3:GetObject", f"{ARN}/*", Principal="*")),
     ),
-    ("backups-vault-lifecycle", "rules.0.status", "Disabled", "vault-expires-every-tier"),
-    ("backups-vault-lifecycle", "rules.0.expiration.days", 20, "vault-expires-nothing-early"),
-    ("backups-vault-lifecycle", "rules.8.expiration", {"days": 35}, "vault-expires-nothing-early"),
-    (
-        "backups-vault-lifecycle",
-        "rules.6.noncurrent_version_expiration.noncurrent_days",
-        7,
-        "vault-expires-nothing-early",
+    ("bucket-ignores-access-control-lists", "backups-vault-bucket"): (
+        ("backups-vault-ownership", "rule.object_ownership", "ObjectWriter"),
     ),
-    (
-        "backups-vault-lifecycle",
-        "rules.8.abort_incomplete_multipart_upload",
-        GONE,
-        "bucket-cleans-up-aborted-uploads",
+    ("bucket-demands-encrypted-transport", "backups-vault-bucket"): (
+        ("backups-vault-policy", "policy", without("OnlyTls")),
     ),
-    ("backups-replication", "", REMOVED, "vault-is-replicated"),
-    ("backups-replication", "rules.0.filter.prefix", "database/", "vault-is-replicated"),
-    ("backups-replication", "rules.0.delete_marker_replication.status", "Enabled", "vault-is-replicated"),
-    ("backups-replication", "rules.0.destination.replication_time", GONE, "vault-is-replicated"),
-    ("backups-vault-logging", "", REMOVED, "vault-access-is-logged"),
-    ("backups-vault-access-log-lifecycle", "rules.0.expiration.days", 30, "vault-access-is-logged"),
-    ("backups-vault-bucket", "force_destroy", True, "bucket-is-not-force-destroyed"),
+    ("bucket-demands-encrypted-transport", "backups-vault-access-log-bucket"): (
+        ("backups-vault-access-log-policy", "policy", without("OnlyTls")),
+    ),
+    ("vault-demands-current-tls", "backups-vault-bucket"): (
+        ("backups-vault-policy", "policy", without("OnlyCurrentTls")),
+    ),
+    ("vault-refuses-other-encryption", "backups-vault-bucket"): (
+        ("backups-vault-policy", "policy", without("OnlyDefaultEncryption")),
+        ("backups-vault-policy", "policy", without("NoOwnKey")),
+        (
+            "backups-vault-policy",
+            "policy",
+            but("OnlyDefaultEncryption", Condition={"StringNotEquals": {HEADER: ["aws:kms", "AES256"]}}),
+        ),
+    ),
+    ("vault-denies-deletion", "backups-vault-bucket"): (
+        ("backups-vault-policy", "policy", without("WriterOnlyAdds")),
+        ("backups-vault-policy", "policy", but("WriterOnlyAdds", Action="s3:Delete*")),
+    ),
+    ("vault-denies-deletion", "backups-replica-bucket"): (
+        ("backups-identity-backup-writer", "name", "example-writer"),
+    ),
+    ("writer-cannot-delete", "backups-identity-backup-writer"): (
+        ("backups-identity-backup-writer-policy", "policy", allowing("s3:DeleteObjectVersion", f"{ARN}/*")),
+        ("backups-identity-backup-writer-policy", "policy", allowing("s3:PutLifecycleConfiguration", ARN)),
+    ),
+    ("writer-cannot-overwrite", "backups-identity-backup-writer"): (
+        ("backups-identity-backup-writer-policy", "policy", but("AddOnce", Condition=None)),
+    ),
+    ("vault-expires-every-tier", "backups-vault-bucket"): (
+        ("backups-vault-lifecycle", "rules.0.status", "Disabled"),
+    ),
+    ("vault-expires-nothing-early", "backups-vault-bucket"): (
+        ("backups-vault-lifecycle", "rules.0.expiration.days", 20),
+        ("backups-vault-lifecycle", "rules.8.expiration", {"days": 35}),
+        ("backups-vault-lifecycle", "rules.6.noncurrent_version_expiration.noncurrent_days", 7),
+    ),
+    ("bucket-cleans-up-aborted-uploads", "backups-vault-bucket"): (
+        ("backups-vault-lifecycle", "rules.8.abort_incomplete_multipart_upload", GONE),
+    ),
+    ("vault-is-replicated", "backups-replica-bucket"): (
+        ("backups-replication", "", REMOVED, "store-has-independent-backup"),
+        ("backups-replication", "rules.0.filter.prefix", "database/", "store-has-independent-backup"),
+        ("backups-replication", "rules.0.delete_marker_replication.status", "Enabled"),
+        (
+            "backups-replication",
+            "rules.0.destination.replication_time",
+            GONE,
+            "store-loss-is-within-objective",
+        ),
+    ),
+    ("vault-access-is-logged", "backups-vault-bucket"): (
+        (
+            "backups-vault-logging",
+            "",
+            REMOVED,
+            "store-backups-outlast-corruption",
+            "store-has-history",
+            "store-has-independent-backup",
+            "store-is-drilled",
+            "store-loss-is-within-objective",
+        ),
+        ("backups-vault-access-log-lifecycle", "rules.0.expiration.days", 30),
+    ),
+    ("bucket-is-not-force-destroyed", "backups-vault-bucket"): (
+        ("backups-vault-bucket", "force_destroy", True),
+    ),
     # Endpoints
-    ("example", "endpoints.0.url", "http://api.example.com", "endpoint-is-published"),
-    ("example", "endpoints.0.critical", False, "endpoint-is-published"),
-    ("uptime-health", "is_paused", True, "endpoint-has-monitor"),
-    ("uptime-health", "url", "https://api.example.com/api/version", "endpoint-has-monitor"),
-    (SETTINGS, "uptime.interval_seconds", 3_600, "endpoint-monitor-is-fast"),
-    ("uptime-health", "keyword_type", "ALERT_EXISTS", "endpoint-monitor-checks-content"),
-    (
-        "uptime-frontend",
-        "success_http_response_codes",
-        ["2xx", "4xx"],
-        "endpoint-monitor-checks-content",
+    ("endpoint-is-published", "example"): (
+        (
+            "example",
+            "endpoints.0.url",
+            "http://api.example.com",
+            "endpoint-has-monitor",
+            "endpoint-has-second-prober",
+        ),
+        ("example", "endpoints.0.critical", False),
     ),
-    ("uptime-health", "check_ssl_errors", False, "endpoint-monitor-checks-certificate"),
-    ("uptime-health", "region_data.regions", ["eu"], "endpoint-monitor-looks-from-several-regions"),
-    ("uptime-version", "assigned_alert_contacts", [], "monitor-reaches-someone"),
-    ("job-database-heartbeat", "assigned_alert_contacts", UNKNOWN_CONTACT, "monitor-reaches-someone"),
-    ("uptime-health", "assigned_alert_contacts", only(OPERATIONS), "monitor-route-is-independent"),
-    ("errors-health", "enabled", False, "endpoint-has-second-prober"),
-    ("errors-health", "interval_seconds", 3_600, "endpoint-has-second-prober"),
-    ("job-database-heartbeat", "", REMOVED, "job-has-heartbeat"),
-    ("job-files-heartbeat", "is_paused", True, "job-has-heartbeat"),
-    ("job-database-heartbeat", "interval", 604_800, "heartbeat-matches-its-job"),
-    ("uptime-maintenance", "duration", 240, "maintenance-window-is-short"),
+    ("endpoint-has-monitor", "example"): (
+        ("uptime-health", "is_paused", True, "monitor-watches-something"),
+        ("uptime-health", "url", "https://api.example.com/api/version"),
+    ),
+    ("endpoint-monitor-is-fast", "example"): ((SETTINGS, "uptime.interval_seconds", 3_600),),
+    ("endpoint-monitor-checks-content", "example"): (
+        ("uptime-health", "keyword_type", "ALERT_EXISTS"),
+        ("uptime-frontend", "success_http_response_codes", ["2xx", "4xx"]),
+    ),
+    ("endpoint-monitor-checks-certificate", "example"): (("uptime-health", "check_ssl_errors", False),),
+    ("endpoint-monitor-looks-from-several-regions", "example"): (
+        ("uptime-health", "region_data.regions", ["eu"]),
+    ),
+    ("monitor-reaches-someone", "uptime-version"): (("uptime-version", "assigned_alert_contacts", []),),
+    ("monitor-reaches-someone", "job-database-heartbeat"): (
+        ("job-database-heartbeat", "assigned_alert_contacts", UNKNOWN_CONTACT),
+    ),
+    ("monitor-route-is-independent", "example"): (
+        ("uptime-health", "assigned_alert_contacts", only(OPERATIONS)),
+    ),
+    ("endpoint-has-second-prober", "example"): (
+        ("errors-health", "enabled", False, "sentry-monitor-has-alert"),
+        ("errors-health", "interval_seconds", 3_600),
+    ),
+    ("job-has-heartbeat", "job-database"): (("job-database-heartbeat", "", REMOVED),),
+    ("job-has-heartbeat", "job-files"): (
+        ("job-files-heartbeat", "is_paused", True, "monitor-watches-something"),
+    ),
+    ("heartbeat-matches-its-job", "job-database"): (("job-database-heartbeat", "interval", 604_800),),
+    ("maintenance-window-is-short", "uptime-maintenance"): (("uptime-maintenance", "duration", 240),),
     # Errors
-    ("errors", "services", ["backend", "frontend", "worker"], "service-has-error-project"),
-    ("errors-backend-new-alert", "", REMOVED, "error-project-has-alerts"),
-    ("errors-backend-project", "default_key", True, "error-project-has-key"),
-    ("errors-backend-key", "rate_limit_count", 0, "error-key-has-rate-limit"),
-    (SETTINGS, "errors.services.backend.events_per_minute", 60_000, "error-key-has-rate-limit"),
-    ("errors-backend-spike-protection", "enabled", False, "error-project-has-spike-protection"),
-    ("errors-backend-ownership", "", REMOVED, "error-project-has-owner"),
-    ("errors-backend-frequent-alert", "enabled", GONE, "alert-reaches-someone"),
-    ("job-database-alert", "", REMOVED, "sentry-monitor-has-alert"),
-    ("job-drill-cron", "enabled", False, "job-has-cron-monitor"),
-    ("job-database-cron", "schedule.crontab", "17 2 * * 1", "cron-monitor-matches-its-job"),
+    ("service-has-error-project", "errors"): (("errors", "services", ["backend", "frontend", "worker"]),),
+    ("error-project-has-alerts", "errors-backend-project"): (("errors-backend-new-alert", "", REMOVED),),
+    ("error-project-has-key", "errors-backend-project"): (("errors-backend-project", "default_key", True),),
+    ("error-key-has-rate-limit", "errors-backend-key"): (
+        ("errors-backend-key", "rate_limit_count", 0),
+        (SETTINGS, "errors.services.backend.events_per_minute", 60_000),
+    ),
+    ("error-project-has-spike-protection", "errors-backend-project"): (
+        ("errors-backend-spike-protection", "enabled", False),
+    ),
+    ("error-project-has-owner", "errors-backend-project"): (("errors-backend-ownership", "", REMOVED),),
+    ("alert-reaches-someone", "errors-backend-frequent-alert"): (
+        ("errors-backend-frequent-alert", "enabled", GONE),
+    ),
+    ("sentry-monitor-has-alert", "job-database-cron"): (("job-database-alert", "", REMOVED),),
+    ("job-has-cron-monitor", "job-drill"): (
+        ("job-drill-cron", "enabled", False, "sentry-monitor-has-alert"),
+    ),
+    ("cron-monitor-matches-its-job", "job-database"): (
+        ("job-database-cron", "schedule.crontab", "17 2 * * 1"),
+    ),
     # Identity and secrets
-    (
-        "backups-identity-deployer",
-        "assume_role_policy",
-        but("", Condition={"StringLike": {f"{GITHUB}:sub": "repo:example/platform:*"}}),
-        "role-trusts-one-workload",
+    ("role-trusts-one-workload", "backups-identity-deployer"): (
+        (
+            "backups-identity-deployer",
+            "assume_role_policy",
+            but("", Condition={"StringLike": {f"{GITHUB}:sub": "repo:example/platform:*"}}),
+        ),
     ),
-    (
-        "backups-identity-backup-writer",
-        "assume_role_policy",
-        but("", Principal="*", Action="sts:AssumeRole", Condition=None),
-        "role-trusts-one-workload",
+    ("role-trusts-one-workload", "backups-identity-backup-writer"): (
+        (
+            "backups-identity-backup-writer",
+            "assume_role_policy",
+            but("", Principal="*", Action="sts:AssumeRole", Condition=None),
+        ),
     ),
-    ("backups-replicator", "assume_role_policy", but("", Condition=None), "service-role-is-bound-to-account"),
-    (
-        "backups-identity-deployer",
-        "assume_role_policy",
-        but("", Principal={"AWS": "210987654321"}, Action="sts:AssumeRole", Condition=None),
-        "account-trust-is-conditional",
+    ("service-role-is-bound-to-account", "backups-replicator"): (
+        ("backups-replicator", "assume_role_policy", but("", Condition=None)),
     ),
-    ("backups-identity-deployer-policy", "policy", allowing("s3:*", ARN), "policy-names-its-actions"),
-    (
-        "backups-identity-backup-restorer-policy",
-        "policy",
-        allowing("s3:GetObject", "*"),
-        "policy-names-its-resources",
+    ("account-trust-is-conditional", "backups-identity-deployer"): (
+        (
+            "backups-identity-deployer",
+            "assume_role_policy",
+            but("", Principal={"AWS": "210987654321"}, Action="sts:AssumeRole", Condition=None),
+        ),
     ),
-    (
-        "backups-identity-backup-restorer-policy",
-        "policy",
-        but("Decrypt1", Condition=None),
-        "policy-names-its-resources",
+    ("policy-names-its-actions", "backups-identity-deployer-policy"): (
+        (
+            "backups-identity-deployer-policy",
+            "policy",
+            allowing("s3:*", ARN),
+            "vault-denies-deletion",
+            "writer-cannot-delete",
+            "writer-cannot-overwrite",
+        ),
     ),
-    (
-        "backups-identity-deployer-policy",
-        "policy",
-        allowing("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/example-*"),
-        "role-cannot-widen-itself",
+    ("policy-names-its-resources", "backups-identity-backup-restorer-policy"): (
+        ("backups-identity-backup-restorer-policy", "policy", allowing("s3:GetObject", "*")),
+        ("backups-identity-backup-restorer-policy", "policy", but("Decrypt1", Condition=None)),
     ),
-    ("backups-identity-deployer", "max_session_duration", 43_200, "role-session-is-short"),
-    ("neon", "api_key", anyone("n4pi"), "secret-is-marked"),
-    (
-        "alerting-automation",
-        "post_value",
-        "postgresql://owner:word@example.com/a",
-        "nothing-looks-like-a-secret",
+    ("role-cannot-widen-itself", "backups-identity-deployer-policy"): (
+        (
+            "backups-identity-deployer-policy",
+            "policy",
+            allowing("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/example-*"),
+        ),
     ),
-    ("errors-backend-key", "opts.additional_secret_outputs", [], "secret-outputs-are-marked"),
-    ("aws", "allowed_account_ids", GONE, "provider-is-bound-to-account"),
-    ("aws-replica", "default_tags", GONE, "provider-tags-everything"),
+    ("role-session-is-short", "backups-identity-deployer"): (
+        ("backups-identity-deployer", "max_session_duration", 43_200),
+    ),
+    ("secret-is-marked", "neon"): (("neon", "api_key", anyone("n4pi")),),
+    ("nothing-looks-like-a-secret", "alerting-automation"): (
+        ("alerting-automation", "post_value", "postgresql://owner:word@example.com/a"),
+    ),
+    ("secret-outputs-are-marked", "errors-backend-key"): (
+        ("errors-backend-key", "opts.additional_secret_outputs", []),
+    ),
+    ("provider-is-bound-to-account", "aws"): (("aws", "allowed_account_ids", GONE),),
+    ("provider-tags-everything", "aws-replica"): (("aws-replica", "default_tags", GONE),),
     # Orphans
-    ("job-database", "protects", ["urn:pulumi:prod::bulwark::x:y:Z::gone"], "job-protects-something"),
-    ("uptime-version", "url", "https://old.example.com/api/version", "monitor-watches-something"),
-    ("uptime-version", "is_paused", True, "monitor-watches-something"),
-    ("errors-down-alert", "monitor_ids", [], "alert-listens-to-something"),
-    (SETTINGS, "alerting.routes", ROUTES_WITHOUT_ONCALL, "contact-is-told"),
-    ("alerting-operations", "is_active", False, "contact-is-told"),
-    ("alerting-oncall", "enable_notifications_for", 4, "contact-is-told"),
-    ("job-*", "copies", [], "vault-is-filled"),
+    ("job-protects-something", "job-database"): (
+        (
+            "job-database",
+            "protects",
+            ["urn:pulumi:prod::bulwark::x:y:Z::gone"],
+            "store-backups-outlast-corruption",
+            "store-has-independent-backup",
+            "store-loss-is-within-objective",
+        ),
+    ),
+    ("monitor-watches-something", "uptime-version"): (
+        ("uptime-version", "url", "https://old.example.com/api/version"),
+        ("uptime-version", "is_paused", True),
+    ),
+    ("alert-listens-to-something", "errors-down-alert"): (
+        ("errors-down-alert", "monitor_ids", [], "endpoint-has-second-prober", "sentry-monitor-has-alert"),
+    ),
+    ("contact-is-told", "alerting-oncall"): (
+        (SETTINGS, "alerting.routes", ROUTES_WITHOUT_ONCALL),
+        ("alerting-oncall", "enable_notifications_for", 4),
+    ),
+    ("contact-is-told", "alerting-operations"): (("alerting-operations", "is_active", False),),
+    ("vault-is-filled", "backups-vault-bucket"): (("job-*", "copies", [], "store-has-independent-backup"),),
+}
+
+"""(Rule, resource that it must refuse) -> (resource, field, weakening, rules that refuse it besides)."""
+
+MUTATIONS: Final = tuple(
+    Mutation(resource, field, value, rule, at, frozenset(also))
+    for (rule, at), mutations in _TABLE.items()
+    for resource, field, value, *also in mutations
 )
 
-MUTATIONS: Final = tuple(Mutation(*entry) for entry in _TABLE)
+
+def _matches(names: Iterable[str], others: Iterable[str]) -> bool:
+    others = list(others)
+    return any(fnmatchcase(one, other) or fnmatchcase(other, one) for one in names for other in others)
+
+
+def _independent(one: Mutation, other: Mutation) -> bool:
+    """Return whether the verdicts on two mutations of one program are those on each alone."""
+    return not (
+        one.rules & other.rules
+        or _matches(one.touched, other.touched)
+        # A resource that is changed itself may get another verdict for it.
+        or _matches([one.at], other.touched)
+        or _matches([other.at], one.touched)
+    )
+
+
+def batches(mutations: Sequence[Mutation] = MUTATIONS) -> tuple[tuple[Mutation, ...], ...]:
+    """
+    Return the mutations in batches that one preview can judge, each into the first that has room for it.
+
+    No batch has two mutations of one resource, or that one rule refuses, or one of a resource that is refused
+    for another: each verdict has one cause.
+    """
+    made: list[list[Mutation]] = []
+    for mutation in mutations:
+        room = next((batch for batch in made if all(_independent(mutation, one) for one in batch)), None)
+        if room is None:
+            made.append([mutation])
+        else:
+            room.append(mutation)
+    return tuple(map(tuple, made))

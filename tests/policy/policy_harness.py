@@ -13,8 +13,8 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
-from policies.framework.analyzer import servicer as servicer_of
-from policies.framework.drill_history import Drills, StoreHistory
+from policies.framework.analyzer import make_servicer
+from policies.framework.drill_history import DrillHistory, StoreHistory
 from policies.framework.evaluation import Evaluation
 from policies.framework.pack import Pack
 from policies.framework.rule import Rule
@@ -73,58 +73,58 @@ class Violation:
     level: int
 
 
-class Told(list[Toy]):
-    """A stack of which something else than usual is known of its drills."""
+class StackWithDrills(list[Toy]):
+    """A stack with a drill history of its own, instead of the one that `drill_history_of` assumes."""
 
-    def __init__(self, stack: Sequence[Toy], drills: Drills | None) -> None:
+    def __init__(self, stack: Sequence[Toy], drills: DrillHistory | None) -> None:
         super().__init__(stack)
         self.drills = drills
 
 
-def drilled(stack: Sequence[Toy]) -> Drills | None:
-    """Return what is known of a stack's drills: each store came back yesterday, unless it tells otherwise."""
-    if isinstance(stack, Told):
+def drill_history_of(stack: Sequence[Toy]) -> DrillHistory | None:
+    """Return the drill history of a stack: by default every store passed a drill yesterday."""
+    if isinstance(stack, StackWithDrills):
         return stack.drills
     yesterday = StoreHistory(NOW - timedelta(days=99), NOW - timedelta(days=1))
-    return Drills(NOW, stores={toy.urn: yesterday for toy in stack})
+    return DrillHistory(NOW, stores={toy.urn: yesterday for toy in stack})
 
 
 @cache
-def _recorded() -> list[Any]:
+def _read_recording() -> list[Any]:
     return json.loads(RECORDING.read_text())
 
 
 def production() -> list[Toy]:
     """
-    Return production as the engine tells of it on a first preview; test_policy_mutations.py keeps it true.
+    Return production as the engine sends it on a first preview (compared by test_policy_mutations.py).
 
-    URNs that facts name are those of the toys.
+    URNs in the published facts are those of the toys.
     """
-    toys = [Toy(**one) for one in copy.deepcopy(_recorded())]
+    toys = [Toy(**one) for one in copy.deepcopy(_read_recording())]
     urns = {toy.name: toy.urn for toy in toys}
-    return [replace(toy, inputs=_renamed(toy.inputs, urns)) for toy in toys]
+    return [replace(toy, inputs=_replace_urns(toy.inputs, urns)) for toy in toys]
 
 
-def _renamed(value: Any, urns: dict[str, str]) -> Any:
+def _replace_urns(value: Any, urns: dict[str, str]) -> Any:
     match value:
         case str() if value.startswith("urn:pulumi:"):
             return urns.get(value.rpartition("::")[2], value)
         case dict():
-            return {key: _renamed(item, urns) for key, item in value.items()}
+            return {key: _replace_urns(item, urns) for key, item in value.items()}
         case list():
-            return [_renamed(item, urns) for item in value]
+            return [_replace_urns(item, urns) for item in value]
         case _:
             return value
 
 
-def altered(stack: Sequence[Toy], name: str, /, **changes: Any) -> list[Toy]:
+def alter(stack: Sequence[Toy], name: str, /, **changes: Any) -> list[Toy]:
     """
     Return the stack with some inputs of one resource changed, or `ABSENT`.
 
     Two underscores lead deeper, as in `rule__defaultRetention__days` and `rules__0__status`.
     """
     assert any(toy.name == name for toy in stack), name
-    return [_altered(toy, changes) if toy.name == name else toy for toy in stack]
+    return [_alter(toy, changes) if toy.name == name else toy for toy in stack]
 
 
 def with_options(stack: Sequence[Toy], name: str, **options: Any) -> list[Toy]:
@@ -139,11 +139,11 @@ def without(stack: Sequence[Toy], *names: str) -> list[Toy]:
     return [toy for toy in stack if toy.name not in names]
 
 
-def named(stack: Sequence[Toy], name: str) -> Toy:
+def find_toy(stack: Sequence[Toy], name: str) -> Toy:
     return next(toy for toy in stack if toy.name == name)
 
 
-def _altered(toy: Toy, changes: dict[str, Any]) -> Toy:
+def _alter(toy: Toy, changes: dict[str, Any]) -> Toy:
     inputs, made_from = copy.deepcopy(toy.inputs), dict(toy.made_from)
     for path, value in changes.items():
         first, *_ = steps = [int(step) if step.isdigit() else step for step in path.split("__")]
@@ -164,22 +164,22 @@ def servicer(
     *,
     waivers_file: Path = NO_WAIVERS,
     seen: list[Evaluation] | None = None,
-    drills: Drills | None = None,
+    drills: DrillHistory | None = None,
 ) -> Any:
     """Return the server that the engine would talk to; judgements are added to `seen`."""
-    pack = Pack(rules, today=TODAY, waivers_file=waivers_file, drills=drills)
-    made = servicer_of(pack, (lambda _: None) if seen is None else seen.append)
-    return made("bulwark", "0.1.0", pack.policies, EnforcementLevel.MANDATORY)
+    pack = Pack(rules, today=TODAY, waivers_file=waivers_file, drill_history=drills)
+    servicer_class = make_servicer(pack, (lambda _: None) if seen is None else seen.append)
+    return servicer_class("bulwark", "0.1.0", pack.policies, EnforcementLevel.MANDATORY)
 
 
-def judged(
+def find_violations(
     stack: Sequence[Toy], rules: Iterable[Rule] = RULES, *, waivers_file: Path = NO_WAIVERS
 ) -> list[Violation]:
     """Announce each resource, then the whole stack, as the engine does, and return all diagnostics."""
-    server = servicer(rules, waivers_file=waivers_file, drills=drilled(stack))
+    server = servicer(rules, waivers_file=waivers_file, drills=drill_history_of(stack))
     names = {toy.urn: toy.name for toy in stack}
-    answers = [server.Analyze(request, None) for request in announcements(stack)]
-    answers.append(server.AnalyzeStack(whole(stack), None))
+    answers = [server.Analyze(request, None) for request in resource_requests(stack)]
+    answers.append(server.AnalyzeStack(stack_request(stack), None))
     return [
         Violation(found.policyName, names.get(found.urn, ""), found.message, found.enforcementLevel)
         for answer in answers
@@ -187,7 +187,7 @@ def judged(
     ]
 
 
-def announcements(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]:
+def resource_requests(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]:
     return [
         analyzer_pb2.AnalyzeRequest(
             type=toy.type,
@@ -200,12 +200,16 @@ def announcements(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]:
     ]
 
 
-def whole(stack: Sequence[Toy]) -> analyzer_pb2.AnalyzeStackRequest:
+def stack_request(stack: Sequence[Toy]) -> analyzer_pb2.AnalyzeStackRequest:
     urns = {toy.name: toy.urn for toy in stack}
-    return analyzer_pb2.AnalyzeStackRequest(resources=[_final(toy, stack, urns) for toy in stack])
+    return analyzer_pb2.AnalyzeStackRequest(
+        resources=[_to_analyzer_resource(toy, stack, urns) for toy in stack]
+    )
 
 
-def _final(toy: Toy, stack: Sequence[Toy], urns: dict[str, str]) -> analyzer_pb2.AnalyzerResource:
+def _to_analyzer_resource(
+    toy: Toy, stack: Sequence[Toy], urns: dict[str, str]
+) -> analyzer_pb2.AnalyzerResource:
     made_from = {key: [urns[name] for name in names if name in urns] for key, names in toy.made_from.items()}
     behind = [urns[name] for name in toy.depends_on if name in urns] + [
         urn for found in made_from.values() for urn in found

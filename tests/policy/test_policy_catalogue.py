@@ -10,11 +10,11 @@ _CHECKOUT = Path(__file__).parents[2]
 _DOCUMENT = _CHECKOUT / "docs" / "policies.md"
 
 
-def test_the_document_is_made_from_the_rules() -> None:
+def test_the_policy_reference_is_generated_from_the_rules() -> None:
     assert _DOCUMENT.read_text() == render(), "run: python -m policies.catalogue > docs/policies.md"
 
 
-def test_documents_count_the_policies_right() -> None:
+def test_documents_state_the_number_of_policies() -> None:
     said = {
         int(number)
         for document in (*_CHECKOUT.glob("*.md"), *_CHECKOUT.glob("docs/**/*.md"))

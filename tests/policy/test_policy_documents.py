@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_harness import UNKNOWN, Toy, announcements, secret, whole
+from policy_harness import UNKNOWN, Toy, resource_requests, secret, stack_request
 
-from core.credential_forms import form_of
-from policies.facts.iam_documents import ANYONE, Statement, granted, matches, read
+from core.credential_forms import credential_kind
+from policies.facts.iam_documents import ANYONE, Statement, matches, read_identity_statements, read_statements
 from policies.framework.stack import PolicyStack, Resource
 
 NAMES = st.text(st.sampled_from("ab:/-"), max_size=12)
@@ -20,12 +20,12 @@ PATTERNS = st.text(st.sampled_from("ab:/-*?"), max_size=12)
 
 def resource(**inputs: Any) -> Resource:
     toys = [Toy("aws:iam/policy:Policy", "made", inputs, provider="aws")]
-    announced = {request.urn: request.properties for request in announcements(toys)}
-    return PolicyStack(whole(toys).resources, announced).resources[0]
+    announced = {request.urn: request.properties for request in resource_requests(toys)}
+    return PolicyStack(stack_request(toys).resources, announced).resources[0]
 
 
 def only(statement: Any) -> Statement:
-    (found,), lacking = read(resource(policy=json.dumps({"Statement": statement})))
+    (found,), lacking = read_statements(resource(policy=json.dumps({"Statement": statement})))
     assert lacking == []
     return found
 
@@ -36,7 +36,7 @@ def test_a_pattern_matches_what_a_glob_of_the_standard_library_does(pattern: str
 
 
 @given(st.text(max_size=20))
-def test_every_name_matches_itself_with_any_of_it_left_open(text: str) -> None:
+def test_a_name_matches_itself_with_any_part_as_a_wildcard(text: str) -> None:
     plain = text.replace("*", "").replace("?", "")
     assert matches(plain, plain)
     assert matches("*", plain)
@@ -57,7 +57,7 @@ def test_many_wildcards_are_matched_without_trying_every_split(text: str) -> Non
     assert matches("a*" * 60, text)
 
 
-def test_one_and_many_read_alike() -> None:
+def test_a_single_statement_or_action_reads_like_a_list_of_one() -> None:
     one = only(
         {
             "Effect": "Allow",
@@ -82,23 +82,23 @@ def test_one_and_many_read_alike() -> None:
     assert one.covers("S3:getobject", "arn:aws:s3:::a/key")
     assert not one.covers("s3:GetObject", "arn:aws:s3:::A/key")
     assert not one.covers("s3:PutObject", "arn:aws:s3:::a/key")
-    assert one.demands("Bool", "aws:SecureTransport") == ("true",)
-    assert one.demands("StringEquals", "aws:SecureTransport") == ()
+    assert one.condition_values("Bool", "aws:SecureTransport") == ("true",)
+    assert one.condition_values("StringEquals", "aws:SecureTransport") == ()
 
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["*"]}])
-def test_anyone_is_known_however_it_is_written(principal: Any) -> None:
+def test_a_public_principal_is_recognised_in_every_notation(principal: Any) -> None:
     assert only({"Effect": "Allow", "Principal": principal}).principals == (ANYONE,)
 
 
-def test_a_statement_speaks_of_whatever_it_does_not_except() -> None:
+def test_a_statement_with_exceptions_covers_everything_else() -> None:
     statement = only({"Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::a"})
     assert statement.covers("s3:GetObject", "arn:aws:s3:::b")
     assert not statement.covers("iam:GetRole", "arn:aws:s3:::b")
     assert not statement.covers("s3:GetObject", "arn:aws:s3:::a")
 
 
-def test_what_does_not_deny_is_taken_for_permission() -> None:
+def test_a_statement_that_does_not_deny_counts_as_a_permission() -> None:
     assert [only({"Effect": effect}).allows for effect in ("Allow", "Deny", "deny", None)] == [
         True,
         False,
@@ -111,10 +111,10 @@ def test_a_condition_leaves_values_only_where_none_may_be_missing() -> None:
     def conditioned(operator: str) -> Statement:
         return only({"Effect": "Allow", "Condition": {operator: {"aws:SourceAccount": "1"}}})
 
-    assert conditioned("StringEquals").leaves("AWS:SourceAccount") == ("1",)
-    assert conditioned("ArnLike").leaves("aws:SourceAccount") == ("1",)
+    assert conditioned("StringEquals").allowed_values("AWS:SourceAccount") == ("1",)
+    assert conditioned("ArnLike").allowed_values("aws:SourceAccount") == ("1",)
     for loose in ("StringEqualsIfExists", "ForAllValues:StringEquals", "StringNotEquals", "Null"):
-        assert conditioned(loose).leaves("aws:SourceAccount") == ()
+        assert conditioned(loose).allowed_values("aws:SourceAccount") == ()
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_a_condition_leaves_values_only_where_none_may_be_missing() -> None:
         None,
     ],
 )
-def test_what_is_no_document_is_said_to_be_none(document: Any) -> None:
-    statements, (lack,) = read(resource(policy=document))
+def test_a_value_that_is_no_policy_document_is_reported(document: Any) -> None:
+    statements, (lack,) = read_statements(resource(policy=document))
     assert statements == []
-    assert "no policy that can be read" in lack.words
+    assert "no policy that can be read" in lack.text
     assert not lack.undecided
 
 
@@ -151,13 +151,13 @@ def test_what_is_no_document_is_said_to_be_none(document: Any) -> None:
         {"Statement": [{"Effect": "Allow", "Resource": secret(UNKNOWN)}]},
     ],
 )
-def test_a_document_with_something_unknown_is_undecided(document: Any) -> None:
-    statements, (lack,) = read(resource(policy=document))
+def test_a_policy_document_with_an_unknown_part_is_undecided(document: Any) -> None:
+    statements, (lack,) = read_statements(resource(policy=document))
     assert statements == []
     assert lack.undecided
 
 
-def test_an_object_reads_like_its_text_secret_or_not() -> None:
+def test_a_policy_document_as_an_object_reads_like_its_text() -> None:
     statement = {"Effect": "Allow", "Action": ["s3:GetObject"], "Principal": {"AWS": "1"}}
     found = only(statement)
     for document in (
@@ -166,21 +166,24 @@ def test_an_object_reads_like_its_text_secret_or_not() -> None:
         {"Statement": [{**statement, "Principal": secret({"AWS": secret("1")})}]},
         secret(json.dumps({"Statement": statement})),
     ):
-        assert read(resource(policy=document)) == ([found], [])
+        assert read_statements(resource(policy=document)) == ([found], [])
 
 
 def test_a_roles_inline_policies_are_read_together() -> None:
     def role(inline: Any) -> Resource:
         toys = [Toy("aws:iam/role:Role", "made", {"inlinePolicies": inline}, provider="aws")]
-        return PolicyStack(whole(toys).resources).resources[0]
+        return PolicyStack(stack_request(toys).resources).resources[0]
 
     def document(action: str) -> str:
         return json.dumps({"Statement": {"Action": action}})
 
     two = role([{"policy": document("s3:GetObject")}, {}, {"policy": document("kms:Decrypt")}])
-    assert [statement.actions for statement in granted(two)[0]] == [("s3:GetObject",), ("kms:Decrypt",)]
-    assert [lack.undecided for lack in granted(role(UNKNOWN))[1]] == [True]
-    assert [lack.undecided for lack in granted(role([{"policy": UNKNOWN}]))[1]] == [True]
+    assert [statement.actions for statement in read_identity_statements(two)[0]] == [
+        ("s3:GetObject",),
+        ("kms:Decrypt",),
+    ]
+    assert [lack.undecided for lack in read_identity_statements(role(UNKNOWN))[1]] == [True]
+    assert [lack.undecided for lack in read_identity_statements(role([{"policy": UNKNOWN}]))[1]] == [True]
 
 
 JSON = st.recursive(
@@ -201,13 +204,13 @@ FIELDS = (
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4), max_size=3))
-def test_whatever_stands_in_a_statement_is_read_without_crash(statements: list[Any]) -> None:
-    found, lacking = read(resource(policy=json.dumps({"Statement": statements})))
+def test_no_content_of_a_statement_crashes_its_reading(statements: list[Any]) -> None:
+    found, lacking = read_statements(resource(policy=json.dumps({"Statement": statements})))
     assert len(found) == len(statements)
     assert lacking == []
     for statement in found:
         statement.covers("s3:GetObject", "arn:aws:s3:::a")
-        statement.leaves("aws:SourceArn")
+        statement.allowed_values("aws:SourceArn")
 
 
 # Credentials are put together here, so that no scanner of repositories takes them for real ones.
@@ -246,8 +249,8 @@ def test_whatever_stands_in_a_statement_is_read_without_crash(statements: list[A
     ],
 )
 def test_credentials_are_known_by_their_form(text: str, form: str) -> None:
-    assert form_of(text) == form
-    assert form_of(f'{{"key": "{text}"}}') == form
+    assert credential_kind(text) == form
+    assert credential_kind(f'{{"key": "{text}"}}') == form
 
 
 @pytest.mark.parametrize(
@@ -269,10 +272,10 @@ def test_credentials_are_known_by_their_form(text: str, form: str) -> None:
         "8d1f0b6ce2c14a7cbd53d4a06d8f4a11",
     ],
 )
-def test_what_is_public_is_no_credential(text: str) -> None:
-    assert form_of(text) is None
+def test_public_identifiers_are_not_taken_for_credentials(text: str) -> None:
+    assert credential_kind(text) is None
 
 
 @pytest.mark.parametrize("part", ["://", "://a:", "eyJ", "eyJ-", "a" * 10, "-----BEGIN ", "ur1", "gh"])
-def test_a_long_text_is_searched_once(part: str) -> None:
-    assert form_of(part * 50_000) is None
+def test_a_long_text_is_searched_once_for_credentials(part: str) -> None:
+    assert credential_kind(part * 50_000) is None

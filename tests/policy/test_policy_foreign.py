@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 from foreign_stacks import many, old_tokens, plain
-from policy_harness import Toy, Violation, announcements, judged, servicer, whole
+from policy_harness import Toy, Violation, find_violations, resource_requests, servicer, stack_request
 
 from policies.rules import identity
 
@@ -23,19 +23,19 @@ STACKS: Final = {
 
 def refusals(stack: list[Toy], name: str) -> set[str]:
     """Return the rules that refuse a resource."""
-    return {violation.rule for violation in judged(stack) if violation.resource == name}
+    return {violation.rule for violation in find_violations(stack) if violation.resource == name}
 
 
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS.keys())
-def test_no_rule_crashes(stack: list[Toy]) -> None:
-    found = judged(stack)
+def test_no_rule_crashes_on_a_foreign_stack(stack: list[Toy]) -> None:
+    found = find_violations(stack)
     assert not [violation.message for violation in found if "crashed" in violation.message]
     assert {violation.level for violation in found} <= {1}
 
 
 @pytest.mark.parametrize("name", ["empty", "only a stack"])
-def test_what_holds_nothing_violates_nothing(name: str) -> None:
-    assert judged(STACKS[name]) == []
+def test_a_stack_without_data_violates_no_rule(name: str) -> None:
+    assert find_violations(STACKS[name]) == []
 
 
 def test_a_bare_bucket_is_refused_for_all_that_it_lacks() -> None:
@@ -67,7 +67,7 @@ def test_a_default_provider_is_bound_to_nothing() -> None:
 
 
 def test_each_refusal_says_what_is_wrong_where_why_and_what_to_do() -> None:
-    found = judged(plain())
+    found = find_violations(plain())
     assert found
     for violation in found:
         title, said, risk, fix = violation.message.split("\n")
@@ -79,7 +79,7 @@ def test_each_refusal_says_what_is_wrong_where_why_and_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("inline", [False, True], ids=["V2 satellites", "inline"])
-def test_an_old_bucket_is_read_like_a_current_one(inline: bool) -> None:
+def test_a_bucket_of_the_old_type_is_read_like_one_of_the_current(inline: bool) -> None:
     found = refusals(old_tokens(inline=inline), "archive")
     assert "store-has-independent-backup" in found
     assert not found & {
@@ -91,7 +91,7 @@ def test_an_old_bucket_is_read_like_a_current_one(inline: bool) -> None:
     }
 
 
-def test_an_old_buckets_satellites_count() -> None:
+def test_the_configuration_of_a_bucket_of_the_old_type_counts() -> None:
     assert not refusals(old_tokens(), "archive") & {
         "bucket-demands-encrypted-transport",
         "bucket-ignores-access-control-lists",
@@ -109,7 +109,7 @@ def _by_block(found: list[Violation]) -> dict[str, set[tuple[str, str]]]:
 
 
 def test_every_block_of_a_large_stack_is_refused_for_the_same() -> None:
-    found = judged(STACKS["large"])
+    found = find_violations(STACKS["large"])
     blocks = _by_block(found)
     last = max(map(int, blocks))
     first, *others = [blocks[str(number)] for number in range(2, last - 1)]
@@ -129,9 +129,9 @@ def _calls(size: int) -> int:
     """Return how many functions are called to judge a stack of so many resources."""
     stack = many(size)
     server = servicer()
-    for request in announcements(stack):
+    for request in resource_requests(stack):
         server.Analyze(request, None)
-    request: Any = whole(stack)
+    request: Any = stack_request(stack)
     profile = Profile()
     profile.runcall(server.AnalyzeStack, request, None)
     return sum(entry.callcount for entry in profile.getstats())

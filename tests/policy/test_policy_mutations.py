@@ -1,20 +1,27 @@
-"""Production in the real engine, on a first deploy: it passes, and without any one protection doesn't."""
+"""
+Production in the real engine, on a first deploy: it passes, and without any one protection doesn't.
+
+One preview judges a batch of mutations, each by its rule and its resource. One of each area is previewed
+alone as well, and with `--all` every one.
+"""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import pytest
 from installations import make_installation, remove
-from mutations import MUTATIONS, Mutation
+from mutations import MUTATIONS, Mutation, batches
 from policy_harness import RECORDING
 
-from policies.rules import RULES
+from policies.rules import AREAS, RULES
+
+pytestmark = pytest.mark.shares("previews")
 
 _HERE = Path(__file__).parent
 NOT_ON_THE_TWIN = {
@@ -27,20 +34,51 @@ NOT_ON_THE_TWIN = {
 """Their mutations need types that the twin does not know, or a provider that the lock file does not pin;
 test_first_preview.py previews those."""
 
+BATCHES: Final = batches()
+_AREAS: Final = {rule.id: area for area, rules in AREAS.items() for rule in rules}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Exit code, violations and output of one preview."""
+
+    code: int
+    refused: frozenset[tuple[str, str]]
+    """Rule, and name of the resource."""
+
+    output: str
+
+    @property
+    def rules(self) -> set[str]:
+        return {rule for rule, _ in self.refused}
+
 
 @dataclass(frozen=True)
 class Previews:
     """A process that previews production, again and again, with nothing in state."""
 
-    asked: IO[str]
-    answers: IO[str]
+    requests: IO[str]
+    responses: IO[str]
     recording: Path
+    _batches: dict[int, Preview] = field(default_factory=dict[int, Preview])
 
-    def run(self, mutation: int | None = None, pack: str = "policies") -> dict[str, Any]:
-        """Return the engine's exit code, the violations, and what it said."""
-        self.asked.write(json.dumps({"mutation": mutation, "pack": pack}) + "\n")
-        self.asked.flush()
-        return json.loads(self.answers.readline())
+    def run(self, mutations: Sequence[Mutation] = (), pack: str = "policies") -> Preview:
+        numbers = [MUTATIONS.index(mutation) for mutation in mutations]
+        self.requests.write(json.dumps({"mutations": numbers, "pack": pack}) + "\n")
+        self.requests.flush()
+        response: dict[str, Any] = json.loads(self.responses.readline())
+        refused = {
+            (violation["policy"], violation["urn"].rpartition("::")[2])
+            for violation in response["violations"]
+            if violation["level"] == "mandatory"
+        }
+        return Preview(response["code"], frozenset(refused), response["output"])
+
+    def batch(self, number: int) -> Preview:
+        """Return the preview of a batch, which runs once."""
+        if number not in self._batches:
+            self._batches[number] = self.run(BATCHES[number])
+        return self._batches[number]
 
 
 @pytest.fixture(scope="session")
@@ -67,22 +105,55 @@ def previews(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Previews]:
     remove(installation)
 
 
+def name_of(mutation: Mutation) -> str:
+    return f"{mutation.resource}-{mutation.field or mutation.value}"
+
+
 def test_production_as_it_is_passes(previews: Previews) -> None:
     preview = previews.run()
-    assert preview["violations"] == []
-    assert preview["code"] == 0, preview["said"]
+    assert preview.refused == frozenset()
+    assert preview.code == 0, preview.output
 
 
 @pytest.mark.parametrize(
-    "number",
-    range(len(MUTATIONS)),
-    ids=lambda n: f"{MUTATIONS[n].resource}-{MUTATIONS[n].field or MUTATIONS[n].value}",
+    ("number", "mutation"),
+    [
+        pytest.param(number, mutation, id=name_of(mutation))
+        for number, batch in enumerate(BATCHES)
+        for mutation in batch
+    ],
 )
-def test_each_protection_is_missed_by_its_rule(previews: Previews, number: int) -> None:
-    preview = previews.run(number)
-    refused = {found["policy"] for found in preview["violations"] if found["level"] == "mandatory"}
-    assert MUTATIONS[number].rule in refused, preview["said"]
-    assert preview["code"] != 0
+def test_each_mutation_is_refused_by_its_rule_on_its_resource(
+    previews: Previews, number: int, mutation: Mutation
+) -> None:
+    preview = previews.batch(number)
+    assert (mutation.rule, mutation.at) in preview.refused, preview.output
+
+
+@pytest.mark.parametrize("number", range(len(BATCHES)))
+def test_a_batch_of_mutations_is_refused_by_none_but_their_rules(previews: Previews, number: int) -> None:
+    preview = previews.batch(number)
+    assert preview.rules <= {rule for mutation in BATCHES[number] for rule in mutation.rules}, preview.output
+    assert preview.code != 0
+
+
+@pytest.mark.matrix(sample=1, per=lambda mutation: _AREAS[mutation.rule])
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
+def test_one_mutation_alone_ends_in_a_nonzero_exit_code(previews: Previews, mutation: Mutation) -> None:
+    preview = previews.run([mutation])
+    assert (mutation.rule, mutation.at) in preview.refused, preview.output
+    assert preview.rules == mutation.rules
+    assert preview.code != 0
+
+
+def test_every_mutation_is_in_one_batch_which_has_no_other_of_its_rule_or_its_resource() -> None:
+    assert sorted(map(name_of, MUTATIONS)) == sorted(name_of(one) for batch in BATCHES for one in batch)
+    for batch in BATCHES:
+        rules = [rule for mutation in batch for rule in mutation.rules]
+        resources = [name for mutation in batch for name in mutation.touched]
+        assert len(rules) == len(set(rules))
+        assert len(resources) == len(set(resources))
+    assert len(BATCHES) <= 15
 
 
 def test_every_rule_has_a_mutation_that_it_refuses() -> None:
@@ -90,10 +161,9 @@ def test_every_rule_has_a_mutation_that_it_refuses() -> None:
     assert len(MUTATIONS) >= 60
 
 
-def test_no_mutation_is_there_twice() -> None:
+def test_every_mutation_is_unique() -> None:
     changes = [(mutation.resource, mutation.field, repr(mutation.value)) for mutation in MUTATIONS]
     assert len(changes) == len(set(changes))
-    assert all(isinstance(mutation, Mutation) for mutation in MUTATIONS)
 
 
 def test_the_recording_that_other_tests_use_is_what_the_engine_sends(previews: Previews) -> None:

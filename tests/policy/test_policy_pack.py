@@ -7,7 +7,17 @@ from typing import Any, Final, cast
 
 import pytest
 from google.protobuf import empty_pb2, json_format
-from policy_harness import UNKNOWN, Toy, announcements, judged, production, secret, servicer, whole, without
+from policy_harness import (
+    UNKNOWN,
+    Toy,
+    find_violations,
+    production,
+    resource_requests,
+    secret,
+    servicer,
+    stack_request,
+    without,
+)
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import Severity
 from pulumi_policy.policy import _NotApplicableError  # pyright: ignore[reportPrivateUsage] - what the SDK raises
@@ -16,12 +26,12 @@ from pulumi_policy.proxy import UnknownValueError
 from policies import report
 from policies.framework.controls import Control
 from policies.framework.evaluation import Evaluation
-from policies.framework.messages import Text, say
+from policies.framework.messages import Message, message
 from policies.framework.property_values import Known
-from policies.framework.rule import Parameters, Rule, at_least
+from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
+from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.rules import RULES
-from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 PLANTED: Final = "pl4nted-s3cret"
 STACK_POLICY: Final = 2
@@ -45,10 +55,10 @@ def rule(judge: Any, **changes: Any) -> Rule:
 
 
 def crashing(error: Exception) -> Rule:
-    def judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+    def judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
         if resource.name == "second":
             raise error
-        return [say("found before the crash")]
+        return [message("found before the crash")]
 
     return rule(judge)
 
@@ -70,8 +80,8 @@ TWO: Final = [
     ids=lambda error: type(error).__name__,
 )
 def test_a_crash_is_a_mandatory_violation_that_names_the_rule_and_shows_no_value(error: Exception) -> None:
-    other = rule(lambda *_: [say("judged all the same")], id="next-one")
-    first, crash, *others = judged(TWO, [crashing(error), other])
+    other = rule(lambda *_: [message("judged all the same")], id="next-one")
+    first, crash, *others = find_violations(TWO, [crashing(error), other])
     assert [first.rule, crash.rule] == ["made-up", "made-up"]
     assert "found before the crash" in first.message
     assert f"rule made-up crashed ({type(error).__name__}, test_policy_pack.py:" in crash.message
@@ -81,33 +91,33 @@ def test_a_crash_is_a_mandatory_violation_that_names_the_rule_and_shows_no_value
     assert PLANTED not in str((first, crash, *others))
 
 
-def test_a_crash_while_looking_for_subjects_is_one_too() -> None:
+def test_a_rule_that_crashes_while_selecting_subjects_is_a_violation() -> None:
     def subjects(_stack: PolicyStack) -> list[Resource]:
         raise ValueError(PLANTED)
 
-    (crash,) = judged(TWO, [rule(lambda *_: [], subjects=subjects)])
+    (crash,) = find_violations(TWO, [rule(lambda *_: [], subjects=subjects)])
     assert "rule made-up crashed (ValueError" in crash.message
     assert PLANTED not in crash.message
 
 
-def test_a_crash_of_what_a_rule_yields_late_is_one_too() -> None:
-    def judge(*_: Any) -> Iterable[Text]:
-        yield say("never seen")
+def test_a_rule_that_crashes_while_yielding_reasons_is_a_violation() -> None:
+    def judge(*_: Any) -> Iterable[Message]:
+        yield message("never seen")
         raise ValueError(PLANTED)
 
-    (crash,) = judged(TWO, [rule(judge)])
+    (crash,) = find_violations(TWO, [rule(judge)])
     assert "crashed" in crash.message
     assert PLANTED not in crash.message
 
 
-def _planted(value: Any, *, marked: bool) -> Any:
+def _plant(value: Any, *, marked: bool) -> Any:
     """Return a value with the secret in place of each text and number, at whatever depth."""
     match value:
         case dict():
             entries = cast("dict[str, Any]", value)
-            return {key: _planted(item, marked=marked) for key, item in entries.items()}
+            return {key: _plant(item, marked=marked) for key, item in entries.items()}
         case list():
-            return [_planted(item, marked=marked) for item in cast("list[Any]", value)]
+            return [_plant(item, marked=marked) for item in cast("list[Any]", value)]
         case _:
             return secret(PLANTED) if marked else PLANTED
 
@@ -115,8 +125,8 @@ def _planted(value: Any, *, marked: bool) -> Any:
 PLANTS: Final = {
     "a text": lambda _: PLANTED,
     "a marked text": lambda _: secret(PLANTED),
-    "every text inside": lambda value: _planted(value, marked=False),
-    "every text inside, marked": lambda value: _planted(value, marked=True),
+    "every text inside": lambda value: _plant(value, marked=False),
+    "every text inside, marked": lambda value: _plant(value, marked=True),
     "a list": lambda _: [PLANTED, {PLANTED: [secret(PLANTED)]}],
     "an object": lambda _: {PLANTED: PLANTED, "deep": {PLANTED: secret(PLANTED)}},
     "an address": lambda _: f"https://u:{PLANTED}@{PLANTED}.example.com/{PLANTED}?k={PLANTED}#{PLANTED}",
@@ -142,7 +152,7 @@ def test_no_message_shows_what_is_planted_in_every_input_of_production_at_once(p
         replace(toy, inputs={name: plant(value) for name, value in toy.inputs.items()} | {PLANTED: PLANTED})
         for toy in production()
     ]
-    found = judged(stack)
+    found = find_violations(stack)
     assert len(found) > 50
     assert not [violation.message for violation in found if "crashed" in violation.message]
     # An address is shown as far as it is public: scheme, host and port.
@@ -155,7 +165,7 @@ def test_no_message_shows_what_is_planted_in_one_type_of_production(plant: str) 
     # One type at a time, so that nothing else that is wrong keeps a rule from reading on.
     stack = production()
     server = servicer()
-    for request in announcements(stack):
+    for request in resource_requests(stack):
         server.Analyze(request, None)
     said: list[str] = []
     for kind in sorted({toy.type for toy in stack}):
@@ -164,11 +174,11 @@ def test_no_message_shows_what_is_planted_in_one_type_of_production(plant: str) 
             for toy in stack
             if toy.type == kind
         ]
-        for request in announcements(planted):
+        for request in resource_requests(planted):
             server.Analyze(request, None)
         toys = [*planted, *(toy for toy in stack if toy.type != kind)]
-        said += [found.message for found in server.AnalyzeStack(whole(toys), None).diagnostics]
-        for request in announcements([toy for toy in stack if toy.type == kind]):
+        said += [found.message for found in server.AnalyzeStack(stack_request(toys), None).diagnostics]
+        for request in resource_requests([toy for toy in stack if toy.type == kind]):
             server.Analyze(request, None)
     assert len(said) > 50
     assert not [message for message in said if PLANTED in message or "crashed" in message]
@@ -217,47 +227,49 @@ def test_each_rule_tells_the_engine_its_parameters_and_what_they_are_by_default(
 def test_a_rule_judges_with_its_defaults_unless_the_stack_says_otherwise() -> None:
     seen: list[float] = []
 
-    def judge(_resource: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Text]:
+    def judge(_resource: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
         seen.append(limits["most"])
         return []
 
-    server = servicer([rule(judge, parameters=(at_least("most", 7, "how many"),))])
-    server.AnalyzeStack(whole(TWO[:1]), None)
+    server = servicer([rule(judge, parameters=(number_parameter("most", 7, "how many"),))])
+    server.AnalyzeStack(stack_request(TWO[:1]), None)
     config = analyzer_pb2.PolicyConfig(enforcementLevel=analyzer_pb2.MANDATORY)
     config.properties.update({"most": 3})
     server.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={"made-up": config}), None)
-    server.AnalyzeStack(whole(TWO[:1]), None)
+    server.AnalyzeStack(stack_request(TWO[:1]), None)
     assert seen == [7, 3]
 
 
 @pytest.mark.parametrize("level", [analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY])
-def test_a_finding_weighs_what_the_stack_says_whatever_the_pack_does(level: int) -> None:
+def test_a_violation_has_the_severity_that_the_stack_configures(level: int) -> None:
     seen: list[Evaluation] = []
-    server = servicer([rule(lambda *_: [say("it is wrong")])], seen=seen)
+    server = servicer([rule(lambda *_: [message("it is wrong")])], seen=seen)
     config = analyzer_pb2.PolicyConfig(enforcementLevel=cast("Any", level))
     config.properties.update({"severity": "critical"})
     server.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={"made-up": config}), None)
-    (found,) = server.AnalyzeStack(whole(TWO[:1]), None).diagnostics
+    (found,) = server.AnalyzeStack(stack_request(TWO[:1]), None).diagnostics
     assert (found.severity, found.enforcementLevel) == (_LEVELS["critical"], level)
     (reported, _) = report.document(seen[0])["verdicts"]
     assert (reported["severity"], reported["advisory"]) == ("critical", level == analyzer_pb2.ADVISORY)
 
 
-def test_a_finding_weighs_what_its_rule_says_where_the_stack_says_nothing() -> None:
+def test_a_violation_has_its_rules_severity_by_default() -> None:
     (found,) = (
-        servicer([rule(lambda *_: [say("it is wrong")])]).AnalyzeStack(whole(TWO[:1]), None).diagnostics
+        servicer([rule(lambda *_: [message("it is wrong")])])
+        .AnalyzeStack(stack_request(TWO[:1]), None)
+        .diagnostics
     )
     assert found.severity == _LEVELS[Severity.LOW.value]
 
 
-def test_messages_come_in_the_same_order_whatever_the_engines() -> None:
+def test_messages_have_one_order_whatever_the_order_of_the_engine() -> None:
     stack = [
         replace(toy, inputs={name: value for name, value in toy.inputs.items() if name[0] < "p"})
         for toy in without(production(), "job-database", "backups-vault-versioning")
     ]
-    found = judged(stack)
+    found = find_violations(stack)
     assert len(found) > 20
-    assert judged(stack[::-1]) == found
+    assert find_violations(stack[::-1]) == found
 
 
 def test_a_resource_that_was_not_announced_is_judged_by_its_outputs() -> None:
@@ -270,22 +282,22 @@ def test_a_resource_that_was_not_announced_is_judged_by_its_outputs() -> None:
     )
     seen: list[object] = []
 
-    def judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+    def judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
         seen.append(resource.at("orgId"))
         return []
 
     server = servicer([rule(judge)])
-    server.AnalyzeStack(whole([store]), None)
-    for request in announcements([store]):
+    server.AnalyzeStack(stack_request([store]), None)
+    for request in resource_requests([store]):
         server.Analyze(request, None)
-    server.AnalyzeStack(whole([store]), None)
+    server.AnalyzeStack(stack_request([store]), None)
     assert seen == [Known("answered"), Known("announced")]
 
 
-def test_a_second_look_at_the_stack_sees_the_stack_of_then() -> None:
+def test_a_second_analysis_sees_the_changed_stack() -> None:
     seen: list[tuple[str, int]] = []
 
-    def judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Text]:
+    def judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
         seen.append((resource.name, stack.view(len_of)))
         assert resource.at("n") == Known(stack.view(len_of))
         return []
@@ -298,7 +310,7 @@ def test_a_second_look_at_the_stack_sees_the_stack_of_then() -> None:
         toys = [
             Toy("some:index:Thing", f"r{number}", {"n": size}, provider="given") for number in range(size)
         ]
-        for request in announcements(toys):
+        for request in resource_requests(toys):
             server.Analyze(request, None)
-        assert not server.AnalyzeStack(whole(toys), None).diagnostics
+        assert not server.AnalyzeStack(stack_request(toys), None).diagnostics
     assert seen == [("r0", 1), ("r0", 3), ("r1", 3), ("r2", 3)]

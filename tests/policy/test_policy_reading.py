@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_harness import UNKNOWN, secret
 
-from policies.framework.property_values import Absent, Known, Reading, Unknown, decoded, unpacked
-from policies.framework.stack import canonical
+from policies.framework.property_values import (
+    Absent,
+    Known,
+    PropertyValue,
+    Unknown,
+    decode,
+    decode_provider_inputs,
+)
+from policies.framework.stack import canonical_type
 
 UNKNOWNS: Final = {
     "bool": "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
@@ -41,11 +48,11 @@ def output(**parts: Any) -> dict[str, Any]:
 
 
 def received(values: dict[str, Any]) -> Known:
-    return decoded(json_format.ParseDict(values, struct_pb2.Struct()))
+    return decode(json_format.ParseDict(values, struct_pb2.Struct()))
 
 
 @pytest.fixture
-def sent() -> Reading:
+def sent() -> PropertyValue:
     return received(SENT)
 
 
@@ -75,13 +82,13 @@ def sent() -> Reading:
         (("nested", 0), Absent()),
     ],
 )
-def test_what_stands_at_a_path_is_known_unknown_or_absent(
-    sent: Reading, path: tuple[str | int, ...], reading: Reading
+def test_a_value_at_a_path_is_known_unknown_or_absent(
+    sent: PropertyValue, path: tuple[str | int, ...], reading: PropertyValue
 ) -> None:
     assert sent.at(*path) == reading
 
 
-def test_numbers_are_floats_even_if_they_were_whole(sent: Reading) -> None:
+def test_numbers_are_floats_even_if_they_were_whole(sent: PropertyValue) -> None:
     number = sent.at("number")
     assert isinstance(number, Known)
     assert isinstance(number.value, float)
@@ -94,26 +101,26 @@ def test_every_kind_of_unknown_is_unknown_wherever_it_stands(mark: str) -> None:
         assert sent.at(*path) == Unknown()
 
 
-def test_items_of_a_list_keep_what_is_unknown_among_them(sent: Reading) -> None:
+def test_items_of_a_list_keep_what_is_unknown_among_them(sent: PropertyValue) -> None:
     first, second, third = sent.at("list").each()
     assert (first, second, third.at("deep")) == (Known("a"), Unknown(), Known(1))
 
 
-def test_an_unknown_list_has_one_unknown_item_so_that_no_loop_passes_over_it(sent: Reading) -> None:
+def test_an_unknown_list_has_one_unknown_item_so_that_no_loop_passes_over_it(sent: PropertyValue) -> None:
     assert sent.at("later").each() == [Unknown()]
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "text", "nested", "number", "no"])
-def test_what_is_no_list_has_no_items(sent: Reading, name: str) -> None:
+def test_a_value_that_is_no_list_has_no_items(sent: PropertyValue, name: str) -> None:
     assert sent.at(name).each() == []
 
 
-def test_an_object_has_entries_without_what_is_null(sent: Reading) -> None:
+def test_an_object_has_entries_without_what_is_null(sent: PropertyValue) -> None:
     assert list(sent.at("nested").items()) == ["here", "later"]
     assert sent.at("list").items() == sent.at("later").items() == sent.at("missing").items() == {}
 
 
-def marked(reading: Reading) -> bool:
+def marked(reading: PropertyValue) -> bool:
     assert isinstance(reading, Known | Unknown)
     return reading.secret
 
@@ -148,7 +155,7 @@ def test_a_secret_keeps_its_mark_and_gives_it_to_its_parts(value: Any, path: tup
         (output(value=output(value=7.0)), Known(7)),
     ],
 )
-def test_an_output_is_what_it_holds_and_unknown_without(value: Any, reading: Reading) -> None:
+def test_an_output_is_its_value_and_unknown_without_one(value: Any, reading: PropertyValue) -> None:
     found = received({"at": value}).at("at")
     assert found == reading
     assert not marked(found)
@@ -169,7 +176,7 @@ def test_an_object_with_another_mark_is_an_object() -> None:
 
 
 @pytest.mark.parametrize("wrapped", [lambda text: text, secret], ids=["plain", "secret"])
-def test_what_a_provider_is_given_is_unpacked_from_json(wrapped: Any) -> None:
+def test_inputs_of_a_provider_are_unpacked_from_json(wrapped: Any) -> None:
     sent = received(
         {
             "list": wrapped(json.dumps(["a"])),
@@ -180,7 +187,7 @@ def test_what_a_provider_is_given_is_unpacked_from_json(wrapped: Any) -> None:
             "later": UNKNOWN,
         }
     )
-    found = unpacked(sent)
+    found = decode_provider_inputs(sent)
     assert found.at("list", 0) == Known("a")
     assert found.at("object", "tags", "a") == Known("b")
     assert found.at("text") == Known("eu-west-1")
@@ -199,12 +206,12 @@ OBJECTS = st.dictionaries(st.text(max_size=4), PLAIN, max_size=4)
 
 
 @given(OBJECTS)
-def test_what_the_engine_sends_plainly_is_read_as_it_was(value: dict[str, Any]) -> None:
+def test_plain_values_of_the_engine_are_read_unchanged(value: dict[str, Any]) -> None:
     assert received(value) == Known(value)
 
 
 @given(OBJECTS)
-def test_every_part_is_reached_by_its_path_and_keeps_the_mark_of_a_secret_around_it(
+def test_every_part_of_a_value_is_reached_by_its_path_and_keeps_its_secret_mark(
     value: dict[str, Any],
 ) -> None:
     plain, hidden = received({"at": value}).at("at"), received({"at": secret(value)}).at("at")
@@ -215,7 +222,7 @@ def test_every_part_is_reached_by_its_path_and_keeps_the_mark_of_a_secret_around
 
 
 @given(OBJECTS, st.sampled_from(sorted(UNKNOWNS.values())))
-def test_an_unknown_part_leaves_the_others_readable(value: dict[str, Any], mark: str) -> None:
+def test_an_unknown_part_of_a_value_leaves_the_others_readable(value: dict[str, Any], mark: str) -> None:
     found = received({"at": {**value, "later": [mark, value]}}).at("at")
     assert found.at("later", 0) == Unknown()
     for path, leaf in _leaves(value):
@@ -243,4 +250,4 @@ def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...
     ],
 )
 def test_old_type_tokens_become_current_ones(token: str, current: str) -> None:
-    assert canonical(token) == current
+    assert canonical_type(token) == current

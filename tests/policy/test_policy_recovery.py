@@ -10,16 +10,16 @@ from policy_harness import (
     ABSENT,
     UNKNOWN,
     Toy,
-    altered,
-    announcements,
-    named,
+    alter,
+    find_toy,
     production,
+    resource_requests,
     secret,
-    whole,
+    stack_request,
     without,
 )
 
-from policies.facts.recovery_paths import RecoveryPath, assumption, objective, paths
+from policies.facts.recovery_paths import RecoveryPath, read_assumption, read_objective, recovery_paths_of
 from policies.framework.stack import PolicyStack
 
 _HOUR: Final = timedelta(hours=1)
@@ -28,21 +28,21 @@ _BEAT, _CRON = "job-database-heartbeat", "job-database-cron"
 
 
 def stack_of(toys: Sequence[Toy]) -> PolicyStack:
-    announced = {request.urn: request.properties for request in announcements(toys)}
-    return PolicyStack(whole(toys).resources, announced)
+    announced = {request.urn: request.properties for request in resource_requests(toys)}
+    return PolicyStack(stack_request(toys).resources, announced)
 
 
 def path(toys: Sequence[Toy]) -> RecoveryPath:
     """Return the database's only way back."""
     stack = stack_of(toys)
-    store = stack.get(named(toys, "database-project").urn)
+    store = stack.get(find_toy(toys, "database-project").urn)
     assert store
-    (found,) = paths(store, stack)
+    (found,) = recovery_paths_of(store, stack)
     return found
 
 
 def lacking(toys: Sequence[Toy]) -> list[str]:
-    return [text.words for text in path(toys).lacking]
+    return [text.text for text in path(toys).problems]
 
 
 def only_heartbeat() -> list[Toy]:
@@ -56,18 +56,18 @@ def only_cron() -> list[Toy]:
 def test_production_loses_a_day_and_what_its_job_may_take() -> None:
     found = path(production())
     assert found.loss == 24 * _HOUR + 2 * _HOUR + 30 * _MINUTE + 15 * _MINUTE
-    assert found.lacking == ()
+    assert found.problems == ()
     assert found.retention_days == 35
     assert {bucket.name for bucket in found.copies} == {"backups-vault-bucket", "backups-replica-bucket"}
 
 
-def test_the_arithmetic_is_said_without_what_is_nothing() -> None:
-    assert path(production()).arithmetic.words == (
+def test_the_arithmetic_of_a_loss_leaves_out_terms_of_zero() -> None:
+    assert path(production()).arithmetic.text == (
         "1 d between runs + 2 h lateness + 30 min longest run + 15 min to the replica = 1 d 2 h 45 min"
     )
 
 
-def test_a_report_holds_every_term_and_their_sum() -> None:
+def test_a_recovery_report_holds_every_term_and_their_sum() -> None:
     report = path(production()).document()
     assert report["by"] == "job-database"
     assert sum(term["seconds"] for term in report["terms"]) == report["loss_seconds"]
@@ -90,23 +90,23 @@ def test_a_report_holds_every_term_and_their_sum() -> None:
     ],
 )
 def test_the_longest_gap_of_the_schedule_counts(schedule: str, gap: timedelta) -> None:
-    beat = altered(production(), _BEAT, interval=gap.total_seconds())
-    assert path(altered(beat, "job-database", schedule=schedule)).terms[0].length == gap
+    beat = alter(production(), _BEAT, interval=gap.total_seconds())
+    assert path(alter(beat, "job-database", schedule=schedule)).terms[0].length == gap
 
 
 def test_copies_that_no_replication_makes_need_no_way_to_a_replica() -> None:
-    vault = named(production(), "backups-vault-bucket").urn
-    assert path(altered(production(), "job-database", copies=[vault])).loss == 26 * _HOUR + 30 * _MINUTE
+    vault = find_toy(production(), "backups-vault-bucket").urn
+    assert path(alter(production(), "job-database", copies=[vault])).loss == 26 * _HOUR + 30 * _MINUTE
 
 
 def test_the_slowest_promise_of_a_replication_counts() -> None:
-    rules = named(production(), "backups-replication").inputs["rules"]
+    rules = find_toy(production(), "backups-replication").inputs["rules"]
     slow = {"status": "Enabled", "time": {"minutes": 60}}
     second = {**rules[0], "destination": {**rules[0]["destination"], "replicationTime": slow}}
-    made_from = named(production(), "backups-replication").made_from
+    made_from = find_toy(production(), "backups-replication").made_from
     toys = [
         replace(toy, made_from=made_from) if toy.name == "backups-replication" else toy
-        for toy in altered(production(), "backups-replication", rules=[*rules, second])
+        for toy in alter(production(), "backups-replication", rules=[*rules, second])
     ]
     assert path(toys).loss == 27 * _HOUR + 30 * _MINUTE
 
@@ -122,7 +122,7 @@ def test_the_slowest_promise_of_a_replication_counts() -> None:
 )
 def test_a_replica_that_comes_at_any_time_bounds_no_loss(change: dict[str, Any], reason: str) -> None:
     paths_in = {f"rules__0__destination__{path}": value for path, value in change.items()}
-    texts = lacking(altered(production(), "backups-replication", **paths_in))
+    texts = lacking(alter(production(), "backups-replication", **paths_in))
     assert texts
     assert all(reason in text for text in texts)
 
@@ -143,20 +143,22 @@ def test_a_heartbeat_counts_from_the_end_of_the_last_run() -> None:
         ({"interval": 2 * 86_400}, 15 * _MINUTE + 24 * _HOUR),
     ],
 )
-def test_a_laxer_heartbeat_costs_what_it_is_silent_for(change: dict[str, Any], late: timedelta) -> None:
-    assert path(altered(only_heartbeat(), _BEAT, **change)).terms[-1].length == late
+def test_the_loss_includes_the_time_that_a_lax_heartbeat_is_silent(
+    change: dict[str, Any], late: timedelta
+) -> None:
+    assert path(alter(only_heartbeat(), _BEAT, **change)).terms[-1].length == late
 
 
-def told_after(toys: Sequence[Toy], minutes: object) -> list[Toy]:
+def delay_contacts(toys: Sequence[Toy], minutes: object) -> list[Toy]:
     """Return the stack with every contact of the heartbeat told so much later."""
-    contacts = range(len(named(toys, _BEAT).inputs["assignedAlertContacts"]))
-    return altered(toys, _BEAT, **{f"assignedAlertContacts__{one}__threshold": minutes for one in contacts})
+    contacts = range(len(find_toy(toys, _BEAT).inputs["assignedAlertContacts"]))
+    return alter(toys, _BEAT, **{f"assignedAlertContacts__{one}__threshold": minutes for one in contacts})
 
 
-def test_contacts_that_are_told_later_cost_as_much() -> None:
-    late = told_after(only_heartbeat(), 60)
+def test_the_loss_includes_the_delay_of_contacts() -> None:
+    late = delay_contacts(only_heartbeat(), 60)
     assert path(late).terms[-1].length == 15 * _MINUTE + _HOUR
-    assert path(altered(late, _BEAT, assignedAlertContacts__0__threshold=0)).loss == 27 * _HOUR
+    assert path(alter(late, _BEAT, assignedAlertContacts__0__threshold=0)).loss == 27 * _HOUR
 
 
 def test_a_cron_monitor_counts_from_the_schedule() -> None:
@@ -174,14 +176,16 @@ def test_a_cron_monitor_counts_from_the_schedule() -> None:
         ({"schedule__crontab": "17 2 * * 6"}, 6 * 24 * _HOUR - 15 * _MINUTE),
     ],
 )
-def test_a_laxer_cron_monitor_costs_what_it_is_silent_for(change: dict[str, Any], late: timedelta) -> None:
-    assert path(altered(only_cron(), _CRON, **change)).terms[-1].length == late
+def test_the_loss_includes_the_time_that_a_lax_cron_monitor_is_silent(
+    change: dict[str, Any], late: timedelta
+) -> None:
+    assert path(alter(only_cron(), _CRON, **change)).terms[-1].length == late
 
 
-def test_the_first_monitor_to_speak_counts() -> None:
-    deaf = altered(production(), _BEAT, interval=2_678_400)
+def test_the_first_monitor_to_alert_counts() -> None:
+    deaf = alter(production(), _BEAT, interval=2_678_400)
     assert path(deaf).loss == path(production()).loss
-    deaf = altered(production(), _CRON, maxRuntimeMinutes=10_000)
+    deaf = alter(production(), _CRON, maxRuntimeMinutes=10_000)
     assert path(deaf).terms[-1].length == 15 * _MINUTE
 
 
@@ -189,25 +193,25 @@ def test_the_first_monitor_to_speak_counts() -> None:
     ("toys", "reason"),
     [
         (without(production(), _BEAT, _CRON), "nobody is told when job-database (ScheduledJob) does not run"),
-        (altered(only_heartbeat(), _BEAT, type="HTTP"), "nobody is told"),
-        (altered(only_heartbeat(), _BEAT, isPaused=True), "must declare isPaused false"),
-        (altered(only_heartbeat(), _BEAT, isPaused=ABSENT), "must declare isPaused false"),
-        (altered(only_heartbeat(), _BEAT, interval=ABSENT), "has no interval"),
-        (altered(only_heartbeat(), _BEAT, gracePeriod=-1), "has no gracePeriod"),
-        (altered(only_heartbeat(), _BEAT, assignedAlertContacts=[]), "tells nobody"),
-        (told_after(only_heartbeat(), ABSENT), "does not say when it tells them"),
-        (told_after(only_heartbeat(), UNKNOWN), "could not be decided: assignedAlertContacts"),
-        (altered(only_heartbeat(), _BEAT, gracePeriod=UNKNOWN), "could not be decided: gracePeriod"),
-        (altered(only_cron(), _CRON, enabled=False), "must declare enabled true"),
-        (altered(only_cron(), _CRON, enabled=ABSENT), "must declare enabled true"),
-        (altered(only_cron(), _CRON, schedule__crontab="never"), "has no crontab"),
-        (altered(only_cron(), _CRON, schedule={"intervalValue": 1, "intervalUnit": "day"}), "has no crontab"),
-        (altered(only_cron(), _CRON, checkinMarginMinutes=ABSENT), "has no checkinMarginMinutes"),
-        (altered(only_cron(), _CRON, maxRuntimeMinutes=ABSENT), "has no maxRuntimeMinutes"),
-        (altered(only_cron(), _CRON, failureIssueThreshold=0), "has no usable failureIssueThreshold"),
+        (alter(only_heartbeat(), _BEAT, type="HTTP"), "nobody is told"),
+        (alter(only_heartbeat(), _BEAT, isPaused=True), "must declare isPaused false"),
+        (alter(only_heartbeat(), _BEAT, isPaused=ABSENT), "must declare isPaused false"),
+        (alter(only_heartbeat(), _BEAT, interval=ABSENT), "has no interval"),
+        (alter(only_heartbeat(), _BEAT, gracePeriod=-1), "has no gracePeriod"),
+        (alter(only_heartbeat(), _BEAT, assignedAlertContacts=[]), "tells nobody"),
+        (delay_contacts(only_heartbeat(), ABSENT), "does not say when it tells them"),
+        (delay_contacts(only_heartbeat(), UNKNOWN), "could not be decided: assignedAlertContacts"),
+        (alter(only_heartbeat(), _BEAT, gracePeriod=UNKNOWN), "could not be decided: gracePeriod"),
+        (alter(only_cron(), _CRON, enabled=False), "must declare enabled true"),
+        (alter(only_cron(), _CRON, enabled=ABSENT), "must declare enabled true"),
+        (alter(only_cron(), _CRON, schedule__crontab="never"), "has no crontab"),
+        (alter(only_cron(), _CRON, schedule={"intervalValue": 1, "intervalUnit": "day"}), "has no crontab"),
+        (alter(only_cron(), _CRON, checkinMarginMinutes=ABSENT), "has no checkinMarginMinutes"),
+        (alter(only_cron(), _CRON, maxRuntimeMinutes=ABSENT), "has no maxRuntimeMinutes"),
+        (alter(only_cron(), _CRON, failureIssueThreshold=0), "has no usable failureIssueThreshold"),
     ],
 )
-def test_a_monitor_that_would_not_speak_is_none(toys: list[Toy], reason: str) -> None:
+def test_a_monitor_that_would_not_alert_does_not_count(toys: list[Toy], reason: str) -> None:
     (text,) = lacking(toys)
     assert reason in text
 
@@ -228,16 +232,15 @@ def test_a_monitor_that_would_not_speak_is_none(toys: list[Toy], reason: str) ->
         ({"longestRunMinutes": ABSENT}, "does not say how long it may run"),
     ],
 )
-def test_a_loss_that_can_not_be_computed_is_said_to_be_so(change: dict[str, Any], reason: str) -> None:
-    found = path(altered(production(), "job-database", **change))
+def test_a_loss_that_can_not_be_computed_is_reported(change: dict[str, Any], reason: str) -> None:
+    found = path(alter(production(), "job-database", **change))
     assert found.terms == ()
-    assert any(reason in text.words for text in found.lacking)
+    assert any(reason in text.text for text in found.problems)
 
 
 def test_secret_facts_count_like_others() -> None:
     assert (
-        path(altered(production(), "job-database", latenessMinutes=secret(120))).loss
-        == path(production()).loss
+        path(alter(production(), "job-database", latenessMinutes=secret(120))).loss == path(production()).loss
     )
 
 
@@ -245,23 +248,23 @@ def test_secret_facts_count_like_others() -> None:
 def test_a_platform_may_promise_more_than_the_pack_demands_and_not_less(
     promised: float, expected: float
 ) -> None:
-    toys = altered(production(), "example", objectives__independent_recovery_point_hours=promised)
-    assert objective(stack_of(toys), "independent_recovery_point_hours", 27) == (expected, [])
+    toys = alter(production(), "example", objectives__independent_recovery_point_hours=promised)
+    assert read_objective(stack_of(toys), "independent_recovery_point_hours", 27) == (expected, [])
 
 
 @pytest.mark.parametrize(("assumed", "expected"), [(1, 14), (14, 14), (60, 60)])
 def test_a_platform_may_assume_worse_than_the_pack_does_and_not_better(
     assumed: float, expected: float
 ) -> None:
-    toys = altered(production(), "example", objectives__corruption_noticed_within_days=assumed)
-    assert assumption(stack_of(toys), "corruption_noticed_within_days", 14) == (expected, [])
+    toys = alter(production(), "example", objectives__corruption_noticed_within_days=assumed)
+    assert read_assumption(stack_of(toys), "corruption_noticed_within_days", 14) == (expected, [])
 
 
 def test_the_strictest_of_several_platforms_counts() -> None:
     second = Toy("acme:index:Shop", "shop", {"objectives": {"independent_recovery_point_hours": 5}})
     stack = stack_of([*production(), second])
-    assert objective(stack, "independent_recovery_point_hours", 27) == (5, [])
+    assert read_objective(stack, "independent_recovery_point_hours", 27) == (5, [])
 
 
 def test_a_stack_that_publishes_no_objectives_is_held_to_the_packs() -> None:
-    assert objective(stack_of([]), "independent_recovery_point_hours", 27) == (27, [])
+    assert read_objective(stack_of([]), "independent_recovery_point_hours", 27) == (27, [])

@@ -9,18 +9,18 @@ from typing import Final
 import cases
 import pytest
 from case import Case, Change
-from policy_harness import TODAY, Violation, judged, named, production
+from policy_harness import TODAY, Violation, find_toy, find_violations, production
 
 from policies.framework.controls import Control
 from policies.framework.rule import Rule
+from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.rules import AREAS, RULES
-from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 _RULES: Final = {rule.id: rule for rule in RULES}
 _CASES: Final[list[Case]] = [
-    case
-    for module in pkgutil.iter_modules(cases.__path__)
-    for case in importlib.import_module(f"cases.{module.name}").CASES
+    importlib.import_module(f"cases.{area}.{rule.id.replace('-', '_')}").CASE
+    for area, rules in AREAS.items()
+    for rule in rules
 ]
 
 
@@ -49,11 +49,17 @@ def _changes(kind: str) -> list[object]:
 
 
 def _violations(case: Case, change: Change) -> list[Violation]:
-    return judged(change(production()), [_RULES[case.rule]])
+    return find_violations(change(production()), [_RULES[case.rule]])
 
 
-def test_every_rule_has_its_case() -> None:
-    assert sorted(case.rule for case in _CASES) == sorted(_RULES)
+def test_every_rule_has_a_file_of_cases_where_the_rule_has_its_own() -> None:
+    files = {
+        (area.name, file.name)
+        for area in pkgutil.iter_modules(cases.__path__)
+        for file in pkgutil.iter_modules([str(Path(cases.__path__[0], area.name))])
+    }
+    assert files == {(area, rule.id.replace("-", "_")) for area, rules in AREAS.items() for rule in rules}
+    assert [case.rule for case in _CASES] == list(_RULES)
 
 
 def test_every_rule_is_tried_on_what_is_absent_unknown_and_secret() -> None:
@@ -65,54 +71,56 @@ def test_every_rule_is_tried_on_what_is_absent_unknown_and_secret() -> None:
 
 
 def test_production_passes_every_rule() -> None:
-    assert judged(production()) == []
+    assert find_violations(production()) == []
 
 
 @pytest.mark.parametrize(("case", "change"), _changes("weak"))
-def test_what_is_weakened_is_refused(case: Case, change: Change) -> None:
+def test_a_weakened_protection_is_refused(case: Case, change: Change) -> None:
     found = _violations(case, change)
     assert (case.rule, case.at, 1) in {(one.rule, one.resource, one.level) for one in found}
     assert not any("crashed" in one.message for one in found)
 
 
 @pytest.mark.parametrize(("case", "change"), _changes("absent"))
-def test_what_is_absent_is_refused(case: Case, change: Change) -> None:
+def test_an_absent_protection_is_refused(case: Case, change: Change) -> None:
     found = _violations(case, change)
     assert (case.rule, case.at, 1) in {(one.rule, one.resource, one.level) for one in found}
     assert not any("crashed" in one.message for one in found)
 
 
 @pytest.mark.parametrize(("case", "change"), _changes("unknown"))
-def test_what_a_preview_does_not_know_is_refused_and_said(case: Case, change: Change) -> None:
+def test_a_protection_that_a_preview_does_not_know_is_refused_as_undecided(
+    case: Case, change: Change
+) -> None:
     said = [one.message for one in _violations(case, change) if one.resource == case.at and one.level == 1]
     assert said
     assert all("could not be decided" in message for message in said)
 
 
 @pytest.mark.parametrize(("case", "change"), _changes("secret"))
-def test_what_is_secret_decides_like_anything_else(case: Case, change: Change) -> None:
+def test_a_secret_input_decides_like_a_plain_one(case: Case, change: Change) -> None:
     assert _violations(case, change) == []
 
 
 @pytest.mark.parametrize(("case", "change"), _changes("fine"))
-def test_another_way_to_comply_passes(case: Case, change: Change) -> None:
+def test_another_way_to_comply_with_a_rule_passes(case: Case, change: Change) -> None:
     assert _violations(case, change) == []
 
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda case: case.rule)
-def test_a_waiver_lets_it_pass_and_shows_it_or_is_refused(case: Case, tmp_path: Path) -> None:
+def test_a_waiver_lets_a_violation_pass_and_shows_it_or_is_refused(case: Case, tmp_path: Path) -> None:
     rule = _RULES[case.rule]
     stack = case.weak[0](production())
     file = tmp_path / "waivers.yaml"
-    refused = {one.resource for one in judged(stack, [rule])}
+    refused = {one.resource for one in find_violations(stack, [rule])}
     for name in refused:
         with file.open("a") as lines:
             lines.write(
-                f"- rule: {rule.id}\n  resource: {named(stack, name).urn}\n"
+                f"- rule: {rule.id}\n  resource: {find_toy(stack, name).urn}\n"
                 f"  reason: The replacement is being built\n  owner: operations\n  ticket: OPS-1\n"
                 f"  created: {TODAY}\n  expires: {TODAY}\n"
             )
-    found = judged(stack, [rule], waivers_file=file)
+    found = find_violations(stack, [rule], waivers_file=file)
     if rule.waivable:
         assert {(one.rule, one.level) for one in found} == {("waived", 0)}
         assert all(f"{rule.id} is WAIVED until {TODAY}" in one.message for one in found)

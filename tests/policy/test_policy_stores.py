@@ -9,9 +9,9 @@ from policy_harness import (
     ABSENT,
     UNKNOWN,
     Toy,
-    altered,
-    judged,
-    named,
+    alter,
+    find_toy,
+    find_violations,
     production,
     secret,
     with_options,
@@ -30,7 +30,7 @@ _KEY: Final = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-00
 
 def complaints(stack: Sequence[Toy], rule: str) -> dict[str, str]:
     """Return resource -> message of one rule's violations, all of which must be mandatory."""
-    found = [violation for violation in judged(stack, [_RULES[rule]]) if violation.rule == rule]
+    found = [violation for violation in find_violations(stack, [_RULES[rule]]) if violation.rule == rule]
     assert {violation.level for violation in found} <= {1}
     assert not any("crashed" in violation.message for violation in found)
     return {violation.resource: violation.message for violation in found}
@@ -87,7 +87,7 @@ def test_a_foreign_data_store_without_backup_is_refused(token: str) -> None:
         "sentry:index/project:Project",
     ],
 )
-def test_what_holds_no_data_of_its_own_needs_no_backup(token: str) -> None:
+def test_a_resource_without_data_of_its_own_needs_no_backup(token: str) -> None:
     stack = [store(token)]
     assert complaints(stack, _BACKUP) == complaints(stack, "store-type-is-known") == {}
 
@@ -176,8 +176,8 @@ def test_a_copy_in_the_same_region_is_elsewhere_if_its_provider_allows_another_a
 
 def test_a_component_can_not_claim_another_region_than_its_buckets_provider_has() -> None:
     domain = {"provider": "aws", "account": "210987654321", "region": "us-east-1"}
-    stack = altered(production(), "backups-replica", failureDomain=domain)
-    stack = altered(stack, "aws-replica", region="eu-west-1")
+    stack = alter(production(), "backups-replica", failureDomain=domain)
+    stack = alter(stack, "aws-replica", region="eu-west-1")
     assert set(complaints(stack, _BACKUP)) == _VAULTS
 
 
@@ -195,13 +195,13 @@ def test_a_component_can_not_claim_another_region_than_its_buckets_provider_has(
 )
 def test_a_weakened_replication_saves_neither_vault(change: dict[str, Any], reason: str) -> None:
     paths = {f"rules__0__{path}": value for path, value in change.items()}
-    found = complaints(altered(production(), _REPLICATION, **paths), _BACKUP)
+    found = complaints(alter(production(), _REPLICATION, **paths), _BACKUP)
     assert set(found) == _VAULTS
     assert all(reason in message for message in found.values())
 
 
 def test_a_replication_without_filter_takes_the_whole_bucket() -> None:
-    assert complaints(altered(production(), _REPLICATION, rules__0__filter=ABSENT), _BACKUP) == {}
+    assert complaints(alter(production(), _REPLICATION, rules__0__filter=ABSENT), _BACKUP) == {}
 
 
 def test_a_vault_needs_a_replica() -> None:
@@ -209,8 +209,8 @@ def test_a_vault_needs_a_replica() -> None:
 
 
 def test_a_replica_is_found_by_its_known_arn() -> None:
-    arn = f"arn:aws:s3:::{named(production(), 'backups-replica-bucket').inputs['bucket']}"
-    stack = altered(production(), _REPLICATION, rules__0__destination__bucket=arn)
+    arn = f"arn:aws:s3:::{find_toy(production(), 'backups-replica-bucket').inputs['bucket']}"
+    stack = alter(production(), _REPLICATION, rules__0__destination__bucket=arn)
     stack = [replace(toy, made_from={}) if toy.name == _REPLICATION else toy for toy in stack]
     assert complaints(stack, _BACKUP) == {}
 
@@ -238,15 +238,15 @@ def test_one_key_for_both_vaults_takes_both_with_it() -> None:
 )
 def test_keys_that_are_known_are_compared_by_their_id(other: Any, passes: bool) -> None:
     path = "rules__0__applyServerSideEncryptionByDefault__kmsMasterKeyId"
-    stack = altered(production(), "backups-vault-encryption", **{path: _KEY})
-    stack = altered(stack, "backups-replica-encryption", **{path: other})
+    stack = alter(production(), "backups-vault-encryption", **{path: _KEY})
+    stack = alter(stack, "backups-replica-encryption", **{path: other})
     assert (complaints(stack, _BACKUP) == {}) is passes
 
 
 def test_an_alias_is_another_key_in_each_region() -> None:
     path = "rules__0__applyServerSideEncryptionByDefault__kmsMasterKeyId"
-    stack = altered(production(), "backups-vault-encryption", **{path: "alias/backups"})
-    stack = altered(stack, "backups-replica-encryption", **{path: "alias/backups"})
+    stack = alter(production(), "backups-vault-encryption", **{path: "alias/backups"})
+    stack = alter(stack, "backups-replica-encryption", **{path: "alias/backups"})
     assert complaints(stack, _BACKUP) == {}
 
 
@@ -337,13 +337,13 @@ def test_a_file_system_has_the_history_that_its_backup_policy_keeps(status: str,
 def test_a_bucket_has_the_history_that_versioning_and_lifecycle_keep(
     resource: str, change: dict[str, Any], reason: str
 ) -> None:
-    found = complaints(altered(production(), resource, **change), _HISTORY)
+    found = complaints(alter(production(), resource, **change), _HISTORY)
     assert set(found) == {"backups-vault-bucket"}
     assert reason in found["backups-vault-bucket"]
 
 
 def test_a_lifecycle_rule_that_is_off_expires_nothing() -> None:
-    stack = altered(
+    stack = alter(
         production(),
         "backups-vault-lifecycle",
         rules__0__noncurrentVersionExpiration__noncurrentDays=1,
@@ -369,7 +369,7 @@ def test_access_logs_need_no_history_and_no_backup() -> None:
         "database-role-owner",
     ],
 )
-def test_whatever_data_would_go_with_is_protected(name: str) -> None:
+def test_a_resource_whose_deletion_deletes_data_is_protected(name: str) -> None:
     assert set(complaints(with_options(production(), name, protect=False), "store-is-protected")) == {name}
 
 
@@ -392,9 +392,9 @@ def test_a_store_is_called_by_its_name(token: str, identity: str) -> None:
 @pytest.mark.parametrize(
     "rule", ["store-loss-is-within-objective", "store-backups-outlast-corruption", "store-is-drilled"]
 )
-def test_what_replication_saves_needs_no_job_and_what_a_job_saves_is_judged_by_it(rule: str) -> None:
+def test_a_replicated_store_needs_no_job_and_a_store_with_a_job_is_judged_by_it(rule: str) -> None:
     assert complaints(production(), rule) == {}
-    vault = named(production(), "backups-vault-bucket").urn
+    vault = find_toy(production(), "backups-vault-bucket").urn
     job = Toy("acme:index:Sync", "sync", {"protects": [vault], "schedule": "never"})
     assert set(complaints([*production(), job], rule)) == {"backups-vault-bucket"}
     plain = bucket("data", "eu-west-1")
@@ -402,7 +402,7 @@ def test_what_replication_saves_needs_no_job_and_what_a_job_saves_is_judged_by_i
 
 
 def test_the_best_of_several_jobs_counts() -> None:
-    urn = named(production(), "database-project").urn
+    urn = find_toy(production(), "database-project").urn
     idle = Toy("acme:index:Sync", "sync", {"protects": [urn], "schedule": "never"})
     stack = [*production(), idle]
     for rule in ("store-loss-is-within-objective", "store-backups-outlast-corruption", _BACKUP):

@@ -5,7 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from policy_harness import UNKNOWN, Toy, altered, announcements, named, production, whole, without
+from policy_harness import (
+    UNKNOWN,
+    Toy,
+    alter,
+    find_toy,
+    production,
+    resource_requests,
+    stack_request,
+    without,
+)
 
 from policies.facts.buckets import Buckets
 from policies.facts.s3_access import pattern_reaches, writers
@@ -18,8 +27,8 @@ ARN = "arn:aws:s3:::vault"
 
 
 def stack_of(toys: Sequence[Toy]) -> PolicyStack:
-    announced = {request.urn: request.properties for request in announcements(toys)}
-    return PolicyStack(whole(toys).resources, announced)
+    announced = {request.urn: request.properties for request in resource_requests(toys)}
+    return PolicyStack(stack_request(toys).resources, announced)
 
 
 def vaults(toys: Sequence[Toy]) -> set[str]:
@@ -57,11 +66,11 @@ def test_a_bucket_that_locks_or_that_jobs_fill_is_a_vault(toys: list[Toy]) -> No
     assert vaults(toys) == {"own"}
 
 
-def test_any_other_bucket_is_none() -> None:
+def test_any_other_bucket_is_no_vault() -> None:
     assert vaults([bucket("own", objectLockEnabled=False)]) == set()
 
 
-def test_what_a_vault_replicates_into_is_a_vault() -> None:
+def test_a_bucket_that_a_vault_replicates_into_is_a_vault() -> None:
     rules = [{"destination": {"bucket": "arn:aws:s3:::far"}}]
     replication = Toy(
         "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
@@ -72,9 +81,9 @@ def test_what_a_vault_replicates_into_is_a_vault() -> None:
     assert vaults([bucket("near", objectLockEnabled=True), bucket("far"), replication]) == {"near", "far"}
 
 
-def test_a_vault_stays_one_whatever_is_logged_there() -> None:
-    name = named(production(), "backups-vault-bucket").inputs["bucket"]
-    toys = altered(production(), "backups-replica-logging", targetBucket=name)
+def test_a_vault_that_access_logs_are_written_to_is_still_a_vault() -> None:
+    name = find_toy(production(), "backups-vault-bucket").inputs["bucket"]
+    toys = alter(production(), "backups-replica-logging", targetBucket=name)
     assert vaults(toys) == VAULTS
     assert logs(toys) == {"backups-vault-access-log-bucket"}
 

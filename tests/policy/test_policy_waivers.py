@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from policy_harness import TODAY, Toy, Violation, judged, with_options
+from policy_harness import TODAY, Toy, Violation, find_violations, with_options
 
 from policies.framework import waivers
+from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.rules import RULES
-from policies.rules.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 WAIVABLE = {rule.id: rule.waivable for rule in RULES}
 KNOWN = {"store-is-protected": True, "store-has-independent-backup": False}
@@ -44,7 +44,7 @@ def test_a_good_waiver_counts_until_the_end_of_its_last_day(tmp_path: Path) -> N
     assert read(tmp_path, entry(expires=last), today=last).problems == ()
     gone = read(tmp_path, entry(expires=last), today=last + timedelta(days=1))
     assert gone.in_force == {}
-    assert [text.words for text in gone.problems] == [f"waiver 1 expired on {last}"]
+    assert [text.text for text in gone.problems] == [f"waiver 1 expired on {last}"]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_bad_waiver_waives_nothing_and_says_why(
 ) -> None:
     found = read(tmp_path, entry(**change))
     assert found.in_force == {}
-    assert any(complaint in text.words and text.words.startswith("waiver 1 ") for text in found.problems)
+    assert any(complaint in text.text and text.text.startswith("waiver 1 ") for text in found.problems)
 
 
 @pytest.mark.parametrize("content", ["a: b", "just text", "[unclosed", "- - -\t", "\x00"])
@@ -89,10 +89,10 @@ def test_a_file_that_is_no_list_waives_nothing(tmp_path: Path, content: str) -> 
     assert found.problems
 
 
-def test_entries_of_any_kind_are_refused_one_by_one(tmp_path: Path) -> None:
+def test_malformed_waivers_are_refused_one_by_one(tmp_path: Path) -> None:
     found = read(tmp_path, None, 5, "text", [], entry())
     assert len(found.in_force) == 1
-    assert {text.words.split()[1] for text in found.problems} == {"1", "2", "3", "4"}
+    assert {text.text.split()[1] for text in found.problems} == {"1", "2", "3", "4"}
 
 
 @pytest.mark.parametrize("content", ["", "# nothing is waived\n", "[]"])
@@ -103,21 +103,21 @@ def test_no_waivers_are_no_problem(tmp_path: Path, content: str) -> None:
     assert waivers.read(tmp_path / "none", today=TODAY, rules=KNOWN) == waivers.NONE
 
 
-def test_the_same_exception_twice_is_a_problem(tmp_path: Path) -> None:
+def test_a_duplicate_waiver_is_a_problem(tmp_path: Path) -> None:
     found = read(tmp_path, entry(), entry(ticket="OPS-2"))
-    assert [text.words for text in found.problems] == ["waiver 2 is there twice"]
+    assert [text.text for text in found.problems] == ["waiver 2 is there twice"]
 
 
 def test_the_waivers_of_this_repository_are_good() -> None:
     found = waivers.read(waivers.FILE, today=date(2000, 1, 1), rules=WAIVABLE)
-    assert [text for text in found.problems if "yet to come" not in text.words] == []
+    assert [text for text in found.problems if "yet to come" not in text.text] == []
 
 
 def verdicts(stack: Sequence[Toy], folder: Path, *entries: Any) -> list[Violation]:
     file = folder / "waivers.yaml"
     file.write_text(yaml.safe_dump(list(entries)))
     rule = next(rule for rule in RULES if rule.id == "store-is-protected")
-    return judged(stack, [rule], waivers_file=file)
+    return find_violations(stack, [rule], waivers_file=file)
 
 
 def stack(*, protected: bool) -> list[Toy]:

@@ -5,27 +5,37 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from policy_harness import UNKNOWN, Toy, Violation, altered, judged, named, production, secret, without
+from policy_harness import (
+    UNKNOWN,
+    Toy,
+    Violation,
+    alter,
+    find_toy,
+    find_violations,
+    production,
+    secret,
+    without,
+)
 
-from policies.facts.alert_contacts import site
+from policies.facts.alert_contacts import registered_domain
 from policies.facts.endpoints import EndpointAddress, address_of
 from policies.rules import RULES
 
 HEALTH, HEALTH_URL = "uptime-health", "https://api.example.com/health"
 
 
-def found(stack: Sequence[Toy], rule: str) -> list[Violation]:
-    return judged(stack, [one for one in RULES if one.id == rule])
+def violations_of(stack: Sequence[Toy], rule: str) -> list[Violation]:
+    return find_violations(stack, [one for one in RULES if one.id == rule])
 
 
-def said(stack: Sequence[Toy], rule: str) -> str:
-    (violation,) = found(stack, rule)
+def message_of(stack: Sequence[Toy], rule: str) -> str:
+    (violation,) = violations_of(stack, rule)
     return violation.message
 
 
 def another(stack: Sequence[Toy], like: str, name: str, **changes: Any) -> list[Toy]:
     """Return the stack with one more resource, a changed copy of another."""
-    (copy,) = altered([replace(named(stack, like), name=name)], name, **changes)
+    (copy,) = alter([replace(find_toy(stack, like), name=name)], name, **changes)
     return [*stack, copy]
 
 
@@ -44,7 +54,7 @@ def another(stack: Sequence[Toy], like: str, name: str, **changes: Any) -> list[
         ("https://api.example.com:port", None),
     ],
 )
-def test_one_place_is_written_in_many_ways(url: str, address: EndpointAddress | None) -> None:
+def test_the_spellings_of_one_address_are_equal(url: str, address: EndpointAddress | None) -> None:
     assert address_of(url) == address
 
 
@@ -63,38 +73,38 @@ def test_one_place_is_written_in_many_ways(url: str, address: EndpointAddress | 
     ],
 )
 def test_hosts_of_one_owner_share_a_domain(host: str, domain: str) -> None:
-    assert site(host) == domain
+    assert registered_domain(host) == domain
 
 
 def test_an_endpoint_that_nobody_watches_is_named() -> None:
-    message = said(without(production(), "uptime-frontend"), "endpoint-has-monitor")
+    message = message_of(without(production(), "uptime-frontend"), "endpoint-has-monitor")
     assert "https://app.example.com: no monitor looks at it" in message
     assert "api.example.com" not in message
 
 
 def test_a_monitor_that_looks_elsewhere_on_a_critical_endpoint_is_named() -> None:
-    message = said(without(production(), HEALTH), "endpoint-has-monitor")
+    message = message_of(without(production(), HEALTH), "endpoint-has-monitor")
     assert "https://api.example.com: uptime-version (Monitor) does not look at /health" in message
 
 
 def test_the_time_until_someone_is_told_is_shown_as_a_sum() -> None:
-    stack = altered(production(), HEALTH, interval=300)
+    stack = alter(production(), HEALTH, interval=300)
     assert (
         "https://api.example.com: 5 min between looks + 2 x 30 s for a look and the one that confirms it + "
         "0 s until someone is told = 6 min, more than 5 min"
-    ) in said(stack, "endpoint-monitor-is-fast")
+    ) in message_of(stack, "endpoint-monitor-is-fast")
 
 
 def test_an_address_that_is_a_secret_is_not_shown() -> None:
-    stack = altered(production(), "example", endpoints__0__url=secret("https://hidden.example.com"))
-    message = said(stack, "endpoint-has-monitor")
+    stack = alter(production(), "example", endpoints__0__url=secret("https://hidden.example.com"))
+    message = message_of(stack, "endpoint-has-monitor")
     assert "an endpoint with a secret address: no monitor looks at it" in message
     assert "hidden" not in message
 
 
 def test_credentials_in_an_address_are_not_shown() -> None:
-    stack = altered(production(), "example", endpoints__0__url="https://user:word@other.example.com/path")
-    message = said(stack, "endpoint-has-monitor")
+    stack = alter(production(), "example", endpoints__0__url="https://user:word@other.example.com/path")
+    message = message_of(stack, "endpoint-has-monitor")
     assert "https://other.example.com: no monitor looks at it" in message
     assert not {"user", "word", "path"} & set(message.replace(":", " ").replace("@", " ").split())
 
@@ -102,13 +112,13 @@ def test_credentials_in_an_address_are_not_shown() -> None:
 def test_a_weak_monitor_next_to_a_good_one_does_no_harm() -> None:
     weak = {"interval": 3_600, "keywordValue": "", "checkSslErrors": False, "assignedAlertContacts": []}
     stack = another(production(), HEALTH, "weak", **weak)
-    assert {one.rule for one in judged(stack) if one.resource == "example"} == set()
+    assert {one.rule for one in find_violations(stack) if one.resource == "example"} == set()
 
 
 def test_a_good_monitor_that_is_off_does_not_excuse_one_that_is_on() -> None:
-    stack = altered(another(production(), HEALTH, "off", isPaused=True), HEALTH, interval=3_600)
-    assert found(stack, "endpoint-has-monitor") == []
-    assert "1 h between looks" in said(stack, "endpoint-monitor-is-fast")
+    stack = alter(another(production(), HEALTH, "off", isPaused=True), HEALTH, interval=3_600)
+    assert violations_of(stack, "endpoint-has-monitor") == []
+    assert "1 h between looks" in message_of(stack, "endpoint-monitor-is-fast")
 
 
 @pytest.mark.parametrize(
@@ -122,17 +132,17 @@ def test_a_good_monitor_that_is_off_does_not_excuse_one_that_is_on() -> None:
     ],
 )
 def test_a_missing_monitor_is_reported_once(rule: str) -> None:
-    assert found(without(production(), HEALTH), rule) == []
+    assert violations_of(without(production(), HEALTH), rule) == []
 
 
 def test_an_address_that_cannot_be_read_next_to_a_good_monitor_does_no_harm() -> None:
     stack = another(production(), HEALTH, "odd", url="https://[broken")
-    assert found(stack, "endpoint-has-monitor") == []
+    assert violations_of(stack, "endpoint-has-monitor") == []
 
 
 def test_endpoints_of_any_component_count() -> None:
     shop = Toy("acme:index:Shop", "shop", {"endpoints": [{"url": "https://shop.example.com"}]})
-    (violation,) = found([*production(), shop], "endpoint-has-monitor")
+    (violation,) = violations_of([*production(), shop], "endpoint-has-monitor")
     assert violation.resource == "shop"
 
 
@@ -140,7 +150,7 @@ def test_an_input_of_a_vendor_that_is_called_endpoints_does_not_count() -> None:
     thing = Toy("aws:x/y:Z", "thing", {"endpoints": [{"url": "https://x.example.com"}]}, provider="aws")
     provider = Toy("pulumi:providers:aws", "own", {"endpoints": [{"s3": "http://localhost:1"}]})
     stack = [*production(), thing, provider]
-    assert found(stack, "endpoint-has-monitor") == found(stack, "endpoint-is-published") == []
+    assert violations_of(stack, "endpoint-has-monitor") == violations_of(stack, "endpoint-is-published") == []
 
 
 DOMAINS = [
@@ -157,7 +167,7 @@ DOMAINS = [
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda toy: toy.type)
 def test_a_vendors_domain_is_a_critical_endpoint(domain: Toy) -> None:
-    message = said([domain], "endpoint-has-monitor")
+    message = message_of([domain], "endpoint-has-monitor")
     assert "domain (" in message
     assert "https://shop.example: no monitor looks at it" in message
     assert "*" not in message
@@ -167,15 +177,15 @@ def test_a_vendors_domain_is_a_critical_endpoint(domain: Toy) -> None:
         {"type": "HTTP", "url": "https://shop.example/health", "isPaused": False},
         provider="uptimerobot",
     )
-    assert found([domain, watching], "endpoint-has-monitor") == []
+    assert violations_of([domain, watching], "endpoint-has-monitor") == []
     elsewhere = replace(watching, inputs={**watching.inputs, "url": "https://shop.example/"})
-    assert "does not look at /health" in said([domain, elsewhere], "endpoint-has-monitor")
+    assert "does not look at /health" in message_of([domain, elsewhere], "endpoint-has-monitor")
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda toy: toy.type)
-def test_a_vendors_domain_is_what_a_component_says_of_it(domain: Toy) -> None:
+def test_a_vendors_domain_is_an_endpoint_as_its_component_publishes_it(domain: Toy) -> None:
     shop = Toy("acme:index:Shop", "shop", {"endpoints": [{"url": "https://shop.example", "critical": False}]})
-    (violation,) = found([domain, shop], "endpoint-has-monitor")
+    (violation,) = violations_of([domain, shop], "endpoint-has-monitor")
     assert violation.resource == "shop"
 
 
@@ -184,12 +194,16 @@ def test_a_vendors_domain_that_is_not_known_is_refused(domain: Toy) -> None:
     (name,) = domain.inputs
     for value in (UNKNOWN, [UNKNOWN]):
         unknown = replace(domain, inputs={name: value})
-        assert f"could not be decided: {name} of domain" in said([unknown], "endpoint-is-published")
+        assert f"could not be decided: {name} of domain" in message_of([unknown], "endpoint-is-published")
 
 
 def test_a_distribution_without_names_of_its_own_publishes_nothing() -> None:
     plain = Toy("aws:cloudfront/distribution:Distribution", "plain", {"enabled": True}, provider="aws")
-    assert found([plain], "endpoint-is-published") == found([plain], "endpoint-has-monitor") == []
+    assert (
+        violations_of([plain], "endpoint-is-published")
+        == violations_of([plain], "endpoint-has-monitor")
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,31 +211,31 @@ def test_a_distribution_without_names_of_its_own_publishes_nothing() -> None:
 )
 def test_a_person_must_be_told_of_outages(told: str, passes: bool) -> None:
     stack = without(production(), "alerting-incidents", "alerting-oncall", "alerting-automation")
-    stack = altered(stack, "alerting-operations", notificationEvents=told)
-    assert (found(stack, "monitor-reaches-someone") == []) is passes
+    stack = alter(stack, "alerting-operations", notificationEvents=told)
+    assert (violations_of(stack, "monitor-reaches-someone") == []) is passes
 
 
 @pytest.mark.parametrize(("told", "passes"), [(1, True), (2, True), (3, False), (4, False)])
 def test_a_channel_must_be_told_of_outages(told: int, passes: bool) -> None:
     stack = without(production(), "alerting-operations", "alerting-oncall", "alerting-automation")
-    stack = altered(stack, "alerting-incidents", enableNotificationsFor=told)
-    assert (found(stack, "monitor-reaches-someone") == []) is passes
+    stack = alter(stack, "alerting-incidents", enableNotificationsFor=told)
+    assert (violations_of(stack, "monitor-reaches-someone") == []) is passes
 
 
 def test_a_contact_is_found_by_its_id_once_that_is_known() -> None:
     stack = [
         replace(toy, outputs={**toy.inputs, "id": "4711"}) if toy.name == "alerting-operations" else toy
-        for toy in altered(production(), HEALTH, assignedAlertContacts=[{"alertContactId": "4711"}])
+        for toy in alter(production(), HEALTH, assignedAlertContacts=[{"alertContactId": "4711"}])
     ]
-    assert found(stack, "monitor-reaches-someone") == []
+    assert violations_of(stack, "monitor-reaches-someone") == []
 
 
 def test_a_contact_that_only_another_input_depends_on_is_not_told() -> None:
     stack = [
         replace(toy, made_from={"tags": ["alerting-operations"]}) if toy.name == HEALTH else toy
-        for toy in altered(production(), HEALTH, assignedAlertContacts=[{"alertContactId": "4711"}])
+        for toy in alter(production(), HEALTH, assignedAlertContacts=[{"alertContactId": "4711"}])
     ]
-    assert "tells no contact that this stack declares" in said(stack, "monitor-reaches-someone")
+    assert "tells no contact that this stack declares" in message_of(stack, "monitor-reaches-someone")
 
 
 @pytest.mark.parametrize(
@@ -241,8 +255,8 @@ def test_a_contact_that_only_another_input_depends_on_is_not_told() -> None:
 )
 def test_a_mailbox_in_the_watched_domain_is_no_route(address: Any, passes: bool) -> None:
     stack = without(production(), "alerting-incidents", "alerting-oncall", "alerting-automation")
-    stack = altered(stack, "alerting-operations", value=secret(address))
-    violations = found(stack, "monitor-route-is-independent")
+    stack = alter(stack, "alerting-operations", value=secret(address))
+    violations = violations_of(stack, "monitor-route-is-independent")
     assert (violations == []) is passes
     assert not any("us@" in one.message for one in violations)
 
@@ -254,7 +268,7 @@ def test_two_jobs_do_not_share_a_heartbeat() -> None:
         else toy
         for toy in without(production(), "job-files-heartbeat")
     ]
-    violations = found(stack, "job-has-heartbeat")
+    violations = violations_of(stack, "job-has-heartbeat")
     assert {one.resource for one in violations} == {"job-database", "job-files"}
     assert all("is another job's too" in one.message for one in violations)
 
@@ -264,33 +278,34 @@ def test_two_jobs_do_not_share_a_heartbeat() -> None:
     [("*/10 * * * *", 600), ("0 0 * * 1-5", 259_200), ("0 0 1 * *", 2_678_400), ("0 0 1 1 *", 2_678_400)],
 )
 def test_a_heartbeat_waits_for_the_longest_gap_and_31_days_at_most(schedule: str, seconds: int) -> None:
-    stack = altered(production(), "job-database", schedule=schedule)
+    stack = alter(production(), "job-database", schedule=schedule)
     assert (
-        found(altered(stack, "job-database-heartbeat", interval=seconds), "heartbeat-matches-its-job") == []
+        violations_of(alter(stack, "job-database-heartbeat", interval=seconds), "heartbeat-matches-its-job")
+        == []
     )
-    weak = altered(stack, "job-database-heartbeat", interval=seconds + 1)
-    assert "must declare" in said(weak, "heartbeat-matches-its-job")
+    weak = alter(stack, "job-database-heartbeat", interval=seconds + 1)
+    assert "must declare" in message_of(weak, "heartbeat-matches-its-job")
 
 
-def test_a_sentry_project_needs_what_it_needs_where_nothing_is_published() -> None:
+def test_a_sentry_project_needs_its_protections_where_no_service_is_published() -> None:
     project = Toy("sentry:index/project:Project", "project", {"slug": "shop"}, provider="sentry")
-    refused = {one.rule for one in judged([project]) if one.rule.startswith("error-project")}
+    refused = {one.rule for one in find_violations([project]) if one.rule.startswith("error-project")}
     assert refused == {
         "error-project-has-alerts",
         "error-project-has-key",
         "error-project-has-owner",
         "error-project-has-spike-protection",
     }
-    assert found([project], "service-has-error-project") == []
+    assert violations_of([project], "service-has-error-project") == []
 
 
-def test_an_alert_on_one_project_says_nothing_of_another() -> None:
+def test_an_alert_on_one_project_does_not_count_for_another() -> None:
     stack = without(production(), "errors-backend-new-alert")
-    (violation,) = found(stack, "error-project-has-alerts")
+    (violation,) = violations_of(stack, "error-project-has-alerts")
     assert violation.resource == "errors-backend-project"
     assert "no alert listens to new issues of errors-backend-project (Project)" in violation.message
 
 
-def test_an_alert_on_a_monitor_of_a_project_is_none_on_the_project() -> None:
+def test_an_alert_on_a_projects_monitor_does_not_count_for_the_project() -> None:
     stack = without(production(), "errors-backend-new-alert", "errors-backend-regressed-alert")
-    assert len(found(stack, "error-project-has-alerts")) == 1
+    assert len(violations_of(stack, "error-project-has-alerts")) == 1

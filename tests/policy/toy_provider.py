@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from twin.provider.server import PropertyChange, changed, serve
+from twin.provider.server import PropertyChange, serve
 from twin.provider.values import UNKNOWN
 
 
 class Anything:
-    """A resource kind without rules."""
+    """A resource type without rules."""
 
     def check(self, name: str, inputs: Any, old_inputs: Any) -> Any:
         del name, old_inputs
@@ -15,7 +15,10 @@ class Anything:
 
     def diff(self, state: Any, old_inputs: Any, inputs: Any) -> dict[str, PropertyChange]:
         del state
-        return changed(old_inputs, inputs)
+        names = old_inputs.keys() | inputs.keys()
+        return {
+            name: PropertyChange.UPDATE for name in sorted(names) if old_inputs.get(name) != inputs.get(name)
+        }
 
     def plan(self, state: Any, inputs: Any) -> Any:
         return {"computed": UNKNOWN, **state, **inputs}
@@ -36,7 +39,7 @@ class Anything:
 
 
 class AnyVendor:
-    """A whole provider of such kinds."""
+    """A provider of such resource types."""
 
     def parameterize(self, value: bytes) -> tuple[str, str]:
         raise NotImplementedError
@@ -44,7 +47,7 @@ class AnyVendor:
     def configure(self, configuration: Any) -> None:
         """Take any configuration."""
 
-    def kind(self, token: str) -> Anything:
+    def resource_type(self, token: str) -> Anything:
         del token
         return Anything()
 

@@ -22,7 +22,7 @@ def but(sid: str, **changes: Any) -> Weakening:
     """Change a statement of a policy document; None takes an element away."""
 
     def change(statements: list[Any]) -> list[Any]:
-        return [_changed(one, changes) if one.get("Sid", "") == sid else one for one in statements]
+        return [_change(one, changes) if one.get("Sid", "") == sid else one for one in statements]
 
     return _document(change, sid)
 
@@ -43,7 +43,7 @@ def only(position: int) -> Callable[[Any], list[Any]]:
     return lambda entries: [entries[position]]
 
 
-def _changed(statement: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _change(statement: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in {**statement, **changes}.items() if value is not None}
 
 

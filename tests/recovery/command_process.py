@@ -1,8 +1,8 @@
 """
-`./bulwark` on a site of a test's own: the real commands in a process of their own, which can be killed.
+The real `./bulwark` commands in a process of their own, with a recovery context that a test chooses.
 
-Run as a script it is that process. The site comes by the environment (BULWARK_TEST_SITE); with
-BULWARK_TEST_STAGE it tells when it is there, and stays there.
+Run as a script, this module is that process. BULWARK_TEST_CONTEXT has the context as JSON. At the stage that
+BULWARK_TEST_STAGE names, the process prints the stage and pauses, so that a test can end it there.
 """
 
 import json
@@ -25,8 +25,8 @@ _FOREVER_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Commands:
-    """The site that the commands find."""
+class CommandRunner:
+    """Runs commands with one database, one vault and one address of monitors."""
 
     database: str
     endpoint: str
@@ -37,7 +37,7 @@ class Commands:
     variables: dict[str, str] = field(default_factory=dict[str, str])
 
     def environment(self, stage: str) -> dict[str, str]:
-        site = {
+        context = {
             "database": self.database,
             "endpoint": self.endpoint,
             "bucket": self.bucket,
@@ -47,7 +47,7 @@ class Commands:
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
             "PYTHONPATH": str(CHECKOUT),
-            "BULWARK_TEST_SITE": json.dumps(site),
+            "BULWARK_TEST_CONTEXT": json.dumps(context),
             "BULWARK_TEST_STAGE": stage,
             **credentials(),
             **self.variables,
@@ -69,8 +69,8 @@ class Commands:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     @contextmanager
-    def at(self, stage: str, *arguments: str) -> Generator["subprocess.Popen[str]"]:
-        """Give the process once it is at a stage, where it stays; kill it in the end."""
+    def paused_at(self, stage: str, *arguments: str) -> Generator["subprocess.Popen[str]"]:
+        """Give the process once it has paused at a stage; kill it at the end."""
         process = self.start(*arguments, stage=stage)
         try:
             assert process.stdout
@@ -82,52 +82,52 @@ class Commands:
             process.communicate()
 
 
-def _stay(stage: str) -> None:
+def _pause(stage: str) -> None:
     sys.stdout.write(f"at {stage}\n")
     sys.stdout.flush()
     time.sleep(_FOREVER_SECONDS)
 
 
-def _staying(stage: str, original: Callable[..., Any]) -> Callable[..., Any]:
+def _pause_before(stage: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def called(*arguments: Any, **named: Any) -> Any:
-        _stay(stage)
+        _pause(stage)
         return original(*arguments, **named)
 
     return called
 
 
-def _arrange(stage: str) -> None:
-    """Put this project's own functions under watch, so that a test knows where a run is."""
-    from recovery import backup, restore  # noqa: PLC0415 - not what a test imports this module for
+def _pause_at(stage: str) -> None:
+    """Replace the function that begins or ends a stage by one that pauses there."""
+    from recovery import backup, restore  # noqa: PLC0415 - a test imports this module for the class above
     from recovery.vault.upload import MultipartUpload  # noqa: PLC0415
     from recovery.vault.vault import VaultClient  # noqa: PLC0415
 
-    make_room, put, load = MultipartUpload.make_room, VaultClient.put, restore.load
+    wait_for_room, put, load = MultipartUpload.wait_for_room, VaultClient.put, restore.load
 
     def with_parts(upload: MultipartUpload, size: int) -> None:
-        make_room(upload, size)
+        wait_for_room(upload, size)
         if upload.parts > 1:
-            _stay(stage)
+            _pause(stage)
 
     def before_manifest(vault: VaultClient, key: str, body: bytes) -> Any:
         if key.endswith("manifest.json"):
-            _stay(stage)
+            _pause(stage)
         return put(vault, key, body)
 
-    def loaded(*arguments: Any, **named: Any) -> Any:
+    def after_load(*arguments: Any, **named: Any) -> Any:
         load(*arguments, **named)
-        _stay(stage)
+        _pause(stage)
 
-    where: dict[str, tuple[Any, str, Callable[..., Any]]] = {
-        "snapshot": (backup, "find", _staying(stage, backup.find)),
-        "dump": (MultipartUpload, "make_room", with_parts),
-        "between": (backup, "capture", _staying(stage, backup.capture)),
+    replacements: dict[str, tuple[Any, str, Callable[..., Any]]] = {
+        "snapshot": (backup, "find_client_programs", _pause_before(stage, backup.find_client_programs)),
+        "dump": (MultipartUpload, "wait_for_room", with_parts),
+        "between": (backup, "read_globals", _pause_before(stage, backup.read_globals)),
         "manifest": (VaultClient, "put", before_manifest),
-        "fetched": (restore, "recreate", _staying(stage, restore.recreate)),
-        "loaded": (restore, "load", loaded),
+        "fetched": (restore, "restore_globals", _pause_before(stage, restore.restore_globals)),
+        "loaded": (restore, "load", after_load),
     }
     if stage:
-        setattr(*where[stage])
+        setattr(*replacements[stage])
 
 
 def main() -> None:
@@ -135,22 +135,24 @@ def main() -> None:
     import cli.restore  # noqa: PLC0415
     import cli.verify  # noqa: PLC0415
     from recovery.context import RecoveryContext  # noqa: PLC0415
-    from recovery.vault.client import client  # noqa: PLC0415
+    from recovery.vault.client import create_client  # noqa: PLC0415
     from recovery.vault.vault import VaultClient  # noqa: PLC0415
 
-    told = json.loads(os.environ["BULWARK_TEST_SITE"])
-    vault = VaultClient(client("us-east-1", told["endpoint"], attempts=2), told["bucket"], part_bytes=5 << 20)
-    monitors = told["monitors"]
-    site = RecoveryContext(
+    settings = json.loads(os.environ["BULWARK_TEST_CONTEXT"])
+    vault = VaultClient(
+        create_client("us-east-1", settings["endpoint"], attempts=2), settings["bucket"], part_bytes=5 << 20
+    )
+    monitors = settings["monitors"]
+    context = RecoveryContext(
         "test",
-        told["database"],
+        settings["database"],
         {"primary": vault, "replica": vault},
         {"database": f"{monitors}/heartbeat"} if monitors else {},
         {"database": f"{monitors}/checkin"} if monitors else {},
     )
     for command in (cli.backup, cli.restore, cli.verify):
-        vars(command)["opened"] = lambda *_, **__: site
-    _arrange(os.environ["BULWARK_TEST_STAGE"])
+        vars(command)["open_context"] = lambda *_, **__: context
+    _pause_at(os.environ["BULWARK_TEST_STAGE"])
     sys.argv[0] = "bulwark"
     runpy.run_module("cli", run_name="__main__", alter_sys=True)
 

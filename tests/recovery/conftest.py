@@ -1,27 +1,30 @@
 """
-PostgreSQL servers for the tests of the runtime half: one for each pytest process, another to restore into.
+PostgreSQL servers for the tests of recovery: each pytest process has one, and another to restore into.
 
-Roles belong to a server, databases to a test: what a test does to roles it takes back.
+Tests share the servers, so a test undoes what it does to roles. A database belongs to one test.
 """
 
-import sys
 from collections.abc import Generator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
-from odd_database import Odd, fill, roles_on, taken
+from clusters import destroyed_after, reachable_home
+from odd_database import OddDatabase, checksums_of, fill, temporary_roles
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database
-from vaults import environment, locked, moto_url, place, plain, rclone_folder, rclone_url
+from vaults import any_vault, aws_environment, locked_vault, moto_url, plain_vault, rclone_folder, rclone_url
 
 from postgres_server.cluster import Cluster
 from twin.host.home import TwinHome
 
-sys.path.append(str(Path(__file__).parents[1] / "twin"))
-
-from clusters import destroyed_after, reachable_home
-
-__all__ = ["environment", "locked", "moto_url", "place", "plain", "rclone_folder", "rclone_url"]
+__all__ = [
+    "any_vault",
+    "aws_environment",
+    "locked_vault",
+    "moto_url",
+    "plain_vault",
+    "rclone_folder",
+    "rclone_url",
+]
 
 
 @pytest.fixture(scope="session")
@@ -32,47 +35,47 @@ def servers_home() -> Generator[TwinHome]:
 
 @pytest.fixture(scope="session")
 def cluster(servers_home: TwinHome) -> Generator[Cluster]:
-    """Give a running server; nobody stops it."""
-    yield from _running(servers_home, "recovery")
+    """Give a running server. Tests do not stop it."""
+    yield from _run_cluster(servers_home, "recovery")
 
 
 @pytest.fixture(scope="session")
 def other_cluster(servers_home: TwinHome) -> Generator[Cluster]:
-    """Give a second running server, with a system identifier of its own; nobody stops it."""
-    yield from _running(servers_home, "recovery-other")
+    """Give a second running server, with a system identifier of its own. Tests do not stop it."""
+    yield from _run_cluster(servers_home, "recovery-other")
 
 
 @pytest.fixture
-def database(cluster: Cluster) -> Generator[NewDatabase]:
-    """Create empty databases; they are dropped after the test, whoever is still connected."""
+def new_database(cluster: Cluster) -> Generator[NewDatabase]:
+    """Create empty databases. They are dropped after the test, together with their connections."""
     with ExitStack() as stack:
-        made = 0
+        count = 0
 
-        def new(name: str = "", *, server: Cluster | None = None, template: str = "template0") -> str:
-            nonlocal made
-            made += 1
-            where, name = server or cluster, name or f"test {made}"
+        def create(name: str = "", *, server: Cluster | None = None, template: str = "template0") -> str:
+            nonlocal count
+            count += 1
+            where, name = server or cluster, name or f"test {count}"
             stack.callback(drop_database, where, name)
             create_database(where, name, template)
             return database_url(where, name)
 
-        yield new
+        yield create
 
 
 @pytest.fixture(scope="module")
-def odd(cluster: Cluster) -> Generator[Odd]:
-    """Give the odd database (odd_database.py), to look at or to copy."""
+def odd(cluster: Cluster) -> Generator[OddDatabase]:
+    """Give the odd database (odd_database.py). Tests read or copy it, and never change it."""
     name, url = "odd", database_url(cluster, "odd")
-    with roles_on(database_url(cluster, "postgres")):
+    with temporary_roles(database_url(cluster, "postgres")):
         try:
             create_database(cluster, name)
             fill(url)
-            yield Odd(name, url, taken(url))
+            yield OddDatabase(name, url, checksums_of(url))
         finally:
             drop_database(cluster, name)
 
 
-def _running(home: TwinHome, name: str) -> Generator[Cluster]:
+def _run_cluster(home: TwinHome, name: str) -> Generator[Cluster]:
     cluster = Cluster(home.postgres / name, home.port(name))
     with destroyed_after(cluster):
         cluster.create(PASSWORD)

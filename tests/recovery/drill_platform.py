@@ -1,4 +1,4 @@
-"""A small platform to drill, on real servers: its database, its vault, and a place to throw away."""
+"""A small platform for drills on real servers: its database, its application, a throw-away environment."""
 
 import sys
 from collections.abc import Callable, Generator
@@ -14,9 +14,9 @@ from servers import PASSWORD, create_database, database_url, drop_database
 
 from postgres_server.cluster import Cluster
 from recovery.drill.environment import RecoveredDatabase
-from recovery.drill.evidence import Removed
-from recovery.drill.safety import read_only
-from recovery.drill.terms import Application, Assertion, DrillObjectives, DrillSpec
+from recovery.drill.evidence import TeardownResult
+from recovery.drill.safety import read_only_url
+from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
 from recovery.drill.validation import DrillContext
 
 NAME = "shop"
@@ -30,7 +30,7 @@ class Health(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
-TERMS = DrillSpec(
+SPEC = DrillSpec(
     objectives=DrillObjectives(recovery=600, critical=300, history_loss=3600, vault_loss=86_400),
     application_role=ROLE,
     newest_change="SELECT max(ordered_at) FROM public.orders",
@@ -49,10 +49,10 @@ TERMS = DrillSpec(
 )
 
 
-def fill(server: Cluster) -> str:
-    """Make the platform's database and its role; return the superuser's address."""
+def create_platform(server: Cluster) -> str:
+    """Create the platform's database and its role; return the superuser's URL."""
     with psycopg.connect(database_url(server, "postgres"), autocommit=True) as connection:
-        _role(connection)
+        _create_role(connection)
     create_database(server, NAME)
     url = database_url(server, NAME)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -71,30 +71,30 @@ def fill(server: Cluster) -> str:
 
 
 @dataclass
-class Servers:
-    """Implements `recovery.drill.environment.Place` without an engine: by a branch, or on another server."""
+class ServerEnvironment:
+    """Implements `recovery.drill.environment.DrillEnvironment` without Pulumi, by branches and servers."""
 
     source: Cluster
     other: Cluster
     folder: Path
     port: int
-    """A branch's."""
+    """Port of a branch's server."""
 
     scope: str = "tests"
     seen: dict[str, Any] = field(default_factory=dict[str, Any])
-    """What the query of each branch gave before anything else was done in it."""
+    """Rows of the query `probe`, which runs in a branch before anything else."""
 
     probe: str = ""
     damage: str = ""
-    """SQL that spoils a copy as soon as it is there."""
+    """SQL that damages a branch before the drill reads it."""
 
     @contextmanager
-    def branching(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
+    def prepare_branch(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
         branch = replace(self.source, directory=self.source.directory.with_name(name), port=self.port)
 
         def branched(at: datetime) -> RecoveredDatabase:
             self.source.branch(branch, at)
-            copy = _copy(name, branch)
+            copy = _recovered_database(name, branch)
             with psycopg.connect(copy.owner_url, autocommit=True) as connection:
                 if self.probe:
                     self.seen["probe"] = connection.execute(self.probe.encode()).fetchall()
@@ -108,31 +108,31 @@ class Servers:
             branch.destroy()
 
     @contextmanager
-    def empty(self, name: str) -> Generator[RecoveredDatabase]:
+    def create_database(self, name: str) -> Generator[RecoveredDatabase]:
         try:
             with psycopg.connect(database_url(self.other, "postgres"), autocommit=True) as connection:
-                _role(connection)
+                _create_role(connection)
             create_database(self.other, NAME)
-            yield _copy(name, self.other)
+            yield _recovered_database(name, self.other)
         finally:
             drop_database(self.other, NAME)
 
-    def remains(self, name: str) -> tuple[Removed, ...]:
+    def check_removed(self, name: str) -> tuple[TeardownResult, ...]:
         there = self.source.directory.with_name(name).exists()
-        return (Removed(name=name, kind="database", gone=not there, proof="looked for its folder"),)
+        return (TeardownResult(name=name, kind="database", gone=not there, proof="looked for its folder"),)
 
 
-def drilled(place: Servers, url: str, **terms: Any) -> DrillContext:
-    return DrillContext(read_only(url), replace(TERMS, **terms), place)
+def drill_context(environment: ServerEnvironment, url: str, **changes: Any) -> DrillContext:
+    return DrillContext(read_only_url(url), replace(SPEC, **changes), environment)
 
 
-def _copy(name: str, server: Cluster) -> RecoveredDatabase:
+def _recovered_database(name: str, server: Cluster) -> RecoveredDatabase:
     return RecoveredDatabase(
         name, "tests", database_url(server, NAME), database_url(server, NAME, ROLE, PASSWORD)
     )
 
 
-def _role(connection: psycopg.Connection) -> None:
+def _create_role(connection: psycopg.Connection) -> None:
     name = sql.Identifier(ROLE)
     if not connection.execute("SELECT true FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(PASSWORD)))

@@ -1,4 +1,4 @@
-"""What the tests of dumps and of their restores share."""
+"""Databases, dumps and queries that the tests of dumps and restores share."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,9 +8,10 @@ from typing import Any, LiteralString
 import psycopg
 from servers import PASSWORD
 
-from recovery.postgres.client_programs import Clients, find
-from recovery.postgres.dump import DumpContent, dump
-from recovery.postgres.snapshot import snapshot
+from recovery.manifest import DumpContent
+from recovery.postgres.client_programs import ClientPrograms, find_client_programs
+from recovery.postgres.dump import dump
+from recovery.postgres.snapshot import take_snapshot
 
 INTERESTING: LiteralString = """
     CREATE SCHEMA "Odd Schema";
@@ -47,7 +48,7 @@ INTERESTING: LiteralString = """
     SELECT lo_from_bytea(4242, 'a large object');
     INSERT INTO guarded VALUES ('someone', 'planted-row');
 """
-ODD = '"Odd Schema"."Sel.ect ""x"" ünï *?[a]"'
+ODD_TABLE = '"Odd Schema"."Sel.ect ""x"" ünï *?[a]"'
 
 
 def execute(url: str, statements: LiteralString) -> None:
@@ -55,33 +56,35 @@ def execute(url: str, statements: LiteralString) -> None:
         connection.execute(statements)
 
 
-def ask(url: str, query: LiteralString) -> Any:
+def fetch_value(url: str, query: LiteralString) -> Any:
     with psycopg.connect(url) as connection:
         row = connection.execute(query).fetchone()
     assert row
     return row[0]
 
 
-def clients_for(url: str) -> Clients:
-    return find(url, major=18)
+def find_clients(url: str) -> ClientPrograms:
+    return find_client_programs(url, major=18)
 
 
 @contextmanager
-def dumping(url: str, tables: Sequence[str] = (), content: DumpContent = "all") -> Generator[Iterator[bytes]]:
-    """Give the stream of a dump, while its snapshot is held."""
-    with snapshot(url) as shot:
-        yield dump(clients_for(url), url, shot.id, tables=tables, content=content)
+def dump_stream(
+    url: str, tables: Sequence[str] = (), content: DumpContent = "all"
+) -> Generator[Iterator[bytes]]:
+    """Give the stream of a dump. Its snapshot is held until the context ends."""
+    with take_snapshot(url) as shot:
+        yield dump(find_clients(url), url, shot.id, tables=tables, content=content)
 
 
-def archived(url: str, path: Path, tables: Sequence[str] = (), content: DumpContent = "all") -> Path:
+def dump_to_file(url: str, path: Path, tables: Sequence[str] = (), content: DumpContent = "all") -> Path:
     """Dump into a file."""
-    with dumping(url, tables, content) as chunks:
+    with dump_stream(url, tables, content) as chunks:
         path.write_bytes(b"".join(chunks))
     return path
 
 
-def fill(url: str, rows: int) -> None:
-    """Make a table whose rows do not fit into any pipe; 1000 bytes each."""
+def create_bulk_table(url: str, rows: int) -> None:
+    """Create a table with rows of 1000 bytes each, more than a pipe holds."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE bulk (id integer, filler text)")
         connection.execute(
@@ -89,5 +92,5 @@ def fill(url: str, rows: int) -> None:
         )
 
 
-def shows_no_secret(text: str) -> bool:
+def has_no_secret(text: str) -> bool:
     return PASSWORD not in text and "postgresql://" not in text

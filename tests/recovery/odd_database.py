@@ -10,7 +10,7 @@ from psycopg import sql
 
 from recovery.manifest import Checksums
 from recovery.postgres.checksums import compute_checksums
-from recovery.postgres.snapshot import snapshot
+from recovery.postgres.snapshot import take_snapshot
 
 ROLES = ("odd app", "odd reader", "Odd-Owner")
 ROLE_PASSWORD: LiteralString = "planted-role-password"
@@ -196,21 +196,21 @@ _PRIVILEGES: LiteralString = """
 
 
 @dataclass(frozen=True)
-class Odd:
-    """The odd database and its figures; nobody changes it."""
+class OddDatabase:
+    """The odd database and its checksums. Tests never change it."""
 
     name: str
     url: str
-    figures: Checksums
+    checksums: Checksums
 
 
-def taken(url: str, **options: Any) -> Checksums:
-    with snapshot(url) as shot:
+def checksums_of(url: str, **options: Any) -> Checksums:
+    with take_snapshot(url) as shot:
         return compute_checksums(url, shot, **options)
 
 
 def fill(url: str) -> None:
-    """Fill an empty database; the roles must be there."""
+    """Fill an empty database. The roles must exist."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SEQUENCE many_more")
         for part in (_NAMES, _ROWS, _TYPES, _TREES, _CODE, _PRIVILEGES):
@@ -218,18 +218,18 @@ def fill(url: str) -> None:
 
 
 @contextmanager
-def roles_on(*urls: str) -> Generator[None]:
-    """Make the roles on servers, and drop them when their databases are gone."""
+def temporary_roles(*urls: str) -> Generator[None]:
+    """Create the roles on servers; drop them at the end, after their databases."""
     try:
         for url in urls:
-            _each(url, sql.SQL(f"CREATE ROLE {{}} LOGIN PASSWORD '{ROLE_PASSWORD}'"))
+            _execute_for_each_role(url, sql.SQL(f"CREATE ROLE {{}} LOGIN PASSWORD '{ROLE_PASSWORD}'"))
         yield
     finally:
         for url in urls:
-            _each(url, sql.SQL("DROP ROLE IF EXISTS {}"))
+            _execute_for_each_role(url, sql.SQL("DROP ROLE IF EXISTS {}"))
 
 
-def _each(url: str, statement: sql.SQL) -> None:
+def _execute_for_each_role(url: str, statement: sql.SQL) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for role in ROLES:
             connection.execute(statement.format(sql.Identifier(role)))

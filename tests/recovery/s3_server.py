@@ -1,4 +1,4 @@
-"""S3-protocol servers for tests: rclone's and the twin's, and in front of them a proxy that does harm."""
+"""An S3 server by rclone, and a proxy that injects faults in front of any S3 server."""
 
 import http.client
 import os
@@ -23,7 +23,7 @@ _START_SECONDS = 30.0
 
 @contextmanager
 def rclone_server(folder: Path) -> Generator[str]:
-    """Serve `folder`, whose folders are buckets; give the URL. It has neither versions nor conditions."""
+    """Serve `folder`, whose folders are buckets; give the URL. rclone has neither versions nor conditions."""
     log = folder.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -34,11 +34,11 @@ def rclone_server(folder: Path) -> Generator[str]:
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+        while not (address := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
-        yield found[0]
+        yield address[0]
     finally:
         process.kill()
         process.wait()
@@ -46,15 +46,15 @@ def rclone_server(folder: Path) -> Generator[str]:
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests that fit. Offsets are bytes of the body."""
+    """A fault of the next `times` requests that match. Offsets count bytes of the body."""
 
     method: str
     query: str = ""
-    """A word in the path or query; of a part: `partNumber`."""
+    """A part of the path or query that must match, such as `partNumber`."""
 
     times: int = 1
     skip: int = 0
-    """How many that fit go through before."""
+    """Number of matching requests that pass first."""
 
     answer: tuple[int, str] | None = None
     """Status and S3 code, in place of the server's answer."""
@@ -67,7 +67,7 @@ class Fault:
     damage_request: int | None = None
     damage_answer: int | None = None
     shorten_answer: int | None = None
-    """The server itself says that there is so much, and that is what comes."""
+    """Number of bytes that are sent, with a Content-Length that says so."""
 
     ignore_range: bool = False
     pause: float = 0.0
@@ -76,24 +76,26 @@ class Fault:
 
 @dataclass
 class Proxy:
-    """Passes requests on to `upstream`, but for its faults."""
+    """Forwards requests to `upstream`, except for its faults."""
 
     upstream: str
     faults: list[Fault] = field(default_factory=list[Fault])
-    seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
+    recorded: list[tuple[str, str, dict[str, str]]] = field(
+        default_factory=list[tuple[str, str, dict[str, str]]]
+    )
     """Method, path with query, headers in lower case."""
 
-    gone: bool = False
-    """Whether every connection is closed at once."""
+    is_down: bool = False
+    """Whether every connection is closed immediately."""
 
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def requests(self, method: str, word: str = "") -> list[dict[str, str]]:
-        """Return the headers of the requests seen that fit."""
-        return [headers for verb, path, headers in self.seen if verb == method and word in path]
+        """Return the headers of the recorded requests that match."""
+        return [headers for verb, path, headers in self.recorded if verb == method and word in path]
 
-    def fault(self, method: str, path: str) -> Fault:
+    def next_fault(self, method: str, path: str) -> Fault:
         with self.lock:
             for fault in self.faults:
                 if fault.times and fault.method in {method, "*"} and fault.query in path:
@@ -111,7 +113,7 @@ class _Server(ThreadingHTTPServer):
     proxy: Proxy
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: connections break here on purpose."""
+        """Print nothing: connections break here on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -123,27 +125,27 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
     def handle_one_request(self) -> None:
-        if self.server.proxy.gone:
+        if self.server.proxy.is_down:
             self.close_connection = True
             return
         super().handle_one_request()
 
-    def _pass(self) -> None:
+    def _forward(self) -> None:
         proxy = self.server.proxy
         headers = {name.lower(): value for name, value in self.headers.items()}
-        proxy.seen.append((self.command, self.path, headers))
-        fault = proxy.fault(self.command, self.path)
-        body = self._received(int(headers.get("content-length", 0)), fault)
+        proxy.recorded.append((self.command, self.path, headers))
+        fault = proxy.next_fault(self.command, self.path)
+        body = self._read_body(int(headers.get("content-length", 0)), fault)
         if body is None:
             self.close_connection = True
         elif fault.answer:
-            self._refused(*fault.answer)
+            self._send_error(*fault.answer)
         else:
-            self._answer(*self._asked(body, headers, fault), fault)
+            self._send_answer(*self._request_upstream(body, headers, fault), fault)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass  # noqa: N815 - the library's names
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815 - the library's names
 
-    def _received(self, length: int, fault: Fault) -> bytes | None:
+    def _read_body(self, length: int, fault: Fault) -> bytes | None:
         body = bytearray()
         end = length if fault.cut_request is None else min(fault.cut_request, length)
         while len(body) < end:
@@ -155,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             body[fault.damage_request] ^= 1
         return bytes(body)
 
-    def _asked(
+    def _request_upstream(
         self, body: bytes, headers: dict[str, str], fault: Fault
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         dropped = {"expect", "connection"} | ({"range"} if fault.ignore_range else set[str]())
@@ -168,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, fault: Fault) -> None:
+    def _send_answer(self, status: int, headers: list[tuple[str, str]], body: bytes, fault: Fault) -> None:
         if fault.lose_answer:
             self.close_connection = True
             return
@@ -192,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.cut_answer is not None:
             self.close_connection = True
 
-    def _refused(self, status: int, code: str) -> None:
+    def _send_error(self, status: int, code: str) -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>said of {code}</Message></Error>"
         self.send_response_only(status)
         self.send_header("Content-Type", "application/xml")
@@ -203,8 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxied(upstream: str) -> Generator[Proxy]:
-    """Run a proxy before `upstream`."""
+def run_proxy(upstream: str) -> Generator[Proxy]:
+    """Run a proxy in front of `upstream`."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.proxy = Proxy(upstream, url=f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -212,7 +214,7 @@ def proxied(upstream: str) -> Generator[Proxy]:
     try:
         yield server.proxy
     finally:
-        server.proxy.gone = True
+        server.proxy.is_down = True
         server.shutdown()
         with suppress(OSError):
             server.server_close()

@@ -1,4 +1,4 @@
-"""The way into the servers that the fixtures of conftest.py give."""
+"""Addresses, databases and programs of the servers that conftest.py starts."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ PASSWORD = "planted-superuser-password"
 
 
 class NewDatabase(Protocol):
-    """What the fixture `database` gives."""
+    """Type of the fixture `new_database`."""
 
     def __call__(self, name: str = "", *, server: Cluster | None = None, template: str = "template0") -> str:
         """Create an empty database, on `cluster` if no server is given; return the superuser's URL."""
@@ -26,7 +26,7 @@ class NewDatabase(Protocol):
 
 
 def database_url(server: Cluster, name: str, user: str = SUPERUSER, password: str = PASSWORD) -> str:
-    """Return the URL over TCP, which is the only way in that asks for a password."""
+    """Return the URL over TCP, where the server asks for a password."""
     return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{server.port}/{quote(name, safe='')}"
 
 
@@ -36,12 +36,12 @@ def create_database(server: Cluster, name: str, template: str = "template0") -> 
 
 
 def drop_database(server: Cluster, name: str) -> None:
-    """Drop it, whoever is connected."""
+    """Drop a database and end its connections."""
     _execute(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
 
 
 @contextmanager
-def noise(server: Cluster, name: str, *, rows: int, digests: int) -> Generator[str]:
+def noise_database(server: Cluster, name: str, *, rows: int, digests: int) -> Generator[str]:
     """Give the URL of a database with one table of noise, whose dump takes several parts of an upload."""
     create_database(server, name)
     url = database_url(server, name)
@@ -59,15 +59,15 @@ def noise(server: Cluster, name: str, *, rows: int, digests: int) -> Generator[s
     drop_database(server, name)
 
 
-def program(server: Cluster, name: str) -> Path:
+def program_path(server: Cluster, name: str) -> Path:
     """Return the path of one of the server's programs, such as pg_dump."""
-    return server.installation().root / "bin" / name
+    return server.find_installation().root / "bin" / name
 
 
 def run_program(server: Cluster, name: str, *arguments: str | Path) -> None:
     """Run one of the server's programs with the superuser's password, and expect success and no warning."""
     ended = subprocess.run(
-        [program(server, name), *arguments],
+        [program_path(server, name), *arguments],
         env={"PATH": os.defpath, "LC_ALL": "C", "PGPASSWORD": PASSWORD},
         capture_output=True,
         text=True,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
-from vaults import Place
+from vaults import ProxiedVault
 
 from core import vault_layout
 from recovery.drill import records
@@ -14,52 +14,54 @@ from recovery.vault.client import Exists
 LATER = NOW + timedelta(days=7)
 
 
-def test_evidence_is_stored_locked_and_found_again_newest_first(locked: Place) -> None:
-    stored = records.keep(locked.vault, drill())
-    records.keep(locked.vault, drill(at=LATER))
+def test_evidence_is_stored_locked_and_found_again_newest_first(locked_vault: ProxiedVault) -> None:
+    stored = records.store(locked_vault.client, drill())
+    records.store(locked_vault.client, drill(at=LATER))
     assert stored.key == "evidence/drills/20300115T042300Z-3f9a.json"
     assert (stored.lock_mode, stored.locked_until is not None) == ("GOVERNANCE", True)
-    assert [one.drill for one in records.records(locked.vault)] == [drill(at=LATER), drill()]
-    [newest] = records.records(locked.vault, last=1)
-    assert newest.told == f"{drill(at=LATER).identity.id} passed"
+    assert [one.drill for one in records.read_records(locked_vault.client)] == [drill(at=LATER), drill()]
+    [newest] = records.read_records(locked_vault.client, last=1)
+    assert newest.summary == f"{drill(at=LATER).identity.id} passed"
 
 
-def test_there_is_none_before_the_first_drill(locked: Place) -> None:
-    assert records.records(locked.vault) == []
+def test_a_vault_without_drills_has_no_records(locked_vault: ProxiedVault) -> None:
+    assert records.read_records(locked_vault.client) == []
 
 
-def test_a_drill_is_stored_once_and_what_is_there_stays(locked: Place) -> None:
-    records.keep(locked.vault, drill())
+def test_stored_evidence_is_never_overwritten(locked_vault: ProxiedVault) -> None:
+    records.store(locked_vault.client, drill())
     with pytest.raises(Exists):
-        records.keep(locked.vault, drill(scenario(checks=())))
-    [found] = records.records(locked.vault)
-    assert found.drill == drill()
+        records.store(locked_vault.client, drill(scenario(checks=())))
+    [record] = records.read_records(locked_vault.client)
+    assert record.drill == drill()
 
 
-def test_a_password_that_the_drill_used_is_hidden_though_it_has_no_form() -> None:
+def test_a_password_that_the_drill_used_is_hidden_from_its_evidence() -> None:
     password = 'correct "horse" bättery\\'
-    told = drill(scenario(deviations=(f"{password}: refused",)), error=f"login as app with {password} failed")
-    found = records.without(told, [password, ""])
-    assert "horse" not in found.model_dump_json()
-    assert found.faults == ("broke off: login as app with [a secret] failed",)
-    assert found.scenarios[0].deviations == ("[a secret]: refused",)
-
-
-def test_what_was_put_over_evidence_is_told_and_not_believed(locked: Place) -> None:
-    failed = drill(scenario(checks=()))
-    stored = records.keep(locked.vault, failed)
-    locked.raw.put_object(
-        Bucket=locked.bucket, Key=stored.key, Body=records.written(drill()), ChecksumAlgorithm="SHA256"
+    evidence = drill(
+        scenario(deviations=(f"{password}: refused",)), error=f"login as app with {password} failed"
     )
-    [found] = records.records(locked.vault)
-    assert (found.drill, found.unreadable) == (None, "has 2 versions; evidence is written once")
+    hidden = records.hide_secrets(evidence, [password, ""])
+    assert "horse" not in hidden.model_dump_json()
+    assert hidden.faults == ("broke off: login as app with [a secret] failed",)
+    assert hidden.scenarios[0].deviations == ("[a secret]: refused",)
 
 
-def test_a_hidden_document_is_found(locked: Place) -> None:
-    stored = records.keep(locked.vault, drill())
-    locked.raw.delete_object(Bucket=locked.bucket, Key=stored.key)
-    [found] = records.records(locked.vault)
-    assert found.drill == drill()
+def test_overwritten_evidence_is_reported_and_not_believed(locked_vault: ProxiedVault) -> None:
+    failed = drill(scenario(checks=()))
+    stored = records.store(locked_vault.client, failed)
+    locked_vault.direct.put_object(
+        Bucket=locked_vault.bucket, Key=stored.key, Body=records.to_json(drill()), ChecksumAlgorithm="SHA256"
+    )
+    [record] = records.read_records(locked_vault.client)
+    assert (record.drill, record.unreadable) == (None, "has 2 versions; evidence is written once")
+
+
+def test_evidence_under_a_delete_marker_is_still_found(locked_vault: ProxiedVault) -> None:
+    stored = records.store(locked_vault.client, drill())
+    locked_vault.direct.delete_object(Bucket=locked_vault.bucket, Key=stored.key)
+    [record] = records.read_records(locked_vault.client)
+    assert record.drill == drill()
 
 
 @pytest.mark.parametrize(
@@ -74,14 +76,14 @@ def test_a_hidden_document_is_found(locked: Place) -> None:
         (lambda found: found["identity"].update(id="20300115T042300Z-0000"), "tells of another drill"),
     ],
 )
-def test_a_document_that_is_not_what_it_must_be_is_told_and_not_believed(
-    locked: Place, change: object, what: str
+def test_an_edited_evidence_document_is_reported_and_not_believed(
+    locked_vault: ProxiedVault, change: object, what: str
 ) -> None:
-    found = json.loads(records.written(drill()))
+    found = json.loads(records.to_json(drill()))
     assert callable(change)
     change(found)
-    locked.vault.put(vault_layout.drill(drill().identity.id), json.dumps(found).encode())
-    [record] = records.records(locked.vault)
+    locked_vault.client.put(vault_layout.drill(drill().identity.id), json.dumps(found).encode())
+    [record] = records.read_records(locked_vault.client)
     assert record.drill is None
     assert record.unreadable.startswith(what)
 
@@ -94,12 +96,12 @@ def test_a_store_is_proven_by_its_newest_drill_that_passed() -> None:
     other = drill(identity=identity(month, stack="local"), at=month)
     rehearsed = drill(identity=identity(month, place="twin"), at=month)
     tried = (broken, half, other, rehearsed, both)
-    found = [records.Record(one.identity.id, one, "") for one in tried]
-    found.append(records.Record("x", None, "can't be read"))
-    assert records.passed(found, "prod", "vendors") == {"database": both, "files": half}
-    assert records.passed([], "prod", "vendors") == {}
+    record = [records.DrillRecord(one.identity.id, one, "") for one in tried]
+    record.append(records.DrillRecord("x", None, "can't be read"))
+    assert records.newest_passed(record, "prod", "vendors") == {"database": both, "files": half}
+    assert records.newest_passed([], "prod", "vendors") == {}
 
 
-def test_a_store_is_not_proven_by_a_drill_that_failed_on_another_way_back() -> None:
+def test_a_store_is_not_proven_by_a_drill_that_failed_in_another_of_its_scenarios() -> None:
     mixed = drill(scenario("corruption", checks=()), scenario("loss"))
-    assert records.passed([records.Record("x", mixed, "")], "prod", "vendors") == {}
+    assert records.newest_passed([records.DrillRecord("x", mixed, "")], "prod", "vendors") == {}

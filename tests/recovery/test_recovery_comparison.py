@@ -1,14 +1,14 @@
-"""What a database has to look like at an instant, told by how it was just before and just after."""
+"""The expected content of a database at an instant, from its content just before and just after."""
 
 from collections.abc import Callable
 
 import pytest
 
-from recovery.drill.comparison import Bracket, between
+from recovery.drill.comparison import Bracket, expect_at_instant
 from recovery.manifest import Checksums, Table
 
 
-def holding(definitions: str = "same", **digests: str) -> Checksums:
+def checksums(definitions: str = "same", **digests: str) -> Checksums:
     return Checksums(
         tables=tuple(
             Table(schema_name="public", name=name, rows=1, digest=digest) for name, digest in digests.items()
@@ -21,9 +21,9 @@ def holding(definitions: str = "same", **digests: str) -> Checksums:
     )
 
 
-def answering(after: Checksums, asked: list[tuple[str, ...]]) -> Callable[[tuple[str, ...]], Checksums]:
+def read_again(after: Checksums, requests: list[tuple[str, ...]]) -> Callable[[tuple[str, ...]], Checksums]:
     def answer(tables: tuple[str, ...]) -> Checksums:
-        asked.append(tables)
+        requests.append(tables)
         kept = [table for table in after.tables if not tables or f'"public"."{table.name}"' in tables]
         return after.model_copy(update={"tables": tuple(kept)})
 
@@ -31,30 +31,34 @@ def answering(after: Checksums, asked: list[tuple[str, ...]]) -> Callable[[tuple
 
 
 @pytest.mark.parametrize(
-    ("found", "asked_for", "busy"),
+    ("found", "expected", "busy"),
     [
-        pytest.param(holding(a="1", b="1", c="1"), [], [], id="as-before"),
-        pytest.param(holding(a="1", b="2", c="1"), [('"public"."b"',)], [], id="one-table-as-after"),
-        pytest.param(holding(a="1", b="1b", c="1"), [('"public"."b"',)], ["public.b"], id="written-to-twice"),
-        pytest.param(holding("new", a="1", b="2", c="1"), [()], [], id="definitions-as-after"),
+        pytest.param(checksums(a="1", b="1", c="1"), [], [], id="as-before"),
+        pytest.param(checksums(a="1", b="2", c="1"), [('"public"."b"',)], [], id="one-table-as-after"),
+        pytest.param(
+            checksums(a="1", b="1b", c="1"), [('"public"."b"',)], ["public.b"], id="written-to-twice"
+        ),
+        pytest.param(checksums("new", a="1", b="2", c="1"), [()], [], id="definitions-as-after"),
     ],
 )
-def test_only_what_is_not_as_before_is_read_once_more(
-    found: Checksums, asked_for: list[tuple[str, ...]], busy: list[str]
+def test_only_tables_that_differ_from_before_are_read_again(
+    found: Checksums, expected: list[tuple[str, ...]], busy: list[str]
 ) -> None:
-    asked: list[tuple[str, ...]] = []
-    before, after = holding(a="1", b="1", c="1"), holding("new", a="1", b="2", c="1")
-    wanted, compared, unknown = between(Bracket(before, answering(after, asked)), found)
-    assert asked == asked_for
+    requests: list[tuple[str, ...]] = []
+    before, after = checksums(a="1", b="1", c="1"), checksums("new", a="1", b="2", c="1")
+    expected_content, compared, unknown = expect_at_instant(
+        Bracket(before, read_again(after, requests)), found
+    )
+    assert requests == expected
     assert unknown == busy
-    assert wanted == compared
+    assert expected_content == compared
 
 
 @pytest.mark.parametrize(
-    "found", [holding(a="1", c="1"), holding(a="1", b="1", c="x")], ids=["gone", "other"]
+    "found", [checksums(a="1", c="1"), checksums(a="1", b="1", c="x")], ids=["gone", "other"]
 )
-def test_what_is_neither_as_before_nor_as_after_is_told(found: Checksums) -> None:
-    same = holding(a="1", b="1", c="1")
-    wanted, compared, unknown = between(Bracket(same, answering(same, [])), found)
+def test_a_table_that_is_neither_as_before_nor_as_after_is_a_difference(found: Checksums) -> None:
+    same = checksums(a="1", b="1", c="1")
+    expected_content, compared, unknown = expect_at_instant(Bracket(same, read_again(same, [])), found)
     assert unknown == []
-    assert wanted != compared
+    assert expected_content != compared

@@ -1,4 +1,4 @@
-"""The compressed stream: whole, or a Failure."""
+"""A compressed stream is decompressed as a whole, or is a Failure."""
 
 import random
 import tracemalloc
@@ -7,36 +7,36 @@ from collections.abc import Iterator
 import pytest
 
 from core.failure import Failure
-from recovery.postgres.compression import compressed, decompressed
+from recovery.postgres.compression import compress, decompress
 
 CONTENT = random.Random(1).randbytes(3000) + b"row\n" * 5000  # noqa: S311 - test data
 
 
 def frame(threads: int = 0) -> bytes:
-    return b"".join(compressed([CONTENT[:1000], b"", CONTENT[1000:]], threads=threads))
+    return b"".join(compress([CONTENT[:1000], b"", CONTENT[1000:]], threads=threads))
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2])
 @pytest.mark.parametrize("piece", [1, 1000, 1 << 20])
-def test_it_comes_back_however_it_is_cut(threads: int, piece: int) -> None:
+def test_a_frame_is_decompressed_whatever_the_sizes_of_its_chunks(threads: int, piece: int) -> None:
     packed = frame(threads)
-    assert b"".join(decompressed([packed[at : at + piece] for at in range(0, len(packed), piece)])) == CONTENT
+    assert b"".join(decompress([packed[at : at + piece] for at in range(0, len(packed), piece)])) == CONTENT
 
 
 def test_an_empty_stream_has_a_frame_of_its_own() -> None:
-    packed = b"".join(compressed([]))
+    packed = b"".join(compress([]))
     assert packed
-    assert b"".join(decompressed([packed])) == b""
+    assert b"".join(decompress([packed])) == b""
 
 
-def test_every_truncation_is_refused() -> None:
+def test_every_truncated_frame_is_refused() -> None:
     packed = frame()
     for length in [*range(60), *range(60, len(packed), 97), len(packed) - 4, len(packed) - 1]:
         with pytest.raises(Failure, match=r"truncated|damaged"):
-            list(decompressed([packed[:length]]))
+            list(decompress([packed[:length]]))
 
 
-def test_no_flipped_bit_passes_with_other_content() -> None:
+def test_no_frame_with_a_flipped_bit_is_decompressed_to_other_content() -> None:
     packed = frame()
     places = [*range(12), *range(12, len(packed), 61), *range(len(packed) - 12, len(packed))]
     refused = 0
@@ -46,39 +46,39 @@ def test_no_flipped_bit_passes_with_other_content() -> None:
             damaged[place] ^= 1 << bit
             try:
                 # A flip in the frame's window size alone changes nothing of what comes out.
-                assert b"".join(decompressed([bytes(damaged)])) == CONTENT
+                assert b"".join(decompress([bytes(damaged)])) == CONTENT
             except Failure:
                 refused += 1
     assert refused > 0.95 * 8 * len(places)
 
 
-def test_more_after_the_end_is_refused() -> None:
+def test_bytes_after_the_end_of_a_frame_are_refused() -> None:
     packed = frame()
     for more in (b"\0", packed):
         with pytest.raises(Failure, match="after its end"):
-            list(decompressed([packed + more]))
+            list(decompress([packed + more]))
         with pytest.raises(Failure, match="after its end"):
-            list(decompressed([packed, more]))
+            list(decompress([packed, more]))
 
 
-def test_what_the_source_raises_is_passed_on_and_the_frame_has_no_end() -> None:
+def test_a_failure_of_the_source_is_passed_on_and_the_frame_has_no_end() -> None:
     def broken() -> Iterator[bytes]:
         yield CONTENT
         raise Failure("the dump broke", "again")
 
     got: list[bytes] = []
     with pytest.raises(Failure, match="the dump broke"):
-        got.extend(compressed(broken()))
+        got.extend(compress(broken()))
     with pytest.raises(Failure, match="truncated"):
-        list(decompressed(got))
+        list(decompress(got))
 
 
 def test_memory_stays_bounded_for_a_frame_that_expands_ten_thousandfold() -> None:
-    packed = b"".join(compressed(bytes(1 << 20) for _ in range(512)))
+    packed = b"".join(compress(bytes(1 << 20) for _ in range(512)))
     assert len(packed) < 100_000
     tracemalloc.start()
     try:
-        assert sum(len(chunk) for chunk in decompressed([packed])) == 512 << 20
+        assert sum(len(chunk) for chunk in decompress([packed])) == 512 << 20
         assert tracemalloc.get_traced_memory()[1] < 150 << 20
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""Bad days of the database, the vault and the machine, through the real commands: what is said and left."""
+"""Faults of the database, the vault and the machine under the real commands: messages, and what is left."""
 
 import re
 import threading
@@ -7,41 +7,44 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from command_process import Commands
+from clusters import reachable_home
+from command_process import CommandRunner
 from s3_server import Fault
-from servers import PASSWORD, NewDatabase, database_url, noise
-from twin.clusters import reachable_home
-from vaults import Place, backed_up
+from servers import PASSWORD, NewDatabase, database_url, noise_database
+from vaults import ProxiedVault, back_up_database
 
 from core.failure import Failure
+from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from recovery import catalogue
 from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.verify import verify
-from twin.host.home import HOME_VARIABLE
+
+pytestmark = pytest.mark.shares("faults-source")
 
 ROWS = 100_000
 
 
 @pytest.fixture(scope="module")
 def source(cluster: Cluster) -> Generator[str]:
-    with noise(cluster, "faults", rows=ROWS, digests=6) as url:
+    with noise_database(cluster, "faults", rows=ROWS, digests=6) as url:
         yield url
 
 
 @pytest.fixture
-def commands(source: str, locked: Place) -> Commands:
-    return Commands(source, locked.proxy.url, locked.bucket)
+def commands(source: str, locked_vault: ProxiedVault) -> CommandRunner:
+    return CommandRunner(source, locked_vault.proxy.url, locked_vault.bucket)
 
 
 MANY = 1000
 PART, MANIFEST = "partNumber", "manifest.json"
 
 
+@pytest.mark.matrix(sample=3)
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (Fault("PUT", PART, times=MANY, answer=(503, "SlowDown")), "overloaded or failing"),
         (Fault("PUT", PART, times=MANY, skip=1, answer=(400, "ExpiredToken")), "credentials have expired"),
@@ -64,20 +67,21 @@ PART, MANIFEST = "partNumber", "manifest.json"
     ],
 )
 def test_a_vault_that_fails_leaves_no_backup_and_is_named(
-    commands: Commands, locked: Place, fault: Fault, said: str
+    commands: CommandRunner, locked_vault: ProxiedVault, fault: Fault, message: str
 ) -> None:
-    locked.proxy.faults.append(fault)
+    locked_vault.proxy.faults.append(fault)
     failed = commands.run("backup", "database")
     assert failed.returncode == 1, failed.stderr
-    assert said in failed.stderr
-    assert locked.bucket in failed.stderr
+    assert message in failed.stderr
+    assert locked_vault.bucket in failed.stderr
     assert "Next: " in failed.stderr
     assert failed.stdout == ""
-    locked.proxy.faults.clear()
-    assert locked.unfinished() == 0
-    assert catalogue.read_backups(locked.vault, Manifest) == []
+    locked_vault.proxy.faults.clear()
+    assert locked_vault.count_unfinished_uploads() == 0
+    assert catalogue.read_backups(locked_vault.client, Manifest) == []
 
 
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -88,21 +92,26 @@ def test_a_vault_that_fails_leaves_no_backup_and_is_named(
     ],
     ids=["one 503", "one cut", "a slow vault", "a lost answer to the manifest"],
 )
-def test_what_goes_by_does_no_harm(commands: Commands, locked: Place, fault: Fault) -> None:
-    locked.proxy.faults.append(fault)
+def test_a_passing_fault_of_the_vault_does_not_harm_a_backup(
+    commands: CommandRunner, locked_vault: ProxiedVault, fault: Fault
+) -> None:
+    locked_vault.proxy.faults.append(fault)
     done = commands.run("backup", "database")
     assert done.returncode == 0, done.stderr
-    [found] = catalogue.read_backups(locked.vault, Manifest)
+    [found] = catalogue.read_backups(locked_vault.client, Manifest)
     assert found.manifest
-    assert verify(found.manifest, locked.vault).good
+    assert verify(found.manifest, locked_vault.client).passed
 
 
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
 def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
-    cluster: Cluster, source: str, locked: Place, share: float
+    cluster: Cluster, source: str, locked_vault: ProxiedVault, share: float
 ) -> None:
-    whole = backed_up(source, locked.vault)
-    site = RecoveryContext("test", source, {"primary": locked.vault, "replica": locked.vault}, {}, {})
+    whole = back_up_database(source, locked_vault.client)
+    site = RecoveryContext(
+        "test", source, {"primary": locked_vault.client, "replica": locked_vault.client}, {}, {}
+    )
     ended: list[bool] = []
     beginning = threading.Lock()
 
@@ -117,32 +126,36 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
                 )
 
     with pytest.raises(Failure, match="Next: "):
-        back_up(site, progress=cut)
+        back_up(site, on_progress=cut)
     assert ended
-    assert locked.unfinished() == 0
-    assert [one.id for one in catalogue.read_backups(locked.vault, Manifest)] == [whole.id]
-    assert verify(whole, locked.vault).good
+    assert locked_vault.count_unfinished_uploads() == 0
+    assert [one.id for one in catalogue.read_backups(locked_vault.client, Manifest)] == [whole.id]
+    assert verify(whole, locked_vault.client).passed
 
 
-def test_a_wrong_password_is_said_and_not_shown(commands: Commands, locked: Place, source: str) -> None:
-    wrong = Commands(source.replace(PASSWORD, "planted-wrong-password"), commands.endpoint, commands.bucket)
+def test_a_wrong_database_password_is_reported_and_not_shown(
+    commands: CommandRunner, locked_vault: ProxiedVault, source: str
+) -> None:
+    wrong = CommandRunner(
+        source.replace(PASSWORD, "planted-wrong-password"), commands.endpoint, commands.bucket
+    )
     failed = wrong.run("backup", "database")
     assert failed.returncode == 1
     assert "password" in failed.stderr
     assert "planted-wrong-password" not in failed.stderr + failed.stdout
-    assert locked.keys() == []
+    assert locked_vault.keys() == []
 
 
-def test_a_restore_of_what_is_damaged_names_it_and_makes_nothing(
-    commands: Commands, locked: Place, database: NewDatabase
+def test_a_restore_of_a_damaged_dump_names_it_and_creates_nothing(
+    commands: CommandRunner, locked_vault: ProxiedVault, new_database: NewDatabase
 ) -> None:
-    made = backed_up(commands.database, locked.vault)
-    target = database("damaged")
+    manifest = back_up_database(commands.database, locked_vault.client)
+    target = new_database("damaged")
     commands.variables["BULWARK_RESTORE_PASSWORD"] = PASSWORD
-    locked.proxy.faults.append(Fault("GET", "dump.pgc.zst", times=MANY, damage_answer=1000))
+    locked_vault.proxy.faults.append(Fault("GET", "dump.pgc.zst", times=MANY, damage_answer=1000))
     failed = commands.run("restore", "--to", target.replace(f":{PASSWORD}", ""))
     assert failed.returncode == 1
-    assert f"{made.dump.key} (version {made.dump.version})" in failed.stderr
+    assert f"{manifest.dump.key} (version {manifest.dump.version})" in failed.stderr
     assert "--vault replica" in failed.stderr
     with psycopg.connect(target) as connection:
         assert connection.execute(
@@ -150,8 +163,10 @@ def test_a_restore_of_what_is_damaged_names_it_and_makes_nothing(
         ).fetchone() == (0,)
 
 
-def test_a_new_server_can_be_used_and_removed(commands: Commands, locked: Place) -> None:
-    backed_up(commands.database, locked.vault)
+def test_a_database_restored_to_a_new_server_can_be_used_and_discarded(
+    commands: CommandRunner, locked_vault: ProxiedVault
+) -> None:
+    back_up_database(commands.database, locked_vault.client)
     with reachable_home() as home:
         commands.variables[HOME_VARIABLE] = str(home.root)
         restored = commands.run("restore", "--to", "new")
@@ -171,9 +186,9 @@ def test_a_new_server_can_be_used_and_removed(commands: Commands, locked: Place)
         assert commands.run("discard", backup).returncode == 1
 
 
-def test_a_new_server_of_a_restore_that_fails_is_removed(commands: Commands, locked: Place) -> None:
-    backed_up(commands.database, locked.vault)
-    locked.proxy.faults.append(Fault("GET", "dump.pgc.zst", times=MANY, damage_answer=1000))
+def test_a_failed_restore_removes_its_new_server(commands: CommandRunner, locked_vault: ProxiedVault) -> None:
+    back_up_database(commands.database, locked_vault.client)
+    locked_vault.proxy.faults.append(Fault("GET", "dump.pgc.zst", times=MANY, damage_answer=1000))
     with reachable_home() as home:
         commands.variables[HOME_VARIABLE] = str(home.root)
         assert commands.run("restore", "--to", "new").returncode == 1

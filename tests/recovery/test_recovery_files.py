@@ -1,4 +1,4 @@
-"""Files go into the vault and come back, as of any backup."""
+"""Files are backed up into the vault and restored as of any backup."""
 
 import hashlib
 import json
@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from file_stores import Store, store
+from file_stores import FileStore, store
 
 from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
 from recovery.files.manifest import FilesManifest
-from recovery.files.restore import Selection, differences, restore_files
+from recovery.files.restore import Selection, find_differences, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget
 from recovery.files.verify import verify_files
 
@@ -41,27 +41,27 @@ ODD = [
 ]
 
 
-def test_every_object_is_listed_with_what_it_is(store: Store) -> None:
+def test_every_file_is_copied_and_listed_with_its_checksums_and_metadata(store: FileStore) -> None:
     store.put("a.pdf", "b/c.pdf", ContentType="application/pdf", Metadata={"owner": "7"})
     store.put("empty", body=b"")
     manifest = store.back_up()
     assert (manifest.files, manifest.copied, manifest.bytes) == (3, 3, 12)
-    found = store.items(manifest)
-    assert list(found) == ["a.pdf", "b/c.pdf", "empty"]
-    for key, item in found.items():
+    entries = store.items(manifest)
+    assert list(entries) == ["a.pdf", "b/c.pdf", "empty"]
+    for key, item in entries.items():
         body = b"" if key == "empty" else key.encode()
         assert store.content(item) == body
         assert item.sha256 == hashlib.sha256(body).hexdigest()
         assert item.etag == hashlib.md5(body, usedforsecurity=False).hexdigest()
-    head = store.place.raw.head_object(Bucket=store.place.bucket, Key=found["a.pdf"].place)
+    head = store.vault.direct.head_object(Bucket=store.vault.bucket, Key=entries["a.pdf"].copy_key)
     assert (head["ContentType"], head["Metadata"]["owner"]) == ("application/pdf", "7")
     assert head["ObjectLockMode"] == "GOVERNANCE"
-    locked_until = min(item.locked_until for item in found.values() if item.locked_until)
+    locked_until = min(item.locked_until for item in entries.values() if item.locked_until)
     assert manifest.copies_locked_until == locked_until
     assert abs((head["ObjectLockRetainUntilDate"] - locked_until).total_seconds()) < 5
 
 
-def test_only_what_is_new_or_changed_is_copied(store: Store) -> None:
+def test_only_new_or_changed_files_are_copied(store: FileStore) -> None:
     store.put("same", "changed")
     first = store.back_up()
     store.put("changed", body=b"other")
@@ -77,7 +77,7 @@ def test_only_what_is_new_or_changed_is_copied(store: Store) -> None:
     assert store.items(third) == after
 
 
-def test_what_was_changed_or_deleted_comes_back_as_of_any_backup(store: Store, tmp_path: Path) -> None:
+def test_changed_and_deleted_files_are_restored_as_of_any_backup(store: FileStore, tmp_path: Path) -> None:
     store.put("kept", "deleted", "changed")
     first = store.back_up()
     store.remove("deleted")
@@ -88,17 +88,19 @@ def test_what_was_changed_or_deleted_comes_back_as_of_any_backup(store: Store, t
         (first, {"kept": b"kept", "deleted": b"deleted", "changed": b"changed"}),
         (second, {"kept": b"kept", "changed": b"other"}),
     ):
-        folder = FolderTarget.empty(tmp_path / manifest.id)
-        restore_files(manifest, store.vault, folder)
+        folder = FolderTarget.open_empty(tmp_path / manifest.id)
+        restore_files(manifest, store.vault_client, folder)
         there = folder.path / store.bucket
         assert {file.name: file.read_bytes() for file in there.iterdir()} == expected
-        assert list(differences(manifest, store.vault, folder)) == []
+        assert list(find_differences(manifest, store.vault_client, folder)) == []
 
 
-def test_a_copy_whose_original_is_gone_is_tagged_and_its_return_is_copied_anew(store: Store) -> None:
+def test_the_copy_of_a_deleted_file_is_tagged_and_a_file_that_returns_is_copied_anew(
+    store: FileStore,
+) -> None:
     def tags(version: str) -> list[Any]:
-        return store.place.raw.get_object_tagging(
-            Bucket=store.place.bucket,
+        return store.vault.direct.get_object_tagging(
+            Bucket=store.vault.bucket,
             Key=vault_layout.file_copy(store.bucket, "comes and goes"),
             VersionId=version,
         )["TagSet"]
@@ -114,48 +116,53 @@ def test_a_copy_whose_original_is_gone_is_tagged_and_its_return_is_copied_anew(s
     assert tags(again.version) == []
 
 
-def test_odd_keys_come_back_as_they_are(store: Store, tmp_path: Path) -> None:
+def test_files_with_odd_keys_are_restored_unchanged(store: FileStore, tmp_path: Path) -> None:
     store.put(*ODD)
     manifest = store.back_up()
-    found = store.items(manifest)
-    assert sorted(found) == sorted(ODD)
-    assert list(found) == sorted(ODD, key=str.encode)
-    assert all(store.content(item) == key.encode() for key, item in found.items())
+    entries = store.items(manifest)
+    assert sorted(entries) == sorted(ODD)
+    assert list(entries) == sorted(ODD, key=str.encode)
+    assert all(store.content(item) == key.encode() for key, item in entries.items())
     assert store.back_up().copied == 0
-    assert verify_files(manifest, store.vault).problems == ()
-    folder = FolderTarget.empty(tmp_path / "to")
-    done = restore_files(manifest, store.vault, folder)
+    assert verify_files(manifest, store.vault_client).problems == ()
+    folder = FolderTarget.open_empty(tmp_path / "to")
+    done = restore_files(manifest, store.vault_client, folder)
     assert done.files == len(ODD)
-    assert list(differences(manifest, store.vault, folder)) == []
+    assert list(find_differences(manifest, store.vault_client, folder)) == []
     assert (folder.path / store.bucket / "sp ace" / "ü ä.txt").read_bytes() == "sp ace/ü ä.txt".encode()
     named = [json.loads(line)["key"] for line in (folder.path / "odd-names.jsonl").read_text().splitlines()]
     assert {"a//b", "/leading", "trailing/", "a/../b", "./dot", "n" * 300} <= set(named)
-    assert len(named) == done.odd
+    assert len(named) == done.odd_names
     assert not (tmp_path / "b").exists()
 
 
-def test_a_part_of_a_backup_is_restored(store: Store, tmp_path: Path) -> None:
+def test_a_prefix_of_a_file_backup_can_be_restored_alone(store: FileStore, tmp_path: Path) -> None:
     store.put("cvs/1", "cvs/2", "letters/1")
     manifest = store.back_up()
-    folder = FolderTarget.empty(tmp_path / "to")
+    folder = FolderTarget.open_empty(tmp_path / "to")
     selection = Selection(bucket=store.bucket, prefix="cvs/")
-    assert restore_files(manifest, store.vault, folder, selection=selection).files == 2
-    assert list(differences(manifest, store.vault, folder, selection=selection)) == []
+    assert restore_files(manifest, store.vault_client, folder, selection=selection).files == 2
+    assert list(find_differences(manifest, store.vault_client, folder, selection=selection)) == []
     with pytest.raises(Failure, match="has no bucket other"):
         restore_files(
-            manifest, store.vault, FolderTarget.empty(tmp_path / "x"), selection=Selection(bucket="other")
+            manifest,
+            store.vault_client,
+            FolderTarget.open_empty(tmp_path / "x"),
+            selection=Selection(bucket="other"),
         )
 
 
-def test_a_bucket_takes_objects_with_what_is_told_of_them(store: Store) -> None:
+def test_a_restore_into_a_bucket_keeps_content_types_and_metadata(store: FileStore) -> None:
     store.put("a b/ä", ContentType="text/x-odd", CacheControl="max-age=3", Metadata={"owner": "7"})
     manifest = store.back_up()
-    store.raw.create_bucket(
+    store.direct.create_bucket(
         Bucket=f"{store.bucket}-to", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    address = BucketAddress(f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.key)
-    restore_files(manifest, store.vault, BucketTarget.empty(address, vaults=[store.vault]))
-    got = store.raw.get_object(Bucket=address.bucket, Key="a b/ä")
+    address = BucketAddress(
+        f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.access_key
+    )
+    restore_files(manifest, store.vault_client, BucketTarget.open_empty(address, vaults=[store.vault_client]))
+    got = store.direct.get_object(Bucket=address.bucket, Key="a b/ä")
     assert got["Body"].read() == "a b/ä".encode()
     assert (got["ContentType"], got["CacheControl"], got["Metadata"]["owner"]) == (
         "text/x-odd",
@@ -163,31 +170,33 @@ def test_a_bucket_takes_objects_with_what_is_told_of_them(store: Store) -> None:
         "7",
     )
     with pytest.raises(Failure, match="is not empty"):
-        BucketTarget.empty(address, vaults=[store.vault])
+        BucketTarget.open_empty(address, vaults=[store.vault_client])
 
 
-def test_nothing_is_restored_over_the_source_a_vault_or_anything(store: Store, tmp_path: Path) -> None:
+def test_files_are_never_restored_over_the_source_a_vault_or_other_files(
+    store: FileStore, tmp_path: Path
+) -> None:
     store.put("a")
     store.back_up()
-    source = BucketAddress(store.bucket, "eu-central-1", store.source.endpoint, store.source.key)
+    source = BucketAddress(store.bucket, "eu-central-1", store.source.endpoint, store.source.access_key)
     with pytest.raises(Failure, match="is not empty"):
-        BucketTarget.empty(source, vaults=[store.vault])
-    vault = BucketAddress(store.place.bucket, "us-east-1", store.vault.endpoint)
+        BucketTarget.open_empty(source, vaults=[store.vault_client])
+    vault = BucketAddress(store.vault.bucket, "us-east-1", store.vault_client.endpoint)
     with pytest.raises(Failure, match="is a vault"):
-        BucketTarget.empty(vault, vaults=[store.vault])
+        BucketTarget.open_empty(vault, vaults=[store.vault_client])
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(Failure, match="is not empty: mine is in it"):
-        FolderTarget.empty(tmp_path)
+        FolderTarget.open_empty(tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"
 
 
-def test_the_backup_of_a_moment_is_the_last_one_done_by_then(store: Store) -> None:
+def test_the_file_backup_of_a_moment_is_the_last_one_finished_by_then(store: FileStore) -> None:
     store.put("a")
     first, second = store.back_up(), store.back_up()
-    found = catalogue.read_backups(store.vault, FilesManifest)
-    assert [one.id for one in found] == [second.id, first.id]
-    assert catalogue.choose_backup(found) == second
-    assert catalogue.choose_backup(found, at=first.snapshot_at) == first
-    assert catalogue.choose_backup(found, backup=first.id) == first
+    backups = catalogue.read_backups(store.vault_client, FilesManifest)
+    assert [one.id for one in backups] == [second.id, first.id]
+    assert catalogue.choose_backup(backups) == second
+    assert catalogue.choose_backup(backups, at=first.snapshot_at) == first
+    assert catalogue.choose_backup(backups, backup_id=first.id) == first
     with pytest.raises(Failure, match="There is no whole backup from"):
-        catalogue.choose_backup(found, at=first.started)
+        catalogue.choose_backup(backups, at=first.started)

@@ -1,4 +1,4 @@
-"""Roles, memberships, grants and settings: captured without passwords, recreated, and twice is once."""
+"""Roles, memberships, grants and settings: read without passwords, and recreated once."""
 
 import json
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from dump_fixtures import archived, ask, clients_for, execute, shows_no_secret
+from dump_fixtures import dump_to_file, execute, fetch_value, find_clients, has_no_secret
 from psycopg import sql
 from servers import PASSWORD, NewDatabase
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster as Server
-from recovery.postgres.connection import is_vendors
-from recovery.postgres.globals_restore import Globals, Recreated, capture, recreate
+from recovery.postgres.globals import Globals, is_vendor_role, read_globals
+from recovery.postgres.globals_restore import GlobalsResult, restore_globals
 from recovery.postgres.load import load
 
 ROLES = ("app", 'odd "Role" ünï', "readers", "writer", "watcher", "neon_superuser", "admin_like")
@@ -62,8 +62,8 @@ def drop_roles(url: str) -> None:
 
 
 @pytest.fixture
-def source(database: NewDatabase) -> Iterator[str]:
-    url = database("the source")
+def source(new_database: NewDatabase) -> Iterator[str]:
+    url = new_database("the source")
     drop_roles(url)
     try:
         execute(url, SETUP)
@@ -84,8 +84,8 @@ def source(database: NewDatabase) -> Iterator[str]:
 
 
 @pytest.fixture
-def target(database: NewDatabase, other_cluster: Server) -> Iterator[str]:
-    url = database("elsewhere", server=other_cluster)
+def target(new_database: NewDatabase, other_cluster: Server) -> Iterator[str]:
+    url = new_database("elsewhere", server=other_cluster)
     drop_roles(url)
     try:
         yield url
@@ -93,20 +93,20 @@ def target(database: NewDatabase, other_cluster: Server) -> Iterator[str]:
         drop_roles(url)
 
 
-def captured(url: str) -> Globals:
+def capture_globals(url: str) -> Globals:
     with psycopg.connect(url, autocommit=True) as connection:
-        return capture(connection)
+        return read_globals(connection)
 
 
-def recreated(
+def recreate_globals(
     url: str, cluster: Globals, passwords: dict[str, str] | None = None, **options: bool
-) -> Recreated:
+) -> GlobalsResult:
     with psycopg.connect(url, autocommit=True) as connection:
-        return recreate(connection, cluster, passwords=passwords, **options)
+        return restore_globals(connection, cluster, passwords=passwords, **options)
 
 
-def test_the_document_tells_all_but_passwords(source: str) -> None:
-    cluster = captured(source)
+def test_globals_hold_roles_grants_and_settings_but_no_password(source: str) -> None:
+    cluster = capture_globals(source)
     text = cluster.model_dump_json()
     assert Globals.model_validate_json(text) == cluster
     assert "planted" not in text
@@ -122,42 +122,47 @@ def test_the_document_tells_all_but_passwords(source: str) -> None:
     assert json.loads(text)["grants"][0] == {"grantee": None, "privilege": "CONNECT", "grantable": False}
 
 
-def test_roles_of_other_databases_are_left_out(source: str, database: NewDatabase) -> None:
+def test_roles_of_other_databases_are_left_out(source: str, new_database: NewDatabase) -> None:
     assert source
-    assert {role.name for role in captured(database()).roles} == {"cloud_admin"}
+    assert {role.name for role in capture_globals(new_database()).roles} == {"cloud_admin"}
 
 
-def test_everything_comes_back_on_another_server(source: str, target: str, tmp_path: Path) -> None:
-    cluster = captured(source)
-    result = recreated(target, cluster, {"app": "planted-app"})
-    assert result.impossible == []
+def test_globals_are_recreated_on_another_server(source: str, target: str, tmp_path: Path) -> None:
+    cluster = capture_globals(source)
+    result = recreate_globals(target, cluster, {"app": "planted-app"})
+    assert result.failed == []
     assert sorted(result.vendor_roles) == ["cloud_admin", "neon_superuser"]
-    load(clients_for(target), target, archived(source, tmp_path / "a"))
-    assert ask(target, GRANTED) == ask(source, GRANTED)
-    again = captured(target)
+    load(find_clients(target), target, dump_to_file(source, tmp_path / "a"))
+    assert fetch_value(target, GRANTED) == fetch_value(source, GRANTED)
+    again = capture_globals(target)
     for part in ("owner", "comment", "connection_limit", "grants", "settings", "default_privileges"):
         assert getattr(again, part) == getattr(cluster, part), part
     with_login = {role.name: role for role in again.roles}
     for role in cluster.roles:
-        if not is_vendors(role.name):
-            # Without a password nobody logs in; what else a role may do came back.
+        if not is_vendor_role(role.name):
+            # A role without a password gets no LOGIN; its other attributes are recreated.
             expected = {"logs_in": role.name == "app", "valid_until": None}
             assert with_login[role.name] == role.model_copy(update=expected)
     kept = {one for one in map(str, cluster.memberships) if "neon_superuser" not in one}
     assert set(map(str, again.memberships)) == kept
     app = target.replace("cloud_admin", "app").replace(PASSWORD, "planted-app")
-    assert ask(app, "SELECT current_setting('search_path')") == '"$user", public, "Odd, schema"'
+    assert fetch_value(app, "SELECT current_setting('search_path')") == '"$user", public, "Odd, schema"'
 
 
-def test_the_second_time_nothing_is_done(source: str, target: str) -> None:
-    cluster = captured(source)
-    assert recreated(target, cluster).done
-    assert recreated(target, cluster).done == []
+def test_recreating_globals_twice_changes_nothing(source: str, target: str) -> None:
+    cluster = capture_globals(source)
+    assert recreate_globals(target, cluster).applied
+    assert recreate_globals(target, cluster).applied == []
 
 
-def test_the_password_reaches_the_server_as_a_digest(source: str, target: str, other_cluster: Server) -> None:
+def test_a_roles_password_reaches_the_server_as_a_digest(
+    source: str, target: str, other_cluster: Server
+) -> None:
     execute(target, "ALTER DATABASE elsewhere SET log_statement = 'all'")
-    assert "password of role app" in recreated(target, captured(source), {"app": "planted-fresh"}).done
+    assert (
+        "password of role app"
+        in recreate_globals(target, capture_globals(source), {"app": "planted-fresh"}).applied
+    )
     log = other_cluster.log.read_text()
     assert "CREATE ROLE" in log
     assert "planted-fresh" not in log
@@ -166,38 +171,41 @@ def test_the_password_reaches_the_server_as_a_digest(source: str, target: str, o
 def test_missing_roles_are_named_before_anything_is_restored(
     source: str, target: str, tmp_path: Path
 ) -> None:
-    archive = archived(source, tmp_path / "a")
+    archive = dump_to_file(source, tmp_path / "a")
     with pytest.raises(Failure, match="does not have the roles") as raised:
-        load(clients_for(target), target, archive)
+        load(find_clients(target), target, archive)
     for role in ("app", 'odd "Role" ünï', "readers", "writer", "watcher"):
         assert role in str(raised.value)
     assert "nobody" not in str(raised.value)
-    assert ask(target, "SELECT to_regclass('odd')::text") is None
+    assert fetch_value(target, "SELECT to_regclass('odd')::text") is None
 
 
-def test_without_owners_the_rows_come_back_under_the_restoring_role(
+def test_a_restore_without_owners_gives_everything_to_the_restoring_role(
     source: str, target: str, tmp_path: Path
 ) -> None:
     execute(source, "DROP TABLE guarded")
-    load(clients_for(target), target, archived(source, tmp_path / "a"), owners=False)
-    assert ask(target, "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'odd'") == "cloud_admin"
+    load(find_clients(target), target, dump_to_file(source, tmp_path / "a"), owners=False)
+    assert (
+        fetch_value(target, "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'odd'")
+        == "cloud_admin"
+    )
 
 
-def test_a_vendors_role_has_a_stand_in_only_on_request(source: str, target: str, tmp_path: Path) -> None:
+def test_a_vendors_role_gets_a_placeholder_only_on_request(source: str, target: str, tmp_path: Path) -> None:
     execute(source, "GRANT SELECT ON odd TO neon_superuser")
-    archive, cluster = archived(source, tmp_path / "a"), captured(source)
-    recreated(target, cluster)
+    archive, cluster = dump_to_file(source, tmp_path / "a"), capture_globals(source)
+    recreate_globals(target, cluster)
     with pytest.raises(Failure, match="does not have the roles neon_superuser"):
-        load(clients_for(target), target, archive)
-    recreated(target, cluster, stand_ins=True)
-    load(clients_for(target), target, archive)
-    assert ask(target, "SELECT rolcreaterole FROM pg_roles WHERE rolname = 'neon_superuser'") is False
+        load(find_clients(target), target, archive)
+    recreate_globals(target, cluster, placeholder_roles=True)
+    load(find_clients(target), target, archive)
+    assert fetch_value(target, "SELECT rolcreaterole FROM pg_roles WHERE rolname = 'neon_superuser'") is False
 
 
-def test_a_role_that_is_no_superuser_does_what_it_may_and_tells_of_the_rest(
+def test_recreating_globals_without_superuser_does_what_it_may_and_reports_the_rest(
     source: str, target: str, tmp_path: Path
 ) -> None:
-    # What a provider's customer is: not a superuser, but the owner of the database.
+    # As a provider's customer is: not a superuser, but the owner of the database.
     execute(
         target,
         "CREATE ROLE admin_like LOGIN PASSWORD 'planted-admin' CREATEROLE CREATEDB;"
@@ -209,25 +217,25 @@ def test_a_role_that_is_no_superuser_does_what_it_may_and_tells_of_the_rest(
     execute(source, 'GRANT SELECT ON odd TO "odd ""Role"" ünï"')
     # A default privilege of the vendor's own, which no customer may touch.
     execute(source, "ALTER DEFAULT PRIVILEGES FOR ROLE cloud_admin GRANT SELECT ON TABLES TO readers")
-    cluster = captured(source)
-    result = recreated(weak, cluster)
-    text = "\n".join(result.impossible)
+    cluster = capture_globals(source)
+    result = recreate_globals(weak, cluster)
+    text = "\n".join(result.failed)
     assert 'role odd "Role" ünï: BYPASSRLS' in text
     assert "membership of watcher in pg_read_all_data" in text
-    assert shows_no_secret(text)
-    left_out = load(clients_for(weak), weak, archived(source, tmp_path / "a"))
+    assert has_no_secret(text)
+    left_out = load(find_clients(weak), weak, dump_to_file(source, tmp_path / "a"))
     assert any("DEFAULT ACL" in line for line in left_out)
     owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 't'"
-    assert ask(target, owner) == "app"
+    assert fetch_value(target, owner) == "app"
 
 
 @pytest.mark.parametrize(
     "role", ["neon_superuser", "cloud_admin", "pg_monitor", "azure_pg_admin", "supabase_admin"]
 )
-def test_providers_roles_are_known(role: str) -> None:
-    assert is_vendors(role)
+def test_roles_of_providers_are_recognised(role: str) -> None:
+    assert is_vendor_role(role)
 
 
 @pytest.mark.parametrize("role", ["app", "anon", "authenticated", "neon", "page_writer", "my_pg_role"])
 def test_customers_roles_are_not_taken_for_a_providers(role: str) -> None:
-    assert not is_vendors(role)
+    assert not is_vendor_role(role)

@@ -1,4 +1,4 @@
-"""Snapshots: one moment for everyone who joins, and no moment at all rather than half of one."""
+"""Snapshots: all sessions that join one see the same moment, and one that can't be held is a Failure."""
 
 import socket
 import threading
@@ -9,20 +9,22 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from odd_database import ROLE_PASSWORD, Odd, taken
+from odd_database import ROLE_PASSWORD, OddDatabase, checksums_of
 from servers import PASSWORD, NewDatabase, database_url, run_program
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
-from recovery.postgres.checksums import compute_checksums, differences
-from recovery.postgres.snapshot import joined, snapshot
+from recovery.postgres.checksums import compare_checksums, compute_checksums
+from recovery.postgres.snapshot import join_snapshot, take_snapshot
+
+pytestmark = pytest.mark.shares("odd-database")
 
 
-def test_what_is_written_later_is_in_nobodys_view(
-    odd: Odd, cluster: Cluster, database: NewDatabase, tmp_path: Path
+def test_writes_after_a_snapshot_are_in_neither_its_checksums_nor_its_dump(
+    odd: OddDatabase, cluster: Cluster, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    busy, copy = database(template=odd.name), database()
-    with snapshot(busy) as shot, psycopg.connect(busy, autocommit=True) as writer:
+    busy, copy = new_database(template=odd.name), new_database()
+    with take_snapshot(busy) as shot, psycopg.connect(busy, autocommit=True) as writer:
         writer.execute("UPDATE many SET content = content || '!'; DELETE FROM twins WHERE a IS NULL")
         writer.execute(
             "INSERT INTO measured (at, region, value) SELECT now(), 'south', 1 FROM generate_series(1, 9)"
@@ -33,12 +35,14 @@ def test_what_is_written_later_is_in_nobodys_view(
         dumped = ("--format=custom", f"--snapshot={shot.id}", f"--file={tmp_path / 'dump'}", busy)
         run_program(cluster, "pg_dump", *dumped)
     run_program(cluster, "pg_restore", "--exit-on-error", f"--dbname={copy}", tmp_path / "dump")
-    assert found == odd.figures
-    assert not differences(found, taken(copy)), "sequences are ahead, and nothing else differs"
+    assert found == odd.checksums
+    assert not compare_checksums(found, checksums_of(copy)), "sequences are ahead, and nothing else differs"
 
 
-def test_the_digest_stands_still_while_many_write(odd: Odd, database: NewDatabase) -> None:
-    busy = database(template=odd.name)
+def test_the_checksums_of_a_snapshot_stay_equal_while_others_write(
+    odd: OddDatabase, new_database: NewDatabase
+) -> None:
+    busy = new_database(template=odd.name)
     done = threading.Event()
 
     def write() -> None:
@@ -50,19 +54,21 @@ def test_the_digest_stands_still_while_many_write(odd: Odd, database: NewDatabas
     for thread in threads:
         thread.start()
     try:
-        with snapshot(busy) as shot:
+        with take_snapshot(busy) as shot:
             first = compute_checksums(busy, shot)
             assert [compute_checksums(busy, shot).tables for _ in range(3)] == [first.tables] * 3
     finally:
         done.set()
         for thread in threads:
             thread.join()
-    assert taken(busy).tables != first.tables
+    assert checksums_of(busy).tables != first.tables
 
 
-def test_nobody_can_empty_or_alter_a_table_meanwhile(odd: Odd, database: NewDatabase) -> None:
-    held = database(template=odd.name)
-    with snapshot(held), psycopg.connect(held, autocommit=True) as other:
+def test_no_table_can_be_truncated_or_altered_during_a_snapshot(
+    odd: OddDatabase, new_database: NewDatabase
+) -> None:
+    held = new_database(template=odd.name)
+    with take_snapshot(held), psycopg.connect(held, autocommit=True) as other:
         other.execute("SET lock_timeout = '50ms'")
         for statement in (
             "TRUNCATE many",
@@ -75,22 +81,22 @@ def test_nobody_can_empty_or_alter_a_table_meanwhile(odd: Odd, database: NewData
         other.execute("TRUNCATE many")
 
 
-def test_a_table_that_stays_locked_is_a_failure(
-    database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+def test_a_table_that_stays_locked_fails_the_snapshot(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recovery.postgres.snapshot._LOCK_WAIT_SECONDS", 1)
-    url = database()
+    url = new_database()
     with psycopg.connect(url) as other:
         other.execute("CREATE TABLE busy ()")
         other.commit()
         other.execute("LOCK TABLE busy IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(Failure, match="locked by another session for 1 seconds"), snapshot(url):
+        with pytest.raises(Failure, match="locked by another session for 1 seconds"), take_snapshot(url):
             pass
 
 
-def test_it_tells_when_and_where_it_was_taken(odd: Odd, cluster: Cluster) -> None:
+def test_a_snapshot_has_the_time_and_the_server_of_its_origin(odd: OddDatabase, cluster: Cluster) -> None:
     before = datetime.now(UTC)
-    with snapshot(odd.url) as shot:
+    with take_snapshot(odd.url) as shot:
         pass
     assert abs(shot.taken_at - before) < timedelta(minutes=1)
     assert shot.taken_at.tzinfo is UTC
@@ -105,10 +111,10 @@ def test_it_tells_when_and_where_it_was_taken(odd: Odd, cluster: Cluster) -> Non
     }
 
 
-def test_text_does_not_depend_on_the_settings_of_a_database_or_role(
-    odd: Odd, cluster: Cluster, database: NewDatabase
+def test_checksums_do_not_depend_on_the_settings_of_a_database_or_role(
+    odd: OddDatabase, cluster: Cluster, new_database: NewDatabase
 ) -> None:
-    other = database("set otherwise", template=odd.name)
+    other = new_database("set otherwise", template=odd.name)
     with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as connection:
         for setting in (
             *("search_path = public", "DateStyle = 'German'", "TimeZone = 'Asia/Tokyo'", "row_security = on"),
@@ -120,7 +126,7 @@ def test_text_does_not_depend_on_the_settings_of_a_database_or_role(
             ),
         ):
             connection.execute(f'ALTER DATABASE "set otherwise" SET {setting}'.encode())
-    assert taken(f"{other}?options=-cstatement_timeout%3D10s") == odd.figures
+    assert checksums_of(f"{other}?options=-cstatement_timeout%3D10s") == odd.checksums
 
 
 def test_a_pooled_host_is_refused() -> None:
@@ -128,7 +134,7 @@ def test_a_pooled_host_is_refused() -> None:
         "postgresql://u:planted@ep-odd-name-pooler.eu.example.com/db",
         "host=direct.example.com,other-pooler.example.com user=u password=planted",
     ):
-        with pytest.raises(Failure, match="is a pooled host") as caught, snapshot(url):
+        with pytest.raises(Failure, match="is a pooled host") as caught, take_snapshot(url):
             pass
         assert "direct host" in str(caught.value)
         assert "planted" not in str(caught.value)
@@ -136,7 +142,7 @@ def test_a_pooled_host_is_refused() -> None:
 
 @contextmanager
 def pooler() -> Generator[int]:
-    """Answer one connection as PgBouncer does to a setting that it cannot keep apart; give the port."""
+    """Answer one connection as PgBouncer answers an unsupported startup parameter; give the port."""
     message = b"SFATAL\0C08P01\0Munsupported startup parameter in options: jit\0\0"
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -155,7 +161,7 @@ def pooler() -> Generator[int]:
 def test_a_pooler_under_any_name_is_refused() -> None:
     with pooler() as port:
         url = f"postgresql://u:planted@127.0.0.1:{port}/db?sslmode=disable&gssencmode=disable"
-        with pytest.raises(Failure, match="behind a connection pooler"), snapshot(url):
+        with pytest.raises(Failure, match="behind a connection pooler"), take_snapshot(url):
             pass
 
 
@@ -167,25 +173,33 @@ def test_a_pooler_under_any_name_is_refused() -> None:
     ],
 )
 def test_no_failure_shows_the_password(url: str, cause: str) -> None:
-    with pytest.raises(Failure, match=cause) as caught, snapshot(url):
+    with pytest.raises(Failure, match=cause) as caught, take_snapshot(url):
         pass
     assert "planted" not in str(caught.value)
 
 
-def test_a_wrong_password_is_a_failure(odd: Odd) -> None:
-    with pytest.raises(Failure, match="cannot connect") as caught, snapshot(odd.url.replace(PASSWORD, "bad")):
+def test_a_wrong_password_is_a_failure(odd: OddDatabase) -> None:
+    with (
+        pytest.raises(Failure, match="cannot connect") as caught,
+        take_snapshot(odd.url.replace(PASSWORD, "bad")),
+    ):
         pass
     assert "password authentication failed" in str(caught.value)
 
 
-def test_a_snapshot_that_is_gone_cannot_be_joined(odd: Odd) -> None:
-    with snapshot(odd.url) as shot:
+def test_a_snapshot_that_is_gone_cannot_be_joined(odd: OddDatabase) -> None:
+    with take_snapshot(odd.url) as shot:
         pass
-    with pytest.raises(Failure, match="the snapshot of the database is gone"), joined(odd.url, shot.id):
+    with (
+        pytest.raises(Failure, match="the snapshot of the database is gone"),
+        join_snapshot(odd.url, shot.id),
+    ):
         pass
 
 
-def test_a_lost_connection_is_a_failure_and_leaves_none_behind(odd: Odd, cluster: Cluster) -> None:
+def test_a_lost_connection_is_a_failure_and_leaves_no_session_behind(
+    odd: OddDatabase, cluster: Cluster
+) -> None:
     with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as other:
 
         def cut(*_: int) -> None:
@@ -194,14 +208,14 @@ def test_a_lost_connection_is_a_failure_and_leaves_none_behind(odd: Odd, cluster
                 "WHERE datname = 'odd' AND state = 'idle in transaction'"
             )
 
-        with pytest.raises(Failure, match="could not read the rows of"), snapshot(odd.url) as shot:
-            compute_checksums(odd.url, shot, workers=1, progress=cut)
+        with pytest.raises(Failure, match="could not read the rows of"), take_snapshot(odd.url) as shot:
+            compute_checksums(odd.url, shot, workers=1, on_progress=cut)
         other.execute("SELECT pg_sleep(0.1)")
         assert other.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = 'odd'").fetchone() == (0,)
 
 
 @pytest.fixture
-def reading(odd: Odd, cluster: Cluster) -> Generator[str]:
+def reader_url(odd: OddDatabase, cluster: Cluster) -> Generator[str]:
     """Give the URL of a role that may read all rows of all tables, but no large object."""
     with psycopg.connect(odd.url, autocommit=True) as admin:
         admin.execute('GRANT pg_read_all_data TO "odd reader"; ALTER ROLE "odd reader" BYPASSRLS')
@@ -211,28 +225,32 @@ def reading(odd: Odd, cluster: Cluster) -> Generator[str]:
             admin.execute('REVOKE pg_read_all_data FROM "odd reader"; ALTER ROLE "odd reader" NOBYPASSRLS')
 
 
-def test_a_role_that_reads_everything_finds_what_the_superuser_finds(odd: Odd, reading: str) -> None:
-    found = taken(reading, selected=("many", "measured", "everything", "order"))
-    assert found == taken(odd.url, selected=("many", "measured", "everything", "order"))
+def test_a_role_that_reads_everything_finds_what_the_superuser_finds(
+    odd: OddDatabase, reader_url: str
+) -> None:
+    found = checksums_of(reader_url, tables=("many", "measured", "everything", "order"))
+    assert found == checksums_of(odd.url, tables=("many", "measured", "everything", "order"))
 
 
-def test_what_a_role_may_not_read_is_a_failure(odd: Odd, cluster: Cluster, reading: str) -> None:
-    # Again and again: what fails after it, because of it, must never be told in its place.
+def test_rows_that_a_role_may_not_read_are_a_failure(
+    odd: OddDatabase, cluster: Cluster, reader_url: str
+) -> None:
+    # Repeated: an error that follows from the first one must never be reported instead of it.
     for workers in (1, 2, 3) * 10:
         with pytest.raises(Failure, match=r'"odd reader" may not read the rows of large objects'):
-            taken(reading, workers=workers)
+            checksums_of(reader_url, workers=workers)
     stranger = database_url(cluster, odd.name, "odd app", ROLE_PASSWORD)
     with pytest.raises(Failure, match=r'"odd app" may not read the rows of table "public"\."empty"'):
-        taken(stranger, selected=("empty",))
+        checksums_of(stranger, tables=("empty",))
     with pytest.raises(Failure, match=r'"odd app" may not read the sequence "public"\."never_used"'):
-        taken(stranger, selected=("never_used",))
+        checksums_of(stranger, tables=("never_used",))
 
 
-def test_row_security_hides_nothing_from_the_count(odd: Odd, cluster: Cluster) -> None:
+def test_rows_that_row_security_hides_are_a_failure(odd: OddDatabase, cluster: Cluster) -> None:
     app = database_url(cluster, odd.name, "odd app", ROLE_PASSWORD)
     with psycopg.connect(app) as connection:
         assert connection.execute("SELECT count(*) FROM many").fetchone() != (5000,)
     with pytest.raises(Failure, match=r'"odd app" may not read the rows of table "public"\."many"') as caught:
-        taken(app, selected=("many",))
+        checksums_of(app, tables=("many",))
     assert "row-level security" in str(caught.value)
     assert "BYPASSRLS" in str(caught.value)

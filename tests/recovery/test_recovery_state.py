@@ -1,4 +1,4 @@
-"""The stack's state in the vault: whole, encrypted, found out where it is not, and back in a folder."""
+"""The stack's state in the vault: complete and encrypted, verified, and restored into a folder."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from vaults import Place, put_over
+from vaults import ProxiedVault, overwrite_object
 
 from core.failure import Failure
 from recovery import catalogue
 from recovery.context import RecoveryContext
-from recovery.state import Exported, StateManifest, back_up_state, restore_state, verify_state
+from recovery.state import StateExport, StateManifest, back_up_state, restore_state, verify_state
 from recovery.verify import check_backup
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -19,7 +19,7 @@ SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc:d
 FILES = {"Pulumi.yaml": b"name: bulwark\n", "Pulumi.prod.yaml": b"encryptionsalt: v1:salt\n"}
 
 
-def exported(secret: Any = SECRET, **changed: Any) -> Exported:
+def export(secret: Any = SECRET, **changed: Any) -> StateExport:
     deployment = {
         "manifest": {"time": "2030-01-15T02:17:00.5+01:00", "version": "v3.259.0"},
         "secrets_providers": {"type": "passphrase", "state": {"salt": "v1:salt"}},
@@ -28,40 +28,44 @@ def exported(secret: Any = SECRET, **changed: Any) -> Exported:
             {"urn": "urn:pulumi:prod::bulwark::x:y:Z::z", "outputs": {"deep": [{"password": secret}]}},
         ],
     }
-    return Exported(json.dumps({"version": 3, "deployment": deployment | changed}).encode(), FILES, "3.259.0")
+    return StateExport(
+        json.dumps({"version": 3, "deployment": deployment | changed}).encode(), FILES, "3.259.0"
+    )
 
 
-def site(place: Place) -> RecoveryContext:
-    return RecoveryContext("prod", "", {"primary": place.vault, "replica": place.vault}, {}, {})
+def context(vault: ProxiedVault) -> RecoveryContext:
+    return RecoveryContext("prod", "", {"primary": vault.client, "replica": vault.client}, {}, {})
 
 
-def test_a_state_is_listed_with_what_rebuilding_it_takes_and_comes_back(
-    locked: Place, tmp_path: Path
+def test_a_state_is_backed_up_listed_verified_and_restored(
+    locked_vault: ProxiedVault, tmp_path: Path
 ) -> None:
-    taken = back_up_state(site(locked), exported())
-    assert set(locked.keys()) == {
+    taken = back_up_state(context(locked_vault), export())
+    assert set(locked_vault.keys()) == {
         f"state/{taken.id}/{name}" for name in ("state.json", *FILES, "manifest.json")
     }
-    [found] = catalogue.read_backups(locked.vault, StateManifest)
+    [found] = catalogue.read_backups(locked_vault.client, StateManifest)
     manifest = catalogue.choose_backup([found])
     assert manifest == taken
     assert (manifest.project, manifest.resources, manifest.tools["pulumi"]) == ("bulwark", 2, "3.259.0")
     assert manifest.secrets_provider.model_dump() == {"type": "passphrase", "state": {"salt": "v1:salt"}}
     assert all(stored.lock_mode == "GOVERNANCE" for stored in manifest.objects)
-    look = check_backup(manifest, locked.vault, deep=lambda: verify_state(manifest, locked.vault))
-    assert (look.problems, look.deep) == ((), True)
-    written = restore_state(manifest, locked.vault, tmp_path / "new")
-    assert {path.name: path.read_bytes() for path in written} == {"state.json": exported().state, **FILES}
+    verification = check_backup(
+        manifest, locked_vault.client, deep=lambda: verify_state(manifest, locked_vault.client)
+    )
+    assert (verification.problems, verification.deep) == ((), True)
+    written = restore_state(manifest, locked_vault.client, tmp_path / "new")
+    assert {path.name: path.read_bytes() for path in written} == {"state.json": export().state, **FILES}
 
 
-def test_a_secret_in_clear_is_never_stored(locked: Place) -> None:
+def test_a_state_with_a_secret_in_clear_is_never_stored(locked_vault: ProxiedVault) -> None:
     clear = {SIGNATURE: SECRET[SIGNATURE], "plaintext": '"planted-secret"'}
     with pytest.raises(
         Failure, match="has a secret in clear, in urn:pulumi:prod::bulwark::x:y:Z::z"
     ) as failure:
-        back_up_state(site(locked), exported(clear))
+        back_up_state(context(locked_vault), export(clear))
     assert "planted-secret" not in str(failure.value)
-    assert locked.keys() == []
+    assert locked_vault.keys() == []
 
 
 @pytest.mark.parametrize(
@@ -69,38 +73,44 @@ def test_a_secret_in_clear_is_never_stored(locked: Place) -> None:
     [
         (b"not json", "no export of the engine"),
         (b'{"version": 3, "deployment": null}', "no resources"),
-        (exported(resources=[]).state, "no resources"),
-        (exported(secrets_providers=None).state, "names nobody who encrypts its secrets"),
+        (export(resources=[]).state, "no resources"),
+        (export(secrets_providers=None).state, "names nobody who encrypts its secrets"),
     ],
 )
-def test_what_is_no_state_is_no_backup(locked: Place, state: bytes, why: str) -> None:
+def test_an_export_that_is_no_state_is_not_backed_up(
+    locked_vault: ProxiedVault, state: bytes, why: str
+) -> None:
     with pytest.raises(Failure, match=why):
-        back_up_state(site(locked), Exported(state, FILES, "3.259.0"))
-    assert locked.keys() == []
+        back_up_state(context(locked_vault), StateExport(state, FILES, "3.259.0"))
+    assert locked_vault.keys() == []
 
 
-def test_a_folder_that_holds_something_is_refused_and_left_alone(locked: Place, tmp_path: Path) -> None:
-    manifest = back_up_state(site(locked), exported())
+def test_a_state_is_not_restored_into_a_folder_that_holds_something(
+    locked_vault: ProxiedVault, tmp_path: Path
+) -> None:
+    manifest = back_up_state(context(locked_vault), export())
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(Failure, match="is not empty"):
-        restore_state(manifest, locked.vault, tmp_path)
+        restore_state(manifest, locked_vault.client, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_damaged_state_is_named_and_leaves_nothing_behind(locked: Place, tmp_path: Path) -> None:
-    manifest = back_up_state(site(locked), exported())
+def test_a_damaged_state_is_named_and_leaves_nothing_behind(
+    locked_vault: ProxiedVault, tmp_path: Path
+) -> None:
+    manifest = back_up_state(context(locked_vault), export())
     stored = manifest.files["state.json"]
-    version = put_over(locked, stored.key, exported().state + b" ")
+    version = overwrite_object(locked_vault, stored.key, export().state + b" ")
     files = manifest.files | {"state.json": stored.model_copy(update={"version": version})}
     edited = manifest.model_copy(update={"files": files})
     with pytest.raises(Failure, match=f"{stored.key} .*is damaged"):
-        restore_state(edited, locked.vault, tmp_path / "new")
+        restore_state(edited, locked_vault.client, tmp_path / "new")
     assert not (tmp_path / "new").exists()
-    assert any("is damaged" in problem for problem in check_backup(edited, locked.vault).problems)
+    assert any("is damaged" in problem for problem in check_backup(edited, locked_vault.client).problems)
 
 
-def test_a_manifest_that_would_write_elsewhere_is_none(locked: Place) -> None:
-    manifest = back_up_state(site(locked), exported())
+def test_a_state_manifest_with_a_file_outside_the_folder_is_refused(locked_vault: ProxiedVault) -> None:
+    manifest = back_up_state(context(locked_vault), export())
     document = manifest.model_dump(mode="json")
     document["files"]["../../outside"] = document["files"]["state.json"]
     with pytest.raises(ValidationError, match="outside"):

@@ -1,4 +1,4 @@
-"""How a stream of unknown length is cut, and what fits."""
+"""How a stream of unknown length is cut into parts, and how much fits."""
 
 from itertools import pairwise
 
@@ -10,8 +10,8 @@ from recovery.vault.upload import (
     MAX_OBJECT_BYTES,
     MAX_PART_BYTES,
     MAX_PARTS,
-    cut,
     part_bytes,
+    split_parts,
 )
 
 GIB = 1 << 30
@@ -41,14 +41,14 @@ def test_parts_stay_small_enough_to_hold_for_as_long_as_most_backups_are() -> No
 )
 def test_parts_are_the_stream_each_full_but_the_last(chunks: list[bytes], wanted: list[int]) -> None:
     wanted += [40] * 2_000
-    parts = [(part.getvalue(), more) for part, more in cut(chunks, lambda number: wanted[number - 1])]
+    parts = [(part.getvalue(), more) for part, more in split_parts(chunks, lambda number: wanted[number - 1])]
     assert b"".join(part for part, _ in parts) == b"".join(chunks)
     assert [more for _, more in parts] == [True] * (len(parts) - 1) + [False]
     assert all(len(part) == size for (part, more), size in zip(parts, wanted, strict=False) if more)
     assert len(parts) == 1 or parts[-1][0]
 
 
-def test_the_next_part_is_begun_only_when_it_is_asked_for() -> None:
+def test_the_stream_is_read_only_as_far_as_the_part_that_is_asked_for() -> None:
     taken: list[int] = []
 
     def chunks() -> object:
@@ -56,6 +56,6 @@ def test_the_next_part_is_begun_only_when_it_is_asked_for() -> None:
             taken.append(number)
             yield b"1234"
 
-    parts = cut(chunks(), lambda _: 8)  # pyright: ignore[reportArgumentType]
+    parts = split_parts(chunks(), lambda _: 8)  # pyright: ignore[reportArgumentType]
     next(parts)
     assert len(taken) == 3

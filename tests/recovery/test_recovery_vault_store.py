@@ -1,4 +1,4 @@
-"""What is stored is whole, once, locked, and never more than a few parts in memory."""
+"""Uploads into a vault: whole, create-only, locked, with a few parts in memory at most."""
 
 import base64
 import hashlib
@@ -16,15 +16,15 @@ from botocore.awsrequest import AWSPreparedRequest
 from s3_server import Fault, credentials
 from vaults import (
     LOCK_DAYS,
-    PART,
-    Place,
+    PART_BYTES,
+    ProxiedVault,
 )
 
 from core.failure import Failure
-from recovery.vault.client import Exists, client
+from recovery.vault.client import Exists, create_client
 from recovery.vault.vault import VaultClient
 
-SIZES = [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7]
+SIZES = [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 7]
 
 
 def stream(size: int, chunk: int = 300_007) -> Iterator[bytes]:
@@ -35,61 +35,66 @@ def stream(size: int, chunk: int = 300_007) -> Iterator[bytes]:
         size -= taken
 
 
+@pytest.mark.matrix(sample=4)
 @pytest.mark.parametrize("size", SIZES)
-def test_what_goes_in_lies_there_and_comes_out(place: Place, size: int) -> None:
-    stored = place.vault.store("database/daily/a b/ü.pgc", stream(size))
+def test_a_stored_object_is_read_back_unchanged(any_vault: ProxiedVault, size: int) -> None:
+    stored = any_vault.client.store("database/daily/a b/ü.pgc", stream(size))
     whole = b"".join(stream(size))
     assert (stored.bytes, stored.sha256) == (size, hashlib.sha256(whole).hexdigest())
-    assert place.content(stored.key) == whole
-    assert b"".join(place.vault.read(stored.key, stored.version, sha256=stored.sha256)) == whole
-    assert place.unfinished() == 0
+    assert any_vault.content(stored.key) == whole
+    assert b"".join(any_vault.client.read(stored.key, stored.version, sha256=stored.sha256)) == whole
+    assert any_vault.count_unfinished_uploads() == 0
 
 
-@pytest.mark.parametrize("size", [10, 2 * PART])
-def test_version_and_lock_are_what_the_vault_tells_of_them(locked: Place, size: int) -> None:
-    stored = locked.vault.store("k", stream(size))
-    held = locked.vault.head("k", stored.version)
-    assert stored.version == locked.raw.head_object(Bucket=locked.bucket, Key="k")["VersionId"]
+@pytest.mark.parametrize("size", [10, 2 * PART_BYTES])
+def test_version_and_lock_of_a_stored_object_are_the_vaults_own(
+    locked_vault: ProxiedVault, size: int
+) -> None:
+    stored = locked_vault.client.store("k", stream(size))
+    held = locked_vault.client.head("k", stored.version)
+    assert stored.version == locked_vault.direct.head_object(Bucket=locked_vault.bucket, Key="k")["VersionId"]
     assert (stored.lock_mode, stored.locked_until) == ("GOVERNANCE", held.locked_until)
     assert stored.locked_until is not None
     assert stored.locked_until > datetime.now(UTC) + timedelta(days=LOCK_DAYS, minutes=-5)
-    if size < PART:
+    if size < PART_BYTES:
         assert held.sha256 == base64.b64encode(bytes.fromhex(stored.sha256)).decode()
     else:
         assert held.crc32
 
 
-def test_chunks_may_be_empty_small_or_larger_than_parts(plain: Place) -> None:
-    chunks = [b"", b"x", os.urandom(2 * PART + 5), b"", b"yz"]
-    stored = plain.vault.store("k", chunks)
-    assert plain.content("k") == b"".join(chunks)
-    assert stored.bytes == 2 * PART + 8
+def test_chunks_may_be_empty_small_or_larger_than_parts(plain_vault: ProxiedVault) -> None:
+    chunks = [b"", b"x", os.urandom(2 * PART_BYTES + 5), b"", b"yz"]
+    stored = plain_vault.client.store("k", chunks)
+    assert plain_vault.content("k") == b"".join(chunks)
+    assert stored.bytes == 2 * PART_BYTES + 8
 
 
-def test_progress_grows_to_the_whole(plain: Place) -> None:
-    told: list[int] = []
-    plain.vault.store("k", stream(6 * PART), progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 6 * PART
+def test_the_progress_of_an_upload_grows_to_its_whole_size(plain_vault: ProxiedVault) -> None:
+    progress: list[int] = []
+    plain_vault.client.store("k", stream(6 * PART_BYTES), on_progress=progress.append)
+    assert progress == sorted(progress)
+    assert progress[-1] == 6 * PART_BYTES
 
 
-def test_uploads_name_checksums_and_the_condition_and_neither_encryption_nor_rights(locked: Place) -> None:
-    locked.vault.store("large", stream(PART + 1))
-    locked.vault.put("small", b"{}")
-    (small,) = locked.proxy.requests("PUT", "small")
-    parts = locked.proxy.requests("PUT", "partNumber")
-    (completion,) = locked.proxy.requests("POST", "uploadId")
+def test_uploads_name_checksums_and_the_condition_and_neither_encryption_nor_rights(
+    locked_vault: ProxiedVault,
+) -> None:
+    locked_vault.client.store("large", stream(PART_BYTES + 1))
+    locked_vault.client.put("small", b"{}")
+    (small,) = locked_vault.proxy.requests("PUT", "small")
+    parts = locked_vault.proxy.requests("PUT", "partNumber")
+    (completion,) = locked_vault.proxy.requests("POST", "uploadId")
     assert len(parts) == 2
     assert all("content-md5" in part and "x-amz-checksum-crc32" in part for part in parts)
     assert "content-md5" in small
     assert (small["if-none-match"], completion["if-none-match"]) == ("*", "*")
     assert completion["x-amz-checksum-type"] == "FULL_OBJECT"
-    for _, _, headers in locked.proxy.seen:
+    for _, _, headers in locked_vault.proxy.recorded:
         assert not [name for name in headers if "encryption" in name or "acl" in name or "grant" in name]
 
 
-def test_over_tls_too_a_body_is_sent_as_it_is() -> None:
-    """Botocore would put a trailing checksum after it, in a coding of its own."""
+def test_a_body_is_sent_as_it_is_over_tls_too() -> None:
+    """By default botocore appends a checksum as a trailer, in an encoding of its own (aws-chunked)."""
     sent: list[AWSPreparedRequest] = []
 
     class CapturedError(Exception):
@@ -99,7 +104,7 @@ def test_over_tls_too_a_body_is_sent_as_it_is() -> None:
         sent.append(request)
         raise CapturedError
 
-    s3 = client("eu-central-1")
+    s3 = create_client("eu-central-1")
     s3.meta.events.register("before-send.s3", capture)
     with pytest.raises(CapturedError):
         s3.upload_part(
@@ -113,46 +118,52 @@ def test_over_tls_too_a_body_is_sent_as_it_is() -> None:
     assert request.headers["Content-Length"] == "3"
 
 
-@pytest.mark.parametrize("size", [10, PART + 1])
-def test_a_taken_key_is_refused_before_anything_is_sent(place: Place, size: int) -> None:
-    place.vault.put("k", b"earlier")
-    place.proxy.seen.clear()
+@pytest.mark.parametrize("size", [10, PART_BYTES + 1])
+def test_a_taken_key_is_refused_before_anything_is_sent(any_vault: ProxiedVault, size: int) -> None:
+    any_vault.client.put("k", b"earlier")
+    any_vault.proxy.recorded.clear()
     with pytest.raises(Exists, match="the key is taken, and what lies there was left as it is"):
-        place.vault.store("k", stream(size))
-    assert place.content("k") == b"earlier"
-    assert {method for method, _, _ in place.proxy.seen} == {"GET"}
+        any_vault.client.store("k", stream(size))
+    assert any_vault.content("k") == b"earlier"
+    assert {method for method, _, _ in any_vault.proxy.recorded} == {"GET"}
 
 
-@pytest.mark.parametrize("size", [10, 3 * PART])
-def test_a_key_that_is_taken_during_the_upload_is_left_as_it_is(locked: Place, size: int) -> None:
+@pytest.mark.parametrize("size", [10, 3 * PART_BYTES])
+def test_a_key_that_is_taken_during_the_upload_is_left_as_it_is(
+    locked_vault: ProxiedVault, size: int
+) -> None:
     def chunks() -> Iterator[bytes]:
         yield from stream(size)
-        locked.raw.put_object(Bucket=locked.bucket, Key="k", Body=b"of another", ChecksumAlgorithm="SHA256")
+        locked_vault.direct.put_object(
+            Bucket=locked_vault.bucket, Key="k", Body=b"of another", ChecksumAlgorithm="SHA256"
+        )
 
     with pytest.raises(Exists):
-        locked.vault.store("k", chunks())
-    assert locked.content("k") == b"of another"
-    assert [entry.bytes for entry in locked.vault.listed("", versions=True)] == [len(b"of another")]
-    assert locked.unfinished() == 0
+        locked_vault.client.store("k", chunks())
+    assert locked_vault.content("k") == b"of another"
+    assert [entry.bytes for entry in locked_vault.client.list_entries("", versions=True)] == [
+        len(b"of another")
+    ]
+    assert locked_vault.count_unfinished_uploads() == 0
 
 
-@pytest.mark.parametrize("size", [10, 2 * PART])
-def test_a_lost_answer_is_no_failure_if_the_object_is_ours(place: Place, size: int) -> None:
-    method, query = ("PUT", "/k") if size < PART else ("POST", "uploadId")
-    place.proxy.faults.append(Fault(method, query, lose_answer=True))
-    stored = place.vault.store("k", stream(size))
-    assert place.content("k") == b"".join(stream(size))
-    assert [entry.version for entry in place.vault.listed("", versions=True)] == [stored.version]
+@pytest.mark.parametrize("size", [10, 2 * PART_BYTES])
+def test_a_lost_answer_is_no_failure_if_the_object_is_ours(any_vault: ProxiedVault, size: int) -> None:
+    method, query = ("PUT", "/k") if size < PART_BYTES else ("POST", "uploadId")
+    any_vault.proxy.faults.append(Fault(method, query, lose_answer=True))
+    stored = any_vault.client.store("k", stream(size))
+    assert any_vault.content("k") == b"".join(stream(size))
+    assert [entry.version for entry in any_vault.client.list_entries("", versions=True)] == [stored.version]
 
 
 _MEASURED = """
 import json, sys
 from pathlib import Path
-from recovery.vault.vault import Vault
-from recovery.vault.client import client
+from recovery.vault.client import create_client
+from recovery.vault.vault import VaultClient
 
 url, bucket, first, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-vault = Vault(client("us-east-1", url), bucket, part_bytes=first)
+vault = VaultClient(create_client("us-east-1", url), bucket, part_bytes=first)
 block = bytes(1 << 20)
 
 # Not getrusage: a new program inherits its parent's maximum.
@@ -168,12 +179,12 @@ print(json.dumps([stored.bytes, read, before, peak_mib()]))
 
 
 @pytest.mark.parametrize(("first_mib", "parts"), [(16, 4), (96, 1)])
-def test_a_few_parts_are_in_memory_and_large_ones_one_by_one(
-    plain: Place, rclone_url: str, first_mib: int, parts: int
+def test_an_upload_holds_a_few_parts_in_memory_and_large_ones_one_by_one(
+    plain_vault: ProxiedVault, rclone_url: str, first_mib: int, parts: int
 ) -> None:
     size = 150 << 20
     ended = subprocess.run(
-        [sys.executable, "-c", _MEASURED, rclone_url, plain.bucket, str(first_mib << 20), str(size)],
+        [sys.executable, "-c", _MEASURED, rclone_url, plain_vault.bucket, str(first_mib << 20), str(size)],
         env={"PATH": os.defpath, **credentials()},
         capture_output=True,
         text=True,
@@ -189,10 +200,10 @@ def test_a_few_parts_are_in_memory_and_large_ones_one_by_one(
 
 def test_an_endpoint_without_tls_is_refused_unless_it_is_this_machine() -> None:
     with pytest.raises(Failure, match=r"s3\.example\.org has no TLS"):
-        client("us-east-1", "http://s3.example.org")
+        create_client("us-east-1", "http://s3.example.org")
 
 
-def test_nothing_here_deletes() -> None:
+def test_the_vault_client_has_no_method_that_deletes() -> None:
     assert not [
         name for name in vars(VaultClient) if "delete" in name or "remove" in name or "overwrite" in name
     ]

@@ -1,4 +1,4 @@
-"""The AWS service of a private twin, and the stand-in's resource types as the engine would drive them."""
+"""The AWS service of a private twin, and a driver of the stand-in's resource types."""
 
 import os
 import signal
@@ -15,8 +15,9 @@ import httpx
 import pytest
 from botocore.config import Config
 
+from core.state_folder import HOME_VARIABLE
 from twin.aws.provider.stand_in import AwsStandIn
-from twin.host.home import HOME_VARIABLE, TwinHome
+from twin.host.home import TwinHome
 from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
 from twin.provider.values import Properties, from_wire, has_unknown, to_wire
 
@@ -43,7 +44,7 @@ class Service:
                 stderr=log,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._is_answering():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
@@ -53,7 +54,7 @@ class Service:
         self.process.wait()
 
     def terminate(self) -> None:
-        """Ask it to end, and see that it does."""
+        """End the service by SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=30)
 
@@ -67,7 +68,7 @@ class Service:
             aws_secret_access_key="planted-secret-key",
         )
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             return httpx.get(f"{self.url}/moto-api/", timeout=5).status_code < 500
         except httpx.HTTPError:
@@ -75,7 +76,7 @@ class Service:
 
 
 @contextmanager
-def running(root: Path, **variables: str) -> Generator[Service]:
+def running_service(root: Path, **variables: str) -> Generator[Service]:
     """Run a service with `root` as its home, which the stand-in finds in the environment."""
     service = Service(root, **variables)
     with pytest.MonkeyPatch.context() as patch:
@@ -94,41 +95,41 @@ class Engine:
         self.stand_in.configure({"region": "us-east-1", **configuration})
 
     def up(self, token: str, logical_name: str = "res", /, **inputs: Any) -> "Resource":
-        resource = Resource(self.stand_in.kind(token), token, logical_name)
+        resource = Resource(self.stand_in.resource_type(token), token, logical_name)
         resource.check(inputs)
         resource.create()
         return resource
 
-    def imported(self, token: str, identifier: str) -> "Resource":
-        resource = Resource(self.stand_in.kind(token), token, "imported")
+    def import_resource(self, token: str, identifier: str) -> "Resource":
+        resource = Resource(self.stand_in.resource_type(token), token, "imported")
         resource.identifier = identifier
-        resource.inputs, resource.state = resource.kind.read(identifier, {}, {})
+        resource.inputs, resource.state = resource.resource_type.read(identifier, {}, {})
         return resource
 
 
 class Resource:
-    """A resource as the stack's state has it. Values travel over the wire format, as they would."""
+    """A resource as the stack's state has it. Values pass through the wire format, as in a real run."""
 
-    def __init__(self, kind: ResourceType, token: str, name: str) -> None:
-        self.kind, self.token, self.name = kind, token, name
+    def __init__(self, resource_type: ResourceType, token: str, name: str) -> None:
+        self.resource_type, self.token, self.name = resource_type, token, name
         self.inputs: Properties = {}
         self.state: Properties = {}
         self.identifier = ""
 
     def check(self, inputs: Properties) -> None:
-        self.act()
-        self.inputs, refusals = self.kind.check(self.name, _wired(inputs), self.inputs)
+        self.set_urn()
+        self.inputs, refusals = self.resource_type.check(self.name, _over_the_wire(inputs), self.inputs)
         assert not refusals, refusals
 
-    def refused(self, **inputs: Any) -> list[str]:
-        _, refusals = self.kind.check(self.name, _wired(inputs), {})
+    def refused_inputs(self, **inputs: Any) -> list[str]:
+        _, refusals = self.resource_type.check(self.name, _over_the_wire(inputs), {})
         return [refusal.property for refusal in refusals]
 
     def create(self) -> None:
-        self.act()
-        planned = self.kind.plan({}, self.inputs)
-        self.identifier, state = self.kind.create(self.inputs)
-        self.state = _wired(state)
+        self.set_urn()
+        planned = self.resource_type.plan({}, self.inputs)
+        self.identifier, state = self.resource_type.create(self.inputs)
+        self.state = _over_the_wire(state)
         foretold = {name: value for name, value in planned.items() if not has_unknown(value)}
         assert foretold == {name: self.state.get(name) for name in foretold}
         assert self.changes(**self.inputs) == {}, "a second up would change something"
@@ -137,47 +138,47 @@ class Resource:
 
     def changes(self, **inputs: Any) -> dict[str, PropertyChange]:
         """Return what a preview with these inputs shows."""
-        self.act()
-        wanted, refusals = self.kind.check(self.name, _wired(inputs), self.inputs)
+        self.set_urn()
+        checked, refusals = self.resource_type.check(self.name, _over_the_wire(inputs), self.inputs)
         assert not refusals, refusals
-        return self.kind.diff(self.state, self.inputs, wanted)
+        return self.resource_type.diff(self.state, self.inputs, checked)
 
     def update(self, **inputs: Any) -> None:
         changes = self.changes(**inputs)
         assert changes
         assert PropertyChange.REPLACE not in changes.values(), changes
-        wanted, _ = self.kind.check(self.name, _wired(inputs), self.inputs)
-        self.state = _wired(self.kind.update(self.identifier, self.state, wanted))
-        self.inputs = wanted
+        checked, _ = self.resource_type.check(self.name, _over_the_wire(inputs), self.inputs)
+        self.state = _over_the_wire(self.resource_type.update(self.identifier, self.state, checked))
+        self.inputs = checked
         assert self.changes(**inputs) == {}
         self.refresh()
         assert self.drift() == {}
 
     def refresh(self) -> None:
-        """Read, and keep what is found as the new state (the program's inputs stay what they are)."""
-        self.act()
-        inputs, state = self.kind.read(self.identifier, self.state, self.inputs)
-        self.found_inputs, self.state = inputs, _wired(state)
+        """Read the resource and keep the result as its state; the program's inputs stay unchanged."""
+        self.set_urn()
+        inputs, state = self.resource_type.read(self.identifier, self.state, self.inputs)
+        self.found_inputs, self.state = inputs, _over_the_wire(state)
 
     def drift(self) -> dict[str, PropertyChange]:
         """Return how the state as it was last read differs from what the program wants."""
-        return self.kind.diff(self.state, self.inputs, self.inputs)
+        return self.resource_type.diff(self.state, self.inputs, self.inputs)
 
     def is_gone(self) -> bool:
-        self.act()
+        self.set_urn()
         try:
-            self.kind.read(self.identifier, self.state, self.inputs)
+            self.resource_type.read(self.identifier, self.state, self.inputs)
         except ResourceGoneError:
             return True
         return False
 
     def delete(self) -> None:
-        self.act()
-        self.kind.delete(self.identifier, self.state)
+        self.set_urn()
+        self.resource_type.delete(self.identifier, self.state)
 
-    def act(self) -> None:
+    def set_urn(self) -> None:
         URN.set(f"urn:pulumi:test::test::{self.token}::{self.name}")
 
 
-def _wired(properties: Properties) -> Properties:
+def _over_the_wire(properties: Properties) -> Properties:
     return from_wire(to_wire(properties))

@@ -1,4 +1,4 @@
-"""What tests with real PostgreSQL servers share."""
+"""Homes, queries and waiting, for tests with real PostgreSQL servers."""
 
 import shutil
 import tempfile
@@ -34,7 +34,7 @@ def destroyed_after(*clusters: Cluster) -> Generator[None]:
             cluster.destroy()
 
 
-def ask(cluster: Cluster, query: LiteralString, database: str = "postgres") -> Any:
+def fetch_value(cluster: Cluster, query: LiteralString, database: str = "postgres") -> Any:
     """Return the first column of the first row, asked as the superuser."""
     with cluster.connect(database) as connection:
         row = connection.execute(query).fetchone()
@@ -42,7 +42,7 @@ def ask(cluster: Cluster, query: LiteralString, database: str = "postgres") -> A
     return row[0]
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"

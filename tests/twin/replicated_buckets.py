@@ -15,7 +15,7 @@ RULE: dict[str, Any] = {
 _DEADLINE_SECONDS = 20.0
 
 
-def lock(s3: Any, bucket: str, region: str, *, days: int = 3) -> None:
+def create_locked_bucket(s3: Any, bucket: str, region: str, *, days: int = 3) -> None:
     s3.create_bucket(
         Bucket=bucket,
         ObjectLockEnabledForBucket=True,
@@ -30,8 +30,8 @@ def lock(s3: Any, bucket: str, region: str, *, days: int = 3) -> None:
     )
 
 
-def role(iam: Any) -> str:
-    """Make the role that replicates, and return its ARN."""
+def create_replication_role(iam: Any) -> str:
+    """Create the role that replicates, and return its ARN."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -42,19 +42,19 @@ def role(iam: Any) -> str:
             }
         ],
     }
-    made = iam.create_role(RoleName="replicator", AssumeRolePolicyDocument=json.dumps(trust))
-    deny(iam, "s3:DeleteObject")
-    return made["Role"]["Arn"]
+    role = iam.create_role(RoleName="replicator", AssumeRolePolicyDocument=json.dumps(trust))
+    allow_all_but(iam, "s3:DeleteObject")
+    return role["Role"]["Arn"]
 
 
-def deny(iam: Any, *actions: str) -> None:
-    """Let the role do everything but this."""
+def allow_all_but(iam: Any, *actions: str) -> None:
+    """Allow the role everything but these actions."""
     statement = {"Effect": "Allow", "NotAction": actions, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName="replicator", PolicyName="replicate", PolicyDocument=document)
 
 
-def replicate(s3: Any, source: str, target: str, arn: str, **rule: Any) -> None:
+def put_replication(s3: Any, source: str, target: str, arn: str, **rule: Any) -> None:
     destination = {
         "Bucket": f"arn:aws:s3:::{target}",
         "StorageClass": "STANDARD_IA",
@@ -66,8 +66,8 @@ def replicate(s3: Any, source: str, target: str, arn: str, **rule: Any) -> None:
     )
 
 
-def settled(s3: Any, bucket: str, key: str, version: str) -> str:
-    """Wait until a version is pending no more; return what it is then."""
+def await_replication(s3: Any, bucket: str, key: str, version: str) -> str:
+    """Wait until a version is no longer pending; return its replication status."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
     while True:
         status = s3.head_object(Bucket=bucket, Key=key, VersionId=version).get("ReplicationStatus", "")

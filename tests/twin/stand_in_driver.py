@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from twin.bridge_plugin import Bridge
+from twin.bridge_plugin import BridgeStandIn
 from twin.host.home import TwinHome
 from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
 from twin.provider.values import Properties
@@ -18,8 +18,8 @@ CREDENTIALS = {"neon": "neon_api_key", "uptimerobot": "uptimerobot_api_key", "se
 
 
 @dataclass
-class Recorded:
-    """What the engine's state knows of a resource."""
+class ResourceState:
+    """A resource in the engine's state."""
 
     kind: str
     id: str
@@ -27,11 +27,13 @@ class Recorded:
     state: Properties
 
 
-def started(vendor: str, home: TwinHome, monkeypatch: pytest.MonkeyPatch, **configuration: Any) -> Bridge:
-    """Return the stand-in as the engine has it before the first resource."""
+def start_bridge(
+    vendor: str, home: TwinHome, monkeypatch: pytest.MonkeyPatch, **configuration: Any
+) -> BridgeStandIn:
+    """Return the stand-in, configured as the engine does it before the first resource."""
     monkeypatch.setenv("BULWARK_TWIN", str(home.root))
     setting = "token" if vendor == "sentry" else "apiKey"
-    bridge = Bridge()
+    bridge = BridgeStandIn()
     schema = json.loads((SCHEMAS / f"{vendor}.json").read_text())
     bridge.parameterize(base64.b64decode(schema["parameterization"]["parameter"]))
     bridge.configure({setting: home.secret(CREDENTIALS[vendor]), **configuration})
@@ -43,33 +45,33 @@ class Engine:
     """A stack of resources of one provider."""
 
     vendor: str
-    bridge: Bridge
-    resources: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
+    bridge: BridgeStandIn
+    resources: dict[str, ResourceState] = field(default_factory=dict[str, ResourceState])
 
-    def kind(self, name: str) -> ResourceType:
-        return self.bridge.kind(f"{self.vendor}:index/{name}:{name[0].upper()}{name[1:]}")
+    def resource_type(self, name: str) -> ResourceType:
+        return self.bridge.resource_type(f"{self.vendor}:index/{name}:{name[0].upper()}{name[1:]}")
 
     def preview(self, name: str, kind: str, inputs: Properties) -> dict[str, PropertyChange]:
         """Return what `up` would change; a new resource has no changes."""
         known = self.resources.get(name)
-        checked, refusals = self.kind(kind).check(name, inputs, known.inputs if known else {})
+        checked, refusals = self.resource_type(kind).check(name, inputs, known.inputs if known else {})
         assert not refusals, refusals
-        return self.kind(kind).diff(known.state, known.inputs, checked) if known else {}
+        return self.resource_type(kind).diff(known.state, known.inputs, checked) if known else {}
 
     def up(self, name: str, kind: str, /, **inputs: Any) -> Properties:
-        """Make the resource so and return its state."""
+        """Create or change the resource, and return its state."""
         known = self.resources.get(name)
-        checked, refusals = self.kind(kind).check(name, inputs, known.inputs if known else {})
+        checked, refusals = self.resource_type(kind).check(name, inputs, known.inputs if known else {})
         assert not refusals, refusals
         changes = self.preview(name, kind, inputs)
         if known is None or PropertyChange.REPLACE in changes.values():
             URN.set(f"urn:pulumi:test::bulwark::{self.vendor}:index/{kind}::{name}")
-            identifier, state = self.kind(kind).create(checked)
+            identifier, state = self.resource_type(kind).create(checked)
             if known:
-                self.kind(kind).delete(known.id, known.state)
-            self.resources[name] = Recorded(kind, identifier, checked, state)
+                self.resource_type(kind).delete(known.id, known.state)
+            self.resources[name] = ResourceState(kind, identifier, checked, state)
         elif changes:
-            known.state = self.kind(kind).update(known.id, known.state, checked)
+            known.state = self.resource_type(kind).update(known.id, known.state, checked)
             known.inputs = checked
         return self.resources[name].state
 
@@ -77,18 +79,22 @@ class Engine:
         """Read the resource again; False when it is gone."""
         known = self.resources[name]
         try:
-            known.inputs, known.state = self.kind(known.kind).read(known.id, known.state, known.inputs)
+            known.inputs, known.state = self.resource_type(known.kind).read(
+                known.id, known.state, known.inputs
+            )
         except ResourceGoneError:
             del self.resources[name]
             return False
         return True
 
-    def adopt(self, name: str, kind: str, identifier: str, /, **inputs: Any) -> dict[str, PropertyChange]:
+    def import_resource(
+        self, name: str, kind: str, identifier: str, /, **inputs: Any
+    ) -> dict[str, PropertyChange]:
         """Import by id and return how the program differs from what was found."""
-        found, state = self.kind(kind).read(identifier, {}, {})
-        self.resources[name] = Recorded(kind, state["id"], found, state)
+        imported, state = self.resource_type(kind).read(identifier, {}, {})
+        self.resources[name] = ResourceState(kind, state["id"], imported, state)
         return self.preview(name, kind, inputs)
 
     def destroy(self, name: str) -> None:
         gone = self.resources.pop(name)
-        self.kind(gone.kind).delete(gone.id, gone.state)
+        self.resource_type(gone.kind).delete(gone.id, gone.state)

@@ -1,4 +1,4 @@
-"""The twin's AWS holds a role's session to the role, as long as the session lasts."""
+"""The twin's AWS gives a role's session the permissions of the role, until the session expires."""
 
 import json
 from collections.abc import Generator
@@ -8,13 +8,15 @@ from typing import Any
 import botocore.session
 import httpx
 import pytest
-from aws_twin import Service, running
+from aws_twin import Service, running_service
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from twin.aws.issuer import AUDIENCE, ISSUER, issued
+from twin.aws.issuer import AUDIENCE, ISSUER, issue_token
 from twin.aws.sessions import SESSION_VARIABLE
+
+pytestmark = pytest.mark.shares("aws-authorization")
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
@@ -23,8 +25,8 @@ READ = {"Effect": "Allow", "Action": ["s3:GetObject", "kms:Decrypt"], "Resource"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    with running(tmp_path_factory.mktemp("twin")) as service:
-        lay_out(service)
+    with running_service(tmp_path_factory.mktemp("twin")) as service:
+        create_role_and_bucket(service)
         yield service
 
 
@@ -32,8 +34,8 @@ def document(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def lay_out(service: Service) -> None:
-    """Make a role that reads, and a bucket `vault` with an object `a` to be read."""
+def create_role_and_bucket(service: Service) -> None:
+    """Create a role that reads, and a bucket `vault` with an object `a` to be read."""
     iam, s3 = service.client("iam"), service.client("s3")
     provider = iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
     trust = {
@@ -54,7 +56,7 @@ def session(service: Service, **changed: str) -> dict[str, str]:
     given = sts.assume_role_with_web_identity(
         RoleArn=ROLE,
         RoleSessionName="job",
-        WebIdentityToken=issued(service.home, repository="example/platform", environment="restore"),
+        WebIdentityToken=issue_token(service.home, repository="example/platform", environment="restore"),
     )["Credentials"]
     return {
         "aws_access_key_id": given["AccessKeyId"],
@@ -95,9 +97,9 @@ def test_a_session_survives_a_restart_and_its_role_is_asked_at_each_request(serv
     iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
 
 
-def test_an_expired_session_is_told_so_by_every_service(tmp_path: Path) -> None:
-    with running(tmp_path, **{SESSION_VARIABLE: "0"}) as short:
-        lay_out(short)
+def test_every_service_refuses_an_expired_session(tmp_path: Path) -> None:
+    with running_service(tmp_path, **{SESSION_VARIABLE: "0"}) as short:
+        create_role_and_bucket(short)
         ended = session(short)
         for name, call in (
             ("s3", lambda it: it.get_object(Bucket="vault", Key="a")),
@@ -123,7 +125,7 @@ def test_credentials_that_sts_did_not_give_out_open_nothing(
         client(service, "s3", session(service, **changed)).get_object(Bucket="vault", Key="a")
 
 
-def test_whoever_signs_nothing_gets_what_a_bucket_gives_everybody(service: Service) -> None:
+def test_an_unsigned_request_gets_what_a_bucket_policy_gives_everybody(service: Service) -> None:
     s3 = service.client("s3")
     address = f"{service.url}/vault/a"
     assert httpx.get(address).status_code == 403
@@ -140,7 +142,7 @@ def test_whoever_signs_nothing_gets_what_a_bucket_gives_everybody(service: Servi
     s3.delete_bucket_policy(Bucket="vault")
 
 
-def test_an_address_is_signed_for_what_its_session_may(service: Service) -> None:
+def test_a_presigned_url_has_the_permissions_of_its_session(service: Service) -> None:
     s3 = client(service, "s3", session(service), signature_version="s3v4")
     assert (
         httpx.get(s3.generate_presigned_url("get_object", {"Bucket": "vault", "Key": "a"})).content
@@ -162,7 +164,7 @@ def test_a_bucket_can_allow_a_role_alone_and_deny_whatever_the_role_allows(servi
     admin.delete_bucket_policy(Bucket="vault")
 
 
-def test_whoever_may_not_list_is_not_told_that_nothing_is_there(service: Service) -> None:
+def test_a_role_that_may_not_list_does_not_learn_that_an_object_is_missing(service: Service) -> None:
     s3 = client(service, "s3", session(service))
     with pytest.raises(ClientError, match="s3:ListBucket"):
         s3.get_object(Bucket="vault", Key="missing")
@@ -170,7 +172,7 @@ def test_whoever_may_not_list_is_not_told_that_nothing_is_there(service: Service
         service.client("s3").get_object(Bucket="vault", Key="missing")
 
 
-def test_what_only_looks_like_a_part_is_judged_as_an_object(service: Service) -> None:
+def test_a_put_that_only_looks_like_an_upload_part_is_authorized_as_an_object(service: Service) -> None:
     """S3 takes a PUT with an upload's id and no part's number for a plain one."""
     parts = {
         "Effect": "Allow",
@@ -188,11 +190,11 @@ def test_what_only_looks_like_a_part_is_judged_as_an_object(service: Service) ->
     s3.upload_part(**upload, PartNumber=1, Body=b"x")
     for query in ("uploadId=", f"uploadId={upload['UploadId']}", "partNumber=1"):
         with pytest.raises(ClientError, match="s3:PutObject"):
-            raw_put(s3, f"{service.url}/vault/whole?{query}")
+            put_at_address(s3, f"{service.url}/vault/whole?{query}")
 
 
-def raw_put(s3: Any, address: str) -> None:
-    """Send what no well-behaved client would."""
+def put_at_address(s3: Any, address: str) -> None:
+    """Put an object at an address that no well-behaved client would use."""
 
     def change(request: Any, **_: Any) -> None:
         request.url = address
@@ -204,7 +206,7 @@ def raw_put(s3: Any, address: str) -> None:
         s3.meta.events.unregister("before-sign.s3.PutObject", change)
 
 
-def test_an_object_opens_only_to_those_who_may_use_its_key(service: Service) -> None:
+def test_an_encrypted_object_is_read_only_by_roles_that_may_use_its_key(service: Service) -> None:
     kms, iam, admin = service.client("kms"), service.client("iam"), service.client("s3")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     kms.create_alias(AliasName="alias/vault", TargetKeyId=key)
@@ -251,7 +253,7 @@ def test_a_session_of_another_accounts_unknown_role_administers_that_account(ser
         sts.assume_role(RoleArn=f"{ROLE}-that-is-not-there", RoleSessionName="job")
 
 
-def test_a_role_can_be_held_to_one_tag(service: Service) -> None:
+def test_a_role_can_be_restricted_to_one_tag(service: Service) -> None:
     only = {
         "Effect": "Allow",
         "Action": ["s3:PutObjectTagging", "s3:PutObject"],

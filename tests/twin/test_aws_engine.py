@@ -5,17 +5,17 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from aws_twin import Service, running
+from aws_twin import Service, running_service
 from pulumi import automation as auto
 
 from toolchain.engine import search_path
-from twin.plugin_install import install
+from twin.plugin_install import install_stand_ins
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Generator[Service]:
-    with running(tmp_path) as service:
-        install(service.home.pulumi)
+    with running_service(tmp_path) as service:
+        install_stand_ins(service.home.pulumi)
         yield service
 
 
@@ -36,7 +36,9 @@ def stack(service: Service, monkeypatch: pytest.MonkeyPatch) -> auto.Stack:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pulumi_aws warns about itself when imported
-def test_two_vaults_come_up_stay_still_drift_and_go(service: Service, stack: auto.Stack) -> None:
+def test_two_vaults_are_created_unchanged_by_a_preview_refreshed_and_destroyed(
+    service: Service, stack: auto.Stack
+) -> None:
     up = stack.up()
     assert up.outputs["replica"].value == "vault-eu-west-1.s3.eu-west-1.amazonaws.com"
     stack.preview(expect_no_changes=True)

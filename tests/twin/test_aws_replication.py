@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_twin import Service, running
+from aws_twin import Service, running_service
 from botocore.exceptions import ClientError
-from replicated_buckets import deny, lock, replicate, role, settled
+from replicated_buckets import (
+    allow_all_but,
+    await_replication,
+    create_locked_bucket,
+    create_replication_role,
+    put_replication,
+)
+
+pytestmark = pytest.mark.shares("aws-replication")
 
 BODY = b"a backup" * 1000
 PART_BYTES = 5 * 1024 * 1024
@@ -17,13 +25,13 @@ PART_BYTES = 5 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    with running(tmp_path_factory.mktemp("twin")) as service:
+    with running_service(tmp_path_factory.mktemp("twin")) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def arn(service: Service) -> str:
-    return role(service.client("iam"))
+    return create_replication_role(service.client("iam"))
 
 
 @pytest.fixture
@@ -35,9 +43,9 @@ def s3(service: Service) -> Any:
 def pair(s3: Any, arn: str) -> tuple[str, str]:
     name = secrets.token_hex(4)
     source, target = f"{name}-source", f"{name}-target"
-    lock(s3, source, "eu-west-1")
-    lock(s3, target, "eu-north-1", days=1)
-    replicate(s3, source, target, arn)
+    create_locked_bucket(s3, source, "eu-west-1")
+    create_locked_bucket(s3, target, "eu-north-1", days=1)
+    put_replication(s3, source, target, arn)
     return source, target
 
 
@@ -51,9 +59,9 @@ def test_a_replica_is_the_same_version_with_the_same_lock(s3: Any, pair: tuple[s
         Tagging="kind=dump",
         ChecksumAlgorithm="SHA256",
     )["VersionId"]
-    assert settled(s3, source, "database/x", version) == "COMPLETED"
-    asked = {"Key": "database/x", "VersionId": version, "ChecksumMode": "ENABLED"}
-    original, copy = s3.head_object(Bucket=source, **asked), s3.head_object(Bucket=target, **asked)
+    assert await_replication(s3, source, "database/x", version) == "COMPLETED"
+    request = {"Key": "database/x", "VersionId": version, "ChecksumMode": "ENABLED"}
+    original, copy = s3.head_object(Bucket=source, **request), s3.head_object(Bucket=target, **request)
     assert copy["ReplicationStatus"] == "REPLICA"
     for same in (
         "VersionId",
@@ -87,29 +95,27 @@ def test_an_upload_in_parts_is_replicated_with_its_checksum(s3: Any, pair: tuple
         for number, body in ((1, b"p" * PART_BYTES), (2, b"end"))
     ]
     version = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})["VersionId"]
-    assert settled(s3, source, "big", version) == "COMPLETED"
-    asked = {"Key": "big", "VersionId": version, "ChecksumMode": "ENABLED"}
-    original, copy = s3.head_object(Bucket=source, **asked), s3.head_object(Bucket=target, **asked)
+    assert await_replication(s3, source, "big", version) == "COMPLETED"
+    request = {"Key": "big", "VersionId": version, "ChecksumMode": "ENABLED"}
+    original, copy = s3.head_object(Bucket=source, **request), s3.head_object(Bucket=target, **request)
     assert copy["ChecksumCRC32"] == original["ChecksumCRC32"]
     assert s3.get_object(Bucket=target, Key="big")["Body"].read() == b"p" * PART_BYTES + b"end"
 
 
-def test_what_was_there_before_the_rule_and_what_hides_or_deletes_is_not_replicated(
-    s3: Any, arn: str
-) -> None:
-    lock(s3, "before-source", "eu-west-1")
-    lock(s3, "before-target", "eu-north-1")
+def test_older_objects_delete_markers_and_deletions_are_not_replicated(s3: Any, arn: str) -> None:
+    create_locked_bucket(s3, "before-source", "eu-west-1")
+    create_locked_bucket(s3, "before-target", "eu-north-1")
     old = s3.put_object(Bucket="before-source", Key="old", Body=b"old")["VersionId"]
-    replicate(s3, "before-source", "before-target", arn, Filter={"Prefix": "in/"})
+    put_replication(s3, "before-source", "before-target", arn, Filter={"Prefix": "in/"})
     new = s3.put_object(Bucket="before-source", Key="in/new", Body=b"new")["VersionId"]
     other = s3.put_object(Bucket="before-source", Key="out/new", Body=b"new")["VersionId"]
-    assert settled(s3, "before-source", "in/new", new) == "COMPLETED"
-    assert settled(s3, "before-source", "old", old) == ""
-    assert settled(s3, "before-source", "out/new", other) == ""
+    assert await_replication(s3, "before-source", "in/new", new) == "COMPLETED"
+    assert await_replication(s3, "before-source", "old", old) == ""
+    assert await_replication(s3, "before-source", "out/new", other) == ""
     s3.delete_object(Bucket="before-source", Key="in/new")
     s3.delete_object(Bucket="before-source", Key="in/new", VersionId=new, BypassGovernanceRetention=True)
     later = s3.put_object(Bucket="before-source", Key="in/later", Body=b"later")["VersionId"]
-    assert settled(s3, "before-source", "in/later", later) == "COMPLETED"
+    assert await_replication(s3, "before-source", "in/later", later) == "COMPLETED"
     listed = s3.list_object_versions(Bucket="before-target")
     assert sorted(found["VersionId"] for found in listed["Versions"]) == sorted([new, later])
     assert "DeleteMarkers" not in listed
@@ -118,7 +124,7 @@ def test_what_was_there_before_the_rule_and_what_hides_or_deletes_is_not_replica
 def test_a_longer_lock_reaches_the_replica(s3: Any, pair: tuple[str, str]) -> None:
     source, target = pair
     version = s3.put_object(Bucket=source, Key="kept", Body=BODY)["VersionId"]
-    assert settled(s3, source, "kept", version) == "COMPLETED"
+    assert await_replication(s3, source, "kept", version) == "COMPLETED"
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=90)
     s3.put_object_retention(
         Bucket=source,
@@ -126,28 +132,29 @@ def test_a_longer_lock_reaches_the_replica(s3: Any, pair: tuple[str, str]) -> No
         VersionId=version,
         Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until},
     )
-    assert settled(s3, source, "kept", version) == "COMPLETED"
+    assert await_replication(s3, source, "kept", version) == "COMPLETED"
     copy = s3.head_object(Bucket=target, Key="kept", VersionId=version)
     assert (copy["ObjectLockMode"], copy["ObjectLockRetainUntilDate"]) == ("COMPLIANCE", until)
     assert len(s3.list_object_versions(Bucket=target)["Versions"]) == 1
 
 
 @pytest.mark.parametrize("lacking", ["bucket", "lock", "role"])
-def test_a_replication_that_cannot_be_carried_out_is_failed(s3: Any, arn: str, lacking: str) -> None:
+def test_a_replication_that_cannot_be_carried_out_is_marked_failed(s3: Any, arn: str, lacking: str) -> None:
     source, target = f"no-{lacking}-source", f"no-{lacking}-target"
-    lock(s3, source, "eu-west-1")
+    create_locked_bucket(s3, source, "eu-west-1")
     if lacking == "lock":
         s3.create_bucket(Bucket=target, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
         s3.put_bucket_versioning(Bucket=target, VersioningConfiguration={"Status": "Enabled"})
     else:
-        lock(s3, target, "eu-north-1")
-    replicate(s3, source, target, f"{arn}-gone" if lacking == "role" else arn)
+        create_locked_bucket(s3, target, "eu-north-1")
+    put_replication(s3, source, target, f"{arn}-gone" if lacking == "role" else arn)
     if lacking == "bucket":
         s3.delete_bucket(Bucket=target)
     version = s3.put_object(Bucket=source, Key="x", Body=BODY)["VersionId"]
-    assert settled(s3, source, "x", version) == "FAILED"
+    assert await_replication(s3, source, "x", version) == "FAILED"
 
 
+@pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize(
     "lacking",
     [
@@ -164,27 +171,29 @@ def test_a_replication_that_cannot_be_carried_out_is_failed(s3: Any, arn: str, l
 def test_a_role_that_lacks_one_right_replicates_nothing(
     service: Service, s3: Any, pair: tuple[str, str], lacking: str
 ) -> None:
-    deny(service.client("iam"), lacking)
+    allow_all_but(service.client("iam"), lacking)
     version = s3.put_object(Bucket=pair[0], Key="x", Body=BODY)["VersionId"]
-    assert settled(s3, pair[0], "x", version) == "FAILED"
-    deny(service.client("iam"), "s3:DeleteObject")  # which it needs not
+    assert await_replication(s3, pair[0], "x", version) == "FAILED"
+    allow_all_but(service.client("iam"), "s3:DeleteObject")  # which it needs not
     version = s3.put_object(Bucket=pair[0], Key="x", Body=BODY)["VersionId"]
-    assert settled(s3, pair[0], "x", version) == "COMPLETED"
+    assert await_replication(s3, pair[0], "x", version) == "COMPLETED"
 
 
-def test_what_was_pending_when_the_service_was_killed_is_replicated_by_the_next(tmp_path: Path) -> None:
-    with running(tmp_path, BULWARK_TWIN_REPLICATION_SECONDS="3600") as service:
+def test_a_replication_that_was_pending_when_the_service_was_killed_is_done_by_the_next(
+    tmp_path: Path,
+) -> None:
+    with running_service(tmp_path, BULWARK_TWIN_REPLICATION_SECONDS="3600") as service:
         s3 = service.client("s3")
-        lock(s3, "source", "eu-west-1")
-        lock(s3, "target", "eu-north-1")
-        replicate(s3, "source", "target", role(service.client("iam")))
+        create_locked_bucket(s3, "source", "eu-west-1")
+        create_locked_bucket(s3, "target", "eu-north-1")
+        put_replication(s3, "source", "target", create_replication_role(service.client("iam")))
         version = s3.put_object(Bucket="source", Key="x", Body=BODY)["VersionId"]
         assert s3.head_object(Bucket="source", Key="x")["ReplicationStatus"] == "PENDING"
         assert "Versions" not in s3.list_object_versions(Bucket="target")
         service.kill()
         service.variables.clear()
         service.start()
-        assert settled(s3, "source", "x", version) == "COMPLETED"
+        assert await_replication(s3, "source", "x", version) == "COMPLETED"
         service.kill()
         service.start()
         assert s3.get_object(Bucket="target", Key="x", VersionId=version)["Body"].read() == BODY

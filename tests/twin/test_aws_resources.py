@@ -1,15 +1,17 @@
-"""Each AWS resource type's life: made, changed, drifted, imported, deleted, against the real service."""
+"""The life of each AWS resource type against the twin's service: created, updated, imported, deleted."""
 
 import json
 from collections.abc import Generator
 from typing import Any
 
 import pytest
-from aws_twin import Engine, Resource, Service, running
+from aws_twin import Engine, Resource, Service, running_service
 
-from twin.aws.provider.creations import RefusedError
+from twin.aws.provider.creations import AwsCallError
 from twin.provider.server import PropertyChange, StandInError
 from twin.provider.values import UNKNOWN
+
+pytestmark = pytest.mark.shares("aws-resources")
 
 BUCKET = "aws:s3/bucket:Bucket"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
@@ -40,7 +42,7 @@ def trust(service: str = "s3.amazonaws.com") -> str:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    with running(tmp_path_factory.mktemp("twin")) as service:
+    with running_service(tmp_path_factory.mktemp("twin")) as service:
         yield service
 
 
@@ -55,14 +57,14 @@ def s3(service: Service) -> Any:
     return service.client("s3")
 
 
-def bucket(engine: Engine, name: str, *, lock: bool = False, **inputs: Any) -> Resource:
+def create_bucket(engine: Engine, name: str, *, lock: bool = False, **inputs: Any) -> Resource:
     return engine.up(BUCKET, name, bucket=name, **({"objectLockEnabled": True} if lock else {}), **inputs)
 
 
 def test_a_bucket_has_the_outputs_of_the_real_provider(engine: Engine) -> None:
-    made = bucket(engine, "outputs-bucket", tags={"Team": "ops"})
-    assert made.identifier == "outputs-bucket"
-    assert made.state == {
+    resource = create_bucket(engine, "outputs-bucket", tags={"Team": "ops"})
+    assert resource.identifier == "outputs-bucket"
+    assert resource.state == {
         "id": "outputs-bucket",
         "arn": "arn:aws:s3:::outputs-bucket",
         "bucket": "outputs-bucket",
@@ -80,40 +82,40 @@ def test_a_bucket_has_the_outputs_of_the_real_provider(engine: Engine) -> None:
 
 
 def test_a_bucket_changes_in_place_or_is_replaced(engine: Engine) -> None:
-    made = bucket(engine, "changing-bucket", tags={"a": "1"})
-    made.update(bucket="changing-bucket", tags={"b": "2"}, forceDestroy=True)
-    assert made.state["tagsAll"] == {"b": "2"}
+    resource = create_bucket(engine, "changing-bucket", tags={"a": "1"})
+    resource.update(bucket="changing-bucket", tags={"b": "2"}, forceDestroy=True)
+    assert resource.state["tagsAll"] == {"b": "2"}
     same = {"tags": {"b": "2"}, "forceDestroy": True}
-    assert made.changes(bucket="other-bucket", **same) == {"bucket": PropertyChange.REPLACE}
-    locked = made.changes(bucket="changing-bucket", objectLockEnabled=True, **same)
+    assert resource.changes(bucket="other-bucket", **same) == {"bucket": PropertyChange.REPLACE}
+    locked = resource.changes(bucket="changing-bucket", objectLockEnabled=True, **same)
     assert locked == {"objectLockEnabled": PropertyChange.REPLACE}
-    made.update(bucket="changing-bucket")
-    made.delete()
-    assert made.is_gone()
-    made.delete()
+    resource.update(bucket="changing-bucket")
+    resource.delete()
+    assert resource.is_gone()
+    resource.delete()
 
 
 def test_a_bucket_without_a_name_gets_one_that_stays(engine: Engine) -> None:
-    made = engine.up(BUCKET, "My-Vault")
-    assert made.identifier.startswith("my-vault-")
-    assert made.changes() == {}
+    resource = engine.up(BUCKET, "My-Vault")
+    assert resource.identifier.startswith("my-vault-")
+    assert resource.changes() == {}
 
 
 def test_a_bucket_name_is_unique(engine: Engine) -> None:
     elsewhere = Engine(region="eu-west-1")
     for owner in (engine, elsewhere):
-        made = bucket(owner, f"unique-{owner.stand_in.account.region}")
-        again = Resource(made.kind, BUCKET, "another-resource")
-        again.check({"bucket": made.identifier})
-        with pytest.raises(RefusedError, match="BucketAlreadyOwnedByYou"):
+        resource = create_bucket(owner, f"unique-{owner.stand_in.account.region}")
+        again = Resource(resource.resource_type, BUCKET, "another-resource")
+        again.check({"bucket": resource.identifier})
+        with pytest.raises(AwsCallError, match="BucketAlreadyOwnedByYou"):
             again.create()
     other = Engine(assumeRoles='[{"roleArn": "arn:aws:iam::210987654321:role/replica"}]')
-    with pytest.raises(RefusedError, match="BucketAlreadyExists"):
-        bucket(other, "unique-eu-west-1")
+    with pytest.raises(AwsCallError, match="BucketAlreadyExists"):
+        create_bucket(other, "unique-eu-west-1")
 
 
 def test_a_full_bucket_is_not_deleted_and_its_locks_are_named(engine: Engine, s3: Any) -> None:
-    made = bucket(engine, "locked-bucket", lock=True)
+    resource = create_bucket(engine, "locked-bucket", lock=True)
     retention = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": "2099-01-02T03:04:05Z"}
     s3.put_object(Bucket="locked-bucket", Key="dump", Body=b"x", **retention)
     s3.put_object(Bucket="locked-bucket", Key="loose", Body=b"x")
@@ -121,134 +123,138 @@ def test_a_full_bucket_is_not_deleted_and_its_locks_are_named(engine: Engine, s3
         StandInError,
         match=r"BucketNotEmpty: .*2 object versions; locked: dump \(COMPLIANCE until 2099-01-02 03:04:05",
     ):
-        made.delete()
-    made.update(bucket="locked-bucket", objectLockEnabled=True, forceDestroy=True)
+        resource.delete()
+    resource.update(bucket="locked-bucket", objectLockEnabled=True, forceDestroy=True)
     with pytest.raises(StandInError, match=r"AccessDenied: 1 of 2 .* dump \(COMPLIANCE until 2099-01-02"):
-        made.delete()
-    assert not made.is_gone()
+        resource.delete()
+    assert not resource.is_gone()
 
 
 def test_a_bucket_without_lock_that_holds_something_stays_and_says_so(engine: Engine, s3: Any) -> None:
-    made = bucket(engine, "logs-bucket")
+    resource = create_bucket(engine, "logs-bucket")
     s3.put_object(Bucket="logs-bucket", Key="a-log", Body=b"GET")
     with pytest.raises(StandInError, match=r"BucketNotEmpty: it has 1 object versions\. Set forceDestroy"):
-        made.delete()
+        resource.delete()
     assert s3.head_object(Bucket="logs-bucket", Key="a-log")["ContentLength"] == 3
 
 
 def test_force_destroy_takes_versions_markers_governance_and_legal_holds(engine: Engine, s3: Any) -> None:
-    made = bucket(engine, "forced-bucket", lock=True, forceDestroy=True)
+    resource = create_bucket(engine, "forced-bucket", lock=True, forceDestroy=True)
     retention = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": "2099-01-02T03:04:05Z"}
     s3.put_object(Bucket="forced-bucket", Key="a", Body=b"x", **retention)
     s3.put_object(Bucket="forced-bucket", Key="b", Body=b"x", ObjectLockLegalHoldStatus="ON")
     s3.put_object(Bucket="forced-bucket", Key="c", Body=b"x")
     s3.delete_object(Bucket="forced-bucket", Key="c")
-    made.delete()
-    assert made.is_gone()
+    resource.delete()
+    assert resource.is_gone()
 
 
 def test_a_bucket_deleted_behind_the_stack_is_gone_with_its_settings(engine: Engine, s3: Any) -> None:
-    made = bucket(engine, "vanishing-bucket")
-    setting = engine.up(VERSIONING, bucket=made.identifier, versioningConfiguration=ENABLED)
+    resource = create_bucket(engine, "vanishing-bucket")
+    setting = engine.up(VERSIONING, bucket=resource.identifier, versioningConfiguration=ENABLED)
     s3.delete_bucket(Bucket="vanishing-bucket")
-    assert made.is_gone()
+    assert resource.is_gone()
     assert setting.is_gone()
     setting.delete()
 
 
 def test_an_existing_bucket_is_imported_without_a_change(engine: Engine, s3: Any) -> None:
     s3.create_bucket(Bucket="adopted-bucket", ObjectLockEnabledForBucket=True)
-    made = engine.imported(BUCKET, "adopted-bucket")
-    assert made.changes(bucket="adopted-bucket", objectLockEnabled=True, forceDestroy=False) == {}
+    resource = engine.import_resource(BUCKET, "adopted-bucket")
+    assert resource.changes(bucket="adopted-bucket", objectLockEnabled=True, forceDestroy=False) == {}
 
 
-def test_versioning(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "versioning-bucket").identifier
-    made = engine.up(VERSIONING, bucket=name, versioningConfiguration=ENABLED)
+def test_bucket_versioning_is_updated_imported_and_suspended_and_its_drift_is_seen(
+    engine: Engine, s3: Any
+) -> None:
+    name = create_bucket(engine, "versioning-bucket").identifier
+    resource = engine.up(VERSIONING, bucket=name, versioningConfiguration=ENABLED)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
-    made.refresh()
-    assert made.drift() == {"versioningConfiguration": PropertyChange.UPDATE}
-    assert made.found_inputs["versioningConfiguration"] == {"status": "Suspended"}
-    made.update(bucket=name, versioningConfiguration={"status": "Enabled"})
-    assert made.changes(bucket="another-bucket", versioningConfiguration=ENABLED) == {
+    resource.refresh()
+    assert resource.drift() == {"versioningConfiguration": PropertyChange.UPDATE}
+    assert resource.found_inputs["versioningConfiguration"] == {"status": "Suspended"}
+    resource.update(bucket=name, versioningConfiguration={"status": "Enabled"})
+    assert resource.changes(bucket="another-bucket", versioningConfiguration=ENABLED) == {
         "bucket": PropertyChange.REPLACE
     }
     with pytest.raises(StandInError, match="cannot be updated from 'Enabled' to 'Disabled'"):
-        made.changes(bucket=name, versioningConfiguration={"status": "Disabled"})
-    assert engine.imported(VERSIONING, name).changes(bucket=name, versioningConfiguration=ENABLED) == {}
-    made.delete()
+        resource.changes(bucket=name, versioningConfiguration={"status": "Disabled"})
+    assert (
+        engine.import_resource(VERSIONING, name).changes(bucket=name, versioningConfiguration=ENABLED) == {}
+    )
+    resource.delete()
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Suspended"
 
 
 def test_versioning_cannot_be_suspended_under_object_lock(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "lock-holds-versioning", lock=True).identifier
-    made = engine.up(VERSIONING, bucket=name, versioningConfiguration=ENABLED)
-    with pytest.raises(RefusedError, match="InvalidBucketState"):
-        made.update(bucket=name, versioningConfiguration={"status": "Suspended"})
-    made.delete()
+    name = create_bucket(engine, "lock-holds-versioning", lock=True).identifier
+    resource = engine.up(VERSIONING, bucket=name, versioningConfiguration=ENABLED)
+    with pytest.raises(AwsCallError, match="InvalidBucketState"):
+        resource.update(bucket=name, versioningConfiguration={"status": "Suspended"})
+    resource.delete()
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
 
 
-def test_object_lock(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "lock-bucket", lock=True).identifier
-    made = engine.up(LOCK, bucket=name, rule={"defaultRetention": {"mode": "GOVERNANCE", "days": 35}})
+def test_object_lock_is_updated_and_kept_and_its_drift_is_seen(engine: Engine, s3: Any) -> None:
+    name = create_bucket(engine, "lock-bucket", lock=True).identifier
+    resource = engine.up(LOCK, bucket=name, rule={"defaultRetention": {"mode": "GOVERNANCE", "days": 35}})
     s3.put_object(Bucket=name, Key="a", Body=b"x")
-    made.update(bucket=name, rule={"defaultRetention": {"mode": "COMPLIANCE", "years": 1}})
+    resource.update(bucket=name, rule={"defaultRetention": {"mode": "COMPLIANCE", "years": 1}})
     s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
-    made.refresh()
-    assert made.drift() == {"rule": PropertyChange.UPDATE}
-    made.delete()
-    assert not made.is_gone()  # the lock is for ever; only the default retention goes
-    unversioned = bucket(engine, "no-lock-bucket").identifier
-    with pytest.raises(RefusedError, match="InvalidBucketState: Versioning must be 'Enabled'"):
+    resource.refresh()
+    assert resource.drift() == {"rule": PropertyChange.UPDATE}
+    resource.delete()
+    assert not resource.is_gone()  # the lock is for ever; only the default retention goes
+    unversioned = create_bucket(engine, "no-lock-bucket").identifier
+    with pytest.raises(AwsCallError, match="InvalidBucketState: Versioning must be 'Enabled'"):
         engine.up(LOCK, bucket=unversioned, rule={"defaultRetention": {"mode": "GOVERNANCE", "days": 1}})
 
 
-def test_encryption(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "encrypted-bucket").identifier
+def test_bucket_encryption_is_updated_and_its_drift_is_seen(engine: Engine, s3: Any) -> None:
+    name = create_bucket(engine, "encrypted-bucket").identifier
 
     def rules(key: str) -> list[dict[str, Any]]:
         default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key}
         return [{"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": True}]
 
-    made = engine.up(ENCRYPTION, bucket=name, rules=rules("arn:aws:kms:us-east-1:123456789012:key/a"))
-    made.update(bucket=name, rules=rules("arn:aws:kms:us-east-1:123456789012:key/b"))
+    resource = engine.up(ENCRYPTION, bucket=name, rules=rules("arn:aws:kms:us-east-1:123456789012:key/a"))
+    resource.update(bucket=name, rules=rules("arn:aws:kms:us-east-1:123456789012:key/b"))
     s3.delete_bucket_encryption(Bucket=name)
-    made.refresh()
-    assert made.drift() == {"rules": PropertyChange.UPDATE}
+    resource.refresh()
+    assert resource.drift() == {"rules": PropertyChange.UPDATE}
     own_keys = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
-    assert made.changes(bucket=name, rules=own_keys) == {}
-    made.delete()
+    assert resource.changes(bucket=name, rules=own_keys) == {}
+    resource.delete()
 
 
-def test_public_access_block(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "private-bucket").identifier
+def test_a_public_access_block_is_updated_and_its_drift_is_seen(engine: Engine, s3: Any) -> None:
+    name = create_bucket(engine, "private-bucket").identifier
     flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-    made = engine.up(PUBLIC, bucket=name, **dict.fromkeys(flags, True))
+    resource = engine.up(PUBLIC, bucket=name, **dict.fromkeys(flags, True))
     s3.put_public_access_block(
         Bucket=name, PublicAccessBlockConfiguration={"BlockPublicAcls": True, "IgnorePublicAcls": True}
     )
-    made.refresh()
-    assert made.drift() == {
+    resource.refresh()
+    assert resource.drift() == {
         "blockPublicPolicy": PropertyChange.UPDATE,
         "restrictPublicBuckets": PropertyChange.UPDATE,
     }
-    made.update(bucket=name, **dict.fromkeys(flags, True))
+    resource.update(bucket=name, **dict.fromkeys(flags, True))
     s3.delete_public_access_block(Bucket=name)
-    assert made.is_gone()
-    made.delete()
+    assert resource.is_gone()
+    resource.delete()
 
 
-def test_ownership_controls(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "owned-bucket").identifier
-    made = engine.up(OWNERSHIP, bucket=name, rule={"objectOwnership": "BucketOwnerEnforced"})
+def test_ownership_controls_are_deleted_and_their_drift_is_seen(engine: Engine, s3: Any) -> None:
+    name = create_bucket(engine, "owned-bucket").identifier
+    resource = engine.up(OWNERSHIP, bucket=name, rule={"objectOwnership": "BucketOwnerEnforced"})
     s3.put_bucket_ownership_controls(
         Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
     )
-    made.refresh()
-    assert made.drift() == {"rule": PropertyChange.UPDATE}
-    made.delete()
-    assert made.is_gone()
+    resource.refresh()
+    assert resource.drift() == {"rule": PropertyChange.UPDATE}
+    resource.delete()
+    assert resource.is_gone()
 
 
 def tls_only(name: str, **more: Any) -> dict[str, Any]:
@@ -263,9 +269,9 @@ def tls_only(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_bucket_policy_that_says_the_same_is_no_change(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "policy-bucket").identifier
-    made = engine.up(POLICY, bucket=name, policy=document(tls_only(name)))
+def test_a_bucket_policy_that_means_the_same_is_no_change(engine: Engine, s3: Any) -> None:
+    name = create_bucket(engine, "policy-bucket").identifier
+    resource = engine.up(POLICY, bucket=name, policy=document(tls_only(name)))
     reworded = tls_only(
         name,
         Principal={"AWS": ["*"]},
@@ -273,26 +279,26 @@ def test_a_bucket_policy_that_says_the_same_is_no_change(engine: Engine, s3: Any
         Resource=[f"arn:aws:s3:::{name}/*", f"arn:aws:s3:::{name}"],
         Condition={"Bool": {"aws:SecureTransport": False}},
     )
-    assert made.changes(bucket=name, policy=document(dict(reversed(reworded.items())))) == {}
+    assert resource.changes(bucket=name, policy=document(dict(reversed(reworded.items())))) == {}
     widened = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
     widened["Resource"] = f"arn:aws:s3:::{name}/*"
     s3.put_bucket_policy(Bucket=name, Policy=document(tls_only(name), widened))
-    made.refresh()
-    assert made.drift() == {"policy": PropertyChange.UPDATE}
-    made.update(bucket=name, policy=document(tls_only(name)))
+    resource.refresh()
+    assert resource.drift() == {"policy": PropertyChange.UPDATE}
+    resource.update(bucket=name, policy=document(tls_only(name)))
     s3.delete_bucket_policy(Bucket=name)
-    assert made.is_gone()
+    assert resource.is_gone()
 
 
 def test_a_bucket_policy_that_s3_would_refuse_is_refused(engine: Engine) -> None:
-    name = bucket(engine, "refusing-bucket").identifier
+    name = create_bucket(engine, "refusing-bucket").identifier
     engine.up(PUBLIC, bucket=name, blockPublicPolicy=True)
     public = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
     public["Resource"] = f"arn:aws:s3:::{name}/*"
-    with pytest.raises(RefusedError, match="AccessDenied: public policies are blocked"):
+    with pytest.raises(AwsCallError, match="AccessDenied: public policies are blocked"):
         engine.up(POLICY, bucket=name, policy=document(public))
     nobody = {**public, "Principal": {"AWS": "arn:aws:iam::123456789012:role/nobody"}}
-    with pytest.raises(RefusedError, match=r"MalformedPolicy: Invalid principal in policy: .*nobody"):
+    with pytest.raises(AwsCallError, match=r"MalformedPolicy: Invalid principal in policy: .*nobody"):
         engine.up(POLICY, bucket=name, policy=document(nobody))
 
 
@@ -322,20 +328,20 @@ def lifecycle_rules() -> list[dict[str, Any]]:
     ]
 
 
-def test_lifecycle(engine: Engine, s3: Any) -> None:
-    name = bucket(engine, "lifecycle-bucket").identifier
-    made = engine.up(LIFECYCLE, bucket=name, rules=lifecycle_rules())
-    assert made.state["transitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
+def test_a_bucket_lifecycle_is_updated_and_its_drift_is_seen(engine: Engine, s3: Any) -> None:
+    name = create_bucket(engine, "lifecycle-bucket").identifier
+    resource = engine.up(LIFECYCLE, bucket=name, rules=lifecycle_rules())
+    assert resource.state["transitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
     longer = lifecycle_rules()
     longer[0]["expiration"]["days"] = 36
-    made.update(bucket=name, rules=longer)
+    resource.update(bucket=name, rules=longer)
     short = {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
     s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [short]})
-    made.refresh()
-    assert made.drift() == {"rules": PropertyChange.UPDATE}
-    made.update(bucket=name, rules=lifecycle_rules())
+    resource.refresh()
+    assert resource.drift() == {"rules": PropertyChange.UPDATE}
+    resource.update(bucket=name, rules=lifecycle_rules())
     s3.delete_bucket_lifecycle(Bucket=name)
-    assert made.is_gone()
+    assert resource.is_gone()
 
 
 def replication_rule(destination: str, **more: Any) -> dict[str, Any]:
@@ -357,18 +363,18 @@ def replication_rule(destination: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_replication_between_regions(engine: Engine, s3: Any) -> None:
-    source = bucket(engine, "replication-source", lock=True).identifier
-    target = bucket(Engine(region="eu-west-1"), "replication-target", lock=True).identifier
+def test_replication_between_regions_is_updated_and_its_removal_is_seen(engine: Engine, s3: Any) -> None:
+    source = create_bucket(engine, "replication-source", lock=True).identifier
+    target = create_bucket(Engine(region="eu-west-1"), "replication-target", lock=True).identifier
     role = "arn:aws:iam::123456789012:role/replicator"
-    made = engine.up(REPLICATION, bucket=source, role=role, rules=[replication_rule(target)])
-    made.update(
+    resource = engine.up(REPLICATION, bucket=source, role=role, rules=[replication_rule(target)])
+    resource.update(
         bucket=source,
         role=role,
         rules=[replication_rule(target, deleteMarkerReplication={"status": "Enabled"})],
     )
     s3.delete_bucket_replication(Bucket=source)
-    assert made.is_gone()
+    assert resource.is_gone()
 
 
 @pytest.mark.parametrize(
@@ -388,20 +394,25 @@ def test_replication_into_an_unfit_bucket_is_refused(
         s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket="refused-unlocked", VersioningConfiguration={"Status": "Enabled"})
     role = "arn:aws:iam::123456789012:role/replicator"
-    with pytest.raises(RefusedError, match=f"InvalidRequest: {message}"):
+    with pytest.raises(AwsCallError, match=f"InvalidRequest: {message}"):
         engine.up(REPLICATION, bucket="refused-source", role=role, rules=[replication_rule(target)])
 
 
 def test_replication_needs_a_versioned_source(engine: Engine) -> None:
-    name = bucket(engine, "replication-unversioned").identifier
+    name = create_bucket(engine, "replication-unversioned").identifier
     role = "arn:aws:iam::123456789012:role/replicator"
-    with pytest.raises(RefusedError, match="Versioning must be 'Enabled' on the bucket"):
+    with pytest.raises(AwsCallError, match="Versioning must be 'Enabled' on the bucket"):
         engine.up(REPLICATION, bucket=name, role=role, rules=[replication_rule("x" * 5)])
 
 
-def test_access_logging(engine: Engine, s3: Any) -> None:
-    watched, target = bucket(engine, "watched-bucket").identifier, bucket(engine, "log-bucket").identifier
-    with pytest.raises(RefusedError, match="InvalidTargetBucketForLogging"):
+def test_access_logging_needs_a_target_that_allows_it_and_its_removal_is_seen(
+    engine: Engine, s3: Any
+) -> None:
+    watched, target = (
+        create_bucket(engine, "watched-bucket").identifier,
+        create_bucket(engine, "log-bucket").identifier,
+    )
+    with pytest.raises(AwsCallError, match="InvalidTargetBucketForLogging"):
         engine.up(LOGGING, bucket=watched, targetBucket=target, targetPrefix="vault/")
     delivery = {
         "Effect": "Allow",
@@ -411,18 +422,18 @@ def test_access_logging(engine: Engine, s3: Any) -> None:
         "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{watched}"}},
     }
     engine.up(POLICY, bucket=target, policy=document(tls_only(target), delivery))
-    made = engine.up(LOGGING, bucket=watched, targetBucket=target, targetPrefix="vault/")
-    made.update(
+    resource = engine.up(LOGGING, bucket=watched, targetBucket=target, targetPrefix="vault/")
+    resource.update(
         bucket=watched,
         targetBucket=target,
         targetPrefix="vault/",
         targetObjectKeyFormat={"partitionedPrefix": {"partitionDateSource": "EventTime"}},
     )
     s3.put_bucket_logging(Bucket=watched, BucketLoggingStatus={})
-    assert made.is_gone()
-    locked = bucket(engine, "locked-log-bucket", lock=True).identifier
+    assert resource.is_gone()
+    locked = create_bucket(engine, "locked-log-bucket", lock=True).identifier
     engine.up(LOCK, bucket=locked, rule={"defaultRetention": {"mode": "GOVERNANCE", "days": 1}})
-    with pytest.raises(RefusedError, match="has a default retention"):
+    with pytest.raises(AwsCallError, match="has a default retention"):
         engine.up(LOGGING, bucket=watched, targetBucket=locked, targetPrefix="")
 
 
@@ -432,7 +443,7 @@ def key_policy(*more: dict[str, Any]) -> str:
     return document(administers, *more)
 
 
-def test_a_key(service: Service, engine: Engine) -> None:
+def test_a_kms_key_is_created_updated_imported_and_deleted(service: Service, engine: Engine) -> None:
     kms = service.client("kms")
     inputs = {
         "description": "vault",
@@ -442,144 +453,144 @@ def test_a_key(service: Service, engine: Engine) -> None:
         "policy": key_policy(),
         "tags": {"Team": "ops"},
     }
-    made = engine.up(KEY, **inputs)
-    assert made.state["keyId"] == made.identifier
-    assert made.state["arn"] == f"arn:aws:kms:us-east-1:123456789012:key/{made.identifier}"
-    assert made.state["tagsAll"] == {"Team": "ops"}
-    made.update(**{**inputs, "rotationPeriodInDays": 90, "description": "", "tags": {"Team": "dev"}})
-    made.update(**{**inputs, "isEnabled": False})
-    made.update(**inputs)
-    assert made.changes(**inputs, multiRegion=True) == {"multiRegion": PropertyChange.REPLACE}
-    kms.disable_key_rotation(KeyId=made.identifier)
+    resource = engine.up(KEY, **inputs)
+    assert resource.state["keyId"] == resource.identifier
+    assert resource.state["arn"] == f"arn:aws:kms:us-east-1:123456789012:key/{resource.identifier}"
+    assert resource.state["tagsAll"] == {"Team": "ops"}
+    resource.update(**{**inputs, "rotationPeriodInDays": 90, "description": "", "tags": {"Team": "dev"}})
+    resource.update(**{**inputs, "isEnabled": False})
+    resource.update(**inputs)
+    assert resource.changes(**inputs, multiRegion=True) == {"multiRegion": PropertyChange.REPLACE}
+    kms.disable_key_rotation(KeyId=resource.identifier)
     anyone = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
-    kms.put_key_policy(KeyId=made.identifier, PolicyName="default", Policy=document(anyone))
-    made.refresh()
-    assert made.drift() == {
+    kms.put_key_policy(KeyId=resource.identifier, PolicyName="default", Policy=document(anyone))
+    resource.refresh()
+    assert resource.drift() == {
         "enableKeyRotation": PropertyChange.UPDATE,
         "policy": PropertyChange.UPDATE,
         "rotationPeriodInDays": PropertyChange.UPDATE,
     }
-    imported = engine.imported(KEY, made.identifier)
+    imported = engine.import_resource(KEY, resource.identifier)
     assert imported.changes(description="vault", policy=document(anyone), tags={"Team": "ops"}) == {}
-    made.delete()
-    described = kms.describe_key(KeyId=made.identifier)["KeyMetadata"]
+    resource.delete()
+    described = kms.describe_key(KeyId=resource.identifier)["KeyMetadata"]
     assert described["KeyState"] == "PendingDeletion"
-    assert made.is_gone()
-    made.delete()
+    assert resource.is_gone()
+    resource.delete()
 
 
 def test_a_key_policy_that_kms_would_refuse_is_refused(engine: Engine) -> None:
     nobody = {"AWS": "arn:aws:iam::123456789012:role/nobody"}
     uses = {"Effect": "Allow", "Principal": nobody, "Action": "kms:Encrypt", "Resource": "*"}
-    with pytest.raises(RefusedError, match=r"Invalid principal in policy: .*role/nobody"):
+    with pytest.raises(AwsCallError, match=r"Invalid principal in policy: .*role/nobody"):
         engine.up(KEY, policy=key_policy(uses))
     root = {**uses, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
-    with pytest.raises(RefusedError, match="will not allow you to update the key policy"):
+    with pytest.raises(AwsCallError, match="will not allow you to update the key policy"):
         engine.up(KEY, policy=document(root))
 
 
-def test_an_alias(engine: Engine) -> None:
+def test_a_kms_alias_is_created_moved_and_deleted(engine: Engine) -> None:
     first, second = engine.up(KEY, "first"), engine.up(KEY, "second", deletionWindowInDays=7)
-    made = engine.up(ALIAS, name="alias/vault", targetKeyId=first.state["keyId"])
-    assert made.identifier == "alias/vault"
-    assert made.state["arn"] == "arn:aws:kms:us-east-1:123456789012:alias/vault"
-    assert made.state["targetKeyArn"] == first.state["arn"]
-    assert made.changes(name="alias/vault", targetKeyId=first.state["arn"]) == {}
-    made.update(name="alias/vault", targetKeyId=second.state["keyId"])
-    assert made.state["targetKeyArn"] == second.state["arn"]
-    assert made.changes(name="alias/other", targetKeyId=second.state["keyId"]) == {
+    resource = engine.up(ALIAS, name="alias/vault", targetKeyId=first.state["keyId"])
+    assert resource.identifier == "alias/vault"
+    assert resource.state["arn"] == "arn:aws:kms:us-east-1:123456789012:alias/vault"
+    assert resource.state["targetKeyArn"] == first.state["arn"]
+    assert resource.changes(name="alias/vault", targetKeyId=first.state["arn"]) == {}
+    resource.update(name="alias/vault", targetKeyId=second.state["keyId"])
+    assert resource.state["targetKeyArn"] == second.state["arn"]
+    assert resource.changes(name="alias/other", targetKeyId=second.state["keyId"]) == {
         "name": PropertyChange.REPLACE
     }
-    with pytest.raises(RefusedError, match="AlreadyExistsException"):
+    with pytest.raises(AwsCallError, match="AlreadyExistsException"):
         engine.up(ALIAS, "twice", name="alias/vault", targetKeyId=first.state["keyId"])
-    with pytest.raises(RefusedError, match="NotFoundException"):
+    with pytest.raises(AwsCallError, match="NotFoundException"):
         engine.up(ALIAS, "astray", name="alias/astray", targetKeyId="7b6f2e5c-0000-4000-8000-000000000000")
     second.delete()
-    with pytest.raises(RefusedError, match="pending deletion"):
+    with pytest.raises(AwsCallError, match="pending deletion"):
         engine.up(ALIAS, "late", name="alias/late", targetKeyId=second.state["keyId"])
-    made.delete()
-    assert made.is_gone()
+    resource.delete()
+    assert resource.is_gone()
 
 
-def test_a_role(service: Service, engine: Engine) -> None:
+def test_an_iam_role_is_created_updated_and_deleted(service: Service, engine: Engine) -> None:
     iam = service.client("iam")
     inputs = {"name": "writer", "assumeRolePolicy": trust(), "maxSessionDuration": 7200}
-    made = engine.up(ROLE, **inputs, description="adds", tags={"Team": "ops"})
-    assert made.identifier == "writer"
-    assert made.state["arn"] == "arn:aws:iam::123456789012:role/writer"
-    assert made.state["uniqueId"].startswith("AROA")
-    made.update(**{**inputs, "assumeRolePolicy": trust("ec2.amazonaws.com")}, tags={"Team": "dev"})
-    made.update(**inputs)
-    assert made.changes(**{**inputs, "name": "reader"}) == {"name": PropertyChange.REPLACE}
+    resource = engine.up(ROLE, **inputs, description="adds", tags={"Team": "ops"})
+    assert resource.identifier == "writer"
+    assert resource.state["arn"] == "arn:aws:iam::123456789012:role/writer"
+    assert resource.state["uniqueId"].startswith("AROA")
+    resource.update(**{**inputs, "assumeRolePolicy": trust("ec2.amazonaws.com")}, tags={"Team": "dev"})
+    resource.update(**inputs)
+    assert resource.changes(**{**inputs, "name": "reader"}) == {"name": PropertyChange.REPLACE}
     iam.update_assume_role_policy(RoleName="writer", PolicyDocument=trust("lambda.amazonaws.com"))
     iam.update_role(RoleName="writer", MaxSessionDuration=3600)
-    made.refresh()
-    assert made.drift() == {
+    resource.refresh()
+    assert resource.drift() == {
         "assumeRolePolicy": PropertyChange.UPDATE,
         "maxSessionDuration": PropertyChange.UPDATE,
     }
-    with pytest.raises(RefusedError, match="EntityAlreadyExists"):
+    with pytest.raises(AwsCallError, match="EntityAlreadyExists"):
         engine.up(ROLE, "twice", **inputs)
     allows = document({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     iam.put_role_policy(RoleName="writer", PolicyName="extra", PolicyDocument=allows)
-    with pytest.raises(RefusedError, match="DeleteConflict"):
-        made.delete()
+    with pytest.raises(AwsCallError, match="DeleteConflict"):
+        resource.delete()
     iam.delete_role_policy(RoleName="writer", PolicyName="extra")
-    made.delete()
-    assert made.is_gone()
+    resource.delete()
+    assert resource.is_gone()
 
 
-def test_a_role_policy(service: Service, engine: Engine) -> None:
+def test_a_role_policy_is_created_updated_imported_and_deleted(service: Service, engine: Engine) -> None:
     engine.up(ROLE, "holder", name="holder", assumeRolePolicy=trust())
 
     def allows(action: str) -> str:
         return document({"Effect": "Allow", "Action": [action], "Resource": "*"})
 
     inputs = {"name": "writes", "role": "holder"}
-    made = engine.up(ROLE_POLICY, **inputs, policy=allows("s3:PutObject"))
-    assert made.identifier == "holder:writes"
-    made.update(**inputs, policy=allows("s3:GetObject"))
+    resource = engine.up(ROLE_POLICY, **inputs, policy=allows("s3:PutObject"))
+    assert resource.identifier == "holder:writes"
+    resource.update(**inputs, policy=allows("s3:GetObject"))
     iam = service.client("iam")
     iam.put_role_policy(RoleName="holder", PolicyName="writes", PolicyDocument=allows("s3:*"))
-    made.refresh()
-    assert made.drift() == {"policy": PropertyChange.UPDATE}
-    imported = engine.imported(ROLE_POLICY, "holder:writes")
+    resource.refresh()
+    assert resource.drift() == {"policy": PropertyChange.UPDATE}
+    imported = engine.import_resource(ROLE_POLICY, "holder:writes")
     assert imported.changes(**inputs, policy=allows("s3:*")) == {}
-    made.delete()
-    assert made.is_gone()
+    resource.delete()
+    assert resource.is_gone()
 
 
-def test_an_oidc_provider(engine: Engine) -> None:
+def test_an_oidc_provider_is_created_updated_and_deleted(engine: Engine) -> None:
     url = "https://token.actions.githubusercontent.com"
-    made = engine.up(OIDC, url=url, clientIdLists=["sts.amazonaws.com"], tags={"Team": "ops"})
+    resource = engine.up(OIDC, url=url, clientIdLists=["sts.amazonaws.com"], tags={"Team": "ops"})
     arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
-    assert (made.identifier, made.state["arn"]) == (arn, arn)
-    made.update(url=url, clientIdLists=["other", "sts.amazonaws.com"], thumbprintLists=["a" * 40])
-    assert made.changes(url="https://example.com", clientIdLists=["sts.amazonaws.com", "other"]) == {
+    assert (resource.identifier, resource.state["arn"]) == (arn, arn)
+    resource.update(url=url, clientIdLists=["other", "sts.amazonaws.com"], thumbprintLists=["a" * 40])
+    assert resource.changes(url="https://example.com", clientIdLists=["sts.amazonaws.com", "other"]) == {
         "url": PropertyChange.REPLACE
     }
-    with pytest.raises(RefusedError, match="EntityAlreadyExists"):
+    with pytest.raises(AwsCallError, match="EntityAlreadyExists"):
         engine.up(OIDC, "twice", url=url, clientIdLists=["sts.amazonaws.com"])
-    made.delete()
-    assert made.is_gone()
+    resource.delete()
+    assert resource.is_gone()
 
 
 def test_default_tags_are_added_and_a_change_of_them_is_an_update(engine: Engine) -> None:
     tagging = Engine(defaultTags='{"tags": {"Project": "bulwark", "Team": "ops"}}')
-    made = tagging.up(BUCKET, bucket="tagged-bucket", tags={"Team": "dev"})
-    assert made.state["tags"] == {"Team": "dev"}
-    assert made.state["tagsAll"] == {"Project": "bulwark", "Team": "dev"}
-    made.kind = engine.stand_in.kind(BUCKET)
-    assert made.changes(bucket="tagged-bucket", tags={"Team": "dev"}) == {
+    resource = tagging.up(BUCKET, bucket="tagged-bucket", tags={"Team": "dev"})
+    assert resource.state["tags"] == {"Team": "dev"}
+    assert resource.state["tagsAll"] == {"Project": "bulwark", "Team": "dev"}
+    resource.resource_type = engine.stand_in.resource_type(BUCKET)
+    assert resource.changes(bucket="tagged-bucket", tags={"Team": "dev"}) == {
         "tags": PropertyChange.UPDATE,
         "tagsAll": PropertyChange.UPDATE,
     }
 
 
 def test_a_resource_can_name_a_region_of_its_own(service: Service, engine: Engine) -> None:
-    made = bucket(engine, "frankfurt-bucket", region="eu-central-1")
-    assert made.state["bucketRegionalDomainName"] == "frankfurt-bucket.s3.eu-central-1.amazonaws.com"
-    assert made.changes(bucket="frankfurt-bucket") == {"region": PropertyChange.REPLACE}
+    resource = create_bucket(engine, "frankfurt-bucket", region="eu-central-1")
+    assert resource.state["bucketRegionalDomainName"] == "frankfurt-bucket.s3.eu-central-1.amazonaws.com"
+    assert resource.changes(bucket="frankfurt-bucket") == {"region": PropertyChange.REPLACE}
     key = engine.up(KEY, region="eu-central-1")
     assert ":eu-central-1:" in key.state["arn"]
     assert service.client("kms", "eu-central-1").describe_key(KeyId=key.identifier)
@@ -596,16 +607,16 @@ def test_another_account_is_reached_through_its_role() -> None:
         Engine(allowedAccountIds='["210987654321"]')
 
 
-def test_a_preview_foretells_what_is_known_and_asks_nobody(
+def test_a_preview_plans_known_values_without_a_request(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(engine.stand_in.account), "client", None)
-    kind = engine.stand_in.kind(BUCKET)
+    kind = engine.stand_in.resource_type(BUCKET)
     planned = kind.plan({}, {"bucket": "planned", "tags": {"a": UNKNOWN}})
     assert planned["arn"] is UNKNOWN
     assert planned["tagsAll"] is UNKNOWN
     assert (planned["bucket"], planned["region"]) == ("planned", "us-east-1")
-    policy = engine.stand_in.kind(POLICY)
+    policy = engine.stand_in.resource_type(POLICY)
     assert policy.check("p", {"bucket": "planned", "policy": UNKNOWN}, {})[1] == []
 
 
@@ -621,18 +632,18 @@ def test_a_preview_foretells_what_is_known_and_asks_nobody(
 def test_an_interrupted_creation_is_taken_up_once_and_only_by_its_own_resource(
     engine: Engine, token: str, inputs: dict[str, Any]
 ) -> None:
-    made = Resource(engine.stand_in.kind(token), token, "repeated")
-    made.check(inputs)
-    made.act()
-    first, _ = made.kind.create(made.inputs)  # its answer never reached the engine
-    again, _ = made.kind.create(made.inputs)
+    resource = Resource(engine.stand_in.resource_type(token), token, "repeated")
+    resource.check(inputs)
+    resource.set_urn()
+    first, _ = resource.resource_type.create(resource.inputs)  # its answer never reached the engine
+    again, _ = resource.resource_type.create(resource.inputs)
     assert again == first
-    made.kind.read(first, {}, {})  # now the engine knows
+    resource.resource_type.read(first, {}, {})  # now the engine knows
     if token == KEY:
-        assert made.kind.create(made.inputs)[0] != first
+        assert resource.resource_type.create(resource.inputs)[0] != first
     else:
-        with pytest.raises(RefusedError, match="Already"):
-            made.kind.create(made.inputs)
+        with pytest.raises(AwsCallError, match="Already"):
+            resource.resource_type.create(resource.inputs)
 
 
 def test_a_service_that_is_down_is_named_with_the_remedy(
@@ -641,4 +652,4 @@ def test_a_service_that_is_down_is_named_with_the_remedy(
     monkeypatch.setenv("BULWARK_TWIN", str(tmp_path))
     lonely = Engine()
     with pytest.raises(StandInError, match=r"does not answer at http://127.0.0.1:\d+; `./bulwark up`"):
-        lonely.stand_in.kind(KEY).create({})
+        lonely.stand_in.resource_type(KEY).create({})

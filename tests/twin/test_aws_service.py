@@ -1,4 +1,4 @@
-"""The twin's AWS service: durable, honest about locks and policies, quiet about secrets."""
+"""The twin's AWS service is durable, enforces locks and policies, and logs no secret."""
 
 import json
 import os
@@ -13,10 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from aws_twin import Service, running
+from aws_twin import Service, running_service
 from botocore.exceptions import BotoCoreError, ClientError
 
-from twin.host.home import HOME_VARIABLE, TwinHome
+from core.state_folder import HOME_VARIABLE
+from twin.host.home import TwinHome
+
+pytestmark = pytest.mark.shares("aws-service")
 
 LOCKED = {"ObjectLockEnabled": "Enabled"}
 PART_BYTES = 5 * 1024 * 1024
@@ -24,7 +27,7 @@ PART_BYTES = 5 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    with running(tmp_path_factory.mktemp("twin")) as service:
+    with running_service(tmp_path_factory.mktemp("twin")) as service:
         yield service
 
 
@@ -33,7 +36,7 @@ def s3(service: Service) -> Any:
     return service.client("s3")
 
 
-def bodies(service: Service) -> set[Path]:
+def body_files(service: Service) -> set[Path]:
     return set((service.home.aws / "objects").iterdir())
 
 
@@ -41,16 +44,16 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def retain(days: int, mode: str = "GOVERNANCE") -> dict[str, Any]:
+def retention(days: int, mode: str = "GOVERNANCE") -> dict[str, Any]:
     return {**LOCKED, "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}}
 
 
-def test_everything_survives_a_kill(tmp_path: Path) -> None:
+def test_the_aws_service_loses_nothing_when_it_is_killed(tmp_path: Path) -> None:
     trust = policy(
         {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
     )
     deny = policy({"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket", "Resource": "*"})
-    with running(tmp_path) as service:
+    with running_service(tmp_path) as service:
         s3, kms, iam = service.client("s3"), service.client("kms"), service.client("iam")
         abroad = service.client("kms", "eu-west-1")
         key = kms.create_key(Description="vault")["KeyMetadata"]
@@ -59,7 +62,7 @@ def test_everything_survives_a_kill(tmp_path: Path) -> None:
         signature = abroad.sign(**signed)["Signature"]
         sealed = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"secret")["CiphertextBlob"]
         s3.create_bucket(Bucket="vault", ObjectLockEnabledForBucket=True)
-        s3.put_object_lock_configuration(Bucket="vault", ObjectLockConfiguration=retain(3))
+        s3.put_object_lock_configuration(Bucket="vault", ObjectLockConfiguration=retention(3))
         s3.put_bucket_policy(Bucket="vault", Policy=deny)
         first = s3.put_object(Bucket="vault", Key="é/a b", Body=b"one", Metadata={"who": "me"})["VersionId"]
         s3.put_object(Bucket="vault", Key="é/a b", Body=b"two")
@@ -100,8 +103,8 @@ def test_everything_survives_a_kill(tmp_path: Path) -> None:
         ] == ["a"]
 
 
-def test_what_was_acknowledged_before_a_kill_under_load_is_there(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+def test_objects_acknowledged_before_a_kill_under_load_are_there(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
         clients = [service.client("s3") for _ in range(3)]
         clients[0].create_bucket(Bucket="busy")
         acknowledged: list[str] = []
@@ -130,7 +133,7 @@ def test_what_was_acknowledged_before_a_kill_under_load_is_there(tmp_path: Path)
         for name in acknowledged:
             assert clients[0].get_object(Bucket="busy", Key=name)["Body"].read() == name.encode()
         kept = clients[0].list_objects_v2(Bucket="busy")["KeyCount"]
-        assert len(bodies(service)) == kept
+        assert len(body_files(service)) == kept
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_what_was_acknowledged_before_a_kill_under_load_is_there(tmp_path: Path)
         (b"no database", "cannot be read"),
     ],
 )
-def test_a_snapshot_that_cannot_be_taken_up_is_left_alone_and_named(
+def test_a_snapshot_of_the_service_that_cannot_be_read_is_left_alone_and_named(
     tmp_path: Path, damage: bytes, message: str
 ) -> None:
     home = TwinHome(tmp_path)
@@ -170,7 +173,7 @@ def test_a_snapshot_that_cannot_be_taken_up_is_left_alone_and_named(
     assert snapshot.read_bytes()[:100] == before[:100] or damage == b""
 
 
-def test_an_occupied_port_is_named(service: Service) -> None:
+def test_an_occupied_port_of_the_service_is_named(service: Service) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "twin.aws.service"],
         env={"PATH": os.defpath, HOME_VARIABLE: str(service.home.root)},
@@ -183,24 +186,25 @@ def test_an_occupied_port_is_named(service: Service) -> None:
     assert f"port {service.home.port('aws')} of 127.0.0.1 is not free" in ended.stderr
 
 
-def test_it_ends_in_order_when_asked(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+def test_the_service_ends_in_order_on_sigterm(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
         service.terminate()
         assert service.process.returncode == 0
 
 
-def test_bodies_are_files_that_go_with_their_versions(service: Service, s3: Any) -> None:
+def test_bodies_of_objects_are_files_that_are_deleted_with_their_versions(service: Service, s3: Any) -> None:
     s3.create_bucket(Bucket="files")
-    before = bodies(service)
+    before = body_files(service)
     s3.put_object(Bucket="files", Key="a", Body=b"x" * 1_000_000)
     snapshot = sum(file.stat().st_size for file in service.home.aws.glob("snapshot*"))
-    (body,) = bodies(service) - before
+    (body,) = body_files(service) - before
     assert body.stat().st_size == 1_000_000
     assert snapshot < 1_000_000
     s3.delete_object(Bucket="files", Key="a")
-    assert bodies(service) == before
+    assert body_files(service) == before
 
 
+@pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize(
     ("wanted", "got"),
     [
@@ -213,14 +217,14 @@ def test_bodies_are_files_that_go_with_their_versions(service: Service, s3: Any)
         ("bytes=0-1,4-5", b"abcdefghij"),
     ],
 )
-def test_a_range_of_an_object(s3: Any, wanted: str, got: bytes) -> None:
+def test_a_range_of_an_object_is_read(s3: Any, wanted: str, got: bytes) -> None:
     if "ranges" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         s3.create_bucket(Bucket="ranges")
         s3.put_object(Bucket="ranges", Key="a", Body=b"abcdefghij")
     assert s3.get_object(Bucket="ranges", Key="a", Range=wanted)["Body"].read() == got
 
 
-def test_a_policy_is_judged_with_its_conditions(s3: Any) -> None:
+def test_a_bucket_policy_is_evaluated_with_its_conditions(s3: Any) -> None:
     s3.create_bucket(Bucket="judged")
     everything = ["arn:aws:s3:::judged", "arn:aws:s3:::judged/*"]
     tls = {"Bool": {"aws:SecureTransport": "false"}}
@@ -247,9 +251,9 @@ def test_a_policy_is_judged_with_its_conditions(s3: Any) -> None:
 
 def test_default_retention_covers_every_way_to_write(s3: Any) -> None:
     s3.create_bucket(Bucket="retained", ObjectLockEnabledForBucket=True)
-    s3.put_object_lock_configuration(Bucket="retained", ObjectLockConfiguration=retain(1))
+    s3.put_object_lock_configuration(Bucket="retained", ObjectLockConfiguration=retention(1))
     s3.put_object(Bucket="retained", Key="put", Body=b"x")
-    s3.put_object_lock_configuration(Bucket="retained", ObjectLockConfiguration=retain(2))
+    s3.put_object_lock_configuration(Bucket="retained", ObjectLockConfiguration=retention(2))
     s3.copy_object(Bucket="retained", Key="copy", CopySource={"Bucket": "retained", "Key": "put"})
     upload = {"Bucket": "retained", "Key": "multipart"}
     upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
@@ -285,7 +289,7 @@ def test_a_retention_in_force_can_only_become_stronger(s3: Any) -> None:
     assert s3.get_object_retention(**compliance)["Retention"]["RetainUntilDate"].year == 2095
 
 
-def test_only_the_platforms_services_are_there(service: Service) -> None:
+def test_only_the_aws_services_of_the_platform_are_there(service: Service) -> None:
     with pytest.raises(ClientError, match="has s3, s3control, kms, iam, sts and nothing else"):
         service.client("sqs").list_queues()
 

@@ -1,4 +1,4 @@
-"""The stand-in for the bridged providers: it plans, drifts, adopts and recovers as the real ones do."""
+"""The stand-in for the bridged providers plans, drifts, imports and recovers as the real ones do."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ import grpc
 import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
-from stand_in_driver import CREDENTIALS, Engine, started
+from stand_in_driver import CREDENTIALS, Engine, start_bridge
 
 from twin.host.home import TwinHome
 from twin.provider.server import PropertyChange, StandInError
@@ -54,12 +54,12 @@ def home(tmp_path: Path) -> TwinHome:
 
 @pytest.fixture
 def robot(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    return Engine("uptimerobot", started("uptimerobot", home, monkeypatch))
+    return Engine("uptimerobot", start_bridge("uptimerobot", home, monkeypatch))
 
 
 @pytest.fixture
 def sentry(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    engine = Engine("sentry", started("sentry", home, monkeypatch))
+    engine = Engine("sentry", start_bridge("sentry", home, monkeypatch))
     engine.up("team", "team", **ORG, name="Platform", slug="platform")
     engine.up("api", "project", **ORG, name="api", slug="api", teams=["platform"], platform="node-express")
     return engine
@@ -79,7 +79,7 @@ def alert(sentry: Engine, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_a_second_run_changes_nothing_whatever_the_order_of_sets(robot: Engine) -> None:
+def test_a_second_up_changes_nothing_whatever_the_order_of_sets(robot: Engine) -> None:
     hook = robot.up("hook", "integration", **WEBHOOK, **FLAGS, postValue='{"a":1}')
     contacts = [
         {"alertContactId": hook["id"], "threshold": 0, "recurrence": 0},
@@ -108,11 +108,11 @@ def test_a_second_run_changes_nothing_whatever_the_order_of_sets(robot: Engine) 
     assert robot.preview("health", "monitor", {**wanted, "tags": ["api"]}) == {"tags": UPDATE}
 
 
-def test_what_is_left_out_is_the_providers_default_or_the_vendors_choice(robot: Engine) -> None:
+def test_an_input_that_is_left_out_gets_the_providers_default_or_the_vendors_choice(robot: Engine) -> None:
     state = robot.up("health", "monitor", **HTTP)
     assert (state["timeout"], state["authType"], state["httpMethodType"]) == (30, "HTTP_BASIC", "GET")
     assert state["followRedirections"] is False
-    planned = robot.kind("monitor").plan({}, HTTP)
+    planned = robot.resource_type("monitor").plan({}, HTTP)
     assert planned["timeout"] is UNKNOWN
     assert planned["checkSslErrors"] is False
     assert "timeout" not in robot.preview("health", "monitor", HTTP)
@@ -121,7 +121,7 @@ def test_what_is_left_out_is_the_providers_default_or_the_vendors_choice(robot: 
 
 
 def test_a_resource_without_a_name_gets_one_that_it_keeps(robot: Engine) -> None:
-    kind = robot.kind("monitorGroup")
+    kind = robot.resource_type("monitorGroup")
     first, _ = kind.check("group", {}, {})
     assert first["name"].startswith("group-")
     assert len(first["name"]) == len("group-") + 7
@@ -203,7 +203,7 @@ def test_an_integration_without_its_own_settings_does_not_drift(robot: Engine, k
         (WEBHOOK | {"type": "msteams", "customValue": "x"}, {"customValue"}),
     ],
 )
-def test_known_drift_shows_with_a_refresh_and_not_before(
+def test_drift_that_the_real_provider_causes_shows_on_refresh_and_not_before(
     robot: Engine, wanted: dict[str, Any], drift: set[str]
 ) -> None:
     robot.up("it", "integration", **wanted)
@@ -212,7 +212,7 @@ def test_known_drift_shows_with_a_refresh_and_not_before(
     assert robot.preview("it", "integration", wanted).keys() == drift
 
 
-def test_highlight_tags_are_sent_with_the_second_run(sentry: Engine) -> None:
+def test_highlight_tags_are_sent_with_the_second_up(sentry: Engine) -> None:
     wanted = {**ORG, "name": "web", "slug": "web", "teams": ["platform"], "highlightTags": ["release"]}
     sentry.up("web", "project", **wanted)
     assert sentry.preview("web", "project", wanted) == {"highlightTags": UPDATE}
@@ -244,7 +244,7 @@ def test_drift_behind_the_engines_back_shows_on_refresh(
     assert sentry.preview("new", "alert", wanted) == {}
 
 
-def test_what_the_program_does_not_manage_is_left_alone(robot: Engine, home: TwinHome) -> None:
+def test_properties_that_the_program_does_not_set_are_left_alone(robot: Engine, home: TwinHome) -> None:
     monitor = robot.up("health", "monitor", **HTTP)["id"]
     UptimeRobot(home).update("monitor", monitor, {"isPaused": True, "customFields": {"by": "hand"}})
     assert robot.refresh("health")
@@ -255,7 +255,7 @@ def test_what_the_program_does_not_manage_is_left_alone(robot: Engine, home: Twi
     assert (kept["isPaused"], kept["customFields"], kept["status"]) == (True, {"by": "hand"}, "PAUSED")
 
 
-def test_what_is_gone_is_made_anew_or_fails_the_refresh_by_its_provider(
+def test_a_deleted_resource_is_gone_on_refresh_or_fails_it_as_with_its_provider(
     robot: Engine, sentry: Engine, home: TwinHome
 ) -> None:
     UptimeRobot(home).delete("monitor", robot.up("health", "monitor", **HTTP)["id"])
@@ -274,58 +274,60 @@ def test_what_is_gone_is_made_anew_or_fails_the_refresh_by_its_provider(
     assert not sentry.refresh("api")
     known = sentry.resources["team"]
     with pytest.raises(StandInError, match="404"):
-        sentry.kind("team").delete(known.id, known.state)
+        sentry.resource_type("team").delete(known.id, known.state)
     assert not sentry.refresh("team")
 
 
-def test_adopting_what_matches_changes_nothing(robot: Engine, sentry: Engine, home: TwinHome) -> None:
+def test_importing_a_resource_that_matches_changes_nothing(
+    robot: Engine, sentry: Engine, home: TwinHome
+) -> None:
     hook = robot.up("hook", "integration", **WEBHOOK, **FLAGS)["id"]
     wanted = {**HTTP, "assignedAlertContacts": [{"alertContactId": hook, "threshold": 0, "recurrence": 0}]}
     monitor, _ = UptimeRobot(home).create("monitor", wanted)
-    assert robot.adopt("old", "monitor", monitor, **wanted) == {}
-    assert robot.adopt("other", "monitor", monitor, **HTTP) == {"assignedAlertContacts": UPDATE}
-    assert robot.adopt("h", "integration", hook, **WEBHOOK, **FLAGS) == {}
+    assert robot.import_resource("old", "monitor", monitor, **wanted) == {}
+    assert robot.import_resource("other", "monitor", monitor, **HTTP) == {"assignedAlertContacts": UPDATE}
+    assert robot.import_resource("h", "integration", hook, **WEBHOOK, **FLAGS) == {}
 
     project = {**ORG, "name": "api", "slug": "api", "teams": ["platform"], "platform": "node-express"}
-    assert sentry.adopt("a", "project", "acme/api", **project) == {}
+    assert sentry.import_resource("a", "project", "acme/api", **project) == {}
     assert sentry.resources["a"].id == "api"
-    assert sentry.adopt("t", "team", "acme/platform", **ORG, name="Platform", slug="platform") == {}
+    assert sentry.import_resource("t", "team", "acme/platform", **ORG, name="Platform", slug="platform") == {}
     cron = sentry.up("cron", "cronMonitor", **CRON)["id"]
-    assert sentry.adopt("c", "cronMonitor", f"acme/api/{cron}", **CRON) == {}
+    assert sentry.import_resource("c", "cronMonitor", f"acme/api/{cron}", **CRON) == {}
     assert sentry.resources["c"].id == cron
     found = sentry.up("new", "alert", **alert(sentry))["id"]
-    assert sentry.adopt("n", "alert", f"acme/{found}", **alert(sentry)) == {}
+    assert sentry.import_resource("n", "alert", f"acme/{found}", **alert(sentry)) == {}
     rules = {"raw": "path:* #p", "fallthrough": True, "codeownersAutoSync": True}
     rules["autoAssignment"] = "Turn off Auto-Assignment"
     sentry.up("rules", "projectOwnership", **PARENT, **rules)
     assert sentry.resources["rules"].id == "missing ID"
-    assert sentry.adopt("r", "projectOwnership", "acme/api", **PARENT, **rules) == {}
+    assert sentry.import_resource("r", "projectOwnership", "acme/api", **PARENT, **rules) == {}
 
 
-def test_an_integrations_value_is_not_told_by_every_type(robot: Engine) -> None:
+def test_not_every_type_of_integration_reveals_its_value(robot: Engine) -> None:
     robot.up("hook", "integration", **WEBHOOK, **FLAGS)
     robot.up("pd", "integration", **{**WEBHOOK, "type": "pagerduty", "value": "k" * 32, "autoResolve": True})
     for name in ("hook", "pd"):
         assert robot.refresh(name)
         assert robot.resources[name].state["value"]
     identifier = robot.resources["pd"].id
-    inputs, _ = robot.kind("integration").read(identifier, {}, {})
+    inputs, _ = robot.resource_type("integration").read(identifier, {}, {})
     assert "value" not in inputs
 
 
-def test_a_creation_that_nobody_learned_of_is_not_repeated(robot: Engine, home: TwinHome) -> None:
+def test_a_creation_that_the_engine_never_learned_of_is_not_repeated(robot: Engine, home: TwinHome) -> None:
     robot.up("health", "monitor", **HTTP)
     lost = robot.resources.pop("health")
-    made = robot.up("health", "monitor", **HTTP)
-    assert list(UptimeRobot(home).store.list("uptimerobot", "monitor")) == [made["id"]]
-    assert made["id"] != lost.id
+    created = robot.up("health", "monitor", **HTTP)
+    assert list(UptimeRobot(home).store.list("uptimerobot", "monitor")) == [created["id"]]
+    assert created["id"] != lost.id
     robot.preview("health", "monitor", HTTP)  # now the engine has shown that it knows the id
     del robot.resources["health"]
     robot.up("health", "monitor", **HTTP)
     assert len(UptimeRobot(home).store.list("uptimerobot", "monitor")) == 2
 
 
-def test_every_kind_is_confirmed_by_the_next_plan(sentry: Engine, home: TwinHome) -> None:
+def test_every_created_resource_is_confirmed_by_its_next_plan(sentry: Engine, home: TwinHome) -> None:
     wanted: dict[str, dict[str, Any]] = {"team": {**ORG, "name": "Platform", "slug": "platform"}}
     wanted["api"] = {**ORG, "name": "api", "slug": "api", "teams": ["platform"], "platform": "node-express"}
     wanted["dump"] = CRON
@@ -336,7 +338,7 @@ def test_every_kind_is_confirmed_by_the_next_plan(sentry: Engine, home: TwinHome
     assert Sentry(home).store.list("sentry", "unconfirmed") == {}
 
 
-def test_two_resources_may_be_alike(robot: Engine, home: TwinHome) -> None:
+def test_two_resources_may_have_the_same_inputs(robot: Engine, home: TwinHome) -> None:
     robot.up("one", "monitor", **HTTP)
     robot.up("two", "monitor", **HTTP)
     assert len(UptimeRobot(home).store.list("uptimerobot", "monitor")) == 2
@@ -345,20 +347,20 @@ def test_two_resources_may_be_alike(robot: Engine, home: TwinHome) -> None:
 def test_a_wrong_credential_is_refused_when_the_vendor_is_first_called(
     home: TwinHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = Engine("uptimerobot", started("uptimerobot", home, monkeypatch, apiKey="wrong"))
+    wrong = Engine("uptimerobot", start_bridge("uptimerobot", home, monkeypatch, apiKey="wrong"))
     assert wrong.preview("health", "monitor", HTTP) == {}
     with pytest.raises(StandInError, match="401"):
         wrong.up("health", "monitor", **HTTP)
     with pytest.raises(StandInError, match="401"):
-        started("sentry", home, monkeypatch, token="wrong")
+        start_bridge("sentry", home, monkeypatch, token="wrong")
 
 
 def test_a_missing_credential_names_where_it_is_set(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEON_API_KEY", raising=False)
     with pytest.raises(StandInError, match="apiKey, or NEON_API_KEY"):
-        started("neon", home, monkeypatch, apiKey=None)
+        start_bridge("neon", home, monkeypatch, apiKey=None)
     monkeypatch.setenv("NEON_API_KEY", "from the environment")
-    started("neon", home, monkeypatch, apiKey=None)
+    start_bridge("neon", home, monkeypatch, apiKey=None)
 
 
 def test_a_refusal_names_vendor_resource_and_cause(robot: Engine) -> None:
@@ -419,11 +421,11 @@ def test_the_plugin_speaks_the_engines_protocol(
     checked = stub.Check(provider_pb2.CheckRequest(urn=urn, news=to_wire({**HTTP, "interval": 5})))
     assert [failure.property for failure in checked.failures] == ["interval"]
     checked = stub.Check(provider_pb2.CheckRequest(urn=urn, news=to_wire(HTTP)))
-    made = stub.Create(provider_pb2.CreateRequest(urn=urn, properties=checked.inputs))
-    found = stub.Read(provider_pb2.ReadRequest(urn=urn, id=made.id))
+    created = stub.Create(provider_pb2.CreateRequest(urn=urn, properties=checked.inputs))
+    found = stub.Read(provider_pb2.ReadRequest(urn=urn, id=created.id))
     assert from_wire(found.properties)["url"] == HTTP["url"]
-    stub.Delete(provider_pb2.DeleteRequest(urn=urn, id=made.id, properties=made.properties))
-    assert stub.Read(provider_pb2.ReadRequest(urn=urn, id=made.id)).id == ""
+    stub.Delete(provider_pb2.DeleteRequest(urn=urn, id=created.id, properties=created.properties))
+    assert stub.Read(provider_pb2.ReadRequest(urn=urn, id=created.id)).id == ""
     assert stub.Cancel(empty_pb2.Empty()) == empty_pb2.Empty()
 
 

@@ -1,4 +1,4 @@
-"""What a DSN leads to: events, issues, alerts, check-ins."""
+"""Sentry's intake, which a DSN addresses: events, issues, alerts, check-ins."""
 
 import gzip
 import json
@@ -42,7 +42,7 @@ class Program:
         )
         self.scope = sentry_sdk.Scope(client=self.client)
 
-    def fails(self, error: Exception, **scope: Any) -> None:
+    def report(self, error: Exception, **scope: Any) -> None:
         try:
             raise error
         except type(error) as raised:
@@ -50,9 +50,9 @@ class Program:
                 sentry_sdk.capture_exception(raised, **scope)
         self.client.flush(5)
 
-    def alert(self, *actions: Attributes, **attributes: Any) -> str:
+    def create_alert(self, *actions: Attributes, **attributes: Any) -> str:
         lookup = {**ORGANIZATION, "project": "api"}
-        monitor = self.twin.sentry.lookup("getProjectErrorMonitor", lookup)["id"]
+        monitor = self.twin.sentry.read_data_source("getProjectErrorMonitor", lookup)["id"]
         filters = [
             {"logicType": "all", "conditions": attributes.pop("conditions", []), "actions": list(actions)}
         ]
@@ -95,8 +95,8 @@ def program(twin: Twin) -> Generator[Program]:
 
 
 def test_an_exception_reported_by_the_sdk_becomes_an_issue_and_fires_its_alert(program: Program) -> None:
-    program.alert(MAIL)
-    program.fails(ValueError("order 17 is odd"))
+    program.create_alert(MAIL)
+    program.report(ValueError("order 17 is odd"))
     assert eventually(program.mails) == ["[api] New issue: ValueError: order 17 is odd"]
     event = program.events(1)[0]
     assert (event["level"], event["environment"], event["release"]) == ("error", "production", "1.2.3")
@@ -106,10 +106,10 @@ def test_an_exception_reported_by_the_sdk_becomes_an_issue_and_fires_its_alert(p
 
 
 def test_events_that_differ_only_in_numbers_are_one_issue(program: Program) -> None:
-    program.alert(MAIL)
+    program.create_alert(MAIL)
     for number in (17, 18):
-        program.fails(ValueError(f"order {number} is odd"))
-    program.fails(KeyError("order"))
+        program.report(ValueError(f"order {number} is odd"))
+    program.report(KeyError("order"))
     first, second, third = program.events(3)
     assert first["issue"] == second["issue"] != third["issue"]
     assert [event["state"] for event in (first, second, third)] == ["firstSeenEvent", "", "firstSeenEvent"]
@@ -118,60 +118,60 @@ def test_events_that_differ_only_in_numbers_are_one_issue(program: Program) -> N
 
 def test_an_explicit_fingerprint_decides_the_issue(program: Program) -> None:
     for error in (ValueError("a"), KeyError("b")):
-        program.fails(error, fingerprint=["payments"])
-    program.fails(KeyError("b"), fingerprint=["payments", "{{ default }}"])
+        program.report(error, fingerprint=["payments"])
+    program.report(KeyError("b"), fingerprint=["payments", "{{ default }}"])
     issues = [event["issue"] for event in program.events(3)]
     assert issues[0] == issues[1] != issues[2]
 
 
-def test_an_issue_that_was_settled_and_comes_back_is_a_regression(program: Program) -> None:
-    program.alert(MAIL, triggerConditions=[{"regressionEvent": {}}, {"issueResolvedTrigger": {}}])
-    program.fails(ValueError("x"))
+def test_an_issue_that_was_resolved_and_comes_back_is_a_regression(program: Program) -> None:
+    program.create_alert(MAIL, triggerConditions=[{"regressionEvent": {}}, {"issueResolvedTrigger": {}}])
+    program.report(ValueError("x"))
     program.events(1)
-    # An hour is a minute at this speed; the project settles what was quiet for less than a second.
+    # An hour is a minute at this speed; the project resolves issues that were quiet for less than a second.
     program.twin.sentry.update("project", "acme/api", {"resolveAge": 0.01})
     assert eventually(program.mails) == ["[api] Resolved: ValueError: x"]
     program.twin.sentry.update("project", "acme/api", {"resolveAge": 0})
     eventually(lambda: _muted_no_longer(program))
-    program.fails(ValueError("x"))
+    program.report(ValueError("x"))
     assert eventually(lambda: program.mails()[1:]) == ["[api] Regressed: ValueError: x"]
 
 
 def _muted_no_longer(program: Program) -> bool:
     issue = next(iter(program.twin.store.list("sentry", "issue").values()))
-    return time.time() > max(issue["firedAt"].values()) + TimeScale(60).minutes(5)
+    return time.time() > max(issue["firedAt"].values()) + TimeScale(60).scale_minutes(5)
 
 
 def test_an_alert_is_silent_about_an_issue_for_its_frequency(program: Program) -> None:
-    program.alert(MAIL, triggerConditions=[], frequencyMinutes=3)
+    program.create_alert(MAIL, triggerConditions=[], frequencyMinutes=3)
     for _ in range(3):
-        program.fails(ValueError("x"))
+        program.report(ValueError("x"))
     program.events(3)
     assert len(eventually(program.mails)) == 1
     time.sleep(3.2)
-    program.fails(ValueError("x"))
+    program.report(ValueError("x"))
     assert len(eventually(lambda: program.mails()[1:])) == 1
 
 
-def test_frequent_means_more_often_than_the_value(program: Program) -> None:
+def test_a_frequency_condition_fires_above_its_value(program: Program) -> None:
     frequent = {"eventFrequencyCount": {"value": 2, "interval": "15m"}}
-    program.alert(MAIL, triggerConditions=[], conditions=[frequent])
+    program.create_alert(MAIL, triggerConditions=[], conditions=[frequent])
     for _ in range(2):
-        program.fails(ValueError("x"))
+        program.report(ValueError("x"))
     program.events(2)
     assert program.twin.recorded("deliveries") == []
-    program.fails(ValueError("x"))
+    program.report(ValueError("x"))
     assert eventually(program.mails) == ["[api] Seen again: ValueError: x"]
 
 
-def test_actions_reach_their_channels(program: Program) -> None:
+def test_the_actions_of_an_alert_reach_their_channels(program: Program) -> None:
     service, _ = program.twin.sentry.create(
         "integrationPagerduty",
         {**ORGANIZATION, "integrationId": "502", "service": "backend", "integrationKey": "planted-key"},
     )
     team = program.twin.sentry.read("team", "acme/ops")
     assert team
-    program.alert(
+    program.create_alert(
         {"slack": {"integrationId": "501", "channelName": "#sev1"}},
         {
             "pagerduty": {
@@ -181,7 +181,7 @@ def test_actions_reach_their_channels(program: Program) -> None:
         {"email": {"targetType": "team", "targetId": team["internalId"]}},
         {"jira": {"integrationId": "9", "project": "P", "issueType": "1"}},
     )  # fmt: skip
-    program.fails(ValueError("x"))
+    program.report(ValueError("x"))
     deliveries = program.recorded("deliveries", 4)
     outcomes = {entry["kind"]: (entry["contact"], entry["outcome"]) for entry in deliveries}
     assert outcomes["jira"] == ("jira", "undeliverable")
@@ -191,6 +191,7 @@ def test_actions_reach_their_channels(program: Program) -> None:
     assert "planted-key" not in json.dumps(program.twin.recorded("received"))
 
 
+@pytest.mark.matrix(sample=4)
 @pytest.mark.parametrize(
     ("conditions", "fires"),
     [
@@ -208,17 +209,19 @@ def test_actions_reach_their_channels(program: Program) -> None:
     ],
     ids=lambda value: next(iter(value[0])) if isinstance(value, list) else str(value),
 )
-def test_conditions_decide(program: Program, conditions: list[Attributes], fires: bool) -> None:
-    program.alert({"webhook": {"service": "control"}}, name="control")
-    program.alert(MAIL, conditions=conditions)
-    program.fails(ValueError("x"), tags={"tenant": "acme"}, user={"id": "7"})
+def test_the_conditions_of_an_alert_decide_whether_it_fires(
+    program: Program, conditions: list[Attributes], fires: bool
+) -> None:
+    program.create_alert({"webhook": {"service": "control"}}, name="control")
+    program.create_alert(MAIL, conditions=conditions)
+    program.report(ValueError("x"), tags={"tenant": "acme"}, user={"id": "7"})
     eventually(lambda: program.twin.received("webhook:control"))
     assert bool(eventually(program.mails) if fires else program.mails()) is fires
 
 
 def test_a_condition_that_the_twin_cannot_evaluate_does_not_fire_and_says_so(program: Program) -> None:
-    program.alert(MAIL, conditions=[{"latestRelease": {}}])
-    program.fails(ValueError("x"))
+    program.create_alert(MAIL, conditions=[{"latestRelease": {}}])
+    program.report(ValueError("x"))
     entry = eventually(lambda: program.twin.recorded("deliveries"))[0]
     assert (entry["outcome"], entry["detail"]) == (
         "undeliverable",
@@ -227,16 +230,16 @@ def test_a_condition_that_the_twin_cannot_evaluate_does_not_fire_and_says_so(pro
     assert program.mails() == []
 
 
-def test_an_alert_hears_only_its_environment_and_only_while_enabled(program: Program) -> None:
-    program.alert({"webhook": {"service": "control"}}, name="control", environment="production")
-    program.alert(MAIL, environment="staging")
-    program.alert(MAIL, name="off", enabled=False)
-    program.fails(ValueError("x"))
+def test_an_alert_fires_only_for_its_environment_and_only_while_enabled(program: Program) -> None:
+    program.create_alert({"webhook": {"service": "control"}}, name="control", environment="production")
+    program.create_alert(MAIL, environment="staging")
+    program.create_alert(MAIL, name="off", enabled=False)
+    program.report(ValueError("x"))
     eventually(lambda: program.twin.received("webhook:control"))
     assert program.mails() == []
 
 
-def test_a_wrong_key_or_project_is_refused(program: Program) -> None:
+def test_a_wrong_key_or_project_of_a_dsn_is_refused(program: Program) -> None:
     envelope = b'{}\n{"type":"event"}\n{"message":"x"}'
     other = program.post("envelope", envelope, **{"x-sentry-auth": "Sentry sentry_key=0123"})
     assert (other.status_code, other.json()["detail"]) == (
@@ -249,7 +252,7 @@ def test_a_wrong_key_or_project_is_refused(program: Program) -> None:
     assert program.twin.recorded("events") == []
 
 
-def test_the_key_may_come_in_the_query_or_in_the_envelope(program: Program) -> None:
+def test_the_key_of_a_dsn_may_come_in_the_query_or_in_the_envelope(program: Program) -> None:
     url = f"{program.twin.url}/api/{program.project['internalId']}"
     item = b'{"type":"event"}\n{"message":"x"}'
     in_query = httpx.post(f"{url}/envelope/?sentry_key={program.key['public']}", content=b"{}\n" + item)
@@ -301,19 +304,19 @@ def test_a_key_refuses_what_exceeds_its_rate_limit(twin: Twin) -> None:
     wait = answers[2].headers["retry-after"]
     assert 5 <= int(wait) <= 10, "600 s are 10 at this speed"
     assert answers[2].headers["x-sentry-rate-limits"] == f"{wait}:error:key:key_quota"
-    program.fails(ValueError("dropped"))
+    program.report(ValueError("dropped"))
     assert len(twin.recorded("events")) == 2
     program.client.close()
 
 
-def cron(program: Program, **attributes: Any) -> str:
+def create_cron_monitor(program: Program, **attributes: Any) -> str:
     wanted = {
         **ORGANIZATION, "project": "api", "name": "Nightly dump", "checkinMarginMinutes": 1,
         "maxRuntimeMinutes": 2, "failureIssueThreshold": 1, "recoveryThreshold": 1,
         "schedule": {"intervalValue": 1, "intervalUnit": "minute"}, **attributes,
     }  # fmt: skip
     monitor = program.twin.sentry.create("cronMonitor", wanted)[0]
-    program.alert(
+    program.create_alert(
         MAIL, monitorIds=[monitor],
         triggerConditions=[{"firstSeenEvent": {}}, {"regressionEvent": {}}, {"issueResolvedTrigger": {}}],
         frequencyMinutes=0,
@@ -321,38 +324,40 @@ def cron(program: Program, **attributes: Any) -> str:
     return monitor
 
 
-def checkin(program: Program, status: str, slug: str = "nightly-dump") -> httpx.Response:
+def check_in(program: Program, status: str, slug: str = "nightly-dump") -> httpx.Response:
     address = program.key["dsn"]["crons"].replace("___MONITOR_SLUG___", slug)
     return httpx.get(f"{address}?status={status}")
 
 
-def test_a_check_in_that_stays_out_opens_an_issue_and_the_next_one_settles_it(program: Program) -> None:
-    cron(program)
-    assert checkin(program, "ok").status_code == 202
+def test_a_missed_check_in_opens_an_issue_and_the_next_one_resolves_it(program: Program) -> None:
+    create_cron_monitor(program)
+    assert check_in(program, "ok").status_code == 202
     assert eventually(program.mails) == ["[api] New issue: Cron failure: Nightly dump"]
-    assert checkin(program, "ok").status_code == 202
+    assert check_in(program, "ok").status_code == 202
     assert eventually(lambda: program.mails()[1:])[0] == "[api] Resolved: Cron failure: Nightly dump"
-    told = [status for status, _ in groupby(entry["status"] for entry in program.twin.recorded("checkins"))]
-    assert told[:3] == ["ok", "missed", "ok"], "it may stay out more than once"
+    statuses = [
+        status for status, _ in groupby(entry["status"] for entry in program.twin.recorded("checkins"))
+    ]
+    assert statuses[:3] == ["ok", "missed", "ok"], "it may stay out more than once"
 
 
 def test_a_job_that_runs_too_long_opens_an_issue(program: Program) -> None:
-    cron(program, schedule={"crontab": "0 3 1 1 *"}, timezone="Europe/Berlin")
-    assert checkin(program, "in_progress").status_code == 202
+    create_cron_monitor(program, schedule={"crontab": "0 3 1 1 *"}, timezone="Europe/Berlin")
+    assert check_in(program, "in_progress").status_code == 202
     mail = eventually(lambda: program.twin.received("email:issue_owners"))[0]
     assert "timeout check-in" in mail["text"]
 
 
 def test_a_job_that_fails_opens_an_issue_at_the_threshold(program: Program) -> None:
-    cron(program, schedule={"crontab": "0 3 1 1 *"}, failureIssueThreshold=2)
-    checkin(program, "error")
+    create_cron_monitor(program, schedule={"crontab": "0 3 1 1 *"}, failureIssueThreshold=2)
+    check_in(program, "error")
     assert program.twin.store.list("sentry", "issue") == {}
-    checkin(program, "error")
+    check_in(program, "error")
     assert eventually(program.mails) == ["[api] New issue: Cron failure: Nightly dump"]
 
 
-def test_check_ins_of_the_sdk_are_taken(program: Program) -> None:
-    cron(program, schedule={"crontab": "0 3 1 1 *"})
+def test_check_ins_of_the_sdk_are_recorded(program: Program) -> None:
+    create_cron_monitor(program, schedule={"crontab": "0 3 1 1 *"})
     with use_scope(program.scope):
         running = capture_checkin("nightly-dump", status="in_progress")
         capture_checkin("nightly-dump", check_in_id=running, status="ok", duration=1)
@@ -362,22 +367,22 @@ def test_check_ins_of_the_sdk_are_taken(program: Program) -> None:
     assert {entry["checkInId"] for entry in taken} == {running}
 
 
-def test_a_monitor_that_never_checked_in_is_waited_for(program: Program) -> None:
-    monitor = cron(program)
+def test_a_cron_monitor_that_never_checked_in_misses_no_check_in(program: Program) -> None:
+    monitor = create_cron_monitor(program)
     time.sleep(2.5)
     assert program.twin.recorded("checkins") == []
     assert program.twin.store.get("sentry", "cronMonitor", monitor)
 
 
 def test_a_check_in_for_a_monitor_that_is_not_declared_is_refused(program: Program) -> None:
-    cron(program)
-    assert checkin(program, "ok", slug="elsewhere").status_code == 404
-    assert checkin(program, "fine").status_code == 400
+    create_cron_monitor(program)
+    assert check_in(program, "ok", slug="elsewhere").status_code == 404
+    assert check_in(program, "fine").status_code == 400
     assert urlsplit(program.dsn).hostname == "127.0.0.1"
 
 
 def test_a_deleted_project_takes_its_issues_along(program: Program) -> None:
-    program.fails(ValueError("x"))
+    program.report(ValueError("x"))
     program.events(1)
     program.twin.sentry.delete("project", "acme/api")
     eventually(lambda: program.twin.store.list("sentry", "issue") == {})

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from clusters import reachable_home, until
-from stand_in_driver import Engine, started
+from clusters import reachable_home, wait_until
+from stand_in_driver import Engine, start_bridge
 
 from twin.host.home import TwinHome
 from twin.neon.limits import PLANS, check_project
@@ -20,6 +20,8 @@ from twin.provider.server import PropertyChange
 from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
+pytestmark = pytest.mark.shares("neon-project")
+
 PROJECT: Attributes = {"name": "prod", "regionId": "aws-eu-central-1", "historyRetentionSeconds": 604_800}
 
 
@@ -27,13 +29,13 @@ PROJECT: Attributes = {"name": "prod", "regionId": "aws-eu-central-1", "historyR
 def home() -> Iterator[TwinHome]:
     with reachable_home() as home:
         yield home
-        for _, cluster in Neon(home).clusters():
+        for _, cluster in Neon(home).list_clusters():
             cluster.destroy()
 
 
 @pytest.fixture(scope="module")
-def made(home: TwinHome) -> Attributes:
-    """Make one project for the tests that only look at it or add to it."""
+def project(home: TwinHome) -> Attributes:
+    """Create one project for the tests that only read it or add to it."""
     return Neon(home).create("project", PROJECT)[1]
 
 
@@ -44,110 +46,115 @@ def neon(home: TwinHome) -> Iterator[Neon]:
     neon.store.close()
 
 
-def where(project: Attributes) -> Attributes:
+def branch_of(project: Attributes) -> Attributes:
     return {"projectId": project["id"], "branchId": project["defaultBranchId"]}
 
 
-def ask(uri: str, query: Any) -> Any:
+def fetch_row(uri: str, query: Any) -> Any:
     with psycopg.connect(uri, autocommit=True) as connection:
         cursor = connection.execute(query)
         return cursor.fetchone() if cursor.description else None
 
 
-def test_a_project_is_a_database_that_its_uri_opens(neon: Neon, made: Attributes) -> None:
-    assert ask(made["connectionUri"], "SELECT current_user, current_database()") == ("neondb_owner", "neondb")
-    host, _, port = made["databaseHost"].partition(":")
-    assert (host, neon.home.port(f"postgres-{made['defaultEndpointId']}")) == ("127.0.0.1", int(port))
-    assert made["branch"] | {"id": ""} == {
+def test_a_project_is_a_database_that_its_uri_opens(neon: Neon, project: Attributes) -> None:
+    assert fetch_row(project["connectionUri"], "SELECT current_user, current_database()") == (
+        "neondb_owner",
+        "neondb",
+    )
+    host, _, port = project["databaseHost"].partition(":")
+    assert (host, neon.home.port(f"postgres-{project['defaultEndpointId']}")) == ("127.0.0.1", int(port))
+    assert project["branch"] | {"id": ""} == {
         "id": "",
         "name": "main",
         "roleName": "neondb_owner",
         "databaseName": "neondb",
     }
-    wrong = made["connectionUri"].replace(made["databasePassword"], "wrong")
+    wrong = project["connectionUri"].replace(project["databasePassword"], "wrong")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        ask(wrong, "SELECT 1")
-    assert [name for name, _ in neon.clusters()] == [f"{made['id']}-{made['defaultEndpointId']}"]
+        fetch_row(wrong, "SELECT 1")
+    assert [name for name, _ in neon.list_clusters()] == [f"{project['id']}-{project['defaultEndpointId']}"]
 
 
-def test_a_role_logs_in_and_has_the_rights_of_neons_roles(neon: Neon, made: Attributes) -> None:
-    identifier, role = neon.create("role", {**where(made), "name": "app"})
-    assert identifier == f"{made['id']}/{made['defaultBranchId']}/app"
-    uri = f"postgres://app:{role['password']}@{made['databaseHost']}/neondb"
-    member = ask(uri, "SELECT pg_has_role('neon_superuser', 'member')")
-    superuser = ask(uri, "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'")
+def test_a_role_logs_in_and_has_the_rights_of_neons_roles(neon: Neon, project: Attributes) -> None:
+    identifier, role = neon.create("role", {**branch_of(project), "name": "app"})
+    assert identifier == f"{project['id']}/{project['defaultBranchId']}/app"
+    uri = f"postgres://app:{role['password']}@{project['databaseHost']}/neondb"
+    member = fetch_row(uri, "SELECT pg_has_role('neon_superuser', 'member')")
+    superuser = fetch_row(uri, "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'")
     assert (member, superuser) == ((True,), (False,))
-    ask(made["connectionUri"], "GRANT CREATE ON SCHEMA public TO app")
-    ask(uri, "CREATE TABLE owned_by_app (id int)")
+    fetch_row(project["connectionUri"], "GRANT CREATE ON SCHEMA public TO app")
+    fetch_row(uri, "CREATE TABLE owned_by_app (id int)")
     with pytest.raises(VendorError) as taken:
-        neon.create("role", {**where(made), "name": "app"})
+        neon.create("role", {**branch_of(project), "name": "app"})
     assert taken.value.status == 409
     neon.delete("role", identifier)
-    owner = ask(made["connectionUri"], "SELECT tableowner FROM pg_tables WHERE tablename = 'owned_by_app'")
+    owner = fetch_row(
+        project["connectionUri"], "SELECT tableowner FROM pg_tables WHERE tablename = 'owned_by_app'"
+    )
     assert owner == ("neondb_owner",)
     with pytest.raises(psycopg.OperationalError):
-        ask(uri, "SELECT 1")
+        fetch_row(uri, "SELECT 1")
 
 
-def test_a_database_belongs_to_its_role_and_is_renamed_in_place(neon: Neon, made: Attributes) -> None:
-    neon.create("role", {**where(made), "name": "owner"})
-    identifier, _ = neon.create("database", {**where(made), "name": "old", "ownerName": "owner"})
+def test_a_database_belongs_to_its_role_and_is_renamed_in_place(neon: Neon, project: Attributes) -> None:
+    neon.create("role", {**branch_of(project), "name": "owner"})
+    identifier, _ = neon.create("database", {**branch_of(project), "name": "old", "ownerName": "owner"})
     renamed = neon.update("database", identifier, {"name": "new"})
     assert renamed["databaseId"].endswith("/new")
     names = "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE datname IN ('old', 'new')"
-    assert ask(made["connectionUri"], names) == ("new", "owner")
+    assert fetch_row(project["connectionUri"], names) == ("new", "owner")
     assert neon.read("database", identifier) is None
     neon.delete("database", renamed["id"])
-    assert ask(made["connectionUri"], names) is None
+    assert fetch_row(project["connectionUri"], names) is None
     with pytest.raises(VendorError, match="no role"):
-        neon.create("database", {**where(made), "name": "d", "ownerName": "nobody"})
+        neon.create("database", {**branch_of(project), "name": "d", "ownerName": "nobody"})
 
 
-def test_what_was_dropped_with_sql_is_gone(neon: Neon, made: Attributes) -> None:
-    identifier, _ = neon.create("role", {**where(made), "name": "dropped"})
+def test_a_role_that_was_dropped_with_sql_is_gone(neon: Neon, project: Attributes) -> None:
+    identifier, _ = neon.create("role", {**branch_of(project), "name": "dropped"})
     assert neon.read("role", identifier)
-    ((_, cluster),) = neon.clusters()
+    ((_, cluster),) = neon.list_clusters()
     with cluster.connect() as connection:
         connection.execute("DROP ROLE dropped")
     assert neon.read("role", identifier) is None
 
 
-def test_a_branch_at_a_time_holds_what_was_committed_then(neon: Neon, made: Attributes) -> None:
-    uri = made["connectionUri"]
-    ask(uri, "CREATE TABLE kept (id int)")
+def test_a_branch_at_a_time_holds_what_was_committed_then(neon: Neon, project: Attributes) -> None:
+    uri = project["connectionUri"]
+    fetch_row(uri, "CREATE TABLE kept (id int)")
     time.sleep(1.1)  # a branch's time has whole seconds
     at = int(time.time())
     time.sleep(1.1)
-    ask(uri, "DROP TABLE kept")
+    fetch_row(uri, "DROP TABLE kept")
     branch, found = neon.create(
-        "branch", {"projectId": made["id"], "name": "before", "parentTimestamp": at, "protected": "no"}
+        "branch", {"projectId": project["id"], "name": "before", "parentTimestamp": at, "protected": "no"}
     )
-    assert (found["parentId"], found["parentTimestamp"]) == (made["defaultBranchId"], at)
-    endpoint, there = neon.create("endpoint", {"projectId": made["id"], "branchId": branch})
-    assert ask(uri.replace(made["databaseHost"], there["host"]), "SELECT count(*) FROM kept") == (0,)
-    password = neon.lookup(
-        "getBranchRolePassword", {"projectId": made["id"], "branchId": branch, "roleName": "neondb_owner"}
+    assert (found["parentId"], found["parentTimestamp"]) == (project["defaultBranchId"], at)
+    endpoint, there = neon.create("endpoint", {"projectId": project["id"], "branchId": branch})
+    assert fetch_row(uri.replace(project["databaseHost"], there["host"]), "SELECT count(*) FROM kept") == (0,)
+    password = neon.read_data_source(
+        "getBranchRolePassword", {"projectId": project["id"], "branchId": branch, "roleName": "neondb_owner"}
     )
-    assert password["password"] == made["databasePassword"]
+    assert password["password"] == project["databasePassword"]
     with pytest.raises(VendorError) as second:
-        neon.create("endpoint", {"projectId": made["id"], "branchId": branch})
+        neon.create("endpoint", {"projectId": project["id"], "branchId": branch})
     assert second.value.status == 409
     for kind, identifier in (("endpoint", endpoint), ("branch", branch)):
         neon.delete(kind, identifier)
-    assert len(neon.clusters()) == 1
+    assert len(neon.list_clusters()) == 1
     assert not list(neon.home.postgres.glob(f"*{endpoint}"))
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])
-def test_a_branch_lies_inside_the_history(neon: Neon, made: Attributes, seconds: int) -> None:
+def test_a_branch_outside_the_history_is_refused(neon: Neon, project: Attributes, seconds: int) -> None:
     with pytest.raises(VendorError, match="outside the history"):
-        neon.create("branch", {"projectId": made["id"], "parentTimestamp": int(time.time()) + seconds})
+        neon.create("branch", {"projectId": project["id"], "parentTimestamp": int(time.time()) + seconds})
 
 
 def test_a_protected_project_refuses_to_go_and_is_then_forgotten_by_its_provider(
     home: TwinHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = Engine("neon", started("neon", home, monkeypatch))
+    engine = Engine("neon", start_bridge("neon", home, monkeypatch))
     wanted = {**PROJECT, "defaultBranchProtected": True, "quota": {"logicalSizeBytes": 10**9}}
     state = engine.up("db", "project", **wanted)
     neon = Neon(home)
@@ -157,7 +164,7 @@ def test_a_protected_project_refuses_to_go_and_is_then_forgotten_by_its_provider
     engine.destroy("db")
     assert neon.read("project", state["id"])
 
-    assert engine.adopt("db", "project", state["id"], **wanted) == {}
+    assert engine.import_resource("db", "project", state["id"], **wanted) == {}
     for replaced in ({"regionId": "aws-us-east-1"}, {"pgVersion": 16}, {"orgId": "org-1"}):
         assert engine.preview("db", "project", wanted | replaced) == {
             next(iter(replaced)): PropertyChange.REPLACE
@@ -180,7 +187,9 @@ def test_a_protected_project_refuses_to_go_and_is_then_forgotten_by_its_provider
         assert state["id"] not in str(neon.store.list("neon", part)), part
 
 
-def test_a_killed_creation_leaves_nothing(home: TwinHome, neon: Neon, made: Attributes) -> None:
+def test_a_killed_creation_of_a_project_leaves_nothing(
+    home: TwinHome, neon: Neon, project: Attributes
+) -> None:
     program = (
         "import sys; from pathlib import Path; from twin.host.home import TwinHome\n"
         "from twin.neon.model import Neon\n"
@@ -188,13 +197,13 @@ def test_a_killed_creation_leaves_nothing(home: TwinHome, neon: Neon, made: Attr
     )
     maker = subprocess.Popen([sys.executable, "-c", program, str(home.root)])
     before = set(neon.store.list("neon", "project"))
-    until(lambda: set(neon.store.list("neon", "project")) - before)
+    wait_until(lambda: set(neon.store.list("neon", "project")) - before)
     (half,) = set(neon.store.list("neon", "project")) - before
-    until(lambda: list(home.postgres.glob(f"*{half}*")))
+    wait_until(lambda: list(home.postgres.glob(f"*{half}*")))
     started = psutil.Process(maker.pid).children(recursive=True)
     maker.send_signal(signal.SIGKILL)
     maker.wait()
-    # What it had started writes on into its folder, and would put files there after it was removed.
+    # Its child processes still write into its folder, even after the folder was removed.
     psutil.wait_procs(started, timeout=60)
     assert neon.read("project", half) is None
     identifier, _ = neon.create("project", {"name": "killed"}, "request-1")
@@ -202,7 +211,7 @@ def test_a_killed_creation_leaves_nothing(home: TwinHome, neon: Neon, made: Attr
     assert not list(home.postgres.glob(f"*{half}*"))
     neon.confirm("project", identifier)
     neon.delete("project", identifier)
-    assert neon.read("project", made["id"])
+    assert neon.read("project", project["id"])
 
 
 @pytest.mark.parametrize(
@@ -242,20 +251,21 @@ def test_the_plan_and_the_api_limit_a_project(plan: str, changes: Attributes, pr
     assert refused.value.status == 400
 
 
-def test_a_refused_project_leaves_no_trace(neon: Neon, made: Attributes) -> None:
+def test_a_refused_project_leaves_no_trace(neon: Neon, project: Attributes) -> None:
     before = sorted(neon.home.postgres.iterdir())
     with pytest.raises(VendorError):
         neon.create("project", {**PROJECT, "historyRetentionSeconds": 10**9})
     assert sorted(neon.home.postgres.iterdir()) == before
-    assert list(neon.store.list("neon", "project")) == [made["id"]]
+    assert list(neon.store.list("neon", "project")) == [project["id"]]
 
 
-def test_only_so_many_branches_are_protected(neon: Neon, made: Attributes) -> None:
+def test_the_plan_limits_the_number_of_protected_branches(neon: Neon, project: Attributes) -> None:
     branches = [
-        neon.create("branch", {"projectId": made["id"], "name": name, "protected": "yes"})[0] for name in "ab"
+        neon.create("branch", {"projectId": project["id"], "name": name, "protected": "yes"})[0]
+        for name in "ab"
     ]
     with pytest.raises(VendorError, match="allows 2 protected branches"):
-        neon.update("project", made["id"], {"defaultBranchProtected": True})
+        neon.update("project", project["id"], {"defaultBranchProtected": True})
     with pytest.raises(VendorError) as refused:
         neon.delete("branch", branches[0])
     assert refused.value.status == 422
@@ -264,7 +274,7 @@ def test_only_so_many_branches_are_protected(neon: Neon, made: Attributes) -> No
         neon.delete("branch", branch)
 
 
-def test_logical_replication_stays_on(neon: Neon, made: Attributes) -> None:
-    neon.update("project", made["id"], {"enableLogicalReplication": "yes"})
+def test_logical_replication_stays_on(neon: Neon, project: Attributes) -> None:
+    neon.update("project", project["id"], {"enableLogicalReplication": "yes"})
     with pytest.raises(VendorError, match="cannot be switched off"):
-        neon.update("project", made["id"], {"enableLogicalReplication": "no"})
+        neon.update("project", project["id"], {"enableLogicalReplication": "no"})

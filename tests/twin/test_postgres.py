@@ -1,4 +1,4 @@
-"""Clusters with real servers: recovery to an instant, kills, strange places, and who gets in."""
+"""Clusters with real servers: recovery to an instant, kills, strange paths, and access."""
 
 import os
 import shutil
@@ -16,12 +16,14 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from clusters import ask, destroyed_after, reachable_home, until
+from clusters import destroyed_after, fetch_value, reachable_home, wait_until
 
 from postgres_server import install
 from postgres_server.cluster import Cluster
 from postgres_server.install import Installation, PostgresError
 from twin.host.home import TwinHome
+
+pytestmark = pytest.mark.shares("postgres-source")
 
 PASSWORD = "planted-superuser-password"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about the account that only root needs")
@@ -59,7 +61,7 @@ def source(home: TwinHome) -> Generator[Source]:
 
 @pytest.fixture
 def new(home: TwinHome) -> Generator[Callable[[str], Cluster]]:
-    """Name a cluster that is not there yet; it is destroyed after the test."""
+    """Give a cluster that does not exist yet; it is destroyed after the test."""
     with ExitStack() as stack:
 
         def name(name: str) -> Cluster:
@@ -79,7 +81,7 @@ def numbers(cluster: Cluster) -> list[int]:
     return [number for (number,) in rows]
 
 
-def python(code: str, *arguments: str | Path | int) -> subprocess.Popen[bytes]:
+def start_python(code: str, *arguments: str | Path | int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)])
 
 
@@ -97,7 +99,7 @@ def test_a_branch_holds_exactly_the_commits_up_to_the_instant(source: Source, ne
     with source.cluster.connect() as connection:
         connection.execute("CREATE TABLE only_in_source ()")
     assert 1000 not in numbers(source.cluster)
-    assert ask(branch, "SELECT to_regclass('only_in_source')") is None
+    assert fetch_value(branch, "SELECT to_regclass('only_in_source')") is None
 
 
 def test_a_branch_of_now_holds_every_acknowledged_commit(source: Source, new: New) -> None:
@@ -107,7 +109,7 @@ def test_a_branch_of_now_holds_every_acknowledged_commit(source: Source, new: Ne
 
     source.cluster.branch(branch)
 
-    assert ask(branch, "SELECT count(*) FROM just_now") == 1
+    assert fetch_value(branch, "SELECT count(*) FROM just_now") == 1
 
 
 def test_a_branch_is_independent_of_its_source_and_can_be_branched(source: Source, new: New) -> None:
@@ -126,14 +128,16 @@ def test_a_branch_is_independent_of_its_source_and_can_be_branched(source: Sourc
     assert numbers(later) == [*range(1, 13), 500]
     assert numbers(earlier) == list(range(1, 6))
     # Nothing that the branches inherited stands in the way of their own archives.
-    assert ask(later, "SELECT pg_switch_wal() IS NOT NULL")
-    until(lambda: ask(later, "SELECT archived_count > 0 AND failed_count = 0 FROM pg_stat_archiver"))
+    assert fetch_value(later, "SELECT pg_switch_wal() IS NOT NULL")
+    wait_until(
+        lambda: fetch_value(later, "SELECT archived_count > 0 AND failed_count = 0 FROM pg_stat_archiver")
+    )
 
 
 def test_a_branch_starts_from_the_newest_base_backup_before_the_instant(source: Source, new: New) -> None:
     origin, before, since = new("origin"), new("before"), new("since")
     source.cluster.branch(origin, source.instants[11])
-    origin.base_backup()
+    origin.take_base_backup()
     with origin.connect() as connection:
         connection.execute("INSERT INTO commits VALUES (700)")
     bases = sorted(entry.name for entry in (origin.directory / "base").iterdir())
@@ -169,15 +173,15 @@ def test_a_stopped_source_and_an_existing_target_are_refused(source: Source, new
 def test_an_archived_segment_is_never_overwritten(source: Source, new: New) -> None:
     cluster = new("archive")
     source.cluster.branch(cluster)
-    segment = cluster.archive / ask(cluster, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    segment = cluster.archive / fetch_value(cluster, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     segment.write_text("somebody else's")
 
-    ask(cluster, "SELECT pg_current_xact_id() IS NOT NULL AND pg_switch_wal() IS NOT NULL")
-    until(lambda: ask(cluster, "SELECT failed_count > 0 FROM pg_stat_archiver"))
+    fetch_value(cluster, "SELECT pg_current_xact_id() IS NOT NULL AND pg_switch_wal() IS NOT NULL")
+    wait_until(lambda: fetch_value(cluster, "SELECT failed_count > 0 FROM pg_stat_archiver"))
 
     assert segment.read_text() == "somebody else's"
     segment.unlink()
-    until(lambda: segment.exists() and segment.stat().st_size == 2**20)
+    wait_until(lambda: segment.exists() and segment.stat().st_size == 2**20)
 
 
 # Kills
@@ -191,10 +195,10 @@ def test_a_killed_server_starts_again_with_what_it_had_acknowledged(source: Sour
     os.kill(orphan.info.backend_pid, signal.SIGSTOP)
     with cluster.connect() as connection:
         connection.execute("INSERT INTO commits VALUES (21)")
-    postmaster = cluster.postmaster()
+    postmaster = cluster.find_postmaster()
     assert postmaster
     postmaster.kill()
-    until(lambda: not cluster.running)
+    wait_until(lambda: not cluster.is_running)
 
     cluster.start()
 
@@ -206,12 +210,12 @@ def test_a_pid_that_now_belongs_to_another_program_is_left_alone(source: Source,
     cluster = new("reused")
     source.cluster.branch(cluster)
     cluster.stop()
-    account = cluster.installation().account
+    account = cluster.find_installation().account
     stranger = subprocess.Popen(["sleep", "60"], user=account and account.pw_uid)
     pid_file = cluster.data / "postmaster.pid"
     pid_file.write_text(f"{stranger.pid}\n{cluster.data}\n1700000000\n{cluster.port}\n\n127.0.0.1\n")
 
-    assert not cluster.running
+    assert not cluster.is_running
     cluster.stop()
     cluster.start()
 
@@ -228,15 +232,15 @@ def test_an_interrupted_creation_does_not_block_the_next(home: TwinHome, new: Ne
         "import sys, pathlib, postgres_server.cluster as p; "
         "p.Cluster(pathlib.Path(sys.argv[1]), 1).create('x')"
     )
-    creator = python(code, cluster.directory)
-    until(lambda: list(home.postgres.glob(f".{cluster.directory.name}.aside-*/{reached}")))
+    creator = start_python(code, cluster.directory)
+    wait_until(lambda: list(home.postgres.glob(f".{cluster.directory.name}.partial-*/{reached}")))
     creator.kill()
     creator.wait()
 
     cluster.create(PASSWORD)
     cluster.start()
 
-    assert ask(cluster, "SELECT 1") == 1
+    assert fetch_value(cluster, "SELECT 1") == 1
     cluster.destroy()
     cluster.destroy()
     assert not [entry for entry in home.postgres.iterdir() if cluster.directory.name in entry.name]
@@ -250,8 +254,8 @@ source, target = (p.Cluster(pathlib.Path(sys.argv[n]), int(sys.argv[n + 1])) for
 source.branch(target, datetime.datetime.fromisoformat(sys.argv[5]))
 """
     places = (source.cluster.directory, source.cluster.port, target.directory, target.port)
-    brancher = python(code, *places, source.instants[11].isoformat())
-    until(target.directory.exists)
+    brancher = start_python(code, *places, source.instants[11].isoformat())
+    wait_until(target.directory.exists)
     brancher.kill()
     brancher.wait()
 
@@ -263,7 +267,7 @@ source.branch(target, datetime.datetime.fromisoformat(sys.argv[5]))
 # Starting and removing
 
 
-def test_an_occupied_port_is_named_together_with_its_cluster(source: Source, new: New) -> None:
+def test_the_occupied_port_of_a_cluster_is_named_together_with_the_cluster(source: Source, new: New) -> None:
     cluster = new("occupied")
     source.cluster.branch(cluster)
     cluster.stop()
@@ -285,18 +289,20 @@ def test_starts_at_the_same_time_start_one_server(source: Source, new: New) -> N
         for start in [pool.submit(cluster.start) for _ in range(4)]:
             start.result()
 
-    assert ask(cluster, "SELECT count(*) FROM commits") == 20
+    assert fetch_value(cluster, "SELECT count(*) FROM commits") == 20
     assert cluster.log.read_text().count("starting PostgreSQL") == 2  # the branch's own start, and this one
 
 
-def test_long_and_strange_places_work(new: New) -> None:
+def test_clusters_in_long_and_strange_paths_work(new: New) -> None:
     cluster = new('it\'s 100% "long" %f %p ' + "x" * 150)
     branch = new("it's the branch %% " + "x" * 150)
     cluster.create(PASSWORD)
     cluster.start()
     cluster.branch(branch)
     assert cluster.system_identifier == branch.system_identifier
-    assert cluster.system_identifier == ask(branch, "SELECT system_identifier FROM pg_control_system()")
+    assert cluster.system_identifier == fetch_value(
+        branch, "SELECT system_identifier FROM pg_control_system()"
+    )
 
 
 def test_only_a_cluster_can_be_destroyed(home: TwinHome) -> None:
@@ -316,31 +322,31 @@ def test_destroying_ends_the_server_and_its_sessions(source: Source, new: New) -
     with cluster.connect() as session:
         pids = [int(pid) for (pid,) in session.execute("SELECT pid FROM pg_stat_activity").fetchall()]
         cluster.destroy()
-    until(lambda: not any(alive(pid) for pid in pids))
+    wait_until(lambda: not any(is_alive(pid) for pid in pids))
     assert not cluster.directory.exists()
     assert not cluster.socket_folder.exists()
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-# Who gets in
+# Access
 
 
-def test_tcp_asks_for_the_password(source: Source) -> None:
+def test_connections_over_tcp_need_the_password(source: Source) -> None:
     address = f"postgres://cloud_admin:{{}}@127.0.0.1:{source.cluster.port}/postgres"
     with psycopg.connect(address.format(PASSWORD)) as connection:
         assert connection.info.host == "127.0.0.1"
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(address.format("wrong"))
-    assert ask(source.cluster, "SHOW listen_addresses") == "127.0.0.1"
-    assert ask(source.cluster, "SHOW data_checksums") == "on"
+    assert fetch_value(source.cluster, "SHOW listen_addresses") == "127.0.0.1"
+    assert fetch_value(source.cluster, "SHOW data_checksums") == "on"
 
 
 @as_root
 def test_the_socket_and_the_data_are_closed_to_other_accounts(source: Source) -> None:
-    psql = Installation.reachable_from(source.cluster.directory.parent).root / "bin" / "psql"
+    psql = Installation.find(source.cluster.directory.parent).root / "bin" / "psql"
     address = ["--host", source.cluster.socket_folder, "--port", str(source.cluster.port)]
     arguments = [psql, *address, "--username", "cloud_admin", "--command", "SELECT 1", "postgres"]
     nobody = subprocess.run(arguments, user="nobody", cwd="/", capture_output=True, text=True, check=False)
@@ -353,7 +359,7 @@ def test_a_failing_statement_leaves_no_password_in_the_log(source: Source) -> No
     with source.cluster.connect() as connection, pytest.raises(psycopg.errors.DuplicateObject):
         connection.execute("CREATE ROLE cloud_admin PASSWORD 'planted-role-password'")
     with pytest.raises(psycopg.errors.UndefinedTable):
-        ask(source.cluster, "SELECT * FROM nowhere")
+        fetch_value(source.cluster, "SELECT * FROM nowhere")
     log = source.cluster.log.read_text()
     assert 'relation "nowhere" does not exist' in log
     assert "planted-role-password" not in log
@@ -372,7 +378,7 @@ def test_the_owner_of_a_database_may_create_the_vector_extension(source: Source)
 
 
 @as_root
-def test_programs_that_the_account_cannot_reach_are_copied_once(
+def test_programs_that_the_servers_account_cannot_reach_are_copied_once(
     home: TwinHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # pytest's folders are as closed as /root is.
@@ -388,15 +394,15 @@ def test_programs_that_the_account_cannot_reach_are_copied_once(
     with destroyed_after(cluster):
         cluster.create(PASSWORD)
         cluster.start()
-        assert ask(cluster, "SELECT 1") == 1
+        assert fetch_value(cluster, "SELECT 1") == 1
         (copy,) = beside.glob("postgresql-*")
-        postmaster = cluster.postmaster()
+        postmaster = cluster.find_postmaster()
         assert postmaster
         assert Path(postmaster.cmdline()[0]).is_relative_to(copy)
 
 
 @as_root
-def test_a_place_that_the_account_cannot_enter_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_the_servers_account_cannot_enter_is_named(tmp_path: Path) -> None:
     with pytest.raises(PostgresError, match="chmod") as caught:
         Cluster(tmp_path / "cluster", 1).create(PASSWORD)
     assert "/pytest-" in str(caught.value)

@@ -1,4 +1,4 @@
-"""What the prober sees, and whom it tells."""
+"""What the prober finds, and which contacts it alerts."""
 
 import json
 import socket
@@ -10,7 +10,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from vendor_process import FAST, Target, Twin, eventually, fresh_home, process, running_twin, serving
+from vendor_process import (
+    FAST,
+    Target,
+    Twin,
+    eventually,
+    fresh_home,
+    running_twin,
+    running_vendors,
+    serving_target,
+)
 
 from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
@@ -24,7 +33,7 @@ def twin(tmp_path: Path) -> Generator[Twin]:
 
 @pytest.fixture
 def target() -> Generator[Target]:
-    with serving() as served:
+    with serving_target() as served:
         yield served
 
 
@@ -34,7 +43,7 @@ def server_context(home: TwinHome) -> ssl.SSLContext:
     return context
 
 
-def test_an_outage_is_told_to_the_assigned_contact_and_so_is_its_end(twin: Twin, target: Target) -> None:
+def test_an_outage_and_its_end_are_reported_to_the_assigned_contact(twin: Twin, target: Target) -> None:
     sev1, _sev3 = twin.contact("sev1"), twin.contact("sev3")
     monitor = twin.monitor(sev1, url=f"{target.url}/health")
     twin.await_status(monitor, "UP")
@@ -56,7 +65,7 @@ def test_a_red_target_is_noticed_within_the_interval(twin: Twin, target: Target)
     red_since = time.time()
     twin.await_status(monitor, "DOWN")
     assert time.time() - red_since < 180 / FAST + 0.5, "half a second is for a busy machine"
-    looks = [r.unix_time for r in twin.store.recorded("probes") if r.entry["monitorId"] == monitor]
+    looks = [r.unix_time for r in twin.store.read_log("probes") if r.content["monitorId"] == monitor]
     assert looks[-1] - looks[0] > 0.9 * 180 / FAST, "the target is not looked at more often than declared"
 
 
@@ -92,7 +101,9 @@ def test_a_paused_monitor_is_not_probed(twin: Twin, target: Target) -> None:
         (("ALERT_EXISTS", "CaseSensitive", '"degraded"'), "UP"),
     ],
 )
-def test_a_keyword_decides(twin: Twin, target: Target, keyword: tuple[str, str, str], status: str) -> None:
+def test_a_keyword_decides_whether_a_monitor_is_up(
+    twin: Twin, target: Target, keyword: tuple[str, str, str], status: str
+) -> None:
     type_, case, value = keyword
     monitor = twin.monitor(
         type="KEYWORD", url=target.url, keywordType=type_, keywordCaseType=case, keywordValue=value
@@ -109,7 +120,7 @@ def test_a_keyword_decides(twin: Twin, target: Target, keyword: tuple[str, str, 
         ([("$.status", "not_equals", "ok"), ("$.empty", "is_null", None)], "OR", "UP"),
     ],
 )
-def test_assertions_on_an_api_decide(
+def test_assertions_on_an_api_decide_whether_a_monitor_is_up(
     twin: Twin, target: Target, checks: list[tuple[str, str, object]], logic: str, status: str
 ) -> None:
     target.body = json.dumps({"status": "ok", "empty": None, "checks": [{"ms": 1}, {"ms": 7}]})
@@ -125,7 +136,7 @@ def test_assertions_on_an_api_decide(
     twin.await_status(twin.monitor(type="API", url=target.url, config=config), status)
 
 
-def test_the_declared_request_is_what_is_sent(twin: Twin, target: Target) -> None:
+def test_a_monitor_sends_the_request_that_it_declares(twin: Twin, target: Target) -> None:
     twin.monitor(
         url=f"{target.url}/echo", httpMethodType="POST", postValueData='{"a":1}',
         customHttpHeaders={"x-probe": "yes"}, httpUsername="robot", httpPassword="pw", authType="HTTP_BASIC",
@@ -143,7 +154,7 @@ def test_only_the_declared_status_codes_are_up(twin: Twin, target: Target) -> No
     twin.await_status(twin.monitor(url=target.url, successHttpResponseCodes=["2xx", "500"]), "DOWN")
 
 
-def test_a_port_is_up_while_something_listens(twin: Twin) -> None:
+def test_a_port_monitor_is_up_while_something_listens(twin: Twin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         monitor = twin.monitor(type="PORT", url="127.0.0.1", port=port)
@@ -152,14 +163,14 @@ def test_a_port_is_up_while_something_listens(twin: Twin) -> None:
 
 
 def test_a_certificate_of_the_twins_authority_is_trusted(twin: Twin) -> None:
-    with serving(server_context(twin.home)) as target:
+    with serving_target(server_context(twin.home)) as target:
         twin.await_status(twin.monitor(url=target.url, checkSslErrors=True), "UP")
 
 
-def test_a_certificate_of_a_stranger_is_an_outage_only_where_it_is_checked(
+def test_a_certificate_of_another_authority_is_an_outage_only_where_it_is_checked(
     twin: Twin, tmp_path: Path
 ) -> None:
-    with serving(server_context(fresh_home(tmp_path / "stranger"))) as target:
+    with serving_target(server_context(fresh_home(tmp_path / "stranger"))) as target:
         checked = twin.monitor(url=target.url, checkSslErrors=True)
         unchecked = twin.monitor(url=target.url, checkSslErrors=False)
         twin.await_status(checked, "DOWN")
@@ -168,7 +179,7 @@ def test_a_certificate_of_a_stranger_is_an_outage_only_where_it_is_checked(
     assert "CERTIFICATE_VERIFY_FAILED" in problems[0]
 
 
-def test_the_end_of_a_certificate_is_reminded_of_once_and_only_to_those_who_want_it(
+def test_the_end_of_a_certificate_is_announced_once_and_only_to_contacts_that_want_it(
     twin: Twin, tmp_path: Path
 ) -> None:
     other = TwinHome(tmp_path / "short")
@@ -176,7 +187,7 @@ def test_the_end_of_a_certificate_is_reminded_of_once_and_only_to_those_who_want
     ensure_certificates(other, lifetime=timedelta(days=5))
     wants = twin.contact("wants", sslExpirationReminder=True)
     unmoved = twin.contact("unmoved")
-    with serving(server_context(other)) as target:
+    with serving_target(server_context(other)) as target:
         twin.monitor(
             wants, unmoved, url=target.url, sslExpirationReminder=True,
             config={"sslExpirationPeriodDays": [3, 7, 30]},
@@ -207,7 +218,7 @@ def test_a_target_that_hangs_is_an_outage_after_the_timeout(twin: Twin, target: 
     assert twin.recorded("probes")[0]["detail"] == "no answer in 1 s"
 
 
-def test_a_heartbeat_that_stays_out_alerts_until_the_next_ping(twin: Twin) -> None:
+def test_a_missing_heartbeat_alerts_until_the_next_ping(twin: Twin) -> None:
     monitor = twin.monitor(twin.contact(), type="HEARTBEAT", interval=60, gracePeriod=60)
     url = twin.uptimerobot.read("monitor", monitor)["url"]  # pyright: ignore[reportOptionalSubscript] - just made
     # On a busy machine one ping may be too old, at two seconds, before anyone looks.
@@ -230,7 +241,7 @@ def test_an_unknown_heartbeat_is_refused(twin: Twin) -> None:
     assert httpx.get(f"{twin.url}/heartbeat/").status_code == 404
 
 
-def test_what_the_twin_cannot_probe_is_not_called_up(twin: Twin) -> None:
+def test_a_monitor_that_the_twin_cannot_probe_is_not_called_up(twin: Twin) -> None:
     monitor = twin.monitor(type="PING", url="localhost")
     twin.await_status(monitor, "NOT_PROBED")
     probe = twin.recorded("probes")[0]
@@ -263,12 +274,12 @@ def test_a_deleted_monitor_leaves_nothing_behind(twin: Twin, target: Target) -> 
 
 def test_a_restart_neither_loses_nor_repeats_an_alert(tmp_path: Path) -> None:
     twin = Twin(fresh_home(tmp_path))
-    with serving() as target:
+    with serving_target() as target:
         monitor = twin.monitor(twin.contact(), url=target.url)
         target.status = 503
-        with process(twin.home, FAST):
+        with running_vendors(twin.home, FAST):
             eventually(lambda: twin.received("sev1"))
-        with process(twin.home, FAST):
+        with running_vendors(twin.home, FAST):
             eventually(lambda: len(twin.recorded("probes")) >= 3)
             target.status = 200
             twin.await_status(monitor, "UP")

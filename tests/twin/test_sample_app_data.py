@@ -1,4 +1,4 @@
-"""The sample database: what is in it, that it is loaded once and as a whole, and who may do what."""
+"""The sample database: its content, that it is loaded once and as a whole, and the rights of its roles."""
 
 import hashlib
 import subprocess
@@ -10,13 +10,15 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from clusters import ask, destroyed_after, reachable_home, until
+from clusters import destroyed_after, fetch_value, reachable_home, wait_until
 from psycopg import sql
 
 from postgres_server.cluster import Cluster
 from postgres_server.install import wheel_root
 from twin.sample_app.hiring import file_body
 from twin.sample_app.seed import LoadResult, load
+
+pytestmark = pytest.mark.shares("sample-app-data")
 
 APPLICATION, BACKUP = "web app", "backup"
 
@@ -31,7 +33,7 @@ class Databases:
         server = f"{role.replace(' ', '%20')}:planted@127.0.0.1:{self.cluster.port}"
         return f"postgres://{server}/{database}?sslmode=disable"
 
-    def make(self, database: str) -> None:
+    def create(self, database: str) -> None:
         with self.cluster.connect() as connection:
             name = sql.Identifier(database)
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER owner TEMPLATE template0").format(name))
@@ -79,7 +81,7 @@ def databases() -> Generator[Databases]:
 
 @pytest.fixture(scope="module")
 def sample(databases: Databases) -> str:
-    databases.make("sample")
+    databases.create("sample")
     assert databases.load("sample").loaded
     return "sample"
 
@@ -93,11 +95,11 @@ def session(databases: Databases, sample: str) -> Callable[[str], psycopg.Connec
 Session = Callable[[str], psycopg.Connection]
 
 
-def test_there_are_43_tables_with_everything_that_a_backup_must_carry(
+def test_the_sample_database_has_43_tables_with_everything_that_a_backup_must_carry(
     databases: Databases, sample: str
 ) -> None:
     def count(query: LiteralString) -> int:
-        return ask(databases.cluster, query, sample)
+        return fetch_value(databases.cluster, query, sample)
 
     ours: LiteralString = "FROM pg_class WHERE relnamespace = 'public'::regnamespace"
     assert count(f"SELECT count(*) {ours} AND relkind IN ('r', 'p') AND NOT relispartition") == 43
@@ -113,11 +115,11 @@ def test_there_are_43_tables_with_everything_that_a_backup_must_carry(
     assert count(f"SELECT count(*) {ours} AND relkind IN ('r', 'p') AND relowner <> 'owner'::regrole") == 0
 
 
-def test_every_table_has_rows(databases: Databases, sample: str) -> None:
+def test_every_table_of_the_sample_database_has_rows(databases: Databases, sample: str) -> None:
     assert [name for name, (count, _) in databases.digest(sample).items() if count == 0] == []
 
 
-def test_a_second_load_does_nothing(databases: Databases, sample: str) -> None:
+def test_a_second_load_of_the_sample_data_does_nothing(databases: Databases, sample: str) -> None:
     before = databases.digest(sample)
     again = databases.load(sample, scale=3)
     assert (again.loaded, again.scale, again.rows) == (False, 1, 0)
@@ -127,10 +129,10 @@ def test_a_second_load_does_nothing(databases: Databases, sample: str) -> None:
 def test_the_same_scale_gives_the_same_contents_and_a_larger_one_more(
     databases: Databases, sample: str
 ) -> None:
-    databases.make("same")
-    databases.make("double")
+    databases.create("same")
+    databases.create("double")
     tables: list[str] = []
-    first = databases.load("same", progress=tables.append)
+    first = databases.load("same", on_progress=tables.append)
     double = databases.load("double", scale=2)
 
     assert databases.digest("same") == databases.digest(sample)
@@ -140,15 +142,15 @@ def test_the_same_scale_gives_the_same_contents_and_a_larger_one_more(
 
 
 def test_a_killed_load_leaves_nothing_and_the_next_one_works(databases: Databases) -> None:
-    databases.make("killed")
+    databases.create("killed")
     code = """
 import sys
 from twin.sample_app.seed import load
-def progress(table):
+def on_table(table):
     print(table, flush=True)
     if table == "applications": sys.stdin.read()
 uri = sys.stdin.readline().strip()
-load(uri, application_role="web app", backup_role="backup", scale=5, progress=progress)
+load(uri, application_role="web app", backup_role="backup", scale=5, on_progress=on_table)
 """
     loader = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -157,16 +159,16 @@ load(uri, application_role="web app", backup_role="backup", scale=5, progress=pr
     assert loader.stdout
     loader.stdin.write(databases.uri("killed") + "\n")
     loader.stdin.flush()
-    until(lambda: loader.stdout and loader.stdout.readline() == "applications\n")
+    wait_until(lambda: loader.stdout and loader.stdout.readline() == "applications\n")
     loader.kill()
     loader.communicate()
 
-    assert ask(databases.cluster, "SELECT to_regclass('organizations')", "killed") is None
+    assert fetch_value(databases.cluster, "SELECT to_regclass('organizations')", "killed") is None
     result = databases.load("killed")
     assert (result.loaded, result.scale) == (True, 1)
 
 
-def test_files_match_their_recorded_size_and_digest(databases: Databases, sample: str) -> None:
+def test_sample_files_match_their_recorded_size_and_digest(databases: Databases, sample: str) -> None:
     with databases.cluster.connect(sample) as connection:
         rows = connection.execute("SELECT object_key, size_bytes, sha256 FROM files").fetchall()
         orphans = connection.execute(
@@ -209,7 +211,9 @@ def test_the_application_writes_rows_and_its_sequences_go_on(session: Session) -
         "SELECT setval('candidate_reference', 1)",
     ],
 )
-def test_the_application_may_not(session: Session, statement: LiteralString) -> None:
+def test_the_applications_role_may_not_run_statements_of_the_owner(
+    session: Session, statement: LiteralString
+) -> None:
     with session(APPLICATION) as app:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute(statement)
@@ -255,7 +259,7 @@ def test_a_dump_by_the_backup_role_restores_to_the_same_contents(
     databases: Databases, sample: str, tmp_path: Path
 ) -> None:
     programs, dump = wheel_root() / "bin", tmp_path / "dump"
-    databases.make("restored")
+    databases.create("restored")
     arguments = ["--enable-row-security", "--format", "custom", "--file", dump]
     subprocess.run([programs / "pg_dump", *arguments, databases.uri(sample, BACKUP)], check=True)
     subprocess.run(

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from clusters import destroyed_after, reachable_home, until
+from clusters import destroyed_after, reachable_home, wait_until
 
+from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
-from twin.host.home import HOME_VARIABLE, TwinHome
+from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
 from twin.sample_app import PRODUCT, VERSION
+
+pytestmark = pytest.mark.shares("sample-app-service")
 
 PASSWORD = "planted-database-password"
 
@@ -33,8 +36,8 @@ class Platform:
     def get(self, path: str, port: str = "api") -> httpx.Response:
         return self.client.get(f"https://localhost:{self.home.port(port)}{path}")
 
-    def turns(self, status: int) -> httpx.Response:
-        until(lambda: self.get("/health").status_code == status)
+    def await_health(self, status: int) -> httpx.Response:
+        wait_until(lambda: self.get("/health").status_code == status)
         return self.get("/health")
 
     def deploy(self) -> None:
@@ -61,7 +64,7 @@ def command(home: TwinHome, api: str = "api", frontend: str = "frontend") -> lis
 
 
 @contextmanager
-def served(home: TwinHome, database: Cluster) -> Generator[Platform]:
+def serving_platform(home: TwinHome, database: Cluster) -> Generator[Platform]:
     trust = ssl.create_default_context(cafile=home.tls / "ca.crt")
     log = home.logs / "platform.log"
     with (
@@ -70,20 +73,20 @@ def served(home: TwinHome, database: Cluster) -> Generator[Platform]:
         httpx.Client(verify=trust, timeout=10) as client,
     ):
         try:
-            until(lambda: process.poll() is not None or listening(home.port("api")))
+            wait_until(lambda: process.poll() is not None or is_listening(home.port("api")))
             yield Platform(home, database, process, client)
         finally:
             process.kill()
 
 
-def listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
 def platform(database: tuple[TwinHome, Cluster]) -> Generator[Platform]:
-    with served(*database) as platform:
+    with serving_platform(*database) as platform:
         yield platform
 
 
@@ -113,14 +116,14 @@ def test_the_version_and_the_frontend_are_served_on_their_own_ports(platform: Pl
     assert platform.get("/").status_code == 404
 
 
-def test_the_certificate_is_real(platform: Platform) -> None:
+def test_a_client_without_the_twins_authority_refuses_the_certificate(platform: Platform) -> None:
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(
             f"https://localhost:{platform.home.port('api')}/health", verify=ssl.create_default_context()
         )
 
 
-def test_a_stopped_database_turns_it_red_and_a_started_one_green(platform: Platform) -> None:
+def test_a_stopped_database_turns_health_red_and_a_started_one_green(platform: Platform) -> None:
     platform.database.stop()
     answer = platform.get("/health")
     assert answer.status_code == 503
@@ -130,18 +133,18 @@ def test_a_stopped_database_turns_it_red_and_a_started_one_green(platform: Platf
     assert platform.get("/health").status_code == 200
 
 
-def test_a_database_that_hangs_turns_it_red_in_time(platform: Platform) -> None:
-    postmaster = platform.database.postmaster()
+def test_a_database_that_hangs_turns_health_red_in_time(platform: Platform) -> None:
+    postmaster = platform.database.find_postmaster()
     assert postmaster
     postmaster.suspend()
     answer = platform.get("/health")
     postmaster.resume()
     assert answer.status_code == 503
     assert answer.json()["reason"] == "the database did not answer within 2 s"
-    assert platform.turns(200)
+    assert platform.await_health(200)
 
 
-def test_a_database_without_the_schema_is_red(platform: Platform) -> None:
+def test_a_database_without_the_schema_turns_health_red(platform: Platform) -> None:
     with platform.database.connect() as connection:
         connection.execute("ALTER TABLE schema_migrations RENAME TO hidden")
         reason = platform.get("/health").json()["reason"]
@@ -149,7 +152,7 @@ def test_a_database_without_the_schema_is_red(platform: Platform) -> None:
     assert reason == "the database refused the query (UndefinedTable)"
 
 
-def test_nothing_deployed_is_said_so(platform: Platform) -> None:
+def test_health_names_a_missing_or_unreadable_deployment(platform: Platform) -> None:
     settings = platform.home.root / "platform.json"
     settings.unlink()
     assert platform.get("/health").json()["reason"] == "not deployed yet"
@@ -161,7 +164,7 @@ def test_nothing_deployed_is_said_so(platform: Platform) -> None:
     assert platform.get("/health").status_code == 200
 
 
-def test_each_request_is_one_line_without_secrets(platform: Platform) -> None:
+def test_each_request_is_one_log_line_without_secrets(platform: Platform) -> None:
     platform.get("/health?token=planted-token")
     platform.database.stop()
     platform.get("/health%0Aforged")
@@ -175,8 +178,8 @@ def test_each_request_is_one_line_without_secrets(platform: Platform) -> None:
         assert secret not in log
 
 
-def test_a_signal_ends_it_in_spite_of_open_connections(database: tuple[TwinHome, Cluster]) -> None:
-    with served(*database) as platform:
+def test_a_signal_ends_the_service_in_spite_of_open_connections(database: tuple[TwinHome, Cluster]) -> None:
+    with serving_platform(*database) as platform:
         platform.deploy()
         platform.get("/health")  # leaves an open connection behind
         platform.process.send_signal(signal.SIGTERM)

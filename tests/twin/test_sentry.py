@@ -1,4 +1,4 @@
-"""The model of Sentry: slugs, references, and what a project brings and takes along."""
+"""The model of Sentry: slugs, references, and what is created and removed with a project."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,10 +41,10 @@ def alert(monitors: list[str], **action: Any) -> dict[str, Any]:
 
 
 def error_monitor(sentry: Sentry) -> str:
-    return sentry.lookup("getProjectErrorMonitor", PARENT)["id"]
+    return sentry.read_data_source("getProjectErrorMonitor", PARENT)["id"]
 
 
-def status_of(sentry: Sentry, kind: str, wanted: dict[str, Any]) -> int:
+def refusal_status(sentry: Sentry, kind: str, wanted: dict[str, Any]) -> int:
     with pytest.raises(VendorError) as refused:
         sentry.create(kind, wanted)
     return refused.value.status
@@ -52,21 +52,21 @@ def status_of(sentry: Sentry, kind: str, wanted: dict[str, Any]) -> int:
 
 def test_a_name_becomes_a_slug_that_is_taken_once(sentry: Sentry) -> None:
     assert sentry.create("team", {**ORG, "name": "On Call (EU)"})[0] == "on-call-eu"
-    assert status_of(sentry, "team", {**ORG, "name": "Platform"}) == 409
-    assert status_of(sentry, "project", {**ORG, "name": "API", "teams": ["platform"]}) == 409
+    assert refusal_status(sentry, "team", {**ORG, "name": "Platform"}) == 409
+    assert refusal_status(sentry, "project", {**ORG, "name": "API", "teams": ["platform"]}) == 409
     sentry.create("team", {"organization": "other", "name": "Platform"})
     for bad in ("Upper", "12345", "x" * 51, "a/b", ""):
-        assert status_of(sentry, "team", {**ORG, "name": "t", "slug": bad}) == 400
+        assert refusal_status(sentry, "team", {**ORG, "name": "t", "slug": bad}) == 400
 
 
 def test_a_project_comes_with_detectors_and_a_key_unless_it_is_unwanted(sentry: Sentry) -> None:
-    stream = sentry.lookup("getProjectIssueStreamMonitor", PARENT)
+    stream = sentry.read_data_source("getProjectIssueStreamMonitor", PARENT)
     assert stream["id"] != error_monitor(sentry)
-    assert sentry.lookup("getKey", {**PARENT, "name": "Default"})["name"] == "Default"
+    assert sentry.read_data_source("getKey", {**PARENT, "name": "Default"})["name"] == "Default"
     web = {**ORG, "name": "web", "teams": ["platform"], "defaultKey": False}
     sentry.create("project", web)
     with pytest.raises(VendorError) as refused:
-        sentry.lookup("getKey", {**ORG, "project": "web", "first": True})
+        sentry.read_data_source("getKey", {**ORG, "project": "web", "first": True})
     assert refused.value.status == 404
 
 
@@ -78,9 +78,9 @@ def test_a_dsn_points_at_the_twins_intake(sentry: Sentry) -> None:
     assert key["dsn"]["public"] == f"http://{identifier}@127.0.0.1:{port}/{project['internalId']}"
     assert key["secret"] in key["dsn"]["secret"]
     with pytest.raises(VendorError) as several:
-        sentry.lookup("getKey", PARENT)
+        sentry.read_data_source("getKey", PARENT)
     assert several.value.status == 409
-    assert sentry.lookup("getKey", {**PARENT, "first": True})["name"] == "Default"
+    assert sentry.read_data_source("getKey", {**PARENT, "first": True})["name"] == "Default"
 
 
 @pytest.mark.parametrize(
@@ -96,31 +96,35 @@ def test_a_dsn_points_at_the_twins_intake(sentry: Sentry) -> None:
         ("integrationPagerduty", {**ORG, "integrationId": "4711", "service": "s"}, 404),
     ],
 )
-def test_what_is_named_must_exist(sentry: Sentry, kind: str, wanted: dict[str, Any], status: int) -> None:
-    assert status_of(sentry, kind, wanted) == status
+def test_a_sentry_resource_that_names_an_unknown_one_is_refused(
+    sentry: Sentry, kind: str, wanted: dict[str, Any], status: int
+) -> None:
+    assert refusal_status(sentry, kind, wanted) == status
 
 
 def test_a_pagerduty_alert_needs_a_service_of_the_integration(sentry: Sentry) -> None:
     wanted = INTEGRATIONS["502"]
-    installed = sentry.lookup("getOrganizationIntegration", {**ORG, **wanted})
+    installed = sentry.read_data_source("getOrganizationIntegration", {**ORG, **wanted})
     action = {
         "integrationId": installed["id"],
         "serviceId": "4711",
         "serviceName": "s",
         "severity": "critical",
     }
-    assert status_of(sentry, "alert", alert([], pagerduty=action)) == 400
+    assert refusal_status(sentry, "alert", alert([], pagerduty=action)) == 400
     service = {**ORG, "integrationId": installed["id"], "service": "s", "integrationKey": "k" * 32}
     identifier, _ = sentry.create("integrationPagerduty", service)
     sentry.create("alert", alert([error_monitor(sentry)], pagerduty={**action, "serviceId": identifier}))
     with pytest.raises(VendorError) as unknown:
-        sentry.lookup("getOrganizationIntegration", {**ORG, "providerKey": "slack", "name": "other"})
+        sentry.read_data_source(
+            "getOrganizationIntegration", {**ORG, "providerKey": "slack", "name": "other"}
+        )
     assert unknown.value.status == 404
 
 
 def test_a_removed_project_takes_its_parts_along(sentry: Sentry) -> None:
-    cron, made = sentry.create("cronMonitor", CRON)
-    assert made["slug"] == "database-dump"
+    cron, created = sentry.create("cronMonitor", CRON)
+    assert created["slug"] == "database-dump"
     sentry.create("projectSpikeProtection", {**PARENT, "enabled": True})
     identifier, _ = sentry.create("alert", alert([cron, error_monitor(sentry)]))
     sentry.delete("project", "acme/api")
@@ -197,11 +201,11 @@ def test_detectors_and_alerts_are_looked_up_by_id(
     sentry: Sentry, function: str, kind: str, wanted: dict[str, Any]
 ) -> None:
     identifier, _ = sentry.create(kind, wanted)
-    assert sentry.lookup(function, {**ORG, "id": identifier})["name"] == wanted["name"]
+    assert sentry.read_data_source(function, {**ORG, "id": identifier})["name"] == wanted["name"]
 
 
 def test_teams_and_projects_are_looked_up_by_slug(sentry: Sentry) -> None:
-    project = sentry.lookup("getProject", {**ORG, "slug": "api"})
-    team = sentry.lookup("getTeam", {**ORG, "slug": "platform"})
+    project = sentry.read_data_source("getProject", {**ORG, "slug": "api"})
+    team = sentry.read_data_source("getTeam", {**ORG, "slug": "platform"})
     member = {"internalId": team["internalId"], "name": "Platform", "slug": "platform"}
     assert project["teams"] == [member]

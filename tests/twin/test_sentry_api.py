@@ -107,7 +107,7 @@ CONDITIONS: list[dict[str, Any]] = [
 
 
 class Api:
-    """Somebody who has an organization's token."""
+    """A client with an organization's token."""
 
     def __init__(self, twin: Twin, token: str = "") -> None:
         self._http = httpx.Client(
@@ -124,7 +124,7 @@ class Api:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with running_twin(tmp_path_factory.mktemp("doors")) as twin:
+    with running_twin(tmp_path_factory.mktemp("apis")) as twin:
         yield twin
 
 
@@ -136,23 +136,23 @@ def api(twin: Twin) -> Api:
     return api
 
 
-def like(sent: Any, found: Any) -> bool:
-    """Tell whether all that was sent is in what came back; the vendor may add to objects."""
+def contains(sent: Any, found: Any) -> bool:
+    """Return whether the answer has all that was sent; the vendor may add to objects."""
     if isinstance(sent, dict) and isinstance(found, dict):
-        return all(key in found and like(value, found[key]) for key, value in sent.items())  # pyright: ignore[reportUnknownVariableType] - JSON
+        return all(key in found and contains(value, found[key]) for key, value in sent.items())  # pyright: ignore[reportUnknownVariableType] - JSON
     if isinstance(sent, list) and isinstance(found, list):
-        return len(sent) == len(found) and all(map(like, sent, found))  # pyright: ignore[reportUnknownArgumentType] - JSON
+        return len(sent) == len(found) and all(map(contains, sent, found))  # pyright: ignore[reportUnknownArgumentType] - JSON
     return sent == found
 
 
 def test_a_project_goes_by_its_slug_and_by_its_number(api: Api) -> None:
-    found = api("GET", "/projects/example/backend/")
-    assert api("GET", f"/projects/example/{found['id']}/") == found
-    assert (found["organization"]["slug"], [team["slug"] for team in found["teams"]]) == (
+    answer = api("GET", "/projects/example/backend/")
+    assert api("GET", f"/projects/example/{answer['id']}/") == answer
+    assert (answer["organization"]["slug"], [team["slug"] for team in answer["teams"]]) == (
         "example",
         ["platform"],
     )
-    assert found["options"]["filters:releases"] == ""
+    assert answer["options"]["filters:releases"] == ""
 
 
 def test_a_projects_settings_come_back_as_they_were_sent(api: Api) -> None:
@@ -167,8 +167,8 @@ def test_a_projects_settings_come_back_as_they_were_sent(api: Api) -> None:
         "verifySSL": True,
         "options": {"filters:releases": "1.*\n2.*", "filters:blacklisted_ips": ""},
     }
-    assert like(sent, api("PUT", "/projects/example/settings/", sent))
-    assert like(sent, api("GET", "/projects/example/settings/"))
+    assert contains(sent, api("PUT", "/projects/example/settings/", sent))
+    assert contains(sent, api("GET", "/projects/example/settings/"))
 
 
 def test_teams_join_a_project_and_leave_it(api: Api) -> None:
@@ -184,13 +184,13 @@ def test_teams_join_a_project_and_leave_it(api: Api) -> None:
 
 def test_a_key_is_limited_and_belongs_to_its_project(api: Api) -> None:
     limit = {"window": 60, "count": 600}
-    made = api("POST", "/projects/example/backend/keys/", {"name": "production", "rateLimit": limit})
-    assert (made["rateLimit"], made["dsn"]["public"].startswith("http://")) == (limit, True)
-    path = f"/projects/example/backend/keys/{made['id']}/"
+    created = api("POST", "/projects/example/backend/keys/", {"name": "production", "rateLimit": limit})
+    assert (created["rateLimit"], created["dsn"]["public"].startswith("http://")) == (limit, True)
+    path = f"/projects/example/backend/keys/{created['id']}/"
     sent = {"name": "renamed", "browserSdkVersion": "9.x", "dynamicSdkLoaderOptions": {"hasDebug": True}}
-    assert like(sent, api("PUT", path, sent))
-    api("GET", f"/projects/example/settings/keys/{made['id']}/", status=404)
-    assert made["id"] in [key["id"] for key in api("GET", "/projects/example/backend/keys/")]
+    assert contains(sent, api("PUT", path, sent))
+    api("GET", f"/projects/example/settings/keys/{created['id']}/", status=404)
+    assert created["id"] in [key["id"] for key in api("GET", "/projects/example/backend/keys/")]
     api("DELETE", path)
 
 
@@ -207,25 +207,25 @@ def test_a_key_is_limited_and_belongs_to_its_project(api: Api) -> None:
 def test_a_detector_comes_back_as_it_was_sent(api: Api, body: dict[str, Any]) -> None:
     team = api("GET", "/teams/example/platform/")
     sent = body | {"owner": f"team:{team['id']}"}
-    made = api("POST", f"{ORGANIZATION}/projects/backend/detectors/", sent)
-    found = api("GET", f"{ORGANIZATION}/detectors/{made['id']}/")
-    (source,) = found["dataSources"]
-    (asked,) = body["dataSources"]
+    created = api("POST", f"{ORGANIZATION}/projects/backend/detectors/", sent)
+    answer = api("GET", f"{ORGANIZATION}/detectors/{created['id']}/")
+    (source,) = answer["dataSources"]
+    (sent_source,) = body["dataSources"]
     query = source["queryObj"]
-    assert like(asked, query.get("snubaQuery", query))
-    assert found["owner"] == {"type": "team", "id": team["id"], "name": team["id"]}
+    assert contains(sent_source, query.get("snubaQuery", query))
+    assert answer["owner"] == {"type": "team", "id": team["id"], "name": team["id"]}
     rest = {name: value for name, value in body.items() if name not in {"dataSources", "owner"}}
-    assert like(rest, found)
-    renamed = api("PUT", f"{ORGANIZATION}/detectors/{made['id']}/", sent | {"name": "renamed"})
+    assert contains(rest, answer)
+    renamed = api("PUT", f"{ORGANIZATION}/detectors/{created['id']}/", sent | {"name": "renamed"})
     assert renamed["name"] == "renamed"
-    api("DELETE", f"{ORGANIZATION}/detectors/{made['id']}/")
-    api("GET", f"{ORGANIZATION}/detectors/{made['id']}/", status=404)
+    api("DELETE", f"{ORGANIZATION}/detectors/{created['id']}/")
+    api("GET", f"{ORGANIZATION}/detectors/{created['id']}/", status=404)
 
 
 def test_a_projects_own_detectors_are_found_by_type(api: Api) -> None:
     project = api("GET", "/projects/example/backend/")["id"]
-    (found,) = api("GET", f"{ORGANIZATION}/detectors/?project={project}&query=type:error")
-    assert (found["type"], found["projectId"]) == ("error", project)
+    (answer,) = api("GET", f"{ORGANIZATION}/detectors/?project={project}&query=type:error")
+    assert (answer["type"], answer["projectId"]) == ("error", project)
 
 
 def test_a_workflow_comes_back_as_it_was_sent_and_in_order(api: Api) -> None:
@@ -250,11 +250,11 @@ def test_a_workflow_comes_back_as_it_was_sent_and_in_order(api: Api) -> None:
         },
         "actionFilters": [{"logicType": "all", "conditions": CONDITIONS, "actions": actions}],
     }
-    made = api("POST", f"{ORGANIZATION}/workflows/", sent)
-    path = f"{ORGANIZATION}/workflows/{made['id']}/"
-    assert like(sent, api("GET", path))
+    created = api("POST", f"{ORGANIZATION}/workflows/", sent)
+    path = f"{ORGANIZATION}/workflows/{created['id']}/"
+    assert contains(sent, api("GET", path))
     assert api("PUT", path, sent | {"enabled": False})["enabled"] is False
-    assert made["id"] in [one["id"] for one in api("GET", f"{ORGANIZATION}/workflows/")]
+    assert created["id"] in [one["id"] for one in api("GET", f"{ORGANIZATION}/workflows/")]
     api("DELETE", path)
     api("GET", path, status=404)
 
@@ -291,8 +291,8 @@ def test_ownership_changes_by_what_a_request_names(api: Api) -> None:
     path = "/projects/example/backend/ownership/"
     assert api("GET", path)["raw"] is None
     api("PUT", path, {"raw": "path:src/** #platform", "fallthrough": False})
-    found = api("PUT", path, {"fallthrough": True})
-    assert (found["raw"], found["fallthrough"], found["codeownersAutoSync"]) == (
+    answer = api("PUT", path, {"fallthrough": True})
+    assert (answer["raw"], answer["fallthrough"], answer["codeownersAutoSync"]) == (
         "path:src/** #platform",
         True,
         True,
@@ -300,7 +300,7 @@ def test_ownership_changes_by_what_a_request_names(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "says"),
+    ("call", "status", "reason"),
     [
         (("GET", "/projects/example/absent/", None), 404, "does not exist"),
         (("POST", "/teams/example/absent/projects/", {"name": "x"}), 404, "no team"),
@@ -311,10 +311,10 @@ def test_ownership_changes_by_what_a_request_names(api: Api) -> None:
         (("GET", "/organizations/other/integrations/9/", None), 404, "does not exist"),
     ],
 )
-def test_a_refusal_says_why(api: Api, asked: tuple[str, str, Any], status: int, says: str) -> None:
-    assert says in api(*asked, status=status)["detail"]
+def test_a_refusal_says_why(api: Api, call: tuple[str, str, Any], status: int, reason: str) -> None:
+    assert reason in api(*call, status=status)["detail"]
 
 
-def test_nobody_enters_without_the_token_not_even_for_the_health(twin: Twin) -> None:
+def test_a_request_without_the_token_is_refused_even_for_the_health(twin: Twin) -> None:
     assert Api(twin)("GET", "/internal/health/")["problems"] == []
     assert "not valid" in Api(twin, "wrong")("GET", "/internal/health/", status=401)["detail"]

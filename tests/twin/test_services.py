@@ -1,4 +1,4 @@
-"""Services are started, found again, and stopped; what is not ours is left alone."""
+"""Services are started, found again and stopped; processes of others are left alone."""
 
 import os
 import signal
@@ -16,13 +16,23 @@ from typing import Any
 import psutil
 import pytest
 from clusters import reachable_home
-from vendor_process import Twin, eventually, fresh_home, serving
+from vendor_process import Twin, eventually, fresh_home, serving_target
 
-from core.processes import Launched
-from twin.host.home import HOME_VARIABLE, TwinHome
+from core.processes import LaunchedProcess
+from core.state_folder import HOME_VARIABLE
+from twin.host.home import TwinHome
 from twin.host.time_scale import SPEED_VARIABLE
 from twin.neon.model import Neon
-from twin.services import ServiceError, TwinService, declared, follow_logs, log_lines, start, status, stop
+from twin.services import (
+    ServiceError,
+    TwinService,
+    declare_services,
+    follow_logs,
+    read_logs,
+    start,
+    status,
+    stop,
+)
 
 SERVER = """
 import http.server, sys
@@ -45,152 +55,160 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def service(name: str = "one", program: str = SERVER, answer: int = 200) -> TwinService:
+def http_service(name: str = "one", program: str = SERVER, answer: int = 200) -> TwinService:
     port = free_port()
     argv = (sys.executable, "-c", program, str(port), str(answer))
     return TwinService(name, argv, (port,), f"http://127.0.0.1:{port}/", "the test")
 
 
 @pytest.fixture
-def one(home: TwinHome) -> Generator[TwinService]:
-    made = service()
+def service(home: TwinHome) -> Generator[TwinService]:
+    made = http_service()
     yield made
     stop(home, [made])
 
 
-def pid_of(home: TwinHome, one: TwinService) -> int:
-    pid = status(home, [one])[0].pid
+def pid_of(home: TwinHome, service: TwinService) -> int:
+    pid = status(home, [service])[0].pid
     assert pid
     return pid
 
 
-def running_copies(one: TwinService) -> int:
+def count_processes(service: TwinService) -> int:
     count = 0
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            count += tuple(process.cmdline()) == one.argv
+            count += tuple(process.cmdline()) == service.argv
     return count
 
 
-def test_a_service_is_started_seen_and_stopped(home: TwinHome, one: TwinService) -> None:
+def test_a_service_is_started_seen_and_stopped(home: TwinHome, service: TwinService) -> None:
     seen: list[tuple[str, str]] = []
-    assert status(home, [one])[0].state == "stopped"
-    start(home, [one], progress=lambda name, what: seen.append((name, what)))
-    found = status(home, [one])[0]
-    assert (found.state, found.address) == ("running", f"http://127.0.0.1:{one.ports[0]}")
+    assert status(home, [service])[0].state == "stopped"
+    start(home, [service], on_progress=lambda name, what: seen.append((name, what)))
+    found = status(home, [service])[0]
+    assert (found.state, found.address) == ("running", f"http://127.0.0.1:{service.ports[0]}")
     assert found.since
     assert abs(found.since - time.time()) < 60
-    assert log_lines(home, ["one"])[0] == ("one", "listening soon")
+    assert read_logs(home, ["one"])[0] == ("one", "listening soon")
     assert seen == [("one", "starting"), ("one", "running")]
-    stop(home, [one])
-    assert status(home, [one])[0].state == "stopped"
-    assert running_copies(one) == 0
+    stop(home, [service])
+    assert status(home, [service])[0].state == "stopped"
+    assert count_processes(service) == 0
 
 
-def test_starting_twice_changes_nothing(home: TwinHome, one: TwinService) -> None:
-    start(home, [one])
-    first = pid_of(home, one)
-    start(home, [one])
-    assert pid_of(home, one) == first
+def test_starting_a_service_twice_changes_nothing(home: TwinHome, service: TwinService) -> None:
+    start(home, [service])
+    first = pid_of(home, service)
+    start(home, [service])
+    assert pid_of(home, service) == first
 
 
-def test_concurrent_starts_start_one_process(home: TwinHome, one: TwinService) -> None:
+def test_concurrent_starts_of_a_service_start_one_process(home: TwinHome, service: TwinService) -> None:
     with ThreadPoolExecutor(4) as together:
-        list(together.map(lambda _: start(home, [one]), range(4)))
-    assert running_copies(one) == 1
+        list(together.map(lambda _: start(home, [service]), range(4)))
+    assert count_processes(service) == 1
 
 
-def test_a_killed_service_is_started_again(home: TwinHome, one: TwinService) -> None:
-    start(home, [one])
-    first = pid_of(home, one)
+def test_a_killed_service_is_started_again(home: TwinHome, service: TwinService) -> None:
+    start(home, [service])
+    first = pid_of(home, service)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: status(home, [one])[0].state == "stopped")
-    start(home, [one])
-    assert pid_of(home, one) != first
+    eventually(lambda: status(home, [service])[0].state == "stopped")
+    start(home, [service])
+    assert pid_of(home, service) != first
 
 
 def test_a_service_that_hangs_is_unhealthy_and_the_next_start_replaces_it(
-    home: TwinHome, one: TwinService, monkeypatch: pytest.MonkeyPatch
+    home: TwinHome, service: TwinService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("twin.services._ANSWER_TIMEOUT_SECONDS", 0.5)
-    start(home, [one])
-    first = pid_of(home, one)
+    start(home, [service])
+    first = pid_of(home, service)
     os.kill(first, signal.SIGSTOP)
-    found = status(home, [one])[0]
+    found = status(home, [service])[0]
     assert (found.state, found.detail) == ("unhealthy", "does not answer")
-    start(home, [one])
-    assert status(home, [one])[0].state == "running"
-    assert pid_of(home, one) != first
+    start(home, [service])
+    assert status(home, [service])[0].state == "running"
+    assert pid_of(home, service) != first
 
 
 def test_a_service_that_answers_an_error_is_unhealthy_but_started(home: TwinHome) -> None:
-    red = service(answer=503)
+    red = http_service(answer=503)
     start(home, [red])
     found = status(home, [red])[0]
     stop(home, [red])
     assert (found.state, found.detail) == ("unhealthy", "answers HTTP 503")
 
 
-def test_a_process_that_only_took_over_a_pid_is_not_ours(home: TwinHome, one: TwinService) -> None:
+def test_a_process_that_only_reuses_a_services_pid_is_left_alone(
+    home: TwinHome, service: TwinService
+) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         created = psutil.Process(bystander.pid).create_time()
-        for told in (
-            Launched(bystander.pid, created - 3600, one.argv),
-            Launched(bystander.pid, created, one.argv),
+        for record in (
+            LaunchedProcess(bystander.pid, created - 3600, service.argv),
+            LaunchedProcess(bystander.pid, created, service.argv),
         ):
-            told.write(home.run / "one.json")
-            assert status(home, [one])[0].state == "stopped"
-            stop(home, [one])
+            record.write(home.run / "one.json")
+            assert status(home, [service])[0].state == "stopped"
+            stop(home, [service])
             assert bystander.poll() is None
     finally:
         bystander.kill()
         bystander.wait()
 
 
-def test_the_service_of_another_twin_is_left_alone(home: TwinHome, tmp_path: Path, one: TwinService) -> None:
+def test_the_service_of_another_twin_is_left_alone(
+    home: TwinHome, tmp_path: Path, service: TwinService
+) -> None:
     other = fresh_home(tmp_path / "other")
-    start(other, [one])
-    with pytest.raises(ServiceError, match=f"Port {one.ports[0]}"):
-        start(home, [one])
-    stop(home, [one])
-    assert status(other, [one])[0].state == "running"
-    stop(other, [one])
+    start(other, [service])
+    with pytest.raises(ServiceError, match=f"Port {service.ports[0]}"):
+        start(home, [service])
+    stop(home, [service])
+    assert status(other, [service])[0].state == "running"
+    stop(other, [service])
 
 
-def test_a_service_that_an_interrupted_start_left_behind_is_adopted(home: TwinHome, one: TwinService) -> None:
-    start(home, [one])
-    first = pid_of(home, one)
+def test_a_service_that_an_interrupted_start_left_behind_is_adopted(
+    home: TwinHome, service: TwinService
+) -> None:
+    start(home, [service])
+    first = pid_of(home, service)
     (home.run / "one.json").unlink()
-    start(home, [one])
-    assert pid_of(home, one) == first
+    start(home, [service])
+    assert pid_of(home, service) == first
 
 
 def test_a_service_whose_arguments_changed_is_restarted_with_the_new_ones(
-    home: TwinHome, one: TwinService
+    home: TwinHome, service: TwinService
 ) -> None:
-    start(home, [one])
-    moved = replace(service(), name="one")
+    start(home, [service])
+    moved = replace(http_service(), name="one")
     start(home, [moved])
-    assert running_copies(one) == 0
+    assert count_processes(service) == 0
     assert status(home, [moved])[0].state == "running"
     stop(home, [moved])
 
 
-def test_an_occupied_port_is_one_message_that_says_what_to_do(home: TwinHome, one: TwinService) -> None:
-    innocent = service("innocent")
-    with socket.create_server(("127.0.0.1", one.ports[0])), pytest.raises(ServiceError) as refused:
-        start(home, [innocent, one])
+def test_an_occupied_port_of_a_service_is_reported_with_what_to_do(
+    home: TwinHome, service: TwinService
+) -> None:
+    innocent = http_service("innocent")
+    with socket.create_server(("127.0.0.1", service.ports[0])), pytest.raises(ServiceError) as refused:
+        start(home, [innocent, service])
     me = psutil.Process()
     assert str(refused.value) == (
-        f"Port {one.ports[0]} of the service 'one' is taken by process {me.pid} ({me.name()}).\n"
+        f"Port {service.ports[0]} of the service 'one' is taken by process {me.pid} ({me.name()}).\n"
         "Free it, or change the port in the test."
     )
-    assert running_copies(innocent) == 0
+    assert count_processes(innocent) == 0
 
 
 def test_a_service_that_dies_at_start_shows_the_end_of_its_log(home: TwinHome) -> None:
-    dying = service(program="import sys; print('the cause'); sys.exit(3)")
+    dying = http_service(program="import sys; print('the cause'); sys.exit(3)")
     with pytest.raises(ServiceError) as refused:
         start(home, [dying])
     cause, *lines = str(refused.value).splitlines()
@@ -199,31 +217,31 @@ def test_a_service_that_dies_at_start_shows_the_end_of_its_log(home: TwinHome) -
 
 
 def test_a_service_that_never_answers_is_not_left_half_started(home: TwinHome) -> None:
-    mute = service(program="import time; time.sleep(60)")
+    mute = http_service(program="import time; time.sleep(60)")
     with pytest.raises(ServiceError, match="did not answer in time and was stopped"):
         start(home, [mute], deadline_seconds=0.5)
-    assert running_copies(mute) == 0
+    assert count_processes(mute) == 0
 
 
 def test_a_service_sees_the_twins_home_and_none_of_the_callers_secrets(
-    home: TwinHome, one: TwinService, monkeypatch: pytest.MonkeyPatch
+    home: TwinHome, service: TwinService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLANTED_TOKEN", "planted-secret")
-    start(home, [one])
-    environment = psutil.Process(pid_of(home, one)).environ()
+    start(home, [service])
+    environment = psutil.Process(pid_of(home, service)).environ()
     assert environment[HOME_VARIABLE] == str(home.root)
     assert "PLANTED_TOKEN" not in environment
 
 
 def test_a_large_log_is_rotated_at_start_and_only_its_owner_reads_it(
-    home: TwinHome, one: TwinService
+    home: TwinHome, service: TwinService
 ) -> None:
     log = home.logs / "one.log"
     log.write_bytes(b"x" * (5 * 1024 * 1024))
-    start(home, [one])
+    start(home, [service])
     assert (home.logs / "one.log.1").stat().st_size == 5 * 1024 * 1024
     assert log.stat().st_mode & 0o777 == 0o600
-    assert log_lines(home, ["one"])[0] == ("one", "listening soon")
+    assert read_logs(home, ["one"])[0] == ("one", "listening soon")
 
 
 def test_logs_can_be_followed_across_a_rotation(home: TwinHome) -> None:
@@ -242,14 +260,16 @@ def test_logs_can_be_followed_across_a_rotation(home: TwinHome) -> None:
     following.close()
 
 
-def test_a_twin_that_was_never_started_has_only_stopped_services(tmp_path: Path, one: TwinService) -> None:
+def test_a_twin_that_was_never_started_has_only_stopped_services(
+    tmp_path: Path, service: TwinService
+) -> None:
     nowhere = TwinHome(tmp_path / "nowhere")
-    assert [found.state for found in status(nowhere, [one])] == ["stopped"]
+    assert [found.state for found in status(nowhere, [service])] == ["stopped"]
     assert not nowhere.root.exists()
 
 
-def test_what_is_declared_names_its_ports_and_no_secret(home: TwinHome) -> None:
-    services = {found.name: found for found in declared(home, api_port=8443, frontend_port=8444)}
+def test_the_declared_services_use_the_given_ports(home: TwinHome) -> None:
+    services = {found.name: found for found in declare_services(home, api_port=8443, frontend_port=8444)}
     assert services["vendors"].ports == (home.port("vendors"), home.port("console"))
     assert services["platform"].ports == (8443, 8444)
     assert services["platform"].argv[-4:] == ("--api-port", "8443", "--frontend-port", "8444")
@@ -259,16 +279,16 @@ def test_what_is_declared_names_its_ports_and_no_secret(home: TwinHome) -> None:
 @pytest.fixture
 def vendors(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     monkeypatch.setenv(SPEED_VARIABLE, "60")
-    made = next(found for found in declared(home, api_port=1, frontend_port=2) if found.name == "vendors")
+    made = next(
+        found for found in declare_services(home, api_port=1, frontend_port=2) if found.name == "vendors"
+    )
     yield made
     stop(home, [made])
 
 
-def test_the_vendors_process_killed_in_an_outage_tells_of_it_once(
-    home: TwinHome, vendors: TwinService
-) -> None:
+def test_the_vendors_process_killed_in_an_outage_alerts_once(home: TwinHome, vendors: TwinService) -> None:
     twin = Twin(home)
-    with serving() as target:
+    with serving_target() as target:
         monitor = twin.monitor(twin.contact(), url=target.url)
         start(home, [vendors])
         twin.await_status(monitor, "UP")
@@ -280,13 +300,13 @@ def test_the_vendors_process_killed_in_an_outage_tells_of_it_once(
         target.status = 200
         eventually(lambda: len(twin.received("sev1")) == 2)
     assert [alert["alertTypeFriendlyName"] for alert in twin.received("sev1")] == ["Down", "Up"]
-    log = "\n".join(line for _, line in log_lines(home, ["vendors"]))
+    log = "\n".join(line for _, line in read_logs(home, ["vendors"]))
     assert "monitor changed" in log
-    assert "/sink/sev1" not in log, "the address of an integration is a secret"
+    assert "/inbox/sev1" not in log, "the address of an integration is a secret"
     twin.close()
 
 
-def test_a_speed_that_is_none_stops_the_vendors_process_with_a_reason(
+def test_an_invalid_speed_stops_the_vendors_process_with_a_reason(
     home: TwinHome, vendors: TwinService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SPEED_VARIABLE, "fast")

@@ -20,13 +20,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def run_python(program: str, path: Path) -> subprocess.Popen[str]:
-    prelude = "import sys; from pathlib import Path; from twin.vendor.store import Store\n"
+    prelude = "import sys; from pathlib import Path; from twin.vendor.store import VendorStore\n"
     return subprocess.Popen(
         [sys.executable, "-c", prelude + program, str(path)], stdout=subprocess.PIPE, text=True
     )
 
 
-def test_what_one_process_wrote_another_reads(path: Path) -> None:
+def test_objects_that_one_process_wrote_are_read_by_another(path: Path) -> None:
     VendorStore(path).insert("neon", "project", "a", {"name": "käse", "quota": {"bytes": 2**40}, "ips": []})
     assert VendorStore(path).get("neon", "project", "a") == {
         "name": "käse",
@@ -37,7 +37,7 @@ def test_what_one_process_wrote_another_reads(path: Path) -> None:
     assert VendorStore(path).get("sentry", "project", "a") is None
 
 
-def test_objects_list_in_order_of_creation_even_after_a_change(path: Path) -> None:
+def test_objects_are_listed_in_order_of_creation_even_after_a_change(path: Path) -> None:
     store = VendorStore(path)
     for id_ in ("c", "a", "b"):
         store.insert("sentry", "team", id_, {})
@@ -76,7 +76,7 @@ def test_a_failed_transaction_leaves_nothing_even_when_nested(path: Path) -> Non
 
 def test_a_killed_writer_leaves_nothing_of_its_transaction_and_no_lock(path: Path) -> None:
     writer = run_python(
-        "store = Store(Path(sys.argv[1]))\n"
+        "store = VendorStore(Path(sys.argv[1]))\n"
         "with store.transaction():\n"
         "    store.insert('neon', 'project', 'half', {})\n"
         "    print('inside', flush=True)\n"
@@ -93,14 +93,17 @@ def test_a_killed_writer_leaves_nothing_of_its_transaction_and_no_lock(path: Pat
 
 
 def test_processes_that_start_together_never_draw_the_same_number(path: Path) -> None:
-    draw = "store = Store(Path(sys.argv[1]))\nprint(*[store.next_number('uptimerobot') for _ in range(25)])\n"
+    draw = (
+        "store = VendorStore(Path(sys.argv[1]))\n"
+        "print(*[store.next_number('uptimerobot') for _ in range(25)])\n"
+    )
     drawn = [run_python(draw, path) for _ in range(4)]
     numbers = [int(word) for process in drawn for word in process.communicate()[0].split()]
     assert sorted(numbers) == list(range(1, 101))
     assert VendorStore(path).next_number("sentry") == 1
 
 
-def test_threads_never_see_each_other_half_done(path: Path) -> None:
+def test_threads_never_see_each_others_unfinished_transactions(path: Path) -> None:
     store = VendorStore(path)
     store.insert("v", "account", "sum", {"n": 0})
 
@@ -115,35 +118,35 @@ def test_threads_never_see_each_other_half_done(path: Path) -> None:
     assert store.get("v", "account", "sum") == {"n": 200}
 
 
-def test_logs_are_followed_from_where_one_left_off(path: Path) -> None:
+def test_a_stream_of_records_is_read_on_from_a_given_record(path: Path) -> None:
     store = VendorStore(path)
-    first = store.record("probes", {"up": True})
-    store.record("deliveries", {"to": "hook"})
-    second = store.record("probes", {"up": False})
-    assert [(entry.seq, entry.entry) for entry in store.recorded("probes")] == [
+    first = store.append_log("probes", {"up": True})
+    store.append_log("deliveries", {"to": "hook"})
+    second = store.append_log("probes", {"up": False})
+    assert [(entry.seq, entry.content) for entry in store.read_log("probes")] == [
         (first, {"up": True}),
         (second, {"up": False}),
     ]
-    assert [entry.entry for entry in store.recorded("probes", after=first)] == [{"up": False}]
-    assert store.recorded("probes", after=second) == []
+    assert [entry.content for entry in store.read_log("probes", after=first)] == [{"up": False}]
+    assert store.read_log("probes", after=second) == []
 
 
-def test_pruning_keeps_the_newest_and_never_reuses_a_number(path: Path) -> None:
+def test_pruning_keeps_the_newest_records_and_never_reuses_a_number(path: Path) -> None:
     store = VendorStore(path)
-    numbers = [store.record("probes", {"n": n}) for n in range(5)]
-    store.record("other", {})
-    store.prune("probes", keep=2)
-    assert [entry.entry["n"] for entry in store.recorded("probes")] == [3, 4]
-    store.prune("probes", keep=0)
-    assert store.recorded("probes") == []
-    assert store.record("probes", {}) > max(numbers)
-    assert len(store.recorded("other")) == 1
+    numbers = [store.append_log("probes", {"n": n}) for n in range(5)]
+    store.append_log("other", {})
+    store.prune_log("probes", keep=2)
+    assert [entry.content["n"] for entry in store.read_log("probes")] == [3, 4]
+    store.prune_log("probes", keep=0)
+    assert store.read_log("probes") == []
+    assert store.append_log("probes", {}) > max(numbers)
+    assert len(store.read_log("other")) == 1
 
 
-def test_only_its_owner_may_read_the_file(path: Path) -> None:
+def test_only_its_owner_may_read_the_stores_file(path: Path) -> None:
     before = os.umask(0)
     try:
-        VendorStore(path).record("probes", {})
+        VendorStore(path).append_log("probes", {})
     finally:
         os.umask(before)
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}

@@ -45,7 +45,7 @@ def test_certificates_are_made_once_even_by_many_at_the_same_time(home: TwinHome
     assert all(content == seen[0] for content in seen)
 
 
-def test_the_key_of_the_authority_is_nowhere(home: TwinHome) -> None:
+def test_the_key_of_the_authority_is_not_kept(home: TwinHome) -> None:
     ensure_certificates(home)
     authority = x509.load_pem_x509_certificate((home.tls / "ca.crt").read_bytes())
     key = serialization.load_pem_private_key((home.tls / "platform.key").read_bytes(), None)
@@ -64,7 +64,9 @@ def test_certificates_about_to_end_are_made_anew(home: TwinHome) -> None:
 
 
 @pytest.mark.parametrize("lost", FILES)
-def test_a_set_that_an_interruption_mixed_up_is_made_anew(home: TwinHome, tmp_path: Path, lost: str) -> None:
+def test_certificates_that_an_interruption_mixed_up_are_made_anew(
+    home: TwinHome, tmp_path: Path, lost: str
+) -> None:
     other = TwinHome(tmp_path / "other")
     other.create()
     for made in (home, other):

@@ -1,4 +1,4 @@
-"""The model of UptimeRobot: what an account may do, what must exist, and what goes with what."""
+"""The model of UptimeRobot: limits of the plan, references, and what is removed with what."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def robot(tmp_path: Path) -> Iterator[UptimeRobot]:
     robot.store.close()
 
 
-def on_plan(robot: UptimeRobot, plan: str) -> None:
+def set_plan(robot: UptimeRobot, plan: str) -> None:
     robot.store.insert("uptimerobot", "account", "0", {"plan": plan})
 
 
@@ -46,7 +46,7 @@ def assigned(*identifiers: str, threshold: int = 0) -> dict[str, Any]:
 def test_the_plan_sets_the_shortest_interval(
     robot: UptimeRobot, plan: str, interval: int, allowed: bool
 ) -> None:
-    on_plan(robot, plan)
+    set_plan(robot, plan)
     if allowed:
         robot.create("monitor", {**HTTP, "interval": interval})
     else:
@@ -58,7 +58,7 @@ def test_the_plan_sets_the_shortest_interval(
 def test_the_free_plan_has_neither_heartbeats_nor_delayed_alerts(robot: UptimeRobot) -> None:
     hook, _ = robot.create("integration", HOOK)
     robot.create("monitor", BEAT | assigned(hook, threshold=5))
-    on_plan(robot, "free")
+    set_plan(robot, "free")
     with pytest.raises(VendorError, match="free plan"):
         robot.create("monitor", BEAT)
     with pytest.raises(VendorError, match="must be 0 on the free plan"):
@@ -67,11 +67,11 @@ def test_the_free_plan_has_neither_heartbeats_nor_delayed_alerts(robot: UptimeRo
 
 
 def test_a_heartbeat_gets_an_address_of_its_own_that_stays(robot: UptimeRobot) -> None:
-    identifier, made = robot.create("monitor", BEAT)
+    identifier, created = robot.create("monitor", BEAT)
     port = robot.home.port("vendors")
-    assert made["url"].startswith(f"http://127.0.0.1:{port}/heartbeat/")
-    assert robot.update("monitor", identifier, {"interval": 3_600})["url"] == made["url"]
-    assert robot.create("monitor", BEAT)[1]["url"] != made["url"]
+    assert created["url"].startswith(f"http://127.0.0.1:{port}/heartbeat/")
+    assert robot.update("monitor", identifier, {"interval": 3_600})["url"] == created["url"]
+    assert robot.create("monitor", BEAT)[1]["url"] != created["url"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,9 @@ def test_a_heartbeat_gets_an_address_of_its_own_that_stays(robot: UptimeRobot) -
         ("maintenanceWindow", {"name": "w", "interval": "daily", "time": "03:00:00", "monitorIds": [4711]}),
     ],
 )
-def test_what_is_named_must_exist(robot: UptimeRobot, kind: str, wanted: dict[str, Any]) -> None:
+def test_an_uptimerobot_resource_that_names_an_unknown_one_is_refused(
+    robot: UptimeRobot, kind: str, wanted: dict[str, Any]
+) -> None:
     with pytest.raises(VendorError, match="4711") as refused:
         robot.create(kind, wanted)
     assert refused.value.status == 400
@@ -100,7 +102,7 @@ def test_the_same_integration_twice_is_a_conflict(robot: UptimeRobot) -> None:
     robot.update("integration", other, {"name": "renamed"})
 
 
-def test_a_short_pagerduty_key_is_refused_only_now(robot: UptimeRobot) -> None:
+def test_a_short_pagerduty_key_is_refused_at_its_creation(robot: UptimeRobot) -> None:
     with pytest.raises(VendorError, match="32 characters"):
         robot.create("integration", {"type": "pagerduty", "name": "p", "value": "short"})
 
@@ -130,22 +132,22 @@ def test_a_removed_object_is_taken_out_of_those_that_named_it(robot: UptimeRobot
     assert gone.value.status == 404
 
 
-def test_pausing_shows_in_the_status_and_an_outage_survives_a_change(robot: UptimeRobot) -> None:
-    identifier, made = robot.create("monitor", HTTP)
-    assert made["status"] == "UP"
+def test_pausing_a_monitor_shows_in_its_status_and_an_outage_survives_a_change(robot: UptimeRobot) -> None:
+    identifier, created = robot.create("monitor", HTTP)
+    assert created["status"] == "UP"
     assert robot.update("monitor", identifier, {"isPaused": True})["status"] == "PAUSED"
     assert robot.update("monitor", identifier, {"isPaused": False})["status"] == "UP"
-    robot.store.replace("uptimerobot", "monitor", identifier, {**made, "status": "DOWN"})
+    robot.store.replace("uptimerobot", "monitor", identifier, {**created, "status": "DOWN"})
     assert robot.update("monitor", identifier, {"name": "other"})["status"] == "DOWN"
 
 
-def test_a_pages_password_is_never_told(robot: UptimeRobot) -> None:
-    identifier, made = robot.create("psp", {"name": "status", "password": "hunter2"})
-    assert "hunter2" not in str(made) + str(robot.read("psp", identifier))
-    assert made["isPasswordSet"] is True
+def test_the_password_of_a_status_page_is_never_shown(robot: UptimeRobot) -> None:
+    identifier, created = robot.create("psp", {"name": "status", "password": "hunter2"})
+    assert "hunter2" not in str(created) + str(robot.read("psp", identifier))
+    assert created["isPasswordSet"] is True
 
 
-def test_none_clears_and_what_is_left_out_stays(robot: UptimeRobot) -> None:
+def test_an_update_clears_a_property_that_is_none_and_keeps_one_that_is_left_out(robot: UptimeRobot) -> None:
     identifier, _ = robot.create("monitor", {**HTTP, "responseTimeThreshold": 500, "httpUsername": "u"})
     changed = robot.update("monitor", identifier, {"httpUsername": None})
     assert "httpUsername" not in changed
@@ -153,18 +155,18 @@ def test_none_clears_and_what_is_left_out_stays(robot: UptimeRobot) -> None:
 
 
 def test_lookups_need_exactly_one_match(robot: UptimeRobot) -> None:
-    owner = robot.lookup("getAlertContact", {"type": "email"})
-    assert robot.lookup("getAlertContacts", {})["ids"] == [owner["id"]]
+    owner = robot.read_data_source("getAlertContact", {"type": "email"})
+    assert robot.read_data_source("getAlertContacts", {})["ids"] == [owner["id"]]
     robot.create("monitor", HTTP | assigned(owner["id"]))
     robot.create("monitorGroup", {"name": "a"})
     robot.create("monitorGroup", {"name": "a"})
     for criteria, status in (({"name": "a"}, 409), ({"name": "b"}, 404), ({}, 400)):
         with pytest.raises(VendorError) as refused:
-            robot.lookup("getMonitorGroup", criteria)
+            robot.read_data_source("getMonitorGroup", criteria)
         assert refused.value.status == status
 
 
-def test_only_the_accounts_key_opens_it(robot: UptimeRobot) -> None:
+def test_only_the_accounts_api_key_is_accepted(robot: UptimeRobot) -> None:
     robot.authenticate(robot.home.secret("uptimerobot_api_key"))
     with pytest.raises(VendorError) as refused:
         robot.authenticate("wrong")

@@ -89,7 +89,7 @@ INTEGRATIONS: dict[str, dict[str, Any]] = {
 
 
 class Api:
-    """Somebody who has the account's key."""
+    """A client with the account's key."""
 
     def __init__(self, twin: Twin, key: str = "") -> None:
         self._http = httpx.Client(
@@ -105,7 +105,7 @@ class Api:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with running_twin(tmp_path_factory.mktemp("doors")) as twin:
+    with running_twin(tmp_path_factory.mktemp("apis")) as twin:
         yield twin
 
 
@@ -117,14 +117,14 @@ def api(twin: Twin) -> Api:
 @pytest.mark.parametrize("type_", MONITORS)
 def test_a_monitor_comes_back_as_it_was_sent(api: Api, type_: str) -> None:
     sent = MONITORS[type_]
-    made = api("POST", "/monitors", sent)
-    found = api("GET", f"/monitors/{made['id']}")
+    created = api("POST", "/monitors", sent)
+    found = api("GET", f"/monitors/{created['id']}")
     assert {name: found[name] for name in sent} == sent
-    assert found == made | {"status": found["status"]}  # the prober has looked meanwhile, perhaps
+    assert found == created | {"status": found["status"]}  # the prober has looked meanwhile, perhaps
     assert found["url"].startswith("http://127.0.0.1:" if type_ == "HEARTBEAT" else sent["url"])
 
 
-def test_a_monitor_names_its_tags_windows_contacts_and_regions_in_other_words(api: Api) -> None:
+def test_tags_windows_contacts_and_regions_of_a_monitor_come_back_under_other_names(api: Api) -> None:
     window = api(
         "POST", "/maintenance-windows", {"name": "w", "interval": "daily", "time": "03:00:00", "duration": 30}
     )
@@ -147,10 +147,10 @@ def test_a_monitor_names_its_tags_windows_contacts_and_regions_in_other_words(ap
     assert api("GET", f"/monitors/{found['id']}")["maintenanceWindows"] == []
 
 
-def test_a_change_leaves_alone_what_it_does_not_name(api: Api) -> None:
-    made = api("POST", "/monitors", MONITORS["HTTP"])
-    changed = api("PATCH", f"/monitors/{made['id']}", {"interval": 60, "responseTimeThreshold": 0})
-    assert changed == made | {"interval": 60, "responseTimeThreshold": 0, "status": changed["status"]}
+def test_a_change_of_a_monitor_leaves_other_properties_alone(api: Api) -> None:
+    created = api("POST", "/monitors", MONITORS["HTTP"])
+    changed = api("PATCH", f"/monitors/{created['id']}", {"interval": 60, "responseTimeThreshold": 0})
+    assert changed == created | {"interval": 60, "responseTimeThreshold": 0, "status": changed["status"]}
 
 
 def test_a_monitor_is_paused_and_started(api: Api) -> None:
@@ -162,24 +162,24 @@ def test_a_monitor_is_paused_and_started(api: Api) -> None:
 @pytest.mark.parametrize("type_", INTEGRATIONS)
 def test_an_integration_comes_back_as_it_was_sent(api: Api, type_: str) -> None:
     data = {"friendlyName": "told", "enableNotificationsFor": "Down", "sslExpirationReminder": True}
-    made = api("POST", "/integrations", {"type": type_, "data": data | INTEGRATIONS[type_]})
-    found = api("GET", f"/integrations/{made['id']}")
-    assert found == made
+    created = api("POST", "/integrations", {"type": type_, "data": data | INTEGRATIONS[type_]})
+    found = api("GET", f"/integrations/{created['id']}")
+    assert found == created
     assert {name: found[name] for name in data} == data
     assert found["type"] == type_
     keys = {"Pushover", "Pushbullet", "PagerDuty", "Telegram"}
     assert found["value"] == ("" if type_ in keys else ADDRESS)
-    api("DELETE", f"/integrations/{made['id']}")
+    api("DELETE", f"/integrations/{created['id']}")
 
 
-def test_the_same_address_is_integrated_once(api: Api) -> None:
+def test_a_second_integration_of_the_same_address_is_refused(api: Api) -> None:
     body = {"type": "Slack", "data": {"friendlyName": "once", "webhookURL": f"{ADDRESS}/once"}}
     api("POST", "/integrations", body)
     refused = api("POST", "/integrations", body, status=409)
     assert "exists already" in refused["message"]
 
 
-def test_a_page_has_monitors_or_all_of_them(api: Api) -> None:
+def test_a_status_page_has_chosen_monitors_or_all(api: Api) -> None:
     monitor = api("POST", "/monitors", BASIC)
     sent = {"friendlyName": "Status", "monitorIds": [monitor["id"]], "sort": 3, "password": "secret"}
     page = api("POST", "/psps", sent)
@@ -208,7 +208,7 @@ def test_a_long_list_comes_in_pages(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "says"),
+    ("call", "status", "reason"),
     [
         (("GET", "/monitors/1", None), 404, "no monitor 1"),
         (("DELETE", "/monitors/1", None), 404, "no monitor 1"),
@@ -222,9 +222,9 @@ def test_a_long_list_comes_in_pages(api: Api) -> None:
         ),
     ],
 )
-def test_a_refusal_says_why(api: Api, asked: tuple[str, str, Any], status: int, says: str) -> None:
-    assert says in api(*asked, status=status)["message"]
+def test_a_refusal_says_why(api: Api, call: tuple[str, str, Any], status: int, reason: str) -> None:
+    assert reason in api(*call, status=status)["message"]
 
 
-def test_nobody_enters_without_the_key(twin: Twin) -> None:
+def test_a_request_without_the_key_is_refused(twin: Twin) -> None:
     assert "not valid" in Api(twin, "wrong")("GET", "/monitors", status=401)["message"]

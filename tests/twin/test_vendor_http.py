@@ -1,4 +1,4 @@
-"""What the vendors' HTTP doors have in common: who may enter, and faults that a test plans."""
+"""What the vendors' HTTP APIs have in common: authentication, planned faults, and Neon's proxy."""
 
 import ssl
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from vendor_process import Twin, running_twin
 
-from twin.host.tls_proxy import authority
+from twin.host.tls_proxy import authority_file
 from twin.vendor import faults
 from twin.vendor.faults import Fault
 
@@ -17,71 +17,74 @@ PROJECTS = "/neon/api/v2/projects"
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with running_twin(tmp_path_factory.mktemp("doors")) as twin:
+    with running_twin(tmp_path_factory.mktemp("apis")) as twin:
         yield twin
 
 
-def ask(twin: Twin, token: str = "") -> httpx.Response:
+def list_projects(twin: Twin, token: str = "") -> httpx.Response:
     token = token or twin.home.secret("neon_api_key")
     return httpx.get(f"{twin.url}{PROJECTS}", headers={"Authorization": f"Bearer {token}"})
 
 
-def planned(twin: Twin, fault: Fault) -> None:
+def plan_fault(twin: Twin, fault: Fault) -> None:
     faults.plan(twin.store, "neon", fault)
 
 
-def test_whoever_has_the_token_is_answered_and_nobody_else(twin: Twin) -> None:
-    assert ask(twin).json() == {"projects": []}
-    assert ask(twin, "wrong").status_code == 401
+def test_only_requests_with_the_token_are_answered(twin: Twin) -> None:
+    assert list_projects(twin).json() == {"projects": []}
+    assert list_projects(twin, "wrong").status_code == 401
     assert httpx.get(f"{twin.url}{PROJECTS}").status_code == 401
 
 
 def test_a_planned_fault_strikes_as_often_as_it_says(twin: Twin) -> None:
-    planned(twin, Fault("GET", "/api/v2/projects", 429, "Slow down.", {"Retry-After": "1"}, times=2))
-    planned(twin, Fault("GET", "/api/v2/projects", 503))
-    planned(twin, Fault("POST", "/api/v2/projects", 500))
-    first = ask(twin)
+    plan_fault(twin, Fault("GET", "/api/v2/projects", 429, "Slow down.", {"Retry-After": "1"}, times=2))
+    plan_fault(twin, Fault("GET", "/api/v2/projects", 503))
+    plan_fault(twin, Fault("POST", "/api/v2/projects", 500))
+    first = list_projects(twin)
     assert (first.status_code, first.headers["retry-after"], first.json()["message"]) == (
         429,
         "1",
         "Slow down.",
     )
-    assert [ask(twin).status_code for _ in range(3)] == [429, 503, 200]
+    assert [list_projects(twin).status_code for _ in range(3)] == [429, 503, 200]
     faults.cancel(twin.store, "neon")
 
 
 def test_a_connection_can_break_in_the_middle_of_an_answer(twin: Twin) -> None:
-    planned(twin, Fault("GET", "/api/v2/projects", cut=True))
+    plan_fault(twin, Fault("GET", "/api/v2/projects", cut=True))
     with pytest.raises(httpx.RemoteProtocolError):
-        ask(twin)
-    assert ask(twin).status_code == 200
+        list_projects(twin)
+    assert list_projects(twin).status_code == 200
 
 
-def through(twin: Twin, trusted: bool = True) -> httpx.Client:
+def proxied_client(twin: Twin, trusted: bool = True) -> httpx.Client:
     """Return a client that goes through Neon's proxy, as the real provider does."""
-    context = ssl.create_default_context(cafile=authority(twin.home)) if trusted else True
+    context = ssl.create_default_context(cafile=authority_file(twin.home)) if trusted else True
     return httpx.Client(proxy=f"http://127.0.0.1:{twin.home.port('console')}", verify=context)
 
 
-def test_neons_own_address_is_answered_for_whoever_trusts_the_proxy(twin: Twin) -> None:
-    with through(twin) as client:
+def test_neons_own_address_is_answered_to_clients_that_trust_the_proxy(twin: Twin) -> None:
+    with proxied_client(twin) as client:
         headers = {"Authorization": f"Bearer {twin.home.secret('neon_api_key')}"}
         assert client.get("https://console.neon.tech/api/v2/projects", headers=headers).status_code == 200
         assert client.get("https://console.neon.tech/api/v2/projects").status_code == 401
-    with through(twin, trusted=False) as client, pytest.raises(httpx.ConnectError, match="certificate"):
+    with (
+        proxied_client(twin, trusted=False) as client,
+        pytest.raises(httpx.ConnectError, match="certificate"),
+    ):
         client.get("https://console.neon.tech/api/v2/projects")
 
 
-def test_the_proxy_leads_nowhere_else(twin: Twin) -> None:
-    with through(twin) as client:
+def test_the_proxy_refuses_every_other_host(twin: Twin) -> None:
+    with proxied_client(twin) as client:
         for host in ("example.com", "console.neon.tech:444", "console.neon.tech.example.com"):
             with pytest.raises(httpx.ProxyError, match="403"):
                 client.get(f"https://{host}/")
         assert client.get("http://console.neon.tech/api/v2/projects").status_code == 403
 
 
-def test_the_proxys_authority_is_good_for_that_host_alone_and_leaves_no_key(twin: Twin) -> None:
-    certificate = x509.load_pem_x509_certificate(authority(twin.home).read_bytes())
+def test_the_proxys_authority_is_valid_for_that_host_alone_and_leaves_no_key(twin: Twin) -> None:
+    certificate = x509.load_pem_x509_certificate(authority_file(twin.home).read_bytes())
     limits = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
     assert [str(name.value) for name in limits.permitted_subtrees or ()] == ["console.neon.tech"]
     keys = [file.name for file in twin.home.tls.iterdir() if b"PRIVATE KEY" in file.read_bytes()]

@@ -1,4 +1,4 @@
-"""The vendors' process running inside a test, and targets for it to watch."""
+"""The vendors' process running inside a test, and targets for it to probe."""
 
 import threading
 import time
@@ -26,17 +26,17 @@ FAST = 60.0
 _T = TypeVar("_T")
 
 
-def eventually(look: Callable[[], _T], timeout_seconds: float = 60.0) -> _T:
+def eventually(condition: Callable[[], _T], timeout_seconds: float = 60.0) -> _T:
     """Return the first truthy answer; fail when there is none in time."""
     deadline = time.monotonic() + timeout_seconds
-    while not (answer := look()):
+    while not (answer := condition()):
         assert time.monotonic() < deadline, f"nothing in {timeout_seconds} s"
         time.sleep(0.02)
     return answer
 
 
 class Twin:
-    """What a test asks of a running vendors' process, through the models and over HTTP."""
+    """A running vendors' process, used through its models and over HTTP."""
 
     def __init__(self, home: TwinHome) -> None:
         self.home = home
@@ -50,36 +50,36 @@ class Twin:
         self.sentry.store.close()
 
     def contact(self, name: str = "sev1", *, kind: str = "webhook", **attributes: Any) -> str:
-        """Add an integration that reports to the sink's channel of its name, and return its id."""
-        wanted: Attributes = {
+        """Add an integration that reports to the inbox's channel of its name, and return its id."""
+        integration: Attributes = {
             "name": name,
             "type": kind,
-            "value": f"{self.url}/sink/{name}",
+            "value": f"{self.url}/inbox/{name}",
             "enableNotificationsFor": 1,
             "sslExpirationReminder": False,
             **({"sendAsJson": True} if kind == "webhook" else {}),
             **attributes,
         }
-        return self.uptimerobot.create("integration", wanted)[0]
+        return self.uptimerobot.create("integration", integration)[0]
 
     def monitor(self, *contacts: str, **attributes: Any) -> str:
-        """Add a monitor that looks each minute and tells the contacts at once, and return its id."""
-        told = [{"alertContactId": contact, "threshold": 0, "recurrence": 0} for contact in contacts]
-        wanted = {
+        """Add a monitor that probes each minute and alerts the contacts immediately; return its id."""
+        assigned = [{"alertContactId": contact, "threshold": 0, "recurrence": 0} for contact in contacts]
+        monitor = {
             "name": "backend",
             "type": "HTTP",
             "interval": 60,
-            "assignedAlertContacts": told,
+            "assignedAlertContacts": assigned,
             **attributes,
         }
-        return self.uptimerobot.create("monitor", wanted)[0]
+        return self.uptimerobot.create("monitor", monitor)[0]
 
     def received(self, channel: str) -> list[Any]:
-        """Return the bodies that the sink got on a channel."""
-        return [entry["body"] for entry in httpx.get(f"{self.url}/sink/{channel}").raise_for_status().json()]
+        """Return the bodies that the inbox received on a channel."""
+        return [entry["body"] for entry in httpx.get(f"{self.url}/inbox/{channel}").raise_for_status().json()]
 
     def recorded(self, stream: str) -> list[Attributes]:
-        return [recorded.entry for recorded in self.store.recorded(stream)]
+        return [recorded.content for recorded in self.store.read_log(stream)]
 
     def status(self, monitor: str, vendor: str = "uptimerobot") -> str:
         watch = self.store.get("twin", "watch", f"{vendor}:{monitor}")
@@ -90,10 +90,10 @@ class Twin:
 
 
 @contextmanager
-def process(home: TwinHome, speed: float) -> Generator[None]:
-    """Run the vendors' process on its port; leaving it is an orderly stop."""
+def running_vendors(home: TwinHome, speed: float) -> Generator[None]:
+    """Run the vendors' process on its port, and stop it in order."""
     config = uvicorn.Config(
-        VendorService(home, home.port("vendors"), TimeScale(speed)).app(),
+        VendorService(home, home.port("vendors"), TimeScale(speed)).build_app(),
         host="127.0.0.1",
         port=home.port("vendors"),
         log_config=None,
@@ -120,7 +120,7 @@ def fresh_home(folder: Path) -> TwinHome:
 @contextmanager
 def running_twin(folder: Path, speed: float = FAST) -> Generator[Twin]:
     twin = Twin(fresh_home(folder))
-    with process(twin.home, speed):
+    with running_vendors(twin.home, speed):
         yield twin
     twin.close()
 
@@ -138,7 +138,7 @@ class Target:
 
 
 @contextmanager
-def serving(tls: Any = None) -> Generator[Target]:
+def serving_target(tls: Any = None) -> Generator[Target]:
     """Serve a target; `tls` is an ssl.SSLContext for https."""
     target = Target()
 

@@ -1,10 +1,9 @@
-"""Writing into a stack's file: only when somebody says so, whole, and nobody's change is lost."""
+"""Writing into a stack's file: only after a yes, whole, and never over a change of somebody else."""
 
 import os
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,15 @@ import pytest
 from cli import adopt
 from cli.adoption import settings_file
 from core.failure import Failure
-from engine import stack_target
+from engine import stack_file
+from engine.targets import find_target
 
-PROD = stack_target.find("prod", on_twin=False)
+PROD = find_target("prod", on_twin=False)
 
 
 @contextmanager
-def answering(answer: str, patch: pytest.MonkeyPatch) -> Generator[None]:
-    """Sit at a terminal and type."""
+def terminal_with_answer(answer: str, patch: pytest.MonkeyPatch) -> Generator[None]:
+    """Let standard input be a terminal at which the answer is typed."""
     keyboard, terminal = os.openpty()
     os.write(keyboard, answer.encode())
     with os.fdopen(terminal) as typed:
@@ -31,20 +31,22 @@ def answering(answer: str, patch: pytest.MonkeyPatch) -> Generator[None]:
 @pytest.mark.parametrize(
     ("answer", "agrees"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("prod\n", False)]
 )
-def test_only_a_yes_is_a_yes(answer: str, agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(answer, monkeypatch):
-        assert adopt.confirmed(PROD, "Pulumi.prod.yaml") is agrees
+def test_adopt_is_confirmed_by_a_yes_alone(
+    answer: str, agrees: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with terminal_with_answer(answer, monkeypatch):
+        assert adopt.confirm(PROD, "Pulumi.prod.yaml") is agrees
 
 
-def test_whoever_writes_the_twins_ids_into_productions_file_is_told_so(
+def test_adopt_warns_before_the_twins_ids_are_written_into_productions_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with answering("n\n", monkeypatch):
-        adopt.confirmed(replace(PROD, twin=stack_target.home()), "Pulumi.prod.yaml")
+    with terminal_with_answer("n\n", monkeypatch):
+        adopt.confirm(find_target("prod", on_twin=True), "Pulumi.prod.yaml")
     assert "These are the twin's ids, which no vendor knows. Write this into" in capsys.readouterr().out
 
 
-def test_a_file_keeps_its_mode_and_the_link_to_it(tmp_path: Path) -> None:
+def test_a_settings_file_keeps_its_mode_and_the_link_to_it(tmp_path: Path) -> None:
     file, link = tmp_path / "real.yaml", tmp_path / "Pulumi.prod.yaml"
     file.write_text("a: 1\n")
     file.chmod(0o640)
@@ -56,7 +58,7 @@ def test_a_file_keeps_its_mode_and_the_link_to_it(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [link, file]
 
 
-def test_what_somebody_changed_meanwhile_is_not_lost(tmp_path: Path) -> None:
+def test_a_settings_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.prod.yaml"
     file.write_text("a: 3 # mine\n")
     with pytest.raises(Failure, match=r"Pulumi\.prod\.yaml was changed meanwhile"):
@@ -64,7 +66,7 @@ def test_what_somebody_changed_meanwhile_is_not_lost(tmp_path: Path) -> None:
     assert file.read_text() == "a: 3 # mine\n"
 
 
-def test_where_nothing_can_be_written_the_file_stays(tmp_path: Path) -> None:
+def test_a_settings_file_that_cannot_be_written_stays_unchanged(tmp_path: Path) -> None:
     file = tmp_path / f"{'long' * 62}.yml"  # no name is left for what is being written
     file.write_text("a: 1\n")
     with pytest.raises(Failure, match="can't be written: File name too long"):
@@ -72,12 +74,12 @@ def test_where_nothing_can_be_written_the_file_stays(tmp_path: Path) -> None:
     assert file.read_text() == "a: 1\n"
 
 
-def test_a_setting_that_no_command_would_take_is_not_written() -> None:
-    path = stack_target.CHECKOUT / "Pulumi.prod.yaml"
+def test_an_invalid_setting_is_not_written() -> None:
+    path = stack_file.path_of("prod")
     good = settings_file.read(path)
-    settings_file.check(path, good)
+    settings_file.check(path, good, PROD)
     bad = good.replace("access_log_days: 90", "access_log_days: 90\n    adopt: [a, b]")
     with pytest.raises(
         Failure, match=r"(?s)Pulumi\.prod\.yaml would not be good.*backups\.adopt: .*nothing was"
     ):
-        settings_file.check(path, bad)
+        settings_file.check(path, bad, PROD)

@@ -1,4 +1,4 @@
-"""Settings are put into a stack's file as a careful person would: what stood there stands there still."""
+"""Settings are inserted into a stack's file, and nothing else in it changes."""
 
 import difflib
 from pathlib import Path
@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.adoption.settings_text import with_settings
+from cli.adoption.settings_text import insert_settings
 from core.failure import Failure
-from engine import stack_target
+from engine import stack_file
 
-PROD = (stack_target.CHECKOUT / "Pulumi.prod.yaml").read_text()
+PROD = stack_file.path_of("prod").read_text()
 PROJECT = {"project": "quiet-term-12345678", "branch": "br-calm-sun-1", "roles": ["owner", "backup"]}
 
 
-def put(text: str, value: Any, *path: str) -> str:
-    return with_settings(text, {path: value}, file="Pulumi.test.yaml")
+def insert(text: str, value: Any, *path: str) -> str:
+    return insert_settings(text, {path: value}, file="Pulumi.test.yaml")
 
 
 def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -> None:
     block = "config", "bulwark:database"
-    written = with_settings(
+    written = insert_settings(
         PROD,
         {
             (*block, "adopt"): PROJECT,
@@ -78,18 +78,18 @@ def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -
         pytest.param("# ä😀\na: { ö: 1 }\n", "# ä😀\na: { ö: 1, b: v }\n", id="among other letters"),
     ],
 )
-def test_a_setting_lands(before: str, after: str) -> None:
-    assert put(before, "v", "a", "b") == after
+def test_a_setting_is_inserted_where_it_belongs(before: str, after: str) -> None:
+    assert insert(before, "v", "a", "b") == after
 
 
-def test_a_mapping_that_is_there_is_added_to() -> None:
+def test_an_existing_mapping_is_extended() -> None:
     file = "u:\n  adopt: { health: 1 }\n"
-    assert put(file, 2, "u", "adopt", "version") == "u:\n  adopt: { health: 1, version: 2 }\n"
+    assert insert(file, 2, "u", "adopt", "version") == "u:\n  adopt: { health: 1, version: 2 }\n"
 
 
-def test_what_yaml_would_read_as_something_else_is_quoted() -> None:
+def test_a_text_that_yaml_would_read_as_another_type_is_quoted() -> None:
     for value in ("0123", "yes", "a: b", "#x", ""):
-        assert yaml.safe_load(put("a: { x: 1 }", value, "a", "b"))["a"]["b"] == value
+        assert yaml.safe_load(insert("a: { x: 1 }", value, "a", "b"))["a"]["b"] == value
 
 
 @pytest.mark.parametrize(
@@ -100,15 +100,15 @@ def test_what_yaml_would_read_as_something_else_is_quoted() -> None:
         pytest.param("a: text\n", id="a text"),
     ],
 )
-def test_where_it_would_change_something_else_a_person_is_asked_to_write_it(file: str) -> None:
+def test_a_setting_that_can_not_be_inserted_safely_is_left_to_a_person(file: str) -> None:
     with pytest.raises(
         Failure, match=r"Pulumi\.test\.yaml is written in a way .*: a\.b\.\n  Next: write them"
     ):
-        put(file, "v", "a", "b")
+        insert(file, "v", "a", "b")
 
 
 def test_the_twins_file_takes_the_same_settings(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.local.yaml"
-    file.write_text((stack_target.CHECKOUT / "Pulumi.local.yaml").read_text())
-    written = put(file.read_text(), PROJECT, "config", "bulwark:database", "adopt")
+    file.write_text(stack_file.path_of("local").read_text())
+    written = insert(file.read_text(), PROJECT, "config", "bulwark:database", "adopt")
     assert yaml.safe_load(written)["config"]["bulwark:database"]["adopt"] == PROJECT

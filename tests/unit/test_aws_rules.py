@@ -1,12 +1,12 @@
-"""What the aws stand-in refuses before anything is made, each by the name of the input."""
+"""What the aws stand-in refuses before anything is created, by the name of the input."""
 
 import json
 from typing import Any
 
 import pytest
 
-from twin.aws.provider.bucket import name_problem
-from twin.aws.provider.documents import canonical
+from twin.aws.provider.bucket import find_name_problem
+from twin.aws.provider.documents import normalize_document
 from twin.aws.provider.stand_in import AwsStandIn
 from twin.provider.server import StandInError
 from twin.provider.values import UNKNOWN
@@ -69,7 +69,7 @@ def role(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"name": "r", "assumeRolePolicy": document(*statements or (TRUST,)), **more}
 
 
-def attached(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
+def role_policy(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"name": "p", "role": "r", "policy": document(*statements, **more)}
 
 
@@ -240,10 +240,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
             (role(managedPolicyArns=["a"]), "managedPolicyArns"),
         ]
     ),
-    ("iam/rolePolicy:RolePolicy", attached(SERVES), "policy"),
-    ("iam/rolePolicy:RolePolicy", attached({"Effect": "Allow", "Action": "s3:*"}), "policy"),
-    ("iam/rolePolicy:RolePolicy", attached({**USES, "Sid": "not allowed"}), "policy"),
-    ("iam/rolePolicy:RolePolicy", attached({**USES, "Resource": ["a" * 10_300]}), "policy"),
+    ("iam/rolePolicy:RolePolicy", role_policy(SERVES), "policy"),
+    ("iam/rolePolicy:RolePolicy", role_policy({"Effect": "Allow", "Action": "s3:*"}), "policy"),
+    ("iam/rolePolicy:RolePolicy", role_policy({**USES, "Sid": "not allowed"}), "policy"),
+    ("iam/rolePolicy:RolePolicy", role_policy({**USES, "Resource": ["a" * 10_300]}), "policy"),
     *(
         ("iam/openIdConnectProvider:OpenIdConnectProvider", OIDC | changed, path)
         for changed, path in [
@@ -257,8 +257,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("token", "inputs", "path"), REFUSED)
-def test_what_aws_would_refuse_is_refused_by_name(token: str, inputs: dict[str, Any], path: str) -> None:
-    _, refusals = stand_in().kind(f"aws:{token}").check("name", inputs, {})
+def test_inputs_that_aws_would_refuse_are_refused_by_name(
+    token: str, inputs: dict[str, Any], path: str
+) -> None:
+    _, refusals = stand_in().resource_type(f"aws:{token}").check("name", inputs, {})
     assert path in [refusal.property for refusal in refusals], refusals
 
 
@@ -287,36 +289,36 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("token", "inputs"), ACCEPTED)
-def test_what_aws_accepts_passes(token: str, inputs: dict[str, Any]) -> None:
-    assert stand_in().kind(f"aws:{token}").check("name", inputs, {})[1] == []
+def test_inputs_that_aws_accepts_pass(token: str, inputs: dict[str, Any]) -> None:
+    assert stand_in().resource_type(f"aws:{token}").check("name", inputs, {})[1] == []
 
 
 @pytest.mark.parametrize(
     "name", ["ab", "a" * 64, "Vault", "-vault", "va..ult", "10.0.0.1", "xn--vault", "vault-s3alias", "v_t"]
 )
-def test_a_bucket_name_that_s3_refuses(name: str) -> None:
-    assert name_problem(name)
+def test_a_bucket_name_that_s3_refuses_is_a_problem(name: str) -> None:
+    assert find_name_problem(name)
 
 
 @pytest.mark.parametrize("name", ["abc", "a" * 63, "talent-vault-123456789012-eu-central-1", "a.b-c"])
-def test_a_bucket_name_that_s3_takes(name: str) -> None:
-    assert name_problem(name) is None
+def test_a_bucket_name_that_s3_accepts_is_no_problem(name: str) -> None:
+    assert find_name_problem(name) is None
 
 
-def test_documents_that_say_the_same_are_the_same() -> None:
+def test_policy_documents_that_mean_the_same_are_equal() -> None:
     root = {"AWS": "arn:aws:iam::123456789012:root"}
     one = document({**USES, "Principal": root, "Condition": {"Bool": {"a": True}}}, {**TRUST, "Sid": "b"})
     other = document(
         {**TRUST, "Sid": "b", "Action": ["sts:AssumeRole"]},
         {**USES, "Principal": {"AWS": ["123456789012"]}, "Condition": {"Bool": {"a": ["true"]}}},
     )
-    assert canonical(one) == canonical(other)
-    assert canonical(one) != canonical(document(USES))
+    assert normalize_document(one) == normalize_document(other)
+    assert normalize_document(one) != normalize_document(document(USES))
 
 
-def test_what_the_twin_does_not_have_is_named() -> None:
+def test_a_resource_type_or_function_that_the_twin_does_not_have_is_named() -> None:
     with pytest.raises(StandInError, match="has no resource type aws:ec2/vpc:Vpc"):
-        stand_in().kind("aws:ec2/vpc:Vpc")
+        stand_in().resource_type("aws:ec2/vpc:Vpc")
     with pytest.raises(StandInError, match="has no function aws:ec2/getAmi:getAmi"):
         stand_in().invoke("aws:ec2/getAmi:getAmi", {})
 
@@ -330,7 +332,7 @@ def test_what_the_twin_does_not_have_is_named() -> None:
         ({"region": "us-east-1", "assumeRoles": '[{"roleArn": "r"}]'}, "is no ARN of a role"),
     ],
 )
-def test_a_wrong_provider_is_refused(
+def test_a_wrong_provider_configuration_is_refused(
     configuration: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_REGION", raising=False)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -26,15 +27,25 @@ _DOCUMENTS: Final = sorted(
     [
         *_CHECKOUT.glob("docs/runbooks/*.md"),
         *(_CHECKOUT / "docs" / f"{name}.md" for name in ("drills", "policies", "production", "twin")),
-        _CHECKOUT / "README.md",
+        *(_CHECKOUT / name for name in ("CONTRIBUTING.md", "README.md", "tests/README.md")),
     ]
 )
+_PROSE: Final = sorted(
+    {
+        *_DOCUMENTS,
+        *_CHECKOUT.glob("docs/*.md"),
+        *_CHECKOUT.glob("docs/decisions/*.md"),
+        _CHECKOUT / "bench/README.md",
+    }
+)
+"""Documents whose paths and links are checked; those above also have commands."""
+
 _POSTGRES: Final = ("pg_dump", "pg_restore", "psql")
 _PLAIN: Final = {"cd", "export", "mkdir", "printf", "read", "rm", "sha256sum", "umask", "zstd"}
-"""What every system has, or what has no option that could be misremembered."""
+"""Programs that every system has, or whose options are not checked."""
 
 
-def every(program: str) -> list[list[str]]:
+def calls_of(program: str) -> list[list[str]]:
     return [
         words for document in _DOCUMENTS for words in commands(document.read_text()) if words[:1] == [program]
     ]
@@ -60,25 +71,25 @@ def help_of(*command: str, path: str = "") -> str:
 def test_every_command_is_ours_or_one_that_is_checked_below(document: Path) -> None:
     found = list(commands(document.read_text()))
     assert found
-    known = {"./bulwark", "aws", "curl", "pulumi", "rclone", *_POSTGRES, *_PLAIN}
+    known = {"./bulwark", "aws", "curl", "pulumi", "python", "rclone", "uv", *_POSTGRES, *_PLAIN}
     assert {words[0] for words in found} <= known
 
 
-@pytest.mark.parametrize("words", every("./bulwark"), ids=" ".join)
+@pytest.mark.parametrize("words", calls_of("./bulwark"), ids=" ".join)
 def test_our_own_commands_are_those_of_the_command_line(words: list[str]) -> None:
     called, _, _ = app.parse_args(words[1:], print_error=False, exit_on_error=False)
     assert called.__name__ == words[1] or words[1:] == ["--version"]
 
 
-@pytest.mark.parametrize("words", [one for program in _POSTGRES for one in every(program)], ids=" ".join)
+@pytest.mark.parametrize("words", [one for program in _POSTGRES for one in calls_of(program)], ids=" ".join)
 def test_postgresqls_programs_have_these_options(words: list[str]) -> None:
     offered = help_of(str(wheel_root() / "bin" / words[0]), "--help")
     assert all(re.search(rf"{option}\b", offered) for option in options(words))
 
 
-@pytest.mark.parametrize("words", every("pulumi"), ids=" ".join)
+@pytest.mark.parametrize("words", calls_of("pulumi"), ids=" ".join)
 def test_pulumi_has_these_commands_and_options(words: list[str]) -> None:
-    command = [word for word in words if re.fullmatch(r"[a-z]+", word) and word != "prod"]
+    command = [word for word in words if re.fullmatch(r"[a-z]+(-[a-z]+)?", word) and word != "prod"]
     offered = help_of(*command, "--help", path=search_path())
     *above, last = command
     usage = rf"\n  {' '.join(above)} {last}\b|Aliases:\n  .*\b{last}\b"
@@ -86,7 +97,7 @@ def test_pulumi_has_these_commands_and_options(words: list[str]) -> None:
     assert all(re.search(rf"{option}\b", offered) for option in options(words))
 
 
-@pytest.mark.parametrize("words", every("aws"), ids=" ".join)
+@pytest.mark.parametrize("words", calls_of("aws"), ids=" ".join)
 def test_aws_has_these_operations_and_parameters(words: list[str]) -> None:
     service = botocore.session.get_session().get_service_model("s3")
     operations = {xform_name(name, "-"): name for name in service.operation_names}
@@ -99,7 +110,7 @@ def test_aws_has_these_operations_and_parameters(words: list[str]) -> None:
     }
 
 
-@pytest.mark.parametrize("words", every("rclone"), ids=" ".join)
+@pytest.mark.parametrize("words", calls_of("rclone"), ids=" ".join)
 def test_rclone_has_these_commands_and_options(words: list[str]) -> None:
     offered = help_of(str(Path(sys.executable).with_name("rclone")), "help", "flags")
     offered += help_of(str(Path(sys.executable).with_name("rclone")), words[1], "--help")
@@ -108,13 +119,33 @@ def test_rclone_has_these_commands_and_options(words: list[str]) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="this machine has no curl")
-@pytest.mark.parametrize("words", every("curl"), ids=lambda words: words[-1])
+@pytest.mark.parametrize("words", calls_of("curl"), ids=lambda words: words[-1])
 def test_curl_has_these_options(words: list[str]) -> None:
     offered = help_of("curl", "--help", "all")
     assert all(re.search(rf"{option}\b", offered) for option in options(words))
 
 
-@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("words", calls_of("python"), ids=" ".join)
+def test_pythons_modules_and_scripts_exist(words: list[str]) -> None:
+    if words[1] == "-m":
+        assert find_spec(words[2])
+    else:
+        assert (_CHECKOUT / words[1]).is_file()
+
+
+@pytest.mark.parametrize("words", calls_of("uv"), ids=" ".join)
+def test_the_lock_file_was_compiled_with_this_command(words: list[str]) -> None:
+    assert f"#    {' '.join(words)}\n" in (_CHECKOUT / "requirements.lock").read_text()
+
+
+@pytest.mark.parametrize("document", _PROSE, ids=lambda path: path.name)
+def test_every_path_in_a_document_exists(document: Path) -> None:
+    paths = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:json|md|py|sql|txt|ya?ml))`", document.read_text())
+    folders = (_CHECKOUT, document.parent, _CHECKOUT / ".github" / "workflows")
+    assert [path for path in paths if not any((folder / path).exists() for folder in folders)] == []
+
+
+@pytest.mark.parametrize("document", _PROSE, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target

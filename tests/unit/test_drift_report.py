@@ -12,14 +12,14 @@ def step(op: str, urn: str, *properties: str) -> dict[str, Any]:
     return {"op": op, "urn": urn, "properties": list(properties)}
 
 
-def test_it_says_of_each_resource_what_happened_and_which_inputs_differ() -> None:
+def test_the_drift_report_says_of_each_resource_what_happened_and_which_inputs_differ() -> None:
     text = drift.render("prod", [step("update", MONITOR, "interval", "url"), step("delete", PROJECT)])
     assert text.startswith("<!-- bulwark drift: prod -->\n")
     assert "| database-project | Project | it is gone |" in text
     assert "| uptime-health | Monitor | changed: `interval`, `url` |" in text
 
 
-def test_it_is_never_too_long_for_github() -> None:
+def test_the_drift_report_is_never_too_long_for_github() -> None:
     text = drift.render("prod", [step("update", f"{MONITOR}-{number}", "x" * 90) for number in range(2000)])
     assert len(text) < 65_536
     assert "the rest is in the report" in text

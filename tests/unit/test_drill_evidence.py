@@ -10,8 +10,8 @@ import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
 from pydantic import ValidationError
 
-from recovery.drill.evidence import Check, Drill, Measured, NegativeControl, RecoveryPoint, Removed
-from recovery.drill.schema import document
+from recovery.drill.evidence import Check, Drill, Measurement, NegativeControl, RecoveryPoint, TeardownResult
+from recovery.drill.schema import build_schema
 
 _SCHEMA = Path(__file__).parents[2] / "docs" / "drill.schema.json"
 _POINT = scenario().recovery_point
@@ -49,18 +49,18 @@ def _check(outcome: Any, why: str = "") -> Check:
         ),
         ({"teardown": ()}, "nobody looked whether anything of the drill is left"),
         (
-            {"teardown": (Removed(name="x", kind="branch", gone=False, proof="listed"),)},
+            {"teardown": (TeardownResult(name="x", kind="branch", gone=False, proof="listed"),)},
             "branch x is left behind",
         ),
     ],
 )
-def test_whatever_is_missed_or_missing_fails_the_drill_and_is_named(
+def test_each_missed_objective_or_missing_proof_fails_the_drill_and_is_named(
     changes: dict[str, Any], fault: str
 ) -> None:
-    found = drill(scenario(**changes))
-    assert found.verdict == "failed"
-    assert len(found.faults) == 1
-    assert found.faults[0].startswith(f"loss: {fault}")
+    evidence = drill(scenario(**changes))
+    assert evidence.verdict == "failed"
+    assert len(evidence.faults) == 1
+    assert evidence.faults[0].startswith(f"loss: {fault}")
 
 
 def test_a_drill_passes_only_with_all_of_its_scenarios() -> None:
@@ -72,16 +72,16 @@ def test_a_drill_passes_only_with_all_of_its_scenarios() -> None:
     assert nothing.faults == ("no scenario was tried",)
 
 
-def test_a_time_that_is_no_number_is_no_time() -> None:
+def test_evidence_refuses_nan_and_infinite_times() -> None:
     with pytest.raises(ValidationError):
-        Measured(seconds=float("nan"), objective_seconds=1, how="")
+        Measurement(seconds=float("nan"), objective_seconds=1, how="")
     with pytest.raises(ValidationError):
-        Measured(seconds=1, objective_seconds=float("inf"), how="")
+        Measurement(seconds=1, objective_seconds=float("inf"), how="")
 
 
 def test_evidence_comes_back_as_it_was_written() -> None:
-    found = drill(scenario(), scenario("files", checks=()))
-    assert Drill.model_validate_json(found.model_dump_json()) == found
+    evidence = drill(scenario(), scenario("files", checks=()))
+    assert Drill.model_validate_json(evidence.model_dump_json()) == evidence
 
 
 @pytest.mark.parametrize(
@@ -127,24 +127,24 @@ def test_results_that_are_left_out_are_computed() -> None:
         "https://heartbeat.uptimerobot.com/m7-abcdef",
     ],
 )
-def test_no_credential_gets_into_any_text(secret: str) -> None:
-    said = f"connecting to {secret} failed"
-    check = Check(name=said, what=said, expected=said, actual=said, outcome="failed", why=said)
-    found = drill(
+def test_no_credential_gets_into_any_text_of_the_evidence(secret: str) -> None:
+    text = f"connecting to {secret} failed"
+    check = Check(name=text, what=text, expected=text, actual=text, outcome="failed", why=text)
+    evidence = drill(
         scenario(
-            threat=said,
-            error=said,
+            threat=text,
+            error=text,
             checks=(check,),
-            deviations=(said,),
-            recovery_point=RecoveryPoint(path="history", id=said, as_of=NOW, choice="newest", held=None),
-            negative_control=NegativeControl(damage=said, found=(said,)),
-            teardown=(Removed(name=said, kind=said, gone=True, proof=said),),
+            deviations=(text,),
+            recovery_point=RecoveryPoint(path="history", id=text, as_of=NOW, choice="newest", held=None),
+            negative_control=NegativeControl(damage=text, found=(text,)),
+            teardown=(TeardownResult(name=text, kind=text, gone=True, proof=text),),
         ),
-        identity=identity(actor=said, versions={said: said}),
-        leftovers=(said,),
-        error=said,
+        identity=identity(actor=text, versions={text: text}),
+        leftovers=(text,),
+        error=text,
     )
-    written = found.model_dump_json()
+    written = evidence.model_dump_json()
     for word in secret.split():
         assert json.dumps(word)[1:-1] not in written
     assert "connecting to [" in written or "[a private key]" in written
@@ -153,19 +153,22 @@ def test_no_credential_gets_into_any_text(secret: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://example.com/run", "https://token@example.com/run", "https://example.com/run?token=1"]
 )
-def test_the_address_of_a_run_is_public(url: str) -> None:
+def test_the_address_of_a_run_is_a_plain_https_address(url: str) -> None:
     with pytest.raises(ValidationError, match="no https address"):
         identity(run_url=url)
 
 
 def test_the_committed_schema_is_that_of_the_models_and_takes_what_is_written() -> None:
     committed = json.loads(_SCHEMA.read_text())
-    assert committed == document(), "run: python -m recovery.drill.schema > docs/drill.schema.json"
-    for found in (drill(), drill(scenario(recovery_point=None, negative_control=None, newest_change=None))):
-        jsonschema.validate(json.loads(found.model_dump_json()), committed)
+    assert committed == build_schema(), "run: python -m recovery.drill.schema > docs/drill.schema.json"
+    for evidence in (
+        drill(),
+        drill(scenario(recovery_point=None, negative_control=None, newest_change=None)),
+    ):
+        jsonschema.validate(json.loads(evidence.model_dump_json()), committed)
 
 
 def test_the_age_of_a_backup_is_told_apart_from_what_is_lost() -> None:
-    found = scenario()
-    assert found.backup_age_seconds == timedelta(hours=2).total_seconds()
-    assert found.loss.seconds == timedelta(hours=2, seconds=3).total_seconds()
+    evidence = scenario()
+    assert evidence.backup_age_seconds == timedelta(hours=2).total_seconds()
+    assert evidence.loss.seconds == timedelta(hours=2, seconds=3).total_seconds()

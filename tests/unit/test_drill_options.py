@@ -13,7 +13,7 @@ NOW = datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
-    ("scenario", "options", "said"),
+    ("scenario", "options", "message"),
     [
         ("loss", {"at": NOW}, "--at is a moment in a history"),
         ("all", {"backup": "x"}, "--backup names a backup to restore"),
@@ -24,10 +24,10 @@ NOW = datetime.now(UTC)
         ("files", {"at": (NOW + timedelta(hours=1)).replace(tzinfo=None)}, "is in the future"),
     ],
 )
-def test_a_contradiction_is_refused_with_what_to_do(
-    scenario: Any, options: dict[str, Any], said: str
+def test_contradicting_options_of_a_drill_are_refused_with_the_next_step(
+    scenario: Any, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(Failure, match=f"{said}(?s:.*)Next: "):
+    with pytest.raises(Failure, match=f"{message}(?s:.*)Next: "):
         drill(scenario, **options)
 
 

@@ -1,4 +1,4 @@
-"""A drill for people: all of its evidence on one page that needs nothing else, and nothing made nicer."""
+"""Reports of a drill: a self-contained page with all of its evidence, good or bad, and a summary."""
 
 import re
 from datetime import timedelta
@@ -8,8 +8,8 @@ import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
 
 from recovery.drill import reports
-from recovery.drill.evidence import Check, Drill, Removed
-from recovery.drill.reports import duration, trends
+from recovery.drill.evidence import Check, Drill, TeardownResult
+from recovery.drill.reports import compute_trends, format_seconds
 from recovery.vault.objects import ObjectInfo
 
 FAILED = drill(
@@ -23,7 +23,7 @@ FAILED = drill(
             Check(name="login", what="as app", expected="1", actual="", outcome="not_run", why="no role"),
         ),
         negative_control=None,
-        teardown=(Removed(name="drill-1", kind="stack", gone=False, proof="it is listed"),),
+        teardown=(TeardownResult(name="drill-1", kind="stack", gone=False, proof="it is listed"),),
         deviations=("two answers of 503",),
     ),
     leftovers=("stack drill-0",),
@@ -31,7 +31,7 @@ FAILED = drill(
 
 
 class Page(HTMLParser):
-    """Reads a page: its text, its attributes, and whether every element ends."""
+    """Parses a page: its text and its attributes. Every element must end."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -62,11 +62,11 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-def shown(found: Drill, earlier: list[Drill] | None = None) -> Page:
+def render_page(found: Drill, earlier: list[Drill] | None = None) -> Page:
     return Page(reports.render_html(found, earlier=earlier or []))
 
 
-def series(count: int) -> list[Drill]:
+def weekly_drills(count: int) -> list[Drill]:
     return [
         drill(
             scenario(at=at, times=times(first_query=10.0 + week, verified=20, health=30)),
@@ -81,7 +81,7 @@ def series(count: int) -> list[Drill]:
     "found", [drill(), FAILED, drill(scenario(), scenario("files", times=times(verified=5)))]
 )
 def test_the_page_needs_no_network_and_runs_nothing(found: Drill) -> None:
-    source = reports.render_html(found, earlier=series(3))
+    source = reports.render_html(found, earlier=weekly_drills(3))
     read = Page(source)
     assert not read.tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
     assert not re.search(r"url\(|@import|javascript:", source)
@@ -92,13 +92,13 @@ def test_the_page_needs_no_network_and_runs_nothing(found: Drill) -> None:
 
 def test_the_page_shows_all_of_the_evidence() -> None:
     found = drill(scenario(deviations=("resumed after 503",)), leftovers=("stack drill-0",))
-    text = shown(found).text
+    text = render_page(found).text
     one, known = found.scenarios[0], found.identity
     assert one.recovery_point
     assert one.recovery_point.held
     assert one.negative_control
     assert text.startswith("Recovery drill of prod, 2030-01-15: passed")
-    for said in (
+    for part in (
         known.id,
         known.commit,
         known.run_url,
@@ -123,15 +123,15 @@ def test_the_page_shows_all_of_the_evidence() -> None:
         *one.deviations,
         *found.leftovers,
     ):
-        assert said is not None
-        assert said in text
+        assert part is not None
+        assert part in text
 
 
 def test_the_page_of_a_failed_drill_says_why_and_hides_nothing() -> None:
-    text = shown(FAILED).text
+    text = render_page(FAILED).text
     assert "Failed" in text
     assert "Passed" not in text
-    for said in (
+    for part in (
         *FAILED.faults,
         "It broke off before its first phase ended.",
         "nothing: there was no recovery point",
@@ -142,21 +142,21 @@ def test_the_page_of_a_failed_drill_says_why_and_hides_nothing() -> None:
         "two answers of 503",
         "stack drill-0",
     ):
-        assert said in text
+        assert part in text
 
 
-def test_a_vault_that_does_not_lock_is_said() -> None:
+def test_the_page_says_that_a_vault_does_not_lock() -> None:
     point = scenario().recovery_point
     assert point
     assert point.held
     open_ = point.held.model_copy(update={"lock_mode": None, "locked_until": None})
     assert (
         "not locked , as read from the vault"
-        in shown(drill(scenario(recovery_point=point.model_copy(update={"held": open_})))).text
+        in render_page(drill(scenario(recovery_point=point.model_copy(update={"held": open_})))).text
     )
 
 
-def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
+def test_the_page_shows_the_key_and_version_of_the_evidence_in_the_vault() -> None:
     stored = ObjectInfo(
         key="evidence/drills/1.json",
         version="v1",
@@ -170,21 +170,21 @@ def test_what_the_vault_tells_of_the_evidence_itself_is_on_the_page() -> None:
     )
     text = Page(reports.render_html(drill(), stored=stored)).text
     assert "evidence/drills/1.json, version v1" in text
-    assert "not asked when this page was made" in shown(drill()).text
+    assert "not asked when this page was made" in render_page(drill()).text
 
 
-def test_a_drill_on_the_twin_is_not_taken_for_more() -> None:
+def test_the_reports_of_a_drill_on_the_twin_say_that_it_proves_nothing_of_production() -> None:
     found = drill(identity=identity(place="twin"))
-    assert "nothing of how production's data comes back" in shown(found).text
+    assert "nothing of how production's data comes back" in render_page(found).text
     assert "nothing of production's data" in reports.render_markdown(found)
-    assert "on the twin" not in shown(drill()).text
+    assert "on the twin" not in render_page(drill()).text
 
 
-def test_text_from_outside_stays_text() -> None:
+def test_hostile_text_is_escaped_in_the_page_and_the_summary() -> None:
     hostile = "<script>alert(1)</script>\n| `x` & more"
     check = Check(name=hostile, what=hostile, expected=hostile, actual=hostile, outcome="failed", why=hostile)
     found = drill(scenario(checks=(check,), error=hostile, threat=hostile), identity=identity(actor=hostile))
-    assert "script" not in shown(found).tags
+    assert "script" not in render_page(found).tags
     written = reports.render_markdown(found)
     assert "<script" not in written
     [row] = [line for line in written.splitlines() if line.startswith("| &lt;script>")]
@@ -198,8 +198,8 @@ def test_the_trend_compares_a_scenario_with_earlier_drills_of_the_same_stack_and
         for other in ({"stack": "local"}, {"place": "twin"})
     ]
     later = drill(scenario(at=NOW + timedelta(days=7)), at=NOW + timedelta(days=7))
-    found = trends(drill(), [later, *others, *series(40)])["loss"]
-    assert [one.what for one in found] == [
+    found = compute_trends(drill(), [later, *others, *weekly_drills(40)])["loss"]
+    assert [one.title for one in found] == [
         "data lost",
         "until first query",
         "until verified",
@@ -212,15 +212,15 @@ def test_the_trend_compares_a_scenario_with_earlier_drills_of_the_same_stack_and
 
 def test_the_trend_shows_the_objective_where_it_does_not_flatten_everything() -> None:
     near = drill(scenario(times=times(first_query=300, verified=400, health=500)))
-    first_query = trends(near, [])["loss"][1]
+    first_query = compute_trends(near, [])["loss"][1]
     assert (first_query.shows_objective, first_query.scale_seconds) == (True, 900)
-    first_query = trends(drill(), [])["loss"][1]
+    first_query = compute_trends(drill(), [])["loss"][1]
     assert (first_query.shows_objective, first_query.scale_seconds) == (False, 48.1)
-    assert "far above the chart" in shown(drill(), series(2)).text
+    assert "far above the chart" in render_page(drill(), weekly_drills(2)).text
 
 
-def test_the_first_drill_has_nothing_to_compare_with() -> None:
-    assert "There is no earlier drill of this scenario" in shown(drill()).text
+def test_the_page_of_the_first_drill_has_no_trend() -> None:
+    assert "There is no earlier drill of this scenario" in render_page(drill()).text
 
 
 def test_the_summary_has_verdict_numbers_and_faults() -> None:
@@ -247,7 +247,7 @@ def test_page_and_summary_name_the_same_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (None, "not measured"),
         (0, "0.0 s"),
@@ -259,8 +259,8 @@ def test_page_and_summary_name_the_same_document() -> None:
         (-5, "-5 s"),
     ],
 )
-def test_durations_are_written_as_people_say_them(seconds: float | None, said: str) -> None:
-    assert duration(seconds) == said
+def test_durations_are_written_as_people_say_them(seconds: float | None, text: str) -> None:
+    assert format_seconds(seconds) == text
 
 
 def test_pages_take_hardly_more_than_their_evidence_for_a_hundred_checks() -> None:

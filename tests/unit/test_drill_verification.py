@@ -1,4 +1,4 @@
-"""A drill is a look at the backup that it recovered from, and says of it what it has seen, and no more."""
+"""A drill counts as a verification of the backup that it restored, as far as it compared."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from drill_evidence import NOW, drill, scenario, times
 
 from recovery.catalogue import Backup, ListedBackup, Verification
 from recovery.drill.evidence import Check
-from recovery.drill.records import Record, of, proofs
+from recovery.drill.records import DrillRecord, verification_history, verifications_of
 from recovery.manifest import BackupManifest
 from recovery.vault.objects import VersionEntry
 
@@ -22,24 +22,28 @@ def check(outcome: Any) -> Check:
 
 
 def backup(version: str = VERSION) -> Backup[BackupManifest]:
-    entry = VersionEntry(key=KEY, version=version, bytes=1, modified=NOW, latest=True, marker=False)
+    entry = VersionEntry(
+        key=KEY, version=version, bytes=1, modified=NOW, is_latest=True, is_delete_marker=False
+    )
     return Backup(ListedBackup(ID, "daily", entry), None, "", ())
 
 
-def seen(**changes: Any) -> list[Verification]:
-    record = Record("x", drill(scenario(**changes)), "")
-    return list(of(proofs([record, Record("y", None, "can't be read")]), backup()))
+def verifications(**changes: Any) -> list[Verification]:
+    record = DrillRecord("x", drill(scenario(**changes)), "")
+    return list(
+        verifications_of(verification_history([record, DrillRecord("y", None, "can't be read")]), backup())
+    )
 
 
-def test_a_backup_that_came_back_whole_is_proven_at_the_moment_of_its_comparison() -> None:
-    [look] = seen()
-    assert (look.backup, look.deep, look.problems) == (ID, True, ())
-    assert look.at == NOW + timedelta(seconds=66)
+def test_a_backup_that_was_restored_whole_is_verified_at_the_time_of_its_comparison() -> None:
+    [verification] = verifications()
+    assert (verification.backup, verification.deep, verification.problems) == (ID, True, ())
+    assert verification.at == NOW + timedelta(seconds=66)
 
 
-def test_what_was_compared_and_is_otherwise_is_the_backups_problem() -> None:
-    [look] = seen(checks=(check("passed"), check("failed")))
-    assert look.problems == ("rows: expected 46, found 45",)
+def test_a_failed_comparison_is_a_problem_of_the_backup() -> None:
+    [verification] = verifications(checks=(check("passed"), check("failed")))
+    assert verification.problems == ("rows: expected 46, found 45",)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +56,15 @@ def test_what_was_compared_and_is_otherwise_is_the_backups_problem() -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_drill_that_could_not_look_says_nothing(changes: dict[str, Any]) -> None:
-    assert seen(**changes) == []
+def test_a_drill_that_did_not_compare_verifies_nothing(changes: dict[str, Any]) -> None:
+    assert verifications(**changes) == []
 
 
-def test_a_drill_that_was_too_slow_has_seen_the_backup_whole() -> None:
-    [look] = seen(times=times(first_query=5_000, verified=9_000, health=9_001))
-    assert look.good
-    assert look.at == datetime.fromisoformat("2030-01-15T06:53:00Z")
+def test_a_drill_that_was_too_slow_still_verifies_its_backup() -> None:
+    [verification] = verifications(times=times(first_query=5_000, verified=9_000, health=9_001))
+    assert verification.passed
+    assert verification.at == datetime.fromisoformat("2030-01-15T06:53:00Z")
 
 
-def test_another_version_of_the_manifest_is_not_what_was_drilled() -> None:
-    assert of(proofs([Record("x", drill(), "")]), backup("another")) == ()
+def test_a_drill_verifies_no_other_version_of_the_manifest() -> None:
+    assert verifications_of(verification_history([DrillRecord("x", drill(), "")]), backup("another")) == ()

@@ -1,4 +1,4 @@
-"""What is shown of an engine's text."""
+"""Which parts of the engine's output are shown."""
 
 import pytest
 
@@ -17,32 +17,34 @@ DIED = """\
 
 Resources:
 """
-OTHER = DIED.replace("invoke of", "no invoke of")
+OTHER_TRACEBACK = DIED.replace("invoke of", "no invoke of")
 
 
-def shown(text: str, capsys: pytest.CaptureFixture[str]) -> str:
+def show(text: str, capsys: pytest.CaptureFixture[str]) -> str:
     watched = EventLog("Update", quiet=False, as_json=False)
     for line in text.splitlines():
-        watched.read(line)
+        watched.on_output(line)
     watched.close(0)
     return capsys.readouterr().out
 
 
-def test_a_provider_that_died_under_a_question_is_told_without_a_traceback(
+def test_a_provider_that_died_during_an_invoke_is_reported_without_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     first, second, *_, last = DIED.splitlines()
-    assert shown(DIED, capsys).splitlines() == [first, second, "", last]
+    assert show(DIED, capsys).splitlines() == [first, second, "", last]
 
 
 @pytest.mark.parametrize(
-    "text", [OTHER, OTHER[: OTHER.index('      File "invoke')]], ids=["whole", "cut short"]
+    "text",
+    [OTHER_TRACEBACK, OTHER_TRACEBACK[: OTHER_TRACEBACK.index('      File "invoke')]],
+    ids=["whole", "cut short"],
 )
 def test_any_other_traceback_is_shown_whole(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(text, capsys).rstrip() == text.rstrip()
+    assert show(text, capsys).rstrip() == text.rstrip()
 
 
-def test_the_cause_is_what_a_vendor_refused_in_a_line_and_else_what_the_engine_said_first() -> None:
+def test_the_cause_is_a_vendors_refusal_and_else_the_engines_first_error() -> None:
     watched = EventLog("Update", quiet=True, as_json=True)
     assert watched.cause() == "the engine does not say why."
     watched.errors = [("", "program failed:\nTraceback"), ("", "update failed")]

@@ -1,4 +1,4 @@
-"""What the tests leave running is found by their mark, told and ended; nobody else's is touched."""
+"""Processes that the tests leave running are found by their mark, reported and ended, and no others."""
 
 import os
 import subprocess
@@ -17,14 +17,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("by", ["its mark", "its twin"])
-def test_what_runs_on_is_told_and_ended(run: str, by: str, tmp_path: Path) -> None:
+def test_a_process_that_is_still_running_is_reported_and_ended(run: str, by: str, tmp_path: Path) -> None:
     twin = tmp_path / leftover_processes.twin_name()
     mark = {"its mark": {leftover_processes.RUN: run}, "its twin": {"BULWARK_TWIN": str(twin)}}[by]
     with (
         subprocess.Popen(["sleep", "61"], env=mark) as mine,
         subprocess.Popen(["sleep", "62"], env={leftover_processes.RUN: "another"}) as other,
     ):
-        assert leftover_processes.left(patience_seconds=0) == [f"{mine.pid} sleep 61"]
+        assert leftover_processes.end_leftovers(patience_seconds=0) == [f"{mine.pid} sleep 61"]
         assert other.poll() is None
         other.kill()
     assert mine.returncode

@@ -38,7 +38,7 @@ def test_the_longest_gap_is_the_one_found_by_stepping_through(schedule: str) -> 
 
 
 @pytest.mark.parametrize("text", ["", "daily", "61 * * * *", "* * * *", "* * * * * *", "0 0 31 2 *"])
-def test_what_is_no_schedule_is_refused(text: str) -> None:
+def test_an_invalid_schedule_is_refused(text: str) -> None:
     with pytest.raises(ScheduleError):
         longest_gap(text)
 
@@ -65,7 +65,7 @@ def test_a_longer_run_never_loses_less(minute: int, run: int, late: int) -> None
     assert loss(run + 1) > loss(run) >= timedelta(hours=1)
 
 
-def test_an_outage_is_noticed_after_one_interval_and_every_look_at_full_timeout() -> None:
+def test_an_outage_is_noticed_after_one_interval_and_every_probe_at_full_timeout() -> None:
     noticed = detection_time(interval=timedelta(seconds=60), timeout=timedelta(seconds=30))
     assert noticed == timedelta(seconds=120)
 

@@ -1,21 +1,20 @@
-"""How much `up` does at once: as much as the vendor with the lowest limit of requests answers."""
+"""How many resources `up` makes at once: as many as the vendor with the lowest limit of requests allows."""
 
 from dataclasses import replace
 
 import pytest
 
-from cli import deploy
-from engine import stack_target
+from engine.targets import find_target
 
-PRODUCTION = stack_target.find("prod", on_twin=False)
+PRODUCTION = find_target("prod", on_twin=False)
 
 
-@pytest.mark.parametrize(("plan", "at_once"), [("solo", 1), ("team", 3), ("enterprise", 6)])
-def test_the_plan_says_how_many_resources_are_made_at_once(plan: str, at_once: int) -> None:
+@pytest.mark.parametrize(("plan", "parallelism"), [("solo", 1), ("team", 3), ("enterprise", 6)])
+def test_uptimerobots_plan_limits_how_many_resources_are_made_at_once(plan: str, parallelism: int) -> None:
     uptime = PRODUCTION.settings.uptime.model_copy(update={"plan": plan})
-    space = replace(PRODUCTION, settings=PRODUCTION.settings.model_copy(update={"uptime": uptime}))
-    assert deploy.at_once(space) == at_once
+    target = replace(PRODUCTION, settings=PRODUCTION.settings.model_copy(update={"uptime": uptime}))
+    assert target.parallelism == parallelism
 
 
-def test_the_twin_has_no_limit() -> None:
-    assert deploy.at_once(stack_target.find("prod", on_twin=True)) is None
+def test_the_twin_has_no_limit_of_resources_made_at_once() -> None:
+    assert find_target("prod", on_twin=True).parallelism is None

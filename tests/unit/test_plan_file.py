@@ -8,14 +8,16 @@ import pytest
 
 from core.failure import Failure
 from engine.event_log import EventLog
-from engine.plan_file import ReviewedPlan, read, refuse_others, without_values
+from engine.plan_file import ReviewedPlan, read, require_same, without_values
 
 MONITOR = "urn:pulumi:prod::bulwark::uptimerobot:index/monitor:Monitor::uptime-health"
 PROJECT = "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project"
 REPLACED = ["create-replacement", "replace", "delete-replaced"]
 
 
-def planned(operations: list[str] | None, *, protect: bool = False, **difference: Any) -> dict[str, Any]:
+def planned_resource(
+    operations: list[str] | None, *, protect: bool = False, **difference: Any
+) -> dict[str, Any]:
     return {"steps": operations, "goal": {"inputDiff": difference, "protect": protect}}
 
 
@@ -34,58 +36,62 @@ def secret(ciphertext: str) -> dict[str, str]:
     [
         {},
         {
-            MONITOR: planned(["update"], updates={"interval": 60}),
-            PROJECT: planned(REPLACED, deletes=["quota"]),
+            MONITOR: planned_resource(["update"], updates={"interval": 60}),
+            PROJECT: planned_resource(REPLACED, deletes=["quota"]),
         },
-        {MONITOR: {"steps": ["delete"], "goal": None}, PROJECT: planned(None)},
+        {MONITOR: {"steps": ["delete"], "goal": None}, PROJECT: planned_resource(None)},
     ],
 )
-def test_what_was_reviewed_may_be_done(tmp_path: Path, resources: dict[str, Any]) -> None:
-    refuse_others(plan(tmp_path, resources), plan(tmp_path, resources), stack="prod")
+def test_a_plan_equal_to_the_reviewed_one_is_accepted(tmp_path: Path, resources: dict[str, Any]) -> None:
+    require_same(plan(tmp_path, resources), plan(tmp_path, resources), stack="prod")
 
 
 def test_a_secret_that_is_encrypted_anew_is_the_same_one(tmp_path: Path) -> None:
     before, now = (
-        plan(tmp_path, {MONITOR: planned(["update"], updates={"list": [{"token": secret(text)}]})})
+        plan(tmp_path, {MONITOR: planned_resource(["update"], updates={"list": [{"token": secret(text)}]})})
         for text in ("one", "two")
     )
-    refuse_others(before, now, stack="prod")
+    require_same(before, now, stack="prod")
 
 
 @pytest.mark.parametrize(
-    ("reviewed", "now", "told"),
+    ("reviewed", "now", "message"),
     [
-        ({}, {PROJECT: planned(["create"])}, "database-project (create)"),
-        ({PROJECT: planned(["create"])}, {}, "database-project (no longer there)"),
+        ({}, {PROJECT: planned_resource(["create"])}, "database-project (create)"),
+        ({PROJECT: planned_resource(["create"])}, {}, "database-project (no longer there)"),
         (
-            {PROJECT: planned(["same"])},
-            {PROJECT: planned(REPLACED)},
+            {PROJECT: planned_resource(["same"])},
+            {PROJECT: planned_resource(REPLACED)},
             "(create-replacement, delete-replaced, ",
         ),
-        ({PROJECT: planned(["update"])}, {PROJECT: planned(["delete"])}, "database-project (delete)"),
         (
-            {MONITOR: planned(["update"], updates={"interval": 60, "url": "a"})},
-            {MONITOR: planned(["update"], updates={"interval": 61, "url": "a"})},
+            {PROJECT: planned_resource(["update"])},
+            {PROJECT: planned_resource(["delete"])},
+            "database-project (delete)",
+        ),
+        (
+            {MONITOR: planned_resource(["update"], updates={"interval": 60, "url": "a"})},
+            {MONITOR: planned_resource(["update"], updates={"interval": 61, "url": "a"})},
             "uptime-health (interval)",
         ),
         (
-            {MONITOR: planned(["update"], updates={"interval": 60})},
-            {MONITOR: planned(["update"], updates={"interval": 60}, deletes=["url"])},
+            {MONITOR: planned_resource(["update"], updates={"interval": 60})},
+            {MONITOR: planned_resource(["update"], updates={"interval": 60}, deletes=["url"])},
             "uptime-health (url)",
         ),
         (
-            {PROJECT: planned(["update"], protect=True)},
-            {PROJECT: planned(["update"])},
+            {PROJECT: planned_resource(["update"], protect=True)},
+            {PROJECT: planned_resource(["update"])},
             "database-project (the option protect)",
         ),
     ],
 )
-def test_anything_else_is_refused_before_it_is_done(
-    tmp_path: Path, reviewed: dict[str, Any], now: dict[str, Any], told: str
+def test_a_plan_that_differs_from_the_reviewed_one_is_refused(
+    tmp_path: Path, reviewed: dict[str, Any], now: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(Failure) as refused:
-        refuse_others(plan(tmp_path, reviewed), plan(tmp_path, now), stack="prod")
-    assert told in str(refused.value)
+        require_same(plan(tmp_path, reviewed), plan(tmp_path, now), stack="prod")
+    assert message in str(refused.value)
     assert "Nothing was changed" in str(refused.value)
     assert "./bulwark review --stack prod --save-plan FILE" in str(refused.value)
 
@@ -104,13 +110,15 @@ def test_a_plan_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "plan.json")
 
 
-def test_what_the_engine_says_of_values_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_in_the_engines_plan_violations_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     # What pulumi 3.259.0 wrote, with the values of a secret of two lines.
-    said = "error: resource urn:a violates plan: properties changed: ++password[{&{{hunter2\nhunter3}}}!={4}]"
+    violation = (
+        "error: resource urn:a violates plan: properties changed: ++password[{&{{hunter2\nhunter3}}}!={4}]"
+    )
     watched = EventLog("Update", quiet=False, as_json=False)
-    for line in ["before", *said.split("\n"), "Diagnostics: hunter2"]:
-        watched.read(line)
-    assert "hunter" not in without_values(said)[0]
+    for line in ["before", *violation.split("\n"), "Diagnostics: hunter2"]:
+        watched.on_output(line)
+    assert "hunter" not in without_values(violation)[0]
     out = capsys.readouterr().out
     assert out.startswith("before\nerror: resource urn:a violates plan; the values are not shown")
     assert "hunter" not in out

@@ -1,4 +1,4 @@
-"""What a stack's own file says about the rules, and what a person is told who got it wrong."""
+"""A stack's configuration of the rules, and the messages about a wrong one."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from policies.framework.configuration import ConfigurationError, check, file_of, read, relaxed
+from policies.framework.configuration import ConfigurationError, check, find_file, read, relaxed_rules
 
 
 def configure(folder: Path, content: Any, stack: str = "prod") -> Path:
@@ -17,14 +17,14 @@ def configure(folder: Path, content: Any, stack: str = "prod") -> Path:
 
 def test_a_stack_has_the_file_of_its_own_name(tmp_path: Path) -> None:
     path = configure(tmp_path, {})
-    assert file_of("prod", tmp_path) == path
-    assert file_of("local", tmp_path) is None
+    assert find_file("prod", tmp_path) == path
+    assert find_file("local", tmp_path) is None
 
 
-def test_no_stack_has_no_file_not_even_one_without_a_name(tmp_path: Path) -> None:
+def test_a_run_without_a_stacks_name_has_no_configuration_file(tmp_path: Path) -> None:
     # A deployed state is judged without a stack's name in the environment.
     configure(tmp_path, {"vault-is-locked": "disabled"}, stack="")
-    assert file_of("", tmp_path) is None
+    assert find_file("", tmp_path) is None
     assert read("", tmp_path) == {}
 
 
@@ -35,18 +35,18 @@ def test_a_stack_without_a_file_sets_nothing(tmp_path: Path) -> None:
 
 
 def test_the_committed_folder_is_read_when_no_other_is_named() -> None:
-    assert file_of("a stack that nobody has") is None
+    assert find_file("a stack that nobody has") is None
     assert read("a stack that nobody has") == {}
 
 
 def test_level_severity_and_parameters_of_a_rule_are_read_as_they_are(tmp_path: Path) -> None:
-    said = {
+    content = {
         "vault-is-locked": {"enforcementLevel": "advisory", "severity": "low", "days": 30},
         "store-is-drilled": {"days": 14},
         "store-has-history": {},
     }
-    configure(tmp_path, said)
-    assert read("prod", tmp_path) == said
+    configure(tmp_path, content)
+    assert read("prod", tmp_path) == content
 
 
 @pytest.mark.parametrize("level", ["advisory", "disabled", "mandatory"])
@@ -106,10 +106,10 @@ def test_a_setting_that_means_nothing_is_refused_with_its_rule_and_the_levels(
     configure(tmp_path, {"store-is-drilled": {"days": 14}, "vault-is-locked": setting})
     with pytest.raises(ConfigurationError) as refused:
         read("prod", tmp_path)
-    said = str(refused.value)
-    assert said.startswith("prod.json gives vault-is-locked ")
-    assert "(advisory, disabled, mandatory)" in said
-    assert "store-is-drilled" not in said
+    message = str(refused.value)
+    assert message.startswith("prod.json gives vault-is-locked ")
+    assert "(advisory, disabled, mandatory)" in message
+    assert "store-is-drilled" not in message
 
 
 def test_settings_of_rules_that_exist_pass() -> None:
@@ -131,10 +131,10 @@ def test_whatever_is_less_than_mandatory_relaxes_a_rule() -> None:
         "a": {"severity": "low", "days": 0},
         "nothing-said": {},
     }
-    assert relaxed(configured) == ["c", "d"]
-    assert relaxed({}) == []
+    assert relaxed_rules(configured) == ["c", "d"]
+    assert relaxed_rules({}) == []
 
 
 def test_a_level_in_plain_text_relaxes_a_rule_too(tmp_path: Path) -> None:
     configure(tmp_path, {"c": "mandatory", "b": "disabled", "a": "advisory"})
-    assert relaxed(read("prod", tmp_path)) == ["a", "b"]
+    assert relaxed_rules(read("prod", tmp_path)) == ["a", "b"]

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
-from components.policy_gate import PACK, PolicyPackMissingError, applies, in_force, require
+from engine.policy_gate import PACK, PolicyPackMissingError, applies, in_force, require
 from policies.framework import configuration
 
 HERE = PACK.parent
@@ -24,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def command() -> Iterator[None]:
-    """Be started by `./bulwark`, whose engine always runs the pack."""
+    """Act as under `./bulwark`, whose engine always runs the pack."""
     token = in_force.set(True)
     yield
     in_force.reset(token)
@@ -161,7 +162,7 @@ def test_production_may_set_parameters_and_severity_of_a_rule(folder: Path, sett
 
 
 @pytest.mark.usefixtures("command")
-def test_what_another_stack_relaxes_is_no_matter_of_productions(folder: Path) -> None:
+def test_rules_that_another_stack_relaxes_do_not_matter_to_production(folder: Path) -> None:
     (folder / "local.json").write_text(json.dumps({"vault-is-locked": "disabled"}))
     require(environment="production", stack="prod")
 
@@ -175,5 +176,5 @@ def test_a_stack_that_is_not_production_may_relax_a_rule(folder: Path, environme
 @pytest.mark.usefixtures("command")
 def test_a_configuration_that_can_not_be_read_does_not_count_as_none(folder: Path) -> None:
     (folder / "prod.json").write_text('{"vault-is-locked": "advisory"')
-    with pytest.raises(configuration.ConfigurationError, match=r"prod\.json is no JSON"):
+    with pytest.raises(pulumi.RunError, match=r"prod\.json is no JSON"):
         require(environment="production", stack="prod")

@@ -1,4 +1,4 @@
-"""What a review says, from what the engine and the policies told."""
+"""What a review shows, from the engine's steps and the policies' verdicts."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def review(
     verdicts: list[dict[str, Any]] | None = None,
     stopped: str = "",
     occasion: Literal["review", "audit"] = "review",
-    heard: list[str] | None = None,
+    evaluated: list[str] | None = None,
 ) -> Review:
     return build(
         "prod",
@@ -48,7 +48,7 @@ def review(
         report=None
         if stopped
         else {
-            "heard": [rule.id for rule in RULES] if heard is None else heard,
+            "evaluated": [rule.id for rule in RULES] if evaluated is None else evaluated,
             "verdicts": verdicts or [],
             "waivers": [
                 {
@@ -80,7 +80,7 @@ def review(
     )
 
 
-def refused() -> Review:
+def refused_review() -> Review:
     return review(
         steps=[step("create", MONITOR)],
         verdicts=[
@@ -92,7 +92,7 @@ def refused() -> Review:
     )
 
 
-def shown(found: Review) -> str:
+def show(found: Review) -> str:
     written = io.StringIO()
     terminal.show(found, Console(width=160, file=written))
     return written.getvalue()
@@ -100,14 +100,14 @@ def shown(found: Review) -> str:
 
 @pytest.mark.parametrize("ops", [["replace"], ["create-replacement", "replace", "delete-replaced"]])
 def test_a_replaced_store_is_one_loud_line_with_the_inputs_that_force_it(ops: list[str]) -> None:
-    found = review(steps=[step(op, DATABASE, *(["regionId"] if op == "replace" else [])) for op in ops])
-    assert found.counts() == {"replaced": 1}
-    assert "> [!CAUTION]" in markdown.render(found)
+    reviewed = review(steps=[step(op, DATABASE, *(["regionId"] if op == "replace" else [])) for op in ops])
+    assert reviewed.counts() == {"replaced": 1}
+    assert "> [!CAUTION]" in markdown.render(reviewed)
     assert "**database-project (Project) would be replaced, and the data that it holds" in markdown.render(
-        found
+        reviewed
     )
-    assert "> Because of: `regionId`" in markdown.render(found)
-    assert "database-project (Project) would be replaced, and the data that it holds" in shown(found)
+    assert "> Because of: `regionId`" in markdown.render(reviewed)
+    assert "database-project (Project) would be replaced, and the data that it holds" in show(reviewed)
 
 
 @pytest.mark.parametrize(
@@ -125,26 +125,26 @@ def test_a_replaced_store_is_one_loud_line_with_the_inputs_that_force_it(ops: li
     ],
 )
 def test_a_deletion_is_loud_where_data_goes_with_it(kind: str, loud: bool) -> None:
-    found = review(steps=[step("delete", f"{URN}${kind}::gone")])
-    assert ("[!CAUTION]" in markdown.render(found)) is loud
+    reviewed = review(steps=[step("delete", f"{URN}${kind}::gone")])
+    assert ("[!CAUTION]" in markdown.render(reviewed)) is loud
 
 
 def test_a_change_in_place_is_not_loud() -> None:
-    found = review(steps=[step("update", DATABASE, "quota")])
-    assert found.losses == []
-    assert "1 changed" in markdown.render(found)
-    assert "| changed | database-project | Project | `quota` |" in markdown.render(found)
+    reviewed = review(steps=[step("update", DATABASE, "quota")])
+    assert reviewed.losses == []
+    assert "1 changed" in markdown.render(reviewed)
+    assert "| changed | database-project | Project | `quota` |" in markdown.render(reviewed)
 
 
-def test_what_stays_or_is_the_engines_own_is_no_change() -> None:
+def test_unchanged_resources_and_providers_are_no_change_of_a_plan() -> None:
     provider = "urn:pulumi:prod::bulwark::pulumi:providers:aws::aws"
-    found = review(steps=[step("same", DATABASE), step("read", VAULT), step("create", provider)])
-    assert found.counts() == {}
-    assert "**Plan:** nothing changes." in markdown.render(found)
+    reviewed = review(steps=[step("same", DATABASE), step("read", VAULT), step("create", provider)])
+    assert reviewed.counts() == {}
+    assert "**Plan:** nothing changes." in markdown.render(reviewed)
 
 
 def test_a_refusal_says_what_why_and_how_to_fix_it() -> None:
-    text = markdown.render(refused())
+    text = markdown.render(refused_review())
     assert "❌ `prod` is refused: 2 violations" in text
     assert (
         f"**{FIRST.id}** ({FIRST.severity.value}): {FIRST.title}\n- database-project (Project) lacks it."
@@ -160,58 +160,59 @@ def test_a_refusal_says_what_why_and_how_to_fix_it() -> None:
     assert "| database-project | job-database | 1 d between runs + 2 h lateness = 1 d 2 h | 35 d |" in text
 
 
-def test_the_terminal_says_the_same() -> None:
-    text = shown(refused())
+def test_the_terminal_shows_the_same_refusal() -> None:
+    text = show(refused_review())
     assert "prod is refused: 2 violations." in text
     assert FIRST.fix in " ".join(text.split())
     assert "WAIVED until 2030-02-01" in text
     assert "1 d between runs + 2 h lateness = 1 d 2 h" in text
 
 
-def test_what_is_undecided_refuses_too_and_a_waiver_does_not() -> None:
+def test_an_undecided_rule_refuses_and_a_waived_one_does_not() -> None:
     undecided = review(verdicts=[verdict(FIRST.id, VAULT, "undecided", "m")])
     waived = review(verdicts=[verdict(SECOND.id, VAULT, "waived", "m", expires="2030-02-01")])
     assert (undecided.passes, waived.passes) == (False, True)
 
 
-def test_what_is_only_advised_is_shown_as_such_and_refuses_nothing(tmp_path: Path) -> None:
-    found = review(verdicts=[verdict(FIRST.id, VAULT, "violated", "m", advisory=True)])
-    assert found.passes
-    assert f"**{FIRST.id}** ({severity(FIRST.id)}, advisory in this stack)" in markdown.render(found)
-    assert "advisory in this stack" in shown(found)
-    assert sarif.render(found, tmp_path)["runs"][0]["results"][0]["level"] == "note"
+def test_an_advisory_violation_is_shown_as_such_and_refuses_nothing(tmp_path: Path) -> None:
+    reviewed = review(verdicts=[verdict(FIRST.id, VAULT, "violated", "m", advisory=True)])
+    assert reviewed.passes
+    assert f"**{FIRST.id}** ({severity(FIRST.id)}, advisory in this stack)" in markdown.render(reviewed)
+    assert "advisory in this stack" in show(reviewed)
+    assert sarif.render(reviewed, tmp_path)["runs"][0]["results"][0]["level"] == "note"
 
 
 def test_the_severity_is_the_one_that_the_stack_gives(tmp_path: Path) -> None:
-    found = review(
+    reviewed = review(
         verdicts=[
             verdict(FIRST.id, VAULT, "violated", "m", severity="low"),
             verdict(SECOND.id, VAULT, "violated", "m", severity="critical"),
         ]
     )
-    assert [rule.id for rule in found.by_rule("violated")] == [SECOND.id, FIRST.id]
-    assert f"**{FIRST.id}** (low)" in markdown.render(found)
-    run = sarif.render(found, tmp_path)["runs"][0]
+    assert [rule.id for rule in reviewed.by_rule("violated")] == [SECOND.id, FIRST.id]
+    assert f"**{FIRST.id}** (low)" in markdown.render(reviewed)
+    run = sarif.render(reviewed, tmp_path)["runs"][0]
     assert {one["ruleId"]: one["level"] for one in run["results"]} == {FIRST.id: "note", SECOND.id: "error"}
     scores = {rule["id"]: rule["properties"]["security-severity"] for rule in run["tool"]["driver"]["rules"]}
     assert scores == {FIRST.id: "3.0", SECOND.id: "9.5"}
 
 
 def test_rules_that_are_switched_off_are_named() -> None:
-    found = review(heard=[rule.id for rule in RULES if rule is not FIRST])
-    assert FIRST.id in found.off
-    assert f"**Switched off** by `policies/config/prod.json`: {', '.join(found.off)}" in markdown.render(
-        found
+    reviewed = review(evaluated=[rule.id for rule in RULES if rule is not FIRST])
+    assert FIRST.id in reviewed.disabled
+    assert (
+        f"**Switched off** by `policies/config/prod.json`: {', '.join(reviewed.disabled)}"
+        in markdown.render(reviewed)
     )
-    assert FIRST.id in shown(found)
+    assert FIRST.id in show(reviewed)
 
 
-def test_an_engine_that_stopped_before_is_not_taken_for_consent() -> None:
-    found = review(stopped="error: the stack's settings have 1 problem")
-    assert not found.passes
-    assert "could not be judged" in markdown.render(found)
-    assert "the stack's settings have 1 problem" in markdown.render(found)
-    assert sarif.render(found, Path())["runs"][0]["invocations"] == [{"executionSuccessful": False}]
+def test_a_review_without_verdicts_does_not_pass() -> None:
+    reviewed = review(stopped="error: the stack's settings have 1 problem")
+    assert not reviewed.passes
+    assert "could not be judged" in markdown.render(reviewed)
+    assert "the stack's settings have 1 problem" in markdown.render(reviewed)
+    assert sarif.render(reviewed, Path())["runs"][0]["invocations"] == [{"executionSuccessful": False}]
 
 
 def test_a_comment_begins_with_its_mark_and_is_never_too_long_for_github() -> None:
@@ -222,7 +223,7 @@ def test_a_comment_begins_with_its_mark_and_is_never_too_long_for_github() -> No
     assert "the rest is in the report" in text
 
 
-def test_what_is_cut_short_in_a_fold_closes_it() -> None:
+def test_a_comment_that_is_cut_short_within_details_closes_them() -> None:
     steps = [step("create", f"{MONITOR}-{number}", "x" * 200) for number in range(1000)]
     text = markdown.render(review(steps=steps))
     assert text.count("<details>") == text.count("</details>") == 1
@@ -231,13 +232,13 @@ def test_what_is_cut_short_in_a_fold_closes_it() -> None:
 
 def test_names_that_a_pull_request_chooses_are_no_markdown_and_call_nobody() -> None:
     odd = f"{URN}$uptimerobot:index/monitor:Monitor::a|b`<img>[x](y)@someone\n# title"
-    found = review(steps=[step("delete", odd)], verdicts=[verdict(FIRST.id, odd, "violated", "@someone|")])
-    text = markdown.render(found)
+    reviewed = review(steps=[step("delete", odd)], verdicts=[verdict(FIRST.id, odd, "violated", "@someone|")])
+    text = markdown.render(reviewed)
     for harmful in ("a|b", "b`", "<img>", "[x](y)", "@someone", "\n# title"):
         assert harmful not in text.replace("\\", "\\ ")
 
 
-def test_what_the_engine_said_stays_in_its_block() -> None:
+def test_output_of_the_engine_stays_in_its_code_block() -> None:
     text = markdown.render(review(stopped="before\n```\n# after"))
     assert "````text\nbefore\n```\n# after\n````\n" in text
 
@@ -249,7 +250,7 @@ def test_an_audit_has_no_plan() -> None:
 
 
 def test_the_matrix_joins_rule_resource_and_control() -> None:
-    rows = refused().matrix()
+    rows = refused_review().matrix()
     assert {(row["rule"], row["resource"], row["outcome"]) for row in rows} == {
         (FIRST.id, DATABASE, "violated"),
         (FIRST.id, VAULT, "undecided"),
@@ -258,24 +259,24 @@ def test_the_matrix_joins_rule_resource_and_control() -> None:
     }
     assert rows[0]["controls"] == [str(control) for control in FIRST.controls]
     control = str(FIRST.controls[0])
-    assert refused().by_control()[control]["violated"] == 1
+    assert refused_review().by_control()[control]["violated"] == 1
     controls = ", ".join(str(control) for control in FIRST.controls)
     assert f"| {FIRST.id} | {controls} |  | database-project (violated), backups-vault-bucket" in (
-        markdown.render(refused())
+        markdown.render(refused_review())
     )
 
 
 def test_the_terminal_tells_which_controls_of_each_framework_are_not_met() -> None:
     primary = FIRST.controls[0]
-    row = next(one for one in refused().by_framework() if one[0] is primary.framework)
+    row = next(one for one in refused_review().by_framework() if one[0] is primary.framework)
     assert primary.id in row[2]
-    text = " ".join(shown(refused()).split())
+    text = " ".join(show(refused_review()).split())
     assert str(primary.framework) in text
     assert primary.id in text
 
 
 def test_the_document_is_plain_json_without_a_property_value() -> None:
-    document = json.loads(json.dumps(refused().document()))
+    document = json.loads(json.dumps(refused_review().document()))
     assert document["schema"] == "bulwark-review-1"
     assert document["passes"] is False
     assert document["plan"]["steps"][0] == {
@@ -290,7 +291,7 @@ def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Pat
     (tmp_path / "Pulumi.prod.yaml").write_text(
         "config:\n  bulwark:database:\n    a: 1\n  bulwark:backups:\n    b: 1\n"
     )
-    run = sarif.render(refused(), tmp_path)["runs"][0]
+    run = sarif.render(refused_review(), tmp_path)["runs"][0]
     places = {
         result["locations"][0]["logicalLocations"][0]["name"]: result["locations"][0]["physicalLocation"]
         for result in run["results"]
@@ -300,21 +301,21 @@ def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Pat
     assert places["backups-vault-bucket"]["region"]["startLine"] == 4
 
 
-@pytest.mark.parametrize("found", [refused(), review(), review(stopped="error: no")])
-def test_sarif_is_what_its_schema_demands(found: Review, tmp_path: Path) -> None:
-    assert sarif_schema.problems(sarif.render(found, tmp_path)) == []
+@pytest.mark.parametrize("found", [refused_review(), review(), review(stopped="error: no")])
+def test_sarif_is_valid_by_its_schema(found: Review, tmp_path: Path) -> None:
+    assert sarif_schema.find_problems(sarif.render(found, tmp_path)) == []
 
 
-def test_the_schema_of_sarif_refuses_what_is_none() -> None:
-    log = sarif.render(refused(), Path())
+def test_the_schema_of_sarif_refuses_an_invalid_log() -> None:
+    log = sarif.render(refused_review(), Path())
     log["runs"][0]["results"][0]["level"] = "loud"
-    assert sarif_schema.problems(log) == [
+    assert sarif_schema.find_problems(log) == [
         "$.runs[0].results[0].level: 'loud' is not one of ['none', 'note', 'warning', 'error']"
     ]
 
 
-def test_sarif_tells_violations_apart_and_suppresses_what_is_waived(tmp_path: Path) -> None:
-    run = sarif.render(refused(), tmp_path)["runs"][0]
+def test_sarif_tells_violations_apart_and_suppresses_waived_ones(tmp_path: Path) -> None:
+    run = sarif.render(refused_review(), tmp_path)["runs"][0]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == sorted({FIRST.id, SECOND.id})
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]

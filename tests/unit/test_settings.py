@@ -1,4 +1,4 @@
-"""What a stack's file may say, and what a person is told who got it wrong."""
+"""What a stack's file may contain, and the messages about a wrong one."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ def production() -> dict[str, Any]:
     return {key.removeprefix(f"{PROJECT}:"): copy.deepcopy(block) for key, block in config.items()}
 
 
-def problems_of(blocks: dict[str, Any]) -> dict[str, str]:
+def find_problems(blocks: dict[str, Any]) -> dict[str, str]:
     with pytest.raises(SettingsError) as refused:
         load(blocks)
     return {problem.path: problem.message for problem in refused.value.problems}
@@ -58,6 +58,12 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ("unknown key", lambda b: b["database"].update(histroy=1), "database.histroy", "no setting"),
     ("unknown block", lambda b: b.update(databse={}), "databse", "no block"),
     ("missing block", lambda b: b.pop("alerting"), "alerting", "missing"),
+    (
+        "unknown API service",
+        lambda b: b["platform"].update(api_service="backed"),
+        "platform.api_service",
+        "none of errors.services: backend, frontend",
+    ),
     ("missing key", lambda b: b["database"].pop("region"), "database.region", "missing"),
     (
         "text for a number",
@@ -265,10 +271,10 @@ WRONG: list[tuple[str, Damage, str, str]] = [
 def test_a_wrong_setting_is_named_with_its_limit(damage: Damage, path: str, message: str) -> None:
     blocks = production()
     damage(blocks)
-    assert message in problems_of(blocks)[path]
+    assert message in find_problems(blocks)[path]
 
 
-def test_what_exists_at_sentry_may_have_an_underscore_in_its_slug() -> None:
+def test_a_slug_at_sentry_may_have_an_underscore() -> None:
     blocks = production()
     blocks["errors"] |= {"organization": "an_organization", "team": "_team"}
     assert load(blocks).errors.team == "_team"
@@ -280,7 +286,7 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
     blocks["backups"]["replica"]["region"] = "eu-west-1"
     blocks["alerting"]["routes"]["sev1"] = []
     blocks["uptime"]["surprise"] = True
-    assert problems_of(blocks).keys() >= {
+    assert find_problems(blocks).keys() >= {
         "database.history_retention_hours",
         "backups.replica.region",
         "alerting.routes.sev1",
@@ -307,7 +313,7 @@ def test_an_editor_accepts_the_committed_files(stack: str) -> None:
         lambda config: config.update({"bulwark:neon_api_key": "a key in clear"}),
     ],
 )
-def test_an_editor_marks_what_is_wrong(damage: Damage) -> None:
+def test_an_editor_marks_a_wrong_setting(damage: Damage) -> None:
     content = stack_file("prod")
     damage(content["config"])
     with pytest.raises(jsonschema.ValidationError):

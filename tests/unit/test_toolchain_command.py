@@ -48,7 +48,7 @@ def test_an_unknown_command_is_an_error_without_a_traceback() -> None:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand-ins for the checkers, which would run these very tests: each says what it was asked."""
+    """Give fake checkers that print their arguments: the real ones would run these very tests."""
     for name in ("ruff", "basedpyright", "zizmor", "check-jsonschema", "pytest"):
         (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $@"\n')
         (tmp_path / name).chmod(0o755)
@@ -62,14 +62,14 @@ def test_all_checks_run_in_order_and_pytest_has_the_last_word(
     assert tools.exists()
     assert checks.test("-k", "settings") == 0
     output, errors = capfd.readouterr()
-    said = [line for line in output.splitlines() if line and not line.startswith("==")]
-    workflows, syntax = said.pop(3), said.pop(3)
+    lines = [line for line in output.splitlines() if line and not line.startswith("==")]
+    workflows, syntax = lines.pop(3), lines.pop(3)
     assert workflows == "zizmor --offline --no-progress --persona auditor .github"
     assert syntax.startswith("check-jsonschema --builtin-schema vendor.github-workflows ")
-    assert syntax.endswith(".github/workflows/review.yml")
-    assert said[:-1] == ["ruff format --check .", "ruff check .", "basedpyright "]
-    assert re.fullmatch(r"pytest -n \d+ -k settings", said[-1])
-    assert [line for line in output.splitlines() if line][-1] == said[-1]
+    assert ".github/workflows/review.yml" in syntax
+    assert lines[:-1] == ["ruff format --check .", "ruff check .", "basedpyright "]
+    assert re.fullmatch(r"pytest -n \d+ -k settings", lines[-1])
+    assert [line for line in output.splitlines() if line][-1] == lines[-1]
     assert errors == ""
 
 
@@ -81,3 +81,21 @@ def test_a_failed_check_does_not_hide_the_next_and_fails_the_whole(
     output, errors = capfd.readouterr()
     assert "pytest -n " in output
     assert errors == "\nFailed: format, lint\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["test"], ""),
+        (["test", "--all"], " --all"),
+        (["test", "--seed", "7", "--", "-k", "settings"], " --seed 7 -k settings"),
+    ],
+)
+def test_options_of_sampling_are_passed_to_pytest_alone(
+    tools: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], options: str
+) -> None:
+    assert tools.exists()
+    app(arguments, result_action="return_value")
+    lines = [line for line in capfd.readouterr().out.splitlines() if line and not line.startswith("==")]
+    assert re.fullmatch(rf"pytest -n \d+{options}", lines[-1])
+    assert not [line for line in lines[:-1] if "--all" in line or "--seed" in line]

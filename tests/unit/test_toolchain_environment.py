@@ -87,7 +87,7 @@ def checkout(tmp_path: Path) -> Checkout:
     )
     assert block
     (folder / "requirements.lock").write_text(block[0])
-    path = os.pathsep.join((str(uv.uv().parent), os.environ["PATH"]))
+    path = os.pathsep.join((str(uv.ensure_uv().parent), os.environ["PATH"]))
     return Checkout(folder, {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")})
 
 
@@ -228,10 +228,10 @@ def test_a_uv_that_is_too_old_is_not_used(tmp_path: Path, monkeypatch: pytest.Mo
     old.write_text("#!/bin/sh\necho uv 0.1.44\n")
     old.chmod(0o755)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    kept = tmp_path / "bulwark" / f"uv-{uv.pinned(CHECKOUT / 'toolchain' / 'requirements-uv.lock')}"
+    kept = tmp_path / "bulwark" / f"uv-{uv.pinned_version(CHECKOUT / 'toolchain' / 'requirements-uv.lock')}"
     kept.mkdir(parents=True)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert uv.uv() == kept / "bin" / "uv"
+    assert uv.ensure_uv() == kept / "bin" / "uv"
 
 
 def test_every_pinned_dependency_is_in_the_lock_file() -> None:

@@ -26,7 +26,7 @@ def run_with_an_old_python(path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def command(path: Path, script: str) -> None:
+def write_command(path: Path, script: str) -> None:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
 
@@ -39,10 +39,10 @@ def test_an_old_python_says_what_is_needed(tmp_path: Path) -> None:
 
 
 def test_an_old_python_hands_over_to_a_newer_one_with_all_arguments(tmp_path: Path) -> None:
-    command(
+    write_command(
         tmp_path / "python3.14", "echo not installed >&2; exit 127"
     )  # what a version manager leaves on PATH
-    command(tmp_path / "python3.12", '[ "$1" = -c ] && exit 0; echo "$@"')
+    write_command(tmp_path / "python3.12", '[ "$1" = -c ] && exit 0; echo "$@"')
     answer = run_with_an_old_python(tmp_path)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, f"{LAUNCHER} up --stack prod\n", "")
 

@@ -8,7 +8,7 @@ from core.failure import Failure
 from toolchain.causes import explain
 from toolchain.step import run_step
 
-SAID = {
+OUTPUTS = {
     "error: Failed to fetch\n  cause: dns error\n  cause: Name or service not known": "cannot be reached",
     "  cause: tcp connect error\n  cause: Connection refused (os error 111)": "cannot be reached",
     "go: github.com/x: dial tcp: lookup p: no such host": "cannot be reached",
@@ -26,22 +26,22 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("output", SAID)
-def test_what_a_tool_said_becomes_a_cause_and_a_next_step(output: str) -> None:
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_known_output_of_a_tool_becomes_a_cause_and_a_next_step(output: str) -> None:
     message = str(explain("Installing", output))
     assert message.startswith("bulwark: Installing failed: ")
-    assert SAID[output] in message.splitlines()[0]
+    assert OUTPUTS[output] in message.splitlines()[0]
     assert "\n  Next: " in message
 
 
-def test_what_is_not_known_is_shown_as_the_tool_said_it() -> None:
+def test_unknown_output_of_a_tool_is_shown_as_it_is() -> None:
     message = str(explain("Installing", "".join(f"line {n}\n" for n in range(9))))
     assert "line 3" not in message
     assert "    line 4\n" in message
     assert "    line 8\n" in message
 
 
-def test_a_failed_tool_stops_with_its_own_words() -> None:
+def test_the_output_of_a_failed_tool_is_in_the_failure() -> None:
     with pytest.raises(Failure, match=r"(?s)Building failed.*the compiler said no"):
         run_step("Building", ["sh", "-c", "echo the compiler said no >&2; exit 3"])
 

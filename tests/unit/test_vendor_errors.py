@@ -1,4 +1,4 @@
-"""What a person reads when a vendor refuses, by messages in the form that the real providers give them."""
+"""The message about a vendor's refusal, from errors in the form of the real providers."""
 
 import pytest
 
@@ -12,13 +12,13 @@ MONITOR = f"{STACK}::bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::upt
 NEON = f"{STACK}::pulumi:providers:neon::neon"
 
 
-def said(urn: str, message: str) -> vendor_errors.VendorRefusal:
+def read_refusal(urn: str, message: str) -> vendor_errors.VendorRefusal:
     (refusal,) = vendor_errors.read([(urn, message)])
     return refusal
 
 
 def test_a_refusal_names_the_vendor_the_resource_the_reason_and_the_next_step() -> None:
-    assert str(said(PROJECT, "[HTTP Code: 503][Error Code: ] Service is down.:")) == (
+    assert str(read_refusal(PROJECT, "[HTTP Code: 503][Error Code: ] Service is down.:")) == (
         "bulwark: Neon refused database-project: Service is down (HTTP 503).\n"
         "  Next: see neonstatus.com and the network; look at Neon whether it was made all the same, then run "
         "the same command again; it goes on from there."
@@ -41,7 +41,7 @@ def test_a_refusal_names_the_vendor_the_resource_the_reason_and_the_next_step() 
     ],
 )
 def test_every_status_has_a_next_step(status: int, words: str, next_step: str) -> None:
-    refusal = said(PROJECT, f"[HTTP Code: {status}][Error Code: ] {words}")
+    refusal = read_refusal(PROJECT, f"[HTTP Code: {status}][Error Code: ] {words}")
     assert refusal.reason == f"{words} (HTTP {status})."
     assert next_step in refusal.next_step
 
@@ -57,16 +57,16 @@ def test_every_status_has_a_next_step(status: int, words: str, next_step: str) -
     ],
 )
 def test_a_vendor_that_does_not_answer_is_told_from_one_that_refuses(message: str) -> None:
-    assert "neonstatus.com and the network" in said(PROJECT, message).next_step
+    assert "neonstatus.com and the network" in read_refusal(PROJECT, message).next_step
 
 
 def test_a_missing_key_is_named_by_its_secret() -> None:
-    missing = said(NEON, 'could not validate provider configuration: "api_key" must be set')
+    missing = read_refusal(NEON, 'could not validate provider configuration: "api_key" must be set')
     assert missing.resource == "neon"
     assert "bulwark:neon_api_key" in missing.next_step
 
 
-def test_colours_and_what_is_said_twice_are_left_out() -> None:
+def test_colours_and_repeated_errors_are_left_out() -> None:
     twice = [
         (PROJECT, "<{%fg 1%}>[ERROR] : [HTTP Code: 409][Error Code: ] there already\n<{%reset%}>"),
         (PROJECT, "[HTTP Code: 409][Error Code: ] there already:"),
@@ -88,5 +88,5 @@ def test_colours_and_what_is_said_twice_are_left_out() -> None:
         (PROJECT, "unable to replace resource: protected"),
     ],
 )
-def test_what_no_vendor_said_is_left_to_the_engine(urn: str, message: str) -> None:
+def test_an_error_that_no_vendor_gave_is_left_to_the_engine(urn: str, message: str) -> None:
     assert vendor_errors.read([(urn, message)]) == []

@@ -1,4 +1,4 @@
-"""The scheduled backup is what the settings declare, and what its runbook tells to type exists."""
+"""The scheduled backup agrees with the settings, and the commands of its runbook exist."""
 
 import re
 import shlex
@@ -39,7 +39,7 @@ def test_a_run_has_the_time_that_the_settings_give_it_and_its_role_lasts_longer(
     assert not role.keys() & {"aws-access-key-id", "aws-secret-access-key"}
 
 
-def test_never_two_at_a_time_and_never_more_rights_than_it_takes() -> None:
+def test_the_backup_workflow_never_runs_twice_at_a_time_and_has_only_the_permissions_that_it_needs() -> None:
     assert WORKFLOW["concurrency"] == {"group": "backup", "cancel-in-progress": False}
     assert WORKFLOW["permissions"] == {}
     assert JOB["permissions"] == {"contents": "read", "id-token": "write"}
@@ -55,17 +55,17 @@ def test_every_action_is_pinned_by_the_commit_that_the_other_workflows_use() -> 
     assert {action: pins for action, pins in used.items() if len(pins) > 1} == {}
 
 
-def test_its_postgresql_is_as_new_as_the_server() -> None:
+def test_the_postgresql_of_the_backup_workflow_is_as_new_as_the_server() -> None:
     [found] = re.findall(r"postgresql-client-(\d+)", str(JOB["steps"]))
     assert int(found) >= SETTINGS["bulwark:database"]["postgres_version"]
     assert f"postgresql-client-{found}" in RUNBOOK.read_text()
 
 
 @pytest.mark.parametrize("command", commands(RUNBOOK.read_text()))
-def test_what_the_runbook_tells_to_type_exists(command: str) -> None:
+def test_every_command_of_the_runbook_exists(command: str) -> None:
     app.parse_args(shlex.split(command.partition(" > ")[0])[1:], exit_on_error=False, print_error=False)
 
 
-def test_what_the_workflow_runs_exists() -> None:
+def test_every_command_of_the_backup_workflow_exists() -> None:
     for stores in ("database state", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]):
         app.parse_args(["backup", *stores.split(), "--stack", "prod"], exit_on_error=False, print_error=False)

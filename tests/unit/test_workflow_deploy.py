@@ -1,4 +1,4 @@
-"""Production changes from main alone, after an approval, by a plan; what differs is one issue."""
+"""Production changes from main alone, after an approval, by a saved plan; drift is one issue."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ def environment_of(field: str) -> Any:
 
 
 @pytest.mark.parametrize("file", sorted(_FOLDER.glob("*.yml")), ids=lambda file: file.name)
-def test_no_workflow_has_more_than_it_says_or_runs_what_can_be_moved(file: Path) -> None:
+def test_every_workflow_declares_its_permissions_and_pins_its_actions(file: Path) -> None:
     found = yaml.safe_load(file.read_text())
     assert found["permissions"] == {}
     used = [step["uses"] for job in found["jobs"].values() for step in job["steps"] if "uses" in step]
@@ -52,7 +52,7 @@ def test_production_changes_from_main_alone_after_an_approval() -> None:
     assert found["concurrency"]["cancel-in-progress"] is False
 
 
-def test_what_is_deployed_is_the_plan_that_was_shown() -> None:
+def test_the_plan_that_is_deployed_is_the_one_that_was_shown() -> None:
     plan, deploy = workflow("deploy.yml")["jobs"].values()
     saved = re.search(r"--save-plan (\S+)", commands(plan))
     done = re.search(r"up --stack \S+ --yes --plan (\S+)", commands(deploy))
@@ -62,7 +62,7 @@ def test_what_is_deployed_is_the_plan_that_was_shown() -> None:
     assert "pulumi up" not in commands(deploy)  # ./bulwark has the policies on, whatever it is told
 
 
-def test_who_looks_can_change_nothing() -> None:
+def test_the_drift_workflow_can_change_nothing() -> None:
     look, tell = workflow("drift.yml")["jobs"].values()
     assert look["environment"] == environment_of("plan_environment")
     assert look["permissions"] == {"contents": "read", "id-token": "write"}
@@ -76,7 +76,7 @@ def issues_after(folder: Path, before: list[Any], drift: str | None) -> list[Any
     (folder / "drift.md").unlink(missing_ok=True)
     if drift:
         (folder / "drift.md").write_text(drift)
-    return fake_gh.run(step, folder, before, ISSUES="repos/example/platform/issues")
+    return fake_gh.run_step(step, folder, before, ISSUES="repos/example/platform/issues")
 
 
 @pytest.mark.skipif(

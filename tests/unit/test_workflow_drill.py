@@ -8,46 +8,49 @@ import yaml
 
 from cli.app import app
 from cli.drill import Choice
-from engine import stack_target
+from engine.targets import find_target
 
 _FILE = Path(__file__).parents[2] / ".github" / "workflows" / "drill.yml"
 _TEXT = _FILE.read_text()
 # PyYAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
-SETTINGS = stack_target.find("prod", on_twin=False).settings.backups
+SETTINGS = find_target("prod", on_twin=False).settings.backups
 DRILL, KEEP = WORKFLOW["jobs"]["drill"], WORKFLOW["jobs"]["keep"]
 
 
-def runs(job: dict[str, Any]) -> str:
+def run_steps(job: dict[str, Any]) -> str:
     return "\n".join(step.get("run", "") for step in job["steps"]).replace("\\\n", " ")
 
 
-def roles(job: dict[str, Any]) -> list[str]:
+def assumed_roles(job: dict[str, Any]) -> list[str]:
     return [
         step["with"]["role-to-assume"] for step in job["steps"] if "role-to-assume" in step.get("with", {})
     ]
 
 
-def test_it_runs_by_the_schedule_that_the_heartbeat_is_derived_from() -> None:
+def test_the_drill_workflow_runs_by_the_schedule_that_the_heartbeat_is_derived_from() -> None:
     assert WORKFLOW[True]["schedule"] == [{"cron": SETTINGS.drill.schedule}]
     assert DRILL["timeout-minutes"] >= SETTINGS.drill.longest_run_minutes
     assert WORKFLOW["concurrency"] == {"group": "drill", "cancel-in-progress": False}
 
 
-def test_every_scenario_that_it_offers_is_one() -> None:
+def test_every_scenario_that_the_drill_workflow_offers_exists() -> None:
     inputs = WORKFLOW[True]["workflow_dispatch"]["inputs"]
     assert set(inputs["scenario"]["options"]) == set(get_args(Choice))
     assert inputs["scenario"]["default"] == "all"
 
 
-def test_who_reads_backups_writes_none_and_who_writes_evidence_restores_none() -> None:
-    assert (DRILL["environment"], roles(DRILL)) == (
+def test_the_job_that_reads_backups_writes_none_and_the_job_that_keeps_evidence_restores_none() -> None:
+    assert (DRILL["environment"], assumed_roles(DRILL)) == (
         SETTINGS.restore_environment,
         ["${{ vars.RESTORE_ROLE }}"],
     )
-    assert (KEEP["environment"], roles(KEEP)) == (SETTINGS.backup_environment, ["${{ vars.BACKUP_ROLE }}"])
-    assert "bulwark drill " not in runs(KEEP)
-    assert "--add" not in runs(DRILL)
+    assert (KEEP["environment"], assumed_roles(KEEP)) == (
+        SETTINGS.backup_environment,
+        ["${{ vars.BACKUP_ROLE }}"],
+    )
+    assert "bulwark drill " not in run_steps(KEEP)
+    assert "--add" not in run_steps(DRILL)
     assert WORKFLOW["permissions"] == {}
     for job in (DRILL, KEEP):
         assert job["permissions"] == {"contents": "read", "id-token": "write"}
@@ -62,8 +65,8 @@ def test_evidence_is_kept_whatever_the_verdict_and_nothing_is_left_behind() -> N
     assert cleans["if"] == "${{ !success() }}"
 
 
-def test_its_commands_are_those_of_the_command_line() -> None:
-    found = re.findall(r"^\./bulwark (.*)$", runs(DRILL) + "\n" + runs(KEEP), re.MULTILINE)
+def test_the_commands_of_the_drill_workflow_are_those_of_the_command_line() -> None:
+    found = re.findall(r"^\./bulwark (.*)$", run_steps(DRILL) + "\n" + run_steps(KEEP), re.MULTILINE)
     assert len(found) == 3
     for line in found:
         words = line.replace('"$SCENARIO"', "all").replace("$RANDOM_POINT", "--random").replace('"', "")

@@ -18,7 +18,7 @@ def comments_after(folder: Path, before: list[Any], review: str) -> list[Any]:
     steps = yaml.safe_load(_WORKFLOW.read_text())["jobs"]["publish"]["steps"]
     step = next(step for step in steps if "comment" in step.get("name", ""))
     (folder / "review.md").write_text(review)
-    return fake_gh.run(
+    return fake_gh.run_step(
         step,
         folder,
         before,

@@ -1,0 +1,46 @@
+from case import Case
+from policy_harness import ABSENT, UNKNOWN, alter, secret, without
+
+from cases.endpoints import HEALTH_URL, PLATFORM
+
+CASE = Case(
+    rule="endpoint-has-second-prober",
+    at=PLATFORM,
+    weak=(
+        lambda s: alter(s, "errors-health", enabled=False),
+        lambda s: alter(s, "errors-health", url="https://app.example.com/"),
+        lambda s: alter(s, "errors-health", intervalSeconds=3_600),
+        lambda s: alter(s, "errors-health", downtimeThreshold=6),
+        lambda s: alter(s, "errors-health", downtimeThreshold=0),
+        lambda s: alter(s, "errors-down-alert", enabled=False),
+        lambda s: alter(s, "errors-down-alert", triggerConditions=[{"firstSeenEvent": {}}]),
+        lambda s: alter(s, "errors-down-alert", monitorIds=["4711"]),
+    ),
+    absent=(
+        lambda s: without(s, "errors-health"),
+        lambda s: without(s, "errors-down-alert"),
+        lambda s: alter(s, "errors-health", enabled=ABSENT),
+        lambda s: alter(s, "errors-health", intervalSeconds=ABSENT),
+        lambda s: alter(s, "errors-health", url=ABSENT),
+        lambda s: alter(s, "errors-down-alert", triggerConditions=ABSENT),
+    ),
+    unknown=(
+        lambda s: alter(s, "errors-health", enabled=UNKNOWN),
+        lambda s: alter(s, "errors-health", intervalSeconds=UNKNOWN),
+        lambda s: alter(s, "errors-health", downtimeThreshold=UNKNOWN),
+        lambda s: alter(s, "errors-health", url=UNKNOWN),
+        lambda s: alter(s, "errors-down-alert", enabled=UNKNOWN),
+        lambda s: alter(s, "errors-down-alert", triggerConditions=UNKNOWN),
+        lambda s: alter(s, "errors-down-alert", monitorIds=[UNKNOWN]),
+    ),
+    secret=(
+        lambda s: alter(s, "errors-health", url=secret(HEALTH_URL)),
+        lambda s: alter(s, "errors-health", enabled=secret(value=True)),
+        lambda s: alter(s, "errors-health", intervalSeconds=secret(60)),
+    ),
+    fine=(
+        lambda s: alter(s, PLATFORM, endpoints__0__critical=False),
+        lambda s: alter(s, "errors-health", downtimeThreshold=ABSENT),
+        lambda s: alter(s, "errors-health", intervalSeconds=300, downtimeThreshold=1),
+    ),
+)

@@ -1,0 +1,33 @@
+from case import Case
+from policy_harness import ABSENT, UNKNOWN, alter
+
+from cases.identity import ACCOUNT, DEPLOYER, KEYS, marked, on, policy
+
+CASE = Case(
+    rule="policy-names-its-resources",
+    at=f"{DEPLOYER}-policy",
+    weak=(
+        policy(on("s3:GetObject", "*")),
+        policy(on("s3:GetObject", "arn:aws:s3:::*")),
+        policy(on("s3:GetObject", "arn:aws:s3*")),
+        policy(on(["s3:GetObject", "s3:ListAllMyBuckets"], "*")),
+        policy(on("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*")),
+        policy({"Action": "s3:GetObject", "NotResource": "arn:aws:s3:::example"}),
+        policy(on("kms:Decrypt", KEYS)),
+        policy(on("kms:Decrypt", KEYS, StringEquals={"kms:ResourceAliases": "alias/example"})),
+        policy(on("kms:Decrypt", KEYS, **{"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/*"}})),
+        policy(on(["kms:CreateAlias", "kms:Decrypt"], KEYS)),
+        policy(on("kms:CreateKey", KEYS.replace("key/", "alias/"))),
+    ),
+    absent=(lambda s: alter(s, f"{DEPLOYER}-policy", policy=ABSENT),),
+    unknown=(lambda s: alter(s, f"{DEPLOYER}-policy", policy=UNKNOWN),),
+    secret=(marked(f"{DEPLOYER}-policy", "policy"),),
+    fine=(
+        policy(on(["kms:createkey", "s3:ListAllMyBuckets", "ec2:DescribeImages"], "*")),
+        policy(on("kms:Decrypt", "*", **{"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}})),
+        policy(on("kms:UpdateAlias", KEYS)),
+        policy(on("ec2:StartInstances", "*", StringEquals={"aws:ResourceTag/Project": "example"})),
+        policy(on("s3:GetObject", "arn:aws:s3:::example/*")),
+        policy(on("logs:PutLogEvents", f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/example:*")),
+    ),
+)

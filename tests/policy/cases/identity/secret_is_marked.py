@@ -1,0 +1,20 @@
+from case import Case
+from policy_harness import ABSENT, UNKNOWN, alter, secret
+
+from cases.identity import extra
+
+CASE = Case(
+    rule="secret-is-marked",
+    at="alerting-incidents",
+    weak=(
+        lambda s: alter(s, "alerting-incidents", value="hidden"),
+        lambda s: alter(s, "alerting-incidents", customHeaders={"authorization": "hidden"}),
+    ),
+    absent=(),
+    unknown=(lambda s: alter(s, "alerting-incidents", value=UNKNOWN),),
+    secret=(lambda s: alter(s, "alerting-incidents", value=secret(UNKNOWN)),),
+    fine=(
+        lambda s: alter(s, "neon", apiKey=ABSENT),
+        extra("aws:ssm/parameter:Parameter", type="String", value="eu-west-1"),
+    ),
+)

@@ -1,0 +1,81 @@
+"""
+Which tests run in one process, one after the other: those marked `shares(NAME)` with the same name.
+
+They share a deployed stack, a running twin or provider plugins: a fixture that each process makes once. Every
+other test runs wherever there is room.
+
+The scheduler runs in a process that collects nothing, and knows the tests' ids only; pytest-xdist 3.8.0 adds
+groups to an attribute that pytest 9.2 no longer reads (`--dist loadgroup`). So the workers write the names to
+a file.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+_MARKER: Final = "shares(name): run in one process with all tests that share what this names"
+_FILE: Final = "bulwark_shares"
+
+
+class SharingScheduler(LoadScopeScheduling):
+    """Gives all tests that share something to one worker."""
+
+    def __init__(self, config: pytest.Config, log: Producer, file: Path) -> None:
+        super().__init__(config, log)
+        self._file = file
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        # Read first when all workers have collected.
+        return json.loads(self._file.read_text())
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._names.get(nodeid, nodeid)
+
+
+class _Controller:
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="bulwark-shares-")
+        self._file = Path(self._folder.name, "shares.json")
+
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[_FILE] = str(self._file)
+
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+        return SharingScheduler(config, log, self._file)
+
+    def pytest_unconfigure(self) -> None:
+        self._folder.cleanup()
+
+
+class _Worker:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    # Before xdist says that this worker has collected.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        names = {item.nodeid: name for item in session.items if (name := shared_by(item))}
+        own = self._file.with_suffix(f".{os.getpid()}")
+        own.write_text(json.dumps(names))
+        own.replace(self._file)  # the other workers write the same
+
+
+def shared_by(item: pytest.Item) -> str | None:
+    """Return the name of what a test shares with others."""
+    marker = item.get_closest_marker("shares")
+    return str(marker.args[0]) if marker else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _MARKER)
+    workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
+    config.pluginmanager.register(_Controller() if workerinput is None else _Worker(Path(workerinput[_FILE])))

@@ -1,0 +1,65 @@
+"""Tests that share something run in one process, and no other test waits for them."""
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from sharing import shared_by
+
+pytest_plugins = "pytester"
+
+TESTS = str(Path(__file__).parents[1])
+SHARED = {"deployed", "failing", "fast_twin", "production", "previews", "real"}
+"""Fixtures of the session that take minutes: each has the name that its tests share."""
+
+MODULE = """
+import os, pytest
+pytestmark = pytest.mark.shares("{name}")
+
+@pytest.mark.parametrize("number", range(6))
+def test_it(number):
+    print("ran", "{name}", os.environ["PYTEST_XDIST_WORKER"])
+"""
+FREE = """
+import os, time, pytest
+
+@pytest.mark.parametrize("number", range(12))
+def test_it(number):
+    time.sleep(0.02)
+    print("ran", "free", os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+def test_one_worker_runs_all_that_share_a_name_whatever_their_files(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    pytester.makepyfile(
+        test_a=MODULE.format(name="one"),
+        test_b=MODULE.format(name="other"),
+        test_c=MODULE.format(name="one"),
+        test_d=FREE,
+    )
+    ended = pytester.runpytest_subprocess("-p", "sharing", "-p", "no:cacheprovider", "-rA", "-n", "2")
+    text = ended.stdout.str()
+    assert ended.ret == 0, text
+    workers: dict[str, list[str]] = defaultdict(list)
+    for name, worker in re.findall(r"^ran (\w+) (\w+)$", text, re.MULTILINE):
+        workers[name].append(worker)
+    assert {name: len(ran) for name, ran in workers.items()} == {"one": 12, "other": 6, "free": 12}
+    assert len(set(workers["one"])) == 1
+    assert len(set(workers["other"])) == 1
+    assert set(workers["free"]) == {"gw0", "gw1"}
+
+
+def test_whatever_uses_a_stack_of_the_session_is_marked_with_its_name(request: pytest.FixtureRequest) -> None:
+    wrong = {
+        item.nodeid: sorted(used)
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and (used := SHARED.intersection(item.fixturenames))
+        and shared_by(item) not in used
+    }
+    assert wrong == {}

@@ -1,0 +1,94 @@
+"""Where a stack lives, and what the twin draws for it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from core.failure import Failure
+from core.state_folder import HOME_VARIABLE
+from engine import stack_file
+from engine.stack_target import VendorTarget
+from engine.targets import find_target, find_twin_target
+from engine.twin import TwinTarget, draw_ports
+from twin.host.home import TwinHome
+
+LOCAL = stack_file.read("local")
+
+
+@pytest.fixture(autouse=True)
+def twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the checkout's twin be in a temporary folder."""
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "twin"))
+
+
+def drawn(folder: Path) -> list[int | None]:
+    """Return the ports of the sample platform on a twin in the folder."""
+    platform = draw_ports(LOCAL, TwinHome(folder))["config"]["bulwark:platform"]
+    return [urlsplit(platform[name]).port for name in ("api", "frontend")]
+
+
+def test_the_sample_platforms_ports_are_drawn_once_per_twin(tmp_path: Path) -> None:
+    here, elsewhere = drawn(tmp_path / "here"), drawn(tmp_path / "elsewhere")
+    assert drawn(tmp_path / "here") == here
+    assert None not in here
+    assert 0 not in here
+    assert here != elsewhere
+
+
+def test_a_port_that_a_stacks_file_names_is_kept(tmp_path: Path) -> None:
+    platform = {**LOCAL["config"]["bulwark:platform"], "api": "https://localhost:9443"}
+    content = {"config": {"bulwark:platform": platform}}
+    drawn = draw_ports(content, TwinHome(tmp_path))["config"]["bulwark:platform"]
+    assert drawn["api"] == "https://localhost:9443"
+    assert urlsplit(drawn["frontend"]).port
+
+
+def test_a_stack_at_the_vendors_can_not_have_a_drawn_port() -> None:
+    content = stack_file.read("prod")
+    platform = {**content["config"]["bulwark:platform"], "api": "https://api.example.com:0"}
+    with pytest.raises(Failure, match=r"platform\.api: .*port 0 stands for a drawn port"):
+        stack_file.load_settings("prod", {"config": {**content["config"], "bulwark:platform": platform}})
+
+
+def test_a_folder_that_can_not_be_made_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "file" / "twin"))
+    with pytest.raises(Failure, match="can't be made: Not a directory"):
+        find_target("local", on_twin=False)
+
+
+def test_a_local_stack_lives_on_the_twin_and_production_at_the_vendors() -> None:
+    assert isinstance(find_target("local", on_twin=False), TwinTarget)
+    assert isinstance(find_target("prod", on_twin=True), TwinTarget)
+    assert isinstance(find_target("prod", on_twin=False), VendorTarget)
+
+
+def test_a_stack_at_the_vendors_has_neither_address_nor_key_of_the_twin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("UPTIMEROBOT_API_URL", raising=False)
+    monkeypatch.delenv("SENTRY_BASE_URL", raising=False)
+    target = find_target("prod", on_twin=False)
+    assert (target.aws_endpoint, target.deployer_credentials(), target.role_credentials("writer")) == (
+        None,
+    ) * 3
+    assert target.api_url("neon") == "https://console.neon.tech/api/v2"
+    assert target.api_url("uptimerobot") == "https://api.uptimerobot.com/v3"
+    assert target.api_url("sentry") == "https://sentry.io/api/"
+    assert target.reach_database("postgresql://a@b/c") == "postgresql://a@b/c"
+
+
+def test_a_stack_on_the_twin_reaches_this_machine_alone() -> None:
+    target = find_twin_target("prod")
+    target.home.create()
+    addresses = [
+        target.aws_endpoint,
+        target.api_url("neon"),
+        target.api_url("uptimerobot"),
+        target.api_url("sentry"),
+        target.reach_files("https://files.example.com"),
+        target.reach_database("postgresql://a@127-pooler.0.0.1:5432/c"),
+    ]
+    assert {urlsplit(address).hostname for address in addresses} == {"127.0.0.1"}
+    assert not target.uses_proxies
