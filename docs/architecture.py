@@ -1,93 +1,166 @@
 """
-The picture of what production declares, from what the engine said about it on a preview.
+The diagrams of docs/architecture.md: the resources of production, and the imports of the folders.
 
-`python docs/architecture.py > docs/architecture.md`, after production has been recorded anew.
+Run `python docs/architecture.py > docs/architecture.md` after a new recording of production or new imports.
 """
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-RECORDING: Final = Path(__file__).parents[1] / "tests" / "policy" / "production.json"
-_OURS: Final = "bulwark:index:"
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
+from import_graph import CHECKOUT, Import, folder_of, read_imports
+
+RECORDING: Final = CHECKOUT / "tests" / "policy" / "production.json"
+_COMPONENT: Final = "bulwark:index:"
 _FACTS: Final = ("protects", "copies", "drills")
 _VENDORS: Final = {"aws": "AWS", "neon": "Neon", "sentry": "Sentry", "uptimerobot": "UptimeRobot"}
 
-_HEAD: Final = """# Architecture
+_FOLDERS: Final = {
+    "cli": "the commands",
+    "engine": "drives Pulumi",
+    "components": "what is declared",
+    "policies": "what is refused",
+    "policies/rules": "one rule a file",
+    "policies/facts": "what rules read of a stack",
+    "policies/framework": "evaluation, waivers, configuration",
+    "review": "what a pull request shows",
+    "recovery": "what is run",
+    "toolchain": "virtualenv, Pulumi CLI",
+    "postgres_server": "a PostgreSQL server on this machine",
+    "core": "what everything may use",
+    "twin": "services and plugins of the twin",
+    "twin/sample_app": "the sample platform",
+    "twin/aws": "S3, KMS, IAM, STS",
+    "twin/neon": "Neon",
+    "twin/sentry": "Sentry",
+    "twin/uptimerobot": "UptimeRobot",
+    "twin/provider": "shared by stand-ins",
+    "twin/vendor": "shared by the vendors' models and APIs",
+    "twin/host": "files, ports, time",
+}
 
-What `Pulumi.prod.yaml` declares, drawn from the graph that the engine announces on a preview
-(`python docs/architecture.py > docs/architecture.md`). A box is a component of `components/`, with the
-resources that it makes at each vendor. A dotted arrow points to what a component is made from; what follows
-from others is left out. Thick arrows are facts that policies judge: which job saves, fills and drills what.
+_RESOURCES: Final = """# Architecture
+
+`python docs/architecture.py > docs/architecture.md` draws both diagrams, the first from the recording of
+production (`tests/policy/production.json`), the second from the code. A test compares them.
+
+## Resources
+
+`Pulumi.prod.yaml` declares these resources, as the engine announces them on a preview. A box is a component
+of `components/` with its resources at each vendor. A dotted arrow leads from a component to another one that
+it uses; arrows that follow from others are left out. A thick arrow is a fact that policies judge: which job
+protects, copies or drills what.
+"""
+_MODULES: Final = """
+## Modules
+
+A box is a folder. An arrow leads from a folder to another one whose modules it imports; arrows that follow
+from others are left out. [CONTRIBUTING.md](../CONTRIBUTING.md) has the rules, and
+`tests/unit/test_structure.py` enforces them.
 """
 
 
-def render(recorded: list[dict[str, Any]]) -> str:
+def render(recorded: list[dict[str, Any]], imports: list[Import]) -> str:
     """Return the document."""
-    return "\n".join([_HEAD, "```mermaid", "flowchart TB", *_lines(recorded), "```", ""])
+    return "\n".join(
+        [
+            *(_RESOURCES, "```mermaid", "flowchart TB", *_resource_lines(recorded), "```"),
+            *(_MODULES, "```mermaid", "flowchart TB", *_module_lines(imports), "```", ""),
+        ]
+    )
 
 
-def _lines(recorded: list[dict[str, Any]]) -> Iterator[str]:
-    known = {one["name"]: one for one in recorded}
-    home = {name: _component(one, known) for name, one in known.items()}
-    boxes = sorted({name for name in home.values() if name})
-    for box in boxes:
-        made = [one for one in recorded if home[one["name"]] == box]
-        kind = known[box]["type"].removeprefix(_OURS)
-        yield f'    {box}["<b>{box}</b><br/>{kind}{"".join(_inside(made))}"]'
-    behind: dict[str, set[str]] = {box: set() for box in boxes}
-    for one in recorded:
-        named = [name for names in one.get("made_from", {}).values() for name in names]
-        for other in (*named, *one.get("depends_on", ())):
-            start, end = home[one["name"]], home.get(other)
+def _module_lines(imports: list[Import]) -> Iterator[str]:
+    edges: dict[str, set[str]] = {folder: set() for folder in _FOLDERS}
+    for each in imports:
+        importer, imported = folder_of(CHECKOUT, each.importer), folder_of(CHECKOUT, each.imported)
+        if each.is_of_project and importer != imported:
+            edges[importer].add(imported)
+    for folder, title in _FOLDERS.items():
+        yield f'    {_node(folder)}["<b>{folder}/</b><br/>{title}"]'
+    for importer, imported in edges.items():
+        for folder in sorted(imported):
+            if not any(folder in _reachable(edges, other) for other in imported - {folder}):
+                yield f"    {_node(importer)} --> {_node(folder)}"
+
+
+def _node(folder: str) -> str:
+    return folder.replace("/", "-")
+
+
+def _reachable(edges: Mapping[str, set[str]], start: str) -> set[str]:
+    reached: set[str] = set()
+    waiting = {start}
+    while waiting:
+        folder = waiting.pop()
+        reached.add(folder)
+        waiting |= edges[folder] - reached
+    return reached - {start}
+
+
+def _resource_lines(recorded: list[dict[str, Any]]) -> Iterator[str]:
+    by_name = {resource["name"]: resource for resource in recorded}
+    component_of = {name: _component(resource, by_name) for name, resource in by_name.items()}
+    components = sorted({name for name in component_of.values() if name})
+    for component in components:
+        resources = [resource for resource in recorded if component_of[resource["name"]] == component]
+        kind = by_name[component]["type"].removeprefix(_COMPONENT)
+        yield f'    {component}["<b>{component}</b><br/>{kind}{"".join(_count_by_vendor(resources))}"]'
+    sources: dict[str, set[str]] = {component: set() for component in components}
+    for resource in recorded:
+        made_from = [name for names in resource.get("made_from", {}).values() for name in names]
+        for other in (*made_from, *resource.get("depends_on", ())):
+            start, end = component_of[resource["name"]], component_of.get(other)
             if start and end and start != end:
-                behind[start].add(end)
+                sources[start].add(end)
     facts = {
-        # Facts name resources by URN, which ends in the name.
-        (box, home[urn.rsplit("::", 1)[-1]], fact)
-        for box in boxes
+        # A fact names resources by URN, whose last part is the name.
+        (component, component_of[urn.rsplit("::", 1)[-1]], fact)
+        for component in components
         for fact in _FACTS
-        for urn in known[box]["inputs"].get(fact, ())
+        for urn in by_name[component]["inputs"].get(fact, ())
     }
-    shown = {(start, end) for start, end, _ in facts}
-    for start in boxes:
-        around = {further for end in behind[start] for further in behind[end] - {start}}
-        for end in sorted(behind[start] - around):
-            if (start, end) not in shown:
+    thick = {(start, end) for start, end, _ in facts}
+    for start in components:
+        indirect = {further for end in sources[start] for further in sources[end] - {start}}
+        for end in sorted(sources[start] - indirect):
+            if (start, end) not in thick:
                 yield f"    {start} -.-> {end}"
     for start, end, fact in sorted(facts):
         yield f"    {start} == {fact} ==> {end}"
 
 
-def _component(one: dict[str, Any], known: dict[str, dict[str, Any]]) -> str:
-    """Return the component that a resource is part of; a vault's access log is the vault's."""
-    while not one["type"].startswith(_OURS) or one["type"] == f"{_OURS}AccessLog":
-        if one.get("parent") not in known:
+def _component(resource: dict[str, Any], by_name: dict[str, dict[str, Any]]) -> str:
+    """Return the component that a resource belongs to. A vault's access log belongs to the vault."""
+    while not resource["type"].startswith(_COMPONENT) or resource["type"] == f"{_COMPONENT}AccessLog":
+        if resource.get("parent") not in by_name:
             return ""
-        one = known[one["parent"]]
-    return "" if one["type"] == f"{_OURS}Platform" else one["name"]
+        resource = by_name[resource["parent"]]
+    return "" if resource["type"] == f"{_COMPONENT}Platform" else resource["name"]
 
 
-def _inside(made: list[dict[str, Any]]) -> Iterator[str]:
-    counted = Counter((one["type"].split(":")[0], _kind(one["type"])) for one in made)
+def _count_by_vendor(resources: list[dict[str, Any]]) -> Iterator[str]:
+    counts = Counter((resource["type"].split(":")[0], _kind(resource["type"])) for resource in resources)
     for vendor, title in _VENDORS.items():
         kinds = [
             f"{count} {kind}" if count > 1 else kind
-            for (where, kind), count in sorted(counted.items())
-            if where == vendor
+            for (package, kind), count in sorted(counts.items())
+            if package == vendor
         ]
         if kinds:
             yield f"<br/><i>{title}</i> {', '.join(kinds)}"
 
 
 def _kind(token: str) -> str:
-    """Leave out of `aws:s3/bucketLogging:BucketLogging` what the box says anyway."""
+    """Return the short name of a type: `Logging` of `aws:s3/bucketLogging:BucketLogging`."""
     kind = token.rsplit(":", 1)[-1]
     return kind.removeprefix("Bucket").removesuffix("Configuration") or kind
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render(json.loads(RECORDING.read_text())))
+    sys.stdout.write(render(json.loads(RECORDING.read_text()), read_imports(CHECKOUT)))
