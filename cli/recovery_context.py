@@ -25,7 +25,6 @@ def open_context(target: StackTarget, *, role: VaultRole = "restorer") -> Recove
     outputs = session.outputs(target)
     backups, key = target.settings.backups, target.role_credentials(role)
     bucket = require_output(outputs, "vault")
-    writer = target.role_credentials("writer") if role != "writer" else None
     return RecoveryContext(
         stack=target.name,
         database_url=target.reach_database(require_output(outputs, "backup_database_url")),
@@ -38,7 +37,9 @@ def open_context(target: StackTarget, *, role: VaultRole = "restorer") -> Recove
         heartbeat_urls=require_output(outputs, "heartbeat_urls"),
         checkin_urls=require_output(outputs, "checkin_urls"),
         database_project=require_output(outputs, "database_project"),
-        writer_vault=None if role == "writer" else open_vault(target, bucket, backups.region, writer),
+        writer_vault=None
+        if role == "writer"
+        else open_vault(target, bucket, backups.region, target.role_credentials("writer")),
         files=_file_source(target, require_output(outputs, "files_source")),
     )
 

@@ -36,7 +36,7 @@ _API_URLS: Final[Mapping[ApiVendor, str]] = {
     "uptimerobot": "https://api.uptimerobot.com/v3",
     "sentry": "https://sentry.io/api/",
 }
-_API_URL_VARIABLES: Final[Mapping[ApiVendor, str]] = {
+API_URL_VARIABLES: Final[Mapping[ApiVendor, str]] = {
     "uptimerobot": "UPTIMEROBOT_API_URL",
     "sentry": "SENTRY_BASE_URL",
 }
@@ -281,7 +281,7 @@ class VendorTarget(StackTarget):
         return None
 
     def api_url(self, vendor: ApiVendor) -> str:
-        variable = _API_URL_VARIABLES.get(vendor)
+        variable = API_URL_VARIABLES.get(vendor)
         return (variable and os.environ.get(variable)) or _API_URLS[vendor]
 
     @property

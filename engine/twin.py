@@ -19,7 +19,7 @@ from components.settings import PROJECT, Settings
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
 from engine import stack_file
-from engine.stack_target import ApiVendor, ProviderKind, StackTarget, VaultRole
+from engine.stack_target import API_URL_VARIABLES, ApiVendor, ProviderKind, StackTarget, VaultRole
 from toolchain.engine import search_path
 from toolchain.providers import bridge_path, find_providers
 from twin import file_store, plugin_install, services
@@ -227,8 +227,7 @@ class TwinTarget(StackTarget):
         vendors = f"http://127.0.0.1:{self.home.port('vendors')}"
         if vendor == "neon":
             return f"{vendors}/neon/api/v2"
-        variable = {"uptimerobot": "UPTIMEROBOT_API_URL", "sentry": "SENTRY_BASE_URL"}[vendor]
-        return plugin_install.vendor_environment(self.home)[variable]
+        return plugin_install.vendor_environment(self.home)[API_URL_VARIABLES[vendor]]
 
     @property
     def uses_proxies(self) -> bool:

@@ -12,6 +12,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
+from import_graph import CHECKOUT, PACKAGES
 from leftover_processes import twin_name
 
 from engine.stack_target import ProviderKind
@@ -21,20 +22,7 @@ from toolchain.engine import search_path
 from twin import services
 from twin.host.home import TwinHome
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-_PACKAGES = (
-    "cli",
-    "components",
-    "core",
-    "engine",
-    "policies",
-    "postgres_server",
-    "recovery",
-    "review",
-    "toolchain",
-    "twin",
-)
-_COPIED = (*_PACKAGES, "schemas", "__main__.py")
+_COPIED = (*PACKAGES, "schemas", "__main__.py")
 
 
 @dataclass(frozen=True)
