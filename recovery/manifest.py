@@ -142,6 +142,27 @@ class ServerInfo(ManifestModel):
     database: str
     encoding: str
     collation: str
+    """As one text: LC_COLLATE, or the provider and its locale."""
+
+    # Each is "" if it isn't known, as in the manifests of earlier versions.
+    ctype: str = ""
+    """LC_CTYPE."""
+
+    locale_provider: Literal["libc", "icu", "builtin", ""] = ""
+    locale: str = ""
+    """Of ICU or the built-in provider; libc has LC_COLLATE and LC_CTYPE instead."""
+
+    icu_rules: str = ""
+
+
+class LeftOut(ManifestModel):
+    """Something of the database that the backup does not hold."""
+
+    kind: str
+    """In the singular, such as "subscription"."""
+
+    name: str
+    why: str
 
 
 class Manifest(BackupManifest):
@@ -170,6 +191,11 @@ class Manifest(BackupManifest):
     """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.globals)."""
 
     figures: Checksums
+    left_out: tuple[LeftOut, ...] = ()
+    """What the backup does not hold. Empty in manifests of earlier versions, which did not look for it."""
+
+    warnings: tuple[str, ...] = ()
+    """Of pg_dump, one line each."""
 
     @property
     def folder(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -22,7 +22,13 @@ _LOCK_WAIT_SECONDS = 300
 _ATTEMPTS = 3
 _SEQUENCES_PER_QUERY = 200
 
-_LOCALE_PROVIDERS = {"i": "icu", "b": "builtin"}
+_LOCALE_PROVIDERS: dict[str | None, Literal["libc", "icu", "builtin"]] = {
+    # Before version 15, databases have no choice of provider, and before 17 none is built in.
+    None: "libc",
+    "c": "libc",
+    "i": "icu",
+    "b": "builtin",
+}
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -73,7 +79,8 @@ _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_version_num')::integer,
            (SELECT system_identifier::text FROM pg_control_system()),
            d.datname, pg_encoding_to_char(d.encoding), d.datcollate,
-           j ->> 'datlocprovider', coalesce(j ->> 'datlocale', j ->> 'daticulocale')
+           d.datctype, j ->> 'datlocprovider', coalesce(j ->> 'datlocale', j ->> 'daticulocale', ''),
+           coalesce(j ->> 'daticurules', '')
     FROM pg_database d, to_jsonb(d) AS j WHERE d.datname = current_database()
 """
 
@@ -196,16 +203,21 @@ def _configure(connection: psycopg.Connection) -> None:
 
 
 def _read_server(connection: psycopg.Connection) -> ServerInfo:
-    version, number, identifier, database, encoding, collate, provider, locale = fetch_one_row(
-        connection, _SERVER
+    version, number, identifier, database, encoding, collate, ctype, provider_code, locale, icu_rules = (
+        fetch_one_row(connection, _SERVER)
     )
+    provider = _LOCALE_PROVIDERS[provider_code]
     return ServerInfo(
         version=version.split()[0],
         major=number // 10_000,
         system_identifier=identifier,
         database=database,
         encoding=encoding,
-        collation=f"{_LOCALE_PROVIDERS[provider]}:{locale}" if locale else collate,
+        collation=f"{provider}:{locale}" if locale else collate,
+        ctype=ctype,
+        locale_provider=provider,
+        locale=locale,
+        icu_rules=icu_rules,
     )
 
 

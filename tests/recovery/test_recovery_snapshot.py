@@ -108,6 +108,10 @@ def test_a_snapshot_has_the_time_and_the_server_of_its_origin(odd: OddDatabase, 
         "database": "odd",
         "encoding": "UTF8",
         "collation": "builtin:C.UTF-8",
+        "ctype": "C.UTF-8",
+        "locale_provider": "builtin",
+        "locale": "C.UTF-8",
+        "icu_rules": "",
     }
 
 

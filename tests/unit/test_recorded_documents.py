@@ -39,7 +39,8 @@ def test_every_recorded_document_has_a_model() -> None:
 def test_a_recorded_document_is_read_and_written_unchanged(name: str) -> None:
     recorded = (_RECORDED / name).read_text()
     document = _MODELS[name].model_validate_json(recorded)
-    assert json.loads(document.model_dump_json()) == json.loads(recorded)
+    # Fields that a later version added have their defaults.
+    assert json.loads(document.model_dump_json(exclude_unset=True)) == json.loads(recorded)
 
 
 @pytest.mark.parametrize(
