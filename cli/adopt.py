@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import pulumi.automation as auto
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from cli.adoption.settings_text import insert_settings
 from cli.stack import JsonOption, StackOption, TwinOption
 from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
+from core.console import PrintableConsole
 from engine import session, stack_file
 from engine.stack_target import StackTarget
 from engine.targets import find_target
@@ -85,7 +85,7 @@ def adopt(
 
 
 def _search(target: StackTarget) -> SearchResult:
-    console = Console(stderr=True)
+    console = PrintableConsole(stderr=True)
     target.prepare(console, runs_program=False)
     engine = session.select(target)
     with console.status("Reading the stack") as status, session.explain_errors():
@@ -108,7 +108,7 @@ def _keys(engine: auto.Stack) -> dict[str, str]:
 
 
 def _print(result: SearchResult, file: str, before: str, after: str) -> None:
-    console = Console()
+    console = PrintableConsole()
     table = Table(title="What exists already")
     for heading in ("what", "found", "setting"):
         table.add_column(heading, overflow="fold")

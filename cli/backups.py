@@ -5,13 +5,14 @@ import sys
 from datetime import timedelta
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from cli.output import format_day, format_size
 from cli.recovery_context import open_context
 from cli.stack import JsonOption, StackOption, TwinOption
+from core.console import PrintableConsole, plain
 from core.objectives import format_duration
+from core.text import printable
 from engine.targets import find_target
 from recovery import catalogue
 from recovery.catalogue import Backup, Verification, best_verification
@@ -41,13 +42,15 @@ def backups(*, stack: StackOption = "local", on_twin: TwinOption = False, as_jso
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
-    console = Console()
+    console = PrintableConsole()
     for kind in STORES:
         if chosen := [row for row in rows if row["store"] == kind.STORE]:
             console.print(_table(kind.STORE, chosen))
             for row in chosen:
                 for problem in row["problems"]:
-                    console.print(f"{row['id']}: {problem}", style="red", markup=False, highlight=False)
+                    console.print(
+                        printable(f"{row['id']}: {problem}"), style="red", markup=False, highlight=False
+                    )
             console.print()
     if not rows:
         console.print("There is no backup yet: ./bulwark backup makes one.")
@@ -68,8 +71,8 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         size_and_tier = ", ".join(filter(None, (format_size(row["bytes"]), row["tier"])))
         table.add_row(
-            f"{row['id']}\n  {row['shows'] or '[red]?[/red]'}",
-            f"{row['holds'] or '[red]?[/red]'}\n{size_and_tier}",
+            f"{plain(row['id'])}\n  {row['shows'] or '[red]?[/red]'}",
+            f"{plain(row['holds'] or '') or '[red]?[/red]'}\n{size_and_tier}",
             f"{row['locked_until'] or '[red]not locked[/red]'}\n{_coloured_replica(row)}",
             f"{row['verified'] or '[red]never[/red]'}\n{_coloured_proof(row)}",
         )

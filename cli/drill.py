@@ -20,6 +20,7 @@ from cli.backup import backup
 from cli.drill_session import DrillSession, drill_identity, drill_spec, open_session
 from cli.output import format_lock
 from cli.stack import JsonOption, StackOption, TwinOption
+from core.console import PrintableConsole
 from core.failure import Failure
 from engine.rebuilt_stack import FileBackend
 from engine.stack_target import StackTarget
@@ -96,7 +97,7 @@ def drill(
     _check_request(request)
     if evidence:
         _require_writable(evidence)
-    console, target = Console(stderr=True), find_target(stack, on_twin=on_twin)
+    console, target = PrintableConsole(stderr=True), find_target(stack, on_twin=on_twin)
     if scenario != "state" and not clean:
         _require_platform(target)
     with open_session(target) as session:
@@ -196,9 +197,9 @@ def _as_utc(at: datetime | None) -> datetime | None:
 
 def _print_result(result: Drill, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(result.model_dump_json(indent=2, ensure_ascii=True) + "\n")
         return
-    console = Console()
+    console = PrintableConsole()
     table = Table("scenario", "lost", "first query", "health", "verified", "checks", "verdict")
     for scenario in result.scenarios:
         passed = sum(check.outcome == "passed" for check in scenario.checks)
@@ -301,7 +302,7 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
 @contextmanager
 def _show_progress() -> Generator[Callable[[str], None]]:
     """Show the drill's steps: one changing line on a terminal, elsewhere a line per step."""
-    console = Console(stderr=True)
+    console = PrintableConsole(stderr=True)
     if not console.is_terminal:
         yield lambda line: console.print(line, markup=False, highlight=False)
         return

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi.automation as auto
-from rich.console import Console
 
+from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_target import StackTarget
 from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, to_json
@@ -70,7 +70,7 @@ def pass_to_policies(target: StackTarget, engine: auto.Stack) -> None:
         history = REHEARSAL if target.is_rehearsal else read_history(target, engine)
     except Failure as failure:
         history = ""
-        console = Console(stderr=True)
+        console = PrintableConsole(stderr=True)
         console.print(str(failure), style="yellow", markup=False, highlight=False)
         console.print("So the policies do not know of any drill.", style="yellow")
     engine.workspace.env_vars = {**engine.workspace.env_vars, VARIABLE: history}

@@ -8,14 +8,13 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from cli import drill_facts
 from cli.output import write_files
 from cli.recovery_context import open_context
 from cli.stack import JsonOption, StackOption, TwinOption
+from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.objectives import format_duration
 from engine import session
@@ -142,7 +141,7 @@ def _row(drill: Drill) -> dict[str, Any]:
 
 
 def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackTarget) -> None:
-    console = Console()
+    console = PrintableConsole()
     if not evidence:
         console.print("There is no drill yet: ./bulwark drill runs one.")
         return
@@ -153,15 +152,15 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackT
     )
     for record in shown:
         if not record.drill:
-            table.add_row(record.id, "", f"[red]{escape(record.unreadable)}[/red]")
+            table.add_row(plain(record.id), "", f"[red]{plain(record.unreadable)}[/red]")
             continue
         for number, scenario in enumerate(record.drill.scenarios):
-            table.add_row("" if number else record.id, *_cells(scenario))
+            table.add_row("" if number else plain(record.id), *_cells(scenario))
         if record.drill.error or not record.drill.scenarios:
             table.add_row(
-                "" if record.drill.scenarios else record.id,
+                "" if record.drill.scenarios else plain(record.id),
                 "",
-                f"[red]{escape(record.drill.faults[0])}[/red]",
+                f"[red]{plain(record.drill.faults[0])}[/red]",
             )
     console.print(table)
     last, now = records.newest_passed(evidence, target.name, target.location), datetime.now(UTC)
@@ -170,7 +169,7 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackT
         if proven:
             ago = format_duration(now.replace(microsecond=0) - proven.started.replace(microsecond=0))
             console.print(
-                f"{store}: proven {ago} ago, by {proven.identity.id}", style="green", highlight=False
+                f"{store}: proven {ago} ago, by {plain(proven.identity.id)}", style="green", highlight=False
             )
         else:
             console.print(f"{store}: no drill has passed", style="red")

@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
-from rich.console import Console
+
+from core.console import PrintableConsole, plain
+from core.text import strip_event
 
 _EVERY_SECONDS: Final = 10.0
 """Seconds between two lines of a running piece of work, where there is no terminal."""
@@ -26,6 +28,7 @@ def configure() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper("iso", utc=True),
+            strip_event,
             last,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -42,9 +45,9 @@ class RunLog:
     def __init__(self, doing: str, **facts: Any) -> None:
         """`doing` is the line on a terminal; `facts` are in every line of the log."""
         configure()
-        console = Console(stderr=True)
-        self._status = console.status(doing) if console.is_terminal else None
-        self._doing = doing
+        console = PrintableConsole(stderr=True)
+        self._doing = plain(doing)
+        self._status = console.status(self._doing) if console.is_terminal else None
         self._log = structlog.get_logger().bind(**facts)
 
     def __enter__(self) -> Self:
@@ -77,7 +80,7 @@ class RunLog:
     def progress(self, shown: str, **facts: Any) -> None:
         """Report progress: `shown` on a terminal, `facts` in the log."""
         if self._status:
-            self._status.update(f"{self._doing}: {shown}")
+            self._status.update(f"{self._doing}: {plain(shown)}")
         elif time.monotonic() - self._logged_at >= _EVERY_SECONDS:
             self._logged_at = time.monotonic()
             self._log.info("running", **facts)

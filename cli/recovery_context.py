@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from core.console import PrintableConsole
 from engine import session
 from engine.stack_target import StackTarget, VaultRole
 from recovery.context import RecoveryContext, VaultName, require_output
@@ -21,7 +20,7 @@ def open_context(target: StackTarget, *, role: VaultRole = "restorer") -> Recove
     Raises:
         Failure: the stack was never deployed, or its services can't be started.
     """
-    target.prepare(Console(stderr=True), runs_program=False)
+    target.prepare(PrintableConsole(stderr=True), runs_program=False)
     outputs = session.outputs(target)
     backups, key = target.settings.backups, target.role_credentials(role)
     bucket = require_output(outputs, "vault")

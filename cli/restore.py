@@ -10,14 +10,15 @@ from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cli.events import RunLog
 from cli.output import format_size
 from cli.recovery_context import open_context, open_vaults
 from cli.servers import new_server
 from cli.stack import StackOption, TwinOption
+from core.console import PrintableConsole, plain
 from core.failure import Failure
+from core.text import printable
 from engine.targets import find_target
 from recovery import catalogue
 from recovery.context import RecoveryContext, VaultName
@@ -133,7 +134,7 @@ def _restore_database(
                 _format_share(what, done, of), step=what, done=done, of=of
             ),
         )
-    lines = "".join(f"  {line}\n" for line in done)
+    lines = "".join(f"  {printable(line)}\n" for line in done)
     sys.stdout.write(f"Made beside what the dump holds:\n{lines}" * bool(done) + _summary(chosen))
 
 
@@ -144,7 +145,7 @@ def _format_share(what: str, done: int, of: int) -> str:
 
 
 def _summary(manifest: BackupManifest) -> str:
-    return f"Restored {manifest.id}, as of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n"
+    return f"Restored {printable(manifest.id)}, as of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n"
 
 
 def _next_steps(manifest: StateManifest, folder: str) -> str:
@@ -208,11 +209,11 @@ def _restore_files(
 ) -> str:
     """Restore files and return a summary."""
     target = _open_target(to, context)
-    with Console(stderr=True).status(f"Restoring {manifest.id}") as status:
+    with PrintableConsole(stderr=True).status(f"Restoring {plain(manifest.id)}") as status:
 
         def show(files: int, done: int) -> None:
             if files % 100 == 0:
-                status.update(f"Restoring {manifest.id}: {files:,} files, {format_size(done)}")
+                status.update(f"Restoring {plain(manifest.id)}: {files:,} files, {format_size(done)}")
 
         result = restore_files(
             manifest,

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 import pulumi.automation as auto
 from cyclopts import Parameter
-from rich.console import Console
 
 from cli import drill_facts
 from cli.output import write_files
 from cli.stack import JsonOption, StackOption, TwinOption, open_stack
+from core.console import PrintableConsole
 from core.failure import Failure
 from engine import session
 from engine.event_log import EventLog
@@ -113,7 +113,7 @@ def audit(
     lines: list[str] = []
 
     def analyze() -> int:
-        with Console(stderr=True).status(f"Audit of {stack}"):
+        with PrintableConsole(stderr=True).status(f"Audit of {stack}"):
             return session.run(lambda: _command(engine, arguments, lines.append))[1]
 
     code, report = _run_with_report(engine, analyze)
@@ -152,7 +152,7 @@ def _print_review(verdicts: Review, code: int, *, as_json: bool, write: Path | N
     if as_json:
         sys.stdout.write(json.dumps(verdicts.document(), indent=2) + "\n")
     else:
-        terminal.show(verdicts, Console())
+        terminal.show(verdicts, PrintableConsole())
     return code or (0 if verdicts.passes else 1)
 
 

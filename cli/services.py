@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 
+from core.console import PrintableConsole, plain
 from core.failure import Failure
 from engine.stack_target import StackTarget
 from engine.targets import find_target, find_twin_target, state_folder
@@ -97,7 +97,7 @@ def down(*, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local") 
     """
     target = find_twin_target(stack)
     if target.home.root.exists():
-        with Console(stderr=True).status("Stopping") as line:
+        with PrintableConsole(stderr=True).status("Stopping") as line:
             services.stop(
                 target.home,
                 target.services(),
@@ -143,12 +143,12 @@ def _outputs(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any], folder: Path | None) -> None:
-    console = Console()
+    console = PrintableConsole()
     facts = Table(show_header=False, title=f"Stack {document['stack']}")
     facts.add_row("resources", str(document["resources"]))
     for label in ("last_deployed", "last_backup", "last_drill"):
         value = document[label]
-        facts.add_row(label.replace("_", " "), f"[red]{value}[/red]" if value == NEVER else value)
+        facts.add_row(label.replace("_", " "), f"[red]{value}[/red]" if value == NEVER else plain(value))
     if folder:
         facts.add_row("data", str(folder))
     console.print(facts)

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import pulumi.automation as auto
 from cyclopts import Parameter, validators
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli import deploy, drill_facts
 from cli.output import write_files
+from core.console import PrintableConsole
 from engine import orphaned_projects, pending_operations, plan_file, session
 from engine.event_log import EventLog
 from engine.policy_gate import PACK
@@ -79,7 +79,7 @@ def up(
         sys.stderr.write(orphaned_projects.describe_orphans(target, engine, update_log.steps))
     values = {name: output.value for name, output in result.outputs.items()} if code == 0 else {}
     if values:
-        target.deploy_platform(values, scale=scale, console=Console(stderr=True))
+        target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
     if as_json:
         shown = _hide_secrets(result.outputs) if values else {}
         document = {"stack": stack, "exit_code": code, "changes": update_log.counts, "outputs": shown}
@@ -216,7 +216,7 @@ def outputs(
     table = Table("output", "value", title=f"Outputs of {stack}")
     for name, value in shown.items():
         table.add_row(name, escape(value if isinstance(value, str) else json.dumps(value, indent=2)))
-    Console().print(table)
+    PrintableConsole().print(table)
     return 0
 
 
@@ -232,7 +232,7 @@ def open_stack(
 
     `runs_program` says whether the operation runs the program, which needs all of the stack's secrets.
     """
-    console = Console(stderr=True)
+    console = PrintableConsole(stderr=True)
     target = find_target(stack, on_twin=on_twin, providers=providers)
     target.prepare(console, runs_program=runs_program)
     engine = session.select(target, runs_program=runs_program)
@@ -283,14 +283,14 @@ def _print_drift(steps: list[dict[str, Any]]) -> None:
         changed = ", ".join(step["properties"])
         what = "it is gone" if step["op"] == "delete" else f"changed: {changed}"
         table.add_row(step["urn"].rsplit("::", 1)[-1], what)
-    Console().print(table)
+    PrintableConsole().print(table)
 
 
 def _print_protection(rows: list[dict[str, str]]) -> None:
     table = Table("what", "protected by", "where to look", title="What is protected")
     for row in rows:
         table.add_row(row["what"], row["by"], row["where"])
-    console = Console()
+    console = PrintableConsole()
     console.print(table)
     console.print(
         "Declared, not proven: ./bulwark backups says what was backed up and restored.", style="yellow"

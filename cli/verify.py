@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ValidationError
-from rich.console import Console
 
 from cli.backups import STORES
 from cli.events import RunLog
@@ -22,7 +21,9 @@ from cli.recovery_context import open_context
 from cli.servers import scratch_server
 from cli.stack import JsonOption, StackOption, TwinOption
 from core import vault_layout
+from core.console import PrintableConsole, plain
 from core.failure import Failure
+from core.text import printable
 from engine.targets import find_target
 from recovery import catalogue
 from recovery.catalogue import Verification
@@ -162,7 +163,7 @@ def _add_verifications(context: RecoveryContext, file: Path) -> int:
         ) from None
     for look in looks:
         _record(context, look)
-    sys.stdout.write(f"Recorded: {', '.join(look.backup for look in looks) or 'nothing'}.\n")
+    sys.stdout.write(printable(f"Recorded: {', '.join(look.backup for look in looks) or 'nothing'}.") + "\n")
     return 0
 
 
@@ -194,16 +195,16 @@ def _record(context: RecoveryContext, verification: Verification) -> None:
 
 
 def _print_verifications(verifications: list[Verification], unreadable: list[str]) -> None:
-    console = Console()
+    console = PrintableConsole()
     for look in verifications:
         how = "restored and compared" if look.deep else "read and compared"
         if look.passed:
-            console.print(f"{look.backup}: {how}, good", style="green")
+            console.print(f"{plain(look.backup)}: {how}, good", style="green")
         for problem in look.problems:
-            console.print(f"{look.backup}: {problem}", style="red", markup=False)
+            console.print(printable(f"{look.backup}: {problem}"), style="red", markup=False)
         for line in look.pending:
-            console.print(f"{look.backup}: {line}", markup=False)
+            console.print(printable(f"{look.backup}: {line}"), markup=False)
     for line in unreadable:
-        console.print(line, style="red", markup=False)
+        console.print(printable(line), style="red", markup=False)
     if not verifications and not unreadable:
         console.print("There is nothing to verify: ./bulwark backup makes a backup.", style="yellow")

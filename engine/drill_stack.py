@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import pulumi.automation as auto
-from rich.console import Console
 
+from core.console import PrintableConsole
 from core.failure import Failure
 from engine import packages, pending_operations, session
 from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
@@ -154,7 +154,9 @@ class PulumiEnvironment:
             raise Failure(f"{name} is no drill's stack.", "nothing was destroyed.")
         with session.explain_errors():
             stack = AutomationStack(name, self._workspace(None), StackInitMode.SELECT)
-        pending_operations.settle(stack, self._target, Console(stderr=True), project=PROJECT, forget=True)
+        pending_operations.settle(
+            stack, self._target, PrintableConsole(stderr=True), project=PROJECT, forget=True
+        )
         _, code = session.run(lambda: stack.destroy(remove=True, on_output=_ignore, suppress_outputs=True))
         if code:
             raise Failure(f"The drill's stack {name} could not be destroyed.", "./bulwark drill --clean.")

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from pulumi.automation import events
-from rich.console import Console
 
+from core.console import PrintableConsole
 from engine import vendor_errors
 from engine.plan_file import without_values
 
@@ -34,7 +34,7 @@ class EventLog:
         self._trace: list[str] = []
         self._done = 0
         self._refreshed: set[str] = set()
-        self._status = Console(stderr=True).status(title)
+        self._status = PrintableConsole(stderr=True).status(title)
 
     @property
     def color(self) -> str:
