@@ -15,7 +15,7 @@ from cli.adoption import settings_file
 from cli.adoption.finding import UNDECIDED, Finding, FindingStatus
 from cli.adoption.search import SearchResult, search
 from cli.adoption.settings_text import insert_settings
-from cli.stack import JsonOption, StackOption, TwinOption
+from cli.options import JsonOption, StackOption, TwinOption
 from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
 from core.console import PrintableConsole

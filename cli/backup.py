@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from cli.events import RunLog
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import format_lock, format_size
 from cli.recovery_context import export_state, open_context
-from cli.stack import JsonOption, StackOption, TwinOption
 from core.failure import Failure
 from engine.targets import find_target
 from recovery.backup import BackupProgress, back_up

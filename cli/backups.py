@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from rich.table import Column, Table
 
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import format_day, format_size
 from cli.recovery_context import open_context
-from cli.stack import JsonOption, StackOption, TwinOption
 from core.console import PrintableConsole, plain
 from core.objectives import format_duration
 from core.text import printable

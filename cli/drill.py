@@ -18,8 +18,8 @@ from rich.table import Table
 
 from cli.backup import backup
 from cli.drill_session import DrillSession, drill_identity, drill_spec, open_session
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import format_lock
-from cli.stack import JsonOption, StackOption, TwinOption
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.rebuilt_stack import FileBackend

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from rich.table import Column, Table
 
 from cli import drill_facts
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
 from cli.recovery_context import open_context
-from cli.stack import JsonOption, StackOption, TwinOption
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.objectives import format_duration

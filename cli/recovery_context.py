@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from core.console import PrintableConsole
-from engine import session
 from engine.stack_target import StackTarget, VaultRole
 from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.files.source import FileSource
@@ -21,6 +20,8 @@ def open_context(target: StackTarget, *, role: VaultRole = "restorer") -> Recove
         Failure: the stack was never deployed, or its services can't be started.
     """
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
+    from engine import session  # noqa: PLC0415 - recovery by a file runs without Pulumi
+
     outputs = session.outputs(target)
     backups, key = target.settings.backups, target.role_credentials(role)
     bucket = require_output(outputs, "vault")
@@ -52,6 +53,8 @@ def export_state(target: StackTarget) -> StateExport:
     Raises:
         Failure: the engine can't export it.
     """
+    from engine import session  # noqa: PLC0415 - as in open_context
+
     workspace = session.select(target, runs_program=False).workspace
     arguments = ["stack", "export", "--stack", target.name]
     with session.explain_errors():

@@ -12,10 +12,10 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 
 from cli.events import RunLog
+from cli.options import StackOption, TwinOption
 from cli.output import format_size
 from cli.recovery_context import open_context, open_vaults
 from cli.servers import new_server
-from cli.stack import StackOption, TwinOption
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.text import printable

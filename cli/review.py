@@ -11,8 +11,9 @@ import pulumi.automation as auto
 from cyclopts import Parameter
 
 from cli import drill_facts
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
-from cli.stack import JsonOption, StackOption, TwinOption, open_stack
+from cli.stack import open_stack
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import session

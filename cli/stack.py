@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import deploy, drill_facts
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
 from core.console import PrintableConsole
 from engine import orphaned_projects, pending_operations, plan_file, session
@@ -21,10 +22,7 @@ from engine.policy_gate import PACK
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
 
-StackOption = Annotated[str, Parameter(name=["--stack", "-s"])]
-TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
 ProvidersOption = Annotated[ProviderKind | None, Parameter(name="--providers")]
-JsonOption = Annotated[bool, Parameter(name="--json", negative=())]
 
 
 def up(

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from cli.backups import STORES
 from cli.events import RunLog
+from cli.options import JsonOption, StackOption, TwinOption
 from cli.recovery_context import open_context
 from cli.servers import scratch_server
-from cli.stack import JsonOption, StackOption, TwinOption
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.failure import Failure
