@@ -28,12 +28,14 @@ from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.disk_space import private_folder
-from recovery.restore import restore_database
+from recovery.restore import RestoreResult, restore_database
 from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
 
 VaultOption = Annotated[VaultName, Parameter(name="--vault")]
 TARGET_VARIABLE = "BULWARK_RESTORE_PASSWORD"
+INCOMPLETE: Final = 3
+"""Exit code of a restore that succeeded and lacks something of the source."""
 
 
 def restore(
@@ -69,6 +71,10 @@ def restore(
         prefix: Of the files only those whose keys begin so.
         vault: `replica` restores from the other region alone.
         jobs: How much is read in parallel: 2 connections of a database, 16 files.
+
+    Returns:
+        0 when everything that the source had is there; 3 when the database is restored and something is
+        missing in it: the output says what could not be made, and what was left out.
     """
     if store != "database" and table:
         raise Failure("--table chooses from the database alone.", "leave it out.")
@@ -100,12 +106,11 @@ def restore(
     )
     restore_into = partial(_restore_database, chosen, context, vault=vault, jobs=jobs or 2, tables=table)
     if url:
-        restore_into(url, placeholder_roles=False)
-        return 0
+        return _report(restore_into(url, placeholder_roles=False), chosen)
     with new_server(chosen.id, chosen.server.database) as server:
-        restore_into(server.url, placeholder_roles=True)
-    sys.stdout.write(f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n")
-    return 0
+        result = restore_into(server.url, placeholder_roles=True)
+    where = f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n"
+    return _report(result, chosen, where=where)
 
 
 def _restore_database(
@@ -117,11 +122,11 @@ def _restore_database(
     jobs: int,
     tables: tuple[str, ...],
     placeholder_roles: bool,
-) -> None:
-    """Restore into the database at `target`, and print what was made beside the dump."""
+) -> RestoreResult:
+    """Restore into the database at `target` and show the progress."""
     run = RunLog(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
     with private_folder() as folder, run:
-        done = restore_database(
+        return restore_database(
             chosen,
             context.vaults[vault],
             target,
@@ -134,8 +139,27 @@ def _restore_database(
                 _format_share(what, done, of), step=what, done=done, of=of
             ),
         )
-    lines = "".join(f"  {printable(line)}\n" for line in done)
-    sys.stdout.write(f"Made beside what the dump holds:\n{lines}" * bool(done) + _summary(chosen))
+
+
+def _report(result: RestoreResult, manifest: Manifest, *, where: str = "") -> int:
+    """Print what a restore did, and end with the verdict; return the exit code."""
+    for heading, items in (
+        ("To know:", result.notes),
+        ("Made beside what the dump holds:", result.applied),
+        ("Could not be made:", result.failed),
+        ("Left out:", result.left_out),
+    ):
+        if items:
+            sys.stdout.write("\n  ".join([heading, *map(printable, items)]) + "\n")
+    sys.stdout.write(f"{_summary(manifest)}{where}")
+    if result.is_complete:
+        return 0
+    missing = len(result.failed) + len(result.left_out)
+    sys.stdout.write(
+        f"Not complete: {missing} missing, listed above. Next: make what you need of it by hand, "
+        "or restore as a role that may.\n"
+    )
+    return INCOMPLETE
 
 
 def _format_share(what: str, done: int, of: int) -> str:

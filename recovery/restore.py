@@ -1,7 +1,7 @@
 """Restores a backup of the database into an empty database, never into the one that the stack uses."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,28 @@ from recovery.vault.vault import VaultClient
 
 OnRestoreProgress = Callable[[Literal["fetched", "made"], int, int], None]
 """Called with the step, what is done and the total: bytes that were fetched, objects that were made."""
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """What a restore that succeeded did, one phrase per item."""
+
+    applied: tuple[str, ...] = ()
+    """What was made beside the dump: roles, memberships, settings."""
+
+    failed: tuple[str, ...] = ()
+    """What the backup holds and could not be made in this target, each with the reason."""
+
+    left_out: tuple[str, ...] = ()
+    """What was not restored because the backup does not hold it, or because it was not selected."""
+
+    notes: tuple[str, ...] = ()
+    """What whoever restores should know; nothing is missing because of it."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that the source had is there."""
+        return not self.failed and not self.left_out
 
 
 @dataclass(frozen=True)
@@ -69,7 +91,7 @@ def load_backup(
     tables: tuple[str, ...] = (),
     placeholder_roles: bool = False,
     on_progress: OnRestoreProgress = lambda *_: None,
-) -> list[str]:
+) -> RestoreResult:
     """
     Load a fetched backup into the empty database at `url` and remove the archive; see `restore_database`.
 
@@ -91,7 +113,7 @@ def load_backup(
         )
     finally:
         backup.archive.unlink(missing_ok=True)
-    return [*result.applied, *result.failed, *left_out]
+    return RestoreResult(tuple(result.applied), tuple(result.failed), left_out)
 
 
 def restore_database(
@@ -105,9 +127,9 @@ def restore_database(
     tables: tuple[str, ...] = (),
     placeholder_roles: bool = False,
     on_progress: OnRestoreProgress = lambda *_: None,
-) -> list[str]:
+) -> RestoreResult:
     """
-    Restore a backup into the database at `url`; return one phrase per global and per left-out object.
+    Restore a backup into the database at `url`, and return what was made, failed and was left out.
 
     Args:
         manifest: of the backup.
@@ -125,9 +147,10 @@ def restore_database(
     """
     notes = _require_other_database(source_url, url) if source_url else []
     backup = fetch_backup(manifest, vault, folder, jobs=jobs, on_progress=on_progress)
-    return notes + load_backup(
+    result = load_backup(
         backup, url, tables=tables, placeholder_roles=placeholder_roles, on_progress=on_progress
     )
+    return replace(result, notes=(*notes, *result.notes))
 
 
 def _report_fetched(chunks: Iterable[bytes], total: int, on_progress: OnRestoreProgress) -> Iterator[bytes]:

@@ -84,8 +84,9 @@ def _recover(
         with run.clock.phase("fetch the rest"):
             fetched = backup.result()
         with run.clock.phase("restore"):
-            notes = load_backup(fetched, database.owner_url)
-        run.deviations += [f"left out, or impossible here: {note}" for note in notes]
+            result = load_backup(fetched, database.owner_url)
+        run.deviations += [f"could not be made: {item}" for item in result.failed]
+        run.deviations += [f"left out: {item}" for item in result.left_out]
         validate(run, database, context, lambda checksums: (manifest.figures, checksums, []))
         run.add_checks([check_wrong_digest(vault, manifest.cluster)])
 

@@ -297,9 +297,10 @@ def test_a_restore_works_while_the_source_is_gone(
 ) -> None:
     manifest, target = back_up(context(source, locked_vault)), new_database()
     gone = "postgresql://app:planted-password@127.0.0.1:1/platform?connect_timeout=2"
-    done = restore_database(manifest, locked_vault.client, target, folder=tmp_path, source_url=gone)
-    assert any("can't be reached" in line for line in done)
-    assert not any("planted-password" in line for line in done)
+    result = restore_database(manifest, locked_vault.client, target, folder=tmp_path, source_url=gone)
+    assert result.is_complete
+    assert any("can't be reached" in line for line in result.notes)
+    assert "planted-password" not in str(result)
     with psycopg.connect(target) as connection:
         assert connection.execute("SELECT count(*) FROM tags").fetchone() != (0,)
 
