@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
@@ -40,7 +41,7 @@ from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
 from recovery.files.source import FileSource, SourceObject, explain_source_errors, is_md5
 from recovery.vault.client import AccessKey, error_code
-from recovery.vault.upload import MIB, StreamDigest, options_from_head
+from recovery.vault.upload import MIB, TOKEN, StreamDigest, options_from_head
 from recovery.vault.vault import VaultClient
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ def _rclone_environment(source: FileSource, vault: VaultClient, cache: str) -> d
             region=vault.region,
             **({"endpoint": vault.endpoint, "force_path_style": "true"} if vault.endpoint else {}),
             no_check_bucket="true",
+            # Otherwise an object of several parts gets its MD5 as user metadata.
+            disable_checksum="true",
             # A listing shows afterwards what arrived, a thousand objects per request.
             no_head="true",
             # The writer may not read, so every HEAD gets 403, by which rclone takes an empty folder for a
@@ -280,6 +283,23 @@ def _read_hashes(target: str, prefix: str, environment: dict[str, str]) -> Itera
             match = _HASH_LINE.fullmatch(line.rstrip("\n"))
             if match and match["path"].startswith(prefix):
                 yield match["path"].removeprefix(prefix), Hashes(match["sha256"], match["md5"])
+
+
+def original_metadata(metadata: Mapping[str, str], modified: datetime) -> dict[str, str]:
+    """
+    Return the user metadata of a file from that of its copy, without what the copying has added.
+
+    `copy_object` adds `TOKEN`. rclone adds `btime` and, to a file without one, the time of its last change
+    (`modified`, to the second) as `mtime`; of a file's own metadata it loses `btime`, and an `mtime` that is
+    no number (rclone, backend/s3/s3.go).
+    """
+    if TOKEN in metadata:
+        return {name: text for name, text in metadata.items() if name != TOKEN}
+    added = {"btime", "md5chksum"}
+    with suppress(KeyError, ValueError):
+        if float(metadata["mtime"]) == int(modified.timestamp()):
+            added.add("mtime")
+    return {name: text for name, text in metadata.items() if name not in added}
 
 
 class _SourceTruncatedError(Exception):

@@ -3,19 +3,22 @@
 import os
 import threading
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 from urllib.parse import urlsplit
 
 from core.failure import Failure
+from recovery.files.copy import original_metadata
 from recovery.files.manifest import FileEntry, format_line
 from recovery.vault.client import AccessKey, create_client, explain_errors
 from recovery.vault.upload import PutOptions
 from recovery.vault.vault import VaultClient
 
 _ODD_NAMES: Final = "odd-names"
+_FOLDER_MODE: Final = 0o700
+_FILE_MODE: Final = 0o600
 _NAME_BYTES: Final = 255
 """Longest name of a file (ext4, XFS, APFS)."""
 
@@ -30,7 +33,7 @@ class RestoreTarget(Protocol):
 
 class FolderTarget:
     """
-    A folder with the paths `<bucket>/<key>`.
+    A folder with the paths `<bucket>/<key>`, which this user alone can read: folders 0700, files 0600.
 
     An object that can't have this path is in `odd-names/`, under the SHA-256 of its name, and is listed in
     `odd-names.jsonl`. Such keys have empty segments, dots or too long names, or have another key as a parent.
@@ -50,7 +53,8 @@ class FolderTarget:
             Failure: it is not empty, or can't be created.
         """
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
             taken = next(path.iterdir(), None)
         except OSError as error:
             raise Failure(
@@ -63,13 +67,13 @@ class FolderTarget:
     def put(self, entry: FileEntry, chunks: Iterator[bytes], options: PutOptions) -> None:
         del options  # a file has no headers
         path = self._plain_path(entry)
-        if path is None or path.is_dir() or not _make_folder(path.parent):
+        if path is None or path.is_dir() or not self._make_folders(path.parent):
             path = self._claim_odd_path(entry)
         try:
-            file = path.open("xb")
+            file = _create_file(path)
         except FileExistsError:  # on a file system that ignores case
             path = self._claim_odd_path(entry)
-            file = path.open("xb")
+            file = _create_file(path)
         except OSError as error:
             raise _write_failure(path, error) from None
         try:
@@ -103,15 +107,29 @@ class FolderTarget:
         )
         return self.path.joinpath(*segments) if fits and entry.bucket != _ODD_NAMES else None
 
+    def _make_folders(self, folder: Path) -> bool:
+        """Create a folder and its parents; return False if the object of a shorter key is a file there."""
+        if folder.is_dir():
+            return True
+        path = [folder, *folder.parents]
+        try:
+            for each in reversed(path[: path.index(self.path)]):
+                each.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _write_failure(folder, error) from None
+        return True
+
     def _odd_path(self, entry: FileEntry) -> Path:
         return self.path / _ODD_NAMES / sha256(f"{entry.bucket}/{entry.key}".encode()).hexdigest()
 
     def _claim_odd_path(self, entry: FileEntry) -> Path:
         path = self._odd_path(entry)
         with self._names_lock:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
             self.odd_names += 1
-            with (self.path / f"{_ODD_NAMES}.jsonl").open("ab") as names:
+            with open(self.path / f"{_ODD_NAMES}.jsonl", "ab", opener=_open_private) as names:
                 names.write(format_line(entry))
         return path
 
@@ -156,18 +174,19 @@ class BucketTarget:
         return cls(VaultClient(s3_client, address.bucket))
 
     def put(self, entry: FileEntry, chunks: Iterator[bytes], options: PutOptions) -> None:
-        self._vault.store(entry.key, chunks, expected_bytes=entry.bytes, options=options)
+        original = replace(
+            options, metadata=original_metadata(options.metadata, entry.modified), marked=False
+        )
+        self._vault.store(entry.key, chunks, expected_bytes=entry.bytes, options=original)
 
 
-def _make_folder(folder: Path) -> bool:
-    """Create a folder; return False if the object of a shorter key is a file at this path."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise _write_failure(folder, error) from None
-    return True
+def _create_file(path: Path) -> BinaryIO:
+    """Create a file that must not exist."""
+    return open(path, "xb", opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, _FILE_MODE)
 
 
 def _host(endpoint: str | None) -> str:

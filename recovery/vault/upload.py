@@ -78,11 +78,17 @@ class PutOptions:
     """Such as ContentType, by boto3's names."""
 
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    marked: bool = True
+    """Whether the object gets `TOKEN` beside its metadata. Without it a lost response counts as a failure."""
 
     @property
     def condition(self) -> dict[str, Any]:
         """Return the parameter that makes S3 refuse a key that is taken."""
         return {"IfNoneMatch": "*"} if self.create_only else {}
+
+    def metadata_with(self, token: str) -> dict[str, str]:
+        """Return the metadata of an upload."""
+        return {**self.metadata, TOKEN: token} if self.marked else dict(self.metadata)
 
 
 CREATE_ONLY: Final = PutOptions()
@@ -199,7 +205,7 @@ class MultipartUpload:
             self._id = client.create_multipart_upload(
                 Bucket=bucket,
                 Key=key,
-                Metadata={**options.metadata, TOKEN: token},
+                Metadata=options.metadata_with(token),
                 **options.headers,
                 ChecksumAlgorithm="CRC32",
                 ChecksumType="FULL_OBJECT",

@@ -29,7 +29,6 @@ from recovery.vault.objects import (
 from recovery.vault.upload import (
     CREATE_ONLY,
     FIRST_PART_BYTES,
-    TOKEN,
     MultipartUpload,
     PutOptions,
     PutResult,
@@ -233,7 +232,7 @@ class VaultClient:
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
-                Metadata={**options.metadata, TOKEN: token},
+                Metadata=options.metadata_with(token),
                 **options.headers,
                 **options.condition,
                 ContentMD5=content_md5(body),

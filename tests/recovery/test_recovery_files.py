@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +154,19 @@ def test_a_prefix_of_a_file_backup_can_be_restored_alone(store: FileStore, tmp_p
         )
 
 
-def test_a_restore_into_a_bucket_keeps_content_types_and_metadata(store: FileStore) -> None:
-    store.put("a b/ä", ContentType="text/x-odd", CacheControl="max-age=3", Metadata={"owner": "7"})
+def test_a_restore_into_a_bucket_gives_the_originals_headers_and_metadata_and_no_others(
+    store: FileStore,
+) -> None:
+    several_parts = b"m" * (17 << 20)
+    store.put("plain")
+    store.put(
+        "a b/ä",
+        ContentType="text/x-odd",
+        CacheControl="max-age=3",
+        Metadata={"owner": "7", "mtime": "1700000000.5"},
+    )
+    store.put("several/parts", body=several_parts, Metadata={"owner": "8"})
+    store.put("one//by one", Metadata={"owner": "9", "mtime": "yesterday", "btime": "then"})
     manifest = store.back_up()
     store.direct.create_bucket(
         Bucket=f"{store.bucket}-to", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
@@ -162,15 +175,30 @@ def test_a_restore_into_a_bucket_keeps_content_types_and_metadata(store: FileSto
         f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.access_key
     )
     restore_files(manifest, store.vault_client, BucketTarget.open_empty(address, vaults=[store.vault_client]))
-    got = store.direct.get_object(Bucket=address.bucket, Key="a b/ä")
-    assert got["Body"].read() == "a b/ä".encode()
-    assert (got["ContentType"], got["CacheControl"], got["Metadata"]["owner"]) == (
-        "text/x-odd",
-        "max-age=3",
-        "7",
-    )
+    for key in ("plain", "a b/ä", "several/parts", "one//by one"):
+        original, restored = (
+            store.direct.get_object(Bucket=bucket, Key=key) for bucket in (store.bucket, address.bucket)
+        )
+        assert restored["Body"].read() == original["Body"].read()
+        for header in ("ContentType", "CacheControl", "Metadata"):
+            assert (key, restored.get(header)) == (key, original.get(header))
     with pytest.raises(Failure, match="is not empty"):
         BucketTarget.open_empty(address, vaults=[store.vault_client])
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_restored_files_can_be_read_by_their_user_alone(store: FileStore, tmp_path: Path, umask: int) -> None:
+    store.put("cvs/2030/a.pdf", "odd//name", "b")
+    manifest = store.back_up()
+    before = os.umask(umask)
+    try:
+        folder = FolderTarget.open_empty(tmp_path / "new" / "to")
+        restore_files(manifest, store.vault_client, folder)
+    finally:
+        os.umask(before)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (folder.path, *folder.path.rglob("*"))}
+    assert {path.name for path in modes} >= {"to", store.bucket, "2030", "a.pdf", "odd-names.jsonl"}
+    assert {path: mode for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)} == {}
 
 
 def test_files_are_never_restored_over_the_source_a_vault_or_other_files(
