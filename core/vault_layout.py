@@ -7,6 +7,7 @@ these keys are locked, so a key never changes its meaning.
 
 import hashlib
 import os
+import re
 from datetime import datetime
 from typing import Final, Literal
 
@@ -43,6 +44,17 @@ MANIFEST: Final = "manifest.json"
 
 _MAX_KEY_BYTES: Final = 1024
 """Longest key in bytes; S3 user guide, "Naming Amazon S3 objects"."""
+
+
+ID: Final = "[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}"
+"""Regular expression of an id of a backup or a drill. A key with another one is nobody's of this program."""
+
+_ID: Final = re.compile(ID)
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text, such as a part of a key in a vault, has the form of an id."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_id(now: datetime) -> str:
