@@ -7,7 +7,7 @@ import pulumi
 from pulumi_aws import iam, s3
 
 from components.identity import Identity, only_key_of
-from components.settings import BackupSettings
+from components.settings import BackupSettings, PlatformSettings
 from components.vault import Vault
 
 REPLICATION_MINUTES: Final = 15
@@ -32,9 +32,7 @@ class Backups(pulumi.ComponentResource):
         name: str,
         args: BackupSettings,
         *,
-        platform: str,
-        repository: str,
-        protect: bool,
+        platform: PlatformSettings,
         replica_provider: pulumi.ProviderResource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -44,7 +42,7 @@ class Backups(pulumi.ComponentResource):
         other_account = replica_account != args.account
         replicator = iam.Role(
             f"{name}-replicator",
-            name=f"{platform}-vault-replicator",
+            name=f"{platform.name}-vault-replicator",
             description="Copies the vault to its replica",
             assume_role_policy=json.dumps(
                 {
@@ -64,22 +62,24 @@ class Backups(pulumi.ComponentResource):
         self.primary = Vault(
             f"{name}-vault",
             args,
-            platform=platform,
+            platform=platform.name,
             region=args.region,
             account=args.account,
-            protect=protect,
+            protect=platform.protected,
             adopt=args.adopt,
             opts=child,
         )
         self.replica = Vault(
             f"{name}-replica",
             args,
-            platform=platform,
+            platform=platform.name,
             region=args.replica.region,
             account=replica_account,
-            protect=protect,
+            protect=platform.protected,
             replication_role_arn=(
-                f"arn:aws:iam::{args.account}:role/{platform}-vault-replicator" if other_account else None
+                f"arn:aws:iam::{args.account}:role/{platform.name}-vault-replicator"
+                if other_account
+                else None
             ),
             # A bucket policy can only name a role that exists.
             opts=pulumi.ResourceOptions(
@@ -135,7 +135,6 @@ class Backups(pulumi.ComponentResource):
             f"{name}-identity",
             args,
             platform=platform,
-            repository=repository,
             vaults=[self.primary, self.replica],
             opts=child,
         )

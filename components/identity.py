@@ -7,7 +7,7 @@ from typing import Any, Final
 import pulumi
 from pulumi_aws import iam
 
-from components.settings import BackupSettings
+from components.settings import BackupSettings, PlatformSettings
 from components.vault import WRITER_SUFFIX, Vault
 from core import vault_layout
 
@@ -72,12 +72,11 @@ class Identity(pulumi.ComponentResource):
         name: str,
         args: BackupSettings,
         *,
-        platform: str,
-        repository: str,
+        platform: PlatformSettings,
         vaults: Sequence[Vault],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(self.TYPE, name, {"repository": repository}, opts)
+        super().__init__(self.TYPE, name, None, opts)
         github = iam.OpenIdConnectProvider(
             f"{name}-github",
             url=f"https://{ISSUER}",
@@ -86,13 +85,14 @@ class Identity(pulumi.ComponentResource):
         )
 
         def declare_role(suffix: str, environment: str, does: str, policy: str) -> iam.Role:
-            subject = f"repo:{repository}:environment:{environment}"
             role = iam.Role(
                 f"{name}-{suffix}",
-                name=f"{platform}-{suffix}",
+                name=f"{platform.name}-{suffix}",
                 description=does,
                 max_session_duration=_SESSION_SECONDS,
-                assume_role_policy=_trust(f"arn:aws:iam::{args.account}:oidc-provider/{ISSUER}", subject),
+                assume_role_policy=_trust(
+                    f"arn:aws:iam::{args.account}:oidc-provider/{ISSUER}", platform.subject(environment)
+                ),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[github]),
             )
             iam.RolePolicy(
@@ -120,13 +120,13 @@ class Identity(pulumi.ComponentResource):
             "planner",
             args.plan_environment,
             "Looks at this stack; can change nothing",
-            _planner(vaults, account=args.account, platform=platform),
+            _planner(vaults, account=args.account, platform=platform.name),
         )
         self.deployer = declare_role(
             "deployer",
             args.deploy_environment,
             "Deploys this stack",
-            _deployer(vaults, account=args.account, platform=platform),
+            _deployer(vaults, account=args.account, platform=platform.name),
         )
         self.register_outputs({"writerArn": self.writer.arn, "restorerArn": self.restorer.arn})
 

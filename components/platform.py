@@ -21,7 +21,8 @@ class Platform(pulumi.ComponentResource):
     """
     A platform that survives a bad day.
 
-    Publishes for policies: `environment`, `endpoints` (what the public reaches) and `objectives`.
+    Publishes for policies: `environment`, `githubRepository` (as the subject of its OIDC tokens names it),
+    `endpoints` (what the public reaches) and `objectives`.
     """
 
     TYPE: Final = "bulwark:index:Platform"
@@ -38,6 +39,7 @@ class Platform(pulumi.ComponentResource):
         platform, backups = settings.platform, settings.backups
         facts = {
             "environment": platform.environment,
+            "githubRepository": platform.token_repository,
             "endpoints": [
                 {"name": "api", "url": platform.api, "critical": True},
                 {"name": "frontend", "url": platform.frontend, "critical": False},
@@ -61,9 +63,7 @@ class Platform(pulumi.ComponentResource):
         self.backups = Backups(
             "backups",
             backups,
-            platform=platform.name,
-            repository=platform.repository,
-            protect=platform.protected,
+            platform=platform,
             replica_provider=providers.aws_replica,
             opts=child,
         )

@@ -123,7 +123,7 @@ def _resource_lines(recorded: list[dict[str, Any]]) -> Iterator[str]:
         (component, component_of[urn.rsplit("::", 1)[-1]], fact)
         for component in components
         for fact in _FACTS
-        for urn in by_name[component]["inputs"].get(fact, ())
+        for urn in by_name[component].get("inputs", {}).get(fact, ())
     }
     thick = {(start, end) for start, end, _ in facts}
     for start in components:

@@ -48,8 +48,7 @@ def assume_role(role: VaultRole, settings: Settings, *, endpoint: str, token: st
         )["Credentials"]
     except (BotoCoreError, ClientError) as error:
         raise Failure(
-            f"The role {arn} can't be assumed from {platform.repository}, environment "
-            f"{environment_of(role, settings)}.",
+            f"The role {arn} can't be assumed by {platform.subject(environment_of(role, settings))}.",
             "deploy the stack, so that the role trusts what the settings name: ./bulwark up.",
             str(error),
         ) from None

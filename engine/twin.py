@@ -216,11 +216,8 @@ class TwinTarget(StackTarget):
         from engine.role_credentials import assume_role, environment_of  # noqa: PLC0415 - boto3 takes a second
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
 
-        token = issue_token(
-            self.home,
-            repository=self.settings.platform.repository,
-            environment=environment_of(role, self.settings),
-        )
+        subject = self.settings.platform.subject(environment_of(role, self.settings))
+        token = issue_token(self.home, subject=subject)
         return assume_role(role, self.settings, endpoint=self.aws_endpoint, token=token)
 
     def api_url(self, vendor: ApiVendor) -> str:

@@ -37,7 +37,19 @@ class PlatformSettings(SettingsModel):
     """Prefix of every physical name; short, because a bucket's name has 63 characters."""
 
     repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
-    """GitHub repository (owner/name) whose workflows may assume the roles."""
+    """GitHub repository (owner/name, spelled as GitHub does) whose workflows may assume the roles."""
+
+    repository_id: Positive | None = None
+    """GitHub's number of the repository: `gh api repos/OWNER/NAME --jq .id`."""
+
+    repository_owner_id: Positive | None = None
+    """GitHub's number of its owner: `gh api repos/OWNER/NAME --jq .owner.id`."""
+
+    immutable_subject: bool = True
+    """
+    Whether GitHub's tokens name the repository by its numbers too. False is for a repository that was made
+    before 15 July 2026, was not renamed or transferred since, and has not opted in.
+    """
 
     api: Origin
     """The backend's origin; /health and /api/version are watched there."""
@@ -55,6 +67,22 @@ class PlatformSettings(SettingsModel):
         """Whether resources that hold data refuse deletion and replacement."""
         return self.environment == "production"
 
+    @property
+    def token_repository(self) -> str:
+        """
+        The repository as the subject of its OIDC tokens names it.
+
+        Source: GitHub Docs, "OpenID Connect reference", immutable subject claims.
+        """
+        if not self.immutable_subject:
+            return self.repository
+        owner, _, name = self.repository.partition("/")
+        return f"{owner}@{self.repository_owner_id}/{name}@{self.repository_id}"
+
+    def subject(self, environment: str) -> str:
+        """Return the subject of the OIDC tokens that jobs in a GitHub environment get."""
+        return f"repo:{self.token_repository}:environment:{environment}"
+
 
 def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
     """Return the problems of the block as a whole."""
@@ -68,6 +96,16 @@ def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
                 f"{objectives.recovery_time_minutes} min",
             )
         )
+    ids = {"repository_id": platform.repository_id, "repository_owner_id": platform.repository_owner_id}
+    if platform.immutable_subject:
+        how = "`gh api repos/{} --jq '{{id, owner: .owner.id}}'` prints it; docs/production.md says when not"
+        problems += [
+            (name, f"is missing; {how.format(platform.repository)}")
+            for name, number in ids.items()
+            if number is None
+        ]
+    elif any(number is not None for number in ids.values()):
+        problems.append(("immutable_subject", "is false, so that the two numbers would not be demanded"))
     problems += [
         (name, f"{url}; port 0 stands for a drawn port, which only a stack on the twin has")
         for name, url in (("api", platform.api), ("frontend", platform.frontend))

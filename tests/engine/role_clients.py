@@ -19,6 +19,8 @@ ENVIRONMENTS = {
     "deployer": "production",
 }
 """Role -> the GitHub environment whose jobs may assume it."""
+REPOSITORY = "example@123456/platform@456789"
+"""The repository of both stacks, as the subject of its tokens names it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class AwsIdentity:
 
     def client(self, service: str, region: str = "eu-west-1") -> Any:
         return _client(self.home, service, region, self.credentials)
+
+
+def subject(environment: str, repository: str = REPOSITORY) -> str:
+    return f"repo:{repository}:environment:{environment}"
 
 
 def administrator(home: TwinHome) -> AwsIdentity:
@@ -45,7 +51,7 @@ def assume_role(
     **options: Any,
 ) -> AwsIdentity:
     """Assume a role of the platform with a token of its repository and environment, or with another one."""
-    token = token or issue_token(home, repository="example/platform", environment=ENVIRONMENTS[name])
+    token = token or issue_token(home, subject=subject(ENVIRONMENTS[name]))
     session = _client(home, "sts", "eu-west-1", ()).assume_role_with_web_identity(
         RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{platform}-{name}",
         RoleSessionName="trial",

@@ -70,7 +70,7 @@ def test_a_role_trusts_exactly_one_repository_and_environment(
             "Condition": {
                 "StringEquals": {
                     f"{ISSUER}:aud": "sts.amazonaws.com",
-                    f"{ISSUER}:sub": f"repo:example/platform:environment:{environment}",
+                    f"{ISSUER}:sub": f"repo:example@123456/platform@456789:environment:{environment}",
                 }
             },
         }

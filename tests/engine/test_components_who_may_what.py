@@ -533,24 +533,27 @@ def test_the_writer_overwrites_no_existing_key(roles: dict[str, AwsIdentity], ve
 @pytest.mark.parametrize(
     ("repository", "environment", "audience", "answer"),
     [
-        ("example/other", "backup", "sts.amazonaws.com", "AccessDenied"),
-        ("example/platform", "restore", "sts.amazonaws.com", "AccessDenied"),
-        ("example/platform", "backup", "https://github.com/example", "InvalidIdentityToken"),
+        ("example@123456/other@456789", "backup", "sts.amazonaws.com", "AccessDenied"),
+        # The names again, by somebody who took them over.
+        ("example@123456/platform@456790", "backup", "sts.amazonaws.com", "AccessDenied"),
+        ("example@123457/platform@456789", "backup", "sts.amazonaws.com", "AccessDenied"),
+        ("example/platform", "backup", "sts.amazonaws.com", "AccessDenied"),
+        (role_clients.REPOSITORY, "restore", "sts.amazonaws.com", "AccessDenied"),
+        (role_clients.REPOSITORY, "backup", "https://github.com/example", "InvalidIdentityToken"),
     ],
 )
 def test_a_role_is_assumed_from_its_repository_and_environment_alone(
     admin: AwsIdentity, repository: str, environment: str, audience: str, answer: str
 ) -> None:
-    token = issue_token(admin.home, repository=repository, environment=environment, audience=audience)
+    subject = role_clients.subject(environment, repository)
+    token = issue_token(admin.home, subject=subject, audience=audience)
     with pytest.raises(ClientError, match=answer):
         role_clients.assume_role(admin.home, WRITER, token=token)
 
 
 def test_a_role_trusts_no_token_that_was_changed_and_not_even_the_administrator(admin: AwsIdentity) -> None:
-    head, _, signature = issue_token(admin.home, repository="example/platform", environment="restore").split(
-        "."
-    )
-    body = issue_token(admin.home, repository="example/platform", environment="backup").split(".")[1]
+    head, _, signature = issue_token(admin.home, subject=role_clients.subject("restore")).split(".")
+    body = issue_token(admin.home, subject=role_clients.subject("backup")).split(".")[1]
     with pytest.raises(ClientError, match="InvalidIdentityToken"):
         role_clients.assume_role(admin.home, WRITER, token=f"{head}.{body}.{signature}")
     with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):

@@ -292,6 +292,22 @@ _TABLE: Final = {
             "backups-identity-deployer",
             "assume_role_policy",
             but("", Condition={"StringLike": {f"{GITHUB}:sub": "repo:example/platform:*"}}),
+            "role-trusts-own-repository",
+        ),
+    ),
+    ("role-trusts-own-repository", "backups-identity-planner"): (
+        (
+            "backups-identity-planner",
+            "assume_role_policy",
+            but(
+                "",
+                Condition={
+                    "StringEquals": {
+                        f"{GITHUB}:aud": "sts.amazonaws.com",
+                        f"{GITHUB}:sub": "repo:example/platform:environment:plan",
+                    }
+                },
+            ),
         ),
     ),
     ("role-trusts-one-workload", "backups-identity-backup-writer"): (

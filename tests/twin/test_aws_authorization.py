@@ -18,6 +18,7 @@ from twin.aws.sessions import SESSION_VARIABLE
 
 pytestmark = pytest.mark.shares("aws-authorization")
 
+SUBJECT = "repo:example@123456/platform@456789:environment:restore"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 READ = {"Effect": "Allow", "Action": ["s3:GetObject", "kms:Decrypt"], "Resource": "*"}
@@ -42,7 +43,7 @@ def create_role_and_bucket(service: Service) -> None:
         "Effect": "Allow",
         "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringLike": {f"{ISSUER.removeprefix('https://')}:sub": "repo:example/*"}},
+        "Condition": {"StringEquals": {f"{ISSUER.removeprefix('https://')}:sub": SUBJECT}},
     }
     iam.create_role(RoleName="reader", AssumeRolePolicyDocument=document(trust))
     iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
@@ -56,7 +57,7 @@ def session(service: Service, **changed: str) -> dict[str, str]:
     given = sts.assume_role_with_web_identity(
         RoleArn=ROLE,
         RoleSessionName="job",
-        WebIdentityToken=issue_token(service.home, repository="example/platform", environment="restore"),
+        WebIdentityToken=issue_token(service.home, subject=SUBJECT),
     )["Credentials"]
     return {
         "aws_access_key_id": given["AccessKeyId"],

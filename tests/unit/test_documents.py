@@ -4,6 +4,7 @@ Every command in a document is one that its program takes, and every link leads 
 A runbook is read at the worst moment.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -71,7 +72,7 @@ def help_of(*command: str, path: str = "") -> str:
 def test_every_command_is_ours_or_one_that_is_checked_below(document: Path) -> None:
     found = list(commands(document.read_text()))
     assert found
-    known = {"./bulwark", "aws", "curl", "pulumi", "python", "rclone", "uv", *_POSTGRES, *_PLAIN}
+    known = {"./bulwark", "aws", "curl", "gh", "pulumi", "python", "rclone", "uv", *_POSTGRES, *_PLAIN}
     assert {words[0] for words in found} <= known
 
 
@@ -123,6 +124,39 @@ def test_rclone_has_these_commands_and_options(words: list[str]) -> None:
 def test_curl_has_these_options(words: list[str]) -> None:
     offered = help_of("curl", "--help", "all")
     assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+@pytest.mark.skipif(not shutil.which("gh"), reason="this machine has no gh")
+@pytest.mark.parametrize("words", calls_of("gh"), ids=" ".join)
+def test_githubs_command_line_has_these_commands_and_options(words: list[str]) -> None:
+    offered = help_of("gh", words[1], "--help")
+    assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+def test_what_is_read_of_github_is_what_the_settings_take() -> None:
+    # The parts of its answers that count, of a repository that was made after 15 July 2026.
+    answers = {
+        "repos/OWNER/NAME": {"id": 456789, "name": "platform", "owner": {"id": 123456}},
+        "repos/OWNER/NAME/actions/oidc/customization/sub": {
+            "use_default": True,
+            "use_immutable_subject": True,
+            "sub_claim_prefix": "repo:example@123456/platform@456789",
+        },
+    }
+    printed = {
+        words[2]: subprocess.run(
+            ["jq", "-rc", words[words.index("--jq") + 1]],
+            input=json.dumps(answers[words[2]]),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for words in calls_of("gh")
+    }
+    assert printed == {
+        "repos/OWNER/NAME": '{"id":456789,"owner":123456}',
+        "repos/OWNER/NAME/actions/oidc/customization/sub": "repo:example@123456/platform@456789",
+    }
 
 
 @pytest.mark.parametrize("words", calls_of("python"), ids=" ".join)

@@ -238,6 +238,36 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "alerting.channels.automation",
         "on no route",
     ),
+    (
+        "repository without its number",
+        lambda b: b["platform"].pop("repository_id"),
+        "platform.repository_id",
+        "`gh api repos/example/platform --jq '{id, owner: .owner.id}'` prints it",
+    ),
+    (
+        "repository without its owner's number",
+        lambda b: b["platform"].pop("repository_owner_id"),
+        "platform.repository_owner_id",
+        "is missing",
+    ),
+    (
+        "repository with a number that is no number",
+        lambda b: b["platform"].update(repository_id="456789"),
+        "platform.repository_id",
+        "valid integer",
+    ),
+    (
+        "repository with numbers that nothing would demand",
+        lambda b: b["platform"].update(immutable_subject=False),
+        "platform.immutable_subject",
+        "would not be demanded",
+    ),
+    (
+        "repository with numbers in its name",
+        lambda b: b["platform"].update(repository="example@123456/platform@456789"),
+        "platform.repository",
+        "should match pattern",
+    ),
     ("plain http", lambda b: b["platform"].update(api="http://api.example.com"), "platform.api", "https"),
     (
         "name too long for a bucket",
@@ -272,6 +302,15 @@ def test_a_wrong_setting_is_named_with_its_limit(damage: Damage, path: str, mess
     blocks = production()
     damage(blocks)
     assert message in find_problems(blocks)[path]
+
+
+def test_a_subject_names_the_repository_by_its_numbers_unless_the_settings_say_otherwise() -> None:
+    blocks = production()
+    settings = load(blocks).platform
+    assert settings.subject("backup") == "repo:example@123456/platform@456789:environment:backup"
+    del blocks["platform"]["repository_id"], blocks["platform"]["repository_owner_id"]
+    blocks["platform"]["immutable_subject"] = False
+    assert load(blocks).platform.subject("backup") == "repo:example/platform:environment:backup"
 
 
 def test_a_slug_at_sentry_may_have_an_underscore() -> None:

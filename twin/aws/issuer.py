@@ -5,6 +5,7 @@ Source: https://docs.github.com/en/actions/reference/security/oidc
 """
 
 import hashlib
+import re
 import time
 from typing import Any, Final
 
@@ -17,23 +18,52 @@ from twin.host.home import TwinHome
 
 ISSUER: Final = "https://token.actions.githubusercontent.com"
 AUDIENCE: Final = "sts.amazonaws.com"
+KEYS_PATH: Final = "/.well-known/jwks"
+"""Where the issuer publishes its keys; on the twin, at the AWS service."""
+
+_ALGORITHM: Final = "ES256"
 _LIFETIME_SECONDS: Final = 300
 """Lifetime of a token, the same as GitHub's."""
 
+_SUBJECT: Final = re.compile(
+    r"repo:(?P<owner>[^/:@]+)(?:@(?P<owner_id>\d+))?/(?P<name>[^/:@]+)(?:@(?P<id>\d+))?"
+    r":environment:(?P<environment>.+)"
+)
+"""Subject of a job in an environment: with the repository's numbers, or, of an older repository, without."""
 
-def issue_token(home: TwinHome, *, repository: str, environment: str, audience: str = AUDIENCE) -> str:
-    """Return the token of a GitHub Actions job in `repository` that runs in `environment`."""
+
+def issue_token(home: TwinHome, *, subject: str, audience: str = AUDIENCE) -> str:
+    """
+    Return the token of a GitHub Actions job in an environment of a repository, of either form of subject.
+
+    Raises:
+        ValueError: no job in an environment has this subject.
+    """
+    if not (job := _SUBJECT.fullmatch(subject)):
+        raise ValueError(f"{subject}: no subject of a job in an environment")
     now = int(time.time())
     claims = {
         "iss": ISSUER,
         "aud": audience,
-        "sub": f"repo:{repository}:environment:{environment}",
+        "sub": subject,
         "iat": now,
         "exp": now + _LIFETIME_SECONDS,
-        "repository": repository,
-        "environment": environment,
+        "repository": f"{job['owner']}/{job['name']}",
+        "repository_owner": job["owner"],
+        "environment": job["environment"],
     }
-    return jwt.encode({"alg": "ES256", "typ": "JWT"}, claims, _signing_key(home), ["ES256"])
+    if job["id"]:
+        claims |= {"repository_id": job["id"], "repository_owner_id": job["owner_id"]}
+    key = _signing_key(home)
+    header = {"alg": _ALGORITHM, "typ": "JWT", "kid": key.thumbprint()}
+    return jwt.encode(header, claims, key, [_ALGORITHM])
+
+
+def public_keys(home: TwinHome) -> dict[str, Any]:
+    """Return the issuer's keys as it publishes them: a JSON Web Key Set (RFC 7517, section 5)."""
+    key = _signing_key(home)
+    public = key.as_dict(private=False, kid=key.thumbprint(), use="sig", alg=_ALGORITHM)
+    return {"keys": [public]}
 
 
 def verify_token(home: TwinHome, token: str) -> dict[str, Any]:
@@ -44,7 +74,7 @@ def verify_token(home: TwinHome, token: str) -> dict[str, Any]:
         ValueError: another issuer signed the token, or it has expired.
     """
     try:
-        claims = jwt.decode(token, _signing_key(home), ["ES256"]).claims
+        claims = jwt.decode(token, _signing_key(home), [_ALGORITHM]).claims
         jwt.JWTClaimsRegistry(exp={"essential": True}, iss={"essential": True, "value": ISSUER}).validate(
             claims
         )

@@ -7,10 +7,12 @@ locks.
 
 Like moto it does not run lifecycle rules, does not check that the KMS key of an S3 encryption exists, and
 keeps no older version when an object is overwritten while versioning is suspended.
-twin/aws/authorization.py enforces IAM in front of moto.
+twin/aws/authorization.py enforces IAM in front of moto. The service also publishes the keys of the twin's
+OIDC issuer, at GitHub's path.
 """
 
 import io
+import json
 import logging
 import os
 import re
@@ -33,6 +35,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
+from twin.aws import issuer
 from twin.aws.authorization import add_authorization
 from twin.aws.buckets import patch_moto_s3
 from twin.aws.keys import patch_moto_kms
@@ -79,6 +82,9 @@ class DurableService:
         return response(environ, start_response)
 
     def _respond(self, environ: dict[str, Any]) -> Response:
+        if environ["PATH_INFO"] == issuer.KEYS_PATH:  # no bucket's name begins with a dot
+            keys = issuer.public_keys(TwinHome.from_environment())
+            return Response(json.dumps(keys), content_type="application/json")
         changing = environ["REQUEST_METHOD"] not in _READ_METHODS
         with self._request_lock:
             ObjectIndex.tracking = changing

@@ -15,6 +15,7 @@ from policies.rules.identity import (
     role_has_no_managed_administrator,
     role_session_is_short,
     role_trusts_one_workload,
+    role_trusts_own_repository,
     secret_is_marked,
     secret_outputs_are_marked,
     service_role_is_bound_to_account,
@@ -22,6 +23,7 @@ from policies.rules.identity import (
 
 RULES: tuple[Rule, ...] = (
     role_trusts_one_workload.RULE,
+    role_trusts_own_repository.RULE,
     service_role_is_bound_to_account.RULE,
     account_trust_is_conditional.RULE,
     policy_names_its_actions.RULE,

@@ -6,15 +6,15 @@ from typing import Final
 
 from pulumi_policy import Severity
 
+from policies.facts.github_tokens import ISSUER, issuers_of
 from policies.facts.iam_documents import ROLE, Statement, read_statements
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
-_GITHUB: Final = "token.actions.githubusercontent.com"
 _AUDIENCE: Final = "sts.amazonaws.com"
-"""GitHub's issuer, and the audience of its tokens (GitHub Docs, "Configuring OpenID Connect in AWS")."""
+"""Audience of GitHub's tokens for AWS (GitHub Docs, "Configuring OpenID Connect in AWS")."""
 
 _ENVIRONMENT: Final = re.compile(r"repo:[^/:*?]+/[^/:*?]+:environment:[^:*?]+")
 """Subject of the jobs of one environment. Only an environment can require a person's approval."""
@@ -33,14 +33,13 @@ def _check_statement(statement: Statement) -> Iterator[Message]:
         yield message("a statement of its trust policy doesn't say who may take it on")
     if any("*" in who for _, who in statement.principals):
         yield message("its trust policy lets anyone take it on")
-    for kind, who in statement.principals:
-        if kind == "Federated":
-            yield from _check_subject(statement, _issuer_of(who))
+    for issuer in issuers_of(statement):
+        yield from _check_subject(statement, issuer)
 
 
 def _check_subject(statement: Statement, issuer: str) -> Iterator[Message]:
     subjects = statement.condition_values("StringEquals", f"{issuer}:sub")
-    if issuer.startswith(_GITHUB):
+    if issuer.startswith(ISSUER):
         if statement.condition_values("StringEquals", f"{issuer}:aud") != (_AUDIENCE,):
             yield message(
                 "it takes tokens of GitHub's that are not meant for AWS alone (StringEquals on aud)"
@@ -51,11 +50,6 @@ def _check_subject(statement: Statement, issuer: str) -> Iterator[Message]:
         yield message("it does not name one subject of its identity provider (StringEquals on sub)")
 
 
-def _issuer_of(federated: str) -> str:
-    """Return the prefix of an identity provider's condition keys."""
-    return "saml" if ":saml-provider/" in federated else federated.rpartition(":oidc-provider/")[2]
-
-
 RULE: Final = Rule(
     id="role-trusts-one-workload",
     title="Every role can be taken on by exactly the workload that it is for",
@@ -64,7 +58,7 @@ RULE: Final = Rule(
     risk="Any branch, fork or foreign repository that meets a loose condition gets the role's permissions.",
     fix=(
         "Demand with StringEquals the audience and the one subject, such as "
-        "`repo:owner/name:environment:production`; leave out every wildcard."
+        "`repo:owner@123456/name@456789:environment:production`; leave out every wildcard."
     ),
     controls=(Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_5_15, Control.CIS_6_8),
     subjects=of_type(ROLE),
