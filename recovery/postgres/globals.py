@@ -6,7 +6,7 @@ They are stored beside a dump (`Manifest.cluster`) and restored by recovery.post
 
 import re
 from collections.abc import Sequence
-from typing import Final, LiteralString, TypeVar, cast
+from typing import Final, Literal, LiteralString, TypeVar, cast
 
 import psycopg
 from psycopg.rows import scalar_row
@@ -15,7 +15,7 @@ from recovery.manifest import ManifestModel
 
 
 class PostgresRole(ManifestModel):
-    """A role that owns or may do something in the database, or is a member or a group of one; no password."""
+    """A role that owns or may read something in the database, or a member or a group of one; no password."""
 
     name: str
     superuser: bool
@@ -31,6 +31,8 @@ class PostgresRole(ManifestModel):
     valid_until: str | None
     """When the password expires."""
 
+    comment: str | None = None
+
 
 class Membership(ManifestModel):
     """The grant of `role` to `member`."""
@@ -45,7 +47,11 @@ class Membership(ManifestModel):
 
 
 class Setting(ManifestModel):
-    """A default for the sessions of a role, of the database, or of a role in the database."""
+    """
+    A default for the sessions of a role, of the database, or of a role in the database.
+
+    With neither, it is one of `ALTER ROLE ALL`: for all sessions of the server.
+    """
 
     role: str | None
     database: bool
@@ -54,13 +60,28 @@ class Setting(ManifestModel):
 
 
 class Grant(ManifestModel):
-    """A privilege on the database itself."""
+    """A privilege on the database itself, or on another object that is named beside it."""
 
     grantee: str | None
     """None: PUBLIC."""
 
     privilege: str
     grantable: bool
+
+
+class ParameterGrant(Grant):
+    """The privilege to SET a parameter, or to set it by ALTER SYSTEM."""
+
+    parameter: str
+
+
+class PublicSchema(ManifestModel):
+    """The schema `public`, which every new database has: a dump neither creates nor drops it."""
+
+    owner: str
+    comment: str | None
+    grants: tuple[Grant, ...] | None
+    """None: PostgreSQL's defaults."""
 
 
 class Extension(ManifestModel):
@@ -107,6 +128,13 @@ class Globals(ManifestModel):
     tablespaces: tuple[str, ...]
     """Tablespaces of relations outside the default one. A restore uses only the target's default one."""
 
+    # What follows is unknown in documents of earlier versions.
+    parameter_grants: tuple[ParameterGrant, ...] = ()
+    public_schema: PublicSchema | Literal["absent"] | None = None
+    """None: unknown."""
+
+    is_template: bool = False
+
 
 GlobalsPart = TypeVar("GlobalsPart", bound=ManifestModel)
 
@@ -129,19 +157,45 @@ _DATABASE: Final = """
         'encoding', pg_encoding_to_char(d.encoding), 'collation', d.datcollate, 'character_type', d.datctype,
         'locale_provider', coalesce(to_jsonb(d)->>'datlocprovider', 'c'),
         'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale'),
-        'connection_limit', d.datconnlimit, 'tablespace', t.spcname,
+        'connection_limit', d.datconnlimit, 'tablespace', t.spcname, 'is_template', d.datistemplate,
         'grants', CASE WHEN d.datacl IS NOT NULL THEN coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
                 'privilege', a.privilege_type, 'grantable', a.is_grantable
             ) ORDER BY a.grantee = 0 DESC, pg_get_userbyid(a.grantee), a.privilege_type)
-            FROM aclexplode(d.datacl) a), '[]') END)
+            FROM aclexplode(d.datacl) a), '[]') END,
+        'public_schema', coalesce((
+            SELECT jsonb_build_object('owner', pg_get_userbyid(n.nspowner),
+                'comment', obj_description(n.oid, 'pg_namespace'),
+                'grants', CASE WHEN n.nspacl IS NOT NULL THEN coalesce((
+                    SELECT jsonb_agg(jsonb_build_object(
+                        'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
+                        'privilege', a.privilege_type, 'grantable', a.is_grantable
+                    ) ORDER BY a.grantee = 0 DESC, pg_get_userbyid(a.grantee), a.privilege_type)
+                    FROM aclexplode(n.nspacl) a), '[]') END)
+            FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public'), '"absent"'))
     FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
     WHERE d.datname = current_database()
 """
 _RELATED_ROLES: Final = """
     WITH RECURSIVE this_db AS (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
+    -- Roles that read by PUBLIC's privileges or through a predefined role have no entry in pg_shdepend.
+    public_reads AS (
+        SELECT EXISTS (
+            SELECT FROM (SELECT oid, relacl AS acl FROM pg_catalog.pg_class
+                UNION ALL SELECT attrelid, attacl FROM pg_catalog.pg_attribute WHERE attacl IS NOT NULL) c,
+                aclexplode(c.acl) a
+            WHERE c.oid >= 16384 AND a.grantee = 0) AS yes),
+    readers AS (
+        SELECT r.oid AS role FROM pg_catalog.pg_roles r, this_db, public_reads
+        WHERE r.rolcanlogin AND has_database_privilege(r.oid, this_db.oid, 'CONNECT')
+            AND (public_reads.yes OR r.rolsuper OR EXISTS (
+                SELECT FROM pg_catalog.pg_roles p
+                WHERE p.oid < 16384 AND p.rolname ~ '^pg_' AND pg_has_role(r.oid, p.oid, 'MEMBER')))
+    ),
     named AS (
+        SELECT role FROM readers
+        UNION
         SELECT refobjid AS role FROM pg_catalog.pg_shdepend
         WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND (dbid = (SELECT oid FROM this_db)
             OR (dbid = 0 AND classid = 'pg_catalog.pg_database'::regclass
@@ -163,14 +217,15 @@ _RELATED_ROLES: Final = """
         SELECT role FROM below
         UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN above ON m.member = above.role
     ),
-    related AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT role FROM above))
+    related AS (
+        SELECT r.* FROM pg_catalog.pg_roles r WHERE %(every_role)s OR r.oid IN (SELECT role FROM above))
 """
 _ROLES: Final = f"""{_RELATED_ROLES}
     SELECT jsonb_build_object(
         'name', rolname, 'superuser', rolsuper, 'inherits', rolinherit, 'creates_roles', rolcreaterole,
         'creates_databases', rolcreatedb, 'logs_in', rolcanlogin, 'replicates', rolreplication,
         'bypasses_row_security', rolbypassrls, 'connection_limit', rolconnlimit,
-        'valid_until', rolvaliduntil::text)
+        'valid_until', rolvaliduntil::text, 'comment', shobj_description(oid, 'pg_authid'))
     FROM related WHERE rolname !~ '^pg_' ORDER BY rolname
 """  # noqa: S608 - constant text only
 _MEMBERSHIPS: Final = f"""{_RELATED_ROLES}
@@ -187,8 +242,15 @@ _SETTINGS: Final = f"""{_RELATED_ROLES}
     SELECT jsonb_build_object('role', c.rolname, 'database', s.setdatabase <> 0, 'text', text)
     FROM pg_catalog.pg_db_role_setting s LEFT JOIN related c ON c.oid = s.setrole, unnest(s.setconfig) text
     WHERE (c.oid IS NOT NULL OR s.setrole = 0) AND s.setdatabase IN (0, (SELECT oid FROM this_db))
-        AND (s.setrole <> 0 OR s.setdatabase <> 0)
     ORDER BY c.rolname NULLS FIRST, s.setdatabase, text
+"""  # noqa: S608 - constant text only
+_PARAMETER_GRANTS_SINCE: Final = 150000
+_PARAMETER_GRANTS: Final = f"""{_RELATED_ROLES}
+    SELECT jsonb_build_object('parameter', p.parname, 'grantee', c.rolname, 'privilege', a.privilege_type,
+        'grantable', a.is_grantable)
+    FROM pg_catalog.pg_parameter_acl p, aclexplode(p.paracl) a LEFT JOIN related c ON c.oid = a.grantee
+    WHERE a.grantee = 0 OR c.rolname !~ '^pg_'
+    ORDER BY p.parname, c.rolname NULLS FIRST, a.privilege_type
 """  # noqa: S608 - constant text only
 _EXTENSIONS: Final = """
     SELECT jsonb_build_object('name', e.extname, 'version', e.extversion, 'schema_name', n.nspname,
@@ -217,26 +279,32 @@ def is_vendor_role(role: str) -> bool:
     return _VENDOR_ROLES.fullmatch(role) is not None
 
 
-def read_globals(connection: psycopg.Connection) -> Globals:
-    """Read the globals of the connection's database. No privilege is needed."""
+def read_globals(connection: psycopg.Connection, *, every_role: bool = False) -> Globals:
+    """
+    Read the globals of the connection's database. No privilege is needed.
+
+    With `every_role`, also those of the server's roles that have nothing to do with the database.
+    """
+
+    def read(query: LiteralString, model: type[GlobalsPart]) -> Sequence[GlobalsPart]:
+        with connection.cursor(row_factory=scalar_row) as cursor:
+            rows = cursor.execute(query, {"every_role": every_role})
+            return [model.model_validate(row) for row in rows]
+
     with connection.cursor(row_factory=scalar_row) as cursor:
         database = cursor.execute(_DATABASE).fetchone()
         tablespaces = cursor.execute(_TABLESPACES).fetchall()
     return Globals.model_validate(
         {
             **cast("dict[str, object]", database),
-            "roles": _read_rows(connection, _ROLES, PostgresRole),
-            "memberships": _read_rows(connection, _MEMBERSHIPS, Membership),
-            "settings": _read_rows(connection, _SETTINGS, Setting),
-            "extensions": _read_rows(connection, _EXTENSIONS, Extension),
-            "default_privileges": _read_rows(connection, _DEFAULT_PRIVILEGES, DefaultPrivilege),
+            "roles": read(_ROLES, PostgresRole),
+            "memberships": read(_MEMBERSHIPS, Membership),
+            "settings": read(_SETTINGS, Setting),
+            "extensions": read(_EXTENSIONS, Extension),
+            "default_privileges": read(_DEFAULT_PRIVILEGES, DefaultPrivilege),
             "tablespaces": tablespaces,
+            "parameter_grants": read(_PARAMETER_GRANTS, ParameterGrant)
+            if connection.info.server_version >= _PARAMETER_GRANTS_SINCE
+            else (),
         }
     )
-
-
-def _read_rows(
-    connection: psycopg.Connection, query: LiteralString, model: type[GlobalsPart]
-) -> Sequence[GlobalsPart]:
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        return [model.model_validate(row) for row in cursor.execute(query)]

@@ -12,6 +12,7 @@ from recovery.postgres.globals import (
     Globals,
     Grant,
     Membership,
+    ParameterGrant,
     PostgresRole,
     Setting,
     is_vendor_role,
@@ -101,7 +102,7 @@ class _GlobalsRestore:
         self._passwords = passwords
         self._placeholder_roles = placeholder_roles
         self._result = GlobalsResult()
-        self._target = read_globals(connection)
+        self._target = read_globals(connection, every_role=True)
         self._existing_roles = {str(name) for (name,) in connection.execute(_ALL_ROLES)}
         self._database = sql.Identifier(self._target.database)
 
@@ -112,6 +113,9 @@ class _GlobalsRestore:
             self._restore_membership(membership)
         self._restore_owner()
         self._restore_grants()
+        for grant in self._source.parameter_grants:
+            self._restore_parameter_grant(grant)
+        self._restore_public_schema()
         for setting in self._source.settings:
             self._restore_setting(setting)
         self._restore_connection_limit()
@@ -135,6 +139,9 @@ class _GlobalsRestore:
                     if getattr(role, attribute):
                         change = sql.SQL("ALTER ROLE {} {}").format(name, sql.SQL(keyword))
                         self._apply(f"role {role.name}: {keyword}", change)
+                if role.comment:
+                    comment = sql.SQL("COMMENT ON ROLE {} IS {}").format(name, role.comment)
+                    self._apply(f"comment on role {role.name}", comment)
         if role.name in self._passwords and role.name in self._existing_roles:
             self._set_password(role)
 
@@ -227,19 +234,49 @@ class _GlobalsRestore:
         privilege = sql.SQL(_PRIVILEGES[grant.privilege])
         self._apply(what, sql.SQL(statement).format(privilege, self._database, grantee))
 
+    def _restore_parameter_grant(self, grant: ParameterGrant) -> None:
+        if grant in self._target.parameter_grants or (grant.grantee and is_vendor_role(grant.grantee)):
+            return
+        grantee = sql.Identifier(grant.grantee) if grant.grantee else sql.SQL("PUBLIC")
+        statement = sql.SQL(
+            "GRANT {} ON PARAMETER {} TO {}" + (" WITH GRANT OPTION" if grant.grantable else "")
+        )
+        privilege = sql.SQL("SET" if grant.privilege == "SET" else "ALTER SYSTEM")
+        parameter = sql.SQL(".").join(map(sql.Identifier, grant.parameter.split(".")))
+        self._apply(
+            f"{grant.privilege} of parameter {grant.parameter}: {grant.grantee or 'PUBLIC'}",
+            statement.format(privilege, parameter, grantee),
+        )
+
+    def _restore_public_schema(self) -> None:
+        """Give the schema its owner, or drop it. Its privileges and its comment are in the dump."""
+        source, target = self._source.public_schema, self._target.public_schema
+        if source is None or target is None or target == "absent":
+            return
+        if source == "absent":
+            self._apply(
+                "absence of the schema public", sql.SQL("DROP SCHEMA {}").format(sql.Identifier("public"))
+            )
+        elif source.owner != target.owner:
+            change = sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(source.owner))
+            self._apply(f"owner of the schema public: {source.owner}", change)
+
     def _restore_setting(self, setting: Setting) -> None:
         if (setting.role and is_vendor_role(setting.role)) or setting in self._target.settings:
             return
         name, _, value = setting.text.partition("=")
-        subject = sql.SQL("DATABASE {}").format(self._database)
+        subject, whose = sql.SQL("ROLE ALL"), "all roles"
+        if setting.database:
+            subject, whose = sql.SQL("DATABASE {}").format(self._database), "the database"
         if setting.role:
+            whose = setting.role
             within = sql.SQL(" IN DATABASE {}").format(self._database) if setting.database else sql.SQL("")
             subject = sql.SQL("ROLE {}{}").format(sql.Identifier(setting.role), within)
         values = sql.SQL(", ").join(_parse_setting_value(name, value))
         # The dot in a custom setting's name separates two identifiers.
         identifiers = sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
         self._apply(
-            f"setting {name} of {setting.role or 'the database'}",
+            f"setting {name} of {whose}",
             sql.SQL("ALTER {} SET {} TO {}").format(subject, identifiers, values),
         )
 

@@ -17,11 +17,20 @@ from recovery.postgres.globals_restore import GlobalsResult, restore_globals
 from recovery.postgres.load import load
 
 ROLES = ("app", 'odd "Role" ünï', "readers", "writer", "watcher", "neon_superuser", "admin_like")
+STRANGERS = ("outsider", "idle")
+"""Roles that have nothing in the database."""
+
 SETUP = """
     CREATE ROLE neon_superuser NOLOGIN CREATEROLE;
     CREATE ROLE app LOGIN PASSWORD 'planted-app' CREATEDB CONNECTION LIMIT 7;
     CREATE ROLE "odd ""Role"" ünï" NOLOGIN NOINHERIT BYPASSRLS;
     CREATE ROLE readers; CREATE ROLE writer LOGIN; CREATE ROLE watcher LOGIN;
+    CREATE ROLE outsider LOGIN; CREATE ROLE idle NOLOGIN;
+    COMMENT ON ROLE writer IS 'may write, isn''t it?';
+    ALTER ROLE watcher SET lock_timeout = '3s';
+    GRANT SET ON PARAMETER log_min_duration_statement TO watcher WITH GRANT OPTION;
+    GRANT ALTER SYSTEM ON PARAMETER work_mem TO writer;
+    ALTER ROLE ALL SET app.everyone = 'the same';
     GRANT readers TO writer WITH ADMIN OPTION; GRANT readers TO app WITH INHERIT FALSE;
     GRANT pg_read_all_data TO watcher; GRANT neon_superuser TO app;
     ALTER ROLE app SET search_path = "$user", public, 'Odd, schema';
@@ -37,6 +46,7 @@ IN_DATABASE = """
     CREATE POLICY "TO nobody" ON guarded TO watcher USING (x = extract(year FROM now()));
     ALTER DEFAULT PRIVILEGES FOR ROLE app IN SCHEMA app GRANT SELECT ON TABLES TO readers;
     ALTER DEFAULT PRIVILEGES FOR ROLE app REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+    ALTER SCHEMA public OWNER TO app;
 """
 GRANTED = """
     SELECT jsonb_agg(to_jsonb(x) ORDER BY x::text) FROM (
@@ -53,7 +63,8 @@ GRANTED = """
 
 def drop_roles(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        for role in ROLES:
+        connection.execute("ALTER ROLE ALL RESET ALL")
+        for role in ROLES + STRANGERS:
             name = sql.Identifier(role)
             if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).rowcount:
                 connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
@@ -124,7 +135,27 @@ def test_globals_hold_roles_grants_and_settings_but_no_password(source: str) -> 
 
 def test_roles_of_other_databases_are_left_out(source: str, new_database: NewDatabase) -> None:
     assert source
-    assert {role.name for role in capture_globals(new_database()).roles} == {"cloud_admin"}
+    empty = new_database("empty")
+    assert {role.name for role in capture_globals(empty).roles} == {"cloud_admin", "watcher"}
+    execute(empty, "REVOKE CONNECT ON DATABASE empty FROM PUBLIC")
+    assert {role.name for role in capture_globals(empty).roles} == {"cloud_admin"}
+
+
+def test_a_role_that_reads_by_publics_privileges_is_one_of_the_globals(source: str) -> None:
+    assert "outsider" not in {role.name for role in capture_globals(source).roles}
+    execute(source, "GRANT SELECT (x) ON odd TO PUBLIC")
+    globals_ = capture_globals(source)
+    assert "outsider" in {role.name for role in globals_.roles}
+    assert "idle" not in {role.name for role in globals_.roles}
+
+
+def test_a_database_without_the_schema_public_has_none_when_recreated(
+    target: str, new_database: NewDatabase
+) -> None:
+    bare = new_database("bare")
+    execute(bare, "DROP SCHEMA public")
+    assert recreate_globals(target, capture_globals(bare)).failed == []
+    assert fetch_value(target, "SELECT count(*) FROM pg_namespace WHERE nspname = 'public'") == 0
 
 
 def test_globals_are_recreated_on_another_server(source: str, target: str, tmp_path: Path) -> None:
@@ -135,7 +166,16 @@ def test_globals_are_recreated_on_another_server(source: str, target: str, tmp_p
     load(find_clients(target), target, dump_to_file(source, tmp_path / "a"))
     assert fetch_value(target, GRANTED) == fetch_value(source, GRANTED)
     again = capture_globals(target)
-    for part in ("owner", "comment", "connection_limit", "grants", "settings", "default_privileges"):
+    for part in (
+        "owner",
+        "comment",
+        "connection_limit",
+        "grants",
+        "settings",
+        "default_privileges",
+        "parameter_grants",
+        "public_schema",
+    ):
         assert getattr(again, part) == getattr(cluster, part), part
     with_login = {role.name: role for role in again.roles}
     for role in cluster.roles:
