@@ -6,7 +6,7 @@ parsed, its depth while it is parsed, and what the aliases of a YAML document st
 """
 
 import json
-import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -27,7 +27,6 @@ _MAX_YAML_NODES: Final = 100_000
 
 _MAX_YAML_DEPTH: Final = 50
 _TEXT: Final = "tag:yaml.org,2002:str"
-_MAX_NUMBER: Final = 1 << 63
 _MAX_REASON: Final = 300
 """Characters of a message, which may name a key of the document."""
 
@@ -63,7 +62,7 @@ def parse_json(body: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
 
     Raises:
         DocumentError: it is larger than `max_bytes`, nested deeper than 200, no JSON in UTF-8, has a key
-            twice in one object, or a number that is not finite or has more than 64 bits.
+            twice in one object, or a number that is not finite or too large for a floating-point number.
     """
     _require_size(body, max_bytes)
     try:
@@ -88,8 +87,8 @@ def parse_yaml(text: bytes | str, *, max_bytes: int = _MAX_YAML_BYTES) -> Any:
 
     Raises:
         DocumentError: it is too large, also after its aliases are replaced, nested deeper than 50, no YAML in
-            UTF-8, has a tag of its own or a key that is no text or is there twice, or a number that is not
-            finite or has more than 64 bits.
+            UTF-8, has a tag of its own or a key that is no text or is there twice, or a number as
+            `parse_json` refuses it.
     """
     _require_size(text, max_bytes)
     try:
@@ -151,17 +150,15 @@ def _parse_float(text: str) -> float:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise DocumentError(f"it has a number that is not finite, {name}")
+    raise DocumentError(f"it has the number {name}, which is not finite")
 
 
 Number = TypeVar("Number", int, float)
 
 
 def _require_range(number: Number) -> Number:
-    if not math.isfinite(number):
-        raise DocumentError("it has a number that is not finite")
-    if isinstance(number, int) and not -_MAX_NUMBER <= number < _MAX_NUMBER:
-        raise DocumentError("it has a number of more than 64 bits")
+    if not abs(number) <= sys.float_info.max:
+        raise DocumentError("it has a number that is not finite, or too large for a floating-point number")
     return number
 
 

@@ -4,12 +4,21 @@ import re
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core import vault_layout
+from core.moment import Moment
 from core.vault_layout import Tier
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+"""A number of bytes, rows or other things."""
+
+BigInt = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+"""A value of PostgreSQL's type bigint."""
+
+BackupId = Annotated[str, StringConstraints(pattern=f"^{vault_layout.ID}$")]
+
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 StoreName = Literal["database", "files", "state"]
 """What is backed up."""
@@ -29,12 +38,12 @@ class StoredObject(ManifestModel):
 
     key: str
     version: str
-    bytes: int
+    bytes: Count
     sha256: Sha256
     """Of the object's bytes, computed during the upload."""
 
     lock_mode: LockMode | None
-    locked_until: AwareDatetime | None
+    locked_until: Moment | None
 
 
 class BackupManifest(ManifestModel):
@@ -47,15 +56,15 @@ class BackupManifest(ManifestModel):
     KEYS: ClassVar[re.Pattern[str]]
     """Pattern of a manifest's key, with the group `id` and, for a store with tiers, `tier`."""
 
-    id: str
+    id: BackupId
     """Sorts by time: `20300115T021700Z-3f9a`."""
 
     stack: str
-    started: AwareDatetime
-    snapshot_at: AwareDatetime
+    started: Moment
+    snapshot_at: Moment
     """The moment of the backed-up state; no later change is in the backup."""
 
-    finished: AwareDatetime
+    finished: Moment
     tools: dict[str, str]
     """Program -> version."""
 
@@ -99,7 +108,7 @@ class Table(ManifestModel):
 
     schema_name: str
     name: str
-    rows: int
+    rows: Count
     digest: str
     """Of all rows, independent of their order: see recovery.postgres.digest."""
 
@@ -109,9 +118,9 @@ class Sequence(ManifestModel):
 
     schema_name: str
     name: str
-    last_value: int
+    last_value: BigInt
     is_called: bool
-    increment: int = 1
+    increment: BigInt = 1
     """A negative one counts down."""
 
 
@@ -120,7 +129,7 @@ class Checksums(ManifestModel):
 
     tables: tuple[Table, ...]
     sequences: tuple[Sequence, ...]
-    large_objects: int
+    large_objects: Count
     large_objects_digest: str
     definitions: dict[str, str]
     """Kind of object (columns, constraints, indexes, triggers, ...) -> SHA-256 of the kind's definitions."""
@@ -135,7 +144,7 @@ class ServerInfo(ManifestModel):
     version: str
     """Such as 17.2."""
 
-    major: int
+    major: Count
     system_identifier: str
     """From pg_control_system(). A Neon branch shares its project's, so it does not tell copies apart."""
 
@@ -184,7 +193,7 @@ class Manifest(BackupManifest):
 
     content: DumpContent
     dump: StoredObject
-    dump_bytes: int
+    dump_bytes: Count
     """Size of the dump before compression."""
 
     cluster: StoredObject

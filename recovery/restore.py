@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from core.documents import DocumentError
 from core.failure import Failure
 from recovery.manifest import Manifest
 from recovery.postgres.client_programs import find_client_programs
@@ -16,6 +17,7 @@ from recovery.postgres.globals import Globals
 from recovery.postgres.globals_restore import restore_globals
 from recovery.postgres.load import load
 from recovery.postgres.target import require_empty
+from recovery.vault.documents import read_document, unreadable
 from recovery.vault.vault import VaultClient
 
 OnRestoreProgress = Callable[[Literal["fetched", "made"], int, int], None]
@@ -76,12 +78,16 @@ def fetch_backup(
     """
     require_space(folder, manifest.dump_bytes)
     cluster, dump = manifest.cluster, manifest.dump
-    source_globals = b"".join(vault.read(cluster.key, cluster.version, sha256=cluster.sha256))
+    try:
+        source_globals = read_document(vault, cluster, Globals)
+    except DocumentError as error:
+        raise unreadable(cluster.key, error) from None
     archive = folder / f"{manifest.id}.pgc"
-    chunks = decompress(vault.read(dump.key, dump.version, sha256=dump.sha256))
+    chunks = vault.read(dump.key, dump.version, sha256=dump.sha256, expected_bytes=dump.bytes)
+    chunks = decompress(chunks, max_bytes=manifest.dump_bytes)
     chunks = _report_fetched(chunks, manifest.dump_bytes, on_progress)
     write_archive(add_copy_freeze(chunks) if jobs > 1 else chunks, archive)
-    return FetchedBackup(manifest, archive, Globals.model_validate_json(source_globals), jobs)
+    return FetchedBackup(manifest, archive, source_globals, jobs)
 
 
 def load_backup(

@@ -92,7 +92,7 @@ def _read_manifest_lock(vault: VaultClient, vault_name: VaultName, manifest: Bac
     """Return lock and hash of a backup's manifest, without which there is no backup."""
     key = manifest.key
     head = vault.head(key)
-    body = b"".join(vault.read(key, head.version))
+    body = b"".join(vault.read(key, head.version, expected_bytes=head.bytes))
     return LockedObject(
         vault=vault_name,
         key=key,

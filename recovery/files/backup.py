@@ -17,6 +17,7 @@ from recovery.files import copy
 from recovery.files.copy import bounded_map, copy_object
 from recovery.files.index import Index, verify_uploads
 from recovery.files.manifest import (
+    MAX_JOURNAL_LINES,
     BucketSummary,
     FileEntry,
     FilesManifest,
@@ -75,8 +76,9 @@ class BackupRun:
             backup, is_journal = vault_layout.file_backup_of(entry.key)
             if not is_journal or (last and backup <= last.id):
                 continue
-            chunks = self._vault.read(entry.key, entry.version)
-            self._index.record_entries(parse_line(line, entry.key) for line in split_lines(chunks))
+            chunks = self._vault.read(entry.key, entry.version, expected_bytes=entry.bytes)
+            lines = split_lines(chunks, max_lines=MAX_JOURNAL_LINES)
+            self._index.record_entries(parse_line(line, entry.key) for line in lines)
 
     def scan(self, *, accept_gone: bool) -> None:
         """

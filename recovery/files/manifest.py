@@ -1,31 +1,39 @@
 """The manifest of a file backup, which is written last, and its listing: one line of JSON per object."""
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
-from pydantic import AwareDatetime
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from core import vault_layout
+from core.documents import describe_error
 from core.failure import Failure
+from core.moment import Moment
 from core.vault_layout import file_copy
-from recovery.manifest import BackupManifest, ManifestModel, Sha256, StoredObject, StoreName
+from recovery.manifest import BackupManifest, Count, ManifestModel, Sha256, StoredObject, StoreName
 from recovery.postgres.compression import compress, decompress
 from recovery.vault.vault import VaultClient
 
 _CHUNK_BYTES: Final = 1 << 18
+_LINE_BYTES: Final = 1 << 14
+"""Most that a line has: a key has up to 1,024 bytes, of which JSON makes six times as many."""
+
+MAX_JOURNAL_LINES: Final = 100_000
+"""A journal has the objects of one batch; earlier versions may have had larger batches."""
 
 
 class BucketSummary(ManifestModel):
     """The number and total size of a bucket's files in a backup."""
 
     name: str
-    files: int
-    size: int
+    files: Count
+    size: Count
     """Bytes."""
 
 
@@ -45,16 +53,16 @@ class FilesManifest(BackupManifest):
     schema_version: Literal["bulwark-files-1"] = "bulwark-files-1"
     store: Literal["files"]
     buckets: tuple[BucketSummary, ...]
-    copied: int
+    copied: Count
     """Number of files that are new or changed since the previous backup."""
 
-    gone: int
+    gone: Count
     """Number of files that were deleted at the source; earlier backups restore them."""
 
-    altered: int
+    altered: Count
     """Number of files whose download differs from the source's listing. The copy is the download."""
 
-    copies_locked_until: AwareDatetime | None
+    copies_locked_until: Moment | None
     """When the first lock of a copy ends; None if a copy has no lock."""
 
     listing: StoredObject
@@ -92,25 +100,27 @@ class FilesManifest(BackupManifest):
 class FileEntry:
     """One object of a backup: its data at the source, and the version in the vault that is its copy."""
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid", strict=True)
+
     bucket: str
     key: str
     version: str
-    bytes: int
+    bytes: Count
     """Size of the copy."""
 
-    sha256: str
+    sha256: Sha256
     """Computed while the bytes were copied into the vault."""
 
     etag: str
     """The source's ETag. With `listed` it shows whether the object has changed since."""
 
-    listed: int
+    listed: Count
     """Size in the source's listing."""
 
-    modified: datetime
+    modified: Moment
     """Time of the last change at the source."""
 
-    locked_until: datetime | None
+    locked_until: Moment | None
     altered: bool = False
     """Whether the source's download differs from its listing in size or MD5."""
 
@@ -118,6 +128,9 @@ class FileEntry:
     def copy_key(self) -> str:
         """The key of the copy in the vault."""
         return file_copy(self.bucket, self.key)
+
+
+_ENTRY: Final = TypeAdapter(FileEntry)
 
 
 @dataclass
@@ -156,7 +169,8 @@ def read_listing(manifest: FilesManifest, vault: VaultClient) -> Iterator[FileEn
     listing = manifest.listing
     digest, count = hashlib.sha256(), 0
     last: FileEntry | None = None
-    for line in split_lines(vault.read(listing.key, listing.version, sha256=listing.sha256)):
+    chunks = vault.read(listing.key, listing.version, sha256=listing.sha256, expected_bytes=listing.bytes)
+    for line in split_lines(chunks, max_lines=manifest.files):
         digest.update(line)
         count += 1
         if last is not None:
@@ -189,26 +203,32 @@ def parse_line(line: bytes, key: str) -> FileEntry:
         Failure: the line is anything else.
     """
     try:
-        fields: dict[str, Any] = json.loads(line)
-        until = fields.pop("locked_until")
-        return FileEntry(
-            modified=datetime.fromisoformat(fields.pop("modified")),
-            locked_until=datetime.fromisoformat(until) if until else None,
-            **fields,
-        )
-    except (ValueError, TypeError, KeyError):
+        return _ENTRY.validate_json(line)
+    except ValidationError as error:
         raise Failure(
             f"The listing {key} has a line that is no object.",
             "use another backup, or the other vault's copy (--vault replica).",
+            describe_error(error),
         ) from None
 
 
-def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a compressed listing, each with its line feed."""
-    rest = b""
-    for chunk in decompress(chunks):
+def split_lines(chunks: Iterable[bytes], *, max_lines: int) -> Iterator[bytes]:
+    """
+    Yield the lines of a compressed listing, each with its line feed.
+
+    Raises:
+        Failure: it is damaged, has more lines, or one that is too long for an object.
+    """
+    rest, lines = b"", 0
+    for chunk in decompress(chunks, max_bytes=max_lines * _LINE_BYTES):
         whole, newline, rest = (rest + chunk).rpartition(b"\n")
-        yield from (whole + newline).splitlines(keepends=True)
+        lines += whole.count(b"\n") + len(newline)
+        if lines > max_lines or len(rest) > _LINE_BYTES:
+            raise Failure(
+                f"A listing has more than {max_lines:,} lines, or a line of more than {_LINE_BYTES:,} bytes.",
+                "use another backup, or the other vault's copy (--vault replica).",
+            )
+        yield from io.BytesIO(whole + newline)
     if rest:
         yield rest
 

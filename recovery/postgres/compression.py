@@ -38,30 +38,36 @@ def compress(chunks: Iterable[bytes], level: int = _LEVEL, threads: int = 0) -> 
         yield compressor.flush()
 
 
-def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[bytes]:
     """
     Decompress a stream that `compress` wrote. The memory used is bounded, whatever the frame's header says.
 
     Raises:
-        Failure: the frame is damaged, or the stream does not end with it. Earlier output must be discarded.
+        Failure: the frame is damaged or has more than `max_bytes` of content, or the stream does not end with
+            it. Earlier output must be discarded.
     """
+    left = max_bytes
     decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
     output = bytearray()
     with _closing(chunks):
         for piece in _slices(chunks):
             if decompressor.eof:
-                raise Failure("The compressed dump is damaged: it goes on after its end.", _NEXT_STEP)
+                raise Failure("The compressed data is damaged: it goes on after its end.", _NEXT_STEP)
             try:
-                output += decompressor.decompress(piece)
+                content = decompressor.decompress(piece)
             except zstandard.ZstdError as error:
-                raise Failure("The compressed dump is damaged.", _NEXT_STEP, str(error)) from None
+                raise Failure("The compressed data is damaged.", _NEXT_STEP, str(error)) from None
+            left -= len(content)
+            if left < 0:
+                raise Failure(f"The compressed data has more than {max_bytes:,} bytes.", _NEXT_STEP)
+            output += content
             if len(output) >= _OUTPUT_BYTES:
                 yield bytes(output)
                 output.clear()
         if decompressor.unused_data:
-            raise Failure("The compressed dump is damaged: it goes on after its end.", _NEXT_STEP)
+            raise Failure("The compressed data is damaged: it goes on after its end.", _NEXT_STEP)
         if not decompressor.eof:
-            raise Failure("The compressed dump is truncated: it has no end.", _NEXT_STEP)
+            raise Failure("The compressed data is truncated: it has no end.", _NEXT_STEP)
     if output:
         yield bytes(output)
 

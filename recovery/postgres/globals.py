@@ -11,7 +11,7 @@ from typing import Final, Literal, LiteralString, TypeVar, cast
 import psycopg
 from psycopg.rows import scalar_row
 
-from recovery.manifest import ManifestModel
+from recovery.manifest import BigInt, ManifestModel
 
 
 class PostgresRole(ManifestModel):
@@ -25,7 +25,7 @@ class PostgresRole(ManifestModel):
     logs_in: bool
     replicates: bool
     bypasses_row_security: bool
-    connection_limit: int
+    connection_limit: BigInt
     """-1: no limit."""
 
     valid_until: str | None
@@ -115,7 +115,7 @@ class Globals(ManifestModel):
     """c: the C library, i: ICU, b: built in."""
 
     locale: str | None
-    connection_limit: int
+    connection_limit: BigInt
     tablespace: str
     grants: tuple[Grant, ...] | None
     """None: PostgreSQL's defaults."""
