@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Annotated, Final, Literal
@@ -10,11 +10,10 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from cli.events import RunLog
-from cli.options import JsonOption, StackOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import format_lock, format_size
-from cli.recovery_context import export_state, open_context
+from cli.recovery_context import choose_stores, export_state, find_source, open_context
 from core.failure import Failure
-from engine.targets import find_target
 from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
@@ -28,7 +27,8 @@ _JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "stat
 
 def backup(
     *stores: StoreName | Literal["all"],
-    stack: StackOption = "local",
+    stack: ChosenStackOption = None,
+    recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
@@ -41,9 +41,11 @@ def backup(
 
     Args:
         stores: What of it: the database, the files, the stack's own state, or all; without any, all.
-        stack: The stack; `local` is the twin on this machine.
+        stack: The stack; by default `local`, the twin on this machine.
+        recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: Back up what another stack's program made on the twin.
-        as_json: Print one JSON document, store -> manifest; progress goes to standard error.
+        as_json: Print one JSON document, store -> manifest, with a recovery file's `warnings` if there are
+            any; progress goes to standard error.
         table: Only these tables (pg_dump's patterns) of the database; several are fine.
         schema_only: Definitions without rows.
         data_only: Rows without definitions.
@@ -54,12 +56,13 @@ def backup(
     """
     content = _content(schema_only=schema_only, data_only=data_only)
     _check_options(stores, table=table, content=content, accept_gone=accept_gone)
-    target = find_target(stack, on_twin=on_twin)
-    context = open_context(target, role="writer")
+    target = find_source(stack, on_twin=on_twin, recovery=recovery)
+    chosen = choose_stores(target, () if "all" in stores else [store for store in stores if store != "all"])
+    context = open_context(target, role="writer", stores=chosen, jobs=chosen)
     manifests: dict[StoreName, BackupManifest] = {}
 
     def take(store: StoreName) -> None:
-        with RunLog(f"Backing up the {store}", command="backup", store=store, stack=stack) as run:
+        with RunLog(f"Backing up the {store}", command="backup", store=store, stack=target.name) as run:
             if store == "database":
                 manifests[store] = back_up(
                     context, tables=table, content=content, on_progress=partial(_show_progress, run)
@@ -75,13 +78,9 @@ def backup(
 
     failures: list[Failure] = []
     for job, job_stores in _JOBS.items():
-        chosen: list[StoreName] = [
-            store for store in job_stores if not stores or store in stores or "all" in stores
-        ]
-        failures += _take_stores(context, job, chosen, take)
+        failures += _take_stores(context, job, [store for store in job_stores if store in chosen], take)
     if as_json:
-        documents = {store: manifest.model_dump(mode="json") for store, manifest in manifests.items()}
-        sys.stdout.write(json.dumps(documents, indent=2) + "\n")
+        sys.stdout.write(_to_json(manifests, context.warnings))
     for failure in failures[1:]:
         sys.stderr.write(f"{failure}\n")
     if failures:
@@ -89,6 +88,12 @@ def backup(
     if not as_json:
         sys.stdout.write("Unproven until restored: ./bulwark verify --deep\n")
     return 0
+
+
+def _to_json(manifests: Mapping[StoreName, BackupManifest], warnings: tuple[str, ...]) -> str:
+    documents = {store: manifest.model_dump(mode="json") for store, manifest in manifests.items()}
+    more = {"warnings": warnings} if warnings else {}
+    return json.dumps({**documents, **more}, indent=2) + "\n"
 
 
 def _content(*, schema_only: bool, data_only: bool) -> DumpContent:

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from rich.table import Column, Table
 
-from cli.options import JsonOption, StackOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import format_day, format_size
-from cli.recovery_context import open_context
+from cli.recovery_context import find_source, open_context
 from core.console import PrintableConsole, plain
 from core.objectives import format_duration
 from core.text import printable
-from engine.targets import find_target
 from recovery import catalogue
 from recovery.catalogue import Backup, Verification, best_verification
 from recovery.context import RecoveryContext
@@ -27,20 +26,27 @@ from recovery.state import StateManifest
 STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 
 
-def backups(*, stack: StackOption = "local", on_twin: TwinOption = False, as_json: JsonOption = False) -> int:
+def backups(
+    *,
+    stack: ChosenStackOption = None,
+    recovery: RecoveryOption = None,
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
+) -> int:
     """
     List the backups by store: when, how large, how long locked, in which vaults, and when they were verified.
 
     Args:
-        stack: The stack; `local` is the twin on this machine.
+        stack: The stack; by default `local`, the twin on this machine.
+        recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: List what a stack backed up on the twin.
         as_json: Print one JSON document, a list; each entry names its store.
     """
-    context = open_context(find_target(stack, on_twin=on_twin))
+    context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery))
     history = records.verification_history(records.read_records(context.vaults["primary"]))
     rows = [row for kind in STORES for row in _rows(context, kind, history)]
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        sys.stdout.write(json.dumps([row | _warnings_of(context) for row in rows], indent=2) + "\n")
         return 0
     console = PrintableConsole()
     for kind in STORES:
@@ -55,6 +61,10 @@ def backups(*, stack: StackOption = "local", on_twin: TwinOption = False, as_jso
     if not rows:
         console.print("There is no backup yet: ./bulwark backup makes one.")
     return 0
+
+
+def _warnings_of(context: RecoveryContext) -> dict[str, Any]:
+    return {"warnings": context.warnings} if context.warnings else {}
 
 
 def _table(store: str, rows: list[dict[str, Any]]) -> Table:
@@ -83,13 +93,13 @@ def _rows(
     context: RecoveryContext, kind: type[BackupManifest], history: VerificationHistory
 ) -> list[dict[str, Any]]:
     """Return the backups of one store in either vault, the newest first."""
-    primary, replica = context.vaults["primary"], context.vaults["replica"]
+    primary, replica = context.vaults["primary"], context.vaults.get("replica")
     in_primary = {backup.id: backup for backup in catalogue.read_backups(primary, kind)}
-    in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)}
+    in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)} if replica else set[str]()
     only_there = in_replica - in_primary.keys()
     in_replica_only = (
         [backup for backup in catalogue.read_backups(replica, kind) if backup.id in only_there]
-        if only_there
+        if replica and only_there
         else []
     )
     rows = [
@@ -103,7 +113,10 @@ def _rows(
     return sorted(rows, key=lambda row: row["id"], reverse=True)
 
 
-def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[str]) -> ReplicaStatus:
+def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[str]) -> ReplicaStatus | None:
+    """Return where the copy of a backup is; None without a replica."""
+    if "replica" not in context.vaults:
+        return None
     if backup.id in copies:
         return ReplicaStatus(backup.id, "there")
     entry = backup.listing.entry
@@ -115,7 +128,7 @@ def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[s
 def _row(
     kind: type[BackupManifest],
     backup: Backup[Any],
-    replica: ReplicaStatus,
+    replica: ReplicaStatus | None,
     history: VerificationHistory,
     *,
     in_primary: bool,
@@ -132,8 +145,8 @@ def _row(
         "bytes": manifest.bytes if manifest else 0,
         "locked_until": format_day(manifest.locked_until) if manifest else None,
         "in_primary": in_primary,
-        "replica": replica.state,
-        "replica_late_seconds": round(replica.age.total_seconds()),
+        "replica": replica.state if replica else None,
+        "replica_late_seconds": round(replica.age.total_seconds()) if replica else 0,
         "verified": f"{verification.at:%Y-%m-%d %H:%M}" if verification else None,
         "how": _method(verification, by_drill=verification in drilled) if verification else None,
         "problems": [backup.unreadable]
@@ -149,6 +162,8 @@ def _coloured_replica(row: dict[str, Any]) -> str:
         return "[red]only there[/red]"
     late = format_duration(timedelta(seconds=row["replica_late_seconds"]))
     match row["replica"]:
+        case None:
+            return "no replica"
         case "there":
             return "yes"
         case "pending":

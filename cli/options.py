@@ -1,9 +1,14 @@
 """Options that several commands take."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 StackOption = Annotated[str, Parameter(name=["--stack", "-s"])]
+ChosenStackOption = Annotated[str | None, Parameter(name=["--stack", "-s"])]
+"""The stack of a command that takes a recovery file instead; None is `local` without such a file."""
+
+RecoveryOption = Annotated[Path | None, Parameter(name="--recovery")]
 TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
 JsonOption = Annotated[bool, Parameter(name="--json", negative=())]

@@ -1,24 +1,114 @@
-"""Opens a deployed stack for recovery, from its outputs, and its vaults."""
+"""Opens for recovery what a deployed stack's outputs or a recovery file name: stores, vaults, monitors."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.console import PrintableConsole
+from core.failure import Failure
 from engine.stack_target import StackTarget, VaultRole
+from engine.targets import find_target
 from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.files.source import FileSource
+from recovery.manifest import StoreName
+from recovery.recovery_file import RecoveryFile, read_recovery_file
+from recovery.recovery_file_context import open_recovery_file
 from recovery.state import StateExport
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 
 
-def open_context(target: StackTarget, *, role: VaultRole = "restorer") -> RecoveryContext:
+@dataclass(frozen=True)
+class DocumentedSource:
+    """What a recovery file describes, in place of a stack."""
+
+    path: Path
+    content: RecoveryFile
+
+    @property
+    def name(self) -> str:
+        return self.content.name
+
+
+RecoverySource = StackTarget | DocumentedSource
+
+
+def find_source(stack: str | None, *, on_twin: bool, recovery: Path | None) -> RecoverySource:
     """
-    Read the outputs of a deployed stack, and open its vaults with the credentials of `role`.
+    Return what a command's options choose: a stack, `local` by default, or what a recovery file describes.
 
     Raises:
-        Failure: the stack was never deployed, or its services can't be started.
+        Failure: both are chosen; the stack has no file, or one of the files is wrong.
     """
+    if recovery is None:
+        return find_target(stack or "local", on_twin=on_twin)
+    if stack or on_twin:
+        raise Failure(
+            "--recovery names stores and vaults without a stack.",
+            f"leave out {'--stack' if stack else '--twin'}, or --recovery.",
+        )
+    return DocumentedSource(recovery, read_recovery_file(recovery))
+
+
+def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tuple[StoreName, ...]:
+    """
+    Return the stores that a backup is taken of: the named ones or, without any, all that there are.
+
+    Raises:
+        Failure: one of them is not there.
+    """
+    if isinstance(source, StackTarget):
+        return tuple(stores) or ("database", "state", "files")
+    known = source.content.store_names
+    if missing := [store for store in stores if store not in known]:
+        why = (
+            "Only a stack has a state, and a recovery file is used without one."
+            if "state" in missing
+            else f"{source.path} names no store {missing[0]}."
+        )
+        raise Failure(why, f"choose one of these: {', '.join(known) or 'it names none'}.")
+    if not known:
+        raise Failure(f"{source.path} names no store.", "name one under `stores`; see docs/recovery.md.")
+    return tuple(stores) or known
+
+
+def open_context(
+    source: RecoverySource,
+    *,
+    role: VaultRole = "restorer",
+    stores: Collection[StoreName] = (),
+    vaults: Collection[VaultName] = ("primary", "replica"),
+    jobs: Collection[str] = (),
+) -> RecoveryContext:
+    """
+    Open a deployed stack by its outputs, or a recovery file, with the vault's credentials of `role`.
+
+    What the vaults of a recovery file lack is written to standard error.
+
+    Args:
+        source: The stack, or the recovery file.
+        role: Whether the vault is opened to write backups or to read them.
+        stores: The stores that are read; of a recovery file only their secrets have to be there.
+        vaults: The vaults that are used; those of a recovery file have to protect what is in them.
+        jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
+
+    Raises:
+        Failure: the stack was never deployed, or its services can't be started; or a secret that the recovery
+            file refers to is missing, or one of its vaults is not protected.
+    """
+    if isinstance(source, StackTarget):
+        return _open_stack(source, role)
+    context = open_recovery_file(
+        source.content, source.path, role=role, stores=stores, vaults=vaults, jobs=jobs
+    )
+    console = PrintableConsole(stderr=True)
+    for warning in context.warnings:
+        console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return context
+
+
+def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
     from engine import session  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
@@ -44,15 +134,17 @@ def open_context(target: StackTarget, *, role: VaultRole = "restorer") -> Recove
     )
 
 
-def export_state(target: StackTarget) -> StateExport:
+def export_state(target: RecoverySource) -> StateExport:
     """
     Return the stack's state as the engine exports it, with the project's and the stack's file.
 
     Its secrets are encrypted. The Automation API's export_stack would ask for them in clear.
 
     Raises:
-        Failure: the engine can't export it.
+        Failure: there is no stack, or the engine can't export it.
     """
+    if isinstance(target, DocumentedSource):
+        raise Failure("Only a stack has a state.", "name the stack: --stack.")
     from engine import session  # noqa: PLC0415 - as in open_context
 
     workspace = session.select(target, runs_program=False).workspace
@@ -67,8 +159,10 @@ def export_state(target: StackTarget) -> StateExport:
     )
 
 
-def open_vaults(target: StackTarget) -> dict[VaultName, VaultClient]:
-    """Open the vaults for reading by the names that the settings give them, without the stack's state."""
+def open_vaults(target: RecoverySource, *, vaults: Collection[VaultName]) -> Mapping[VaultName, VaultClient]:
+    """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
+    if isinstance(target, DocumentedSource):
+        return open_context(target, vaults=vaults).vaults
     backups, platform = target.settings.backups, target.settings.platform.name
     key = target.role_credentials("restorer")
     return {

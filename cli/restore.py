@@ -12,16 +12,15 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 
 from cli.events import RunLog
-from cli.options import StackOption, TwinOption
+from cli.options import ChosenStackOption, RecoveryOption, TwinOption
 from cli.output import format_size
-from cli.recovery_context import open_context, open_vaults
+from cli.recovery_context import find_source, open_context, open_vaults
 from cli.servers import new_server
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.text import printable
-from engine.targets import find_target
 from recovery import catalogue
-from recovery.context import RecoveryContext, VaultName
+from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.copy import WORKERS
 from recovery.files.manifest import FilesManifest
 from recovery.files.restore import Selection, restore_files
@@ -41,7 +40,8 @@ INCOMPLETE: Final = 3
 def restore(
     *,
     to: str,
-    stack: StackOption = "local",
+    stack: ChosenStackOption = None,
+    recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     store: StoreName = "database",
     backup: str | None = None,
@@ -60,7 +60,8 @@ def restore(
             BULWARK_RESTORE_PASSWORD; `new` makes a server of its own on this machine, and nothing at a
             vendor. Of files an empty folder or `s3://bucket`, see the variables of cli/restore.py;
             of a state an empty folder.
-        stack: The stack; `local` is the twin on this machine.
+        stack: The stack; by default `local`, the twin on this machine.
+        recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: Restore what a stack backed up on the twin.
         store: What comes back: the database, the files, or the stack's own state, even if the engine has none
             of it.
@@ -81,7 +82,9 @@ def restore(
     if store != "files" and (bucket or prefix):
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
-        source = open_vaults(find_target(stack, on_twin=on_twin))[vault]
+        source = require_vault(
+            open_vaults(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,)), vault
+        )
         chosen = catalogue.choose_backup(
             catalogue.read_backups(source, StateManifest), backup_id=backup, at=_as_utc(at)
         )
@@ -89,9 +92,11 @@ def restore(
         sys.stdout.write(_next_steps(chosen, to))
         return 0
     if store == "files":
-        context = open_context(find_target(stack, on_twin=on_twin))
+        context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,))
         manifest = catalogue.choose_backup(
-            catalogue.read_backups(context.vaults[vault], FilesManifest), backup_id=backup, at=_as_utc(at)
+            catalogue.read_backups(require_vault(context.vaults, vault), FilesManifest),
+            backup_id=backup,
+            at=_as_utc(at),
         )
         selection = Selection(bucket=bucket, prefix=prefix)
         sys.stdout.write(
@@ -100,9 +105,11 @@ def restore(
         sys.stdout.write(_summary(manifest))
         return 0
     url = "" if to == "new" else _add_password(to)
-    context = open_context(find_target(stack, on_twin=on_twin))
+    context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,))
     chosen = catalogue.choose_backup(
-        catalogue.read_backups(context.vaults[vault], Manifest), backup_id=backup, at=_as_utc(at)
+        catalogue.read_backups(require_vault(context.vaults, vault), Manifest),
+        backup_id=backup,
+        at=_as_utc(at),
     )
     restore_into = partial(_restore_database, chosen, context, vault=vault, jobs=jobs or 2, tables=table)
     if url:
@@ -128,10 +135,10 @@ def _restore_database(
     with private_folder() as folder, run:
         return restore_database(
             chosen,
-            context.vaults[vault],
+            require_vault(context.vaults, vault),
             target,
             folder=folder,
-            source_url=context.database_url,
+            source_url=context.database_url or None,
             jobs=jobs,
             tables=tables,
             placeholder_roles=placeholder_roles,
@@ -241,7 +248,7 @@ def _restore_files(
 
         result = restore_files(
             manifest,
-            context.vaults[vault],
+            require_vault(context.vaults, vault),
             target,
             selection=selection,
             workers=at_once or WORKERS,

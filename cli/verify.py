@@ -17,17 +17,16 @@ from pydantic import BaseModel, ValidationError
 
 from cli.backups import STORES
 from cli.events import RunLog
-from cli.options import JsonOption, StackOption, TwinOption
-from cli.recovery_context import open_context
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
+from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.text import printable
-from engine.targets import find_target
 from recovery import catalogue
 from recovery.catalogue import Verification
-from recovery.context import RecoveryContext, VaultName
+from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest, StoreName
@@ -49,7 +48,8 @@ class _Selection:
 
 def verify(
     *,
-    stack: StackOption = "local",
+    stack: ChosenStackOption = None,
+    recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
     deep: Annotated[bool, Parameter(negative=())] = False,
@@ -62,7 +62,8 @@ def verify(
     Check backups against their manifests: presence, size, checksum, lock, and the copy in the replica.
 
     Args:
-        stack: The stack; `local` is the twin on this machine.
+        stack: The stack; by default `local`, the twin on this machine.
+        recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: Look at what a stack backed up on the twin.
         as_json: Print one JSON document.
         deep: Restore the newest (or the chosen one) and compare: a database with every table of it, files
@@ -76,9 +77,10 @@ def verify(
     Returns:
         0 when everything is as it must be.
     """
+    source = find_source(stack, on_twin=on_twin, recovery=recovery)
     if add:
-        return _add_verifications(open_context(find_target(stack, on_twin=on_twin), role="writer"), add)
-    context = open_context(find_target(stack, on_twin=on_twin))
+        return _add_verifications(open_context(source, role="writer", vaults=("primary",)), add)
+    context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     selection = _Selection(vault, store, backup, deep)
     verifications: list[Verification] = []
     unreadable: list[str] = []
@@ -86,7 +88,7 @@ def verify(
     for kind in STORES:
         if store not in {kind.STORE, "all"}:
             continue
-        backups = catalogue.read_backups(context.vaults[vault], kind)
+        backups = catalogue.read_backups(require_vault(context.vaults, vault), kind)
         known = known or any(entry.id == backup for entry in backups)
         unreadable += [
             f"{entry.id}: its manifest {entry.unreadable}" for entry in backups if entry.unreadable
@@ -99,6 +101,7 @@ def verify(
         document = {
             "looks": [verification.model_dump(mode="json") for verification in verifications],
             "unreadable": unreadable,
+            "warnings": context.warnings,
             "recorded": recorded,
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -135,8 +138,8 @@ def _select_manifests(selection: _Selection, backups: list[catalogue.Backup[Any]
 
 
 def _verify_one(manifest: BackupManifest, context: RecoveryContext, selection: _Selection) -> Verification:
-    vault = context.vaults[selection.vault]
-    replica = context.vaults["replica"] if selection.vault == "primary" else None
+    vault = require_vault(context.vaults, selection.vault)
+    replica = context.vaults.get("replica") if selection.vault == "primary" else None
     if isinstance(manifest, Manifest):
         return verified(manifest, vault, replica=replica, scratch=scratch_server if selection.deep else None)
     if isinstance(manifest, FilesManifest):

@@ -1,4 +1,4 @@
-"""What recovery needs to know of a stack, from the stack's outputs."""
+"""What recovery needs to know, from a stack's outputs or a recovery file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,17 @@ VaultName = Literal["primary", "replica"]
 
 @dataclass(frozen=True)
 class RecoveryContext:
-    """One stack's database, files, vaults and monitors."""
+    """The database, files, vaults and monitors of a stack, or of a recovery file."""
 
     stack: str
+    """The name that manifests have."""
+
     database_url: str = field(repr=False)
-    """Of the direct host, with the backup role's password."""
+    """Of the direct host, with the backup role's password; empty if it is not known."""
 
     vaults: Mapping[VaultName, VaultClient]
-    """Clients with the run's credentials: the writer's for backups, the restorer's for what only reads."""
+    """Clients with the run's credentials: the writer's for backups, the restorer's for what only reads.
+    There is always a primary vault."""
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
     """Job -> URL that is called after each success."""
@@ -37,10 +40,25 @@ class RecoveryContext:
     writer_vault: VaultClient | None = None
     """The primary vault with the writer's credentials, if the run has those of both roles."""
 
+    warnings: tuple[str, ...] = ()
+    """What the vaults lack, where the recovery file accepts that."""
+
     @property
     def recording_vault(self) -> VaultClient:
         """The vault to store verifications and evidence in, which only the writer may do."""
         return self.writer_vault or self.vaults["primary"]
+
+
+def require_vault(vaults: Mapping[VaultName, VaultClient], name: VaultName) -> VaultClient:
+    """
+    Return a vault by its name.
+
+    Raises:
+        Failure: there is none of this name.
+    """
+    if name not in vaults:
+        raise Failure(f"There is no vault {name}.", "name one in the recovery file, or use the other.")
+    return vaults[name]
 
 
 def require_output(outputs: Mapping[str, Any], name: str) -> Any:

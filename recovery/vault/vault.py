@@ -42,7 +42,11 @@ from recovery.vault.upload import (
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectRequestTypeDef,
+        HeadObjectRequestTypeDef,
+        ObjectLockConfigurationTypeDef,
+    )
 
 _TAKEN_CODES: Final = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 _AMBIGUOUS_CODES: Final = _TAKEN_CODES | {"NoSuchUpload", ""}
@@ -57,6 +61,16 @@ class Lock:
 
     mode: LockMode
     period: timedelta
+
+
+@dataclass(frozen=True)
+class VaultProtection:
+    """What keeps the objects of a vault from being lost."""
+
+    has_versions: bool
+    """Whether what is overwritten or deleted stays as an older version."""
+
+    lock: Lock | None
 
 
 class VaultClient:
@@ -173,18 +187,40 @@ class VaultClient:
 
     def read_lock(self) -> Lock | None:
         """Return the lock that a new version gets; None if it gets none."""
+        return _default_lock(self._read_lock_configuration())
+
+    def read_protection(self) -> VaultProtection:
+        """
+        Return whether the vault keeps versions, and how it locks a new one.
+
+        Raises:
+            Forbidden: the credentials may not read the vault's configuration.
+            Failure: the vault can't be asked.
+        """
+        configuration = self._read_lock_configuration()
+        # A bucket with Object Lock always keeps versions, and not every role may ask for them.
+        has_versions = configuration.get("ObjectLockEnabled") == "Enabled" or self._keeps_versions()
+        return VaultProtection(has_versions, _default_lock(configuration))
+
+    def _read_lock_configuration(self) -> ObjectLockConfigurationTypeDef:
+        """Return the configuration of Object Lock; empty if the bucket or the service has none."""
         with explain_errors(f"Looking at the lock of vault {self.bucket}"):
             try:
                 response = self._client.get_object_lock_configuration(Bucket=self.bucket)
             except ClientError as error:
                 if error_code(error) in _NO_LOCK_CODES:
-                    return None
+                    return {}
                 raise
-        rule = response.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
-        if not rule:
-            return None
-        days = rule.get("Days") or 365 * rule.get("Years", 0)
-        return Lock(rule.get("Mode", "GOVERNANCE"), timedelta(days=days))
+        return response.get("ObjectLockConfiguration", {})
+
+    def _keeps_versions(self) -> bool:
+        with explain_errors(f"Looking at the versions of vault {self.bucket}"):
+            try:
+                return self._client.get_bucket_versioning(Bucket=self.bucket).get("Status") == "Enabled"
+            except ClientError as error:
+                if error_code(error) in _NO_LOCK_CODES:
+                    return False
+                raise
 
     def tag(self, key: str, version: str, name: str, value: str) -> None:
         """Tag a version, for a rule of the vault's lifecycle."""
@@ -272,6 +308,14 @@ class VaultClient:
         entry = next(self.list_entries(key), None)
         if entry and entry.key == key and entry.is_latest:
             raise _taken_failure(key, self.bucket)
+
+
+def _default_lock(configuration: ObjectLockConfigurationTypeDef) -> Lock | None:
+    rule = configuration.get("Rule", {}).get("DefaultRetention")
+    if not rule:
+        return None
+    days = rule.get("Days") or 365 * rule.get("Years", 0)
+    return Lock(rule.get("Mode", "GOVERNANCE"), timedelta(days=days))
 
 
 def _confirm(  # noqa: PLR0917 - private

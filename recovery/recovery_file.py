@@ -1,0 +1,275 @@
+"""
+The recovery file: one document that names stores and vaults, and where each secret comes from.
+
+With it every command of recovery runs without a stack, for any PostgreSQL and any S3 service.
+docs/recovery.md describes it; `python -m recovery.recovery_file > docs/recovery.schema.json` generates its
+JSON Schema.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from core.documents import DocumentError, parse_yaml, read_file
+from core.failure import Failure
+from core.text import printable
+from recovery.manifest import StoreName
+from recovery.postgres.connection import parse_url, requires_tls
+from recovery.secret_reference import SecretReference
+
+MonitoredJob = Literal["database", "files", "drill"]
+"""Job whose runs are reported: a backup of the database, one of the files, a drill."""
+
+_MAX_BYTES: Final = 256 << 10
+_LOOPBACK: Final = frozenset(("", "localhost", "127.0.0.1", "::1"))
+_SCHEMES: Final = frozenset(("postgres", "postgresql"))
+_NEXT_STEP: Final = "correct the file; docs/recovery.md describes every key."
+
+
+def _require_database_url(url: str) -> str:
+    """Return the URL, or raise ValueError; no message quotes it, because it may hold a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES:
+        raise ValueError("is no address of a database; write postgresql://user@host:port/name")
+    try:
+        parameters = parse_url(url)
+    except Failure:
+        raise ValueError("is no address that PostgreSQL understands; write odd characters as %XX") from None
+    if any(name in parameters for name in ("password", "sslpassword")):
+        raise ValueError("has a password in it; leave it out, and name its source in `password`")
+    hosts = [host for key in ("host", "hostaddr") for host in parameters.get(key, "").split(",")]
+    if not all(host in _LOOPBACK or host.startswith("/") for host in hosts) and not requires_tls(url):
+        raise ValueError("allows a connection without TLS; end it with ?sslmode=verify-full")
+    return url
+
+
+def _require_endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.password or parts.query:
+        raise ValueError("is no address of an S3 service; write https://host, without a user or a query")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError("has no TLS; write https://host")
+    return url
+
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+ServiceEndpoint = Annotated[str, AfterValidator(_require_endpoint)]
+Bucket = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+class RecoveryFileModel(BaseModel):
+    """Part of a recovery file: frozen, strict, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class KeyReference(RecoveryFileModel):
+    """Where the access key of an S3 service comes from."""
+
+    access_key_id: SecretReference
+    secret_access_key: SecretReference
+    session_token: SecretReference | None = None
+    """Of temporary credentials."""
+
+
+class DatabaseStore(RecoveryFileModel):
+    """The database."""
+
+    url: Annotated[str, AfterValidator(_require_database_url)]
+    """`postgresql://user@host:port/name` of the server itself, not of a pooler, without a password. Any
+    server but one on this machine needs `sslmode=verify-full`, `verify-ca` or `require`."""
+
+    password: SecretReference | None = None
+    """Left out where the server asks for none, or ~/.pgpass has it."""
+
+
+class FilesStore(RecoveryFileModel):
+    """Buckets of files. They are only read."""
+
+    endpoint: ServiceEndpoint | None = None
+    """Address of the S3 service; left out for AWS."""
+
+    region: Region
+    buckets: Annotated[tuple[Bucket, ...], Field(min_length=1)]
+    """Each is backed up whole."""
+
+    credentials: KeyReference
+
+
+class RecoveryStores(RecoveryFileModel):
+    """What is backed up. The state of a stack is not, because there is no stack."""
+
+    database: DatabaseStore | None = None
+    files: FilesStore | None = None
+
+
+class VaultAddress(RecoveryFileModel):
+    """A vault: a bucket for backups, with versions and Object Lock."""
+
+    bucket: Bucket
+    region: Region
+    endpoint: ServiceEndpoint | None = None
+    """Address of the S3 service; left out for AWS."""
+
+    credentials: KeyReference | None = None
+    """Left out for those of the environment, such as AWS_ACCESS_KEY_ID or a profile."""
+
+    writer_credentials: KeyReference | None = None
+    """Credentials that write backups, where `credentials` can only read; else `credentials` do both."""
+
+    accept_without_versions: bool = False
+    """Use the vault even if it keeps no versions. Each run warns of it."""
+
+    accept_without_lock: bool = False
+    """Use the vault even if it locks nothing. Each run warns of it."""
+
+
+class RecoveryVaults(RecoveryFileModel):
+    """The vault that backups are written to, and its copy elsewhere."""
+
+    primary: VaultAddress
+    replica: VaultAddress | None = None
+    """A copy of the primary vault, which the S3 service makes; it is only read."""
+
+
+class MonitorReference(RecoveryFileModel):
+    """Where the addresses of a job's monitors come from. Whoever knows one can silence an alarm."""
+
+    heartbeat: SecretReference | None = None
+    """URL that is called after each success."""
+
+    checkin: SecretReference | None = None
+    """URL that is called at each start and end, with `status` and `check_in_id`, as Sentry's crons are."""
+
+
+class RecoveryObjectives(RecoveryFileModel):
+    """How fast everything must be back, and how much may be lost."""
+
+    recovery_time_minutes: AtLeastOne = 60
+    """Until everything is restored and compared."""
+
+    critical_recovery_time_minutes: AtLeastOne = 15
+    """Until the first query is answered, and until the application is healthy."""
+
+    independent_recovery_point_hours: AtLeastOne = 27
+    """Age of the newest change that comes back from the vault."""
+
+
+class DrillAssertion(RecoveryFileModel):
+    """A condition that recovered data must meet."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    sql: Text
+    """A query that returns one value."""
+
+    expected: str | int | bool
+
+
+class DrillApplication(RecoveryFileModel):
+    """The program that a drill starts on the recovered database."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Program and arguments, without a shell; `{port}` stands for a free port."""
+
+    health: Annotated[str, StringConstraints(pattern=r"^http://127\.0\.0\.1:\{port\}/.*$")]
+    """Answers 200 when the program works."""
+
+    database_variable: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] = "DATABASE_URL"
+    """Environment variable that gives the program the address of the recovered database."""
+
+    ready_within_seconds: AtLeastOne = 120
+
+
+class DrillTests(RecoveryFileModel):
+    """What a drill tests in recovered data. What is left out is not tested, and the evidence says so."""
+
+    objectives: RecoveryObjectives = RecoveryObjectives()
+    application_role: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None = None
+    """Role that runs the queries below, and that the application connects as; else the owner."""
+
+    newest_change: Text | None = None
+    """A query that returns the time of the newest change. Without it the loss counts from the snapshot."""
+
+    assertions: tuple[DrillAssertion, ...] = ()
+    write: Text | None = None
+    """A statement that writes rows; it is rolled back."""
+
+    application: DrillApplication | None = None
+
+
+class RecoveryFile(RecoveryFileModel):
+    """A recovery file."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    """Name of what is protected; for the vault of a stack the stack's name. Backups and evidence have it."""
+
+    environment: Literal["production", "staging", "local"] = "production"
+    stores: RecoveryStores = RecoveryStores()
+    vaults: RecoveryVaults
+    monitors: dict[MonitoredJob, MonitorReference] = {}
+    """Job -> its monitors."""
+
+    drill: DrillTests = DrillTests()
+
+    @property
+    def store_names(self) -> tuple[StoreName, ...]:
+        """The stores that the file names."""
+        names: tuple[StoreName, ...] = ("database", "files")
+        return tuple(name for name in names if getattr(self.stores, name))
+
+
+def read_recovery_file(path: Path) -> RecoveryFile:
+    """
+    Read a recovery file, in YAML or JSON.
+
+    Raises:
+        Failure: it can't be read; names everything that is wrong with it, and quotes no value.
+    """
+    try:
+        content = parse_yaml(read_file(path, max_bytes=_MAX_BYTES))
+    except OSError as error:
+        raise Failure(
+            f"The recovery file {path} can't be read: {error.strerror}.", "name one; see docs/recovery.md."
+        ) from None
+    except DocumentError as error:
+        raise Failure(f"{path}: {error}.", _NEXT_STEP) from None
+    try:
+        # As JSON, strict mode takes a list for a tuple and still no text for a number.
+        return RecoveryFile.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        problems = list(_describe_problems(error))
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    raise Failure(f"{path} has {count}:", _NEXT_STEP, "\n".join(problems))
+
+
+def _describe_problems(error: ValidationError) -> list[str]:
+    """Return a line for each problem: the path of the key, and what is wrong, without its value."""
+    lines: list[str] = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        path = printable(".".join(str(step) for step in detail["loc"]))[:200]
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = "is no key of a recovery file"
+        elif detail["type"] == "missing":
+            message = "is missing"
+        lines.append(f"{path or 'the document'}: {message}")
+    return lines
+
+
+def build_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recovery file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RecoveryFile.model_json_schema(),
+    }
+
+
+if __name__ == "__main__":
+    json.dump(build_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")

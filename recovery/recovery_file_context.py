@@ -1,0 +1,148 @@
+"""Opens what a recovery file names: its stores, vaults and monitors, with the secrets that it refers to."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+from core.failure import Failure
+from recovery.context import RecoveryContext, VaultName
+from recovery.files.source import FileSource
+from recovery.manifest import StoreName
+from recovery.recovery_file import (
+    FilesStore,
+    KeyReference,
+    MonitorReference,
+    RecoveryFile,
+    VaultAddress,
+)
+from recovery.secret_reference import MissingSecret
+from recovery.vault.client import AccessKey, create_client
+from recovery.vault.protection import require_protection
+from recovery.vault.vault import VaultClient
+
+
+def open_recovery_file(
+    file: RecoveryFile,
+    path: Path,
+    *,
+    role: Literal["writer", "restorer"],
+    stores: Collection[StoreName] = (),
+    vaults: Collection[VaultName] = ("primary", "replica"),
+    jobs: Collection[str] = (),
+) -> RecoveryContext:
+    """
+    Open what a recovery file names.
+
+    Only what is used needs its secrets: a restore works where the lost database's password is lost as well.
+
+    Args:
+        file: The content of the file.
+        path: Of the file. Files with secrets are relative to its folder.
+        role: Whether the vault is opened to write backups or to read them.
+        stores: The stores that are read, whose secrets have to be there.
+        vaults: The vaults that are used, which have to protect what is in them.
+        jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
+
+    Raises:
+        Failure: a secret is missing or open to others, or a vault has neither versions nor a lock and the
+            file does not accept that.
+    """
+    folder = path.absolute().parent
+    addresses: dict[VaultName, VaultAddress] = {"primary": file.vaults.primary}
+    if file.vaults.replica:
+        addresses["replica"] = file.vaults.replica
+    clients: dict[VaultName, VaultClient] = {
+        name: _open_vault(address, folder, role=role) for name, address in addresses.items()
+    }
+    warnings = [
+        warning
+        for name, address in addresses.items()
+        if name in vaults
+        for warning in require_protection(
+            clients[name],
+            accept_without_versions=address.accept_without_versions,
+            accept_without_lock=address.accept_without_lock,
+            place=f"vaults.{name} of {path}",
+        )
+    ]
+    monitors = {job: monitor for job, monitor in file.monitors.items() if job in jobs}
+    return RecoveryContext(
+        stack=file.name,
+        database_url=_database_url(file, folder, required="database" in stores),
+        vaults=clients,
+        heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", folder)),
+        checkin_urls=dict(_monitor_urls(monitors, "checkin", folder)),
+        files=_file_source(file.stores.files, folder) if file.stores.files and "files" in stores else None,
+        writer_vault=_open_writer_vault(file.vaults.primary, folder) if role == "restorer" else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _database_url(file: RecoveryFile, folder: Path, *, required: bool) -> str:
+    """Return the database's URL with its password; empty where it is not needed and can't be had."""
+    store = file.stores.database
+    if not store:
+        return ""
+    if not store.password:
+        return store.url
+    try:
+        password = store.password.resolve(folder)
+    except MissingSecret:
+        if required:
+            raise
+        return ""
+    parts = urlsplit(store.url)
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def _open_vault(address: VaultAddress, folder: Path, *, role: Literal["writer", "restorer"]) -> VaultClient:
+    reference = (address.writer_credentials if role == "writer" else None) or address.credentials
+    return _create_vault(address, _access_key(reference, folder) if reference else None)
+
+
+def _open_writer_vault(address: VaultAddress, folder: Path) -> VaultClient | None:
+    """Open the vault for a record of what was verified, where this run has the credentials for it."""
+    if address.writer_credentials:
+        with suppress(MissingSecret):
+            return _create_vault(address, _access_key(address.writer_credentials, folder))
+    return None
+
+
+def _create_vault(address: VaultAddress, key: AccessKey | None) -> VaultClient:
+    client = create_client(address.region, address.endpoint, access_key=key)
+    return VaultClient(client, address.bucket, access_key=key)
+
+
+def _access_key(reference: KeyReference, folder: Path) -> AccessKey:
+    return AccessKey(
+        reference.access_key_id.resolve(folder),
+        reference.secret_access_key.resolve(folder),
+        reference.session_token.resolve(folder) if reference.session_token else "",
+    )
+
+
+def _file_source(store: FilesStore, folder: Path) -> FileSource:
+    return FileSource(
+        endpoint=store.endpoint or f"https://s3.{store.region}.amazonaws.com",
+        region=store.region,
+        buckets=store.buckets,
+        access_key=_access_key(store.credentials, folder),
+    )
+
+
+def _monitor_urls(
+    monitors: Mapping[str, MonitorReference],
+    kind: Literal["heartbeat", "checkin"],
+    folder: Path,
+) -> Iterator[tuple[str, str]]:
+    """Yield (job, URL) for each job that has a monitor of this kind."""
+    for job, monitor in monitors.items():
+        reference = monitor.heartbeat if kind == "heartbeat" else monitor.checkin
+        if reference:
+            url = reference.resolve(folder)
+            if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+                raise Failure(f"The secret of monitors.{job}.{kind} is no URL.", "put the URL there.")
+            yield job, url

@@ -1,0 +1,301 @@
+"""Recovery by a recovery file: any PostgreSQL, any S3 service, no stack, nothing of Pulumi."""
+
+import json
+import secrets
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from recovery_command import RecoveryCommand, reference, without_password
+from s3_server import KEY_ID, SECRET
+from servers import PASSWORD, NewDatabase, database_url
+from vaults import ProxiedVault
+
+from postgres_server.cluster import Cluster
+from recovery.vault.client import create_client
+from recovery.vault.vault import VaultClient
+from twin.host.home import TwinHome
+
+pytestmark = pytest.mark.shares("without-stack")
+
+KEY = reference("VAULT_KEY_ID", "VAULT_SECRET")
+ROLE_PASSWORD = "planted p@ss/word"
+CONTENT = {"a.txt": b"a", "folder/b.bin": bytes(range(256)), "ü ☃": b"snow"}
+
+
+@pytest.fixture(scope="module")
+def role(cluster: Cluster) -> Generator[str]:
+    """Give a role that may read everything and do nothing else."""
+    name = "newcomer_backup"
+    with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE ROLE {0} LOGIN PASSWORD {1}; GRANT pg_read_all_data TO {0}").format(
+                sql.Identifier(name), sql.Literal(ROLE_PASSWORD)
+            )
+        )
+        yield name
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def source(new_database: NewDatabase) -> str:
+    """Give the URL of a database with some rows."""
+    url = new_database("newcomer shop")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL, at timestamptz NOT NULL);"
+            "INSERT INTO orders SELECT n, 'customer ' || n, now() FROM generate_series(1, 500) n"
+        )
+    return url
+
+
+@pytest.fixture
+def files(moto_url: str) -> dict[str, Any]:
+    """Give the block of a store of files with `CONTENT`."""
+    raw = create_client("eu-central-1", moto_url, attempts=1)
+    bucket = f"documents-{secrets.token_hex(4)}"
+    raw.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    for key, body in CONTENT.items():
+        raw.put_object(Bucket=bucket, Key=key, Body=body)
+    return {
+        "endpoint": moto_url,
+        "region": "eu-central-1",
+        "buckets": [bucket],
+        "credentials": reference("FILES_KEY_ID", "FILES_SECRET"),
+    }
+
+
+@pytest.fixture
+def command(tmp_path: Path, servers_home: TwinHome) -> RecoveryCommand:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return RecoveryCommand(
+        folder,
+        servers_home,
+        {
+            "VAULT_KEY_ID": KEY_ID,
+            "VAULT_SECRET": SECRET,
+            "FILES_KEY_ID": KEY_ID,
+            "FILES_SECRET": SECRET,
+            "SHOP_PASSWORD": ROLE_PASSWORD,
+        },
+    )
+
+
+def database(url: str, role: str = "") -> dict[str, Any]:
+    address = urlsplit(without_password(url))
+    user = role or address.username
+    return {
+        "url": address._replace(netloc=f"{user}@{address.hostname}:{address.port}").geturl(),
+        "password": {"env": "SHOP_PASSWORD"},
+    }
+
+
+def vault(of: ProxiedVault, **more: Any) -> dict[str, Any]:
+    return {
+        "primary": {
+            "bucket": of.bucket,
+            "region": "us-east-1",
+            "endpoint": of.proxy.url,
+            "credentials": KEY,
+            **more,
+        }
+    }
+
+
+def rows(url: str) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT * FROM orders ORDER BY id").fetchall()
+
+
+def test_a_newcomer_backs_up_verifies_and_restores_with_one_file(  # noqa: PLR0917 - fixtures
+    command: RecoveryCommand,
+    source: str,
+    role: str,
+    files: dict[str, Any],
+    locked_vault: ProxiedVault,
+    new_database: NewDatabase,
+    other_cluster: Cluster,
+) -> None:
+    command.write(stores={"database": database(source, role), "files": files}, vaults=vault(locked_vault))
+    backup = command.run("backup", "--json")
+    assert backup.code == 0, backup.text
+    assert set(backup.json) == {"database", "files", "warnings"}
+    assert backup.json["database"]["stack"] == "example"
+    assert ["GOVERNANCE" in line for line in backup.json["warnings"]] == [True]
+    assert f"Warning: The lock of the vault {locked_vault.bucket} can be lifted" in backup.err
+
+    deep = command.run("verify", "--deep", "--json")
+    assert deep.code == 0, deep.text
+    assert [(look["deep"], look["problems"]) for look in deep.json["looks"]] == [(True, [])] * 2
+    assert deep.json["recorded"] is True
+    assert deep.json["warnings"] == backup.json["warnings"]
+
+    # The rest needs no secret of the stores: they are lost.
+    for name in ("SHOP_PASSWORD", "FILES_KEY_ID", "FILES_SECRET"):
+        del command.variables[name]
+    listed = command.run("backups", "--json")
+    assert {(row["store"], row["replica"], row["how"]) for row in listed.json} == {
+        ("database", None, "restored"),
+        ("files", None, "restored"),
+    }
+    shown = command.run("backups")
+    assert "no replica" in shown.out
+    assert "Warning: " in shown.err
+
+    empty = new_database("newcomer restored", server=other_cluster)
+    restored = command.run("restore", "--to", without_password(empty), BULWARK_RESTORE_PASSWORD=PASSWORD)
+    assert restored.code == 0, restored.text
+    assert rows(empty) == rows(source)
+
+    made = command.run("restore", "--store", "files", "--to", "restored")
+    assert made.code == 0, made.text
+    [bucket] = files["buckets"]
+    assert {
+        str(path.relative_to(command.folder / "restored" / bucket)): path.read_bytes()
+        for path in (command.folder / "restored").rglob("*")
+        if path.is_file()
+    } == CONTENT
+    assert {path.name for path in command.folder.iterdir()} == {"recovery.yaml", "restored"}
+
+
+def test_a_backup_comes_back_into_a_new_server(
+    command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
+) -> None:
+    command.write(stores={"database": database(source, role)}, vaults=vault(locked_vault))
+    backup = command.run("backup", "database", "--json")
+    assert backup.code == 0, backup.text
+    made = command.run("restore", "--to", "new")
+    try:
+        assert made.code in {0, 3}, made.text
+        assert f"./bulwark discard {backup.json['database']['id']}" in made.out
+    finally:
+        removed = command.run("discard", backup.json["database"]["id"], recovery=False)
+    assert removed.code == 0, removed.text
+
+
+def test_a_vault_without_versions_and_lock_is_refused_or_used_with_a_warning_on_every_run(
+    command: RecoveryCommand, source: str, plain_vault: ProxiedVault
+) -> None:
+    command.variables["SHOP_PASSWORD"] = PASSWORD
+    stores = {"database": database(source)}
+    command.write(stores=stores, vaults=vault(plain_vault))
+    both = "accept_without_versions: true, accept_without_lock: true in vaults.primary of recovery.yaml"
+    for arguments in (("backup",), ("backups",), ("verify",), ("restore", "--to", "new")):
+        refused = command.run(*arguments)
+        assert (refused.code, refused.out) == (1, "")
+        assert both in refused.err
+    command.write(stores=stores, vaults=vault(plain_vault, accept_without_versions=True))
+    refused = command.run("backup")
+    assert refused.code == 1
+    assert "locks nothing: its credentials can destroy every backup" in refused.err
+    assert "accept_without_versions" not in refused.err
+    assert plain_vault.keys() == []
+
+    accepted = {"accept_without_versions": True, "accept_without_lock": True}
+    command.write(stores=stores, vaults=vault(plain_vault, **accepted))
+    backup = command.run("backup", "--json")
+    assert backup.code == 0, backup.text
+    warnings = backup.json["warnings"]
+    assert ["keeps no versions" in line for line in warnings] == [True, False]
+    assert ["locks nothing" in line for line in warnings] == [False, True]
+    runs = {
+        "backups": command.run("backups", "--json"),
+        "verify": command.run("verify", "--deep", "--json"),
+        "restore": command.run("restore", "--to", "new"),
+    }
+    command.run("discard", backup.json["database"]["id"], recovery=False)
+    for name, ended in runs.items():
+        assert ended.code in {0, 3}, (name, ended.text)
+        assert [f"Warning: {line}" in ended.err for line in warnings] == [True, True], name
+    assert runs["backups"].json[0]["warnings"] == warnings
+    assert runs["verify"].json["warnings"] == warnings
+
+
+def test_versions_without_a_lock_are_told_from_neither(locked_vault: ProxiedVault, moto_url: str) -> None:
+    raw = create_client("us-east-1", moto_url, attempts=1)
+    bucket = f"versions-{secrets.token_hex(4)}"
+    raw.create_bucket(Bucket=bucket)
+    client = VaultClient(create_client("us-east-1", moto_url), bucket)
+    assert not client.read_protection().has_versions
+    raw.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    assert client.read_protection().has_versions
+    assert client.read_protection().lock is None
+    raw.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert not client.read_protection().has_versions
+    protection = locked_vault.client.read_protection()
+    assert protection.has_versions
+    assert protection.lock == locked_vault.client.read_lock() is not None
+
+
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "stack and file": (("backups", "--stack", "prod"), "leave out --stack, or --recovery"),
+    "local stack and file": (("backup", "--stack", "local"), "leave out --stack, or --recovery"),
+    "twin and file": (("verify", "--twin"), "leave out --twin, or --recovery"),
+    "state without a stack": (("backup", "state"), "Only a stack has a state"),
+    "store that is not there": (("backup", "files"), "recovery.yaml names no store files"),
+    "replica that is not there": (("verify", "--vault", "replica"), "There is no vault replica"),
+    "restore from a replica that is not there": (
+        ("restore", "--to", "new", "--vault", "replica"),
+        "There is no vault replica",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_a_recovery_file_does_not_have_is_refused_with_a_next_step(
+    command: RecoveryCommand, case: str, locked_vault: ProxiedVault
+) -> None:
+    arguments, expected = WRONG[case]
+    url = "postgresql://nobody@127.0.0.1:1/shop"
+    command.write(stores={"database": database(url)}, vaults=vault(locked_vault))
+    refused = command.run(*arguments)
+    assert (refused.code, refused.out) == (1, "")
+    assert expected in refused.err
+    assert "Next: " in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_a_missing_variable_and_an_open_file_stop_a_backup_before_anything_is_stored(
+    command: RecoveryCommand, source: str, locked_vault: ProxiedVault
+) -> None:
+    address = database(source)
+    command.write(stores={"database": address}, vaults=vault(locked_vault))
+    del command.variables["SHOP_PASSWORD"]
+    refused = command.run("backup")
+    assert refused.code == 1
+    assert "The environment variable SHOP_PASSWORD is not set." in refused.err
+
+    command.write(
+        stores={"database": address | {"password": {"file": "password"}}}, vaults=vault(locked_vault)
+    )
+    (command.folder / "password").write_text(PASSWORD)
+    (command.folder / "password").chmod(0o644)
+    refused = command.run("backup")
+    assert refused.code == 1
+    assert "open to others (mode 0644)" in refused.err
+    assert PASSWORD not in refused.text
+    assert locked_vault.keys() == []
+    (command.folder / "password").chmod(0o600)
+    assert command.run("backup").code == 0
+
+
+def test_each_command_tells_of_its_recovery_file_without_reading_one(command: RecoveryCommand) -> None:
+    for name in ("backup", "backups", "verify", "restore"):
+        shown = command.run(name, "--help", recovery=False)
+        assert shown.code == 0, shown.text
+        assert "--recovery" in shown.out
+        assert "docs/recovery.md" in shown.out
+
+
+def test_a_file_that_is_wrong_ends_every_command_with_its_problems(command: RecoveryCommand) -> None:
+    (command.folder / "recovery.yaml").write_text(json.dumps({"name": "example", "surprise": 1}))
+    for arguments in (("backup",), ("backups",), ("verify",), ("restore", "--to", "new")):
+        refused = command.run(*arguments)
+        assert (refused.code, refused.out) == (1, "")
+        assert "recovery.yaml has 2 problems" in refused.err
+        assert "surprise: is no key of a recovery file" in refused.err
