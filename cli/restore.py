@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.disk_space import private_folder
-from recovery.restore import RestoreResult, restore_database
+from recovery.restore import RestoreResult, fetch_globals, restore_database
 from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
 
@@ -114,8 +115,10 @@ def restore(
     restore_into = partial(_restore_database, chosen, context, vault=vault, jobs=jobs or 2, tables=table)
     if url:
         return _report(restore_into(url, placeholder_roles=False), chosen)
-    with new_server(chosen.id, chosen.server.database) as server:
+    extensions = fetch_globals(chosen, context.vaults[vault]).extensions
+    with new_server(chosen.id, chosen.server, extensions) as server:
         result = restore_into(server.url, placeholder_roles=True)
+    result = replace(result, notes=(*server.notes, *result.notes))
     where = f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n"
     return _report(result, chosen, where=where)
 

@@ -22,6 +22,18 @@ def lock_folder(folder: Path) -> Generator[Path]:
                 return
 
 
+def is_locked(folder: Path) -> bool:
+    """Return whether another process holds the lock of `folder` at the moment."""
+    try:
+        with folder.with_name(f".{folder.name}.lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def build_folder(folder: Path) -> Generator[Path]:
     """

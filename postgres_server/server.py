@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import psycopg
@@ -47,6 +48,8 @@ _POLL_SECONDS = 0.02
 @dataclass(frozen=True)
 class Server:
     """The server of the data in `directory`. It listens on 127.0.0.1:`port` and requires a password there."""
+
+    superuser: ClassVar[str] = SUPERUSER
 
     directory: Path
     port: int
@@ -134,7 +137,7 @@ class Server:
         return psycopg.connect(
             host=str(self.socket_folder),
             port=self.port,
-            user=SUPERUSER,
+            user=self.superuser,
             dbname=database,
             autocommit=autocommit,
             connect_timeout=10,

@@ -16,6 +16,7 @@ from recovery.postgres.disk_space import require_space, write_archive
 from recovery.postgres.globals import Globals
 from recovery.postgres.globals_restore import restore_globals
 from recovery.postgres.load import load
+from recovery.postgres.owner_rights import let_owners_create
 from recovery.postgres.target import require_empty
 from recovery.vault.documents import read_document, unreadable
 from recovery.vault.vault import VaultClient
@@ -77,17 +78,28 @@ def fetch_backup(
         Failure: the backup is damaged, or the disk is too small.
     """
     require_space(folder, manifest.dump_bytes)
-    cluster, dump = manifest.cluster, manifest.dump
-    try:
-        source_globals = read_document(vault, cluster, Globals)
-    except DocumentError as error:
-        raise unreadable(cluster.key, error) from None
+    dump = manifest.dump
+    source_globals = fetch_globals(manifest, vault)
     archive = folder / f"{manifest.id}.pgc"
     chunks = vault.read(dump.key, dump.version, sha256=dump.sha256, expected_bytes=dump.bytes)
     chunks = decompress(chunks, max_bytes=manifest.dump_bytes)
     chunks = _report_fetched(chunks, manifest.dump_bytes, on_progress)
     write_archive(add_copy_freeze(chunks) if jobs > 1 else chunks, archive)
     return FetchedBackup(manifest, archive, source_globals, jobs)
+
+
+def fetch_globals(manifest: Manifest, vault: VaultClient) -> Globals:
+    """
+    Download what a backup holds beside its dump: roles, settings, extensions.
+
+    Raises:
+        Failure: the object is damaged or missing.
+    """
+    stored = manifest.cluster
+    try:
+        return read_document(vault, stored, Globals)
+    except DocumentError as error:
+        raise unreadable(stored.key, error) from None
 
 
 def load_backup(
@@ -109,14 +121,15 @@ def load_backup(
             result = restore_globals(connection, backup.source_globals, placeholder_roles=placeholder_roles)
             server_major = connection.info.server_version // 10_000
         major = max(server_major, _major_version(backup.manifest.tools["pg_dump"]))
-        left_out = load(
-            find_client_programs(url, major=major),
-            url,
-            backup.archive,
-            jobs=backup.jobs,
-            tables=tables,
-            on_progress=lambda done, total: on_progress("made", done, total),
-        )
+        with let_owners_create(url):
+            left_out = load(
+                find_client_programs(url, major=major),
+                url,
+                backup.archive,
+                jobs=backup.jobs,
+                tables=tables,
+                on_progress=lambda done, total: on_progress("made", done, total),
+            )
     finally:
         backup.archive.unlink(missing_ok=True)
     return RestoreResult(tuple(result.applied), tuple(result.failed), left_out)

@@ -1,21 +1,38 @@
 """Verifies backups: their objects against the manifest and, deeply, a restored copy against the checksums."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import Protocol
 
 from core.failure import Failure
 from recovery.catalogue import Verification
-from recovery.manifest import BackupManifest, Manifest, StoredObject
+from recovery.manifest import BackupManifest, Manifest, ServerInfo, StoredObject
 from recovery.postgres.checksums import compare_checksums, compute_checksums
 from recovery.postgres.disk_space import private_folder
+from recovery.postgres.globals import Extension
 from recovery.postgres.snapshot import take_snapshot
 from recovery.replica import compare_replica
-from recovery.restore import restore_database
+from recovery.restore import fetch_globals, restore_database
 from recovery.vault.vault import VaultClient
 
-ScratchDatabase = Callable[[], AbstractContextManager[str]]
-"""Creates an empty database on a server of its own; the context's value is its URL, its end removes both."""
+
+class ScratchDatabase(Protocol):
+    """An empty database on a server of its own."""
+
+    @property
+    def url(self) -> str:
+        """Address of the database, as its owner, who is no superuser."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the server differs from the source's."""
+        ...
+
+
+CreateScratchDatabase = Callable[[ServerInfo, Sequence[Extension]], AbstractContextManager[ScratchDatabase]]
+"""Creates a database as the source's is, with the source's extensions; the end of the context removes it."""
 
 
 def verify(
@@ -23,7 +40,7 @@ def verify(
     vault: VaultClient,
     *,
     replica: VaultClient | None = None,
-    scratch: ScratchDatabase | None = None,
+    scratch: CreateScratchDatabase | None = None,
 ) -> Verification:
     """
     Verify a backup of the database; with `scratch`, deeply: restore it there and compare the copy.
@@ -95,12 +112,15 @@ def _check_metadata(stored: StoredObject, vault: VaultClient) -> Iterator[str]:
         yield f"{stored.key} is no longer locked in mode COMPLIANCE"
 
 
-def _restore_and_compare(manifest: Manifest, vault: VaultClient, scratch: ScratchDatabase) -> Iterator[str]:
+def _restore_and_compare(
+    manifest: Manifest, vault: VaultClient, scratch: CreateScratchDatabase
+) -> Iterator[str]:
     try:
-        with scratch() as url, private_folder() as folder:
-            restore_database(manifest, vault, url, folder=folder, placeholder_roles=True)
-            with take_snapshot(url) as snapshot:
-                checksums = compute_checksums(url, snapshot, tables=manifest.selected)
+        extensions = fetch_globals(manifest, vault).extensions
+        with scratch(manifest.server, extensions) as copy, private_folder() as folder:
+            restore_database(manifest, vault, copy.url, folder=folder, placeholder_roles=True)
+            with take_snapshot(copy.url) as snapshot:
+                checksums = compute_checksums(copy.url, snapshot, tables=manifest.selected)
     except Failure as failure:
         yield str(failure)
         return

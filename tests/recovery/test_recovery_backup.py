@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from psycopg import sql
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database, program_path
 from vaults import ProxiedVault, overwrite_object
 
+from cli.servers import LocalServer
 from core import vault_layout
 from core.failure import Failure
 from postgres_server.cluster import Cluster
@@ -25,7 +26,7 @@ from recovery.manifest import Manifest
 from recovery.postgres.checksums import compare_checksums, compute_checksums
 from recovery.postgres.snapshot import take_snapshot
 from recovery.restore import restore_database
-from recovery.verify import verify
+from recovery.verify import CreateScratchDatabase, verify
 
 
 def context(url: str, vault: ProxiedVault) -> RecoveryContext:
@@ -46,14 +47,15 @@ def source(new_database: NewDatabase) -> str:
 
 
 @pytest.fixture
-def scratch(other_cluster: Cluster) -> Callable[[], Any]:
+def scratch(other_cluster: Cluster) -> CreateScratchDatabase:
     @contextmanager
-    def made() -> Generator[str]:
+    def made(*_: object) -> Generator[LocalServer]:
         with psycopg.connect(database_url(other_cluster, "postgres"), autocommit=True) as connection:
             before = roles(connection)
             create_database(other_cluster, "trial")
             try:
-                yield database_url(other_cluster, "trial")
+                url = database_url(other_cluster, "trial")
+                yield LocalServer(url, url, ())
             finally:
                 drop_database(other_cluster, "trial")
                 for role in roles(connection) - before:
@@ -67,7 +69,7 @@ def roles(connection: psycopg.Connection) -> set[str]:
 
 
 def test_a_backup_is_listed_read_restored_and_found_equal(
-    source: str, locked_vault: ProxiedVault, scratch: Callable[[], Any]
+    source: str, locked_vault: ProxiedVault, scratch: CreateScratchDatabase
 ) -> None:
     manifest = back_up(context(source, locked_vault))
     assert manifest.tier == "monthly"
@@ -83,7 +85,7 @@ def test_a_backup_is_listed_read_restored_and_found_equal(
 
 
 def test_the_odd_database_is_restored_unchanged(
-    new_database: NewDatabase, odd: Any, locked_vault: ProxiedVault, scratch: Callable[[], Any]
+    new_database: NewDatabase, odd: Any, locked_vault: ProxiedVault, scratch: CreateScratchDatabase
 ) -> None:
     del new_database
     manifest = back_up(context(odd.url, locked_vault))
@@ -95,7 +97,7 @@ def test_a_pgbench_database_is_restored_unchanged(
     cluster: Cluster,
     new_database: NewDatabase,
     locked_vault: ProxiedVault,
-    scratch: Callable[[], Any],
+    scratch: CreateScratchDatabase,
     shape: list[str],
 ) -> None:
     url = new_database("benchmark")
@@ -117,7 +119,7 @@ def test_a_pgbench_database_is_restored_unchanged(
 
 
 def test_writes_during_the_backup_are_not_in_it_and_do_not_disturb_it(
-    source: str, locked_vault: ProxiedVault, scratch: Callable[[], Any]
+    source: str, locked_vault: ProxiedVault, scratch: CreateScratchDatabase
 ) -> None:
     over = threading.Event()
 
@@ -237,7 +239,7 @@ def test_verification_names_an_object_that_is_missing(source: str, locked_vault:
 
 
 def test_an_edited_manifest_is_unreadable_or_fails_verification(
-    source: str, locked_vault: ProxiedVault, scratch: Callable[[], Any]
+    source: str, locked_vault: ProxiedVault, scratch: CreateScratchDatabase
 ) -> None:
     manifest = back_up(context(source, locked_vault))
     tables = [
@@ -273,7 +275,7 @@ def test_a_backup_is_chosen_as_the_newest_or_by_a_moment_or_by_its_id(
 
 
 def test_a_backup_of_selected_tables_is_never_chosen_as_a_whole_one(
-    source: str, locked_vault: ProxiedVault, scratch: Callable[[], Any]
+    source: str, locked_vault: ProxiedVault, scratch: CreateScratchDatabase
 ) -> None:
     manifest = back_up(context(source, locked_vault), tables=("public.tags",))
     assert [table.name for table in manifest.figures.tables] == ["tags"]
@@ -345,7 +347,7 @@ def test_a_role_that_may_not_read_everything_makes_no_backup(source: str, locked
 
 
 def test_an_empty_database_is_backed_up_and_restored_too(
-    new_database: NewDatabase, locked_vault: ProxiedVault, scratch: Callable[[], Any]
+    new_database: NewDatabase, locked_vault: ProxiedVault, scratch: CreateScratchDatabase
 ) -> None:
     manifest = back_up(context(new_database(), locked_vault))
     assert manifest.figures.tables == ()

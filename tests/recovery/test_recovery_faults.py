@@ -170,7 +170,7 @@ def test_a_database_restored_to_a_new_server_can_be_used_and_discarded(
     with reachable_home() as home:
         commands.variables[HOME_VARIABLE] = str(home.root)
         restored = commands.run("restore", "--to", "new")
-        assert restored.returncode == 0, restored.stderr
+        assert restored.returncode == 0, restored.stderr + restored.stdout
         [url] = re.findall(r"^It is at (postgresql://\S+)$", restored.stdout, re.MULTILINE)
         assert urlsplit(url).password is None
         [backup] = re.findall(r"^Remove it: ./bulwark discard (\S+)$", restored.stdout, re.MULTILINE)
@@ -178,7 +178,7 @@ def test_a_database_restored_to_a_new_server_can_be_used_and_discarded(
             assert connection.execute("SELECT count(*) FROM noise").fetchone() == (ROWS,)
         again = commands.run("restore", "--to", "new")
         assert (again.returncode, "is restored on this machine already" in again.stderr) == (1, True)
-        assert commands.run("discard").stdout == f"{backup}\n"
+        assert commands.run("discard").stdout == f"{backup}  running\n"
         assert commands.run("discard", backup).returncode == 0
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(url)

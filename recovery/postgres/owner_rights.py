@@ -1,0 +1,60 @@
+"""The right of owners to create, which a restore without superuser rights needs for a while."""
+
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from recovery.postgres.connection import connect
+
+_MAY: Final = """
+    SELECT NOT rolsuper AND rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user
+"""
+_FIRST_OWN_OID: Final = 16384
+_OWNERS: Final = """
+    SELECT rolname FROM pg_catalog.pg_roles
+    WHERE oid >= %s AND NOT rolsuper AND rolname <> current_user AND pg_has_role(current_user, oid, 'MEMBER')
+"""
+_SCHEMAS: Final = """
+    SELECT nspname FROM pg_catalog.pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+        AND pg_has_role(current_user, nspowner, 'USAGE')
+"""
+
+
+@contextmanager
+def let_owners_create(url: str) -> Generator[None]:
+    """
+    Let every role that this session can act as create objects in all schemas while the block runs.
+
+    `ALTER ... OWNER TO` asks that of the new owner unless a superuser gives the object away, and a source has
+    objects whose owner may create nothing beside them any more. The right comes through a role of its own,
+    with which it goes. A superuser doesn't need it, and a role without CREATEROLE can't give it.
+    """
+    with connect(url) as connection:
+        row = connection.execute(_MAY).fetchone()
+        role = sql.Identifier(f"bulwark_restore_{secrets.token_hex(4)}") if row and row[0] else None
+        if role:
+            _give(connection, role)
+    try:
+        yield
+    finally:
+        if role:
+            with connect(url) as connection:
+                connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
+                connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def _give(connection: psycopg.Connection, role: sql.Identifier) -> None:
+    owners = [name for (name,) in connection.execute(_OWNERS, (_FIRST_OWN_OID,))]
+    schemas = [name for (name,) in connection.execute(_SCHEMAS)]
+    connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
+    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+    for schema in schemas:
+        connection.execute(sql.SQL("GRANT CREATE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
+    connection.execute(sql.SQL("ALTER DEFAULT PRIVILEGES GRANT CREATE ON SCHEMAS TO {}").format(role))
+    for owner in owners:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(owner)))
