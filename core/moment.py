@@ -18,8 +18,13 @@ def _parse(value: Any) -> Any:
         raise ValueError("must be a time such as 2026-01-31T23:59:59Z") from None
 
 
+def is_moment(time: datetime) -> bool:
+    """Return whether a time with a zone is far enough from the calendar's ends to be computed with."""
+    return _FIRST <= time < _LAST
+
+
 def _require_range(moment: datetime) -> datetime:
-    if not _FIRST <= moment < _LAST:
+    if not is_moment(moment):
         raise ValueError("must be a time after 1970 and before 9000")
     return moment
 

@@ -1,6 +1,5 @@
 """Backups of the stack's Pulumi state, so that the loss of the state backend is survivable."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,22 +8,34 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, StringConstraints
 
 from core import vault_layout
+from core.documents import DocumentError, parse_json, read_json
 from core.failure import Failure
+from core.moment import is_moment
 from recovery.context import RecoveryContext
-from recovery.manifest import BackupManifest, ManifestModel, StoredObject, StoreName
+from recovery.manifest import BackupManifest, Count, ManifestModel, StoredObject, StoreName
+from recovery.vault.documents import read_body, unreadable
 from recovery.vault.vault import VaultClient
 
 STATE_FILE: Final = "state.json"
 """Name of the file for `pulumi stack import --file`."""
 
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
+_MAX_BYTES: Final = 64 << 20
+"""Limit of a state; 117 resources have 1 MB."""
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$", max_length=100)]
 """No path, so that a restore writes into its folder only."""
 
 _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - marks a secret, and is none
 """A secret's value of the key `4dabf18193072939515e22adb298388d` (Pulumi SDK, sdk/go/common/resource/sig)."""
+
+
+def _require_state(files: dict[str, StoredObject]) -> dict[str, StoredObject]:
+    if STATE_FILE not in files:
+        raise ValueError(f"must have {STATE_FILE}")
+    return files
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,28 @@ class SecretsProvider(ManifestModel):
     """Its salt or the name of its key. Decryption also takes the passphrase or the right to use the key."""
 
 
+class _DeploymentManifest(BaseModel):
+    time: AwareDatetime
+    """The year 1 before the first deployment."""
+
+
+class _Resource(BaseModel):
+    urn: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^:]+::[^:]+::")]
+    """`urn:pulumi:<stack>::<project>::...`."""
+
+
+class _Deployment(BaseModel):
+    """What is read of an exported state; the engine's format has much more."""
+
+    manifest: _DeploymentManifest
+    resources: tuple[_Resource, ...] | None = None
+    secrets_providers: SecretsProvider | None = None
+
+
+class _StateDocument(BaseModel):
+    deployment: _Deployment | None
+
+
 class StateManifest(BackupManifest):
     """One backup of the stack's state."""
 
@@ -64,8 +97,8 @@ class StateManifest(BackupManifest):
     store: Literal["state"]
     project: str
     secrets_provider: SecretsProvider
-    resources: int
-    files: dict[FileName, StoredObject]
+    resources: Count
+    files: Annotated[dict[FileName, StoredObject], AfterValidator(_require_state)]
     """File name -> object with the file's content."""
 
     @property
@@ -100,13 +133,13 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
         id=backup_id,
         store="state",
         stack=context.stack,
-        project=_project_name(deployment),
+        project=deployment.project,
         started=started,
-        snapshot_at=deployment["manifest"]["time"],
+        snapshot_at=deployment.time,
         finished=datetime.now(UTC),
         tools={"bulwark": metadata.version("bulwark"), "pulumi": export.engine},
-        secrets_provider=SecretsProvider.model_validate(deployment["secrets_providers"]),
-        resources=len(deployment["resources"]),
+        secrets_provider=deployment.secrets_provider,
+        resources=deployment.resources,
         files=stored,
     )
     vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
@@ -121,10 +154,7 @@ def restore_state(manifest: StateManifest, vault: VaultClient, folder: Path) -> 
         Failure: the folder is not empty, or the backup is damaged; nothing is written then.
     """
     _require_empty_folder(folder)
-    bodies = {
-        name: b"".join(vault.read(stored.key, stored.version, sha256=stored.sha256))
-        for name, stored in manifest.files.items()
-    }
+    bodies = {name: _read(vault, stored) for name, stored in manifest.files.items()}
     _parse_deployment(bodies[STATE_FILE])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, body in bodies.items():
@@ -136,16 +166,34 @@ def verify_state(manifest: StateManifest, vault: VaultClient) -> list[str]:
     """Read the state of a backup; return one phrase per problem."""
     stored = manifest.files[STATE_FILE]
     try:
-        deployment = _parse_deployment(b"".join(vault.read(stored.key, stored.version, sha256=stored.sha256)))
+        deployment = _parse_deployment(_read(vault, stored))
     except Failure as failure:
         return [str(failure)]
-    count = len(deployment["resources"])
-    if count != manifest.resources:
-        return [f"{stored.key} has {count} resources; its manifest says {manifest.resources}"]
+    if deployment.resources != manifest.resources:
+        return [f"{stored.key} has {deployment.resources} resources; its manifest says {manifest.resources}"]
     return []
 
 
-def _parse_deployment(state: bytes) -> dict[str, Any]:
+def _read(vault: VaultClient, stored: StoredObject) -> bytes:
+    try:
+        return read_body(vault, stored, max_bytes=_MAX_BYTES)
+    except DocumentError as error:
+        raise unreadable(stored.key, error) from None
+
+
+@dataclass(frozen=True)
+class DeployedState:
+    """What an exported state says of itself."""
+
+    time: datetime
+    """Of the last deployment."""
+
+    project: str
+    resources: int
+    secrets_provider: SecretsProvider
+
+
+def _parse_deployment(state: bytes) -> DeployedState:
     """
     Return the deployment in an exported state.
 
@@ -153,39 +201,44 @@ def _parse_deployment(state: bytes) -> dict[str, Any]:
         Failure: the export is invalid, has no resources or no secrets provider, or holds a secret in clear.
     """
     try:
-        deployment = json.loads(state).get("deployment") or {}
-    except (ValueError, AttributeError):
-        raise Failure("The stack's state is no export of the engine.", "see `pulumi stack export`.") from None
-    if not deployment.get("resources"):
+        deployment = read_json(state, _StateDocument, max_bytes=_MAX_BYTES).deployment
+        document = parse_json(state, max_bytes=_MAX_BYTES)
+    except DocumentError as error:
+        raise Failure(
+            "The stack's state is no export of the engine.", "see `pulumi stack export`.", str(error)
+        ) from None
+    if not deployment or not deployment.resources:
         raise Failure("The stack has no resources, so there is no state.", "deploy it first: ./bulwark up.")
-    if not deployment.get("secrets_providers"):
+    if not deployment.secrets_providers:
         raise Failure(
             "The stack's state names nobody who encrypts its secrets.",
             "give it a secrets provider: pulumi stack change-secrets-provider.",
         )
-    if place := next(_plaintext_secrets(deployment), None):
+    if not is_moment(deployment.manifest.time):
+        raise Failure("The stack's state has no time of its deployment.", "deploy it again: ./bulwark up.")
+    if place := next(_plaintext_secrets(document), None):
         raise Failure(
             f"The stack's state has a secret in clear, in {place}.",
             "export it without --show-secrets; it was not stored.",
         )
-    return deployment
+    return DeployedState(
+        time=deployment.manifest.time,
+        project=deployment.resources[0].urn.split("::")[1],
+        resources=len(deployment.resources),
+        secrets_provider=deployment.secrets_providers,
+    )
 
 
 def _plaintext_secrets(value: Any, where: str = "its resources") -> Iterator[str]:
     """Yield the place of each secret that is not encrypted."""
     if isinstance(value, dict):
-        if _SECRET in value.values() and not value.get("ciphertext"):
+        if _SECRET in value.values() and not (value.get("ciphertext") and "plaintext" not in value):
             yield where
         for name, inner in value.items():
             yield from _plaintext_secrets(inner, str(value.get("urn", where)) if name != "urn" else where)
     elif isinstance(value, list):
         for inner in value:
             yield from _plaintext_secrets(inner, where)
-
-
-def _project_name(deployment: dict[str, Any]) -> str:
-    """Return the project that every URN names: `urn:pulumi:<stack>::<project>::...`."""
-    return deployment["resources"][0]["urn"].split("::")[1]
 
 
 def _require_empty_folder(folder: Path) -> None:

@@ -72,6 +72,17 @@ def test_a_state_with_a_secret_in_clear_is_never_stored(locked_vault: ProxiedVau
     ("state", "why"),
     [
         (b"not json", "no export of the engine"),
+        (b'{"version": 3, "deployment": []}', "no export of the engine"),
+        (b'{"version": 3, "deployment": "x"}', "no export of the engine"),
+        (b"[" * 100_000, "no export of the engine"),
+        (b'{"deployment":' * 100_000, "no export of the engine"),
+        (export(resources=["x"]).state, "no export of the engine"),
+        (export(resources=[{"urn": "x"}]).state, "no export of the engine"),
+        (export(manifest={"time": "9999-12-31T23:59:59-14:00"}).state, "no time of its deployment"),
+        (
+            b'{"version": 3, "deployment": {"manifest": {"time": "0001-01-01T00:00:00Z"}}}',
+            "no resources",
+        ),
         (b'{"version": 3, "deployment": null}', "no resources"),
         (export(resources=[]).state, "no resources"),
         (export(secrets_providers=None).state, "names nobody who encrypts its secrets"),
