@@ -17,7 +17,8 @@ Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 BigInt = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 """A value of PostgreSQL's type bigint."""
 
-BackupId = Annotated[str, StringConstraints(pattern=f"^{vault_layout.ID}$")]
+RunId = Annotated[str, StringConstraints(pattern=f"^{vault_layout.ID}$")]
+"""Id of a backup or a drill, from `vault_layout.new_id`."""
 
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 StoreName = Literal["database", "files", "state"]
@@ -56,7 +57,7 @@ class BackupManifest(ManifestModel):
     KEYS: ClassVar[re.Pattern[str]]
     """Pattern of a manifest's key, with the group `id` and, for a store with tiers, `tier`."""
 
-    id: BackupId
+    id: RunId
     """Sorts by time: `20300115T021700Z-3f9a`."""
 
     stack: str

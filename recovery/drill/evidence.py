@@ -8,22 +8,24 @@ so a drill that broke off can't pass.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    ValidationInfo,
     computed_field,
     field_validator,
     model_validator,
 )
 
 from core.credential_forms import hide_credentials
-from recovery.manifest import LockMode, Sha256, StoreName
+from core.moment import Moment
+from recovery.manifest import Count, LockMode, RunId, Sha256, StoreName
 
 StackLocation = Literal["vendors", "twin"]
 ScenarioKind = Literal["corruption", "loss", "replica", "files", "state"]
@@ -54,7 +56,9 @@ def _hide_credentials(value: Any) -> Any:
 class EvidenceModel(BaseModel):
     """Part of the evidence: frozen, without unknown fields, and with credentials hidden in every text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Not strict: to the validator that wraps a model, pydantic gives Python's values of a JSON document, of
+    # which strict mode takes neither a text for a time nor a list for a tuple.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod
@@ -63,7 +67,10 @@ class EvidenceModel(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _check_computed_fields(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _check_document(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """Refuse a computed field with another value than the computed one, and a value of another type."""
         if not isinstance(data, dict):
             return handler(data)
         stated = {name: data[name] for name in cls.model_computed_fields if name in data}
@@ -71,7 +78,31 @@ class EvidenceModel(BaseModel):
         computed = model.model_dump(mode="json", include=set(stated))
         if wrong := [name for name, value in stated.items() if value != computed[name]]:
             raise ValueError(f"states {', '.join(wrong)} otherwise than its own content shows")
+        if info.mode == "json":
+            for name, value in data.items():
+                if name not in stated and not _is_of_type(value, getattr(model, name)):
+                    raise ValueError(f"has {name} in another type")
         return model
+
+
+def _is_of_type(stated: Any, value: Any) -> bool:
+    """Tell whether a value was read from one of its own type in a JSON document; models check themselves."""
+    match stated:
+        case bool() | None:
+            return type(value) is type(stated)
+        case int() | float():
+            return type(value) in {int, float}
+        case str():
+            return isinstance(value, str | datetime)
+        case list():
+            return all(map(_is_of_type, stated, value))
+        case dict() if isinstance(value, dict):
+            return all(map(_is_of_type, stated.values(), value.values()))
+        case _:
+            return True
+
+
+Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
 class ControlReference(EvidenceModel):
@@ -104,7 +135,7 @@ def _require_public_url(url: str) -> str:
 class DrillIdentity(EvidenceModel):
     """Which stack was drilled, when, by whom and with which versions."""
 
-    id: str
+    id: RunId
     """Sorts by time: `20300115T042300Z-3f9a`."""
 
     stack: str
@@ -135,12 +166,12 @@ class LockedObject(EvidenceModel):
     vault: Literal["primary", "replica"]
     key: str
     version: str
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Count
     sha256: Sha256
     """Of the manifest's bytes."""
 
     lock_mode: LockMode | None
-    locked_until: AwareDatetime | None
+    locked_until: Moment | None
 
 
 class SkippedBackup(EvidenceModel):
@@ -159,7 +190,7 @@ class RecoveryPoint(EvidenceModel):
     id: str
     """The backup's id, or the name of the branch of the history."""
 
-    as_of: AwareDatetime
+    as_of: Moment
     """Moment of the recovered data: that of the backup's snapshot, or the requested instant."""
 
     choice: Literal["newest", "random", "chosen"]
@@ -172,8 +203,8 @@ class RecoveryPoint(EvidenceModel):
 class Measurement(EvidenceModel):
     """A time with an objective. If it was not measured, the objective is not met."""
 
-    seconds: float | None
-    objective_seconds: Annotated[float, Field(gt=0)]
+    seconds: Seconds | None
+    objective_seconds: Annotated[Seconds, Field(gt=0)]
     how: str
     """The event that ends the time, such as the answer to a query."""
 
@@ -192,15 +223,25 @@ class Measurement(EvidenceModel):
             yield f"{name} of {self.seconds:,.1f} s misses the objective of {self.objective_seconds:,g} s"
 
 
+_LONGEST_SECONDS: Final = 1e9
+"""32 years; added to the time of an incident it gives a time."""
+
+
+def _require_short_times(times: dict[Milestone, Measurement]) -> dict[Milestone, Measurement]:
+    if any(abs(measured.seconds or 0) > _LONGEST_SECONDS for measured in times.values()):
+        raise ValueError("must be shorter than 32 years")
+    return times
+
+
 class Phase(EvidenceModel):
     """One step of the recovery, measured by the monotonic clock."""
 
     name: str
-    started: AwareDatetime
-    offset_seconds: Annotated[float, Field(ge=0)]
+    started: Moment
+    offset_seconds: Annotated[Seconds, Field(ge=0)]
     """Time from the declared incident."""
 
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[Seconds, Field(ge=0)]
 
 
 class Check(EvidenceModel):
@@ -264,22 +305,22 @@ class Scenario(EvidenceModel):
     """Stores that it proves can be recovered."""
 
     threat: str
-    incident: AwareDatetime
+    incident: Moment
     """Assumed moment of the loss."""
 
-    declared: AwareDatetime
+    declared: Moment
     """When the recovery began; all times count from here."""
 
     recovery_point: RecoveryPoint | None
-    newest_change: AwareDatetime | None
+    newest_change: Moment | None
     """Time of the newest change in the recovered data; None if it could not be determined."""
 
     newest_change_how: str
     """How it was determined, such as the query."""
 
-    loss_objective_seconds: Annotated[float, Field(gt=0)]
+    loss_objective_seconds: Annotated[Seconds, Field(gt=0)]
     phases: tuple[Phase, ...]
-    times: dict[Milestone, Measurement]
+    times: Annotated[dict[Milestone, Measurement], AfterValidator(_require_short_times)]
     checks: tuple[Check, ...]
     negative_control: NegativeControl | None
     teardown: tuple[TeardownResult, ...]
@@ -346,8 +387,8 @@ class Drill(EvidenceModel):
 
     schema_version: Literal["bulwark-drill-1"] = "bulwark-drill-1"
     identity: DrillIdentity
-    started: AwareDatetime
-    finished: AwareDatetime
+    started: Moment
+    finished: Moment
     scenarios: tuple[Scenario, ...]
     leftovers: tuple[str, ...] = ()
     """Things of earlier drills that this drill removed before it began."""

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 
 from core.failure import Failure
+from core.moment import is_moment
 from recovery.drill.environment import DRILL_VARIABLE
 from recovery.drill.evidence import Check
 from recovery.drill.scenario_run import check_not_run
@@ -42,9 +43,9 @@ def read_newest_change(url: str, query: str) -> datetime | None:
         value = _fetch_value(connection, query)
     if value is None:
         return None
-    if not isinstance(value, datetime) or not value.tzinfo:
+    if not isinstance(value, datetime) or not value.tzinfo or not is_moment(value):
         raise Failure(
-            "The query for the newest change gives no time with a time zone.",
+            "The query for the newest change gives no time with a time zone, between 1970 and 9000.",
             "make drill.newest_change give one timestamptz.",
         )
     return value.astimezone(UTC)
