@@ -14,11 +14,13 @@ from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOptio
 from cli.output import format_lock, format_size
 from cli.recovery_context import choose_stores, export_state, find_source, open_context
 from core.failure import Failure
+from core.text import printable
 from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
 from recovery.heartbeat import report_run
-from recovery.manifest import BackupManifest, DumpContent, StoreName
+from recovery.manifest import BackupManifest, DumpContent, Manifest, StoreName
+from recovery.postgres.left_out import summarize_left_out
 from recovery.state import back_up_state
 
 _JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "state"), "files": ("files",)}
@@ -46,7 +48,8 @@ def backup(
         on_twin: Back up what another stack's program made on the twin.
         as_json: Print one JSON document, store -> manifest, with a recovery file's `warnings` if there are
             any; progress goes to standard error.
-        table: Only these tables (pg_dump's patterns) of the database; several are fine.
+        table: Only this table of the database, with its partitions and children; may be repeated. It is an
+            exact name, `table` or `schema.table`, without wildcards.
         schema_only: Definitions without rows.
         data_only: Rows without definitions.
         accept_gone: Go on where a bucket of files has lost more than half of what it had.
@@ -140,6 +143,11 @@ def _print_manifest(manifest: BackupManifest) -> None:
         f"Backup {manifest.id} of the {manifest.STORE} is in: {manifest.summary}, "
         f"{format_size(manifest.bytes)}, {format_lock(manifest.locked_until)}.\n"
     )
+    if isinstance(manifest, Manifest):
+        for warning in manifest.warnings:
+            sys.stdout.write(f"pg_dump warns: {printable(warning)}\n")
+        if manifest.left_out:
+            sys.stdout.write(f"Not in it: {', '.join(summarize_left_out(manifest.left_out))}.\n")
 
 
 def _show_progress(run: RunLog, progress: BackupProgress) -> None:

@@ -19,7 +19,8 @@ from recovery.context import RecoveryContext
 from recovery.drill import records
 from recovery.drill.records import VerificationHistory
 from recovery.files.manifest import FilesManifest
-from recovery.manifest import BackupManifest, Manifest
+from recovery.manifest import BackupManifest, LeftOut, Manifest
+from recovery.postgres.left_out import summarize_left_out
 from recovery.replica import ReplicaStatus, read_replica_status
 from recovery.state import StateManifest
 
@@ -57,6 +58,7 @@ def backups(
                     console.print(
                         printable(f"{row['id']}: {problem}"), style="red", markup=False, highlight=False
                     )
+            _print_left_out(console, chosen)
             console.print()
     if not rows:
         console.print("There is no backup yet: ./bulwark backup makes one.")
@@ -65,6 +67,18 @@ def backups(
 
 def _warnings_of(context: RecoveryContext) -> dict[str, Any]:
     return {"warnings": context.warnings} if context.warnings else {}
+
+
+def _print_left_out(console: PrintableConsole, rows: list[dict[str, Any]]) -> None:
+    """Print what the newest backup does not hold, and for earlier ones where that differs."""
+    backups: dict[str, list[str]] = {}
+    for row in rows:
+        if row["left_out"]:
+            missing = summarize_left_out(LeftOut(**item) for item in row["left_out"])
+            backups.setdefault(", ".join(missing), []).append(row["id"])
+    for missing, ids in backups.items():
+        which = ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} earlier"
+        console.print(printable(f"Not in {which}: {missing}."), markup=False, highlight=False)
 
 
 def _table(store: str, rows: list[dict[str, Any]]) -> Table:
@@ -149,6 +163,10 @@ def _row(
         "replica_late_seconds": round(replica.age.total_seconds()) if replica else 0,
         "verified": f"{verification.at:%Y-%m-%d %H:%M}" if verification else None,
         "how": _method(verification, by_drill=verification in drilled) if verification else None,
+        "left_out": [item.model_dump() for item in manifest.left_out]
+        if isinstance(manifest, Manifest)
+        else [],
+        "dump_warnings": list(manifest.warnings) if isinstance(manifest, Manifest) else [],
         "problems": [backup.unreadable]
         if backup.unreadable
         else list(verification.problems)

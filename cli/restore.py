@@ -28,6 +28,7 @@ from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.disk_space import private_folder
+from recovery.postgres.left_out import summarize_left_out
 from recovery.restore import RestoreResult, fetch_globals, restore_database
 from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
@@ -68,7 +69,8 @@ def restore(
             of it.
         backup: Id of the backup; the newest by default.
         at: The newest backup that shows this moment (UTC) or an earlier one.
-        table: Of the database only these tables (pg_restore's names).
+        table: Of the database only this table, with its partitions and children; may be repeated. It is an
+            exact name, `table` or `schema.table`, without wildcards.
         bucket: Of the files only those of this bucket.
         prefix: Of the files only those whose keys begin so.
         vault: `replica` restores from the other region alone.
@@ -158,6 +160,7 @@ def _report(result: RestoreResult, manifest: Manifest, *, where: str = "") -> in
         ("Made beside what the dump holds:", result.applied),
         ("Could not be made:", result.failed),
         ("Left out:", result.left_out),
+        ("Was not in the backup:", summarize_left_out(manifest.left_out, reasons=True)),
     ):
         if items:
             sys.stdout.write("\n  ".join([heading, *map(printable, items)]) + "\n")

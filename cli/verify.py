@@ -6,7 +6,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOptio
 from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
 from core import vault_layout
-from core.console import PrintableConsole, plain
+from core.console import PrintableConsole
 from core.failure import Failure
 from core.text import printable
 from recovery import catalogue
@@ -30,6 +30,7 @@ from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.postgres.left_out import summarize_left_out
 from recovery.state import StateManifest, verify_state
 from recovery.vault.client import Exists, Forbidden
 from recovery.verify import check_backup
@@ -83,6 +84,7 @@ def verify(
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     selection = _Selection(vault, store, backup, deep)
     verifications: list[Verification] = []
+    databases: dict[str, Manifest] = {}
     unreadable: list[str] = []
     known = False
     for kind in STORES:
@@ -94,19 +96,25 @@ def verify(
             f"{entry.id}: its manifest {entry.unreadable}" for entry in backups if entry.unreadable
         ]
         verifications += _verify_all(context, selection, backups)
+        databases |= {entry.id: entry.manifest for entry in backups if isinstance(entry.manifest, Manifest)}
     if backup and not known:
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
     recorded = _record_all(context, verifications, vault)
     if as_json:
         document = {
             "looks": [verification.model_dump(mode="json") for verification in verifications],
+            "left_out": {
+                look.backup: [item.model_dump(mode="json") for item in databases[look.backup].left_out]
+                for look in verifications
+                if look.backup in databases
+            },
             "unreadable": unreadable,
             "warnings": context.warnings,
             "recorded": recorded,
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_verifications(verifications, unreadable)
+        _print_verifications(verifications, databases, unreadable)
     return (
         0
         if verifications and not unreadable and all(verification.passed for verification in verifications)
@@ -197,12 +205,15 @@ def _record(context: RecoveryContext, verification: Verification) -> None:
         )
 
 
-def _print_verifications(verifications: list[Verification], unreadable: list[str]) -> None:
+def _print_verifications(
+    verifications: list[Verification], databases: Mapping[str, Manifest], unreadable: list[str]
+) -> None:
     console = PrintableConsole()
     for look in verifications:
         how = "restored and compared" if look.deep else "read and compared"
         if look.passed:
-            console.print(f"{plain(look.backup)}: {how}, good", style="green")
+            exceptions = _describe_exceptions(databases.get(look.backup))
+            console.print(printable(f"{look.backup}: {how}, good{exceptions}"), style="green", markup=False)
         for problem in look.problems:
             console.print(printable(f"{look.backup}: {problem}"), style="red", markup=False)
         for line in look.pending:
@@ -211,3 +222,13 @@ def _print_verifications(verifications: list[Verification], unreadable: list[str
         console.print(printable(line), style="red", markup=False)
     if not verifications and not unreadable:
         console.print("There is nothing to verify: ./bulwark backup makes a backup.", style="yellow")
+
+
+def _describe_exceptions(manifest: Manifest | None) -> str:
+    """Return what "good" does not stand for: what the backup of a database does not hold."""
+    if not manifest:
+        return ""
+    if not manifest.knows_left_out:
+        return "; an earlier version did not list what is not in it"
+    missing = ", ".join(summarize_left_out(manifest.left_out))
+    return f", except for what is not in it: {missing}" if missing else ""

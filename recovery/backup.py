@@ -20,6 +20,7 @@ from recovery.postgres.compression import compress
 from recovery.postgres.connection import explain_errors
 from recovery.postgres.dump import dump
 from recovery.postgres.globals import read_globals
+from recovery.postgres.left_out import find_left_out
 from recovery.postgres.snapshot import take_snapshot
 
 _LOCK: Final = 0x42554C574152_4B01
@@ -68,6 +69,7 @@ def back_up(
     """
     vault = context.vaults["primary"]
     started, progress = datetime.now(UTC), BackupProgress()
+    warnings: list[str] = []
 
     def report(**changes: int | str) -> None:
         vars(progress).update(changes)
@@ -94,11 +96,14 @@ def back_up(
                 snapshot.id,
                 tables=tables,
                 content=content,
+                on_warning=warnings.append,
                 on_table=lambda table: report(table=table),
             )
             stored_dump = vault.store(f"{folder}dump.pgc.zst", compress(counter.count(chunks)))
             with explain_errors(snapshot.connection, "read roles and settings"):
                 source_globals = read_globals(snapshot.connection)
+                # A selection leaves out all the rest, by the user's own wish.
+                left_out = () if tables else find_left_out(snapshot.connection, source_globals)
             stored_globals = vault.put(f"{folder}cluster.json", source_globals.model_dump_json().encode())
             checksums = future.result()
         manifest = Manifest(
@@ -118,6 +123,8 @@ def back_up(
             dump_bytes=counter.bytes,
             cluster=stored_globals,
             figures=checksums,
+            left_out=left_out,
+            warnings=tuple(warnings),
         )
     vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
     return manifest

@@ -223,3 +223,8 @@ class Manifest(BackupManifest):
     @property
     def is_complete(self) -> bool:
         return self.content == "all" and not self.selected
+
+    @property
+    def knows_left_out(self) -> bool:
+        """Whether `left_out` was looked for: an earlier version did not."""
+        return "left_out" in self.model_fields_set

@@ -4,12 +4,14 @@ Dumps of a database by pg_dump, and the relations that a dump of selected tables
 A dump is a stream; it ends regularly only if pg_dump has succeeded.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import psycopg
 
 from core.failure import Failure
+from core.text import printable
 from recovery.manifest import DumpContent
 from recovery.postgres.client_programs import ClientProcess, ClientPrograms
 from recovery.postgres.connection import keepalive_parameters, libpq_environment, redact
@@ -20,6 +22,15 @@ _TABLE_LINE: Final = "pg_dump: dumping contents of table "
 _CHUNK_BYTES: Final = 1 << 20
 _LOCK_WAIT_MILLISECONDS: Final = 300_000
 """A backup that waits longer for an ALTER TABLE fails, instead of silently missing its schedule."""
+
+_WARNING_LINE: Final = re.compile(
+    r"(?:pg_\w+: )?(?P<level>warning|notice|error|detail|hint):\s+(?P<text>.*)", re.IGNORECASE
+)
+"""A message of the program itself or, without its name, of the server."""
+
+_DETAILS: Final = frozenset({"detail", "hint"})
+_WARNINGS: Final = 50
+_WARNING_CHARACTERS: Final = 500
 
 _TABLE_AND_CHILDREN_SINCE: Final = 16
 _CONTENT_OPTIONS: Final[dict[DumpContent, tuple[str, ...]]] = {
@@ -68,7 +79,7 @@ def dump(
         tables: names as in SQL (see table_name), with their partitions and children, without large objects.
             Empty: everything.
         content: everything, the definitions alone, or the rows alone.
-        on_warning: called with the warnings of a dump that succeeded.
+        on_warning: called with each warning of a dump that succeeded, in one line.
         on_table: called, in a thread, with each table whose rows are being read, as `schema.name`.
 
     Raises:
@@ -109,8 +120,28 @@ def dump(
                 _next_step(messages, clients),
                 messages,
             )
-        if result.messages:
-            on_warning(redact(result.messages, url))
+        for warning in parse_warnings(redact(result.messages, url)):
+            on_warning(warning)
+
+
+def parse_warnings(messages: str) -> list[str]:
+    """
+    Return the warnings among a client program's messages, each with its details, in one bounded line.
+
+    Other lines are rests of progress messages, which name objects whose names have several lines.
+    """
+    warnings: list[str] = []
+    for line in messages.splitlines():
+        if not (match := _WARNING_LINE.match(line)):
+            continue
+        text = printable(match["text"])
+        if match["level"].lower() in _DETAILS and warnings:
+            warnings[-1] += f" {text}"
+        else:
+            warnings.append(text)
+    more = len(warnings) - _WARNINGS
+    shown = [warning[:_WARNING_CHARACTERS] for warning in warnings[:_WARNINGS]]
+    return shown + ([f"and {more} more warnings"] if more > 0 else [])
 
 
 def _table_arguments(clients: ClientPrograms, tables: Sequence[str]) -> list[str]:
