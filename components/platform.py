@@ -100,6 +100,7 @@ class Platform(pulumi.ComponentResource):
             *,
             days: int,
             protects: Sequence[pulumi.Input[str]] = (),
+            proves: Sequence[pulumi.Input[str]] = (),
             drills: Sequence[pulumi.Input[str]] = (),
         ) -> ScheduledJob:
             return ScheduledJob(
@@ -108,6 +109,7 @@ class Platform(pulumi.ComponentResource):
                 title=f"{platform.name} {title}",
                 protects=protects,
                 copies=[self.backups.primary.bucket.urn, self.backups.replica.bucket.urn] if protects else [],
+                proves=proves,
                 drills=drills,
                 retention_days=days,
                 severity=settings.uptime.heartbeat_severity,
@@ -130,6 +132,13 @@ class Platform(pulumi.ComponentResource):
                 protects=[database],
             ),
             "files": job("files", backups.files, "file backup", days=retention.files_days, protects=[files]),
+            "proof": job(
+                "proof",
+                backups.proof,
+                "proof of backups",
+                days=retention.evidence_days,
+                proves=[database, files],
+            ),
             "drill": job(
                 "drill",
                 backups.drill,

@@ -22,7 +22,8 @@ class ScheduledJob(pulumi.ComponentResource):
     A heartbeat at UptimeRobot, a cron monitor at Sentry, and the alert on it; all derived from one schedule.
 
     Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (URNs of the buckets that
-    hold the result), `drills` (URNs of the stores that it restores), `schedule`, `longestRunMinutes`,
+    hold the result), `proves` (URNs of the stores whose backups it restores and compares), `drills` (URNs of
+    the stores that it recovers), `schedule`, `longestRunMinutes`,
     `latenessMinutes`, `retentionDays`.
     """
 
@@ -42,6 +43,7 @@ class ScheduledJob(pulumi.ComponentResource):
         title: str,
         protects: Sequence[pulumi.Input[str]],
         copies: Sequence[pulumi.Input[str]],
+        proves: Sequence[pulumi.Input[str]] = (),
         drills: Sequence[pulumi.Input[str]] = (),
         retention_days: int,
         severity: Severity,
@@ -56,6 +58,7 @@ class ScheduledJob(pulumi.ComponentResource):
         facts: dict[str, Any] = {
             "protects": list(protects),
             "copies": list(copies),
+            "proves": list(proves),
             "drills": list(drills),
             "schedule": job.schedule,
             "longestRunMinutes": job.longest_run_minutes,

@@ -113,6 +113,7 @@ def protection(settings: Settings) -> list[dict[str, str]]:
             f"copy {every(backups.files.schedule)}, versions kept {retention.files_days} d",
             f"vaults in {vaults}",
         ),
+        ("backups", f"restored and compared {every(backups.proof.schedule)}", "proofs in the vault"),
         ("recovery", f"drill {every(backups.drill.schedule)}", "evidence in the vault"),
         (
             "api",

@@ -58,7 +58,12 @@ def worst_case_loss(
     times add up: the longest gap of the schedule, the lateness that its heartbeat tolerates, the run, and
     the replication.
     """
-    return longest_gap(schedule) + lateness + longest_run + replication
+    return worst_case_age(schedule, longest_run=longest_run, lateness=lateness) + replication
+
+
+def worst_case_age(schedule: str, *, longest_run: timedelta, lateness: timedelta) -> timedelta:
+    """Return how old the last result of a job can be just before the next run completes."""
+    return longest_gap(schedule) + lateness + longest_run
 
 
 def detection_time(*, interval: timedelta, timeout: timedelta, confirmations: int = 1) -> timedelta:

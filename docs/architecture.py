@@ -17,7 +17,7 @@ from import_graph import CHECKOUT, Import, folder_of, read_imports
 
 RECORDING: Final = CHECKOUT / "tests" / "policy" / "production.json"
 _COMPONENT: Final = "bulwark:index:"
-_FACTS: Final = ("protects", "copies", "drills")
+_FACTS: Final = ("protects", "copies", "proves", "drills")
 _VENDORS: Final = {"aws": "AWS", "neon": "Neon", "sentry": "Sentry", "uptimerobot": "UptimeRobot"}
 
 _FOLDERS: Final = {

@@ -62,6 +62,12 @@ class BackupSettings(SettingsModel):
 
     database: Job
     files: Job
+    proof: Job
+    """
+    Restores each backup after it was made, and compares it. Its lateness includes that of the backup, and the
+    time that the backup takes.
+    """
+
     drill: Job
     """Restores into a throw-away environment; its heartbeat is the proof that backups are good."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.settings import alerting, backups, database, drill, errors, files, platform, uptime
 from components.settings.model import SettingsModel
-from core.objectives import format_duration, worst_case_loss
+from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
 
 PROJECT = "bulwark"
 
@@ -143,6 +143,7 @@ def _check_across_blocks(settings: Settings) -> list[tuple[str, str]]:
                     f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
                 )
             )
+    problems += _check_proof(settings)
     if settings.platform.api_service not in settings.errors.services:
         known = ", ".join(settings.errors.services)
         problems.append(
@@ -170,5 +171,35 @@ def _check_across_blocks(settings: Settings) -> list[tuple[str, str]]:
     if production and settings.backups.lock_mode != "COMPLIANCE":
         problems.append(
             ("backups.lock_mode", f"{settings.backups.lock_mode}; in production only COMPLIANCE holds")
+        )
+    return problems
+
+
+def _check_proof(settings: Settings) -> list[tuple[str, str]]:
+    """Check that every backup is followed by a proof, and the proof is as young as the objective demands."""
+    backups, proof = settings.backups, settings.backups.proof
+    between = longest_gap(proof.schedule)
+    problems = [
+        (
+            "backups.proof.schedule",
+            f"{proof.schedule!r} lets {format_duration(between)} pass between runs; each backup is to be "
+            f"proven, and those of {store} are at most {format_duration(longest_gap(job.schedule))} apart",
+        )
+        for store, job in (("database", backups.database), ("files", backups.files))
+        if between > longest_gap(job.schedule)
+    ]
+    age = worst_case_age(
+        proof.schedule,
+        longest_run=timedelta(minutes=proof.longest_run_minutes),
+        lateness=timedelta(minutes=proof.lateness_minutes),
+    )
+    allowed = timedelta(hours=settings.platform.objectives.proof_age_hours)
+    if age > allowed:
+        problems.append(
+            (
+                "backups.proof.schedule",
+                f"{proof.schedule!r} lets the last proof become {format_duration(age)} old; "
+                f"platform.objectives.proof_age_hours allows {format_duration(allowed)}",
+            )
         )
     return problems

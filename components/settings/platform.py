@@ -23,6 +23,9 @@ class ObjectiveSettings(SettingsModel):
     independent_recovery_point_hours: Positive = 27
     """RPO of the second line: what the vaults alone can give back when the database's vendor is gone."""
 
+    proof_age_hours: Annotated[int, Field(ge=1, le=168)] = 30
+    """How old the last proof of each store's backups may be: a backup that was restored and compared."""
+
     corruption_noticed_within_days: Positive = 14
     """How long silent corruption may go unseen; every retention must be longer."""
 

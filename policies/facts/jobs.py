@@ -17,13 +17,18 @@ NO_SCHEDULE: Final = "has no schedule of five cron fields that runs again and ag
 
 
 def jobs(stack: PolicyStack) -> list[Resource]:
-    """Return the jobs of a stack: components that publish `schedule`, `protects`, `drills` or `copies`."""
+    """Return the jobs of a stack: components that publish `schedule`, or any list of URNs."""
     return stack.view(_JobIndex).all
 
 
 def backup_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
     """Return the jobs that back up a store."""
     return stack.view(_JobIndex).by_fact("protects", store)
+
+
+def proof_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that restore the backups of a store and compare them."""
+    return stack.view(_JobIndex).by_fact("proves", store)
 
 
 def drill_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
@@ -96,7 +101,7 @@ class _JobIndex:
     """The jobs of a stack, by the resources that they publish, and the monitors of each job."""
 
     def __init__(self, stack: PolicyStack) -> None:
-        facts = ("schedule", "protects", "drills", "copies")
+        facts = ("schedule", "protects", "proves", "drills", "copies")
         self.all: Final = list(dict.fromkeys(job for fact in facts for job in stack.publishers(fact)))
         self.urns: Final = {job.urn for job in self.all}
         self.with_unknown_urns: Final = {

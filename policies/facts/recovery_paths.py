@@ -82,6 +82,34 @@ class RecoveryPath:
         }
 
 
+@dataclass(frozen=True)
+class RunTimes:
+    """The times of a job: how long between two runs, how late a run may be, and how long it may take."""
+
+    gap: timedelta
+    lateness: timedelta
+    longest_run: timedelta
+
+    @property
+    def total(self) -> timedelta:
+        """The age of the last result just before the next run completes."""
+        return self.gap + self.lateness + self.longest_run
+
+
+def read_run_times(job: Resource) -> tuple[RunTimes | None, list[Message]]:
+    """Return the times that a job publishes, or None and what is missing."""
+    gap = _gap_in(job.at("schedule"))
+    lateness, run = _minutes_in(job.at("latenessMinutes")), _minutes_in(job.at("longestRunMinutes"))
+    problems = [
+        *expect(job, "schedule", _is_schedule, NO_SCHEDULE),
+        *expect(job, "latenessMinutes", _fits_minutes, "does not say how late it may be"),
+        *expect(job, "longestRunMinutes", _fits_minutes, "does not say how long it may run"),
+    ]
+    if gap is None or lateness is None or run is None:
+        return None, problems
+    return RunTimes(gap, lateness, run), problems
+
+
 def recovery_paths_of(store: Resource, stack: PolicyStack) -> list[RecoveryPath]:
     """Return the recovery paths that don't need the store's own vendor."""
     paths = stack.view(_PathIndex)
@@ -107,24 +135,18 @@ class _PathIndex:
         replications = [
             self._replication_times[bucket.urn] for bucket in buckets if bucket.urn in self._replication_times
         ]
-        gap = _gap_in(job.at("schedule"))
-        lateness, run = _minutes_in(job.at("latenessMinutes")), _minutes_in(job.at("longestRunMinutes"))
-        problems = [
-            *expect(job, "schedule", _is_schedule, NO_SCHEDULE),
-            *expect(job, "latenessMinutes", _fits_minutes, "does not say how late it may be"),
-            *expect(job, "longestRunMinutes", _fits_minutes, "does not say how long it may run"),
-            *(problem for _, unpromised in replications for problem in unpromised),
-        ]
-        if gap is None or lateness is None or run is None:
+        times, problems = read_run_times(job)
+        problems += [problem for _, unpromised in replications for problem in unpromised]
+        if times is None:
             return RecoveryPath(job, (), tuple(problems), retention, buckets)
         terms = [
-            Term("between runs", gap),
-            Term("lateness", lateness),
-            Term("longest run", run),
+            Term("between runs", times.gap),
+            Term("lateness", times.lateness),
+            Term("longest run", times.longest_run),
             Term("to the replica", max((time for time, _ in replications), default=timedelta())),
         ]
         next_copy = sum((term.length for term in terms), timedelta())
-        alarms = list(_alarm_times(job, self._stack, run=run))
+        alarms = list(_alarm_times(job, self._stack, run=times.longest_run))
         no_alarm = [message("nobody is told when {job} does not run", job=job)]
         problems += accept_any((alarm_problems for _, alarm_problems in alarms), no_alarm)
         usable = [time for time, alarm_problems in alarms if not alarm_problems]

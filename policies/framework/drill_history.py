@@ -1,5 +1,7 @@
 """
-The drills of a stack's stores: since when each is backed up, and when its last drill passed.
+What a stack's stores were shown to survive.
+
+Of each store: since when it is backed up, when its last drill passed, and when a backup was last proven.
 
 Rules don't use the network. So `./bulwark` reads the history from the vault and the stack's state, and passes
 it to the pack in an environment variable. Without a readable value, the history is unknown.
@@ -8,19 +10,31 @@ it to the pack in an environment variable. Without a readable value, the history
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 VARIABLE: Final = "BULWARK_DRILLS"
-"""Its value is JSON: `{"rehearsal": true}`, or `{"stores": {URN: {"since": TIME, "passed": TIME}}}`."""
+"""
+Its value is JSON: `{"rehearsal": true}`, or `{"stores": {URN: {"since": T, "passed": T, "proven": T}}}`.
+Each T is a time or null.
+"""
+
+CLOCK_TOLERANCE: Final = timedelta(hours=1)
+"""How far a time may be ahead of this machine's clock."""
 
 
 @dataclass(frozen=True)
 class StoreHistory:
-    """One store: since when it is backed up, and when its last passed drill started; None means never."""
+    """One store. None means never."""
 
     since: datetime | None = None
+    """Since when it is backed up."""
+
     passed: datetime | None = None
+    """When its last passed drill started."""
+
+    proven: datetime | None = None
+    """When its newest proven backup was last restored and compared."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,11 @@ def read(environment: Mapping[str, str], now: datetime) -> DrillHistory | None:
         if document == {"rehearsal": True}:
             return DrillHistory(now, rehearsal=True)
         stores = {
-            urn: StoreHistory(since=_parse_time(store["since"]), passed=_parse_time(store["passed"]))
+            urn: StoreHistory(
+                since=_parse_time(store["since"]),
+                passed=_parse_time(store["passed"]),
+                proven=_parse_time(store["proven"]),
+            )
             for urn, store in document["stores"].items()
         }
         return DrillHistory(now, stores=stores)
@@ -58,6 +76,7 @@ def to_json(stores: Mapping[str, StoreHistory]) -> str:
                 urn: {
                     "since": store.since.isoformat() if store.since else None,
                     "passed": store.passed.isoformat() if store.passed else None,
+                    "proven": store.proven.isoformat() if store.proven else None,
                 }
                 for urn, store in stores.items()
             }

@@ -25,10 +25,10 @@ SECTIONS: Final = {
     for section in re.split(r"^## (?=\d+\. )", _GUIDE, flags=re.MULTILINE)[1:]
 }
 EXPECTED: Final = {
-    "./bulwark preview --stack prod": (0, "117 unchanged"),
+    "./bulwark preview --stack prod": (0, "121 unchanged"),
     "./bulwark review --stack prod": (0, "prod passes "),
     "./bulwark adopt --stack prod": (0, "this stack has it"),
-    "./bulwark up --stack prod": (0, "117 unchanged"),
+    "./bulwark up --stack prod": (0, "121 unchanged"),
     "./bulwark refresh --stack prod": (0, "Nothing has drifted."),
     "./bulwark outputs --stack prod": (0, "deployer_role"),
     "./bulwark outputs --stack prod --show-secrets": (0, "application_database_url"),

@@ -86,7 +86,7 @@ def test_an_alert_notifies_the_channels_of_its_severity(
 def test_an_alert_watches_the_monitor_that_it_is_for(production: Deployment) -> None:
     watched = {
         "errors-down-alert": "errors-health",
-        **{f"job-{job}-alert": f"job-{job}-cron" for job in ("database", "files", "drill")},
+        **{f"job-{job}-alert": f"job-{job}-cron" for job in ("database", "files", "proof", "drill")},
         **{
             f"errors-{service}-{metric}-alert": f"errors-{service}-{metric}"
             for service in SERVICES
@@ -102,7 +102,7 @@ def test_each_outage_fires_its_alert_and_not_only_the_first(production: Deployme
     down = production["errors-down-alert"].inputs
     assert down["triggerConditions"] == FIRST + AGAIN
     assert down["actionFilters"][0]["actions"] == actions(production, "sev1")
-    for job in ("database", "files", "drill"):
+    for job in ("database", "files", "proof", "drill"):
         missed = production[f"job-{job}-alert"].inputs
         assert missed["triggerConditions"] == FIRST + AGAIN
         assert missed["actionFilters"][0]["actions"] == actions(production, "sev2")
@@ -110,11 +110,11 @@ def test_each_outage_fires_its_alert_and_not_only_the_first(production: Deployme
 
 def test_no_alert_and_no_monitor_is_mute(production: Deployment) -> None:
     alerts = list(production.of_type(ALERT))
-    assert len(alerts) == 2 * 5 + 1 + 3
+    assert len(alerts) == 2 * 5 + 1 + 4
     for alert in alerts:
         assert all(group["actions"] for group in alert.inputs["actionFilters"]), alert.name
     monitors = list(production.of_type("uptimerobot:index/monitor:Monitor"))
-    assert len(monitors) == 3 + 3
+    assert len(monitors) == 3 + 4
     for monitor in monitors:
         assert monitor.inputs["assignedAlertContacts"], monitor.name
 

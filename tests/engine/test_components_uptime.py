@@ -7,7 +7,7 @@ from deployment import Deployment
 
 pytestmark = pytest.mark.shares("production")
 
-JOBS = ("database", "files", "drill")
+JOBS = ("database", "files", "proof", "drill")
 
 
 def contacts(production: Deployment, severity: str) -> list[dict[str, Any]]:

@@ -117,9 +117,21 @@ _TABLE: Final = {
     ),
     ("store-backups-outlast-corruption", "database-project"): (("job-database", "retentionDays", 14),),
     ("store-drill-is-recent", "database-project"): (
-        (DRILLS, "", '{"stores": {"%s": {"since": "2020-01-01", "passed": null}}}'),
-        (DRILLS, "", '{"stores": {"%s": {"since": null, "passed": "2020-01-08"}}}'),
-        (DRILLS, "", ""),
+        (
+            DRILLS,
+            "",
+            '{"stores": {"%s": {"since": "2020-01-01", "passed": null, "proven": null}}}',
+            "store-proof-is-recent",
+        ),
+        (DRILLS, "", '{"stores": {"%s": {"since": null, "passed": "2020-01-08", "proven": null}}}'),
+        (DRILLS, "", "", "store-proof-is-recent"),
+    ),
+    ("store-proof-is-recent", "database-project"): (
+        (DRILLS, "", '{"stores": {"%s": {"since": null, "passed": null, "proven": "2020-01-08"}}}'),
+    ),
+    ("store-is-proven", "database-project"): (
+        ("job-proof", "proves", [], "job-protects-something"),
+        ("job-proof", "latenessMinutes", 301, "cron-monitor-matches-its-job", "heartbeat-matches-its-job"),
     ),
     ("store-is-drilled", "database-project"): (
         ("job-drill", "drills", [], "job-protects-something"),
@@ -216,6 +228,7 @@ _TABLE: Final = {
             "store-has-history",
             "store-has-independent-backup",
             "store-is-drilled",
+            "store-is-proven",
             "store-loss-is-within-objective",
         ),
         ("backups-vault-access-log-lifecycle", "rules.0.expiration.days", 30),

@@ -82,10 +82,10 @@ class StackWithDrills(list[Toy]):
 
 
 def drill_history_of(stack: Sequence[Toy]) -> DrillHistory | None:
-    """Return the drill history of a stack: by default every store passed a drill yesterday."""
+    """Return the drill history of a stack: by default every store passed a drill and a proof yesterday."""
     if isinstance(stack, StackWithDrills):
         return stack.drills
-    yesterday = StoreHistory(NOW - timedelta(days=99), NOW - timedelta(days=1))
+    yesterday = StoreHistory(NOW - timedelta(days=99), NOW - timedelta(days=1), NOW - timedelta(days=1))
     return DrillHistory(NOW, stores={toy.urn: yesterday for toy in stack})
 
 

@@ -84,8 +84,10 @@ def test_drill_facts_are_read_back_as_they_were_written() -> None:
         '{"stores": []}',
         '{"stores": {"urn": null}}',
         '{"stores": {"urn": {"passed": "2030-01-01"}}}',
-        '{"stores": {"urn": {"since": null, "passed": "yesterday"}}}',
-        '{"stores": {"urn": {"since": null, "passed": 1893456000}}}',
+        '{"stores": {"urn": {"since": null, "passed": null}}}',
+        '{"stores": {"urn": {"since": null, "passed": "yesterday", "proven": null}}}',
+        '{"stores": {"urn": {"since": null, "passed": null, "proven": "yesterday"}}}',
+        '{"stores": {"urn": {"since": null, "passed": 1893456000, "proven": null}}}',
     ],
 )
 def test_drill_facts_that_cannot_be_read_are_none(document: str | None) -> None:
@@ -93,7 +95,9 @@ def test_drill_facts_that_cannot_be_read_are_none(document: str | None) -> None:
 
 
 def test_a_time_in_drill_facts_without_a_zone_is_utc() -> None:
-    document = json.dumps({"stores": {PROJECT: {"since": None, "passed": "2030-01-15T04:23:00"}}})
+    document = json.dumps(
+        {"stores": {PROJECT: {"since": None, "passed": "2030-01-15T04:23:00", "proven": None}}}
+    )
     found = read({VARIABLE: document}, NOW)
     assert found
     assert found.stores == {PROJECT: StoreHistory(passed=NOW)}

@@ -148,6 +148,25 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "allows 1 d 3 h",
     ),
     (
+        "a proof that is older than allowed",
+        lambda b: b["backups"]["proof"].update(lateness_minutes=301),
+        "backups.proof.schedule",
+        "lets the last proof become 1 d 6 h 1 min old; platform.objectives.proof_age_hours allows 1 d 6 h",
+    ),
+    (
+        "backups without a proof",
+        lambda b: b["backups"]["database"].update(schedule="17 */6 * * *"),
+        "backups.proof.schedule",
+        "those of database are at most 6 h apart",
+    ),
+    (
+        "a proof that may be older than a week",
+        lambda b: b["platform"]["objectives"].update(proof_age_hours=169),
+        "platform.objectives.proof_age_hours",
+        "less than or equal to 168",
+    ),
+    ("no proof at all", lambda b: b["backups"].pop("proof"), "backups.proof", "is missing"),
+    (
         "vault in the database's region",
         lambda b: (b["files"].update(region="eu-west-3"), b["backups"].update(region="eu-central-1")),
         "backups.region",

@@ -1,4 +1,4 @@
-"""A job that backs up or drills no store of the stack is refused."""
+"""A job that backs up, proves or drills no store of the stack is refused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -13,7 +13,7 @@ from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_FACTS: Final = ("protects", "drills")
+_FACTS: Final = ("protects", "proves", "drills")
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
@@ -32,19 +32,19 @@ def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[M
         if isinstance(entry, Known) and not (isinstance(entry.value, str) and entry.value in stores)
     ]
     if foreign:
-        yield message("an entry of its protects or drills is no data store of this stack")
+        yield message("an entry of its protects, proves or drills is no data store of this stack")
     if not any(resource.urn in stores for resource in resources):
         unknown = [unknown_value(job, fact) for fact in _FACTS if has_unknown_urns(job, fact)]
-        yield from unknown or [message("its protects and drills name no data store of this stack")]
+        yield from unknown or [message("its protects, proves and drills name no data store of this stack")]
 
 
 RULE: Final = Rule(
     id="job-protects-something",
-    title="Every backup job and drill names data stores that exist in the stack",
+    title="Every job of backups, proofs and drills names data stores that exist in the stack",
     violated="protects nothing, or what is not there",
     severity=Severity.HIGH,
     risk="A heartbeat reports a backup every day, and it is not one of the data that is in use.",
-    fix="Let protects and drills name the URNs of stores that this stack makes or publishes.",
+    fix="Let protects, proves and drills name the URNs of stores that this stack makes or publishes.",
     controls=(Control.NIST_CM_8, Control.NIST_CP_9, Control.ISO_A_5_9, Control.CIS_1_1),
     subjects=_subjects,
     judge=_judge,

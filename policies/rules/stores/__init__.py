@@ -10,8 +10,10 @@ from policies.rules.stores import (
     store_history_fits_plan,
     store_is_drilled,
     store_is_protected,
+    store_is_proven,
     store_keeps_its_identity,
     store_loss_is_within_objective,
+    store_proof_is_recent,
     store_type_is_known,
 )
 
@@ -25,6 +27,8 @@ RULES: tuple[Rule, ...] = (
     store_has_independent_backup.RULE,
     store_loss_is_within_objective.RULE,
     store_backups_outlast_corruption.RULE,
+    store_is_proven.RULE,
+    store_proof_is_recent.RULE,
     store_is_drilled.RULE,
     store_drill_is_recent.RULE,
 )

@@ -8,12 +8,11 @@ from pulumi_policy import Severity
 
 from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
-from policies.framework.drill_history import StoreHistory
+from policies.framework.drill_history import CLOCK_TOLERANCE, StoreHistory
 from policies.framework.messages import Message, duration, message, unknown_value
 from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
 
-_CLOCK_TOLERANCE: Final = timedelta(hours=1)
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -25,7 +24,7 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     # A store without a backup can't be drilled. The time until its first drill counts from its first backup.
     start = history.passed or history.since or drills.now
     age, longest = drills.now - start, timedelta(days=limits["maximum_days"])
-    if age < -_CLOCK_TOLERANCE:
+    if age < -CLOCK_TOLERANCE:
         return [message("what is known of its drills is from a time that is yet to come")]
     if age <= longest:
         return []

@@ -11,6 +11,7 @@ CASE = Case(
         lambda s: alter(s, "job-database", protects=[_NO_STORE]),
         lambda s: alter(s, "job-database", protects=[find_toy(s, "database-project").urn, _NO_STORE]),
         lambda s: alter(s, "job-database", drills=["database"]),
+        lambda s: alter(s, "job-database", proves=["database"]),
         lambda s: without(s, "database-project"),
     ),
     absent=(
