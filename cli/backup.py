@@ -61,7 +61,7 @@ def backup(
     _check_options(stores, table=table, content=content, accept_gone=accept_gone)
     target = find_source(stack, on_twin=on_twin, recovery=recovery)
     chosen = choose_stores(target, () if "all" in stores else [store for store in stores if store != "all"])
-    context = open_context(target, role="writer", stores=chosen, jobs=chosen)
+    context = open_context(target, role="writer", stores=chosen, vaults=("primary",), jobs=chosen)
     manifests: dict[StoreName, BackupManifest] = {}
 
     def take(store: StoreName) -> None:

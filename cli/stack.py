@@ -15,6 +15,7 @@ from rich.table import Table
 from cli import deploy, drill_facts
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
+from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
 from engine import orphaned_projects, pending_operations, plan_file, session
 from engine.event_log import EventLog
@@ -196,6 +197,7 @@ def outputs(
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
     show_secrets: bool = False,
+    recovery: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
     Show the stack's outputs; secrets only when asked for.
@@ -205,7 +207,13 @@ def outputs(
         on_twin: Show what a stack made on the twin.
         as_json: Print one JSON document.
         show_secrets: Show secret values in clear.
+        recovery: Print the recovery file of the stack instead (docs/recovery.md), which never has a secret.
     """
+    if recovery:
+        target = find_target(stack, on_twin=on_twin)
+        file = describe_stack(target, session.outputs(target))
+        sys.stdout.write(f"{file.model_dump_json(indent=2)}\n" if as_json else to_yaml(file))
+        return 0
     values = session.select(find_target(stack, on_twin=on_twin), runs_program=False).outputs()
     shown = _hide_secrets(values, show=show_secrets)
     if as_json:

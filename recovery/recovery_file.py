@@ -8,6 +8,7 @@ JSON Schema.
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -209,7 +210,7 @@ class RecoveryFile(RecoveryFileModel):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     """Name of what is protected; for the vault of a stack the stack's name. Backups and evidence have it."""
 
-    environment: Literal["production", "staging", "local"] = "production"
+    environment: Literal["production", "staging", "local", "drill"] = "production"
     stores: RecoveryStores = RecoveryStores()
     vaults: RecoveryVaults
     monitors: dict[MonitoredJob, MonitorReference] = {}
@@ -246,6 +247,25 @@ def read_recovery_file(path: Path) -> RecoveryFile:
         problems = list(_describe_problems(error))
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     raise Failure(f"{path} has {count}:", _NEXT_STEP, "\n".join(problems))
+
+
+def list_variables(file: RecoveryFile) -> list[str]:
+    """Return the names of the environment variables that a recovery file refers to, in its order."""
+    return list(dict.fromkeys(_find_variables(file)))
+
+
+def _find_variables(part: Any) -> Iterator[str]:
+    match part:
+        case SecretReference(env=str(name)):
+            yield name
+        case BaseModel():
+            for key in type(part).model_fields:
+                yield from _find_variables(getattr(part, key))
+        case dict():
+            for value in part.values():
+                yield from _find_variables(value)
+        case _:
+            pass
 
 
 def _describe_problems(error: ValidationError) -> list[str]:

@@ -148,7 +148,9 @@ def test_a_newcomer_backs_up_verifies_and_restores_with_one_file(  # noqa: PLR09
     assert "Warning: " in shown.err
 
     empty = new_database("newcomer restored", server=other_cluster)
-    restored = command.run("restore", "--to", without_password(empty), BULWARK_RESTORE_PASSWORD=PASSWORD)
+    restored = command.run(
+        "restore", "--to", without_password(empty), variables={"BULWARK_RESTORE_PASSWORD": PASSWORD}
+    )
     assert restored.code == 0, restored.text
     assert rows(empty) == rows(source)
 

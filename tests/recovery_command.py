@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ class RecoveryCommand:
         """Write the recovery file."""
         (self.folder / "recovery.yaml").write_text(json.dumps({"name": "example", **content}, indent=2))
 
-    def run(self, *arguments: str, recovery: bool = True, **variables: str) -> Ended:
+    def run(
+        self, *arguments: str, recovery: bool = True, variables: Mapping[str, str] | None = None
+    ) -> Ended:
         option = ["--recovery", "recovery.yaml"] if recovery else []
         process = subprocess.run(
             [sys.executable, "-P", "-c", _WITHOUT_PULUMI, *arguments, *option],
@@ -67,7 +70,7 @@ class RecoveryCommand:
                 "BULWARK_TWIN": str(self.home.root),
                 "AWS_EC2_METADATA_DISABLED": "true",
                 **self.variables,
-                **variables,
+                **(variables or {}),
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -1,0 +1,68 @@
+"""The recovery file that a deployed stack prints, and what it recovers without the stack."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from fast_twin import FastTwin
+from recovery_command import RecoveryCommand
+from role_clients import assume_role
+
+from twin.host.home import TwinHome
+
+pytestmark = pytest.mark.shares("fast_twin")
+
+
+def role_variables(home: TwinHome, name: str) -> dict[str, str]:
+    return {key.upper(): value for key, value in assume_role(home, name, platform="example-twin").credentials}
+
+
+def find_secrets(outputs: dict[str, Any]) -> dict[str, str]:
+    """Return the secrets that a recovery file of the stack refers to, by variable."""
+    files = outputs["files_source"]
+    return {
+        "BULWARK_DATABASE_PASSWORD": urlsplit(outputs["backup_database_url"]).password or "",
+        "BULWARK_FILES_ACCESS_KEY_ID": files["access_key_id"],
+        "BULWARK_FILES_SECRET_ACCESS_KEY": files["secret_access_key"],
+        **{f"BULWARK_{job.upper()}_HEARTBEAT_URL": url for job, url in outputs["heartbeat_urls"].items()},
+        **{f"BULWARK_{job.upper()}_CHECKIN_URL": url for job, url in outputs["checkin_urls"].items()},
+    }
+
+
+def test_a_stacks_recovery_file_has_no_secret_and_recovers_its_vault_without_it(
+    fast_twin: FastTwin, tmp_path: Path
+) -> None:
+    home = fast_twin.installation.home
+    printed = fast_twin.bulwark("outputs", "--recovery")
+    assert printed.code == 0, printed.text
+    secrets = find_secrets(fast_twin.bulwark("outputs", "--json", "--show-secrets").json)
+    assert all(secrets.values())
+    assert not [name for name, secret in secrets.items() if secret in printed.text]
+    assert [name for name in secrets if f"#   {name}\n" not in printed.out] == []
+
+    command = RecoveryCommand(tmp_path / "empty", home, secrets)
+    command.folder.mkdir()
+    (command.folder / "recovery.yaml").write_text(printed.out)
+    backup = command.run("backup", "--json", variables=role_variables(home, "backup-writer"))
+    assert backup.code == 0, backup.text
+    assert "monitor not reached" not in backup.err
+    assert set(backup.json) == {"database", "files", "warnings"}
+    backup_id = backup.json["database"]["id"]
+
+    command.variables = {}
+    restorer = role_variables(home, "backup-restorer")
+    [row] = [
+        row for row in command.run("backups", "--json", variables=restorer).json if row["id"] == backup_id
+    ]
+    assert row["replica"] == "there"
+    [own] = [row for row in fast_twin.bulwark("backups", "--json").json if row["id"] == backup_id]
+    assert {**own, "warnings": row["warnings"]} == row
+    deep = command.run("verify", "--deep", "--store", "database", "--json", variables=restorer)
+    assert deep.code == 0, deep.text
+    assert deep.json["looks"][0]["problems"] == []
+    assert deep.json["recorded"] is False
+    restored = command.run(
+        "restore", "--store", "files", "--to", "files", "--vault", "replica", variables=restorer
+    )
+    assert restored.code == 0, restored.text
