@@ -2,9 +2,9 @@
 A backup of files compared with `rclone sync --checksum`, with 0, 1 and 100 % of the files changed.
 
 Usage: `python bench/files.py [objects] [bytes of each] [rounds]`. Source and vault are two S3 servers of
-rclone, so both contenders use the same servers. It prints medians of whole processes, and the peak memory of
-a process with its children. Beyond a sync, a backup records each object's SHA-256 and version, a listing and
-a manifest.
+rclone, so both contenders use the same servers. It prints medians of whole processes with their children, the
+servers not counted. Beyond a sync, a backup records each object's SHA-256 and version, a listing and a
+manifest. The commands of `./bulwark` load more modules than `files_once.py` does, which calls the same code.
 """
 
 import os
@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Generator
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import psutil
+from measurement import Figures, measure
 
 HERE: Final = Path(__file__).resolve().parent
 RCLONE: Final = Path(sys.executable).with_name("rclone")
@@ -47,32 +46,6 @@ def serve(folder: Path) -> Generator[str]:
         process.wait()
 
 
-def measure(arguments: list[str], environment: dict[str, str]) -> tuple[float, int]:
-    """Return the seconds and the peak memory in bytes of a command with its children."""
-    peak, ended = 0, threading.Event()
-    begin = time.monotonic()
-    process = subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL, cwd=HERE.parent)
-
-    def watch() -> None:
-        nonlocal peak
-        while not ended.wait(0.02):
-            try:
-                family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-                peak = max(peak, sum(one.memory_info().rss for one in family))
-            except psutil.Error:
-                continue
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    code = process.wait()
-    seconds = time.monotonic() - begin
-    ended.set()
-    watching.join()
-    if code:
-        sys.exit(f"{arguments[0]} ended with {code}")
-    return seconds, peak
-
-
 def change(folder: Path, count: int, size: int, share: int) -> None:
     """Rewrite `share` percent of the objects."""
     for number in range(0, count if share else 0, 100 // max(share, 1)):
@@ -82,58 +55,62 @@ def change(folder: Path, count: int, size: int, share: int) -> None:
     time.sleep(_CACHED_SECONDS)
 
 
-def main(count: int = 5_000, size: int = 20_000, rounds: int = 3) -> None:
+def main(count: int = 5_000, size: int = 300, rounds: int = 3) -> None:
     """Measure and print a Markdown table."""
-    seconds: dict[tuple[int, str], list[float]] = defaultdict(list)
-    memory: dict[tuple[int, str], int] = defaultdict(int)
+    results: dict[tuple[int, str], list[Figures]] = defaultdict(list)
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as name:
             root = Path(name)
             documents = root / "source" / "documents"
-            for bucket in (documents, root / "target" / "vault", root / "target" / "plain"):
+            for bucket in (documents, root / "target" / "vault", root / "target" / "plain", root / "tmp"):
                 bucket.mkdir(parents=True)
             with serve(root / "source") as source, serve(root / "target") as target:
-                environment = {
-                    "PATH": os.environ["PATH"],
-                    "HOME": name,
-                    "RCLONE_CONFIG": "",
-                    "PYTHONPATH": str(HERE.parent),
-                }
-                for remote, url in (("SOURCE", source), ("TARGET", target)):
-                    environment |= {
-                        f"RCLONE_CONFIG_{remote}_{key}": value
-                        for key, value in {
-                            "TYPE": "s3",
-                            "PROVIDER": "Rclone",
-                            "ENDPOINT": url,
-                            "ACCESS_KEY_ID": "bench",
-                            "SECRET_ACCESS_KEY": "bench-secret",
-                        }.items()
-                    }
-                sides = {
+                environment = environment_of(root, source, target)
+                sides: dict[str, list[str | Path]] = {
                     "rclone sync": [
-                        *(str(RCLONE), "sync", "source:documents", "target:plain"),
+                        *(RCLONE, "sync", "source:documents", "target:plain"),
                         *("--checksum", "--transfers", "8", "--checkers", "16"),
                     ],
-                    "backup": [sys.executable, str(HERE / "files_once.py"), source, target],
+                    "backup": [sys.executable, HERE / "files_once.py", source, target],
                 }
                 for share in SHARES:
                     change(documents, count, size, share)
                     for side, arguments in sides.items():
-                        taken, peak = measure(arguments, environment)
-                        seconds[share, side].append(taken)
-                        memory[share, side] = max(memory[share, side], peak)
+                        results[share, side].append(measure([arguments], environment, root / "tmp"))
     rows = [
-        "| changed | rclone sync | backup | ratio | peak memory, sync | backup |",
+        "| changed | contender | wall | CPU | peak memory | CPU / rclone sync |",
         "|---|---|---|---|---|---|",
     ]
-    for share in SHARES:
-        plain, ours = (statistics.median(seconds[share, side]) for side in ("rclone sync", "backup"))
-        peaks = [f"{memory[share, side] >> 20} MiB" for side in ("rclone sync", "backup")]
-        rows.append(
-            f"| {share} % | {plain:.1f} s | {ours:.1f} s | {ours / plain:.2f} | {' | '.join(peaks)} |"
+    for (share, side), runs in results.items():
+        wall, cpu, memory = (
+            statistics.median(getattr(run, field) for run in runs) for field in ("wall", "cpu", "memory")
         )
+        ratio = statistics.median(
+            mine.cpu / theirs.cpu for mine, theirs in zip(runs, results[share, "rclone sync"], strict=True)
+        )
+        rows.append(f"| {share} % | {side} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MB | {ratio:.2f} |")
     sys.stdout.write("\n".join(rows) + "\n")
+
+
+def environment_of(root: Path, source: str, target: str) -> dict[str, str]:
+    """Return the environment of both contenders: rclone's remotes, and the project's modules."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(root),
+        "TMPDIR": str(root / "tmp"),
+        "RCLONE_CONFIG": "",
+        "PYTHONPATH": str(HERE.parent),
+    }
+    for remote, url in (("SOURCE", source), ("TARGET", target)):
+        options = {
+            "TYPE": "s3",
+            "PROVIDER": "Rclone",
+            "ENDPOINT": url,
+            "ACCESS_KEY_ID": "bench",
+            "SECRET_ACCESS_KEY": "bench-secret",
+        }
+        environment |= {f"RCLONE_CONFIG_{remote}_{name}": value for name, value in options.items()}
+    return environment
 
 
 if __name__ == "__main__":

@@ -1,38 +1,14 @@
 """Progress of a run: one changing line on a terminal, a structured line per event elsewhere."""
 
-import sys
 import time
 from types import TracebackType
 from typing import Any, Final, Self
 
-import structlog
-
 from core.console import PrintableConsole, plain
-from core.text import strip_event
+from core.log import Log
 
 _EVERY_SECONDS: Final = 10.0
 """Seconds between two lines of a running piece of work, where there is no terminal."""
-
-
-def configure() -> None:
-    """Send the log of this project's modules to standard error; results go to standard output."""
-    terminal = sys.stderr.isatty()
-    last = (
-        structlog.dev.ConsoleRenderer()
-        if terminal
-        else structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "event"], drop_missing=True, bool_as_flag=False
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso", utc=True),
-            strip_event,
-            last,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 class RunLog:
@@ -44,11 +20,10 @@ class RunLog:
 
     def __init__(self, doing: str, **facts: Any) -> None:
         """`doing` is the line on a terminal; `facts` are in every line of the log."""
-        configure()
         console = PrintableConsole(stderr=True)
         self._doing = plain(doing)
         self._status = console.status(self._doing) if console.is_terminal else None
-        self._log = structlog.get_logger().bind(**facts)
+        self._log = Log(**facts)
 
     def __enter__(self) -> Self:
         self._started_at = self._logged_at = time.monotonic()

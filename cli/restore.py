@@ -22,8 +22,8 @@ from core.failure import Failure
 from core.text import printable
 from recovery import catalogue
 from recovery.context import RecoveryContext, VaultName, require_vault
-from recovery.files.copy import WORKERS
 from recovery.files.manifest import FilesManifest
+from recovery.files.parallel import WORKERS
 from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName

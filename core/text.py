@@ -1,8 +1,7 @@
 """Text from databases, archives and vaults, made safe for a terminal and a log."""
 
 import unicodedata
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 _SPACES: Final = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 """Control characters that separate words or lines."""
@@ -31,11 +30,3 @@ def _keep(character: str, *, multiline: bool) -> str:
     if character in _SPACES:
         return " "
     return "" if unicodedata.category(character) in _DROPPED_CATEGORIES else character
-
-
-def strip_event(_logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the names and texts of a log's event printable; a processor of structlog."""
-    return {
-        printable(name): value if isinstance(value, bool | int | float | None) else printable(str(value))
-        for name, value in event.items()
-    }

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import Literal
 
 import httpx
-import structlog
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
+from core.log import Log
 from recovery.context import RecoveryContext
 
-_log = structlog.get_logger("heartbeat")
+_log = Log()
 _TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 4
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,7 +15,7 @@ from core.failure import Failure
 from recovery import catalogue
 from recovery.context import RecoveryContext
 from recovery.files import copy
-from recovery.files.copy import bounded_map, copy_object
+from recovery.files.copy import copy_object
 from recovery.files.index import Index, verify_uploads
 from recovery.files.manifest import (
     MAX_JOURNAL_LINES,
@@ -26,7 +27,9 @@ from recovery.files.manifest import (
     split_lines,
     store_listing,
 )
+from recovery.files.parallel import Stream, bounded_map
 from recovery.files.source import FileSource, SourceObject, is_md5
+from recovery.postgres.disk_space import private_folder
 from recovery.vault.lease import PERIOD, Lease, hold_lease
 from recovery.vault.vault import Lock, VaultClient
 
@@ -66,6 +69,9 @@ class BackupRun:
         self._lock = lock
         self._bytes = 0
         self._batches = 0
+        # The source and the vault are listed at the same time, and while earlier listings are read.
+        self._objects = Stream(chain.from_iterable(map(source.list_objects, source.buckets)))
+        self._copies = Stream(self._list_copies())
 
     def load_known_entries(self) -> None:
         """Record the entries of the last backup, and those that later, interrupted runs have copied."""
@@ -82,23 +88,17 @@ class BackupRun:
 
     def scan(self, *, accept_gone: bool) -> None:
         """
-        Record the objects of the source, then the copies in the vault.
+        Record the objects of the source and the copies in the vault, whose listings began with the run.
 
         Raises:
             Failure: a bucket has lost more than half of its objects, and that is not accepted.
         """
         count = 0
-
-        def list_bucket(bucket: str) -> Iterator[SourceObject]:
-            nonlocal count
-            for source_object in self._source.list_objects(bucket):
-                count += 1
-                if count % 1000 == 0:
-                    self._on_progress("listed", count)
-                yield source_object
-
+        for objects in self._objects.batches():
+            self._index.record_source(objects)
+            count += len(objects)
+            self._on_progress("listed", count)
         for bucket in self._source.buckets:
-            self._index.record_source(list_bucket(bucket))
             known, missing = self._index.count_entries(bucket), self._index.count_missing(bucket)
             if known >= _SMALL_BUCKET_OBJECTS and 2 * missing > known and not accept_gone:
                 raise Failure(
@@ -107,11 +107,21 @@ class BackupRun:
                     "if they are lost, restore them: ./bulwark restore --store files. If it is meant to be "
                     "so, run this again with --accept-gone.",
                 )
-        self._on_progress("listed", count)
+        for copies in self._copies.batches():
+            self._index.record_copies(copies)
+
+    def close(self) -> None:
+        """End the listings that are not read to their end."""
+        self._objects.close()
+        self._copies.close()
+
+    def _list_copies(self) -> Iterator[tuple[str, str]]:
+        """Yield key and version of each copy that is the newest version of its key."""
         for prefix in (vault_layout.FILE_COPIES, vault_layout.LONG_FILE_COPIES):
             for bucket in self._source.buckets:
-                entries = self._vault.list_entries(f"{prefix}{bucket}/")
-                self._index.record_copies((entry.key, entry.version) for entry in entries if entry.is_latest)
+                for entry in self._vault.list_entries(f"{prefix}{bucket}/"):
+                    if entry.is_latest:
+                        yield entry.key, entry.version
 
     def copy_changes(self) -> None:
         """Copy new and changed objects in batches; a journal in the vault records each batch."""
@@ -231,12 +241,12 @@ def back_up_files(
     lock = vault.read_lock()
     with (
         hold_lease(vault, vault_layout.FILE_LEASE, "backup of the files", period=period) as lease,
-        tempfile.TemporaryDirectory(prefix="bulwark-files-") as folder,
-        closing(Index(Path(folder) / "index", lock.period if lock else None)) as index,
+        private_folder() as folder,
+        closing(Index(folder / "index", lock.period if lock else None)) as index,
+        closing(
+            BackupRun(source, vault, index, folder=folder, lease=lease, on_progress=on_progress, lock=lock)
+        ) as run,
     ):
-        run = BackupRun(
-            source, vault, index, folder=Path(folder), lease=lease, on_progress=on_progress, lock=lock
-        )
         run.load_known_entries()
         run.scan(accept_gone=accept_gone)
         run.copy_changes()
@@ -251,7 +261,8 @@ def back_up_files(
             started=run.started,
             snapshot_at=snapshot_at,
             finished=datetime.now(UTC),
-            tools={"bulwark": metadata.version("bulwark"), "rclone": copy.rclone_version()},
+            tools={"bulwark": metadata.version("bulwark")}
+            | ({"rclone": copy.rclone_version()} if run.copied else {}),
             buckets=tuple(
                 BucketSummary(name=name, files=total.objects, size=total.bytes)
                 for name, total in totals.items()
@@ -264,5 +275,5 @@ def back_up_files(
             listing_sha256=listing.sha256,
         )
         lease.require_held()
-        vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
+        vault.put_document(manifest.key, manifest.model_dump_json(indent=2).encode())
     return manifest

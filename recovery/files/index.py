@@ -7,16 +7,15 @@ bytes, as S3 does, and takes rows in any order. `verify_uploads` uses it to look
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
 from core.vault_layout import file_copy
-from recovery.files.copy import bounded_map
 from recovery.files.manifest import FileEntry
+from recovery.files.parallel import bounded_map
 from recovery.files.source import SourceObject
 from recovery.vault.objects import VersionEntry
 from recovery.vault.vault import VaultClient
@@ -24,6 +23,7 @@ from recovery.vault.vault import VaultClient
 _SCHEMA: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
 CREATE TABLE source (bucket TEXT, key TEXT, copy_key TEXT, bytes INT, etag TEXT, modified REAL,
     PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 CREATE INDEX source_by_copy_key ON source (copy_key);
@@ -31,8 +31,6 @@ CREATE TABLE copy (copy_key TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID;
 CREATE TABLE entry (bucket TEXT, key TEXT, version TEXT, bytes INT, sha256 TEXT, etag TEXT, listed INT,
     modified REAL, locked_until REAL, altered INT, renew_at REAL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 """
-_BATCH_ROWS: Final = 1000
-
 _TO_COPY: Final = """
 FROM source s LEFT JOIN entry e USING (bucket, key) LEFT JOIN copy c USING (copy_key)
 WHERE (e.version IS NULL OR e.etag <> s.etag OR e.listed <> s.bytes OR c.version IS NOT e.version
@@ -64,6 +62,8 @@ class Index:
         self._lock = lock.total_seconds() if lock else 0.0
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.executescript(_SCHEMA)
+        # One transaction, which never ends: no other run reads this file, so nothing has to reach the disk.
+        self._database.execute("BEGIN")
 
     def close(self) -> None:
         self._database.close()
@@ -74,7 +74,13 @@ class Index:
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
-                    *astuple(entry)[:7],
+                    entry.bucket,
+                    entry.key,
+                    entry.version,
+                    entry.bytes,
+                    entry.sha256,
+                    entry.etag,
+                    entry.listed,
                     entry.modified.timestamp(),
                     entry.locked_until.timestamp() if entry.locked_until else None,
                     entry.altered,
@@ -201,11 +207,7 @@ class Index:
         return self._database.execute(query, values).fetchone()
 
     def _insert_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        remaining = iter(rows)
-        while batch := list(islice(remaining, _BATCH_ROWS)):
-            self._database.execute("BEGIN")
-            self._database.executemany(statement, batch)
-            self._database.execute("COMMIT")
+        self._database.executemany(statement, rows)
 
 
 def _to_datetime(seconds: float) -> datetime:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.failure import Failure
-from recovery.files.copy import WORKERS, bounded_map
 from recovery.files.manifest import FileEntry, FilesManifest, read_listing
+from recovery.files.parallel import WORKERS, bounded_map
 from recovery.files.target import BucketTarget, FolderTarget, RestoreTarget
 from recovery.vault.upload import PutOptions
 from recovery.vault.vault import VaultClient

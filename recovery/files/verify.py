@@ -9,8 +9,8 @@ from typing import Final
 from core import vault_layout
 from core.failure import Failure
 from recovery.catalogue import Verification
-from recovery.files.copy import bounded_map
 from recovery.files.manifest import FileEntry, FilesManifest, read_listing
+from recovery.files.parallel import bounded_map
 from recovery.replica import MAX_REPLICATION_TIME
 from recovery.vault.objects import VersionEntry
 from recovery.vault.vault import VaultClient

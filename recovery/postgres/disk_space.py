@@ -19,21 +19,21 @@ _UNLOCKED_SECONDS: Final = 60
 
 
 @contextmanager
-def private_folder() -> Generator[Path]:
+def private_folder(parent: Path | None = None) -> Generator[Path]:
     """
-    Create a temporary folder for an archive and remove it at the end of the block.
+    Create a temporary folder and remove it at the end of the block; in `parent`, or where TMPDIR says.
 
-    Folders that killed runs have left are removed first, because they hold all rows in clear. A run holds a
+    Folders that killed runs have left are removed first, because they hold data in clear. A run holds a
     lock on its folder, which the kernel releases however the run ends.
     """
-    parent = Path(tempfile.gettempdir())
+    parent = parent or Path(tempfile.gettempdir())
     for leftover in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             status = leftover.stat()
             if time.time() - status.st_mtime > _UNLOCKED_SECONDS and status.st_uid == os.geteuid():
                 with _lock_folder(leftover):
                     shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _lock_folder(Path(name)):
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as name, _lock_folder(Path(name)):
         yield Path(name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
@@ -41,6 +42,8 @@ class ObjectInfo:
     """S3's checksum of the whole object, base64: SHA-256 of an object of one part, else CRC-32."""
 
     token: str = ""
+    older_versions: int = 0
+    """Number of other versions of the key, of an object that was just written and was never deleted."""
 
 
 @dataclass(frozen=True)
@@ -86,25 +89,29 @@ def head_object(client: S3Client, bucket: str, key: str, version: str) -> Object
             raise failure_of(error, action) from None
 
 
-def find_written(client: S3Client, bucket: str, key: str, result: PutResult) -> ObjectInfo:
+def find_written(
+    client: S3Client, bucket: str, key: str, result: PutResult, *, with_lock: bool
+) -> ObjectInfo:
     """
     Return the metadata of an object that was just written, without the right to read the object.
 
     The role that writes dumps can't read them. Size and version come from a listing, the lock from
-    GetObjectRetention, the checksums from the write's `result`.
+    GetObjectRetention if it is asked for, the checksums from the write's `result`.
 
     Raises:
         Failure: the newest version is not the written one, or a request fails.
     """
-    versions = list_entries(client, bucket, key, versions=True)
-    newest = next((entry for entry in versions if entry.key == key), None)
+    listing = list_entries(client, bucket, key, versions=True)
+    versions = list(takewhile(lambda entry: entry.key == key, listing))
+    newest = versions[0] if versions else None
     if not newest or newest.is_delete_marker or result.version not in {"", newest.version}:
         raise Missing(
             f"{object_label(key, result.version, bucket)} is not what is newest there, though it was just "
             "written.",
             "run this again; if it goes on, find out who else writes there.",
         )
-    mode, until = _read_retention(client, bucket, newest) if newest.version else (None, None)
+    mode, until = _read_retention(client, bucket, newest) if with_lock and newest.version else (None, None)
+    was_deleted = any(entry.is_delete_marker for entry in versions)
     return ObjectInfo(
         key=key,
         version=newest.version,
@@ -115,6 +122,7 @@ def find_written(client: S3Client, bucket: str, key: str, result: PutResult) -> 
         replication=None,
         crc32=result.crc32 or None,
         sha256=result.sha256 or None,
+        older_versions=0 if was_deleted else len(versions) - 1,
     )
 
 

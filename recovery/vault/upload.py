@@ -17,11 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
-import structlog
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from core.failure import Failure
+from core.log import Log
 from recovery.vault.client import DAMAGE_CODES, error_code, explain_errors
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ _DRAIN_SECONDS: Final = 3.0
 _ATTEMPTS: Final = 3
 """Attempts to send data that arrives damaged."""
 
-_log = structlog.get_logger("vault")
+_log = Log()
 _T = TypeVar("_T")
 
 

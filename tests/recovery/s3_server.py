@@ -70,6 +70,9 @@ class Fault:
     """Number of bytes that are sent, with a Content-Length that says so."""
 
     ignore_range: bool = False
+    ignore_condition: bool = False
+    """The server does not get the header If-None-Match."""
+
     pause: float = 0.0
     """Seconds before each 64 KiB of the request's body is read."""
 
@@ -160,7 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _request_upstream(
         self, body: bytes, headers: dict[str, str], fault: Fault
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        dropped = {"expect", "connection"} | ({"range"} if fault.ignore_range else set[str]())
+        dropped = {"expect", "connection"}
+        dropped |= {"range"} if fault.ignore_range else set[str]()
+        dropped |= {"if-none-match"} if fault.ignore_condition else set[str]()
         connection = http.client.HTTPConnection(urlsplit(self.server.proxy.upstream).netloc, timeout=60)
         try:
             kept = {name: value for name, value in headers.items() if name not in dropped}

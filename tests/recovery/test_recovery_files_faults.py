@@ -139,7 +139,7 @@ def test_a_failure_of_rclone_is_reported_and_the_files_are_copied_one_by_one(
     )
     store.put("a", "b")
     assert store.back_up().copied == 2
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert "copied one by one" in output
     assert 'find backend called "nothing"' in output
 

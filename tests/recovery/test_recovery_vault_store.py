@@ -119,13 +119,36 @@ def test_a_body_is_sent_as_it_is_over_tls_too() -> None:
 
 
 @pytest.mark.parametrize("size", [10, PART_BYTES + 1])
-def test_a_taken_key_is_refused_before_anything_is_sent(any_vault: ProxiedVault, size: int) -> None:
-    any_vault.client.put("k", b"earlier")
+def test_a_taken_key_is_refused_before_its_content_is_lost_or_much_is_sent(
+    any_vault: ProxiedVault, size: int
+) -> None:
+    earlier = any_vault.client.put("k", b"earlier")
     any_vault.proxy.recorded.clear()
     with pytest.raises(Exists, match="the key is taken, and what lies there was left as it is"):
         any_vault.client.store("k", stream(size))
     assert any_vault.content("k") == b"earlier"
-    assert {method for method, _, _ in any_vault.proxy.recorded} == {"GET"}
+    # A vault with versions refuses a small object itself, by the condition; any other vault is asked before.
+    methods = {method for method, _, _ in any_vault.proxy.recorded}
+    assert methods == ({"PUT", "HEAD"} if earlier.version and size < PART_BYTES else {"GET"})
+
+
+def test_a_vault_that_ignores_the_condition_of_a_new_key_is_found_out(locked_vault: ProxiedVault) -> None:
+    locked_vault.client.put("first", b"tells that there are versions")
+    locked_vault.direct.put_object(
+        Bucket=locked_vault.bucket, Key="k", Body=b"of another", ChecksumAlgorithm="SHA256"
+    )
+    locked_vault.proxy.faults.append(Fault("PUT", "/k", ignore_condition=True))
+    with pytest.raises(Exists, match="the key is taken"):
+        locked_vault.client.put_document("k", b"ours")
+    assert [entry.bytes for entry in locked_vault.client.list_entries("k", versions=True)] == [4, 10]
+
+
+def test_a_document_takes_two_requests_and_an_object_with_its_lock_three(locked_vault: ProxiedVault) -> None:
+    assert locked_vault.client.read_lock()
+    for store, count in ((locked_vault.client.put_document, 2), (locked_vault.client.put, 3)):
+        locked_vault.proxy.recorded.clear()
+        store(f"k{count}", b"{}")
+        assert len(locked_vault.proxy.recorded) == count
 
 
 @pytest.mark.parametrize("size", [10, 3 * PART_BYTES])
