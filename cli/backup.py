@@ -18,6 +18,7 @@ from core.text import printable
 from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
+from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
 from recovery.manifest import BackupManifest, DumpContent, Manifest, StoreName
 from recovery.postgres.left_out import summarize_left_out
@@ -37,6 +38,7 @@ def backup(
     schema_only: Annotated[bool, Parameter(negative=())] = False,
     data_only: Annotated[bool, Parameter(negative=())] = False,
     accept_gone: Annotated[bool, Parameter(negative=())] = False,
+    accept_unreadable: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
     Back up what the stack holds into its vault.
@@ -53,12 +55,13 @@ def backup(
         schema_only: Definitions without rows.
         data_only: Rows without definitions.
         accept_gone: Go on where a bucket of files has lost more than half of what it had.
+        accept_unreadable: A backup of the files is good without those that can't be read at their store.
 
     Returns:
-        0 when every manifest is written, else 1.
+        0 when every manifest is written and holds every file, else 1.
     """
     content = _content(schema_only=schema_only, data_only=data_only)
-    _check_options(stores, table=table, content=content, accept_gone=accept_gone)
+    _check_options(stores, table=table, content=content, of_files=accept_gone or accept_unreadable)
     target = find_source(stack, on_twin=on_twin, recovery=recovery)
     chosen = choose_stores(target, () if "all" in stores else [store for store in stores if store != "all"])
     context = open_context(target, role="writer", stores=chosen, vaults=("primary",), jobs=chosen)
@@ -72,12 +75,16 @@ def backup(
                 )
             elif store == "files":
                 manifests[store] = back_up_files(
-                    context, accept_gone=accept_gone, on_progress=_FileProgressLine(run)
+                    context,
+                    accept_gone=accept_gone,
+                    accept_unreadable=accept_unreadable,
+                    on_progress=_FileProgressLine(run),
                 )
             else:
                 manifests[store] = back_up_state(context, export_state(target))
         if not as_json:
             _print_manifest(manifests[store])
+        _require_all_files(manifests[store], accept_unreadable=accept_unreadable)
 
     failures: list[Failure] = []
     for job, job_stores in _JOBS.items():
@@ -106,15 +113,17 @@ def _content(*, schema_only: bool, data_only: bool) -> DumpContent:
 
 
 def _check_options(
-    stores: Sequence[str], *, table: tuple[str, ...], content: DumpContent, accept_gone: bool
+    stores: Sequence[str], *, table: tuple[str, ...], content: DumpContent, of_files: bool
 ) -> None:
     if (table or content != "all") and set(stores) != {"database"}:
         raise Failure(
             "--table, --schema-only and --data-only choose from the database alone.",
             "say so: ./bulwark backup database.",
         )
-    if accept_gone and stores and not {"files", "all"} & set(stores):
-        raise Failure("--accept-gone is about the files.", "say so: ./bulwark backup files.")
+    if of_files and stores and not {"files", "all"} & set(stores):
+        raise Failure(
+            "--accept-gone and --accept-unreadable are about the files.", "say so: ./bulwark backup files."
+        )
 
 
 def _take_stores(
@@ -148,6 +157,18 @@ def _print_manifest(manifest: BackupManifest) -> None:
             sys.stdout.write(f"pg_dump warns: {printable(warning)}\n")
         if manifest.left_out:
             sys.stdout.write(f"Not in it: {', '.join(summarize_left_out(manifest.left_out))}.\n")
+
+
+def _require_all_files(manifest: BackupManifest, *, accept_unreadable: bool) -> None:
+    """Raise Failure if a backup of the files does not hold all of them, and that is not accepted."""
+    if isinstance(manifest, FilesManifest) and manifest.unreadable and not accept_unreadable:
+        first = manifest.left_out[0]
+        raise Failure(
+            f"{manifest.unreadable:,} files can't be read at their store and are not in backup "
+            f"{manifest.id}, such as {first.name}: {first.why}.",
+            "let the access key read them, or delete them, and run this again. Where backups without them "
+            "are good, add --accept-unreadable.",
+        )
 
 
 def _show_progress(run: RunLog, progress: BackupProgress) -> None:

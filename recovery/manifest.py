@@ -166,7 +166,7 @@ class ServerInfo(ManifestModel):
 
 
 class LeftOut(ManifestModel):
-    """Something of the database that the backup does not hold."""
+    """Something of the store that the backup does not hold."""
 
     kind: str
     """In the singular, such as "subscription"."""

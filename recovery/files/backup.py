@@ -1,6 +1,7 @@
 """One file backup: copy new and changed files, then write the manifest that names each file's version."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +20,7 @@ from recovery.files.copy import copy_object
 from recovery.files.index import Index, verify_uploads
 from recovery.files.manifest import (
     MAX_JOURNAL_LINES,
+    MAX_LEFT_OUT,
     BucketSummary,
     FileEntry,
     FilesManifest,
@@ -28,7 +30,8 @@ from recovery.files.manifest import (
     store_listing,
 )
 from recovery.files.parallel import Stream, bounded_map
-from recovery.files.source import FileSource, SourceObject, is_md5
+from recovery.files.source import FileSource, SourceFailure, SourceObject, is_md5
+from recovery.manifest import LeftOut
 from recovery.postgres.disk_space import private_folder
 from recovery.vault.lease import PERIOD, Lease, hold_lease
 from recovery.vault.vault import Lock, VaultClient
@@ -60,15 +63,19 @@ class BackupRun:
         lease: Lease,
         on_progress: OnFileProgress,
         lock: Lock | None,
+        accept_unreadable: bool,
     ) -> None:
         self.started = datetime.now(UTC)
         self.id = vault_layout.new_id(self.started)
         self.copied = 0
         self._source, self._vault, self._index, self._folder = source, vault, index, folder
         self._lease, self._on_progress = lease, on_progress
-        self._lock = lock
+        self._lock, self._accept_unreadable = lock, accept_unreadable
         self._bytes = 0
         self._batches = 0
+        self._listed, self._unreadable = Counter[str](), Counter[str]()
+        """Numbers of objects by bucket."""
+
         # The source and the vault are listed at the same time, and while earlier listings are read.
         self._objects = Stream(chain.from_iterable(map(source.list_objects, source.buckets)))
         self._copies = Stream(self._list_copies())
@@ -93,11 +100,10 @@ class BackupRun:
         Raises:
             Failure: a bucket has lost more than half of its objects, and that is not accepted.
         """
-        count = 0
         for objects in self._objects.batches():
             self._index.record_source(objects)
-            count += len(objects)
-            self._on_progress("listed", count)
+            self._listed.update(source_object.bucket for source_object in objects)
+            self._on_progress("listed", self._listed.total())
         for bucket in self._source.buckets:
             known, missing = self._index.count_entries(bucket), self._index.count_missing(bucket)
             if known >= _SMALL_BUCKET_OBJECTS and 2 * missing > known and not accept_gone:
@@ -125,7 +131,10 @@ class BackupRun:
 
     def copy_changes(self) -> None:
         """Copy new and changed objects in batches; a journal in the vault records each batch."""
-        self._on_progress("to copy", self._index.total_to_copy().bytes)
+        total = self._index.total_to_copy()
+        self._on_progress("to copy", total.bytes)
+        if not total.objects:
+            return
         for bucket in self._source.buckets:
             after = ""
             while batch := self._index.next_to_copy(bucket, after, _BATCH_OBJECTS, _BATCH_BYTES):
@@ -201,8 +210,12 @@ class BackupRun:
         """Copy objects without rclone; `copied_bytes` were copied before."""
         client = self._source.create_client()
 
-        def copy_one(source_object: SourceObject) -> FileEntry | None:
-            return copy_object(client, self._source, source_object, self._vault)
+        def copy_one(source_object: SourceObject) -> FileEntry | SourceFailure | None:
+            try:
+                return copy_object(client, self._source, source_object, self._vault)
+            except SourceFailure as failure:
+                self._source.require_answers(source_object.bucket)
+                return failure
 
         entries = bounded_map(copy_one, objects, _OBJECT_WORKERS)
         for source_object, entry in zip(objects, entries, strict=True):
@@ -211,15 +224,37 @@ class BackupRun:
             if entry is None:
                 self._index.remove_source(source_object.bucket, source_object.key)
                 continue
+            if isinstance(entry, SourceFailure):
+                self._leave_out(source_object, entry)
+                continue
             changed = replace(source_object, bytes=entry.listed, etag=entry.etag, modified=entry.modified)
             self._index.record_source([changed])
             yield entry
+
+    def _leave_out(self, source_object: SourceObject, failure: SourceFailure) -> None:
+        """
+        Record an object that can't be read.
+
+        Raises:
+            Failure: more than half of its bucket can't be read, and that is not accepted.
+        """
+        bucket = source_object.bucket
+        self._unreadable[bucket] += self._index.leave_out(source_object, failure.reason)
+        unreadable, listed = self._unreadable[bucket], self._listed[bucket]
+        if unreadable >= _SMALL_BUCKET_OBJECTS and 2 * unreadable > listed and not self._accept_unreadable:
+            raise Failure(
+                f"{unreadable:,} of the {listed:,} objects of the bucket {bucket} can't be read: "
+                f"{failure.reason}. No backup was made.",
+                "let the access key read them, then run this again; what is copied is kept. If the rest is "
+                "to be backed up without them, add --accept-unreadable.",
+            )
 
 
 def back_up_files(
     context: RecoveryContext,
     *,
     accept_gone: bool = False,
+    accept_unreadable: bool = False,
     on_progress: OnFileProgress = lambda *_: None,
     period: timedelta = PERIOD,
 ) -> FilesManifest:
@@ -229,11 +264,13 @@ def back_up_files(
     Args:
         context: The stack.
         accept_gone: Continue although a bucket has lost more than half of its objects.
+        accept_unreadable: Continue although more than half of a bucket's objects can't be read. Fewer never
+            end the run; the manifest names them.
         on_progress: Called with the number of listed objects, and of bytes to copy and copied.
         period: How long the lease lasts after a run was killed.
 
     Raises:
-        Failure: the backup is not complete, and has no manifest. The next run does not repeat its copies.
+        Failure: there is no new backup, and no manifest. The next run does not repeat its copies.
     """
     source, vault = context.files, context.vaults["primary"]
     if source is None:
@@ -244,7 +281,16 @@ def back_up_files(
         private_folder() as folder,
         closing(Index(folder / "index", lock.period if lock else None)) as index,
         closing(
-            BackupRun(source, vault, index, folder=folder, lease=lease, on_progress=on_progress, lock=lock)
+            BackupRun(
+                source,
+                vault,
+                index,
+                folder=folder,
+                lease=lease,
+                on_progress=on_progress,
+                lock=lock,
+                accept_unreadable=accept_unreadable,
+            )
         ) as run,
     ):
         run.load_known_entries()
@@ -270,6 +316,11 @@ def back_up_files(
             copied=run.copied,
             gone=gone,
             altered=index.count_altered(),
+            unreadable=index.count_unreadable(),
+            left_out=tuple(
+                LeftOut(kind="file", name=f"{bucket}/{key}", why=reason)
+                for bucket, key, reason in index.list_unreadable(MAX_LEFT_OUT)
+            ),
             copies_locked_until=index.earliest_lock_end(),
             listing=listing.stored,
             listing_sha256=listing.sha256,

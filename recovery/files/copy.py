@@ -37,7 +37,7 @@ from core.failure import Failure
 from core.log import Log
 from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
-from recovery.files.source import FileSource, SourceObject, explain_source_errors, is_md5
+from recovery.files.source import FileSource, SourceFailure, SourceObject, explain_source_errors, is_md5
 from recovery.postgres.disk_space import private_folder
 from recovery.vault.client import AccessKey, error_code
 from recovery.vault.upload import MIB, TOKEN, StreamDigest, options_from_head
@@ -305,7 +305,8 @@ def copy_object(
     An object that has changed since the listing is copied with its new content.
 
     Raises:
-        Failure: it can't be copied; the message names the object.
+        SourceFailure: it can't be read; the message names the object.
+        Failure: it can't be stored.
     """
     name = f"{source_object.key!r} of the bucket {source_object.bucket}"
     try:
@@ -318,9 +319,10 @@ def copy_object(
                 wait=wait_random_exponential(0.2, max=10),
             )(_copy_once, client, source_object, vault)
     except RetryError:
-        raise Failure(
+        raise SourceFailure(
             f"Reading {name} from {source.host} failed: the answer ended early each time.",
-            "read that object by hand; without it there is no backup of the files.",
+            "read that object by hand, then run this again.",
+            "its download ended early each time",
         ) from None
 
 

@@ -25,16 +25,18 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA locking_mode = EXCLUSIVE;
 CREATE TABLE source (bucket TEXT, key TEXT, copy_key TEXT, bytes INT, etag TEXT, modified REAL,
-    PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+    unreadable TEXT, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 CREATE INDEX source_by_copy_key ON source (copy_key);
 CREATE TABLE copy (copy_key TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID;
 CREATE TABLE entry (bucket TEXT, key TEXT, version TEXT, bytes INT, sha256 TEXT, etag TEXT, listed INT,
     modified REAL, locked_until REAL, altered INT, renew_at REAL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+CREATE VIEW backed_up AS
+    SELECT e.* FROM entry e JOIN source s USING (bucket, key) WHERE s.unreadable IS NULL;
 """
 _TO_COPY: Final = """
 FROM source s LEFT JOIN entry e USING (bucket, key) LEFT JOIN copy c USING (copy_key)
-WHERE (e.version IS NULL OR e.etag <> s.etag OR e.listed <> s.bytes OR c.version IS NOT e.version
-    OR e.renew_at < CAST(strftime('%s', 'now') AS INT))
+WHERE s.unreadable IS NULL AND (e.version IS NULL OR e.etag <> s.etag OR e.listed <> s.bytes
+    OR c.version IS NOT e.version OR e.renew_at < CAST(strftime('%s', 'now') AS INT))
 """
 """
 Objects to copy: without a copy, changed since the copy, no longer the vault's newest version, or with a lock
@@ -93,7 +95,7 @@ class Index:
     def record_source(self, objects: Iterable[SourceObject]) -> None:
         """Insert objects that the source lists, or replace them."""
         self._insert_many(
-            "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, NULL)",
             (
                 (
                     source_object.bucket,
@@ -114,6 +116,33 @@ class Index:
     def remove_source(self, bucket: str, key: str) -> None:
         """Remove an object that the source no longer has."""
         self._database.execute("DELETE FROM source WHERE bucket = ? AND key = ?", (bucket, key))
+
+    def leave_out(self, source_object: SourceObject, reason: str) -> bool:
+        """
+        Record that an object can't be read; return False if it has a copy, whose lock alone is to be renewed.
+
+        The object stays in the source: what the vault has of it is not the copy of a deleted file.
+        """
+        which = (source_object.bucket, source_object.key)
+        self._database.execute("UPDATE entry SET renew_at = NULL WHERE bucket = ? AND key = ?", which)
+        if not self._fetch_one(f"SELECT count(*) {_TO_COPY} AND bucket = ? AND key = ?", *which)[0]:
+            return False
+        self._database.execute(
+            "UPDATE source SET unreadable = ? WHERE bucket = ? AND key = ?", (reason, *which)
+        )
+        return True
+
+    def count_unreadable(self) -> int:
+        """Return how many objects can't be read."""
+        return self._fetch_one("SELECT count(unreadable) FROM source")[0]
+
+    def list_unreadable(self, limit: int) -> Iterator[tuple[str, str, str]]:
+        """Yield bucket, key and reason of the first objects that can't be read."""
+        yield from self._database.execute(
+            "SELECT bucket, key, unreadable FROM source WHERE unreadable IS NOT NULL "
+            "ORDER BY bucket, key LIMIT ?",
+            (limit,),
+        )
 
     def total_to_copy(self) -> Total:
         return Total(*self._fetch_one(f"SELECT count(*), coalesce(sum(s.bytes), 0) {_TO_COPY}"))
@@ -163,30 +192,23 @@ class Index:
         """Return number and size of a bucket's objects in the backup: entries that the source lists."""
         return Total(
             *self._fetch_one(
-                "SELECT count(*), coalesce(sum(e.bytes), 0) FROM entry e JOIN source s USING (bucket, key) "
-                "WHERE bucket = ?",
-                bucket,
+                "SELECT count(*), coalesce(sum(bytes), 0) FROM backed_up WHERE bucket = ?", bucket
             )
         )
 
     def count_altered(self) -> int:
-        return self._fetch_one(
-            "SELECT count(*) FROM entry e JOIN source s USING (bucket, key) WHERE e.altered"
-        )[0]
+        return self._fetch_one("SELECT count(*) FROM backed_up WHERE altered")[0]
 
     def earliest_lock_end(self) -> datetime | None:
         """Return when the first lock of the backup's copies ends; None if a copy has no lock."""
         count, locked, until = self._fetch_one(
-            "SELECT count(*), count(e.locked_until), min(e.locked_until) "
-            "FROM entry e JOIN source s USING (bucket, key)"
+            "SELECT count(*), count(locked_until), min(locked_until) FROM backed_up"
         )
         return _to_datetime(until) if count and count == locked else None
 
     def list_entries(self) -> Iterator[FileEntry]:
         """Yield the entries of the backup, by bucket and key."""
-        rows = self._database.execute(
-            "SELECT e.* FROM entry e JOIN source s USING (bucket, key) ORDER BY bucket, key"
-        )
+        rows = self._database.execute("SELECT * FROM backed_up ORDER BY bucket, key")
         for *first, modified, locked_until, altered, _ in rows:
             yield FileEntry(
                 *first,

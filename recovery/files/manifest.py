@@ -16,10 +16,11 @@ from core.documents import describe_error
 from core.failure import Failure
 from core.moment import Moment
 from core.vault_layout import file_copy
-from recovery.manifest import BackupManifest, Count, ManifestModel, Sha256, StoredObject, StoreName
+from recovery.manifest import BackupManifest, Count, LeftOut, ManifestModel, Sha256, StoredObject, StoreName
 from recovery.postgres.compression import compress, decompress
 from recovery.vault.vault import VaultClient
 
+MAX_LEFT_OUT: Final = 100
 _CHUNK_BYTES: Final = 1 << 18
 _LINE_BYTES: Final = 1 << 14
 """Most that a line has: a key has up to 1,024 bytes, of which JSON makes six times as many."""
@@ -62,6 +63,12 @@ class FilesManifest(BackupManifest):
     altered: Count
     """Number of files whose download differs from the source's listing. The copy is the download."""
 
+    unreadable: Count = 0
+    """Number of files that the source lists and could not give. They are not in the backup."""
+
+    left_out: tuple[LeftOut, ...] = ()
+    """The first `MAX_LEFT_OUT` of them."""
+
     copies_locked_until: Moment | None
     """When the first lock of a copy ends; None if a copy has no lock."""
 
@@ -88,7 +95,8 @@ class FilesManifest(BackupManifest):
     @property
     def summary(self) -> str:
         altered = f", {self.altered:,} as handed out and not as listed" if self.altered else ""
-        return f"{self.files:,} files, {self.copied:,} new or changed{altered}"
+        unreadable = f", {self.unreadable:,} not in it: unreadable" if self.unreadable else ""
+        return f"{self.files:,} files, {self.copied:,} new or changed{altered}{unreadable}"
 
     @property
     def locked_until(self) -> datetime | None:

@@ -26,6 +26,14 @@ _BUSY_CODES: Final = frozenset(
 _MD5_DIGITS: Final = 32
 
 
+class SourceFailure(Failure):
+    """A request to the file store failed; `reason` is why, as the end of a sentence."""
+
+    def __init__(self, cause: str, next_step: str, reason: str, detail: str = "") -> None:
+        super().__init__(cause, next_step, detail)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class SourceObject:
     """An object in a listing of the source."""
@@ -54,6 +62,11 @@ class FileSource:
     def host(self) -> str:
         return urlsplit(self.endpoint).hostname or self.endpoint
 
+    def require_answers(self, bucket: str) -> None:
+        """Raise SourceFailure if the bucket can't be listed: then no object of it can be read."""
+        with explain_source_errors(f"Listing the bucket {bucket} of {self.host}"):
+            self.create_client().list_objects_v2(Bucket=bucket, MaxKeys=1)
+
     def list_objects(self, bucket: str) -> Iterator[SourceObject]:
         """
         Yield the objects of a bucket, page by page, in the service's order.
@@ -79,35 +92,40 @@ def is_md5(etag: str) -> bool:
 
 @contextmanager
 def explain_source_errors(action: str) -> Generator[None]:
-    """Convert errors of botocore into Failure, without their text, which may hold URLs."""
+    """Convert errors of botocore into SourceFailure, without their text, which may hold URLs."""
     try:
         yield
     except ClientError as error:
         raise _failure_of_code(error_code(error), action) from None
     except (BotoCoreError, HTTPClientError) as error:
-        raise Failure(
+        raise SourceFailure(
             f"{action} failed: the file store can't be reached, or the connection broke each time.",
             "check the network and the vendor's status page, then run this again; what is copied is kept.",
+            "the connection broke each time",
             type(error).__name__,
         ) from None
 
 
-def _failure_of_code(error_code: str, action: str) -> Failure:
+def _failure_of_code(error_code: str, action: str) -> SourceFailure:
+    reason = f"the file store answered {error_code}"
     if error_code == "NoSuchBucket":
-        return Failure(
+        return SourceFailure(
             f"{action} failed: there is no such bucket. No backup was made, and none was touched.",
             "if it was deleted, restore it from the last backup; if it was renamed, change "
             "bulwark:files.buckets.",
+            reason,
         )
     if error_code in _KEY_CODES:
-        return Failure(
+        return SourceFailure(
             f"{action} failed: the access key is not accepted ({error_code}).",
             "make a new S3 access key at the vendor, set it as the secrets files_access_key_id and "
             "files_secret_access_key, and deploy.",
+            reason,
         )
     if error_code in _BUSY_CODES:
-        return Failure(
+        return SourceFailure(
             f"{action} failed: the file store answered that it is overloaded or failing, each time.",
             "wait some minutes, then run this again; what is copied is kept.",
+            reason,
         )
-    return Failure(f"{action} failed: the file store answered {error_code}.", "look into what that means.")
+    return SourceFailure(f"{action} failed: {reason}.", "look into what that means.", reason)

@@ -202,7 +202,10 @@ class VaultClient:
 
     def read_lock(self) -> Lock | None:
         """Return the lock that a new version gets; None if it gets none."""
-        return _default_lock(self._read_lock_configuration())
+        lock = _default_lock(self._read_lock_configuration())
+        if lock:
+            self._is_versioned = True  # Object Lock needs it
+        return lock
 
     def read_protection(self) -> VaultProtection:
         """
@@ -236,15 +239,6 @@ class VaultClient:
                 if error_code(error) in _NO_LOCK_CODES:
                     return False
                 raise
-<<<<<<< HEAD
-=======
-        rule = response.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
-        if not rule:
-            return None
-        self._is_versioned = True  # Object Lock needs it
-        days = rule.get("Days") or 365 * rule.get("Years", 0)
-        return Lock(rule.get("Mode", "GOVERNANCE"), timedelta(days=days))
->>>>>>> 1f4f29a (A backup of unchanged files costs less: fewer requests, listings at the same time, no rich for a log line)
 
     def tag(self, key: str, version: str, name: str, value: str) -> None:
         """Tag a version, for a rule of the vault's lifecycle."""
