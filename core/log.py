@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from core.text import printable
 
 _PLAIN_VALUE: Final = re.compile(r'[^\s="]+')
-Level = Literal["info", "warning", "error"]
 
 
 class Log:
@@ -31,7 +30,7 @@ class Log:
     def error(self, event: str, **facts: Any) -> None:
         self._write("error", event, facts)
 
-    def _write(self, level: Level, event: str, facts: dict[str, Any]) -> None:
+    def _write(self, level: Literal["info", "warning", "error"], event: str, facts: dict[str, Any]) -> None:
         moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         pairs = {"timestamp": moment, "level": level, "event": event, **self._facts, **facts}
         sys.stderr.write(
