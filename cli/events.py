@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from core.console import PrintableConsole, plain
-from core.log import Log
+from core.log import RunEvents
 
 _EVERY_SECONDS: Final = 10.0
 """Seconds between two lines of a running piece of work, where there is no terminal."""
@@ -23,7 +23,7 @@ class RunLog:
         console = PrintableConsole(stderr=True)
         self._doing = plain(doing)
         self._status = console.status(self._doing) if console.is_terminal else None
-        self._log = Log(**facts)
+        self._log = RunEvents(**facts)
 
     def __enter__(self) -> Self:
         self._started_at = self._logged_at = time.monotonic()

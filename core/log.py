@@ -15,7 +15,7 @@ from core.text import printable
 _PLAIN_VALUE: Final = re.compile(r'[^\s="]+')
 
 
-class Log:
+class RunEvents:
     """Writes events. Each line has `facts` beside those of its event, and nothing commands a terminal."""
 
     def __init__(self, **facts: Any) -> None:

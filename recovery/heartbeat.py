@@ -8,10 +8,10 @@ from typing import Literal
 import httpx
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
-from core.log import Log
+from core.log import RunEvents
 from recovery.context import RecoveryContext
 
-_log = Log()
+_log = RunEvents()
 _TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 4
 

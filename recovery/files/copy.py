@@ -34,7 +34,7 @@ from tenacity import (
 )
 
 from core.failure import Failure
-from core.log import Log
+from core.log import RunEvents
 from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
 from recovery.files.source import FileSource, SourceFailure, SourceObject, explain_source_errors, is_md5
@@ -70,7 +70,7 @@ _HASH_LINE: Final = re.compile(
 )
 _ERROR_LEVELS: Final = ("error", "critical")
 _REASON_CHARACTERS: Final = 300
-_log = Log()
+_log = RunEvents()
 
 
 def is_rclone_key(bucket: str, key: str) -> bool:

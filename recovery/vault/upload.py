@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from core.failure import Failure
-from core.log import Log
+from core.log import RunEvents
 from recovery.vault.client import DAMAGE_CODES, error_code, explain_errors
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ _DRAIN_SECONDS: Final = 3.0
 _ATTEMPTS: Final = 3
 """Attempts to send data that arrives damaged."""
 
-_log = Log()
+_log = RunEvents()
 _T = TypeVar("_T")
 
 
