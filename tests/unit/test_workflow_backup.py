@@ -1,7 +1,9 @@
-"""The scheduled backup agrees with the settings, and the commands of its runbook exist."""
+"""The scheduled backup and its proof agree with the settings, and the commands of their runbook exist."""
 
 import re
 import shlex
+import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,8 @@ CHECKOUT: Final = Path(__file__).resolve().parents[2]
 RUNBOOK: Final = CHECKOUT / "docs" / "runbooks" / "backup.md"
 WORKFLOW: Final[dict[Any, Any]] = yaml.safe_load((CHECKOUT / ".github/workflows/backup.yml").read_text())
 JOB: Final[dict[str, Any]] = WORKFLOW["jobs"]["backup"]
+PROVE: Final[dict[str, Any]] = WORKFLOW["jobs"]["prove"]
+KEEP: Final[dict[str, Any]] = WORKFLOW["jobs"]["keep"]
 SETTINGS: Final[dict[str, Any]] = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]
 BACKUPS: Final[dict[str, Any]] = SETTINGS["bulwark:backups"]
 ON: Final[dict[str, Any]] = WORKFLOW[True]  # YAML 1.1 reads `on` as true
@@ -26,8 +30,19 @@ def commands(text: str) -> list[str]:
 def test_the_schedules_are_those_from_which_the_heartbeats_are_derived() -> None:
     wanted = [BACKUPS[job]["schedule"] for job in ("database", "files")]
     assert [entry["cron"] for entry in ON["schedule"]] == wanted
-    assert all(schedule in JOB["env"]["STORES"] for schedule in wanted)
+    assert all(schedule in WORKFLOW["env"]["STORES"] for schedule in wanted)
+    # The proof follows the last backup of the day.
+    assert BACKUPS["proof"]["schedule"] == wanted[-1]
     assert all(schedule.split()[0].isdecimal() and int(schedule.split()[0]) % 30 for schedule in wanted)
+
+
+def steps_of(job: dict[str, Any], action: str) -> list[dict[str, Any]]:
+    return [step for step in job["steps"] if action in step.get("uses", "")]
+
+
+def script_of(job: dict[str, Any], name: str) -> str:
+    [script] = [step["run"] for step in job["steps"] if step.get("name") == name]
+    return script
 
 
 def test_a_run_has_the_time_that_the_settings_give_it_and_its_role_lasts_longer() -> None:
@@ -39,11 +54,95 @@ def test_a_run_has_the_time_that_the_settings_give_it_and_its_role_lasts_longer(
     assert not role.keys() & {"aws-access-key-id", "aws-secret-access-key"}
 
 
-def test_the_backup_workflow_never_runs_twice_at_a_time_and_has_only_the_permissions_that_it_needs() -> None:
-    assert WORKFLOW["concurrency"] == {"group": "backup", "cancel-in-progress": False}
+def test_no_job_of_the_backup_workflow_runs_twice_at_a_time_nor_waits_for_another_one() -> None:
+    groups = [job["concurrency"] for job in (JOB, PROVE, KEEP)]
+    assert len({one["group"] for one in groups}) == 3
+    assert not any(one["cancel-in-progress"] for one in groups)
+    assert "concurrency" not in WORKFLOW
+
+
+def test_each_job_of_the_backup_workflow_has_the_one_role_that_it_needs() -> None:
+    environments = {"backup": "backup", "restore": "restore"} | {
+        name.removesuffix("_environment"): value
+        for name, value in BACKUPS.items()
+        if name.endswith("_environment")
+    }
     assert WORKFLOW["permissions"] == {}
-    assert JOB["permissions"] == {"contents": "read", "id-token": "write"}
-    assert JOB["environment"] == BACKUPS.get("backup_environment", "backup")
+    for job, environment, role in (
+        (JOB, "backup", "BACKUP"),
+        (PROVE, "restore", "RESTORE"),
+        (KEEP, "backup", "BACKUP"),
+    ):
+        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        assert job["environment"] == environments[environment]
+        [found] = steps_of(job, "configure-aws")
+        assert found["with"]["role-to-assume"] == f"${{{{ vars.{role}_ROLE }}}}"
+        assert found["with"]["aws-region"] == f"${{{{ vars.{role}_REGION }}}}"
+
+
+def test_each_backup_is_proven_and_what_was_found_is_kept_whatever_it_is() -> None:
+    assert PROVE["needs"] == "backup"
+    assert "if" not in PROVE
+    assert KEEP["needs"] == "prove"
+    assert KEEP["if"] == "always() && needs.prove.result != 'skipped'"
+    [hands_over], [takes] = steps_of(PROVE, "upload-artifact"), steps_of(KEEP, "download-artifact")
+    assert hands_over["if"] == "always()"
+    assert hands_over["with"]["name"] == takes["with"]["name"]
+    assert hands_over["with"]["path"] == takes["with"]["path"]
+    assert PROVE["timeout-minutes"] >= BACKUPS["proof"]["longest_run_minutes"]
+
+
+def test_the_time_until_a_proof_is_reported_late_is_that_of_the_backup_and_of_its_own_run() -> None:
+    proof = BACKUPS["proof"]
+    before = max(
+        BACKUPS[job]["lateness_minutes"] + BACKUPS[job]["longest_run_minutes"]
+        for job in ("database", "files")
+    )
+    assert timedelta(minutes=proof["lateness_minutes"]) >= timedelta(minutes=before)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "code"), [((), 0), (("database",), 1), (("files",), 1), (("database", "files"), 1)]
+)
+def test_one_damaged_backup_does_not_keep_the_next_from_being_proven(
+    tmp_path: Path, damaged: tuple[str, ...], code: int
+) -> None:
+    """Run the steps as the runner does, with a program in the place of ours that answers as it does."""
+    program = tmp_path / "bulwark"
+    program.write_text(
+        "#!/bin/bash\n"
+        'echo "$*" >> calls\n'
+        'if [ "$2" = --add ]; then [ -s "$3" ]; exit; fi\n'
+        f'case "{" ".join(damaged)}" in *"$4"*) exit 1;; *) echo "$4 is good";; esac\n'
+    )
+    program.chmod(0o755)
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "RUNNER_TEMP": str(tmp_path),
+        "STORES": "database state files",
+        "STACK": "prod",
+    }
+
+    def run(script: str) -> int:
+        # GitHub runs a step with `bash -e`.
+        return subprocess.run(
+            ["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=False
+        ).returncode
+
+    assert run(script_of(PROVE, "Restore and compare")) == code
+    assert run(script_of(KEEP, "Put it into the vault")) == code
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        *(f"verify --deep --store {one} --stack prod --json" for one in ("database", "state", "files")),
+        *(f"verify --add {tmp_path}/proof/{one}.json --stack prod" for one in ("database", "files", "state")),
+    ]
+
+
+def test_each_store_that_the_workflow_backs_up_can_be_proven_alone() -> None:
+    stores = {"database", "state", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]}
+    for store in stores:
+        words = ["verify", "--deep", "--store", store, "--stack", "prod", "--json"]
+        app.parse_args(words, exit_on_error=False, print_error=False)
+    app.parse_args(["verify", "--add", "x.json", "--stack", "prod"], exit_on_error=False, print_error=False)
 
 
 def test_every_action_is_pinned_by_the_commit_that_the_other_workflows_use() -> None:
@@ -56,7 +155,7 @@ def test_every_action_is_pinned_by_the_commit_that_the_other_workflows_use() -> 
 
 
 def test_the_postgresql_of_the_backup_workflow_is_as_new_as_the_server() -> None:
-    [found] = re.findall(r"postgresql-client-(\d+)", str(JOB["steps"]))
+    [found] = set(re.findall(r"postgresql-client-(\d+)", str([*JOB["steps"], *PROVE["steps"]])))
     assert int(found) >= SETTINGS["bulwark:database"]["postgres_version"]
     assert f"postgresql-client-{found}" in RUNBOOK.read_text()
 
