@@ -8,6 +8,7 @@ from typing import Final
 
 from core import vault_layout
 from recovery import catalogue
+from recovery.attestation import Trust
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
@@ -21,11 +22,12 @@ from recovery.vault.client import create_client
 from recovery.vault.vault import VaultClient
 
 VAULT: Final = VaultClient(create_client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
+TRUST: Final = Trust("bench", accepts_unattested=True)
 URL: Final = os.environ["BENCH_URL"]
 
 
 def backup() -> None:
-    back_up(RecoveryContext("bench", URL, {"primary": VAULT}, {}, {}))
+    back_up(RecoveryContext("bench", URL, {"primary": VAULT}, {}, {}, TRUST))
 
 
 def dump_without_checksums() -> None:
@@ -38,7 +40,7 @@ def dump_without_checksums() -> None:
 
 def restore(*, compare: bool) -> None:
     target = os.environ["BENCH_TARGET"]
-    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest))
+    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest, TRUST))
     with tempfile.TemporaryDirectory() as folder:
         restore_database(manifest, VAULT, target, folder=Path(folder))
     if compare:

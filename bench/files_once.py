@@ -2,6 +2,7 @@
 
 import sys
 
+from recovery.attestation import Trust
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
 from recovery.files.source import FileSource
@@ -14,4 +15,5 @@ KEY = AccessKey("bench", "bench-secret")
 if __name__ == "__main__":
     vault = VaultClient(create_client("us-east-1", TARGET, access_key=KEY), "vault", access_key=KEY)
     source = FileSource(SOURCE, "us-east-1", ("documents",), KEY)
-    back_up_files(RecoveryContext("bench", "", {"primary": vault}, {}, {}, files=source))
+    trust = Trust("bench", accepts_unattested=True)
+    back_up_files(RecoveryContext("bench", "", {"primary": vault}, {}, {}, trust, files=source))

@@ -35,6 +35,8 @@ _COMMANDS: Final = {
         "cli.backups:backups": "List the backups in both vaults, and what is proven of them.",
         "cli.verify:verify": "Check backups against their manifests; deep: restore and compare.",
         "cli.restore:restore": "Restore a backup into what is empty.",
+        "cli.disown:disown": "Mark a backup as not to be used, with a reason.",
+        "cli.break_lease:break_lease": "End the lease of a backup of the files whose process is gone.",
         "cli.servers:discard": "Remove servers that `restore --to new` made on this machine.",
         "cli.drills:drills": "List the drills, what they proved, and how fast; write one's report.",
     },
@@ -56,5 +58,9 @@ for _title, _summaries in _COMMANDS.items():
     _group = Group.create_ordered(_title)
     for _position, (_address, _summary) in enumerate(_summaries.items()):
         app.command(
-            _address, name=_address.partition(":")[2], help=_summary, group=_group, sort_key=_position
+            _address,
+            name=_address.partition(":")[2].replace("_", "-"),
+            help=_summary,
+            group=_group,
+            sort_key=_position,
         )

@@ -15,6 +15,7 @@ from cli.output import format_lock, format_size
 from cli.recovery_context import choose_stores, export_state, find_source, open_context
 from core.failure import Failure
 from core.text import printable
+from recovery.attestation import KEY_VARIABLE
 from recovery.backup import BackupProgress, back_up
 from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
@@ -39,6 +40,7 @@ def backup(
     data_only: Annotated[bool, Parameter(negative=())] = False,
     accept_gone: Annotated[bool, Parameter(negative=())] = False,
     accept_unreadable: Annotated[bool, Parameter(negative=())] = False,
+    unattested: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
     Back up what the stack holds into its vault.
@@ -56,6 +58,7 @@ def backup(
         data_only: Rows without definitions.
         accept_gone: Go on where a bucket of files has lost more than half of what it had.
         accept_unreadable: A backup of the files is good without those that can't be read at their store.
+        unattested: Go on where nothing can attest the backup, which is then used only by its id.
 
     Returns:
         0 when every manifest is written and holds every file, else 1.
@@ -65,6 +68,7 @@ def backup(
     target = find_source(stack, on_twin=on_twin, recovery=recovery)
     chosen = choose_stores(target, () if "all" in stores else [store for store in stores if store != "all"])
     context = open_context(target, role="writer", stores=chosen, vaults=("primary",), jobs=chosen)
+    _require_signer(context, unattested=unattested)
     manifests: dict[StoreName, BackupManifest] = {}
 
     def take(store: StoreName) -> None:
@@ -104,6 +108,15 @@ def _to_json(manifests: Mapping[StoreName, BackupManifest], warnings: tuple[str,
     documents = {store: manifest.model_dump(mode="json") for store, manifest in manifests.items()}
     more = {"warnings": warnings} if warnings else {}
     return json.dumps({**documents, **more}, indent=2) + "\n"
+
+
+def _require_signer(context: RecoveryContext, *, unattested: bool) -> None:
+    if not (context.issue_token or unattested or context.trust.accepts_unattested):
+        raise Failure(
+            "Nothing here can attest a backup, so that it would be used only by its id.",
+            "run this in the job that backs up (`permissions: id-token: write`), name an operator's key in "
+            f"{KEY_VARIABLE}, or add --unattested.",
+        )
 
 
 def _content(*, schema_only: bool, data_only: bool) -> DumpContent:

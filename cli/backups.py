@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,19 +11,24 @@ from rich.table import Column, Table
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import format_day, format_size
 from cli.recovery_context import find_source, open_context
+from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.objectives import format_duration
 from core.text import printable
 from recovery import catalogue
-from recovery.catalogue import Backup, Verification, best_verification
+from recovery.attestation import Trust
+from recovery.catalogue import Backup, Judgements, Verification, choose_best_proof
 from recovery.context import RecoveryContext
 from recovery.drill import records
-from recovery.drill.records import VerificationHistory
+from recovery.drill.records import ProofsByDrills
+from recovery.files.journals import read_journals
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, LeftOut, Manifest
 from recovery.postgres.left_out import summarize_left_out
 from recovery.replica import ReplicaStatus, read_replica_status
 from recovery.state import StateManifest
+from recovery.vault.lease import read_newest_lease
+from recovery.vault.vault import VaultClient
 
 STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 
@@ -44,8 +50,11 @@ def backups(
         as_json: Print one JSON document, a list; each entry names its store.
     """
     context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery))
-    history = records.verification_history(records.read_records(context.vaults["primary"]))
-    rows = [row for kind in STORES for row in _rows(context, kind, history)]
+    primary, trust = context.vaults["primary"], context.trust
+    drills = records.read_records(primary, trust)
+    drilled = records.proofs_by_drills(drills)
+    judgements = catalogue.read_judgements(primary, trust)
+    rows = [row for kind in STORES for row in _rows(context, kind, judgements, drilled)]
     if as_json:
         sys.stdout.write(json.dumps([row | _warnings_of(context) for row in rows], indent=2) + "\n")
         return 0
@@ -54,7 +63,7 @@ def backups(
         if chosen := [row for row in rows if row["store"] == kind.STORE]:
             console.print(_table(kind.STORE, chosen))
             for row in chosen:
-                for problem in row["problems"]:
+                for problem in (*row["doubts"], *row["problems"]):
                     console.print(
                         printable(f"{row['id']}: {problem}"), style="red", markup=False, highlight=False
                     )
@@ -62,6 +71,11 @@ def backups(
             console.print()
     if not rows:
         console.print("There is no backup yet: ./bulwark backup makes one.")
+    ignored = [*judgements.ignored, *((f"drill {one.id}", one.doubt) for one in drills if one.doubt)]
+    for key, why in (*ignored, *_find_planted(primary, trust)):
+        console.print(
+            printable(f"Does not count: {key}, which {why}"), style="yellow", markup=False, highlight=False
+        )
     return 0
 
 
@@ -81,6 +95,17 @@ def _print_left_out(console: PrintableConsole, rows: list[dict[str, Any]]) -> No
         console.print(printable(f"Not in {which}: {missing}."), markup=False, highlight=False)
 
 
+def _find_planted(vault: VaultClient, trust: Trust) -> Iterator[tuple[str, str]]:
+    """Yield journals and the lease of the files that are not believed, and why."""
+    newest = catalogue.read_newest(vault, FilesManifest, trust)
+    for journal in read_journals(vault, trust, after=newest.stored_at if newest else None):
+        if journal.fault:
+            yield journal.key, journal.fault
+    lease = read_newest_lease(vault, vault_layout.FILE_LEASE)
+    if lease and lease.fault:
+        yield lease.key, lease.fault
+
+
 def _table(store: str, rows: list[dict[str, Any]]) -> Table:
     """Return a table with two lines per backup, which fits into 80 columns."""
     table = Table(
@@ -98,33 +123,38 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
             f"{plain(row['id'])}\n  {row['shows'] or '[red]?[/red]'}",
             f"{plain(row['holds'] or '') or '[red]?[/red]'}\n{size_and_tier}",
             f"{row['locked_until'] or '[red]not locked[/red]'}\n{_coloured_replica(row)}",
-            f"{row['verified'] or '[red]never[/red]'}\n{_coloured_proof(row)}",
+            "[red]does not count\nsee below[/red]"
+            if row["doubts"]
+            else f"{row['verified'] or '[red]never[/red]'}\n{_coloured_proof(row)}",
         )
     return table
 
 
 def _rows(
-    context: RecoveryContext, kind: type[BackupManifest], history: VerificationHistory
+    context: RecoveryContext, kind: type[BackupManifest], judgements: Judgements, drilled: ProofsByDrills
 ) -> list[dict[str, Any]]:
     """Return the backups of one store in either vault, the newest first."""
     primary, replica = context.vaults["primary"], context.vaults.get("replica")
-    in_primary = {backup.id: backup for backup in catalogue.read_backups(primary, kind)}
+    in_primary = {
+        backup.id: backup
+        for backup in catalogue.read_backups(primary, kind, context.trust, judgements=judgements)
+    }
     in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)} if replica else set[str]()
     only_there = in_replica - in_primary.keys()
     in_replica_only = (
-        [backup for backup in catalogue.read_backups(replica, kind) if backup.id in only_there]
+        [backup for backup in catalogue.read_backups(replica, kind, context.trust) if backup.id in only_there]
         if replica and only_there
         else []
     )
     rows = [
-        _row(kind, backup, _replica_status(context, backup, in_replica), history, in_primary=True)
+        _row(kind, backup, _replica_status(context, backup, in_replica), drilled, in_primary=True)
         for backup in in_primary.values()
     ]
     rows += [
-        _row(kind, backup, ReplicaStatus(backup.id, "there"), history, in_primary=False)
+        _row(kind, backup, ReplicaStatus(backup.id, "there"), drilled, in_primary=False)
         for backup in in_replica_only
     ]
-    return sorted(rows, key=lambda row: row["id"], reverse=True)
+    return sorted(rows, key=lambda row: (row["stored"], row["id"]), reverse=True)
 
 
 def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[str]) -> ReplicaStatus | None:
@@ -143,13 +173,14 @@ def _row(
     kind: type[BackupManifest],
     backup: Backup[Any],
     replica: ReplicaStatus | None,
-    history: VerificationHistory,
+    drilled: ProofsByDrills,
     *,
     in_primary: bool,
 ) -> dict[str, Any]:
     manifest: BackupManifest | None = backup.manifest
-    drilled = records.verifications_of(history, backup)
-    verification = best_verification([*backup.verifications, *drilled])
+    by_drills = records.proofs_of(drilled, backup)
+    proof = choose_best_proof([*backup.proofs, *by_drills])
+    doubts = [*backup.doubts, *([backup.unreadable] if backup.unreadable else [])]
     return {
         "store": kind.STORE,
         "id": backup.id,
@@ -161,17 +192,16 @@ def _row(
         "in_primary": in_primary,
         "replica": replica.state if replica else None,
         "replica_late_seconds": round(replica.age.total_seconds()) if replica else 0,
-        "verified": f"{verification.at:%Y-%m-%d %H:%M}" if verification else None,
-        "how": _method(verification, by_drill=verification in drilled) if verification else None,
+        "stored": f"{backup.stored_at:%Y-%m-%d %H:%M:%S}",
+        "counts": backup.counts,
+        "doubts": doubts,
+        "verified": f"{proof.stored_at:%Y-%m-%d %H:%M}" if proof else None,
+        "how": _method(proof.verification, by_drill=proof in by_drills) if proof else None,
+        "problems": list(proof.verification.problems) if proof else [],
         "left_out": [item.model_dump() for item in manifest.left_out]
         if isinstance(manifest, Manifest)
         else [],
         "dump_warnings": list(manifest.warnings) if isinstance(manifest, Manifest) else [],
-        "problems": [backup.unreadable]
-        if backup.unreadable
-        else list(verification.problems)
-        if verification
-        else [],
     }
 
 

@@ -20,12 +20,14 @@ from cli.backup import backup
 from cli.drill_session import DrillSession, drill_identity, drill_spec, open_session
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import format_lock
+from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.rebuilt_stack import FileBackend
 from engine.stack_target import StackTarget
 from engine.targets import find_target
 from recovery import catalogue
+from recovery.context import RecoveryContext
 from recovery.drill import corruption, files, loss, records, state
 from recovery.drill.evidence import REQUIRED_MILESTONES, Drill, Measurement, Scenario
 from recovery.drill.reports import format_seconds
@@ -35,7 +37,6 @@ from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.state import StateManifest
-from recovery.vault.vault import VaultClient
 
 _RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
 
@@ -115,7 +116,7 @@ def drill(
                     _run_scenarios(session, request, leftovers), _secrets_of(session)
                 )
                 _print_result(result, as_json=as_json)
-                _store_evidence(result, session.context.recording_vault, evidence, console)
+                _store_evidence(result, session.context, evidence, console)
                 _require_passed(result)
         except _NotPassedError:
             return 1
@@ -136,7 +137,7 @@ def _secrets_of(session: DrillSession) -> set[str]:
     return {secret for secret in passwords if secret}
 
 
-def _store_evidence(result: Drill, vault: VaultClient, evidence: Path | None, console: Console) -> None:
+def _store_evidence(result: Drill, context: RecoveryContext, evidence: Path | None, console: Console) -> None:
     """
     Put the evidence where it was asked for; evidence that the vault doesn't take is not lost either.
 
@@ -145,7 +146,7 @@ def _store_evidence(result: Drill, vault: VaultClient, evidence: Path | None, co
     """
     try:
         if not evidence:
-            stored = records.store(vault, result)
+            stored = records.store(context.recording_vault, result, context.issue_token)
             line = f"Evidence: {stored.key}, {format_lock(stored.locked_until)}"
             console.print(line, highlight=False, soft_wrap=True)
             return
@@ -153,7 +154,10 @@ def _store_evidence(result: Drill, vault: VaultClient, evidence: Path | None, co
         evidence = Path(f"drill-{result.identity.id}.json")
         console.print(str(failure), style="yellow", markup=False, highlight=False)
     try:
-        evidence.write_bytes(records.to_json(result))
+        document = records.to_json(result)
+        evidence.write_bytes(document)
+        if token := context.attest(document):
+            evidence.with_name(vault_layout.attestation(evidence.name)).write_text(token)
     except OSError as error:
         raise Failure(f"{evidence} can't be written: {error.strerror}.", "name another file.") from None
     line = f"Evidence: {evidence}; ./bulwark drills --add {evidence} puts it into the vault."
@@ -252,12 +256,13 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
             context = DrillContext(
                 read_only_url(session.context.database_url),
                 drill_spec(settings),
+                session.context.trust,
                 session.environment,
                 lambda phase, scenario=scenario: show(f"Drilling {scenario}: {phase}"),
             )
             if scenario == "corruption":
                 backups = (
-                    catalogue.read_backups(vaults["primary"], Manifest)
+                    catalogue.read_backups(vaults["primary"], Manifest, session.context.trust)
                     if request.at or request.at_random
                     else []
                 )
@@ -266,7 +271,7 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
                     [
                         backup.manifest
                         for backup in backups
-                        if backup.manifest and backup.manifest.is_complete
+                        if backup.manifest and catalogue.is_restorable(backup)
                     ],
                     history=timedelta(hours=settings.database.history_retention_hours),
                     at=request.at,
@@ -285,6 +290,7 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
                 yield state.drill(
                     FileBackend(session.target),
                     vaults["primary"],
+                    session.context.trust,
                     session.environment.folder,
                     objectives=context.spec.objectives,
                     deployed_at=session.last_deployment(),

@@ -1,11 +1,12 @@
 """What the policies are told of the drills of a stack's stores, from the stack's state and its vault."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi.automation as auto
 
+from components.settings import Settings
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_target import StackTarget
@@ -13,6 +14,8 @@ from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, 
 
 if TYPE_CHECKING:
     from recovery.drill.records import DrillRecord
+    from recovery.drill.spec import DrillObjectives
+    from recovery.manifest import BackupManifest, StoreName
 
 _STACK: Final = "pulumi:pulumi:Stack"
 
@@ -25,8 +28,11 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
         Failure: the vault does not answer.
     """
     # boto3 takes a second, and deployments on the twin do without.
-    from cli.recovery_context import open_vault  # noqa: PLC0415
+    from cli.recovery_context import find_trust, open_vault  # noqa: PLC0415
+    from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415
+    from recovery.files.manifest import FilesManifest  # noqa: PLC0415
+    from recovery.manifest import Manifest  # noqa: PLC0415
 
     resources = (engine.export_stack().deployment or {}).get("resources", [])
     outputs = _outputs(resources)
@@ -35,29 +41,56 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     vault = open_vault(
         target, outputs["vault"], target.settings.backups.region, target.deployer_credentials()
     )
-    return to_json(history_of(resources, records.read_records(vault), target))
+    trust = find_trust(target)
+    drills, judgements = records.read_records(vault, trust), catalogue.read_judgements(vault, trust)
+    by_drills = records.proofs_by_drills(drills)
+    stores: tuple[type[BackupManifest], ...] = (Manifest, FilesManifest)
+    proven: dict[StoreName, datetime | None] = {
+        kind.STORE: records.last_proven(
+            catalogue.read_backups(vault, kind, trust, judgements=judgements), by_drills
+        )
+        for kind in stores
+    }
+    return to_json(history_of(resources, drills, proven, target))
 
 
 def history_of(
-    resources: Sequence[dict[str, Any]], drills: "Iterable[DrillRecord]", target: StackTarget
+    resources: Sequence[dict[str, Any]],
+    drills: "Iterable[DrillRecord]",
+    proven: "Mapping[StoreName, datetime | None]",
+    target: StackTarget,
 ) -> dict[str, StoreHistory]:
     """
-    Return, by the URN of each store, when its backups began and when a drill of it passed last.
+    Return, by the URN of each store, when its backups began, a drill of it passed and a backup was proven.
 
     Args:
         resources: The stack's state.
         drills: The evidence in its vault.
+        proven: When the newest proven backup of each store was last restored and compared.
         target: The stack.
     """
     from recovery.drill import records  # noqa: PLC0415 - as in read_history
 
-    newest = records.newest_passed(drills, target.name, target.location)
-    passed = {
-        urn: newest[store].started if store in newest else None
-        for store, urn in _outputs(resources).get("stores", {}).items()
-    }
-    begun = _begin_of_backups(resources)
-    return {urn: StoreHistory(begun.get(urn), passed.get(urn)) for urn in {*begun, *passed}}
+    newest = records.newest_passed(drills, target.name, target.location, drill_objectives(target.settings))
+    begun, stores = _begin_of_backups(resources), _outputs(resources).get("stores", {})
+    history = {urn: StoreHistory(since) for urn, since in begun.items()}
+    for store, urn in stores.items():
+        passed = newest[store].stored_at if store in newest else None
+        history[urn] = StoreHistory(begun.get(urn), passed, proven.get(store))
+    return history
+
+
+def drill_objectives(settings: Settings) -> "DrillObjectives":
+    """Return the objectives that a stack's drills are measured by."""
+    from recovery.drill.spec import DrillObjectives  # noqa: PLC0415 - as in read_history
+
+    objectives = settings.platform.objectives
+    return DrillObjectives(
+        recovery=objectives.recovery_time_minutes * 60,
+        critical=objectives.critical_recovery_time_minutes * 60,
+        history_loss=objectives.recovery_point_minutes * 60,
+        vault_loss=objectives.independent_recovery_point_hours * 3600,
+    )
 
 
 def pass_to_policies(target: StackTarget, engine: auto.Stack) -> None:

@@ -19,6 +19,7 @@ from typing import Final
 
 import psutil
 
+from cli.drill_facts import drill_objectives
 from cli.recovery_context import export_state, open_context
 from components.secrets import variable
 from components.settings import PROJECT as PLATFORM
@@ -36,7 +37,7 @@ from recovery.drill import smoke_tests
 from recovery.drill.evidence import DrillIdentity
 from recovery.drill.neon_account import NeonAccount
 from recovery.drill.safety import age_of
-from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
+from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.postgres.client_programs import find_client_programs
 from recovery.postgres.connection import connect
 from toolchain.engine import VERSION
@@ -173,14 +174,9 @@ def _end(process: psutil.Process) -> None:
 
 def drill_spec(settings: Settings) -> DrillSpec:
     """Return the specification of a stack's drills from its settings."""
-    objectives, drill = settings.platform.objectives, settings.drill
+    drill = settings.drill
     return DrillSpec(
-        objectives=DrillObjectives(
-            recovery=objectives.recovery_time_minutes * 60,
-            critical=objectives.critical_recovery_time_minutes * 60,
-            history_loss=objectives.recovery_point_minutes * 60,
-            vault_loss=objectives.independent_recovery_point_hours * 3600,
-        ),
+        objectives=drill_objectives(settings),
         application_role=settings.database.application_role,
         newest_change=drill.newest_change,
         assertions=tuple(

@@ -7,26 +7,28 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 from rich.table import Column, Table
 
 from cli import drill_facts
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
 from cli.recovery_context import open_context
+from core import vault_layout
 from core.console import PrintableConsole, plain
+from core.documents import DocumentError, read_file
 from core.failure import Failure
 from core.objectives import format_duration
+from core.text import printable
 from engine import session
 from engine.stack_target import StackTarget
 from engine.targets import find_target
+from recovery.context import RecoveryContext
 from recovery.drill import records, reports
 from recovery.drill.evidence import Drill, Measurement, Scenario, StackLocation
 from recovery.drill.records import DrillRecord
 from recovery.drill.reports import format_seconds
 from recovery.manifest import StoreName
 from recovery.vault.client import Exists
-from recovery.vault.vault import VaultClient
 
 _STORES: tuple[StoreName, ...] = ("database", "files", "state")
 
@@ -67,8 +69,8 @@ def drills(
         sys.stdout.write(drill_facts.read_history(target, session.select(target, runs_program=False)) + "\n")
         return 0
     if add:
-        drill = add_evidence(context.recording_vault, add, target)
-    evidence = records.read_records(vault)
+        drill = add_evidence(context, add, target)
+    evidence = records.read_records(vault, context.trust)
     chosen = _choose_drill(evidence, drill) if drill or html or markdown_file else None
     if chosen and html:
         earlier = [record.drill for record in evidence if record.drill]
@@ -110,12 +112,20 @@ def _document(shown: list[DrillRecord], evidence: list[DrillRecord], target: Sta
     return {
         "stack": target.name,
         "passed": {
-            store: {"drill": record.identity.id, "at": record.started.isoformat()}
-            for store, record in records.newest_passed(evidence, target.name, target.location).items()
+            store: {"drill": record.id, "at": record.stored_at.isoformat()}
+            for store, record in _newest_passed(evidence, target).items()
+            if record.stored_at
         },
         "drills": [_row(record.drill) for record in shown if record.drill],
         "unreadable": {record.id: record.unreadable for record in shown if record.unreadable},
+        "uncounted": {record.id: record.doubt for record in shown if record.doubt},
     }
+
+
+def _newest_passed(evidence: list[DrillRecord], target: StackTarget) -> dict[StoreName, DrillRecord]:
+    return records.newest_passed(
+        evidence, target.name, target.location, drill_facts.drill_objectives(target.settings)
+    )
 
 
 def _row(drill: Drill) -> dict[str, Any]:
@@ -163,14 +173,17 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackT
                 f"[red]{plain(record.drill.faults[0])}[/red]",
             )
     console.print(table)
-    last, now = records.newest_passed(evidence, target.name, target.location), datetime.now(UTC)
+    for record in shown:
+        if record.doubt:
+            console.print(
+                printable(f"Does not count: {record.id}, which {record.doubt}"), style="yellow", markup=False
+            )
+    last, now = _newest_passed(evidence, target), datetime.now(UTC)
     for store in _STORES:
         proven = last.get(store)
-        if proven:
-            ago = format_duration(now.replace(microsecond=0) - proven.started.replace(microsecond=0))
-            console.print(
-                f"{store}: proven {ago} ago, by {plain(proven.identity.id)}", style="green", highlight=False
-            )
+        if proven and proven.stored_at:
+            ago = format_duration(now.replace(microsecond=0) - proven.stored_at.replace(microsecond=0))
+            console.print(f"{store}: proven {ago} ago, by {plain(proven.id)}", style="green", highlight=False)
         else:
             console.print(f"{store}: no drill has passed", style="red")
 
@@ -194,21 +207,24 @@ def _format_time(measured: Measurement) -> str:
 _PLACES: Final[dict[StackLocation, str]] = {"vendors": "at the vendors", "twin": "on the twin"}
 
 
-def add_evidence(vault: VaultClient, file: Path, target: StackTarget) -> str:
+def add_evidence(context: RecoveryContext, file: Path, target: StackTarget) -> str:
     """
     Put the evidence that a drill wrote into the vault and return the drill's id; again changes nothing.
+
+    Its attestation is in a file beside it, with `.attestation` after the name. Without it the evidence is
+    stored and does not count.
 
     Raises:
         Failure: for a file that is no evidence, or that of another stack, place or time, and for a vault that
             has other evidence of that drill, or doesn't take it.
     """
     try:
-        evidence = records.parse(file.read_bytes())
+        evidence = records.parse(read_file(file))
     except OSError as error:
         raise Failure(f"{file} can't be read: {error.strerror}.", "name the evidence of a drill.") from None
-    except ValidationError as error:
+    except DocumentError as error:
         raise Failure(
-            f"{file} is no evidence of a drill: {records.describe_error(error)}.",
+            f"{file} is no evidence of a drill: {error}.",
             "name what ./bulwark drill wrote, unchanged; docs/drills.md says what it holds.",
         ) from None
     known = evidence.identity
@@ -225,11 +241,17 @@ def add_evidence(vault: VaultClient, file: Path, target: StackTarget) -> str:
             "which is yet to come.",
             "set the clock of the machine that ran it (NTP), and run the drill again.",
         )
-    identity = known.id
+    identity, vault = known.id, context.recording_vault
+    token = _read_attestation(file)
+    if fault := context.trust.find_fault(vault, records.to_json(evidence), token, "restore"):
+        sys.stderr.write(
+            printable(f"The evidence of drill {identity} {fault}, so that it does not count.") + "\n"
+        )
     try:
-        stored = records.store(vault, evidence)
+        stored = records.store(vault, evidence, (lambda _: token.decode()) if token else None)
     except Exists:
-        if all(record.drill != evidence for record in records.read_records(vault) if record.id == identity):
+        known_records = records.read_records(vault, context.trust)
+        if all(record.drill != evidence for record in known_records if record.id == identity):
             raise Failure(
                 f"The vault has other evidence of drill {identity}, which was left as it is.",
                 f"compare them: ./bulwark drills --stack {target.name} --drill {identity} --json.",
@@ -238,3 +260,11 @@ def add_evidence(vault: VaultClient, file: Path, target: StackTarget) -> str:
     else:
         sys.stderr.write(f"{stored.key} is in the vault, SHA-256 {stored.sha256}.\n")
     return identity
+
+
+def _read_attestation(file: Path) -> bytes | None:
+    beside = file.with_name(vault_layout.attestation(file.name))
+    try:
+        return beside.read_bytes().strip() if beside.exists() else None
+    except OSError as error:
+        raise Failure(f"{beside} can't be read: {error.strerror}.", "give its reader the right to.") from None

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.settings.platform import OIDC_ISSUER
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_target import StackTarget, VaultRole
 from engine.targets import find_target
+from recovery.attestation import Trust
 from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.files.source import FileSource
+from recovery.issuer_keys import record_keys
 from recovery.manifest import StoreName
 from recovery.recovery_file import RecoveryFile, read_recovery_file
-from recovery.recovery_file_context import open_recovery_file
+from recovery.recovery_file_context import find_documented_trust, open_recovery_file
 from recovery.state import StateExport
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
@@ -126,12 +129,42 @@ def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
         },
         heartbeat_urls=require_output(outputs, "heartbeat_urls"),
         checkin_urls=require_output(outputs, "checkin_urls"),
+        trust=find_trust(target),
+        issue_token=target.find_signer(role),
         database_project=require_output(outputs, "database_project"),
         writer_vault=None
         if role == "writer"
         else open_vault(target, bucket, backups.region, target.role_credentials("writer")),
         files=_file_source(target, require_output(outputs, "files_source")),
     )
+
+
+def find_trust(target: RecoverySource) -> Trust:
+    """Return whose attestations count: the settings of a stack name them, or the recovery file does."""
+    if isinstance(target, DocumentedSource):
+        return find_documented_trust(target.content)
+    backups, platform = target.settings.backups, target.settings.platform
+    return Trust(
+        stack=target.name,
+        issuer=OIDC_ISSUER,
+        subjects={
+            "backup": platform.subject(backups.backup_environment),
+            "restore": platform.subject(backups.restore_environment),
+        },
+        operator_keys=backups.operator_keys,
+        fetch_issuer_keys=target.fetch_issuer_keys,
+    )
+
+
+def record_issuer_keys(target: StackTarget, bucket: str) -> None:
+    """
+    Record the issuer's public keys in the primary vault, where only the role that deploys may.
+
+    Raises:
+        Failure: the issuer does not answer, or the vault does not take them.
+    """
+    vault = open_vault(target, bucket, target.settings.backups.region, target.deployer_credentials())
+    record_keys(vault, OIDC_ISSUER, target.fetch_issuer_keys())
 
 
 def export_state(target: RecoverySource) -> StateExport:

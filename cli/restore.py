@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from cyclopts import Parameter
@@ -15,12 +15,13 @@ from cyclopts import Parameter
 from cli.events import RunLog
 from cli.options import ChosenStackOption, RecoveryOption, TwinOption
 from cli.output import format_size
-from cli.recovery_context import find_source, open_context, open_vaults
+from cli.recovery_context import find_source, find_trust, open_context, open_vaults
 from cli.servers import new_server
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.text import printable
 from recovery import catalogue
+from recovery.attestation import Trust
 from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.manifest import FilesManifest
 from recovery.files.parallel import WORKERS
@@ -32,6 +33,9 @@ from recovery.postgres.left_out import summarize_left_out
 from recovery.restore import RestoreResult, fetch_globals, restore_database
 from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
+from recovery.vault.vault import VaultClient
+
+_M = TypeVar("_M", bound=BackupManifest)
 
 VaultOption = Annotated[VaultName, Parameter(name="--vault")]
 TARGET_VARIABLE = "BULWARK_RESTORE_PASSWORD"
@@ -85,35 +89,23 @@ def restore(
     if store != "files" and (bucket or prefix):
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
-        source = require_vault(
-            open_vaults(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,)), vault
-        )
-        chosen = catalogue.choose_backup(
-            catalogue.read_backups(source, StateManifest), backup_id=backup, at=_as_utc(at)
-        )
-        restore_state(chosen, source, Path(to))
-        sys.stdout.write(_next_steps(chosen, to))
+        found = find_source(stack, on_twin=on_twin, recovery=recovery)
+        source = require_vault(open_vaults(found, vaults=(vault,)), vault)
+        state = _choose(source, StateManifest, find_trust(found), backup, at)
+        restore_state(state, source, Path(to))
+        sys.stdout.write(_next_steps(state, to))
         return 0
+    url = "" if to == "new" or store == "files" else _add_password(to)
+    context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,))
     if store == "files":
-        context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,))
-        manifest = catalogue.choose_backup(
-            catalogue.read_backups(require_vault(context.vaults, vault), FilesManifest),
-            backup_id=backup,
-            at=_as_utc(at),
-        )
+        manifest = _choose(require_vault(context.vaults, vault), FilesManifest, context.trust, backup, at)
         selection = Selection(bucket=bucket, prefix=prefix)
         sys.stdout.write(
             _restore_files(to, manifest, context, vault=vault, selection=selection, at_once=jobs)
         )
         sys.stdout.write(_summary(manifest))
         return 0
-    url = "" if to == "new" else _add_password(to)
-    context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,))
-    chosen = catalogue.choose_backup(
-        catalogue.read_backups(require_vault(context.vaults, vault), Manifest),
-        backup_id=backup,
-        at=_as_utc(at),
-    )
+    chosen = _choose(require_vault(context.vaults, vault), Manifest, context.trust, backup, at)
     restore_into = partial(_restore_database, chosen, context, vault=vault, jobs=jobs or 2, tables=table)
     if url:
         return _report(restore_into(url, placeholder_roles=False), chosen)
@@ -123,6 +115,15 @@ def restore(
     result = replace(result, notes=(*server.notes, *result.notes))
     where = f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n"
     return _report(result, chosen, where=where)
+
+
+def _choose(vault: VaultClient, kind: type[_M], trust: Trust, backup: str | None, at: datetime | None) -> _M:
+    """Return the manifest of the backup to restore, and warn of one that does not count."""
+    backups = catalogue.read_backups(vault, kind, trust)
+    chosen = catalogue.choose_backup(backups, backup_id=backup, at=_as_utc(at))
+    for doubt in next(one.doubts for one in backups if one.id == chosen.id):
+        sys.stderr.write(printable(f"Backup {chosen.id} does not count: it {doubt}.") + "\n")
+    return chosen
 
 
 def _restore_database(

@@ -120,7 +120,7 @@ def _newest(
     if not any(status.name == "aws" and status.state == "running" for status in statuses):
         return {"last_backup": UNKNOWN, "last_drill": UNKNOWN}
     # boto3 takes a second, and no other command here needs it.
-    from cli.recovery_context import open_vault  # noqa: PLC0415
+    from cli.recovery_context import find_trust, open_vault  # noqa: PLC0415
     from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415
     from recovery.manifest import Manifest  # noqa: PLC0415
@@ -129,7 +129,7 @@ def _newest(
         target, outputs["vault"], target.settings.backups.region, target.deployer_credentials()
     )
     backups = catalogue.list_backups(primary, Manifest)
-    drills = records.read_records(primary, last=1)
+    drills = records.read_records(primary, find_trust(target), last=1)
     return {
         "last_backup": backups[-1].id if backups else NEVER,
         "last_drill": drills[0].summary if drills else NEVER,

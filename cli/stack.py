@@ -17,6 +17,7 @@ from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
 from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
+from core.failure import Failure
 from engine import orphaned_projects, pending_operations, plan_file, session
 from engine.event_log import EventLog
 from engine.policy_gate import PACK
@@ -78,6 +79,7 @@ def up(
         sys.stderr.write(orphaned_projects.describe_orphans(target, engine, update_log.steps))
     values = {name: output.value for name, output in result.outputs.items()} if code == 0 else {}
     if values:
+        _record_issuer_keys(target, values)
         target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
     if as_json:
         shown = _hide_secrets(result.outputs) if values else {}
@@ -86,6 +88,21 @@ def up(
     elif code == 0:
         _print_protection(values["protection"])
     return code
+
+
+def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:
+    """Record the keys that sign attestations, or say why they are not recorded: the next `up` tries again."""
+    if "vault" not in outputs:
+        return
+    from cli.recovery_context import record_issuer_keys  # noqa: PLC0415 - botocore takes a second
+
+    try:
+        record_issuer_keys(target, outputs["vault"])
+    except Failure as failure:
+        sys.stderr.write(
+            f"{failure}\nThe issuer's keys are not recorded: attestations verify only while it publishes "
+            "them.\n"
+        )
 
 
 def preview(

@@ -7,24 +7,23 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, ValidationError
 
+from cli.attested_documents import AttestedDocument, attest_all, read_documents, store_all
 from cli.backups import STORES
 from cli.events import RunLog
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
-from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
 from core.text import printable
 from recovery import catalogue
+from recovery.attestation import KEY_VARIABLE
 from recovery.catalogue import Verification
 from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.manifest import FilesManifest
@@ -32,7 +31,7 @@ from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.left_out import summarize_left_out
 from recovery.state import StateManifest, verify_state
-from recovery.vault.client import Exists, Forbidden
+from recovery.vault.client import Forbidden
 from recovery.verify import check_backup
 from recovery.verify import verify as verified
 
@@ -72,34 +71,40 @@ def verify(
         store: Only this store.
         backup: Only this one; without it all of them, deep the newest of each store.
         vault: `replica` reads from the other region alone.
-        add: Only record what another run printed with --json: the role that reads backups can't record it,
-            the role that writes them can.
+        add: Only record what another run of this or of `disown` printed with --json: the role that reads
+            backups can't record it, the role that writes them can.
 
     Returns:
         0 when everything is as it must be.
     """
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     if add:
-        return _add_verifications(open_context(source, role="writer", vaults=("primary",)), add)
+        context = open_context(source, role="writer", vaults=("primary",))
+        ids = store_all(context, read_documents(add))
+        sys.stdout.write(printable(f"Recorded: {', '.join(ids) or 'nothing'}.") + "\n")
+        return 0
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     selection = _Selection(vault, store, backup, deep)
     verifications: list[Verification] = []
     databases: dict[str, Manifest] = {}
-    unreadable: list[str] = []
-    known = False
+    listed: list[catalogue.Backup[Any]] = []
     for kind in STORES:
         if store not in {kind.STORE, "all"}:
             continue
-        backups = catalogue.read_backups(require_vault(context.vaults, vault), kind)
-        known = known or any(entry.id == backup for entry in backups)
-        unreadable += [
-            f"{entry.id}: its manifest {entry.unreadable}" for entry in backups if entry.unreadable
-        ]
+        backups = catalogue.read_backups(require_vault(context.vaults, vault), kind, context.trust)
+        listed += backups
         verifications += _verify_all(context, selection, backups)
         databases |= {entry.id: entry.manifest for entry in backups if isinstance(entry.manifest, Manifest)}
-    if backup and not known:
+    if backup and all(one.id != backup for one in listed):
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
-    recorded = _record_all(context, verifications, vault)
+    unreadable = [f"{one.id}: its manifest {one.unreadable}" for one in listed if one.is_damaged]
+    uncounted = [
+        f"{one.id}: {'; '.join(filter(None, (one.unreadable, *one.doubts)))}"
+        for one in listed
+        if not one.counts and not one.is_damaged
+    ]
+    documents = attest_all(context, verifications)
+    recorded = _record_all(context, documents, vault)
     if as_json:
         document = {
             "looks": [verification.model_dump(mode="json") for verification in verifications],
@@ -109,12 +114,14 @@ def verify(
                 if look.backup in databases
             },
             "unreadable": unreadable,
+            "uncounted": uncounted,
             "warnings": context.warnings,
             "recorded": recorded,
+            "documents": [document.model_dump() for document in documents],
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_verifications(verifications, databases, unreadable)
+        _print_verifications(verifications, databases, unreadable, uncounted)
     return (
         0
         if verifications and not unreadable and all(verification.passed for verification in verifications)
@@ -125,24 +132,25 @@ def verify(
 def _verify_all(
     context: RecoveryContext, selection: _Selection, backups: list[catalogue.Backup[Any]]
 ) -> Iterator[Verification]:
-    for manifest in _select_manifests(selection, backups):
+    for backup in _select_backups(selection, backups):
+        manifest: BackupManifest | None = backup.manifest
+        if not manifest:
+            continue
         doing = f"Verifying {manifest.id}"
         with RunLog(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=selection.deep):
             verification = _verify_one(manifest, context, selection)
-        yield verification
+        yield verification.model_copy(update={"manifest_sha256": backup.manifest_sha256})
 
 
-def _select_manifests(selection: _Selection, backups: list[catalogue.Backup[Any]]) -> list[BackupManifest]:
+def _select_backups(
+    selection: _Selection, backups: list[catalogue.Backup[Any]]
+) -> list[catalogue.Backup[Any]]:
+    """Return the named backup, or all that count; to be restored, only the newest whole one that counts."""
     if selection.backup:
-        return [
-            catalogue.choose_backup(backups, backup_id=entry.id)
-            for entry in backups
-            if entry.id == selection.backup
-        ]
-    readable = [entry.manifest for entry in backups if entry.manifest]
+        return [one for one in backups if one.id == selection.backup]
     if not selection.deep:
-        return readable
-    return [catalogue.choose_backup(backups)] if any(manifest.is_complete for manifest in readable) else []
+        return [one for one in backups if one.counts]
+    return [one for one in backups if catalogue.is_restorable(one)][:1]
 
 
 def _verify_one(manifest: BackupManifest, context: RecoveryContext, selection: _Selection) -> Verification:
@@ -157,32 +165,15 @@ def _verify_one(manifest: BackupManifest, context: RecoveryContext, selection: _
     return check_backup(manifest, vault, replica=replica)
 
 
-class _PrintedVerifications(BaseModel):
-    """The part of a run's --json output that another run records."""
-
-    looks: list[Verification]
-
-
-def _add_verifications(context: RecoveryContext, file: Path) -> int:
+def _record_all(context: RecoveryContext, documents: list[AttestedDocument], source: VaultName) -> bool:
+    """Record the results as the writer, or say why they aren't: the result is the same."""
+    if documents and not context.issue_token:
+        sys.stderr.write(
+            "Not attested, so that these results do not count: run this in a job that has an OIDC token, or "
+            f"name an operator's key in {KEY_VARIABLE}.\n"
+        )
     try:
-        looks = _PrintedVerifications.model_validate_json(file.read_bytes()).looks
-    except OSError as error:
-        raise Failure(f"{file} can't be read: {error.strerror}.", "name what --json printed.") from None
-    except ValidationError:
-        raise Failure(
-            f"{file} is not what a verification printed.", "save it: ./bulwark verify --json > FILE."
-        ) from None
-    for look in looks:
-        _record(context, look)
-    sys.stdout.write(printable(f"Recorded: {', '.join(look.backup for look in looks) or 'nothing'}.") + "\n")
-    return 0
-
-
-def _record_all(context: RecoveryContext, verifications: list[Verification], source: VaultName) -> bool:
-    """Record the looks as the writer, or say why they aren't: the result is the same."""
-    try:
-        for look in verifications:
-            _record(context, look)
+        store_all(context, documents)
     except Forbidden as refused:
         sys.stderr.write(
             f"{refused}\nNot recorded, because who only reads can't. Save what --json prints, and hand it to"
@@ -197,16 +188,11 @@ def _record_all(context: RecoveryContext, verifications: list[Verification], sou
     return True
 
 
-def _record(context: RecoveryContext, verification: Verification) -> None:
-    with suppress(Exists):  # recorded already
-        context.recording_vault.put(
-            vault_layout.verification(verification.backup, verification.at),
-            verification.model_dump_json().encode(),
-        )
-
-
 def _print_verifications(
-    verifications: list[Verification], databases: Mapping[str, Manifest], unreadable: list[str]
+    verifications: list[Verification],
+    databases: Mapping[str, Manifest],
+    unreadable: list[str],
+    uncounted: list[str],
 ) -> None:
     console = PrintableConsole()
     for look in verifications:
@@ -220,8 +206,10 @@ def _print_verifications(
             console.print(printable(f"{look.backup}: {line}"), markup=False)
     for line in unreadable:
         console.print(printable(line), style="red", markup=False)
+    for line in uncounted:
+        console.print(printable(f"Does not count: {line}"), style="yellow", markup=False)
     if not verifications and not unreadable:
-        console.print("There is nothing to verify: ./bulwark backup makes a backup.", style="yellow")
+        console.print("There is no backup to verify that counts: ./bulwark backup makes one.", style="yellow")
 
 
 def _describe_exceptions(manifest: Manifest | None) -> str:

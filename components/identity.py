@@ -211,8 +211,10 @@ def _writer(vault: Vault) -> str:
             ["s3:GetObject", "s3:GetObjectVersion"],
             [
                 f"{bucket_arn}/{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
+                f"{bucket_arn}/{vault_layout.DATABASE}*/{vault_layout.attestation(vault_layout.MANIFEST)}",
                 f"{bucket_arn}/{vault_layout.EVIDENCE}*",
                 f"{bucket_arn}/{vault_layout.MANIFESTS}*",
+                f"{bucket_arn}/{vault_layout.ISSUER_KEYS}*",
             ],
         ),
         _allow(
@@ -274,7 +276,7 @@ def _planner(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             ["iam:GetOpenIDConnectProvider"],
             f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
         ),
-        *_drills(vaults[0]),
+        *_records(vaults[0]),
     )
 
 
@@ -344,19 +346,50 @@ def _deployer(vaults: Sequence[Vault], *, account: str, platform: str) -> str:
             ],
             f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
         ),
-        *_drills(vaults[0]),
+        *_records(vaults[0]),
+        *_issuer_keys(vaults[0]),
     )
 
 
-def _drills(vault: Vault) -> list[dict[str, Any]]:
-    """Return the statements that let a deployment read the drills' evidence, and no backup."""
+def _records(vault: Vault) -> list[dict[str, Any]]:
+    """Return the statements that let a deployment read what is backed up and proven, and no backup."""
+    manifests = [
+        f"{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
+        f"{vault_layout.STATE}*/{vault_layout.MANIFEST}",
+        f"{vault_layout.FILE_MANIFESTS}*/{vault_layout.MANIFEST}",
+    ]
+    keys = [
+        *manifests,
+        *map(vault_layout.attestation, manifests),
+        f"{vault_layout.EVIDENCE}*",
+        f"{vault_layout.ISSUER_KEYS}*",
+    ]
+    prefixes = [
+        vault_layout.DATABASE,
+        vault_layout.STATE,
+        vault_layout.FILE_MANIFESTS,
+        vault_layout.EVIDENCE,
+        vault_layout.ISSUER_KEYS,
+    ]
     return [
         _allow(
-            "FindDrills",
+            "FindRecords",
             ["s3:ListBucketVersions"],
             vault.arn,
-            Condition={"StringLike": {"s3:prefix": f"{vault_layout.DRILLS}*"}},
+            Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         ),
-        _allow("ReadDrills", ["s3:GetObject", "s3:GetObjectVersion"], f"{vault.arn}/{vault_layout.DRILLS}*"),
-        _allow("DecryptDrills", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
+        _allow(
+            "ReadRecords", ["s3:GetObject", "s3:GetObjectVersion"], [f"{vault.arn}/{key}" for key in keys]
+        ),
+        _allow("DecryptRecords", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
+    ]
+
+
+def _issuer_keys(vault: Vault) -> list[dict[str, Any]]:
+    """Return the statements that let a deployment record the issuer's keys, each once."""
+    keys = f"{vault.arn}/{vault_layout.ISSUER_KEYS}*"
+    return [
+        _allow("RecordKeys", ["s3:PutObject"], keys, Condition={"Null": {"s3:if-none-match": "false"}}),
+        _allow("ConfirmKeys", ["s3:GetObjectRetention"], keys),
+        _allow("EncryptKeys", ["kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)),
     ]

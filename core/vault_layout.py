@@ -22,6 +22,7 @@ STATE: Final = "state/"
 EVIDENCE: Final = "evidence/"
 DRILLS: Final = f"{EVIDENCE}drills/"
 VERIFICATIONS: Final = f"{EVIDENCE}verifications/"
+DISOWNMENTS: Final = f"{EVIDENCE}disowned/"
 
 FILES: Final = "files/"
 """Copies of files. A changed file becomes another version of its key."""
@@ -36,11 +37,16 @@ MANIFESTS: Final = "manifests/"
 FILE_MANIFESTS: Final = f"{MANIFESTS}files/"
 FILE_LEASE: Final = f"{MANIFESTS}leases/files/"
 
+ISSUER_KEYS: Final = "trust/issuer-keys/"
+"""Public keys of the issuer of attestations. The role that deploys writes them; that of backups can't."""
+
 DELETED_AT_SOURCE_TAG: Final = ("bulwark-gone", "yes")
 """(name, value) of the tag of copies whose original was deleted. The vault's lifecycle expires them."""
 
 MANIFEST: Final = "manifest.json"
 """Last part of the key of a backup's manifest."""
+
+_ATTESTATION: Final = ".attestation"
 
 _MAX_KEY_BYTES: Final = 1024
 """Longest key in bytes; S3 user guide, "Naming Amazon S3 objects"."""
@@ -77,9 +83,28 @@ def state_backup(backup: str) -> str:
     return f"{STATE}{backup}/"
 
 
-def verification(backup: str, at: datetime) -> str:
-    """Return the key of the verification of a backup at a moment."""
-    return f"{VERIFICATIONS}{backup}/{at:%Y%m%dT%H%M%SZ}.json"
+def verification(backup: str, at: datetime, document: bytes) -> str:
+    """Return the key of the verification of a backup at a moment. Another document has another key."""
+    return f"{VERIFICATIONS}{backup}/{at:%Y%m%dT%H%M%SZ}-{_digest(document)}.json"
+
+
+def disownment(backup: str, document: bytes) -> str:
+    """Return the key of a document that disowns a backup."""
+    return f"{DISOWNMENTS}{backup}/{_digest(document)}.json"
+
+
+def attestation(key: str) -> str:
+    """Return the key of the attestation of a document."""
+    return f"{key}{_ATTESTATION}"
+
+
+def is_attestation(key: str) -> bool:
+    return key.endswith(_ATTESTATION)
+
+
+def issuer_key(issuer: str, thumbprint: str) -> str:
+    """Return the key of an issuer's public key; `thumbprint` is that of RFC 7638, base64url."""
+    return f"{ISSUER_KEYS}{_digest(issuer.encode())}/{thumbprint}.json"
 
 
 def drill(drill_id: str) -> str:
@@ -114,3 +139,8 @@ def file_backup_of(key: str) -> tuple[str, bool]:
     """Return the id of the file backup that a document belongs to, and whether the document is a journal."""
     backup, _, name = key.removeprefix(FILE_MANIFESTS).partition("/")
     return backup, name.startswith("copied-")
+
+
+def _digest(document: bytes) -> str:
+    """Return the first 16 hex digits of a SHA-256."""
+    return hashlib.sha256(document).hexdigest()[:16]

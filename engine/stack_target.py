@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from components.settings import PROJECT, Settings, SettingsError
+from components.settings.platform import OIDC_ISSUER
 from core.failure import Failure
 from engine import stack_file
 from toolchain.engine import search_path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pulumi.automation as auto
     from rich.console import Console
 
+    from recovery.attestation import IssueToken
     from recovery.vault.client import AccessKey
     from twin.services import ServiceStatus
 
@@ -162,6 +164,24 @@ class StackTarget(ABC):
         """
 
     @abstractmethod
+    def fetch_issuer_keys(self) -> bytes:
+        """
+        Return the public keys of GitHub's OIDC issuer, a JSON Web Key Set.
+
+        Raises:
+            Failure: the issuer does not answer.
+        """
+
+    @abstractmethod
+    def find_signer(self, role: VaultRole) -> "IssueToken | None":
+        """
+        Return what attests the documents of a job that has the role; None if nothing does.
+
+        Raises:
+            Failure: the operator's key can't be read.
+        """
+
+    @abstractmethod
     def api_url(self, vendor: ApiVendor) -> str:
         """Return the address of a vendor's HTTP API."""
 
@@ -279,6 +299,16 @@ class VendorTarget(StackTarget):
 
     def role_credentials(self, role: VaultRole) -> "AccessKey | None":  # noqa: ARG002
         return None
+
+    def fetch_issuer_keys(self) -> bytes:
+        from recovery.issuer_keys import fetch_keys  # noqa: PLC0415 - httpx takes a fifth of a second
+
+        return fetch_keys(OIDC_ISSUER)
+
+    def find_signer(self, role: VaultRole) -> "IssueToken | None":  # noqa: ARG002
+        from recovery.attestation import find_signer  # noqa: PLC0415 - botocore takes a second
+
+        return find_signer()
 
     def api_url(self, vendor: ApiVendor) -> str:
         variable = API_URL_VARIABLES.get(vendor)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pulumi.automation as auto
     from rich.console import Console
 
+    from recovery.attestation import IssueToken
     from recovery.vault.client import AccessKey
 
 _NEEDED_BYTES: Final = 256 << 20
@@ -219,6 +220,19 @@ class TwinTarget(StackTarget):
         subject = self.settings.platform.subject(environment_of(role, self.settings))
         token = issue_token(self.home, subject=subject)
         return assume_role(role, self.settings, endpoint=self.aws_endpoint, token=token)
+
+    def fetch_issuer_keys(self) -> bytes:
+        from recovery.issuer_keys import fetch_keys  # noqa: PLC0415 - httpx takes a fifth of a second
+
+        return fetch_keys(self.aws_endpoint)
+
+    def find_signer(self, role: VaultRole) -> "IssueToken":
+        """Return the twin's issuer, which signs for a job of the role as GitHub would."""
+        from engine.role_credentials import environment_of  # noqa: PLC0415 - boto3 takes a second
+        from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
+
+        subject = self.settings.platform.subject(environment_of(role, self.settings))
+        return lambda audience: issue_token(self.home, subject=subject, audience=audience)
 
     def api_url(self, vendor: ApiVendor) -> str:
         vendors = f"http://127.0.0.1:{self.home.port('vendors')}"

@@ -12,6 +12,7 @@ import psycopg
 from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
+from recovery.attestation import put_attested
 from recovery.context import RecoveryContext
 from recovery.manifest import DumpContent, Manifest, Tier
 from recovery.postgres.checksums import compute_checksums
@@ -22,6 +23,7 @@ from recovery.postgres.dump import dump
 from recovery.postgres.globals import read_globals
 from recovery.postgres.left_out import find_left_out
 from recovery.postgres.snapshot import take_snapshot
+from recovery.vault.clock import require_right_clock
 
 _LOCK: Final = 0x42554C574152_4B01
 """Key of the advisory lock that allows one backup of a database at a time."""
@@ -75,7 +77,8 @@ def back_up(
         vars(progress).update(changes)
         on_progress(progress)
 
-    tier = tier or catalogue.choose_tier(catalogue.read_recent(vault, started), started)
+    now = require_right_clock(vault)
+    tier = tier or catalogue.choose_tier(catalogue.read_recent(vault, now, context.trust), now)
     with take_snapshot(context.database_url) as snapshot:
         take_backup_lock(snapshot.connection)
         clients = find_client_programs(context.database_url, major=snapshot.server.major)
@@ -126,7 +129,7 @@ def back_up(
             left_out=left_out,
             warnings=tuple(warnings),
         )
-    vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
+    put_attested(vault, manifest.key, manifest.model_dump_json(indent=2).encode(), context.issue_token)
     return manifest
 
 

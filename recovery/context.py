@@ -1,10 +1,12 @@
 """What recovery needs to know, from a stack's outputs or a recovery file."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.failure import Failure
+from recovery.attestation import IssueToken, Trust
 from recovery.files.source import FileSource
 from recovery.vault.vault import VaultClient
 
@@ -31,6 +33,12 @@ class RecoveryContext:
     checkin_urls: Mapping[str, str] = field(repr=False)
     """Job -> URL that is called at each start and end."""
 
+    trust: Trust
+    """Whose attestations count."""
+
+    issue_token: IssueToken | None = field(default=None, repr=False)
+    """Attests what this run writes; None: nothing of it will count."""
+
     database_project: str = ""
     """Id of the database's project at its vendor."""
 
@@ -42,6 +50,10 @@ class RecoveryContext:
 
     warnings: tuple[str, ...] = ()
     """What the vaults lack, where the recovery file accepts that."""
+
+    def attest(self, document: bytes) -> str | None:
+        """Return this run's attestation of a document; None if nothing attests. Raises Failure."""
+        return self.issue_token(hashlib.sha256(document).hexdigest()) if self.issue_token else None
 
     @property
     def recording_vault(self) -> VaultClient:

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from core.failure import Failure
+from recovery.attestation import Trust, find_signer
 from recovery.context import RecoveryContext, VaultName
 from recovery.files.source import FileSource
 from recovery.manifest import StoreName
@@ -74,10 +75,17 @@ def open_recovery_file(
         vaults=clients,
         heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", folder)),
         checkin_urls=dict(_monitor_urls(monitors, "checkin", folder)),
+        trust=find_documented_trust(file),
+        issue_token=find_signer(),
         files=_file_source(file.stores.files, folder) if file.stores.files and "files" in stores else None,
         writer_vault=_open_writer_vault(file.vaults.primary, folder) if role == "restorer" else None,
         warnings=tuple(warnings),
     )
+
+
+def find_documented_trust(file: RecoveryFile) -> Trust:
+    """Return whose attestations count for the vaults of a recovery file, which can't name anyone yet."""
+    return Trust(file.name, accepts_unattested=True)
 
 
 def _database_url(file: RecoveryFile, folder: Path, *, required: bool) -> str:

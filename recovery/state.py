@@ -14,8 +14,10 @@ from core import vault_layout
 from core.documents import DocumentError, parse_json, read_json
 from core.failure import Failure
 from core.moment import is_moment
+from recovery.attestation import put_attested
 from recovery.context import RecoveryContext
 from recovery.manifest import BackupManifest, Count, ManifestModel, StoredObject, StoreName
+from recovery.vault.clock import require_right_clock
 from recovery.vault.documents import read_body, unreadable
 from recovery.vault.vault import VaultClient
 
@@ -124,6 +126,7 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
     started = datetime.now(UTC)
     deployment = _parse_deployment(export.state)
     vault, backup_id = context.vaults["primary"], vault_layout.new_id(started)
+    require_right_clock(vault)
     folder = vault_layout.state_backup(backup_id)
     stored = {
         name: vault.put(f"{folder}{name}", body)
@@ -142,7 +145,7 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
         resources=deployment.resources,
         files=stored,
     )
-    vault.put(manifest.key, manifest.model_dump_json(indent=2).encode())
+    put_attested(vault, manifest.key, manifest.model_dump_json(indent=2).encode(), context.issue_token)
     return manifest
 
 

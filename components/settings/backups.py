@@ -6,6 +6,8 @@ from pydantic import Field, StringConstraints
 
 from components.settings.model import AwsAccount, AwsRegion, Positive, Schedule, SettingsModel, Slug
 
+_OPERATOR_KEY = r"^ssh-ed25519 [A-Za-z0-9+/]{68}( .*)?$"
+
 
 class Job(SettingsModel):
     """One scheduled job, watched by a heartbeat that is derived from it."""
@@ -87,6 +89,9 @@ class BackupSettings(SettingsModel):
 
     deploy_environment: Slug = "production"
     """GitHub environment whose jobs may deploy."""
+
+    operator_keys: tuple[Annotated[str, StringConstraints(pattern=_OPERATOR_KEY)], ...] = ()
+    """Public keys of operators whose attestations count as those of the jobs, as in OpenSSH's files."""
 
     adopt: str | None = None
     """Name of an existing bucket to take over as the primary vault."""

@@ -1,11 +1,14 @@
 """The platform that is protected: its names, addresses, and recovery objectives."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
 from components.settings.model import Origin, Positive, SettingsModel, Slug
+
+OIDC_ISSUER: Final = "https://token.actions.githubusercontent.com"
+"""Issuer of the OIDC tokens of GitHub's jobs (GitHub Docs, "OpenID Connect reference")."""
 
 
 class ObjectiveSettings(SettingsModel):

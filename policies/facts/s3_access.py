@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
+from core import vault_layout
 from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ANYONE, ROLE, Statement, matches, parse_statements, read_statements
@@ -179,6 +180,21 @@ class IamIdentity:
         """Tell whether a statement allows an action, on any resource."""
         return any(statement.allows and statement.covers_action(action) for statement in self.statements)
 
+    def adds_backups(self, action: str, arn: str) -> bool:
+        """
+        Tell whether a statement allows an action that adds to a vault of this ARN.
+
+        The public keys that attestations are verified with are in a vault too, and are no backup.
+        """
+        return any(
+            statement.not_resources
+            or not all(
+                resource.startswith(f"{arn}/{vault_layout.ISSUER_KEYS}") for resource in statement.resources
+            )
+            or not statement.resources
+            for statement in self.statements_allowing(action, arn)
+        )
+
     def statements_allowing(self, action: str, arn: str) -> list[Statement]:
         """Return the statements that allow an action on a bucket, or on a key in it."""
         allowing = [
@@ -296,7 +312,7 @@ def _find_writers(stack: PolicyStack) -> list[IamIdentity]:
     return [
         identity
         for identity in stack.view(IamIdentities).all
-        if identity.resource.type != _POLICY and any(identity.statements_allowing(PUT, arn) for arn in arns)
+        if identity.resource.type != _POLICY and any(identity.adds_backups(PUT, arn) for arn in arns)
     ]
 
 

@@ -31,7 +31,7 @@ class StoreHistory:
     """Since when it is backed up."""
 
     passed: datetime | None = None
-    """When its last passed drill started."""
+    """When the vault took the evidence of its last passed drill."""
 
     proven: datetime | None = None
     """When its newest proven backup was last restored and compared."""

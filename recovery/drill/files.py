@@ -60,7 +60,7 @@ def drill(
     )
     folder = context.environment.folder / _FOLDER
     with run.capture_errors():
-        backups = catalogue.read_backups(vault, FilesManifest)
+        backups = catalogue.read_backups(vault, FilesManifest, context.trust)
         if at:
             backups = [one for one in backups if one.manifest and one.manifest.snapshot_at <= at]
         if at_random:

@@ -56,7 +56,7 @@ def drill(
     )
     with run.capture_errors():
         chosen = choose_recovery_point(
-            catalogue.read_backups(vault, Manifest), backup=backup, at_random=at_random
+            catalogue.read_backups(vault, Manifest, context.trust), backup=backup, at_random=at_random
         )
         run.declare(chosen.incident)
         _recover(run, context, vault, vault_name, chosen)

@@ -8,19 +8,33 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-
-from pydantic import ValidationError
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from core import vault_layout
-from recovery.catalogue import Backup, Verification
-from recovery.drill.evidence import Drill, Scenario, StackLocation
+from core.documents import DocumentError, read_json
+from recovery.attestation import IssueToken, Trust, pair_with_attestations, put_attested
+from recovery.catalogue import Backup, Proof, Verification, read_attested
+from recovery.drill.evidence import Drill, Scenario, ScenarioKind, StackLocation
+from recovery.drill.spec import DrillObjectives
 from recovery.manifest import BackupManifest, StoredObject, StoreName
+from recovery.vault.clock import TOLERANCE
 from recovery.vault.objects import ObjectInfo, VersionEntry
 from recovery.vault.vault import VaultClient
 
-VerificationHistory = Mapping[tuple[str, str], Sequence[Verification]]
-"""Verifications by drills, by key and version of the backup's manifest."""
+M = TypeVar("M", bound=BackupManifest)
+
+ProofsByDrills = Mapping[tuple[str, str], Sequence[Proof]]
+"""Verifications by drills that count, by key and version of the backup's manifest."""
+
+_PROVES: Final[Mapping[ScenarioKind, StoreName]] = {
+    "corruption": "database",
+    "loss": "database",
+    "replica": "database",
+    "files": "files",
+    "state": "state",
+}
+"""The store that a scenario can prove, whatever else its evidence names."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,15 @@ class DrillRecord:
     id: str
     drill: Drill | None
     unreadable: str
+    doubt: str = ""
+    """Why the evidence does not count; empty if it does."""
+
+    stored_at: datetime | None = None
+    """When the vault took it."""
+
+    @property
+    def counts(self) -> bool:
+        return self.drill is not None and not self.doubt
 
     @property
     def summary(self) -> str:
@@ -59,29 +82,20 @@ def parse(document: bytes) -> Drill:
     Return the drill of a document.
 
     Raises:
-        ValidationError: it is no evidence, or states what differs from the computation.
+        DocumentError: it is no evidence, or states what differs from the computation.
     """
-    return Drill.model_validate_json(document)
+    return read_json(document, Drill)
 
 
-def describe_error(error: ValidationError) -> str:
-    """Return the first error of a document with its place, without any value of the document."""
-    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
-    path = ".".join(str(step) for step in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    text = f"{path}: {message}" if path else message[0].lower() + message[1:]
-    return f"{text}, and {len(others)} more" if others else text
-
-
-def store(vault: VaultClient, drill: Drill) -> StoredObject:
+def store(vault: VaultClient, drill: Drill, issue_token: IssueToken | None) -> StoredObject:
     """
-    Store the evidence of a drill in the vault; the writer's role is needed.
+    Store the evidence of a drill in the vault with its attestation; the writer's role is needed.
 
     Raises:
         Exists: the vault has evidence of this drill, which is not changed.
         Failure: it can't be stored.
     """
-    return vault.put(vault_layout.drill(drill.identity.id), to_json(drill))
+    return put_attested(vault, vault_layout.drill(drill.identity.id), to_json(drill), issue_token)
 
 
 def read_info(vault: VaultClient, drill_id: str) -> ObjectInfo:
@@ -94,41 +108,94 @@ def read_info(vault: VaultClient, drill_id: str) -> ObjectInfo:
     return vault.head(vault_layout.drill(drill_id))
 
 
-def read_records(vault: VaultClient, *, last: int | None = None) -> list[DrillRecord]:
-    """Return the evidence of all drills, or of the `last` ones, the newest first."""
+def read_records(vault: VaultClient, trust: Trust, *, last: int | None = None) -> list[DrillRecord]:
+    """Return the evidence of all drills, or of the `last` ones, the newest first by the vault's time."""
     versions = _list_versions(vault)
-    newest = sorted(versions, reverse=True)[:last]
-    return [_read_record(vault, drill_id, versions[drill_id]) for drill_id in newest]
+    newest = sorted(versions, key=lambda drill_id: (versions[drill_id][0].modified, drill_id), reverse=True)
+    attestations = {
+        entry.key: attestation
+        for entry, attestation in pair_with_attestations(vault.list_entries(vault_layout.DRILLS))
+    }
+    return [
+        _read_record(vault, trust, drill_id, versions[drill_id], attestations) for drill_id in newest[:last]
+    ]
 
 
-def newest_passed(records: Iterable[DrillRecord], stack: str, place: StackLocation) -> dict[StoreName, Drill]:
-    """Return, by store, the newest drill in which every scenario of the store passed."""
-    last: dict[StoreName, Drill] = {}
-    for drill in sorted(
-        (record.drill for record in records if record.drill), key=lambda drill: drill.started
-    ):
-        if (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
+def newest_passed(
+    records: Iterable[DrillRecord],
+    stack: str,
+    place: StackLocation,
+    objectives: DrillObjectives | None = None,
+) -> dict[StoreName, DrillRecord]:
+    """
+    Return, by store, the newest drill that counts and in which every scenario of the store passed.
+
+    With `objectives`, what a scenario measured must meet these, whatever objectives its evidence names.
+    """
+    last: dict[StoreName, DrillRecord] = {}
+    counted = [record for record in records if record.counts and record.stored_at]
+    for record in sorted(counted, key=lambda record: (record.stored_at, record.id)):
+        drill = record.drill
+        if not drill or (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
             continue
-        failed = {store for one in drill.scenarios if one.verdict == "failed" for store in one.stores}
-        for scenario in drill.scenarios:
-            last |= {store: drill for store in scenario.stores if store not in failed}
+        proven: set[StoreName] = {
+            _PROVES[one.kind] for one in drill.scenarios if _PROVES[one.kind] in one.stores
+        }
+        failed = {
+            _PROVES[one.kind]
+            for one in drill.scenarios
+            if one.verdict == "failed" or (objectives and not _meets(one, objectives))
+        }
+        for store_name in proven - failed:
+            last[store_name] = record
     return last
 
 
-def verification_history(records: Iterable[DrillRecord]) -> VerificationHistory:
-    """Return the verifications of backups by drills."""
-    history: defaultdict[tuple[str, str], list[Verification]] = defaultdict(list)
+def proofs_by_drills(records: Iterable[DrillRecord]) -> ProofsByDrills:
+    """Return the verifications of backups by drills that count."""
+    proofs: defaultdict[tuple[str, str], list[Proof]] = defaultdict(list)
     for record in records:
-        for scenario in record.drill.scenarios if record.drill else ():
+        if not record.counts or not record.drill or not record.stored_at:
+            continue
+        for scenario in record.drill.scenarios:
             point = scenario.recovery_point
             if point and point.held and (verification := _verification_of(scenario, point.id)):
-                history[point.held.key, point.held.version].append(verification)
-    return history
+                proofs[point.held.key, point.held.version].append(Proof(verification, record.stored_at))
+    return proofs
 
 
-def verifications_of(history: VerificationHistory, backup: Backup[BackupManifest]) -> Sequence[Verification]:
+def proofs_of(proofs: ProofsByDrills, backup: Backup[M]) -> Sequence[Proof]:
     """Return the verifications of one backup by drills."""
-    return history.get((backup.listing.entry.key, backup.listing.entry.version), ())
+    return proofs.get((backup.listing.entry.key, backup.listing.entry.version), ())
+
+
+def last_proven(backups: Iterable[Backup[M]], by_drills: ProofsByDrills) -> datetime | None:
+    """Return when the newest proven backup was last restored and compared; None if none ever was."""
+    for backup in sorted(backups, key=lambda backup: (backup.stored_at, backup.id), reverse=True):
+        times = [
+            proof.stored_at
+            for proof in (*backup.proofs, *proofs_of(by_drills, backup))
+            if backup.counts and proof.verification.deep and proof.verification.passed
+        ]
+        if times:
+            return max(times)
+    return None
+
+
+def _meets(scenario: Scenario, objectives: DrillObjectives) -> bool:
+    loss = objectives.history_loss if scenario.kind == "corruption" else objectives.vault_loss
+    limits = {
+        "first_query": objectives.critical,
+        "health": objectives.critical,
+        "verified": objectives.recovery,
+    }
+    lost = scenario.loss.seconds
+    times = {name: measured.seconds for name, measured in scenario.times.items()}
+    return (
+        lost is not None
+        and lost <= loss
+        and all(seconds is not None and seconds <= limits[name] for name, seconds in times.items())
+    )
 
 
 def _verification_of(scenario: Scenario, backup: str) -> Verification | None:
@@ -157,14 +224,23 @@ def _list_versions(vault: VaultClient) -> dict[str, list[VersionEntry]]:
     return versions
 
 
-def _read_record(vault: VaultClient, drill_id: str, versions: list[VersionEntry]) -> DrillRecord:
+def _read_record(
+    vault: VaultClient,
+    trust: Trust,
+    drill_id: str,
+    versions: list[VersionEntry],
+    attestations: Mapping[str, VersionEntry | None],
+) -> DrillRecord:
     if len(versions) > 1:
         return DrillRecord(drill_id, None, f"has {len(versions)} versions; evidence is written once")
     entry = versions[0]
+    body, doubt = read_attested(vault, entry, attestations.get(entry.key), trust, "restore")
     try:
-        drill = parse(b"".join(vault.read(entry.key, entry.version)))
-    except ValidationError as error:
-        return DrillRecord(drill_id, None, f"can't be read: {describe_error(error)}")
-    if drill.identity.id != drill_id:
+        drill = parse(body)
+    except DocumentError as error:
+        return DrillRecord(drill_id, None, f"can't be read: {error}")
+    if drill.identity.id != drill_id or not vault_layout.is_id(drill_id):
         return DrillRecord(drill_id, None, "tells of another drill than its name")
-    return DrillRecord(drill_id, drill, "")
+    if not doubt and drill.finished - entry.modified > TOLERANCE:
+        doubt = "says that it ended after the vault took it"
+    return DrillRecord(drill_id, drill, "", doubt, entry.modified)

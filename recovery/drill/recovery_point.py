@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
 from core.failure import Failure
-from recovery.catalogue import Backup
+from core.text import printable
+from recovery.catalogue import Backup, choose_backup, is_restorable
 from recovery.context import VaultName
 from recovery.drill.evidence import Check, LockedObject, RecoveryPoint, SkippedBackup
 from recovery.drill.scenario_run import ScenarioRun
@@ -45,32 +46,32 @@ def choose_recovery_point(
     Raises:
         Failure: there is no complete backup, or not the named one.
     """
-    skipped = tuple(SkippedBackup(id=one.id, why=why) for one in backups if (why := _unusable_reason(one)))
-    complete = sorted(
-        (one.manifest for one in backups if one.manifest and one.manifest.is_complete),
-        key=lambda manifest: manifest.snapshot_at,
-        reverse=True,
-    )
     if backup:
-        matching = [manifest for manifest in complete if manifest.id == backup]
-        if not matching:
+        manifest = choose_backup(backups, backup_id=backup)
+        if not manifest.is_complete:
             raise Failure(f"There is no whole backup {backup}.", "./bulwark backups lists all of them.")
-        return ChosenBackup(matching[0], "chosen", None, ())
+        return ChosenBackup(manifest, "chosen", None, ())
+    newest_first = sorted(backups, key=lambda candidate: (candidate.stored_at, candidate.id), reverse=True)
+    complete = [(one, one.manifest) for one in newest_first if is_restorable(one) and one.manifest]
     if not complete:
-        raise Failure("There is no whole backup.", "make one: ./bulwark backup.")
+        choose_backup(backups)  # raises the Failure that says why
     if not at_random:
-        newer = tuple(one for one in skipped if one.id > complete[0].id)
-        return ChosenBackup(complete[0], "newest", None, newer)
+        first, manifest = complete[0]
+        skipped = tuple(
+            SkippedBackup(id=one.id, why=printable(_unusable_reason(one)))
+            for one in newest_first[: newest_first.index(first)]
+        )
+        return ChosenBackup(manifest, "newest", None, skipped)
     position = random.SystemRandom().randrange(len(complete))
-    following = complete[position - 1].snapshot_at if position else None
-    return ChosenBackup(complete[position], "random", following, ())
+    following = complete[position - 1][1].snapshot_at if position else None
+    return ChosenBackup(complete[position][1], "random", following, ())
 
 
 def _unusable_reason(backup: Backup[M]) -> str:
-    """Return why a backup can't be restored by a drill; empty if it can."""
+    """Return why a backup can't be restored by a drill."""
     if not backup.manifest:
         return f"its manifest {backup.unreadable}"
-    return "" if backup.manifest.is_complete else "it is not of everything"
+    return "; ".join(backup.doubts) or "it is not of everything"
 
 
 def record_recovery_point(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from recovery import catalogue
+from recovery.attestation import Trust
 from recovery.drill.evidence import Check, NegativeControl, Scenario
 from recovery.drill.recovery_point import check_wrong_digest, choose_recovery_point, record_recovery_point
 from recovery.drill.scenario_run import OnProgress, ScenarioRun
@@ -39,6 +40,7 @@ class StackRebuilder(Protocol):
 def drill(
     rebuilder: StackRebuilder,
     vault: VaultClient,
+    trust: Trust,
     folder: Path,
     *,
     objectives: DrillObjectives,
@@ -54,6 +56,7 @@ def drill(
     Args:
         rebuilder: Rebuilds the stack.
         vault: The only vault that is read.
+        trust: Whose attestations count.
         folder: Private folder; the backend and the state are in it, and are removed.
         objectives: Upper bounds of the times.
         deployed_at: Time of the stack's last deployment, according to its own backend.
@@ -69,7 +72,7 @@ def drill(
     )
     workspace = folder / _FOLDER
     with run.capture_errors():
-        manifest = _choose(run, vault, deployed_at, backup)
+        manifest = _choose(run, vault, trust, deployed_at, backup)
         _recover(run, rebuilder, vault, workspace, manifest, objectives)
         run.add_checks([check_wrong_digest(vault, manifest.files[STATE_FILE])])
     run.remove(workspace, "backend and state")
@@ -77,9 +80,9 @@ def drill(
 
 
 def _choose(
-    run: ScenarioRun, vault: VaultClient, deployed_at: datetime | None, backup: str | None
+    run: ScenarioRun, vault: VaultClient, trust: Trust, deployed_at: datetime | None, backup: str | None
 ) -> StateManifest:
-    chosen = choose_recovery_point(catalogue.read_backups(vault, StateManifest), backup=backup)
+    chosen = choose_recovery_point(catalogue.read_backups(vault, StateManifest, trust), backup=backup)
     manifest = chosen.manifest
     run.declare()
     record_recovery_point(run, vault, "primary", chosen, as_of=manifest.snapshot_at)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from recovery.attestation import Trust
 from recovery.drill import negative_control, smoke_tests
 from recovery.drill.comparison import Expectation, compare
 from recovery.drill.environment import DrillEnvironment, RecoveredDatabase
@@ -27,6 +28,7 @@ class DrillContext:
     """URL of the platform's database with which the server refuses writes."""
 
     spec: DrillSpec
+    trust: Trust
     environment: DrillEnvironment
     on_progress: OnProgress = lambda _: None
 

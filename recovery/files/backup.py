@@ -11,19 +11,24 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
+import structlog
+
 from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
+from recovery.attestation import IssueToken, Trust, put_attested
 from recovery.context import RecoveryContext
 from recovery.files import copy
 from recovery.files.copy import copy_object
 from recovery.files.index import Index, verify_uploads
+from recovery.files.journals import read_journals
 from recovery.files.manifest import (
     MAX_JOURNAL_LINES,
     MAX_LEFT_OUT,
     BucketSummary,
     FileEntry,
     FilesManifest,
+    format_line,
     parse_line,
     read_listing,
     split_lines,
@@ -32,12 +37,16 @@ from recovery.files.manifest import (
 from recovery.files.parallel import Stream, bounded_map
 from recovery.files.source import FileSource, SourceFailure, SourceObject, is_md5
 from recovery.manifest import LeftOut
+from recovery.postgres.compression import compress
 from recovery.postgres.disk_space import private_folder
+from recovery.vault.clock import require_right_clock
 from recovery.vault.lease import PERIOD, Lease, hold_lease
 from recovery.vault.vault import Lock, VaultClient
 
 OnFileProgress = Callable[[Literal["listed", "to copy", "copied"], int], None]
 """Gets the number of objects that were listed so far, of bytes to copy, or of bytes copied so far."""
+
+_log = structlog.get_logger("files")
 
 _BATCH_OBJECTS: Final = 5_000
 _BATCH_BYTES: Final = 16 << 30
@@ -64,6 +73,8 @@ class BackupRun:
         on_progress: OnFileProgress,
         lock: Lock | None,
         accept_unreadable: bool,
+        trust: Trust,
+        issue_token: IssueToken | None,
     ) -> None:
         self.started = datetime.now(UTC)
         self.id = vault_layout.new_id(self.started)
@@ -71,6 +82,7 @@ class BackupRun:
         self._source, self._vault, self._index, self._folder = source, vault, index, folder
         self._lease, self._on_progress = lease, on_progress
         self._lock, self._accept_unreadable = lock, accept_unreadable
+        self._trust, self._issue_token = trust, issue_token
         self._bytes = 0
         self._batches = 0
         self._listed, self._unreadable = Counter[str](), Counter[str]()
@@ -82,16 +94,15 @@ class BackupRun:
 
     def load_known_entries(self) -> None:
         """Record the entries of the last backup, and those that later, interrupted runs have copied."""
-        last = catalogue.read_newest(self._vault, FilesManifest)
-        if last:
-            self._index.record_entries(read_listing(last, self._vault))
-        for entry in self._vault.list_entries(vault_layout.FILE_MANIFESTS):
-            backup, is_journal = vault_layout.file_backup_of(entry.key)
-            if not is_journal or (last and backup <= last.id):
+        last = catalogue.read_newest(self._vault, FilesManifest, self._trust)
+        if last and last.manifest:
+            self._index.record_entries(read_listing(last.manifest, self._vault))
+        for journal in read_journals(self._vault, self._trust, after=last.stored_at if last else None):
+            if journal.fault:
+                _log.warning("journal ignored", key=journal.key, why=journal.fault)
                 continue
-            chunks = self._vault.read(entry.key, entry.version, expected_bytes=entry.bytes)
-            lines = split_lines(chunks, max_lines=MAX_JOURNAL_LINES)
-            self._index.record_entries(parse_line(line, entry.key) for line in lines)
+            lines = split_lines([journal.body], max_lines=MAX_JOURNAL_LINES)
+            self._index.record_entries(parse_line(line, journal.key) for line in lines)
 
     def scan(self, *, accept_gone: bool) -> None:
         """
@@ -168,7 +179,12 @@ class BackupRun:
             self._index.record_entries(entries)
             self._index.record_copies((entry.copy_key, entry.version) for entry in entries)
             self._batches += 1
-            store_listing(self._vault, vault_layout.file_journal(self.id, self._batches), entries)
+            put_attested(
+                self._vault,
+                vault_layout.file_journal(self.id, self._batches),
+                b"".join(compress(format_line(entry) for entry in entries)),
+                self._issue_token,
+            )
             self.copied += len(entries)
 
     def _copy_batch(self, bucket: str, batch: list[SourceObject]) -> Iterator[FileEntry]:
@@ -275,6 +291,7 @@ def back_up_files(
     source, vault = context.files, context.vaults["primary"]
     if source is None:
         raise Failure("The stack names no file store.", "deploy it again: ./bulwark up.")
+    require_right_clock(vault)
     lock = vault.read_lock()
     with (
         hold_lease(vault, vault_layout.FILE_LEASE, "backup of the files", period=period) as lease,
@@ -290,6 +307,8 @@ def back_up_files(
                 on_progress=on_progress,
                 lock=lock,
                 accept_unreadable=accept_unreadable,
+                trust=context.trust,
+                issue_token=context.issue_token,
             )
         ) as run,
     ):
@@ -326,5 +345,5 @@ def back_up_files(
             listing_sha256=listing.sha256,
         )
         lease.require_held()
-        vault.put_document(manifest.key, manifest.model_dump_json(indent=2).encode())
+        put_attested(vault, manifest.key, manifest.model_dump_json(indent=2).encode(), context.issue_token)
     return manifest

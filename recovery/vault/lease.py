@@ -1,22 +1,36 @@
-"""A lease, which lets one run at a time work on a vault: a chain of documents, each written by one run."""
+"""
+A lease, which lets one run at a time work on a vault: a chain of documents, each written by one run.
 
+The vault's clock decides. A lease ends at the latest PERIOD after the vault took its document, whatever the
+document states, and a document that is no lease counts as one of that length.
+"""
+
+import re
 import threading
-from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from core.documents import DocumentError
 from core.failure import Failure
 from recovery.vault.client import Exists
+from recovery.vault.documents import read_document
 from recovery.vault.vault import VaultClient
 
 PERIOD: Final = timedelta(minutes=5)
 """How long a lease lasts after its run was killed. A live run renews it three times in this period."""
+
+_NUMBER: Final = re.compile(r"0*([0-9]{1,30})")
+_MAX_BYTES: Final = 4096
+_CLOCK_STEP: Final = timedelta(seconds=2)
+"""The vault tells its time in whole seconds, so that a lease which ends now could still seem to be held."""
+
 
 _log = structlog.get_logger("lease")
 
@@ -26,7 +40,7 @@ class _LeaseDocument(BaseModel):
 
     holder: str
     until: AwareDatetime
-    """When the lease expires. A released lease carries the time of its release."""
+    """When the lease expires. A released lease carries a time before its release."""
 
 
 class Lease:
@@ -40,14 +54,20 @@ class Lease:
     def __init__(self, vault: VaultClient, prefix: str, purpose: str, period: timedelta) -> None:
         self._vault, self._prefix, self._purpose, self._period = vault, prefix, purpose, period
         self._holder = token_hex(8)
-        self._number, newest = _read_newest(vault, prefix)
-        if newest and newest.until > datetime.now(UTC):
+        self._offset = vault.read_clock() - datetime.now(UTC)
+        newest = read_newest_lease(vault, prefix)
+        self._number = newest.number if newest else 0
+        if newest and newest.until > self._now():
             raise self._taken_failure(newest.until)
         self._lost: Failure | None = None
         self._released = threading.Event()
-        self._write(datetime.now(UTC) + period)
+        self._write(self._now() + period)
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._thread.start()
+
+    def _now(self) -> datetime:
+        """Return the present time by the vault's clock."""
+        return datetime.now(UTC) + self._offset
 
     def require_held(self) -> None:
         """Raise Failure if the lease was lost: another run may be at work."""
@@ -60,14 +80,14 @@ class Lease:
         self._thread.join()
         if not self._lost:
             try:
-                self._write(datetime.now(UTC))
+                self._write(self._now() - _CLOCK_STEP)
             except Failure as failure:
                 _log.warning("lease not released", why=str(failure), expires=str(self._period))
 
     def _renew(self) -> None:
         while not self._released.wait(self._period.total_seconds() / 3):
             try:
-                self._write(datetime.now(UTC) + self._period)
+                self._write(self._now() + self._period)
             except Failure as failure:
                 self._lost = failure
                 return
@@ -75,7 +95,7 @@ class Lease:
     def _write(self, until: datetime) -> None:
         document = _LeaseDocument(holder=self._holder, until=until)
         try:
-            self._vault.put(f"{self._prefix}{self._number + 1:012d}", document.model_dump_json().encode())
+            self._vault.put(_key(self._prefix, self._number + 1), document.model_dump_json().encode())
         except Exists:
             raise self._taken_failure(until) from None
         self._number += 1
@@ -84,7 +104,7 @@ class Lease:
         return Failure(
             f"Another {self._purpose} is running.",
             "wait for it to end; if its process is gone, its lease runs out by itself, at the latest at "
-            f"{until:%Y-%m-%d %H:%M:%S} UTC.",
+            f"{until:%Y-%m-%d %H:%M:%S} UTC, or end it: ./bulwark break-lease.",
         )
 
 
@@ -105,16 +125,59 @@ def hold_lease(
         lease.release()
 
 
-def _read_newest(vault: VaultClient, prefix: str) -> tuple[int, _LeaseDocument | None]:
-    last = deque(vault.list_entries(prefix), maxlen=1)
-    if not last:
-        return 0, None
-    [entry] = last
+@dataclass(frozen=True)
+class NewestLease:
+    """The newest document of a chain of leases."""
+
+    key: str
+    number: int
+    stored_at: datetime
+    """When the vault took it."""
+
+    until: datetime
+    """When the lease ends, at most PERIOD after `stored_at`."""
+
+    fault: str
+    """What is wrong with the document; empty if nothing is."""
+
+
+def read_newest_lease(vault: VaultClient, prefix: str) -> NewestLease | None:
+    """
+    Return the newest lease of a chain; None if there was none yet.
+
+    The highest number is the newest document: each is written under the next free one.
+    """
+    numbered = [
+        (int(match[1]), entry)
+        for entry in vault.list_entries(prefix)
+        if (match := _NUMBER.fullmatch(entry.key.removeprefix(prefix)))
+    ]
+    if not numbered:
+        return None
+    number, entry = max(numbered, key=lambda pair: pair[0])
+    latest = entry.modified + PERIOD
+    until, fault = latest, ""
     try:
-        document = _LeaseDocument.model_validate_json(b"".join(vault.read(entry.key, entry.version)))
-        return int(entry.key.removeprefix(prefix)), document
-    except (ValidationError, ValueError):
-        raise Failure(
-            f"{entry.key} in vault {vault.bucket} is no lease of ours.",
-            "find out who writes there; until then no run can be sure to be alone.",
-        ) from None
+        until = read_document(vault, entry, _LeaseDocument, max_bytes=_MAX_BYTES).until
+    except DocumentError:
+        fault = "is no lease"
+    if until > latest:
+        minutes = PERIOD.seconds // 60
+        fault = f"claims the time until {until:%Y-%m-%d %H:%M:%S} UTC, and a lease lasts {minutes} minutes"
+        until = latest
+    return NewestLease(entry.key, number, entry.modified, until, fault)
+
+
+def break_lease(vault: VaultClient, prefix: str, newest: NewestLease) -> None:
+    """
+    End a lease that another run holds; that run stops when it wants to renew it.
+
+    Raises:
+        Exists: the run has renewed or released it meanwhile.
+    """
+    document = _LeaseDocument(holder="broken", until=vault.read_clock() - _CLOCK_STEP)
+    vault.put(_key(prefix, newest.number + 1), document.model_dump_json().encode())
+
+
+def _key(prefix: str, number: int) -> str:
+    return f"{prefix}{number:012d}"

@@ -8,7 +8,8 @@ import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -199,6 +200,24 @@ class VaultClient:
     @property
     def region(self) -> str:
         return self._client.meta.region_name
+
+    def read_clock(self) -> datetime:
+        """
+        Return the time of the vault's server, to the second.
+
+        Raises:
+            Failure: it does not answer, or its answer has no time.
+        """
+        with explain_errors(f"Looking at the clock of vault {self.bucket}"):
+            response = self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+        headers = response["ResponseMetadata"].get("HTTPHeaders", {})
+        try:
+            return parsedate_to_datetime(headers["date"])
+        except (KeyError, ValueError):
+            raise Failure(
+                f"The server of vault {self.bucket} does not say what time it is.",
+                "use an S3 service that sends the header Date.",
+            ) from None
 
     def read_lock(self) -> Lock | None:
         """Return the lock that a new version gets; None if it gets none."""

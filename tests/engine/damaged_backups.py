@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
@@ -10,8 +9,12 @@ from urllib.parse import urlsplit
 from installations import Installation
 from psycopg import sql
 
+from cli.recovery_context import find_trust
 from core import vault_layout
+from engine.targets import find_twin_target
+from engine.twin import TwinTarget
 from recovery import catalogue
+from recovery.attestation import Trust
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
@@ -26,7 +29,6 @@ _DAMAGE: LiteralString = """
     DROP TABLE interview_feedback;
     REVOKE SELECT ON plans FROM platform_app;
 """
-_STALE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,18 @@ class DamagedBackups:
         )
 
     @cached_property
+    def trust(self) -> Trust:
+        """Whose attestations count. Damaged backups have none, so that no drill chooses one by itself."""
+        settings = find_twin_target("local").settings
+        return find_trust(TwinTarget("local", settings, "stand-in", self.installation.home))
+
+    @cached_property
     def good(self) -> Manifest:
         """The newest backup before damaged ones are added."""
-        newest = catalogue.read_newest(self.vault, Manifest)
+        newest = catalogue.read_newest(self.vault, Manifest, self.trust)
         assert newest
-        return newest
+        assert newest.manifest
+        return newest.manifest
 
     def add_with_other_content(self) -> Manifest:
         """Back up an old copy that lacks a table, a grant and a value; its manifest claims to be whole."""
@@ -76,7 +85,9 @@ class DamagedBackups:
                     copy.execute(_DAMAGE)
                 url = source._replace(path=f"/{_NAME}").geturl()
                 manifest = back_up(
-                    RecoveryContext("local", url, {"primary": self.vault, "replica": self.vault}, {}, {})
+                    RecoveryContext(
+                        "local", url, {"primary": self.vault, "replica": self.vault}, {}, {}, self.trust
+                    )
                 )
             finally:
                 connection.execute(sql.SQL("DROP DATABASE {}").format(spoiled))
@@ -91,10 +102,7 @@ class DamagedBackups:
         return self._add_manifest(good, dump=stored.model_copy(update={"sha256": good.dump.sha256}))
 
     def _add_manifest(self, manifest: Manifest, **changes: Any) -> Manifest:
-        """Store a changed manifest that is older than the others, so that no drill chooses it by itself."""
-        before = datetime.now(UTC) - _STALE
-        changed = manifest.model_copy(
-            update={"id": vault_layout.new_id(before), "snapshot_at": before, **changes}
-        )
+        """Store a changed manifest under another id."""
+        changed = manifest.model_copy(update={"id": vault_layout.new_id(manifest.started), **changes})
         self.vault.put(changed.key, changed.model_dump_json().encode())
         return changed

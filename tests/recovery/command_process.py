@@ -46,7 +46,7 @@ class CommandRunner:
         return {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
-            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONPATH": os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "tests"))),
             "BULWARK_TEST_CONTEXT": json.dumps(context),
             "BULWARK_TEST_STAGE": stage,
             **credentials(),
@@ -131,6 +131,8 @@ def _pause_at(stage: str) -> None:
 
 
 def main() -> None:
+    from attesting import SIGN, TRUST  # noqa: PLC0415
+
     import cli.backup  # noqa: PLC0415
     import cli.restore  # noqa: PLC0415
     import cli.verify  # noqa: PLC0415
@@ -149,6 +151,8 @@ def main() -> None:
         {"primary": vault, "replica": vault},
         {"database": f"{monitors}/heartbeat"} if monitors else {},
         {"database": f"{monitors}/checkin"} if monitors else {},
+        TRUST,
+        SIGN,
     )
     for command in (cli.backup, cli.restore, cli.verify):
         vars(command)["open_context"] = lambda *_, **__: context

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from attesting import TRUST
 from psycopg import sql
 from servers import PASSWORD, create_database, database_url, drop_database
 
@@ -123,7 +124,7 @@ class ServerEnvironment:
 
 
 def drill_context(environment: ServerEnvironment, url: str, **changes: Any) -> DrillContext:
-    return DrillContext(read_only_url(url), replace(SPEC, **changes), environment)
+    return DrillContext(read_only_url(url), replace(SPEC, **changes), TRUST, environment)
 
 
 def _recovered_database(name: str, server: Cluster) -> RecoveredDatabase:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from attesting import SIGN, TRUST
 from s3_server import KEY_ID, SECRET, Proxy, run_proxy
 from vaults import ProxiedVault
 
@@ -51,7 +52,10 @@ class FileStore:
 
     def back_up(self, **more: Any) -> FilesManifest:
         return back_up_files(
-            RecoveryContext("example", "", {"primary": self.vault_client}, {}, {}, files=self.source), **more
+            RecoveryContext(
+                "test", "", {"primary": self.vault_client}, {}, {}, TRUST, SIGN, files=self.source
+            ),
+            **more,
         )
 
     def items(self, manifest: FilesManifest) -> dict[str, FileEntry]:

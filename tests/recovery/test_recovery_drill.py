@@ -231,7 +231,7 @@ def test_a_stale_backup_a_missed_objective_and_a_check_that_cannot_run_fail_the_
             drill_context(environment, url), locked_vault.client, "primary", backup="20300101T000000Z-0000"
         )
         .faults[0]
-        .startswith("broke off: There is no whole backup 20300101T000000Z-0000")
+        .startswith("broke off: There is no backup 20300101T000000Z-0000")
     )
     assert manifest.id
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from attesting import SIGN, TRUST
 from clusters import reachable_home
 from command_process import CommandRunner
 from s3_server import Fault
@@ -78,7 +79,7 @@ def test_a_vault_that_fails_leaves_no_backup_and_is_named(
     assert failed.stdout == ""
     locked_vault.proxy.faults.clear()
     assert locked_vault.count_unfinished_uploads() == 0
-    assert catalogue.read_backups(locked_vault.client, Manifest) == []
+    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
 
 
 @pytest.mark.matrix(sample=1)
@@ -98,7 +99,7 @@ def test_a_passing_fault_of_the_vault_does_not_harm_a_backup(
     locked_vault.proxy.faults.append(fault)
     done = commands.run("backup", "database")
     assert done.returncode == 0, done.stderr
-    [found] = catalogue.read_backups(locked_vault.client, Manifest)
+    [found] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
     assert found.manifest
     assert verify(found.manifest, locked_vault.client).passed
 
@@ -110,7 +111,7 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
 ) -> None:
     whole = back_up_database(source, locked_vault.client)
     site = RecoveryContext(
-        "test", source, {"primary": locked_vault.client, "replica": locked_vault.client}, {}, {}
+        "test", source, {"primary": locked_vault.client, "replica": locked_vault.client}, {}, {}, TRUST, SIGN
     )
     ended: list[bool] = []
     beginning = threading.Lock()
@@ -129,7 +130,7 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
         back_up(site, on_progress=cut)
     assert ended
     assert locked_vault.count_unfinished_uploads() == 0
-    assert [one.id for one in catalogue.read_backups(locked_vault.client, Manifest)] == [whole.id]
+    assert [one.id for one in catalogue.read_backups(locked_vault.client, Manifest, TRUST)] == [whole.id]
     assert verify(whole, locked_vault.client).passed
 
 

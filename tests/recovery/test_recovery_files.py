@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attesting import TRUST
 from file_stores import FileStore, store
 
 from core import vault_layout
@@ -221,7 +222,7 @@ def test_files_are_never_restored_over_the_source_a_vault_or_other_files(
 def test_the_file_backup_of_a_moment_is_the_last_one_finished_by_then(store: FileStore) -> None:
     store.put("a")
     first, second = store.back_up(), store.back_up()
-    backups = catalogue.read_backups(store.vault_client, FilesManifest)
+    backups = catalogue.read_backups(store.vault_client, FilesManifest, TRUST)
     assert [one.id for one in backups] == [second.id, first.id]
     assert catalogue.choose_backup(backups) == second
     assert catalogue.choose_backup(backups, at=first.snapshot_at) == first

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attesting import TRUST
 from file_stores import FileStore, store
 from s3_server import Fault, credentials
 
@@ -44,6 +45,7 @@ def test_files_that_a_killed_run_copied_are_not_copied_again(store: FileStore) -
     store.put(*MANY)
     program = textwrap.dedent(f"""
         from datetime import timedelta
+        from attesting import SIGN, TRUST
         from recovery.files import backup
         from recovery.files.source import FileSource
         from recovery.context import RecoveryContext
@@ -54,16 +56,19 @@ def test_files_that_a_killed_run_copied_are_not_copied_again(store: FileStore) -
         source = FileSource({store.proxy.url!r}, "eu-central-1", ({store.bucket!r},), AccessKey(
             {store.source.access_key.id!r}, {store.source.access_key.secret!r}))
         vault = VaultClient(create_client("us-east-1", {store.vault.proxy.url!r}), {store.vault.bucket!r})
-        context = RecoveryContext("s", "", {{"primary": vault}}, {{}}, {{}}, files=source)
+        context = RecoveryContext("test", "", {{"primary": vault}}, {{}}, {{}}, TRUST, SIGN, files=source)
         backup.back_up_files(context, period=timedelta(seconds=3))
     """)
     # The second batch does not get on.
     store.proxy.faults.append(Fault("GET", "f05", times=9, answer=(503, "SlowDown")))
     with subprocess.Popen(
-        [sys.executable, "-c", program], env=credentials() | {"PATH": os.defpath}
+        [sys.executable, "-c", program],
+        env=credentials() | {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parent.parent)},
     ) as killed:
         deadline = time.monotonic() + 120
-        while not any("copied-" in key for key in set(store.vault.keys()) if first.id not in key):
+        while not any(
+            key.endswith("copied-00001.jsonl.zst") for key in set(store.vault.keys()) if first.id not in key
+        ):
             assert killed.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -320,7 +325,7 @@ def test_an_edited_file_manifest_is_found(store: FileStore) -> None:
     )
     [verification] = [
         verify_files(one.manifest, store.vault_client)
-        for one in catalogue.read_backups(store.vault_client, FilesManifest)
+        for one in catalogue.read_backups(store.vault_client, FilesManifest, TRUST)
         if one.manifest
     ]
     assert any("has 2 versions" in problem for problem in verification.problems)

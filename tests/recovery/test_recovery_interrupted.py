@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from attesting import TRUST
 from command_process import STAGES, CommandRunner
 from servers import PASSWORD, NewDatabase, noise_database
 from vaults import ProxiedVault, back_up_database
@@ -113,19 +114,19 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
     commands: CommandRunner, monitors: Monitors, locked_vault: ProxiedVault, source: str, stage: str
 ) -> None:
     back_up_database(source, locked_vault.client)
-    [earlier] = catalogue.read_backups(locked_vault.client, Manifest)
+    [earlier] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
     with commands.paused_at(stage, "backup", "database") as process:
         process.kill()
         process.wait()
     assert monitors.calls == ["in_progress"]
-    [still] = catalogue.read_backups(locked_vault.client, Manifest)
+    [still] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
     assert still == earlier
     assert still.manifest
     assert verify(still.manifest, locked_vault.client).passed
     wait_for_no_session(source, "ended")
     again = commands.run("backup", "database")
     assert again.returncode == 0, again.stderr
-    newest = catalogue.read_backups(locked_vault.client, Manifest)[0].manifest
+    newest = catalogue.read_backups(locked_vault.client, Manifest, TRUST)[0].manifest
     assert newest
     assert newest.id != earlier.id
     assert verify(newest, locked_vault.client).passed
@@ -153,7 +154,7 @@ def test_a_backup_that_gets_a_signal_cleans_up_and_reports_an_error(  # noqa: PL
     assert "event=ended" in err
     assert monitors.calls == ["in_progress", "error"]
     assert locked_vault.count_unfinished_uploads() == 0
-    assert catalogue.read_backups(locked_vault.client, Manifest) == []
+    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
     wait_for_no_session(source, "ended")
 
 

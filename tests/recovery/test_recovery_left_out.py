@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import psycopg
 import pytest
+from attesting import SIGN, TRUST
 from dump_fixtures import execute
 from servers import NewDatabase, database_url
 from vaults import ProxiedVault
@@ -47,7 +48,9 @@ def back_up_as_nightly(
     cluster: Cluster, name: str, vault: ProxiedVault, tables: tuple[str, ...] = ()
 ) -> Manifest:
     url = database_url(cluster, name, "nightly", PASSWORD)
-    context = RecoveryContext("test", url, {"primary": vault.client, "replica": vault.client}, {}, {})
+    context = RecoveryContext(
+        "test", url, {"primary": vault.client, "replica": vault.client}, {}, {}, TRUST, SIGN
+    )
     return back_up(context, tables=tables)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from attesting import SIGN, TRUST
 from aws_twin import Service
 from replicated_buckets import (
     await_replication,
@@ -18,6 +19,7 @@ from replicated_buckets import (
 )
 from servers import NewDatabase
 
+from core import vault_layout
 from recovery import catalogue, replica
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
@@ -41,7 +43,9 @@ class VaultPair:
     direct: Any
 
     def context(self, url: str) -> RecoveryContext:
-        return RecoveryContext("test", url, {"primary": self.primary, "replica": self.replica}, {}, {})
+        return RecoveryContext(
+            "test", url, {"primary": self.primary, "replica": self.replica}, {}, {}, TRUST, SIGN
+        )
 
     def await_replication(self, manifest: Manifest) -> None:
         for entry in self.primary.list_entries(manifest.folder):
@@ -94,7 +98,7 @@ def test_a_backup_is_restored_from_the_replica_alone(
     vaults.await_replication(taken)
     assert verify(taken, vaults.primary, replica=vaults.replica).problems == ()
     # From here on only the replica is used.
-    manifest = catalogue.choose_backup(catalogue.read_backups(vaults.replica, Manifest))
+    manifest = catalogue.choose_backup(catalogue.read_backups(vaults.replica, Manifest, TRUST))
     assert manifest == taken
     assert verify(manifest, vaults.replica).problems == ()
     target = new_database()
@@ -113,12 +117,12 @@ def test_a_pending_replication_is_no_problem_until_it_is_late(
     manifest = back_up(vaults.context(source))
     verification = verify(manifest, vaults.primary, replica=vaults.replica)
     assert verification.passed
-    assert len(verification.pending) == 3
+    assert len(verification.pending) == 4
     assert f"{manifest.dump.key} is on its way to the replica for 0 min" in verification.pending
     monkeypatch.setattr(replica, "MAX_REPLICATION_TIME", timedelta())
     late = verify(manifest, vaults.primary, replica=vaults.replica)
     assert not late.passed
-    assert len(late.problems) == 3
+    assert len(late.problems) == 4
     assert all("is on its way to the replica for 0 min" in problem for problem in late.problems)
 
 
@@ -130,7 +134,12 @@ def test_objects_stored_before_the_replication_rule_are_missing_in_the_replica(
     manifest = back_up(vaults.context(source))
     assert verify(manifest, vaults.primary, replica=vaults.replica).problems == tuple(
         f"{key} is not in the replica, and not on its way there"
-        for key in (manifest.dump.key, manifest.cluster.key, manifest.key)
+        for key in (
+            manifest.dump.key,
+            manifest.cluster.key,
+            manifest.key,
+            vault_layout.attestation(manifest.key),
+        )
     )
 
 

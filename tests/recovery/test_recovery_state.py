@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attesting import SIGN, trust_of
 from pydantic import ValidationError
 from vaults import ProxiedVault, overwrite_object
 
@@ -21,7 +22,7 @@ FILES = {"Pulumi.yaml": b"name: bulwark\n", "Pulumi.prod.yaml": b"encryptionsalt
 
 def export(secret: Any = SECRET, **changed: Any) -> StateExport:
     deployment = {
-        "manifest": {"time": "2030-01-15T02:17:00.5+01:00", "version": "v3.259.0"},
+        "manifest": {"time": "2026-01-15T02:17:00.5+01:00", "version": "v3.259.0"},
         "secrets_providers": {"type": "passphrase", "state": {"salt": "v1:salt"}},
         "resources": [
             {"urn": "urn:pulumi:prod::bulwark::pulumi:pulumi:Stack::bulwark-prod", "outputs": {"a": 1}},
@@ -34,7 +35,9 @@ def export(secret: Any = SECRET, **changed: Any) -> StateExport:
 
 
 def context(vault: ProxiedVault) -> RecoveryContext:
-    return RecoveryContext("prod", "", {"primary": vault.client, "replica": vault.client}, {}, {})
+    return RecoveryContext(
+        "prod", "", {"primary": vault.client, "replica": vault.client}, {}, {}, trust_of("prod"), SIGN
+    )
 
 
 def test_a_state_is_backed_up_listed_verified_and_restored(
@@ -42,9 +45,10 @@ def test_a_state_is_backed_up_listed_verified_and_restored(
 ) -> None:
     taken = back_up_state(context(locked_vault), export())
     assert set(locked_vault.keys()) == {
-        f"state/{taken.id}/{name}" for name in ("state.json", *FILES, "manifest.json")
+        f"state/{taken.id}/{name}"
+        for name in ("state.json", *FILES, "manifest.json", "manifest.json.attestation")
     }
-    [found] = catalogue.read_backups(locked_vault.client, StateManifest)
+    [found] = catalogue.read_backups(locked_vault.client, StateManifest, trust_of("prod"))
     manifest = catalogue.choose_backup([found])
     assert manifest == taken
     assert (manifest.project, manifest.resources, manifest.tools["pulumi"]) == ("bulwark", 2, "3.259.0")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attesting import SIGN, TRUST
 from aws_twin import Service
 from s3_server import Proxy, credentials, rclone_server, run_proxy
 
@@ -63,7 +64,7 @@ PAGE_KEYS = 100
 
 def back_up_database(url: str, vault: VaultClient) -> Manifest:
     """Back a database up as `./bulwark backup` does, without a process of its own."""
-    return back_up(RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}))
+    return back_up(RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}, TRUST, SIGN))
 
 
 @pytest.fixture(autouse=True)

@@ -38,16 +38,23 @@ def state(**outputs: Any) -> list[dict[str, Any]]:
     return found
 
 
-def facts_of(resources: list[dict[str, Any]], *tried: Drill) -> dict[str, StoreHistory]:
-    return drill_facts.history_of(resources, [DrillRecord(one.identity.id, one, "") for one in tried], TARGET)
+def facts_of(
+    resources: list[dict[str, Any]], *tried: Drill, proven: datetime | None = None, doubt: str = ""
+) -> dict[str, StoreHistory]:
+    drills = [DrillRecord(one.identity.id, one, "", doubt, one.started) for one in tried]
+    return drill_facts.history_of(resources, drills, {"database": proven}, TARGET)
 
 
 def test_policies_get_each_store_by_its_urn_with_its_first_backup_and_its_last_passed_drill() -> None:
     failed = drill(scenario(checks=()), at=NOW + timedelta(days=7))
-    assert facts_of(state(), drill(), failed) == {
-        PROJECT: StoreHistory(DEPLOYED, NOW),
+    assert facts_of(state(), drill(), failed, proven=NOW) == {
+        PROJECT: StoreHistory(DEPLOYED, NOW, NOW),
         FILES: StoreHistory(DEPLOYED, None),
     }
+
+
+def test_a_drill_that_is_not_attested_proves_nothing() -> None:
+    assert facts_of(state(), drill(), doubt="has no attestation")[PROJECT].passed is None
 
 
 def test_a_drill_of_another_stack_or_place_proves_nothing() -> None:

@@ -37,9 +37,7 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     yield from identity.unreadable
     stack_vaults = vaults(stack)
     if not any(
-        identity.statements_allowing(action, arn_of(vault))
-        for action in _WRITE_ACTIONS
-        for vault in stack_vaults
+        identity.adds_backups(action, arn_of(vault)) for action in _WRITE_ACTIONS for vault in stack_vaults
     ):
         return
     destructive: list[LiteralString] = [

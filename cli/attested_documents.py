@@ -1,0 +1,110 @@
+"""
+Documents that one job attests and another stores, because the role that reads backups writes nothing.
+
+`verify` and `disown` print them with --json, and store them with --add.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core import vault_layout
+from core.documents import DocumentError, read_file, read_json
+from core.failure import Failure
+from recovery.catalogue import Disownment, Verification
+from recovery.context import RecoveryContext
+from recovery.vault.client import Exists
+
+_MAX_FILE_BYTES = 64 << 20
+
+
+class AttestedDocument(BaseModel):
+    """A verification or a disownment, as text, with its attestation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    document: str
+    attestation: str | None
+
+
+class _Printed(BaseModel):
+    """The part of a command's --json output that another run stores."""
+
+    documents: Annotated[tuple[AttestedDocument, ...], Field(max_length=100_000)]
+
+
+def attest_all(
+    context: RecoveryContext, documents: Iterable[Verification | Disownment]
+) -> list[AttestedDocument]:
+    """
+    Attest documents as the job that restores.
+
+    Raises:
+        Failure: the signer does not answer.
+    """
+    texts = [document.model_dump_json() for document in documents]
+    return [AttestedDocument(document=text, attestation=context.attest(text.encode())) for text in texts]
+
+
+def read_documents(file: Path) -> tuple[AttestedDocument, ...]:
+    """
+    Return the documents in a file that another run printed with --json.
+
+    Raises:
+        Failure: it can't be read, or holds something else.
+    """
+    try:
+        return read_json(
+            read_file(file, max_bytes=_MAX_FILE_BYTES), _Printed, max_bytes=_MAX_FILE_BYTES
+        ).documents
+    except OSError as error:
+        raise Failure(f"{file} can't be read: {error.strerror}.", "name what --json printed.") from None
+    except DocumentError as error:
+        raise Failure(
+            f"{file} is not what a verification printed, nor a disownment: {error}.",
+            "save one: ./bulwark verify --json > FILE.",
+        ) from None
+
+
+def store_all(context: RecoveryContext, documents: Sequence[AttestedDocument]) -> list[str]:
+    """
+    Store documents in the primary vault, and return the ids of their backups.
+
+    Raises:
+        Failure: one of them has another form, or an attestation that is not the restoring job's; nothing is
+            stored then. Or the vault does not take one.
+    """
+    keys: dict[str, AttestedDocument] = {}
+    ids: list[str] = []
+    for document in documents:
+        content, body = _parse(document.document), document.document.encode()
+        token = document.attestation.encode() if document.attestation else None
+        if fault := token and context.trust.find_fault(context.recording_vault, body, token, "restore"):
+            raise Failure(
+                f"The document of backup {content.backup} {fault}; nothing was stored.",
+                "run the verification again, in the job that restores.",
+            )
+        key = (
+            vault_layout.verification(content.backup, content.at, body)
+            if isinstance(content, Verification)
+            else vault_layout.disownment(content.backup, body)
+        )
+        keys[key] = document
+        ids.append(content.backup)
+    for key, document in keys.items():
+        if document.attestation:
+            with suppress(Exists):  # both keys hold the document's digest: it is stored already
+                context.recording_vault.put(vault_layout.attestation(key), document.attestation.encode())
+        with suppress(Exists):
+            context.recording_vault.put(key, document.document.encode())
+    return ids
+
+
+def _parse(text: str) -> Verification | Disownment:
+    for kind in (Verification, Disownment):
+        with suppress(DocumentError):
+            return read_json(text, kind)
+    raise Failure("A document is neither a verification nor a disownment.", "name what --json printed.")

@@ -1,0 +1,93 @@
+"""`./bulwark disown`: marks a backup as not to be used."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cli.attested_documents import attest_all, read_documents, store_all
+from cli.backups import STORES
+from cli.options import JsonOption, StackOption, TwinOption
+from cli.recovery_context import open_context
+from core.failure import Failure
+from core.text import printable
+from engine.targets import find_target
+from recovery import catalogue
+from recovery.attestation import KEY_VARIABLE
+from recovery.catalogue import Disownment
+from recovery.vault.client import Forbidden
+
+
+def disown(
+    backup: str | None = None,
+    *,
+    reason: Annotated[str, Parameter(negative=())] = "",
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    as_json: JsonOption = False,
+    add: Path | None = None,
+) -> int:
+    """
+    Mark a backup as not to be used: nothing takes it any more unless it is named by its id.
+
+    The backup stays in the vault, which deletes nothing. The job that restores attests the mark.
+
+    Args:
+        backup: Id of the backup.
+        reason: Why; every list of the backups shows it.
+        stack: The stack; `local` is the twin on this machine.
+        on_twin: Disown what a stack backed up on the twin.
+        as_json: Only print the mark, for a run with --add where the credentials that write backups are.
+        add: Store what another run printed with --json.
+
+    Returns:
+        0 when the mark is in the vault, or printed.
+    """
+    target = find_target(stack, on_twin=on_twin)
+    if add:
+        ids = store_all(open_context(target, role="writer"), read_documents(add))
+        sys.stdout.write(printable(f"Recorded: {', '.join(ids) or 'nothing'}.") + "\n")
+        return 0
+    if not backup or not reason.strip():
+        raise Failure(
+            "disown takes the id of a backup, and a reason.", './bulwark disown ID --reason "what is wrong".'
+        )
+    context = open_context(target)
+    found = next(
+        (
+            one
+            for kind in STORES
+            for one in catalogue.read_backups(context.vaults["primary"], kind, context.trust)
+            if one.id == backup
+        ),
+        None,
+    )
+    if not found:
+        raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
+    if not context.issue_token:
+        raise Failure(
+            "Nothing here can attest, so that the mark would not count.",
+            f"run this in the job that restores, or name an operator's key in {KEY_VARIABLE}.",
+        )
+    mark = Disownment(
+        backup=backup, manifest_sha256=found.manifest_sha256, at=datetime.now(UTC), reason=reason.strip()
+    )
+    documents = attest_all(context, [mark])
+    if as_json:
+        content = {"documents": [document.model_dump() for document in documents]}
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return 0
+    try:
+        store_all(context, documents)
+    except Forbidden as refused:
+        raise Failure(
+            "The mark is not in the vault, because who only reads can't write it.",
+            "run this again with --json > FILE, and hand FILE to ./bulwark disown --add with the credentials "
+            "that write backups.",
+            str(refused),
+        ) from None
+    sys.stdout.write(f"Backup {backup} is used only when it is named by its id from now on.\n")
+    return 0
