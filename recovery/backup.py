@@ -19,6 +19,7 @@ from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.client_programs import ClientPrograms, find_client_programs
 from recovery.postgres.compression import compress
 from recovery.postgres.connection import explain_errors
+from recovery.postgres.definitions import Definitions
 from recovery.postgres.dump import dump
 from recovery.postgres.globals import read_globals
 from recovery.postgres.left_out import find_left_out
@@ -72,6 +73,7 @@ def back_up(
     vault = context.vaults["primary"]
     started, progress = datetime.now(UTC), BackupProgress()
     warnings: list[str] = []
+    found: list[Definitions] = []
 
     def report(**changes: int | str) -> None:
         vars(progress).update(changes)
@@ -92,6 +94,7 @@ def back_up(
                 snapshot,
                 tables=tables,
                 on_progress=lambda done, total: report(counted=done, to_count=total),
+                on_definitions=found.append,
             )
             chunks = dump(
                 clients,
@@ -109,6 +112,7 @@ def back_up(
                 left_out = () if tables else find_left_out(snapshot.connection, source_globals)
             stored_globals = vault.put(f"{folder}cluster.json", source_globals.model_dump_json().encode())
             checksums = future.result()
+        stored_definitions = vault.put(f"{folder}definitions.json.zst", found[0].to_bytes())
         manifest = Manifest(
             id=backup_id,
             store="database",
@@ -126,6 +130,7 @@ def back_up(
             dump_bytes=counter.bytes,
             cluster=stored_globals,
             figures=checksums,
+            definitions=stored_definitions,
             left_out=left_out,
             warnings=tuple(warnings),
         )

@@ -114,6 +114,15 @@ class Table(ManifestModel):
     """Of all rows, independent of their order: see recovery.postgres.digest."""
 
 
+class Partition(ManifestModel):
+    """A partition whose rows a restore may put into another one of the same root."""
+
+    schema_name: str
+    name: str
+    root: tuple[str, str]
+    """Schema and name of the table that is partitioned by the hash of an enum, at any level above it."""
+
+
 class Sequence(ManifestModel):
     """A sequence's position."""
 
@@ -137,6 +146,9 @@ class Checksums(ManifestModel):
 
     extensions: dict[str, str]
     """Name -> version."""
+
+    rehashed: tuple[Partition, ...] = ()
+    """Partitions whose rows are compared together. Empty in manifests of earlier versions."""
 
 
 class ServerInfo(ManifestModel):
@@ -201,6 +213,9 @@ class Manifest(BackupManifest):
     """What a dump leaves out: roles, memberships, grants, settings (recovery.postgres.globals)."""
 
     figures: Checksums
+    definitions: StoredObject | None = None
+    """The definitions whose hashes are in `figures`; earlier versions did not store them."""
+
     left_out: tuple[LeftOut, ...] = ()
     """What the backup does not hold. Empty in manifests of earlier versions, which did not look for it."""
 
@@ -213,7 +228,7 @@ class Manifest(BackupManifest):
 
     @property
     def objects(self) -> tuple[StoredObject, ...]:
-        return self.dump, self.cluster
+        return (self.dump, self.cluster, *((self.definitions,) if self.definitions else ()))
 
     @property
     def summary(self) -> str:

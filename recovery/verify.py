@@ -9,6 +9,7 @@ from core.failure import Failure
 from recovery.catalogue import Verification
 from recovery.manifest import BackupManifest, Manifest, ServerInfo, StoredObject
 from recovery.postgres.checksums import compare_checksums, compute_checksums
+from recovery.postgres.definitions import Definitions
 from recovery.postgres.disk_space import private_folder
 from recovery.postgres.globals import Extension
 from recovery.postgres.snapshot import take_snapshot
@@ -115,15 +116,28 @@ def _check_metadata(stored: StoredObject, vault: VaultClient) -> Iterator[str]:
 def _restore_and_compare(
     manifest: Manifest, vault: VaultClient, scratch: CreateScratchDatabase
 ) -> Iterator[str]:
+    found: list[Definitions] = []
     try:
         extensions = fetch_globals(manifest, vault).extensions
         with scratch(manifest.server, extensions) as copy, private_folder() as folder:
             restore_database(manifest, vault, copy.url, folder=folder, placeholder_roles=True)
             with take_snapshot(copy.url) as snapshot:
-                checksums = compute_checksums(copy.url, snapshot, tables=manifest.selected)
+                checksums = compute_checksums(
+                    copy.url, snapshot, tables=manifest.selected, on_definitions=found.append
+                )
+        stored = _fetch_definitions(manifest, vault)
     except Failure as failure:
         yield str(failure)
         return
     # Of selected tables, foreign keys to tables that were not selected are missing.
     ignore = ("constraints",) if manifest.selected else ()
-    yield from compare_checksums(manifest.figures, checksums, ignore=ignore)
+    yield from compare_checksums(
+        manifest.figures, checksums, ignore=ignore, definitions=(stored, found[0]) if stored else None
+    )
+
+
+def _fetch_definitions(manifest: Manifest, vault: VaultClient) -> Definitions | None:
+    """Return the source's definitions; None if an earlier version made the backup, which stored none."""
+    if not (stored := manifest.definitions):
+        return None
+    return Definitions.from_bytes(vault.read(stored.key, stored.version, sha256=stored.sha256))

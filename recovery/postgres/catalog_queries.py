@@ -1,10 +1,10 @@
 """
-SQL queries that write each object of a database, except rows, as one line of text per object.
+SQL queries that write each object of a database, except rows, as its name and one line of text.
 
 Each query is appended to `COMMON`. `{whole}` is whether the whole database is meant, `{selected}` the object
 ids of the selected relations otherwise. 16384 is the first object id that does not come with the server.
 
-The lines are hashed into manifests (recovery.postgres.definitions): a changed line makes the database differ
+The texts are hashed into manifests (recovery.postgres.definitions): a changed text makes the database differ
 from its earlier backups.
 """
 
@@ -43,7 +43,7 @@ COMMON: LiteralString = """
 # Without tablespaces, which are directories of one server. An attached partition and one that was created as
 # a partition are the same.
 _TABLES = """
-    SELECT concat_ws(' ', r.label, r.relkind, r.relpersistence, 'USING ' || m.amname,
+    SELECT r.label, concat_ws(' ', r.label, r.relkind, r.relpersistence, 'USING ' || m.amname,
         'WITH ' || (SELECT string_agg(o, ',' ORDER BY o) FROM unnest(r.reloptions) AS o),
         'TOAST ' || (SELECT string_agg(o, ',' ORDER BY o) FROM pg_class t, unnest(t.reloptions) AS o
                      WHERE t.oid = r.reltoastrelid),
@@ -61,7 +61,7 @@ _TABLES = """
 
 # Without positions in a table that inherits: a dump creates the inherited columns first.
 _COLUMNS = """
-    SELECT concat_ws(' ', r.label, quote_ident(a.attname),
+    SELECT format('%s.%I', r.label, a.attname), concat_ws(' ', r.label, quote_ident(a.attname),
         CASE WHEN r.relispartition OR NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)
              THEN '#' || row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum) END,
         format_type(a.atttypid, a.atttypmod),
@@ -81,17 +81,19 @@ _COLUMNS = """
 # Without NOT NULL, which is among the columns: servers before 18 have no constraint for it. Without foreign
 # keys that derive from a partitioned table's, whose names the server generates.
 _CONSTRAINTS = """
-    SELECT concat_ws(' ', r.label, quote_ident(c.conname), pg_get_constraintdef(c.oid))
+    SELECT format('%I on %s', c.conname, r.label),
+        concat_ws(' ', r.label, quote_ident(c.conname), pg_get_constraintdef(c.oid))
     FROM pg_constraint c JOIN relation r ON r.oid = c.conrelid
     WHERE c.contype NOT IN ('t', 'n') AND NOT (c.contype = 'f' AND c.conparentid <> 0)
     UNION ALL
-    SELECT concat_ws(' ', t.label, quote_ident(c.conname), pg_get_constraintdef(c.oid))
+    SELECT format('%I on %s', c.conname, t.label),
+        concat_ws(' ', t.label, quote_ident(c.conname), pg_get_constraintdef(c.oid))
     FROM pg_constraint c JOIN type t ON t.oid = c.contypid WHERE c.contype <> 'n'
 """
 
 # Without invalid indexes, left by a failed CREATE INDEX CONCURRENTLY: pg_dump skips them.
 _INDEXES = """
-    SELECT concat_ws(' ', pg_get_indexdef(i.indexrelid),
+    SELECT i.indexrelid::regclass::text, concat_ws(' ', pg_get_indexdef(i.indexrelid),
         CASE WHEN i.indisclustered THEN 'CLUSTERED' END,
         CASE WHEN i.indisreplident THEN 'REPLICA IDENTITY' END,
         'PART OF ' || (SELECT h.inhparent::regclass::text FROM pg_inherits h WHERE h.inhrelid = i.indexrelid),
@@ -102,24 +104,26 @@ _INDEXES = """
 """
 
 _TRIGGERS = """
-    SELECT concat_ws(' ', pg_get_triggerdef(t.oid), 'ENABLED ' || t.tgenabled::text)
+    SELECT format('%I on %s', t.tgname, r.label),
+        concat_ws(' ', pg_get_triggerdef(t.oid), 'ENABLED ' || t.tgenabled::text)
     FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal
 """
 
 _RULES = """
-    SELECT concat_ws(' ', pg_get_ruledef(w.oid), 'ENABLED ' || w.ev_enabled::text)
+    SELECT format('%I on %s', w.rulename, r.label),
+        concat_ws(' ', pg_get_ruledef(w.oid), 'ENABLED ' || w.ev_enabled::text)
     FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class WHERE w.rulename <> '_RETURN'
 """
 
 _VIEWS = """
-    SELECT concat_ws(' ', r.label, r.relkind,
+    SELECT r.label, concat_ws(' ', r.label, r.relkind,
         (SELECT string_agg(o, ',' ORDER BY o) FROM unnest(r.reloptions) AS o),
         CASE WHEN r.relkind = 'm' AND NOT r.relispopulated THEN 'NOT POPULATED' END, pg_get_viewdef(r.oid))
     FROM relation r WHERE r.relkind IN ('v', 'm')
 """
 
 _POLICIES = """
-    SELECT concat_ws(' ', r.label, quote_ident(p.polname), p.polcmd,
+    SELECT format('%I on %s', p.polname, r.label), concat_ws(' ', r.label, quote_ident(p.polname), p.polcmd,
         CASE WHEN NOT p.polpermissive THEN 'RESTRICTIVE' END,
         'TO ' || (SELECT string_agg(CASE o WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(o)) END, ','
                                     ORDER BY pg_get_userbyid(o)) FROM unnest(p.polroles) AS o),
@@ -128,7 +132,7 @@ _POLICIES = """
 """
 
 _SEQUENCES = """
-    SELECT concat_ws(' ', r.label, r.relpersistence, format_type(s.seqtypid, NULL), s.seqstart,
+    SELECT r.label, concat_ws(' ', r.label, r.relpersistence, format_type(s.seqtypid, NULL), s.seqstart,
         s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle,
         (SELECT format('OWNED BY %s.%I', a.attrelid::regclass, a.attname)
          FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -139,19 +143,21 @@ _SEQUENCES = """
 
 # No statistics target is -1 in some versions and NULL in others.
 _STATISTICS = """
-    SELECT concat_ws(' ', pg_get_statisticsobjdef(s.oid), nullif(s.stxstattarget, -1))
+    SELECT format('%s.%I', s.stxnamespace::regnamespace, s.stxname),
+        concat_ws(' ', pg_get_statisticsobjdef(s.oid), nullif(s.stxstattarget, -1))
     FROM pg_statistic_ext s JOIN relation r ON r.oid = s.stxrelid
 """
 
-_SCHEMAS = "SELECT quote_ident(s.nspname) FROM namespace s WHERE s.own"
+_SCHEMAS = "SELECT quote_ident(s.nspname), quote_ident(s.nspname) FROM namespace s WHERE s.own"
 
 _TYPES = """
-    SELECT concat_ws(' ', t.label, t.typtype,
+    SELECT t.label, concat_ws(' ', t.label, t.typtype,
         (SELECT string_agg(quote_literal(e.enumlabel), ',' ORDER BY e.enumsortorder)
          FROM pg_enum e WHERE e.enumtypid = t.oid),
         CASE WHEN t.typtype = 'd' THEN concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
              'COLLATE ' || nullif(t.typcollation, 0)::regcollation,
-             CASE WHEN t.typnotnull THEN 'NOT NULL' END, 'DEFAULT ' || t.typdefault) END,
+             CASE WHEN t.typnotnull THEN 'NOT NULL' END,
+             'DEFAULT ' || coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault)) END,
         (SELECT concat_ws(' ', format_type(r.rngsubtype, NULL), nullif(r.rngcollation, 0)::regcollation,
                 'MULTI ' || format_type(r.rngmultitypid, NULL), r.rngcanonical, r.rngsubdiff,
                 (SELECT o.opcname FROM pg_opclass o WHERE o.oid = r.rngsubopc))
@@ -161,23 +167,26 @@ _TYPES = """
 """
 
 _FUNCTIONS = """
-    SELECT pg_get_functiondef(f.oid) FROM routine f WHERE f.prokind <> 'a'
+    SELECT f.oid::regprocedure::text, pg_get_functiondef(f.oid) FROM routine f WHERE f.prokind <> 'a'
     UNION ALL
-    SELECT concat_ws(' ', f.oid::regprocedure, f.proparallel, format_type(a.aggtranstype, NULL),
+    SELECT f.oid::regprocedure::text,
+        concat_ws(' ', f.oid::regprocedure, f.proparallel, format_type(a.aggtranstype, NULL),
         format_type(nullif(a.aggmtranstype, 0), NULL), nullif(a.aggsortop, 0)::regoperator,
         to_jsonb(a) - '{aggfnoid,aggtranstype,aggmtranstype,aggsortop}'::text[])
     FROM routine f JOIN pg_aggregate a ON a.aggfnoid = f.oid
 """
 
 _OPERATORS = """
-    SELECT concat_ws(' ', o.oid::regoperator, o.oprcode, nullif(o.oprcom, 0)::regoperator,
+    SELECT o.oid::regoperator::text,
+        concat_ws(' ', o.oid::regoperator, o.oprcode, nullif(o.oprcom, 0)::regoperator,
         nullif(o.oprnegate, 0)::regoperator, o.oprrest, o.oprjoin, o.oprcanmerge, o.oprcanhash)
     FROM pg_operator o JOIN namespace s ON s.oid = o.oprnamespace
     WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_operator'::regclass AND m.objid = o.oid)
 """
 
 _CASTS = """
-    SELECT concat_ws(' ', format_type(c.castsource, NULL), 'AS', format_type(c.casttarget, NULL),
+    SELECT concat_ws(' AS ', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)),
+        concat_ws(' ', format_type(c.castsource, NULL), 'AS', format_type(c.casttarget, NULL),
         nullif(c.castfunc, 0)::regprocedure, c.castcontext, c.castmethod)
     FROM pg_cast c WHERE c.oid >= 16384
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)
@@ -185,19 +194,23 @@ _CASTS = """
 
 # Without the version, which is that of a library on the server.
 _COLLATIONS = """
-    SELECT concat_ws(' ', quote_ident(s.nspname),
+    SELECT format('%I.%I', s.nspname, c.collname),
+           concat_ws(' ', quote_ident(s.nspname),
                      jsonb_strip_nulls(to_jsonb(c)) - '{oid,collnamespace,collowner,collversion}'::text[])
     FROM pg_collation c JOIN namespace s ON s.oid = c.collnamespace
     WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_collation'::regclass AND m.objid = c.oid)
 """
 
+# The server stores a dictionary's options as text, in which the setting quote_all_identifiers of the session
+# that wrote them decides about the quotes around names.
 _TEXT_SEARCH = """
-    SELECT concat_ws(' ', i.type, i.identity, d.dictinitoption,
+    SELECT i.identity, concat_ws(' ', i.type, i.identity,
+        regexp_replace(d.dictinitoption, '(''[^'']*'')|"([a-z_][a-z0-9_]*)"', '\\1\\2', 'g'),
         (SELECT t.tmplname FROM pg_ts_template t WHERE t.oid = d.dicttemplate))
     FROM pg_ts_dict d JOIN namespace s ON s.oid = d.dictnamespace,
          pg_identify_object('pg_ts_dict'::regclass, d.oid, 0) i
     UNION ALL
-    SELECT concat_ws(' ', i.type, i.identity,
+    SELECT i.identity, concat_ws(' ', i.type, i.identity,
         (SELECT p.prsname FROM pg_ts_parser p WHERE p.oid = c.cfgparser),
         (SELECT string_agg(concat_ws(' ', m.maptokentype, m.mapdict::regdictionary), ','
                            ORDER BY m.maptokentype, m.mapseqno)
@@ -207,17 +220,18 @@ _TEXT_SEARCH = """
 """
 
 _EVENT_TRIGGERS = """
-    SELECT concat_ws(' ', quote_ident(e.evtname), e.evtevent, e.evtenabled, e.evtfoid::regprocedure,
-                     e.evttags)
+    SELECT quote_ident(e.evtname),
+        concat_ws(' ', quote_ident(e.evtname), e.evtevent, e.evtenabled, e.evtfoid::regprocedure, e.evttags)
     FROM pg_event_trigger e
     WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_event_trigger'::regclass AND m.objid = e.oid)
 """
 
 # The view shows the tables as they are now, not as in the snapshot.
 _PUBLICATIONS = """
-    SELECT (to_jsonb(p) - '{oid,pubowner}'::text[])::text FROM pg_publication p
+    SELECT quote_ident(p.pubname), (to_jsonb(p) - '{oid,pubowner}'::text[])::text FROM pg_publication p
     UNION ALL
-    SELECT concat_ws(' ', to_jsonb(t) - 'attnames',
+    SELECT format('%I of %I.%I', t.pubname, t.schemaname, t.tablename),
+        concat_ws(' ', to_jsonb(t) - 'attnames',
         (SELECT string_agg(quote_ident(n), ',' ORDER BY n)
          FROM jsonb_array_elements_text(nullif(to_jsonb(t) -> 'attnames', 'null')) AS n))
     FROM pg_publication_tables t JOIN relation r ON r.label = format('%I.%I', t.schemaname, t.tablename)
@@ -225,21 +239,23 @@ _PUBLICATIONS = """
 
 # Without the options of user mappings, which hold passwords.
 _FOREIGN = """
-    SELECT concat_ws(' ', quote_ident(w.fdwname), nullif(w.fdwhandler, 0)::regproc, w.fdwoptions)
+    SELECT quote_ident(w.fdwname),
+        concat_ws(' ', quote_ident(w.fdwname), nullif(w.fdwhandler, 0)::regproc, w.fdwoptions)
     FROM pg_foreign_data_wrapper w
     WHERE NOT EXISTS (SELECT FROM member m
                       WHERE m.classid = 'pg_foreign_data_wrapper'::regclass AND m.objid = w.oid)
     UNION ALL
-    SELECT concat_ws(' ', quote_ident(s.srvname), quote_ident(w.fdwname), s.srvtype, s.srvversion,
-                     s.srvoptions)
+    SELECT quote_ident(s.srvname),
+        concat_ws(' ', quote_ident(s.srvname), quote_ident(w.fdwname), s.srvtype, s.srvversion, s.srvoptions)
     FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
     UNION ALL
-    SELECT concat_ws(' ', quote_ident(u.srvname), 'FOR', quote_ident(u.usename)) FROM pg_user_mappings u
+    SELECT format('%I on %I', u.usename, u.srvname),
+        concat_ws(' ', quote_ident(u.srvname), 'FOR', quote_ident(u.usename)) FROM pg_user_mappings u
 """
 
 # Rare kinds of objects, by name only.
 _OTHERS = """
-    SELECT concat_ws(' ', i.type, i.identity)
+    SELECT concat_ws(' ', i.type, i.identity), concat_ws(' ', i.type, i.identity)
     FROM (SELECT tableoid, oid FROM pg_am UNION ALL SELECT tableoid, oid FROM pg_amop
           UNION ALL SELECT tableoid, oid FROM pg_amproc UNION ALL SELECT tableoid, oid FROM pg_conversion
           UNION ALL SELECT tableoid, oid FROM pg_language UNION ALL SELECT tableoid, oid FROM pg_opclass
@@ -257,7 +273,8 @@ _OTHERS = """
 # pg_identify_object returns NULL for a large object that was deleted after the snapshot. Without comments on
 # extensions: they come with the extension, and only its owner can set them.
 _COMMENTS = """
-    SELECT concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, d.objoid::text),
+    SELECT concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, d.objoid::text)),
+        concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, d.objoid::text),
         quote_literal(d.description))
     FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) i
     WHERE (d.objoid >= 16384 OR i.identity = 'public' AND d.classoid = 'pg_namespace'::regclass)
@@ -267,14 +284,16 @@ _COMMENTS = """
 """
 
 _SECURITY_LABELS = """
-    SELECT concat_ws(' ', i.type, i.identity, l.provider, quote_literal(l.label))
+    SELECT concat_ws(' ', i.type, i.identity),
+        concat_ws(' ', i.type, i.identity, l.provider, quote_literal(l.label))
     FROM pg_seclabel l, pg_identify_object(l.classoid, l.objoid, l.objsubid) i
     WHERE l.objoid >= 16384 AND coalesce(i.schema, '') !~ '^pg_'
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = l.classoid AND m.objid = l.objoid)
 """
 
 _OWNERS = """
-    SELECT concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, o.oid::text),
+    SELECT concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, o.oid::text)),
+        concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, o.oid::text),
         quote_ident(pg_get_userbyid(o.owner)))
     FROM (SELECT 'pg_class'::regclass AS class, r.oid, r.relowner AS owner FROM relation r
                     WHERE r.relkind <> 'c'
@@ -293,7 +312,8 @@ _OWNERS = """
 # Privileges as differences from the defaults of the object's kind: an explicit list that equals the defaults
 # counts as none, and a default privilege that only newer servers have does not show. Without the grantor.
 _GRANTS = """
-    SELECT concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, o.oid::text), g.given,
+    SELECT concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, o.oid::text)),
+        concat_ws(' ', coalesce(i.type, 'large object'), coalesce(i.identity, o.oid::text), g.given,
         CASE g.grantee WHEN 0 THEN 'PUBLIC' WHEN o.owner THEN 'the owner'
              ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
         g.privilege_type, CASE WHEN g.is_grantable THEN 'WITH GRANT OPTION' END)
@@ -321,7 +341,8 @@ _GRANTS = """
              EXCEPT SELECT 'may not', grantee, privilege_type, is_grantable FROM aclexplode(o.acl))) AS g
     WHERE o.acl IS NOT NULL
     UNION ALL
-    SELECT concat_ws(' ', 'default', d.defaclobjtype, quote_ident(s.nspname),
+    SELECT concat_ws(' ', 'default privileges of', pg_get_userbyid(d.defaclrole), 'in ' || s.nspname),
+        concat_ws(' ', 'default', d.defaclobjtype, quote_ident(s.nspname),
         quote_ident(pg_get_userbyid(d.defaclrole)),
         CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
         g.privilege_type, CASE WHEN g.is_grantable THEN 'WITH GRANT OPTION' END)

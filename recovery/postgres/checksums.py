@@ -1,12 +1,17 @@
 """Row counts and checksums of a database at a snapshot, and their comparison with a restored copy's."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from core.failure import Failure
-from recovery.manifest import Checksums, Sequence, Table
+from recovery.manifest import Checksums, Partition, Sequence, Table
 from recovery.postgres.connection import explain_errors
-from recovery.postgres.definitions import fingerprint, read_definitions, read_extensions
+from recovery.postgres.definitions import (
+    Definitions,
+    compare_definitions,
+    read_definitions,
+    read_extensions,
+)
 from recovery.postgres.digest import (
     DigestTask,
     OnDigestProgress,
@@ -19,12 +24,27 @@ from recovery.postgres.dump import select_relations
 from recovery.postgres.snapshot import Snapshot
 
 # Only a heap can be read by block numbers. PostgreSQL 14 and newer scan a range of blocks without the rest.
+# `rehashed` are the partitions below a table that is partitioned by the hash of an enum, found as pg_dump
+# finds them (getPartitioningInfo). The hash depends on the object id of the enum's value, which differs from
+# server to server.
 _TABLES = """
+    WITH RECURSIVE rehashed AS (
+        SELECT i.inhrelid AS oid, i.inhparent AS root
+        FROM pg_inherits i JOIN pg_partitioned_table t ON t.partrelid = i.inhparent
+        WHERE t.partstrat = 'h' AND EXISTS (
+            SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+            WHERE o.opcname = 'enum_ops' AND o.opcnamespace = 'pg_catalog'::regnamespace
+              AND m.amname = 'hash' AND o.oid = ANY(t.partclass))
+        UNION
+        SELECT i.inhrelid, r.root FROM pg_inherits i JOIN rehashed r ON r.oid = i.inhparent)
     SELECT n.nspname, c.relname, pg_table_size(c.oid),
            ARRAY(SELECT attname::text FROM pg_attribute
                  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
            CASE a.amname WHEN 'heap' THEN pg_relation_size(c.oid) ELSE 0 END
-               / current_setting('block_size')::integer
+               / current_setting('block_size')::integer,
+           (SELECT ARRAY[s.nspname, p.relname]::text[] FROM rehashed f
+            JOIN pg_class p ON p.oid = f.root JOIN pg_namespace s ON s.oid = p.relnamespace
+            WHERE f.oid = c.oid AND f.root NOT IN (SELECT oid FROM rehashed))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -50,6 +70,7 @@ def compute_checksums(
     tables: tuple[str, ...] = (),
     workers: int = 2,
     on_progress: OnDigestProgress | None = None,
+    on_definitions: Callable[[Definitions], None] = lambda _: None,
 ) -> Checksums:
     """
     Return the row counts and checksums of the database as the snapshot shows it.
@@ -62,6 +83,7 @@ def compute_checksums(
         workers: connections that join the snapshot and digest rows. Large tables are split; the largest
             come first.
         on_progress: see OnDigestProgress.
+        on_definitions: called once with the definitions whose hashes are returned.
 
     Raises:
         Failure: this role can't read a table, a selected table does not exist, or a connection was lost.
@@ -71,13 +93,17 @@ def compute_checksums(
         require_known_hash(connection)
         selected = select_relations(connection, tables)
         tasks = [] if tables else [DigestTask()]
-        for row in connection.execute(_TABLES, {"selected": selected}):
-            tasks += split_table(DigestTask(*row[:4]), *row[4:])
+        rehashed: list[Partition] = []
+        for *table, blocks, root in connection.execute(_TABLES, {"selected": selected}):
+            tasks += split_table(DigestTask(*table), blocks)
+            if root:
+                rehashed.append(Partition(schema_name=table[0], name=table[1], root=root))
         sequences = {
             (schema, name) for schema, name in connection.execute(_SEQUENCES, {"selected": selected})
         }
         definitions = read_definitions(connection, selected)
         extensions = read_extensions(connection)
+    on_definitions(definitions)
     positions = {(sequence.schema_name, sequence.name): sequence for sequence in snapshot.sequences}
     for schema, name in sorted(sequences - positions.keys()):
         raise Failure(
@@ -94,14 +120,21 @@ def compute_checksums(
         sequences=tuple(positions[key] for key in sorted(sequences)),
         large_objects=large_objects.count,
         large_objects_digest=large_objects.hex,
-        definitions={kind: fingerprint(lines) for kind, lines in definitions.items()},
+        definitions=definitions.fingerprints(),
         extensions=extensions,
+        rehashed=tuple(rehashed),
     )
 
 
-def compare_checksums(expected: Checksums, actual: Checksums, *, ignore: Collection[str] = ()) -> list[str]:
+def compare_checksums(
+    expected: Checksums,
+    actual: Checksums,
+    *,
+    ignore: Collection[str] = (),
+    definitions: tuple[Definitions, Definitions] | None = None,
+) -> list[str]:
     """
-    Return one sentence per difference; an empty list means that the copy is as expected. None quotes content.
+    Return one sentence per difference; an empty list means that the copy is as expected. None quotes rows.
 
     A sequence may stand ahead of the expected position, but not behind: in a database that is in use it moves
     on between the checksums and the dump, and skipped values do no harm.
@@ -111,6 +144,8 @@ def compare_checksums(expected: Checksums, actual: Checksums, *, ignore: Collect
         actual: of the copy.
         ignore: parts that may differ: "tables", "sequences", "large_objects", "extensions" or a kind of
             definition, such as "owners" after a restore that maps the roles.
+        definitions: the expected and the actual ones. With them, sentences name each object that differs;
+            without, only its kind.
     """
     sentences = [
         sentence
@@ -118,17 +153,38 @@ def compare_checksums(expected: Checksums, actual: Checksums, *, ignore: Collect
         if part not in ignore
         for sentence in compare(expected, actual)
     ]
-    kinds = sorted({*expected.definitions, *actual.definitions} - set(ignore))
-    return sentences + [
-        f"The {kind.replace('_', ' ')} are not defined as expected."
-        for kind in kinds
-        if expected.definitions.get(kind) != actual.definitions.get(kind)
+    for kind in sorted({*expected.definitions, *actual.definitions} - set(ignore)):
+        if expected.definitions.get(kind) != actual.definitions.get(kind):
+            # Without objects that differ, the stored definitions are not those that were hashed.
+            sentences += (
+                compare_definitions(kind, *(side.kinds.get(kind, ()) for side in definitions))
+                if definitions
+                else []
+            ) or [f"The {kind.replace('_', ' ')} are not defined as expected."]
+    return sentences
+
+
+def _sum_rehashed(tables: Iterable[Table], roots: Mapping[tuple[str, str], tuple[str, str]]) -> list[Table]:
+    """Return the tables with one in place of each root's partitions, whose rows may have changed places."""
+    sums: dict[tuple[str, str], RowDigest] = {}
+    for table in tables:
+        key = (table.schema_name, table.name)
+        key = roots.get(key, key)
+        sums[key] = sums.get(key, RowDigest()) + RowDigest(table.rows, int(table.digest, 16))
+    return [
+        Table(schema_name=schema, name=name, rows=digest.count, digest=digest.hex)
+        for (schema, name), digest in sums.items()
     ]
 
 
 def _compare_tables(expected: Checksums, actual: Checksums) -> Iterator[str]:
-    unmatched = {(table.schema_name, table.name): table for table in actual.tables}
-    for table in expected.tables:
+    roots = {
+        (partition.schema_name, partition.name): partition.root
+        for checksums in (actual, expected)
+        for partition in checksums.rehashed
+    }
+    unmatched = {(table.schema_name, table.name): table for table in _sum_rehashed(actual.tables, roots)}
+    for table in _sum_rehashed(expected.tables, roots):
         name = f'Table "{table.schema_name}"."{table.name}"'
         other = unmatched.pop((table.schema_name, table.name), None)
         if other is None:

@@ -36,6 +36,7 @@ _SETTINGS = {
     # Definitions contain complete names, and no user's function can replace one of the catalog.
     "search_path": "pg_catalog",
     "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
     # Values are converted to the same text in every database, on every server.
     "bytea_output": "hex",
     "client_encoding": "UTF8",

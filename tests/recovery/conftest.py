@@ -5,15 +5,19 @@ Tests share the servers, so a test undoes what it does to roles. A database belo
 """
 
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
+import psycopg
 import pytest
 from clusters import destroyed_after, reachable_home
 from odd_database import OddDatabase, checksums_of, fill, temporary_roles
+from psycopg import sql
 from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database
 from vaults import any_vault, aws_environment, locked_vault, moto_url, plain_vault, rclone_folder, rclone_url
 
+from cli.servers import LocalServer
 from postgres_server.cluster import Cluster
+from recovery.verify import CreateScratchDatabase
 from twin.host.home import TwinHome
 
 __all__ = [
@@ -62,6 +66,26 @@ def new_database(cluster: Cluster) -> Generator[NewDatabase]:
         yield create
 
 
+@pytest.fixture
+def scratch(other_cluster: Cluster) -> CreateScratchDatabase:
+    """Create an empty database of the superuser on the other server, for one deep verification at a time."""
+
+    @contextmanager
+    def create(*_: object) -> Generator[LocalServer]:
+        with psycopg.connect(database_url(other_cluster, "postgres"), autocommit=True) as connection:
+            before = _list_roles(connection)
+            create_database(other_cluster, "trial")
+            try:
+                url = database_url(other_cluster, "trial")
+                yield LocalServer(url, url, ())
+            finally:
+                drop_database(other_cluster, "trial")
+                for role in _list_roles(connection) - before:
+                    connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+    return create
+
+
 @pytest.fixture(scope="module")
 def odd(cluster: Cluster) -> Generator[OddDatabase]:
     """Give the odd database (odd_database.py). Tests read or copy it, and never change it."""
@@ -73,6 +97,10 @@ def odd(cluster: Cluster) -> Generator[OddDatabase]:
             yield OddDatabase(name, url, checksums_of(url))
         finally:
             drop_database(cluster, name)
+
+
+def _list_roles(connection: psycopg.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
 
 
 def _run_cluster(home: TwinHome, name: str) -> Generator[Cluster]:

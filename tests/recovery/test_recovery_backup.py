@@ -3,7 +3,7 @@
 import subprocess
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 from attesting import SIGN, TRUST
-from psycopg import sql
-from servers import PASSWORD, NewDatabase, create_database, database_url, drop_database, program_path
+from servers import PASSWORD, NewDatabase, program_path
 from vaults import ProxiedVault, overwrite_object
 
-from cli.servers import LocalServer
 from core import vault_layout
 from core.failure import Failure
 from postgres_server.cluster import Cluster
@@ -47,28 +45,6 @@ def source(new_database: NewDatabase) -> str:
         connection.execute("CREATE TABLE public.tags (name text)")
         connection.execute("INSERT INTO public.tags VALUES ('a'), ('a'), ('b')")
     return url
-
-
-@pytest.fixture
-def scratch(other_cluster: Cluster) -> CreateScratchDatabase:
-    @contextmanager
-    def made(*_: object) -> Generator[LocalServer]:
-        with psycopg.connect(database_url(other_cluster, "postgres"), autocommit=True) as connection:
-            before = roles(connection)
-            create_database(other_cluster, "trial")
-            try:
-                url = database_url(other_cluster, "trial")
-                yield LocalServer(url, url, ())
-            finally:
-                drop_database(other_cluster, "trial")
-                for role in roles(connection) - before:
-                    connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
-
-    return made
-
-
-def roles(connection: psycopg.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
 
 
 def test_a_backup_is_listed_read_restored_and_found_equal(

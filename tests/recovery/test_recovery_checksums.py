@@ -49,7 +49,11 @@ def test_every_definition_of_a_copy_reads_the_same(
     with take_snapshot(odd.url) as one, take_snapshot(copy) as other:
         expected, found = read_definitions(one.connection), read_definitions(other.connection)
     assert found == expected
-    assert [kind for kind, lines in expected.items() if not lines] == ["foreign", "others", "security_labels"]
+    assert [kind for kind, objects in expected.kinds.items() if not objects] == [
+        "foreign",
+        "others",
+        "security_labels",
+    ]
 
 
 def test_rows_are_counted_table_by_table(odd: OddDatabase) -> None:
