@@ -29,8 +29,8 @@ from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.postgres.disk_space import private_folder
-from recovery.postgres.left_out import summarize_left_out
-from recovery.restore import RestoreResult, fetch_globals, restore_database
+from recovery.postgres.role_passwords import RolePasswords, read_passwords
+from recovery.restore import RestoreOptions, RestoreResult, fetch_globals, restore_database
 from recovery.state import STATE_FILE, StateManifest, restore_state
 from recovery.vault.client import AccessKey
 from recovery.vault.vault import VaultClient
@@ -57,6 +57,12 @@ def restore(
     prefix: str = "",
     vault: VaultOption = "primary",
     jobs: int | None = None,
+    role: str = "",
+    no_owner: Annotated[bool, Parameter(negative=())] = False,
+    passwords: Path | None = None,
+    new_passwords: Path | None = None,
+    leave_out: Annotated[tuple[str, ...], Parameter(name="--leave-out", negative=())] = (),
+    search_path: str = "",
 ) -> int:
     """
     Restore a backup into what is empty: a database, for files a folder or a bucket, for a state a folder.
@@ -73,19 +79,36 @@ def restore(
             of it.
         backup: Id of the backup; the newest by default.
         at: The newest backup that shows this moment (UTC) or an earlier one.
-        table: Of the database only this table, with its partitions and children; may be repeated. It is an
-            exact name, `table` or `schema.table`, without wildcards.
+        table: Of the database only this table, with its partitions and all that it needs; may be repeated. It
+            is an exact name, `table` or `schema.table`, without wildcards, and "in quotes" what has a dot or
+            a quote in it.
         bucket: Of the files only those of this bucket.
         prefix: Of the files only those whose keys begin so.
         vault: `replica` restores from the other region alone.
         jobs: How much is read in parallel: 2 connections of a database, 16 files.
+        role: Of a database: the role to act as, which the user of the address is a member of.
+        no_owner: Of a database: everything belongs to the role that restores; no roles and no grants.
+        passwords: Of a database: file with the passwords of its roles, `{"role": "password"}`, which only its
+            owner may read (mode 600). A role without one can't log in.
+        new_passwords: Of a database: new file for new passwords of the roles that would get none, in the same
+            form.
+        leave_out: Of a database: an object, named as a message of this command does, that is left out with
+            all that needs it.
+        search_path: Of a database whose functions use names without a schema: the schemas to look in,
+            separated by commas.
 
     Returns:
-        0 when everything that the source had is there; 3 when the database is restored and something is
-        missing in it: the output says what could not be made, and what was left out.
+        0 when everything is there that the source had and that was asked for; 3 when the database is restored
+        and something is missing in it: the output says what could not be made, and what was left out.
     """
-    if store != "database" and table:
-        raise Failure("--table chooses from the database alone.", "leave it out.")
+    if store != "database" and (
+        table or role or no_owner or passwords or new_passwords or leave_out or search_path
+    ):
+        raise Failure(
+            "--table, --role, --no-owner, --passwords, --new-passwords, --leave-out and --search-path are of "
+            "the database alone.",
+            "leave them out.",
+        )
     if store != "files" and (bucket or prefix):
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
@@ -105,13 +128,24 @@ def restore(
         )
         sys.stdout.write(_summary(manifest))
         return 0
+    options = RestoreOptions(
+        jobs=jobs or 2,
+        tables=table,
+        owners=not no_owner,
+        role=role,
+        leave_out=leave_out,
+        search_path=search_path,
+        placeholder_roles=not url,
+        partial=not url,
+        passwords=_open_passwords(passwords, new_passwords),
+    )
     chosen = _choose(require_vault(context.vaults, vault), Manifest, context.trust, backup, at)
-    restore_into = partial(_restore_database, chosen, context, vault=vault, jobs=jobs or 2, tables=table)
+    restore_into = partial(_restore_database, chosen, context, vault=vault, options=options)
     if url:
-        return _report(restore_into(url, placeholder_roles=False), chosen)
+        return _report(restore_into(url), chosen)
     extensions = fetch_globals(chosen, context.vaults[vault]).extensions
     with new_server(chosen.id, chosen.server, extensions) as server:
-        result = restore_into(server.url, placeholder_roles=True)
+        result = restore_into(server.url)
     result = replace(result, notes=(*server.notes, *result.notes))
     where = f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n"
     return _report(result, chosen, where=where)
@@ -127,14 +161,7 @@ def _choose(vault: VaultClient, kind: type[_M], trust: Trust, backup: str | None
 
 
 def _restore_database(
-    chosen: Manifest,
-    context: RecoveryContext,
-    target: str,
-    *,
-    vault: VaultName,
-    jobs: int,
-    tables: tuple[str, ...],
-    placeholder_roles: bool,
+    chosen: Manifest, context: RecoveryContext, target: str, *, vault: VaultName, options: RestoreOptions
 ) -> RestoreResult:
     """Restore into the database at `target` and show the progress."""
     run = RunLog(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
@@ -145,23 +172,36 @@ def _restore_database(
             target,
             folder=folder,
             source_url=context.database_url or None,
-            jobs=jobs,
-            tables=tables,
-            placeholder_roles=placeholder_roles,
+            options=options,
             on_progress=lambda what, done, of: run.progress(
                 _format_share(what, done, of), step=what, done=done, of=of
             ),
         )
 
 
+def _open_passwords(given: Path | None, new_file: Path | None) -> RolePasswords:
+    """
+    Read the given passwords, and look whether new ones can be written.
+
+    Raises:
+        Failure: one of the files won't do. Nothing was restored then.
+    """
+    if new_file and (new_file.exists() or not os.access(new_file.absolute().parent, os.W_OK)):
+        raise Failure(
+            f"New passwords can't be written to {new_file}.",
+            "name a file that does not exist yet, in a folder that you may write.",
+        )
+    return RolePasswords(read_passwords(given) if given else {}, new_file)
+
+
 def _report(result: RestoreResult, manifest: Manifest, *, where: str = "") -> int:
     """Print what a restore did, and end with the verdict; return the exit code."""
     for heading, items in (
-        ("To know:", result.notes),
         ("Made beside what the dump holds:", result.applied),
         ("Could not be made:", result.failed),
         ("Left out:", result.left_out),
-        ("Was not in the backup:", summarize_left_out(manifest.left_out, reasons=True)),
+        ("Left out as asked:", result.omitted),
+        ("To know:", result.notes),
     ):
         if items:
             sys.stdout.write("\n  ".join([heading, *map(printable, items)]) + "\n")

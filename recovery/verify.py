@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from core.failure import Failure
 from recovery.catalogue import Verification
@@ -14,7 +14,7 @@ from recovery.postgres.disk_space import private_folder
 from recovery.postgres.globals import Extension
 from recovery.postgres.snapshot import take_snapshot
 from recovery.replica import compare_replica
-from recovery.restore import fetch_globals, restore_database
+from recovery.restore import RestoreOptions, fetch_globals, restore_database
 from recovery.vault.vault import VaultClient
 
 
@@ -34,6 +34,8 @@ class ScratchDatabase(Protocol):
 
 CreateScratchDatabase = Callable[[ServerInfo, Sequence[Extension]], AbstractContextManager[ScratchDatabase]]
 """Creates a database as the source's is, with the source's extensions; the end of the context removes it."""
+
+_OPTIONS: Final = RestoreOptions(placeholder_roles=True, partial=True)
 
 
 def verify(
@@ -120,7 +122,7 @@ def _restore_and_compare(
     try:
         extensions = fetch_globals(manifest, vault).extensions
         with scratch(manifest.server, extensions) as copy, private_folder() as folder:
-            restore_database(manifest, vault, copy.url, folder=folder, placeholder_roles=True)
+            restore_database(manifest, vault, copy.url, folder=folder, options=_OPTIONS)
             with take_snapshot(copy.url) as snapshot:
                 checksums = compute_checksums(
                     copy.url, snapshot, tables=manifest.selected, on_definitions=found.append

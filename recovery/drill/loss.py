@@ -102,4 +102,4 @@ def _fetch_in_background(
             yield backup
         finally:
             with suppress(Failure):
-                backup.result().archive.unlink(missing_ok=True)
+                backup.result().archive.close()

@@ -34,6 +34,7 @@ from tenacity import (
 )
 
 from core.failure import Failure
+from core.linked_process import link_to_parent
 from core.log import RunEvents
 from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
@@ -216,13 +217,9 @@ def _rclone_credentials(access_key: AccessKey | None) -> dict[str, str]:
 
 @contextmanager
 def _run_rclone(arguments: Iterable[str], environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
-    """
-    Run rclone, and end it with the block.
-
-    If this process is killed, rclone copies the rest of its batch, which the next run then need not copy.
-    """
+    """Run rclone, and end it with the block; it also ends if this process is killed."""
     process = subprocess.Popen(
-        [_find_rclone(), *arguments],
+        link_to_parent([_find_rclone(), *arguments]),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

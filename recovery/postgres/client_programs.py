@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from core.failure import Failure
+from core.linked_process import link_to_parent
 from recovery.postgres.connection import requires_tls
 
 BIN_VARIABLE: Final = "BULWARK_PG_BIN"
@@ -43,6 +44,8 @@ _LINES: Final = 60
 """Lines of messages kept from the beginning and from the end: the first error is usually the cause."""
 
 _TERMINATE_SECONDS: Final = 5.0
+_ERROR: Final = ": error: "
+_IGNORED_ERRORS: Final = re.compile(r"warning: errors ignored on restore: (\d+)$")
 _PROGRESS_LINE: Final = re.compile(r"^pg_\w+: (?!error|warning|detail|hint|fatal)", re.IGNORECASE)
 
 
@@ -184,7 +187,8 @@ class ClientProcess:
     """
     One run of a client program, as a context manager; the process has ended when the block has.
 
-    The process has a session of its own, so that a Ctrl-C at the terminal ends it through `__exit__` only.
+    The process has a session of its own, so that a Ctrl-C at the terminal ends it through `__exit__` only. If
+    this process is killed, it ends too.
     """
 
     def __init__(
@@ -194,18 +198,36 @@ class ClientProcess:
         environment: Mapping[str, str],
         *,
         on_progress_line: Callable[[str], None] = lambda _: None,
+        tolerated_error: str = "",
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        """`on_progress_line` is called, in a thread, with each progress line of a verbose program."""
+        """
+        Prepare a run.
+
+        Args:
+            program: path of the program.
+            arguments: its arguments.
+            environment: all of its variables.
+            on_progress_line: called, in a thread, with each progress line of a verbose program.
+            tolerated_error: text of an error that is none here. The program goes on after errors by itself,
+                and is ended at any other one.
+            pass_fds: descriptors of files that the program opens.
+        """
         self._argv = [os.fsencode(program), *(argument.encode() for argument in arguments)]
         self._environment = dict(environment)
         self._on_progress_line = on_progress_line
+        self._tolerated_error = tolerated_error
+        self._tolerated = 0
+        self._ignored = 0
+        self._pass_fds = tuple(pass_fds)
         self._first_lines: list[str] = []
         self._last_lines: deque[str] = deque(maxlen=_LINES)
 
     def __enter__(self) -> Self:
         try:
             self._process = subprocess.Popen(
-                self._argv,
+                link_to_parent(self._argv),
+                pass_fds=self._pass_fds,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -253,6 +275,8 @@ class ClientProcess:
         # A process that was killed may leave workers that hold the other end of its pipes.
         self._kill()
         self._stderr_reader.join()
+        if code == 1 and self._tolerated and self._tolerated == self._ignored:
+            code = 0
         gap = ["..."] if len(self._last_lines) == _LINES else []
         return ProcessResult(code, "\n".join([*self._first_lines, *gap, *self._last_lines]))
 
@@ -268,10 +292,26 @@ class ClientProcess:
             for line in _split_lines(stream):
                 if _PROGRESS_LINE.match(line):
                     self._on_progress_line(line)
+                elif self._tolerated_error and self._is_tolerated(line):
+                    pass
                 elif len(self._first_lines) < _LINES:
                     self._first_lines.append(line)
                 else:
                     self._last_lines.append(line)
+
+    def _is_tolerated(self, line: str) -> bool:
+        """Count an error that is tolerated, and end the program at any other one."""
+        if ignored := _IGNORED_ERRORS.search(line):
+            self._ignored = int(ignored[1])
+            return self._ignored == self._tolerated
+        if _ERROR not in line:
+            return False
+        if self._tolerated_error in line:
+            self._tolerated += 1
+            return True
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        return False
 
 
 def _split_lines(stream: IO[bytes]) -> Iterator[str]:

@@ -21,6 +21,10 @@ _WINDOW_BYTES: Final = 32 << 20
 _NEXT_STEP: Final = "take another backup, or the copy in the other vault; this one is not to be used."
 
 
+class DamagedFrame(Failure):
+    """Compressed data is not what `compress` wrote."""
+
+
 def compress(chunks: Iterable[bytes], level: int = _LEVEL, threads: int = 0) -> Iterator[bytes]:
     """
     Compress a stream into one frame. The frame's end is written only after the stream's regular end.
@@ -43,8 +47,8 @@ def decompress(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[bytes]:
     Decompress a stream that `compress` wrote. The memory used is bounded, whatever the frame's header says.
 
     Raises:
-        Failure: the frame is damaged or has more than `max_bytes` of content, or the stream does not end with
-            it. Earlier output must be discarded.
+        DamagedFrame: the frame is damaged or has more than `max_bytes` of content, or the stream does not end
+            with it. Earlier output must be discarded.
     """
     left = max_bytes
     decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
@@ -52,22 +56,22 @@ def decompress(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[bytes]:
     with _closing(chunks):
         for piece in _slices(chunks):
             if decompressor.eof:
-                raise Failure("The compressed data is damaged: it goes on after its end.", _NEXT_STEP)
+                raise DamagedFrame("The compressed data is damaged: it goes on after its end.", _NEXT_STEP)
             try:
                 content = decompressor.decompress(piece)
             except zstandard.ZstdError as error:
-                raise Failure("The compressed data is damaged.", _NEXT_STEP, str(error)) from None
+                raise DamagedFrame("The compressed data is damaged.", _NEXT_STEP, str(error)) from None
             left -= len(content)
             if left < 0:
-                raise Failure(f"The compressed data has more than {max_bytes:,} bytes.", _NEXT_STEP)
+                raise DamagedFrame(f"The compressed data has more than {max_bytes:,} bytes.", _NEXT_STEP)
             output += content
             if len(output) >= _OUTPUT_BYTES:
                 yield bytes(output)
                 output.clear()
         if decompressor.unused_data:
-            raise Failure("The compressed data is damaged: it goes on after its end.", _NEXT_STEP)
+            raise DamagedFrame("The compressed data is damaged: it goes on after its end.", _NEXT_STEP)
         if not decompressor.eof:
-            raise Failure("The compressed data is truncated: it has no end.", _NEXT_STEP)
+            raise DamagedFrame("The compressed data is truncated: it has no end.", _NEXT_STEP)
     if output:
         yield bytes(output)
 

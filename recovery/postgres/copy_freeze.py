@@ -9,10 +9,11 @@ the rows in that state at once, into a table that no other session has seen yet,
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 from core.failure import Failure
-from recovery.postgres.toc import ArchiveToc, parse_toc
+from recovery.postgres.toc import ArchiveLayout, ArchiveToc, parse_toc
 
 _COPY: Final = b" FROM stdin;\n"
 _COPY_FREEZE: Final = b" FROM stdin WITH (FREEZE);\n"
@@ -40,6 +41,18 @@ def add_copy_freeze(chunks: Iterable[bytes]) -> Iterator[bytes]:
         toc = _try_parse(bytes(head))
     yield _rewrite(bytes(head), toc) if toc else bytes(head)
     yield from stream
+
+
+def remove_copy_freeze(archive: Path, layout: ArchiveLayout) -> None:
+    """Take FREEZE out of an archive's COPY statements again, which keep their length."""
+    with archive.open("r+b") as file:
+        for position in layout.copy_statement_positions.values():
+            file.seek(position + 1)
+            length = int.from_bytes(file.read(layout.integer_bytes), "little")
+            statement = file.read(length)
+            if statement.endswith(_COPY_FREEZE):
+                file.seek(position + 1 + layout.integer_bytes)
+                file.write(statement.removesuffix(_COPY_FREEZE) + _COPY.rstrip().ljust(len(_COPY_FREEZE)))
 
 
 def _try_parse(head: bytes) -> ArchiveToc | None:

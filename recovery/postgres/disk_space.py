@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from core.failure import Failure
+from recovery.postgres.unnamed_file import UnnamedFile
 
 _SPARE_BYTES: Final = 64 << 20
 _PREFIX: Final = "bulwark-archive-"
+_NEW: Final = "bulwark-new-"
 _UNLOCKED_SECONDS: Final = 60
-"""A folder that is younger may be one that another run has created and not locked yet."""
+"""A new folder that is younger may be one that another run has created and not locked yet; it is empty."""
 
 
 @contextmanager
@@ -23,18 +25,25 @@ def private_folder(parent: Path | None = None) -> Generator[Path]:
     """
     Create a temporary folder and remove it at the end of the block; in `parent`, or where TMPDIR says.
 
-    Folders that killed runs have left are removed first, because they hold data in clear. A run holds a
-    lock on its folder, which the kernel releases however the run ends.
+    Folders that killed runs have left are removed first, because they may hold data in clear. A run holds a
+    lock on its folder, which the kernel releases however the run ends. The folder gets its name when it is
+    locked.
     """
     parent = parent or Path(tempfile.gettempdir())
-    for leftover in parent.glob(f"{_PREFIX}*"):
+    for leftover in (*parent.glob(f"{_PREFIX}*"), *parent.glob(f"{_NEW}*")):
         with suppress(OSError):
             status = leftover.stat()
-            if time.time() - status.st_mtime > _UNLOCKED_SECONDS and status.st_uid == os.geteuid():
+            is_young = time.time() - status.st_mtime <= _UNLOCKED_SECONDS
+            if status.st_uid == os.geteuid() and not (is_young and leftover.name.startswith(_NEW)):
                 with _lock_folder(leftover):
                     shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as name, _lock_folder(Path(name)):
-        yield Path(name)
+    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=parent))
+    with _lock_folder(new):
+        folder = new.rename(new.with_name(new.name.replace(_NEW, _PREFIX, 1)))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
 
 def require_space(folder: Path, archive_bytes: int) -> None:
@@ -48,24 +57,21 @@ def require_space(folder: Path, archive_bytes: int) -> None:
         )
 
 
-def write_archive(chunks: Iterable[bytes], path: Path) -> int:
+def write_archive(chunks: Iterable[bytes], folder: Path) -> UnnamedFile:
     """
-    Write a stream to `path` and return its size in bytes. The file exists only if it is complete.
+    Write a stream to the disk of `folder`, into a file without a name.
 
     Raises:
-        Failure: the disk is full or can't be written.
+        Failure: the disk is full or can't be written. No file is left then.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    total = 0
+    file = UnnamedFile(folder)
     try:
-        with open(partial, "xb", opener=_open_private) as file:
-            for chunk in chunks:
-                total += _write_chunk(file.fileno(), chunk, partial)
-        partial.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
-    return total
+        for chunk in chunks:
+            _write_chunk(file, chunk, folder)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 @contextmanager
@@ -79,22 +85,15 @@ def _lock_folder(folder: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _write_chunk(descriptor: int, chunk: bytes, path: Path) -> int:
-    view = memoryview(chunk)
+def _write_chunk(file: UnnamedFile, chunk: bytes, folder: Path) -> None:
     try:
-        while view:
-            view = view[os.write(descriptor, view) :]
+        file.write(chunk)
     except OSError as error:
         raise Failure(
-            f"The archive cannot be written to {path.parent}: {error.strerror}.",
+            f"The archive cannot be written to {folder}: {error.strerror}.",
             "free room there, or name a folder on a larger disk (TMPDIR), and run the restore again: "
             "nothing was restored and nothing is left behind.",
         ) from None
-    return len(chunk)
 
 
 def _format_megabytes(count: int) -> str:

@@ -1,7 +1,7 @@
 """Restores a database's globals as far as the server allows the connection's role to do so."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, LiteralString
 
@@ -18,6 +18,7 @@ from recovery.postgres.globals import (
     is_vendor_role,
     read_globals,
 )
+from recovery.postgres.role_passwords import RolePasswords
 
 _MEMBERSHIP_OPTIONS_SINCE: Final = 160000
 _ROLE_ATTRIBUTES: Final[tuple[tuple[str, LiteralString], ...]] = (
@@ -32,6 +33,7 @@ _PRIVILEGES: Final[dict[str, LiteralString]] = {
     "CONNECT": "CONNECT",
     "TEMPORARY": "TEMPORARY",
 }
+_LOGIN_ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin"
 _ALL_ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles"
 
 _LIST_SETTINGS: Final = frozenset(
@@ -60,25 +62,57 @@ class GlobalsResult:
     vendor_roles: list[str] = field(default_factory=list[str])
     """A vendor's own roles; they are not restored."""
 
+    without_password: list[str] = field(default_factory=list[str])
+    """Roles that logged in at the source and can't here."""
 
-def restore_globals(
-    connection: psycopg.Connection,
-    source: Globals,
-    *,
-    passwords: Mapping[str, str] | None = None,
-    placeholder_roles: bool = False,
+    unknown_roles: list[str] = field(default_factory=list[str])
+    """Roles with a given password that are not among those that logged in at the source."""
+
+
+def restore_roles(
+    connection: psycopg.Connection, source: Globals, *, placeholder_roles: bool = False
 ) -> GlobalsResult:
     """
-    Create missing roles and memberships; set the database's owner, privileges and settings. Idempotent.
+    Create missing roles and memberships, and set the database's owner and privileges: before a load.
+
+    Idempotent.
 
     Args:
         connection: to the target database.
         source: the globals of the source.
-        passwords: role -> password. A role without a password can't log in.
         placeholder_roles: also create the vendor's roles that the server lacks, without any right, so that
             what they own or were granted can be restored on another vendor's server.
     """
-    return _GlobalsRestore(connection, source, passwords or {}, placeholder_roles).run()
+    return _GlobalsRestore(connection, source, placeholder_roles=placeholder_roles).restore_roles()
+
+
+def restore_settings(
+    connection: psycopg.Connection, source: Globals, *, passwords: RolePasswords | None = None
+) -> GlobalsResult:
+    """
+    Set what would hinder a load: settings, limits, passwords, the schema `public`. Idempotent.
+
+    Args:
+        connection: to the target database.
+        source: the globals of the source.
+        passwords: of roles. A role without a password can't log in.
+    """
+    return _GlobalsRestore(connection, source).restore_settings(passwords or RolePasswords())
+
+
+def without_owners(source: Globals, roles: Collection[str]) -> Globals:
+    """Return the globals without roles except the given ones, and without what belongs to roles."""
+    return source.model_copy(
+        update={
+            "owner": "",
+            "grants": None,
+            "roles": tuple(role for role in source.roles if role.name in roles),
+            "memberships": (),
+            "settings": tuple(setting for setting in source.settings if not setting.role),
+            "parameter_grants": (),
+            "public_schema": source.public_schema if source.public_schema == "absent" else None,
+        }
+    )
 
 
 def _parse_setting_value(name: str, value: str) -> Iterable[sql.Literal]:
@@ -94,25 +128,28 @@ class _GlobalsRestore:
         self,
         connection: psycopg.Connection,
         source: Globals,
-        passwords: Mapping[str, str],
-        placeholder_roles: bool,
+        *,
+        placeholder_roles: bool = False,
     ) -> None:
         self._connection = connection
         self._source = source
-        self._passwords = passwords
         self._placeholder_roles = placeholder_roles
         self._result = GlobalsResult()
         self._target = read_globals(connection, every_role=True)
         self._existing_roles = {str(name) for (name,) in connection.execute(_ALL_ROLES)}
         self._database = sql.Identifier(self._target.database)
 
-    def run(self) -> GlobalsResult:
+    def restore_roles(self) -> GlobalsResult:
         for role in self._source.roles:
             self._restore_role(role)
         for membership in self._source.memberships:
             self._restore_membership(membership)
         self._restore_owner()
         self._restore_grants()
+        return self._result
+
+    def restore_settings(self, passwords: RolePasswords) -> GlobalsResult:
+        self._restore_passwords(passwords)
         for grant in self._source.parameter_grants:
             self._restore_parameter_grant(grant)
         self._restore_public_schema()
@@ -134,6 +171,8 @@ class _GlobalsRestore:
             statement = sql.SQL("CREATE ROLE {} NOLOGIN {} CONNECTION LIMIT {}").format(
                 name, sql.SQL("INHERIT" if role.inherits else "NOINHERIT"), sql.Literal(role.connection_limit)
             )
+            if role.valid_until:
+                statement += sql.SQL(" VALID UNTIL {}").format(role.valid_until)
             if self._create_role(role.name, statement):
                 for attribute, keyword in _ROLE_ATTRIBUTES:
                     if getattr(role, attribute):
@@ -142,8 +181,6 @@ class _GlobalsRestore:
                 if role.comment:
                     comment = sql.SQL("COMMENT ON ROLE {} IS {}").format(name, role.comment)
                     self._apply(f"comment on role {role.name}", comment)
-        if role.name in self._passwords and role.name in self._existing_roles:
-            self._set_password(role)
 
     def _create_role(self, role: str, statement: sql.Composed) -> bool:
         if not self._apply(f"role {role}", statement):
@@ -159,9 +196,23 @@ class _GlobalsRestore:
             self._apply(f"membership of this session's role in {role}", grant)
         return True
 
-    def _set_password(self, role: PostgresRole) -> None:
+    def _restore_passwords(self, passwords: RolePasswords) -> None:
+        logging_in = {str(name) for (name,) in self._connection.execute(_LOGIN_ROLES)}
+        roles = {
+            role.name: role
+            for role in self._source.roles
+            if role.logs_in and role.name in self._existing_roles and not is_vendor_role(role.name)
+        }
+        missing = [name for name in roles if name not in logging_in]
+        chosen = passwords.choose([*missing, *(name for name in passwords.given if name in logging_in)])
+        for name, password in chosen.items():
+            if name in roles:
+                self._set_password(roles[name], password)
+        self._result.without_password += [name for name in missing if name not in chosen]
+        self._result.unknown_roles += [name for name in passwords.given if name not in roles]
+
+    def _set_password(self, role: PostgresRole, password: str) -> None:
         """Send the password's digest, because statements may be logged; Neon accepts only the password."""
-        password = self._passwords[role.name]
         digest = self._connection.pgconn.encrypt_password(
             password.encode(), role.name.encode(), b"scram-sha-256"
         ).decode()
@@ -209,7 +260,7 @@ class _GlobalsRestore:
 
     def _restore_owner(self) -> None:
         owner = self._source.owner
-        if owner != self._target.owner and not is_vendor_role(owner):
+        if owner and owner != self._target.owner and not is_vendor_role(owner):
             change = sql.SQL("ALTER DATABASE {} OWNER TO {}").format(self._database, sql.Identifier(owner))
             self._apply(f"owner of the database: {owner}", change)
 

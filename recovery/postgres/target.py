@@ -1,5 +1,6 @@
 """Requirements on the database and the server that a backup is restored into."""
 
+import re
 from collections.abc import Iterable
 
 import psycopg
@@ -9,6 +10,14 @@ from core.failure import Failure
 from recovery.postgres.toc import TocEntry
 
 _NAMED_OBJECTS = 5
+_SET_OPTION_SINCE = 160000
+_EXTENSION_SCHEMA = re.compile(r' WITH SCHEMA ("(?:[^"]|"")*"|\w+);')
+_FOREIGN_OWNERS = """
+    SELECT rolname, current_user FROM pg_catalog.pg_roles
+    WHERE rolname = ANY(%(owners)s)
+      AND NOT (pg_has_role(current_user, oid, %(may_set)s) AND pg_has_role(current_user, oid, 'USAGE'))
+    ORDER BY 1
+"""
 _OWN_OBJECTS = """
     WITH own AS (
         SELECT oid, nspname FROM pg_catalog.pg_namespace
@@ -75,14 +84,56 @@ def require_empty_tables(connection: psycopg.Connection, entries: Iterable[TocEn
             )
 
 
-def require_extensions(connection: psycopg.Connection, entries: Iterable[TocEntry]) -> None:
-    """Raise Failure if the server does not offer the extensions of the entries."""
+def require_not_older(server_major: int, source_version: str) -> None:
+    """Raise Failure if the target's server is older than the source's: it may lack what the backup uses."""
+    source_major = int(source_version.split(".", maxsplit=1)[0])
+    if server_major < source_major:
+        raise Failure(
+            f"The target is PostgreSQL {server_major}, and the backup is of PostgreSQL {source_major}.",
+            f"restore into PostgreSQL {source_major} or later; nothing was changed in the target.",
+        )
+
+
+def require_extensions(
+    connection: psycopg.Connection, entries: Iterable[TocEntry], *, partial: bool = False
+) -> list[str]:
+    """
+    Return the names of the extensions that the server does not offer, which may only be some if `partial`.
+
+    Raises:
+        Failure: some are missing.
+    """
     offered = {row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_available_extensions")}
-    if missing := sorted({entry.name for entry in entries} - offered):
+    missing = sorted({entry.name for entry in entries} - offered)
+    if missing and not partial:
         raise Failure(
             f"The target's server does not have the extensions {', '.join(missing)}.",
-            "restore into a server that has them, or install them there.",
+            "restore into a server that has them, install them there, or restore without them and without "
+            f'what needs them (--leave-out "EXTENSION {missing[0]}").',
         )
+    return missing
+
+
+def probe_extensions(connection: psycopg.Connection, entries: Iterable[TocEntry]) -> dict[str, str]:
+    """
+    Return the extensions that the connection's role may not create, with the server's reason.
+
+    They are created and taken back, because a vendor may allow what PostgreSQL does not.
+    """
+    refusals: dict[str, str] = {}
+    with connection.transaction(force_rollback=True):
+        for entry in entries:
+            schema = _EXTENSION_SCHEMA.search(entry.statement)
+            try:
+                with connection.transaction():
+                    if schema:
+                        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema[1]}".encode())
+                    connection.execute(entry.statement.encode())
+            except psycopg.OperationalError:
+                raise
+            except psycopg.Error as error:
+                refusals[entry.name] = error.diag.message_primary or "refused"
+    return refusals
 
 
 def require_roles(connection: psycopg.Connection, roles: set[str]) -> None:
@@ -91,6 +142,20 @@ def require_roles(connection: psycopg.Connection, roles: set[str]) -> None:
     if missing := sorted(roles - existing):
         raise Failure(
             f"The target's server does not have the roles {', '.join(missing)}, which the backup refers to.",
-            "recreate them from the backup's roles first, with placeholders for a provider's own, "
-            "or restore without owners.",
+            "create them there (CREATE ROLE), restore as a role that may create them, or without owners and "
+            "grants (--no-owner), which takes only the roles that policies name.",
+        )
+
+
+def require_owners(connection: psycopg.Connection, owners: set[str]) -> None:
+    """Raise Failure if the connection's role may not act as one of the owners."""
+    may_set = "SET" if connection.info.server_version >= _SET_OPTION_SINCE else "MEMBER"
+    rows = connection.execute(_FOREIGN_OWNERS, {"owners": sorted(owners), "may_set": may_set}).fetchall()
+    if rows:
+        names = ", ".join(str(name) for name, _ in rows)
+        role = str(rows[0][1])
+        raise Failure(
+            f"The role {role} may not act as {names}, who own something in the backup. Nothing was loaded.",
+            f"let it (GRANT {names} TO {role}), restore as a role that may (--role NAME, or another user in "
+            f"--to), or without owners and grants (--no-owner): everything then belongs to {role}.",
         )

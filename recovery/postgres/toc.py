@@ -45,6 +45,8 @@ class TocEntry:
     depends_on: frozenset[int]
 
     def __str__(self) -> str:
+        if self.name.startswith(f"{self.kind} "):  # such as casts, which have no name of their own
+            return self.name
         return f"{self.kind} {self.schema}.{self.name}" if self.schema else f"{self.kind} {self.name}"
 
 
@@ -55,6 +57,9 @@ class ArchiveLayout:
     integer_bytes: int
     offset_bytes: int
     compressed: bool
+    statement_positions: Mapping[int, int]
+    """Entry id -> position of the statement that makes the object."""
+
     copy_statement_positions: Mapping[int, int]
     """Entry id -> position of the COPY statement; of entries with rows."""
 
@@ -122,6 +127,7 @@ class _TocReader:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._statement_positions: dict[int, int] = {}
         self._copy_statement_positions: dict[int, int] = {}
         self._missing_offset_positions: dict[int, int] = {}
         if self._read_bytes(len(_MAGIC)) != _MAGIC:
@@ -150,6 +156,7 @@ class _TocReader:
             integer_bytes=self._integer_bytes,
             offset_bytes=self._offset_bytes,
             compressed=compressed,
+            statement_positions=self._statement_positions,
             copy_statement_positions=self._copy_statement_positions,
             missing_offset_positions=self._missing_offset_positions,
             data_start=self._stream.tell(),
@@ -162,6 +169,7 @@ class _TocReader:
         self._skip_strings(2)  # the object's catalogue and oid
         name, kind = self._read_text(), self._read_text()
         self._read_integer()  # section
+        self._statement_positions[entry_id] = self._stream.tell()
         statement = self._read_text()
         self._skip_strings(1)  # DROP statement
         position = self._stream.tell()

@@ -23,6 +23,16 @@ _TOKEN: Final = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*'|[^\W\d][\w$]*|\S)"
 _BEFORE_ROLES: Final = frozenset({"TO", "FROM", "ROLE", "AUTHORIZATION"})
 _NOT_ROLES: Final = frozenset({"PUBLIC", "DEFAULT", "CURRENT_USER", "SESSION_USER"})
 _GRANTS: Final = frozenset({"ACL", "DEFAULT ACL"})
+_OWNED: Final = frozenset(
+    {
+        *("AGGREGATE", "BLOB", "BLOB METADATA", "COLLATION", "CONVERSION", "DEFAULT ACL", "DOMAIN"),
+        *("EVENT TRIGGER", "FOREIGN DATA WRAPPER", "FOREIGN TABLE", "FUNCTION", "MATERIALIZED VIEW"),
+        *("OPERATOR", "OPERATOR CLASS", "OPERATOR FAMILY", "PROCEDURAL LANGUAGE", "PROCEDURE"),
+        *("PUBLICATION", "SCHEMA", "SEQUENCE", "SERVER", "STATISTICS", "SUBSCRIPTION", "TABLE"),
+        *("TEXT SEARCH CONFIGURATION", "TEXT SEARCH DICTIONARY", "TYPE", "VIEW"),
+    }
+)
+"""Kinds of objects that pg_restore gives to an owner. Source: pg_backup_archiver.c, _getObjectDescription."""
 
 
 def select_entries(toc: ArchiveToc, tables: Sequence[str]) -> list[TocEntry]:
@@ -108,6 +118,11 @@ def referenced_roles(entries: Iterable[TocEntry], *, owners: bool) -> set[str]:
         if (owners and entry.kind in _GRANTS) or entry.kind == "POLICY":
             roles.update(_roles_in_statement(entry))
     return roles
+
+
+def owning_roles(entries: Iterable[TocEntry]) -> set[str]:
+    """Return the roles that the role which restores must act as: owners, and whose defaults change."""
+    return {entry.owner for entry in entries if entry.owner and entry.kind in _OWNED}
 
 
 def _roles_in_statement(entry: TocEntry) -> Iterator[str]:

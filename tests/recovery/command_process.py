@@ -115,15 +115,16 @@ def _pause_at(stage: str) -> None:
         return put(vault, key, body)
 
     def after_load(*arguments: Any, **named: Any) -> Any:
-        load(*arguments, **named)
+        result = load(*arguments, **named)
         _pause(stage)
+        return result
 
     replacements: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         "snapshot": (backup, "find_client_programs", _pause_before(stage, backup.find_client_programs)),
         "dump": (MultipartUpload, "wait_for_room", with_parts),
         "between": (backup, "read_globals", _pause_before(stage, backup.read_globals)),
         "manifest": (VaultClient, "put", before_manifest),
-        "fetched": (restore, "restore_globals", _pause_before(stage, restore.restore_globals)),
+        "fetched": (restore, "restore_roles", _pause_before(stage, restore.restore_roles)),
         "loaded": (restore, "load", after_load),
     }
     if stage:

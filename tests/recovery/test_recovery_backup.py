@@ -24,7 +24,7 @@ from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.postgres.checksums import compare_checksums, compute_checksums
 from recovery.postgres.snapshot import take_snapshot
-from recovery.restore import restore_database
+from recovery.restore import RestoreOptions, restore_database
 from recovery.verify import CreateScratchDatabase, verify
 
 
@@ -293,7 +293,9 @@ def test_a_restore_over_several_connections_is_unchanged(
     source: str, new_database: NewDatabase, locked_vault: ProxiedVault, tmp_path: Path, jobs: int
 ) -> None:
     manifest, target = back_up(context(source, locked_vault)), new_database()
-    restore_database(manifest, locked_vault.client, target, folder=tmp_path, jobs=jobs)
+    restore_database(
+        manifest, locked_vault.client, target, folder=tmp_path, options=RestoreOptions(jobs=jobs)
+    )
     with take_snapshot(target) as shot:
         assert compare_checksums(manifest.figures, compute_checksums(target, shot)) == []
 

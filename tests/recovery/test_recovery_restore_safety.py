@@ -47,7 +47,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_download_that_fills_the_disk_leaves_no_file(tiny_disk: Path) -> None:
     with pytest.raises(Failure, match=r"No space left on device.*\n.*free room"):
-        write_archive((bytes(100_000) for _ in range(50)), tiny_disk / "archive")
+        write_archive((bytes(100_000) for _ in range(50)), tiny_disk)
     assert list(tiny_disk.iterdir()) == []
 
 
@@ -56,7 +56,7 @@ def test_a_download_beyond_the_file_size_limit_leaves_no_file(tmp_path: Path) ->
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
         with pytest.raises(Failure, match="cannot be written"):
-            write_archive((bytes(100_000) for _ in range(50)), tmp_path / "archive")
+            write_archive((bytes(100_000) for _ in range(50)), tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
@@ -69,7 +69,7 @@ def test_a_download_that_breaks_leaves_no_file(filled_database: str, tmp_path: P
         raise Failure("the vault broke off", "again")
 
     with pytest.raises(Failure, match="broke off"):
-        write_archive(broken(), tmp_path / "archive")
+        write_archive(broken(), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

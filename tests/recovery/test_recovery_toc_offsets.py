@@ -157,6 +157,7 @@ def offsets_of_blocks(folder: Path, blocks: list[bytes]) -> dict[int, int] | Non
             WIDTH,
             8,
             compressed=False,
+            statement_positions={},
             copy_statement_positions={},
             missing_offset_positions=unknown,
             data_start=start,
