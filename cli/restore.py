@@ -28,6 +28,7 @@ from recovery.files.parallel import WORKERS
 from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
 from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.postgres.connection import connect
 from recovery.postgres.disk_space import private_folder
 from recovery.postgres.role_passwords import RolePasswords, read_passwords
 from recovery.restore import RestoreOptions, RestoreResult, fetch_globals, restore_database
@@ -140,6 +141,8 @@ def restore(
         passwords=_open_passwords(passwords, new_passwords),
     )
     chosen = _choose(require_vault(context.vaults, vault), Manifest, context.trust, backup, at)
+    if url:
+        _require_login(url)
     restore_into = partial(_restore_database, chosen, context, vault=vault, options=options)
     if url:
         return _report(restore_into(url), chosen)
@@ -263,6 +266,25 @@ def _add_password(to: str) -> str:
         return to
     user = f"{parts.username or ''}:{quote(password, safe='')}"
     return parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def _require_login(url: str) -> None:
+    """
+    Connect to the target once, before anything is fetched for it.
+
+    Raises:
+        Failure: it can't be reached, or does not let the user in.
+    """
+    try:
+        with connect(url):
+            pass
+    except Failure as failure:
+        if os.environ.get(TARGET_VARIABLE):
+            raise
+        cause = str(failure).removeprefix("bulwark: ").partition("\n  Next: ")[0]
+        raise Failure(
+            cause, f"check the address, and set {TARGET_VARIABLE} to the user's password."
+        ) from None
 
 
 def _as_utc(at: datetime | None) -> datetime | None:

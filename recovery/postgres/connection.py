@@ -169,7 +169,7 @@ def _connection_failure(parameters: Mapping[str, str], error: psycopg.Error) -> 
         return Failure(f"the {where} is behind a connection pooler.", _USE_DIRECT_HOST, message)
     return Failure(
         f"cannot connect to the {where} as {parameters.get('user', 'the current user')}.",
-        "check that the host answers, and the user and the password in the URL.",
+        "check that the host answers, and the user and the password.",
         message,
     )
 

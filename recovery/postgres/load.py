@@ -77,7 +77,7 @@ _NEW_PUBLIC_OWNER_SINCE: Final = 15
 
 
 @dataclass
-class LoadResult:
+class ArchiveLoadResult:
     """What a load that succeeded did not restore, one phrase per object."""
 
     failed: list[str] = field(default_factory=list[str])
@@ -103,7 +103,7 @@ def load(
     own_search_path: bool = False,
     partial: bool = False,
     on_progress: OnLoadProgress | None = None,
-) -> LoadResult:
+) -> ArchiveLoadResult:
     """
     Restore an uncompressed archive, gather statistics, and return what is not there.
 
@@ -129,7 +129,7 @@ def load(
     toc = read_toc(archive)
     rows_alone = not any(toc.of_kind(*_DEFINITIONS)) and any(toc.of_kind("TABLE DATA", "BLOBS"))
     selected = select_entries(toc, tables) if tables else list(toc.entries)
-    result = LoadResult(omitted=_list_foreign_keys(toc, selected))
+    result = ArchiveLoadResult(omitted=_list_foreign_keys(toc, selected))
     with connect(url) as connection, explain_errors(connection, "look at the target"):
         server_major = connection.info.server_version // 10_000
         require_not_older(server_major, toc.server)
@@ -179,7 +179,9 @@ def load(
     return result
 
 
-def _exclude_named(entries: Sequence[TocEntry], names: Collection[str], result: LoadResult) -> list[TocEntry]:
+def _exclude_named(
+    entries: Sequence[TocEntry], names: Collection[str], result: ArchiveLoadResult
+) -> list[TocEntry]:
     if unknown := sorted(set(names) - {str(entry) for entry in entries}):
         raise Failure(
             f"The backup has no object {unknown[0]}.",
@@ -191,7 +193,7 @@ def _exclude_named(entries: Sequence[TocEntry], names: Collection[str], result: 
 
 
 def _exclude_existing(
-    connection: psycopg.Connection, entries: Sequence[TocEntry], result: LoadResult
+    connection: psycopg.Connection, entries: Sequence[TocEntry], result: ArchiveLoadResult
 ) -> list[TocEntry]:
     """Return the entries without what is there already, and what only the source's vendor can restore."""
     own_roles = {str(name) for (name,) in connection.execute(_OWN_ROLES)}
@@ -223,7 +225,7 @@ def _exclude_unavailable(
     connection: psycopg.Connection,
     entries: Sequence[TocEntry],
     restrictions: Restrictions,
-    result: LoadResult,
+    result: ArchiveLoadResult,
     *,
     partial: bool,
 ) -> list[TocEntry]:
@@ -244,7 +246,7 @@ def _exclude_unavailable(
 
 
 def _exclude_restricted(
-    entries: Sequence[TocEntry], restrictions: Restrictions, result: LoadResult
+    entries: Sequence[TocEntry], restrictions: Restrictions, result: ArchiveLoadResult
 ) -> list[TocEntry]:
     """Return the entries without those that only another role can restore, and without what needs them."""
     known = {entry.id for entry in entries if entry.kind != "EXTENSION"}
@@ -279,7 +281,7 @@ def _create_schemas(
 
 
 def _give_schemas(
-    connection: psycopg.Connection, schemas: Sequence[TocEntry], toc: ArchiveToc, result: LoadResult
+    connection: psycopg.Connection, schemas: Sequence[TocEntry], toc: ArchiveToc, result: ArchiveLoadResult
 ) -> None:
     """Give schemas that exist already, such as `public`, to their owners in the source."""
     owners = {str(name): str(owner) for name, owner in connection.execute(_SCHEMAS)}
@@ -319,7 +321,7 @@ def _restore_entries(
     jobs: int,
     options: Sequence[str],
     on_progress: OnLoadProgress | None,
-    result: LoadResult,
+    result: ArchiveLoadResult,
 ) -> None:
     begun = 0
     total = sum(entry.kind not in _SESSION_ENTRIES for entry in entries)

@@ -1,8 +1,7 @@
 """Runs pg_restore for chosen entries of an archive; the first error fails the whole restore."""
 
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from recovery.postgres.unnamed_file import UnnamedFile, inherited_descriptors
 _OBJECT_LINES: Final = ("pg_restore: creating ", "pg_restore: processing data for ", "pg_restore: executing ")
 _ERROR_LINES: Final = ("pg_restore:", "DETAIL", "HINT", "Command was")
 _STATEMENT_LINE: Final = "Command was:"
-_ENTRY_LINE: Final = re.compile(r"^pg_restore: from TOC entry (\d+);", re.MULTILINE)
+_ENTRY_LINE: Final = re.compile(r"pg_restore: from TOC entry (\d+);")
 _WARNING: Final = "warning:"
 _OUTPUT_BYTES: Final = 1 << 16
 
@@ -76,6 +75,14 @@ class ArchiveRestore:
         Raises:
             Failure: an entry can't be restored. The target is not whole then.
         """
+        failed_ids: list[int] = []
+
+        def read_progress(line: str) -> None:
+            if line.startswith(_OBJECT_LINES):
+                self.on_object()
+            elif match := _ENTRY_LINE.match(line):
+                failed_ids.append(int(match[1]))
+
         with UnnamedFile() as list_file:
             list_file.write("".join(f"{entry.id};\n" for entry in entries).encode())
             arguments = [
@@ -93,7 +100,7 @@ class ArchiveRestore:
                 self.clients.restore,
                 arguments,
                 libpq_environment(self.url),
-                on_progress_line=self._count_object,
+                on_progress_line=read_progress,
                 tolerated_error=_UNKNOWN_SETTING if self._tolerates_setting else "",
                 pass_fds=inherited_descriptors(self.archive, list_file.path),
             ) as process:
@@ -102,7 +109,8 @@ class ArchiveRestore:
                         pass
                 result = process.wait()
         if not result.succeeded:
-            raise self._explain(result, {entry.id: entry for entry in entries})
+            failed = next((str(entry) for entry in entries if entry.id in failed_ids), "")
+            raise self._explain(result, failed)
         # The messages of several jobs may be mixed within a line.
         lines = redact(result.messages, self.url).splitlines()
         return [line.removeprefix("pg_restore: ") for line in lines if _WARNING in line.lower()]
@@ -111,14 +119,10 @@ class ArchiveRestore:
     def _tolerates_setting(self) -> bool:
         return self.clients.major >= _UNKNOWN_SETTING_SINCE and self.server_major < _KNOWN_SETTING_SINCE
 
-    def _count_object(self, line: str) -> None:
-        if line.startswith(_OBJECT_LINES):
-            self.on_object()
-
-    def _explain(self, result: ProcessResult, entries: Mapping[int, TocEntry]) -> Failure:
+    def _explain(self, result: ProcessResult, failed: str) -> Failure:
+        """Return the Failure; `failed` is the object whose statement failed, if that is known."""
         messages = _error_lines(redact(result.messages, self.url))
-        failed = [entries[int(number)] for number in _ENTRY_LINE.findall(messages) if int(number) in entries]
-        entry = f'"{failed[0]}"' if failed else "OBJECT"
+        entry = f'"{failed}"' if failed else "OBJECT"
         step = next((step for cause, step in _ADVICE.items() if cause in messages), "")
         if not step and _MISSING_NAME.search(messages):
             step = _MISSING_NAME_ADVICE
@@ -148,4 +152,4 @@ def _error_lines(messages: str) -> str:
         elif awaits_statement and line.strip():
             kept[-1] = f"{_STATEMENT_LINE} {line.strip()}"
             awaits_statement = False
-    return os.linesep.join(kept)
+    return "\n".join(kept)

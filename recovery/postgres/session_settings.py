@@ -26,9 +26,8 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "quote_all_identifiers": "off",
     "transform_null_equals": "off",
 }
-"""Those that an older server does not know are left out."""
-
-_KNOWN: Final = "SELECT name FROM pg_catalog.pg_settings WHERE name = ANY(%s)"
+_SINCE: Final = {"transaction_timeout": 170000}
+"""Settings that servers before this version do not know."""
 
 
 def load_session_url(url: str, *, role: str = "", search_path: str = "") -> str:
@@ -40,9 +39,9 @@ def load_session_url(url: str, *, role: str = "", search_path: str = "") -> str:
         role: the role that the sessions act as; by default that of the URL.
         search_path: schemas in which names without one are found; by default the target's.
     """
-    with connect(url) as connection:
-        known = {str(name) for (name,) in connection.execute(_KNOWN, (list(_SETTINGS),))}
-    settings = {name: value for name, value in _SETTINGS.items() if name in known}
+    with connect(url) as connection:  # without a query, which a timeout of the target may end
+        version = connection.info.server_version
+    settings = {name: value for name, value in _SETTINGS.items() if version >= _SINCE.get(name, 0)}
     if search_path:
         settings["search_path"] = search_path
     if role:

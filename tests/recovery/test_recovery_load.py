@@ -19,7 +19,7 @@ from servers import PASSWORD, NewDatabase
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
-from recovery.postgres.load import LoadResult, load
+from recovery.postgres.load import ArchiveLoadResult, load
 
 CHECKSUM = """
     SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
@@ -55,7 +55,7 @@ def test_a_database_of_many_kinds_of_objects_is_restored_unchanged(
         jobs=jobs,
         on_progress=lambda done, of: progress.append((done, of)),
     )
-    assert result == LoadResult()
+    assert result == ArchiveLoadResult()
     assert fetch_value(copy, CHECKSUM) == fetch_value(filled_database, CHECKSUM)
     assert fetch_value(copy, "SELECT reltuples FROM pg_class WHERE relname = 'customers'") == 500
     assert progress[-1][0] > 0.8 * progress[-1][1]

@@ -11,7 +11,7 @@ from servers import PASSWORD, NewDatabase, database_url
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
-from recovery.postgres.load import LoadResult, load
+from recovery.postgres.load import ArchiveLoadResult, load
 from recovery.postgres.session_settings import load_session_url
 
 SUPERUSERS_OBJECTS: LiteralString = """
@@ -104,7 +104,7 @@ def restorer(other_cluster: Cluster, new_database: NewDatabase) -> Generator[str
         execute(postgres, "DROP OWNED BY restorer CASCADE; DROP ROLE restorer")
 
 
-def restore(source: str, target: str, folder: Path, **options: Any) -> LoadResult:
+def restore(source: str, target: str, folder: Path, **options: Any) -> ArchiveLoadResult:
     archive = dump_to_file(source, folder / "archive")
     return load(find_clients(target), load_session_url(target), archive, **options)
 
