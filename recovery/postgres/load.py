@@ -21,7 +21,7 @@ from recovery.postgres.client_programs import ClientPrograms
 from recovery.postgres.connection import connect, explain_errors
 from recovery.postgres.copy_freeze import remove_copy_freeze
 from recovery.postgres.globals import is_vendor_role
-from recovery.postgres.pg_restore import ArchiveRestore
+from recovery.postgres.pg_restore import ArchiveRestore, needs_one_job
 from recovery.postgres.restricted_entries import (
     LEAKPROOF,
     Restrictions,
@@ -132,7 +132,7 @@ def load(
     result = ArchiveLoadResult(omitted=_list_foreign_keys(toc, selected))
     with connect(url) as connection, explain_errors(connection, "look at the target"):
         server_major = connection.info.server_version // 10_000
-        require_not_older(server_major, toc.server)
+        require_not_older(server_major, toc.server_major)
         restrictions = read_restrictions(connection)
         entries = _exclude_named(selected, leave_out, result)
         entries = _exclude_existing(connection, entries, result)
@@ -150,6 +150,8 @@ def load(
         if owners:
             _give_schemas(connection, schemas, toc, result)
     write_offsets(archive, toc.layout)
+    if needs_one_job(clients, server_major):
+        jobs = 1
     if jobs == 1:
         remove_copy_freeze(archive, toc.layout)
     if own_search_path:
@@ -285,11 +287,14 @@ def _give_schemas(
 ) -> None:
     """Give schemas that exist already, such as `public`, to their owners in the source."""
     owners = {str(name): str(owner) for name, owner in connection.execute(_SCHEMAS)}
-    source_major = int(toc.server.split(".", maxsplit=1)[0])
     for entry in schemas:
         if owners.get(entry.name, entry.owner) == entry.owner:
             continue
-        if entry.name == "public" and source_major < _NEW_PUBLIC_OWNER_SINCE and entry.owner not in owners:
+        if (
+            entry.name == "public"
+            and toc.server_major < _NEW_PUBLIC_OWNER_SINCE
+            and entry.owner not in owners
+        ):
             result.notes.append(f"the schema public belonged to {entry.owner}")
             continue
         change = sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(

@@ -54,6 +54,15 @@ _MISSING_NAME_ADVICE: Final = (
 )
 
 
+def needs_one_job(clients: ClientPrograms, server_major: int) -> bool:
+    """
+    Return whether this pg_restore makes errors at this server that are none.
+
+    It goes on after them, and the errors of several jobs can't be told apart with certainty.
+    """
+    return clients.major >= _UNKNOWN_SETTING_SINCE and server_major < _KNOWN_SETTING_SINCE
+
+
 @dataclass(frozen=True)
 class ArchiveRestore:
     """The parts of a restore that all of its runs of pg_restore share."""
@@ -75,6 +84,7 @@ class ArchiveRestore:
         Raises:
             Failure: an entry can't be restored. The target is not whole then.
         """
+        tolerates = needs_one_job(self.clients, self.server_major)
         failed_ids: list[int] = []
 
         def read_progress(line: str) -> None:
@@ -92,7 +102,7 @@ class ArchiveRestore:
                 f"--jobs={jobs}",
                 f"--use-list={list_file.path}",
                 f"--dbname={keepalive_parameters(self.url)}",
-                *(() if self._tolerates_setting else ("--exit-on-error",)),
+                *(() if tolerates else ("--exit-on-error",)),
                 *self.options,
                 str(self.archive.absolute()),
             ]
@@ -101,7 +111,7 @@ class ArchiveRestore:
                 arguments,
                 libpq_environment(self.url),
                 on_progress_line=read_progress,
-                tolerated_error=_UNKNOWN_SETTING if self._tolerates_setting else "",
+                tolerated_error=_UNKNOWN_SETTING if tolerates else "",
                 pass_fds=inherited_descriptors(self.archive, list_file.path),
             ) as process:
                 with closing(process.read_output(_OUTPUT_BYTES)) as output:
@@ -114,10 +124,6 @@ class ArchiveRestore:
         # The messages of several jobs may be mixed within a line.
         lines = redact(result.messages, self.url).splitlines()
         return [line.removeprefix("pg_restore: ") for line in lines if _WARNING in line.lower()]
-
-    @property
-    def _tolerates_setting(self) -> bool:
-        return self.clients.major >= _UNKNOWN_SETTING_SINCE and self.server_major < _KNOWN_SETTING_SINCE
 
     def _explain(self, result: ProcessResult, failed: str) -> Failure:
         """Return the Failure; `failed` is the object whose statement failed, if that is known."""

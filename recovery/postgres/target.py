@@ -84,9 +84,8 @@ def require_empty_tables(connection: psycopg.Connection, entries: Iterable[TocEn
             )
 
 
-def require_not_older(server_major: int, source_version: str) -> None:
+def require_not_older(server_major: int, source_major: int) -> None:
     """Raise Failure if the target's server is older than the source's: it may lack what the backup uses."""
-    source_major = int(source_version.split(".", maxsplit=1)[0])
     if server_major < source_major:
         raise Failure(
             f"The target is PostgreSQL {server_major}, and the backup is of PostgreSQL {source_major}.",

@@ -5,6 +5,7 @@ The archive is parsed directly, because the listing of `pg_restore --list` blurs
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,12 @@ class ArchiveToc:
     """In the order in which they are restored."""
 
     layout: ArchiveLayout
+
+    @property
+    def server_major(self) -> int:
+        """Major version of the server that was dumped; 0 if it is not known."""
+        match = re.match(r"\d+", self.server)
+        return int(match[0]) if match else 0
 
     def of_kind(self, *kinds: str) -> Iterator[TocEntry]:
         return (entry for entry in self.entries if entry.kind in kinds)
