@@ -1,5 +1,6 @@
 """Verifies backups: their objects against the manifest and, deeply, a restored copy against the checksums."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ CreateScratchDatabase = Callable[[ServerInfo, Sequence[Extension]], AbstractCont
 
 _OPTIONS: Final = RestoreOptions(placeholder_roles=True, partial=True)
 
+_NAME: Final = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')
+
 
 def verify(
     manifest: Manifest,
@@ -50,8 +53,10 @@ def verify(
 
     Problems of the backup are in the result and not raised.
     """
-    deep = (lambda: _restore_and_compare(manifest, vault, scratch)) if scratch else None
-    return check_backup(manifest, vault, replica=replica, deep=deep)
+    unproven: list[str] = []
+    deep = (lambda: _restore_and_compare(manifest, vault, scratch, unproven)) if scratch else None
+    verification = check_backup(manifest, vault, replica=replica, deep=deep)
+    return verification.model_copy(update={"pending": (*verification.pending, *unproven)})
 
 
 def check_backup(
@@ -116,13 +121,14 @@ def _check_metadata(stored: StoredObject, vault: VaultClient) -> Iterator[str]:
 
 
 def _restore_and_compare(
-    manifest: Manifest, vault: VaultClient, scratch: CreateScratchDatabase
+    manifest: Manifest, vault: VaultClient, scratch: CreateScratchDatabase, unproven: list[str]
 ) -> Iterator[str]:
+    """Yield what differs in a restored copy; add to `unproven` what this machine can't restore."""
     found: list[Definitions] = []
     try:
         extensions = fetch_globals(manifest, vault).extensions
         with scratch(manifest.server, extensions) as copy, private_folder() as folder:
-            restore_database(manifest, vault, copy.url, folder=folder, options=_OPTIONS)
+            result = restore_database(manifest, vault, copy.url, folder=folder, options=_OPTIONS)
             with take_snapshot(copy.url) as snapshot:
                 checksums = compute_checksums(
                     copy.url, snapshot, tables=manifest.selected, on_definitions=found.append
@@ -133,9 +139,42 @@ def _restore_and_compare(
         return
     # Of selected tables, foreign keys to tables that were not selected are missing.
     ignore = ("constraints",) if manifest.selected else ()
+    unproven += [f"not proven on this machine: {item}" for item in result.failed]
+    figures = manifest.figures
+    if stored and result.failed and stored.fingerprints() == figures.definitions:
+        stored = _exclude_unproven(stored, found[0], result.failed)
+        figures = figures.model_copy(update={"definitions": stored.fingerprints()})
     yield from compare_checksums(
-        manifest.figures, checksums, ignore=ignore, definitions=(stored, found[0]) if stored else None
+        figures, checksums, ignore=ignore, definitions=(stored, found[0]) if stored else None
     )
+
+
+def _exclude_unproven(expected: Definitions, actual: Definitions, failed: Iterable[str]) -> Definitions:
+    """
+    Return the expected definitions without those that are missing because something could not be restored.
+
+    `failed` are phrases about it, whose names are compared with those of the definitions.
+    """
+    failed_words = {word for phrase in failed for word in _find_names(phrase.partition(": ")[0])}
+
+    def is_missing_as_expected(kind: str, name: str) -> bool:
+        present = {other for other, _ in actual.kinds.get(kind, ())}
+        return name not in present and bool(failed_words & set(_find_names(name)))
+
+    return Definitions(
+        kinds={
+            kind: tuple(pair for pair in pairs if not is_missing_as_expected(kind, pair[0]))
+            for kind, pairs in expected.kinds.items()
+        }
+    )
+
+
+def _find_names(phrase: str) -> Iterator[str]:
+    """Yield the names of objects in a phrase such as `FUNCTION public.f(integer)`."""
+    for quoted, plain in _NAME.findall(phrase.partition("(")[0]):
+        # The kinds of objects are in capital letters, and every database has the schema public.
+        if quoted or (plain != "public" and not plain.isupper()):
+            yield quoted or plain
 
 
 def _fetch_definitions(manifest: Manifest, vault: VaultClient) -> Definitions | None:

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
+from clusters import reachable_home
+from command_process import CommandRunner
 from dump_fixtures import dump_to_file, execute, fetch_value, find_clients
 from odd_database import OddDatabase, checksums_of, temporary_roles
 from servers import PASSWORD, NewDatabase, database_url
+from vaults import ProxiedVault, back_up_database
 
 from core.failure import Failure
+from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from recovery.postgres.load import ArchiveLoadResult, load
 from recovery.postgres.session_settings import load_session_url
@@ -166,3 +170,25 @@ def test_an_owner_that_the_role_may_not_act_as_is_named_before_anything_is_loade
     result = restore(source, restorer, tmp_path, owners=False)
     assert result.failed == []
     assert fetch_value(restorer, "SELECT tableowner::text FROM pg_tables WHERE tablename = 't'") == "restorer"
+
+
+def test_what_this_machine_cannot_restore_is_not_proven_and_no_damage(
+    new_database: NewDatabase, locked_vault: ProxiedVault
+) -> None:
+    source = new_database("unproven")
+    execute(
+        source,
+        "CREATE TABLE plain (id integer); CREATE FOREIGN DATA WRAPPER dummy;"
+        "CREATE SERVER far FOREIGN DATA WRAPPER dummy; GRANT USAGE ON FOREIGN SERVER far TO PUBLIC;"
+        "CREATE FUNCTION noticed() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END';"
+        "CREATE EVENT TRIGGER notices ON ddl_command_end EXECUTE FUNCTION noticed();"
+        "COMMENT ON EVENT TRIGGER notices IS 'seen'",
+    )
+    manifest = back_up_database(source, locked_vault.client)
+    commands = CommandRunner(source, locked_vault.proxy.url, locked_vault.bucket)
+    with reachable_home() as home:
+        commands.variables[HOME_VARIABLE] = str(home.root)
+        verified = commands.run("verify", "--deep", "--backup", manifest.id)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    for what in ("EVENT TRIGGER notices", "FOREIGN DATA WRAPPER dummy", "SERVER far"):
+        assert f"not proven on this machine: {what}: " in verified.stdout

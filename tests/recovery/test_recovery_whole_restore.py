@@ -16,8 +16,6 @@ from vaults import ProxiedVault, back_up_database
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
-from recovery.backup import back_up
-from recovery.context import RecoveryContext
 from recovery.postgres.load import load
 from recovery.postgres.session_settings import load_session_url
 from recovery.restore import RestoreOptions, RestoreResult, restore_database
@@ -240,10 +238,8 @@ def test_partial_backups_are_those_of_their_manifests(
     source: str, target: str, locked_vault: ProxiedVault, tmp_path: Path, options: dict[str, object]
 ) -> None:
     execute(source, "CREATE TABLE t (x integer); CREATE TABLE u (x integer); INSERT INTO t VALUES (1)")
-    vault = locked_vault.client
-    context = RecoveryContext("test", source, {"primary": vault, "replica": vault}, {}, {})
-    manifest = back_up(context, **options)  # pyright: ignore[reportArgumentType]
-    restore_database(manifest, vault, target, folder=tmp_path)
+    manifest = back_up_database(source, locked_vault.client, **options)
+    restore_database(manifest, locked_vault.client, target, folder=tmp_path)
     assert fetch_value(target, "SELECT count(*) FROM t") == (1 if "tables" in options else 0)
 
 

@@ -62,9 +62,10 @@ PAGE_KEYS = 100
 """Keys in a page of a listing by moto; AWS has a thousand."""
 
 
-def back_up_database(url: str, vault: VaultClient) -> Manifest:
+def back_up_database(url: str, vault: VaultClient, **options: Any) -> Manifest:
     """Back a database up as `./bulwark backup` does, without a process of its own."""
-    return back_up(RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}, TRUST, SIGN))
+    context = RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}, TRUST, SIGN)
+    return back_up(context, **options)
 
 
 @pytest.fixture(autouse=True)
