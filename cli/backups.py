@@ -180,7 +180,7 @@ def _row(
     manifest: BackupManifest | None = backup.manifest
     by_drills = records.proofs_of(drilled, backup)
     proof = choose_best_proof([*backup.proofs, *by_drills])
-    doubts = [*backup.doubts, *([backup.unreadable] if backup.unreadable else [])]
+    doubts = list(dict.fromkeys(filter(None, (*backup.doubts, backup.unreadable))))
     return {
         "store": kind.STORE,
         "id": backup.id,

@@ -155,7 +155,7 @@ def put_attested(
     """
     if issue_token:
         token = issue_token(hashlib.sha256(document).hexdigest())
-        vault.put(vault_layout.attestation(key), token.encode())
+        vault.put_document(vault_layout.attestation(key), token.encode())
     return vault.put(key, document)
 
 

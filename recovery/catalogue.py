@@ -358,8 +358,9 @@ def _read_backup(
     except DocumentError as error:
         return Backup(listing, None, sha256, f"can't be read: {error}", doubts)
     if manifest.key != listing.entry.key or not vault_layout.is_id(listing.id):
+        # A copy of a genuine manifest has a genuine attestation, and is no damaged backup.
         unreadable = "names another backup than the one that it lies with"
-        return Backup(listing, None, sha256, unreadable, doubts)
+        return Backup(listing, None, sha256, unreadable, (fault or unreadable,))
     disowned = [
         f"was disowned: {disownment.reason}"
         for disownment in judgements.disownments.get(listing.id, ())

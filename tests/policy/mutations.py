@@ -197,6 +197,14 @@ _TABLE: Final = {
     ("writer-cannot-overwrite", "backups-identity-backup-writer"): (
         ("backups-identity-backup-writer-policy", "policy", but("AddOnce", Condition=None)),
     ),
+    ("writer-cannot-record-keys", "backups-identity-backup-writer"): (
+        (
+            "backups-identity-backup-writer-policy",
+            "policy",
+            allowing("s3:PutObject", f"{ARN}/trust/*"),
+            "writer-cannot-overwrite",
+        ),
+    ),
     ("vault-expires-every-tier", "backups-vault-bucket"): (
         ("backups-vault-lifecycle", "rules.0.status", "Disabled"),
     ),

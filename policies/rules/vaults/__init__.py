@@ -22,6 +22,7 @@ from policies.rules.vaults import (
     vault_refuses_other_encryption,
     writer_cannot_delete,
     writer_cannot_overwrite,
+    writer_cannot_record_keys,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -45,4 +46,5 @@ RULES: tuple[Rule, ...] = (
     vault_refuses_other_encryption.RULE,
     writer_cannot_delete.RULE,
     writer_cannot_overwrite.RULE,
+    writer_cannot_record_keys.RULE,
 )
