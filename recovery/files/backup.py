@@ -11,10 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
-import structlog
-
 from core import vault_layout
 from core.failure import Failure
+from core.log import RunEvents
 from recovery import catalogue
 from recovery.attestation import IssueToken, Trust, put_attested
 from recovery.context import RecoveryContext
@@ -46,7 +45,7 @@ from recovery.vault.vault import Lock, VaultClient
 OnFileProgress = Callable[[Literal["listed", "to copy", "copied"], int], None]
 """Gets the number of objects that were listed so far, of bytes to copy, or of bytes copied so far."""
 
-_log = structlog.get_logger("files")
+_log = RunEvents()
 
 _BATCH_OBJECTS: Final = 5_000
 _BATCH_BYTES: Final = 16 << 30

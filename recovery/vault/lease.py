@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
-import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from core.documents import DocumentError
 from core.failure import Failure
+from core.log import RunEvents
 from recovery.vault.client import Exists
 from recovery.vault.documents import read_document
 from recovery.vault.vault import VaultClient
@@ -32,7 +32,7 @@ _CLOCK_STEP: Final = timedelta(seconds=2)
 """The vault tells its time in whole seconds, so that a lease which ends now could still seem to be held."""
 
 
-_log = structlog.get_logger("lease")
+_log = RunEvents()
 
 
 class _LeaseDocument(BaseModel):
