@@ -18,11 +18,12 @@ from rich.table import Table
 
 from cli.backup import backup
 from cli.drill_session import DrillSession, drill_identity, drill_spec, open_session
-from cli.options import JsonOption, StackOption, TwinOption
+from cli.options import JsonOption, StackOption, TwinOption, UnsandboxedOption
 from cli.output import format_lock
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
+from core.sandbox import require_isolation
 from engine.rebuilt_stack import FileBackend
 from engine.stack_target import StackTarget
 from engine.targets import find_target
@@ -32,11 +33,15 @@ from recovery.drill import corruption, files, loss, records, state
 from recovery.drill.evidence import REQUIRED_MILESTONES, Drill, Measurement, Scenario
 from recovery.drill.reports import format_seconds
 from recovery.drill.safety import read_only_url
+from recovery.drill.smoke_tests import find_isolation
 from recovery.drill.validation import DrillContext
 from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.state import StateManifest
+
+_STARTING: Final = frozenset(("corruption", "loss", "replica", "all"))
+"""Scenarios that start the platform's program on what was recovered."""
 
 _RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
 
@@ -53,6 +58,7 @@ class DrillRequest:
     at_random: bool
     at: datetime | None
     backup: str | None
+    unsandboxed: bool
 
 
 class _NotPassedError(Exception):
@@ -70,6 +76,7 @@ def drill(
     backup: str | None = None,
     evidence: Path | None = None,
     clean: Annotated[bool, Parameter(negative=())] = False,
+    unsandboxed: UnsandboxedOption = False,
 ) -> int:
     """
     Recover the stack's data into a throw-away environment: how fast is it back, and what is lost?
@@ -90,12 +97,18 @@ def drill(
         backup: Id of the backup to restore, of all but `corruption`; without it the newest.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left.
+        unsandboxed: Start the platform's program, which serves what was restored, with your own rights: where
+            neither another user nor a namespace separates it from your files and credentials.
 
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup)
+    request = DrillRequest(
+        scenario, at_random=at_random, at=_as_utc(at), backup=backup, unsandboxed=unsandboxed
+    )
     _check_request(request)
+    if scenario in _STARTING and not clean:
+        require_isolation(find_isolation(), unsandboxed=unsandboxed)
     if evidence:
         _require_writable(evidence)
     console, target = PrintableConsole(stderr=True), find_target(stack, on_twin=on_twin)
@@ -255,7 +268,7 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
         for scenario in _ALL if request.scenario == "all" else (request.scenario,):
             context = DrillContext(
                 read_only_url(session.context.database_url),
-                drill_spec(settings),
+                drill_spec(settings, unsandboxed=request.unsandboxed),
                 session.context.trust,
                 session.environment,
                 lambda phase, scenario=scenario: show(f"Drilling {scenario}: {phase}"),

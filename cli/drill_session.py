@@ -172,7 +172,7 @@ def _end(process: psutil.Process) -> None:
             time.sleep(0.05)
 
 
-def drill_spec(settings: Settings) -> DrillSpec:
+def drill_spec(settings: Settings, *, unsandboxed: bool) -> DrillSpec:
     """Return the specification of a stack's drills from its settings."""
     drill = settings.drill
     return DrillSpec(
@@ -189,6 +189,7 @@ def drill_spec(settings: Settings) -> DrillSpec:
             health=drill.application.health,
             database_variable=drill.application.database_variable,
             ready_within_seconds=drill.application.ready_within_seconds,
+            is_unsandboxed=unsandboxed,
         ),
         files=drill.files.sql,
     )

@@ -10,5 +10,8 @@ ChosenStackOption = Annotated[str | None, Parameter(name=["--stack", "-s"])]
 """The stack of a command that takes a recovery file instead; None is `local` without such a file."""
 
 RecoveryOption = Annotated[Path | None, Parameter(name="--recovery")]
+UnsandboxedOption = Annotated[bool, Parameter(name="--unsandboxed", negative=())]
+"""Restore what can hold programs where nothing separates them from the caller (core/sandbox.py)."""
+
 TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
 JsonOption = Annotated[bool, Parameter(name="--json", negative=())]

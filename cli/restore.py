@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 
 from cli.events import RunLog
-from cli.options import ChosenStackOption, RecoveryOption, TwinOption
+from cli.options import ChosenStackOption, RecoveryOption, TwinOption, UnsandboxedOption
 from cli.output import format_size
 from cli.recovery_context import find_source, find_trust, open_context, open_vaults
 from cli.servers import new_server
@@ -64,6 +64,7 @@ def restore(
     new_passwords: Path | None = None,
     leave_out: Annotated[tuple[str, ...], Parameter(name="--leave-out", negative=())] = (),
     search_path: str = "",
+    unsandboxed: UnsandboxedOption = False,
 ) -> int:
     """
     Restore a backup into what is empty: a database, for files a folder or a bucket, for a state a folder.
@@ -97,6 +98,8 @@ def restore(
             all that needs it.
         search_path: Of a database whose functions use names without a schema: the schemas to look in,
             separated by commas.
+        unsandboxed: Go on where nothing separates what is restored from your files and credentials: neither
+            another user nor a namespace. A dump can hold programs of whoever could write to the vault.
 
     Returns:
         0 when everything is there that the source had and that was asked for; 3 when the database is restored
@@ -147,7 +150,7 @@ def restore(
     if url:
         return _report(restore_into(url), chosen)
     extensions = fetch_globals(chosen, context.vaults[vault]).extensions
-    with new_server(chosen.id, chosen.server, extensions) as server:
+    with new_server(chosen.id, chosen.server, extensions, unsandboxed=unsandboxed) as server:
         result = restore_into(server.url)
     result = replace(result, notes=(*server.notes, *result.notes))
     where = f"It is at {server.shown_url}\nRemove it: ./bulwark discard {chosen.id}\n"

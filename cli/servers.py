@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from core.atomic_folder import is_locked, lock_folder
 from core.failure import Failure
+from core.sandbox import Isolation, require_isolation
 from core.state_folder import StateFolder
 from core.text import printable
 from engine.targets import state_folder
@@ -54,7 +55,7 @@ class LocalServer:
 
 @contextmanager
 def new_server(
-    backup: str, server: ServerInfo, extensions: Iterable[Extension] = ()
+    backup: str, server: ServerInfo, extensions: Iterable[Extension] = (), *, unsandboxed: bool = False
 ) -> Generator[LocalServer]:
     """
     Make a server with an empty database. It counts as restored when the block has ended without an error.
@@ -62,7 +63,8 @@ def new_server(
     What a killed call left of it is removed first; after an error nothing is left of it.
 
     Raises:
-        Failure: this backup has a server already, or none can be made.
+        Failure: this backup has a server already, or none can be made; or nothing would separate it from the
+            caller, and it may not be `unsandboxed`.
     """
     if not _ID.fullmatch(backup):
         raise Failure(f"{backup} is no id of a backup.", "./bulwark backups lists all of them.")
@@ -77,29 +79,37 @@ def new_server(
             )
         _remove(home, backup)
         spec, password = _spec(server, extensions), token_urlsafe()
+        isolation = _require_isolation(restored, unsandboxed=unsandboxed)
+        process = None
         try:
             with _explain_errors():
-                notes = restored.create(spec, password)
+                process = restored.create(isolation)
+                notes = restored.set_up(spec, password)
             passwords.touch(mode=0o600)
             passwords.write_text(restored.passfile_line(password))
             yield LocalServer(
                 restored.url(spec, password=password), restored.url(spec, passfile=passwords), tuple(notes)
             )
+            process.let_go()
             _write_mark(restored)
         except BaseException:
             _remove(home, backup)
+            if process:
+                process.end()
             raise
 
 
 @contextmanager
-def scratch_server(server: ServerInfo, extensions: Iterable[Extension] = ()) -> Generator[LocalServer]:
+def scratch_server(
+    server: ServerInfo, extensions: Iterable[Extension] = (), *, unsandboxed: bool = False
+) -> Generator[LocalServer]:
     """
     Make a server with an empty database for one verification, and remove it at the end.
 
     One verification runs at a time; a server that a killed one left behind is removed first.
 
     Raises:
-        Failure: none can be made.
+        Failure: none can be made, or nothing separates it from the caller.
     """
     home = state_folder()
     home.create()
@@ -107,13 +117,18 @@ def scratch_server(server: ServerInfo, extensions: Iterable[Extension] = ()) -> 
     with lock_folder(home.postgres / "trial"):
         scratch.destroy()
         spec, password = _spec(server, extensions), token_urlsafe()
+        isolation = _require_isolation(scratch, unsandboxed=unsandboxed)
+        process = None
         try:
             with _explain_errors():
-                notes = scratch.create(spec, password)
+                process = scratch.create(isolation)
+                notes = scratch.set_up(spec, password)
             url = scratch.url(spec, password=password)
             yield LocalServer(url, url, tuple(notes))
         finally:
             scratch.destroy()
+            if process:
+                process.end()
 
 
 def list_servers() -> list[ServerStatus]:
@@ -177,6 +192,13 @@ def _spec(server: ServerInfo, extensions: Iterable[Extension]) -> DatabaseSpec:
         locale,
         [RequiredExtension(known.name, known.schema_name, known.version) for known in extensions],
     )
+
+
+def _require_isolation(server: RestoreServer, *, unsandboxed: bool) -> Isolation:
+    with _explain_errors():
+        isolation = server.find_isolation()
+    require_isolation(isolation, unsandboxed=unsandboxed)
+    return isolation
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def status(
     *, stack: Annotated[str, Parameter(name=["--stack", "-s"])] = "local", as_json: StatusJsonOption = False
 ) -> int:
     """
-    Show the services, the stack, the last backup and the last drill.
+    Show the services, the stack, the last backup, the last drill, and servers that `restore --to new` made.
 
     Args:
         stack: The stack whose services are looked at.
@@ -34,6 +34,8 @@ def status(
     Returns:
         0 when everything runs, 3 when a service does not.
     """
+    from cli.servers import list_servers  # noqa: PLC0415 - the other commands need no PostgreSQL
+
     target = find_target(stack, on_twin=False)
     statuses = target.service_statuses()
     checkpoint = target.read_checkpoint() or {}
@@ -52,6 +54,7 @@ def status(
             }
             for status in statuses
         ],
+        "restored_servers": [{"backup": server.backup, "state": server.state} for server in list_servers()],
     }
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -159,3 +162,10 @@ def _print(document: dict[str, Any], folder: Path | None) -> None:
             state = f"[{colour}]{service['state']}[/{colour}] {service['detail']}".strip()
             table.add_row(service["name"], state, service["address"], str(service["pid"] or ""))
         console.print(table)
+    if document["restored_servers"]:
+        table = Table("backup", "state", title="Servers of restore --to new")
+        for server in document["restored_servers"]:
+            state = server["state"]
+            table.add_row(plain(server["backup"]), f"[red]{state}[/red]" if state == "leftover" else state)
+        console.print(table)
+        console.print("Remove one: ./bulwark discard BACKUP", highlight=False)

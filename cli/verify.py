@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from cyclopts import Parameter
 from cli.attested_documents import AttestedDocument, attest_all, read_documents, store_all
 from cli.backups import STORES
 from cli.events import RunLog
-from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
 from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
 from core.console import PrintableConsole
@@ -44,6 +45,7 @@ class _Selection:
     store: StoreName | Literal["all"]
     backup: str | None
     deep: bool
+    unsandboxed: bool
 
 
 def verify(
@@ -57,6 +59,7 @@ def verify(
     backup: str | None = None,
     vault: Annotated[VaultName, Parameter(name="--vault")] = "primary",
     add: Path | None = None,
+    unsandboxed: UnsandboxedOption = False,
 ) -> int:
     """
     Check backups against their manifests: presence, size, checksum, lock, and the copy in the replica.
@@ -73,6 +76,8 @@ def verify(
         vault: `replica` reads from the other region alone.
         add: Only record what another run of this or of `disown` printed with --json: the role that reads
             backups can't record it, the role that writes them can.
+        unsandboxed: Go on where nothing separates what is restored from your files and credentials: neither
+            another user nor a namespace. A dump can hold programs of whoever could write to the vault.
 
     Returns:
         0 when everything is as it must be.
@@ -84,7 +89,7 @@ def verify(
         sys.stdout.write(printable(f"Recorded: {', '.join(ids) or 'nothing'}.") + "\n")
         return 0
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
-    selection = _Selection(vault, store, backup, deep)
+    selection = _Selection(vault, store, backup, deep, unsandboxed)
     verifications: list[Verification] = []
     databases: dict[str, Manifest] = {}
     listed: list[catalogue.Backup[Any]] = []
@@ -157,7 +162,8 @@ def _verify_one(manifest: BackupManifest, context: RecoveryContext, selection: _
     vault = require_vault(context.vaults, selection.vault)
     replica = context.vaults.get("replica") if selection.vault == "primary" else None
     if isinstance(manifest, Manifest):
-        return verified(manifest, vault, replica=replica, scratch=scratch_server if selection.deep else None)
+        scratch = partial(scratch_server, unsandboxed=selection.unsandboxed)
+        return verified(manifest, vault, replica=replica, scratch=scratch if selection.deep else None)
     if isinstance(manifest, FilesManifest):
         return verify_files(manifest, vault, replica=replica, deep=selection.deep)
     if isinstance(manifest, StateManifest) and selection.deep:

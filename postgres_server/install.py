@@ -60,6 +60,11 @@ class Installation:
                     change_owner(partial, account)
         return cls(copy / wheel.parent.name / wheel.name, account)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the programs and their libraries are; the programs look for these by a relative path."""
+        return self.root.parent, self.root.parent.with_suffix(".libs")
+
     def run(self, program: str, *arguments: str | Path, data: Path) -> str:
         """
         Run one program to its end as the server's account and return its standard output.

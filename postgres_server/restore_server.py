@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
@@ -14,6 +15,16 @@ import psycopg
 from psycopg import sql
 
 from core import atomic_folder
+from core.sandbox import (
+    SYSTEM_FILES,
+    SYSTEM_FOLDERS,
+    Isolation,
+    Sandbox,
+    SandboxedProcess,
+    SystemUser,
+    find_isolation,
+    start,
+)
 from postgres_server.install import Installation, PostgresError, change_owner
 from postgres_server.restored_database import (
     OWNER,
@@ -42,6 +53,8 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_POLL_SECONDS: Final = 0.01
+_LOG_CHARACTERS: Final = 2000
 _THROW_AWAY_SETTINGS: Final = {
     "autovacuum": "off",
     "fsync": "off",
@@ -65,9 +78,14 @@ class RestoreServer(Server):
     port: int = field(default=_PORT, init=False)
     is_throw_away: bool = False
 
-    def create(self, spec: DatabaseSpec, password: str) -> list[str]:
+    def find_isolation(self) -> Isolation:
+        """Return how the server can be separated from the caller on this machine."""
+        account = self.find_installation().account
+        return find_isolation(SystemUser(account.pw_uid, account.pw_gid) if account else None)
+
+    def create(self, isolation: Isolation) -> SandboxedProcess:
         """
-        Make the server, start it, and make its database and the database's owner; return notes for the user.
+        Make the server and start it; it ends with this process, unless it is let go.
 
         Raises:
             PostgresError: it can't be made or started.
@@ -82,8 +100,22 @@ class RestoreServer(Server):
             data=self.data,
         )
         (self.data / "postgresql.conf").write_text("include '../cluster.conf'\n")
-        self.launch()
-        self.wait_until_ready()
+        self.prepare_start(installation)
+        process = self._start(installation, isolation)
+        try:
+            self._wait_until_ready(process)
+        except BaseException:
+            process.end()
+            raise
+        return process
+
+    def set_up(self, spec: DatabaseSpec, password: str) -> list[str]:
+        """
+        Make the database and its owner; return notes for the user.
+
+        Raises:
+            PostgresError: they can't be made.
+        """
         try:
             with self.connect("template1") as connection:
                 create_owner(connection, password)
@@ -95,6 +127,33 @@ class RestoreServer(Server):
         except psycopg.Error as error:
             raise PostgresError(f"The database {spec.database} can't be made: {error}") from error
         return notes
+
+    def _start(self, installation: Installation, isolation: Isolation) -> SandboxedProcess:
+        sandbox = Sandbox(
+            isolation,
+            readable=(*SYSTEM_FOLDERS, *SYSTEM_FILES, *installation.folders),
+            writable=(self.directory, self.socket_folder),
+        )
+        with self.log.open("ab") as log:
+            return start(
+                [installation.root / "bin" / "postgres", "-D", self.data, f"--cluster_name={self.name}"],
+                sandbox,
+                environment={"PATH": os.defpath, "LC_ALL": "C"},
+                folder=self.directory,
+                output=log,
+            )
+
+    def _wait_until_ready(self, process: SandboxedProcess) -> None:
+        while True:
+            try:
+                self.connect("template1").close()
+            except psycopg.OperationalError as error:
+                if process.process.poll() is not None:
+                    logged = self.log.read_text(errors="replace")[-_LOG_CHARACTERS:]
+                    raise PostgresError(f"the server in {self.directory} does not start: {logged}") from error
+            else:
+                return
+            time.sleep(_POLL_SECONDS)
 
     def url(self, spec: DatabaseSpec, *, password: str = "", passfile: Path | None = None) -> str:
         """Return the address of the database for its owner, with the password or the file that holds it."""

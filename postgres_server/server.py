@@ -104,6 +104,16 @@ class Server:
     def launch(self) -> None:
         """Start the server, after removing the processes and files that a killed server left."""
         installation = self.find_installation()
+        self.prepare_start(installation)
+        installation.run(
+            "pg_ctl",
+            *("start", "--silent", "--wait", "--timeout", str(_START_SECONDS)),
+            *("--log", self.log.name, "--options", f"--cluster_name={self.name}"),
+            data=self.data,
+        )
+
+    def prepare_start(self, installation: Installation) -> None:
+        """Remove the processes and files that a killed server left, and write the configuration."""
         self.kill_orphans()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._make_socket_folder(installation)
@@ -112,12 +122,6 @@ class Server:
             file.parent.mkdir(exist_ok=True)
             file.write_text(text)
             change_owner(self.directory / Path(name).parts[0], installation.account)
-        installation.run(
-            "pg_ctl",
-            *("start", "--silent", "--wait", "--timeout", str(_START_SECONDS)),
-            *("--log", self.log.name, "--options", f"--cluster_name={self.name}"),
-            data=self.data,
-        )
 
     def wait_until_ready(self) -> None:
         """Wait until recovery has ended and the server accepts sessions."""

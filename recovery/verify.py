@@ -127,19 +127,24 @@ def _restore_and_compare(
     found: list[Definitions] = []
     try:
         extensions = fetch_globals(manifest, vault).extensions
-        with scratch(manifest.server, extensions) as copy, private_folder() as folder:
+        stored = _fetch_definitions(manifest, vault)
+    except Failure as failure:
+        yield str(failure)
+        return
+    # That no server can be had is no problem of the backup, and is raised.
+    with scratch(manifest.server, extensions) as copy, private_folder() as folder:
+        try:
             result = restore_database(manifest, vault, copy.url, folder=folder, options=_OPTIONS)
             with take_snapshot(copy.url) as snapshot:
                 checksums = compute_checksums(
                     copy.url, snapshot, tables=manifest.selected, on_definitions=found.append
                 )
-        stored = _fetch_definitions(manifest, vault)
-    except Failure as failure:
-        yield str(failure)
-        return
+        except Failure as failure:
+            yield str(failure)
+            return
     # Of selected tables, foreign keys to tables that were not selected are missing.
     ignore = ("constraints",) if manifest.selected else ()
-    unproven += [f"not proven on this machine: {item}" for item in result.failed]
+    unproven += [f"not proven on this machine: {item}" for item in (*copy.notes, *result.failed)]
     figures = manifest.figures
     if stored and result.failed and stored.fingerprints() == figures.definitions:
         stored = _exclude_unproven(stored, found[0], result.failed)

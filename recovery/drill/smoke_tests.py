@@ -1,21 +1,26 @@
 """Smoke tests of a recovered database: queries as the application role, and a start of the application."""
 
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import httpx
 import psutil
 import psycopg
 
+from core import sandbox
 from core.failure import Failure
 from core.moment import is_moment
+from core.sandbox import SYSTEM_FOLDERS, Isolation, Sandbox, SandboxedProcess, SystemUser
 from recovery.drill.environment import DRILL_VARIABLE
 from recovery.drill.evidence import Check
 from recovery.drill.scenario_run import check_not_run
@@ -29,6 +34,7 @@ _POLL_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 5.0
 """How long the application may take to end after SIGTERM."""
 
+_TEMPORARY: Final = "/tmp"  # noqa: S108 - in a sandbox it is private and empty
 _ROLLED_BACK: Final = "rows written, and nothing left of it"
 
 
@@ -112,8 +118,11 @@ def start_application(application: Application, database_url: str, *, scope: str
     """
     Start the application in the current folder, wait until it is healthy, and end it with the block.
 
-    Give the URL that answered 200. The application's environment has only `_PASSED_VARIABLES`, the
-    database's URL, PORT and the variable of drills with the value `scope`.
+    Give the URL that answered 200. What it serves came out of a dump, so it runs as another user, or with
+    files and processes of its own (see `find_isolation`). It reads the current folder, the system's programs
+    and its own, writes temporary files alone, and keeps the caller's network, in which the recovered database
+    is. Its environment has only `_PASSED_VARIABLES`, the database's URL, PORT and the variable of drills with
+    the value `scope`.
 
     Raises:
         Failure: it can't be started, ends by itself, or is not healthy in time.
@@ -123,25 +132,44 @@ def start_application(application: Application, database_url: str, *, scope: str
     command = [part.replace("{port}", str(port)) for part in application.command]
     environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     environment |= {application.database_variable: database_url, "PORT": str(port), DRILL_VARIABLE: scope}
-    try:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as error:
+    program = shutil.which(command[0], path=environment.get("PATH"))
+    if program is None:
         raise Failure(
-            f"The platform's program {command[0]} can't be started: {error.strerror}.",
+            f"The platform's program {command[0]} can't be started: there is no such program.",
             "correct drill.application.command in the stack's settings.",
-        ) from error
+        )
+    isolation = Isolation(None, namespaces=False) if application.is_unsandboxed else find_isolation()
+    if isolation.is_any:
+        environment |= {"HOME": _TEMPORARY, "TMPDIR": _TEMPORARY}
+    sandboxed = sandbox.start(
+        command,
+        Sandbox(isolation, _readable(Path(program), environment), own_network=False),
+        environment=environment,
+        folder=Path.cwd(),
+    )
     try:
-        _wait_until_healthy(process, url, application.ready_within_seconds)
+        _wait_until_healthy(sandboxed.process, url, application.ready_within_seconds)
         yield url
     finally:
-        _stop(process)
+        _stop(sandboxed)
+
+
+def find_isolation() -> Isolation:
+    """Return how the application can be separated here; for root it runs as the system's user for nobody."""
+    nobody = pwd.getpwnam("nobody")
+    return sandbox.find_isolation(SystemUser(nobody.pw_uid, nobody.pw_gid))
+
+
+def _readable(program: Path, environment: Mapping[str, str]) -> list[Path]:
+    """Return what the application may read: the system, the current folder, and where its program lives."""
+    folders = [*SYSTEM_FOLDERS, Path("/etc"), Path("/opt"), Path("/etc/resolv.conf").resolve(), Path.cwd()]
+    folders += [Path(folder).absolute() for folder in environment.get("PYTHONPATH", "").split(":") if folder]
+    for place in (program.absolute(), program.resolve()):
+        home = place.parent.parent
+        # `bin` is within an installation, except where a user or the system collects programs of all kinds.
+        is_own = place.parent.name == "bin" and home.name != ".local" and home not in {Path("/"), Path.home()}
+        folders.append(home if is_own else place.parent)
+    return folders
 
 
 def find_leftover_processes(scope: str) -> list[psutil.Process]:
@@ -177,15 +205,11 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, patience_sec
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _stop(sandboxed: SandboxedProcess) -> None:
+    sandboxed.signal(signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        sandboxed.process.wait(_GRACE_SECONDS)
+    sandboxed.end()
 
 
 def _free_port() -> int:

@@ -40,6 +40,8 @@ class Application:
     health: str
     database_variable: str
     ready_within_seconds: float
+    is_unsandboxed: bool = False
+    """Whether it runs as the caller's user, with all that this user may reach."""
 
 
 @dataclass(frozen=True)

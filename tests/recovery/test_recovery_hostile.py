@@ -118,7 +118,8 @@ def statements(folder: Path) -> dict[str, str]:
 def test_hostile_dump_runs_nothing_at_a_deep_verification(commands: CommandRunner, folder: Path) -> None:
     verified = commands.run("verify", "--deep", "--store", "database")
     assert list(folder.iterdir()) == []
-    assert "comments are not defined as expected" in verified.stdout  # so it ran
+    # It ran, and nothing that it tried worked. The console breaks long lines.
+    assert f"found \"table public.note '{_RAN}'\"" in " ".join(verified.stdout.split())
 
 
 def test_hostile_dump_runs_nothing_on_a_new_server(commands: CommandRunner, folder: Path) -> None:
