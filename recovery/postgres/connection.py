@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
 from core.failure import Failure
@@ -188,10 +188,13 @@ def explain_errors(connection: psycopg.Connection, action: str, subject: str = "
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
+        step = (
+            "let it read everything: GRANT pg_read_all_data (or SELECT on the table and USAGE on its "
+            "schema), and BYPASSRLS where row security is on."
+        )
         raise Failure(
             f'the role "{connection.info.user}" may not {action}{where}.',
-            "let it read everything: GRANT pg_read_all_data (or SELECT on the table and USAGE on its "
-            "schema), and BYPASSRLS where row security is on; large objects need a grant each.",
+            large_object_grants(connection.info.user) if "large object" in str(error) else step,
             _primary_message(error),
         ) from error
     except psycopg.OperationalError as error:
@@ -206,6 +209,19 @@ def explain_errors(connection: psycopg.Connection, action: str, subject: str = "
             "look at what the server said; nothing was changed.",
             _primary_message(error),
         ) from error
+
+
+def large_object_grants(role: str) -> str:
+    """Return the advice, with the statements, for a role that may not read large objects."""
+    grant_each = sql.SQL(
+        "SELECT format('GRANT SELECT ON LARGE OBJECT %s TO %I', oid, {}) FROM pg_largeobject_metadata"
+    )
+    grant_later = sql.SQL("ALTER DEFAULT PRIVILEGES GRANT SELECT ON LARGE OBJECTS TO {}")
+    return (
+        "pg_read_all_data does not cover large objects. As their owner, let the backup role read those that "
+        f"there are: {grant_each.format(role).as_string()} \\gexec; and from PostgreSQL 18 on those to come: "
+        f"{grant_later.format(sql.Identifier(role)).as_string()}."
+    )
 
 
 def _primary_message(error: psycopg.Error) -> str:

@@ -14,7 +14,13 @@ from core.failure import Failure
 from core.text import printable
 from recovery.manifest import DumpContent
 from recovery.postgres.client_programs import ClientProcess, ClientPrograms
-from recovery.postgres.connection import keepalive_parameters, libpq_environment, redact
+from recovery.postgres.connection import (
+    keepalive_parameters,
+    large_object_grants,
+    libpq_environment,
+    parse_url,
+    redact,
+)
 from recovery.postgres.table_name import TableName
 
 _MAGIC: Final = b"PGDMP"
@@ -117,7 +123,7 @@ def dump(
             messages = redact(result.messages, url)
             raise Failure(
                 f"The dump is not whole: pg_dump {result.description}.",
-                _next_step(messages, clients),
+                _next_step(messages, clients, parse_url(url).get("user", "the backup role")),
                 messages,
             )
         for warning in parse_warnings(redact(result.messages, url)):
@@ -159,8 +165,9 @@ def _table_arguments(clients: ClientPrograms, tables: Sequence[str]) -> list[str
     return ["--strict-names", "--encoding=UTF8", "--extension=*", *patterns]
 
 
-def _next_step(messages: str, clients: ClientPrograms) -> str:
+def _next_step(messages: str, clients: ClientPrograms, role: str) -> str:
     steps = {
+        "permission denied for large object": large_object_grants(role),
         "snapshot": "run the backup again: the connection that held its snapshot was lost.",
         "password authentication failed": "give the stack the backup role's current password.",
         "permission denied": "grant the backup role pg_read_all_data, or what the message names.",

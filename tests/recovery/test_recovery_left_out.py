@@ -9,6 +9,7 @@ from dump_fixtures import execute
 from servers import NewDatabase, database_url
 from vaults import ProxiedVault
 
+from core.failure import Failure
 from postgres_server.cluster import Cluster
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
@@ -143,6 +144,26 @@ def test_a_selection_of_tables_lists_nothing(
 ) -> None:
     execute(new_database("chosen"), "CREATE TABLE t (a int); CREATE MATERIALIZED VIEW m AS SELECT 1 AS one")
     assert back_up_as_nightly(cluster, "chosen", locked_vault, ("public.t",)).left_out == ()
+
+
+@pytest.mark.usefixtures("roles")
+def test_a_backup_that_may_not_read_large_objects_names_the_grants_that_help(
+    cluster: Cluster, new_database: NewDatabase, locked_vault: ProxiedVault
+) -> None:
+    url = new_database("large")
+    execute(url, "SELECT lo_from_bytea(4711, 'hello')")
+    with pytest.raises(Failure) as raised:
+        back_up_as_nightly(cluster, "large", locked_vault)
+    for_new = 'ALTER DEFAULT PRIVILEGES GRANT SELECT ON LARGE OBJECTS TO "nightly"'
+    assert for_new in str(raised.value)
+    assert "format('GRANT SELECT ON LARGE OBJECT %s TO %I', oid, 'nightly')" in str(raised.value)
+    execute(url, "GRANT SELECT ON LARGE OBJECT 4711 TO nightly")
+    execute(url, for_new)  # pyright: ignore[reportArgumentType] - what the message advises
+    execute(url, "SELECT lo_from_bytea(4712, 'later')")
+    try:
+        assert back_up_as_nightly(cluster, "large", locked_vault).figures.large_objects == 2
+    finally:
+        execute(url, "DROP OWNED BY nightly")
 
 
 def test_a_summary_counts_each_kind_and_names_the_first() -> None:
