@@ -23,6 +23,7 @@ from measurement import Figures, Pipeline, disk_bytes, measure, run_in_turn, sho
 from rich.console import Console
 from rich.table import Table
 
+from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from postgres_server.server import SUPERUSER
 from twin.host.home import TwinHome
@@ -61,6 +62,7 @@ class Servers:
             "BENCH_URL": self.url("bench"),
             "BENCH_TARGET": self.url("target"),
             "BENCH_ENDPOINT": self.endpoint,
+            HOME_VARIABLE: str(self.folder.parent / "twin"),
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "RCLONE_CONFIG": "",
@@ -145,6 +147,7 @@ def restores(servers: Servers) -> dict[str, Callable[[], Figures]]:
     restore = ["pg_restore", "-j2", "-d", "target", str(local)]
     fetch = ["rclone", "copyto", f"S:{BUCKET}/plain", str(local)]
     return {
+        "bulwark verify --deep, on a server of its own": lambda: servers.run([[*OURS, "prove"]]),
         "bulwark, restored and verified": lambda: servers.run([[*OURS, "verify"]], target=True),
         "bulwark, restored": lambda: servers.run([[*OURS, "restore"]], target=True),
         "download, then pg_restore -j2": lambda: servers.run([fetch], [restore], target=True),

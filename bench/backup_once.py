@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from cli.servers import scratch_server
 from core import vault_layout
 from recovery import catalogue
 from recovery.attestation import Trust
@@ -20,6 +21,7 @@ from recovery.postgres.snapshot import take_snapshot
 from recovery.restore import restore_database
 from recovery.vault.client import create_client
 from recovery.vault.vault import VaultClient
+from recovery.verify import verify
 
 VAULT: Final = VaultClient(create_client("us-east-1", os.environ["BENCH_ENDPOINT"]), "vault")
 TRUST: Final = Trust("bench", accepts_unattested=True)
@@ -50,6 +52,13 @@ def restore(*, compare: bool) -> None:
             sys.exit("\n".join(differences))
 
 
+def prove() -> None:
+    """Restore into a server of its own and compare, as `./bulwark verify --deep`."""
+    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest, TRUST))
+    if problems := verify(manifest, VAULT, scratch=scratch_server).problems:
+        sys.exit("\n".join(problems))
+
+
 match sys.argv[1:]:
     case ["backup"]:
         backup()
@@ -59,5 +68,7 @@ match sys.argv[1:]:
         restore(compare=False)
     case ["verify"]:
         restore(compare=True)
+    case ["prove"]:
+        prove()
     case _:
-        sys.exit(f"{sys.argv[0]}: backup, dump, restore or verify")
+        sys.exit(f"{sys.argv[0]}: backup, dump, restore, verify or prove")

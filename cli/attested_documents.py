@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core import vault_layout
 from core.documents import DocumentError, read_file, read_json
 from core.failure import Failure
+from core.text import printable
 from recovery.catalogue import Disownment, Verification
 from recovery.context import RecoveryContext
 from recovery.vault.client import Exists
@@ -69,16 +70,18 @@ def read_documents(file: Path) -> tuple[AttestedDocument, ...]:
         ) from None
 
 
-def store_all(context: RecoveryContext, documents: Sequence[AttestedDocument]) -> list[str]:
+def store_all(
+    context: RecoveryContext, documents: Sequence[AttestedDocument]
+) -> list[Verification | Disownment]:
     """
-    Store documents in the primary vault, and return the ids of their backups.
+    Store documents in the primary vault, and return them.
 
     Raises:
         Failure: one of them has another form, or an attestation that is not the restoring job's; nothing is
             stored then. Or the vault does not take one.
     """
     keys: dict[str, AttestedDocument] = {}
-    ids: list[str] = []
+    contents: list[Verification | Disownment] = []
     for document in documents:
         content, body = _parse(document.document), document.document.encode()
         token = document.attestation.encode() if document.attestation else None
@@ -93,14 +96,19 @@ def store_all(context: RecoveryContext, documents: Sequence[AttestedDocument]) -
             else vault_layout.disownment(content.backup, body)
         )
         keys[key] = document
-        ids.append(content.backup)
+        contents.append(content)
     for key, document in keys.items():
         if document.attestation:
             with suppress(Exists):  # both keys hold the document's digest: it is stored already
                 context.recording_vault.put(vault_layout.attestation(key), document.attestation.encode())
         with suppress(Exists):
             context.recording_vault.put(key, document.document.encode())
-    return ids
+    return contents
+
+
+def describe_stored(documents: Sequence[Verification | Disownment]) -> str:
+    """Return the line that says of which backups documents were stored."""
+    return printable(f"Recorded: {', '.join(one.backup for one in documents) or 'nothing'}.") + "\n"
 
 
 def _parse(text: str) -> Verification | Disownment:

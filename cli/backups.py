@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from rich.table import Column, Table
@@ -17,7 +17,7 @@ from core.objectives import format_duration
 from core.text import printable
 from recovery import catalogue
 from recovery.attestation import Trust
-from recovery.catalogue import Backup, Judgements, Verification, choose_best_proof
+from recovery.catalogue import Backup, Verification, choose_best_proof
 from recovery.context import RecoveryContext
 from recovery.drill import records
 from recovery.drill.records import ProofsByDrills
@@ -25,6 +25,7 @@ from recovery.files.journals import read_journals
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, LeftOut, Manifest
 from recovery.postgres.left_out import summarize_left_out
+from recovery.proof import find_proof
 from recovery.replica import ReplicaStatus, read_replica_status
 from recovery.state import StateManifest
 from recovery.vault.lease import read_newest_lease
@@ -54,7 +55,10 @@ def backups(
     drills = records.read_records(primary, trust)
     drilled = records.proofs_by_drills(drills)
     judgements = catalogue.read_judgements(primary, trust)
-    rows = [row for kind in STORES for row in _rows(context, kind, judgements, drilled)]
+    listed: dict[type[BackupManifest], list[Backup[Any]]] = {
+        kind: catalogue.read_backups(primary, kind, trust, judgements=judgements) for kind in STORES
+    }
+    rows = [row for kind in STORES for row in _rows(context, kind, listed[kind], drilled)]
     if as_json:
         sys.stdout.write(json.dumps([row | _warnings_of(context) for row in rows], indent=2) + "\n")
         return 0
@@ -71,6 +75,10 @@ def backups(
             console.print()
     if not rows:
         console.print("There is no backup yet: ./bulwark backup makes one.")
+    for kind in STORES:
+        proof = find_proof(kind.STORE, listed[kind], drilled)
+        if fault := proof and proof.find_fault(datetime.now(UTC), context.longest_proof_age):
+            console.print(f"{fault[0].upper()}{fault[1:]}.", style="red", highlight=False)
     ignored = [*judgements.ignored, *((f"drill {one.id}", one.doubt) for one in drills if one.doubt)]
     for key, why in (*ignored, *_find_planted(primary, trust)):
         console.print(
@@ -131,14 +139,14 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
 
 
 def _rows(
-    context: RecoveryContext, kind: type[BackupManifest], judgements: Judgements, drilled: ProofsByDrills
+    context: RecoveryContext,
+    kind: type[BackupManifest],
+    listed: list[Backup[Any]],
+    drilled: ProofsByDrills,
 ) -> list[dict[str, Any]]:
-    """Return the backups of one store in either vault, the newest first."""
-    primary, replica = context.vaults["primary"], context.vaults.get("replica")
-    in_primary = {
-        backup.id: backup
-        for backup in catalogue.read_backups(primary, kind, context.trust, judgements=judgements)
-    }
+    """Return the backups of one store, of which `listed` are in the primary vault, the newest first."""
+    replica = context.vaults.get("replica")
+    in_primary = {backup.id: backup for backup in listed}
     in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)} if replica else set[str]()
     only_there = in_replica - in_primary.keys()
     in_replica_only = (

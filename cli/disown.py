@@ -8,12 +8,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cli.attested_documents import attest_all, read_documents, store_all
+from cli.attested_documents import attest_all, describe_stored, read_documents, store_all
 from cli.backups import STORES
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.recovery_context import open_context
 from core.failure import Failure
-from core.text import printable
 from engine.targets import find_target
 from recovery import catalogue
 from recovery.attestation import KEY_VARIABLE
@@ -48,8 +47,8 @@ def disown(
     """
     target = find_target(stack, on_twin=on_twin)
     if add:
-        ids = store_all(open_context(target, role="writer"), read_documents(add))
-        sys.stdout.write(printable(f"Recorded: {', '.join(ids) or 'nothing'}.") + "\n")
+        stored = store_all(open_context(target, role="writer"), read_documents(add))
+        sys.stdout.write(describe_stored(stored))
         return 0
     if not backup or not reason.strip():
         raise Failure(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
         trust=find_trust(target),
         issue_token=target.find_signer(role),
         database_project=require_output(outputs, "database_project"),
+        longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
         writer_vault=None
         if role == "writer"
         else open_vault(target, bucket, backups.region, target.role_credentials("writer")),

@@ -68,7 +68,7 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
                 for kind in ("heartbeat", "checkin")
                 if job in require_output(outputs, f"{kind}_urls")
             }
-            for job in ("database", "files", "drill")
+            for job in ("database", "files", "proof", "drill")
         },
         "drill": _drill_tests(target),
     }

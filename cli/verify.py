@@ -8,13 +8,20 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from cli.attested_documents import AttestedDocument, attest_all, read_documents, store_all
+from cli.attested_documents import (
+    AttestedDocument,
+    attest_all,
+    describe_stored,
+    read_documents,
+    store_all,
+)
 from cli.backups import STORES
 from cli.events import RunLog
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
@@ -23,7 +30,7 @@ from cli.servers import scratch_server
 from core.console import PrintableConsole
 from core.failure import Failure
 from core.text import printable
-from recovery import catalogue
+from recovery import catalogue, proof
 from recovery.attestation import KEY_VARIABLE
 from recovery.catalogue import Verification
 from recovery.context import RecoveryContext, VaultName, require_vault
@@ -84,9 +91,10 @@ def verify(
     """
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     if add:
-        context = open_context(source, role="writer", vaults=("primary",))
-        ids = store_all(context, read_documents(add))
-        sys.stdout.write(printable(f"Recorded: {', '.join(ids) or 'nothing'}.") + "\n")
+        context = open_context(source, role="writer", vaults=("primary",), jobs=(proof.JOB,))
+        stored = store_all(context, read_documents(add))
+        sys.stdout.write(describe_stored(stored))
+        _report_proof(context, [one for one in stored if isinstance(one, Verification)])
         return 0
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     selection = _Selection(vault, store, backup, deep, unsandboxed)
@@ -110,6 +118,8 @@ def verify(
     ]
     documents = attest_all(context, verifications)
     recorded = _record_all(context, documents, vault)
+    if recorded:
+        _report_proof(context, verifications)
     if as_json:
         document = {
             "looks": [verification.model_dump(mode="json") for verification in verifications],
@@ -192,6 +202,13 @@ def _record_all(context: RecoveryContext, documents: list[AttestedDocument], sou
         sys.stderr.write(f"{failure}\nNot recorded, because the primary vault can't take it.\n")
         return False
     return True
+
+
+def _report_proof(context: RecoveryContext, stored: list[Verification]) -> None:
+    """Tell the monitors of the proofs what was found by restoring, once it is in the vault."""
+    if deep := [one for one in stored if one.deep]:
+        for fault in proof.report_proof(context, deep, datetime.now(UTC)):
+            sys.stderr.write(printable(f"Not reported as proven: {fault}.") + "\n")
 
 
 def _print_verifications(

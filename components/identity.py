@@ -210,8 +210,11 @@ def _writer(vault: Vault) -> str:
             "Recall",
             ["s3:GetObject", "s3:GetObjectVersion"],
             [
-                f"{bucket_arn}/{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
-                f"{bucket_arn}/{vault_layout.DATABASE}*/{vault_layout.attestation(vault_layout.MANIFEST)}",
+                *(
+                    f"{bucket_arn}/{prefix}*/{name}"
+                    for prefix in (vault_layout.DATABASE, vault_layout.STATE)
+                    for name in (vault_layout.MANIFEST, vault_layout.attestation(vault_layout.MANIFEST))
+                ),
                 f"{bucket_arn}/{vault_layout.EVIDENCE}*",
                 f"{bucket_arn}/{vault_layout.MANIFESTS}*",
                 f"{bucket_arn}/{vault_layout.ISSUER_KEYS}*",

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from core.failure import Failure
@@ -47,6 +48,9 @@ class RecoveryContext:
 
     writer_vault: VaultClient | None = None
     """The primary vault with the writer's credentials, if the run has those of both roles."""
+
+    longest_proof_age: timedelta | None = None
+    """How old the last proof of a store's backups may be; None: as old as it is."""
 
     warnings: tuple[str, ...] = ()
     """What the vaults lack, where the recovery file accepts that."""

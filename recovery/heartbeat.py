@@ -30,10 +30,19 @@ def report_run(context: RecoveryContext, job: str) -> Generator[None]:
     try:
         yield
     except BaseException:
-        _send_check_in(context, job, checkin_id, "error")
+        _report_end(context, job, checkin_id, succeeded=False)
         raise
-    _send_check_in(context, job, checkin_id, "ok")
-    if url := context.heartbeat_urls.get(job):
+    _report_end(context, job, checkin_id, succeeded=True)
+
+
+def report_result(context: RecoveryContext, job: str, *, succeeded: bool) -> None:
+    """Report the end of a run of the job whose begin nobody reported, because another process ran it."""
+    _report_end(context, job, uuid.uuid4().hex, succeeded=succeeded)
+
+
+def _report_end(context: RecoveryContext, job: str, checkin_id: str, *, succeeded: bool) -> None:
+    _send_check_in(context, job, checkin_id, "ok" if succeeded else "error")
+    if succeeded and (url := context.heartbeat_urls.get(job)):
         _get_url(job, url, "heartbeat", {})
 
 

@@ -22,7 +22,7 @@ from recovery.manifest import StoreName
 from recovery.postgres.connection import parse_url, requires_tls
 from recovery.secret_reference import SecretReference
 
-MonitoredJob = Literal["database", "files", "drill"]
+MonitoredJob = Literal["database", "files", "proof", "drill"]
 """Job whose runs are reported: a backup of the database, one of the files, a drill."""
 
 _MAX_BYTES: Final = 256 << 10

@@ -97,7 +97,14 @@ def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
 def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(production: Deployment) -> None:
     bucket = production["backups-vault-bucket"].outputs["arn"]
     once = [f"{bucket}/{prefix}/*" for prefix in ("database", "state", "evidence", "manifests")]
-    recalled = [f"{bucket}/{keys}" for keys in ("database/*/manifest.json", "evidence/*", "manifests/*")]
+    recalled = [
+        *(
+            f"{bucket}/{store}/*/manifest.json{attestation}"
+            for store in ("database", "state")
+            for attestation in ("", ".attestation")
+        ),
+        *(f"{bucket}/{prefix}/*" for prefix in ("evidence", "manifests", "trust/issuer-keys")),
+    ]
     assert allowed_statements(production, "backup-writer") == {
         "AddOnce": ({"s3:PutObject"}, once),
         "AddParts": ({"s3:PutObject"}, once),
@@ -155,13 +162,26 @@ def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deploymen
 
 
 @pytest.mark.parametrize("role", ["planner", "deployer"])
-def test_planner_and_deployer_read_evidence_of_drills_and_no_backup(
+def test_planner_and_deployer_read_manifests_and_evidence_and_no_backup(
     production: Deployment, role: str
 ) -> None:
     statements = allowed_statements(production, role)
-    drills = "arn:aws:s3:::example-vault-123456789012-eu-west-1/evidence/drills/*"
-    assert statements.pop("ReadDrills") == ({"s3:GetObject", "s3:GetObjectVersion"}, drills)
-    assert statements.pop("DecryptDrills")[0] == {"kms:Decrypt"}
+    bucket = production["backups-vault-bucket"].outputs["arn"]
+    records = [
+        *(
+            f"{bucket}/{store}*/manifest.json{attestation}"
+            for attestation in ("", ".attestation")
+            for store in ("database/", "state/", "manifests/files/")
+        ),
+        f"{bucket}/evidence/*",
+        f"{bucket}/trust/issuer-keys/*",
+    ]
+    assert statements.pop("ReadRecords") == ({"s3:GetObject", "s3:GetObjectVersion"}, records)
+    assert statements.pop("DecryptRecords")[0] == {"kms:Decrypt"}
+    if role == "deployer":
+        keys = f"{bucket}/trust/issuer-keys/*"
+        assert statements.pop("RecordKeys") == ({"s3:PutObject"}, keys)
+        assert statements.pop("ConfirmKeys") == ({"s3:GetObjectRetention"}, keys)
     found = {action for actions_, _ in statements.values() for action in actions_}
     objects = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteBucket", "s3:Bypass", "s3:*")
     assert [action for action in found if action.startswith(objects)] == []

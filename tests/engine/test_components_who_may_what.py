@@ -25,7 +25,7 @@ VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}
 LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
 DRILLS = "evidence/drills/"
 DUMP, FILE = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", "files/documents/seed.pdf"
-MANIFEST = DUMP.replace("dump.pgc.zst", "manifest.json")
+MANIFEST, STATE_MANIFEST = DUMP.replace("dump.pgc.zst", "manifest.json"), "state/seed/manifest.json"
 ONCE = {"IfNoneMatch": "*"}
 WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
 
@@ -213,7 +213,13 @@ READS = [
         "reads a manifest",
         "s3:GetObject",
         lambda it: it.s3.get_object(Bucket=VAULT, Key=MANIFEST),
-        (WRITER, RESTORER),
+        (WRITER, RESTORER, PLANNER, DEPLOYER),
+    ),
+    Call(
+        "reads the manifest of a state",
+        "s3:GetObject",
+        lambda it: it.s3.get_object(Bucket=VAULT, Key=STATE_MANIFEST),
+        (WRITER, RESTORER, PLANNER, DEPLOYER),
     ),
     Call(
         "sees a lock",
@@ -261,7 +267,7 @@ READS = [
         "reads other evidence",
         "s3:GetObject",
         lambda it: it.s3.get_object(Bucket=VAULT, Key="evidence/seed"),
-        (WRITER, RESTORER),
+        (WRITER, RESTORER, PLANNER, DEPLOYER),
     ),
     Call(
         "lists the evidence of drills",
@@ -458,7 +464,7 @@ def admin(production: Deployment) -> Iterator[AwsIdentity]:
     """Give the administrator, after creating the objects that the calls use."""
     admin = role_clients.administrator(production.installation.home)
     s3 = admin.client("s3")
-    for key in (DUMP, MANIFEST, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
+    for key in (DUMP, MANIFEST, STATE_MANIFEST, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
         s3.put_object(Bucket=VAULT, Key=key, Body=b"seed")
     admin.client("s3", "eu-north-1").put_object(Bucket=REPLICA, Key=DUMP, Body=b"seed")
     s3.put_object(Bucket=LOG, Key="seed", Body=b"seed")

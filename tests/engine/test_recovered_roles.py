@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import role_clients
 from fast_twin import FastTwin
 from installations import CommandResult
 from sampling import Draw
+
+from twin.vendor.store import VendorStore
 
 pytestmark = pytest.mark.shares("fast_twin")
 
@@ -116,6 +118,30 @@ def test_a_verification_by_a_reader_is_recorded_by_the_writer_later(
     printed.write_text("{}")
     assert "is not what a verification printed" in run(fast_twin, "verify", "--add", str(printed)).err
     assert "can't be read" in run(fast_twin, "verify", "--add", str(tmp_path / "missing")).err
+
+
+def test_the_proof_is_reported_by_the_run_that_puts_it_into_the_vault(
+    fast_twin: FastTwin, tmp_path: Path
+) -> None:
+    """As the jobs of backup.yml do: one restores and compares, and may write nothing; another keeps that."""
+    heartbeat = fast_twin.resource("job-proof-heartbeat")["id"]
+
+    def pinged() -> float:
+        with closing(VendorStore(fast_twin.installation.home.vendors)) as store:
+            watch = store.get("twin", "watch", f"uptimerobot:{heartbeat}")
+        return (watch or {}).get("pinged", 0.0)
+
+    before, proof = pinged(), tmp_path / "proof.json"
+    assert run(fast_twin, "backup", "all").code == 0
+    with replaced_policy(fast_twin, WRITER, policy_of(fast_twin, RESTORER)):
+        restored = run(fast_twin, "verify", "--deep", "--json")
+        assert restored.code == 0, restored.text
+        proof.write_text(restored.out)
+    assert pinged() == before
+    kept = run(fast_twin, "verify", "--add", str(proof))
+    assert (kept.code, kept.err) == (0, ""), kept.text
+    assert pinged() > before
+    assert "proof" not in run(fast_twin, "backups").out
 
 
 def test_expired_credentials_are_reported_and_nothing_is_written(

@@ -1,0 +1,94 @@
+"""Which stores of a stack have a backup that was restored and compared, how long ago, and who is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from core.objectives import format_duration
+from recovery.catalogue import Backup, Verification, is_restorable, read_backups, read_judgements
+from recovery.context import RecoveryContext
+from recovery.drill.records import ProofsByDrills, last_proven, proofs_by_drills, read_records
+from recovery.files.manifest import FilesManifest
+from recovery.heartbeat import report_result
+from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.state import StateManifest
+
+M = TypeVar("M", bound=BackupManifest)
+
+JOB: Final = "proof"
+"""The job whose monitors are told."""
+
+_MINUTE: Final = timedelta(minutes=1)
+_KINDS: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
+
+
+@dataclass(frozen=True)
+class StoreProof:
+    """One store that has a backup: when the newest proven one was last restored and compared."""
+
+    store: StoreName
+    proven_at: datetime | None
+    """By the vault's time; None: no backup of the store is proven."""
+
+    def find_fault(self, now: datetime, longest: timedelta | None) -> str:
+        """Return what is wrong with the proof, which may become `longest` old; empty if nothing is."""
+        if self.proven_at is None:
+            return f"no backup of the store {self.store} is proven"
+        age = now - self.proven_at
+        if longest is None or age <= longest:
+            return ""
+        return (
+            f"the last proof of the store {self.store} is {format_duration(age // _MINUTE * _MINUTE)} old, "
+            f"and {format_duration(longest)} are allowed"
+        )
+
+
+def find_proof(
+    store: StoreName, backups: Sequence[Backup[M]], by_drills: ProofsByDrills
+) -> StoreProof | None:
+    """Return the proof of a store, from all its backups; None if none of them can be restored."""
+    if not any(is_restorable(backup) for backup in backups):
+        return None
+    return StoreProof(store, last_proven(backups, by_drills))
+
+
+def read_proofs(context: RecoveryContext) -> list[StoreProof]:
+    """
+    Return the proof of each store of which the primary vault has a backup that can be restored.
+
+    Raises:
+        Failure: the vault does not answer.
+    """
+    vault, trust = context.vaults["primary"], context.trust
+    by_drills, judgements = proofs_by_drills(read_records(vault, trust)), read_judgements(vault, trust)
+    found = [
+        find_proof(kind.STORE, read_backups(vault, kind, trust, judgements=judgements), by_drills)
+        for kind in _KINDS
+    ]
+    return [proof for proof in found if proof]
+
+
+def report_proof(context: RecoveryContext, stored: Sequence[Verification], now: datetime) -> list[str]:
+    """
+    Tell the monitors of the job `proof` whether the backups are proven, and return what is wrong.
+
+    They get a success only if all of `stored` passed, and the proof of every store is as young as it must be.
+    Nothing is read where there are no monitors.
+
+    Args:
+        context: The stack.
+        stored: The deep verifications that were put into the vault just now.
+        now: The present time.
+
+    Raises:
+        Failure: the vault does not answer.
+    """
+    if not {JOB} & {*context.heartbeat_urls, *context.checkin_urls}:
+        return []
+    faults = [f"backup {one.backup} is damaged" for one in stored if not one.passed]
+    faults += [
+        fault for proof in read_proofs(context) if (fault := proof.find_fault(now, context.longest_proof_age))
+    ]
+    report_result(context, JOB, succeeded=not faults)
+    return faults
