@@ -2,7 +2,6 @@
 
 import fcntl
 import getpass
-import json
 import os
 import platform
 import shutil
@@ -40,6 +39,7 @@ from recovery.drill.safety import age_of
 from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.postgres.client_programs import find_client_programs
 from recovery.postgres.connection import connect
+from recovery.state import read_deployment_time
 from toolchain.engine import VERSION
 
 _KEY: Final = "neon_api_key"
@@ -60,9 +60,7 @@ class DrillSession:
 
         None where the backend does not say.
         """
-        state = json.loads(export_state(self.target).state)
-        time_text = (state["deployment"].get("manifest") or {}).get("time")
-        return datetime.fromisoformat(time_text) if time_text else None
+        return read_deployment_time(export_state(self.target).state)
 
     def remove_leftovers(self, *, everything: bool) -> tuple[str, ...]:
         """

@@ -1,6 +1,5 @@
 """Reads a stack's configuration for its Platform, and derives the stack's outputs from the Platform."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from components.platform import Platform
 from components.secrets import Secrets, collect
 from components.settings import PROJECT, Settings, SettingsError, load
+from core.documents import DocumentError, parse_json
 from core.objectives import format_duration, longest_gap
 
 
@@ -52,8 +52,8 @@ def _secret_names() -> set[str]:
 
 def _parse(text: str | None) -> Any:
     try:
-        return json.loads(text or "null")
-    except json.JSONDecodeError:
+        return parse_json(text or "null")
+    except DocumentError:
         return text
 
 

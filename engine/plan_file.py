@@ -1,12 +1,16 @@
 """The file of a reviewed plan: an update does what is in it, and nothing else."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from pydantic import BaseModel
+
+from core.documents import DocumentError, read_file, read_json
 from core.failure import Failure
+
+_MAX_BYTES: Final = 64 << 20
 
 _ENCRYPTED: Final = "4dabf18193072939515e22adb298388d"
 """Key that marks a secret (sdk/go/common/resource: SigKey); the same value is never encrypted to the same
@@ -24,6 +28,28 @@ class ResourcePlan:
     """Each input that is added, changed or removed, with its value; secrets are left out."""
 
 
+class _InputDifference(BaseModel):
+    """Inputs by name; the fields are the engine's (pulumi 3.259.0, sdk/go/common/apitype/plan.go)."""
+
+    adds: dict[str, Any] | None = None
+    updates: dict[str, Any] | None = None
+    deletes: tuple[str, ...] | None = None
+
+
+class _Goal(BaseModel):
+    protect: bool | None = None
+    inputDiff: _InputDifference | None = None  # noqa: N815 - the engine's name
+
+
+class _PlannedResource(BaseModel):
+    steps: tuple[str, ...] | None
+    goal: _Goal | None = None
+
+
+class _Plan(BaseModel):
+    resourcePlans: dict[str, _PlannedResource]  # noqa: N815 - the engine's name
+
+
 ReviewedPlan = Mapping[str, ResourcePlan]
 """URN of a resource -> what is planned for it."""
 
@@ -36,13 +62,11 @@ def read(file: Path) -> ReviewedPlan:
         Failure: the file holds no plan.
     """
     try:
-        resources = json.loads(file.read_text())["resourcePlans"]
-        return {urn: _parse(plan) for urn, plan in resources.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Failure(
-            f"{file} is no plan ({type(error).__name__}).",
-            "make one: ./bulwark review --save-plan FILE.",
-        ) from None
+        plan = read_json(read_file(file, max_bytes=_MAX_BYTES), _Plan, max_bytes=_MAX_BYTES)
+    except (OSError, DocumentError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Failure(f"{file} is no plan: {why}.", "make one: ./bulwark review --save-plan FILE.") from None
+    return {urn: _summarize(resource) for urn, resource in plan.resourcePlans.items()}
 
 
 def require_same(reviewed: ReviewedPlan, now: ReviewedPlan, *, stack: str) -> None:
@@ -77,14 +101,14 @@ def without_values(text: str) -> tuple[str, bool]:
     return f"{before}{stopped}; the values are not shown, secrets could be among them\n", True
 
 
-def _parse(plan: Mapping[str, Any]) -> ResourcePlan:
-    goal = plan.get("goal") or {}
-    difference = goal.get("inputDiff") or {}
-    inputs = {**(difference.get("adds") or {}), **(difference.get("updates") or {})}
-    inputs |= dict.fromkeys(difference.get("deletes") or ())
-    inputs["the option protect"] = bool(goal.get("protect"))
+def _summarize(resource: _PlannedResource) -> ResourcePlan:
+    goal = resource.goal or _Goal()
+    difference = goal.inputDiff or _InputDifference()
+    inputs: dict[str, Any] = {**(difference.adds or {}), **(difference.updates or {})}
+    inputs |= dict.fromkeys(difference.deletes or ())
+    inputs["the option protect"] = bool(goal.protect)
     return ResourcePlan(
-        frozenset(plan["steps"] or ()), {name: _without_secrets(value) for name, value in inputs.items()}
+        frozenset(resource.steps or ()), {name: _without_secrets(value) for name, value in inputs.items()}
     )
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Any, Final, cast
 
 from components.settings import PROJECT, Settings, SettingsError, load
+from core.documents import DocumentError, parse_yaml, read_file
 from core.failure import Failure
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
@@ -21,11 +20,11 @@ def read(stack: str) -> dict[str, Any]:
     Return the parsed content of a stack's file.
 
     Raises:
-        Failure: there is no such file, or it is not YAML.
+        Failure: there is no such file, or `parse` refuses it.
     """
     path = path_of(stack)
     try:
-        content = yaml.safe_load(path.read_text())
+        body = read_file(path)
     except FileNotFoundError:
         known = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
         if not known:
@@ -36,15 +35,31 @@ def read(stack: str) -> dict[str, Any]:
         raise Failure(
             f"There is no {path.name}.", f"choose one of these stacks: {', '.join(known)}."
         ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise Failure(
-            f"{path.name}{line} is no YAML: {getattr(error, 'problem', error)}.", "correct the file."
-        ) from None
-    if not isinstance(content, dict):
-        raise Failure(f"{path.name} has no settings.", "start from Pulumi.prod.yaml.")
-    return content
+    except OSError as error:
+        raise Failure(f"{path.name} can't be read: {error.strerror}.", "make it readable.") from None
+    except DocumentError as error:
+        raise _unreadable(path.name, error) from None
+    return parse(body, path.name)
+
+
+def parse(text: bytes | str, name: str) -> dict[str, Any]:
+    """
+    Return the parsed content of a stack's file; `name` is the file's.
+
+    Raises:
+        Failure: it is no YAML within the limits of `core.documents`, or has no settings.
+    """
+    try:
+        content = parse_yaml(text)
+    except DocumentError as error:
+        raise _unreadable(name, error) from None
+    if not isinstance(content, dict) or not isinstance(content.get("config", {}), dict):
+        raise Failure(f"{name} has no settings.", "start from Pulumi.prod.yaml.")
+    return cast("dict[str, Any]", content)
+
+
+def _unreadable(name: str, error: DocumentError) -> Failure:
+    return Failure(f"{name} can't be read: {error}.", "correct the file.")
 
 
 def load_settings(stack: str, content: Mapping[str, Any]) -> Settings:

@@ -166,7 +166,7 @@ class TwinTarget(StackTarget):
         copy = folder / f"Pulumi.{self.name}.yaml"
         content = draw_ports(stack_file.read(self.name), self.home)
         if copy.exists():
-            before = yaml.safe_load(copy.read_text()) or {}
+            before = stack_file.parse(copy.read_bytes(), copy.name)
             content |= {key: before[key] for key in ("encryptionsalt", "secretsprovider") if key in before}
         partial = copy.with_suffix(".partial")
         partial.write_text(yaml.safe_dump(content))

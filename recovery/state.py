@@ -232,6 +232,15 @@ def _parse_deployment(state: bytes) -> DeployedState:
     )
 
 
+def read_deployment_time(state: bytes) -> datetime | None:
+    """Return when an exported state was deployed last; None if it does not say."""
+    try:
+        deployment = read_json(state, _StateDocument, max_bytes=_MAX_BYTES).deployment
+    except DocumentError:
+        return None
+    return deployment.manifest.time if deployment and is_moment(deployment.manifest.time) else None
+
+
 def _plaintext_secrets(value: Any, where: str = "its resources") -> Iterator[str]:
     """Yield the place of each secret that is not encrypted."""
     if isinstance(value, dict):

@@ -5,10 +5,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 from components.settings import SettingsError
 from core.failure import Failure
+from engine import stack_file
 from engine.stack_target import StackTarget
 
 
@@ -25,7 +24,7 @@ def check(path: Path, text: str, target: StackTarget) -> None:
         Failure: a setting is wrong, such as an id of a form that no setting takes.
     """
     try:
-        target.parse_settings(yaml.safe_load(text))
+        target.parse_settings(stack_file.parse(text, path.name))
     except SettingsError as error:
         raise Failure(
             f"With what was found in it, {path.name} would not be good: {error}",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from core.documents import DocumentError, parse_yaml
 from core.failure import Failure
 
 SettingPath = tuple[str, ...]
@@ -28,7 +29,7 @@ def insert_settings(text: str, changes: Mapping[SettingPath, Any], *, file: str)
     Raises:
         Failure: a setting can't be inserted without changing something else, such as below an anchor.
     """
-    wanted, after = yaml.safe_load(text), text
+    wanted, after = parse_yaml(text), text
     for path, value in changes.items():
         wanted, after = _insert(wanted, path, value), _insert_text(after, path, value)
     if _parse(after) != wanted:
@@ -42,8 +43,8 @@ def insert_settings(text: str, changes: Mapping[SettingPath, Any], *, file: str)
 
 def _parse(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text)
+    except DocumentError:
         return None
 
 

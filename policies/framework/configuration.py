@@ -1,6 +1,5 @@
 """A stack's settings of the pack: `policies/config/<stack>.json`, in the format of `--policy-pack-config`."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
@@ -33,10 +32,12 @@ def read(stack: str, folder: Path = FOLDER) -> Configuration:
     path = find_file(stack, folder)
     if not path:
         return {}
+    from core.documents import DocumentError, parse_json, read_file  # noqa: PLC0415 - imports pydantic_core
+
     try:
-        document = json.loads(path.read_text())
-    except ValueError as error:
-        raise ConfigurationError(f"{path.name} is no JSON ({error})") from error
+        document = parse_json(read_file(path))
+    except (OSError, DocumentError) as error:
+        raise ConfigurationError(f"{path.name} can't be read: {error}") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path.name} is no JSON object of rules")
     configured = {

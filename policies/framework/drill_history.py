@@ -23,6 +23,9 @@ CLOCK_TOLERANCE: Final = timedelta(hours=1)
 """How far a time may be ahead of this machine's clock."""
 
 
+REHEARSAL: Final = json.dumps({"rehearsal": True})
+
+
 @dataclass(frozen=True)
 class StoreHistory:
     """One store. None means never."""
@@ -51,20 +54,18 @@ class DrillHistory:
 
 def read(environment: Mapping[str, str], now: datetime) -> DrillHistory | None:
     """Return the history from the environment; None if it is missing or malformed."""
+    text = environment.get(VARIABLE, "")
+    if text == REHEARSAL:
+        return DrillHistory(now, rehearsal=True)
+    from core.documents import parse_json  # noqa: PLC0415 - imports pydantic_core
+
     try:
-        document: Any = json.loads(environment[VARIABLE])
-        if document == {"rehearsal": True}:
-            return DrillHistory(now, rehearsal=True)
-        stores = {
-            urn: StoreHistory(
-                since=_parse_time(store["since"]),
-                passed=_parse_time(store["passed"]),
-                proven=_parse_time(store["proven"]),
-            )
-            for urn, store in document["stores"].items()
-        }
-        return DrillHistory(now, stores=stores)
-    except (KeyError, ValueError, TypeError, AttributeError):
+        match parse_json(text):
+            case {"stores": dict() as stores, **others} if not others:
+                return DrillHistory(now, stores={urn: _parse_store(store) for urn, store in stores.items()})
+            case _:
+                return None
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -84,7 +85,12 @@ def to_json(stores: Mapping[str, StoreHistory]) -> str:
     )
 
 
-REHEARSAL: Final = json.dumps({"rehearsal": True})
+def _parse_store(store: Any) -> StoreHistory:
+    match store:
+        case {"since": since, "passed": passed, "proven": proven, **others} if not others:
+            return StoreHistory(_parse_time(since), _parse_time(passed), _parse_time(proven))
+        case _:
+            raise ValueError("no history of a store")
 
 
 def _parse_time(text: str | None) -> datetime | None:

@@ -7,14 +7,28 @@ It is imported only for a file with entries: pydantic takes a fifth of the pack'
 from datetime import date
 from typing import Annotated, Any, cast
 
-import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+
+from core.documents import DocumentError, parse_yaml
+from core.text import printable
+
+
+def _parse_day(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be a day such as 2026-01-31") from None
+
+
+Day = Annotated[date, BeforeValidator(_parse_day)]
 
 
 class Waiver(BaseModel):
     """An exception of one rule for one resource. It expires at the end of its last day, UTC."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     rule: str
     resource: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^*]+::[^*]+::[^*]+::[^*]+$")]
@@ -23,8 +37,8 @@ class Waiver(BaseModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
     owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
     ticket: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)]
-    created: date
-    expires: date
+    created: Day
+    expires: Day
 
     @property
     def key(self) -> tuple[str, str]:
@@ -34,9 +48,11 @@ class Waiver(BaseModel):
 def parse_entries(text: bytes) -> list[Any] | None:
     """Return the entries of a waivers' file; None if it is not a list."""
     try:
-        entries = yaml.safe_load(text) or []
-    except yaml.YAMLError:
+        entries = parse_yaml(text)
+    except DocumentError:
         return None
+    if entries is None:
+        return []
     return cast("list[Any]", entries) if isinstance(entries, list) else None
 
 
@@ -46,9 +62,13 @@ def parse_entry(entry: Any) -> tuple[Waiver | None, list[str]]:
         return Waiver.model_validate(entry), []
     except ValidationError as error:
         return None, [
-            f"is not valid: {'.'.join(str(step) for step in detail['loc']) or 'entry'}: {_describe(detail)}"
+            f"is not valid: {_path(detail)}: {_describe(detail)}"
             for detail in error.errors(include_url=False, include_context=False, include_input=False)
         ]
+
+
+def _path(detail: Any) -> str:
+    return printable(".".join(str(step) for step in detail["loc"]))[:100] or "entry"
 
 
 def _describe(detail: Any) -> str:

@@ -20,7 +20,10 @@ _NEWEST_VERSION: Final = (1, 16)
 _TABLE_ACCESS_METHOD_SINCE: Final = (1, 14)
 _COMPRESSION_BYTE_SINCE: Final = (1, 15)
 _RELATION_KIND_SINCE: Final = (1, 16)
-_LONGEST_STRING_BYTES: Final = 1 << 30
+_LONGEST_STRING_BYTES: Final = 1 << 28
+_LARGEST_TOC_BYTES: Final = 1 << 30
+_WIDEST_NUMBER_BYTES: Final = 32
+"""As in pg_restore (pg_backup_archiver.c, ReadHead)."""
 
 _OFFSET_MISSING: Final = b"\1"
 _OFFSET_SET: Final = b"\2"
@@ -150,6 +153,8 @@ class _TocReader:
         self._offset_bytes = self._read_byte()
         if self._read_byte() != _CUSTOM_FORMAT:
             raise ValueError
+        if not all(0 < width <= _WIDEST_NUMBER_BYTES for width in (self._integer_bytes, self._offset_bytes)):
+            raise ValueError
 
     def read(self) -> ArchiveToc:
         has_compression_byte = self._version >= _COMPRESSION_BYTE_SINCE
@@ -158,6 +163,8 @@ class _TocReader:
             self._read_integer()
         database, server, client = self._read_text(), self._read_text(), self._read_text()
         count = self._read_integer()
+        if count < 0:
+            raise ValueError
         entries = tuple(self._read_entry() for _ in range(count))
         layout = ArchiveLayout(
             integer_bytes=self._integer_bytes,
@@ -171,6 +178,8 @@ class _TocReader:
         return ArchiveToc(database, server, client, entries, layout)
 
     def _read_entry(self) -> TocEntry:
+        if self._stream.tell() > _LARGEST_TOC_BYTES:
+            raise ValueError
         entry_id = self._read_integer()
         self._read_integer()  # whether the entry has data
         self._skip_strings(2)  # the object's catalogue and oid

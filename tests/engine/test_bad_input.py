@@ -37,7 +37,7 @@ def test_all_problems_of_the_settings_are_reported_together(installation: Instal
 
 def test_a_settings_file_that_is_no_yaml_is_reported_with_its_line(installation: Installation) -> None:
     installation.edit("Pulumi.local.yaml", "environment: local", "environment: local\n  oops: [")
-    check_refusal(installation.bulwark("preview"), "Pulumi.local.yaml, line ", "is no YAML")
+    check_refusal(installation.bulwark("preview"), "Pulumi.local.yaml can't be read: it is no YAML, line ")
 
 
 def test_an_unknown_stack_is_reported_with_the_existing_ones(installation: Installation) -> None:

@@ -106,7 +106,7 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: str) -> None
 
 
 def test_a_plan_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"is no plan \(FileNotFoundError\)"):
+    with pytest.raises(Failure, match=r"is no plan: No such file"):
         read(tmp_path / "plan.json")
 
 

@@ -64,13 +64,13 @@ def test_a_severity_is_one_of_four(tmp_path: Path, severity: str) -> None:
 @pytest.mark.parametrize("content", ["", "{", "vault-is-locked: disabled", "{'a': 1}"])
 def test_a_file_that_is_no_json_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
     (tmp_path / "prod.json").write_text(content)
-    with pytest.raises(ConfigurationError, match=r"^prod\.json is no JSON \("):
+    with pytest.raises(ConfigurationError, match=r"^prod\.json can.t be read: it is no JSON"):
         read("prod", tmp_path)
 
 
 def test_a_file_that_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "prod.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigurationError, match=r"^prod\.json is no JSON \("):
+    with pytest.raises(ConfigurationError, match=r"^prod\.json can.t be read: it is no JSON"):
         read("prod", tmp_path)
 
 

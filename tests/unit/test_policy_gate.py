@@ -176,5 +176,5 @@ def test_a_stack_that_is_not_production_may_relax_a_rule(folder: Path, environme
 @pytest.mark.usefixtures("command")
 def test_a_configuration_that_can_not_be_read_does_not_count_as_none(folder: Path) -> None:
     (folder / "prod.json").write_text('{"vault-is-locked": "advisory"')
-    with pytest.raises(pulumi.RunError, match=r"prod\.json is no JSON"):
+    with pytest.raises(pulumi.RunError, match=r"prod\.json can.t be read: it is no JSON"):
         require(environment="production", stack="prod")
