@@ -29,5 +29,8 @@ def _require_range(moment: datetime) -> datetime:
     return moment
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_parse), AfterValidator(_require_range)]
-"""A time with its zone, far enough from the calendar's ends to be computed with."""
+WrittenTime = Annotated[AwareDatetime, BeforeValidator(_parse)]
+"""A time with its zone, written as ISO 8601."""
+
+Moment = Annotated[WrittenTime, AfterValidator(_require_range)]
+"""A written time, far enough from the calendar's ends to be computed with."""

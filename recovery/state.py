@@ -8,12 +8,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, StringConstraints
 
 from core import vault_layout
 from core.documents import DocumentError, parse_json, read_json
 from core.failure import Failure
-from core.moment import is_moment
+from core.moment import WrittenTime, is_moment
 from recovery.attestation import put_attested
 from recovery.context import RecoveryContext
 from recovery.manifest import BackupManifest, Count, ManifestModel, StoredObject, StoreName
@@ -65,7 +65,7 @@ class SecretsProvider(ManifestModel):
 
 
 class _DeploymentManifest(BaseModel):
-    time: AwareDatetime
+    time: WrittenTime
     """The year 1 before the first deployment."""
 
 
@@ -124,7 +124,7 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
         Failure: the state is empty or holds a secret in clear.
     """
     started = datetime.now(UTC)
-    deployment = _parse_deployment(export.state)
+    deployment = parse_state(export.state)
     vault, backup_id = context.vaults["primary"], vault_layout.new_id(started)
     require_right_clock(vault)
     folder = vault_layout.state_backup(backup_id)
@@ -158,7 +158,7 @@ def restore_state(manifest: StateManifest, vault: VaultClient, folder: Path) -> 
     """
     _require_empty_folder(folder)
     bodies = {name: _read(vault, stored) for name, stored in manifest.files.items()}
-    _parse_deployment(bodies[STATE_FILE])
+    parse_state(bodies[STATE_FILE])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, body in bodies.items():
         (folder / name).write_bytes(body)
@@ -169,7 +169,7 @@ def verify_state(manifest: StateManifest, vault: VaultClient) -> list[str]:
     """Read the state of a backup; return one phrase per problem."""
     stored = manifest.files[STATE_FILE]
     try:
-        deployment = _parse_deployment(_read(vault, stored))
+        deployment = parse_state(_read(vault, stored))
     except Failure as failure:
         return [str(failure)]
     if deployment.resources != manifest.resources:
@@ -196,7 +196,7 @@ class DeployedState:
     secrets_provider: SecretsProvider
 
 
-def _parse_deployment(state: bytes) -> DeployedState:
+def parse_state(state: bytes) -> DeployedState:
     """
     Return the deployment in an exported state.
 

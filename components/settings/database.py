@@ -79,7 +79,7 @@ class DatabaseSettings(SettingsModel):
     backup_role: RoleName = "platform_backup"
     """Reads everything, for dumps."""
 
-    history_retention_hours: Annotated[int, Field(gt=0)]
+    history_retention_hours: Positive
     """How far back a branch can reach; this is the first line of recovery."""
 
     protect_default_branch: bool = True

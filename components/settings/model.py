@@ -51,7 +51,8 @@ AwsAccount = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """A display name; 64 characters is the shortest limit among the vendors."""
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=10_000_000)]
+"""Small enough to be a number of days."""
 
 SettingsRule = Callable[[Any], list[tuple[str, str]]]
 """A cross-field rule: settings -> (path below the block, what is wrong and what the limit is)."""

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
+from core.text import printable
+
 FOLDER: Final = Path(__file__).parents[1] / "config"
 _LEVELS: Final = ("advisory", "disabled", "mandatory")
 _SEVERITIES: Final = ("low", "medium", "high", "critical")
@@ -51,8 +53,8 @@ def read(stack: str, folder: Path = FOLDER) -> Configuration:
             or settings.get("severity", "low") not in _SEVERITIES
         ):
             raise ConfigurationError(
-                f"{path.name} gives {rule} something that is neither an object of settings nor a level "
-                f"({', '.join(_LEVELS)})"
+                f"{path.name} gives {printable(rule)[:100]} something that is neither an object of settings "
+                f"nor a level ({', '.join(_LEVELS)})"
             )
     return configured
 
@@ -67,7 +69,9 @@ def check(configured: Configuration, rules: Collection[str]) -> None:
         ConfigurationError: The configuration has settings of a rule that does not exist.
     """
     if unknown := sorted(set(configured) - set(rules)):
-        raise ConfigurationError(f"the configuration names no rule of this pack: {', '.join(unknown)}")
+        raise ConfigurationError(
+            f"the configuration names no rule of this pack: {printable(', '.join(unknown))[:300]}"
+        )
 
 
 def relaxed_rules(configured: Configuration) -> list[str]:

@@ -14,10 +14,12 @@ from vaults import (
     ProxiedVault,
 )
 
+from core.documents import DocumentError
 from core.failure import Failure
 from recovery.manifest import StoredObject
 from recovery.vault import download
 from recovery.vault.client import Damaged, Forbidden, Missing, create_client
+from recovery.vault.documents import read_body, read_document
 from recovery.vault.vault import VaultClient
 
 BODY = os.urandom(3 * PART_BYTES + 5)
@@ -213,3 +215,22 @@ def test_a_listing_of_several_pages_has_each_version_once(locked_vault: ProxiedV
     assert all(entry.is_latest for entry in newest)
     versions = [entry.version for entry in locked_vault.client.list_entries("a/", versions=True)]
     assert len(versions) == len(set(versions)) == 120 > PAGE_KEYS
+
+
+def test_a_document_above_its_largest_size_is_not_downloaded(any_vault: ProxiedVault) -> None:
+    stored = any_vault.client.put("manifest.json", b"[" * 1_000)
+    [entry] = any_vault.client.list_entries("manifest.json")
+    for document in (stored, entry):
+        any_vault.proxy.recorded.clear()
+        with pytest.raises(DocumentError, match="has 1,000 bytes"):
+            read_body(any_vault.client, document, max_bytes=999)
+        assert any_vault.proxy.recorded == []
+        assert read_body(any_vault.client, document, max_bytes=1_000) == b"[" * 1_000
+        with pytest.raises(DocumentError, match="no JSON"):
+            read_document(any_vault.client, document, StoredObject)
+
+
+def test_a_document_of_another_size_than_its_listing_said_is_refused(any_vault: ProxiedVault) -> None:
+    stored = any_vault.client.put("manifest.json", b"[" * 1_000)
+    with pytest.raises(Damaged, match="it has 1,000 bytes, and 5 were stored"):
+        read_body(any_vault.client, stored.model_copy(update={"bytes": 5}))
