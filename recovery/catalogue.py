@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime
-
 from core import vault_layout
 from core.documents import DocumentError, read_json
 from core.failure import Failure
+from core.moment import Moment
 from recovery.attestation import OTHER_DOCUMENT, AttestingJob, Trust, pair_with_attestations, read_token
 from recovery.manifest import BackupManifest, Manifest, ManifestModel, Sha256, Tier
 from recovery.vault.clock import TOLERANCE
@@ -50,7 +49,7 @@ class Verification(ManifestModel):
     manifest_sha256: Sha256 | None = None
     """SHA-256 of the manifest that was verified; None in a document of an earlier version."""
 
-    at: AwareDatetime
+    at: Moment
     deep: bool
     """Whether the backup was restored and compared; otherwise its objects were only read."""
 
@@ -69,7 +68,7 @@ class Disownment(ManifestModel):
     schema_version: Literal["bulwark-disownment-1"] = "bulwark-disownment-1"
     backup: str
     manifest_sha256: Sha256
-    at: AwareDatetime
+    at: Moment
     reason: str
 
 

@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from core.documents import DocumentError
 from core.failure import Failure
 from core.log import RunEvents
+from core.moment import Moment
 from recovery.vault.client import Exists
 from recovery.vault.documents import read_document
 from recovery.vault.vault import VaultClient
@@ -39,7 +40,7 @@ class _LeaseDocument(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     holder: str
-    until: AwareDatetime
+    until: Moment
     """When the lease expires. A released lease carries a time before its release."""
 
 
