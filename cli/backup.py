@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from cli.events import RunLog
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
-from cli.output import format_lock, format_size
+from cli.output import describe_left_out, format_lock, format_size
 from cli.recovery_context import choose_stores, export_state, find_source, open_context
 from core.failure import Failure
 from core.text import printable
@@ -22,7 +22,6 @@ from recovery.files.backup import back_up_files
 from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
 from recovery.manifest import BackupManifest, DumpContent, Manifest, StoreName
-from recovery.postgres.left_out import summarize_left_out
 from recovery.state import back_up_state
 
 _JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "state"), "files": ("files",)}
@@ -168,8 +167,8 @@ def _print_manifest(manifest: BackupManifest) -> None:
     if isinstance(manifest, Manifest):
         for warning in manifest.warnings:
             sys.stdout.write(f"pg_dump warns: {printable(warning)}\n")
-        if manifest.left_out:
-            sys.stdout.write(f"Not in it: {', '.join(summarize_left_out(manifest.left_out))}.\n")
+    if left_out := describe_left_out(manifest):
+        sys.stdout.write(f"Not in it: {', '.join(left_out)}.\n")
 
 
 def _require_all_files(manifest: BackupManifest, *, accept_unreadable: bool) -> None:

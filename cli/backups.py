@@ -207,7 +207,7 @@ def _row(
         "how": _method(proof.verification, by_drill=proof in by_drills) if proof else None,
         "problems": list(proof.verification.problems) if proof else [],
         "left_out": [item.model_dump() for item in manifest.left_out]
-        if isinstance(manifest, Manifest)
+        if isinstance(manifest, Manifest | FilesManifest)
         else [],
         "dump_warnings": list(manifest.warnings) if isinstance(manifest, Manifest) else [],
     }

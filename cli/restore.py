@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from cli.events import RunLog
 from cli.options import ChosenStackOption, RecoveryOption, TwinOption, UnsandboxedOption
-from cli.output import format_size
+from cli.output import describe_left_out, format_size
 from cli.recovery_context import find_source, find_trust, open_context, open_vaults
 from cli.servers import new_server
 from core.console import PrintableConsole, plain
@@ -329,8 +329,11 @@ def _restore_files(
     odd = (
         f"{result.odd_names:,} of them have no path there: see odd-names.jsonl.\n" if result.odd_names else ""
     )
+    missing = describe_left_out(manifest, reasons=True)
+    left_out = "\n  ".join(["Was not in the backup:", *missing]) + "\n" if missing else ""
     return (
-        f"{result.files:,} files, {format_size(result.bytes)}, each with the SHA-256 of its listing.\n{odd}"
+        f"{result.files:,} files, {format_size(result.bytes)}, each with the SHA-256 of its listing.\n"
+        f"{odd}{left_out}"
     )
 
 

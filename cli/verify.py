@@ -25,6 +25,7 @@ from cli.attested_documents import (
 from cli.backups import STORES
 from cli.events import RunLog
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
+from cli.output import describe_left_out
 from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
 from core.console import PrintableConsole
@@ -37,7 +38,6 @@ from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest, StoreName
-from recovery.postgres.left_out import summarize_left_out
 from recovery.state import StateManifest, verify_state
 from recovery.vault.client import Forbidden
 from recovery.verify import check_backup
@@ -99,7 +99,7 @@ def verify(
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     selection = _Selection(vault, store, backup, deep, unsandboxed)
     verifications: list[Verification] = []
-    databases: dict[str, Manifest] = {}
+    manifests: dict[str, Manifest | FilesManifest] = {}
     listed: list[catalogue.Backup[Any]] = []
     for kind in STORES:
         if store not in {kind.STORE, "all"}:
@@ -107,7 +107,11 @@ def verify(
         backups = catalogue.read_backups(require_vault(context.vaults, vault), kind, context.trust)
         listed += backups
         verifications += _verify_all(context, selection, backups)
-        databases |= {entry.id: entry.manifest for entry in backups if isinstance(entry.manifest, Manifest)}
+        manifests |= {
+            entry.id: entry.manifest
+            for entry in backups
+            if isinstance(entry.manifest, Manifest | FilesManifest)
+        }
     if backup and all(one.id != backup for one in listed):
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
     unreadable = [f"{one.id}: its manifest {one.unreadable}" for one in listed if one.is_damaged]
@@ -124,9 +128,9 @@ def verify(
         document = {
             "looks": [verification.model_dump(mode="json") for verification in verifications],
             "left_out": {
-                look.backup: [item.model_dump(mode="json") for item in databases[look.backup].left_out]
+                look.backup: [item.model_dump(mode="json") for item in manifests[look.backup].left_out]
                 for look in verifications
-                if look.backup in databases
+                if look.backup in manifests
             },
             "unreadable": unreadable,
             "uncounted": uncounted,
@@ -136,7 +140,7 @@ def verify(
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_verifications(verifications, databases, unreadable, uncounted)
+        _print_verifications(verifications, manifests, unreadable, uncounted)
     return (
         0
         if verifications and not unreadable and all(verification.passed for verification in verifications)
@@ -213,7 +217,7 @@ def _report_proof(context: RecoveryContext, stored: list[Verification]) -> None:
 
 def _print_verifications(
     verifications: list[Verification],
-    databases: Mapping[str, Manifest],
+    manifests: Mapping[str, Manifest | FilesManifest],
     unreadable: list[str],
     uncounted: list[str],
 ) -> None:
@@ -221,7 +225,7 @@ def _print_verifications(
     for look in verifications:
         how = "restored and compared" if look.deep else "read and compared"
         if look.passed:
-            exceptions = _describe_exceptions(databases.get(look.backup))
+            exceptions = _describe_exceptions(manifests.get(look.backup))
             console.print(printable(f"{look.backup}: {how}, good{exceptions}"), style="green", markup=False)
         for problem in look.problems:
             console.print(printable(f"{look.backup}: {problem}"), style="red", markup=False)
@@ -235,11 +239,11 @@ def _print_verifications(
         console.print("There is no backup to verify that counts: ./bulwark backup makes one.", style="yellow")
 
 
-def _describe_exceptions(manifest: Manifest | None) -> str:
-    """Return what "good" does not stand for: what the backup of a database does not hold."""
+def _describe_exceptions(manifest: Manifest | FilesManifest | None) -> str:
+    """Return what "good" does not stand for: what the backup does not hold."""
     if not manifest:
         return ""
-    if not manifest.knows_left_out:
+    if isinstance(manifest, Manifest) and not manifest.knows_left_out:
         return "; an earlier version did not list what is not in it"
-    missing = ", ".join(summarize_left_out(manifest.left_out))
+    missing = ", ".join(describe_left_out(manifest))
     return f", except for what is not in it: {missing}" if missing else ""

@@ -68,6 +68,7 @@ class BackupRun:
         index: Index,
         *,
         folder: Path,
+        cache: Path,
         lease: Lease,
         on_progress: OnFileProgress,
         lock: Lock | None,
@@ -78,7 +79,8 @@ class BackupRun:
         self.started = datetime.now(UTC)
         self.id = vault_layout.new_id(self.started)
         self.copied = 0
-        self._source, self._vault, self._index, self._folder = source, vault, index, folder
+        self._source, self._vault, self._index = source, vault, index
+        self._folder, self._cache = folder, cache
         self._lease, self._on_progress = lease, on_progress
         self._lock, self._accept_unreadable = lock, accept_unreadable
         self._trust, self._issue_token = trust, issue_token
@@ -132,7 +134,9 @@ class BackupRun:
         self._copies.close()
 
     def _list_copies(self) -> Iterator[tuple[str, str]]:
-        """Yield key and version of each copy that is the newest version of its key."""
+        """Give up uploads of killed runs; yield key and version of each copy that is its key's newest."""
+        for prefix in (vault_layout.FILES, vault_layout.FILE_MANIFESTS):
+            self._vault.give_up_uploads(prefix)
         for prefix in (vault_layout.FILE_COPIES, vault_layout.LONG_FILE_COPIES):
             for bucket in self._source.buckets:
                 for entry in self._vault.list_entries(f"{prefix}{bucket}/"):
@@ -199,6 +203,7 @@ class BackupRun:
                     bucket,
                     with_rclone,
                     folder=Path(folder),
+                    cache=self._cache,
                     on_progress=lambda count: self._on_progress("copied", self._bytes + count),
                 )
             keys = {vault_layout.file_copy(bucket, key): key for key in hashes.keys() & with_rclone.keys()}
@@ -295,6 +300,7 @@ def back_up_files(
     with (
         hold_lease(vault, vault_layout.FILE_LEASE, "backup of the files", period=period) as lease,
         private_folder() as folder,
+        private_folder(copy.cache_parent()) as cache,
         closing(Index(folder / "index", lock.period if lock else None)) as index,
         closing(
             BackupRun(
@@ -302,6 +308,7 @@ def back_up_files(
                 vault,
                 index,
                 folder=folder,
+                cache=cache,
                 lease=lease,
                 on_progress=on_progress,
                 lock=lock,

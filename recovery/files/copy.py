@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -39,7 +40,6 @@ from core.log import RunEvents
 from core.vault_layout import FILE_COPIES, file_copy
 from recovery.files.manifest import FileEntry
 from recovery.files.source import FileSource, SourceFailure, SourceObject, explain_source_errors, is_md5
-from recovery.postgres.disk_space import private_folder
 from recovery.vault.client import AccessKey, error_code
 from recovery.vault.upload import MIB, TOKEN, StreamDigest, options_from_head
 from recovery.vault.vault import VaultClient
@@ -57,10 +57,6 @@ _GRACE_SECONDS: Final = 10.0
 """How long rclone may take to end after SIGTERM."""
 
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - for a folder that no one else can read
-"""
-Folder in memory for the hashes of a batch, about 300 bytes per object. rclone writes them to a database that
-waits for the disk twice per object (lib/kv: bbolt's default).
-"""
 
 _WITHHELD_PREFIXES: Final = ("RCLONE_", "BULWARK_", "PULUMI_")
 """Prefixes of environment variables that rclone does not get."""
@@ -98,13 +94,14 @@ def copy_batch(
     keys: Iterable[str],
     *,
     folder: Path,
+    cache: Path,
     on_progress: Callable[[int], None],
 ) -> dict[str, Hashes]:
     """
     Copy objects of one bucket; return the hashes of those that arrived, by key.
 
     An object that did not arrive is missing in the result, whatever the reason. The last reason is logged.
-    `folder` is private to this batch; `on_progress` gets the number of bytes copied so far.
+    `folder` is private to this batch, `cache` to this run; `on_progress` gets the number of bytes copied.
 
     Raises:
         Failure: rclone can't be run.
@@ -119,8 +116,8 @@ def copy_batch(
         *("--transfers", str(_TRANSFERS), "--checkers", str(2 * _TRANSFERS), "--buffer-size", "1Mi"),
         *("--use-json-log", "--stats", "1s", "--stats-log-level", "NOTICE"),
     )
-    with private_folder(_SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else folder) as cache:
-        environment = _rclone_environment(source, vault, str(cache))
+    with tempfile.TemporaryDirectory(dir=cache) as hashes:
+        environment = _rclone_environment(source, vault, hashes)
         with _run_rclone(arguments, environment) as process:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             for record in _read_log(process.stdout):
@@ -131,6 +128,15 @@ def copy_batch(
         if reason:
             _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=reason)
         return dict(_read_hashes(target, f"{vault.bucket}/{FILE_COPIES}{bucket}/", environment))
+
+
+def cache_parent() -> Path | None:
+    """
+    Return where the hashes of a batch belong, about 300 bytes per object: in memory if possible.
+
+    rclone writes them to a database that waits for the disk twice per object (lib/kv: bbolt's default).
+    """
+    return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
 def rclone_version() -> str:
@@ -217,7 +223,11 @@ def _rclone_credentials(access_key: AccessKey | None) -> dict[str, str]:
 
 @contextmanager
 def _run_rclone(arguments: Iterable[str], environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
-    """Run rclone, and end it with the block; it also ends if this process is killed."""
+    """
+    Run rclone, and end it with the block, or with this process if that is killed.
+
+    The next run copies the objects of a broken batch again: only rclone knows their hashes.
+    """
     process = subprocess.Popen(
         link_to_parent([_find_rclone(), *arguments]),
         env=environment,

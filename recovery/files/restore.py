@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,26 +75,29 @@ def restore_files(
         on_progress: Called with the number of objects and bytes restored so far.
 
     Raises:
-        Failure: an object is missing or damaged, or any other error; the target is then incomplete.
+        Failure: an object is missing or damaged, or any other error. The target is then incomplete and marked
+            so; another restore into it begins anew.
     """
-    if isinstance(target, BucketTarget) and selection.bucket is None and len(manifest.buckets) != 1:
-        names = ", ".join(bucket.name for bucket in manifest.buckets)
-        raise Failure("A bucket takes the objects of one bucket.", f"choose one with --bucket: {names}.")
-    if isinstance(target, FolderTarget):
-        _require_disk_space(target.path, manifest, selection)
+    with closing(target):
+        if isinstance(target, BucketTarget) and selection.bucket is None and len(manifest.buckets) != 1:
+            names = ", ".join(bucket.name for bucket in manifest.buckets)
+            raise Failure("A bucket takes the objects of one bucket.", f"choose one with --bucket: {names}.")
+        if isinstance(target, FolderTarget):
+            _require_disk_space(target.path, manifest, selection)
 
-    def put(entry: FileEntry) -> FileEntry:
-        key, version = entry.copy_key, entry.version
-        chunks = vault.read(key, version, sha256=entry.sha256, expected_bytes=entry.bytes)
-        options = vault.read_options(key, version) if isinstance(target, BucketTarget) else _NO_OPTIONS
-        target.put(entry, chunks, options)
-        return entry
+        def put(entry: FileEntry) -> FileEntry:
+            key, version = entry.copy_key, entry.version
+            chunks = vault.read(key, version, sha256=entry.sha256, expected_bytes=entry.bytes)
+            options = vault.read_options(key, version) if isinstance(target, BucketTarget) else _NO_OPTIONS
+            target.put(entry, chunks, options)
+            return entry
 
-    count = size = 0
-    for entry in bounded_map(put, selection.list_entries(manifest, vault), workers):
-        count += 1
-        size += entry.bytes
-        on_progress(count, size)
+        count = size = 0
+        for entry in bounded_map(put, selection.list_entries(manifest, vault), workers):
+            count += 1
+            size += entry.bytes
+            on_progress(count, size)
+        target.complete()
     return RestoredFiles(count, size, target.odd_names if isinstance(target, FolderTarget) else 0)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -258,6 +259,25 @@ class VaultClient:
                 if error_code(error) in _NO_LOCK_CODES:
                     return False
                 raise
+
+    def give_up_uploads(self, prefix: str) -> int:
+        """
+        Abort the unfinished uploads below a prefix that no other run writes to; return their number.
+
+        A killed run leaves them. A vault that can't list them keeps them until its lifecycle ends them.
+        """
+        count = 0
+        with suppress(ClientError, BotoCoreError, HTTPClientError):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+            for page in pages:
+                for upload in page.get("Uploads", ()):
+                    self._client.abort_multipart_upload(
+                        Bucket=self.bucket, Key=upload.get("Key", ""), UploadId=upload.get("UploadId", "")
+                    )
+                    count += 1
+        return count
 
     def tag(self, key: str, version: str, name: str, value: str) -> None:
         """Tag a version, for a rule of the vault's lifecycle."""

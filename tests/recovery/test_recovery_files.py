@@ -139,6 +139,47 @@ def test_files_with_odd_keys_are_restored_unchanged(store: FileStore, tmp_path: 
     assert not (tmp_path / "b").exists()
 
 
+CONTROLS = [chr(code) for code in (*range(1, 0x20), 0x7F, 0x80, 0x85, 0x9F, 0x2028, 0xFFFE, 0xFFFF)]
+"""C0 without NUL, which moto refuses, DEL, C1, and others that XML can't express or that separate lines."""
+
+
+def test_files_whose_keys_have_control_characters_are_backed_up_and_restored(
+    store: FileStore, tmp_path: Path
+) -> None:
+    keys = [f"d/a{control}b" for control in CONTROLS]
+    # rclone writes a key's full-width dots with this mark, and its own marks twice.
+    keys += [
+        "\r\n",
+        "\x1b[2J\x1b]0;title\x07",
+        "\N{SINGLE HIGH-REVERSED-9 QUOTATION MARK}x",
+        "\uff0e\uff0e/x",
+    ]
+    store.put(*keys)
+    manifest = store.back_up()
+    entries = store.items(manifest)
+    assert list(entries) == sorted(keys, key=str.encode)
+    assert all(store.content(item) == key.encode() for key, item in entries.items())
+    copies = {item.copy_key for item in entries.values()}
+    assert {key for key in list(store.vault.keys()) if key.startswith("files/")} == copies
+    assert store.back_up().copied == 0
+    for deep in (False, True):
+        assert verify_files(manifest, store.vault_client, deep=deep).problems == ()
+    folder = FolderTarget.open_empty(tmp_path / "to")
+    assert restore_files(manifest, store.vault_client, folder).files == len(keys)
+    assert list(find_differences(manifest, store.vault_client, folder)) == []
+    store.direct.create_bucket(
+        Bucket=f"{store.bucket}-to", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    address = BucketAddress(
+        f"{store.bucket}-to", "eu-central-1", store.source.endpoint, store.source.access_key
+    )
+    restore_files(manifest, store.vault_client, BucketTarget.open_empty(address, vaults=[]))
+    listed = store.direct.list_objects_v2(Bucket=address.bucket)["Contents"]
+    assert sorted(item["Key"] for item in listed) == sorted(keys)
+    for key in keys:
+        assert store.direct.get_object(Bucket=address.bucket, Key=key)["Body"].read() == key.encode()
+
+
 def test_a_prefix_of_a_file_backup_can_be_restored_alone(store: FileStore, tmp_path: Path) -> None:
     store.put("cvs/1", "cvs/2", "letters/1")
     manifest = store.back_up()

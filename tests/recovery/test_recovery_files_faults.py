@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from attesting import TRUST
 from file_stores import FileStore, store
 from s3_server import Fault, credentials
+from vaults import overwrite_object
 
 from core import vault_layout
 from core.failure import Failure
@@ -28,6 +30,8 @@ from recovery.files.source import FileSource, SourceObject
 from recovery.files.target import FolderTarget
 from recovery.files.verify import verify_files
 from recovery.vault.lease import hold_lease
+from recovery.vault.objects import VersionEntry
+from recovery.vault.vault import VaultClient
 
 __all__ = ["store"]
 
@@ -311,6 +315,68 @@ def test_missing_and_replaced_copies_of_files_are_found_and_named(store: FileSto
     again = store.back_up()
     assert again.copied == 2
     assert verify_files(again, store.vault_client, deep=True).passed
+
+
+def test_a_planted_newer_version_of_a_copy_is_neither_believed_nor_restored(
+    store: FileStore, tmp_path: Path
+) -> None:
+    """The writer of a vault may add versions of every copy, of the same size too."""
+    store.put("a", "b", "n" * 1_020)
+    first = store.back_up()
+    for item in store.items(first).values():
+        overwrite_object(store.vault, item.copy_key, b"X" * item.bytes)
+    second = store.back_up()
+    assert (second.files, second.copied) == (3, 3)
+    for manifest in (first, second):
+        assert verify_files(manifest, store.vault_client, deep=True).passed
+        folder = FolderTarget.open_empty(tmp_path / manifest.id)
+        restore_files(manifest, store.vault_client, folder)
+        restored = [path.read_text() for path in folder.list_files()]
+        assert sorted(restored) == sorted(store.items(manifest))
+
+
+def test_a_version_that_is_planted_while_a_file_is_copied_is_found_and_not_restored(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a", "b")
+    verify_uploads = backup.verify_uploads
+
+    def plant_before(vault: VaultClient, index: Index, keys: list[str]) -> Iterator[VersionEntry]:
+        overwrite_object(store.vault, keys[0], b"X")
+        return verify_uploads(vault, index, keys)
+
+    monkeypatch.setattr(backup, "verify_uploads", plant_before)
+    manifest = store.back_up()
+    monkeypatch.undo()
+    [problem] = verify_files(manifest, store.vault_client, deep=True).problems
+    assert f"{store.bucket}/a" in problem
+    with pytest.raises(Failure, match="its SHA-256 is"):
+        restore_files(manifest, store.vault_client, FolderTarget.open_empty(tmp_path / "to"))
+
+
+def test_what_is_planted_beside_copies_and_manifests_of_files_changes_no_backup(store: FileStore) -> None:
+    store.put("a", "b")
+    first = store.back_up()
+    entries = store.items(first)
+    planted = [
+        f"files/objects/{store.bucket}/never-there",
+        f"files/long/{store.bucket}/{'0' * 64}",
+        "files/objects/another-bucket/a",
+        f"{first.folder}notes.txt",
+        "manifests/files/99991231T235959Z-ffff/listing.jsonl.zst",
+    ]
+    for key in planted:
+        store.vault.direct.put_object(
+            Bucket=store.vault.bucket, Key=key, Body=b"planted", ChecksumAlgorithm="SHA256"
+        )
+    store.vault.direct.delete_object(Bucket=store.vault.bucket, Key=entries["b"].copy_key)
+    second = store.back_up()
+    # The two objects of the bucket that its source does not have are tagged like copies of deleted files.
+    assert (second.files, second.copied, second.gone) == (2, 1, 2)
+    assert sorted(store.items(second)) == ["a", "b"]
+    assert catalogue.read_newest(store.vault_client, FilesManifest) == second
+    for manifest in (first, second):
+        assert verify_files(manifest, store.vault_client, deep=True).passed
 
 
 def test_an_edited_file_manifest_is_found(store: FileStore) -> None:

@@ -1,9 +1,13 @@
 """Corrections of moto's S3 that backups rely on: Object Lock, policies, configurations."""
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import request
+from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
+from moto.moto_server import werkzeug_app
+from moto.moto_server.utilities import RegexConverter
 from moto.s3 import models, responses
 from moto.s3.exceptions import AccessDeniedByLock, InvalidBucketState, MissingKey, S3ClientError
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
@@ -14,6 +18,7 @@ from twin.aws.objects import ObjectVersion
 from twin.aws.policy import RequiredPermission, allows_service_put
 from twin.aws.replication import schedule_replication
 
+_ENCODED_FIELDS = ("Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
 _KEPT_CONFIGURATIONS = ("lifecycle", "logging", "replication")
 
 
@@ -137,6 +142,20 @@ class S3Responses(S3Response):
                 return (*response[:2], body) if body else response
         return response
 
+    def serialized(self, action_result: ActionResult) -> Any:
+        """Encode the keys of a listing of versions where the client asks for it; moto does not."""
+        result: Any = action_result.result
+        if isinstance(result, dict) and "Versions" in result and self._is_url_encoded:
+            result |= {"EncodingType": "url"}
+            entries = [*result["Versions"], *result["DeleteMarkers"], *result.get("CommonPrefixes", ())]
+            for each in (result, *entries):
+                each |= {name: quote(each[name]) for name in _ENCODED_FIELDS if each.get(name)}
+        return super().serialized(action_result)
+
+    @property
+    def _is_url_encoded(self) -> bool:
+        return self.querystring.get("encoding-type", [None])[0] == "url"
+
     def _key_response_put(self, query: dict[str, Any], key_name: str) -> Any:
         """Let moto compute a copy's checksum, as AWS does: moto demands one in a locked bucket."""
         if "x-amz-copy-source" in self.headers:
@@ -160,8 +179,17 @@ class S3Responses(S3Response):
         return 200, {}, f"<Retention>{mode}<RetainUntilDate>{until}</RetainUntilDate></Retention>"
 
 
+class LineFeedConverter(RegexConverter):
+    """A part of a path. In moto's patterns `.` matches no line feed, which an object's key may have."""
+
+    def __init__(self, url_map: Any, *items: Any) -> None:
+        super().__init__(url_map, *items)
+        self.regex = f"(?s:{self.regex})"
+
+
 def patch_moto_s3() -> None:
     """Replace moto's S3 classes with these; call it before the first bucket exists."""
     models.FakeBucket = DurableBucket
     responses.S3Response = S3Responses
     s3_backends.backend = DurableS3Backend
+    werkzeug_app.RegexConverter = LineFeedConverter  # pyright: ignore[reportPrivateImportUsage]
