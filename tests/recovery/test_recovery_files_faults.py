@@ -1,5 +1,6 @@
 """A backup of the files is whole or does not count, and damage of one is found and named."""
 
+import hashlib
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from core.failure import Failure
 from recovery import catalogue
 from recovery.files import backup, copy
 from recovery.files.index import Index
-from recovery.files.manifest import FileEntry, FilesManifest, read_listing
+from recovery.files.manifest import FileEntry, FilesManifest, read_listing, store_listing
 from recovery.files.restore import restore_files
 from recovery.files.source import FileSource, SourceObject
 from recovery.files.target import FolderTarget
@@ -335,6 +337,25 @@ def test_a_planted_newer_version_of_a_copy_is_neither_believed_nor_restored(
         assert sorted(restored) == sorted(store.items(manifest))
 
 
+def test_poisoned_copies_with_a_planted_journal_are_copied_anew(store: FileStore, tmp_path: Path) -> None:
+    """The writer of a vault names its own versions, with their own SHA-256 and the genuine ETags."""
+    store.put(*MANY)
+    first = store.back_up()
+    poisoned: list[FileEntry] = []
+    for item in store.items(first).values():
+        body = b"X" * item.bytes
+        version = overwrite_object(store.vault, item.copy_key, body)
+        poisoned.append(replace(item, version=version, sha256=hashlib.sha256(body).hexdigest()))
+    for backup_id in ("99991231T235959Z-ffff", first.id):
+        store_listing(store.vault_client, vault_layout.file_journal(backup_id, 9), poisoned)
+    second = store.back_up()
+    assert (second.files, second.copied) == (len(MANY), len(MANY))
+    assert verify_files(second, store.vault_client, deep=True).passed
+    folder = FolderTarget.open_empty(tmp_path / "to")
+    restore_files(second, store.vault_client, folder)
+    assert sorted(path.read_text() for path in folder.list_files()) == sorted(MANY)
+
+
 def test_a_version_that_is_planted_while_a_file_is_copied_is_found_and_not_restored(
     store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,7 +395,9 @@ def test_what_is_planted_beside_copies_and_manifests_of_files_changes_no_backup(
     # The two objects of the bucket that its source does not have are tagged like copies of deleted files.
     assert (second.files, second.copied, second.gone) == (2, 1, 2)
     assert sorted(store.items(second)) == ["a", "b"]
-    assert catalogue.read_newest(store.vault_client, FilesManifest) == second
+    newest = catalogue.read_newest(store.vault_client, FilesManifest, TRUST)
+    assert newest
+    assert newest.manifest == second
     for manifest in (first, second):
         assert verify_files(manifest, store.vault_client, deep=True).passed
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from attesting import TRUST
 from file_stores import FileStore, store
 from s3_server import Fault, credentials
 
@@ -31,6 +32,7 @@ _PRELUDE = """
 import sys, tempfile
 from datetime import timedelta
 from pathlib import Path
+from attesting import SIGN, TRUST
 from recovery import catalogue
 from recovery.context import RecoveryContext
 from recovery.files import backup, copy
@@ -47,12 +49,12 @@ source = FileSource({source!r}, "eu-central-1", ({bucket!r},), key)
 vault = VaultClient(create_client("us-east-1", {vault!r}), {vault_bucket!r})
 """
 _BACKUP = """
-context = RecoveryContext("s", "", {"primary": vault}, {}, {}, files=source)
+context = RecoveryContext("test", "", {"primary": vault}, {}, {}, TRUST, SIGN, files=source)
 backup._BATCH_OBJECTS = 3
 backup.back_up_files(context, period=timedelta(seconds=%d))
 """
 _RESTORE = """
-manifest = catalogue.read_newest(vault, FilesManifest)
+manifest = catalogue.read_newest(vault, FilesManifest, TRUST).manifest
 address = BucketAddress(sys.argv[2], "eu-central-1", source.endpoint, key)
 if sys.argv[2]:
     to = BucketTarget.open_empty(address, vaults=[])
@@ -89,7 +91,11 @@ def run_until_killed(store: FileStore, folders: Path, program: str, requests: in
         vault_bucket=store.vault.bucket,
     )
     before = count_requests(store)
-    environment = credentials() | {"PATH": os.defpath, "TMPDIR": str(folders / "disk")}
+    environment = credentials() | {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "TMPDIR": str(folders / "disk"),
+    }
     with subprocess.Popen(
         [sys.executable, "-c", text + program, *arguments], env=environment, start_new_session=True
     ) as process:
@@ -124,7 +130,7 @@ def test_a_backup_of_files_that_is_killed_reports_nothing_false_and_the_next_lea
     store.put("by//hand", body=b"h" * (17 << 20))
     ended = run_until_killed(store, folders, _BACKUP % LEASE_SECONDS, requests)
     await_no_rclone(store.bucket)
-    listed = catalogue.read_backups(store.vault_client, FilesManifest)
+    listed = catalogue.read_backups(store.vault_client, FilesManifest, TRUST)
     assert [one.id for one in listed][-1] == first.id
     assert len(listed) == 2 if ended else len(listed) <= 2
     for one in listed:
@@ -135,7 +141,7 @@ def test_a_backup_of_files_that_is_killed_reports_nothing_false_and_the_next_lea
     assert manifest.files == len(MANY) + 3
     assert verify_files(manifest, store.vault_client, deep=True).passed
     assert store.vault.count_unfinished_uploads() == 0
-    assert [path.name for name in ("disk", "memory") for path in (folders / name).iterdir()] == []
+    assert [path.name for name in ("disk", "memory") for path in (folders / name).glob("bulwark-*")] == []
 
 
 @pytest.mark.matrix(sample=3)
