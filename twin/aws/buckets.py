@@ -142,7 +142,7 @@ class S3Responses(S3Response):
                 return (*response[:2], body) if body else response
         return response
 
-    def serialized(self, action_result: ActionResult) -> Any:
+    def _serialize(self, action_result: ActionResult) -> Any:
         """Encode the keys of a listing of versions where the client asks for it; moto does not."""
         result: Any = action_result.result
         if isinstance(result, dict) and "Versions" in result and self._is_url_encoded:
@@ -151,6 +151,8 @@ class S3Responses(S3Response):
             for each in (result, *entries):
                 each |= {name: quote(each[name]) for name in _ENCODED_FIELDS if each.get(name)}
         return super().serialized(action_result)
+
+    serialized = _serialize  # moto's name
 
     @property
     def _is_url_encoded(self) -> bool:
