@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -17,20 +17,19 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.backup import backup
-from cli.drill_session import DrillSession, drill_identity, drill_spec, open_session
-from cli.options import JsonOption, StackOption, TwinOption, UnsandboxedOption
+from cli.drill_session import DrillSession, drill_identity
+from cli.file_drill import choose_scenarios, open_file_session
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
 from cli.output import format_lock
+from cli.recovery_context import DocumentedSource, RecoverySource, find_source
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
 from core.sandbox import require_isolation
-from engine.rebuilt_stack import FileBackend
-from engine.stack_target import StackTarget
-from engine.targets import find_target
 from recovery import catalogue
-from recovery.context import RecoveryContext
-from recovery.drill import corruption, files, loss, records, state
-from recovery.drill.evidence import REQUIRED_MILESTONES, Drill, Measurement, Scenario
+from recovery.context import RecoveryContext, require_vault
+from recovery.drill import corruption, files, loss, records
+from recovery.drill.evidence import REQUIRED_MILESTONES, Drill, Measurement, Scenario, ScenarioKind
 from recovery.drill.reports import format_seconds
 from recovery.drill.safety import read_only_url
 from recovery.drill.smoke_tests import find_isolation
@@ -47,7 +46,7 @@ _RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
 
 
 Choice = Literal["corruption", "loss", "replica", "files", "state", "all"]
-_ALL: Final[tuple[Choice, ...]] = ("corruption", "loss", "replica", "files", "state")
+_ALL: Final[tuple[ScenarioKind, ...]] = ("corruption", "loss", "replica", "files", "state")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ class DrillRequest:
     at_random: bool
     at: datetime | None
     backup: str | None
-    unsandboxed: bool
 
 
 class _NotPassedError(Exception):
@@ -68,7 +66,8 @@ class _NotPassedError(Exception):
 def drill(
     scenario: Choice = "all",
     *,
-    stack: StackOption = "local",
+    stack: ChosenStackOption = None,
+    recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
     at_random: Annotated[bool, Parameter(name="--random", negative=())] = False,
@@ -89,7 +88,9 @@ def drill(
             restores a new database from the primary vault alone, `replica` from the other region's; `files`
             restores the object files and compares them with the rows that refer to them; `state` rebuilds the
             stack from its backed-up state; `all`.
-        stack: The stack; `local` is the twin on this machine.
+        stack: The stack; by default `local`, the twin on this machine.
+        recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
+            and `replica` restore into a server on this machine, and `files` compares with the backup alone.
         on_twin: Drill what another stack's program made on the twin.
         as_json: Print the evidence as one JSON document; progress goes to standard error.
         at_random: Recover from any point within retention instead of the newest.
@@ -103,18 +104,17 @@ def drill(
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    request = DrillRequest(
-        scenario, at_random=at_random, at=_as_utc(at), backup=backup, unsandboxed=unsandboxed
-    )
+    request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup)
     _check_request(request)
     if scenario in _STARTING and not clean:
         require_isolation(find_isolation(), unsandboxed=unsandboxed)
     if evidence:
         _require_writable(evidence)
-    console, target = PrintableConsole(stderr=True), find_target(stack, on_twin=on_twin)
-    if scenario != "state" and not clean:
-        _require_platform(target)
-    with open_session(target) as session:
+    console = PrintableConsole(stderr=True)
+    source = find_source(stack, on_twin=on_twin, recovery=recovery)
+    scenarios = _choose_scenarios(source, scenario)
+    needs_platform = scenario != "state" and not clean
+    with _open_session(source, scenarios, needs_platform=needs_platform, unsandboxed=unsandboxed) as session:
         with console.status("Looking for what interrupted drills have left"):
             leftovers = session.remove_leftovers(everything=clean)
         for line in leftovers:
@@ -126,7 +126,7 @@ def drill(
         try:
             with report_run(session.context, "drill"):
                 result = records.hide_secrets(
-                    _run_scenarios(session, request, leftovers), _secrets_of(session)
+                    _run_scenarios(session, request, scenarios, leftovers), _secrets_of(session)
                 )
                 _print_result(result, as_json=as_json)
                 _store_evidence(result, session.context, evidence, console)
@@ -136,18 +136,38 @@ def drill(
     return 0
 
 
-def _require_platform(target: StackTarget) -> None:
-    """Raise Failure for production on the twin, whose platform is elsewhere and whose database is empty."""
-    if not target.runs_platform:
+def _choose_scenarios(source: RecoverySource, scenario: Choice) -> tuple[ScenarioKind, ...]:
+    if scenario != "all":
+        return (scenario,)
+    return choose_scenarios(source) if isinstance(source, DocumentedSource) else _ALL
+
+
+@contextmanager
+def _open_session(
+    source: RecoverySource,
+    scenarios: tuple[ScenarioKind, ...],
+    *,
+    needs_platform: bool,
+    unsandboxed: bool,
+) -> Generator[DrillSession]:
+    if isinstance(source, DocumentedSource):
+        with open_file_session(source, scenarios, unsandboxed=unsandboxed) as session:
+            yield session
+        return
+    if needs_platform and not source.runs_platform:
         raise Failure(
-            f"A drill asks the data of a platform at work, and {target.name} has none on the twin.",
+            f"A drill asks the data of a platform at work, and {source.name} has none on the twin.",
             "drill the twin's own (`./bulwark drill`), or the stack's state (`./bulwark drill state`).",
         )
+    from cli.stack_drill import open_stack_session  # noqa: PLC0415 - a recovery file does without Pulumi
+
+    with open_stack_session(source, unsandboxed=unsandboxed) as session:
+        yield session
 
 
 def _secrets_of(session: DrillSession) -> set[str]:
-    passwords = {urlsplit(session.context.database_url).password, session.environment.key}
-    return {secret for secret in passwords if secret}
+    password = urlsplit(session.context.database_url).password
+    return {secret for secret in {password or "", *session.secrets} if secret}
 
 
 def _store_evidence(result: Drill, context: RecoveryContext, evidence: Path | None, console: Console) -> None:
@@ -249,26 +269,37 @@ def _print_faults(console: Console, faults: Iterable[str]) -> None:
         console.print(fault, style="red", markup=False, highlight=False)
 
 
-def _run_scenarios(session: DrillSession, request: DrillRequest, leftovers: tuple[str, ...]) -> Drill:
+def _run_scenarios(
+    session: DrillSession,
+    request: DrillRequest,
+    scenarios: tuple[ScenarioKind, ...],
+    leftovers: tuple[str, ...],
+) -> Drill:
     """Run the scenarios; the failure of one does not stop the others."""
     started = datetime.now(UTC)
-    scenarios = tuple(_scenarios(session, request))
+    warnings = session.context.warnings
+    results = tuple(
+        result.model_copy(update={"deviations": (*result.deviations, *warnings)})
+        for result in _scenarios(session, request, scenarios)
+    )
     return Drill(
         identity=drill_identity(session, started),
         started=started,
         finished=datetime.now(UTC),
-        scenarios=scenarios,
+        scenarios=results,
         leftovers=leftovers,
     )
 
 
-def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenario]:
-    settings, vaults = session.target.settings, session.context.vaults
+def _scenarios(
+    session: DrillSession, request: DrillRequest, scenarios: tuple[ScenarioKind, ...]
+) -> Iterator[Scenario]:
+    vaults, url = session.context.vaults, session.context.database_url
     with _show_progress() as show:
-        for scenario in _ALL if request.scenario == "all" else (request.scenario,):
+        for scenario in scenarios:
             context = DrillContext(
-                read_only_url(session.context.database_url),
-                drill_spec(settings, unsandboxed=request.unsandboxed),
+                read_only_url(url) if url else "",
+                session.spec,
                 session.context.trust,
                 session.environment,
                 lambda phase, scenario=scenario: show(f"Drilling {scenario}: {phase}"),
@@ -286,7 +317,7 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
                         for backup in backups
                         if backup.manifest and catalogue.is_restorable(backup)
                     ],
-                    history=timedelta(hours=settings.database.history_retention_hours),
+                    history=session.history,
                     at=request.at,
                     at_random=request.at_random,
                 )
@@ -294,27 +325,22 @@ def _scenarios(session: DrillSession, request: DrillRequest) -> Iterator[Scenari
                 yield files.drill(
                     context,
                     vaults["primary"],
-                    history=timedelta(hours=settings.database.history_retention_hours),
+                    history=session.history,
                     backup=request.backup,
                     at=request.at,
                     at_random=request.at_random,
                 )
             elif scenario == "state":
-                yield state.drill(
-                    FileBackend(session.target),
-                    vaults["primary"],
-                    session.context.trust,
-                    session.environment.folder,
-                    objectives=context.spec.objectives,
-                    deployed_at=session.last_deployment(),
-                    on_progress=context.on_progress,
-                    backup=request.backup,
-                )
+                yield session.drill_state(context, request.backup)
             else:
                 # The other vault is not read: the drill shows that one vault is enough.
                 name = "primary" if scenario == "loss" else "replica"
                 yield loss.drill(
-                    context, vaults[name], name, backup=request.backup, at_random=request.at_random
+                    context,
+                    require_vault(vaults, name),
+                    name,
+                    backup=request.backup,
+                    at_random=request.at_random,
                 )
 
 
@@ -347,7 +373,7 @@ def _take_missing_backups(session: DrillSession, request: DrillRequest, console:
     Raises:
         Failure: one of them can't be taken.
     """
-    if session.target.is_shared or request.backup:
+    if not session.takes_first_backups or request.backup:
         return
     vault = session.context.vaults["primary"]
     missing: list[StoreName] = [
@@ -357,4 +383,4 @@ def _take_missing_backups(session: DrillSession, request: DrillRequest, console:
         names = ", ".join(missing)
         console.print(f"There is no backup yet ({names}), and the twin runs none on schedule: taking one.")
         with redirect_stdout(sys.stderr):
-            backup(*missing, stack=session.target.name, on_twin=True)
+            backup(*missing, stack=session.context.stack, on_twin=True)

@@ -131,6 +131,12 @@ def scratch_server(
                 process.end()
 
 
+def is_scratch_server_left() -> bool:
+    """Return whether anything of a server for one verification is on this machine."""
+    scratch = RestoreServer(state_folder().postgres / "scratch")
+    return scratch.directory.exists() or scratch.is_running
+
+
 def list_servers() -> list[ServerStatus]:
     """Return the servers of restored backups on this machine, by the backups' ids."""
     home = state_folder()

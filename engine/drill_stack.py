@@ -23,6 +23,8 @@ from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import TeardownResult
 from recovery.drill.neon_account import NeonAccount
 from recovery.drill.safety import is_drill_name
+from recovery.manifest import ServerInfo
+from recovery.postgres.globals import Globals
 
 PROJECT: Final = "bulwark-drill"
 """A project of its own: no command for the platform's stacks ever sees a drill's, nor the other way round."""
@@ -100,7 +102,12 @@ class PulumiEnvironment:
                     instant.set_exception(RuntimeError("The drill was given up."))
 
     @contextmanager
-    def create_database(self, name: str) -> Generator[RecoveredDatabase]:
+    def create_database(
+        self,
+        name: str,
+        server: ServerInfo,  # noqa: ARG002 - the settings declare the database
+        source_globals: Globals,  # noqa: ARG002
+    ) -> Generator[RecoveredDatabase]:
         def program(on_outputs: OnDrillOutputs) -> None:
             from components.drill_targets import declare_database  # noqa: PLC0415 - as above
 
@@ -201,8 +208,10 @@ class PulumiEnvironment:
                         f"The throw-away stack could not be made: {log.cause()}",
                         "correct that and drill again; what was made is removed.",
                     )
-                urls = (result["owner"], result["application"])
-                return RecoveredDatabase(name, result["project"], *map(self._target.reach_database, urls))
+                owner, application = map(
+                    self._target.reach_database, (result["owner"], result["application"])
+                )
+                return RecoveredDatabase(name, result["project"], owner, application)
 
             with ThreadPoolExecutor(1, "engine") as pool:
                 update = pool.submit(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from recovery.drill.evidence import TeardownResult
+from recovery.manifest import ServerInfo
+from recovery.postgres.globals import Globals
 
 DRILL_VARIABLE: Final = "BULWARK_DRILL"
 """Environment variable of every process that a drill starts, by which a later drill finds and ends it."""
@@ -21,8 +23,15 @@ class RecoveredDatabase:
     """The drill's name (see recovery.drill.safety)."""
 
     project: str
+    """Id of its project at the vendor; empty for a server on this machine."""
+
     owner_url: str = field(repr=False)
     application_url: str = field(repr=False)
+    needs_placeholder_roles: bool = False
+    """Whether the server lacks roles of the source's vendor, so that they are made without any right."""
+
+    notes: tuple[str, ...] = ()
+    """How the server differs from the source's."""
 
 
 class DrillEnvironment(Protocol):
@@ -42,8 +51,17 @@ class DrillEnvironment(Protocol):
         """
         ...
 
-    def create_database(self, name: str) -> AbstractContextManager[RecoveredDatabase]:
-        """Create an empty database, declared as the platform's own is."""
+    def create_database(
+        self, name: str, server: ServerInfo, source_globals: Globals
+    ) -> AbstractContextManager[RecoveredDatabase]:
+        """
+        Create an empty database, at a vendor as the platform's own is declared, else as the backup names it.
+
+        Args:
+            name: The drill's name.
+            server: The server that was backed up, with its locale.
+            source_globals: What the backup holds beside the dump, such as the extensions.
+        """
         ...
 
     def check_removed(self, name: str) -> tuple[TeardownResult, ...]:

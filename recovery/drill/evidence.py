@@ -27,7 +27,7 @@ from core.credential_forms import hide_credentials
 from core.moment import Moment
 from recovery.manifest import Count, LockMode, RunId, Sha256, StoreName
 
-StackLocation = Literal["vendors", "twin"]
+StackLocation = Literal["vendors", "twin", "file"]
 ScenarioKind = Literal["corruption", "loss", "replica", "files", "state"]
 DrillVerdict = Literal["passed", "failed"]
 Milestone = Literal["first_query", "verified", "health"]
@@ -139,9 +139,13 @@ class DrillIdentity(EvidenceModel):
     """Sorts by time: `20300115T042300Z-3f9a`."""
 
     stack: str
-    environment: Literal["production", "local", "drill"]
+    environment: Literal["production", "staging", "local", "drill"]
     place: StackLocation
-    """Where the stack is; a drill on the twin proves nothing about production."""
+    """
+    Where the stack is; a drill on the twin proves nothing about production.
+
+    `file`: there is no stack, and a recovery file names the stores. It proves nothing about a stack.
+    """
 
     commit: str | None
     """The checkout's commit; None outside of a checkout."""
@@ -328,6 +332,9 @@ class Scenario(EvidenceModel):
     deviations: tuple[str, ...] = ()
     """Deviations from the plan that do not fail the scenario."""
 
+    not_measured: tuple[Literal["health"], ...] = ()
+    """Milestones that a recovery without a stack does not have, as no application is named for it."""
+
     error: str = ""
     """The error that ended the scenario."""
 
@@ -366,7 +373,10 @@ class Scenario(EvidenceModel):
         elif self.recovery_point.path != "history" and not self.recovery_point.held:
             yield "the vault was not asked about the recovery point"
         yield from self.loss.list_faults("data loss")
-        for milestone in dict.fromkeys((*REQUIRED_MILESTONES[self.kind], *self.times)):
+        required: list[Milestone] = [
+            one for one in REQUIRED_MILESTONES[self.kind] if one not in self.not_measured
+        ]
+        for milestone in dict.fromkeys((*required, *self.times)):
             name = f"time to {milestone.replace('_', ' ')}"
             measured = self.times.get(milestone)
             yield from measured.list_faults(name) if measured else [f"{name} was not measured"]
@@ -395,6 +405,12 @@ class Drill(EvidenceModel):
 
     error: str = ""
     """The error that ended the drill outside of any scenario."""
+
+    @model_validator(mode="after")
+    def _require_all_milestones(self) -> Self:
+        if self.identity.place != "file" and any(scenario.not_measured for scenario in self.scenarios):
+            raise ValueError("leaves out a milestone that a stack's drill measures")
+        return self
 
     @computed_field
     @property

@@ -20,7 +20,7 @@ from recovery.drill.safety import require_throw_away
 from recovery.drill.scenario_run import ScenarioRun
 from recovery.drill.validation import DrillContext, time_removal, validate
 from recovery.manifest import Manifest
-from recovery.restore import FetchedBackup, fetch_backup, load_backup
+from recovery.restore import FetchedBackup, fetch_backup, fetch_globals, load_backup
 from recovery.vault.vault import VaultClient
 
 _THREATS: Final[dict[VaultName, str]] = {
@@ -79,12 +79,17 @@ def _recover(
         time_removal(run) as resources,
     ):
         with run.clock.phase("make a new database"):
-            database = resources.enter_context(context.environment.create_database(run.name))
+            database = resources.enter_context(
+                context.environment.create_database(run.name, manifest.server, fetch_globals(manifest, vault))
+            )
         require_throw_away(database, context.source_url)
         with run.clock.phase("fetch the rest"):
             fetched = backup.result()
         with run.clock.phase("restore"):
-            result = load_backup(fetched, database.owner_url)
+            result = load_backup(
+                fetched, database.owner_url, placeholder_roles=database.needs_placeholder_roles
+            )
+        run.deviations += database.notes
         run.deviations += [f"could not be made: {item}" for item in result.failed]
         run.deviations += [f"left out: {item}" for item in result.left_out]
         validate(run, database, context, lambda checksums: (manifest.figures, checksums, []))

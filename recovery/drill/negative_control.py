@@ -22,6 +22,13 @@ _TEXT_COLUMNS: Final = """
     WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
       AND t.typname IN ('text', 'varchar') ORDER BY attnum DESC
 """
+_READER: Final = """
+    SELECT coalesce(
+        (SELECT rolname FROM pg_catalog.aclexplode(relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+         WHERE a.privilege_type = 'SELECT' AND r.rolname = %(role)s LIMIT 1),
+        pg_catalog.pg_get_userbyid(relowner))
+    FROM pg_catalog.pg_class WHERE oid = to_regclass(%(table)s)
+"""
 _MAX_TABLES: Final = 20
 """Number of tables, the smallest that have rows, whose checksums are compared."""
 
@@ -33,6 +40,8 @@ def damage_and_verify(
 ) -> tuple[NegativeControl, Check]:
     """
     Delete a row of one table, change a value in another, revoke a grant, and compare checksums.
+
+    The grant is the application role's or, where that role has none on the table, the owner's own.
 
     The database is useless afterwards. The check tells whether each of the three was found.
 
@@ -46,8 +55,9 @@ def damage_and_verify(
         before = _read_checksums(database, tables)
         lost = _damage_first(connection, tables, _delete_row)
         changed = _damage_first(connection, [table for table in tables if table != lost], _change_value)
+        reader = _choose_reader(connection, lost, application_role)
         connection.execute(
-            sql.SQL("REVOKE SELECT ON {} FROM {}").format(_identifier(lost), sql.Identifier(application_role))
+            sql.SQL("REVOKE SELECT ON {} FROM {}").format(_identifier(lost), sql.Identifier(reader))
         )
         after = _read_checksums(database, tables)
     differences = compare_checksums(before, after)
@@ -59,9 +69,7 @@ def damage_and_verify(
         f"a value in {_name(changed)} was changed": lambda line: (
             line.startswith(f"Table {_sql_name(changed)}") and line.endswith("but not the same ones.")
         ),
-        f"{application_role} may not read {_name(lost)} any more": lambda line: line.startswith(
-            "The grants "
-        ),
+        f"{reader} may not read {_name(lost)} any more": lambda line: line.startswith("The grants "),
     }
     unseen = [damage for damage, describes in expected.items() if not any(map(describes, differences))]
     return (
@@ -110,6 +118,15 @@ def _change_value(connection: psycopg.Connection, table: Table) -> Iterator[sql.
             "UPDATE ONLY {0} SET {1} = {1} || 'x' "
             "WHERE ctid = (SELECT ctid FROM ONLY {0} WHERE {1} <> '' LIMIT 1)"
         ).format(_identifier(table), sql.Identifier(column))
+
+
+def _choose_reader(connection: psycopg.Connection, table: Table, application_role: str) -> str:
+    """Return the role whose SELECT is revoked: the application's if it has that grant, else the owner."""
+    name = TableName(table.schema_name, table.name).pattern
+    row = connection.execute(_READER, {"table": name, "role": application_role}).fetchone()
+    if not row:
+        raise Failure(f"{_name(table)} is gone from the copy.", "look at who else is in its database.")
+    return str(row[0])
 
 
 def _identifier(table: Table) -> sql.Identifier:

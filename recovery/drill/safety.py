@@ -42,7 +42,7 @@ def read_only_url(url: str) -> str:
 
 def require_throw_away(database: RecoveredDatabase, source_url: str) -> None:
     """
-    Check that a database is a drill's, and not the one that the platform runs on.
+    Check that a database is a drill's, and not the one that the platform runs on, if that one is known.
 
     Raises:
         Failure: it is not, or that can't be determined.
@@ -50,7 +50,7 @@ def require_throw_away(database: RecoveredDatabase, source_url: str) -> None:
     if not is_drill_name(database.name):
         raise Failure(f"{database.name} is no drill's name.", "nothing was changed; look at what made it.")
     for url in (database.owner_url, database.application_url):
-        if is_same_database(source_url, url):
+        if source_url and is_same_database(source_url, url):
             raise Failure(
                 "The drill's target is the database that the platform runs on.",
                 "nothing was changed; look at the outputs of the drill's stack.",

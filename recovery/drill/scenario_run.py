@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, Literal
 
 import psycopg
 
@@ -100,6 +100,7 @@ class ScenarioRun:
         self.teardown: tuple[TeardownResult, ...] = ()
         self.not_tested: list[UntestedScope] = []
         self.deviations: list[str] = []
+        self.not_measured: tuple[Literal["health"], ...] = ()
         self.errors: list[str] = []
         self._stores: tuple[StoreName, ...] = stores
         self._threat = threat
@@ -115,6 +116,22 @@ class ScenarioRun:
             seconds=self.clock.seconds(),
             objective_seconds=objective_seconds,
             how=_MILESTONE_MEANINGS[milestone],
+        )
+
+    def count_loss_from_snapshot(self) -> None:
+        """Take the moment that the recovery point shows for the newest change: nothing else says more."""
+        if self.recovery_point:
+            self.newest_change = self.recovery_point.as_of
+            self.newest_change_how = "the backup's snapshot: everything committed before is in it"
+
+    def leave_out_health(self) -> None:
+        """Record that no application is named, so that its health is neither measured nor required."""
+        self.not_measured = ("health",)
+        self.not_tested.append(
+            UntestedScope(
+                what="the platform's program on the recovered database",
+                why="no application is named for the drill",
+            )
         )
 
     def add_checks(self, checks: Iterable[Check]) -> None:
@@ -173,5 +190,6 @@ class ScenarioRun:
             teardown=self.teardown,
             not_tested=(*NOT_COVERED[self.kind], *self.not_tested),
             deviations=tuple(self.deviations),
+            not_measured=self.not_measured,
             error="; ".join(self.errors),
         )

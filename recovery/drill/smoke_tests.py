@@ -25,7 +25,7 @@ from recovery.drill.environment import DRILL_VARIABLE
 from recovery.drill.evidence import Check
 from recovery.drill.scenario_run import check_not_run
 from recovery.drill.spec import Application, Assertion, DrillSpec
-from recovery.postgres.connection import connect
+from recovery.postgres.connection import connect, explain_errors
 
 _PASSED_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
 """Environment variables that the application gets from this process."""
@@ -57,14 +57,28 @@ def read_newest_change(url: str, query: str) -> datetime | None:
     return value.astimezone(UTC)
 
 
+def count_tables(url: str) -> int:
+    """
+    Return the number of tables, as the first query where a drill has none of its own.
+
+    Raises:
+        Failure: the database does not answer.
+    """
+    with connect(url) as connection, explain_errors(connection, "count the tables"):
+        row = connection.execute("SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'r'").fetchone()
+    return int(row[0]) if row else 0
+
+
 def run_assertions(url: str, spec: DrillSpec) -> Iterator[Check]:
-    """Yield a check per assertion, and one for a write that is rolled back. After an error it has not run."""
+    """Yield a check per assertion, and for a write that is rolled back. After an error it has not run."""
     for assertion in spec.assertions:
         try:
             with connect(url) as connection:
                 yield _check_assertion(connection, assertion)
         except (Failure, psycopg.Error) as error:
             yield check_not_run(assertion.name, assertion.sql, assertion.expected, error)
+    if not spec.write:
+        return
     try:
         with connect(url) as connection:
             yield _check_write(connection, spec.write)

@@ -50,16 +50,24 @@ class DrillSpec:
 
     objectives: DrillObjectives
     application_role: str
+    """Empty: every statement runs as the owner."""
+
     newest_change: str
-    """Query for the time of the newest change."""
+    """Query for the time of the newest change. Empty: the loss counts from the backup's snapshot."""
 
     assertions: tuple[Assertion, ...]
     write: str
-    """Statement that writes rows; it is rolled back."""
+    """Statement that writes rows; it is rolled back. Empty: there is none."""
 
-    application: Application
+    application: Application | None
+    """None: no program is started, and a health can't be measured."""
+
     files: str
-    """Query for bucket, key, size and SHA-256 (in hexadecimal, or NULL) of each file that a row refers to."""
+    """
+    Query for bucket, key, size and SHA-256 (in hexadecimal, or NULL) of each file that a row refers to.
+
+    Empty: restored files are compared with their backup alone.
+    """
 
 
 _TRAFFIC: Final = UntestedScope(

@@ -19,6 +19,8 @@ from recovery.drill.evidence import TeardownResult
 from recovery.drill.safety import read_only_url
 from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
 from recovery.drill.validation import DrillContext
+from recovery.manifest import ServerInfo
+from recovery.postgres.globals import Globals
 
 NAME = "shop"
 ROLE = "shop_app"
@@ -31,6 +33,12 @@ class Health(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
+APPLICATION = Application(
+    command=(sys.executable, "-c", _SERVER, "{port}"),
+    health="http://127.0.0.1:{port}/health",
+    database_variable="SHOP_DATABASE",
+    ready_within_seconds=30,
+)
 SPEC = DrillSpec(
     objectives=DrillObjectives(recovery=600, critical=300, history_loss=3600, vault_loss=86_400),
     application_role=ROLE,
@@ -40,12 +48,7 @@ SPEC = DrillSpec(
         Assertion("there are notes", "SELECT count(*) > 0 FROM public.notes", "true"),
     ),
     write="INSERT INTO public.orders (number) VALUES (-1)",
-    application=Application(
-        command=(sys.executable, "-c", _SERVER, "{port}"),
-        health="http://127.0.0.1:{port}/health",
-        database_variable="SHOP_DATABASE",
-        ready_within_seconds=30,
-    ),
+    application=APPLICATION,
     files="",
 )
 
@@ -109,7 +112,10 @@ class ServerEnvironment:
             branch.destroy()
 
     @contextmanager
-    def create_database(self, name: str) -> Generator[RecoveredDatabase]:
+    def create_database(
+        self, name: str, server: ServerInfo, source_globals: Globals
+    ) -> Generator[RecoveredDatabase]:
+        del server, source_globals
         try:
             with psycopg.connect(database_url(self.other, "postgres"), autocommit=True) as connection:
                 _create_role(connection)

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from drill_platform import SPEC, ServerEnvironment, create_platform, drill_context
+from drill_platform import APPLICATION, ServerEnvironment, create_platform, drill_context
 from servers import PASSWORD
 from vaults import ProxiedVault, back_up_database
 
@@ -184,7 +184,7 @@ def test_a_tampered_backup_fails_the_drill_and_each_fault_is_named(
             "REVOKE SELECT ON public.notes FROM shop_app",
             "UPDATE public.notes SET body = 'note 3' WHERE id = 3;GRANT SELECT ON public.notes TO shop_app",
         ),
-        application=replace(SPEC.application, ready_within_seconds=2),
+        application=replace(APPLICATION, ready_within_seconds=2),
     )
     for what in (
         'Table "public"."notes" has 500 rows, as expected, but not the same ones.',

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import ValidationError
 from recovery_command import RecoveryCommand, reference, without_password
 from s3_server import KEY_ID, SECRET
 from servers import PASSWORD, NewDatabase, database_url
 from vaults import ProxiedVault
 
 from postgres_server.cluster import Cluster
+from recovery.drill.evidence import Drill
 from recovery.vault.client import create_client
 from recovery.vault.vault import VaultClient
 from twin.host.home import TwinHome
@@ -48,7 +51,8 @@ def source(new_database: NewDatabase) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL, at timestamptz NOT NULL);"
-            "INSERT INTO orders SELECT n, 'customer ' || n, now() FROM generate_series(1, 500) n"
+            "INSERT INTO orders SELECT n, 'customer ' || n, now() FROM generate_series(1, 500) n;"
+            "CREATE TABLE tags (name text); INSERT INTO tags VALUES ('a'), ('b')"
         )
     return url
 
@@ -287,7 +291,7 @@ def test_a_missing_variable_and_an_open_file_stop_a_backup_before_anything_is_st
 
 
 def test_each_command_tells_of_its_recovery_file_without_reading_one(command: RecoveryCommand) -> None:
-    for name in ("backup", "backups", "verify", "restore"):
+    for name in ("backup", "backups", "verify", "restore", "drill"):
         shown = command.run(name, "--help", recovery=False)
         assert shown.code == 0, shown.text
         assert "--recovery" in shown.out
@@ -301,3 +305,130 @@ def test_a_file_that_is_wrong_ends_every_command_with_its_problems(command: Reco
         assert (refused.code, refused.out) == (1, "")
         assert "recovery.yaml has 2 problems" in refused.err
         assert "surprise: is no key of a recovery file" in refused.err
+
+
+APPLICATION = """
+import http.server, os, sys, psycopg
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        psycopg.connect(os.environ["SHOP_DATABASE"]).execute("SELECT count(*) FROM public.orders")
+        self.send_response(200); self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
+"""
+TESTS: dict[str, Any] = {
+    "newest_change": "SELECT max(at) FROM public.orders",
+    "assertions": [
+        {"name": "there are orders", "sql": "SELECT count(*) FROM public.orders", "expected": 500},
+        {"name": "each has a customer", "sql": "SELECT count(*) = 0 FROM public.orders WHERE customer = ''"}
+        | {"expected": True},
+    ],
+    "write": "INSERT INTO public.orders VALUES (0, 'nobody', now())",
+    "application": {
+        "command": [sys.executable, "-c", APPLICATION, "{port}"],
+        "health": "http://127.0.0.1:{port}/health",
+        "database_variable": "SHOP_DATABASE",
+    },
+}
+
+
+def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
+    command: RecoveryCommand,
+    source: str,
+    role: str,
+    files: dict[str, Any],
+    locked_vault: ProxiedVault,
+) -> None:
+    application = "newcomer_shop"
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE ROLE {0}; GRANT SELECT, INSERT ON orders TO {0}").format(
+                sql.Identifier(application)
+            )
+        )
+    try:
+        stores = {"database": database(source, role), "files": files}
+        vaults = vault(locked_vault)
+        command.write(stores=stores, vaults=vaults, drill=TESTS | {"application_role": application})
+        made = command.run("backup", "--json")
+        assert made.code == 0, made.text
+        before = rows(source)
+        drilled = command.run("drill", "--json")
+        assert drilled.code == 0, drilled.text
+        assert "Evidence: evidence/drills/" in drilled.err
+    finally:
+        with psycopg.connect(source, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(application))
+            )
+    evidence = Drill.model_validate_json(drilled.out)
+    identity = evidence.identity
+    assert (identity.stack, identity.place, identity.environment) == ("example", "file", "production")
+    assert "pulumi" not in identity.versions
+    assert [(one.kind, one.verdict, one.not_measured) for one in evidence.scenarios] == [
+        ("loss", "passed", ()),
+        ("files", "passed", ()),
+    ]
+    loss, of_files = evidence.scenarios
+    assert set(loss.times) == {"first_query", "verified", "health"}
+    assert {"there are orders", "each has a customer", "a write that is rolled back"} <= {
+        check.name for check in loss.checks
+    }
+    assert loss.negative_control
+    assert "may not read public.tags any more" in loss.negative_control.damage
+    assert loss.newest_change == max(at for _, _, at in before)
+    assert any("GOVERNANCE" in line for line in loss.deviations)
+    assert any(scope.what == "the rows that refer to files" for scope in of_files.not_tested)
+    assert rows(source) == before
+    assert not (command.home.postgres / "scratch").exists()
+    how = {row["store"]: row["how"] for row in command.run("backups", "--json").json}
+    assert how == {"database": "drill", "files": "drill"}
+
+
+def test_a_drill_without_tests_of_its_own_says_what_it_does_not_test(
+    command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
+) -> None:
+    command.write(stores={"database": database(source, role)}, vaults=vault(locked_vault))
+    assert command.run("backup").code == 0
+    del command.variables["SHOP_PASSWORD"]
+    drilled = command.run("drill", "loss", "--json", "--evidence", "evidence.json")
+    assert drilled.code == 0, drilled.text
+    evidence = Drill.model_validate_json((command.folder / "evidence.json").read_bytes())
+    [scenario] = evidence.scenarios
+    assert (scenario.verdict, scenario.not_measured) == ("passed", ("health",))
+    assert "the platform's program on the recovered database" in {one.what for one in scenario.not_tested}
+    assert scenario.recovery_point
+    assert scenario.newest_change == scenario.recovery_point.as_of
+    assert scenario.negative_control
+    assert len(scenario.negative_control.found) >= 3
+
+    command.write(
+        stores={"database": database(source, role)},
+        vaults=vault(locked_vault),
+        drill={"newest_change": "SELECT now() - interval '3 days'"},
+    )
+    late = command.run("drill", "loss", "--json", "--evidence", "late.json")
+    assert late.code == 1
+    assert "data loss of 259," in late.json["faults"][0]
+
+
+@pytest.mark.parametrize("scenario", ["corruption", "state"])
+def test_a_drill_that_needs_a_stack_is_refused(
+    command: RecoveryCommand, scenario: str, locked_vault: ProxiedVault
+) -> None:
+    command.write(vaults=vault(locked_vault))
+    refused = command.run("drill", scenario)
+    assert refused.code == 1
+    assert f"The drill {scenario} needs a stack" in refused.err
+
+
+def test_only_a_drill_with_a_recovery_file_may_leave_out_the_health(
+    command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
+) -> None:
+    command.write(stores={"database": database(source, role)}, vaults=vault(locked_vault))
+    assert command.run("backup").code == 0
+    evidence = command.run("drill", "loss", "--json").json
+    Drill.model_validate(evidence)
+    evidence["identity"]["place"] = "vendors"
+    with pytest.raises(ValidationError, match="leaves out a milestone"):
+        Drill.model_validate(evidence)

@@ -1,0 +1,186 @@
+"""A session of drills by a recovery file: they recover into a server and a folder of this machine."""
+
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
+
+from psycopg import sql
+
+from cli.drill_session import DrillSession, list_files, open_drill_folder, temporary_files_in
+from cli.recovery_context import DocumentedSource, open_context
+from cli.servers import is_scratch_server_left, scratch_server
+from core.failure import Failure
+from recovery.context import VaultName
+from recovery.drill import smoke_tests
+from recovery.drill.environment import RecoveredDatabase
+from recovery.drill.evidence import Scenario, ScenarioKind, StackLocation, TeardownResult
+from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
+from recovery.drill.validation import DrillContext
+from recovery.manifest import ServerInfo
+from recovery.postgres.connection import connect
+from recovery.postgres.globals import Globals
+from recovery.recovery_file import DrillTests
+
+_VAULTS: Final[dict[ScenarioKind, VaultName]] = {"loss": "primary", "files": "primary", "replica": "replica"}
+"""Scenario that needs no stack -> the only vault that it reads."""
+
+
+class LocalEnvironment:
+    """Implements `recovery.drill.environment.DrillEnvironment` by a server of this machine."""
+
+    def __init__(self, folder: Path, application_role: str, *, unsandboxed: bool) -> None:
+        """Make the folder of the drill's files. Without a role the application connects as the owner."""
+        self.folder = folder / "files"
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.scope = str(folder)
+        self._application_role = application_role
+        self._unsandboxed = unsandboxed
+
+    def prepare_branch(self, name: str) -> AbstractContextManager[Callable[[datetime], RecoveredDatabase]]:
+        """Raise Failure: a recovery file names no history that could be branched."""
+        del name
+        _require_stack("A branch of the database's history")
+
+    @contextmanager
+    def create_database(
+        self, name: str, server: ServerInfo, source_globals: Globals
+    ) -> Generator[RecoveredDatabase]:
+        with scratch_server(server, source_globals.extensions, unsandboxed=self._unsandboxed) as local:
+            application_url = local.url
+            if self._application_role:
+                application_url = _create_login(local.url, self._application_role)
+            yield RecoveredDatabase(
+                name, "", local.url, application_url, needs_placeholder_roles=True, notes=local.notes
+            )
+
+    def check_removed(self, name: str) -> tuple[TeardownResult, ...]:
+        is_left = is_scratch_server_left()
+        running = smoke_tests.find_leftover_processes(self.scope)
+        files = list_files(self.folder)
+        checks = (
+            ("database", is_left, f"the server's folder is {'there' if is_left else 'gone'}"),
+            ("platform's process", bool(running), f"{len(running)} processes of the drill run"),
+            ("restored files", bool(files), f"{len(files)} files are in the drill's folder"),
+        )
+        return tuple(
+            TeardownResult(name=name, kind=kind, gone=not left, proof=proof) for kind, left, proof in checks
+        )
+
+
+@dataclass(frozen=True)
+class FileDrillSession(DrillSession):
+    """What a recovery file names."""
+
+    source: DocumentedSource
+
+    @property
+    def place(self) -> StackLocation:
+        return "file"
+
+    @property
+    def platform_environment(self) -> str:
+        return self.source.content.environment
+
+    @property
+    def history(self) -> timedelta:
+        # No vendor's history limits what is drawn at random.
+        return timedelta(days=36_525)
+
+    @property
+    def takes_first_backups(self) -> bool:
+        return False
+
+    def drill_state(self, context: DrillContext, backup: str | None) -> Scenario:
+        del context, backup
+        _require_stack("The state")
+
+    def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
+        """Remove nothing: the next server of a drill replaces the one that an interrupted drill has left."""
+        del everything
+        yield from ()
+
+
+def choose_scenarios(source: DocumentedSource) -> tuple[ScenarioKind, ...]:
+    """Return the scenarios that a recovery file has the stores and vaults for."""
+    stores, vaults = source.content.store_names, source.content.vaults
+    names: list[ScenarioKind] = ["loss"] if "database" in stores or not stores else []
+    if names and vaults.replica:
+        names.append("replica")
+    return (*names, *(("files",) if "files" in stores else ()))
+
+
+@contextmanager
+def open_file_session(
+    source: DocumentedSource, scenarios: Collection[ScenarioKind], *, unsandboxed: bool
+) -> Generator[FileDrillSession]:
+    """
+    Open what a recovery file names for drilling; `unsandboxed` is that of the command.
+
+    Raises:
+        Failure: a scenario needs a stack, another drill is at work on this machine, or what the recovery file
+            names can't be opened.
+    """
+    if unknown := [kind for kind in scenarios if kind not in _VAULTS]:
+        _require_stack(f"The drill {unknown[0]}")
+    tests = source.content.drill
+    with open_drill_folder(f"file-{source.name}") as folder:
+        context = open_context(source, vaults={_VAULTS[kind] for kind in scenarios}, jobs=("drill",))
+        environment = LocalEnvironment(folder, tests.application_role or "", unsandboxed=unsandboxed)
+        with temporary_files_in(environment.folder):
+            yield FileDrillSession(context, environment, _drill_spec(tests, unsandboxed=unsandboxed), source)
+
+
+def _drill_spec(tests: DrillTests, *, unsandboxed: bool) -> DrillSpec:
+    objectives, application = tests.objectives, tests.application
+    return DrillSpec(
+        objectives=DrillObjectives(
+            recovery=objectives.recovery_time_minutes * 60,
+            critical=objectives.critical_recovery_time_minutes * 60,
+            history_loss=objectives.independent_recovery_point_hours * 3600,
+            vault_loss=objectives.independent_recovery_point_hours * 3600,
+        ),
+        application_role=tests.application_role or "",
+        newest_change=tests.newest_change or "",
+        assertions=tuple(
+            Assertion(one.name, one.sql, str(one.expected).lower())
+            if isinstance(one.expected, bool)
+            else Assertion(one.name, one.sql, str(one.expected))
+            for one in tests.assertions
+        ),
+        write=tests.write or "",
+        application=application
+        and Application(
+            command=application.command,
+            health=application.health,
+            database_variable=application.database_variable,
+            ready_within_seconds=application.ready_within_seconds,
+            is_unsandboxed=unsandboxed,
+        ),
+        files="",
+    )
+
+
+def _create_login(owner_url: str, role: str) -> str:
+    """Create the role that the application connects as, and return its URL. The dump gives it its rights."""
+    password = token_urlsafe()
+    with connect(owner_url) as connection:
+        digest = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+        connection.execute(
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                sql.Identifier(role), sql.Literal(digest.decode())
+            )
+        )
+    parts = urlsplit(owner_url)
+    return parts._replace(netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def _require_stack(what: str) -> NoReturn:
+    raise Failure(
+        f"{what} needs a stack, and a recovery file is used without one.",
+        "name the stack (--stack), or drill loss, replica or files.",
+    )
