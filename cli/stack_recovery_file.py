@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from cli.recovery_context import find_trust
 from engine.stack_target import StackTarget
 from recovery.context import require_output
 from recovery.recovery_file import RecoveryFile, list_variables
@@ -32,6 +33,7 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
         Failure: the stack was never deployed.
     """
     backups, files = target.settings.backups, require_output(outputs, "files_source")
+    trust = find_trust(target)
     endpoint = {"endpoint": target.aws_endpoint} if target.aws_endpoint else {}
     content = {
         "name": target.name,
@@ -61,6 +63,10 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
                 "region": backups.replica.region,
                 **endpoint,
             },
+        },
+        "trust": {
+            "operators": trust.operator_keys,
+            "issuer": {"url": trust.issuer, "subjects": dict(trust.subjects)},
         },
         "monitors": {
             job: {

@@ -10,20 +10,29 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from core.documents import DocumentError, parse_yaml, read_file
 from core.failure import Failure
 from core.text import printable
+from recovery.attestation import require_public_key
 from recovery.manifest import StoreName
 from recovery.postgres.connection import parse_url, requires_tls
 from recovery.secret_reference import SecretReference
 
 MonitoredJob = Literal["database", "files", "proof", "drill"]
-"""Job whose runs are reported: a backup of the database, one of the files, a drill."""
+"""Job whose runs are reported: a backup of the database or the files, its verification, a drill."""
 
 _MAX_BYTES: Final = 256 << 10
 _LOOPBACK: Final = frozenset(("", "localhost", "127.0.0.1", "::1"))
@@ -51,7 +60,7 @@ def _require_database_url(url: str) -> str:
 def _require_endpoint(url: str) -> str:
     parts = urlsplit(url)
     if not parts.hostname or parts.username or parts.password or parts.query:
-        raise ValueError("is no address of an S3 service; write https://host, without a user or a query")
+        raise ValueError("is no address of a service; write https://host, without a user or a query")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise ValueError("has no TLS; write https://host")
     return url
@@ -204,6 +213,53 @@ class DrillTests(RecoveryFileModel):
     application: DrillApplication | None = None
 
 
+class IssuerSubjects(RecoveryFileModel):
+    """The subjects (claim `sub`) of the jobs that an OIDC issuer attests for."""
+
+    backup: Text
+    """Of the job that backs up, such as `repo:OWNER/NAME:environment:backup`."""
+
+    restore: Text
+    """Of the job that restores, verifies and drills."""
+
+
+class TrustedIssuer(RecoveryFileModel):
+    """An OIDC issuer, such as GitHub's, by the keys that the vault has recorded or that it publishes."""
+
+    url: Annotated[str, AfterValidator(_require_endpoint)]
+    subjects: IssuerSubjects
+
+
+class TrustedWriters(RecoveryFileModel):
+    """Whose attestations count. Whoever can write to the vault could plant a backup; nobody can attest it."""
+
+    operators: tuple[Annotated[str, AfterValidator(require_public_key)], ...] = ()
+    """Public keys, each as `ssh-keygen -t ed25519` writes it: `ssh-ed25519 AAAA...`."""
+
+    issuer: TrustedIssuer | None = None
+    unattested: Literal["accept"] | None = None
+    """`accept`: what has no attestation counts as well. Each run warns of it."""
+
+    @model_validator(mode="after")
+    def _require_someone(self) -> Self:
+        if not (self.operators or self.issuer or self.unattested):
+            raise ValueError("trusts nobody; name `operators`, an `issuer`, or `unattested: accept`")
+        return self
+
+
+class AttestingKey(RecoveryFileModel):
+    """The operator's key that attests what a run writes."""
+
+    key: SecretReference
+    """The private key's file (`file`), without a passphrase."""
+
+    @model_validator(mode="after")
+    def _require_file(self) -> Self:
+        if self.key.file is None:
+            raise ValueError("is a file: {key: {file: PATH}}")
+        return self
+
+
 class RecoveryFile(RecoveryFileModel):
     """A recovery file."""
 
@@ -213,6 +269,11 @@ class RecoveryFile(RecoveryFileModel):
     environment: Literal["production", "staging", "local", "drill"] = "production"
     stores: RecoveryStores = RecoveryStores()
     vaults: RecoveryVaults
+    trust: TrustedWriters
+    attest: AttestingKey | None = None
+    """Left out in a job of GitHub Actions, whose OIDC token attests, and where BULWARK_ATTESTATION_KEY names
+    the key's file."""
+
     monitors: dict[MonitoredJob, MonitorReference] = {}
     """Job -> its monitors."""
 

@@ -7,9 +7,10 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from core.failure import Failure
-from recovery.attestation import Trust, find_signer
+from recovery.attestation import IssueToken, Trust, find_signer, sign_with
 from recovery.context import RecoveryContext, VaultName
 from recovery.files.source import FileSource
+from recovery.issuer_keys import fetch_keys
 from recovery.manifest import StoreName
 from recovery.recovery_file import (
     FilesStore,
@@ -68,6 +69,10 @@ def open_recovery_file(
             place=f"vaults.{name} of {path}",
         )
     ]
+    if file.trust.unattested:
+        warnings.append(
+            f"{path} accepts what nobody attested: whoever can write to the vault can plant a backup."
+        )
     monitors = {job: monitor for job, monitor in file.monitors.items() if job in jobs}
     return RecoveryContext(
         stack=file.name,
@@ -76,7 +81,7 @@ def open_recovery_file(
         heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", folder)),
         checkin_urls=dict(_monitor_urls(monitors, "checkin", folder)),
         trust=find_documented_trust(file),
-        issue_token=find_signer(),
+        issue_token=_find_signer(file, folder),
         files=_file_source(file.stores.files, folder) if file.stores.files and "files" in stores else None,
         writer_vault=_open_writer_vault(file.vaults.primary, folder) if role == "restorer" else None,
         warnings=tuple(warnings),
@@ -84,8 +89,25 @@ def open_recovery_file(
 
 
 def find_documented_trust(file: RecoveryFile) -> Trust:
-    """Return whose attestations count for the vaults of a recovery file, which can't name anyone yet."""
-    return Trust(file.name, accepts_unattested=True)
+    """Return whose attestations count for the vaults of a recovery file."""
+    issuer, accepts_unattested = file.trust.issuer, file.trust.unattested == "accept"
+    if not issuer:
+        return Trust(file.name, operator_keys=file.trust.operators, accepts_unattested=accepts_unattested)
+    return Trust(
+        file.name,
+        issuer=issuer.url,
+        subjects={"backup": issuer.subjects.backup, "restore": issuer.subjects.restore},
+        operator_keys=file.trust.operators,
+        fetch_issuer_keys=lambda: fetch_keys(issuer.url),
+        accepts_unattested=accepts_unattested,
+    )
+
+
+def _find_signer(file: RecoveryFile, folder: Path) -> IssueToken | None:
+    """Return what attests: the key that the file names, or else what the environment has."""
+    if file.attest and file.attest.key.file:
+        return sign_with(folder / file.attest.key.file)
+    return find_signer()
 
 
 def _database_url(file: RecoveryFile, folder: Path, *, required: bool) -> str:

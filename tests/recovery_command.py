@@ -53,8 +53,9 @@ class RecoveryCommand:
     """The command's environment beside PATH and HOME: the secrets."""
 
     def write(self, **content: Any) -> None:
-        """Write the recovery file."""
-        (self.folder / "recovery.yaml").write_text(json.dumps({"name": "example", **content}, indent=2))
+        """Write the recovery file, which accepts what nobody attested unless `content` says otherwise."""
+        document = {"name": "example", "trust": {"unattested": "accept"}, **content}
+        (self.folder / "recovery.yaml").write_text(json.dumps(document, indent=2))
 
     def run(
         self, *arguments: str, recovery: bool = True, variables: Mapping[str, str] | None = None

@@ -10,6 +10,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from psycopg import sql
 from pydantic import ValidationError
 from recovery_command import RecoveryCommand, reference, without_password
@@ -130,7 +137,8 @@ def test_a_newcomer_backs_up_verifies_and_restores_with_one_file(  # noqa: PLR09
     assert backup.code == 0, backup.text
     assert set(backup.json) == {"database", "files", "warnings"}
     assert backup.json["database"]["stack"] == "example"
-    assert ["GOVERNANCE" in line for line in backup.json["warnings"]] == [True]
+    assert ["GOVERNANCE" in line for line in backup.json["warnings"]] == [True, False]
+    assert "accepts what nobody attested" in backup.json["warnings"][1]
     assert f"Warning: The lock of the vault {locked_vault.bucket} can be lifted" in backup.err
 
     deep = command.run("verify", "--deep", "--json")
@@ -207,8 +215,8 @@ def test_a_vault_without_versions_and_lock_is_refused_or_used_with_a_warning_on_
     backup = command.run("backup", "--json")
     assert backup.code == 0, backup.text
     warnings = backup.json["warnings"]
-    assert ["keeps no versions" in line for line in warnings] == [True, False]
-    assert ["locks nothing" in line for line in warnings] == [False, True]
+    assert ["keeps no versions" in line for line in warnings] == [True, False, False]
+    assert ["locks nothing" in line for line in warnings] == [False, True, False]
     runs = {
         "backups": command.run("backups", "--json"),
         "verify": command.run("verify", "--deep", "--json"),
@@ -217,7 +225,7 @@ def test_a_vault_without_versions_and_lock_is_refused_or_used_with_a_warning_on_
     command.run("discard", backup.json["database"]["id"], recovery=False)
     for name, ended in runs.items():
         assert ended.code in {0, 3}, (name, ended.text)
-        assert [f"Warning: {line}" in ended.err for line in warnings] == [True, True], name
+        assert [f"Warning: {line}" in ended.err for line in warnings] == [True, True, True], name
     assert runs["backups"].json[0]["warnings"] == warnings
     assert runs["verify"].json["warnings"] == warnings
 
@@ -303,7 +311,7 @@ def test_a_file_that_is_wrong_ends_every_command_with_its_problems(command: Reco
     for arguments in (("backup",), ("backups",), ("verify",), ("restore", "--to", "new")):
         refused = command.run(*arguments)
         assert (refused.code, refused.out) == (1, "")
-        assert "recovery.yaml has 2 problems" in refused.err
+        assert "recovery.yaml has 3 problems" in refused.err
         assert "surprise: is no key of a recovery file" in refused.err
 
 
@@ -432,3 +440,43 @@ def test_only_a_drill_with_a_recovery_file_may_leave_out_the_health(
     evidence["identity"]["place"] = "vendors"
     with pytest.raises(ValidationError, match="leaves out a milestone"):
         Drill.model_validate(evidence)
+
+
+def operator_key(folder: Path) -> str:
+    """Write an operator's private key as `operator` into a folder; return the public key."""
+    key = Ed25519PrivateKey.generate()
+    (folder / "operator").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    (folder / "operator").chmod(0o600)
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def test_only_what_an_operators_key_attested_counts(
+    command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
+) -> None:
+    content: dict[str, Any] = {
+        "stores": {"database": database(source, role)},
+        "vaults": vault(locked_vault),
+        "trust": {"operators": [operator_key(command.folder)]},
+    }
+    command.write(**content, attest={"key": {"file": "operator"}})
+    attested = command.run("backup", "--json")
+    assert attested.code == 0, attested.text
+    assert ["GOVERNANCE" in line for line in attested.json["warnings"]] == [True]
+    assert command.run("verify", "--deep").code == 0
+
+    command.write(**content)
+    refused = command.run("backup")
+    assert (refused.code, refused.out) == (1, "")
+    assert "Nothing here can attest a backup" in refused.err
+    planted = command.run("backup", "--json", "--unattested")
+    assert planted.code == 0, planted.text
+    listed = {row["id"]: row for row in command.run("backups", "--json").json}
+    good, bad = (ended.json["database"]["id"] for ended in (attested, planted))
+    assert (listed[good]["counts"], listed[good]["how"]) == (True, "restored")
+    assert listed[bad]["counts"] is False
+    drilled = command.run("drill", "loss", "--json", "--evidence", "evidence.json")
+    assert drilled.json["scenarios"][0]["recovery_point"]["id"] == good
+
+    (command.folder / "operator").chmod(0o644)
+    command.write(**content, attest={"key": {"file": "operator"}})
+    assert "operator is readable by others" in command.run("backup").err

@@ -18,6 +18,7 @@ SECRET = "planted-secret"
 MINIMUM: dict[str, Any] = {
     "name": "example",
     "vaults": {"primary": {"bucket": "example-vault", "region": "eu-west-1"}},
+    "trust": {"unattested": "accept"},
 }
 URL = "postgresql://backup@db.example.com/shop?sslmode=verify-full"
 
@@ -64,6 +65,20 @@ WRONG: dict[str, tuple[Any, str]] = {
         "vaults.primary.accept_without_lokc: is no key of a recovery file",
     ),
     "missing vault": ({"name": "example"}, "vaults: is missing"),
+    "nobody trusted": (MINIMUM | {"trust": {}}, "trust: trusts nobody"),
+    "no key of an operator": (
+        MINIMUM | {"trust": {"operators": [f"ssh-rsa {SECRET}"]}},
+        "trust.operators.0: is no public key",
+    ),
+    "issuer without TLS": (
+        MINIMUM
+        | {"trust": {"issuer": {"url": "http://example.com", "subjects": {"backup": "a", "restore": "b"}}}},
+        "trust.issuer.url: has no TLS",
+    ),
+    "attesting key in a variable": (
+        MINIMUM | {"attest": {"key": {"env": "KEY"}}},
+        "attest: is a file",
+    ),
     "text for a switch": (
         with_vault(accept_without_lock="yes"),
         "vaults.primary.accept_without_lock: Input should be a valid boolean",
@@ -108,7 +123,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "endpoint with a user": (
         with_vault(endpoint=f"https://user:{SECRET}@s3.example.com"),
-        "vaults.primary.endpoint: is no address of an S3 service",
+        "vaults.primary.endpoint: is no address of a service",
     ),
     "unknown job": (MINIMUM | {"monitors": {"nightly": {}}}, "monitors.nightly"),
     "unknown environment": (MINIMUM | {"environment": "moon"}, "environment: Input should be"),
@@ -157,7 +172,7 @@ def test_a_database_on_this_machine_or_with_tls_is_taken(tmp_path: Path, url: st
 
 
 def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="has 3 problems") as refused:
+    with pytest.raises(Failure, match="has 4 problems") as refused:
         read(tmp_path, {"nam": "example", "vaults": {"primary": {"bucket": "example-vault"}}})
     for path in ("name: is missing", "vaults.primary.region: is missing", "nam: is no key"):
         assert path in str(refused.value)
