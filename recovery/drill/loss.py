@@ -20,7 +20,7 @@ from recovery.drill.safety import require_throw_away
 from recovery.drill.scenario_run import ScenarioRun
 from recovery.drill.validation import DrillContext, time_removal, validate
 from recovery.manifest import Manifest
-from recovery.restore import FetchedBackup, fetch_backup, fetch_globals, load_backup
+from recovery.restore import FetchedBackup, RestoreOptions, fetch_backup, fetch_globals, load_backup
 from recovery.vault.vault import VaultClient
 
 _THREATS: Final[dict[VaultName, str]] = {
@@ -86,9 +86,8 @@ def _recover(
         with run.clock.phase("fetch the rest"):
             fetched = backup.result()
         with run.clock.phase("restore"):
-            result = load_backup(
-                fetched, database.owner_url, placeholder_roles=database.needs_placeholder_roles
-            )
+            options = RestoreOptions(placeholder_roles=database.needs_placeholder_roles)
+            result = load_backup(fetched, database.owner_url, options=options)
         run.deviations += database.notes
         run.deviations += [f"could not be made: {item}" for item in result.failed]
         run.deviations += [f"left out: {item}" for item in result.left_out]
