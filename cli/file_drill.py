@@ -14,6 +14,7 @@ from psycopg import sql
 from cli.drill_session import DrillSession, list_files, open_drill_folder, temporary_files_in
 from cli.recovery_context import DocumentedSource, open_context
 from cli.servers import is_scratch_server_left, scratch_server
+from cli.socket_relay import relay_socket
 from core.failure import Failure
 from recovery.context import VaultName
 from recovery.drill import smoke_tests
@@ -22,7 +23,7 @@ from recovery.drill.evidence import Scenario, ScenarioKind, StackLocation, Teard
 from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.manifest import ServerInfo
-from recovery.postgres.connection import connect
+from recovery.postgres.connection import connect, parse_url
 from recovery.postgres.globals import Globals
 from recovery.recovery_file import DrillTests
 
@@ -51,12 +52,11 @@ class LocalEnvironment:
         self, name: str, server: ServerInfo, source_globals: Globals
     ) -> Generator[RecoveredDatabase]:
         with scratch_server(server, source_globals.extensions, unsandboxed=self._unsandboxed) as local:
-            application_url = local.url
-            if self._application_role:
-                application_url = _create_login(local.url, self._application_role)
-            yield RecoveredDatabase(
-                name, "", local.url, application_url, needs_placeholder_roles=True, notes=local.notes
-            )
+            login = _create_login(local.url, self._application_role) if self._application_role else local.url
+            with _relay(login) as application_url:
+                yield RecoveredDatabase(
+                    name, "", local.url, application_url, needs_placeholder_roles=True, notes=local.notes
+                )
 
     def check_removed(self, name: str) -> tuple[TeardownResult, ...]:
         is_left = is_scratch_server_left()
@@ -177,6 +177,16 @@ def _create_login(owner_url: str, role: str) -> str:
         )
     parts = urlsplit(owner_url)
     return parts._replace(netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+@contextmanager
+def _relay(url: str) -> Generator[str]:
+    """Give an address over TCP for that of a private socket, which the platform's program can't enter."""
+    parts, parameters = urlsplit(url), parse_url(url)
+    socket = Path(parameters["host"], f".s.PGSQL.{parameters['port']}")
+    user = parts.netloc.rpartition("@")[0]
+    with relay_socket(socket) as port:
+        yield f"postgresql://{user}@127.0.0.1:{port}{parts.path}?sslmode=disable"
 
 
 def _require_stack(what: str) -> NoReturn:
