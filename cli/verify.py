@@ -229,7 +229,7 @@ def _print_verifications(
             console.print(printable(f"{look.backup}: {how}, good{exceptions}"), style="green", markup=False)
         for problem in look.problems:
             console.print(printable(f"{look.backup}: {problem}"), style="red", markup=False)
-        for line in look.pending:
+        for line in (*look.pending, *(f"not proven on this machine: {item}" for item in look.unproven)):
             console.print(printable(f"{look.backup}: {line}"), markup=False)
     for line in unreadable:
         console.print(printable(line), style="red", markup=False)

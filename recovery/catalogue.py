@@ -57,6 +57,9 @@ class Verification(ManifestModel):
     pending: tuple[str, ...] = ()
     """Objects that are still on their way to the replica, within the time that S3 promises."""
 
+    unproven: tuple[str, ...] = ()
+    """What the machine that verified could not restore, such as objects that only a superuser can create."""
+
     @property
     def passed(self) -> bool:
         return not self.problems

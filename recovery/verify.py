@@ -56,7 +56,7 @@ def verify(
     unproven: list[str] = []
     deep = (lambda: _restore_and_compare(manifest, vault, scratch, unproven)) if scratch else None
     verification = check_backup(manifest, vault, replica=replica, deep=deep)
-    return verification.model_copy(update={"pending": (*verification.pending, *unproven)})
+    return verification.model_copy(update={"unproven": tuple(unproven)})
 
 
 def check_backup(
@@ -144,7 +144,7 @@ def _restore_and_compare(
             return
     # Of selected tables, foreign keys to tables that were not selected are missing.
     ignore = ("constraints",) if manifest.selected else ()
-    unproven += [f"not proven on this machine: {item}" for item in (*copy.notes, *result.failed)]
+    unproven += [*copy.notes, *result.failed]
     figures = manifest.figures
     if stored and result.failed and stored.fingerprints() == figures.definitions:
         stored = _exclude_unproven(stored, found[0], result.failed)
