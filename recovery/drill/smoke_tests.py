@@ -34,6 +34,9 @@ _POLL_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 5.0
 """How long the application may take to end after SIGTERM."""
 
+_MAX_LINKS: Final = 40
+"""As many links as Linux follows."""
+
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - in a sandbox it is private and empty
 _ROLLED_BACK: Final = "rows written, and nothing left of it"
 
@@ -178,12 +181,23 @@ def _readable(program: Path, environment: Mapping[str, str]) -> list[Path]:
     """Return what the application may read: the system, the current folder, and where its program lives."""
     folders = [*SYSTEM_FOLDERS, Path("/etc"), Path("/opt"), Path("/etc/resolv.conf").resolve(), Path.cwd()]
     folders += [Path(folder).absolute() for folder in environment.get("PYTHONPATH", "").split(":") if folder]
-    for place in (program.absolute(), program.resolve()):
+    for place in _follow_links(program.absolute()):
         home = place.parent.parent
         # `bin` is within an installation, except where a user or the system collects programs of all kinds.
         is_own = place.parent.name == "bin" and home.name != ".local" and home not in {Path("/"), Path.home()}
         folders.append(home if is_own else place.parent)
     return folders
+
+
+def _follow_links(program: Path) -> Iterator[Path]:
+    """Yield the program's path and each path that its links lead over, such as a virtualenv's interpreter."""
+    yield program
+    for _ in range(_MAX_LINKS):
+        program = program.parent.resolve() / program.name
+        yield program
+        if not program.is_symlink():
+            return
+        program = program.parent / program.readlink()
 
 
 def find_leftover_processes(scope: str) -> list[psutil.Process]:

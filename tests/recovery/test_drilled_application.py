@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -83,3 +84,13 @@ def test_drilled_application_that_does_not_exist_is_named() -> None:
         start_application(missing, "postgresql://x", scope=_SCOPE),
     ):
         pass
+
+
+def test_drilled_application_starts_by_an_interpreter_behind_links(tmp_path: Path) -> None:
+    if not find_isolation().namespaces:
+        pytest.skip("this machine allows no namespaces")
+    environment = tmp_path / "environment"
+    environment.symlink_to(sys.prefix)
+    linked = replace(application(), command=(f"{environment}/bin/python", "-c", _SERVER, "{port}", "none"))
+    with start_application(linked, "postgresql://x", scope=_SCOPE) as url:
+        assert httpx.get(url, trust_env=False).status_code == 200
