@@ -86,11 +86,15 @@ def test_drilled_application_that_does_not_exist_is_named() -> None:
         pass
 
 
-def test_drilled_application_starts_by_an_interpreter_behind_links(tmp_path: Path) -> None:
+def test_drilled_application_starts_by_an_interpreter_behind_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not find_isolation().namespaces:
         pytest.skip("this machine allows no namespaces")
-    environment = tmp_path / "environment"
-    environment.symlink_to(sys.prefix)
-    linked = replace(application(), command=(f"{environment}/bin/python", "-c", _SERVER, "{port}", "none"))
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "environment").symlink_to(sys.prefix)
+    monkeypatch.chdir(checkout)
+    linked = replace(application(), command=("environment/bin/python", "-c", _SERVER, "{port}", "none"))
     with start_application(linked, "postgresql://x", scope=_SCOPE) as url:
         assert httpx.get(url, trust_env=False).status_code == 200
