@@ -81,6 +81,7 @@ def up(
     if values:
         _record_issuer_keys(target, values)
         target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
+        _grant_large_objects(target, values)
     if as_json:
         shown = _hide_secrets(result.outputs) if values else {}
         document = {"stack": stack, "exit_code": code, "changes": update_log.counts, "outputs": shown}
@@ -103,6 +104,22 @@ def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:
             f"{failure}\nThe issuer's keys are not recorded: attestations verify only while it publishes "
             "them.\n"
         )
+
+
+def _grant_large_objects(target: StackTarget, outputs: dict[str, Any]) -> None:
+    """Let the backup role read large objects, or say why it may not: the next `up` tries again."""
+    from recovery.postgres.large_objects import grant_large_objects  # noqa: PLC0415 - for psycopg
+
+    url = target.reach_database(outputs["owner_database_url"])
+    try:
+        missing = grant_large_objects(url, target.settings.database.backup_role).missing
+    except Failure as failure:
+        sys.stderr.write(
+            f"{failure}\nThe backup role was granted no large objects. The stack is up; the next `up` tries "
+            "again.\n"
+        )
+    else:
+        sys.stderr.write("".join(f"{phrase}\n" for phrase in missing))
 
 
 def preview(

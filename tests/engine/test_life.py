@@ -29,6 +29,18 @@ def test_the_first_up_provisions_everything_and_says_what_is_protected(fast_twin
     assert "Loaded " in fast_twin.first_up.text
 
 
+def test_after_up_the_backup_role_may_read_a_large_object_of_the_owner(fast_twin: FastTwin) -> None:
+    owner, backup = fast_twin.output("owner_database_url"), fast_twin.output("backup_database_url")
+    with closing(psycopg.connect(owner, autocommit=True)) as connection:
+        connection.execute("SELECT lo_from_bytea(4711, 'made after up')")
+        try:
+            with closing(psycopg.connect(backup)) as reading:
+                row = reading.execute("SELECT encode(lo_get(4711), 'escape')").fetchone()
+        finally:
+            connection.execute("SELECT lo_unlink(4711)")
+    assert row == ("made after up",)
+
+
 def test_a_preview_after_up_has_no_steps_and_no_violation(fast_twin: FastTwin) -> None:
     preview = fast_twin.bulwark("preview", "--json")
     assert preview.code == 0, preview.text[-3_000:]
