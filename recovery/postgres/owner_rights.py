@@ -23,12 +23,18 @@ _SCHEMAS: Final = """
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
         AND pg_has_role(current_user, nspowner, 'USAGE')
 """
+_DATABASE: Final = """
+    SELECT datname FROM pg_catalog.pg_database
+    WHERE datname = current_database() AND pg_has_role(current_user, datdba, 'USAGE')
+"""
 
 
 @contextmanager
 def let_owners_create(url: str) -> Generator[None]:
     """
-    Let every role that this session can act as create objects in all schemas while the block runs.
+    Let every role that this session can act as create objects while the block runs.
+
+    They may in all schemas and, for publications, in the database.
 
     `ALTER ... OWNER TO` asks that of the new owner unless a superuser gives the object away, and a source has
     objects whose owner may create nothing beside them any more. The right comes through a role of its own,
@@ -55,6 +61,10 @@ def _give(connection: psycopg.Connection, role: sql.Identifier) -> None:
     connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
     for schema in schemas:
         connection.execute(sql.SQL("GRANT CREATE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
+    for (database,) in connection.execute(_DATABASE).fetchall():
+        connection.execute(
+            sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(sql.Identifier(database), role)
+        )
     connection.execute(sql.SQL("ALTER DEFAULT PRIVILEGES GRANT CREATE ON SCHEMAS TO {}").format(role))
     for owner in owners:
         connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(owner)))

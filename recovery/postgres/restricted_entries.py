@@ -32,7 +32,10 @@ _SUPERUSER_STATEMENTS: Final[Mapping[str, re.Pattern[str]]] = {
     "AGGREGATE": re.compile(r"^\s*M?STYPE = internal\b", re.MULTILINE),
     "CAST": re.compile(r"\) WITHOUT FUNCTION\b"),
     "PUBLICATION": re.compile(r"^CREATE PUBLICATION (?:\"(?:[^\"]|\"\")*\"|\S+) FOR ALL ", re.MULTILINE),
-    "TYPE": re.compile(r"^\s*INPUT = ", re.MULTILINE),
+    # A base type, or the shell of one that was never made.
+    "TYPE": re.compile(
+        r'^\s*INPUT = |^CREATE TYPE (?:"(?:[^"]|"")*"|[^\s".]+)\.(?:"(?:[^"]|"")*"|[^\s".]+);', re.MULTILINE
+    ),
 }
 """Kind -> what its statement has if only a superuser may run it, in the wording of pg_dump."""
 
