@@ -3,16 +3,21 @@
 import sys
 
 from cli import deploy
-from cli.options import StackOption, TwinOption
-from cli.recovery_context import open_context
+from cli.options import ChosenStackOption, RecoveryOption, TwinOption
+from cli.recovery_context import DocumentedSource, RecoverySource, find_source, open_context
 from core import vault_layout
 from core.failure import Failure
-from engine.targets import find_target
 from recovery.vault import lease
 from recovery.vault.client import Exists
 
 
-def break_lease(*, stack: StackOption = "local", on_twin: TwinOption = False, yes: bool = False) -> int:
+def break_lease(
+    *,
+    stack: ChosenStackOption = None,
+    on_twin: TwinOption = False,
+    recovery: RecoveryOption = None,
+    yes: bool = False,
+) -> int:
     """
     End the lease that a backup of the files holds, so that another one can begin.
 
@@ -22,20 +27,21 @@ def break_lease(*, stack: StackOption = "local", on_twin: TwinOption = False, ye
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Break the lease of what a stack backs up on the twin.
+        recovery: A recovery file in place of a stack (docs/recovery.md).
         yes: Don't ask before breaking a lease that others may hold.
 
     Returns:
         0 when no lease is held any more.
     """
-    target = find_target(stack, on_twin=on_twin)
-    vault = open_context(target, role="writer").vaults["primary"]
+    target = find_source(stack, on_twin=on_twin, recovery=recovery)
+    vault = open_context(target, role="writer", vaults=("primary",)).vaults["primary"]
     newest = lease.read_newest_lease(vault, vault_layout.FILE_LEASE)
     if not newest or newest.until <= vault.read_clock():
         sys.stdout.write("No backup of the files holds a lease.\n")
         return 0
     if newest.fault:
         sys.stderr.write(f"{newest.key} {newest.fault}.\n")
-    if target.asks_before_changes and not yes and not deploy.confirm(stack, to="break-lease"):
+    if not yes and _is_shared(target) and not deploy.confirm(target.name, to="break-lease"):
         return 1
     try:
         lease.break_lease(vault, vault_layout.FILE_LEASE, newest)
@@ -48,3 +54,8 @@ def break_lease(*, stack: StackOption = "local", on_twin: TwinOption = False, ye
         f"The lease of {newest.stored_at:%Y-%m-%d %H:%M:%S} UTC is broken; the next backup can begin.\n"
     )
     return 0
+
+
+def _is_shared(target: RecoverySource) -> bool:
+    """Whether others may hold the lease; a recovery file does not say."""
+    return isinstance(target, DocumentedSource) or target.asks_before_changes

@@ -1,10 +1,12 @@
 """Questions before a change of a stack: does a person want it, and does the stack protect anything?"""
 
 import sys
-
-import pulumi.automation as auto
+from typing import TYPE_CHECKING
 
 from core.failure import Failure
+
+if TYPE_CHECKING:
+    import pulumi.automation as auto
 
 
 def confirm(stack: str, *, to: str = "up") -> bool:
@@ -17,7 +19,7 @@ def confirm(stack: str, *, to: str = "up") -> bool:
     return input(f"Type the stack's name ({stack}) to {to} it: ").strip() == stack
 
 
-def refuse_protected(engine: auto.Stack) -> None:
+def refuse_protected(engine: "auto.Stack") -> None:
     """
     Refuse to take down a stack that protects something.
 

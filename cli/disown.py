@@ -10,10 +10,9 @@ from cyclopts import Parameter
 
 from cli.attested_documents import attest_all, describe_stored, read_documents, store_all
 from cli.backups import STORES
-from cli.options import JsonOption, StackOption, TwinOption
-from cli.recovery_context import open_context
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
+from cli.recovery_context import find_source, open_context
 from core.failure import Failure
-from engine.targets import find_target
 from recovery import catalogue
 from recovery.attestation import KEY_VARIABLE
 from recovery.catalogue import Disownment
@@ -24,8 +23,9 @@ def disown(
     backup: str | None = None,
     *,
     reason: Annotated[str, Parameter(negative=())] = "",
-    stack: StackOption = "local",
+    stack: ChosenStackOption = None,
     on_twin: TwinOption = False,
+    recovery: RecoveryOption = None,
     as_json: JsonOption = False,
     add: Path | None = None,
 ) -> int:
@@ -39,13 +39,14 @@ def disown(
         reason: Why; every list of the backups shows it.
         stack: The stack; `local` is the twin on this machine.
         on_twin: Disown what a stack backed up on the twin.
+        recovery: A recovery file in place of a stack (docs/recovery.md).
         as_json: Only print the mark, for a run with --add where the credentials that write backups are.
         add: Store what another run printed with --json.
 
     Returns:
         0 when the mark is in the vault, or printed.
     """
-    target = find_target(stack, on_twin=on_twin)
+    target = find_source(stack, on_twin=on_twin, recovery=recovery)
     if add:
         stored = store_all(open_context(target, role="writer"), read_documents(add))
         sys.stdout.write(describe_stored(stored))

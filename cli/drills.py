@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,34 +10,43 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 from rich.table import Column, Table
 
-from cli import drill_facts
-from cli.options import JsonOption, StackOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import write_files
-from cli.recovery_context import open_context
+from cli.recovery_context import DocumentedSource, RecoverySource, find_source, open_context
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.documents import DocumentError, read_file
 from core.failure import Failure
 from core.objectives import format_duration
 from core.text import printable
-from engine import session
-from engine.stack_target import StackTarget
-from engine.targets import find_target
 from recovery.context import RecoveryContext
 from recovery.drill import records, reports
-from recovery.drill.evidence import Drill, Measurement, Scenario, StackLocation
+from recovery.drill.evidence import Drill, DrillIdentity, Measurement, Scenario, StackLocation
 from recovery.drill.records import DrillRecord
 from recovery.drill.reports import format_seconds
+from recovery.drill.spec import DrillObjectives
 from recovery.manifest import StoreName
 from recovery.vault.client import Exists
 
 _STORES: tuple[StoreName, ...] = ("database", "files", "state")
 
 
+@dataclass(frozen=True)
+class _DrilledTarget:
+    """What the drills are of."""
+
+    name: str
+    place: StackLocation
+    objectives: DrillObjectives
+    option: str
+    """How a command names it, such as `--stack prod`."""
+
+
 def drills(
     *,
-    stack: StackOption = "local",
+    stack: ChosenStackOption = None,
     on_twin: TwinOption = False,
+    recovery: RecoveryOption = None,
     as_json: JsonOption = False,
     last: int = 20,
     drill: str | None = None,
@@ -51,6 +61,7 @@ def drills(
     Args:
         stack: The stack; `local` is the twin on this machine.
         on_twin: Look at the drills of what a stack made on the twin.
+        recovery: A recovery file in place of a stack (docs/recovery.md).
         as_json: Print one JSON document; with --drill the whole evidence of that one.
         last: How many drills, the newest first.
         drill: Only this one; reports are of the newest without it.
@@ -62,12 +73,13 @@ def drills(
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.
     """
-    target = find_target(stack, on_twin=on_twin)
-    context = open_context(target)
+    source = find_source(stack, on_twin=on_twin, recovery=recovery)
+    context = open_context(source, vaults=("primary",))
     vault = context.vaults["primary"]
     if for_policies:
-        sys.stdout.write(drill_facts.read_history(target, session.select(target, runs_program=False)) + "\n")
+        sys.stdout.write(_read_history(source) + "\n")
         return 0
+    target = _describe(source)
     if add:
         drill = add_evidence(context, add, target)
     evidence = records.read_records(vault, context.trust)
@@ -90,6 +102,27 @@ def drills(
     return 0
 
 
+def _describe(source: RecoverySource) -> _DrilledTarget:
+    if isinstance(source, DocumentedSource):
+        from cli.file_drill import documented_objectives  # noqa: PLC0415 - imports what a drill needs
+
+        objectives = documented_objectives(source.content.drill)
+        return _DrilledTarget(source.name, "file", objectives, f"--recovery {source.path}")
+    from cli.drill_facts import drill_objectives  # noqa: PLC0415 - recovery by a file runs without Pulumi
+
+    objectives = drill_objectives(source.settings)
+    return _DrilledTarget(source.name, source.location, objectives, f"--stack {source.name}{source.option}")
+
+
+def _read_history(source: RecoverySource) -> str:
+    if isinstance(source, DocumentedSource):
+        raise Failure("Policies judge a stack.", "name it: --stack.")
+    from cli.drill_facts import read_history  # noqa: PLC0415 - recovery by a file runs without Pulumi
+    from engine import session  # noqa: PLC0415 - as above
+
+    return read_history(source, session.select(source, runs_program=False))
+
+
 def _choose_drill(evidence: list[DrillRecord], drill: str | None) -> Drill:
     record = next((record for record in evidence if not drill or record.id == drill), None)
     if not record:
@@ -108,7 +141,9 @@ def _write(file: Path, text: str, *, option: str) -> None:
     write_files(file.parent, {file.name: text}, what="The report", option=option)
 
 
-def _document(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackTarget) -> dict[str, Any]:
+def _document(
+    shown: list[DrillRecord], evidence: list[DrillRecord], target: _DrilledTarget
+) -> dict[str, Any]:
     return {
         "stack": target.name,
         "passed": {
@@ -122,10 +157,8 @@ def _document(shown: list[DrillRecord], evidence: list[DrillRecord], target: Sta
     }
 
 
-def _newest_passed(evidence: list[DrillRecord], target: StackTarget) -> dict[StoreName, DrillRecord]:
-    return records.newest_passed(
-        evidence, target.name, target.location, drill_facts.drill_objectives(target.settings)
-    )
+def _newest_passed(evidence: list[DrillRecord], target: _DrilledTarget) -> dict[StoreName, DrillRecord]:
+    return records.newest_passed(evidence, target.name, target.place, target.objectives)
 
 
 def _row(drill: Drill) -> dict[str, Any]:
@@ -150,7 +183,7 @@ def _row(drill: Drill) -> dict[str, Any]:
     }
 
 
-def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: StackTarget) -> None:
+def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: _DrilledTarget) -> None:
     console = PrintableConsole()
     if not evidence:
         console.print("There is no drill yet: ./bulwark drill runs one.")
@@ -204,10 +237,22 @@ def _format_time(measured: Measurement) -> str:
     return text if measured.met else f"[red]{text}[/red]"
 
 
-_PLACES: Final[dict[StackLocation, str]] = {"vendors": "at the vendors", "twin": "on the twin"}
+_PLACES: Final[dict[StackLocation, str]] = {
+    "vendors": "at the vendors",
+    "twin": "on the twin",
+    "file": "by a recovery file",
+}
 
 
-def add_evidence(context: RecoveryContext, file: Path, target: StackTarget) -> str:
+def _option_of(drilled: DrillIdentity) -> str:
+    """Return the options that name what was drilled."""
+    if drilled.place == "file":
+        return "--recovery FILE"
+    flag = " --twin" if drilled.place == "twin" and drilled.environment != "local" else ""
+    return f"--stack {drilled.stack}{flag}"
+
+
+def add_evidence(context: RecoveryContext, file: Path, target: _DrilledTarget) -> str:
     """
     Put the evidence that a drill wrote into the vault and return the drill's id; again changes nothing.
 
@@ -228,12 +273,11 @@ def add_evidence(context: RecoveryContext, file: Path, target: StackTarget) -> s
             "name what ./bulwark drill wrote, unchanged; docs/drills.md says what it holds.",
         ) from None
     known = evidence.identity
-    if (known.stack, known.place) != (target.name, target.location):
-        flag = " --twin" if known.place == "twin" and known.environment != "local" else ""
+    if (known.stack, known.place) != (target.name, target.place):
         raise Failure(
             f"{file} is the evidence of a drill of {known.stack}, {_PLACES[known.place]}, and this is "
-            f"{target.name}, {_PLACES[target.location]}.",
-            f"type ./bulwark drills --stack {known.stack}{flag} --add {file}.",
+            f"{target.name}, {_PLACES[target.place]}.",
+            f"type ./bulwark drills {_option_of(known)} --add {file}.",
         )
     if evidence.started > datetime.now(UTC):
         raise Failure(
@@ -248,13 +292,13 @@ def add_evidence(context: RecoveryContext, file: Path, target: StackTarget) -> s
             printable(f"The evidence of drill {identity} {fault}, so that it does not count.") + "\n"
         )
     try:
-        stored = records.store(vault, evidence, (lambda _: token.decode()) if token else None)
+        stored = records.store(vault, evidence, (lambda _: token.decode(errors="replace")) if token else None)
     except Exists:
         known_records = records.read_records(vault, context.trust)
         if all(record.drill != evidence for record in known_records if record.id == identity):
             raise Failure(
                 f"The vault has other evidence of drill {identity}, which was left as it is.",
-                f"compare them: ./bulwark drills --stack {target.name} --drill {identity} --json.",
+                f"compare them: ./bulwark drills {target.option} --drill {identity} --json.",
             ) from None
         sys.stderr.write(f"The evidence of drill {identity} is in the vault already.\n")
     else:

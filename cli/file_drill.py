@@ -135,15 +135,21 @@ def open_file_session(
             yield FileDrillSession(context, environment, _drill_spec(tests, unsandboxed=unsandboxed), source)
 
 
+def documented_objectives(tests: DrillTests) -> DrillObjectives:
+    """Return the objectives that drills by a recovery file are measured by; it names no history."""
+    objectives = tests.objectives
+    return DrillObjectives(
+        recovery=objectives.recovery_time_minutes * 60,
+        critical=objectives.critical_recovery_time_minutes * 60,
+        history_loss=objectives.independent_recovery_point_hours * 3600,
+        vault_loss=objectives.independent_recovery_point_hours * 3600,
+    )
+
+
 def _drill_spec(tests: DrillTests, *, unsandboxed: bool) -> DrillSpec:
-    objectives, application = tests.objectives, tests.application
+    application = tests.application
     return DrillSpec(
-        objectives=DrillObjectives(
-            recovery=objectives.recovery_time_minutes * 60,
-            critical=objectives.critical_recovery_time_minutes * 60,
-            history_loss=objectives.independent_recovery_point_hours * 3600,
-            vault_loss=objectives.independent_recovery_point_hours * 3600,
-        ),
+        objectives=documented_objectives(tests),
         application_role=tests.application_role or "",
         newest_change=tests.newest_change or "",
         assertions=tuple(

@@ -299,7 +299,7 @@ def test_a_missing_variable_and_an_open_file_stop_a_backup_before_anything_is_st
 
 
 def test_each_command_tells_of_its_recovery_file_without_reading_one(command: RecoveryCommand) -> None:
-    for name in ("backup", "backups", "verify", "restore", "drill"):
+    for name in ("backup", "backups", "verify", "restore", "drill", "drills", "disown", "break-lease"):
         shown = command.run(name, "--help", recovery=False)
         assert shown.code == 0, shown.text
         assert "--recovery" in shown.out
@@ -391,6 +391,8 @@ def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
     assert not (command.home.postgres / "scratch").exists()
     how = {row["store"]: row["how"] for row in command.run("backups", "--json").json}
     assert how == {"database": "drill", "files": "drill"}
+    listed = command.run("drills", "--json")
+    assert set(listed.json["passed"]) == {"database", "files"}, listed.text
 
 
 def test_a_drill_without_tests_of_its_own_says_what_it_does_not_test(
@@ -476,6 +478,16 @@ def test_only_what_an_operators_key_attested_counts(
     assert listed[bad]["counts"] is False
     drilled = command.run("drill", "loss", "--json", "--evidence", "evidence.json")
     assert drilled.json["scenarios"][0]["recovery_point"]["id"] == good
+
+    command.write(**content, attest={"key": {"file": "operator"}})
+    added = command.run("drills", "--add", "evidence.json")
+    assert added.code == 0, added.text
+    assert "has no attestation, so that it does not count" in added.err
+    disowned = command.run("disown", good, "--reason", "a test")
+    assert disowned.code == 0, disowned.text
+    listed = {row["id"]: row for row in command.run("backups", "--json").json}
+    assert listed[good]["doubts"] == ["was disowned: a test"]
+    assert "No backup of the files holds a lease" in command.run("break-lease").out
 
     (command.folder / "operator").chmod(0o644)
     command.write(**content, attest={"key": {"file": "operator"}})
