@@ -164,7 +164,9 @@ def _exclude_unproven(expected: Definitions, actual: Definitions, failed: Collec
 
     `failed` are phrases about it, whose names are compared with those of the definitions.
     """
-    failed_words = {word for phrase in failed for word in _find_names(phrase.partition(": ")[0])}
+    failed_words = {
+        word for phrase in failed for word in _find_names(phrase.partition(": ")[0], qualified=False)
+    }
     methods = [
         phrase.removeprefix(_METHOD).partition(": ")[0] for phrase in failed if phrase.startswith(_METHOD)
     ]
@@ -190,9 +192,13 @@ def _exclude_unproven(expected: Definitions, actual: Definitions, failed: Collec
     )
 
 
-def _find_names(phrase: str) -> Iterator[str]:
-    """Yield the names of objects in a phrase such as `FUNCTION public.f(integer)`."""
-    for quoted, plain in _NAME.findall(_ARGUMENTS.sub(" ", phrase)):
+def _find_names(phrase: str, *, qualified: bool = True) -> Iterator[str]:
+    """Yield the names in a phrase such as `FUNCTION public.f(integer)`; schemas only if `qualified`."""
+    text = _ARGUMENTS.sub(" ", phrase)
+    for match in _NAME.finditer(text):
+        quoted, plain = match.groups(default="")
+        if not qualified and text[match.end() : match.end() + 1] == ".":
+            continue  # a schema: what else is in it was not said to be missing
         # The kinds of objects are in capital letters, and every database has the schema public.
         if quoted or (plain != "public" and not plain.isupper()):
             yield quoted or plain
