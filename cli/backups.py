@@ -203,7 +203,7 @@ def _row(
         "stored": f"{backup.stored_at:%Y-%m-%d %H:%M:%S}",
         "counts": backup.counts,
         "doubts": doubts,
-        "verified": f"{proof.stored_at:%Y-%m-%d %H:%M}" if proof else None,
+        "verified": f"{proof.proven_at:%Y-%m-%d %H:%M}" if proof else None,
         "how": _method(proof.verification, by_drill=proof in by_drills) if proof else None,
         "problems": list(proof.verification.problems) if proof else [],
         "left_out": [item.model_dump() for item in manifest.left_out]

@@ -75,7 +75,7 @@ def history_of(
     begun, stores = _begin_of_backups(resources), _outputs(resources).get("stores", {})
     history = {urn: StoreHistory(since) for urn, since in begun.items()}
     for store, urn in stores.items():
-        passed = newest[store].stored_at if store in newest else None
+        passed = newest[store].proven_at if store in newest else None
         history[urn] = StoreHistory(begun.get(urn), passed, proven.get(store))
     return history
 

@@ -147,9 +147,9 @@ def _document(
     return {
         "stack": target.name,
         "passed": {
-            store: {"drill": record.id, "at": record.stored_at.isoformat()}
+            store: {"drill": record.id, "at": record.proven_at.isoformat()}
             for store, record in _newest_passed(evidence, target).items()
-            if record.stored_at
+            if record.proven_at
         },
         "drills": [_row(record.drill) for record in shown if record.drill],
         "unreadable": {record.id: record.unreadable for record in shown if record.unreadable},
@@ -214,8 +214,8 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: _Drill
     last, now = _newest_passed(evidence, target), datetime.now(UTC)
     for store in _STORES:
         proven = last.get(store)
-        if proven and proven.stored_at:
-            ago = format_duration(now.replace(microsecond=0) - proven.stored_at.replace(microsecond=0))
+        if proven and proven.proven_at:
+            ago = format_duration(now.replace(microsecond=0) - proven.proven_at.replace(microsecond=0))
             console.print(f"{store}: proven {ago} ago, by {plain(proven.id)}", style="green", highlight=False)
         else:
             console.print(f"{store}: no drill has passed", style="red")

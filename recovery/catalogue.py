@@ -82,10 +82,15 @@ class Proof:
     verification: Verification
     stored_at: datetime
 
+    @property
+    def proven_at(self) -> datetime:
+        """When the backup was verified; a document can make itself older than the vault says, not younger."""
+        return min(self.verification.at, self.stored_at)
+
 
 def choose_best_proof(candidates: Iterable[Proof]) -> Proof | None:
     """Return the latest deep verification or, without any, the latest of all, by the vault's times."""
-    return max(candidates, key=lambda proof: (proof.verification.deep, proof.stored_at), default=None)
+    return max(candidates, key=lambda proof: (proof.verification.deep, proof.proven_at), default=None)
 
 
 @dataclass(frozen=True)

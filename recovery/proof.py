@@ -29,7 +29,7 @@ class StoreProof:
 
     store: StoreName
     proven_at: datetime | None
-    """By the vault's time; None: no backup of the store is proven."""
+    """None: no backup of the store is proven."""
 
     def find_fault(self, now: datetime, longest: timedelta | None) -> str:
         """Return what is wrong with the proof, which may become `longest` old; empty if nothing is."""

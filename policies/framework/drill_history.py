@@ -34,7 +34,7 @@ class StoreHistory:
     """Since when it is backed up."""
 
     passed: datetime | None = None
-    """When the vault took the evidence of its last passed drill."""
+    """When its last passed drill started, at the latest when the vault took the evidence."""
 
     proven: datetime | None = None
     """When its newest proven backup was last restored and compared."""

@@ -51,6 +51,11 @@ class DrillRecord:
     """When the vault took it."""
 
     @property
+    def proven_at(self) -> datetime | None:
+        """When the drill was, at the latest when the vault took its evidence."""
+        return min(self.drill.started, self.stored_at) if self.drill and self.stored_at else None
+
+    @property
     def counts(self) -> bool:
         return self.drill is not None and not self.doubt
 
@@ -133,8 +138,8 @@ def newest_passed(
     With `objectives`, what a scenario measured must meet these, whatever objectives its evidence names.
     """
     last: dict[StoreName, DrillRecord] = {}
-    counted = [record for record in records if record.counts and record.stored_at]
-    for record in sorted(counted, key=lambda record: (record.stored_at, record.id)):
+    counted = [record for record in records if record.counts and record.proven_at]
+    for record in sorted(counted, key=lambda record: (record.proven_at, record.id)):
         drill = record.drill
         if not drill or (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
             continue
@@ -173,7 +178,7 @@ def last_proven(backups: Iterable[Backup[M]], by_drills: ProofsByDrills) -> date
     """Return when the newest proven backup was last restored and compared; None if none ever was."""
     for backup in sorted(backups, key=lambda backup: (backup.stored_at, backup.id), reverse=True):
         times = [
-            proof.stored_at
+            proof.proven_at
             for proof in (*backup.proofs, *proofs_of(by_drills, backup))
             if backup.counts and proof.verification.deep and proof.verification.passed
         ]

@@ -43,7 +43,8 @@ EXPECTED: Final = {
 def commands_of_the_guide() -> list[str]:
     """Return the commands about production, each once; the guide says that all take `--twin`."""
     lines = [line.removesuffix(" --twin") for section in (3, 5, 6, 7, 8, 9) for line in SECTIONS[section]]
-    return list(dict.fromkeys(lines))
+    # GitHub's own API, which a twin has not.
+    return [line for line in dict.fromkeys(lines) if not line.startswith("gh api ")]
 
 
 def test_the_guide_has_no_command_that_is_not_tried() -> None:

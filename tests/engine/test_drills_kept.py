@@ -1,5 +1,6 @@
 """`./bulwark drills`: evidence is put into the vault of a deployed stack once, and read from there."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ import pytest
 from drill_evidence import drill, identity, scenario
 from fast_twin import FastTwin
 from installations import CommandResult
+from role_clients import subject
 from sampling import Draw
 
+from core import vault_layout
 from recovery.drill.evidence import Drill
 from recovery.drill.records import to_json
+from twin.aws.issuer import issue_token
 
 pytestmark = pytest.mark.shares("fast_twin")
 
@@ -25,9 +29,15 @@ def drill_of_this_stack(*scenarios: Any, ago: timedelta, **changes: Any) -> Dril
     return drill(*scenarios, identity=identity(at, stack="local", place="twin", **changes), at=at)
 
 
-def save(evidence: Drill, folder: Path) -> str:
+def save(fast_twin: FastTwin, evidence: Drill, folder: Path) -> str:
+    """Write evidence with its attestation, as the job that restores does."""
     file = folder / f"{evidence.identity.id}.json"
-    file.write_bytes(to_json(evidence))
+    document = to_json(evidence)
+    file.write_bytes(document)
+    token = issue_token(
+        fast_twin.installation.home, subject=subject("restore"), audience=hashlib.sha256(document).hexdigest()
+    )
+    file.with_name(vault_layout.attestation(file.name)).write_text(token)
     return str(file)
 
 
@@ -38,16 +48,18 @@ def test_evidence_is_added_once_listed_and_written_again_as_a_report(
         drill_of_this_stack(ago=timedelta(hours=5)),
         drill_of_this_stack(scenario(checks=()), ago=timedelta(hours=4)),
     )
-    first = run(fast_twin, "--add", save(good, tmp_path))
+    first = run(fast_twin, "--add", save(fast_twin, good, tmp_path))
     assert first.code == 0, first.text
     assert f"evidence/drills/{good.identity.id}.json is in the vault" in first.err
     page, summary = tmp_path / "reports" / "drill.html", tmp_path / "reports" / "drill.md"
-    second = run(fast_twin, "--add", save(bad, tmp_path), "--html", str(page), "--markdown", str(summary))
+    second = run(
+        fast_twin, "--add", save(fast_twin, bad, tmp_path), "--html", str(page), "--markdown", str(summary)
+    )
     assert second.code == 0, second.text
     assert "GOVERNANCE until" in page.read_text()
     assert bad.faults[0] in page.read_text()
     assert bad.faults[0] in summary.read_text()
-    again = run(fast_twin, "--add", save(good, tmp_path))
+    again = run(fast_twin, "--add", save(fast_twin, good, tmp_path))
     assert again.code == 0, again.text
     assert "is in the vault already" in again.err
     listed = run(fast_twin, "--json").json
@@ -77,8 +89,8 @@ def test_evidence_of_another_stack_or_of_no_drill_is_refused_by_name(
     torn = tmp_path / "torn.json"
     torn.write_bytes(to_json(stranger)[:100])
     refusals = (
-        (("--add", save(stranger, tmp_path)), "./bulwark drills --stack prod --add"),
-        (("--add", save(future, tmp_path)), "which is yet to come"),
+        (("--add", save(fast_twin, stranger, tmp_path)), "./bulwark drills --stack prod --add"),
+        (("--add", save(fast_twin, future, tmp_path)), "which is yet to come"),
         (("--add", str(torn)), "torn.json is no evidence of a drill: invalid JSON"),
         (("--add", str(tmp_path / "none.json")), "none.json can't be read"),
         (("--drill", "20300101T000000Z-0000"), "There is no drill 20300101T000000Z-0000."),

@@ -154,7 +154,7 @@ def plant_journal(vault: VaultClient, genuine: Manifest) -> str:  # noqa: ARG001
 def plant_lease(vault: VaultClient, genuine: Manifest) -> str:  # noqa: ARG001 - one of several
     numbers = [int(entry.key.rsplit("/", 1)[-1]) for entry in vault.list_entries(vault_layout.FILE_LEASE)]
     key = f"{vault_layout.FILE_LEASE}{max(numbers, default=0) + 1:012d}"
-    vault.put(key, b'{"holder": "x", "until": "9999-12-31T00:00:00Z"}')
+    vault.put(key, b'{"holder": "x", "until": "2999-12-31T00:00:00Z"}')
     return key
 
 
@@ -226,7 +226,7 @@ def test_what_the_writer_plants_is_shown_and_changes_nothing(fast_twin: FastTwin
     assert "Another backup of the files is running" in run(fast_twin, "backup", "files").err
     broken = run(fast_twin, "break-lease")
     assert broken.code == 0, broken.text
-    assert "claims the time until 9999-12-31" in broken.err
+    assert "claims the time until 2999-12-31" in broken.err
     again = run(fast_twin, "backup", "--json")
     assert again.code == 0, again.text
     assert again.json["files"]["copied"] == 0

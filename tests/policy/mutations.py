@@ -356,6 +356,7 @@ _TABLE: Final = {
             "vault-denies-deletion",
             "writer-cannot-delete",
             "writer-cannot-overwrite",
+            "writer-cannot-record-keys",
         ),
     ),
     ("policy-names-its-resources", "backups-identity-backup-restorer-policy"): (
