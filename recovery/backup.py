@@ -83,6 +83,8 @@ def back_up(
     tier = tier or catalogue.choose_tier(catalogue.read_recent(vault, now, context.trust), now)
     with take_snapshot(context.database_url) as snapshot:
         take_backup_lock(snapshot.connection)
+        # Those of killed runs: no other run is at work while the lock is held.
+        vault.give_up_uploads(vault_layout.DATABASE)
         clients = find_client_programs(context.database_url, major=snapshot.server.major)
         backup_id = vault_layout.new_id(started)
         folder = vault_layout.database_backup(tier, backup_id)

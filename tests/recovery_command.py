@@ -57,11 +57,11 @@ class RecoveryCommand:
         document = {"name": "example", "trust": {"unattested": "accept"}, **content}
         (self.folder / "recovery.yaml").write_text(json.dumps(document, indent=2))
 
-    def run(
+    def start(
         self, *arguments: str, recovery: bool = True, variables: Mapping[str, str] | None = None
-    ) -> Ended:
+    ) -> "subprocess.Popen[str]":
         option = ["--recovery", "recovery.yaml"] if recovery else []
-        process = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-P", "-c", _WITHOUT_PULUMI, *arguments, *option],
             cwd=self.folder,
             env={
@@ -74,12 +74,20 @@ class RecoveryCommand:
                 **(variables or {}),
             },
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=180,
         )
-        ended = Ended(process.returncode, process.stdout, process.stderr)
+
+    def run(
+        self, *arguments: str, recovery: bool = True, variables: Mapping[str, str] | None = None
+    ) -> Ended:
+        process = self.start(*arguments, recovery=recovery, variables=variables)
+        try:
+            out, err = process.communicate(timeout=180)
+        finally:
+            process.kill()
+        ended = Ended(process.returncode, out, err)
         for name, secret in self.variables.items():
             assert secret not in ended.text, name
         return ended

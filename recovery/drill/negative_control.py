@@ -22,13 +22,18 @@ _TEXT_COLUMNS: Final = """
     WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
       AND t.typname IN ('text', 'varchar') ORDER BY attnum DESC
 """
-_READER: Final = """
-    SELECT coalesce(
-        (SELECT rolname FROM pg_catalog.aclexplode(relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-         WHERE a.privilege_type = 'SELECT' AND r.rolname = %(role)s LIMIT 1),
-        pg_catalog.pg_get_userbyid(relowner))
-    FROM pg_catalog.pg_class WHERE oid = to_regclass(%(table)s)
+# Without the owner's SELECT nobody could read the table for the comparison.
+_GRANT: Final = """
+    SELECT r.rolname, a.privilege_type
+    FROM pg_catalog.pg_class c,
+        pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
+        JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+    WHERE c.oid = to_regclass(%(table)s)
+        AND CASE WHEN a.grantee = c.relowner THEN a.privilege_type <> 'SELECT'
+            ELSE a.privilege_type = 'SELECT' AND r.rolname = %(role)s END
+    ORDER BY a.grantee = c.relowner, a.privilege_type DESC LIMIT 1
 """
+_VERBS: Final = {"SELECT": "read", "UPDATE": "change"}
 _MAX_TABLES: Final = 20
 """Number of tables, the smallest that have rows, whose checksums are compared."""
 
@@ -41,7 +46,7 @@ def damage_and_verify(
     """
     Delete a row of one table, change a value in another, revoke a grant, and compare checksums.
 
-    The grant is the application role's or, where that role has none on the table, the owner's own.
+    The grant is the application role's to read or, where that role has none on the table, one of the owner's.
 
     The database is useless afterwards. The check tells whether each of the three was found.
 
@@ -55,9 +60,11 @@ def damage_and_verify(
         before = _read_checksums(database, tables)
         lost = _damage_first(connection, tables, _delete_row)
         changed = _damage_first(connection, [table for table in tables if table != lost], _change_value)
-        reader = _choose_reader(connection, lost, application_role)
+        role, privilege = _choose_grant(connection, lost, application_role)
         connection.execute(
-            sql.SQL("REVOKE SELECT ON {} FROM {}").format(_identifier(lost), sql.Identifier(reader))
+            sql.SQL("REVOKE {} ON {} FROM {}").format(
+                sql.Identifier(privilege.lower()), _identifier(lost), sql.Identifier(role)
+            )
         )
         after = _read_checksums(database, tables)
     differences = compare_checksums(before, after)
@@ -69,7 +76,9 @@ def damage_and_verify(
         f"a value in {_name(changed)} was changed": lambda line: (
             line.startswith(f"Table {_sql_name(changed)}") and line.endswith("but not the same ones.")
         ),
-        f"{reader} may not read {_name(lost)} any more": lambda line: line.startswith("The grants "),
+        f"{role} may not {_VERBS.get(privilege, privilege.lower())} {_name(lost)} any more": lambda line: (
+            line.startswith("The grants ")
+        ),
     }
     unseen = [damage for damage, describes in expected.items() if not any(map(describes, differences))]
     return (
@@ -120,13 +129,16 @@ def _change_value(connection: psycopg.Connection, table: Table) -> Iterator[sql.
         ).format(_identifier(table), sql.Identifier(column))
 
 
-def _choose_reader(connection: psycopg.Connection, table: Table, application_role: str) -> str:
-    """Return the role whose SELECT is revoked: the application's if it has that grant, else the owner."""
+def _choose_grant(connection: psycopg.Connection, table: Table, application_role: str) -> tuple[str, str]:
+    """Return role and privilege of the grant to revoke."""
     name = TableName(table.schema_name, table.name).pattern
-    row = connection.execute(_READER, {"table": name, "role": application_role}).fetchone()
+    row = connection.execute(_GRANT, {"table": name, "role": application_role}).fetchone()
     if not row:
-        raise Failure(f"{_name(table)} is gone from the copy.", "look at who else is in its database.")
-    return str(row[0])
+        raise Failure(
+            f"No grant on {_name(table)} can be revoked, so nothing shows that a lost one would be found.",
+            "look at what its owner may do with it.",
+        )
+    return str(row[0]), str(row[1])
 
 
 def _identifier(table: Table) -> sql.Identifier:

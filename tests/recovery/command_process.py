@@ -135,6 +135,7 @@ def main() -> None:
     from attesting import SIGN, TRUST  # noqa: PLC0415
 
     import cli.backup  # noqa: PLC0415
+    import cli.backups  # noqa: PLC0415
     import cli.restore  # noqa: PLC0415
     import cli.verify  # noqa: PLC0415
     from recovery.context import RecoveryContext  # noqa: PLC0415
@@ -155,7 +156,7 @@ def main() -> None:
         TRUST,
         SIGN,
     )
-    for command in (cli.backup, cli.restore, cli.verify):
+    for command in (cli.backup, cli.backups, cli.restore, cli.verify):
         vars(command)["open_context"] = lambda *_, **__: context
     _pause_at(os.environ["BULWARK_TEST_STAGE"])
     sys.argv[0] = "bulwark"

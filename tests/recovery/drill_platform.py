@@ -28,13 +28,20 @@ _SERVER = """
 import http.server, os, sys, psycopg
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        psycopg.connect(os.environ["SHOP_DATABASE"]).execute("SELECT count(*) FROM public.notes")
+        psycopg.connect(os.environ["SHOP_DATABASE"]).execute("SELECT count(*) FROM public." + sys.argv[2])
         self.send_response(200); self.end_headers()
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
+
+
+def application_command(table: str) -> tuple[str, ...]:
+    """Return the command of an application that is healthy while it can count the rows of a table."""
+    return (sys.executable, "-c", _SERVER, "{port}", table)
+
+
 APPLICATION = Application(
-    command=(sys.executable, "-c", _SERVER, "{port}"),
+    command=application_command("notes"),
     health="http://127.0.0.1:{port}/health",
     database_variable="SHOP_DATABASE",
     ready_within_seconds=30,

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from postgres_server.cluster import Cluster
 from postgres_server.server import SUPERUSER
 
 PASSWORD = "planted-superuser-password"
+_PATIENCE_SECONDS = 30.0
 
 
 class NewDatabase(Protocol):
@@ -57,6 +59,23 @@ def noise_database(server: Cluster, name: str, *, rows: int, digests: int) -> Ge
         )
     yield url
     drop_database(server, name)
+
+
+def count_sessions(url: str, name: str) -> int:
+    """Count the other sessions in a database of the server that `url` names."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", [name]
+        ).fetchone()
+    return row[0] if row else 0
+
+
+def wait_for_no_session(url: str, name: str) -> None:
+    """Wait until the sessions of an ended command in a database have ended."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while count_sessions(url, name):
+        assert time.monotonic() < deadline, "a session is left"
+        time.sleep(0.05)
 
 
 def program_path(server: Cluster, name: str) -> Path:

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +12,7 @@ import psycopg
 import pytest
 from attesting import TRUST
 from command_process import STAGES, CommandRunner
-from servers import PASSWORD, NewDatabase, noise_database
+from servers import PASSWORD, NewDatabase, noise_database, wait_for_no_session
 from vaults import ProxiedVault, back_up_database
 
 from postgres_server.cluster import Cluster
@@ -24,7 +23,6 @@ from recovery.verify import verify
 pytestmark = pytest.mark.shares("interrupted-source")
 
 ROWS = 200_000
-_PATIENCE_SECONDS = 30.0
 
 
 class Monitors(ThreadingHTTPServer):
@@ -81,21 +79,6 @@ def find_files(folder: Path) -> list[Path]:
     return list(folder.glob("bulwark-*"))
 
 
-def count_sessions(url: str, name: str) -> int:
-    with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", [name]
-        ).fetchone()
-    return row[0] if row else 0
-
-
-def wait_for_no_session(url: str, name: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while count_sessions(url, name):
-        assert time.monotonic() < deadline, "a session is left"
-        time.sleep(0.05)
-
-
 def test_monitors_are_told_of_a_success_after_the_manifest_is_stored(
     commands: CommandRunner, monitors: Monitors
 ) -> None:
@@ -122,6 +105,7 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
     assert still == earlier
     assert still.manifest
     assert verify(still.manifest, locked_vault.client).passed
+    assert (locked_vault.count_unfinished_uploads() > 0) == (stage == "dump")
     wait_for_no_session(source, "ended")
     again = commands.run("backup", "database")
     assert again.returncode == 0, again.stderr
@@ -129,6 +113,7 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
     assert newest
     assert newest.id != earlier.id
     assert verify(newest, locked_vault.client).passed
+    assert locked_vault.count_unfinished_uploads() == 0
 
 
 @pytest.mark.matrix(sample=1)

@@ -2,11 +2,9 @@
 
 import json
 import secrets
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from psycopg import sql
 from pydantic import ValidationError
+from recovery_blocks import SECRETS, application, database, vault
 from recovery_command import RecoveryCommand, reference, without_password
 from s3_server import KEY_ID, SECRET
 from servers import PASSWORD, NewDatabase, database_url
@@ -32,7 +31,6 @@ from twin.host.home import TwinHome
 
 pytestmark = pytest.mark.shares("without-stack")
 
-KEY = reference("VAULT_KEY_ID", "VAULT_SECRET")
 ROLE_PASSWORD = "planted p@ss/word"
 CONTENT = {"a.txt": b"a", "folder/b.bin": bytes(range(256)), "ü ☃": b"snow"}
 
@@ -88,34 +86,12 @@ def command(tmp_path: Path, servers_home: TwinHome) -> RecoveryCommand:
         folder,
         servers_home,
         {
-            "VAULT_KEY_ID": KEY_ID,
-            "VAULT_SECRET": SECRET,
+            **SECRETS,
             "FILES_KEY_ID": KEY_ID,
             "FILES_SECRET": SECRET,
             "SHOP_PASSWORD": ROLE_PASSWORD,
         },
     )
-
-
-def database(url: str, role: str = "") -> dict[str, Any]:
-    address = urlsplit(without_password(url))
-    user = role or address.username
-    return {
-        "url": address._replace(netloc=f"{user}@{address.hostname}:{address.port}").geturl(),
-        "password": {"env": "SHOP_PASSWORD"},
-    }
-
-
-def vault(of: ProxiedVault, **more: Any) -> dict[str, Any]:
-    return {
-        "primary": {
-            "bucket": of.bucket,
-            "region": "us-east-1",
-            "endpoint": of.proxy.url,
-            "credentials": KEY,
-            **more,
-        }
-    }
 
 
 def rows(url: str) -> list[Any]:
@@ -315,15 +291,6 @@ def test_a_file_that_is_wrong_ends_every_command_with_its_problems(command: Reco
         assert "surprise: is no key of a recovery file" in refused.err
 
 
-APPLICATION = """
-import http.server, os, sys, psycopg
-class Health(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        psycopg.connect(os.environ["SHOP_DATABASE"]).execute("SELECT count(*) FROM public.orders")
-        self.send_response(200); self.end_headers()
-    def log_message(self, *_): pass
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
-"""
 TESTS: dict[str, Any] = {
     "newest_change": "SELECT max(at) FROM public.orders",
     "assertions": [
@@ -332,11 +299,7 @@ TESTS: dict[str, Any] = {
         | {"expected": True},
     ],
     "write": "INSERT INTO public.orders VALUES (0, 'nobody', now())",
-    "application": {
-        "command": [sys.executable, "-c", APPLICATION, "{port}"],
-        "health": "http://127.0.0.1:{port}/health",
-        "database_variable": "SHOP_DATABASE",
-    },
+    "application": application("orders"),
 }
 
 
@@ -347,17 +310,15 @@ def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
     files: dict[str, Any],
     locked_vault: ProxiedVault,
 ) -> None:
-    application = "newcomer_shop"
+    login = "newcomer_shop"
     with psycopg.connect(source, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE ROLE {0}; GRANT SELECT, INSERT ON orders TO {0}").format(
-                sql.Identifier(application)
-            )
+            sql.SQL("CREATE ROLE {0}; GRANT SELECT, INSERT ON orders TO {0}").format(sql.Identifier(login))
         )
     try:
         stores = {"database": database(source, role), "files": files}
         vaults = vault(locked_vault)
-        command.write(stores=stores, vaults=vaults, drill=TESTS | {"application_role": application})
+        command.write(stores=stores, vaults=vaults, drill=TESTS | {"application_role": login})
         made = command.run("backup", "--json")
         assert made.code == 0, made.text
         before = rows(source)
@@ -366,9 +327,7 @@ def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
         assert "Evidence: evidence/drills/" in drilled.err
     finally:
         with psycopg.connect(source, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(application))
-            )
+            connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(login)))
     evidence = Drill.model_validate_json(drilled.out)
     identity = evidence.identity
     assert (identity.stack, identity.place, identity.environment) == ("example", "file", "production")
@@ -383,7 +342,7 @@ def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
         check.name for check in loss.checks
     }
     assert loss.negative_control
-    assert "may not read public.tags any more" in loss.negative_control.damage
+    assert "may not change public.tags any more" in loss.negative_control.damage
     assert loss.newest_change == max(at for _, _, at in before)
     assert any("GOVERNANCE" in line for line in loss.deviations)
     assert any(scope.what == "the rows that refer to files" for scope in of_files.not_tested)
