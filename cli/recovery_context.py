@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.settings.platform import OIDC_ISSUER
+from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_target import StackTarget, VaultRole
@@ -162,11 +163,14 @@ def record_issuer_keys(target: StackTarget, bucket: str) -> None:
     """
     Record the issuer's public keys in the primary vault, where only the role that deploys may.
 
+    A vault without a backup has nothing that they verify; it stays empty, and its stack can be destroyed.
+
     Raises:
         Failure: the issuer does not answer, or the vault does not take them.
     """
     vault = open_vault(target, bucket, target.settings.backups.region, target.deployer_credentials())
-    record_keys(vault, OIDC_ISSUER, target.fetch_issuer_keys())
+    if any(next(vault.list_entries(prefix), None) for prefix in vault_layout.BACKUPS):
+        record_keys(vault, OIDC_ISSUER, target.fetch_issuer_keys())
 
 
 def export_state(target: RecoverySource) -> StateExport:

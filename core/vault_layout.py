@@ -37,6 +37,9 @@ MANIFESTS: Final = "manifests/"
 FILE_MANIFESTS: Final = f"{MANIFESTS}files/"
 FILE_LEASE: Final = f"{MANIFESTS}leases/files/"
 
+BACKUPS: Final = (DATABASE, STATE, FILE_MANIFESTS)
+"""Prefixes with the manifests of all backups."""
+
 ISSUER_KEYS: Final = "trust/issuer-keys/"
 """Public keys of the issuer of attestations. The role that deploys writes them; that of backups can't."""
 

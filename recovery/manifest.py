@@ -104,13 +104,17 @@ class BackupManifest(ManifestModel):
         return min(filter(None, locks)) if all(locks) else None
 
 
+RowsDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
+"""A sum of hashes in hexadecimal."""
+
+
 class Table(ManifestModel):
     """Count and digest of a table's rows. A partitioned table has no rows of its own; its partitions have."""
 
     schema_name: str
     name: str
     rows: Count
-    digest: str
+    digest: RowsDigest
     """Of all rows, independent of their order: see recovery.postgres.digest."""
 
 
