@@ -146,9 +146,8 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Return the backups of one store, of which `listed` are in the primary vault, the newest first."""
     replica = context.vaults.get("replica")
-    in_primary = {backup.id: backup for backup in listed}
     in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)} if replica else set[str]()
-    only_there = in_replica - in_primary.keys()
+    only_there = in_replica - {backup.id for backup in listed}
     in_replica_only = (
         [backup for backup in catalogue.read_backups(replica, kind, context.trust) if backup.id in only_there]
         if replica and only_there
@@ -156,7 +155,7 @@ def _rows(
     )
     rows = [
         _row(kind, backup, _replica_status(context, backup, in_replica), drilled, in_primary=True)
-        for backup in in_primary.values()
+        for backup in listed
     ]
     rows += [
         _row(kind, backup, ReplicaStatus(backup.id, "there"), drilled, in_primary=False)

@@ -56,12 +56,12 @@ def disown(
             "disown takes the id of a backup, and a reason.", './bulwark disown ID --reason "what is wrong".'
         )
     context = open_context(target)
+    vault = context.vaults["primary"]
     found = next(
         (
             one
             for kind in STORES
-            for one in catalogue.read_backups(context.vaults["primary"], kind, context.trust)
-            if one.id == backup
+            if (one := catalogue.find_backup(catalogue.read_backups(vault, kind, context.trust), backup))
         ),
         None,
     )

@@ -161,7 +161,8 @@ def _choose(vault: VaultClient, kind: type[_M], trust: Trust, backup: str | None
     """Return the manifest of the backup to restore, and warn of one that does not count."""
     backups = catalogue.read_backups(vault, kind, trust)
     chosen = catalogue.choose_backup(backups, backup_id=backup, at=_as_utc(at))
-    for doubt in next(one.doubts for one in backups if one.id == chosen.id):
+    found = catalogue.find_backup(backups, chosen.id)
+    for doubt in found.doubts if found else ():
         sys.stderr.write(printable(f"Backup {chosen.id} does not count: it {doubt}.") + "\n")
     return chosen
 

@@ -166,7 +166,8 @@ def _select_backups(
 ) -> list[catalogue.Backup[Any]]:
     """Return the named backup, or all that count; to be restored, only the newest whole one that counts."""
     if selection.backup:
-        return [one for one in backups if one.id == selection.backup]
+        found = catalogue.find_backup(backups, selection.backup)
+        return [found] if found else []
     if not selection.deep:
         return [one for one in backups if one.counts]
     return [one for one in backups if catalogue.is_restorable(one)][:1]

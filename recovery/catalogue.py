@@ -232,7 +232,7 @@ def choose_backup(
         Failure: there is no such backup, or the manifest of `backup_id` can't be read.
     """
     if backup_id:
-        backup = next((backup for backup in backups if backup.id == backup_id), None)
+        backup = find_backup(backups, backup_id)
         if not backup:
             raise Failure(f"There is no backup {backup_id}.", "./bulwark backups lists all of them.")
         if not backup.manifest:
@@ -253,6 +253,16 @@ def choose_backup(
             "./bulwark backups lists all of them; one is restored by its id with --backup.",
         )
     return max(fitting, key=lambda pair: _age_key(pair[0]))[1]
+
+
+def find_backup(backups: Iterable[Backup[M]], backup_id: str) -> Backup[M] | None:
+    """
+    Return the backup of an id; None if there is none.
+
+    Of several under one id it is the one that counts, or the first: the others were planted later.
+    """
+    found = [backup for backup in backups if backup.id == backup_id]
+    return min(found, key=lambda backup: (not backup.counts, backup.stored_at), default=None)
 
 
 def is_restorable(backup: Backup[M], *, at: datetime | None = None) -> bool:

@@ -138,6 +138,21 @@ def test_a_manifest_that_the_writer_plants_is_listed_and_not_used(
     assert catalogue.choose_backup(found.values(), backup_id=planted.id) == planted
 
 
+def test_a_planted_backup_of_a_genuine_id_does_not_take_its_place(locked_vault: ProxiedVault) -> None:
+    good = store(locked_vault.client, manifest_of())
+    for tier in ("weekly", "monthly"):
+        store(locked_vault.client, manifest_of(id=good.id, tier=tier), None)
+    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    assert len(found) == 3
+    assert catalogue.choose_backup(found, backup_id=good.id) == good
+    # Without an attestation of its own, such as that of an earlier version, it is still the first.
+    older = store(locked_vault.client, manifest_of(), None)
+    time.sleep(1.1)
+    store(locked_vault.client, manifest_of(id=older.id, tier="weekly"), None)
+    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    assert catalogue.choose_backup(found, backup_id=older.id) == older
+
+
 def test_planted_backups_do_not_fill_the_tiers(locked_vault: ProxiedVault) -> None:
     for tier in ("weekly", "monthly"):
         store(locked_vault.client, manifest_of(tier=tier, at=later(20)), None)
