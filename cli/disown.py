@@ -59,9 +59,11 @@ def disown(
     vault = context.vaults["primary"]
     found = next(
         (
-            one
+            candidate
             for kind in STORES
-            if (one := catalogue.find_backup(catalogue.read_backups(vault, kind, context.trust), backup))
+            if (
+                candidate := catalogue.find_backup(catalogue.read_backups(vault, kind, context.trust), backup)
+            )
         ),
         None,
     )
