@@ -80,7 +80,7 @@ def backups(
         if fault := proof and proof.find_fault(datetime.now(UTC), context.longest_proof_age):
             console.print(f"{fault[0].upper()}{fault[1:]}.", style="red", highlight=False)
     ignored = [*judgements.ignored, *((f"drill {one.id}", one.doubt) for one in drills if one.doubt)]
-    for key, why in (*ignored, *_find_planted(primary, trust)):
+    for key, why in (*ignored, *_find_planted(primary, trust, listed[FilesManifest])):
         console.print(
             printable(f"Does not count: {key}, which {why}"), style="yellow", markup=False, highlight=False
         )
@@ -103,9 +103,9 @@ def _print_left_out(console: PrintableConsole, rows: list[dict[str, Any]]) -> No
         console.print(printable(f"Not in {which}: {missing}."), markup=False, highlight=False)
 
 
-def _find_planted(vault: VaultClient, trust: Trust) -> Iterator[tuple[str, str]]:
+def _find_planted(vault: VaultClient, trust: Trust, of_files: list[Backup[Any]]) -> Iterator[tuple[str, str]]:
     """Yield journals and the lease of the files that are not believed, and why."""
-    newest = catalogue.read_newest(vault, FilesManifest, trust)
+    newest = next((backup for backup in of_files if backup.counts), None)
     for journal in read_journals(vault, trust, after=newest.stored_at if newest else None):
         if journal.fault:
             yield journal.key, journal.fault

@@ -56,17 +56,10 @@ def disown(
             "disown takes the id of a backup, and a reason.", './bulwark disown ID --reason "what is wrong".'
         )
     context = open_context(target)
-    vault = context.vaults["primary"]
-    found = next(
-        (
-            candidate
-            for kind in STORES
-            if (
-                candidate := catalogue.find_backup(catalogue.read_backups(vault, kind, context.trust), backup)
-            )
-        ),
-        None,
-    )
+    vault, trust = context.vaults["primary"], context.trust
+    judgements = catalogue.read_judgements(vault, trust)
+    listed = (catalogue.read_backups(vault, kind, trust, judgements=judgements) for kind in STORES)
+    found = next(filter(None, (catalogue.find_backup(backups, backup) for backups in listed)), None)
     if not found:
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
     if not context.issue_token:

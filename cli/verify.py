@@ -101,10 +101,12 @@ def verify(
     verifications: list[Verification] = []
     manifests: dict[str, Manifest | FilesManifest] = {}
     listed: list[catalogue.Backup[Any]] = []
+    client, trust = require_vault(context.vaults, vault), context.trust
+    judgements = catalogue.read_judgements(client, trust)
     for kind in STORES:
         if store not in {kind.STORE, "all"}:
             continue
-        backups = catalogue.read_backups(require_vault(context.vaults, vault), kind, context.trust)
+        backups = catalogue.read_backups(client, kind, trust, judgements=judgements)
         listed += backups
         verifications += _verify_all(context, selection, backups)
         manifests |= {

@@ -8,10 +8,11 @@ import pulumi
 from pulumi_aws import iam
 
 from components.settings import BackupSettings, PlatformSettings
+from components.settings.platform import OIDC_ISSUER
 from components.vault import WRITER_SUFFIX, Vault
 from core import vault_layout
 
-ISSUER: Final = "token.actions.githubusercontent.com"
+ISSUER: Final = OIDC_ISSUER.removeprefix("https://")
 """GitHub's OIDC issuer (GitHub Docs, "Configuring OpenID Connect in Amazon Web Services")."""
 
 _SESSION_SECONDS: Final = 2 * 3600
@@ -79,7 +80,7 @@ class Identity(pulumi.ComponentResource):
         super().__init__(self.TYPE, name, None, opts)
         github = iam.OpenIdConnectProvider(
             f"{name}-github",
-            url=f"https://{ISSUER}",
+            url=OIDC_ISSUER,
             client_id_lists=["sts.amazonaws.com"],
             opts=pulumi.ResourceOptions(parent=self),
         )

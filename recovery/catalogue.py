@@ -173,7 +173,6 @@ _NONE: Final = Judgements({}, {})
 def read_judgements(vault: VaultClient, trust: Trust) -> Judgements:
     """Return the verifications and the disownments in a vault. Raise Failure if the vault can't be read."""
     proofs: defaultdict[str, list[Proof]] = defaultdict(list)
-    disownments: defaultdict[str, list[Disownment]] = defaultdict(list)
     ignored: list[tuple[str, str]] = []
     for verification in _read_documents(vault, vault_layout.VERIFICATIONS, Verification, trust):
         if verification.content and not verification.fault:
@@ -181,12 +180,21 @@ def read_judgements(vault: VaultClient, trust: Trust) -> Judgements:
             proofs[verification.content.backup].append(proof)
         else:
             ignored.append((verification.entry.key, verification.fault))
+    disownments = _read_disownments(vault, trust, ignored)
+    return Judgements(proofs, disownments, tuple(ignored))
+
+
+def _read_disownments(
+    vault: VaultClient, trust: Trust, ignored: list[tuple[str, str]]
+) -> Mapping[str, Sequence[Disownment]]:
+    """Return the disownments that count, by the backup's id; append those that don't to `ignored`."""
+    disownments: defaultdict[str, list[Disownment]] = defaultdict(list)
     for disownment in _read_documents(vault, vault_layout.DISOWNMENTS, Disownment, trust):
         if disownment.content and not disownment.fault:
             disownments[disownment.content.backup].append(disownment.content)
         else:
             ignored.append((disownment.entry.key, disownment.fault))
-    return Judgements(proofs, disownments, tuple(ignored))
+    return disownments
 
 
 def read_backups(
@@ -275,7 +283,8 @@ def is_restorable(backup: Backup[M], *, at: datetime | None = None) -> bool:
 
 def read_newest(vault: VaultClient, kind: type[M], trust: Trust) -> Backup[M] | None:
     """Return the newest backup of a store that counts, without its proofs; None if there is none."""
-    judgements = read_judgements(vault, trust)
+    # Not the verifications: there is one for each backup of a year, and each backup of the files comes here.
+    judgements = Judgements({}, _read_disownments(vault, trust, []))
     for listing in reversed(list_backups(vault, kind)):
         backup = _read_backup(vault, kind, trust, listing, judgements)
         if backup.counts:
