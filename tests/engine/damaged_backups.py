@@ -26,7 +26,7 @@ _NAME = "spoiled"
 _DAMAGE: LiteralString = """
     UPDATE canary SET written_at = written_at - interval '40 days';
     UPDATE locations SET name = name || '?' WHERE id = (SELECT min(id) FROM locations);
-    DROP TABLE interview_feedback;
+    DROP INDEX candidates_name;
     REVOKE SELECT ON plans FROM platform_app;
 """
 
@@ -61,7 +61,7 @@ class DamagedBackups:
         return newest.manifest
 
     def add_with_other_content(self) -> Manifest:
-        """Back up an old copy that lacks a table, a grant and a value; its manifest claims to be whole."""
+        """Back up an old copy that lacks an index, a grant and a value; its manifest claims to be whole."""
         good = self.good
         model = Neon(self.installation.home)
         with closing(model.store):
