@@ -144,14 +144,17 @@ def backups(servers: Servers) -> dict[str, Callable[[], Figures]]:
 
 def restores(servers: Servers) -> dict[str, Callable[[], Figures]]:
     local = servers.folder / "plain.dump"
-    restore = ["pg_restore", "-j2", "-d", "target", str(local)]
-    fetch = ["rclone", "copyto", f"S:{BUCKET}/plain", str(local)]
+    restore = ["pg_restore", "-j2", "-d", "target"]
+    fetch = ["rclone", "copyto", f"S:{BUCKET}/plain"]
+    servers.run([[*fetch, str(local)]])
     return {
         "bulwark verify --deep, on a server of its own": lambda: servers.run([[*OURS, "prove"]]),
         "bulwark, restored and verified": lambda: servers.run([[*OURS, "verify"]], target=True),
         "bulwark, restored": lambda: servers.run([[*OURS, "restore"]], target=True),
-        "download, then pg_restore -j2": lambda: servers.run([fetch], [restore], target=True),
-        "pg_restore -j2 of a local file": lambda: servers.run([restore], target=True),
+        "download, then pg_restore -j2": lambda: servers.run(
+            [[*fetch, "plain.dump"]], [[*restore, "plain.dump"]], target=True
+        ),
+        "pg_restore -j2 of a local file": lambda: servers.run([[*restore, str(local)]], target=True),
     }
 
 

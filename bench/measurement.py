@@ -92,7 +92,7 @@ class _ResourceWatch:
     def _sample(self) -> None:
         while not self._ended.wait(_SAMPLE_SECONDS):
             self.memory = max(self.memory, sum(resident_bytes(pid) for pid in self._pids))
-            self.disk = max(self.disk, disk_bytes(self._folder))
+            self.disk = max(self.disk, disk_bytes(self._folder) + unnamed_bytes(self._pids, self._folder))
 
 
 def resident_bytes(pid: int) -> int:
@@ -117,6 +117,23 @@ def disk_bytes(folder: Path) -> int:
             continue  # removed meanwhile
         total += status.st_blocks * 512
     return total
+
+
+def unnamed_bytes(pids: Sequence[int], folder: Path) -> int:
+    """Return the bytes on disk of files without a name in `folder` that processes and their children have."""
+    sizes: dict[int, int] = {}
+    for pid in pids:
+        try:
+            parent = psutil.Process(pid)
+            for process in (parent, *parent.children(recursive=True)):
+                for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+                    name = str(descriptor.readlink())
+                    if name.startswith(f"{folder}/") and name.endswith(" (deleted)"):
+                        status = descriptor.stat()
+                        sizes[status.st_ino] = status.st_blocks * 512
+        except (psutil.Error, OSError):
+            pass  # a process ended, or a file was closed meanwhile
+    return sum(sizes.values())
 
 
 def run_in_turn(contenders: Mapping[str, Callable[[], Figures]], rounds: int) -> dict[str, list[Figures]]:
