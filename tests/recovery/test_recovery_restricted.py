@@ -16,6 +16,7 @@ from core.failure import Failure
 from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from recovery.postgres.load import ArchiveLoadResult, load
+from recovery.postgres.owner_rights import let_owners_create
 from recovery.postgres.session_settings import load_session_url
 
 SUPERUSERS_OBJECTS: LiteralString = """
@@ -155,6 +156,16 @@ def test_the_odd_database_comes_back_but_for_two_objects(
     assert copy.tables == odd.checksums.tables
     differing = {kind for kind, one in odd.checksums.definitions.items() if copy.definitions[kind] != one}
     assert differing == {"event_triggers", "publications", "owners", "grants"}
+
+
+def test_the_right_of_owners_that_a_killed_restore_left_goes_with_the_next_one(restorer: str) -> None:
+    roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'bulwark\\_restore\\_%'"
+    killed = let_owners_create(restorer)
+    killed.__enter__()  # and is killed before it gets to the end of the block
+    assert fetch_value(restorer, roles) == 1
+    with let_owners_create(restorer):
+        assert fetch_value(restorer, roles) == 1
+    assert fetch_value(restorer, roles) == 0
 
 
 def test_an_owner_that_the_role_may_not_act_as_is_named_before_anything_is_loaded(
