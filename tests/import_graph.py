@@ -14,6 +14,7 @@ PACKAGES: Final = (
     "components",
     "core",
     "engine",
+    "live",
     "policies",
     "postgres_server",
     "recovery",

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cli.adoption import neon, sentry, uptimerobot, vault, vendor_apis
+from cli.adoption import neon, sentry, uptimerobot, vault
 from cli.adoption.finding import Finding, find_existing
 from core.failure import Failure
 from engine.stack_target import StackTarget
+from live import vendor_apis
 from recovery.vault.client import create_client
 
 if TYPE_CHECKING:

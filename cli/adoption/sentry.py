@@ -2,32 +2,17 @@
 
 from functools import cache
 
-import httpx
-from pydantic import BaseModel, RootModel
-
-from cli.adoption.api import Api
 from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
 from components.settings import ErrorSettings, SentryService, Settings
-
-
-class _SentryObject(BaseModel):
-    """A team or a project."""
-
-    slug: str
-    name: str
-
-
-class _SentryPage(RootModel[list[_SentryObject]]):
-    pass
+from live.sentry import SentryObject, list_projects, list_teams
+from live.vendor_api import Api
 
 
 def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]:
     """Return the team, and the project of each service."""
-    errors, organization = settings.errors, f"/organizations/{settings.errors.organization}"
+    errors = settings.errors
 
-    @cache
-    def projects() -> list[_SentryObject]:
-        return _list_all(api, f"{organization}/projects/")
+    projects = cache(lambda: list_projects(api, errors.organization))
 
     def project(slug: str, service: SentryService) -> AdoptableResource:
         path = ("errors", "services", slug, "adopt")
@@ -37,12 +22,12 @@ def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]
     present = errors.adopt_team or None
     team = SoughtResource(f"Sentry team {errors.team}", ("errors", "adopt_team"), "errors-team", present)
     return [
-        (team, lambda: _team_candidates(_list_all(api, f"{organization}/teams/"), errors)),
+        (team, lambda: _team_candidates(list_teams(api, errors.organization), errors)),
         *(project(slug, service) for slug, service in errors.services.items()),
     ]
 
 
-def _team_candidates(found: list[_SentryObject], errors: ErrorSettings) -> list[Candidate]:
+def _team_candidates(found: list[SentryObject], errors: ErrorSettings) -> list[Candidate]:
     """Return the team of that slug, or else the teams of its name, which the setting can't name."""
     if any(team.slug == errors.team for team in found):
         return [Candidate(errors.team, value=True)]
@@ -55,7 +40,7 @@ def _team_candidates(found: list[_SentryObject], errors: ErrorSettings) -> list[
     ]
 
 
-def _project_candidates(found: list[_SentryObject], errors: ErrorSettings, service: str) -> list[Candidate]:
+def _project_candidates(found: list[SentryObject], errors: ErrorSettings, service: str) -> list[Candidate]:
     """
     Return the project of the slug in the setting, or of the service's own, or else the projects of that name.
 
@@ -73,13 +58,3 @@ def _project_candidates(found: list[_SentryObject], errors: ErrorSettings, servi
         for project in found
         if project.name == service and project.slug not in taken
     ]
-
-
-def _list_all(api: Api, path: str) -> list[_SentryObject]:
-    return [one for page in api.list_pages(_SentryPage, path, _next_page) for one in page.root]
-
-
-def _next_page(answer: httpx.Response, _page: _SentryPage) -> dict[str, str] | None:
-    # Sentry links to a page after the last one too, marked as empty.
-    link = answer.links.get("next", {})
-    return {"cursor": link["cursor"]} if link.get("results") == "true" and "cursor" in link else None

@@ -3,42 +3,22 @@
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
-from pydantic import BaseModel
-
-from cli.adoption.api import Api
 from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
 from components.settings import Settings
 from components.settings.uptime import CheckedUrl
+from live.uptimerobot import LiveMonitor, list_monitors
+from live.vendor_api import Api
 
 _TYPES: Final[Mapping[CheckedUrl, str]] = {"health": "KEYWORD", "version": "HTTP", "frontend": "HTTP"}
 """Types that components/uptime.py declares; the provider replaces a monitor to change its type."""
-
-
-class _Monitor(BaseModel):
-    """The fields of a monitor that are used here; a heartbeat has no address."""
-
-    id: int
-    friendlyName: str  # noqa: N815 - UptimeRobot's name
-    type: str
-    url: str | None = None
-
-
-class _MonitorPage(BaseModel):
-    data: list[_Monitor]
-    nextLink: str | None = None  # noqa: N815 - UptimeRobot's name
 
 
 def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]:
     """Return the monitor of each address."""
     adopt = settings.uptime.adopt
 
-    @cache
-    def monitors() -> list[_Monitor]:
-        # All of them: the API's own filter would miss an address that differs in its last slash.
-        return [one for page in api.list_pages(_MonitorPage, "/monitors", _next_page) for one in page.data]
+    monitors = cache(lambda: list_monitors(api))
 
     def adoptable(check: CheckedUrl, url: str) -> AdoptableResource:
         sought = SoughtResource(
@@ -52,7 +32,7 @@ def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]
     return [adoptable(check, url) for check, url in _urls(settings).items()]
 
 
-def _candidates(monitors: list[_Monitor], settings: Settings, check: CheckedUrl) -> list[Candidate]:
+def _candidates(monitors: list[LiveMonitor], settings: Settings, check: CheckedUrl) -> list[Candidate]:
     """
     Return the monitor that the setting names.
 
@@ -79,7 +59,7 @@ def _is_same_address(url: str | None, other: str) -> bool:
     return url is not None and url.rstrip("/") == other.rstrip("/")
 
 
-def _candidate(monitor: _Monitor, url: str, type_: str) -> Candidate:
+def _candidate(monitor: LiveMonitor, url: str, type_: str) -> Candidate:
     obstacle = (
         f"it is of the type {monitor.type}, which can't become {type_}: let `up` make one, and "
         "delete this one then."
@@ -92,8 +72,3 @@ def _candidate(monitor: _Monitor, url: str, type_: str) -> Candidate:
         else f"found by its name; it watches {monitor.url}, until `up`."
     )
     return Candidate(str(monitor.id), monitor.id, note, obstacle)
-
-
-def _next_page(_answer: httpx.Response, page: _MonitorPage) -> dict[str, str] | None:
-    cursor = parse_qs(urlsplit(page.nextLink or "").query).get("cursor")
-    return {"cursor": cursor[0]} if cursor and page.data else None

@@ -14,7 +14,6 @@ from clusters import reachable_home
 from vendor_process import FAST, running_vendors, serving_target
 
 from cli.adoption import neon, uptimerobot, vault
-from cli.adoption.api import Api, pause_seconds
 from cli.adoption.finding import Finding, find_existing
 from cli.adoption.search import SearchResult, search
 from components.secrets import PROVIDER_TOKENS
@@ -23,6 +22,8 @@ from components.settings.database import AdoptedProject
 from engine.targets import find_target
 from engine.twin import TwinTarget
 from engine.vendor_errors import VENDORS
+from live import neon as live_neon
+from live.vendor_api import Api, pause_seconds
 from recovery.vault.client import AccessKey, create_client
 from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
@@ -277,7 +278,7 @@ def test_several_resources_of_the_same_name_are_listed_and_none_is_chosen(
     monitors = {str(account.monitor(f"{API}/health", "KEYWORD")) for _ in range(2)}
     account.monitor(f"{API}/health", "PING")  # which could not be taken over anyway
     second = account.project()
-    monkeypatch.setattr(neon, "_PAGE_ITEMS", "1")  # so that they are on two pages
+    monkeypatch.setattr(live_neon, "_PAGE_ITEMS", "1")  # so that they are on two pages
     result = account.search()
     account.neon.delete("project", second)
     assert set(finding_of(result, "uptime.adopt.health").candidates) == monitors

@@ -46,7 +46,9 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "twin/sample_app": {"core", "twin/host"},
     "twin": _TWIN | {"core", "postgres_server", "toolchain"},
     "engine": _TWIN | {"components", "core", "policies/framework", "recovery", "toolchain"},
-    "cli": _POLICIES | {"components", "core", "engine", "postgres_server", "recovery", "review", "toolchain"},
+    "live": {"components", "core", "engine", "policies/framework", "recovery"},
+    "cli": _POLICIES
+    | {"components", "core", "engine", "live", "postgres_server", "recovery", "review", "toolchain"},
 }
 """
 Folder -> the folders that its modules may import beside their own. Everything else is refused: no vendor of

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from cli.adoption.api import Api
 from components.settings import PROJECT
 from engine.stack_target import StackTarget
 from engine.vendor_errors import VENDORS
+from live.vendor_api import Api
 
 _TIMEOUT_SECONDS: Final = 30.0
 

@@ -1,0 +1,117 @@
+"""What exists in an organization at Neon: projects, branches, databases (neon.com/docs/reference/api)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+import httpx
+from pydantic import BaseModel
+
+from live.vendor_api import Api
+
+_PAGE_ITEMS: Final = "400"
+
+
+class NeonProject(BaseModel):
+    """A project; `org_id` is missing where it belongs to a person."""
+
+    id: str
+    name: str
+    org_id: str | None = None
+    region_id: str
+    pg_version: int
+    created_at: datetime | None = None
+
+
+class _Pagination(BaseModel):
+    """Where a list goes on: projects name it `cursor`, branches `next`."""
+
+    cursor: str | None = None
+    next: str | None = None
+
+
+class _Projects(BaseModel):
+    projects: list[NeonProject]
+    pagination: _Pagination | None = None
+
+
+class _OneProject(BaseModel):
+    project: NeonProject
+
+
+class NeonBranch(BaseModel):
+    """A branch of a project."""
+
+    id: str
+    name: str = ""
+    default: bool
+
+
+class _Branches(BaseModel):
+    branches: list[NeonBranch]
+    pagination: _Pagination | None = None
+
+
+class _NeonRole(BaseModel):
+    name: str
+
+
+class _Roles(BaseModel):
+    roles: list[_NeonRole]
+
+
+class NeonDatabase(BaseModel):
+    """A database of a branch."""
+
+    name: str
+    owner_name: str
+
+
+class _Databases(BaseModel):
+    databases: list[NeonDatabase]
+
+
+def find_project(api: Api, project: str) -> NeonProject | None:
+    answer = api.get(_OneProject, f"/projects/{project}")
+    return answer.project if answer else None
+
+
+def list_projects(api: Api, organization: str, *, search: str = "") -> Iterator[NeonProject]:
+    """Yield the projects of an organization; with `search`, those whose name or id contains it."""
+    query = {"org_id": organization, "limit": _PAGE_ITEMS} | ({"search": search} if search else {})
+    for page in api.list_pages(_Projects, "/projects", _next_page_of_projects, **query):
+        yield from page.projects
+
+
+def list_branches(api: Api, project: str) -> list[NeonBranch]:
+    """
+    Return the branches of a project.
+
+    Raises:
+        Failure: there is no such project, besides the failures of any request.
+    """
+    pages = api.list_pages(_Branches, f"/projects/{project}/branches", _next_page_of_branches)
+    return [branch for page in pages for branch in page.branches]
+
+
+def list_roles(api: Api, project: str, branch: str) -> list[str]:
+    """Return the names of a branch's roles."""
+    answer = api.get(_Roles, f"/projects/{project}/branches/{branch}/roles")
+    return [role.name for role in answer.roles] if answer else []
+
+
+def list_databases(api: Api, project: str, branch: str) -> list[NeonDatabase]:
+    answer = api.get(_Databases, f"/projects/{project}/branches/{branch}/databases")
+    return answer.databases if answer else []
+
+
+def _next_page_of_projects(_answer: httpx.Response, page: _Projects) -> dict[str, str] | None:
+    # Neon returns a cursor after the last page too.
+    cursor = page.pagination.cursor if page.pagination else None
+    return {"cursor": cursor} if cursor and len(page.projects) == int(_PAGE_ITEMS) else None
+
+
+def _next_page_of_branches(answer: httpx.Response, page: _Branches) -> dict[str, str] | None:
+    cursor = page.pagination.next if page.pagination else None
+    is_new = cursor != answer.request.url.params.get("cursor")
+    return {"cursor": cursor} if cursor and is_new and page.branches else None
