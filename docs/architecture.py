@@ -35,7 +35,7 @@ _FOLDERS: Final = {
     "core": "what everything may use",
     "twin": "services and plugins of the twin",
     "twin/sample_app": "the sample platform",
-    "twin/aws": "S3, KMS, IAM, STS",
+    "twin/aws": "S3, KMS, IAM, STS, Secrets Manager",
     "twin/neon": "Neon",
     "twin/sentry": "Sentry",
     "twin/uptimerobot": "UptimeRobot",

@@ -280,3 +280,48 @@ def test_a_role_can_be_restricted_to_one_tag(service: Service) -> None:
         s3.put_object(Bucket="vault", Key="tagged", Body=b"x", Tagging="gone=yes&kept=no")
     tags = service.client("s3").get_object_tagging(Bucket="vault", Key="a")["TagSet"]
     assert tags == [{"Key": "gone", "Value": "yes"}]
+
+
+def test_a_session_reads_a_secret_by_its_own_permission_and_that_on_the_secrets_key(
+    service: Service,
+) -> None:
+    iam, admin = service.client("iam"), service.client("secretsmanager")
+    kms = service.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/jobs", TargetKeyId=key)
+    arn = {
+        name: admin.create_secret(Name=f"jobs/{name}", SecretString="x", KmsKeyId=key)["ARN"]
+        for name in ("own", "other")
+    }
+    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+    via = {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
+    decrypt = {
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {
+            "ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/jobs"]},
+            "StringEquals": via,
+            "StringLike": {"kms:EncryptionContext:SecretARN": arn["own"][:-6] + "??????"},
+        },
+    }
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(read, decrypt))
+    try:
+        secrets = client(service, "secretsmanager", session(service))
+        assert secrets.get_secret_value(SecretId="jobs/own")["SecretString"] == "x"
+        with pytest.raises(ClientError, match=r"AccessDenied.*kms:Decrypt"):
+            secrets.get_secret_value(SecretId="jobs/other")
+        with pytest.raises(ClientError, match=r"AccessDenied.*secretsmanager:PutSecretValue"):
+            secrets.put_secret_value(SecretId="jobs/own", SecretString="y")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            secrets.batch_get_secret_value(SecretIdList=["jobs/own"])
+        condition = {"ArnLike": {"aws:PrincipalArn": ROLE}}
+        others = {**read, "Effect": "Deny", "Principal": "*", "Condition": condition}
+        admin.put_resource_policy(SecretId="jobs/own", ResourcePolicy=document(others))
+        with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+            secrets.get_secret_value(SecretId="jobs/own")
+        service.kill()
+        service.start()
+        assert admin.get_secret_value(SecretId="jobs/own")["SecretString"] == "x"
+    finally:
+        iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))

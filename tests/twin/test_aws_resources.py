@@ -28,6 +28,8 @@ ALIAS = "aws:kms/alias:Alias"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 OIDC = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+SECRET = "aws:secretsmanager/secret:Secret"
+SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
 ENABLED = {"status": "Enabled"}
 
@@ -653,3 +655,38 @@ def test_a_service_that_is_down_is_named_with_the_remedy(
     lonely = Engine()
     with pytest.raises(StandInError, match=r"does not answer at http://127.0.0.1:\d+; `./bulwark up`"):
         lonely.stand_in.resource_type(KEY).create({})
+
+
+def test_a_secrets_newest_version_is_its_value_and_the_one_before_it_is_kept(
+    engine: Engine, service: Service
+) -> None:
+    client = service.client("secretsmanager")
+    secret = engine.up(SECRET, "a-secret", name="example/jobs/a", recoveryWindowInDays=7)
+    first = engine.up(SECRET_VERSION, "value", secretId=secret.identifier, secretString="one")
+    assert first.changes(secretId=secret.identifier, secretString="two") == {
+        "secretString": PropertyChange.REPLACE
+    }
+    engine.up(SECRET_VERSION, "value", secretId=secret.identifier, secretString="two")
+    first.delete()
+    assert client.get_secret_value(SecretId="example/jobs/a")["SecretString"] == "two"
+    before = client.get_secret_value(SecretId="example/jobs/a", VersionStage="AWSPREVIOUS")
+    assert before["SecretString"] == "one"
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DeleteSecret", "Resource": "*"}
+    policy = document(denial)
+    secret.update(name="example/jobs/a", recoveryWindowInDays=7, description="of a", policy=policy)
+    assert secret.changes(name="example/jobs/b", recoveryWindowInDays=7) == {
+        "name": PropertyChange.REPLACE,
+        "description": PropertyChange.UPDATE,
+    }
+
+
+def test_a_deleted_secret_can_be_restored_until_its_window_ends(engine: Engine, service: Service) -> None:
+    client = service.client("secretsmanager")
+    kept = engine.up(SECRET, "kept", name="kept")
+    at_once = engine.up(SECRET, "at-once", name="at-once", recoveryWindowInDays=0)
+    for secret in (kept, at_once):
+        secret.delete()
+        assert secret.is_gone()
+    assert client.restore_secret(SecretId="kept")["Name"] == "kept"
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.describe_secret(SecretId="at-once")

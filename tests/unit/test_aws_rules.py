@@ -253,6 +253,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
             ({"thumbprintLists": ["abc"]}, "thumbprintLists[0]"),
         ]
     ),
+    ("secretsmanager/secret:Secret", {"name": "a b"}, "name"),
+    ("secretsmanager/secret:Secret", {"name": "a", "recoveryWindowInDays": 31}, "recoveryWindowInDays"),
+    ("secretsmanager/secret:Secret", {"name": "a", "recoveryWindowInDays": 6}, "recoveryWindowInDays"),
+    (
+        "secretsmanager/secretVersion:SecretVersion",
+        {"secretId": "a", "secretString": "a" * 65_537},
+        "secretString",
+    ),
 ]
 
 
@@ -285,6 +293,8 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
         role({**GITHUB, "Condition": {"StringEquals": {f"{OIDC['url'][8:]}:sub": "repo:o/r"}}}),
     ),
     ("iam/openIdConnectProvider:OpenIdConnectProvider", OIDC),
+    ("secretsmanager/secret:Secret", {"name": "example/jobs/backup-writer", "recoveryWindowInDays": 0}),
+    ("secretsmanager/secretVersion:SecretVersion", {"secretId": UNKNOWN, "secretString": "a" * 65_536}),
 ]
 
 

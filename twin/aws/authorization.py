@@ -2,7 +2,7 @@
 IAM in front of moto, which evaluates neither conditions nor resources of policies.
 
 Every request is authorized. An administrator is only refused what a bucket policy denies. A role's session
-needs permissions by the role's policies and by the policy of the bucket, key or role that it uses.
+needs permissions by the role's policies and by the policy of the bucket, key, secret or role that it uses.
 """
 
 import io
@@ -24,6 +24,7 @@ from twin.aws.identities import (
 )
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
 from twin.aws.s3_actions import BATCH, list_s3_permissions
+from twin.aws.secrets import find_secret, list_secret_permissions
 from twin.aws.service_actions import (
     find_key,
     list_iam_permissions,
@@ -73,6 +74,8 @@ def _authorize(request: Request, service: str, principal: Principal) -> None:
     match service:
         case "kms":
             permissions = list_kms_permissions(request, principal.account, region)
+        case "secretsmanager":
+            permissions = list_secret_permissions(request, principal.account, region)
         case "iam":
             permissions = list_iam_permissions(request, principal.account)
         case "sts":
@@ -180,7 +183,7 @@ def _is_about_a_key(permission: RequiredPermission) -> bool:
 
 
 def _evaluate_resource_policy(permission: RequiredPermission, principal: Principal) -> tuple[Decision, str]:
-    """Return the decision of the policy of a bucket or a key, and the account that owns it."""
+    """Return the decision of the policy of a bucket, key or secret, and the account that owns it."""
     if permission.resource.startswith("arn:aws:s3:::"):
         bucket = _find_bucket(permission.resource.removeprefix("arn:aws:s3:::").partition("/")[0])
         if bucket is None:
@@ -193,6 +196,10 @@ def _evaluate_resource_policy(permission: RequiredPermission, principal: Princip
         return evaluate(
             key.policy, RequiredPermission(permission.action, key.arn, permission.context), principal
         ), key.account_id
+    if ":secret:" in permission.resource and (secret := find_secret(permission.resource, "", "")):
+        policy = secret.policy
+        decision = evaluate(policy, permission, principal) if policy else Decision.NEUTRAL
+        return decision, secret.account_id
     return Decision.NEUTRAL, ""
 
 
@@ -217,7 +224,7 @@ def _find_version(bucket: FakeBucket, key: str, version: str | None) -> FakeKey 
 
 def _error_response(service: str, error: AwsServiceError) -> Response:
     code, message = error.code, error.message
-    if service == "kms":
+    if service in {"kms", "secretsmanager"}:
         code = f"{code}Exception" if code == "AccessDenied" else code
         return Response(json.dumps({"__type": code, "message": message}), 400, mimetype="application/json")
     inner = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"

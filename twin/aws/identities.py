@@ -44,7 +44,11 @@ def identify(request: Request, service: str) -> Principal:
         return Principal()
     if not key.startswith("ASIA"):
         return _administrator_of(ACCOUNT)
-    codes = {"s3": "InvalidAccessKeyId", "kms": "UnrecognizedClientException"}
+    codes = {
+        "s3": "InvalidAccessKeyId",
+        "kms": "UnrecognizedClientException",
+        "secretsmanager": "UnrecognizedClientException",
+    }
     session = next((session for session in _list_sessions() if session.access_key_id == key), None)
     if session is None:
         code = codes.get(service, "InvalidClientTokenId")
@@ -54,7 +58,7 @@ def identify(request: Request, service: str) -> Principal:
         code = "InvalidToken" if service == "s3" else codes.get(service, "InvalidClientTokenId")
         raise AwsServiceError(400, code, "The token is malformed or not this access key's.")
     if session.expiration <= utcnow():
-        code = "ExpiredTokenException" if service == "kms" else "ExpiredToken"
+        code = "ExpiredTokenException" if service in {"kms", "secretsmanager"} else "ExpiredToken"
         raise AwsServiceError(400, code, "The token has expired.")
     if session.account_id != ACCOUNT and find_role(session.role_arn) is None:
         return _administrator_of(session.account_id)

@@ -40,7 +40,7 @@ def list_kms_permissions(request: Request, account: str, region: str) -> list[Re
     key_ids = [parameters[name] for name in _KEY_PARAMETERS if name in parameters]
     if not key_ids and ciphertext:
         key_ids = [ciphertext[:_ID_LENGTH].decode(errors="replace")]
-    permissions = [_build_key_permission(action, key_id, account, region) for key_id in key_ids]
+    permissions = [build_key_permission(action, key_id, account, region) for key_id in key_ids]
     if alias := parameters.get("AliasName"):
         permissions.append(RequiredPermission(action, f"arn:aws:kms:{region}:{account}:{alias}"))
     return permissions or [RequiredPermission(action)]
@@ -76,7 +76,7 @@ def list_object_key_permissions(
 
 def build_s3_key_permission(action: str, key: str, bucket: FakeBucket) -> RequiredPermission:
     """Return the permission on a key that S3 uses for the sender of a request."""
-    permission = _build_key_permission(action, key, bucket.account_id, bucket.region_name)
+    permission = build_key_permission(action, key, bucket.account_id, bucket.region_name)
     via = {"kms:viaservice": f"s3.{bucket.region_name}.amazonaws.com"}
     return RequiredPermission(permission.action, permission.resource, {**permission.context, **via})
 
@@ -92,7 +92,8 @@ def find_key(identifier: str, account: str, region: str) -> Key | None:
         return None
 
 
-def _build_key_permission(action: str, identifier: str, account: str, region: str) -> RequiredPermission:
+def build_key_permission(action: str, identifier: str, account: str, region: str) -> RequiredPermission:
+    """Return the permission on a key that is named by its id, its ARN or an alias."""
     key = find_key(identifier, account, region)
     if key is None:
         return RequiredPermission(action, identifier)

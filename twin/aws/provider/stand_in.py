@@ -16,6 +16,7 @@ from twin.aws.provider.lifecycle import BucketLifecycleConfiguration
 from twin.aws.provider.replication import BucketReplicationConfig
 from twin.aws.provider.resource_type import AwsResource
 from twin.aws.provider.roles import IamRole, OpenIdConnectProvider, RolePolicy
+from twin.aws.provider.secrets import ManagedSecret, ManagedSecretVersion
 from twin.provider.server import ResourceType, StandIn, StandInError
 from twin.provider.values import Properties
 
@@ -39,6 +40,8 @@ _RESOURCE_TYPES: dict[str, type[AwsResource]] = {
         BucketServerSideEncryptionConfiguration
     ),
     "aws:s3/bucketVersioning:BucketVersioning": BucketVersioning,
+    "aws:secretsmanager/secret:Secret": ManagedSecret,
+    "aws:secretsmanager/secretVersion:SecretVersion": ManagedSecretVersion,
 }
 
 
