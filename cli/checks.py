@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -57,11 +58,21 @@ def test(
         extra = (*_sampling(seed, whole=whole), *pytest_arguments) if tool == "pytest" else ()
         sys.stdout.write(f"\n== {name}: {' '.join((tool, *arguments, *extra))}\n")
         sys.stdout.flush()
-        if subprocess.run([_TOOLS / tool, *arguments, *extra], cwd=_CHECKOUT, check=False).returncode:
+        if _run([_TOOLS / tool, *arguments, *extra]):
             failed.append(name)
     if failed:
         sys.stderr.write(f"\nFailed: {', '.join(failed)}\n")
     return 1 if failed else 0
+
+
+def _run(command: Sequence[str | Path]) -> int:
+    """Run a tool to its end, also when interrupted: the tests end the services that they have started."""
+    with subprocess.Popen(command, cwd=_CHECKOUT) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # a terminal interrupts it as well
+            raise
 
 
 def _sampling(seed: int | None, *, whole: bool) -> tuple[str, ...]:
