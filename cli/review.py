@@ -1,9 +1,11 @@
 """`./bulwark review | audit`: the policies' verdicts on the program, and on what is deployed."""
 
 import json
+import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +25,8 @@ from engine.stack_file import CHECKOUT
 from engine.targets import find_target
 from policies.framework import configuration
 from policies.report import VARIABLE
-from review import markdown, sarif, terminal
+from review import base, markdown, sarif, terminal
+from review.comparison import BaseComparison, compare
 from review.review import Review, build
 
 Write = Annotated[Path | None, Parameter(name="--write")]
@@ -36,9 +39,13 @@ def review(
     as_json: JsonOption = False,
     write: Write = None,
     save_plan: Annotated[Path | None, Parameter(name="--save-plan")] = None,
+    revision: Annotated[str | None, Parameter(name="--base")] = None,
 ) -> int:
     """
     Preview the stack and show the plan, every policy's verdict, and what a disaster would cost.
+
+    The policies of the base, which the change is merged into, judge the same preview: what they refuse is
+    refused, however the change alters the policies.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
@@ -47,17 +54,76 @@ def review(
         write: A folder to write review.md, review.json and review.sarif into.
         save_plan: A file for the plan, which `./bulwark up --plan` does, and nothing else; not written where
             anything refuses the deploy.
+        revision: The base, a commit of git; without it where HEAD left the default branch. `none` compares
+            with nothing, and says so.
 
     Returns:
         0 when nothing refuses the deploy, else the engine's exit code.
     """
+    with tempfile.TemporaryDirectory(prefix="bulwark-base-") as folder:
+        compared = _open_base(revision, Path(folder))
+        return _review(stack, compared, on_twin=on_twin, as_json=as_json, write=write, save_plan=save_plan)
+
+
+@dataclass(frozen=True)
+class _OpenBase:
+    """The base of a review, before its policies have judged."""
+
+    comparison: BaseComparison
+    pack: Path | None = None
+    """The base's policies; None if they are not asked."""
+
+    def finish(self, report: Mapping[str, Any] | None) -> BaseComparison:
+        """Return the comparison with the checkout's own report; None if that is missing."""
+        if not self.pack:
+            return self.comparison
+        if report is None:
+            return replace(self.comparison, unknown="the preview ended before any policy was asked")
+        path = self.pack / "report.json"
+        at_base = json.loads(path.read_text()) if path.exists() else None
+        return compare(self.comparison.commit, self.comparison.files, base=at_base, own=report)
+
+
+def _open_base(revision: str | None, folder: Path) -> _OpenBase:
+    """Find the base, and put its policies into the folder if they differ from the checkout's."""
+    if revision == "none":
+        return _OpenBase(BaseComparison("", skipped=True))
+    commit, files = "", list[base.ChangedFile]()
+    try:
+        commit = base.find_commit(CHECKOUT, revision, os.environ)
+        files = base.list_changed_files(CHECKOUT, commit)
+        if not base.changes_pack(files):
+            return _OpenBase(BaseComparison(commit, tuple(files)))
+        base.extract_pack(CHECKOUT, commit, folder)
+    except base.BaseError as error:
+        return _OpenBase(BaseComparison(commit, tuple(files), str(error)))
+    return _OpenBase(BaseComparison(commit, tuple(files)), folder)
+
+
+def _review(
+    stack: str,
+    compared: _OpenBase,
+    *,
+    on_twin: bool,
+    as_json: bool,
+    write: Path | None,
+    save_plan: Path | None,
+) -> int:
     try:
         _, engine = open_stack(stack, on_twin=on_twin)
     except Failure as failure:
         # Else a pull request would go on showing the review of an earlier commit.
         if write:
-            _write_reports(build(stack, "review", report=None, stopped=str(failure)), write)
+            stopped = build(
+                stack, "review", report=None, stopped=str(failure), comparison=compared.finish(None)
+            )
+            _write_reports(stopped, write)
         raise
+    packs = [PACK]
+    if compared.pack:
+        packs.append(base.PACK)
+        variables = base.environment_of(compared.pack, compared.pack / "report.json")
+        engine.workspace.env_vars = {**engine.workspace.env_vars, **variables}
     log = EventLog("Review", quiet=True, as_json=True)
     lines: list[str] = []
     partial = save_plan and save_plan.absolute().with_name(f"{save_plan.name}.partial")
@@ -73,14 +139,21 @@ def review(
                     on_output=read,
                     on_event=log.on_event,
                     color="never",
-                    policy_packs=[str(PACK)],
+                    policy_packs=list(map(str, packs)),
                     plan=partial and str(partial),
                 )
             )[1]
 
     code, report = _run_with_report(engine, preview)
     log.close(0 if report else code)
-    verdicts = build(stack, "review", steps=log.steps, report=report, stopped=_stop_reason(report, lines))
+    verdicts = build(
+        stack,
+        "review",
+        steps=log.steps,
+        report=report,
+        stopped=_stop_reason(report, lines),
+        comparison=compared.finish(report),
+    )
     if save_plan and partial:
         _keep_plan(partial, save_plan, passes=verdicts.passes and not code)
     return _print_review(verdicts, code, as_json=as_json, write=write)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from review.comparison import BaseComparison, LostSubjects
 from review.review import RULES_BY_ID, Review, Step, kind_of, name_of
 
 LONGEST: Final = 65_000
@@ -32,6 +33,8 @@ def _render_lines(review: Review) -> Iterator[str]:
     yield marker(review.stack, review.occasion)
     yield f"## {_render_verdict(review)}"
     yield ""
+    if review.comparison:
+        yield from _render_comparison(review.comparison)
     if review.stopped:
         yield "The policies could not be asked. The engine said:"
         yield ""
@@ -61,10 +64,59 @@ def _render_verdict(review: Review) -> str:
     where = f"`{review.stack}`"
     if review.stopped:
         return f"❌ {where} could not be judged"
-    if not review.passes:
-        count = len(review.refusals)
+    comparison = review.comparison
+    if count := len(review.refusals):
         return f"❌ {where} is refused: {count} violation{'s' if count > 1 else ''}"
-    return f"✅ {where} passes {len(review.evaluated)} policies"
+    if comparison and comparison.refusals:
+        count = len(comparison.refusals)
+        return f"❌ {where} is refused by the base's policies: {count} violation{'s' if count > 1 else ''}"
+    if not review.passes:
+        return f"❌ {where} is not compared with its base"
+    passes = f"✅ {where} passes {len(review.evaluated)} policies"
+    return f"{passes}, and changes what judges it" if comparison and comparison.is_loud else passes
+
+
+def _render_comparison(comparison: BaseComparison) -> Iterator[str]:
+    if not comparison.is_loud and comparison.passes:
+        return
+    yield "> [!CAUTION]"
+    if comparison.skipped:
+        yield "> **Nothing was compared with the base:** the caller wanted none."
+    elif comparison.unknown:
+        yield f"> **The base's policies did not judge:** {escape(comparison.unknown)}"
+    if comparison.files:
+        yield f"> **This changes what judges it** (since `{comparison.short}`). A code owner must agree."
+    for guard, files in comparison.files_by_guard().items():
+        names = ", ".join(f"{format_input(file.path)} {file.change}" for file in files)
+        yield f"> - {guard}: {names}"
+    for lost in comparison.lost:
+        yield f"> - **{describe_lost(lost)}**"
+    yield ""
+    if comparison.refusals:
+        yield f"### Refused by the policies of `{comparison.short}`, and not by these"
+        yield ""
+        yield from (
+            f"- **{escape(verdict.rule)}**: {escape(verdict.finding)}" for verdict in comparison.refusals
+        )
+        yield ""
+    if comparison.differences:
+        yield f"<details open><summary>{len(comparison.differences)} verdicts differ from the base</summary>"
+        yield ""
+        yield "| rule | resource | by the base's policies | by these |"
+        yield "|---|---|---|---|"
+        for difference in comparison.differences:
+            name = _escaped_name(difference.urn)
+            yield f"| {escape(difference.rule)} | {name} | {difference.at_base} | {difference.here} |"
+        yield ""
+        yield "</details>"
+        yield ""
+
+
+def describe_lost(lost: LostSubjects) -> str:
+    """Return what a rule no longer judges, as one sentence without its period."""
+    resources = f"{lost.at_base} resource{'s' if lost.at_base > 1 else ''}"
+    how = "is gone or disabled" if lost.is_gone else "judges nothing any more"
+    return f"{lost.rule} {how}; by the base's policies it judges {resources}"
 
 
 def _render_plan(review: Review) -> Iterator[str]:

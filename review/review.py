@@ -11,6 +11,7 @@ from policies.framework.rule import Rule
 from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.report import ReportedVerdict
 from policies.rules import RULES
+from review.comparison import BaseComparison, is_refusal
 
 ChangeKind = Literal["created", "adopted", "changed", "replaced", "deleted"]
 
@@ -64,14 +65,13 @@ class Review:
     stopped: str = ""
     """The engine's output if it stopped before the policies; else empty."""
 
+    comparison: BaseComparison | None = None
+    """The comparison with the base; None for an audit."""
+
     @property
     def refusals(self) -> list[ReportedVerdict]:
         """The verdicts that refuse the deploy: violated or undecided, and not advisory."""
-        return [
-            verdict
-            for verdict in self.verdicts
-            if verdict.outcome in {"violated", "undecided"} and not verdict.advisory
-        ]
+        return [verdict for verdict in self.verdicts if is_refusal(verdict)]
 
     @property
     def losses(self) -> list[Step]:
@@ -79,7 +79,8 @@ class Review:
 
     @property
     def passes(self) -> bool:
-        return not self.refusals and not self.stopped
+        compared = self.comparison is None or self.comparison.passes
+        return not self.refusals and not self.stopped and compared
 
     @property
     def disabled(self) -> list[str]:
@@ -147,6 +148,7 @@ class Review:
             "occasion": self.occasion,
             "passes": self.passes,
             "stopped": self.stopped,
+            "base": self.comparison and self.comparison.document(),
             "plan": {
                 "counts": self.counts(),
                 "steps": [
@@ -174,6 +176,7 @@ def build(
     steps: Iterable[Mapping[str, Any]] = (),
     report: Mapping[str, Any] | None,
     stopped: str = "",
+    comparison: BaseComparison | None = None,
 ) -> Review:
     """
     Build a review.
@@ -184,6 +187,7 @@ def build(
         steps: The engine's steps: operation, URN, and names of the inputs that differ.
         report: The report of the policies (policies/report.py); None if they were not evaluated.
         stopped: The engine's output if it stopped before the policies.
+        comparison: The comparison with the base, of a review.
     """
     report = report or {"evaluated": [], "verdicts": [], "waivers": [], "stores": []}
     return Review(
@@ -195,6 +199,7 @@ def build(
         waivers=tuple(report["waivers"]),
         stores=tuple(report["stores"]),
         stopped=stopped,
+        comparison=comparison,
     )
 
 

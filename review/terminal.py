@@ -5,6 +5,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from review.comparison import BaseComparison
+from review.markdown import describe_lost
 from review.review import Review, kind_of, name_of
 
 
@@ -22,7 +24,33 @@ def show(review: Review, console: Console) -> None:
     for step in review.losses:
         what = f"{name_of(step.urn)} ({kind_of(step.urn)}) would be {step.change}"
         console.print(f"[bold white on red] {escape(what)}, and the data that it holds with it. [/]")
+    if review.comparison:
+        _show_comparison(review.comparison, console)
     _show_verdict(review, console)
+
+
+def _show_comparison(comparison: BaseComparison, console: Console) -> None:
+    if comparison.differences:
+        title = "Verdicts that differ from the base"
+        table = Table("rule", "resource", "by the base's policies", "by these", title=title)
+        for difference in comparison.differences:
+            cells = (difference.rule, name_of(difference.urn), difference.at_base, difference.here)
+            table.add_row(*map(escape, cells))
+        console.print(table)
+    if comparison.refusals:
+        console.print("\nRefused by the base's policies, and not by these", style="bold red")
+    for verdict in comparison.refusals:
+        line = f"- {escape(verdict.rule)}: {escape(verdict.finding)}"
+        console.print(Padding(line, (0, 0, 0, 2)), highlight=False)
+    for guard, files in comparison.files_by_guard().items():
+        names = ", ".join(f"{file.path} {file.change}" for file in files)
+        console.print(f"changes what judges it  {escape(f'{guard}: {names}')}", style="bold yellow")
+    for lost in comparison.lost:
+        console.print(f"[bold white on red] {escape(describe_lost(lost))}. [/]")
+    if comparison.skipped:
+        console.print("Nothing was compared with a base (--base none).", style="bold yellow")
+    elif comparison.unknown:
+        console.print(f"The base's policies did not judge: {escape(comparison.unknown)}.", style="bold red")
 
 
 def _show_plan(review: Review, console: Console) -> None:
@@ -77,7 +105,19 @@ def _show_findings(title: str, review: Review, outcome: str, console: Console) -
 def _show_verdict(review: Review, console: Console) -> None:
     if review.stopped:
         console.print("The policies could not be asked; the engine stopped before.", style="bold red")
+    elif review.refusals:
+        console.print(f"{review.stack} is refused: {len(review.refusals)} violations.", style="bold red")
+    elif review.comparison and review.comparison.refusals:
+        count = len(review.comparison.refusals)
+        console.print(
+            f"{review.stack} is refused by the policies of its base: {count} violations. A change of "
+            "policies is merged alone, and what needs it after it.",
+            style="bold red",
+        )
     elif review.passes:
         console.print(f"{review.stack} passes {len(review.evaluated)} policies.", style="bold green")
     else:
-        console.print(f"{review.stack} is refused: {len(review.refusals)} violations.", style="bold red")
+        console.print(
+            f"{review.stack} is not compared with its base, so it does not pass. Name the base with --base.",
+            style="bold red",
+        )

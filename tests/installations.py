@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -60,6 +61,7 @@ class Installation:
                 "BULWARK_TWIN": str(self.home.root),
                 "PYTHONPATH": str(self.folder),
                 "COLUMNS": "120",
+                "GITHUB_BASE_REF": "",  # of the pull request that runs these tests
             }
         )
 
@@ -91,6 +93,22 @@ class Installation:
 
     def resources(self, stack: str = "local") -> list[dict[str, Any]]:
         return self.state(stack)["resources"]
+
+    def git(self, *arguments: str) -> None:
+        who = ("-c", "user.name=Example", "-c", "user.email=example@example.com")
+        subprocess.run(["git", *who, *arguments], cwd=self.folder, check=True)
+
+    @contextmanager
+    def under_git(self) -> Generator[None]:
+        """Hold the whole checkout in one commit of `main`, which is the base of a review."""
+        self.git("init", "--quiet", "--initial-branch=main")
+        (self.folder / ".git" / "info" / "exclude").write_text("__pycache__/\n.venv\n")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "The base")
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.folder / ".git")
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file

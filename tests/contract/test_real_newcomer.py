@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,13 @@ def test_the_guide_has_no_command_that_is_not_tried() -> None:
     assert commands_of_the_guide() == list(EXPECTED)
     assert SECTIONS[1] == []
     assert max(SECTIONS) == 9
+
+
+@pytest.fixture(scope="module", autouse=True)
+def checkout(real: Deployment) -> Generator[None]:
+    """Let the installation be a clone, as the reader's is."""
+    with real.installation.under_git():
+        yield
 
 
 @pytest.mark.parametrize("line", EXPECTED)

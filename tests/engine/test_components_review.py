@@ -1,6 +1,7 @@
 """`./bulwark review` and `audit` of production: before anything exists, and after all of it does."""
 
 import json
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,21 @@ from policies.framework.evaluation import Evaluation
 
 pytestmark = pytest.mark.shares("production")
 
+_WEAK_SETTINGS = (
+    ("independent_recovery_point_hours: 27", "independent_recovery_point_hours: 800"),
+    ('database: { schedule: "17 2 * * *"', 'database: { schedule: "17 2 1 * *"'),
+    ("lock_days: 30", "lock_days: 1"),
+    ("access_log_days: 90", "access_log_days: 1"),
+)
+_BLINDED = {
+    "store-has-history": "stores",
+    "store-loss-is-within-objective": "stores",
+    "vault-access-is-logged": "vaults",
+    "vault-is-locked": "vaults",
+    "vault-is-versioned": "vaults",
+}
+"""Rule -> its area; the first four refuse the weak settings."""
+
 Outcomes = set[tuple[str, str, str]]
 """(rule, resource, outcome)"""
 
@@ -27,6 +43,13 @@ def audited(production: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
     assert ended.code == 0, ended.text
     assert "prod passes" in ended.out
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def base(production: Deployment) -> Generator[None]:
+    """Give every review a base: the installation as it is."""
+    with production.installation.under_git():
+        yield
 
 
 def read_outcomes(document: Path) -> Outcomes:
@@ -144,3 +167,47 @@ def test_an_audit_of_a_stack_without_resources_says_what_to_do(production: Deplo
     assert ended.code == 1
     assert "There is nothing to audit: local has no resources." in ended.err
     assert "Next: run ./bulwark up" in ended.err
+
+
+def test_a_change_that_blinds_the_rules_that_would_refuse_it_is_refused(
+    production: Deployment, tmp_path: Path
+) -> None:
+    folder = production.installation.folder
+    for rule, area in _BLINDED.items():
+        file = folder / "policies" / "rules" / area / f"{rule.replace('-', '_')}.py"
+        file.write_text(re.sub(r"subjects=\w+,", "subjects=lambda _: (),", file.read_text()))
+    try:
+        with edit_settings(production, *_WEAK_SETTINGS):
+            ended = production.installation.bulwark(
+                *(
+                    "review",
+                    "-s",
+                    "prod",
+                    "--twin",
+                    "--write",
+                    str(tmp_path),
+                    "--save-plan",
+                    f"{tmp_path}/plan",
+                )
+            )
+    finally:
+        production.installation.git("checkout", "--quiet", "--", "policies")
+    assert ended.code != 0, ended.text
+    assert "prod is refused by the policies of its base: 7 violations" in " ".join(ended.out.split())
+    assert not (tmp_path / "plan").exists()
+    found = json.loads((tmp_path / "review.json").read_text())
+    assert not [one for one in found["verdicts"] if one["outcome"] != "passed"], "what it says of itself"
+    assert {one["rule"] for one in found["base"]["refusals"]} == {*_BLINDED} - {"vault-is-versioned"}
+    lost = {one["rule"]: one["at_base"] for one in found["base"]["rules_without_subjects"]}
+    assert lost.keys() == _BLINDED.keys()
+    assert lost["vault-is-locked"] == 2
+    assert len(found["base"]["files"]) == len(_BLINDED)
+    assert {one["guard"] for one in found["base"]["files"]} == {"policies"}
+    top, _, _ = (tmp_path / "review.md").read_text().partition("**Plan:**")
+    assert "❌ `prod` is refused by the base's policies: 7 violations" in top
+    assert "vault-is-locked judges nothing any more; by the base's policies it judges 2 resources" in top
+    log = json.loads((tmp_path / "review.sarif").read_text())
+    assert sarif_schema.find_problems(log) == []
+    assert {one["ruleId"] for one in log["runs"][0]["results"]} == {
+        *("judge-changed", "rule-without-subjects", "base-refuses")
+    }
