@@ -149,9 +149,18 @@ _DAMAGED: Final = (
     "what arrived at the vault is not what was sent, and it was refused",
     f"run this again; if it goes on, suspect this machine's memory or a proxy. {_SAFE_TO_REPEAT}",
 )
+_OTHER_VAULT: Final = "The other vault has a key of its own: --vault replica reads from it."
 _KMS: Final = (
     "the vault's KMS key can't be used",
-    "see that the key is enabled, not about to be deleted, and that the role may use it.",
+    f"see that the key exists and that the role may use it. {_OTHER_VAULT}",
+)
+_KMS_DISABLED: Final = (
+    "the vault's KMS key is disabled, so nothing can be read or added",
+    f"find out who did it, then enable the key (aws kms enable-key). {_OTHER_VAULT}",
+)
+_KMS_ENDING: Final = (
+    "the vault's KMS key is about to be deleted, and with it everything in the vault",
+    f"cancel that at once (aws kms cancel-key-deletion, then enable-key). {_OTHER_VAULT}",
 )
 _BUCKET: Final = (
     "there is no such bucket",
@@ -178,6 +187,8 @@ _CAUSES: Final = {
         ("BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"), _DAMAGED
     ),
     "NoSuchBucket": _BUCKET,
+    "KMS.DisabledException": _KMS_DISABLED,
+    "KMS.KMSInvalidStateException": _KMS_ENDING,
     **dict.fromkeys(("NoSuchKey", "NoSuchVersion", "404"), _MISSING),
 }
 _FAILURE_TYPES: Final[Mapping[tuple[str, str], type[Failure]]] = {
@@ -185,7 +196,7 @@ _FAILURE_TYPES: Final[Mapping[tuple[str, str], type[Failure]]] = {
     _MISSING: Missing,
     _DAMAGED: Damaged,
 }
-_DETAILED_CAUSES: Final = frozenset((_FORBIDDEN, _KMS))
+_DETAILED_CAUSES: Final = frozenset((_FORBIDDEN, _KMS, _KMS_DISABLED, _KMS_ENDING))
 """Causes for which the vault's own message is added: it names the principal and the action."""
 
 DAMAGE_CODES: Final = frozenset(name for name, cause in _CAUSES.items() if cause is _DAMAGED)
@@ -230,7 +241,7 @@ def explain_errors(action: str) -> Generator[None]:
 def _failure_of_response(error: ClientError, action: str) -> Failure:
     name = error_code(error)
     message = _SECRET.sub("...", str(error.response.get("Error", {}).get("Message", "")))
-    cause = _KMS if name.startswith("KMS.") else _CAUSES.get(name)
+    cause = _CAUSES.get(name) or (_KMS if name.startswith("KMS.") else None)
     if cause is None:
         return Failure(
             f"{action} failed: the vault answered {name} to {error.operation_name}.",

@@ -22,6 +22,8 @@ from twin.provider.server import URN, PropertyChange, ResourceGoneError, Resourc
 from twin.provider.values import Properties, from_wire, has_unknown, to_wire
 
 START_SECONDS = 30.0
+CLIENTS = botocore.session.Session()
+"""Makes all clients: a session of its own would read the services' descriptions again."""
 
 
 class Service:
@@ -59,7 +61,7 @@ class Service:
         self.process.wait(timeout=30)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        return botocore.session.Session().create_client(
+        return CLIENTS.create_client(
             service,
             region_name=region,
             endpoint_url=self.url,

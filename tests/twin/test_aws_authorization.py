@@ -1,82 +1,17 @@
 """The twin's AWS gives a role's session the permissions of the role, until the session expires."""
 
-import json
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import httpx
 import pytest
+from aws_role import READ, ROLE, client, create_role_and_bucket, document, read_credentials, session
 from aws_twin import Service, running_service
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from twin.aws.issuer import AUDIENCE, ISSUER, issue_token
 from twin.aws.sessions import SESSION_VARIABLE
 
 pytestmark = pytest.mark.shares("aws-authorization")
-
-SUBJECT = "repo:example@123456/platform@456789:environment:restore"
-ACCOUNT = "123456789012"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
-READ = {"Effect": "Allow", "Action": ["s3:GetObject", "kms:Decrypt"], "Resource": "*"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    with running_service(tmp_path_factory.mktemp("twin")) as service:
-        create_role_and_bucket(service)
-        yield service
-
-
-def document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def create_role_and_bucket(service: Service) -> None:
-    """Create a role that reads, and a bucket `vault` with an object `a` to be read."""
-    iam, s3 = service.client("iam"), service.client("s3")
-    provider = iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER.removeprefix('https://')}:sub": SUBJECT}},
-    }
-    iam.create_role(RoleName="reader", AssumeRolePolicyDocument=document(trust))
-    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
-    s3.create_bucket(Bucket="vault")
-    s3.put_object(Bucket="vault", Key="a", Body=b"content")
-
-
-def session(service: Service, **changed: str) -> dict[str, str]:
-    """Return the credentials of a session of the role."""
-    sts = client(service, "sts", {}, signature_version=UNSIGNED)
-    given = sts.assume_role_with_web_identity(
-        RoleArn=ROLE,
-        RoleSessionName="job",
-        WebIdentityToken=issue_token(service.home, subject=SUBJECT),
-    )["Credentials"]
-    return {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
-        **changed,
-    }
-
-
-def client(service: Service, name: str, credentials: dict[str, Any], **config: Any) -> Any:
-    return botocore.session.Session().create_client(
-        name,
-        region_name="us-east-1",
-        endpoint_url=service.url,
-        config=Config(
-            retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}, **config
-        ),
-        **credentials,
-    )
 
 
 def test_a_session_survives_a_restart_and_its_role_is_asked_at_each_request(service: Service) -> None:
@@ -230,7 +165,7 @@ def test_an_encrypted_object_is_read_only_by_roles_that_may_use_its_key(service:
     nobody = document(
         {"Effect": "Allow", "Principal": {"AWS": f"{ROLE}-2"}, "Action": "kms:*", "Resource": "*"}
     )
-    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=nobody)
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=nobody, BypassPolicyLockoutSafetyCheck=True)
     with pytest.raises(ClientError, match=r"kms:Decrypt.* because no resource-based policy allows"):
         s3.get_object(Bucket="vault", Key="sealed")
     iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
@@ -239,12 +174,7 @@ def test_an_encrypted_object_is_read_only_by_roles_that_may_use_its_key(service:
 def test_a_session_of_another_accounts_unknown_role_administers_that_account(service: Service) -> None:
     sts = service.client("sts")
     role = "arn:aws:iam::210987654321:role/deployer"
-    given = sts.assume_role(RoleArn=role, RoleSessionName="job")["Credentials"]
-    abroad = {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
-    }
+    abroad = read_credentials(sts.assume_role(RoleArn=role, RoleSessionName="job"))
     client(service, "s3", abroad).create_bucket(Bucket="abroad")
     with pytest.raises(ClientError, match="AccessDenied"):
         client(service, "s3", session(service)).get_object(Bucket="abroad", Key="a")

@@ -8,6 +8,7 @@ import pytest
 from twin.aws.policy import Context, Decision, Principal, RequiredPermission, evaluate
 
 DENIED, ALLOWED, DELEGATED, NEUTRAL = Decision.DENIED, Decision.ALLOWED, Decision.DELEGATED, Decision.NEUTRAL
+DIRECTLY = Decision.ALLOWED_DIRECTLY
 SSE = "s3:x-amz-server-side-encryption"
 ALIASES = "kms:ResourceAliases"
 ACCOUNT = "123456789012"
@@ -57,11 +58,11 @@ def test_a_statement_is_about_an_action_on_a_resource(statement: dict[str, Any],
 @pytest.mark.parametrize(
     ("principal", "expected"),
     [
-        ("*", ALLOWED),
-        ({"AWS": "*"}, ALLOWED),
-        ({"AWS": ["*"]}, ALLOWED),
+        ("*", DIRECTLY),
+        ({"AWS": "*"}, DIRECTLY),
+        ({"AWS": ["*"]}, DIRECTLY),
         ({"AWS": WRITER.arn}, ALLOWED),
-        ({"AWS": [f"{WRITER.arn}-2", WRITER.session]}, ALLOWED),
+        ({"AWS": [f"{WRITER.arn}-2", WRITER.session]}, DIRECTLY),
         ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, DELEGATED),
         ({"AWS": ACCOUNT}, DELEGATED),
         ({"AWS": "arn:aws:iam::210987654321:root"}, NEUTRAL),
@@ -76,12 +77,12 @@ def test_a_principal_is_matched_by_everybody_by_name_and_by_account(
 ) -> None:
     assert decide({"Effect": "Allow", "Principal": principal}, {}) is expected
     assert decide({"Principal": principal}, {}) is (DENIED if expected else NEUTRAL)
-    assert decide({"Effect": "Allow", "NotPrincipal": principal}, {}) is (NEUTRAL if expected else ALLOWED)
+    assert decide({"Effect": "Allow", "NotPrincipal": principal}, {}) is (NEUTRAL if expected else DIRECTLY)
 
 
 def test_an_anonymous_principal_is_matched_by_everybody_alone() -> None:
     for principal in ("*", {"AWS": "*"}):
-        assert decide({"Effect": "Allow", "Principal": principal}, {}, principal=Principal()) is ALLOWED
+        assert decide({"Effect": "Allow", "Principal": principal}, {}, principal=Principal()) is DIRECTLY
     for principal in ({"AWS": [""]}, {"AWS": "arn:aws:iam:::root"}, {"AWS": ACCOUNT}):
         assert decide({"Effect": "Allow", "Principal": principal}, {}, principal=Principal()) is NEUTRAL
 
@@ -142,6 +143,12 @@ def test_a_service_principal_is_matched_by_name_and_not_by_everybody() -> None:
         ),
         ({"ForAnyValue:StringNotEquals": {ALIASES: ["alias/v"]}}, {}, False),
         ({"NumericLessThan": {"s3:TlsVersion": "1.2"}}, {}, False),
+        ({"NumericLessThan": {"s3:TlsVersion": "1.2"}}, {"s3:tlsversion": "1.3"}, False),
+        ({"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}, {"aws:multifactorauthage": "0"}, True),
+        ({"NumericLessThanEquals": {"s3:max-keys": 10}}, {"s3:max-keys": "10"}, True),
+        ({"NumericGreaterThan": {"s3:max-keys": 10}}, {"s3:max-keys": "10"}, False),
+        ({"NumericGreaterThanEquals": {"s3:max-keys": 10}}, {"s3:max-keys": "ten"}, False),
+        ({"NumericNotEquals": {"s3:max-keys": 10}}, {"s3:max-keys": "11"}, True),
     ],
 )
 def test_a_condition_decides_whether_its_statement_applies(
@@ -170,7 +177,7 @@ def test_a_denial_wins_over_any_permission() -> None:
     for statements in ([allow, deny], [deny, allow]):
         policy = json.dumps({"Statement": [{**anyone, **statement} for statement in statements]})
         assert evaluate(policy, RequiredPermission("s3:PutObject", OBJECT), WRITER) is DENIED
-        assert evaluate(policy, RequiredPermission("s3:GetObject", OBJECT), WRITER) is ALLOWED
+        assert evaluate(policy, RequiredPermission("s3:GetObject", OBJECT), WRITER) is DIRECTLY
 
 
 def test_a_trust_policy_has_no_resource() -> None:

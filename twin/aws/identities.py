@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from moto.core.exceptions import ServiceException
 from moto.core.utils import utcnow
-from moto.iam.models import Role, iam_backends
+from moto.iam.models import ManagedPolicy, Role, iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
@@ -21,6 +21,7 @@ from twin.aws.policy import Principal
 ACCOUNT: Final = "123456789012"
 """The twin's own account, moto's default. Other accounts have the roles that were created on the twin."""
 
+_NOTHING: Final = '{"Version": "2012-10-17", "Statement": []}'
 _ROLE: Final = re.compile(r"arn:aws:iam::(\d{12}):role/.+")
 
 
@@ -92,8 +93,25 @@ def list_policies(principal: Principal) -> Iterator[str]:
     """Yield the documents of the role's inline and attached policies; none for other principals."""
     if role := find_role(principal.arn):
         yield from role.policies.values()
-        for managed in role.managed_policies.values():
-            yield next(version.document for version in managed.versions if version.is_default)
+        yield from map(_read_document, role.managed_policies.values())
+
+
+def find_boundary(principal: Principal) -> str:
+    """
+    Return the document of the role's permissions boundary; empty for a principal without one.
+
+    A boundary whose policy is gone allows nothing.
+    """
+    role = find_role(principal.arn)
+    if role is None or not role.permissions_boundary_arn:
+        return ""
+    policies = iam_backends[role.account_id]["aws"].managed_policies
+    managed = policies.get(role.permissions_boundary_arn)
+    return _read_document(managed) if managed else _NOTHING
+
+
+def _read_document(managed: ManagedPolicy) -> str:
+    return next(version.document for version in managed.versions if version.is_default)
 
 
 def _administrator_of(account: str) -> Principal:

@@ -1,14 +1,41 @@
-"""Corrections of moto's KMS: it has no rotation periods, and creates keys slowly."""
+"""Corrections of moto's KMS: it has no rotation periods, creates keys slowly, and fails on some ARNs."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 from moto.kms import models, responses
+from moto.kms.exceptions import ValidationException
+from moto.kms.models import KmsBackend, kms_backends
 from moto.kms.responses import KmsResponse
 from moto.kms.utils import AbstractPrivateKey, generate_private_key
 
 _DEFAULT_PERIOD_DAYS = 365
 _PERIOD = "rotation_period_days"
+_PENDING_DAYS = range(7, 31)
+
+
+class CheckedKmsBackend(KmsBackend):
+    """KMS that takes a key's ARN for the id wherever AWS does, and checks the days before a deletion."""
+
+    @property
+    def _url_module(self) -> Any:
+        """Return moto's addresses, which moto looks for beside the class."""
+        return import_module("moto.kms.urls")
+
+    def disable_key(self, key_id: str) -> None:
+        super().disable_key(self.get_key_id(key_id))
+
+    def enable_key(self, key_id: str) -> None:
+        super().enable_key(self.get_key_id(key_id))
+
+    def cancel_key_deletion(self, key_id: str) -> None:
+        super().cancel_key_deletion(self.get_key_id(key_id))
+
+    def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> float:
+        if pending_window_in_days not in _PENDING_DAYS:
+            raise ValidationException("PendingWindowInDays must be 7 to 30")
+        return super().schedule_key_deletion(self.get_key_id(key_id), pending_window_in_days)
 
 
 class KmsResponses(KmsResponse):
@@ -33,6 +60,7 @@ class KmsResponses(KmsResponse):
 def patch_moto_kms() -> None:
     """Replace parts of moto's KMS with these; call it before the first request to KMS."""
     responses.KmsResponse = KmsResponses
+    kms_backends.backend = CheckedKmsBackend
     models.__dict__["generate_private_key"] = _generate_private_key
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache, lru_cache
+from operator import eq, ge, gt, le, lt
 from typing import Any, Literal
 
 Context = Mapping[str, str | tuple[str, ...]]
@@ -20,7 +21,14 @@ class Decision(IntEnum):
     """Allowed to the principal's account, whose identity policies then decide."""
 
     ALLOWED = 2
-    DENIED = 3
+    ALLOWED_DIRECTLY = 3
+    """Allowed to the session itself or to everybody, and so not limited by the role's boundary."""
+
+    DENIED = 4
+
+    @property
+    def allows(self) -> bool:
+        return self in {Decision.ALLOWED, Decision.ALLOWED_DIRECTLY}
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,20 @@ class Principal:
 
     @property
     def context(self) -> dict[str, str]:
-        """Return the condition keys of the principal. The twin's loopback address counts as https."""
+        """
+        Return the condition keys of the principal. The twin's loopback address counts as https.
+
+        A role's session carries no second factor, even if its role was assumed with one; requests with an
+        access key lack the condition key.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+        """
         context = {"aws:securetransport": "true", "aws:sourceip": "127.0.0.1"}
         if self.kind:
             context |= {"aws:principalarn": self.arn, "aws:principalaccount": self.account}
+            context["kms:calleraccount"] = self.account
+        if self.session:
+            context["aws:multifactorauthpresent"] = "false"
         return context
 
 
@@ -51,6 +69,9 @@ class RequiredPermission:
     action: str
     resource: str = "*"
     context: Context = field(default_factory=dict[str, str | tuple[str, ...]])
+
+    def with_context(self, more: Context) -> "RequiredPermission":
+        return RequiredPermission(self.action, self.resource, {**self.context, **more})
 
 
 def evaluate(document: str, permission: RequiredPermission, principal: Principal) -> Decision:
@@ -94,16 +115,27 @@ def _parse_statements(document: str) -> list[Mapping[str, Any]]:
 
 def _match_principal(statement: Mapping[str, Any], principal: Principal) -> Decision:
     if "NotPrincipal" in statement:
-        return Decision.NEUTRAL if _match_names(statement["NotPrincipal"], principal) else Decision.ALLOWED
+        excluded = _match_names(statement["NotPrincipal"], principal)
+        return Decision.NEUTRAL if excluded else Decision.ALLOWED_DIRECTLY
     if "Principal" in statement:
         return _match_names(statement["Principal"], principal)
     return Decision.ALLOWED
 
 
 def _match_names(principals: Any, principal: Principal) -> Decision:
+    """
+    Return how a statement's principals include one.
+
+    A role's boundary limits what is allowed to the role by name, and not what is allowed to its session or
+    to everybody.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-single-account.html
+    """
     names = ["*"] if principals == "*" else as_list(principals.get(principal.kind or "AWS", []))
     # "*" means every principal but a service: services must be named.
-    if ("*" in names and principal.kind != "Service") or {principal.arn, principal.session} & {*names} - {""}:
+    if ("*" in names and principal.kind != "Service") or {principal.session} & {*names} - {""}:
+        return Decision.ALLOWED_DIRECTLY
+    if {principal.arn} & {*names} - {""}:
         return Decision.ALLOWED
     account = {principal.account, f"arn:aws:iam::{principal.account}:root"} if principal.account else set()
     return Decision.DELEGATED if account & {*names} else Decision.NEUTRAL
@@ -176,6 +208,18 @@ def _arn_matches(pattern: str, value: str) -> bool:
     return len(patterns) == len(parts) and all(map(_pattern_matches, patterns, parts))
 
 
+def _compare_numbers(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+    """Return an operator of two numbers (expected, actual), which holds for none that is no number."""
+
+    def operator(expected: str, actual: str) -> bool:
+        try:
+            return compare(float(actual), float(expected))
+        except ValueError:
+            return False
+
+    return operator
+
+
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "Bool": lambda expected, actual: expected.lower() == actual.lower(),
     "StringEquals": lambda expected, actual: expected == actual,
@@ -183,5 +227,10 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringLike": _pattern_matches,
     "ArnEquals": _arn_matches,
     "ArnLike": _arn_matches,
+    "NumericEquals": _compare_numbers(eq),
+    "NumericLessThan": _compare_numbers(lt),
+    "NumericLessThanEquals": _compare_numbers(le),
+    "NumericGreaterThan": _compare_numbers(gt),
+    "NumericGreaterThanEquals": _compare_numbers(ge),
 }
 """Operator -> comparison of one expected with one actual value. `Not` in an operator's name negates it."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from moto.s3.models import FakeBucket, FakeKey
 
-from twin.aws.authorization import find_missing_permission
+from twin.aws.evaluation import find_missing_permission
 from twin.aws.identities import find_role
-from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
-from twin.aws.service_actions import build_s3_key_permission, find_key
+from twin.aws.key_states import find_state_refusal
+from twin.aws.kms_actions import build_s3_key_permission, find_key
+from twin.aws.policy import Principal, RequiredPermission, evaluate
 
 _S3 = Principal("Service", "s3.amazonaws.com")
 
@@ -27,9 +28,10 @@ def find_replication_denial(
     trust = evaluate(
         role.assume_role_policy_document, RequiredPermission("sts:AssumeRole", role_arn, context), _S3
     )
-    if trust is not Decision.ALLOWED:
+    if not trust.allows:
         return f"{role_arn} does not trust S3"
-    return find_missing_permission(role_arn, _list_permissions(key, bucket, version, target))
+    permissions = [*_list_permissions(key, bucket, version, target)]
+    return find_missing_permission(role_arn, permissions) or _find_state_refusal(permissions)
 
 
 def _list_permissions(
@@ -48,3 +50,11 @@ def _list_permissions(
         # A key that does not exist needs no permission: the request that names it is not refused either.
         if key_id and find_key(key_id, owner.account_id, owner.region_name):
             yield build_s3_key_permission(f"kms:{action}", key_id, owner)
+
+
+def _find_state_refusal(permissions: list[RequiredPermission]) -> str:
+    for permission in permissions:
+        key = find_key(permission.resource, "", "") if ":key/" in permission.resource else None
+        if key and (text := find_state_refusal(permission.action.removeprefix("kms:"), key)[1]):
+            return text
+    return ""

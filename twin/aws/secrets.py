@@ -6,8 +6,8 @@ from typing import Any, Final
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
 from werkzeug.wrappers import Request
 
+from twin.aws.kms_actions import build_key_permission
 from twin.aws.policy import RequiredPermission
-from twin.aws.service_actions import build_key_permission
 
 _COLONS_IN_A_SECRETS_ARN: Final = 6
 _KEY_ACTIONS: Final = {

@@ -41,6 +41,7 @@ from twin.aws.buckets import patch_moto_s3
 from twin.aws.keys import patch_moto_kms
 from twin.aws.objects import ObjectIndex, store_bodies_in
 from twin.aws.replication import Replicator
+from twin.aws.roles import patch_moto_iam
 from twin.aws.sessions import patch_moto_sts
 from twin.aws.snapshot import SERVICES, AccountSnapshot, UnreadableSnapshotError
 from twin.host.home import TwinHome
@@ -176,6 +177,7 @@ def main() -> None:
     store_bodies_in(home.aws / "objects")
     patch_moto_s3()
     patch_moto_kms()
+    patch_moto_iam()
     patch_moto_sts()
     try:
         snapshot = AccountSnapshot(home.aws / "snapshot")

@@ -10,9 +10,10 @@ from moto.sts import models
 from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
-from twin.aws import issuer
-from twin.aws.identities import ACCOUNT, AwsServiceError, find_role, is_administrator, list_policies
-from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
+from twin.aws import issuer, second_factor
+from twin.aws.evaluation import ResourceDecision, find_denial
+from twin.aws.identities import ACCOUNT, AwsServiceError, find_role, is_administrator
+from twin.aws.policy import Context, Decision, Principal, RequiredPermission, evaluate
 from twin.host.home import TwinHome
 
 SESSION_VARIABLE: Final = "BULWARK_TWIN_SESSION_SECONDS"
@@ -49,7 +50,7 @@ def check_assumption(request: Request, principal: Principal) -> None:
             return
         case "AssumeRole":
             role = find_role(arn)
-            if not _may_assume(role, arn, principal):
+            if not _may_assume(role, arn, principal, _read_factor(request, principal)):
                 user = principal.session or principal.arn
                 raise _access_denied(
                     f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {arn}"
@@ -66,15 +67,30 @@ def check_assumption(request: Request, principal: Principal) -> None:
     _forget_old_sessions()
 
 
-def _may_assume(role: Role | None, arn: str, principal: Principal) -> bool:
+def _read_factor(request: Request, principal: Principal) -> dict[str, str | tuple[str, ...]]:
+    """
+    Return the condition keys of the second factor that a request names; empty if it names none.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+
+    Raises:
+        AwsServiceError: the sender has no such device, or the code is not the one that it shows.
+    """
+    device, code = (request.values.get(name, "") for name in ("SerialNumber", "TokenCode"))
+    if not device and not code:
+        return {}
+    has_device = is_administrator(principal) and device == second_factor.serial_number(principal.account)
+    if not has_device or not second_factor.accepts_code(TwinHome.from_environment(), code):
+        raise _access_denied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
+    return {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
+
+
+def _may_assume(role: Role | None, arn: str, principal: Principal, factor: Context) -> bool:
     if role is None:  # another account may have the role: the twin does not know its roles
         return is_administrator(principal) and f"::{ACCOUNT}:" not in arn
-    permission = RequiredPermission("sts:AssumeRole", arn, principal.context)
-    trust = evaluate(_trust_policy(role), permission, principal)
-    if trust is not Decision.DELEGATED:
-        return trust is Decision.ALLOWED
-    decisions = [evaluate(document, permission, principal) for document in list_policies(principal)]
-    return is_administrator(principal) or max(decisions, default=Decision.NEUTRAL) is Decision.ALLOWED
+    permission = RequiredPermission("sts:AssumeRole", arn, factor)
+    trust = evaluate(_trust_policy(role), permission.with_context(principal.context), principal)
+    return not find_denial(principal, permission, ResourceDecision(trust, role.account_id, must_allow=True))
 
 
 def _trusts_token(role: Role, token: str) -> bool:

@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 from twin.aws.provider.account import call_or_none
 from twin.aws.provider.creations import AwsCallError
 from twin.aws.provider.documents import (
-    as_list,
     normalize_document,
-    parse_statements,
     policy_document,
     to_json,
 )
@@ -37,7 +35,6 @@ _SPECS = (
     "HMAC_384",
     "HMAC_512",
 )
-_POLICY_WRITE_ACTIONS = {"*", "kms:*", "kms:Put*", "kms:PutKeyPolicy"}
 
 
 def _check_rotation(inputs: Properties) -> Iterator[InputRefusal]:
@@ -113,6 +110,7 @@ class Key(UniqueAwsResource):
             KeySpec=inputs["customerMasterKeySpec"],
             MultiRegion=bool(inputs.get("multiRegion")),
             Tags=tags_to_api({**self.tags(inputs), _CREATION_TAG: token}, "TagKey", "TagValue"),
+            BypassPolicyLockoutSafetyCheck=bool(inputs["bypassPolicyLockoutSafetyCheck"]),
             **optional,
         )
         return str(response["KeyMetadata"]["KeyId"])
@@ -121,7 +119,12 @@ class Key(UniqueAwsResource):
         kms = self._kms(inputs)
         if "policy" in inputs and state and self._differs("policy", inputs["policy"], state.get("policy")):
             self._check_policy(inputs)
-            kms.put_key_policy(KeyId=identifier, PolicyName="default", Policy=to_json(inputs["policy"]))
+            kms.put_key_policy(
+                KeyId=identifier,
+                PolicyName="default",
+                Policy=to_json(inputs["policy"]),
+                BypassPolicyLockoutSafetyCheck=bool(inputs["bypassPolicyLockoutSafetyCheck"]),
+            )
         if state and inputs.get("description", "") != state.get("description", ""):
             kms.update_key_description(KeyId=identifier, Description=inputs.get("description", ""))
         self._update_rotation(kms, identifier, state, inputs)
@@ -176,24 +179,12 @@ class Key(UniqueAwsResource):
             kms.tag_resource(KeyId=identifier, Tags=tags_to_api(tags, "TagKey", "TagValue"))
 
     def _check_policy(self, inputs: Properties) -> None:
-        """Refuse, as KMS does and moto doesn't, unknown principals and a policy that nobody could change."""
+        """Refuse unknown principals, as KMS does and moto doesn't."""
         document = inputs.get("policy")
         if document is None:
             return
         action = f"writing {self.label} policy"
         check_principals(self.account, document, action, "MalformedPolicyDocumentException")
-        can_be_changed = any(
-            statement["Effect"] == "Allow"
-            and _POLICY_WRITE_ACTIONS & set(as_list(statement.get("Action")))
-            and statement.get("Principal")
-            for statement in parse_statements(document)
-        )
-        if not can_be_changed and not inputs["bypassPolicyLockoutSafetyCheck"]:
-            raise AwsCallError(
-                action,
-                "MalformedPolicyDocumentException",
-                "The new key policy will not allow you to update the key policy in the future.",
-            )
 
     def _kms(self, properties: Properties) -> Any:
         return self.account.client("kms", self.region(properties))
