@@ -1,17 +1,36 @@
-"""Failure domains: the provider, account and region of a resource, which fail together."""
+"""Failure domains: what fails, or turns hostile, together with a resource."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown, first_present
 from policies.framework.stack import PolicyStack, Resource
 
+HOSTING_CLOUDS: Final = {
+    "aws": "aws",
+    "aws-native": "aws",
+    "azure": "azure",
+    "azure-native": "azure",
+    "gcp": "gcp",
+    "railway": "gcp",
+    "supabase": "aws",
+    "vercel": "aws",
+}
+"""
+Vendor -> the cloud whose machines it runs on.
+
+Sources: https://supabase.com/docs/guides/platform/regions, https://vercel.com/docs/regions,
+https://blog.railway.com (incident of 19 May 2026). Neon says it in its region ids.
+"""
+
 
 @dataclass(frozen=True)
 class FailureDomain:
-    """Everything of one provider, in one account and region."""
+    """The vendor and account that can take a resource away, and the cloud and region that it lies in."""
 
-    provider: PropertyValue
+    vendor: PropertyValue
     account: PropertyValue
+    cloud: PropertyValue
     region: PropertyValue
 
     @classmethod
@@ -27,32 +46,63 @@ class FailureDomain:
             if resource.is_component
         )
         accounts = store.provider_input("allowedAccountIds").each()
-        own_provider = Known(store.type.partition(":")[0]) if store.is_custom else Absent()
+        own_vendor = Known(store.type.partition(":")[0]) if store.is_custom else Absent()
+        vendor = first_present([own_vendor, published.at("provider")])
+        region = first_present(
+            [
+                store.at("region"),
+                store.at("regionId"),
+                store.provider_input("region"),
+                published.at("region"),
+            ]
+        )
+        cloud, region = _split_region(region)
         return cls(
-            provider=first_present([own_provider, published.at("provider")]),
+            vendor=vendor,
             account=first_present([accounts[0] if len(accounts) == 1 else Absent(), published.at("account")]),
-            region=first_present(
-                [
-                    store.at("region"),
-                    store.at("regionId"),
-                    store.provider_input("region"),
-                    published.at("region"),
-                ]
-            ),
+            cloud=first_present([published.at("cloud"), cloud, _host_of(vendor)]),
+            region=region,
         )
 
     def is_apart_from(self, other: "FailureDomain") -> bool | None:
-        """Tell whether one survives the loss of the other; None if that depends on something unknown."""
-        provider = (self.provider, other.provider)
-        pairs = (provider, (self.account, other.account), (self.region, other.region))
-        if isinstance(self.provider, Known) and any(_differ(*pair) for pair in pairs):
-            return True
-        return None if any(isinstance(value, Unknown) for pair in pairs for value in pair) else False
+        """
+        Tell whether one survives what takes the other; None if that depends on something unknown.
+
+        Another vendor's machines must stand in another cloud or region. Of one vendor, another account does,
+        too.
+        """
+        if not isinstance(self.vendor, Known):
+            return None if isinstance(self.vendor, Unknown) else False
+        place = ((self.cloud, other.cloud), (self.region, other.region))
+        if _differ((self.vendor, other.vendor)):
+            return _differ(*place)
+        return _differ((self.vendor, other.vendor), (self.account, other.account), *place)
 
 
-def _differ(first: PropertyValue, second: PropertyValue) -> bool:
-    match first, second:
-        case Known(str(name)), Known(str(other_name)):
-            return name.casefold() != other_name.casefold()
+def _differ(*pairs: tuple[PropertyValue, PropertyValue]) -> bool | None:
+    """Tell whether any pair differs; None if none is known to, and one is unknown."""
+    for first, second in pairs:
+        match first, second:
+            case Known(str(name)), Known(str(other_name)) if name.casefold() != other_name.casefold():
+                return True
+            case _:
+                pass
+    return None if any(isinstance(value, Unknown) for pair in pairs for value in pair) else False
+
+
+def _split_region(region: PropertyValue) -> tuple[PropertyValue, PropertyValue]:
+    """Split a region id of Neon, such as `aws-eu-central-1`, into the cloud and the cloud's own region."""
+    match region:
+        case Known(str(name)) if name.partition("-")[0] in {"aws", "azure", "gcp"}:
+            cloud, _, rest = name.partition("-")
+            return Known(cloud), Known(rest)
         case _:
-            return False
+            return Absent(), region
+
+
+def _host_of(vendor: PropertyValue) -> PropertyValue:
+    match vendor:
+        case Known(str(name)) if name.casefold() in HOSTING_CLOUDS:
+            return Known(HOSTING_CLOUDS[name.casefold()])
+        case _:
+            return Absent()

@@ -174,6 +174,17 @@ def test_a_copy_in_the_same_region_is_elsewhere_if_its_provider_allows_another_a
     assert ("data" not in complaints([here, there, data, copy, job], _BACKUP)) is passes
 
 
+@pytest.mark.parametrize(
+    ("region", "passes"), [("aws-eu-west-1", False), ("aws-eu-central-1", True), ("azure-eu-west-1", True)]
+)
+def test_a_vault_in_the_region_that_hosts_the_databases_vendor_is_no_independent_copy(
+    region: str, passes: bool
+) -> None:
+    stack = alter(production(), "job-database", copies=[find_toy(production(), "backups-vault-bucket").urn])
+    found = complaints(alter(stack, "database-project", regionId=region), _BACKUP)
+    assert ("database-project" not in found) is passes
+
+
 def test_a_component_can_not_claim_another_region_than_its_buckets_provider_has() -> None:
     domain = {"provider": "aws", "account": "210987654321", "region": "us-east-1"}
     stack = alter(production(), "backups-replica", failureDomain=domain)
