@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from policies.facts.losses import losses_of
 from policies.facts.recovery_paths import recovery_paths_of
 from policies.facts.stores import Stores
 from policies.framework.evaluation import Evaluation, Outcome, Verdict
@@ -75,6 +76,7 @@ def document(evaluation: Evaluation) -> dict[str, Any]:
             {
                 "urn": store.urn,
                 "paths": [path.document() for path in recovery_paths_of(store, stack)],
+                "losses": [loss.document() for loss in losses_of(store, stack)],
             }
             for store in stack.view(Stores).data
         ],

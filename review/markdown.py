@@ -58,6 +58,7 @@ def _render_lines(review: Review) -> Iterator[str]:
         yield f"**Switched off** by `policies/config/{review.stack}.json`: {', '.join(review.disabled)}"
         yield ""
     yield from _render_recovery(review)
+    yield from _render_losses(review)
 
 
 def _render_verdict(review: Review) -> str:
@@ -171,6 +172,21 @@ def _render_waivers(review: Review) -> Iterator[str]:
         waiver = entries[verdict.rule, verdict.urn]
         cells = (escape(waiver[name]) for name in ("owner", "ticket", "reason"))
         yield f"| {verdict.rule} | {_escaped_name(verdict.urn)} | {verdict.expires} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _render_losses(review: Review) -> Iterator[str]:
+    losses = review.losses_of_stores()
+    if not losses:
+        return
+    yield "### What would be left"
+    yield ""
+    yield "If one of them is lost, or turns hostile:"
+    yield ""
+    yield "| lost or hostile | store | left |"
+    yield "|---|---|---|"
+    for loss in losses:
+        yield f"| {escape(loss.thing)} | {escape(loss.store)} | {escape(loss.left) or '**nothing**'} |"
     yield ""
 
 

@@ -50,6 +50,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class StoreLoss:
+    """What is left of a store if one thing is lost or hostile, in words."""
+
+    thing: str
+    """Its kind and name, such as `account aws 123456789012`."""
+
+    store: str
+    left: str
+    """Names of the store and the copies that are left; empty if nothing is known to be."""
+
+
+@dataclass(frozen=True)
 class Review:
     """The plan and the verdicts of one review or audit."""
 
@@ -139,6 +151,21 @@ class Review:
             unmet_ids = [control.id for control in controls if str(control) in unmet]
             rows.append((framework, len(controls), unmet_ids))
         return rows
+
+    def losses_of_stores(self) -> list[StoreLoss]:
+        """Return what is left of each store, by what is lost."""
+        rows = [(loss, store) for store in self.stores for loss in store["losses"]]
+        rows.sort(key=lambda row: (row[0]["kind"], row[0]["name"]))
+        return [
+            StoreLoss(
+                f"{loss['kind']} {loss['name']}",
+                name_of(store["urn"]),
+                ", ".join(
+                    [*map(name_of, loss["left"]), *(f"{name_of(urn)} (not known)" for urn in loss["unknown"])]
+                ),
+            )
+            for loss, store in rows
+        ]
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of the review. It contains no property's value."""

@@ -15,6 +15,7 @@ def show(review: Review, console: Console) -> None:
     if review.occasion == "review" and not review.stopped:
         _show_plan(review, console)
     _show_recovery(review, console)
+    _show_losses(review, console)
     _show_controls(review, console)
     _show_waived(review, console)
     if review.disabled:
@@ -70,6 +71,15 @@ def _show_recovery(review: Review, console: Console) -> None:
         for path in store["paths"]:
             kept = "?" if path["retention_days"] is None else f"{path['retention_days']:g} d"
             table.add_row(name_of(store["urn"]), path["by"], path["lacking"] or path["arithmetic"], kept)
+    if table.row_count:
+        console.print(table)
+
+
+def _show_losses(review: Review, console: Console) -> None:
+    table = Table("lost or hostile", "store", "left", title="If one of them is lost, or turns hostile")
+    for loss in review.losses_of_stores():
+        left = escape(loss.left) if loss.left else "[bold red]nothing[/]"
+        table.add_row(escape(loss.thing), escape(loss.store), left)
     if table.row_count:
         console.print(table)
 

@@ -19,6 +19,7 @@ from policy_harness import (
     without,
 )
 
+from policies.facts.losses import losses_of
 from policies.facts.recovery_paths import RecoveryPath, read_assumption, read_objective, recovery_paths_of
 from policies.framework.stack import PolicyStack
 
@@ -268,3 +269,27 @@ def test_the_strictest_of_several_platforms_counts() -> None:
 
 def test_a_stack_that_publishes_no_objectives_is_held_to_the_packs() -> None:
     assert read_objective(stack_of([]), "independent_recovery_point_hours", 27) == (27, [])
+
+
+def test_what_is_left_of_the_database_is_told_for_each_vendor_cloud_account_region_and_key() -> None:
+    stack = stack_of(production())
+    database = stack.get(find_toy(production(), "database-project").urn)
+    assert database
+    left = {
+        (loss.kind, loss.name): {urn.rpartition("::")[2] for urn in loss.left}
+        for loss in losses_of(database, stack)
+    }
+    store, vault, replica = "database-project", "backups-vault-bucket", "backups-replica-bucket"
+    assert left == {
+        ("vendor", "neon"): {vault, replica},
+        ("vendor", "aws"): {store},
+        ("cloud", "aws"): set(),
+        ("account", "neon, not declared"): {vault, replica},
+        ("account", "aws 123456789012"): {store},
+        ("region", "aws eu-central-1"): {vault, replica},
+        ("region", "aws eu-west-1"): {store, replica},
+        ("region", "aws eu-north-1"): {store, vault},
+        ("key", "neon's own"): {vault, replica},
+        ("key", "backups-vault-key"): {store, replica},
+        ("key", "backups-replica-key"): {store, vault},
+    }

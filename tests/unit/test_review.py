@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +73,10 @@ def review(
                             "retention_days": 35.0,
                             "copies": ["backups-vault-bucket"],
                         }
+                    ],
+                    "losses": [
+                        {"kind": "cloud", "name": "aws", "left": [], "unknown": []},
+                        {"kind": "account", "name": "aws 1", "left": [DATABASE], "unknown": [VAULT]},
                     ],
                 }
             ],
@@ -166,6 +171,16 @@ def test_the_terminal_shows_the_same_refusal() -> None:
     assert FIRST.fix in " ".join(text.split())
     assert "WAIVED until 2030-02-01" in text
     assert "1 d between runs + 2 h lateness = 1 d 2 h" in text
+
+
+def test_what_is_left_of_a_store_is_shown_for_each_thing_that_may_be_lost() -> None:
+    database, vault = DATABASE.rpartition("::")[2], VAULT.rpartition("::")[2]
+    rows = [
+        f"| account aws 1 | {database} | {database}, {vault} (not known) |",
+        f"| cloud aws | {database} | **nothing** |",
+    ]
+    assert "\n".join(rows) in markdown.render(review())
+    assert re.search(rf"cloud aws +│ {database} +│ nothing", show(review()))
 
 
 def test_an_undecided_rule_refuses_and_a_waived_one_does_not() -> None:
