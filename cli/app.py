@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     },
     "The data": {
         "cli.backup:backup": "Back up the database, the files and the stack's state into the vault.",
+        "cli.copy:copy": "Copy the backups to another cloud, encrypted to a public key.",
         "cli.backups:backups": "List the backups in both vaults, and what is proven of them.",
         "cli.verify:verify": "Check backups against their manifests; deep: restore and compare.",
         "cli.restore:restore": "Restore a backup into what is empty.",

@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
+from cyclopts import Parameter
 from rich.table import Column, Table
 
+from cli.elsewhere import list_copies
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import format_day, format_size
 from cli.recovery_context import find_source, open_context
@@ -40,6 +42,7 @@ def backups(
     recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
+    vault: Annotated[Literal["primary", "elsewhere"], Parameter(name="--vault")] = "primary",
 ) -> int:
     """
     List the backups by store: when, how large, how long locked, in which vaults, and when they were verified.
@@ -49,9 +52,13 @@ def backups(
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: List what a stack backed up on the twin.
         as_json: Print one JSON document, a list; each entry names its store.
+        vault: `elsewhere` lists the encrypted copies at another cloud, for which no private key is needed.
     """
-    context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery))
-    primary, trust = context.vaults["primary"], context.trust
+    source = find_source(stack, on_twin=on_twin, recovery=recovery)
+    if vault == "elsewhere":
+        return list_copies(open_context(source, vaults=("elsewhere",)), as_json=as_json)
+    context = open_context(source)
+    primary, trust = context.primary, context.trust
     drills = records.read_records(primary, trust)
     drilled = records.proofs_by_drills(drills)
     judgements = catalogue.read_judgements(primary, trust)
@@ -63,18 +70,7 @@ def backups(
         sys.stdout.write(json.dumps([row | _warnings_of(context) for row in rows], indent=2) + "\n")
         return 0
     console = PrintableConsole()
-    for kind in STORES:
-        if chosen := [row for row in rows if row["store"] == kind.STORE]:
-            console.print(_table(kind.STORE, chosen))
-            for row in chosen:
-                for problem in (*row["doubts"], *row["problems"]):
-                    console.print(
-                        printable(f"{row['id']}: {problem}"), style="red", markup=False, highlight=False
-                    )
-            _print_left_out(console, chosen)
-            console.print()
-    if not rows:
-        console.print("There is no backup yet: ./bulwark backup makes one.")
+    _print_tables(console, rows)
     for kind in STORES:
         proof = find_proof(kind.STORE, listed[kind], drilled)
         if fault := proof and proof.find_fault(datetime.now(UTC), context.longest_proof_age):
@@ -89,6 +85,22 @@ def backups(
 
 def _warnings_of(context: RecoveryContext) -> dict[str, Any]:
     return {"warnings": context.warnings} if context.warnings else {}
+
+
+def _print_tables(console: PrintableConsole, rows: list[dict[str, Any]]) -> None:
+    """Print a table for each store that has backups, and under it what is wrong with them."""
+    for kind in STORES:
+        if chosen := [row for row in rows if row["store"] == kind.STORE]:
+            console.print(_table(kind.STORE, chosen))
+            for row in chosen:
+                for problem in (*row["doubts"], *row["problems"]):
+                    console.print(
+                        printable(f"{row['id']}: {problem}"), style="red", markup=False, highlight=False
+                    )
+            _print_left_out(console, chosen)
+            console.print()
+    if not rows:
+        console.print("There is no backup yet: ./bulwark backup makes one.")
 
 
 def _print_left_out(console: PrintableConsole, rows: list[dict[str, Any]]) -> None:
@@ -171,9 +183,7 @@ def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[s
     if backup.id in copies:
         return ReplicaStatus(backup.id, "there")
     entry = backup.listing.entry
-    return read_replica_status(
-        entry.key, entry.version, context.vaults["primary"], context.vaults["replica"]
-    )[0]
+    return read_replica_status(entry.key, entry.version, context.primary, context.vaults["replica"])[0]
 
 
 def _row(

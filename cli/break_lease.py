@@ -34,7 +34,7 @@ def break_lease(
         0 when no lease is held any more.
     """
     target = find_source(stack, on_twin=on_twin, recovery=recovery)
-    vault = open_context(target, role="writer", vaults=("primary",)).vaults["primary"]
+    vault = open_context(target, role="writer", vaults=("primary",)).primary
     newest = lease.read_newest_lease(vault, vault_layout.FILE_LEASE)
     if not newest or newest.until <= vault.read_clock():
         sys.stdout.write("No backup of the files holds a lease.\n")

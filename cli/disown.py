@@ -56,7 +56,7 @@ def disown(
             "disown takes the id of a backup, and a reason.", './bulwark disown ID --reason "what is wrong".'
         )
     context = open_context(target)
-    vault, trust = context.vaults["primary"], context.trust
+    vault, trust = context.primary, context.trust
     judgements = catalogue.read_judgements(vault, trust)
     listed = (catalogue.read_backups(vault, kind, trust, judgements=judgements) for kind in STORES)
     found = next(filter(None, (catalogue.find_backup(backups, backup) for backups in listed)), None)

@@ -375,7 +375,7 @@ def _take_missing_backups(session: DrillSession, request: DrillRequest, console:
     """
     if not session.takes_first_backups or request.backup:
         return
-    vault = session.context.vaults["primary"]
+    vault = session.context.primary
     missing: list[StoreName] = [
         kind.STORE for kind in _RESTORED[request.scenario] if not catalogue.list_backups(vault, kind)
     ]

@@ -75,7 +75,7 @@ def drills(
     """
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     context = open_context(source, vaults=("primary",))
-    vault = context.vaults["primary"]
+    vault = context.primary
     if for_policies:
         sys.stdout.write(_read_history(source) + "\n")
         return 0

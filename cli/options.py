@@ -13,5 +13,8 @@ RecoveryOption = Annotated[Path | None, Parameter(name="--recovery")]
 UnsandboxedOption = Annotated[bool, Parameter(name="--unsandboxed", negative=())]
 """Restore what can hold programs where nothing separates them from the caller (core/sandbox.py)."""
 
+IdentityOption = Annotated[Path | None, Parameter(name="--identity")]
+"""The identity file of the copies elsewhere: its path, never the key itself."""
+
 TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
 JsonOption = Annotated[bool, Parameter(name="--json", negative=())]

@@ -12,6 +12,7 @@ from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_target import StackTarget, VaultRole
 from engine.targets import find_target
+from recovery.age import read_identity
 from recovery.attestation import Trust
 from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.files.source import FileSource
@@ -85,6 +86,7 @@ def open_context(
     stores: Collection[StoreName] = (),
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
+    identity: Path | None = None,
 ) -> RecoveryContext:
     """
     Open a deployed stack by its outputs, or a recovery file, with the vault's credentials of `role`.
@@ -97,6 +99,7 @@ def open_context(
         stores: The stores that are read; of a recovery file only their secrets have to be there.
         vaults: The vaults that are used; those of a recovery file have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
+        identity: The identity file of the copies elsewhere, to restore from them.
 
     Raises:
         Failure: the stack was never deployed, or its services can't be started; or a secret that the recovery
@@ -105,7 +108,13 @@ def open_context(
     if isinstance(source, StackTarget):
         return _open_stack(source, role)
     context = open_recovery_file(
-        source.content, source.path, role=role, stores=stores, vaults=vaults, jobs=jobs
+        source.content,
+        source.path,
+        role=role,
+        stores=stores,
+        vaults=vaults,
+        jobs=jobs,
+        identity=read_identity(identity) if identity else None,
     )
     console = PrintableConsole(stderr=True)
     for warning in context.warnings:
@@ -198,10 +207,12 @@ def export_state(target: RecoverySource) -> StateExport:
     )
 
 
-def open_vaults(target: RecoverySource, *, vaults: Collection[VaultName]) -> Mapping[VaultName, VaultClient]:
+def open_vaults(
+    target: RecoverySource, *, vaults: Collection[VaultName], identity: Path | None = None
+) -> Mapping[VaultName, VaultClient]:
     """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
     if isinstance(target, DocumentedSource):
-        return open_context(target, vaults=vaults).vaults
+        return open_context(target, vaults=vaults, identity=identity).vaults
     backups, platform = target.settings.backups, target.settings.platform.name
     key = target.role_credentials("restorer")
     return {

@@ -13,7 +13,13 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 
 from cli.events import RunLog
-from cli.options import ChosenStackOption, RecoveryOption, TwinOption, UnsandboxedOption
+from cli.options import (
+    ChosenStackOption,
+    IdentityOption,
+    RecoveryOption,
+    TwinOption,
+    UnsandboxedOption,
+)
 from cli.output import describe_left_out, format_size
 from cli.recovery_context import find_source, find_trust, open_context, open_vaults
 from cli.servers import new_server
@@ -57,6 +63,7 @@ def restore(
     bucket: str | None = None,
     prefix: str = "",
     vault: VaultOption = "primary",
+    identity: IdentityOption = None,
     jobs: int | None = None,
     role: str = "",
     no_owner: Annotated[bool, Parameter(negative=())] = False,
@@ -86,7 +93,10 @@ def restore(
             a quote in it.
         bucket: Of the files only those of this bucket.
         prefix: Of the files only those whose keys begin so.
-        vault: `replica` restores from the other region alone.
+        vault: `replica` restores from the other region alone, `elsewhere` from the encrypted copies at
+            another cloud alone.
+        identity: File with the private key of the copies elsewhere, as age-keygen writes it; others may not
+            read it.
         jobs: How much is read in parallel: 2 connections of a database, 16 files.
         role: Of a database: the role to act as, which the user of the address is a member of.
         no_owner: Of a database: everything belongs to the role that restores; no roles and no grants.
@@ -117,13 +127,15 @@ def restore(
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
         found = find_source(stack, on_twin=on_twin, recovery=recovery)
-        source = require_vault(open_vaults(found, vaults=(vault,)), vault)
+        source = require_vault(open_vaults(found, vaults=(vault,), identity=identity), vault)
         state = _choose(source, StateManifest, find_trust(found), backup, at)
         restore_state(state, source, Path(to))
         sys.stdout.write(_next_steps(state, to))
         return 0
     url = "" if to == "new" or store == "files" else _add_password(to)
-    context = open_context(find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,))
+    context = open_context(
+        find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,), identity=identity
+    )
     if store == "files":
         manifest = _choose(require_vault(context.vaults, vault), FilesManifest, context.trust, backup, at)
         selection = Selection(bucket=bucket, prefix=prefix)
@@ -349,7 +361,7 @@ def _open_target(to: str, context: RecoveryContext) -> RestoreTarget:
         raise Failure(f"{_KEY_ID} and {_SECRET} belong together.", "set both, or neither.")
     address = BucketAddress(
         match[1],
-        os.environ.get(_REGION) or context.vaults["primary"].region,
+        os.environ.get(_REGION) or context.primary.region,
         os.environ.get(_ENDPOINT) or None,
         AccessKey(key_id, secret) if key_id and secret else None,
     )

@@ -64,7 +64,7 @@ class StackDrillSession(DrillSession):
     def drill_state(self, context: DrillContext, backup: str | None) -> Scenario:
         return state.drill(
             FileBackend(self.target),
-            self.context.vaults["primary"],
+            self.context.primary,
             self.context.trust,
             self.environment.folder,
             objectives=context.spec.objectives,

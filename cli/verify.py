@@ -23,8 +23,16 @@ from cli.attested_documents import (
     store_all,
 )
 from cli.backups import STORES
+from cli.elsewhere import verify_copies
 from cli.events import RunLog
-from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
+from cli.options import (
+    ChosenStackOption,
+    IdentityOption,
+    JsonOption,
+    RecoveryOption,
+    TwinOption,
+    UnsandboxedOption,
+)
 from cli.output import describe_left_out
 from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
@@ -65,6 +73,7 @@ def verify(
     store: StoreName | Literal["all"] = "all",
     backup: str | None = None,
     vault: Annotated[VaultName, Parameter(name="--vault")] = "primary",
+    identity: IdentityOption = None,
     add: Path | None = None,
     unsandboxed: UnsandboxedOption = False,
 ) -> int:
@@ -80,7 +89,9 @@ def verify(
             with every byte.
         store: Only this store.
         backup: Only this one; without it all of them, deep the newest of each store.
-        vault: `replica` reads from the other region alone.
+        vault: `replica` reads from the other region alone. `elsewhere` reads the encrypted copies at another
+            cloud alone: without --deep it needs no private key, and nothing is recorded.
+        identity: File with the private key of the copies elsewhere, as age-keygen writes it, for --deep.
         add: Only record what another run of this or of `disown` printed with --json: the role that reads
             backups can't record it, the role that writes them can.
         unsandboxed: Go on where nothing separates what is restored from your files and credentials: neither
@@ -96,6 +107,11 @@ def verify(
         sys.stdout.write(describe_stored(stored))
         _report_proof(context, [one for one in stored if isinstance(one, Verification)])
         return 0
+    if vault == "elsewhere":
+        context = open_context(source, vaults=("elsewhere",), identity=identity)
+        return _verify_elsewhere(
+            context, _Selection(vault, store, backup, deep, unsandboxed), as_json=as_json
+        )
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     selection = _Selection(vault, store, backup, deep, unsandboxed)
     verifications: list[Verification] = []
@@ -148,6 +164,28 @@ def verify(
         if verifications and not unreadable and all(verification.passed for verification in verifications)
         else 1
     )
+
+
+def _verify_elsewhere(context: RecoveryContext, selection: _Selection, *, as_json: bool) -> int:
+    """Verify the copies elsewhere, and print the results; return the exit code. Nothing is recorded."""
+    checks = verify_copies(
+        context,
+        store=selection.store,
+        backup=selection.backup,
+        deep=selection.deep,
+        unsandboxed=selection.unsandboxed,
+    )
+    if as_json:
+        document = {
+            "looks": [one.model_dump(mode="json") for one in checks.verifications],
+            "uncounted": checks.uncounted,
+            "warnings": context.warnings,
+            "recorded": False,
+        }
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        _print_verifications(checks.verifications, checks.manifests, [], checks.uncounted)
+    return 0 if checks.verifications and all(one.passed for one in checks.verifications) else 1
 
 
 def _verify_all(

@@ -43,6 +43,11 @@ BACKUPS: Final = (DATABASE, STATE, FILE_MANIFESTS)
 ISSUER_KEYS: Final = "trust/issuer-keys/"
 """Public keys of the issuer of attestations. The role that deploys writes them; that of backups can't."""
 
+COPIES: Final = "copies/"
+"""In a vault elsewhere: a document for each backup that was copied there."""
+
+_ENCRYPTED: Final = ".age"
+
 DELETED_AT_SOURCE_TAG: Final = ("bulwark-gone", "yes")
 """(name, value) of the tag of copies whose original was deleted. The vault's lifecycle expires them."""
 
@@ -103,6 +108,16 @@ def attestation(key: str) -> str:
 
 def is_attestation(key: str) -> bool:
     return key.endswith(_ATTESTATION)
+
+
+def encrypted_key(key: str) -> str:
+    """Return the key of the encrypted copy of an object, in a vault elsewhere."""
+    return f"{key}{_ENCRYPTED}"
+
+
+def backup_copy(store: str, backup: str, at: datetime, document: bytes) -> str:
+    """Return the key of the document of a backup's copy. Another document has another key."""
+    return f"{COPIES}{store}/{backup}/{at:%Y%m%dT%H%M%SZ}-{_digest(document)}.json"
 
 
 def issuer_key(issuer: str, thumbprint: str) -> str:

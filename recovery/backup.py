@@ -70,7 +70,7 @@ def back_up(
     Raises:
         Failure: the backup is incomplete. There is no manifest then, and so no backup.
     """
-    vault = context.vaults["primary"]
+    vault = context.primary
     started, progress = datetime.now(UTC), BackupProgress()
     warnings: list[str] = []
     found: list[Definitions] = []

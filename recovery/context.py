@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from core.failure import Failure
 from recovery.attestation import IssueToken, Trust
+from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
 from recovery.vault.vault import VaultClient
 
-VaultName = Literal["primary", "replica"]
+VaultName = Literal["primary", "replica", "elsewhere"]
+"""`elsewhere`: the encrypted copies at another cloud (recovery/elsewhere)."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class RecoveryContext:
     """Of the direct host, with the backup role's password; empty if it is not known."""
 
     vaults: Mapping[VaultName, VaultClient]
-    """Clients with the run's credentials: the writer's for backups, the restorer's for what only reads.
-    There is always a primary vault."""
+    """Clients with the run's credentials: the writer's for backups, the restorer's for what only reads. A
+    recovery file may name the vault elsewhere alone."""
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
     """Job -> URL that is called after each success."""
@@ -62,7 +64,24 @@ class RecoveryContext:
     @property
     def recording_vault(self) -> VaultClient:
         """The vault to store verifications and evidence in, which only the writer may do."""
-        return self.writer_vault or self.vaults["primary"]
+        return self.writer_vault or self.primary
+
+    @property
+    def primary(self) -> VaultClient:
+        """The primary vault. Raises Failure if there is none."""
+        return require_vault(self.vaults, "primary")
+
+    @property
+    def elsewhere(self) -> ElsewhereVault:
+        """The vault elsewhere. Raises Failure if there is none."""
+        vault = self.vaults.get("elsewhere")
+        if not isinstance(vault, ElsewhereVault):
+            raise Failure(
+                "There is no vault elsewhere.",
+                "declare one: `elsewhere` of bulwark:backups in the stack's file, or of `vaults` in the "
+                "recovery file; docs/production.md says how.",
+            )
+        return vault
 
 
 def require_vault(vaults: Mapping[VaultName, VaultClient], name: VaultName) -> VaultClient:
@@ -73,7 +92,7 @@ def require_vault(vaults: Mapping[VaultName, VaultClient], name: VaultName) -> V
         Failure: there is none of this name.
     """
     if name not in vaults:
-        raise Failure(f"There is no vault {name}.", "name one in the recovery file, or use the other.")
+        raise Failure(f"There is no vault {name}.", "name one in the recovery file, or use another.")
     return vaults[name]
 
 

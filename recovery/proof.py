@@ -60,7 +60,7 @@ def read_proofs(context: RecoveryContext) -> list[StoreProof]:
     Raises:
         Failure: the vault does not answer.
     """
-    vault, trust = context.vaults["primary"], context.trust
+    vault, trust = context.primary, context.trust
     by_drills, judgements = proofs_by_drills(read_records(vault, trust)), read_judgements(vault, trust)
     found = [
         find_proof(kind.STORE, read_backups(vault, kind, trust, judgements=judgements), by_drills)

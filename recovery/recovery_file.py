@@ -26,13 +26,15 @@ from pydantic import (
 from core.documents import DocumentError, parse_yaml, read_file
 from core.failure import Failure
 from core.text import printable
+from recovery.age import require_recipient
 from recovery.attestation import require_public_key
 from recovery.manifest import StoreName
 from recovery.postgres.connection import parse_url, requires_tls
 from recovery.secret_reference import SecretReference
 
-MonitoredJob = Literal["database", "files", "proof", "drill"]
-"""Job whose runs are reported: a backup of the database or the files, its verification, a drill."""
+MonitoredJob = Literal["database", "files", "proof", "drill", "elsewhere"]
+"""Job whose runs are reported: a backup of the database or the files, its verification, a drill, its copy to
+another cloud."""
 
 _MAX_BYTES: Final = 256 << 10
 _LOOPBACK: Final = frozenset(("", "localhost", "127.0.0.1", "::1"))
@@ -140,12 +142,40 @@ class VaultAddress(RecoveryFileModel):
     """Use the vault even if it locks nothing. Each run warns of it."""
 
 
-class RecoveryVaults(RecoveryFileModel):
-    """The vault that backups are written to, and its copy elsewhere."""
+class ElsewhereAddress(RecoveryFileModel):
+    """A vault at another cloud, with Object Lock, for encrypted copies of the backups."""
 
-    primary: VaultAddress
+    bucket: Bucket
+    region: Region
+    endpoint: ServiceEndpoint | None = None
+    """Address of the S3 service; left out for AWS."""
+
+    credentials: KeyReference | None = None
+    """A key that reads and adds objects. Left out for those of the environment."""
+
+    recipients: tuple[Annotated[str, AfterValidator(require_recipient)], ...] = ()
+    """Public keys that copies are encrypted to, as age-keygen prints them: `age1...`. Only `copy` needs
+    them."""
+
+    lock_days: AtLeastOne = 30
+    """How long each copy is locked in mode COMPLIANCE. Backups that are older are not copied."""
+
+
+class RecoveryVaults(RecoveryFileModel):
+    """The vault that backups are written to, and the copies of it. One of them is enough to restore."""
+
+    primary: VaultAddress | None = None
     replica: VaultAddress | None = None
     """A copy of the primary vault, which the S3 service makes; it is only read."""
+
+    elsewhere: ElsewhereAddress | None = None
+    """Encrypted copies of the backups at another cloud, which `./bulwark copy` makes."""
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if not (self.primary or self.replica or self.elsewhere):
+            raise ValueError("names no vault; name `primary`, `replica` or `elsewhere`")
+        return self
 
 
 class MonitorReference(RecoveryFileModel):

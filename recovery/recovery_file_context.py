@@ -7,12 +7,16 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from core.failure import Failure
+from recovery.age import AgeIdentity
 from recovery.attestation import IssueToken, Trust, find_signer, sign_with
 from recovery.context import RecoveryContext, VaultName
+from recovery.elsewhere.copies import CopyRules
+from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
 from recovery.issuer_keys import fetch_keys
 from recovery.manifest import StoreName
 from recovery.recovery_file import (
+    ElsewhereAddress,
     FilesStore,
     KeyReference,
     MonitorReference,
@@ -33,6 +37,7 @@ def open_recovery_file(
     stores: Collection[StoreName] = (),
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
+    identity: AgeIdentity | None = None,
 ) -> RecoveryContext:
     """
     Open what a recovery file names.
@@ -46,15 +51,18 @@ def open_recovery_file(
         stores: The stores that are read, whose secrets have to be there.
         vaults: The vaults that are used, which have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
+        identity: The private key of the copies elsewhere, to restore from them.
 
     Raises:
         Failure: a secret is missing or open to others, or a vault has neither versions nor a lock and the
             file does not accept that.
     """
     folder = path.absolute().parent
-    addresses: dict[VaultName, VaultAddress] = {"primary": file.vaults.primary}
-    if file.vaults.replica:
-        addresses["replica"] = file.vaults.replica
+    named: dict[VaultName, VaultAddress | None] = {
+        "primary": file.vaults.primary,
+        "replica": file.vaults.replica,
+    }
+    addresses: dict[VaultName, VaultAddress] = {name: one for name, one in named.items() if one}
     clients: dict[VaultName, VaultClient] = {
         name: _open_vault(address, folder, role=role) for name, address in addresses.items()
     }
@@ -69,6 +77,9 @@ def open_recovery_file(
             place=f"vaults.{name} of {path}",
         )
     ]
+    trust = find_documented_trust(file)
+    if "elsewhere" in vaults and file.vaults.elsewhere:
+        clients["elsewhere"] = _open_elsewhere(file.vaults.elsewhere, folder, trust, identity)
     if file.trust.unattested:
         warnings.append(
             f"{path} accepts what nobody attested: whoever can write to the vault can plant a backup."
@@ -80,10 +91,12 @@ def open_recovery_file(
         vaults=clients,
         heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", folder)),
         checkin_urls=dict(_monitor_urls(monitors, "checkin", folder)),
-        trust=find_documented_trust(file),
+        trust=trust,
         issue_token=_find_signer(file, folder),
         files=_file_source(file.stores.files, folder) if file.stores.files and "files" in stores else None,
-        writer_vault=_open_writer_vault(file.vaults.primary, folder) if role == "restorer" else None,
+        writer_vault=_open_writer_vault(file.vaults.primary, folder)
+        if role == "restorer" and file.vaults.primary
+        else None,
         warnings=tuple(warnings),
     )
 
@@ -139,6 +152,20 @@ def _open_writer_vault(address: VaultAddress, folder: Path) -> VaultClient | Non
         with suppress(MissingSecret):
             return _create_vault(address, _access_key(address.writer_credentials, folder))
     return None
+
+
+def _open_elsewhere(
+    address: ElsewhereAddress, folder: Path, trust: Trust, identity: AgeIdentity | None
+) -> ElsewhereVault:
+    key = _access_key(address.credentials, folder) if address.credentials else None
+    return ElsewhereVault(
+        create_client(address.region, address.endpoint, access_key=key),
+        address.bucket,
+        trust=trust,
+        rules=CopyRules(address.recipients, address.lock_days),
+        identity=identity,
+        access_key=key,
+    )
 
 
 def _create_vault(address: VaultAddress, key: AccessKey | None) -> VaultClient:

@@ -125,7 +125,7 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
     """
     started = datetime.now(UTC)
     deployment = parse_state(export.state)
-    vault, backup_id = context.vaults["primary"], vault_layout.new_id(started)
+    vault, backup_id = context.primary, vault_layout.new_id(started)
     require_right_clock(vault)
     folder = vault_layout.state_backup(backup_id)
     stored = {

@@ -167,7 +167,7 @@ class DrillIdentity(EvidenceModel):
 class LockedObject(EvidenceModel):
     """The manifest of the restored backup, as the vault reported it during the drill."""
 
-    vault: Literal["primary", "replica"]
+    vault: Literal["primary", "replica", "elsewhere"]
     key: str
     version: str
     bytes: Count

@@ -292,7 +292,7 @@ def back_up_files(
     Raises:
         Failure: there is no new backup, and no manifest. The next run does not repeat its copies.
     """
-    source, vault = context.files, context.vaults["primary"]
+    source, vault = context.files, context.primary
     if source is None:
         raise Failure("The stack names no file store.", "deploy it again: ./bulwark up.")
     require_right_clock(vault)

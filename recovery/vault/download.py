@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ConnectionError as BrokenConnectionError
@@ -107,27 +107,47 @@ def read_verified(
         Failure: before the first chunk, if there is no such object or its size is another one; before the
             last, if the SHA-256 is another one; at any chunk, if the connection breaks at every attempt.
     """
-    digest, pending = hashlib.sha256(), b""
     try:
         with explain_errors(f"Reading {name}"):
             source.open()
         if expected_bytes is not None and source.bytes != expected_bytes:
             raise _damage_failure(name, f"it has {source.bytes:,} bytes, and {expected_bytes:,} were stored")
-        while True:
-            with explain_errors(f"Reading {name}"):
-                chunk = source.next_chunk()
-            if not chunk:
-                break
-            digest.update(chunk)
-            if pending:
-                yield pending
-            pending = chunk
-        if sha256 is not None and digest.hexdigest() != sha256:
-            raise _damage_failure(name, f"its SHA-256 is {digest.hexdigest()}, and {sha256} was stored")
-        if pending:
-            yield pending
+        yield from hold_back_last(_read_chunks(source, name), name, sha256=sha256)
     finally:
         source.close()
+
+
+def hold_back_last(
+    chunks: Iterable[bytes], name: str, *, sha256: str | None, expected_bytes: int | None = None
+) -> Iterator[bytes]:
+    """
+    Yield the chunks of an object, the last one only after size and SHA-256 are verified.
+
+    Raises:
+        Damaged: before the last chunk, if one of them is another one.
+    """
+    digest, pending, count = hashlib.sha256(), b"", 0
+    for chunk in chunks:
+        digest.update(chunk)
+        count += len(chunk)
+        if pending:
+            yield pending
+        pending = chunk
+    if expected_bytes is not None and count != expected_bytes:
+        raise _damage_failure(name, f"it has {count:,} bytes, and {expected_bytes:,} were stored")
+    if sha256 is not None and digest.hexdigest() != sha256:
+        raise _damage_failure(name, f"its SHA-256 is {digest.hexdigest()}, and {sha256} was stored")
+    if pending:
+        yield pending
+
+
+def _read_chunks(source: Download, name: str) -> Iterator[bytes]:
+    while True:
+        with explain_errors(f"Reading {name}"):
+            chunk = source.next_chunk()
+        if not chunk:
+            return
+        yield chunk
 
 
 def _damage_failure(name: str, reason: str) -> Damaged:

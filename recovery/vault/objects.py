@@ -110,7 +110,9 @@ def find_written(
             "written.",
             "run this again; if it goes on, find out who else writes there.",
         )
-    mode, until = _read_retention(client, bucket, newest) if with_lock and newest.version else (None, None)
+    mode, until = (
+        read_retention(client, bucket, key, newest.version) if with_lock and newest.version else (None, None)
+    )
     was_deleted = any(entry.is_delete_marker for entry in versions)
     return ObjectInfo(
         key=key,
@@ -166,12 +168,13 @@ def _request_head(client: S3Client, bucket: str, key: str, version: str) -> Obje
     )
 
 
-def _read_retention(
-    client: S3Client, bucket: str, entry: VersionEntry
+def read_retention(
+    client: S3Client, bucket: str, key: str, version: str
 ) -> tuple[LockMode | None, datetime | None]:
-    with explain_errors(f"Looking at the lock of {object_label(entry.key, entry.version, bucket)}"):
+    """Return mode and end of a version's lock; None where it has none. Raise Failure if it can't be read."""
+    with explain_errors(f"Looking at the lock of {object_label(key, version, bucket)}"):
         try:
-            response = client.get_object_retention(Bucket=bucket, Key=entry.key, VersionId=entry.version)
+            response = client.get_object_retention(Bucket=bucket, Key=key, VersionId=version)
         except ClientError as error:
             if error_code(error) in _NO_RETENTION_CODES:
                 return None, None

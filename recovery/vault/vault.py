@@ -27,6 +27,7 @@ from recovery.vault.objects import (
     head_object,
     list_entries,
     object_label,
+    read_retention,
 )
 from recovery.vault.upload import (
     CREATE_ONLY,
@@ -72,7 +73,11 @@ class VaultProtection:
     has_versions: bool
     """Whether what is overwritten or deleted stays as an older version."""
 
+    has_object_lock: bool
+    """Whether a version can be locked."""
+
     lock: Lock | None
+    """The lock that a version gets by itself; None if it gets none."""
 
 
 class VaultClient:
@@ -237,8 +242,9 @@ class VaultClient:
         """
         configuration = self._read_lock_configuration()
         # A bucket with Object Lock always keeps versions, and not every role may ask for them.
-        has_versions = configuration.get("ObjectLockEnabled") == "Enabled" or self._keeps_versions()
-        return VaultProtection(has_versions, _default_lock(configuration))
+        has_object_lock = configuration.get("ObjectLockEnabled") == "Enabled"
+        has_versions = has_object_lock or self._keeps_versions()
+        return VaultProtection(has_versions, has_object_lock, _default_lock(configuration))
 
     def _read_lock_configuration(self) -> ObjectLockConfigurationTypeDef:
         """Return the configuration of Object Lock; empty if the bucket or the service has none."""
@@ -299,6 +305,17 @@ class VaultClient:
             Failure: the request fails.
         """
         return head_object(self._client, self.bucket, key, version)
+
+    def read_object_lock(self, key: str, version: str) -> tuple[LockMode | None, datetime | None]:
+        """
+        Return mode and end of a version's lock; None where it has none.
+
+        Not every S3 service tells of a lock in its answer to a HEAD, as `head` reads it from AWS.
+
+        Raises:
+            Failure: there is no such version, or the request fails.
+        """
+        return read_retention(self._client, self.bucket, key, version)
 
     def read_options(self, key: str, version: str = "") -> PutOptions:
         """Return the headers and metadata of an object, such as its content type, for a copy elsewhere."""

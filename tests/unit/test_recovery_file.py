@@ -54,6 +54,7 @@ def test_a_vault_alone_is_enough_and_nothing_is_accepted_by_default(tmp_path: Pa
     file = read(tmp_path, MINIMUM)
     assert file.store_names == ()
     assert file.vaults.replica is None
+    assert file.vaults.primary
     assert not file.vaults.primary.accept_without_lock
     assert not file.vaults.primary.accept_without_versions
 

@@ -1,0 +1,323 @@
+"""The copy elsewhere: encrypted to a public key, locked by another S3 server, and enough to restore from."""
+
+import secrets
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyrage
+import pytest
+from attesting import SIGN, TRUST, make_key
+from aws_twin import Service
+from recovery_blocks import KEY, SECRETS, database, vault
+from recovery_command import RecoveryCommand, without_password
+from s3_server import Fault, Proxy, run_proxy
+from servers import PASSWORD, NewDatabase
+from vaults import ProxiedVault, back_up_database
+
+from core import vault_layout
+from core.failure import Failure
+from recovery import catalogue
+from recovery.age import AgeIdentity, read_identity
+from recovery.attestation import put_attested, sign_with
+from recovery.catalogue import Disownment
+from recovery.elsewhere import fill
+from recovery.elsewhere.copies import CopyRules
+from recovery.elsewhere.fill import copy_backups
+from recovery.elsewhere.vault import ElsewhereVault
+from recovery.elsewhere.verify import verify_copy
+from recovery.manifest import Manifest
+from recovery.restore import restore_database
+from recovery.vault.client import create_client
+from recovery.verify import verify
+from twin.host.home import TwinHome
+
+pytestmark = pytest.mark.shares("elsewhere")
+
+LOCK_DAYS = 5
+
+
+@dataclass
+class Elsewhere:
+    """A bucket at a second S3 server, and the key pair that copies in it are encrypted to."""
+
+    url: str
+    bucket: str
+    direct: Any
+    identity: AgeIdentity
+    rules: CopyRules
+    proxy: Proxy
+
+    def open(self, *, identity: AgeIdentity | None = None, trust: Any = TRUST) -> ElsewhereVault:
+        client = create_client("us-east-1", self.proxy.url, attempts=2)
+        return ElsewhereVault(client, self.bucket, trust=trust, rules=self.rules, identity=identity)
+
+    def fill(self, source: ProxiedVault, **changes: Any) -> list[Any]:
+        options: dict[str, Any] = {"trust": TRUST, "issue_token": SIGN, **changes}
+        return copy_backups(source.client, self.open(), **options)
+
+    def bodies(self) -> bytes:
+        """Return everything that lies there, one after the other."""
+        found = self.direct.list_object_versions(Bucket=self.bucket).get("Versions", [])
+        return b"".join(
+            self.direct.get_object(Bucket=self.bucket, Key=one["Key"], VersionId=one["VersionId"])[
+                "Body"
+            ].read()
+            for one in found
+        )
+
+
+def write_identity(folder: Path) -> tuple[AgeIdentity, str]:
+    """Write an identity file as age-keygen does; return it and its public key."""
+    key = pyrage.x25519.Identity.generate()
+    file = folder / f"identity-{secrets.token_hex(4)}"
+    file.touch(mode=0o600)
+    file.write_text(f"# created: 2030-01-01T00:00:00Z\n# public key: {key.to_public()}\n{key}\n")
+    return read_identity(file), str(key.to_public())
+
+
+@pytest.fixture(scope="module")
+def second_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    service = Service(tmp_path_factory.mktemp("elsewhere"))
+    yield service
+    service.kill()
+
+
+@pytest.fixture
+def elsewhere(second_server: Service, tmp_path: Path) -> Generator[Elsewhere]:
+    raw = create_client("us-east-1", second_server.url, attempts=1)
+    bucket = f"copies-{secrets.token_hex(4)}"
+    raw.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    identity, public = write_identity(tmp_path)
+    rules = CopyRules((public,), LOCK_DAYS)
+    with run_proxy(second_server.url) as proxy:
+        yield Elsewhere(second_server.url, bucket, raw, identity, rules, proxy)
+
+
+@pytest.fixture
+def source(new_database: NewDatabase) -> str:
+    url = new_database("elsewhere shop")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE planted_orders (id int PRIMARY KEY, body text);"
+            "INSERT INTO planted_orders SELECT n, 'planted-row-' || n FROM generate_series(1, 2000) n"
+        )
+    return url
+
+
+def test_a_database_comes_back_from_the_copy_elsewhere_alone(  # noqa: PLR0917 - fixtures
+    source: str,
+    locked_vault: ProxiedVault,
+    elsewhere: Elsewhere,
+    new_database: NewDatabase,
+    scratch: Any,
+    tmp_path: Path,
+) -> None:
+    taken = back_up_database(source, locked_vault.client)
+    (copy,) = elsewhere.fill(locked_vault)
+    assert (copy.backup, copy.store, copy.recipients) == (taken.id, "database", elsewhere.rules.recipients)
+
+    # Whoever reads the store sees ciphertext, and the names of no table.
+    assert b"planted" not in elsewhere.bodies()
+    keys = {one.encrypted.key for one in copy.all_objects}
+    assert keys == {f"{key}.age" for key in (taken.key, f"{taken.key}.attestation")} | {
+        f"{stored.key}.age" for stored in taken.objects
+    }
+    until = datetime.now(UTC) + timedelta(days=LOCK_DAYS)
+    for version in elsewhere.direct.list_object_versions(Bucket=elsewhere.bucket)["Versions"]:
+        retention = elsewhere.direct.get_object_retention(
+            Bucket=elsewhere.bucket, Key=version["Key"], VersionId=version["VersionId"]
+        )["Retention"]
+        assert retention["Mode"] == "COMPLIANCE"
+        assert abs(retention["RetainUntilDate"] - until) < timedelta(minutes=5)
+
+    # The AWS vault is lost: nothing below asks it for anything.
+    locked_vault.proxy.is_down = True
+    without_key = elsewhere.open()
+    assert [one.backup for one in without_key.copies] == [taken.id]
+    assert verify_copy(without_key, copy).problems == ()
+
+    opened = elsewhere.open(identity=elsewhere.identity)
+    (backup,) = catalogue.read_backups(opened, Manifest, TRUST)
+    assert (backup.manifest, backup.doubts) == (taken, ())
+    deep = verify(taken, opened, scratch=scratch, check=lambda: ())
+    assert (deep.deep, deep.problems) == (True, ())
+    target = new_database("elsewhere restored")
+    restore_database(taken, opened, target, folder=tmp_path)
+    with psycopg.connect(target) as connection:
+        assert connection.execute("SELECT count(*), max(body) FROM planted_orders").fetchone() == (
+            2000,
+            "planted-row-999",
+        )
+
+
+def test_the_copy_elsewhere_opens_with_its_own_private_key_alone(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    taken = back_up_database(source, locked_vault.client)
+    elsewhere.fill(locked_vault)
+    with pytest.raises(Failure, match="no private key was given"):
+        elsewhere.open().read(taken.key, "")
+    other, _ = write_identity(tmp_path)
+    with pytest.raises(Failure, match="holds no private key that opens"):
+        list(elsewhere.open(identity=other).read(taken.key, ""))
+
+
+def test_a_second_run_copies_elsewhere_what_is_missing_alone(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere
+) -> None:
+    first = back_up_database(source, locked_vault.client)
+    assert [one.backup for one in elsewhere.fill(locked_vault)] == [first.id]
+    assert elsewhere.fill(locked_vault) == []
+    second = back_up_database(source, locked_vault.client)
+    # Killed before the document of the second copy was written: its objects are there, and it is not listed.
+    elsewhere.proxy.faults.append(
+        Fault(
+            "PUT", query=f"{vault_layout.COPIES}database/{second.id}", times=9, answer=(403, "AccessDenied")
+        )
+    )
+    with pytest.raises(Failure, match="may not do this"):
+        elsewhere.fill(locked_vault)
+    assert [one.backup for one in elsewhere.open().copies] == [first.id]
+    elsewhere.proxy.faults.clear()
+    (copy,) = elsewhere.fill(locked_vault)
+    assert copy.backup == second.id
+    assert verify_copy(elsewhere.open(), copy).problems == ()
+
+
+def test_a_copy_that_nobody_attested_is_not_there_elsewhere(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere
+) -> None:
+    taken = back_up_database(source, locked_vault.client)
+    thief = sign_with(make_key("thief")[0])
+    elsewhere.fill(locked_vault, issue_token=thief)
+    elsewhere.fill(locked_vault, issue_token=None)
+    opened = elsewhere.open(identity=elsewhere.identity)
+    faults = [listed.fault for listed in opened.list_copies()]
+    assert len(faults) == 2
+    assert all(faults)
+    assert catalogue.read_backups(opened, Manifest, TRUST) == []
+    # The next run copies it again, and that copy counts.
+    assert [one.backup for one in elsewhere.fill(locked_vault)] == [taken.id]
+    assert [
+        one.id for one in catalogue.read_backups(elsewhere.open(identity=elsewhere.identity), Manifest, TRUST)
+    ] == [taken.id]
+
+
+def test_a_changed_object_elsewhere_is_found_without_the_private_key(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere
+) -> None:
+    back_up_database(source, locked_vault.client)
+    (copy,) = elsewhere.fill(locked_vault)
+    dump = copy.objects[0].encrypted
+    elsewhere.proxy.faults.append(Fault("GET", query="dump.pgc.zst.age?versionId", damage_answer=200))
+    problems = verify_copy(elsewhere.open(), copy).problems
+    assert len(problems) == 1
+    assert dump.key in problems[0]
+
+
+def test_only_young_backups_are_copied_elsewhere_and_a_disowned_one_is_disowned_there_too(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = back_up_database(source, locked_vault.client)
+    with monkeypatch.context() as patch:
+        later = datetime.now(UTC) + timedelta(days=LOCK_DAYS, hours=1)
+        patch.setattr(fill, "require_right_clock", lambda _: later)
+        assert elsewhere.fill(locked_vault) == []
+    assert [one.backup for one in elsewhere.fill(locked_vault)] == [taken.id]
+    (listed,) = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    mark = Disownment(
+        backup=taken.id, manifest_sha256=listed.manifest_sha256, at=datetime.now(UTC), reason="it is empty"
+    )
+    document = mark.model_dump_json().encode()
+    put_attested(locked_vault.client, vault_layout.disownment(taken.id, document), document, SIGN)
+    assert elsewhere.fill(locked_vault) == []
+    (copied,) = catalogue.read_backups(elsewhere.open(identity=elsewhere.identity), Manifest, TRUST)
+    assert copied.doubts == ("was disowned: it is empty",)
+
+
+@pytest.mark.parametrize(
+    ("lock", "message"),
+    [
+        (None, "keeps no versions and has no Object Lock"),
+        ("GOVERNANCE", "can be lifted: its mode is GOVERNANCE"),
+    ],
+)
+def test_a_vault_elsewhere_whose_lock_can_be_lifted_is_refused(
+    lock: str | None, message: str, locked_vault: ProxiedVault, elsewhere: Elsewhere
+) -> None:
+    elsewhere.bucket = f"weak-{secrets.token_hex(4)}"
+    elsewhere.direct.create_bucket(Bucket=elsewhere.bucket, ObjectLockEnabledForBucket=bool(lock))
+    if lock:
+        elsewhere.direct.put_object_lock_configuration(
+            Bucket=elsewhere.bucket,
+            ObjectLockConfiguration={
+                "ObjectLockEnabled": "Enabled",
+                "Rule": {"DefaultRetention": {"Mode": lock, "Days": 1}},
+            },
+        )
+    with pytest.raises(Failure, match=message):
+        elsewhere.fill(locked_vault)
+
+
+def test_a_service_that_ignores_the_lock_is_refused_elsewhere(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere
+) -> None:
+    """It says that the bucket has Object Lock, and locks nothing."""
+    back_up_database(source, locked_vault.client)
+    elsewhere.proxy.faults.append(
+        Fault("GET", query="?retention", times=99, answer=(404, "NoSuchObjectLockConfiguration"))
+    )
+    with pytest.raises(Failure, match="is not locked in mode COMPLIANCE, though"):
+        elsewhere.fill(locked_vault)
+    assert elsewhere.open().copies == []
+
+
+def test_a_recovery_file_that_names_the_vault_elsewhere_alone_restores(  # noqa: PLR0917 - fixtures
+    source: str,
+    locked_vault: ProxiedVault,
+    elsewhere: Elsewhere,
+    new_database: NewDatabase,
+    tmp_path: Path,
+    servers_home: TwinHome,
+) -> None:
+    command = RecoveryCommand(tmp_path / "empty", servers_home, dict(SECRETS))
+    command.folder.mkdir()
+    block = {
+        "bucket": elsewhere.bucket,
+        "region": "us-east-1",
+        "endpoint": elsewhere.proxy.url,
+        "credentials": KEY,
+        "recipients": list(elsewhere.rules.recipients),
+        "lock_days": LOCK_DAYS,
+    }
+    command.write(stores={"database": database(source)}, vaults={**vault(locked_vault), "elsewhere": block})
+    backup = command.run("backup", "database", "--json")
+    assert backup.code == 0, backup.text
+    copied = command.run("copy")
+    assert copied.code == 0, copied.text
+    assert "1 copied" in copied.out
+
+    locked_vault.proxy.is_down = True
+    command.variables.pop("SHOP_PASSWORD")
+    command.write(vaults={"elsewhere": {key: block[key] for key in block if key != "recipients"}})
+    listed = command.run("backups", "--vault", "elsewhere", "--json")
+    assert [row["id"] for row in listed.json] == [backup.json["database"]["id"]], listed.text
+    assert "planted_orders" not in listed.text
+    read = command.run("verify", "--vault", "elsewhere")
+    assert (read.code, "read and compared, good" in read.out) == (0, True), read.text
+    options = ("restore", "--vault", "elsewhere", "--to")
+    empty = new_database("elsewhere alone")
+    password = {"BULWARK_RESTORE_PASSWORD": PASSWORD}
+    without = command.run(*options, without_password(empty), variables=password)
+    assert (without.code, "--identity FILE" in without.err) == (1, True), without.text
+    identity = str(elsewhere.identity.file)
+    restored = command.run(*options, without_password(empty), "--identity", identity, variables=password)
+    assert restored.code == 0, restored.text
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM planted_orders").fetchone() == (2000,)
+    # What needs the vault that is lost says so.
+    assert "There is no vault primary" in command.run("backups").err
