@@ -51,6 +51,7 @@ _COMMANDS: Final = {
     },
     "This project": {
         "cli.checks:test": "Run all checks: format, lint, types, workflows, tests.",
+        "cli.toolchain:toolchain": "Install what the engine needs, by its hashes; lock the hashes.",
     },
 }
 """Title of a group -> address of a command, as `module:function` -> its line in the help."""

@@ -35,6 +35,7 @@ def select(target: StackTarget, *, runs_program: bool = True) -> auto.Stack:
     """
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **target.engine_environment()}
     if runs_program:
+        environment |= target.plugin_environment()
         # The program's imports take a second; the engine takes longer until it asks for the program.
         threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
         packages.declare()

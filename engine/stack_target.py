@@ -17,6 +17,7 @@ from components.settings.platform import OIDC_ISSUER
 from core.failure import Failure
 from engine import stack_file
 from toolchain.engine import search_path
+from toolchain.providers import needs_checked_cli, plugin_environment
 
 if TYPE_CHECKING:
     import pulumi.automation as auto
@@ -114,6 +115,15 @@ class StackTarget(ABC):
         Return the environment of every engine command.
 
         Secrets go by environment or by file, never by argument.
+        """
+
+    @abstractmethod
+    def plugin_environment(self) -> dict[str, str]:
+        """
+        Return the environment of the engine commands that run plugins.
+
+        Raises:
+            Failure: this machine may run checked plugins only, and one is not.
         """
 
     @abstractmethod
@@ -273,7 +283,10 @@ class VendorTarget(StackTarget):
             raise Failure(f"Pulumi.{self.name}.yaml: {error}", "set them and run this again.") from None
 
     def engine_environment(self) -> dict[str, str]:
-        return {"PATH": search_path()}
+        return {"PATH": search_path(checked=needs_checked_cli())}
+
+    def plugin_environment(self) -> dict[str, str]:
+        return plugin_environment()
 
     def workspace(self) -> Path:
         return stack_file.CHECKOUT

@@ -153,6 +153,9 @@ class TwinTarget(StackTarget):
             **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
         }
 
+    def plugin_environment(self) -> dict[str, str]:
+        return {}  # its PULUMI_HOME is its own
+
     def workspace(self) -> Path:
         """
         Return a folder with copies of the project's and the stack's file.

@@ -37,7 +37,7 @@ GUARDS: Final = {
         "sdks/",
         "toolchain/go.mod",
         "toolchain/go.sum",
-        "toolchain/hashes.toml",
+        "toolchain/releases.sha256",
         "toolchain/requirements-go.lock",
         "toolchain/requirements-uv.lock",
     ),

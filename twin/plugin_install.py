@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from toolchain.engine import VERSION
-from toolchain.providers import BRIDGE
+from toolchain.providers import AWS, BRIDGE
 from twin.host.home import TwinHome
 from twin.host.tls_proxy import authority_file
 
 STAND_INS = {
     BRIDGE: "twin.bridge_plugin",
-    ("aws", "7.51.1"): "twin.aws.provider",
+    AWS: "twin.aws.provider",
 }
 """(plugin, version) -> module. The SDKs require these versions."""
 
@@ -34,8 +34,7 @@ def install_real_providers(home: TwinHome, bridge: Path) -> None:
 
     The launcher sets the addresses of the twin's HTTP APIs for these processes and no others.
     """
-    aws = ("aws", "7.51.1")
-    _install_stand_in(home.pulumi_real, *aws, STAND_INS[aws])
+    _install_stand_in(home.pulumi_real, *AWS, STAND_INS[AWS])
     _install_policy_host(home.pulumi_real)
     _disable_logs(home.pulumi_real)
     # `bridge` is <PULUMI_HOME>/plugins/<plugin>/<executable>; it loads the vendors' providers from there.

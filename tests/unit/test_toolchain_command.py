@@ -12,7 +12,7 @@ COMMANDS = (
     *("up", "preview", "refresh", "outputs", "destroy"),
     *("review", "audit"),
     *("backup", "backups", "verify", "restore"),
-    *("status", "logs", "down", "test"),
+    *("status", "logs", "down", "test", "toolchain"),
 )
 HEAVY = ("pulumi", "pydantic", "boto3", "httpx", "sqlite3")
 

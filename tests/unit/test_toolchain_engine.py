@@ -42,13 +42,13 @@ printf '{writes}' > "$2" && chmod +x "$2"
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the first folder of PATH. The official installer is cut off, so that a build is the only way."""
+    """Give the first folder of PATH. No archive is within reach, so that a build is the only way."""
     folder = tmp_path / "path"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for variable in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # once the archives are locked
     return folder
 
 

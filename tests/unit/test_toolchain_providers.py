@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from core.failure import Failure
-from toolchain import providers
 from toolchain.providers import VARIABLE, bridge_path, find_providers, is_complete
 
 _PROVIDERS = (
@@ -17,11 +16,10 @@ _PROVIDERS = (
 
 @pytest.fixture(autouse=True)
 def nothing_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the search an empty machine: no home, no cache, no CLI."""
+    """Give the search an empty machine: no home, no cache."""
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(providers, "ensure_cli", lambda: tmp_path / "no-pulumi")
 
 
 def lay_out(home: Path) -> Path:
@@ -58,4 +56,4 @@ def test_missing_providers_are_reported_with_the_way_out(tmp_path: Path) -> None
     with pytest.raises(Failure, match="can't be had") as failed:
         find_providers()
     assert f"set {VARIABLE}" in str(failed.value)
-    assert not list((tmp_path / "cache" / "bulwark").glob("providers-*[!.lock][!.partial]/plugins"))
+    assert not list(tmp_path.rglob("plugins"))

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cli.app import app
+from cli.toolchain import toolchain
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 RUNBOOK: Final = CHECKOUT / "docs" / "runbooks" / "backup.md"
@@ -154,10 +155,12 @@ def test_every_action_is_pinned_by_the_commit_that_the_other_workflows_use() -> 
     assert {action: pins for action, pins in used.items() if len(pins) > 1} == {}
 
 
-def test_the_postgresql_of_the_backup_workflow_is_as_new_as_the_server() -> None:
-    [found] = set(re.findall(r"postgresql-client-(\d+)", str([*JOB["steps"], *PROVE["steps"]])))
-    assert int(found) >= SETTINGS["bulwark:database"]["postgres_version"]
-    assert f"postgresql-client-{found}" in RUNBOOK.read_text()
+def test_the_postgresql_of_the_workflows_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    for job in (JOB, PROVE):
+        [script] = [step["run"] for step in job["steps"] if "postgresql-client-" in step.get("run", "")]
+        assert 'postgresql-client-$(./bulwark toolchain postgresql)"' in script
+    assert toolchain("postgresql") == 0
+    assert capsys.readouterr().out == f"{SETTINGS['bulwark:database']['postgres_version']}\n"
 
 
 @pytest.mark.parametrize("command", commands(RUNBOOK.read_text()))
