@@ -36,7 +36,7 @@ class AccessLog(pulumi.ComponentResource):
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        public_access = make_private(name, self.bucket, parent=self)
+        private = make_private(name, self.bucket, parent=self)
         # Log delivery can't write to a bucket whose default key is in KMS unless that key trusts it.
         s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
@@ -62,7 +62,7 @@ class AccessLog(pulumi.ComponentResource):
             f"{name}-policy",
             bucket=self.bucket.bucket,
             policy=_policy(f"arn:aws:s3:::{bucket}", watched_arn=watched_arn, account=account),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=private),
         )
         self.register_outputs({"bucket": self.bucket.bucket})
 

@@ -4,14 +4,20 @@ import json
 from typing import Final
 
 import pulumi
-from pulumi_aws import iam, s3
+from pulumi_aws import s3
 
-from components.identity import Identity, only_key_of
+from components.administration import Administration
+from components.bounded_role import declare_role
+from components.guard import role_arn
+from components.identity import Identity
+from components.role_policies import REPLICATOR, boundary_policy, break_glass_policy, list_policies
 from components.settings import BackupSettings, PlatformSettings
-from components.vault import Vault
+from components.vault import Vault, VaultAddress
 
 REPLICATION_MINUTES: Final = 15
 """S3 Replication Time Control replicates within 15 minutes (AWS, "Replication Time Control")."""
+
+_SESSION_SECONDS: Final = 3600
 
 
 class Backups(pulumi.ComponentResource):
@@ -23,6 +29,7 @@ class Backups(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Backups"
 
+    administration: Administration
     primary: Vault
     replica: Vault
     identity: Identity
@@ -40,11 +47,37 @@ class Backups(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         replica_account = args.replica.account or args.account
         other_account = replica_account != args.account
-        replicator = iam.Role(
+        source = VaultAddress.of(platform.name, args.account, args.region, args.adopt)
+        copy = VaultAddress.of(platform.name, replica_account, args.replica.region)
+        elsewhere = pulumi.ResourceOptions(parent=self, providers={"aws": replica_provider})
+        documents = list_policies([source, copy], account=args.account, platform=platform.name)
+        self.administration = Administration(
+            f"{name}-administration",
+            platform=platform.name,
+            account=args.account,
+            may=break_glass_policy(
+                [source] if other_account else [source, copy], account=args.account, platform=platform.name
+            ),
+            boundary=boundary_policy(documents.values()),
+            trusted=args.break_glass_principals,
+            opts=child,
+        )
+        guards = [self.administration.policy]
+        if other_account:
+            there = Administration(
+                f"{name}-replica-administration",
+                platform=platform.name,
+                account=replica_account,
+                may=break_glass_policy([copy], account=replica_account, platform=platform.name),
+                trusted=args.replica.break_glass_principals,
+                opts=elsewhere,
+            )
+            guards.append(there.policy)
+        replicator, permission = declare_role(
             f"{name}-replicator",
-            name=f"{platform.name}-vault-replicator",
-            description="Copies the vault to its replica",
-            assume_role_policy=json.dumps(
+            role_name=f"{platform.name}-{REPLICATOR}",
+            does="Copies the vault to its replica",
+            trust=json.dumps(
                 {
                     "Version": "2012-10-17",
                     "Statement": [
@@ -57,129 +90,92 @@ class Backups(pulumi.ComponentResource):
                     ],
                 }
             ),
-            opts=child,
-        )
-        self.primary = Vault(
-            f"{name}-vault",
-            args,
-            platform=platform.name,
-            region=args.region,
-            account=args.account,
-            protect=platform.protected,
-            adopt=args.adopt,
-            opts=child,
+            policy_name="replicate",
+            policy=documents[REPLICATOR],
+            max_session_seconds=_SESSION_SECONDS,
+            boundary=self.administration.boundary,
+            boundary_arn=self.administration.boundary_arn,
+            parent=self,
         )
         self.replica = Vault(
             f"{name}-replica",
             args,
-            platform=platform.name,
-            region=args.replica.region,
-            account=replica_account,
+            address=copy,
             protect=platform.protected,
             replication_role_arn=(
-                f"arn:aws:iam::{args.account}:role/{platform.name}-vault-replicator"
-                if other_account
-                else None
+                role_arn(platform.name, args.account, REPLICATOR) if other_account else None
             ),
-            # A bucket policy can only name a role that exists.
-            opts=pulumi.ResourceOptions(
-                parent=self, providers={"aws": replica_provider}, depends_on=[replicator]
+            # A bucket policy can only name a role that exists, and a key that nobody guards yet could not be
+            # given back.
+            opts=pulumi.ResourceOptions.merge(
+                elsewhere, pulumi.ResourceOptions(depends_on=[replicator, *guards])
             ),
         )
-        permission = iam.RolePolicy(
-            f"{name}-replicator-policy",
-            name="replicate",
-            role=replicator.name,
-            policy=_replication_policy(self.primary, self.replica),
-            opts=child,
-        )
-        destination: s3.BucketReplicationConfigRuleDestinationArgsDict = {
-            "bucket": self.replica.bucket.arn,
-            "storage_class": "STANDARD_IA",
-            "encryption_configuration": {"replica_kms_key_id": self.replica.key.arn},
-            "replication_time": {"status": "Enabled", "time": {"minutes": REPLICATION_MINUTES}},
-            "metrics": {"status": "Enabled", "event_threshold": {"minutes": REPLICATION_MINUTES}},
-        }
-        if other_account:
-            destination["account"] = replica_account
-            destination["access_control_translation"] = {"owner": "Destination"}
-        s3.BucketReplicationConfig(
-            f"{name}-replication",
-            bucket=self.primary.bucket.bucket,
-            role=replicator.arn,
-            rules=[
-                {
-                    "id": "everything",
-                    "status": "Enabled",
-                    "priority": 1,
-                    "filter": {"prefix": ""},
-                    # A delete marker hides a backup; the replica keeps showing it.
-                    "delete_marker_replication": {"status": "Disabled"},
-                    "source_selection_criteria": {"sse_kms_encrypted_objects": {"status": "Enabled"}},
-                    "destination": destination,
-                }
-            ],
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # The role may use the keys by their aliases alone.
-                depends_on=[
-                    self.primary.versioning,
-                    self.replica.versioning,
-                    permission,
-                    self.primary.alias,
-                    self.replica.alias,
-                ],
-            ),
+
+        def replicate(vault: Vault) -> list[pulumi.Resource]:
+            return [
+                s3.BucketReplicationConfig(
+                    f"{name}-replication",
+                    bucket=vault.bucket.bucket,
+                    role=replicator.arn,
+                    rules=[
+                        _replicate_everything(
+                            self.replica, account=replica_account if other_account else None
+                        )
+                    ],
+                    # The role may use the keys by their aliases alone.
+                    opts=pulumi.ResourceOptions(
+                        parent=self,
+                        depends_on=[
+                            vault.versioning,
+                            self.replica.versioning,
+                            permission,
+                            vault.alias,
+                            self.replica.alias,
+                        ],
+                    ),
+                )
+            ]
+
+        self.primary = Vault(
+            f"{name}-vault",
+            args,
+            address=source,
+            protect=platform.protected,
+            adopt=args.adopt,
+            configure=replicate,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=guards),
         )
         self.identity = Identity(
             f"{name}-identity",
             args,
             platform=platform,
-            vaults=[self.primary, self.replica],
+            vaults=[source, copy],
+            administration=self.administration,
             opts=child,
         )
         self.register_outputs({"primary": self.primary.bucket.bucket, "replica": self.replica.bucket.bucket})
 
 
-def _replication_policy(source: Vault, replica: Vault) -> str:
-    statements = [
-        {
-            "Sid": "ReadSource",
-            "Effect": "Allow",
-            "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"],
-            "Resource": source.arn,
-        },
-        {
-            "Sid": "ReadVersions",
-            "Effect": "Allow",
-            "Action": [
-                "s3:GetObjectLegalHold",
-                "s3:GetObjectRetention",
-                "s3:GetObjectVersionAcl",
-                "s3:GetObjectVersionForReplication",
-                "s3:GetObjectVersionTagging",
-            ],
-            "Resource": f"{source.arn}/*",
-        },
-        {
-            "Sid": "WriteReplica",
-            "Effect": "Allow",
-            "Action": ["s3:ObjectOwnerOverrideToBucketOwner", "s3:ReplicateObject", "s3:ReplicateTags"],
-            "Resource": f"{replica.arn}/*",
-        },
-        {
-            "Sid": "Decrypt",
-            "Effect": "Allow",
-            "Action": "kms:Decrypt",
-            "Resource": source.keys_arn,
-            "Condition": only_key_of(source),
-        },
-        {
-            "Sid": "Encrypt",
-            "Effect": "Allow",
-            "Action": ["kms:Encrypt", "kms:GenerateDataKey"],
-            "Resource": replica.keys_arn,
-            "Condition": only_key_of(replica),
-        },
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+def _replicate_everything(replica: Vault, *, account: str | None) -> s3.BucketReplicationConfigRuleArgsDict:
+    """Return the rule that copies each version to the replica, which may be in another account."""
+    destination: s3.BucketReplicationConfigRuleDestinationArgsDict = {
+        "bucket": replica.bucket.arn,
+        "storage_class": "STANDARD_IA",
+        "encryption_configuration": {"replica_kms_key_id": replica.key.arn},
+        "replication_time": {"status": "Enabled", "time": {"minutes": REPLICATION_MINUTES}},
+        "metrics": {"status": "Enabled", "event_threshold": {"minutes": REPLICATION_MINUTES}},
+    }
+    if account:
+        destination["account"] = account
+        destination["access_control_translation"] = {"owner": "Destination"}
+    return {
+        "id": "everything",
+        "status": "Enabled",
+        "priority": 1,
+        "filter": {"prefix": ""},
+        # A delete marker hides a backup; the replica keeps showing it.
+        "delete_marker_replication": {"status": "Disabled"},
+        "source_selection_criteria": {"sse_kms_encrypted_objects": {"status": "Enabled"}},
+        "destination": destination,
+    }

@@ -4,20 +4,20 @@ import pulumi
 from pulumi_aws import s3
 
 
-def make_private(name: str, bucket: s3.Bucket, *, parent: pulumi.Resource) -> s3.BucketPublicAccessBlock:
+def make_private(name: str, bucket: s3.Bucket, *, parent: pulumi.Resource) -> list[pulumi.Resource]:
     """
     Shut a bucket to the public and to access control lists; return what its policy must wait for.
 
     S3 answers 409 when a bucket's policy and its public access block are written at the same time.
     """
     opts = pulumi.ResourceOptions(parent=parent)
-    s3.BucketOwnershipControls(
+    ownership = s3.BucketOwnershipControls(
         f"{name}-ownership",
         bucket=bucket.bucket,
         rule={"object_ownership": "BucketOwnerEnforced"},
         opts=opts,
     )
-    return s3.BucketPublicAccessBlock(
+    public_access = s3.BucketPublicAccessBlock(
         f"{name}-public-access",
         bucket=bucket.bucket,
         block_public_acls=True,
@@ -26,3 +26,4 @@ def make_private(name: str, bucket: s3.Bucket, *, parent: pulumi.Resource) -> s3
         restrict_public_buckets=True,
         opts=opts,
     )
+    return [ownership, public_access]

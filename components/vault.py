@@ -1,22 +1,62 @@
 """A vault: a bucket of backups that nobody can delete before their lock ends."""
 
 import json
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import pulumi
 from pulumi_aws import kms, s3
 
 from components.access_log import AccessLog
+from components.guard import (
+    BUCKET_ACTIONS,
+    DELETION_WINDOW_DAYS,
+    KEY_ACTIONS,
+    OBJECT_ACTIONS,
+    deny_others,
+    list_guards,
+)
 from components.private_bucket import make_private
 from components.settings import BackupSettings
 from components.settings.backups import vault_name
 from core import vault_layout
 
-WRITER_SUFFIX: Final = "backup-writer"
-"""The role that fills vaults is called `<platform>-backup-writer`, in every account."""
-
 _ENCRYPTION: Final = "s3:x-amz-server-side-encryption"
-_OWN_KEY: Final = "s3:x-amz-server-side-encryption-customer-algorithm"
+_STORAGE_CLASS: Final = "s3:x-amz-storage-class"
+
+
+@dataclass(frozen=True)
+class VaultAddress:
+    """Where a vault is, and how policies name it before it exists."""
+
+    platform: str
+    account: str
+    region: str
+    bucket: str
+    """Name of the bucket."""
+
+    @classmethod
+    def of(cls, platform: str, account: str, region: str, adopt: str | None = None) -> Self:
+        return cls(platform, account, region, adopt or vault_name(platform, account, region))
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3:::{self.bucket}"
+
+    @property
+    def log_bucket(self) -> str:
+        """Name of the bucket of its access log."""
+        return f"{self.platform}-access-log-{self.account}-{self.region}"
+
+    @property
+    def key_alias(self) -> str:
+        return f"alias/{self.platform}-vault-{self.region}"
+
+    @property
+    def keys_arn(self) -> str:
+        """Every key of its account and region; with `key_alias` as a condition, the vault's alone."""
+        return f"arn:aws:kms:{self.region}:{self.account}:key/*"
 
 
 class Vault(pulumi.ComponentResource):
@@ -29,15 +69,10 @@ class Vault(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Vault"
 
+    address: VaultAddress
     bucket: s3.Bucket
-    arn: str
     key: kms.Key
     alias: kms.Alias
-    key_alias: str
-    region: str
-    keys_arn: str
-    """Every key of the vault's account and region; with `key_alias` as a condition, this vault's alone."""
-
     versioning: s3.BucketVersioning
 
     def __init__(
@@ -45,20 +80,23 @@ class Vault(pulumi.ComponentResource):
         name: str,
         args: BackupSettings,
         *,
-        platform: str,
-        region: str,
-        account: str,
+        address: VaultAddress,
         protect: bool,
         replication_role_arn: str | None = None,
         adopt: str | None = None,
+        configure: Callable[["Vault"], Sequence[pulumi.Resource]] = lambda _: (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`configure` declares what else configures the bucket: nobody may once its policy is there."""
+        platform, account, region = address.platform, address.account, address.region
+        guards = list_guards(platform, account, protect=protect)
         facts = {
             "failureDomain": {"provider": "aws", "account": account, "region": region},
             "lockDays": args.lock_days,
             "tiers": _tiers(args),
         }
         super().__init__(self.TYPE, name, facts, opts)
+        self.address = address
         child = pulumi.ResourceOptions(parent=self)
         holds_data = pulumi.ResourceOptions(parent=self, protect=protect)
         self.key = kms.Key(
@@ -66,25 +104,22 @@ class Vault(pulumi.ComponentResource):
             description=f"Encrypts the backups of {platform} in {region}",
             enable_key_rotation=True,
             rotation_period_in_days=args.key_rotation_days,
-            deletion_window_in_days=30,
-            policy=_key_policy(account, replication_role_arn),
+            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            policy=key_policy(account, guards=guards, replication_role_arn=replication_role_arn),
+            # KMS refuses a policy that its maker could not change afterwards, and here nobody but break-glass
+            # can. The parameter is for this very case (AWS KMS API, CreateKey).
+            bypass_policy_lockout_safety_check=True if protect else None,
             opts=holds_data,
         )
-        self.key_alias = f"alias/{platform}-vault-{region}"
         self.alias = kms.Alias(
             f"{name}-key-alias",
-            name=self.key_alias,
+            name=address.key_alias,
             target_key_id=self.key.key_id,
             opts=child,
         )
-        physical = adopt or vault_name(platform, account, region)
-        # Written out, so that a policy can name it before the key exists.
-        self.arn = f"arn:aws:s3:::{physical}"
-        self.region = region
-        self.keys_arn = f"arn:aws:kms:{region}:{account}:key/*"
         self.bucket = s3.Bucket(
             f"{name}-bucket",
-            bucket=physical,
+            bucket=address.bucket,
             object_lock_enabled=True,
             force_destroy=False,
             # Deleted before its key: a bucket that holds backups can't be deleted, and then its key stays.
@@ -97,13 +132,13 @@ class Vault(pulumi.ComponentResource):
             versioning_configuration={"status": "Enabled"},
             opts=child,
         )
-        s3.BucketObjectLockConfiguration(
+        lock = s3.BucketObjectLockConfiguration(
             f"{name}-lock",
             bucket=bucket,
             rule={"default_retention": {"mode": args.lock_mode, "days": args.lock_days}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
         )
-        s3.BucketServerSideEncryptionConfiguration(
+        encryption = s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
             bucket=bucket,
             rules=[
@@ -117,14 +152,8 @@ class Vault(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        public_access = make_private(name, self.bucket, parent=self)
-        s3.BucketPolicy(
-            f"{name}-policy",
-            bucket=bucket,
-            policy=_bucket_policy(self.arn, platform=platform, replication_role_arn=replication_role_arn),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
-        )
-        s3.BucketLifecycleConfiguration(
+        private = make_private(name, self.bucket, parent=self)
+        lifecycle = s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket,
             rules=_lifecycle(args),
@@ -132,19 +161,29 @@ class Vault(pulumi.ComponentResource):
         )
         log = AccessLog(
             f"{name}-access-log",
-            bucket=f"{platform}-access-log-{account}-{region}",
+            bucket=address.log_bucket,
             account=account,
-            watched_arn=self.arn,
+            watched_arn=address.arn,
             keep_days=args.access_log_days,
             protect=protect,
             opts=child,
         )
-        s3.BucketLogging(
+        logging = s3.BucketLogging(
             f"{name}-logging",
             bucket=bucket,
             target_bucket=log.bucket.bucket,
             target_prefix=f"{platform}-vault/",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log]),
+        )
+        # The last: it denies whoever runs this program to configure the bucket any further.
+        s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket,
+            policy=bucket_policy(address.arn, guards=guards, replication_role_arn=replication_role_arn),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[lock, encryption, *private, lifecycle, logging, *configure(self)],
+            ),
         )
         self.register_outputs({"bucket": bucket, "keyArn": self.key.arn})
 
@@ -213,7 +252,8 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
     return rules
 
 
-def _key_policy(account: str, replication_role_arn: str | None) -> str:
+def key_policy(account: str, *, guards: Sequence[str], replication_role_arn: str | None = None) -> str:
+    """Return the policy of a vault's key; `guards` are the ARNs of who may take the key away."""
     statements: list[dict[str, Any]] = [
         {
             # Without this the key could become unmanageable; IAM policies decide who may do what.
@@ -222,7 +262,18 @@ def _key_policy(account: str, replication_role_arn: str | None) -> str:
             "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
             "Action": "kms:*",
             "Resource": "*",
-        }
+        },
+        deny_others("OnlyBreakGlass", KEY_ACTIONS, "*", guards),
+        {
+            "Sid": "FullWindow",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "kms:ScheduleKeyDeletion",
+            "Resource": "*",
+            "Condition": {
+                "NumericLessThan": {"kms:ScheduleKeyDeletionPendingWindowInDays": str(DELETION_WINDOW_DAYS)}
+            },
+        },
     ]
     if replication_role_arn:
         statements.append(
@@ -237,12 +288,12 @@ def _key_policy(account: str, replication_role_arn: str | None) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def _bucket_policy(bucket_arn: str, *, platform: str, replication_role_arn: str | None) -> str:
+def bucket_policy(bucket_arn: str, *, guards: Sequence[str], replication_role_arn: str | None = None) -> str:
+    """Return the policy of a vault's bucket; `guards` are the ARNs of who may loosen it."""
     everything = [bucket_arn, f"{bucket_arn}/*"]
     objects = f"{bucket_arn}/*"
-    writer = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::*:role/{platform}-{WRITER_SUFFIX}"}}
 
-    def deny(sid: str, action: str | list[str], resource: str | list[str], condition: Any) -> dict[str, Any]:
+    def deny(sid: str, action: str, resource: str | list[str], condition: Any) -> dict[str, Any]:
         return {
             "Sid": sid,
             "Effect": "Deny",
@@ -265,25 +316,14 @@ def _bucket_policy(bucket_arn: str, *, platform: str, replication_role_arn: str 
             objects,
             {"Null": {f"{_ENCRYPTION}-customer-algorithm": "false"}},
         ),
+        # From an archive a backup comes back after hours.
         deny(
-            "WriterOnlyAdds",
-            [
-                "s3:BypassGovernanceRetention",
-                "s3:DeleteBucket",
-                "s3:DeleteBucketPolicy",
-                "s3:DeleteObject",
-                "s3:DeleteObjectVersion",
-                "s3:PutBucketObjectLockConfiguration",
-                "s3:PutBucketPolicy",
-                "s3:PutBucketVersioning",
-                "s3:PutLifecycleConfiguration",
-                "s3:PutObjectLegalHold",
-                "s3:PutObjectRetention",
-                "s3:PutReplicationConfiguration",
-            ],
-            everything,
-            writer,
+            "NoArchive",
+            "s3:PutObject",
+            objects,
+            {"Null": {_STORAGE_CLASS: "false"}, "StringNotEquals": {_STORAGE_CLASS: "STANDARD"}},
         ),
+        deny_others("OnlyBreakGlass", [*OBJECT_ACTIONS, *BUCKET_ACTIONS], everything, guards),
     ]
     if replication_role_arn:
         statements.append(

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from components.settings.model import AwsAccount, AwsRegion, Positive, Schedule, SettingsModel, Slug
 
+_Principals = tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(user|role)/.+$")], ...]
 _OPERATOR_KEY = r"^ssh-ed25519 [A-Za-z0-9+/]{68}( .*)?$"
 
 
@@ -43,6 +44,9 @@ class Replica(SettingsModel):
 
     role: Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:role/.+$")] | None = None
     """Role in that account for the deployment; needed when `account` is another one."""
+
+    break_glass_principals: _Principals = ()
+    """Who may take on the break-glass role of that account, as below."""
 
 
 class BackupSettings(SettingsModel):
@@ -89,6 +93,12 @@ class BackupSettings(SettingsModel):
 
     deploy_environment: Slug = "production"
     """GitHub environment whose jobs may deploy."""
+
+    break_glass_principals: _Principals = ()
+    """
+    ARNs of the users and roles that may take on the break-glass role, with a second factor. Without any it is
+    each identity of the account whose own policies allow it.
+    """
 
     operator_keys: tuple[Annotated[str, StringConstraints(pattern=_OPERATOR_KEY)], ...] = ()
     """Public keys of operators whose attestations count as those of the jobs, as in OpenSSH's files."""

@@ -10,6 +10,7 @@ from policies.framework.stack import PolicyStack, Resource
 
 POLICY: Final = "aws:iam/policy:Policy"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
+SOME_ACCOUNT: Final = "000000000000"
 _ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
 
@@ -40,24 +41,51 @@ class Roles:
             policy: A policy, or a role with inline policies.
         """
         if policy.type == ROLE:
-            yield policy, _path_and_name(policy)
+            yield policy, path_and_name(policy)
             return
         for holder in self._attachments[policy.urn] if policy.type == POLICY else [policy]:
             role_name = holder.at("role")
-            roles = [role for role in self._stack.dependencies(holder, "role") if role.type == ROLE]
+            roles = self._made_from(holder, "role")
             match role_name:
                 case Known(str(name)) if not roles:
                     role = self._by_name.get(name)
-                    yield (role, _path_and_name(role)) if role else (holder, Known(f"/{name}"))
+                    yield (role, path_and_name(role)) if role else (holder, Known(f"/{name}"))
                 case Known() if not roles:
                     yield holder, Absent()
                 case _ if not roles:
                     yield holder, role_name
                 case _:
-                    yield from ((role, _path_and_name(role)) for role in roles)
+                    yield from ((role, path_and_name(role)) for role in roles)
+
+    def named_by(self, resource: Resource, name: str) -> list[Resource]:
+        """Return the roles of this stack that an input names or is made from."""
+        match resource.at(name):
+            case Known(str(role)) if role in self._by_name:
+                return [self._by_name[role]]
+            case _:
+                return self._made_from(resource, name)
+
+    def _made_from(self, resource: Resource, name: str) -> list[Resource]:
+        return [one for one in self._stack.dependencies(resource, name) if one.type == ROLE]
 
 
-def _path_and_name(role: Resource) -> PropertyValue:
+def arns_of(role: Resource) -> list[str]:
+    """Return the ARNs that a role can have, by its provider's accounts; that of `SOME_ACCOUNT` if unknown."""
+    named = path_and_name(role)
+    accounts = [
+        str(account.value)
+        for account in role.provider_input("allowedAccountIds").each()
+        if isinstance(account, Known)
+    ]
+    return (
+        [f"arn:aws:iam::{account}:role{named.value}" for account in accounts or [SOME_ACCOUNT]]
+        if isinstance(named, Known)
+        else []
+    )
+
+
+def path_and_name(role: Resource) -> PropertyValue:
+    """Return a role's path and name, such as `/name`."""
     match role.at("path"), role.at("name"):
         case (Unknown(), _) | (_, Unknown()):
             return Unknown()
@@ -71,3 +99,23 @@ def _path_and_name(role: Resource) -> PropertyValue:
             return Known(f"{start}{role.name}-0000000")
         case _:
             return Absent()
+
+
+def boundaries(stack: PolicyStack) -> dict[Resource, Resource]:
+    """Return role -> the policy of this stack that is its permissions boundary."""
+    policies = {
+        name.value: policy
+        for policy in stack.of_type(POLICY)
+        if isinstance(name := path_and_name(policy), Known)
+    }
+    found: dict[Resource, Resource] = {}
+    for role in stack.of_type(ROLE):
+        made_from = [one for one in stack.dependencies(role, "permissionsBoundary") if one.type == POLICY]
+        match role.at("permissionsBoundary"):
+            case Known(str(arn)) if (name := f"/{arn.partition('/')[2]}") in policies:
+                found[role] = policies[name]
+            case Known() | Unknown() if made_from:
+                found[role] = made_from[0]
+            case _:
+                pass
+    return found

@@ -9,6 +9,7 @@ from core import vault_layout
 from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ANYONE, ROLE, Statement, matches, parse_statements, read_statements
+from policies.facts.iam_roles import boundaries
 from policies.framework.messages import Message, message
 from policies.framework.property_values import Absent, Known, PropertyValue
 from policies.framework.stack import PolicyStack, Resource
@@ -257,8 +258,10 @@ class IamIdentities:
             managed = role.at("managedPolicyArns").each()
             for policy in self._attached_policies(role, "managedPolicyArns", managed) if managed else []:
                 attached[policy].append(role)
+        # A boundary allows nobody anything.
+        limits = set(stack.view(boundaries).values())
         for policy, holders in attached.items():
-            self._add_statements(policy, holders or [policy])
+            self._add_statements(policy, holders or ([] if policy in limits else [policy]))
 
     def _add_statements(self, policy: Resource, holders: list[Resource]) -> None:
         statements, unreadable = read_statements(policy)

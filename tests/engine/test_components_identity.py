@@ -79,7 +79,10 @@ def test_a_role_trusts_exactly_one_repository_and_environment(
 
 def test_the_roles_wait_for_the_issuer_that_they_trust(production: Deployment) -> None:
     for role in ROLES:
-        assert production[f"backups-identity-{role}"].dependencies == {"backups-identity-github"}
+        assert production[f"backups-identity-{role}"].dependencies == {
+            "backups-identity-github",
+            "backups-administration-boundary",
+        }
 
 
 @pytest.mark.parametrize(("policy", "keys"), KEYS.items())
@@ -110,7 +113,10 @@ def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(productio
         "AddParts": ({"s3:PutObject"}, once),
         "AddFiles": ({"s3:PutObject"}, f"{bucket}/files/*"),
         "MarkGone": ({"s3:PutObjectVersionTagging"}, f"{bucket}/files/*"),
-        "GiveUp": ({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, f"{bucket}/*"),
+        "GiveUp": (
+            {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
+            [*once, f"{bucket}/files/*"],
+        ),
         "Look": (
             {
                 "s3:GetBucketLocation",
@@ -195,20 +201,67 @@ def test_the_planner_only_reads(production: Deployment) -> None:
     assert found < allowed_actions(production, "deployer")
 
 
-def test_the_deployer_creates_a_vaults_key_alias_and_moves_none(production: Deployment) -> None:
-    found = allowed_statements(production, "deployer")
-    assert found["FindKeys"] == ({"kms:CreateKey", "kms:ListAliases"}, "*")
-    assert found["NameKeys"] == ({"kms:CreateAlias"}, "arn:aws:kms:*:123456789012:alias/example-vault-*")
-    assert "kms:UpdateAlias" not in allowed_actions(production, "deployer")
+def test_the_deployer_changes_nothing_at_aws_but_records_the_issuers_keys(production: Deployment) -> None:
+    found = allowed_actions(production, "deployer") - allowed_actions(production, "planner")
+    assert found == {"s3:PutObject", "s3:GetObjectRetention", "kms:GenerateDataKey"}
+    statements = allowed_statements(production, "deployer")
+    assert statements["RecordKeys"][1].endswith("/trust/issuer-keys/*")
 
 
-def test_the_deployer_configures_keys_that_carry_the_platforms_tag(production: Deployment) -> None:
-    statement = production["backups-identity-deployer-policy"].policy()["ConfigureKeys"]
-    assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/Project": "example"}}
-    assert statement["Resource"] == [
-        "arn:aws:kms:eu-west-1:123456789012:key/*",
-        "arn:aws:kms:eu-north-1:123456789012:key/*",
+def test_every_role_of_a_job_has_the_boundary_and_break_glass_has_none(production: Deployment) -> None:
+    arn = production["backups-administration-boundary"].outputs["arn"]
+    for name in (*(f"backups-identity-{role}" for role in ROLES), "backups-replicator"):
+        assert production[name].inputs["permissionsBoundary"] == arn
+    assert "permissionsBoundary" not in production["backups-administration-break-glass"].inputs
+
+
+def test_the_boundary_allows_no_change_of_roles_keys_and_vaults(production: Deployment) -> None:
+    statements = production["backups-administration-boundary"].policy().values()
+    actions = {action for statement in statements for action in statement["Action"]}
+    assert {action for action in actions if action.startswith(("iam:", "sts:"))} == {
+        "iam:GetOpenIDConnectProvider",
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+    }
+    changing = ("Delete", "Bypass", "Schedule", "Disable", "Put", "Create", "Update", "*")
+    assert {action for action in actions if any(word in action for word in changing)} == {
+        "s3:PutObject",
+        "s3:PutObjectVersionTagging",
+    }
+
+
+def test_break_glass_is_taken_on_with_a_second_factor_of_just_now(production: Deployment) -> None:
+    role = production["backups-administration-break-glass"]
+    assert role.inputs["maxSessionDuration"] == 3600
+    assert list(role.policy("assumeRolePolicy").values()) == [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": ["arn:aws:iam::123456789012:root"]},
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "Bool": {"aws:MultiFactorAuthPresent": "true"},
+                "NumericLessThan": {"aws:MultiFactorAuthAge": "900"},
+            },
+        }
     ]
+    assert production["backups-administration"].inputs == {"breakGlassArn": role.outputs["arn"]}
+    assert production.outputs["break_glass_role"] == role.outputs["arn"]
+
+
+def test_a_new_key_is_tagged_where_it_has_no_tag_yet(production: Deployment) -> None:
+    policy = production["backups-administration-break-glass-policy"].policy()
+    ours = {"aws:RequestTag/Project": "example"}
+    assert policy["MakeKeys"]["Condition"] == {"StringEquals": ours}
+    assert policy["TagNewKeys"]["Action"] == ["kms:TagResource"]
+    assert policy["TagNewKeys"]["Condition"] == {
+        "StringEquals": ours,
+        "Null": {"aws:ResourceTag/Project": "true"},
+    }
+    assert policy["ConfigureKeys"]["Condition"] == {"StringEquals": {"aws:ResourceTag/Project": "example"}}
 
 
 def test_each_policy_is_on_its_own_role_and_waits_for_it(production: Deployment) -> None:

@@ -17,6 +17,8 @@ ACCEPT = "BULWARK_ACCEPT_GOLDEN"
 NAMED_BY = {
     "aws:kms/key:Key": "description",  # a key has no name; its alias does
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "url",
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "roleName",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
     "sentry:index/projectSpikeProtection:ProjectSpikeProtection": "project",
     "sentry:index/projectOwnership:ProjectOwnership": "project",
     "sentry:index/integrationPagerduty:IntegrationPagerduty": "service",
@@ -71,8 +73,8 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
         for name in ("policy", "assumeRolePolicy")
         if name in found.inputs
     ]
-    # Four buckets' and two keys', and of each of five roles what it may do and who may assume it.
-    assert len(documents) == 4 + 2 + 2 * 5
+    # Four buckets' and two keys', of each of six roles what it may do and who may assume it, and a boundary.
+    assert len(documents) == 4 + 2 + 2 * 6 + 1
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
@@ -108,7 +110,8 @@ def test_every_aws_resource_that_can_have_tags_has_the_default_ones(production: 
     assert Counter(found.type for found in tagged) == {
         "aws:s3/bucket:Bucket": 4,
         "aws:kms/key:Key": 2,
-        "aws:iam/role:Role": 5,
+        "aws:iam/role:Role": 6,
+        "aws:iam/policy:Policy": 1,
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 1,
     }
     for found in tagged:

@@ -37,7 +37,15 @@ def test_lock_and_lifecycle_wait_for_versioning_and_the_policy_for_the_public_ac
     assert production[f"{vault}-versioning"].dependencies == {bucket}
     assert production[f"{vault}-lock"].dependencies == {bucket, f"{vault}-versioning"}
     assert production[f"{vault}-lifecycle"].dependencies == {bucket, f"{vault}-versioning"}
-    assert production[f"{vault}-policy"].dependencies == {bucket, f"{vault}-public-access"}
+    # The policy comes last: it keeps whoever runs this from configuring the bucket any further.
+    configured = {
+        name
+        for name in production.children(vault)
+        if not name.endswith(("-policy", "-access-log", "-key-alias", "-key"))
+    }
+    assert configured - {f"{vault}-versioning"} <= production[f"{vault}-policy"].dependencies
+    if vault == "backups-vault":
+        assert "backups-replication" in production[f"{vault}-policy"].dependencies
     assert production[f"{vault}-encryption"].property_dependencies == {
         "bucket": {bucket},
         "rules": {f"{vault}-key"},
@@ -57,16 +65,20 @@ def test_a_vault_is_encrypted_with_its_own_key(production: Deployment, vault: st
 
 
 @both
-def test_a_vaults_key_is_administered_by_its_account_alone(production: Deployment, vault: str) -> None:
-    assert production[f"{vault}-key"].policy() == {
-        "AccountAdministers": {
-            "Sid": "AccountAdministers",
-            "Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
-            "Action": "kms:*",
-            "Resource": "*",
-        }
+def test_a_vaults_key_is_taken_away_by_break_glass_alone(production: Deployment, vault: str) -> None:
+    key = production[f"{vault}-key"]
+    policy = key.policy()
+    assert list(policy) == ["AccountAdministers", "OnlyBreakGlass", "FullWindow"]
+    assert policy["AccountAdministers"]["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    assert policy["OnlyBreakGlass"]["Principal"] == "*"
+    assert policy["OnlyBreakGlass"]["Condition"] == {
+        "ArnNotEquals": {"aws:PrincipalArn": ["arn:aws:iam::123456789012:role/example-break-glass"]}
     }
+    assert {"kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant"} <= set(
+        policy["OnlyBreakGlass"]["Action"]
+    )
+    # KMS refuses a policy that its maker could not change, unless told so.
+    assert key.inputs["bypassPolicyLockoutSafetyCheck"] is True
 
 
 @both
@@ -77,7 +89,8 @@ def test_a_vaults_bucket_policy_only_denies(production: Deployment, vault: str) 
         "OnlyCurrentTls",
         "OnlyDefaultEncryption",
         "NoOwnKey",
-        "WriterOnlyAdds",
+        "NoArchive",
+        "OnlyBreakGlass",
     ]
     assert {statement["Effect"] for statement in statements.values()} == {"Deny"}
     assert {statement["Principal"] for statement in statements.values()} == {"*"}
@@ -95,11 +108,11 @@ def test_a_vaults_bucket_policy_only_denies(production: Deployment, vault: str) 
         assert statements[sid]["Action"] == "s3:PutObject"
         assert statements[sid]["Resource"] == f"{bucket}/*"
         assert statements[sid]["Condition"] == {"Null": {key: "false"}}
-    assert statements["WriterOnlyAdds"]["Condition"] == {
-        "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/example-backup-writer"}
+    assert statements["OnlyBreakGlass"]["Condition"] == {
+        "ArnNotEquals": {"aws:PrincipalArn": ["arn:aws:iam::123456789012:role/example-break-glass"]}
     }
     assert {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"} <= set(
-        statements["WriterOnlyAdds"]["Action"]
+        statements["OnlyBreakGlass"]["Action"]
     )
 
 
@@ -203,7 +216,10 @@ def test_the_replicators_policy_waits_for_its_role(production: Deployment) -> No
 def test_no_resource_of_the_replica_is_created_before_the_replication_role(production: Deployment) -> None:
     # In another account the replica's bucket and key policies name that role, and AWS refuses one that is not
     # there. A component's children are registered after what the component itself depends on.
-    assert production["backups-replica"].dependencies == {"backups-replicator"}
+    assert production["backups-replica"].dependencies == {
+        "backups-replicator",
+        "backups-administration-break-glass-policy",
+    }
     made = list(production.resources)
     for name in ("backups-replica", *production.children("backups-replica")):
         assert made.index("backups-replicator") < made.index(name), name

@@ -179,6 +179,11 @@ WRITES = [
         ),
     ),
     Call(
+        "puts a backup into an archive",
+        "s3:PutObject",
+        lambda it: it.s3.put_object(**it.new("database/daily"), **ONCE, StorageClass="DEEP_ARCHIVE"),
+    ),
+    Call(
         "gives up an upload",
         "s3:AbortMultipartUpload",
         lambda it: it.s3.abort_multipart_upload(
@@ -325,7 +330,6 @@ CONFIGURES = [
         "changes the policy",
         "s3:PutBucketPolicy",
         put_unchanged("get_bucket_policy", "put_bucket_policy", "Policy"),
-        (DEPLOYER,),
     ),
     Call("deletes the policy", "s3:DeleteBucketPolicy", lambda it: it.s3.delete_bucket_policy(Bucket=VAULT)),
     Call(
@@ -337,7 +341,6 @@ CONFIGURES = [
                 "Rules": it.admin.client("s3").get_bucket_lifecycle_configuration(Bucket=VAULT)["Rules"]
             },
         ),
-        (DEPLOYER,),
     ),
     Call(
         "changes the default lock",
@@ -345,32 +348,27 @@ CONFIGURES = [
         put_unchanged(
             "get_object_lock_configuration", "put_object_lock_configuration", "ObjectLockConfiguration"
         ),
-        (DEPLOYER,),
     ),
     Call(
         "changes versioning",
         "s3:PutBucketVersioning",
         lambda it: it.s3.put_bucket_versioning(Bucket=VAULT, VersioningConfiguration={"Status": "Enabled"}),
-        (DEPLOYER,),
     ),
     Call(
         "changes replication",
         "s3:PutReplicationConfiguration",
         put_unchanged("get_bucket_replication", "put_bucket_replication", "ReplicationConfiguration"),
-        (DEPLOYER,),
     ),
     Call(
         "changes the encryption",
         "s3:PutEncryptionConfiguration",
         put_unchanged("get_bucket_encryption", "put_bucket_encryption", "ServerSideEncryptionConfiguration"),
-        (DEPLOYER,),
     ),
     Call("changes ACLs", "s3:PutBucketAcl", lambda it: it.s3.put_bucket_acl(Bucket=VAULT, ACL="public-read")),
     Call(
         "opens the bucket",
         "s3:PutBucketPublicAccessBlock",
         put_unchanged("get_public_access_block", "put_public_access_block", "PublicAccessBlockConfiguration"),
-        (DEPLOYER,),
     ),
     Call("makes a bucket", "s3:CreateBucket", lambda it: it.s3.create_bucket(Bucket="another-one")),
 ]
@@ -423,7 +421,6 @@ IDENTITIES = [
         "changes the writer",
         "iam:UpdateRole",
         lambda it: it.iam.update_role(RoleName="example-backup-writer", MaxSessionDuration=7200),
-        (DEPLOYER,),
     ),
     Call(
         "changes the deployer",

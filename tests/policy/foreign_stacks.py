@@ -221,6 +221,19 @@ def _block(number: int) -> list[Toy]:
             provider="aws",
         ),
         Toy(
+            "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
+            f"{role}-policies",
+            {"roleName": role, "policyNames": [f"{role}-policy"]},
+            provider="aws",
+        ),
+        Toy(
+            "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+            f"{role}-attachments",
+            {"roleName": UNKNOWN, "policyArns": []},
+            made_from={"roleName": [role]},
+            provider="aws",
+        ),
+        Toy(
             "uptimerobot:index/monitor:Monitor",
             f"monitor-{number}",
             {

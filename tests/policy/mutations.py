@@ -68,6 +68,8 @@ OPERATIONS: Final = 2
 """Where the mail to the watched domain itself stands among the contacts of sev1."""
 
 SSE: Final = "rules.0.apply_server_side_encryption_by_default"
+PRINCIPAL: Final = "aws:PrincipalArn"
+ROLE: Final = "arn:aws:iam::123456789012:role/example"
 HEADER: Final = "s3:x-amz-server-side-encryption"
 GITHUB: Final = "token.actions.githubusercontent.com"
 
@@ -184,11 +186,51 @@ _TABLE: Final = {
         ),
     ),
     ("vault-denies-deletion", "backups-vault-bucket"): (
-        ("backups-vault-policy", "policy", without("WriterOnlyAdds")),
-        ("backups-vault-policy", "policy", but("WriterOnlyAdds", Action="s3:Delete*")),
+        ("backups-vault-policy", "policy", without("OnlyBreakGlass"), "vault-is-guarded"),
+        ("backups-vault-policy", "policy", but("OnlyBreakGlass", Action="s3:Delete*"), "vault-is-guarded"),
     ),
     ("vault-denies-deletion", "backups-replica-bucket"): (
-        ("backups-identity-backup-writer", "name", "example-writer"),
+        (
+            "backups-replica-policy",
+            "policy",
+            but(
+                "OnlyBreakGlass",
+                Condition={"ArnNotLike": {PRINCIPAL: "arn:*:role/example-backup-*"}},
+            ),
+            "vault-is-guarded",
+        ),
+    ),
+    ("vault-is-guarded", "backups-vault-bucket"): (
+        (
+            "backups-vault-policy",
+            "policy",
+            but("OnlyBreakGlass", Condition={"ArnNotEquals": {PRINCIPAL: f"{ROLE}-deployer"}}),
+        ),
+    ),
+    ("key-is-guarded", "backups-vault-key"): (
+        ("backups-vault-key", "policy", without("OnlyBreakGlass"), "key-is-governed"),
+        (
+            "backups-vault-key",
+            "policy",
+            but("OnlyBreakGlass", Condition={"ArnNotEquals": {PRINCIPAL: f"{ROLE}-planner"}}),
+        ),
+        (
+            "backups-vault-key",
+            "policy",
+            but("OnlyBreakGlass", Action="kms:ScheduleKeyDeletion"),
+            "key-is-governed",
+        ),
+        (
+            "backups-administration-break-glass",
+            "assume_role_policy",
+            but("", Condition=None),
+            "vault-is-guarded",
+        ),
+        (
+            "backups-identity-deployer-policy",
+            "policy",
+            allowing("kms:PutKeyPolicy", "arn:aws:kms:eu-west-1:123456789012:key/1"),
+        ),
     ),
     ("writer-cannot-delete", "backups-identity-backup-writer"): (
         ("backups-identity-backup-writer-policy", "policy", allowing("s3:DeleteObjectVersion", f"{ARN}/*")),
@@ -368,7 +410,29 @@ _TABLE: Final = {
             "backups-identity-deployer-policy",
             "policy",
             allowing("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/example-*"),
+            "role-is-bounded",
         ),
+    ),
+    ("role-cannot-widen-itself", "backups-identity-planner-policy"): (
+        (
+            "backups-identity-planner-policy",
+            "policy",
+            allowing(["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"], f"{ROLE}-backup-writer"),
+            "role-is-bounded",
+        ),
+    ),
+    ("role-is-bounded", "backups-administration-break-glass-policy"): (
+        ("backups-administration-break-glass-policy", "policy", but("ConfigureRoles", Condition=None)),
+        (
+            "backups-administration-break-glass-policy",
+            "policy",
+            allowing("iam:CreatePolicyVersion", "arn:aws:iam::123456789012:policy/example-boundary"),
+        ),
+        ("backups-identity-backup-writer", "permissions_boundary", GONE),
+    ),
+    ("role-policies-are-listed", "backups-identity-backup-writer"): (
+        ("backups-identity-backup-writer-policies", "", REMOVED),
+        ("backups-identity-backup-writer-attachments", "", REMOVED),
     ),
     ("role-session-is-short", "backups-identity-deployer"): (
         ("backups-identity-deployer", "max_session_duration", 43_200),

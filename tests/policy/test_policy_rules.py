@@ -34,6 +34,8 @@ _NOTHING_TO_TRY: Final = {
     # A credential that isn't given, or isn't known yet, is none in clear.
     "secret-is-marked": {"absent"},
     "nothing-looks-like-a-secret": {"absent", "unknown"},
+    # What the list's input is made of says whose it is.
+    "role-policies-are-listed": {"unknown"},
     # What drills have shown is handed over, and no input.
     "store-drill-is-recent": {"secret"},
 }

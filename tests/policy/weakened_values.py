@@ -27,7 +27,7 @@ def but(sid: str, **changes: Any) -> Weakening:
     return _document(change, sid)
 
 
-def allowing(action: str, resource: str, **more: Any) -> Weakening:
+def allowing(action: str | list[str], resource: str, **more: Any) -> Weakening:
     """Add a statement to a policy document."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
     return _document(lambda statements: [*statements, statement])

@@ -41,6 +41,7 @@ _ALIAS_ACTIONS: Final = ("kms:CreateAlias", "kms:UpdateAlias")
 """Both also need permission on the key. A new key has no alias yet that a policy could name it by."""
 
 _ALIAS_CONDITION: Final = "kms:ResourceAliases"
+_GIVEN: Final = ("StringEquals", "aws:requesttag")
 _UNNAMED: Final = re.compile(
     # An incomplete ARN such as `*`, or one whose last part is only a type, such as `key/*`. For the two
     # excluded services, the last part starts with the name of a bucket or an API instead of a type.
@@ -65,10 +66,23 @@ def _check_statement(statement: Statement) -> Iterator[Message]:
         yield message("a statement allows something on whatever it does not list (NotResource)")
     tagged = any(
         op == "StringEquals" and key.startswith("aws:resourcetag/") for op, key, _ in statement.conditions
-    )
+    ) or _tags_new_keys(statement)
     for resource in statement.resources:
         if _UNNAMED.fullmatch(resource) and not tagged and not _needs_no_name(statement, resource):
             yield message("a statement allows something on every resource of a kind")
+
+
+def _tags_new_keys(statement: Statement) -> bool:
+    """Tell whether it gives one tag to keys without it alone, such as one that is being made."""
+    given = {
+        key.partition("/")[2] for op, key, _ in statement.conditions if (op, key.partition("/")[0]) == _GIVEN
+    }
+    without = {
+        key.partition("/")[2]
+        for op, key, values in statement.conditions
+        if (op, key.partition("/")[0], values) == ("Null", "aws:resourcetag", ("true",))
+    }
+    return bool(given & without) and {action.lower() for action in statement.actions} == {"kms:tagresource"}
 
 
 def _needs_no_name(statement: Statement, resource: str) -> bool:

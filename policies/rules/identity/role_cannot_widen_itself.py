@@ -1,4 +1,4 @@
-"""A policy that lets a role change its own permissions or trust is refused."""
+"""A policy by which a role can change what itself, or a role that it can take on, is allowed is refused."""
 
 import re
 from collections.abc import Iterable
@@ -7,8 +7,15 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.iam_documents import ROLE, Statement, identity_policies, read_identity_statements
-from policies.facts.iam_roles import POLICY, ROLE_POLICY, Roles
+from policies.facts.iam_documents import (
+    ROLE,
+    Statement,
+    identity_policies,
+    read_identity_statements,
+    read_statements,
+)
+from policies.facts.iam_roles import POLICY, ROLE_POLICY, SOME_ACCOUNT, Roles, arns_of, boundaries
+from policies.facts.s3_access import IamIdentities
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, PropertyValue, Unknown
@@ -27,7 +34,12 @@ _WIDENING: Final = (
 )
 """Actions that change a role's permissions or trust (AWS Service Authorization Reference, IAM)."""
 
-_SOME_ACCOUNT: Final = "000000000000"
+_GRANTING: Final = ("iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy")
+"""Those that can give more, and that IAM can limit to roles with a given permissions boundary."""
+
+_BOUNDARY: Final = "iam:PermissionsBoundary"
+_ASSUME: Final = "sts:AssumeRole"
+_TRUST: Final = "iam:UpdateAssumeRolePolicy"
 _ACCOUNT: Final = re.compile(r":iam::[0-9]{12}:")
 _PARTITION: Final = re.compile(r"^arn:aws[a-z-]*:")
 
@@ -40,6 +52,11 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
             case Known(str(path)):
                 if _widens(statements, path, role.provider_input("allowedAccountIds").each()):
                     yield message("it lets {role} change its own permissions or trust", role=role)
+                elif _takes_part(statements):
+                    for other in _find_ways(role, stack):
+                        yield message(
+                            "it lets {role} take on {other} with any permission", role=role, other=other
+                        )
             case Unknown():
                 yield unknown_value(role, "name")
             case _:
@@ -48,25 +65,85 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
 
 def _widens(statements: list[Statement], path: str, accounts: list[PropertyValue]) -> bool:
     known = [str(account.value) for account in accounts if isinstance(account, Known)]
-    arns = [f"arn:aws:iam::{account}:role{path}" for account in known or [_SOME_ACCOUNT]]
+    arns = [f"arn:aws:iam::{account}:role{path}" for account in known or [SOME_ACCOUNT]]
     statements = [_normalize(statement, any_account=not known) for statement in statements]
-    denied = [statement for statement in statements if not statement.allows and not statement.conditions]
+    return any(_allows(statements, action, arn) for action in _WIDENING for arn in arns)
+
+
+def _takes_part(statements: list[Statement]) -> bool:
+    """Tell whether statements allow anything that such a way begins with."""
+    return any(one.allows and one.covers_action(action) for one in statements for action in (_ASSUME, _TRUST))
+
+
+def _find_ways(role: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the roles that a role can get into, and whose permissions it can widen from any of these."""
+    reached = [role]
+
+    def may(one: Resource, action: str, other: Resource, *, unless: str = "") -> bool:
+        # What the role itself is allowed is judged as if nothing bounded it.
+        most = None if one is role else stack.view(boundaries).get(one)
+        limits = read_statements(most)[0] if most else None
+        identity = stack.view(IamIdentities).by_resource.get(one)
+        own = [*identity.statements] if identity else []
+        return any(
+            _allows(own, action, arn, unless=unless) and (limits is None or _allows(limits, action, arn))
+            for arn in arns_of(other)
+        )
+
+    for one in reached:  # grows meanwhile
+        reached += [
+            other
+            for other in stack.of_type(ROLE)
+            if other not in reached
+            and (
+                may(one, _TRUST, other)
+                or _is_trusted(arns_of(one), other)
+                or (may(one, _ASSUME, other) and _is_trusted(_accounts(arns_of(one)), other))
+            )
+        ]
+    return [
+        other
+        for other in reached
+        if other is not role
+        and any(may(one, action, other, unless=_BOUNDARY) for one in reached for action in _GRANTING)
+    ]
+
+
+def _is_trusted(principals: Iterable[str], role: Resource) -> bool:
+    """Tell whether a role's trust policy names one of some AWS principals, or all."""
+    return not {"*", *principals}.isdisjoint(
+        who
+        for statement in read_statements(role, "assumeRolePolicy")[0]
+        if statement.allows and statement.covers_action(_ASSUME)
+        for kind, who in statement.principals
+        if kind == "AWS"
+    )
+
+
+def _accounts(arns: list[str]) -> Iterable[str]:
+    """Yield both spellings of the accounts of some ARNs, as principals."""
+    for account in {arn.split(":")[4] for arn in arns}:
+        yield from (account, f"arn:aws:iam::{account}:root")
+
+
+def _allows(statements: list[Statement], action: str, arn: str, *, unless: str = "") -> bool:
+    """Tell whether statements allow an action, `unless` they limit the values of that condition key."""
     return any(
         statement.allows
         and statement.covers(action, arn)
-        and not any(denial.covers(action, arn) for denial in denied)
+        and not (unless and statement.allowed_values(unless))
         for statement in statements
-        for action in _WIDENING
-        for arn in arns
+    ) and not any(
+        denial.covers(action, arn) for denial in statements if not denial.allows and not denial.conditions
     )
 
 
 def _normalize(statement: Statement, *, any_account: bool) -> Statement:
-    """Replace the partition in its ARNs by `aws` and, with `any_account`, the account by `_SOME_ACCOUNT`."""
+    """Replace the partition in its ARNs by `aws` and, with `any_account`, the account by `SOME_ACCOUNT`."""
 
     def normalize(arns: tuple[str, ...]) -> tuple[str, ...]:
         arns = tuple(_PARTITION.sub("arn:aws:", arn) for arn in arns)
-        return tuple(_ACCOUNT.sub(f":iam::{_SOME_ACCOUNT}:", arn) for arn in arns) if any_account else arns
+        return tuple(_ACCOUNT.sub(f":iam::{SOME_ACCOUNT}:", arn) for arn in arns) if any_account else arns
 
     return replace(
         statement, resources=normalize(statement.resources), not_resources=normalize(statement.not_resources)
@@ -75,11 +152,14 @@ def _normalize(statement: Statement, *, any_account: bool) -> Statement:
 
 RULE: Final = Rule(
     id="role-cannot-widen-itself",
-    title="No role can change what itself is allowed",
+    title="No role can change what itself is allowed, nor take on a role that it can change",
     violated="lets a role widen itself",
     severity=Severity.CRITICAL,
     risk="Whoever runs one job with this role can make it an administrator, and then do anything.",
-    fix="Leave the role itself out of the ARNs on which the policy allows changing roles, or deny it there.",
+    fix=(
+        "Leave the role itself out of the ARNs on which the policy allows changing roles, or deny it there; "
+        "let it change other roles where iam:PermissionsBoundary is a given one."
+    ),
     controls=(Control.NIST_AC_6, Control.SOC_CC6_3, Control.ISO_A_8_2),
     subjects=lambda stack: [policy for policy in identity_policies(stack) if policy.type in _HELD_BY_ROLES],
     judge=_judge,

@@ -5,6 +5,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
+from policies.facts.guards import find_exempt, find_guard
 from policies.facts.iam_documents import read_statements
 from policies.facts.kms_keys import KEY, KmsKeys
 from policies.facts.s3_access import is_open
@@ -34,7 +35,11 @@ def _judge(key: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[M
             case Absent() | Known(value=False):
                 pass
             case Known():
-                yield message("{holder} skips the check that somebody can still change it", holder=holder)
+                # A policy that leaves its changing to a role for emergencies would not pass the check, as it
+                # shuts out whoever makes the key. The role must be there to pass instead.
+                exempt = find_exempt(statements, "kms:PutKeyPolicy")
+                if not exempt or not any(find_guard(arn, stack) for arn in exempt):
+                    yield message("{holder} skips the check that somebody can still change it", holder=holder)
             case _:
                 yield unknown_value(holder, _CHECK)
 

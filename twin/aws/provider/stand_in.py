@@ -13,8 +13,10 @@ from twin.aws.provider.bucket_settings import (
 )
 from twin.aws.provider.keys import Alias, Key
 from twin.aws.provider.lifecycle import BucketLifecycleConfiguration
+from twin.aws.provider.managed_policies import ManagedPolicy
 from twin.aws.provider.replication import BucketReplicationConfig
 from twin.aws.provider.resource_type import AwsResource
+from twin.aws.provider.role_policy_lists import RolePoliciesExclusive, RolePolicyAttachmentsExclusive
 from twin.aws.provider.roles import IamRole, OpenIdConnectProvider, RolePolicy
 from twin.aws.provider.secrets import ManagedSecret, ManagedSecretVersion
 from twin.provider.server import ResourceType, StandIn, StandInError
@@ -24,8 +26,11 @@ VERSION = "7.51.1"
 
 _RESOURCE_TYPES: dict[str, type[AwsResource]] = {
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": OpenIdConnectProvider,
+    "aws:iam/policy:Policy": ManagedPolicy,
     "aws:iam/role:Role": IamRole,
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": RolePoliciesExclusive,
     "aws:iam/rolePolicy:RolePolicy": RolePolicy,
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": RolePolicyAttachmentsExclusive,
     "aws:kms/alias:Alias": Alias,
     "aws:kms/key:Key": Key,
     "aws:s3/bucket:Bucket": S3Bucket,

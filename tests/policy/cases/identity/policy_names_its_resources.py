@@ -3,6 +3,11 @@ from policy_harness import ABSENT, UNKNOWN, alter
 
 from cases.identity import ACCOUNT, DEPLOYER, KEYS, marked, on, policy
 
+NEW = {
+    "StringEquals": {"aws:RequestTag/Project": "example"},
+    "Null": {"aws:ResourceTag/Project": "true"},
+}
+
 CASE = Case(
     rule="policy-names-its-resources",
     at=f"{DEPLOYER}-policy",
@@ -18,11 +23,15 @@ CASE = Case(
         policy(on("kms:Decrypt", KEYS, **{"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/*"}})),
         policy(on(["kms:CreateAlias", "kms:Decrypt"], KEYS)),
         policy(on("kms:CreateKey", KEYS.replace("key/", "alias/"))),
+        policy(on("kms:TagResource", KEYS, StringEquals={"aws:RequestTag/Project": "example"})),
+        policy(on(["kms:PutKeyPolicy", "kms:TagResource"], KEYS, **NEW)),
+        policy(on("kms:TagResource", KEYS, **{**NEW, "Null": {"aws:ResourceTag/Other": "true"}})),
     ),
     absent=(lambda s: alter(s, f"{DEPLOYER}-policy", policy=ABSENT),),
     unknown=(lambda s: alter(s, f"{DEPLOYER}-policy", policy=UNKNOWN),),
     secret=(marked(f"{DEPLOYER}-policy", "policy"),),
     fine=(
+        policy(on("kms:TagResource", KEYS, **NEW)),
         policy(on(["kms:createkey", "s3:ListAllMyBuckets", "ec2:DescribeImages"], "*")),
         policy(on("kms:Decrypt", "*", **{"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}})),
         policy(on("kms:UpdateAlias", KEYS)),

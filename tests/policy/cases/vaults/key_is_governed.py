@@ -12,8 +12,10 @@ from cases.vaults import (
     aws,
     both,
     change,
+    drop,
     inputs_of,
     more,
+    no_statement,
     policy,
     statement,
 )
@@ -38,7 +40,10 @@ CASE = Case(
             **allow("kms:*", "*"),
         ),
         statement(f"{VAULT}-key", "AccountAdministers", Action="kms:Decrypt"),
-        change(f"{VAULT}-key", bypassPolicyLockoutSafetyCheck=True),
+        # Production's policy passes no check, as it leaves its changing to a role that its maker isn't.
+        no_statement(f"{VAULT}-key", "OnlyBreakGlass"),
+        statement(f"{VAULT}-key", "OnlyBreakGlass", Condition=ABSENT),
+        drop("backups-administration-break-glass"),
         change(f"{VAULT}-key", policy="{"),
         add(
             aws(
@@ -58,6 +63,7 @@ CASE = Case(
     secret=(as_secret(f"{VAULT}-key", "policy"),),
     fine=(
         as_object(f"{VAULT}-key"),
+        change(f"{VAULT}-key", bypassPolicyLockoutSafetyCheck=ABSENT),
         more(
             f"{VAULT}-key",
             Principal="*",

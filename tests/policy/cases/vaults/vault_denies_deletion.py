@@ -26,55 +26,60 @@ from cases.vaults import (
     policy,
     statement,
 )
+from policies.facts.s3_access import DESTRUCTIVE_BUCKET_ACTIONS, DESTRUCTIVE_OBJECT_ACTIONS
 
-DELETING = json.loads(inputs_of(f"{VAULT}-policy")["policy"])["Statement"][4]["Action"]
+DELETING = (*DESTRUCTIVE_BUCKET_ACTIONS, *DESTRUCTIVE_OBJECT_ACTIONS)
+DENIED = json.loads(inputs_of(f"{VAULT}-policy")["policy"])["Statement"][5]["Action"]
 
 CASE = Case(
     rule="vault-denies-deletion",
     at=BUCKET,
     weak=(
-        no_statement(POLICY, "WriterOnlyAdds"),
+        no_statement(POLICY, "OnlyBreakGlass"),
         *(
-            statement(POLICY, "WriterOnlyAdds", Action=[one for one in DELETING if one != action])
+            statement(POLICY, "OnlyBreakGlass", Action=[one for one in DENIED if one != action])
             for action in DELETING
         ),
-        statement(POLICY, "WriterOnlyAdds", Effect="Allow"),
-        statement(POLICY, "WriterOnlyAdds", Resource=ARN),
-        statement(POLICY, "WriterOnlyAdds", Resource=f"{ARN}/*"),
-        statement(POLICY, "WriterOnlyAdds", Action=ABSENT, NotAction="s3:GetObject"),
+        statement(POLICY, "OnlyBreakGlass", Effect="Allow"),
+        statement(POLICY, "OnlyBreakGlass", Resource=ARN),
+        statement(POLICY, "OnlyBreakGlass", Resource=f"{ARN}/*"),
+        statement(POLICY, "OnlyBreakGlass", Action=ABSENT, NotAction="s3:GetObject"),
         statement(
-            POLICY, "WriterOnlyAdds", Condition={"ArnLike": {WHO: "arn:aws:iam::*:role/another-writer"}}
+            POLICY, "OnlyBreakGlass", Condition={"ArnLike": {WHO: "arn:aws:iam::*:role/another-writer"}}
         ),
         statement(
             POLICY,
-            "WriterOnlyAdds",
+            "OnlyBreakGlass",
             Condition={"ArnLike": {WHO: "arn:aws:iam::999999999999:role/example-backup-writer"}},
         ),
         # Without Like, a wildcard stands for itself.
-        statement(POLICY, "WriterOnlyAdds", Condition={"StringEquals": {WHO: THE_WRITER}}),
-        statement(POLICY, "WriterOnlyAdds", Condition={"ArnNotLike": {WHO: THE_WRITER}}),
-        statement(POLICY, "WriterOnlyAdds", Condition={"ArnLike": {WHO: THE_WRITER}, **TLS}),
-        statement(POLICY, "WriterOnlyAdds", Principal={"AWS": "arn:aws:iam::123456789012:role/other"}),
-        statement(POLICY, "WriterOnlyAdds", Principal=ABSENT, NotPrincipal={"AWS": "1"}),
+        statement(POLICY, "OnlyBreakGlass", Condition={"StringEquals": {WHO: THE_WRITER}}),
+        statement(POLICY, "OnlyBreakGlass", Condition={"ArnNotLike": {WHO: THE_WRITER}}),
+        statement(POLICY, "OnlyBreakGlass", Condition={"ArnLike": {WHO: THE_WRITER}, **TLS}),
+        statement(POLICY, "OnlyBreakGlass", Principal={"AWS": "arn:aws:iam::123456789012:role/other"}),
+        statement(POLICY, "OnlyBreakGlass", Principal=ABSENT, NotPrincipal={"AWS": "1"}),
         more(
             POLICY,
             Principal={"AWS": "arn:aws:iam::123456789012:role/janitor"},
             **allow("s3:Delete*", f"{ARN}/*"),
         ),
-        # Another role that writes.
-        add(
-            aws("iam/role:Role", "hand", name="hand"),
-            aws(
-                "iam/rolePolicy:RolePolicy",
-                "may-write",
-                role="hand",
-                policy=policy(allow("s3:Put*", f"{ARN}/state/*")),
+        # Another role that writes, where only the writer is denied.
+        both(
+            statement(POLICY, "OnlyBreakGlass", Condition={"ArnLike": {WHO: THE_WRITER}}),
+            add(
+                aws("iam/role:Role", "hand", name="hand"),
+                aws(
+                    "iam/rolePolicy:RolePolicy",
+                    "may-write",
+                    role="hand",
+                    policy=policy(allow("s3:Put*", f"{ARN}/state/*")),
+                ),
             ),
         ),
         # Nobody of the stack writes, and the policy speaks of no one.
         both(
             drop(f"{WRITER}-policy"),
-            statement(POLICY, "WriterOnlyAdds", Condition=TLS),
+            statement(POLICY, "OnlyBreakGlass", Condition=TLS),
         ),
     ),
     absent=(drop(POLICY),),
@@ -89,12 +94,12 @@ CASE = Case(
         ],
     ),
     fine=(
-        statement(POLICY, "WriterOnlyAdds", Condition=ABSENT),
-        statement(POLICY, "WriterOnlyAdds", Action="s3:*"),
-        statement(POLICY, "WriterOnlyAdds", Condition={"ArnNotLike": {WHO: "arn:aws:iam::*:role/admin"}}),
+        statement(POLICY, "OnlyBreakGlass", Condition=ABSENT),
+        statement(POLICY, "OnlyBreakGlass", Action="s3:*"),
+        statement(POLICY, "OnlyBreakGlass", Condition={"ArnNotLike": {WHO: "arn:aws:iam::*:role/admin"}}),
         statement(
             POLICY,
-            "WriterOnlyAdds",
+            "OnlyBreakGlass",
             Condition=ABSENT,
             Principal={"AWS": "arn:aws:iam::123456789012:role/example-backup-writer"},
         ),

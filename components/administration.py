@@ -1,0 +1,101 @@
+"""
+What only an administrator of an AWS account makes: its break-glass role and the boundary of the other roles.
+
+These lie together, as a stack of an administrator's own would declare them.
+"""
+
+import json
+from typing import Final
+
+import pulumi
+from pulumi_aws import iam
+
+from components.bounded_role import declare_role
+from components.guard import BOUNDARY, BREAK_GLASS, boundary_arn
+
+_SESSION_SECONDS: Final = 3600
+"""The least that IAM takes as a role's maximum."""
+
+_SECOND_FACTOR_SECONDS: Final = 900
+"""How long ago the second factor may have been given."""
+
+
+class Administration(pulumi.ComponentResource):
+    """
+    The guards of one account's vaults.
+
+    Whoever watches the use of the break-glass role finds its ARN in the input `breakGlassArn`.
+    """
+
+    TYPE: Final = "bulwark:index:Administration"
+
+    break_glass: iam.Role
+    boundary: iam.Policy | None
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        platform: str,
+        account: str,
+        may: str,
+        boundary: str | None = None,
+        trusted: tuple[str, ...] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """
+        Declare the guards of an account.
+
+        Args:
+            name: Prefix of the resources' names.
+            platform: Prefix of the physical names.
+            account: The account's number.
+            may: The document of what the break-glass role may do.
+            boundary: The document of what the other roles may do at most; None in an account without these.
+            trusted: ARNs of who may take on the break-glass role; the default is each identity of the account
+                that its own policies let.
+            opts: Options, with the account's provider.
+        """
+        role_name = f"{platform}-{BREAK_GLASS}"
+        arn = f"arn:aws:iam::{account}:role/{role_name}"
+        super().__init__(self.TYPE, name, {"breakGlassArn": arn}, opts)
+        self.boundary = None
+        if boundary:
+            self.boundary = iam.Policy(
+                f"{name}-boundary",
+                name=f"{platform}-{BOUNDARY}",
+                description="The most that any role of this platform may do",
+                policy=boundary,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.boundary_arn = boundary_arn(platform, account)
+        self.break_glass, self.policy = declare_role(
+            f"{name}-break-glass",
+            role_name=role_name,
+            does="Changes vaults, keys and roles; its use is an alarm",
+            trust=_trust(trusted or (f"arn:aws:iam::{account}:root",)),
+            policy_name=BREAK_GLASS,
+            policy=may,
+            max_session_seconds=_SESSION_SECONDS,
+            parent=self,
+        )
+        self.register_outputs({"breakGlassArn": self.break_glass.arn})
+
+
+def _trust(principals: tuple[str, ...]) -> str:
+    """
+    Demand a second factor, given just now.
+
+    It is demanded here, because the session that AWS gives for it does not carry it on to the calls that it
+    makes (IAM, "Secure API access with MFA").
+    """
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": list(principals)},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "Bool": {"aws:MultiFactorAuthPresent": "true"},
+            "NumericLessThan": {"aws:MultiFactorAuthAge": str(_SECOND_FACTOR_SECONDS)},
+        },
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -1,0 +1,98 @@
+"""What nobody but the break-glass role may do to a vault and its key, and the statements that say so."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+BREAK_GLASS: Final = "break-glass"
+"""The role is called `<platform>-break-glass`, in every account that has a vault."""
+
+BOUNDARY: Final = "boundary"
+"""The permissions boundary of this stack's other roles is called `<platform>-boundary`."""
+
+DELETION_WINDOW_DAYS: Final = 30
+"""The most that KMS allows (AWS KMS API, ScheduleKeyDeletion, PendingWindowInDays)."""
+
+KEY_ACTIONS: Final = (
+    "kms:CreateGrant",
+    "kms:DeleteAlias",
+    "kms:DeleteImportedKeyMaterial",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:PutKeyPolicy",
+    "kms:ReplicateKey",
+    "kms:ScheduleKeyDeletion",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdatePrimaryRegion",
+)
+"""Actions that take a key away, or give it to somebody (Service Authorization Reference, AWS KMS)."""
+
+BUCKET_ACTIONS: Final = (
+    "s3:DeleteBucket",
+    "s3:DeleteBucketPolicy",
+    "s3:DeleteBucketWebsite",
+    "s3:PutAccelerateConfiguration",
+    "s3:PutBucketAcl",
+    "s3:PutBucketCORS",
+    "s3:PutBucketLogging",
+    "s3:PutBucketNotification",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketRequestPayment",
+    "s3:PutBucketVersioning",
+    "s3:PutBucketWebsite",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutIntelligentTieringConfiguration",
+    "s3:PutInventoryConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutReplicationConfiguration",
+)
+"""Actions that change how a vault keeps, locks, shows or copies its objects (the same, Amazon S3)."""
+
+OBJECT_ACTIONS: Final = (
+    "s3:BypassGovernanceRetention",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutObjectAcl",
+    "s3:PutObjectLegalHold",
+    "s3:PutObjectRetention",
+    "s3:PutObjectVersionAcl",
+)
+"""Actions that take a backup away, or open it."""
+
+
+def role_arn(platform: str, account: str, name: str) -> str:
+    return f"arn:aws:iam::{account}:role/{platform}-{name}"
+
+
+def boundary_arn(platform: str, account: str) -> str:
+    return f"arn:aws:iam::{account}:policy/{platform}-{BOUNDARY}"
+
+
+def list_guards(platform: str, account: str, *, protect: bool) -> list[str]:
+    """
+    Return the ARNs of whom a vault's denials leave out: the break-glass role of its account.
+
+    A stack that protects nothing can be taken down: there the account's root user may as well.
+    """
+    break_glass = role_arn(platform, account, BREAK_GLASS)
+    return [break_glass] if protect else [break_glass, f"arn:aws:iam::{account}:root"]
+
+
+def deny_others(sid: str, actions: Sequence[str], resources: Any, guards: Sequence[str]) -> dict[str, Any]:
+    """
+    Return the statement that denies actions to everybody but the guards.
+
+    It names them by a condition. A principal's name in a policy turns into its id once the role is gone, and
+    a role that is made again under the name would not be let in (IAM, "AWS JSON policy elements: Principal").
+    """
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": list(actions),
+        "Resource": resources,
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": list(guards)}},
+    }

@@ -1,0 +1,421 @@
+"""What each role of the stack may do at AWS, as documents that are known before anything exists."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from components.guard import (
+    BREAK_GLASS,
+    BUCKET_ACTIONS,
+    KEY_ACTIONS,
+    boundary_arn,
+    role_arn,
+)
+from components.settings.platform import OIDC_ISSUER
+from components.vault import VaultAddress
+from core import vault_layout
+
+ISSUER: Final = OIDC_ISSUER.removeprefix("https://")
+"""GitHub's OIDC issuer (GitHub Docs, "Configuring OpenID Connect in Amazon Web Services")."""
+
+REPLICATOR: Final = "vault-replicator"
+WRITER: Final = "backup-writer"
+RESTORER: Final = "backup-restorer"
+PLANNER: Final = "planner"
+DEPLOYER: Final = "deployer"
+BOUNDED: Final = (REPLICATOR, WRITER, RESTORER, PLANNER, DEPLOYER)
+"""The roles are called `<platform>-` and one of these; each has the permissions boundary."""
+
+_LOOK_AT_BUCKETS: Final = (
+    "s3:GetAccelerateConfiguration",
+    *(
+        f"s3:GetBucket{part}"
+        for part in (
+            "Acl",
+            "CORS",
+            "Location",
+            "Logging",
+            "ObjectLockConfiguration",
+            "OwnershipControls",
+            "Policy",
+            "PublicAccessBlock",
+            "RequestPayment",
+            "Tagging",
+            "Versioning",
+            "Website",
+        )
+    ),
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "s3:ListBucket",
+)
+_LOOK_AT_KEYS: Final = (
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListResourceTags",
+)
+_LOOK_AT_ROLES: Final = (
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+)
+"""Actions with which AWS's provider reads this stack's resources; none of them reads an object."""
+
+
+def _allow(sid: str, actions: list[str], resources: Any, **more: Any) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def _document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def only_key_of(vault: VaultAddress) -> dict[str, Any]:
+    """
+    Return the condition that leaves the vault's key alone of all keys, and S3 alone to use it.
+
+    A key's ARN is not known before it exists, so a policy that names it can't be judged on a first preview;
+    its alias is (AWS KMS, "Use aliases to control access to KMS keys").
+    """
+    return {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": [vault.key_alias]},
+        "StringEquals": {"kms:ViaService": f"s3.{vault.region}.amazonaws.com"},
+    }
+
+
+def writer_policy(vault: VaultAddress) -> str:
+    bucket_arn = vault.arn
+    written_once = (
+        vault_layout.DATABASE,
+        vault_layout.STATE,
+        vault_layout.EVIDENCE,
+        vault_layout.MANIFESTS,
+    )
+    once = [f"{bucket_arn}/{prefix}*" for prefix in written_once]
+    tag, value = vault_layout.DELETED_AT_SOURCE_TAG
+    new_only = {"Null": {"s3:if-none-match": "false"}}
+    part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
+    return _document(
+        # A key is written once: S3 refuses a PutObject without If-None-Match (AWS, "Enforce conditional
+        # writes"). Parts of a multipart upload carry no such header; completing it does.
+        _allow("AddOnce", ["s3:PutObject"], once, Condition=new_only),
+        _allow("AddParts", ["s3:PutObject"], once, Condition=part),
+        # A changed file becomes a new version; the lock keeps the old one.
+        _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{vault_layout.FILES}*"),
+        # A copy whose original was deleted gets the one tag that the lifecycle knows, and no other.
+        _allow(
+            "MarkGone",
+            ["s3:PutObjectVersionTagging"],
+            f"{bucket_arn}/{vault_layout.FILES}*",
+            Condition={
+                "StringEquals": {f"s3:RequestObjectTag/{tag}": value},
+                "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": [tag]},
+            },
+        ),
+        # A backup gives up the uploads of a killed one, which had other credentials of this role.
+        _allow(
+            "GiveUp",
+            ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            [*once, f"{bucket_arn}/{vault_layout.FILES}*"],
+        ),
+        _allow(
+            "Look",
+            [
+                "s3:GetBucketLocation",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:ListBucketVersions",
+            ],
+            bucket_arn,
+        ),
+        # The lock of an object that was just written; its size and version come with a listing.
+        _allow("Confirm", ["s3:GetObjectRetention"], f"{bucket_arn}/*"),
+        # Manifests and records of earlier runs, but no data: these credentials read no backup.
+        _allow(
+            "Recall",
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [
+                *(
+                    f"{bucket_arn}/{prefix}*/{name}"
+                    for prefix in (vault_layout.DATABASE, vault_layout.STATE)
+                    for name in (vault_layout.MANIFEST, vault_layout.attestation(vault_layout.MANIFEST))
+                ),
+                f"{bucket_arn}/{vault_layout.EVIDENCE}*",
+                f"{bucket_arn}/{vault_layout.MANIFESTS}*",
+                f"{bucket_arn}/{vault_layout.ISSUER_KEYS}*",
+            ],
+        ),
+        _allow(
+            "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)
+        ),
+    )
+
+
+def restorer_policy(vaults: Sequence[VaultAddress]) -> str:
+    bucket_arns = [vault.arn for vault in vaults]
+    return _document(
+        _allow(
+            "Look",
+            [
+                "s3:GetBucketLocation",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetBucketVersioning",
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+            ],
+            list(bucket_arns),
+        ),
+        _allow(
+            "Read",
+            ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"],
+            [f"{arn}/*" for arn in bucket_arns],
+        ),
+        *(
+            _allow(f"Decrypt{number}", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault))
+            for number, vault in enumerate(vaults, 1)
+        ),
+    )
+
+
+def planner_policy(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> str:
+    return _document(*_look(vaults, account=account, platform=platform), *_records(vaults[0]))
+
+
+def deployer_policy(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> str:
+    """
+    Return what deploys what is not at AWS, and reads what is.
+
+    Whoever can change a role, a key or a vault is an administrator in two calls.
+    """
+    return _document(
+        *_look(vaults, account=account, platform=platform), *_records(vaults[0]), *_issuer_keys(vaults[0])
+    )
+
+
+def replicator_policy(source: VaultAddress, replica: VaultAddress) -> str:
+    return _document(
+        _allow("ReadSource", ["s3:GetReplicationConfiguration", "s3:ListBucket"], source.arn),
+        _allow(
+            "ReadVersions",
+            [
+                "s3:GetObjectLegalHold",
+                "s3:GetObjectRetention",
+                "s3:GetObjectVersionAcl",
+                "s3:GetObjectVersionForReplication",
+                "s3:GetObjectVersionTagging",
+            ],
+            f"{source.arn}/*",
+        ),
+        _allow(
+            "WriteReplica",
+            ["s3:ObjectOwnerOverrideToBucketOwner", "s3:ReplicateObject", "s3:ReplicateTags"],
+            f"{replica.arn}/*",
+        ),
+        _allow("Decrypt", ["kms:Decrypt"], source.keys_arn, Condition=only_key_of(source)),
+        _allow(
+            "Encrypt",
+            ["kms:Encrypt", "kms:GenerateDataKey"],
+            replica.keys_arn,
+            Condition=only_key_of(replica),
+        ),
+    )
+
+
+def break_glass_policy(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> str:
+    """
+    Return what changes the vaults of one account, their keys and the bounded roles, but no backup.
+
+    Its own role and the boundary it can't change.
+    """
+    ours = {"StringEquals": {"aws:ResourceTag/Project": platform}}
+    # The action of making a key has no resource before it exists, so that none can be named.
+    made_ours = {"StringEquals": {"aws:RequestTag/Project": platform}}
+    keys = [vault.keys_arn for vault in vaults]
+    roles = [role_arn(platform, account, name) for name in BOUNDED]
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(platform, account)}}
+    return _document(
+        *_look(vaults, account=account, platform=platform),
+        _allow(
+            "ConfigureBuckets", ["s3:CreateBucket", *BUCKET_ACTIONS, "s3:PutBucketTagging"], _buckets(vaults)
+        ),
+        _allow(
+            "ConfigureKeys",
+            [
+                *KEY_ACTIONS,
+                "kms:CancelKeyDeletion",
+                "kms:CreateAlias",
+                "kms:EnableKey",
+                "kms:EnableKeyRotation",
+                "kms:TagResource",
+                "kms:UpdateKeyDescription",
+            ],
+            keys,
+            Condition=ours,
+        ),
+        _allow("MakeKeys", ["kms:CreateKey"], "*", Condition=made_ours),
+        # A key that is being made has no tag yet. KMS demands that this be restricted to no particular keys
+        # (AWS KMS, "Controlling access to tags").
+        _allow(
+            "TagNewKeys",
+            ["kms:TagResource"],
+            keys,
+            Condition={**made_ours, "Null": {"aws:ResourceTag/Project": "true"}},
+        ),
+        _allow(
+            "NameKeys",
+            ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
+            [f"arn:aws:kms:{vault.region}:{account}:{vault.key_alias}" for vault in vaults],
+        ),
+        _allow(
+            "ConfigureRoles",
+            [
+                "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+            ],
+            roles,
+            Condition=bounded,
+        ),
+        _allow(
+            "DescribeRoles",
+            ["iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"],
+            roles,
+        ),
+        _allow(
+            "PassReplicator",
+            ["iam:PassRole"],
+            role_arn(platform, account, REPLICATOR),
+            Condition={"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}},
+        ),
+        *_records(vaults[0]),
+        *_issuer_keys(vaults[0]),
+    )
+
+
+def list_policies(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> dict[str, str]:
+    """Return the document of each bounded role; the first vault is the one that is written to."""
+    return {
+        REPLICATOR: replicator_policy(*vaults),
+        WRITER: writer_policy(vaults[0]),
+        RESTORER: restorer_policy(vaults),
+        PLANNER: planner_policy(vaults, account=account, platform=platform),
+        DEPLOYER: deployer_policy(vaults, account=account, platform=platform),
+    }
+
+
+def boundary_policy(documents: Iterable[str]) -> str:
+    """
+    Return the most that the bounded roles may do, whatever policy somebody gives them: the sum of their own.
+
+    Conditions on keys stay, as they say which keys these are.
+    """
+    actions: dict[str, set[str]] = {}
+    resources: dict[str, set[str]] = {}
+    conditions: dict[str, dict[str, Any]] = {}
+    for document in documents:
+        for statement in json.loads(document)["Statement"]:
+            service = statement["Action"][0].partition(":")[0]
+            condition = (
+                {"Condition": statement["Condition"]} if service == "kms" and "Condition" in statement else {}
+            )
+            named = (
+                [statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"]
+            )
+            group = json.dumps([service, condition, "*" in named])
+            conditions[group] = condition
+            actions.setdefault(group, set()).update(statement["Action"])
+            resources.setdefault(group, set()).update(map(_whole_bucket, named))
+    return _document(
+        *(
+            _allow(f"Most{number}", sorted(actions[group]), sorted(resources[group]), **conditions[group])
+            for number, group in enumerate(sorted(actions))
+        )
+    )
+
+
+def _whole_bucket(arn: str) -> str:
+    """Return the ARN of all keys of a bucket for that of some; any other ARN as it is."""
+    return f"{arn.partition('/')[0]}/*" if arn.startswith("arn:aws:s3:::") and "/" in arn else arn
+
+
+def _buckets(vaults: Sequence[VaultAddress]) -> list[str]:
+    """Return the ARNs of the vaults and of their access logs."""
+    return [
+        *(vault.arn for vault in vaults),
+        *(f"arn:aws:s3:::{vault.log_bucket}" for vault in vaults),
+    ]
+
+
+def _look(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> list[dict[str, Any]]:
+    """Return the statements that let AWS's provider read this stack's resources."""
+    return [
+        _allow("LookAtBuckets", [*_LOOK_AT_BUCKETS], _buckets(vaults)),
+        _allow(
+            "LookAtKeys",
+            [*_LOOK_AT_KEYS],
+            [vault.keys_arn for vault in vaults],
+            Condition={"StringEquals": {"aws:ResourceTag/Project": platform}},
+        ),
+        _allow("FindKeys", ["kms:ListAliases"], "*"),
+        _allow(
+            "LookAtRoles",
+            [*_LOOK_AT_ROLES],
+            [role_arn(platform, account, name) for name in (*BOUNDED, BREAK_GLASS)],
+        ),
+        _allow("LookAtBoundary", ["iam:GetPolicy", "iam:GetPolicyVersion"], boundary_arn(platform, account)),
+        _allow(
+            "LookAtIssuer",
+            ["iam:GetOpenIDConnectProvider"],
+            f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
+        ),
+    ]
+
+
+def _records(vault: VaultAddress) -> list[dict[str, Any]]:
+    """Return the statements that let a deployment read what is backed up and proven, and no backup."""
+    manifests = [
+        f"{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
+        f"{vault_layout.STATE}*/{vault_layout.MANIFEST}",
+        f"{vault_layout.FILE_MANIFESTS}*/{vault_layout.MANIFEST}",
+    ]
+    keys = [
+        *manifests,
+        *map(vault_layout.attestation, manifests),
+        f"{vault_layout.EVIDENCE}*",
+        f"{vault_layout.ISSUER_KEYS}*",
+    ]
+    prefixes = [
+        vault_layout.DATABASE,
+        vault_layout.STATE,
+        vault_layout.FILE_MANIFESTS,
+        vault_layout.EVIDENCE,
+        vault_layout.ISSUER_KEYS,
+    ]
+    return [
+        _allow(
+            "FindRecords",
+            ["s3:ListBucketVersions"],
+            vault.arn,
+            Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+        ),
+        _allow(
+            "ReadRecords", ["s3:GetObject", "s3:GetObjectVersion"], [f"{vault.arn}/{key}" for key in keys]
+        ),
+        _allow("DecryptRecords", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
+    ]
+
+
+def _issuer_keys(vault: VaultAddress) -> list[dict[str, Any]]:
+    """Return the statements that let a deployment record the issuer's keys, each once."""
+    keys = f"{vault.arn}/{vault_layout.ISSUER_KEYS}*"
+    return [
+        _allow("RecordKeys", ["s3:PutObject"], keys, Condition={"Null": {"s3:if-none-match": "false"}}),
+        _allow("ConfirmKeys", ["s3:GetObjectRetention"], keys),
+        _allow("EncryptKeys", ["kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)),
+    ]
