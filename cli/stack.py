@@ -19,6 +19,7 @@ from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import orphaned_projects, pending_operations, plan_file, session
+from engine.administrator_plan import require_administrator
 from engine.event_log import EventLog
 from engine.policy_gate import PACK
 from engine.stack_target import ProviderKind, StackTarget
@@ -65,6 +66,8 @@ def up(
         result, code = _run(preview_log, engine.preview, policy_packs=[str(PACK)], plan=now and str(now))
         if code == 0 and reviewed and now:
             plan_file.require_same(reviewed, plan_file.read(now), stack=stack)
+    if code == 0:
+        require_administrator(target, preview_log.steps)
     if code == 0 and asks and not deploy.confirm(stack):
         code = 1
     elif code == 0:

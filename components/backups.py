@@ -8,11 +8,12 @@ from pulumi_aws import s3
 
 from components.administration import Administration
 from components.bounded_role import declare_role
-from components.guard import role_arn
+from components.guard import REPLICATOR, role_arn
 from components.identity import Identity
-from components.role_policies import REPLICATOR, boundary_policy, break_glass_policy, list_policies
+from components.role_policies import boundary_policy, break_glass_policy, list_policies
 from components.settings import BackupSettings, PlatformSettings
-from components.vault import Vault, VaultAddress
+from components.vault import Vault
+from components.vault_address import VaultAddress
 
 REPLICATION_MINUTES: Final = 15
 """S3 Replication Time Control replicates within 15 minutes (AWS, "Replication Time Control")."""

@@ -6,8 +6,16 @@ from typing import Any, Final
 BREAK_GLASS: Final = "break-glass"
 """The role is called `<platform>-break-glass`, in every account that has a vault."""
 
+REPLICATOR: Final = "vault-replicator"
+WRITER: Final = "backup-writer"
+RESTORER: Final = "backup-restorer"
+PLANNER: Final = "planner"
+DEPLOYER: Final = "deployer"
+BOUNDED: Final = (REPLICATOR, WRITER, RESTORER, PLANNER, DEPLOYER)
+"""The other roles are called `<platform>-` and one of these; each has the permissions boundary."""
+
 BOUNDARY: Final = "boundary"
-"""The permissions boundary of this stack's other roles is called `<platform>-boundary`."""
+"""It is called `<platform>-boundary`."""
 
 DELETION_WINDOW_DAYS: Final = 30
 """The most that KMS allows (AWS KMS API, ScheduleKeyDeletion, PendingWindowInDays)."""

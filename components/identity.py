@@ -9,12 +9,9 @@ from pulumi_aws import iam
 
 from components.administration import Administration
 from components.bounded_role import declare_role
+from components.guard import DEPLOYER, PLANNER, RESTORER, WRITER
 from components.role_policies import (
-    DEPLOYER,
     ISSUER,
-    PLANNER,
-    RESTORER,
-    WRITER,
     deployer_policy,
     planner_policy,
     restorer_policy,
@@ -22,7 +19,7 @@ from components.role_policies import (
 )
 from components.settings import BackupSettings, PlatformSettings
 from components.settings.platform import OIDC_ISSUER
-from components.vault import VaultAddress
+from components.vault_address import VaultAddress
 
 _SESSION_SECONDS: Final = 2 * 3600
 

@@ -5,26 +5,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from components.guard import (
+    BOUNDED,
     BREAK_GLASS,
     BUCKET_ACTIONS,
+    DEPLOYER,
     KEY_ACTIONS,
+    PLANNER,
+    REPLICATOR,
+    RESTORER,
+    WRITER,
     boundary_arn,
     role_arn,
 )
 from components.settings.platform import OIDC_ISSUER
-from components.vault import VaultAddress
+from components.vault_address import VaultAddress
 from core import vault_layout
 
 ISSUER: Final = OIDC_ISSUER.removeprefix("https://")
 """GitHub's OIDC issuer (GitHub Docs, "Configuring OpenID Connect in Amazon Web Services")."""
-
-REPLICATOR: Final = "vault-replicator"
-WRITER: Final = "backup-writer"
-RESTORER: Final = "backup-restorer"
-PLANNER: Final = "planner"
-DEPLOYER: Final = "deployer"
-BOUNDED: Final = (REPLICATOR, WRITER, RESTORER, PLANNER, DEPLOYER)
-"""The roles are called `<platform>-` and one of these; each has the permissions boundary."""
 
 _LOOK_AT_BUCKETS: Final = (
     "s3:GetAccelerateConfiguration",

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pulumi
 from pulumi_aws import kms, s3
@@ -19,44 +18,11 @@ from components.guard import (
 )
 from components.private_bucket import make_private
 from components.settings import BackupSettings
-from components.settings.backups import vault_name
+from components.vault_address import VaultAddress
 from core import vault_layout
 
 _ENCRYPTION: Final = "s3:x-amz-server-side-encryption"
 _STORAGE_CLASS: Final = "s3:x-amz-storage-class"
-
-
-@dataclass(frozen=True)
-class VaultAddress:
-    """Where a vault is, and how policies name it before it exists."""
-
-    platform: str
-    account: str
-    region: str
-    bucket: str
-    """Name of the bucket."""
-
-    @classmethod
-    def of(cls, platform: str, account: str, region: str, adopt: str | None = None) -> Self:
-        return cls(platform, account, region, adopt or vault_name(platform, account, region))
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:s3:::{self.bucket}"
-
-    @property
-    def log_bucket(self) -> str:
-        """Name of the bucket of its access log."""
-        return f"{self.platform}-access-log-{self.account}-{self.region}"
-
-    @property
-    def key_alias(self) -> str:
-        return f"alias/{self.platform}-vault-{self.region}"
-
-    @property
-    def keys_arn(self) -> str:
-        """Every key of its account and region; with `key_alias` as a condition, the vault's alone."""
-        return f"arn:aws:kms:{self.region}:{self.account}:key/*"
 
 
 class Vault(pulumi.ComponentResource):

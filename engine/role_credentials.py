@@ -62,19 +62,36 @@ def require_role(target: StackTarget, role: VaultRole) -> None:
     Raises:
         Failure: they are not, or AWS does not answer.
     """
-    key, backups = target.role_credentials(role), target.settings.backups
+    key = target.role_credentials(role)
     name = f"{target.settings.platform.name}-{_NAMES[role]}"
     step = f"run it from the workflow that takes on the role {name} (OIDC); the role trusts nobody else."
+    caller = find_caller(target, key, next_step=step)
+    if f":assumed-role/{name}/" not in caller:
+        raise Failure(f"This runs as {caller}, who may do more than {name}; it needs no more.", step)
+
+
+def find_caller(
+    target: StackTarget,
+    key: AccessKey | None,
+    *,
+    next_step: str = "give AWS credentials that are valid (AWS_PROFILE, or a job's role).",
+) -> str:
+    """
+    Return the ARN of whose credentials these are; those of the environment, without a key.
+
+    Raises:
+        Failure: AWS does not answer.
+    """
     try:
-        caller = boto3.client(
+        return boto3.client(
             "sts",
-            region_name=backups.region,
+            region_name=target.settings.backups.region,
             endpoint_url=target.aws_endpoint,
             aws_access_key_id=key.id if key else None,
             aws_secret_access_key=key.secret if key else None,
             aws_session_token=key.token if key else None,
         ).get_caller_identity()["Arn"]
     except (BotoCoreError, ClientError) as error:
-        raise Failure("The credentials in use are not known: AWS did not answer.", step, str(error)) from None
-    if f":assumed-role/{name}/" not in caller:
-        raise Failure(f"This runs as {caller}, who may do more than {name}; it needs no more.", step)
+        raise Failure(
+            "The credentials in use are not known: AWS did not answer.", next_step, str(error)
+        ) from None
