@@ -19,7 +19,7 @@ from components.role_policies import (
 )
 from components.settings import BackupSettings, PlatformSettings
 from components.settings.platform import OIDC_ISSUER
-from components.vault_address import VaultAddress
+from components.vault_names import VaultNames
 
 _SESSION_SECONDS: Final = 2 * 3600
 
@@ -40,7 +40,7 @@ class Identity(pulumi.ComponentResource):
         args: BackupSettings,
         *,
         platform: PlatformSettings,
-        vaults: Sequence[VaultAddress],
+        vaults: Sequence[VaultNames],
         administration: Administration,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:

@@ -18,7 +18,7 @@ from components.guard import (
     role_arn,
 )
 from components.settings.platform import OIDC_ISSUER
-from components.vault_address import VaultAddress
+from components.vault_names import VaultNames
 from core import vault_layout
 
 ISSUER: Final = OIDC_ISSUER.removeprefix("https://")
@@ -71,7 +71,7 @@ def _document(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def only_key_of(vault: VaultAddress) -> dict[str, Any]:
+def only_key_of(vault: VaultNames) -> dict[str, Any]:
     """
     Return the condition that leaves the vault's key alone of all keys, and S3 alone to use it.
 
@@ -84,7 +84,7 @@ def only_key_of(vault: VaultAddress) -> dict[str, Any]:
     }
 
 
-def writer_policy(vault: VaultAddress) -> str:
+def writer_policy(vault: VaultNames) -> str:
     bucket_arn = vault.arn
     written_once = (
         vault_layout.DATABASE,
@@ -153,7 +153,7 @@ def writer_policy(vault: VaultAddress) -> str:
     )
 
 
-def restorer_policy(vaults: Sequence[VaultAddress]) -> str:
+def restorer_policy(vaults: Sequence[VaultNames]) -> str:
     bucket_arns = [vault.arn for vault in vaults]
     return _document(
         _allow(
@@ -179,11 +179,11 @@ def restorer_policy(vaults: Sequence[VaultAddress]) -> str:
     )
 
 
-def planner_policy(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> str:
+def planner_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     return _document(*_look(vaults, account=account, platform=platform), *_records(vaults[0]))
 
 
-def deployer_policy(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> str:
+def deployer_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     """
     Return what deploys what is not at AWS, and reads what is.
 
@@ -194,7 +194,7 @@ def deployer_policy(vaults: Sequence[VaultAddress], *, account: str, platform: s
     )
 
 
-def replicator_policy(source: VaultAddress, replica: VaultAddress) -> str:
+def replicator_policy(source: VaultNames, replica: VaultNames) -> str:
     return _document(
         _allow("ReadSource", ["s3:GetReplicationConfiguration", "s3:ListBucket"], source.arn),
         _allow(
@@ -223,7 +223,7 @@ def replicator_policy(source: VaultAddress, replica: VaultAddress) -> str:
     )
 
 
-def break_glass_policy(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> str:
+def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     """
     Return what changes the vaults of one account, their keys and the bounded roles, but no backup.
 
@@ -296,7 +296,7 @@ def break_glass_policy(vaults: Sequence[VaultAddress], *, account: str, platform
     )
 
 
-def list_policies(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> dict[str, str]:
+def list_policies(vaults: Sequence[VaultNames], *, account: str, platform: str) -> dict[str, str]:
     """Return the document of each bounded role; the first vault is the one that is written to."""
     return {
         REPLICATOR: replicator_policy(*vaults),
@@ -342,7 +342,7 @@ def _whole_bucket(arn: str) -> str:
     return f"{arn.partition('/')[0]}/*" if arn.startswith("arn:aws:s3:::") and "/" in arn else arn
 
 
-def _buckets(vaults: Sequence[VaultAddress]) -> list[str]:
+def _buckets(vaults: Sequence[VaultNames]) -> list[str]:
     """Return the ARNs of the vaults and of their access logs."""
     return [
         *(vault.arn for vault in vaults),
@@ -350,7 +350,7 @@ def _buckets(vaults: Sequence[VaultAddress]) -> list[str]:
     ]
 
 
-def _look(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> list[dict[str, Any]]:
+def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[dict[str, Any]]:
     """Return the statements that let AWS's provider read this stack's resources."""
     return [
         _allow("LookAtBuckets", [*_LOOK_AT_BUCKETS], _buckets(vaults)),
@@ -375,7 +375,7 @@ def _look(vaults: Sequence[VaultAddress], *, account: str, platform: str) -> lis
     ]
 
 
-def _records(vault: VaultAddress) -> list[dict[str, Any]]:
+def _records(vault: VaultNames) -> list[dict[str, Any]]:
     """Return the statements that let a deployment read what is backed up and proven, and no backup."""
     manifests = [
         f"{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
@@ -409,7 +409,7 @@ def _records(vault: VaultAddress) -> list[dict[str, Any]]:
     ]
 
 
-def _issuer_keys(vault: VaultAddress) -> list[dict[str, Any]]:
+def _issuer_keys(vault: VaultNames) -> list[dict[str, Any]]:
     """Return the statements that let a deployment record the issuer's keys, each once."""
     keys = f"{vault.arn}/{vault_layout.ISSUER_KEYS}*"
     return [

@@ -18,7 +18,7 @@ from components.guard import (
 )
 from components.private_bucket import make_private
 from components.settings import BackupSettings
-from components.vault_address import VaultAddress
+from components.vault_names import VaultNames
 from core import vault_layout
 
 _ENCRYPTION: Final = "s3:x-amz-server-side-encryption"
@@ -35,7 +35,7 @@ class Vault(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Vault"
 
-    address: VaultAddress
+    names: VaultNames
     bucket: s3.Bucket
     key: kms.Key
     alias: kms.Alias
@@ -46,7 +46,7 @@ class Vault(pulumi.ComponentResource):
         name: str,
         args: BackupSettings,
         *,
-        address: VaultAddress,
+        names: VaultNames,
         protect: bool,
         replication_role_arn: str | None = None,
         adopt: str | None = None,
@@ -54,7 +54,7 @@ class Vault(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`configure` declares what else configures the bucket: nobody may once its policy is there."""
-        platform, account, region = address.platform, address.account, address.region
+        platform, account, region = names.platform, names.account, names.region
         guards = list_guards(platform, account, protect=protect)
         facts = {
             "failureDomain": {"provider": "aws", "account": account, "region": region},
@@ -62,7 +62,7 @@ class Vault(pulumi.ComponentResource):
             "tiers": _tiers(args),
         }
         super().__init__(self.TYPE, name, facts, opts)
-        self.address = address
+        self.names = names
         child = pulumi.ResourceOptions(parent=self)
         holds_data = pulumi.ResourceOptions(parent=self, protect=protect)
         self.key = kms.Key(
@@ -79,13 +79,13 @@ class Vault(pulumi.ComponentResource):
         )
         self.alias = kms.Alias(
             f"{name}-key-alias",
-            name=address.key_alias,
+            name=names.key_alias,
             target_key_id=self.key.key_id,
             opts=child,
         )
         self.bucket = s3.Bucket(
             f"{name}-bucket",
-            bucket=address.bucket,
+            bucket=names.bucket,
             object_lock_enabled=True,
             force_destroy=False,
             # Deleted before its key: a bucket that holds backups can't be deleted, and then its key stays.
@@ -127,9 +127,9 @@ class Vault(pulumi.ComponentResource):
         )
         log = AccessLog(
             f"{name}-access-log",
-            bucket=address.log_bucket,
+            bucket=names.log_bucket,
             account=account,
-            watched_arn=address.arn,
+            watched_arn=names.arn,
             keep_days=args.access_log_days,
             protect=protect,
             opts=child,
@@ -145,7 +145,7 @@ class Vault(pulumi.ComponentResource):
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket,
-            policy=bucket_policy(address.arn, guards=guards, replication_role_arn=replication_role_arn),
+            policy=bucket_policy(names.arn, guards=guards, replication_role_arn=replication_role_arn),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[lock, encryption, *private, lifecycle, logging, *configure(self)],

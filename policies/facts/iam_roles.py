@@ -45,7 +45,7 @@ class Roles:
             return
         for holder in self._attachments[policy.urn] if policy.type == POLICY else [policy]:
             role_name = holder.at("role")
-            roles = self._made_from(holder, "role")
+            roles = self._find_sources(holder, "role")
             match role_name:
                 case Known(str(name)) if not roles:
                     role = self._by_name.get(name)
@@ -57,15 +57,15 @@ class Roles:
                 case _:
                     yield from ((role, path_and_name(role)) for role in roles)
 
-    def named_by(self, resource: Resource, name: str) -> list[Resource]:
+    def find_named(self, resource: Resource, name: str) -> list[Resource]:
         """Return the roles of this stack that an input names or is made from."""
         match resource.at(name):
             case Known(str(role)) if role in self._by_name:
                 return [self._by_name[role]]
             case _:
-                return self._made_from(resource, name)
+                return self._find_sources(resource, name)
 
-    def _made_from(self, resource: Resource, name: str) -> list[Resource]:
+    def _find_sources(self, resource: Resource, name: str) -> list[Resource]:
         return [one for one in self._stack.dependencies(resource, name) if one.type == ROLE]
 
 

@@ -195,6 +195,7 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
         "restorer_role": False,
         "planner_role": False,
         "deployer_role": False,
+        "break_glass_role": False,
         "error_dsns": True,
         "checkin_urls": True,
         "heartbeat_urls": True,

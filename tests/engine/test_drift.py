@@ -22,7 +22,11 @@ DRIFTED = {
     "backups-vault-access-log-public-access",
     "backups-vault-policy",
     "errors-backend-new-alert",
+    "backups-identity-backup-writer-policies",
+    "backups-identity-planner-attachments",
 }
+WRITER, PLANNER = "example-twin-backup-writer", "example-twin-planner"
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 def change_behind_pulumis_back(fast_twin: FastTwin) -> None:
@@ -45,6 +49,10 @@ def change_behind_pulumis_back(fast_twin: FastTwin) -> None:
         {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{vault}/*"}
     )
     s3.put_bucket_policy(Bucket=vault, Policy=json.dumps(policy))
+    iam = aws_client(installation, "iam")
+    iam.put_role_policy(RoleName=WRITER, PolicyName="evil", PolicyDocument=json.dumps(EVERYTHING))
+    made = iam.create_policy(PolicyName="evil", PolicyDocument=json.dumps(EVERYTHING))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=PLANNER, PolicyArn=made)
 
 
 def run_pulumi(fast_twin: FastTwin, *arguments: str) -> CommandResult:
@@ -83,6 +91,10 @@ def test_drift_is_found_by_name_and_put_right_by_up(fast_twin: FastTwin) -> None
     assert fast_twin.bulwark("refresh", "--accept").code == 0
     healed = fast_twin.bulwark("up", "--json")
     assert healed.code == 0, healed.text[-3_000:]
+    iam = aws_client(fast_twin.installation, "iam")
+    assert iam.list_role_policies(RoleName=WRITER)["PolicyNames"] == ["backup-writer"]
+    assert iam.list_attached_role_policies(RoleName=PLANNER)["AttachedPolicies"] == []
+    iam.delete_policy(PolicyArn="arn:aws:iam::123456789012:policy/evil")
     again = fast_twin.bulwark("refresh", "--json")
     assert again.code == 0
     assert again.json["steps"] == []

@@ -422,7 +422,12 @@ _TABLE: Final = {
         ),
     ),
     ("role-is-bounded", "backups-administration-break-glass-policy"): (
-        ("backups-administration-break-glass-policy", "policy", but("ConfigureRoles", Condition=None)),
+        (
+            "backups-administration-break-glass-policy",
+            "policy",
+            but("ConfigureRoles", Condition=None),
+            "role-cannot-widen-itself",
+        ),
         (
             "backups-administration-break-glass-policy",
             "policy",

@@ -79,33 +79,33 @@ def _find_ways(role: Resource, stack: PolicyStack) -> list[Resource]:
     """Return the roles that a role can get into, and whose permissions it can widen from any of these."""
     reached = [role]
 
-    def may(one: Resource, action: str, other: Resource, *, unless: str = "") -> bool:
+    def may(actor: Resource, action: str, other: Resource, *, unless: str = "") -> bool:
         # What the role itself is allowed is judged as if nothing bounded it.
-        most = None if one is role else stack.view(boundaries).get(one)
+        most = None if actor is role else stack.view(boundaries).get(actor)
         limits = read_statements(most)[0] if most else None
-        identity = stack.view(IamIdentities).by_resource.get(one)
+        identity = stack.view(IamIdentities).by_resource.get(actor)
         own = [*identity.statements] if identity else []
         return any(
             _allows(own, action, arn, unless=unless) and (limits is None or _allows(limits, action, arn))
             for arn in arns_of(other)
         )
 
-    for one in reached:  # grows meanwhile
+    for actor in reached:  # grows meanwhile
         reached += [
             other
             for other in stack.of_type(ROLE)
             if other not in reached
             and (
-                may(one, _TRUST, other)
-                or _is_trusted(arns_of(one), other)
-                or (may(one, _ASSUME, other) and _is_trusted(_accounts(arns_of(one)), other))
+                may(actor, _TRUST, other)
+                or _is_trusted(arns_of(actor), other)
+                or (may(actor, _ASSUME, other) and _is_trusted(_accounts(arns_of(actor)), other))
             )
         ]
     return [
         other
         for other in reached
         if other is not role
-        and any(may(one, action, other, unless=_BOUNDARY) for one in reached for action in _GRANTING)
+        and any(may(actor, action, other, unless=_BOUNDARY) for actor in reached for action in _GRANTING)
     ]
 
 

@@ -23,7 +23,7 @@ _LISTS: Final = (
 def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     roles = stack.view(Roles)
     for kind, own in _LISTS:
-        listed = any(role in roles.named_by(one, "roleName") for one in stack.of_type(kind))
+        listed = any(role in roles.find_named(one, "roleName") for one in stack.of_type(kind))
         if not listed and isinstance(role.at(own), Absent):
             yield (
                 message("nothing lists its inline policies")

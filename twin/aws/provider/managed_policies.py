@@ -69,9 +69,9 @@ class ManagedPolicy(UniqueAwsResource):
         iam = self._iam
         if self._differs("policy", inputs["policy"], state.get("policy")):
             versions = iam.list_policy_versions(PolicyArn=identifier)["Versions"]
-            others = [one for one in versions if not one["IsDefaultVersion"]]
             if len(versions) >= _MOST_VERSIONS:
-                oldest = min(others, key=lambda one: one["CreateDate"])
+                others = [version for version in versions if not version["IsDefaultVersion"]]
+                oldest = min(others, key=lambda version: version["CreateDate"])
                 iam.delete_policy_version(PolicyArn=identifier, VersionId=oldest["VersionId"])
             iam.create_policy_version(
                 PolicyArn=identifier, PolicyDocument=to_json(inputs["policy"]), SetAsDefault=True

@@ -7,7 +7,7 @@ from components.settings.backups import vault_name
 
 
 @dataclass(frozen=True)
-class VaultAddress:
+class VaultNames:
     """The names of a vault, its key and its access log, all of which follow from the settings."""
 
     platform: str
