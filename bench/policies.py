@@ -1,10 +1,10 @@
 """
-Cost of the policies in a preview: with and without the pack, for 50, 500 and 1,000 resources.
+Cost of the policies in a preview: without a pack, with it, and with the base's pack beside it.
 
 `python bench/policies.py [rounds [sizes...]]` previews copies of production's resources on a provider that
-accepts everything at once, so that only the engine and the pack take time. It prints medians and ratios of
-wall time and of the CPU time of all processes, which depends less on other work on the machine, and the start
-time of the pack.
+accepts everything at once, so that only the engine and the packs take time: 50, 500 and 1,000 resources. The
+base's pack is that of HEAD, as a review of changed policies runs it. It prints medians of wall time and of
+the CPU time of all processes, which depends less on other work on the machine, and the pack's start time.
 """
 
 import json
@@ -24,6 +24,7 @@ from pulumi import automation
 from rich.console import Console
 from rich.table import Table
 
+from review import base
 from toolchain.engine import search_path
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
@@ -94,7 +95,7 @@ def _declare(recorded: Any, copy: int, resources: dict[tuple[int, str], Any]) ->
     made_from = recorded.get("made_from", {})
     inputs = {
         key: _value(value, copy, [other(name) for name in made_from.get(key, ())])
-        for key, value in recorded["inputs"].items()
+        for key, value in recorded.get("inputs", {}).items()
     }
     if kind.startswith("pulumi:providers:"):
         inputs.pop("version", None)
@@ -124,23 +125,24 @@ def _value(value: Any, copy: int, sources: list[Any]) -> Any:
             return value
 
 
-def measure_previews(folder: Path, count: int, rounds: int) -> tuple[list[CpuTime], list[CpuTime]]:
-    """Preview in turn without and with the pack; return the times. The first pair is not counted."""
+def measure_previews(folder: Path, count: int, rounds: int) -> list[list[CpuTime]]:
+    """Preview in turn without, with one and with both packs; return the times, without the first round's."""
     os.environ["PATH"] = search_path()  # the Automation API searches for the CLI on this process's PATH alone
     options = automation.LocalWorkspaceOptions(
         pulumi_home=str(folder / "home"),
         project_settings=automation.ProjectSettings(
             "bench", "python", backend=automation.ProjectBackend(f"file://{folder}")
         ),
-        env_vars={"PULUMI_CONFIG_PASSPHRASE": "bench", "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        env_vars={
+            "PULUMI_CONFIG_PASSPHRASE": "bench",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **base.environment_of(folder / "base", folder / "base.json"),
+        },
     )
     stack = automation.create_or_select_stack(f"bench{count}", "bench", lambda: program(count), opts=options)
-    without: list[CpuTime] = []
-    with_pack: list[CpuTime] = []
-    for _ in range(rounds + 1):
-        without.append(_measure_preview(stack, []))
-        with_pack.append(_measure_preview(stack, [str(PACK)]))
-    return without[1:], with_pack[1:]
+    variants: list[list[str]] = [[], [str(PACK)], [str(PACK), str(base.PACK)]]
+    measured = [[_measure_preview(stack, packs) for packs in variants] for _ in range(rounds + 1)]
+    return [list(times) for times in zip(*measured[1:], strict=True)]
 
 
 def _measure_preview(stack: automation.Stack, packs: list[str]) -> CpuTime:
@@ -190,25 +192,23 @@ def _median(times: Sequence[CpuTime]) -> CpuTime:
     return CpuTime(*(statistics.median(values) for values in zip(*times, strict=True)))
 
 
-def _comparison_cells(without: float, with_pack: float) -> tuple[str, str, str]:
-    return f"{without:.2f} s", f"{with_pack:.2f} s", f"{with_pack / without:.2f}"
+def _comparison_cells(without: float, *others: float) -> list[str]:
+    return [f"{without:.2f} s", *(f"{other:.2f} s ({other / without:.2f})" for other in others)]
 
 
 def main(rounds: int, sizes: Sequence[int]) -> None:
     """Measure and print."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start would compile everything
-    columns = ("resources", "without", "with the pack", "ratio", "CPU without", "with", "ratio")
-    table = Table(*columns, title=f"Preview, medians of {rounds}")
+    columns = ("resources", "without", "one pack", "both", "CPU without", "one pack", "both")
+    table = Table(*columns, title=f"Preview, medians of {rounds}, with ratios")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _install_plugins(folder)
+        base.extract_pack(CHECKOUT, "HEAD", folder / "base")
         for count in sizes:
-            without, with_pack = map(_median, measure_previews(folder, count, rounds))
-            cells = [
-                *_comparison_cells(without.wall, with_pack.wall),
-                *_comparison_cells(without.cpu, with_pack.cpu),
-            ]
-            table.add_row(f"{count}", *cells)
+            medians = [_median(times) for times in measure_previews(folder, count, rounds)]
+            walls, cpus = zip(*medians, strict=True)
+            table.add_row(f"{count}", *_comparison_cells(*walls), *_comparison_cells(*cpus))
     Console().print(table)
     started = statistics.median(measure_start() for _ in range(rounds))
     Console().print(f"The pack starts in {started:.2f} s.")

@@ -33,9 +33,9 @@ def select(target: StackTarget, *, runs_program: bool = True) -> auto.Stack:
     `runs_program` says whether it will be run: without it, the program's packages are of no use, and the
     engine would hold the bridge's version against a provider's and warn of an older one.
     """
-    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **target.engine_environment()}
+    plugins = target.plugin_environment() if runs_program else {}
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **plugins, **target.engine_environment()}
     if runs_program:
-        environment |= target.plugin_environment()
         # The program's imports take a second; the engine takes longer until it asks for the program.
         threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
         packages.declare()

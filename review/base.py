@@ -140,12 +140,15 @@ def extract_pack(checkout: Path, commit: str, folder: Path) -> None:
         archive = _git(checkout, "archive", "--format=tar", commit, *_PARTS)
     except BaseError as error:
         raise BaseError(f"{commit[:12]} has no policies to run: {error}") from None
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
     waivers, own = folder / _WAIVERS, checkout / _WAIVERS
-    waivers.unlink(missing_ok=True)
-    if own.exists():
-        waivers.write_bytes(own.read_bytes())
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        waivers.unlink(missing_ok=True)
+        if own.exists():
+            waivers.write_bytes(own.read_bytes())
+    except (OSError, tarfile.TarError) as error:
+        raise BaseError(f"the policies of {commit[:12]} can't be unpacked: {error}") from error
 
 
 def environment_of(folder: Path, report: Path) -> dict[str, str]:

@@ -68,6 +68,16 @@ def test_the_base_is_where_head_left_the_default_branch(checkout: Path) -> None:
     assert base.find_commit(checkout, None, {"GITHUB_BASE_REF": "release"}) == changed
 
 
+def test_a_shallow_clone_of_the_default_branch_is_its_own_base(checkout: Path, tmp_path: Path) -> None:
+    write(checkout, "core/text.py", "# later\n")
+    newest = commit(checkout)
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--depth=1", checkout.as_uri(), str(clone))
+    assert base.find_commit(clone, None, {}) == newest
+    with pytest.raises(BaseError, match="a shallow clone may lack it"):
+        base.find_commit(clone, "HEAD^", {})
+
+
 @pytest.mark.parametrize("revision", ["nothing", "--output=/tmp/x", "HEAD:README.md", "a b"])
 def test_a_base_that_is_no_commit_is_refused(checkout: Path, revision: str) -> None:
     with pytest.raises(BaseError, match="git knows no commit"):

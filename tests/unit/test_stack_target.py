@@ -7,10 +7,11 @@ import pytest
 
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE
-from engine import stack_file
+from engine import session, stack_file
 from engine.stack_target import VendorTarget
 from engine.targets import find_target, find_twin_target
 from engine.twin import TwinTarget, draw_ports
+from toolchain import releases
 from twin.host.home import TwinHome
 
 LOCAL = stack_file.read("local")
@@ -92,3 +93,15 @@ def test_a_stack_on_the_twin_reaches_this_machine_alone() -> None:
     ]
     assert {urlsplit(address).hostname for address in addresses} == {"127.0.0.1"}
     assert not target.uses_proxies
+
+
+def test_a_job_with_a_credential_runs_no_program_with_plugins_that_nobody_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "releases.sha256").touch()
+    monkeypatch.setattr(releases, "FILE", tmp_path / "releases.sha256")
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "token")
+    with pytest.raises(Failure, match=r"releases\.sha256 has no hash of pulumi-resource-"):
+        session.select(find_target("prod", on_twin=False))
+    assert find_target("prod", on_twin=True).plugin_environment() == {}
