@@ -12,7 +12,14 @@ from cyclopts import Parameter
 from cli.events import RunLog
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import describe_left_out, format_lock, format_size
-from cli.recovery_context import choose_stores, export_state, find_source, open_context
+from cli.recovery_context import (
+    DocumentedStack,
+    RecoverySource,
+    choose_stores,
+    export_state,
+    find_source,
+    open_context,
+)
 from core.failure import Failure
 from core.text import printable
 from recovery.attestation import KEY_VARIABLE
@@ -66,34 +73,33 @@ def backup(
     _check_options(stores, table=table, content=content, of_files=accept_gone or accept_unreadable)
     target = find_source(stack, on_twin=on_twin, recovery=recovery)
     chosen = choose_stores(target, () if "all" in stores else [store for store in stores if store != "all"])
-    context = open_context(target, role="writer", stores=chosen, vaults=("primary",), jobs=chosen)
-    _require_signer(context, unattested=unattested)
+    contexts = _open_contexts(target, chosen, unattested=unattested)
     manifests: dict[StoreName, BackupManifest] = {}
 
     def take(store: StoreName) -> None:
         with RunLog(f"Backing up the {store}", command="backup", store=store, stack=target.name) as run:
             if store == "database":
                 manifests[store] = back_up(
-                    context, tables=table, content=content, on_progress=partial(_show_progress, run)
+                    contexts[store], tables=table, content=content, on_progress=partial(_show_progress, run)
                 )
             elif store == "files":
                 manifests[store] = back_up_files(
-                    context,
+                    contexts[store],
                     accept_gone=accept_gone,
                     accept_unreadable=accept_unreadable,
                     on_progress=_FileProgressLine(run),
                 )
             else:
-                manifests[store] = back_up_state(context, export_state(target))
+                manifests[store] = back_up_state(contexts[store], export_state(target))
         if not as_json:
             _print_manifest(manifests[store])
         _require_all_files(manifests[store], accept_unreadable=accept_unreadable)
 
     failures: list[Failure] = []
     for job, job_stores in _JOBS.items():
-        failures += _take_stores(context, job, [store for store in job_stores if store in chosen], take)
+        failures += _take_stores(contexts, job, [store for store in job_stores if store in chosen], take)
     if as_json:
-        sys.stdout.write(_to_json(manifests, context.warnings))
+        sys.stdout.write(_to_json(manifests, contexts[chosen[0]].warnings))
     for failure in failures[1:]:
         sys.stderr.write(f"{failure}\n")
     if failures:
@@ -101,6 +107,25 @@ def backup(
     if not as_json:
         sys.stdout.write("Unproven until restored: ./bulwark verify --deep\n")
     return 0
+
+
+def _open_contexts(
+    source: RecoverySource, stores: Sequence[StoreName], *, unattested: bool
+) -> dict[StoreName, RecoveryContext]:
+    """Return what each store is backed up with. For the state the settings do, without its secrets."""
+    contexts: dict[StoreName, RecoveryContext] = {}
+    others: list[StoreName] = [store for store in stores if store != "state"]
+    if others:
+        context = open_context(
+            source, role="writer", stores=others, vaults=("primary",), jobs=others, needs_outputs=True
+        )
+        contexts |= dict.fromkeys(others, context)
+    if "state" in stores:
+        stack = source.target if isinstance(source, DocumentedStack) else source
+        contexts["state"] = open_context(stack, role="writer", vaults=("primary",))
+    for context in contexts.values():
+        _require_signer(context, unattested=unattested)
+    return contexts
 
 
 def _to_json(manifests: Mapping[StoreName, BackupManifest], warnings: tuple[str, ...]) -> str:
@@ -139,7 +164,10 @@ def _check_options(
 
 
 def _take_stores(
-    context: RecoveryContext, job: str, stores: Sequence[StoreName], take: Callable[[StoreName], None]
+    contexts: Mapping[StoreName, RecoveryContext],
+    job: str,
+    stores: Sequence[StoreName],
+    take: Callable[[StoreName], None],
 ) -> list[Failure]:
     """
     Back up each store, whatever happens to the others, and return the failures.
@@ -148,7 +176,8 @@ def _take_stores(
     own store.
     """
     failures: list[Failure] = []
-    with suppress(Failure), report_run(context, job) if job in stores else nullcontext():
+    own = next((contexts[store] for store in stores if store == job), None)
+    with suppress(Failure), report_run(own, job) if own else nullcontext():
         for store in stores:
             try:
                 take(store)

@@ -4,9 +4,10 @@ import sys
 
 from cli import deploy
 from cli.options import ChosenStackOption, RecoveryOption, TwinOption
-from cli.recovery_context import DocumentedSource, RecoverySource, find_source, open_context
+from cli.recovery_context import RecoverySource, find_source, open_context
 from core import vault_layout
 from core.failure import Failure
+from engine.stack_target import StackTarget
 from recovery.vault import lease
 from recovery.vault.client import Exists
 
@@ -58,4 +59,4 @@ def break_lease(
 
 def _is_shared(target: RecoverySource) -> bool:
     """Whether others may hold the lease; a recovery file does not say."""
-    return isinstance(target, DocumentedSource) or target.asks_before_changes
+    return not isinstance(target, StackTarget) or target.asks_before_changes

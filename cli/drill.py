@@ -21,7 +21,7 @@ from cli.drill_session import DrillSession, drill_identity
 from cli.file_drill import choose_scenarios, open_file_session
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
 from cli.output import format_lock
-from cli.recovery_context import DocumentedSource, RecoverySource, find_source
+from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
@@ -154,6 +154,8 @@ def _open_session(
         with open_file_session(source, scenarios, unsandboxed=unsandboxed) as session:
             yield session
         return
+    if isinstance(source, DocumentedStack):
+        raise Failure("A drill of a stack reads the stack itself.", "leave out --recovery, or --stack.")
     if needs_platform and not source.runs_platform:
         raise Failure(
             f"A drill asks the data of a platform at work, and {source.name} has none on the twin.",

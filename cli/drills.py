@@ -12,13 +12,14 @@ from rich.table import Column, Table
 
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import write_files
-from cli.recovery_context import DocumentedSource, RecoverySource, find_source, open_context
+from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source, open_context
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.documents import DocumentError, read_file
 from core.failure import Failure
 from core.objectives import format_duration
 from core.text import printable
+from engine.stack_target import StackTarget
 from recovery.context import RecoveryContext
 from recovery.drill import records, reports
 from recovery.drill.evidence import Drill, DrillIdentity, Measurement, Scenario, StackLocation
@@ -107,15 +108,16 @@ def _describe(source: RecoverySource) -> _DrilledTarget:
         from cli.file_drill import documented_objectives  # noqa: PLC0415 - imports what a drill needs
 
         objectives = documented_objectives(source.content.drill)
-        return _DrilledTarget(source.name, "file", objectives, f"--recovery {source.path}")
+        return _DrilledTarget(source.name, "file", objectives, f"--recovery {source.place.name}")
     from cli.drill_facts import drill_objectives  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
-    objectives = drill_objectives(source.settings)
-    return _DrilledTarget(source.name, source.location, objectives, f"--stack {source.name}{source.option}")
+    target = source.target if isinstance(source, DocumentedStack) else source
+    objectives = drill_objectives(target.settings)
+    return _DrilledTarget(target.name, target.location, objectives, f"--stack {target.name}{target.option}")
 
 
 def _read_history(source: RecoverySource) -> str:
-    if isinstance(source, DocumentedSource):
+    if not isinstance(source, StackTarget):
         raise Failure("Policies judge a stack.", "name it: --stack.")
     from cli.drill_facts import read_history  # noqa: PLC0415 - recovery by a file runs without Pulumi
     from engine import session  # noqa: PLC0415 - as above
@@ -287,7 +289,7 @@ def add_evidence(context: RecoveryContext, file: Path, target: _DrilledTarget) -
         )
     identity, vault = known.id, context.recording_vault
     token = _read_attestation(file)
-    if fault := context.trust.find_fault(vault, records.to_json(evidence), token, "restore"):
+    if fault := context.trust.find_fault(vault, records.to_json(evidence), token, "drill"):
         sys.stderr.write(
             printable(f"The evidence of drill {identity} {fault}, so that it does not count.") + "\n"
         )

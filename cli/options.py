@@ -9,7 +9,9 @@ StackOption = Annotated[str, Parameter(name=["--stack", "-s"])]
 ChosenStackOption = Annotated[str | None, Parameter(name=["--stack", "-s"])]
 """The stack of a command that takes a recovery file instead; None is `local` without such a file."""
 
-RecoveryOption = Annotated[Path | None, Parameter(name="--recovery")]
+RecoveryOption = Annotated[str | None, Parameter(name="--recovery")]
+"""A recovery file's path, or `aws-secret:NAME`, a role's document in AWS Secrets Manager."""
+
 UnsandboxedOption = Annotated[bool, Parameter(name="--unsandboxed", negative=())]
 """Restore what can hold programs where nothing separates them from the caller (core/sandbox.py)."""
 

@@ -1,11 +1,12 @@
 """Opens for recovery what a deployed stack's outputs or a recovery file name: stores, vaults, monitors."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from cli.github_log import mask_secrets
 from components.settings.platform import OIDC_ISSUER
 from core import vault_layout
 from core.console import PrintableConsole
@@ -13,48 +14,89 @@ from core.failure import Failure
 from engine.stack_target import StackTarget, VaultRole
 from engine.targets import find_target
 from recovery.age import read_identity
-from recovery.attestation import Trust
+from recovery.attestation import Trust, group_subjects
 from recovery.context import RecoveryContext, VaultName, require_output
 from recovery.files.source import FileSource
 from recovery.issuer_keys import record_keys
 from recovery.manifest import StoreName
 from recovery.recovery_file import RecoveryFile, read_recovery_file
-from recovery.recovery_file_context import find_documented_trust, open_recovery_file
+from recovery.recovery_file_context import RecoveryFilePlace, find_documented_trust, open_recovery_file
+from recovery.role_document import parse_role_document
+from recovery.secrets_manager import fetch_secret
 from recovery.state import StateExport
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 
+SECRET_PREFIX: Final = "aws-secret:"  # noqa: S105 - the form of a name, and no secret
+"""Begins the value of --recovery that names a role's document in AWS Secrets Manager."""
+
 
 @dataclass(frozen=True)
 class DocumentedSource:
-    """What a recovery file describes, in place of a stack."""
+    """What a recovery file or a role's document describes, in place of a stack."""
 
-    path: Path
+    place: RecoveryFilePlace
     content: RecoveryFile
+    database_project: str = ""
 
     @property
     def name(self) -> str:
         return self.content.name
 
 
-RecoverySource = StackTarget | DocumentedSource
+@dataclass(frozen=True)
+class DocumentedStack:
+    """A stack by its settings, with a role's document for what else only its state knows."""
+
+    target: StackTarget
+    source: DocumentedSource
+
+    @property
+    def name(self) -> str:
+        return self.target.name
 
 
-def find_source(stack: str | None, *, on_twin: bool, recovery: Path | None) -> RecoverySource:
+RecoverySource = StackTarget | DocumentedSource | DocumentedStack
+
+
+def find_source(stack: str | None, *, on_twin: bool, recovery: str | None) -> RecoverySource:
     """
-    Return what a command's options choose: a stack, `local` by default, or what a recovery file describes.
+    Return what a command's options choose.
+
+    It is a stack, `local` by default; what a recovery file or a role's document describes; or a stack with
+    the document of a role.
 
     Raises:
-        Failure: both are chosen; the stack has no file, or one of the files is wrong.
+        Failure: a stack and a recovery file are chosen; the stack has no file, one of the files is wrong, or
+            the document can't be read.
     """
     if recovery is None:
         return find_target(stack or "local", on_twin=on_twin)
+    if recovery.startswith(SECRET_PREFIX):
+        if not (stack or on_twin):
+            return _read_document(recovery)
+        target = find_target(stack or "local", on_twin=on_twin)
+        target.prepare(PrintableConsole(stderr=True), runs_program=False)
+        source = _read_document(recovery, target.aws_endpoint)
+        if source.name != target.name:
+            raise Failure(
+                f"{recovery} is of the stack {source.name}, and this is {target.name}.", "name the other one."
+            )
+        return DocumentedStack(target, source)
     if stack or on_twin:
         raise Failure(
-            "--recovery names stores and vaults without a stack.",
+            "A recovery file names stores and vaults without a stack.",
             f"leave out {'--stack' if stack else '--twin'}, or --recovery.",
         )
-    return DocumentedSource(recovery, read_recovery_file(recovery))
+    path = Path(recovery)
+    return DocumentedSource(RecoveryFilePlace(recovery, path.absolute().parent), read_recovery_file(path))
+
+
+def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSource:
+    document = parse_role_document(fetch_secret(recovery.removeprefix(SECRET_PREFIX), endpoint), recovery)
+    mask_secrets(document.secrets.values())
+    place = RecoveryFilePlace(recovery, Path.cwd(), document.secrets)
+    return DocumentedSource(place, document.recovery, document.database_project)
 
 
 def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tuple[StoreName, ...]:
@@ -66,16 +108,23 @@ def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tupl
     """
     if isinstance(source, StackTarget):
         return tuple(stores) or ("database", "state", "files")
+    if isinstance(source, DocumentedStack):
+        # The state is exported by the engine, and not described by any document.
+        of_document: list[StoreName] = [store for store in stores if store != "state"]
+        chosen = choose_stores(source.source, of_document) if of_document or not stores else ()
+        return (*chosen, *(("state",) if "state" in stores else ()))
     known = source.content.store_names
     if missing := [store for store in stores if store not in known]:
         why = (
             "Only a stack has a state, and a recovery file is used without one."
             if "state" in missing
-            else f"{source.path} names no store {missing[0]}."
+            else f"{source.place.name} names no store {missing[0]}."
         )
         raise Failure(why, f"choose one of these: {', '.join(known) or 'it names none'}.")
     if not known:
-        raise Failure(f"{source.path} names no store.", "name one under `stores`; see docs/recovery.md.")
+        raise Failure(
+            f"{source.place.name} names no store.", "name one under `stores`; see docs/recovery.md."
+        )
     return tuple(stores) or known
 
 
@@ -87,9 +136,10 @@ def open_context(
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
     identity: Path | None = None,
+    needs_outputs: bool = False,
 ) -> RecoveryContext:
     """
-    Open a deployed stack by its outputs, or a recovery file, with the vault's credentials of `role`.
+    Open a deployed stack, a recovery file or a role's document, with the vault's credentials of `role`.
 
     What the vaults of a recovery file lack is written to standard error.
 
@@ -100,22 +150,36 @@ def open_context(
         vaults: The vaults that are used; those of a recovery file have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
         identity: The identity file of the copies elsewhere, to restore from them.
+        needs_outputs: Whether a stack's stores or monitors are used, which its state knows. Its vaults are
+            known by its settings.
 
     Raises:
         Failure: the stack was never deployed, or its services can't be started; or a secret that the recovery
             file refers to is missing, or one of its vaults is not protected.
     """
     if isinstance(source, StackTarget):
-        return _open_stack(source, role)
+        return _open_stack(source, role) if needs_outputs else _open_settings(source, role)
+    documented = source.source if isinstance(source, DocumentedStack) else source
     context = open_recovery_file(
-        source.content,
-        source.path,
+        _reach(source.target, source.source.content)
+        if isinstance(source, DocumentedStack)
+        else source.content,
+        documented.place,
         role=role,
-        stores=stores,
+        stores=[store for store in stores if store != "state"],
         vaults=vaults,
         jobs=jobs,
         identity=read_identity(identity) if identity else None,
     )
+    if isinstance(source, DocumentedStack):
+        objectives = source.target.settings.platform.objectives
+        context = replace(
+            context,
+            trust=find_trust(source.target),
+            issue_token=source.target.find_signer(role),
+            database_project=documented.database_project,
+            longest_proof_age=timedelta(hours=objectives.proof_age_hours),
+        )
     console = PrintableConsole(stderr=True)
     for warning in context.warnings:
         console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -151,18 +215,69 @@ def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
     )
 
 
+def _open_settings(target: StackTarget, role: VaultRole) -> RecoveryContext:
+    """Open the vaults of a stack by its settings alone, without its state and what decrypts that."""
+    target.prepare(PrintableConsole(stderr=True), runs_program=False)
+    vaults = _open_vaults(target, target.role_credentials(role))
+    writer = None if role == "writer" else _open_vaults(target, target.role_credentials("writer"))["primary"]
+    return RecoveryContext(
+        stack=target.name,
+        database_url="",
+        vaults=vaults,
+        heartbeat_urls={},
+        checkin_urls={},
+        trust=find_trust(target),
+        issue_token=target.find_signer(role),
+        longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
+        writer_vault=writer,
+    )
+
+
+def _open_vaults(target: StackTarget, key: AccessKey | None) -> dict[VaultName, VaultClient]:
+    backups, platform = target.settings.backups, target.settings.platform.name
+    return {
+        "primary": open_vault(target, backups.vault(platform), backups.region, key),
+        "replica": open_vault(target, backups.vault_replica(platform), backups.replica.region, key),
+    }
+
+
+def _reach(target: StackTarget, file: RecoveryFile) -> RecoveryFile:
+    """Return a recovery file with the addresses by which this machine reaches what it names."""
+    stores, vaults = file.stores, file.vaults
+    database = stores.database and stores.database.model_copy(
+        update={"url": target.reach_database(stores.database.url)}
+    )
+    files = stores.files and stores.files.model_copy(
+        update={"endpoint": stores.files.endpoint and target.reach_files(stores.files.endpoint)}
+    )
+    endpoint = {"endpoint": target.aws_endpoint}
+    return file.model_copy(
+        update={
+            "stores": stores.model_copy(update={"database": database, "files": files}),
+            "vaults": vaults.model_copy(
+                update={
+                    "primary": vaults.primary and vaults.primary.model_copy(update=endpoint),
+                    "replica": vaults.replica and vaults.replica.model_copy(update=endpoint),
+                }
+            ),
+        }
+    )
+
+
 def find_trust(target: RecoverySource) -> Trust:
     """Return whose attestations count: the settings of a stack name them, or the recovery file does."""
     if isinstance(target, DocumentedSource):
         return find_documented_trust(target.content)
+    if isinstance(target, DocumentedStack):
+        return find_trust(target.target)
     backups, platform = target.settings.backups, target.settings.platform
     return Trust(
         stack=target.name,
         issuer=OIDC_ISSUER,
-        subjects={
-            "backup": platform.subject(backups.backup_environment),
-            "restore": platform.subject(backups.restore_environment),
-        },
+        subjects=group_subjects(
+            backup=platform.subject(backups.backup_environment),
+            restore=platform.subject(backups.restore_environment),
+        ),
         operator_keys=backups.operator_keys,
         fetch_issuer_keys=target.fetch_issuer_keys,
     )
@@ -193,6 +308,8 @@ def export_state(target: RecoverySource) -> StateExport:
     """
     if isinstance(target, DocumentedSource):
         raise Failure("Only a stack has a state.", "name the stack: --stack.")
+    if isinstance(target, DocumentedStack):
+        return export_state(target.target)
     from engine import session  # noqa: PLC0415 - as in open_context
 
     workspace = session.select(target, runs_program=False).workspace
@@ -211,14 +328,9 @@ def open_vaults(
     target: RecoverySource, *, vaults: Collection[VaultName], identity: Path | None = None
 ) -> Mapping[VaultName, VaultClient]:
     """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
-    if isinstance(target, DocumentedSource):
-        return open_context(target, vaults=vaults, identity=identity).vaults
-    backups, platform = target.settings.backups, target.settings.platform.name
-    key = target.role_credentials("restorer")
-    return {
-        "primary": open_vault(target, backups.vault(platform), backups.region, key),
-        "replica": open_vault(target, backups.vault_replica(platform), backups.replica.region, key),
-    }
+    if isinstance(target, StackTarget):
+        return _open_vaults(target, target.role_credentials("restorer"))
+    return open_context(target, vaults=vaults, identity=identity).vaults
 
 
 def open_vault(target: StackTarget, bucket: str, region: str, key: AccessKey | None) -> VaultClient:

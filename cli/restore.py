@@ -133,8 +133,12 @@ def restore(
         sys.stdout.write(_next_steps(state, to))
         return 0
     url = "" if to == "new" or store == "files" else _add_password(to)
+    # A stack's state knows the database, which must not be restored into.
     context = open_context(
-        find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault,), identity=identity
+        find_source(stack, on_twin=on_twin, recovery=recovery),
+        vaults=(vault,),
+        identity=identity,
+        needs_outputs=store == "database",
     )
     if store == "files":
         manifest = _choose(require_vault(context.vaults, vault), FilesManifest, context.trust, backup, at)

@@ -101,7 +101,7 @@ def open_stack_session(target: StackTarget, *, unsandboxed: bool) -> Generator[S
             AWS are of another role than the one that only reads.
     """
     with open_drill_folder(target.name) as folder:
-        context = open_context(target)
+        context = open_context(target, stores=("database",), jobs=("drill",), needs_outputs=True)
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
         require_role(target, "restorer")
         key, project = _neon_key(target), context.database_project

@@ -2,21 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 import yaml
 
-from cli.recovery_context import find_trust
+from components.recovery_description import DeployedValues, describe_recovery
 from engine.stack_target import StackTarget
 from recovery.context import require_output
 from recovery.recovery_file import RecoveryFile, list_variables
-
-_DATABASE_PASSWORD: Final = "BULWARK_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
-_FILES_KEY: Final = {
-    "access_key_id": {"env": "BULWARK_FILES_ACCESS_KEY_ID"},
-    "secret_access_key": {"env": "BULWARK_FILES_SECRET_ACCESS_KEY"},
-}
 
 
 def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryFile:
@@ -32,52 +25,14 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
     Raises:
         Failure: the stack was never deployed.
     """
-    backups, files = target.settings.backups, require_output(outputs, "files_source")
-    trust = find_trust(target)
-    endpoint = {"endpoint": target.aws_endpoint} if target.aws_endpoint else {}
-    content = {
-        "name": target.name,
-        "environment": target.settings.platform.environment,
-        "stores": {
-            "database": {
-                "url": _without_password(
-                    target.reach_database(require_output(outputs, "backup_database_url"))
-                ),
-                "password": {"env": _DATABASE_PASSWORD},
-            },
-            "files": {
-                "endpoint": target.reach_files(files["endpoint"]),
-                "region": files["region"],
-                "buckets": files["buckets"],
-                "credentials": _FILES_KEY,
-            },
-        },
-        "vaults": {
-            "primary": {
-                "bucket": require_output(outputs, "vault"),
-                "region": backups.region,
-                **endpoint,
-            },
-            "replica": {
-                "bucket": require_output(outputs, "vault_replica"),
-                "region": backups.replica.region,
-                **endpoint,
-            },
-        },
-        "trust": {
-            "operators": trust.operator_keys,
-            "issuer": {"url": trust.issuer, "subjects": dict(trust.subjects)},
-        },
-        "monitors": {
-            job: {
-                kind: {"env": f"BULWARK_{job.upper()}_{kind.upper()}_URL"}
-                for kind in ("heartbeat", "checkin")
-                if job in require_output(outputs, f"{kind}_urls")
-            }
-            for job in ("database", "files", "proof", "drill")
-        },
-        "drill": _drill_tests(target),
-    }
+    files = require_output(outputs, "files_source")
+    values = DeployedValues(
+        target.reach_database(require_output(outputs, "backup_database_url")),
+        {**files, "endpoint": target.reach_files(files["endpoint"])},
+        require_output(outputs, "heartbeat_urls"),
+        require_output(outputs, "checkin_urls"),
+    )
+    content = describe_recovery(target.settings, target.name, values, vault_endpoint=target.aws_endpoint)
     return RecoveryFile.model_validate_json(json.dumps(content))
 
 
@@ -87,22 +42,3 @@ def to_yaml(file: RecoveryFile) -> str:
     names = "".join(f"#   {name}\n" for name in list_variables(file))
     head = f"# The recovery file of the stack {file.name}; docs/recovery.md describes it. Its variables:\n"
     return head + names + yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
-
-
-def _drill_tests(target: StackTarget) -> dict[str, Any]:
-    objectives, drill = target.settings.platform.objectives, target.settings.drill
-    names = ("recovery_time_minutes", "critical_recovery_time_minutes", "independent_recovery_point_hours")
-    return {
-        "objectives": {name: getattr(objectives, name) for name in names},
-        "application_role": target.settings.database.application_role,
-        "newest_change": drill.newest_change,
-        "assertions": [assertion.model_dump(mode="json") for assertion in drill.assertions],
-        "write": drill.write,
-        "application": drill.application.model_dump(mode="json"),
-    }
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()

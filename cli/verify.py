@@ -102,7 +102,9 @@ def verify(
     """
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     if add:
-        context = open_context(source, role="writer", vaults=("primary",), jobs=(proof.JOB,))
+        context = open_context(
+            source, role="writer", vaults=("primary",), jobs=(proof.JOB,), needs_outputs=True
+        )
         stored = store_all(context, read_documents(add))
         sys.stdout.write(describe_stored(stored))
         _report_proof(context, [one for one in stored if isinstance(one, Verification)])

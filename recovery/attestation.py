@@ -10,7 +10,7 @@ a document never waits for its attestation.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +26,9 @@ from recovery.vault.vault import VaultClient
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
 
-AttestingJob = Literal["backup", "restore"]
-"""The environment that attests: `backup` manifests and journals; `restore` verifications, disownments and
-drills."""
+AttestingJob = Literal["backup", "state", "restore", "drill"]
+"""The job that attests: `backup` manifests and journals of the database and the files, `state` those of the
+state, `restore` verifications and disownments, `drill` the evidence of drills."""
 
 IssueToken = Callable[[str], str]
 """Returns a signed token for the given audience. Raises Failure."""
@@ -58,8 +58,10 @@ class Trust:
     issuer: str = ""
     """URL of the OIDC issuer, such as GitHub's; empty: there is none."""
 
-    subjects: Mapping[AttestingJob, str] = field(default_factory=dict[AttestingJob, str])
-    """The subject (claim `sub`) that the issuer gives to each job."""
+    subjects: Mapping[AttestingJob, tuple[str, ...]] = field(
+        default_factory=dict[AttestingJob, tuple[str, ...]]
+    )
+    """The subjects (claim `sub`) that the issuer gives to each job."""
 
     operator_keys: tuple[str, ...] = ()
     """Public keys of operators, as in OpenSSH's files: `ssh-ed25519 AAAA... comment`."""
@@ -86,21 +88,21 @@ class Trust:
         if token is None:
             return "" if self.accepts_unattested else "has no attestation"
         try:
-            claims, issuer, subject = self._decode(vault, token, job)
+            claims, issuer, subjects = self._decode(vault, token, job)
         except ValueError as error:
             return str(error)
         if claims.get("aud") != hashlib.sha256(document).hexdigest():
             return OTHER_DOCUMENT
         if claims.get("iss") != issuer:
             return "is attested by another issuer"
-        if claims.get("sub") != subject:
+        if claims.get("sub") not in subjects:
             return f"is attested by {str(claims.get('sub'))[:200]!r}, who may not attest it"
         return ""
 
     def _decode(
         self, vault: VaultClient, token: bytes, job: AttestingJob
-    ) -> tuple[Mapping[str, Any], str, str]:
-        """Return the verified claims of a token, and the issuer and the subject that they must name."""
+    ) -> tuple[Mapping[str, Any], str, tuple[str, ...]]:
+        """Return a token's verified claims, the issuer that they must name, and the subjects that may be."""
         from joserfc import jws, jwt  # noqa: PLC0415 - a tenth of a second, which other commands do without
         from joserfc.errors import JoseError  # noqa: PLC0415
 
@@ -111,24 +113,26 @@ class Trust:
             kid = str(jws.extract_compact(token).headers().get("kid", ""))
         except (JoseError, ValueError, TypeError, RecursionError):
             raise ValueError(wrong) from None
-        issuer, subject, keys = self._find_keys(vault, kid, job)
+        issuer, subjects, keys = self._find_keys(vault, kid, job)
         if not keys:
             raise ValueError(
                 "is attested with a key that is neither recorded in the vault nor known to its issuer"
             )
         for key in keys:
             with suppress(JoseError, ValueError, TypeError, RecursionError):
-                return jwt.decode(token, key, list(_ALGORITHMS)).claims, issuer, subject
+                return jwt.decode(token, key, list(_ALGORITHMS)).claims, issuer, subjects
         raise ValueError(wrong)
 
-    def _find_keys(self, vault: VaultClient, kid: str, job: AttestingJob) -> tuple[str, str, list[Any]]:
-        """Return issuer, subject and public keys that a token with this key id must have."""
+    def _find_keys(
+        self, vault: VaultClient, kid: str, job: AttestingJob
+    ) -> tuple[str, tuple[str, ...], list[Any]]:
+        """Return the issuer, the subjects and the public keys that a token with this key id may have."""
         for line in self.operator_keys:
             key = _read_public_key(line)
             if key.thumbprint() == kid:
-                return OPERATOR_ISSUER, kid, [key]
+                return OPERATOR_ISSUER, (kid,), [key]
         if not self.issuer or job not in self.subjects:
-            return "", "", []
+            return "", (), []
         recorded = self._keys.get(vault.bucket)
         if recorded is None:
             recorded = self._keys[vault.bucket] = read_recorded_keys(vault, self.issuer)
@@ -141,6 +145,23 @@ class Trust:
                     self._keys[""] = ()  # offline: only what the vault has recorded counts
             keys = [one.key for one in self._keys[""] if one.kid == kid]
         return self.issuer, self.subjects[job], keys
+
+
+def group_subjects(
+    *, backup: str, restore: str, state: str | None = None, drills: Collection[str] = ()
+) -> dict[AttestingJob, tuple[str, ...]]:
+    """
+    Return the subjects of each job, from those of the environments at GitHub.
+
+    The jobs for the state and for drills had the environments of the other two before they got their own, so
+    that what these attest counts too.
+    """
+    return {
+        "backup": (backup,),
+        "state": (*([state] if state else []), backup),
+        "restore": (restore,),
+        "drill": (*drills, restore),
+    }
 
 
 def put_attested(

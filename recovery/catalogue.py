@@ -376,7 +376,7 @@ def read_attested(
 def _read_backup(
     vault: VaultClient, kind: type[M], trust: Trust, listing: ListedBackup, judgements: Judgements
 ) -> Backup[M]:
-    body, fault = read_attested(vault, listing.entry, listing.attestation, trust, "backup")
+    body, fault = read_attested(vault, listing.entry, listing.attestation, trust, kind.ATTESTED_BY)
     sha256 = hashlib.sha256(body).hexdigest()
     doubts = (fault,) if fault else ()
     try:

@@ -57,6 +57,9 @@ class BackupManifest(ManifestModel):
     KEYS: ClassVar[re.Pattern[str]]
     """Pattern of a manifest's key, with the group `id` and, for a store with tiers, `tier`."""
 
+    ATTESTED_BY: ClassVar[Literal["backup", "state"]] = "backup"
+    """The job whose attestation counts (recovery/attestation.py)."""
+
     id: RunId
     """Sorts by time: `20300115T021700Z-3f9a`."""
 

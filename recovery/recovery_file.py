@@ -250,7 +250,13 @@ class IssuerSubjects(RecoveryFileModel):
     """Of the job that backs up, such as `repo:OWNER/NAME:environment:backup`."""
 
     restore: Text
-    """Of the job that restores, verifies and drills."""
+    """Of the job that restores and verifies."""
+
+    state: Text | None = None
+    """Of the job that backs up a stack's state; what the job `backup` attested counts as well."""
+
+    drills: tuple[Text, ...] = ()
+    """Of the jobs that drill; what the job `restore` attested counts as well."""
 
 
 class TrustedIssuer(RecoveryFileModel):
@@ -335,7 +341,7 @@ def read_recovery_file(path: Path) -> RecoveryFile:
         # As JSON, strict mode takes a list for a tuple and still no text for a number.
         return RecoveryFile.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        problems = list(_describe_problems(error))
+        problems = describe_problems(error)
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     raise Failure(f"{path} has {count}:", _NEXT_STEP, "\n".join(problems))
 
@@ -359,7 +365,7 @@ def _find_variables(part: Any) -> Iterator[str]:
             pass
 
 
-def _describe_problems(error: ValidationError) -> list[str]:
+def describe_problems(error: ValidationError) -> list[str]:
     """Return a line for each problem: the path of the key, and what is wrong, without its value."""
     lines: list[str] = []
     for detail in error.errors(include_url=False, include_context=False, include_input=False):

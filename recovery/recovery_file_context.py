@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from core.failure import Failure
 from recovery.age import AgeIdentity
-from recovery.attestation import IssueToken, Trust, find_signer, sign_with
+from recovery.attestation import IssueToken, Trust, find_signer, group_subjects, sign_with
 from recovery.context import RecoveryContext, VaultName
 from recovery.elsewhere.copies import CopyRules
 from recovery.elsewhere.vault import ElsewhereVault
@@ -23,15 +24,33 @@ from recovery.recovery_file import (
     RecoveryFile,
     VaultAddress,
 )
-from recovery.secret_reference import MissingSecret
+from recovery.secret_reference import MissingSecret, SecretReference
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.protection import require_protection
 from recovery.vault.vault import VaultClient
 
 
+@dataclass(frozen=True)
+class RecoveryFilePlace:
+    """Where a recovery file was found."""
+
+    name: str
+    """What messages call it: its path, or the name of the secret that has it."""
+
+    folder: Path
+    """Files with secrets are relative to it."""
+
+    variables: Mapping[str, str] | None = field(default=None, repr=False)
+    """The variables that it refers to, where they came with it; None: those of the environment."""
+
+    def resolve(self, reference: SecretReference) -> str:
+        """Return a secret. Raises Failure as `SecretReference.resolve` does."""
+        return reference.resolve(self.folder, self.variables)
+
+
 def open_recovery_file(
     file: RecoveryFile,
-    path: Path,
+    place: RecoveryFilePlace,
     *,
     role: Literal["writer", "restorer"],
     stores: Collection[StoreName] = (),
@@ -46,7 +65,7 @@ def open_recovery_file(
 
     Args:
         file: The content of the file.
-        path: Of the file. Files with secrets are relative to its folder.
+        place: Where it was found, and what its references mean there.
         role: Whether the vault is opened to write backups or to read them.
         stores: The stores that are read, whose secrets have to be there.
         vaults: The vaults that are used, which have to protect what is in them.
@@ -57,14 +76,13 @@ def open_recovery_file(
         Failure: a secret is missing or open to others, or a vault has neither versions nor a lock and the
             file does not accept that.
     """
-    folder = path.absolute().parent
     named: dict[VaultName, VaultAddress | None] = {
         "primary": file.vaults.primary,
         "replica": file.vaults.replica,
     }
     addresses: dict[VaultName, VaultAddress] = {name: one for name, one in named.items() if one}
     clients: dict[VaultName, VaultClient] = {
-        name: _open_vault(address, folder, role=role) for name, address in addresses.items()
+        name: _open_vault(address, place, role=role) for name, address in addresses.items()
     }
     warnings = [
         warning
@@ -74,27 +92,27 @@ def open_recovery_file(
             clients[name],
             accept_without_versions=address.accept_without_versions,
             accept_without_lock=address.accept_without_lock,
-            place=f"vaults.{name} of {path}",
+            place=f"vaults.{name} of {place.name}",
         )
     ]
     trust = find_documented_trust(file)
     if "elsewhere" in vaults and file.vaults.elsewhere:
-        clients["elsewhere"] = _open_elsewhere(file.vaults.elsewhere, folder, trust, identity)
+        clients["elsewhere"] = _open_elsewhere(file.vaults.elsewhere, place, trust, identity)
     if file.trust.unattested:
         warnings.append(
-            f"{path} accepts what nobody attested: whoever can write to the vault can plant a backup."
+            f"{place.name} accepts what nobody attested: whoever can write to the vault can plant a backup."
         )
     monitors = {job: monitor for job, monitor in file.monitors.items() if job in jobs}
     return RecoveryContext(
         stack=file.name,
-        database_url=_database_url(file, folder, required="database" in stores),
+        database_url=_database_url(file, place, required="database" in stores),
         vaults=clients,
-        heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", folder)),
-        checkin_urls=dict(_monitor_urls(monitors, "checkin", folder)),
+        heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", place)),
+        checkin_urls=dict(_monitor_urls(monitors, "checkin", place)),
         trust=trust,
-        issue_token=_find_signer(file, folder),
-        files=_file_source(file.stores.files, folder) if file.stores.files and "files" in stores else None,
-        writer_vault=_open_writer_vault(file.vaults.primary, folder)
+        issue_token=_find_signer(file, place.folder),
+        files=_file_source(file.stores.files, place) if file.stores.files and "files" in stores else None,
+        writer_vault=_open_writer_vault(file.vaults.primary, place)
         if role == "restorer" and file.vaults.primary
         else None,
         warnings=tuple(warnings),
@@ -109,7 +127,12 @@ def find_documented_trust(file: RecoveryFile) -> Trust:
     return Trust(
         file.name,
         issuer=issuer.url,
-        subjects={"backup": issuer.subjects.backup, "restore": issuer.subjects.restore},
+        subjects=group_subjects(
+            backup=issuer.subjects.backup,
+            restore=issuer.subjects.restore,
+            state=issuer.subjects.state,
+            drills=issuer.subjects.drills,
+        ),
         operator_keys=file.trust.operators,
         fetch_issuer_keys=lambda: fetch_keys(issuer.url),
         accepts_unattested=accepts_unattested,
@@ -123,7 +146,7 @@ def _find_signer(file: RecoveryFile, folder: Path) -> IssueToken | None:
     return find_signer()
 
 
-def _database_url(file: RecoveryFile, folder: Path, *, required: bool) -> str:
+def _database_url(file: RecoveryFile, place: RecoveryFilePlace, *, required: bool) -> str:
     """Return the database's URL with its password; empty where it is not needed and can't be had."""
     store = file.stores.database
     if not store:
@@ -131,7 +154,7 @@ def _database_url(file: RecoveryFile, folder: Path, *, required: bool) -> str:
     if not store.password:
         return store.url
     try:
-        password = store.password.resolve(folder)
+        password = place.resolve(store.password)
     except MissingSecret:
         if required:
             raise
@@ -141,23 +164,25 @@ def _database_url(file: RecoveryFile, folder: Path, *, required: bool) -> str:
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
-def _open_vault(address: VaultAddress, folder: Path, *, role: Literal["writer", "restorer"]) -> VaultClient:
+def _open_vault(
+    address: VaultAddress, place: RecoveryFilePlace, *, role: Literal["writer", "restorer"]
+) -> VaultClient:
     reference = (address.writer_credentials if role == "writer" else None) or address.credentials
-    return _create_vault(address, _access_key(reference, folder) if reference else None)
+    return _create_vault(address, _access_key(reference, place) if reference else None)
 
 
-def _open_writer_vault(address: VaultAddress, folder: Path) -> VaultClient | None:
+def _open_writer_vault(address: VaultAddress, place: RecoveryFilePlace) -> VaultClient | None:
     """Open the vault for a record of what was verified, where this run has the credentials for it."""
     if address.writer_credentials:
         with suppress(MissingSecret):
-            return _create_vault(address, _access_key(address.writer_credentials, folder))
+            return _create_vault(address, _access_key(address.writer_credentials, place))
     return None
 
 
 def _open_elsewhere(
-    address: ElsewhereAddress, folder: Path, trust: Trust, identity: AgeIdentity | None
+    address: ElsewhereAddress, place: RecoveryFilePlace, trust: Trust, identity: AgeIdentity | None
 ) -> ElsewhereVault:
-    key = _access_key(address.credentials, folder) if address.credentials else None
+    key = _access_key(address.credentials, place) if address.credentials else None
     return ElsewhereVault(
         create_client(address.region, address.endpoint, access_key=key),
         address.bucket,
@@ -173,33 +198,33 @@ def _create_vault(address: VaultAddress, key: AccessKey | None) -> VaultClient:
     return VaultClient(client, address.bucket, access_key=key)
 
 
-def _access_key(reference: KeyReference, folder: Path) -> AccessKey:
+def _access_key(reference: KeyReference, place: RecoveryFilePlace) -> AccessKey:
     return AccessKey(
-        reference.access_key_id.resolve(folder),
-        reference.secret_access_key.resolve(folder),
-        reference.session_token.resolve(folder) if reference.session_token else "",
+        place.resolve(reference.access_key_id),
+        place.resolve(reference.secret_access_key),
+        place.resolve(reference.session_token) if reference.session_token else "",
     )
 
 
-def _file_source(store: FilesStore, folder: Path) -> FileSource:
+def _file_source(store: FilesStore, place: RecoveryFilePlace) -> FileSource:
     return FileSource(
         endpoint=store.endpoint or f"https://s3.{store.region}.amazonaws.com",
         region=store.region,
         buckets=store.buckets,
-        access_key=_access_key(store.credentials, folder),
+        access_key=_access_key(store.credentials, place),
     )
 
 
 def _monitor_urls(
     monitors: Mapping[str, MonitorReference],
     kind: Literal["heartbeat", "checkin"],
-    folder: Path,
+    place: RecoveryFilePlace,
 ) -> Iterator[tuple[str, str]]:
     """Yield (job, URL) for each job that has a monitor of this kind."""
     for job, monitor in monitors.items():
         reference = monitor.heartbeat if kind == "heartbeat" else monitor.checkin
         if reference:
-            url = reference.resolve(folder)
+            url = place.resolve(reference)
             if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
                 raise Failure(f"The secret of monitors.{job}.{kind} is no URL.", "put the URL there.")
             yield job, url

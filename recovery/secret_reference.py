@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -48,16 +49,16 @@ class SecretReference(BaseModel):
             raise ValueError("names either an environment variable (env) or a file (file)")
         return self
 
-    def resolve(self, folder: Path) -> str:
+    def resolve(self, folder: Path, variables: Mapping[str, str] | None = None) -> str:
         """
-        Return the secret. `folder` is that of the document.
+        Return the secret. `folder` is that of the document, `variables` are those of the environment.
 
         Raises:
             MissingSecret: the variable is not set or empty, or the file does not exist.
             Failure: others may read the file or write to it, or it is empty or no text.
         """
         if self.env is not None:
-            value = os.environ.get(self.env)
+            value = (os.environ if variables is None else variables).get(self.env)
             if not value:
                 raise MissingSecret(
                     f"The environment variable {self.env} is not set.", "set it and run this again."

@@ -90,6 +90,7 @@ class StateManifest(BackupManifest):
     """One backup of the stack's state."""
 
     STORE: ClassVar[StoreName] = "state"
+    ATTESTED_BY: ClassVar[Literal["backup", "state"]] = "state"
     PREFIX: ClassVar[str] = vault_layout.STATE
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
         rf"{vault_layout.STATE}(?P<id>[^/]+)/{vault_layout.MANIFEST}"

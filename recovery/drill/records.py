@@ -239,7 +239,7 @@ def _read_record(
     if len(versions) > 1:
         return DrillRecord(drill_id, None, f"has {len(versions)} versions; evidence is written once")
     entry = versions[0]
-    body, doubt = read_attested(vault, entry, attestations.get(entry.key), trust, "restore")
+    body, doubt = read_attested(vault, entry, attestations.get(entry.key), trust, "drill")
     try:
         drill = parse(body)
     except DocumentError as error:

@@ -19,7 +19,15 @@ from vaults import ProxiedVault, overwrite_object
 from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue, issuer_keys
-from recovery.attestation import IssueToken, Trust, find_signer, put_attested, sign_with
+from recovery.attestation import (
+    AttestingJob,
+    IssueToken,
+    Trust,
+    find_signer,
+    group_subjects,
+    put_attested,
+    sign_with,
+)
 from recovery.catalogue import Backup, Disownment, Verification
 from recovery.drill import records
 from recovery.manifest import Checksums, Manifest, ServerInfo, StoredObject
@@ -29,6 +37,8 @@ from recovery.vault.vault import VaultClient
 ISSUER = "https://issuer.example.com"
 BACKUP_JOB = "repo:example@1/platform@2:environment:backup"
 RESTORE_JOB = "repo:example@1/platform@2:environment:restore"
+STATE_JOB = "repo:example@1/platform@2:environment:state"
+DRILL_JOB = "repo:example@1/platform@2:environment:drill"
 
 
 class Issuer:
@@ -55,7 +65,7 @@ class Issuer:
         return issue
 
     def trust(self, fetch: Callable[[], bytes] | None = None) -> Trust:
-        subjects: dict[Any, str] = {"backup": BACKUP_JOB, "restore": RESTORE_JOB}
+        subjects = group_subjects(backup=BACKUP_JOB, restore=RESTORE_JOB, state=STATE_JOB, drills=[DRILL_JOB])
         return Trust("test", issuer=ISSUER, subjects=subjects, fetch_issuer_keys=fetch)
 
 
@@ -220,6 +230,30 @@ def test_attestations_are_bound_to_document_issuer_and_job(locked_vault: Proxied
     claims = base64.urlsafe_b64encode(b'{"aud":"x"}').rstrip(b"=")
     unsigned = header + b"." + claims + b"."
     assert "signature is wrong" in trust.find_fault(vault, document, unsigned, "backup")
+
+
+@pytest.mark.parametrize(
+    ("job", "subjects"),
+    [
+        ("backup", {BACKUP_JOB}),
+        ("state", {BACKUP_JOB, STATE_JOB}),
+        ("restore", {RESTORE_JOB}),
+        ("drill", {RESTORE_JOB, DRILL_JOB}),
+    ],
+)
+def test_each_job_attests_its_own_kind_of_document_and_what_it_attested_before_the_split(
+    locked_vault: ProxiedVault, job: AttestingJob, subjects: set[str]
+) -> None:
+    issuer = Issuer()
+    trust, digest = issuer.trust(issuer.publish), hashlib.sha256(b"document").hexdigest()
+
+    def counts(subject: str) -> bool:
+        token = issuer.signer(subject)(digest).encode()
+        return not trust.find_fault(locked_vault.client, b"document", token, job)
+
+    assert {
+        subject for subject in (BACKUP_JOB, STATE_JOB, RESTORE_JOB, DRILL_JOB) if counts(subject)
+    } == subjects
 
 
 def test_an_attestation_of_last_year_verifies_offline_after_the_issuer_has_changed_its_keys(

@@ -1,0 +1,179 @@
+"""The recovery file of a stack, and the documents of its roles: what each role's job needs, and no more."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
+
+from components.settings import Settings
+from components.settings.platform import OIDC_ISSUER
+
+RoleWithDocument = Literal["backup-writer", "driller"]
+"""Role whose job needs a secret that only the stack's state knows. The other jobs need the settings alone."""
+
+DOCUMENT_FORMAT: Final = "bulwark-role-1"
+DRILL_KEY: Final = "BULWARK_NEON_API_KEY"
+"""Variable with the key of Neon's API."""
+
+_DATABASE_PASSWORD: Final = "BULWARK_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
+_FILES_KEY_ID: Final = "BULWARK_FILES_ACCESS_KEY_ID"
+_FILES_SECRET: Final = "BULWARK_FILES_SECRET_ACCESS_KEY"  # noqa: S105 - as above
+_JOBS: Final = ("database", "files", "proof", "drill")
+
+
+@dataclass(frozen=True)
+class RoleNeeds:
+    """What a role's job uses."""
+
+    stores: Collection[Literal["database", "files"]]
+    replica: bool
+    jobs: Collection[str]
+    """Jobs whose monitors it tells."""
+
+    drills: bool = False
+    """Whether it makes throw-away databases at Neon."""
+
+
+NEEDS: Final[Mapping[RoleWithDocument, RoleNeeds]] = {
+    "backup-writer": RoleNeeds(("database", "files"), replica=False, jobs=("database", "files", "proof")),
+    "driller": RoleNeeds(("database",), replica=True, jobs=("drill",), drills=True),
+}
+
+
+def document_name(platform: str, role: str) -> str:
+    """Return the name of a role's secret."""
+    return f"{platform}/jobs/{role}"
+
+
+@dataclass(frozen=True)
+class DeployedValues:
+    """What only the state of a deployed stack knows."""
+
+    database_url: str = field(repr=False)
+    """Of the backup role, with its password."""
+
+    files: Mapping[str, Any] = field(repr=False)
+    """The output `files_source`."""
+
+    heartbeat_urls: Mapping[str, str] = field(repr=False)
+    checkin_urls: Mapping[str, str] = field(repr=False)
+    database_project: str = ""
+    neon_api_key: str = field(default="", repr=False)
+
+
+def describe_recovery(
+    settings: Settings, stack: str, values: DeployedValues, *, vault_endpoint: str | None = None
+) -> dict[str, Any]:
+    """Return the whole recovery file of a stack. It names a variable for each secret, and holds none."""
+    backups, files, platform = settings.backups, values.files, settings.platform
+    endpoint = {"endpoint": vault_endpoint} if vault_endpoint else {}
+    return {
+        "name": stack,
+        "environment": platform.environment,
+        "stores": {
+            "database": {
+                "url": _without_password(values.database_url),
+                "password": {"env": _DATABASE_PASSWORD},
+            },
+            "files": {
+                "endpoint": files["endpoint"],
+                "region": files["region"],
+                "buckets": files["buckets"],
+                "credentials": {
+                    "access_key_id": {"env": _FILES_KEY_ID},
+                    "secret_access_key": {"env": _FILES_SECRET},
+                },
+            },
+        },
+        "vaults": {
+            "primary": {"bucket": backups.vault(platform.name), "region": backups.region, **endpoint},
+            "replica": {
+                "bucket": backups.vault_replica(platform.name),
+                "region": backups.replica.region,
+                **endpoint,
+            },
+        },
+        "trust": {
+            "operators": list(backups.operator_keys),
+            "issuer": {
+                "url": OIDC_ISSUER,
+                "subjects": {
+                    "backup": platform.subject(backups.backup_environment),
+                    "restore": platform.subject(backups.restore_environment),
+                },
+            },
+        },
+        "monitors": {
+            job: {
+                kind: {"env": _monitor_variable(job, kind)}
+                for kind, urls in (
+                    ("heartbeat", values.heartbeat_urls),
+                    ("checkin", values.checkin_urls),
+                )
+                if job in urls
+            }
+            for job in _JOBS
+        },
+        "drill": _drill_tests(settings),
+    }
+
+
+def describe_role(
+    settings: Settings, stack: str, role: RoleWithDocument, values: DeployedValues
+) -> dict[str, Any]:
+    """
+    Return the document of a role (recovery/role_document.py): its recovery file, and the secrets in clear.
+
+    What a drill asks of the data is not in it: the settings say that, and it may be long.
+    """
+    needs, whole = NEEDS[role], describe_recovery(settings, stack, values)
+    recovery = {
+        **{key: whole[key] for key in ("name", "environment", "trust")},
+        "stores": {store: whole["stores"][store] for store in needs.stores},
+        "vaults": {
+            name: vault for name, vault in whole["vaults"].items() if name == "primary" or needs.replica
+        },
+        "monitors": {job: whole["monitors"][job] for job in needs.jobs},
+    }
+    secrets = {
+        name: secret
+        for job in needs.jobs
+        for name, secret in (
+            (_monitor_variable(job, "heartbeat"), values.heartbeat_urls.get(job)),
+            (_monitor_variable(job, "checkin"), values.checkin_urls.get(job)),
+        )
+        if secret
+    }
+    if "database" in needs.stores:
+        secrets[_DATABASE_PASSWORD] = unquote(urlsplit(values.database_url).password or "")
+    if "files" in needs.stores:
+        secrets[_FILES_KEY_ID] = values.files["access_key_id"]
+        secrets[_FILES_SECRET] = values.files["secret_access_key"]
+    document = {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets}
+    if not needs.drills:
+        return document
+    secrets[DRILL_KEY] = values.neon_api_key
+    return {**document, "database_project": values.database_project}
+
+
+def _monitor_variable(job: str, kind: str) -> str:
+    return f"BULWARK_{job.upper()}_{kind.upper()}_URL"
+
+
+def _drill_tests(settings: Settings) -> dict[str, Any]:
+    objectives, drill = settings.platform.objectives, settings.drill
+    names = ("recovery_time_minutes", "critical_recovery_time_minutes", "independent_recovery_point_hours")
+    return {
+        "objectives": {name: getattr(objectives, name) for name in names},
+        "application_role": settings.database.application_role,
+        "newest_change": drill.newest_change,
+        "assertions": [assertion.model_dump(mode="json") for assertion in drill.assertions],
+        "write": drill.write,
+        "application": drill.application.model_dump(mode="json"),
+    }
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()

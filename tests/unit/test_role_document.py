@@ -1,0 +1,124 @@
+"""The document of a role: what it has to hold, and what is said of one that can't be used."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.github_log import mask_secrets
+from components.recovery_description import NEEDS, DeployedValues, describe_role
+from core.failure import Failure
+from engine.targets import find_target
+from recovery.role_document import FORMAT, RoleDocument, parse_role_document
+
+PASSWORD = "s3cr3t/of the backup role"
+SECRET = "planted-secret"
+URL = "https://monitor.example.com/planted-secret"
+PLACE = "aws-secret:example/jobs/backup-writer"
+VALUES = DeployedValues(
+    database_url="postgresql://backup:s3cr3t%2Fof%20the%20backup%20role@db.example.com/app?sslmode=verify-full",
+    files={
+        "endpoint": "https://files.example.com",
+        "region": "eu-central-1",
+        "buckets": ["documents"],
+        "access_key_id": "planted-secret-id",
+        "secret_access_key": SECRET,
+    },
+    heartbeat_urls=dict.fromkeys(("database", "files", "proof", "drill"), URL),
+    checkin_urls=dict.fromkeys(("database", "files", "proof", "drill"), URL),
+    database_project="quiet-term-12345678",
+    neon_api_key="planted-secret-neon",
+)
+
+
+def describe(role: Any = "backup-writer") -> dict[str, Any]:
+    return describe_role(find_target("prod", on_twin=False).settings, "prod", role, VALUES)
+
+
+def refusal_of(content: Any) -> str:
+    text = content if isinstance(content, str) else json.dumps(content)
+    with pytest.raises(Failure) as refused:
+        parse_role_document(text, PLACE)
+    assert SECRET not in str(refused.value)
+    assert PASSWORD not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("role", NEEDS)
+def test_a_role_document_is_what_recovery_reads_and_names_no_secret_in_its_recovery_file(role: Any) -> None:
+    document = parse_role_document(json.dumps(describe(role)), PLACE)
+    assert (document.format, document.role, document.recovery.name) == (FORMAT, role, "prod")
+    shown = document.recovery.model_dump_json()
+    assert [secret for secret in (PASSWORD, "s3cr3t", SECRET) if secret in shown] == []
+    assert document.secrets["BULWARK_DATABASE_PASSWORD"] == PASSWORD
+    assert SECRET not in repr(document)
+    # Small enough that a platform with twenty databases has room in AWS Secrets Manager, which takes 64 KiB.
+    assert len(json.dumps(describe(role))) < 3_200
+
+
+def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
+    monitors = {
+        job: {f"BULWARK_{job}_{kind}_URL" for kind in ("HEARTBEAT", "CHECKIN")}
+        for job in ("DATABASE", "FILES", "PROOF", "DRILL")
+    }
+    assert {role: set(describe(role)["secrets"]) for role in NEEDS} == {
+        "backup-writer": {
+            "BULWARK_DATABASE_PASSWORD",
+            "BULWARK_FILES_ACCESS_KEY_ID",
+            "BULWARK_FILES_SECRET_ACCESS_KEY",
+            *monitors["DATABASE"],
+            *monitors["FILES"],
+            *monitors["PROOF"],
+        },
+        "driller": {"BULWARK_DATABASE_PASSWORD", "BULWARK_NEON_API_KEY", *monitors["DRILL"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "it is no JSON"),
+        (f'{{"secrets": "{SECRET}', "it is no JSON"),
+        ([], "the document"),
+        ({"secrets": {"A": SECRET}}, "format: is missing"),
+        ({**describe(), "format": "bulwark-role-2"}, "written by another version"),
+        ({**describe(), "format": SECRET}, "format: "),
+        ({**describe(), "password": SECRET}, "password: is no key"),
+        ({**describe(), "secrets": {"BULWARK_FILES_SECRET_ACCESS_KEY": SECRET}}, "lacks the secret BULWARK_"),
+        ({**describe(), "secrets": [SECRET]}, "secrets: "),
+        ({**describe(), "recovery": {"name": SECRET}}, "recovery.vaults: is missing"),
+    ],
+)
+def test_a_document_that_is_no_role_document_is_refused_without_a_value_of_it(
+    content: Any, says: str
+) -> None:
+    assert says in refusal_of(content)
+
+
+def test_a_document_that_is_larger_than_a_secret_can_be_is_refused() -> None:
+    assert "no JSON" in refusal_of(json.dumps(describe() | {"secrets": {"A": "a" * 70_000}}))
+
+
+def test_github_hides_each_secret_in_each_form_and_nothing_is_written_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    mask_secrets([PASSWORD])
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    mask_secrets([PASSWORD, "two\nlines", "abc", "100%"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sorted(err.splitlines()) == [
+        "::add-mask::100%25",
+        "::add-mask::100%2525",
+        "::add-mask::lines",
+        "::add-mask::s3cr3t%252Fof%2520the%2520backup%2520role",
+        f"::add-mask::{PASSWORD}",
+    ]
+
+
+def test_the_secrets_of_a_role_document_are_not_in_its_text() -> None:
+    document = RoleDocument.model_validate_json(json.dumps(describe()))
+    assert PASSWORD not in str(document)
+    assert URL not in str(document)
