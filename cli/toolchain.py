@@ -47,7 +47,7 @@ def toolchain(
     sys.stdout.write(f"CLI: {ensure_cli(checked=True)}\n")
     if part == "all":
         sys.stdout.write(f"Plugins: {ensure_plugins()}\n")
-    sys.stdout.write("Installed, each by its hash.\n")
+    sys.stdout.write("Installed and checked.\n")
     return 0
 
 

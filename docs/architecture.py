@@ -22,6 +22,7 @@ _VENDORS: Final = {"aws": "AWS", "neon": "Neon", "sentry": "Sentry", "uptimerobo
 
 _FOLDERS: Final = {
     "cli": "the commands",
+    "live": "what exists at the vendors",
     "engine": "drives Pulumi",
     "components": "what is declared",
     "policies": "what is refused",

@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from core.text import printable
 
@@ -24,6 +24,10 @@ _PARTS: Final = ("policies", "core")
 _WAIVERS: Final = "policies/waivers.yaml"
 _DEFAULT_BRANCHES: Final = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 _TIMEOUT_SECONDS: Final = 60
+_OF_A_HOOK: Final = {
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+}
 
 GUARDS: Final = {
     "waivers": (_WAIVERS,),
@@ -166,7 +170,9 @@ def _resolve(checkout: Path, revision: str) -> str:
 
 
 def _git(checkout: Path, *arguments: str) -> bytes:
-    environment: dict[str, Any] = {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0"}
+    # A hook's own variables, such as GIT_DIR, would lead to another repository.
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
+    environment |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0"}
     try:
         ended = subprocess.run(
             ["git", "-C", checkout, *arguments],

@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from core.text import printable
 from review.comparison import BaseComparison, LostSubjects
 from review.review import RULES_BY_ID, Review, Step, kind_of, name_of
 
 LONGEST: Final = 65_000
 """GitHub accepts comments of up to 65,536 characters."""
+
+_MOST_FILES: Final = 20
+"""Named of each kind, so that many changed files push no violation out of a comment."""
 
 
 def render(review: Review) -> str:
@@ -88,8 +92,9 @@ def _render_comparison(comparison: BaseComparison) -> Iterator[str]:
     if comparison.files:
         yield f"> **This changes what judges it** (since `{comparison.short}`). A code owner must agree."
     for guard, files in comparison.files_by_guard().items():
-        names = ", ".join(f"{format_input(file.path)} {file.change}" for file in files)
-        yield f"> - {guard}: {names}"
+        names = [f"{format_input(printable(file.path))} {file.change}" for file in files[:_MOST_FILES]]
+        more = [f"{len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
+        yield f"> - {guard}: {', '.join([*names, *more])}"
     for lost in comparison.lost:
         yield f"> - **{describe_lost(lost)}**"
     yield ""

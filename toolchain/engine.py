@@ -34,7 +34,7 @@ def ensure_cli(*, checked: bool = False) -> Path:
 
     It is the one on PATH if its version fits. Else it is in the cache folder: from the vendor's archive with
     the locked hash or, without that, built from source, whose modules go.sum checks (once, four to eight
-    minutes on two cores). With `checked` the one on PATH does not count.
+    minutes on two cores). With `checked` the one on PATH does not count, and the archive comes first.
 
     Raises:
         Failure: the CLI can be neither installed nor built.
@@ -43,7 +43,7 @@ def ensure_cli(*, checked: bool = False) -> Path:
     if found:
         return found
     built, sha256 = cache_root() / f"pulumi-{VERSION}", find_hash(CLI)
-    if sha256 and not built.is_dir():
+    if sha256 and (checked or not built.is_dir()):
         try:
             return (
                 ensure_cached(f"pulumi-{VERSION}-{sha256[:16]}", lambda folder: _install(sha256, folder))

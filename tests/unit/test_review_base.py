@@ -278,3 +278,20 @@ def test_the_fields_of_a_reported_verdict_are_those_that_an_older_base_writes() 
     # A review reads the report of its base: a new field makes each base before it unreadable.
     names = ["rule", "urn", "outcome", "severity", "advisory", "message", "expires"]
     assert [field.name for field in fields(ReportedVerdict)] == names
+
+
+def test_many_changed_files_push_nothing_out_of_the_comment() -> None:
+    files = tuple(
+        ChangedFile("policies", f"policies/rules/\u202e{number}.py", "added") for number in range(999)
+    )
+    text = render(BaseComparison("c0ffee", files), report(verdict("vault-is-locked", URN, "violated")))
+    assert "979 more" in text
+    assert "\u202e" not in text
+    assert "**vault-is-locked**" in text[:5000]
+
+
+def test_a_hooks_repository_is_not_the_checkouts(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "another"))
+    assert base.find_commit(checkout, "HEAD", {}) == base.find_commit(checkout, None, {})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.failure import Failure
-from toolchain import engine
+from toolchain import engine, releases
 
 TOOLCHAIN = Path(engine.__file__).parent
 ENSURE = "from toolchain.engine import ensure_cli; print(ensure_cli())"
@@ -87,6 +87,18 @@ def test_a_cli_of_another_version_on_path_is_not_used(path: Path, built: Path) -
     write_script(path / "pulumi", "echo v3.258.0")
     write_go(path)
     assert engine.ensure_cli() == built
+
+
+def test_a_locked_cli_that_can_not_be_downloaded_is_built_instead(
+    path: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "releases.sha256"
+    locked.write_text(f"{'0' * 64}  {engine.CLI.archive_for(*releases.this_platform())}\n")
+    monkeypatch.setattr(releases, "FILE", locked)
+    monkeypatch.setenv(releases.MIRROR, "http://127.0.0.1:9")
+    write_go(path)
+    assert engine.ensure_cli(checked=True) == built
+    assert len(builds(path)) == 1
 
 
 def test_a_cli_that_was_built_is_kept(path: Path, built: Path) -> None:
