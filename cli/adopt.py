@@ -2,12 +2,10 @@
 
 import difflib
 import json
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-import pulumi.automation as auto
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,12 +14,12 @@ from cli.adoption.finding import UNDECIDED, Finding, FindingStatus
 from cli.adoption.search import SearchResult, search
 from cli.adoption.settings_text import insert_settings
 from cli.options import JsonOption, StackOption, TwinOption
-from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
 from core.console import PrintableConsole
 from engine import session, stack_file
 from engine.stack_target import StackTarget
 from engine.targets import find_target
+from live.vendor_apis import read_keys
 
 _VERDICTS: Final[dict[FindingStatus, str]] = {
     "managed": "this stack has it",
@@ -92,19 +90,7 @@ def _search(target: StackTarget) -> SearchResult:
         deployment: Mapping[str, Any] = engine.export_stack().deployment or {}
         resources = deployment.get("resources") or ()
         known = {resource["urn"].rsplit("::", 1)[-1]: str(resource.get("id", "")) for resource in resources}
-        return search(target, _keys(engine), known, lambda vendor: status.update(f"Asking {vendor}"))
-
-
-def _keys(engine: auto.Stack) -> dict[str, str]:
-    """Return the vendors' keys: from the stack's configuration, else from the environment, as the program."""
-    configured = engine.get_all_config()
-    return {
-        name: configured[key].value
-        if (key := f"{PROJECT}:{name}") in configured
-        else os.environ[variable(name)]
-        for name in PROVIDER_TOKENS
-        if f"{PROJECT}:{name}" in configured or variable(name) in os.environ
-    }
+        return search(target, read_keys(engine), known, lambda vendor: status.update(f"Asking {vendor}"))
 
 
 def _print(result: SearchResult, file: str, before: str, after: str) -> None:

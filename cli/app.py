@@ -28,7 +28,7 @@ _COMMANDS: Final = {
     },
     "The policies": {
         "cli.review:review": "Show plan, verdicts and recovery arithmetic, as for a pull request.",
-        "cli.review:audit": "Ask the policies about what is deployed.",
+        "cli.audit:audit": "Ask the policies about what is deployed: by the state, or live.",
     },
     "The data": {
         "cli.backup:backup": "Back up the database, the files and the stack's state into the vault.",

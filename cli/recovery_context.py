@@ -211,7 +211,7 @@ def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
         writer_vault=None
         if role == "writer"
         else open_vault(target, bucket, backups.region, target.role_credentials("writer")),
-        files=_file_source(target, require_output(outputs, "files_source")),
+        files=open_file_source(target, require_output(outputs, "files_source")),
     )
 
 
@@ -338,7 +338,8 @@ def open_vault(target: StackTarget, bucket: str, region: str, key: AccessKey | N
     return VaultClient(create_client(region, target.aws_endpoint, access_key=key), bucket, access_key=key)
 
 
-def _file_source(target: StackTarget, output: dict[str, Any]) -> FileSource:
+def open_file_source(target: StackTarget, output: dict[str, Any]) -> FileSource:
+    """Open the file store of a stack, by its output `files_source`."""
     return FileSource(
         endpoint=target.reach_files(output["endpoint"]),
         region=output["region"],

@@ -1,4 +1,4 @@
-"""`./bulwark review | audit`: the policies' verdicts on the program, and on what is deployed."""
+"""`./bulwark review`: the policies' verdicts on the program, and the files that hold verdicts."""
 
 import json
 import os
@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 import pulumi.automation as auto
 from cyclopts import Parameter
 
-from cli import drill_facts
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
 from cli.stack import open_stack
@@ -22,14 +21,12 @@ from engine import session
 from engine.event_log import EventLog
 from engine.policy_gate import PACK
 from engine.stack_file import CHECKOUT
-from engine.targets import find_target
-from policies.framework import configuration
 from policies.report import VARIABLE
 from review import base, markdown, sarif, terminal
 from review.comparison import BaseComparison, compare
 from review.review import Review, build
 
-Write = Annotated[Path | None, Parameter(name="--write")]
+WriteOption = Annotated[Path | None, Parameter(name="--write")]
 
 
 def review(
@@ -37,7 +34,7 @@ def review(
     stack: StackOption = "local",
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
-    write: Write = None,
+    write: WriteOption = None,
     save_plan: Annotated[Path | None, Parameter(name="--save-plan")] = None,
     revision: Annotated[str | None, Parameter(name="--base")] = None,
 ) -> int:
@@ -117,7 +114,7 @@ def _review(
             stopped = build(
                 stack, "review", report=None, stopped=str(failure), comparison=compared.finish(None)
             )
-            _write_reports(stopped, write)
+            write_reports(stopped, write)
         raise
     packs = [PACK]
     if compared.pack:
@@ -144,70 +141,22 @@ def _review(
                 )
             )[1]
 
-    code, report = _run_with_report(engine, preview)
+    code, report = run_with_report(engine, preview)
     log.close(0 if report else code)
     verdicts = build(
         stack,
         "review",
         steps=log.steps,
         report=report,
-        stopped=_stop_reason(report, lines),
+        stopped=stop_reason(report, lines),
         comparison=compared.finish(report),
     )
     if save_plan and partial:
         _keep_plan(partial, save_plan, passes=verdicts.passes and not code)
-    return _print_review(verdicts, code, as_json=as_json, write=write)
+    return print_review(verdicts, code, as_json=as_json, write=write)
 
 
-def audit(
-    *,
-    stack: StackOption = "local",
-    on_twin: TwinOption = False,
-    as_json: JsonOption = False,
-    write: Write = None,
-) -> int:
-    """
-    Ask the policies about what is deployed, from the stack's state, where nothing is unknown.
-
-    Args:
-        stack: The stack; `local` is the twin on this machine.
-        on_twin: Look at what a stack made on the twin.
-        as_json: Print one JSON document instead of text.
-        write: A folder to write audit.md, audit.json and audit.sarif into.
-
-    Returns:
-        0 when every policy is satisfied, else the engine's exit code.
-    """
-    target = find_target(stack, on_twin=on_twin)
-    engine = session.select(target)
-    drill_facts.pass_to_policies(target, engine)
-    arguments = ["policy", "analyze", "--stack", stack, "--policy-pack", str(PACK)]
-    if settings := configuration.find_file(stack):
-        arguments += ["--policy-pack-config", str(settings)]
-    lines: list[str] = []
-
-    def analyze() -> int:
-        with PrintableConsole(stderr=True).status(f"Audit of {stack}"):
-            return session.run(lambda: _command(engine, arguments, lines.append))[1]
-
-    code, report = _run_with_report(engine, analyze)
-    if not report and not code:
-        raise Failure(f"There is nothing to audit: {stack} has no resources.", "run ./bulwark up first.")
-    verdicts = build(stack, "audit", report=report, stopped=_stop_reason(report, lines))
-    return _print_review(verdicts, code, as_json=as_json, write=write)
-
-
-def _command(engine: auto.Stack, arguments: list[str], on_output: Callable[[str], Any]) -> Any:
-    workspace = engine.workspace
-    return workspace.pulumi_command.run(
-        [*arguments, "--color", "never"],
-        str(workspace.work_dir),
-        dict(workspace.env_vars),
-        on_output,
-    )
-
-
-def _run_with_report(engine: auto.Stack, run: Callable[[], int]) -> tuple[int, dict[str, Any] | None]:
+def run_with_report(engine: auto.Stack, run: Callable[[], int]) -> tuple[int, dict[str, Any] | None]:
     """Run the engine and return its exit code and the policies' report; None if the policies did not run."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
@@ -216,13 +165,13 @@ def _run_with_report(engine: auto.Stack, run: Callable[[], int]) -> tuple[int, d
         return code, json.loads(path.read_text()) if path.exists() else None
 
 
-def _stop_reason(report: dict[str, Any] | None, lines: list[str]) -> str:
+def stop_reason(report: dict[str, Any] | None, lines: list[str]) -> str:
     return "" if report else "\n".join(line.rstrip() for line in lines if line.strip()) or "nothing"
 
 
-def _print_review(verdicts: Review, code: int, *, as_json: bool, write: Path | None) -> int:
+def print_review(verdicts: Review, code: int, *, as_json: bool, write: Path | None) -> int:
     if write:
-        _write_reports(verdicts, write)
+        write_reports(verdicts, write)
     if as_json:
         sys.stdout.write(json.dumps(verdicts.document(), indent=2) + "\n")
     else:
@@ -238,7 +187,7 @@ def _keep_plan(partial: Path, plan: Path, *, passes: bool) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_reports(verdicts: Review, folder: Path) -> None:
+def write_reports(verdicts: Review, folder: Path) -> None:
     occasion: Literal["review", "audit"] = verdicts.occasion
     files = {
         f"{occasion}.md": markdown.render(verdicts),

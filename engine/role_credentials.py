@@ -14,20 +14,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.settings import Settings
 from core.failure import Failure
-from engine.stack_target import StackTarget, VaultRole
+from engine.stack_target import AwsRole, StackTarget, VaultRole
 from recovery.vault.client import AccessKey
 
-_NAMES: Final[dict[VaultRole, str]] = {"writer": "backup-writer", "restorer": "backup-restorer"}
+_NAMES: Final[dict[AwsRole, str]] = {
+    "writer": "backup-writer",
+    "restorer": "backup-restorer",
+    "planner": "planner",
+}
 """Role -> its name at IAM after the platform's (components/identity.py)."""
 
 
-def environment_of(role: VaultRole, settings: Settings) -> str:
+def environment_of(role: AwsRole, settings: Settings) -> str:
     """Return the GitHub environment whose jobs may take the role on."""
     backups = settings.backups
-    return backups.backup_environment if role == "writer" else backups.restore_environment
+    return {
+        "writer": backups.backup_environment,
+        "restorer": backups.restore_environment,
+        "planner": backups.plan_environment,
+    }[role]
 
 
-def assume_role(role: VaultRole, settings: Settings, *, endpoint: str, token: str) -> AccessKey:
+def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str) -> AccessKey:
     """
     Exchange an OIDC token for a session of the role.
 

@@ -32,6 +32,9 @@ ProviderKind = Literal["stand-in", "real"]
 VaultRole = Literal["writer", "restorer"]
 """Role that writes backups, or that restores them."""
 
+AwsRole = VaultRole | Literal["planner"]
+"""Role that a command takes on: one of the vaults', or the one that looks at the stack."""
+
 ApiVendor = Literal["neon", "uptimerobot", "sentry"]
 
 _API_URLS: Final[Mapping[ApiVendor, str]] = {
@@ -165,7 +168,7 @@ class StackTarget(ABC):
         """Return the key of the deployer; None where the environment has the credentials."""
 
     @abstractmethod
-    def role_credentials(self, role: VaultRole) -> "AccessKey | None":
+    def role_credentials(self, role: AwsRole) -> "AccessKey | None":
         """
         Return a session of a role; None where the environment has the credentials.
 
@@ -310,7 +313,7 @@ class VendorTarget(StackTarget):
     def deployer_credentials(self) -> "AccessKey | None":
         return None
 
-    def role_credentials(self, role: VaultRole) -> "AccessKey | None":  # noqa: ARG002
+    def role_credentials(self, role: AwsRole) -> "AccessKey | None":  # noqa: ARG002
         return None
 
     def fetch_issuer_keys(self) -> bytes:

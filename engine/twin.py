@@ -19,7 +19,14 @@ from components.settings import PROJECT, Settings
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
 from engine import stack_file
-from engine.stack_target import API_URL_VARIABLES, ApiVendor, ProviderKind, StackTarget, VaultRole
+from engine.stack_target import (
+    API_URL_VARIABLES,
+    ApiVendor,
+    AwsRole,
+    ProviderKind,
+    StackTarget,
+    VaultRole,
+)
 from toolchain.engine import search_path
 from toolchain.providers import bridge_path, find_providers
 from twin import file_store, plugin_install, services
@@ -215,7 +222,7 @@ class TwinTarget(StackTarget):
 
         return AccessKey("twin", "twin")
 
-    def role_credentials(self, role: VaultRole) -> "AccessKey":
+    def role_credentials(self, role: AwsRole) -> "AccessKey":
         """Take the role on as a job would, so that a command fails here where it would fail in production."""
         from engine.role_credentials import assume_role, environment_of  # noqa: PLC0415 - boto3 takes a second
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it

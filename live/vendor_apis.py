@@ -1,11 +1,14 @@
 """Opens the HTTP APIs of the vendors of a stack."""
 
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import httpx
+import pulumi.automation as auto
 
+from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
 from engine.stack_target import StackTarget
 from engine.vendor_errors import VENDORS
@@ -20,6 +23,18 @@ class Apis(NamedTuple):
     neon: Api
     uptimerobot: Api
     sentry: Api
+
+
+def read_keys(engine: auto.Stack) -> dict[str, str]:
+    """Return the vendors' keys by name: from the stack's configuration, else from the environment."""
+    configured = engine.get_all_config()
+    return {
+        name: configured[key].value
+        if (key := f"{PROJECT}:{name}") in configured
+        else os.environ[variable(name)]
+        for name in PROVIDER_TOKENS
+        if f"{PROJECT}:{name}" in configured or variable(name) in os.environ
+    }
 
 
 @contextmanager

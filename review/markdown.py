@@ -37,6 +37,9 @@ def _render_lines(review: Review) -> Iterator[str]:
     yield marker(review.stack, review.occasion)
     yield f"## {_render_verdict(review)}"
     yield ""
+    if not review.stopped:
+        yield review.judged_sentence
+        yield ""
     if review.comparison:
         yield from _render_comparison(review.comparison)
     if review.stopped:

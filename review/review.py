@@ -13,6 +13,15 @@ from policies.report import ReportedVerdict
 from policies.rules import RULES
 from review.comparison import BaseComparison, is_refusal
 
+Judged = Literal["declared", "state", "live"]
+
+_JUDGED: Final[Mapping[Judged, str]] = {
+    "declared": "Judged: what the program declares.",
+    "state": "Judged: the stack's state, which is what the engine noted at its last deployment or refresh. "
+    "`./bulwark audit --live` judges what the vendors have now.",
+    "live": "Judged: what the vendors have now.",
+}
+
 ChangeKind = Literal["created", "adopted", "changed", "replaced", "deleted"]
 
 _CHANGES: Final[dict[str, ChangeKind]] = {
@@ -67,6 +76,7 @@ class Review:
 
     stack: str
     occasion: Literal["review", "audit"]
+    judged: Judged
     steps: tuple[Step, ...]
     verdicts: tuple[ReportedVerdict, ...]
     evaluated: tuple[str, ...]
@@ -79,6 +89,11 @@ class Review:
 
     comparison: BaseComparison | None = None
     """The comparison with the base; None for an audit."""
+
+    @property
+    def judged_sentence(self) -> str:
+        """A sentence for people that says what the policies judged."""
+        return _JUDGED[self.judged]
 
     @property
     def refusals(self) -> list[ReportedVerdict]:
@@ -173,6 +188,7 @@ class Review:
             "schema": "bulwark-review-1",
             "stack": self.stack,
             "occasion": self.occasion,
+            "judged": self.judged,
             "passes": self.passes,
             "stopped": self.stopped,
             "base": self.comparison and self.comparison.document(),
@@ -200,6 +216,7 @@ def build(
     stack: str,
     occasion: Literal["review", "audit"],
     *,
+    judged: Judged = "declared",
     steps: Iterable[Mapping[str, Any]] = (),
     report: Mapping[str, Any] | None,
     stopped: str = "",
@@ -211,6 +228,7 @@ def build(
     Args:
         stack: The stack's name.
         occasion: A review is of the program; an audit is of what is deployed.
+        judged: What the policies judged.
         steps: The engine's steps: operation, URN, and names of the inputs that differ.
         report: The report of the policies (policies/report.py); None if they were not evaluated.
         stopped: The engine's output if it stopped before the policies.
@@ -220,6 +238,7 @@ def build(
     return Review(
         stack=stack,
         occasion=occasion,
+        judged=judged,
         steps=tuple(_merge_steps(steps)),
         verdicts=tuple(ReportedVerdict(**verdict) for verdict in report["verdicts"]),
         evaluated=tuple(report["evaluated"]),

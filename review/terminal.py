@@ -113,6 +113,8 @@ def _show_findings(title: str, review: Review, outcome: str, console: Console) -
 
 
 def _show_verdict(review: Review, console: Console) -> None:
+    if not review.stopped:
+        console.print(review.judged_sentence, style="dim", highlight=False)
     if review.stopped:
         console.print("The policies could not be asked; the engine stopped before.", style="bold red")
     elif review.refusals:

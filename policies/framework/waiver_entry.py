@@ -1,11 +1,11 @@
 """
-One entry of the waivers' file, and its validation.
+One entry of a file of reviewed exceptions, such as the waivers' file, and its validation.
 
 It is imported only for a file with entries: pydantic takes a fifth of the pack's start.
 """
 
-from datetime import date
-from typing import Annotated, Any, cast
+from datetime import date, timedelta
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
@@ -25,14 +25,10 @@ def _parse_day(value: Any) -> Any:
 Day = Annotated[date, BeforeValidator(_parse_day)]
 
 
-class Waiver(BaseModel):
-    """An exception of one rule for one resource. It expires at the end of its last day, UTC."""
+class ReviewedException(BaseModel):
+    """An exception that someone has reviewed. It expires at the end of its last day, UTC."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    rule: str
-    resource: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^*]+::[^*]+::[^*]+::[^*]+$")]
-    """The whole URN. A pattern would also waive violations that nobody has reviewed."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
     owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
@@ -40,13 +36,35 @@ class Waiver(BaseModel):
     created: Day
     expires: Day
 
+    def check_term(self, today: date, longest: timedelta) -> list[str]:
+        """Return what is wrong with its days."""
+        complaints: list[str] = []
+        if self.created > today:
+            complaints.append(f"was created on {self.created}, which is yet to come")
+        if self.expires - self.created > longest:
+            complaints.append(f"lasts longer than {longest.days} days")
+        if self.expires < today:
+            complaints.append(f"expired on {self.expires}")
+        return complaints
+
+
+class Waiver(ReviewedException):
+    """An exception of one rule for one resource."""
+
+    rule: str
+    resource: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^*]+::[^*]+::[^*]+::[^*]+$")]
+    """The whole URN. A pattern would also waive violations that nobody has reviewed."""
+
     @property
     def key(self) -> tuple[str, str]:
         return self.rule, self.resource
 
 
+_Exception = TypeVar("_Exception", bound=ReviewedException)
+
+
 def parse_entries(text: bytes) -> list[Any] | None:
-    """Return the entries of a waivers' file; None if it is not a list."""
+    """Return the entries of a file; None if it is not a list."""
     try:
         entries = parse_yaml(text)
     except DocumentError:
@@ -56,10 +74,10 @@ def parse_entries(text: bytes) -> list[Any] | None:
     return cast("list[Any]", entries) if isinstance(entries, list) else None
 
 
-def parse_entry(entry: Any) -> tuple[Waiver | None, list[str]]:
-    """Return an entry as a waiver, or None and its problems."""
+def parse_entry(entry: Any, kind: type[_Exception]) -> tuple[_Exception | None, list[str]]:
+    """Return an entry as an exception of this kind, or None and its problems."""
     try:
-        return Waiver.model_validate(entry), []
+        return kind.model_validate(entry), []
     except ValidationError as error:
         return None, [
             f"is not valid: {_path(detail)}: {_describe(detail)}"
@@ -76,6 +94,6 @@ def _describe(detail: Any) -> str:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            return "is no field of a waiver"
+            return "is no field of an entry"
         case _:
             return detail["msg"][0].lower() + detail["msg"][1:]

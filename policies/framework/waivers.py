@@ -41,7 +41,7 @@ def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
     text = path.read_bytes() if path.exists() else b""
     if not any(line.partition(b"#")[0].strip() for line in text.splitlines()):
         return NONE
-    from policies.framework.waiver_entry import parse_entries, parse_entry  # noqa: PLC0415 - imports pydantic
+    from policies.framework.waiver_entry import Waiver, parse_entries, parse_entry  # noqa: PLC0415 - imports pydantic
 
     entries = parse_entries(text)
     if entries is None:
@@ -49,7 +49,7 @@ def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
     in_force: dict[tuple[str, str], Waiver] = {}
     problems: list[Message] = []
     for number, entry in enumerate(entries, 1):
-        waiver, complaints = parse_entry(entry)
+        waiver, complaints = parse_entry(entry, Waiver)
         if waiver:
             complaints += _check(waiver, today=today, rules=rules)
             if waiver.key in in_force:
@@ -83,10 +83,4 @@ def _check(waiver: "Waiver", *, today: date, rules: dict[str, bool]) -> list[str
         complaints.append("names no rule of this pack")
     elif not rules[waiver.rule]:
         complaints.append(f"is for {waiver.rule}, which can't be waived")
-    if waiver.created > today:
-        complaints.append(f"was created on {waiver.created}, which is yet to come")
-    if waiver.expires - waiver.created > _LONGEST:
-        complaints.append(f"lasts longer than {_LONGEST.days} days")
-    if waiver.expires < today:
-        complaints.append(f"expired on {waiver.expires}")
-    return complaints
+    return complaints + waiver.check_term(today, _LONGEST)

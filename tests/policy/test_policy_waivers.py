@@ -64,7 +64,7 @@ def test_a_good_waiver_counts_until_the_end_of_its_last_day(tmp_path: Path) -> N
         ({"expires": 5.5}, "expires: "),
         ({"resource": "*"}, "resource: "),
         ({"resource": "urn:pulumi:prod::bulwark::neon:index/project:Project::*"}, "resource: "),
-        ({"until": "2030-01-01"}, "until: is no field of a waiver"),
+        ({"until": "2030-01-01"}, "until: is no field of an entry"),
         ({"rule": "store-is-nice"}, "names no rule of this pack"),
         ({"rule": "store-has-independent-backup"}, "which can't be waived"),
         ({"expires": TODAY + timedelta(days=91)}, "lasts longer than 90 days"),

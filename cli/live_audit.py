@@ -1,0 +1,120 @@
+"""`./bulwark audit --live`: what the vendors have, against what the stack declares."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi.automation as auto
+
+from cli import drill_facts, live_report
+from cli.audit import analyze
+from cli.live_report import LiveAudit
+from cli.recovery_context import export_state, open_file_source
+from core.console import PrintableConsole
+from core.failure import Failure
+from engine import session
+from engine.refreshed_copy import RefreshedCopy, package_of, refresh_copy
+from engine.stack_target import StackTarget
+from engine.vendor_errors import VENDORS
+from live import buckets, coverage, keys, reviewed_entries, roles
+from live.aws_access import AwsAccess
+from live.declared import DeclaredStack
+from live.finding import Lookup, Unknown, explain, look
+from live.vendor_apis import Apis, open_apis, read_keys
+from recovery.context import require_output
+from review.review import Review, name_of
+
+
+def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int:
+    """
+    Refresh a copy of the state, judge it, and look for what nobody declared; return 0 if all is as declared.
+
+    Raises:
+        Failure: the stack was never deployed, or its state can't be read.
+    """
+    console = PrintableConsole(stderr=True)
+    target.prepare(console, runs_program=False)
+    engine = session.select(target, runs_program=False)
+    with console.status("Reading the stack") as status:
+        state = export_state(target)
+        resources = json.loads(state.state).get("deployment", {}).get("resources") or ()
+        if not resources:
+            raise Failure(
+                f"There is nothing to audit: {target.name} has no resources.", "run ./bulwark up first."
+            )
+        declared = DeclaredStack(resources)
+        with session.explain_errors():
+            vendor_keys = read_keys(engine)
+        with open_apis(target, vendor_keys) as apis:
+            lookups = list(_list_lookups(target, engine, declared, apis))
+            found, unknown = look(lookups, lambda title: status.update(f"Looking at {title}"))
+        steps: list[dict[str, Any]] = []
+        verdicts: Review | None = None
+        status.update("Refreshing a copy of the state")
+        try:
+            with refresh_copy(target, state) as copy:
+                status.stop()
+                drill_facts.pass_to_policies(target, copy.stack)
+                steps, verdicts = copy.steps, analyze(copy.stack, "live")[0]
+                unknown += _unread(copy)
+        except Failure as failure:
+            unknown.append(Unknown("the settings of all resources", explain(failure)))
+    entries = reviewed_entries.read(reviewed_entries.FILE, stack=target.name, today=datetime.now(UTC).date())
+    findings, reviewed, unmatched = reviewed_entries.sort_out(found, entries, unknown)
+    audit = LiveAudit(
+        stack=target.name,
+        drift=steps,
+        findings=findings,
+        reviewed=reviewed,
+        problems=[*entries.problems, *unmatched],
+        unknown=unknown,
+        looked_at=[lookup.title for lookup in lookups],
+        verdicts=verdicts,
+    )
+    if write:
+        live_report.write_audit(audit, write)
+    if as_json:
+        sys.stdout.write(json.dumps(audit.document(), indent=2) + "\n")
+    else:
+        live_report.show(audit, PrintableConsole(), option=target.option)
+    return 0 if audit.passes else 1
+
+
+def _list_lookups(
+    target: StackTarget, engine: auto.Stack, declared: DeclaredStack, apis: Apis
+) -> list[Lookup]:
+    access = AwsAccess(target.aws_endpoint, lambda: target.role_credentials("planner"))
+
+    @cache
+    def outputs() -> dict[str, Any]:
+        with session.explain_errors():
+            return {name: output.value for name, output in engine.outputs().items()}
+
+    return [
+        *roles.lookups(declared, access),
+        *keys.lookups(declared, access),
+        *buckets.lookups(declared, access),
+        *coverage.lookups(
+            declared,
+            target.settings,
+            apis,
+            database_url=lambda: target.reach_database(require_output(outputs(), "backup_database_url")),
+            files=lambda: open_file_source(target, require_output(outputs(), "files_source")),
+        ),
+    ]
+
+
+def _unread(copy: RefreshedCopy) -> list[Unknown]:
+    """Return one gap for each vendor and reason."""
+    by_cause: dict[tuple[str, str], list[str]] = {}
+    for urn, reason in copy.unread.items():
+        package = package_of(urn)
+        title = VENDORS[package].title if package in VENDORS else package.upper()
+        by_cause.setdefault((title, reason), []).append(name_of(urn))
+    return [
+        Unknown(f"the settings of {len(names)} resources at {title}: {', '.join(sorted(names))}", reason)
+        for (title, reason), names in by_cause.items()
+    ]

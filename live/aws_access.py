@@ -1,0 +1,79 @@
+"""Reads AWS as the stack's providers do: in their regions, and in the roles that they take on."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from core.failure import Failure
+from recovery.vault.client import AccessKey, error_code
+
+_REFUSED: Final = frozenset(("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"))
+_STEP: Final = "look as the role planner, which `./bulwark up` gives what this needs, and run this again."
+
+
+class AwsAccess:
+    """Clients for AWS's APIs. Each method raises Failure where a role can't be taken on."""
+
+    def __init__(self, endpoint: str | None, find_key: Callable[[], AccessKey | None]) -> None:
+        """
+        Ask for nothing yet.
+
+        Args:
+            endpoint: The address of all services; None is AWS's own.
+            find_key: Returns the key to begin with; None leaves it to the environment. Raises Failure.
+        """
+        self._endpoint = endpoint
+        self._find_key = cache(find_key)
+        self._take_on = cache(self._assume)
+
+    def open_client(self, service: str, provider: Mapping[str, Any]) -> Any:
+        """Return a client for the account and region of a provider, by its inputs."""
+        region = str(provider.get("region") or "us-east-1")
+        role = next((role.get("roleArn") for role in provider.get("assumeRoles") or ()), None)
+        key = self._take_on(str(role), region) if role else self._find_key()
+        return self._create(service, region, key)
+
+    def _assume(self, role: str, region: str) -> AccessKey:
+        with explain_errors(f"taking on the role {role}"):
+            sts = self._create("sts", region, self._find_key())
+            session = sts.assume_role(RoleArn=role, RoleSessionName="bulwark-audit")["Credentials"]
+        return AccessKey(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+
+    def _create(self, service: str, region: str, key: AccessKey | None) -> Any:
+        with explain_errors(f"opening {service}"):
+            return botocore.session.get_session().create_client(
+                service,
+                region_name=region,
+                endpoint_url=self._endpoint,
+                aws_access_key_id=key.id if key else None,
+                aws_secret_access_key=key.secret if key else None,
+                aws_session_token=(key.token or None) if key else None,
+                config=Config(
+                    retries={"mode": "standard", "total_max_attempts": 3},
+                    connect_timeout=10,
+                    read_timeout=30,
+                    proxies={} if self._endpoint else None,
+                    s3={"addressing_style": "path" if self._endpoint else "virtual"},
+                ),
+            )
+
+
+@contextmanager
+def explain_errors(doing: str) -> Generator[None]:
+    """Raise Failure for an error of botocore; its text, which may hold an address, is left out."""
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        cause = "may not be done with these credentials" if code in _REFUSED else f"was answered with {code}"
+        raise Failure(f"AWS: {doing} {cause} ({error.operation_name}).", _STEP) from None
+    except (BotoCoreError, HTTPClientError) as error:
+        raise Failure(
+            f"AWS: {doing} failed: no answer, or no credentials to ask with ({type(error).__name__}).",
+            _STEP,
+        ) from None

@@ -1,0 +1,199 @@
+"""
+What exists at the vendors of the data and of the monitoring, and that the stack does not declare.
+
+A database, a bucket or a branch that nobody declared is in no backup; a monitor or a project of errors that
+nobody declared tells no one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from components.settings import Settings
+from live import neon, postgres, sentry, uptimerobot
+from live.declared import DeclaredStack, StateResource
+from live.finding import LiveFinding, Lookup, name
+from live.vendor_api import Api
+from live.vendor_apis import Apis
+from recovery.drill.safety import age_of, is_drill_name
+from recovery.files.source import FileSource, explain_source_errors
+
+_LONGEST_DRILL: Final = timedelta(days=1)
+
+_DECLARE: Final = (
+    "declare it, so that it is protected, or write into policies/undeclared.yaml why it needs no protection."
+)
+_LEFT: Final = "it is left over from a drill: `./bulwark drill --clean` removes it."
+
+
+def lookups(
+    declared: DeclaredStack,
+    settings: Settings,
+    apis: Apis,
+    *,
+    database_url: Callable[[], str],
+    files: Callable[[], FileSource],
+) -> Iterator[Lookup]:
+    """
+    Yield the lookups of all vendors.
+
+    Args:
+        declared: The stack's state.
+        settings: The stack's settings, which name organizations and buckets.
+        apis: The vendors' APIs.
+        database_url: Returns the address of the database by which it is backed up.
+        files: Returns the file store, by the key with which it is backed up.
+    """
+    organization = settings.database.organization
+    yield Lookup(
+        f"Neon projects of {organization}",
+        "neon/project/",
+        lambda: _find_projects(declared, apis.neon, organization),
+    )
+    for project in declared.of_type("neon:index/project:Project"):
+        yield from _of_project(declared, apis.neon, project, database_url)
+    yield Lookup(
+        f"buckets of the Supabase project {settings.files.project}",
+        f"supabase/bucket/{settings.files.project}/",
+        lambda: _find_file_buckets(settings, files()),
+    )
+    yield Lookup(
+        "UptimeRobot monitors", "uptimerobot/monitor/", lambda: _find_monitors(declared, apis.uptimerobot)
+    )
+    yield Lookup(
+        f"Sentry projects of {settings.errors.organization}",
+        f"sentry/project/{settings.errors.organization}/",
+        lambda: _find_error_projects(declared, apis.sentry, settings.errors.organization),
+    )
+
+
+def _of_project(
+    declared: DeclaredStack, api: Api, project: StateResource, database_url: Callable[[], str]
+) -> Iterator[Lookup]:
+    where, default = str(project["id"]), _default_branch(project)
+    yield Lookup(
+        f"branches of the Neon project {where}",
+        f"neon/branch/{where}/",
+        lambda: _find_branches(declared, api, project),
+    )
+
+    def list_databases(branch: str) -> Iterator[tuple[str, str]]:
+        for database in neon.list_databases(api, where, branch):
+            # The server is asked to look into those that it had from the beginning.
+            if branch != default or database.name not in postgres.FIRST:
+                yield database.name, ""
+
+    for branch in sorted(_declared_branches(declared, project)):
+        yield Lookup(
+            f"databases of the Neon branch {branch}",
+            f"neon/database/{where}/{branch}/",
+            lambda branch=branch: _find_databases(declared, where, branch, list_databases(branch)),
+        )
+    yield Lookup(
+        f"databases on the server of the Neon branch {default}",
+        f"neon/database/{where}/{default}/",
+        lambda: _find_databases(
+            declared,
+            where,
+            default,
+            postgres.list_databases(database_url(), _declared_databases(declared, where, default)),
+        ),
+    )
+
+
+def _find_projects(declared: DeclaredStack, api: Api, organization: str) -> Iterator[LiveFinding]:
+    known = declared.ids("neon:index/project:Project")
+    for project in neon.list_projects(api, organization):
+        if project.id in known or _is_running_drill(project.name):
+            continue
+        yield LiveFinding(
+            name("neon/project", project.id),
+            f"it is a project of {organization}, called {project.name}, that the stack does not declare",
+            _LEFT if is_drill_name(project.name) else _DECLARE,
+            can_be_reviewed=True,
+        )
+
+
+def _find_branches(declared: DeclaredStack, api: Api, project: StateResource) -> Iterator[LiveFinding]:
+    known, where = _declared_branches(declared, project), str(project["id"])
+    for branch in neon.list_branches(api, where):
+        if branch.id in known or _is_running_drill(branch.name):
+            continue
+        yield LiveFinding(
+            name("neon/branch", where, branch.id),
+            f"it is a branch called {branch.name}{' (the default one)' * branch.default}, with a copy of the "
+            "database, that the stack does not declare",
+            _LEFT if is_drill_name(branch.name) else _DECLARE,
+            can_be_reviewed=True,
+        )
+
+
+def _is_running_drill(resource: str) -> bool:
+    return is_drill_name(resource) and age_of(resource, datetime.now(UTC)) < _LONGEST_DRILL
+
+
+def _default_branch(project: StateResource) -> str:
+    return str((project.get("outputs") or {}).get("defaultBranchId", ""))
+
+
+def _declared_branches(declared: DeclaredStack, project: StateResource) -> set[str]:
+    branches = {_default_branch(project), *declared.ids("neon:index/branch:Branch")}
+    return branches - {""}
+
+
+def _declared_databases(declared: DeclaredStack, project: str, branch: str) -> set[str]:
+    """Return the names of a branch's databases; the id of one is `PROJECT/BRANCH/NAME`."""
+    ids = (identifier.split("/", 2) for identifier in declared.ids("neon:index/database:Database"))
+    return {parts[2] for parts in ids if parts[:2] == [project, branch]}
+
+
+def _find_databases(
+    declared: DeclaredStack, project: str, branch: str, existing: Iterable[tuple[str, str]]
+) -> Iterator[LiveFinding]:
+    """Yield the databases of a branch that are not declared; each has a note, empty if it says nothing."""
+    for database, note in existing:
+        if database not in _declared_databases(declared, project, branch):
+            yield LiveFinding(
+                name("neon/database", project, branch, database),
+                note or "it is a database that the stack does not declare, so that no backup has it",
+                _DECLARE,
+                can_be_reviewed=True,
+            )
+
+
+def _find_file_buckets(settings: Settings, files: FileSource) -> Iterator[LiveFinding]:
+    with explain_source_errors(f"Listing the buckets of {files.host}"):
+        buckets: list[Any] = list(files.create_client().list_buckets().get("Buckets", ()))
+    for bucket in sorted(str(bucket["Name"]) for bucket in buckets):
+        if bucket not in settings.files.buckets:
+            yield LiveFinding(
+                name("supabase/bucket", settings.files.project, bucket),
+                "it is a bucket of files that the stack does not declare, so that no backup has it",
+                _DECLARE,
+                can_be_reviewed=True,
+            )
+
+
+def _find_monitors(declared: DeclaredStack, api: Api) -> Iterator[LiveFinding]:
+    known = declared.ids("uptimerobot:index/monitor:Monitor")
+    for monitor in uptimerobot.list_monitors(api):
+        if str(monitor.id) not in known:
+            yield LiveFinding(
+                name("uptimerobot/monitor", str(monitor.id)),
+                f"it is a monitor called {monitor.friendlyName} that the stack does not declare",
+                "declare it, or delete it; or write into policies/undeclared.yaml whose it is.",
+                can_be_reviewed=True,
+            )
+
+
+def _find_error_projects(declared: DeclaredStack, api: Api, organization: str) -> Iterator[LiveFinding]:
+    known = declared.ids("sentry:index/project:Project")
+    for project in sentry.list_projects(api, organization):
+        if project.slug not in known:
+            yield LiveFinding(
+                name("sentry/project", organization, project.slug),
+                f"it is a project called {project.name} that the stack does not declare",
+                "declare it, so that its errors reach someone; or write into policies/undeclared.yaml whose "
+                "it is.",
+                can_be_reviewed=True,
+            )
