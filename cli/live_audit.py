@@ -115,6 +115,6 @@ def _unread(copy: RefreshedCopy) -> list[Unknown]:
         title = VENDORS[package].title if package in VENDORS else package.upper()
         by_cause.setdefault((title, reason), []).append(name_of(urn))
     return [
-        Unknown(f"the settings of {len(names)} resources at {title}: {', '.join(sorted(names))}", reason)
+        Unknown(f"the settings of {', '.join(sorted(names))} at {title}", reason)
         for (title, reason), names in by_cause.items()
     ]

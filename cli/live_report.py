@@ -1,7 +1,7 @@
 """The result of `./bulwark audit --live`: as text, as JSON, and as files."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,19 +60,25 @@ class LiveAudit:
 
 
 def write_audit(audit: LiveAudit, folder: Path) -> None:
-    """Write the verdicts, live.json and, where there is something to tell, drift.md into a folder."""
+    """Write the verdicts, live.json and, unless all is as declared, drift.md into a folder."""
     if audit.verdicts:
         write_reports(audit.verdicts, folder)
     reports = {"live.json": json.dumps(audit.document(), indent=2) + "\n"}
-    undeclared = [
-        *((one.thing, one.what) for one in audit.findings),
-        *(("policies/undeclared.yaml", problem) for problem in audit.problems),
-    ]
-    unknown = [(gap.what, gap.reason) for gap in audit.unknown]
-    if audit.drift or undeclared or unknown:
-        reports["drift.md"] = drift.render(audit.stack, audit.drift, undeclared, unknown)
-    else:
+    if audit.passes:
         (folder / "drift.md").unlink(missing_ok=True)
+    else:
+        reports["drift.md"] = drift.render(
+            audit.stack,
+            audit.drift,
+            undeclared=[
+                *((one.thing, one.what) for one in audit.findings),
+                *(("policies/undeclared.yaml", problem) for problem in audit.problems),
+            ],
+            violations=[
+                (one.rule, one.finding) for one in (audit.verdicts.refusals if audit.verdicts else ())
+            ],
+            unknown=[(gap.what, gap.reason) for gap in audit.unknown],
+        )
     write_files(folder, reports, what="The audit", option="--write")
 
 
@@ -99,7 +105,6 @@ def show(audit: LiveAudit, console: Console, *, option: str) -> None:
         console.print(escape(f"reviewed  {entry.thing} {terms}"), style="yellow", highlight=False)
     _show_table(console, ("policies/undeclared.yaml", ""), ((problem, "") for problem in audit.problems))
     _show_table(console, ("not looked at", "because"), ((gap.what, gap.reason) for gap in audit.unknown))
-    stack = f"--stack {audit.stack}{option}"
     if audit.passes:
         console.print(
             f"{audit.stack} is as declared: {len(audit.looked_at)} lookups found nothing else.",
@@ -107,15 +112,25 @@ def show(audit: LiveAudit, console: Console, *, option: str) -> None:
         )
         return
     console.print(f"{audit.stack} is not proven to be as declared: {_count(audit)}.", style="bold red")
+    for step in _next_steps(audit, f"--stack {audit.stack}{option}"):
+        console.print(f"  Next: {step}", highlight=False)
+
+
+def _next_steps(audit: LiveAudit, stack: str) -> Iterator[str]:
+    if audit.unknown:
+        yield f"see why it could not be looked at, and `./bulwark audit --live {stack}` again."
+    if audit.findings or audit.problems:
+        yield (
+            "declare what is to stay, remove what is not, or say in policies/undeclared.yaml why it needs no "
+            "declaration."
+        )
     if audit.drift:
-        step = f"`./bulwark refresh --accept {stack}` and `./bulwark up {stack}` put right what was changed"
-    elif audit.findings:
-        step = "declare what is to stay, remove what is not, or write an entry into policies/undeclared.yaml"
-    elif audit.unknown:
-        step = f"see why it could not be looked at, then `./bulwark audit --live {stack}` again"
-    else:
-        step = "correct what is listed above, by a pull request"
-    console.print(f"  Next: {step}.", highlight=False)
+        yield (
+            "see who changed it; declare what is wanted, else "
+            f"`./bulwark refresh --accept {stack}` and `./bulwark up {stack}` put it right."
+        )
+    elif audit.verdicts and audit.verdicts.refusals:
+        yield "correct what the policies refuse, by a pull request."
 
 
 def _count(audit: LiveAudit) -> str:
@@ -130,7 +145,9 @@ def _count(audit: LiveAudit) -> str:
 
 
 def _show_table(console: Console, headings: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:
-    table = Table(*headings)
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     if table.row_count:

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from cli import deploy, drill_facts
 from cli.options import JsonOption, StackOption, TwinOption
-from cli.output import write_files
 from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
 from core.failure import Failure
@@ -160,7 +159,6 @@ def refresh(
     providers: ProvidersOption = None,
     as_json: JsonOption = False,
     accept: bool = False,
-    write: Annotated[Path | None, Parameter(name="--write")] = None,
 ) -> int:
     """
     Compare the stack with what really exists at the vendors, and show the drift.
@@ -172,7 +170,6 @@ def refresh(
             that the stack was made with, if left out.
         as_json: Print one JSON document: counts and each difference.
         accept: Write what was found into the stack's state; the next `up` then corrects it.
-        write: A folder to write drift.json into, and drift.md where anything drifted.
 
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
@@ -183,8 +180,6 @@ def refresh(
         _, code = _run(drift, engine.refresh)
     else:
         _, code = _run(drift, engine.preview_refresh, expect_no_changes=True)
-    if write and (drift.steps or code == 0):
-        _write_drift(stack, drift, write)
     if as_json:
         _print_json({"stack": stack, "exit_code": code, **drift.document()})
     elif drift.steps or code == 0:
@@ -303,18 +298,6 @@ def _hide_secrets(outputs: Any, *, show: bool = False) -> dict[str, Any]:
 
 def _print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
-
-
-def _write_drift(stack: str, drift: EventLog, folder: Path) -> None:
-    # Here and not above: it imports every rule, which no other command of this file needs.
-    from review.drift import render  # noqa: PLC0415
-
-    reports = {"drift.json": json.dumps({"stack": stack, **drift.document()}, indent=2) + "\n"}
-    if drift.steps:
-        reports["drift.md"] = render(stack, drift.steps)
-    else:
-        (folder / "drift.md").unlink(missing_ok=True)
-    write_files(folder, reports, what="The drift", option="--write")
 
 
 def _print_drift(steps: list[dict[str, Any]]) -> None:

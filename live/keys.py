@@ -29,8 +29,7 @@ def _find(key: StateResource, declared: DeclaredStack, access: AwsAccess) -> Ite
         yield LiveFinding(
             name("aws/key", key_id),
             f"its state is {metadata['KeyState']}{until}: what it encrypts can't be read",
-            f"`aws kms cancel-key-deletion --key-id {key_id}` and `aws kms enable-key --key-id {key_id}`, in "
-            "its region, as an administrator; then see who did it (CloudTrail).",
+            f"see who did it (CloudTrail); as an administrator, {_repair(metadata['KeyState'], key_id)}.",
         )
     known = {str(grant.get("id", "")).rpartition(":")[2] for grant in declared.of_type("aws:kms/grant:Grant")}
     for grant in grants:
@@ -42,3 +41,9 @@ def _find(key: StateResource, declared: DeclaredStack, access: AwsAccess) -> Ite
                 f"`aws kms revoke-grant --key-id {key_id} --grant-id {grant['GrantId']}`, then see who made "
                 "it (CloudTrail).",
             )
+
+
+def _repair(state: str, key: str) -> str:
+    """Return the commands that make a key usable again; a key whose deletion is called off is disabled."""
+    steps = ["cancel-key-deletion"] if state.startswith("Pending") else []
+    return " and ".join(f"`aws kms {step} --key-id {key}`" for step in (*steps, "enable-key"))

@@ -54,7 +54,7 @@ def _find(role: StateResource, declared: DeclaredStack, access: AwsAccess) -> It
         yield LiveFinding(
             name("aws/role", role_name, "boundary"),
             f"its permissions boundary is {boundary or 'gone'} and not the declared one",
-            "see who changed it (CloudTrail), then `./bulwark up` puts it right.",
+            "see who changed it (CloudTrail); `./bulwark refresh --accept` and `./bulwark up` put it right.",
         )
 
 

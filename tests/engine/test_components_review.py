@@ -85,6 +85,11 @@ def test_an_audit_of_what_is_deployed_agrees_with_the_first_preview(audited: Pat
     assert read_outcomes(audited / "audit.json") == outcomes_of_first_preview()
 
 
+def test_an_audit_says_that_it_judged_the_state(audited: Path) -> None:
+    assert json.loads((audited / "audit.json").read_text())["judged"] == "state"
+    assert "Judged: the stack's state" in (audited / "audit.md").read_text()
+
+
 def test_a_review_of_what_is_deployed_changes_nothing_and_agrees(
     production: Deployment, audited: Path, tmp_path: Path
 ) -> None:

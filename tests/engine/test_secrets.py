@@ -106,6 +106,7 @@ def test_no_process_was_given_a_secret_as_an_argument(fast_twin: FastTwin, secre
         "review --base none --json",
         "audit",
         "audit --json",
+        "audit --live",
         "outputs",
         "outputs --json",
         "status",
