@@ -30,7 +30,7 @@ _OF_A_HOOK: Final = {
 }
 
 GUARDS: Final = {
-    "waivers": (_WAIVERS,),
+    "waivers": (_WAIVERS, "policies/undeclared.yaml"),
     "configuration of the policies": ("policies/config/",),
     "policies": ("policies/",),
     "workflows and reviewers": (".github/", "renovate.json"),
