@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
 
 
 @contextmanager
-def weakened_vault(fast_twin: FastTwin, s3: Any) -> Iterator[None]:
+def weakened_vault(fast_twin: FastTwin, s3: Any) -> Generator[None]:
     """Take from the vault what finding M-5 took, and give it back."""
     bucket = fast_twin.resource("backups-vault-bucket")["id"]
     policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
@@ -57,7 +57,7 @@ def weakened_vault(fast_twin: FastTwin, s3: Any) -> Iterator[None]:
 
 
 @contextmanager
-def unreadable_lifecycle(fast_twin: FastTwin, s3: Any) -> Iterator[None]:
+def unreadable_lifecycle(fast_twin: FastTwin, s3: Any) -> Generator[None]:
     """Let nobody read the lifecycle of the access log, by the bucket's own policy."""
     log = fast_twin.resource("backups-vault-access-log-bucket")["id"]
     policy = s3.get_bucket_policy(Bucket=log)["Policy"]
@@ -78,7 +78,7 @@ def unreadable_lifecycle(fast_twin: FastTwin, s3: Any) -> Iterator[None]:
 
 
 @contextmanager
-def widened_roles(iam: Any) -> Iterator[str]:
+def widened_roles(iam: Any) -> Generator[str]:
     """Give two roles a policy each (finding M-6), and one a boundary; yield the ARN of a managed policy."""
     arn = iam.create_policy(PolicyName="hand", PolicyDocument=ANYTHING)["Policy"]["Arn"]
     iam.put_role_policy(RoleName=WRITER, PolicyName="evil", PolicyDocument=ANYTHING)
@@ -94,7 +94,7 @@ def widened_roles(iam: Any) -> Iterator[str]:
 
 
 @contextmanager
-def misused_keys(fast_twin: FastTwin) -> Iterator[tuple[str, str]]:
+def misused_keys(fast_twin: FastTwin) -> Generator[tuple[str, str]]:
     """Grant one key and disable the other; yield the names of both findings."""
     granted, disabled = (fast_twin.resource(f"backups-{name}-key")["id"] for name in ("vault", "replica"))
     kms, away = (aws_client(fast_twin.installation, "kms", region) for region in REGIONS)
@@ -110,7 +110,7 @@ def misused_keys(fast_twin: FastTwin) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def undeclared_things(fast_twin: FastTwin) -> Iterator[dict[str, str]]:
+def undeclared_things(fast_twin: FastTwin) -> Generator[dict[str, str]]:
     """Make one thing of each kind by hand; yield kind -> name of the finding."""
     home = fast_twin.installation.home
     owner = fast_twin.output("owner_database_url").replace("@127-pooler.0.0.1:", "@127.0.0.1:")
@@ -153,7 +153,7 @@ def undeclared_things(fast_twin: FastTwin) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def reviewed(folder: Path, thing: str, expired: str) -> Iterator[None]:
+def reviewed(folder: Path, thing: str, expired: str) -> Generator[None]:
     """Write an entry that is in force, and one whose last day was yesterday."""
     file, today = folder / "policies" / "undeclared.yaml", datetime.now(UTC).date()
     before = file.read_text()
