@@ -37,12 +37,12 @@ def _render_lines(review: Review) -> Iterator[str]:
     yield marker(review.stack, review.occasion)
     yield f"## {_render_verdict(review)}"
     yield ""
+    if review.comparison:
+        yield from _render_comparison(review.comparison)
     if not review.stopped:
         yield review.judged_sentence
         yield ""
-    if review.comparison:
-        yield from _render_comparison(review.comparison)
-    if review.stopped:
+    else:
         yield "The policies could not be asked. The engine said:"
         yield ""
         fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", review.stopped))])
