@@ -1,21 +1,15 @@
 """`./bulwark audit`: the policies' verdicts on the stack's state, or on what the vendors really have."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
-import pulumi.automation as auto
 from cyclopts import Parameter
 
 from cli import drill_facts
 from cli.options import JsonOption, StackOption, TwinOption
-from cli.review import WriteOption, print_review, run_with_report, stop_reason
-from core.console import PrintableConsole
-from core.failure import Failure
+from cli.policy_analysis import analyze
+from cli.review import WriteOption, print_review
 from engine import session
-from engine.policy_gate import PACK
 from engine.targets import find_target
-from policies.framework import configuration
-from review.review import Judged, Review, build
 
 LiveOption = Annotated[bool, Parameter(name="--live", negative=())]
 
@@ -55,39 +49,3 @@ def audit(
     drill_facts.pass_to_policies(target, engine)
     verdicts, code = analyze(engine, "state")
     return print_review(verdicts, code, as_json=as_json, write=write)
-
-
-def analyze(engine: auto.Stack, judged: Judged) -> tuple[Review, int]:
-    """
-    Run the policies over a stack's state; return their verdicts and the engine's exit code.
-
-    `judged` says whose state it is: the engine's notes, or a copy that the vendors have refreshed.
-
-    Raises:
-        Failure: the state has no resources.
-    """
-    arguments = ["policy", "analyze", "--stack", engine.name, "--policy-pack", str(PACK)]
-    if settings := configuration.find_file(engine.name):
-        arguments += ["--policy-pack-config", str(settings)]
-    lines: list[str] = []
-
-    def run() -> int:
-        with PrintableConsole(stderr=True).status(f"Audit of {engine.name}"):
-            return session.run(lambda: _command(engine, arguments, lines.append))[1]
-
-    code, report = run_with_report(engine, run)
-    if not report and not code:
-        raise Failure(
-            f"There is nothing to audit: {engine.name} has no resources.", "run ./bulwark up first."
-        )
-    return build(engine.name, "audit", judged=judged, report=report, stopped=stop_reason(report, lines)), code
-
-
-def _command(engine: auto.Stack, arguments: list[str], on_output: Callable[[str], Any]) -> Any:
-    workspace = engine.workspace
-    return workspace.pulumi_command.run(
-        [*arguments, "--color", "never"],
-        str(workspace.work_dir),
-        dict(workspace.env_vars),
-        on_output,
-    )

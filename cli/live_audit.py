@@ -10,8 +10,8 @@ from typing import Any
 import pulumi.automation as auto
 
 from cli import drill_facts, live_report
-from cli.audit import analyze
 from cli.live_report import LiveAudit
+from cli.policy_analysis import analyze
 from cli.recovery_context import export_state, open_file_source
 from core.console import PrintableConsole
 from core.failure import Failure
