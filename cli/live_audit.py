@@ -22,7 +22,7 @@ from engine.vendor_errors import VENDORS
 from live import buckets, coverage, keys, reviewed_entries, roles
 from live.aws_access import AwsAccess
 from live.declared import DeclaredStack
-from live.finding import Lookup, Unknown, explain, look
+from live.finding import BlindSpot, Lookup, explain, look
 from live.vendor_apis import Apis, open_apis, read_keys
 from recovery.context import require_output
 from review.review import Review, name_of
@@ -61,7 +61,7 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
                 steps, verdicts = copy.steps, analyze(copy.stack, "live")[0]
                 unknown += _unread(copy)
         except Failure as failure:
-            unknown.append(Unknown("the settings of all resources", explain(failure)))
+            unknown.append(BlindSpot("the settings of all resources", explain(failure)))
     entries = reviewed_entries.read(reviewed_entries.FILE, stack=target.name, today=datetime.now(UTC).date())
     findings, reviewed, unmatched = reviewed_entries.sort_out(found, entries, unknown)
     audit = LiveAudit(
@@ -107,7 +107,7 @@ def _list_lookups(
     ]
 
 
-def _unread(copy: RefreshedCopy) -> list[Unknown]:
+def _unread(copy: RefreshedCopy) -> list[BlindSpot]:
     """Return one gap for each vendor and reason."""
     by_cause: dict[tuple[str, str], list[str]] = {}
     for urn, reason in copy.unread.items():
@@ -115,6 +115,6 @@ def _unread(copy: RefreshedCopy) -> list[Unknown]:
         title = VENDORS[package].title if package in VENDORS else package.upper()
         by_cause.setdefault((title, reason), []).append(name_of(urn))
     return [
-        Unknown(f"the settings of {', '.join(sorted(names))} at {title}", reason)
+        BlindSpot(f"the settings of {', '.join(sorted(names))} at {title}", reason)
         for (title, reason), names in by_cause.items()
     ]

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cli.output import write_files
 from cli.review import write_reports
-from live.finding import LiveFinding, Unknown
+from live.finding import BlindSpot, LiveFinding
 from live.reviewed_entries import UndeclaredEntry
 from review import drift, terminal
 from review.review import Review, name_of
@@ -31,7 +31,7 @@ class LiveAudit:
     problems: list[str]
     """What is wrong with entries of policies/undeclared.yaml."""
 
-    unknown: list[Unknown]
+    unknown: list[BlindSpot]
     looked_at: list[str]
     verdicts: Review | None
     """The policies' verdicts on the refreshed copy; None if it could not be made."""

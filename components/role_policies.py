@@ -52,6 +52,7 @@ _LOOK_AT_KEYS: Final = (
     "kms:DescribeKey",
     "kms:GetKeyPolicy",
     "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
     "kms:ListResourceTags",
 )
 _LOOK_AT_ROLES: Final = (

@@ -30,7 +30,6 @@ _FOLDERS: Final = {
     "policies/facts": "what rules read of a stack",
     "policies/framework": "evaluation, waivers, configuration",
     "review": "what a pull request shows",
-    "live": "what exists at the vendors",
     "recovery": "what is run",
     "toolchain": "virtualenv, Pulumi CLI",
     "postgres_server": "a PostgreSQL server on this machine",

@@ -36,7 +36,7 @@ class Lookup:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class BlindSpot:
     """What could not be looked at, and why."""
 
     what: str
@@ -47,17 +47,17 @@ class Unknown:
 
 def look(
     lookups: Iterable[Lookup], on_progress: Callable[[str], object]
-) -> tuple[list[LiveFinding], list[Unknown]]:
+) -> tuple[list[LiveFinding], list[BlindSpot]]:
     """Make every lookup; return what was found, each thing once, and the lookups that failed."""
     found: dict[str, LiveFinding] = {}
-    unknown: list[Unknown] = []
+    unknown: list[BlindSpot] = []
     for lookup in lookups:
         on_progress(lookup.title)
         try:
             for finding in lookup.find():
                 found.setdefault(finding.thing, finding)
         except Failure as failure:
-            unknown.append(Unknown(lookup.title, explain(failure), lookup.prefix))
+            unknown.append(BlindSpot(lookup.title, explain(failure), lookup.prefix))
     return list(found.values()), unknown
 
 

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 
 from core.text import printable
 from engine.stack_file import CHECKOUT
-from live.finding import LiveFinding, Unknown
+from live.finding import BlindSpot, LiveFinding
 from policies.framework.waiver_entry import ReviewedException, parse_entries, parse_entry
 
 FILE: Final = CHECKOUT / "policies" / "undeclared.yaml"
@@ -54,7 +54,7 @@ def read(path: Path, *, stack: str, today: date) -> ReviewedEntries:
 
 
 def sort_out(
-    findings: Iterable[LiveFinding], entries: ReviewedEntries, unknown: Iterable[Unknown]
+    findings: Iterable[LiveFinding], entries: ReviewedEntries, unknown: Iterable[BlindSpot]
 ) -> tuple[list[LiveFinding], list[UndeclaredEntry], list[str]]:
     """
     Return the findings that no entry excuses, the entries that excuse one, and what is wrong with others.

@@ -1,7 +1,8 @@
 """
 What a refresh can't see of a role: policies that nobody declared, and a boundary that is another one.
 
-Each inline policy is a resource of its own in the state, and so is each attachment: nobody owns the list.
+Each inline policy is a resource of its own in the state, and so is each attachment. Where a stack does not
+own the lists (RolePoliciesExclusive, RolePolicyAttachmentsExclusive), a refresh shows none that was added.
 """
 
 from collections.abc import Iterable, Iterator

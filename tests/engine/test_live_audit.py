@@ -207,6 +207,8 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         "backups-vault-access-log-policy": "update",
         "backups-replica-key": "update",
         "backups-identity-backup-restorer": "update",
+        "backups-identity-backup-restorer-attachments": "update",
+        "backups-identity-backup-writer-policies": "update",
     }
     assert {one["thing"] for one in found["undeclared"]} == {
         f"aws/role/{WRITER}/inline/evil",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from live.finding import LiveFinding, Unknown
+from live.finding import BlindSpot, LiveFinding
 from live.reviewed_entries import FILE, read, sort_out
 
 TODAY = date(2030, 6, 15)
@@ -31,7 +31,7 @@ def sorted_out(
     findings: list[LiveFinding],
     *,
     today: date = TODAY,
-    unknown: list[Unknown] | None = None,
+    unknown: list[BlindSpot] | None = None,
 ) -> tuple[list[LiveFinding], list[str]]:
     """Return the findings that are left, and all problems."""
     file = folder / "undeclared.yaml"
@@ -82,7 +82,7 @@ def test_an_entry_for_what_is_gone_is_a_problem_unless_nobody_could_look(tmp_pat
         [],
         [f"the entry for {THING} matches nothing that is there; remove it"],
     )
-    gap = Unknown("Neon projects of example", "Neon fails", "neon/project/")
+    gap = BlindSpot("Neon projects of example", "Neon fails", "neon/project/")
     assert sorted_out(tmp_path, [ENTRY], [], unknown=[gap]) == ([], [])
 
 
