@@ -79,7 +79,8 @@ def unreadable_lifecycle(fast_twin: FastTwin, s3: Any) -> Generator[None]:
 
 @contextmanager
 def widened_roles(iam: Any) -> Generator[str]:
-    """Give two roles a policy each (finding M-6), and one a boundary; yield the ARN of a managed policy."""
+    """Give two roles a policy each (finding M-6), and one a wide boundary; yield the managed policy's ARN."""
+    before = iam.get_role(RoleName=RESTORER)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
     arn = iam.create_policy(PolicyName="hand", PolicyDocument=ANYTHING)["Policy"]["Arn"]
     iam.put_role_policy(RoleName=WRITER, PolicyName="evil", PolicyDocument=ANYTHING)
     iam.attach_role_policy(RoleName=RESTORER, PolicyArn=arn)
@@ -87,7 +88,7 @@ def widened_roles(iam: Any) -> Generator[str]:
     try:
         yield arn
     finally:
-        iam.delete_role_permissions_boundary(RoleName=RESTORER)
+        iam.put_role_permissions_boundary(RoleName=RESTORER, PermissionsBoundary=before)
         iam.detach_role_policy(RoleName=RESTORER, PolicyArn=arn)
         iam.delete_role_policy(RoleName=WRITER, PolicyName="evil")
         iam.delete_policy(PolicyArn=arn)
