@@ -67,6 +67,8 @@ OBJECT_ACTIONS: Final = (
     "s3:PutObjectLegalHold",
     "s3:PutObjectRetention",
     "s3:PutObjectVersionAcl",
+    # Another key for an object, which can be taken away in place of the vault's. No lock prevents it.
+    "s3:UpdateObjectEncryption",
 )
 """Actions that take a backup away, or open it."""
 

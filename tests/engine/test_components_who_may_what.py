@@ -15,8 +15,14 @@ from botocore.exceptions import ClientError
 from deployment import Deployment
 from role_clients import ACCOUNT, AwsIdentity
 
-from recovery.vault.client import Exists, Forbidden
+from core.failure import Failure
+from engine.administrator_plan import refuse_deployer
+from engine.role_credentials import find_caller
+from engine.targets import find_twin_target
+from engine.twin import TwinTarget
+from recovery.vault.client import AccessKey, Exists, Forbidden
 from recovery.vault.vault import VaultClient
+from twin.aws import second_factor
 from twin.aws.issuer import issue_token
 
 pytestmark = pytest.mark.shares("production")
@@ -569,3 +575,65 @@ def test_a_session_lasts_no_longer_than_its_role_allows(admin: AwsIdentity) -> N
     role_clients.assume_role(admin.home, WRITER, DurationSeconds=7200)
     with pytest.raises(ClientError, match="900 to 7200"):
         role_clients.assume_role(admin.home, WRITER, DurationSeconds=7201)
+
+
+def test_break_glass_asks_for_the_second_factor_and_not_even_it_deletes_a_key_soon(
+    admin: AwsIdentity,
+) -> None:
+    sts, role = admin.client("sts"), f"arn:aws:iam::{ACCOUNT}:role/example-break-glass"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sts.assume_role(RoleArn=role, RoleSessionName="person")
+    session = sts.assume_role(
+        RoleArn=role,
+        RoleSessionName="person",
+        SerialNumber=second_factor.serial_number(ACCOUNT),
+        TokenCode=second_factor.show_code(admin.home),
+    )["Credentials"]
+    break_glass = AwsIdentity(
+        admin.home,
+        (
+            ("aws_access_key_id", session["AccessKeyId"]),
+            ("aws_secret_access_key", session["SecretAccessKey"]),
+            ("aws_session_token", session["SessionToken"]),
+        ),
+    )
+    given = Situation(admin, break_glass, "")
+    put_unchanged("get_bucket_replication", "put_bucket_replication", "ReplicationConfiguration")(given)
+    policy = {"KeyId": key_id(given), "PolicyName": "default"}
+    kept = given.kms.get_key_policy(**policy)["Policy"]
+    given.kms.put_key_policy(**policy, Policy=kept, BypassPolicyLockoutSafetyCheck=True)
+    own = {"RoleName": "example-break-glass"}
+    refused: list[Callable[[], Any]] = [
+        lambda: given.kms.schedule_key_deletion(KeyId=key_id(given), PendingWindowInDays=7),
+        lambda: given.s3.get_object(Bucket=VAULT, Key=DUMP),
+        lambda: given.iam.update_assume_role_policy(**own, PolicyDocument="{}"),
+        lambda: given.iam.put_role_policy(**own, PolicyName="a", PolicyDocument="{}"),
+        lambda: given.iam.delete_role_permissions_boundary(RoleName="example-backup-writer"),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
+
+
+def test_the_accounts_administrator_takes_no_key_away_and_changes_no_vault(admin: AwsIdentity) -> None:
+    given = Situation(admin, admin, "")
+    refused: list[Callable[[], Any]] = [
+        lambda: given.kms.schedule_key_deletion(KeyId=key_id(given)),
+        lambda: given.kms.disable_key(KeyId=key_id(given)),
+        lambda: given.s3.put_bucket_versioning(Bucket=VAULT, VersioningConfiguration={"Status": "Suspended"}),
+        lambda: given.s3.delete_object(Bucket=VAULT, Key=DUMP),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
+
+
+def test_a_plan_that_changes_aws_is_refused_to_the_deployer_and_not_to_the_administrator(
+    production: Deployment, roles: dict[str, AwsIdentity]
+) -> None:
+    home = production.installation.home
+    target = TwinTarget("prod", find_twin_target("prod").settings, "stand-in", home)
+    key = AccessKey(*(value for _, value in roles[DEPLOYER].credentials))
+    with pytest.raises(Failure, match="backups-vault-key at AWS, which the role example-deployer only"):
+        refuse_deployer(find_caller(target, key), ["backups-vault-key"], target)
+    refuse_deployer(find_caller(target, target.deployer_credentials()), ["backups-vault-key"], target)

@@ -22,13 +22,18 @@ _BUCKET_ACTIONS: Final[tuple[LiteralString, ...]] = (
     "s3:PutBucketPublicAccessBlock",
     "s3:PutEncryptionConfiguration",
 )
+_OBJECT_ACTIONS: Final[tuple[LiteralString, ...]] = (
+    *DESTRUCTIVE_OBJECT_ACTIONS,
+    # Gives a locked object another key (S3 API, UpdateObjectEncryption).
+    "s3:UpdateObjectEncryption",
+)
 
 
 def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     def check(statements: list[Statement], arn: str) -> Iterator[Message]:
         exempt: dict[str, None] = {}
-        for action in (*DESTRUCTIVE_OBJECT_ACTIONS, *_BUCKET_ACTIONS):
-            covered = f"{arn}/*" if action in DESTRUCTIVE_OBJECT_ACTIONS else arn
+        for action in (*_OBJECT_ACTIONS, *_BUCKET_ACTIONS):
+            covered = f"{arn}/*" if action in _OBJECT_ACTIONS else arn
             arns = find_exempt(statements, action, covered)
             if arns is None:
                 yield message("its policy does not deny " + action + " to all but named roles")

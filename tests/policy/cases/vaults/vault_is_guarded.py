@@ -17,6 +17,7 @@ CHECKED = (
     "s3:PutBucketOwnershipControls",
     "s3:PutBucketPublicAccessBlock",
     "s3:PutEncryptionConfiguration",
+    "s3:UpdateObjectEncryption",
 )
 
 

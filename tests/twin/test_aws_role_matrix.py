@@ -1,0 +1,466 @@
+"""
+What production's roles may do at AWS: each operation of S3, KMS, IAM and STS on each kind of target.
+
+The documents are those of the recorded preview of production. The twin's authorization answers, and no
+service runs.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from aws_calls import Call, find_refusal, list_operations, prepare
+from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
+
+from twin.aws import authorization
+from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
+
+RECORDING: Final = Path(__file__).parents[1] / "policy" / "production.json"
+ACCOUNT: Final = "123456789012"
+PLATFORM: Final = "example"
+VAULT, REPLICA = f"{PLATFORM}-vault-{ACCOUNT}-eu-west-1", f"{PLATFORM}-vault-{ACCOUNT}-eu-north-1"
+LOG, OTHER = f"{PLATFORM}-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
+DUMP: Final = "database/daily/1/dump.pgc.zst"
+KEYS: Final = {
+    "dump": DUMP,
+    "state": "state/1/state.json.zst",
+    "file": "files/documents/a.pdf",
+    "manifest": "database/daily/1/manifest.json",
+    "evidence": "evidence/drills/a.json",
+    "issuer-keys": "trust/issuer-keys/a.json",
+}
+"""Name of a target -> a key of the vault."""
+
+WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
+REPLICATOR, BREAK_GLASS, SOMEBODY = "vault-replicator", "break-glass", "somebody"
+ROLES: Final = (WRITER, RESTORER, PLANNER, DEPLOYER, REPLICATOR, BREAK_GLASS, SOMEBODY)
+"""`somebody` is a role of the account whose policy allows everything, such as an administrator's."""
+
+_NOT_ON_THE_TWIN: Final = {
+    # Each object of a batch is authorized by itself, when it is deleted.
+    "DeleteObjects",
+    # Newer than the twin's S3, which takes them for the operation without the parameter.
+    *(f"{verb}BucketAbac" for verb in ("Get", "Put")),
+    *(f"{verb}BucketMetadataConfiguration" for verb in ("Create", "Delete", "Get")),
+    *(f"{verb}BucketMetadataTableConfiguration" for verb in ("Create", "Delete", "Get")),
+    *(f"UpdateBucketMetadata{kind}TableConfiguration" for kind in ("Annotation", "Inventory", "Journal")),
+    *(f"{verb}ObjectAnnotation" for verb in ("Delete", "Get", "Put")),
+    "CreateSession",
+    "GetObjectTorrent",
+    "ListObjectAnnotations",
+    "RenameObject",
+    "UpdateObjectEncryption",
+}
+
+
+@cache
+def _recorded() -> dict[str, dict[str, Any]]:
+    return {toy["name"]: toy.get("inputs", {}) for toy in json.loads(RECORDING.read_text())}
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[dict[str, str]]:
+    """Give the ids of the keys of an account with production's roles, keys and buckets, in this process."""
+    recorded = _recorded()
+    iam, s3 = iam_backends[ACCOUNT]["aws"], s3_backends[ACCOUNT]["aws"]
+    iam.create_policy(
+        "", "/", recorded["backups-administration-boundary"]["policy"], f"{PLATFORM}-boundary", []
+    )
+    for name, inputs in recorded.items():
+        if "assumeRolePolicy" in inputs:
+            iam.create_role(
+                inputs["name"],
+                inputs["assumeRolePolicy"],
+                "/",
+                inputs.get("permissionsBoundary"),
+                "",
+                [],
+                "7200",
+            )
+            policy = recorded[f"{name}-policy"]
+            iam.put_role_policy(inputs["name"], policy["name"], policy["policy"])
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    iam.create_role(f"{PLATFORM}-{SOMEBODY}", json.dumps(everything), "/", None, "", [], "3600")
+    iam.put_role_policy(f"{PLATFORM}-{SOMEBODY}", "everything", json.dumps(everything))
+    ids: dict[str, str] = {}
+    for vault, bucket, region in (
+        ("backups-vault", VAULT, "eu-west-1"),
+        ("backups-replica", REPLICA, "eu-north-1"),
+    ):
+        kms = kms_backends[ACCOUNT][region]
+        tags = [{"TagKey": "Project", "TagValue": PLATFORM}]
+        key = kms.create_key(
+            recorded[f"{vault}-key"]["policy"], "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", tags, False
+        )
+        kms.create_alias(key.id, recorded[f"{vault}-key-alias"]["name"])
+        ids[bucket] = key.id
+        s3.create_bucket(bucket, region)
+        s3.put_bucket_policy(bucket, recorded[f"{vault}-policy"]["policy"].encode())
+        by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key.arn}
+        s3.buckets[bucket].encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": by_default}}
+        for path in KEYS.values():
+            s3.put_object(bucket, path, b"x", encryption="aws:kms", kms_key_id=key.arn)
+    ids["other"] = (
+        kms_backends[ACCOUNT]["eu-west-1"]
+        .create_key("", "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", [], False)
+        .id
+    )
+    for bucket in (LOG, OTHER):
+        s3.create_bucket(bucket, "eu-west-1")
+        s3.put_object(bucket, DUMP, b"x")
+    yield ids
+    for backends in (iam_backends, s3_backends, kms_backends):
+        backends.reset()
+
+
+def _calls(ids: dict[str, str]) -> Iterator[Call]:
+    """Yield every call; a call's name is its operation, perhaps how it is made, and its target."""
+    for operation in list_operations("s3"):
+        if operation not in _NOT_ON_THE_TWIN:
+            yield from _s3_calls(operation)
+    yield from _s3_variants()
+    for operation in list_operations("kms"):
+        for target, region, key in (
+            ("vault-key", "eu-west-1", ids[VAULT]),
+            ("replica-key", "eu-north-1", ids[REPLICA]),
+            ("other-key", "eu-west-1", ids["other"]),
+        ):
+            yield prepare(
+                "kms",
+                operation,
+                f"{operation} {target}",
+                region,
+                KeyId=key,
+                TargetKeyId=key,
+                SourceKeyId=key,
+                DestinationKeyId=key,
+                AliasName=f"alias/{PLATFORM}-vault-{region}",
+                CiphertextBlob=key.encode(),
+                PolicyName="default",
+                PendingWindowInDays=30,
+            )
+    yield from _kms_variants(ids)
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/{PLATFORM}-boundary"
+    for operation in list_operations("iam"):
+        for target in (WRITER, BREAK_GLASS, "other"):
+            yield prepare(
+                "iam",
+                operation,
+                f"{operation} {target}",
+                RoleName=f"{PLATFORM}-{target}",
+                PolicyArn=boundary,
+                PolicyName="more",
+                PermissionsBoundary=boundary if operation != "CreateRole" else None,
+                OpenIDConnectProviderArn=(
+                    f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+                ),
+            )
+    bounded: dict[str, Any] = {"RoleName": f"{PLATFORM}-{PLANNER}", "PermissionsBoundary": boundary}
+    yield prepare("iam", "CreateRole", "CreateRole bounded", **bounded)
+    for operation in ("AssumeRole", "GetCallerIdentity", "GetSessionToken", "GetFederationToken"):
+        for target in (WRITER, DEPLOYER, BREAK_GLASS):
+            arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{target}"
+            yield prepare("sts", operation, f"{operation} {target}", RoleArn=arn, RoleSessionName="more")
+
+
+def _s3_calls(operation: str) -> Iterator[Call]:
+    copied = f"{VAULT}/{DUMP}"
+    objects = [
+        *((name, VAULT, key) for name, key in KEYS.items()),
+        *((name, bucket, DUMP) for name, bucket in (("replica", REPLICA), ("log", LOG), ("other", OTHER))),
+    ]
+    for target, bucket, key in objects:
+        call = prepare("s3", operation, f"{operation} {target}", Bucket=bucket, Key=key, CopySource=copied)
+        if key in call.url:
+            yield call
+        elif target not in KEYS or target == "dump":
+            yield prepare(
+                "s3", operation, f"{operation} {'vault' if target == 'dump' else target}", Bucket=bucket
+            )
+
+
+def _s3_variants() -> Iterator[Call]:
+    def put(how: str, target: str, **given: Any) -> Call:
+        given |= {"Bucket": VAULT, "Key": KEYS[target], "Body": b"x"}
+        return prepare("s3", "PutObject", f"PutObject {how} {target}", **given)
+
+    once: dict[str, Any] = {"IfNoneMatch": "*"}
+    for target in KEYS:
+        yield put("once", target, **once)
+        yield put("archived", target, **once, StorageClass="GLACIER")
+        yield put("standard", target, **once, StorageClass="STANDARD")
+        yield put("otherwise-encrypted", target, **once, ServerSideEncryption="AES256")
+        yield put("own-key", target, **once, SSECustomerAlgorithm="AES256", SSECustomerKey="0" * 32)
+        yield put("public", target, **once, ACL="public-read")
+        yield put("locked", target, **once, ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=0)
+        yield put("held", target, **once, ObjectLockLegalHoldStatus="ON")
+        yield put("tagged", target, **once, Tagging="a=b")
+        for how, tag in (
+            ("gone", {"Key": "bulwark-gone", "Value": "yes"}),
+            ("free", {"Key": "a", "Value": "b"}),
+        ):
+            yield prepare(
+                "s3",
+                "PutObjectTagging",
+                f"PutObjectTagging {how} {target}",
+                Bucket=VAULT,
+                Key=KEYS[target],
+                VersionId="1",
+                Tagging={"TagSet": [tag]},
+            )
+        for operation in (
+            "DeleteObject",
+            "GetObject",
+            "GetObjectRetention",
+            "PutObjectRetention",
+            "GetObjectAcl",
+        ):
+            yield prepare(
+                "s3",
+                operation,
+                f"{operation} version {target}",
+                Bucket=VAULT,
+                Key=KEYS[target],
+                VersionId="1",
+                BypassGovernanceRetention=True,
+            )
+        prefix = KEYS[target].rpartition("/")[0]
+        yield prepare(
+            "s3", "ListObjectVersions", f"ListObjectVersions prefix {target}", Bucket=VAULT, Prefix=prefix
+        )
+
+
+def _kms_variants(ids: dict[str, str]) -> Iterator[Call]:
+    key = ids[VAULT]
+    ours, others = ([{"TagKey": "Project", "TagValue": name}] for name in (PLATFORM, "another"))
+    yield prepare("kms", "CreateKey", "CreateKey ours", Tags=ours)
+    yield prepare("kms", "CreateKey", "CreateKey others", Tags=others)
+    yield prepare("kms", "TagResource", "TagResource ours other-key", KeyId=ids["other"], Tags=ours)
+    yield prepare("kms", "TagResource", "TagResource others vault-key", KeyId=key, Tags=others)
+    yield prepare(
+        "kms", "ScheduleKeyDeletion", "ScheduleKeyDeletion soon vault-key", KeyId=key, PendingWindowInDays=7
+    )
+    kept = _recorded()["backups-vault-key"]["policy"]
+    yield prepare(
+        "kms",
+        "PutKeyPolicy",
+        "PutKeyPolicy kept vault-key",
+        KeyId=key,
+        Policy=kept,
+        BypassPolicyLockoutSafetyCheck=True,
+    )
+
+
+def _allowed(role: str, calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the names of the calls that a session of a role may make."""
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{role}"
+    principal = Principal(
+        "AWS", arn, ACCOUNT, arn.replace(":iam:", ":sts:").replace("role/", "assumed-role/")
+    )
+    monkeypatch.setattr(authorization, "identify", lambda *_: principal)
+    return {call.name for call in calls if not find_refusal(call)}
+
+
+@pytest.fixture(scope="module")
+def calls(account: dict[str, str]) -> list[Call]:
+    """Give every call, once each."""
+    return list({call.name: call for call in _calls(account)}.values())
+
+
+# Target -> the operations on it that a role may make.
+_LOOK: Final = {
+    "vault replica log": (
+        "GetBucketAccelerateConfiguration GetBucketAcl GetBucketCors GetBucketEncryption GetBucketLifecycle "
+        "GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketOwnershipControls "
+        "GetBucketPolicy GetBucketReplication GetBucketRequestPayment GetBucketTagging GetBucketVersioning "
+        "GetBucketWebsite GetObjectLockConfiguration GetPublicAccessBlock HeadBucket ListObjects "
+        "ListObjectsV2"
+    ),
+    "vault-key replica-key": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags",
+    "vault-key replica-key other-key": "ListAliases",
+    "backup-writer break-glass": "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies",
+    "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
+    "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
+    "dump state manifest evidence": "ListObjectVersions/prefix",
+}
+_RECORD_KEYS: Final = {
+    "issuer-keys": "GetObjectRetention GetObjectRetention/version PutObject/once PutObject/standard"
+}
+_CONFIGURE: Final = {
+    "vault replica log": (
+        "CreateBucket DeleteBucket DeleteBucketCors DeleteBucketEncryption "
+        "DeleteBucketIntelligentTieringConfiguration DeleteBucketInventoryConfiguration "
+        "DeleteBucketLifecycle DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication "
+        "DeleteBucketTagging "
+        "DeleteBucketWebsite DeletePublicAccessBlock PutBucketAccelerateConfiguration PutBucketAcl "
+        "PutBucketCors PutBucketEncryption PutBucketIntelligentTieringConfiguration "
+        "PutBucketInventoryConfiguration PutBucketLifecycle PutBucketLifecycleConfiguration PutBucketLogging "
+        "PutBucketNotification PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketPolicy "
+        "PutBucketReplication PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite "
+        "PutObjectLockConfiguration PutPublicAccessBlock"
+    ),
+    "vault-key replica-key": (
+        "CreateAlias CreateGrant DeleteAlias DeleteImportedKeyMaterial DisableKey DisableKeyRotation "
+        "EnableKey EnableKeyRotation ReplicateKey ScheduleKeyDeletion TagResource UntagResource UpdateAlias "
+        "UpdateKeyDescription UpdatePrimaryRegion"
+    ),
+    "vault-key": "PutKeyPolicy/kept TagResource/others",
+    # The alias is the vault's: the call names no other key.
+    "other-key": "DeleteAlias TagResource/ours",
+    "ours": "CreateKey",
+    "bounded": "CreateRole",
+    "backup-writer": (
+        "DeleteRolePolicy DetachRolePolicy PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole "
+        "UpdateAssumeRolePolicy UpdateRole"
+    ),
+}
+_WRITTEN: Final = "dump state manifest evidence"
+MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
+    WRITER: (
+        {
+            f"{_WRITTEN} file": (
+                "AbortMultipartUpload CreateMultipartUpload ListParts UploadPart PutObject/once "
+                "PutObject/standard"
+            ),
+            f"{_WRITTEN} file issuer-keys": (
+                "GetObjectRetention GetObjectRetention/version ListObjectVersions/prefix"
+            ),
+            # A changed file is a new version; the lock keeps the old one.
+            "file": "CompleteMultipartUpload PutObject PutObjectTagging/gone",
+            "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
+            "vault": (
+                "GetBucketLocation GetObjectLockConfiguration HeadBucket ListMultipartUploads "
+                "ListObjectVersions ListObjects ListObjectsV2"
+            ),
+        },
+    ),
+    RESTORER: (
+        {
+            f"{_WRITTEN} file issuer-keys": (
+                "GetObject/version GetObjectRetention/version ListObjectVersions/prefix"
+            ),
+            f"{_WRITTEN} file issuer-keys replica": "GetObject GetObjectRetention HeadObject",
+            "vault replica": (
+                "GetBucketLocation GetBucketVersioning GetObjectLockConfiguration HeadBucket "
+                "ListObjectVersions ListObjects ListObjectsV2"
+            ),
+        },
+    ),
+    PLANNER: (_LOOK,),
+    DEPLOYER: (_LOOK, _RECORD_KEYS),
+    REPLICATOR: (
+        {
+            f"{_WRITTEN} file issuer-keys": (
+                "GetObjectAcl/version GetObjectLegalHold GetObjectRetention GetObjectRetention/version"
+            ),
+            "vault": "GetBucketReplication HeadBucket ListObjects ListObjectsV2",
+        },
+    ),
+    BREAK_GLASS: (_LOOK, _RECORD_KEYS, _CONFIGURE),
+}
+"""Role -> what it may do. Everything else is refused."""
+
+ANYBODY: Final = {f"GetCallerIdentity {target}" for target in (WRITER, DEPLOYER, BREAK_GLASS)}
+
+
+def _expand(tables: tuple[dict[str, str], ...]) -> set[str]:
+    return {
+        f"{operation.replace('/', ' ')} {target}"
+        for table in tables
+        for targets, operations in table.items()
+        for target in targets.split()
+        for operation in operations.split()
+    }
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_may_make_the_calls_of_its_table_and_no_others(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    assert len(calls) >= 1_000
+    assert _allowed(role, calls, monkeypatch) == _expand(MAY[role]) | ANYBODY
+
+
+def test_an_administrator_of_the_account_is_refused_what_loosens_a_vault_or_takes_a_key_away(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = _allowed(SOMEBODY, calls, monkeypatch)
+    guarded = {
+        call
+        for call in _expand((_CONFIGURE,))
+        if call.rpartition(" ")[2] in {"vault", "replica", "vault-key", "replica-key"}
+        and call.partition(" ")[0]
+        not in {
+            "CreateAlias",
+            "CreateBucket",
+            "DeleteBucketTagging",
+            "EnableKey",
+            "EnableKeyRotation",
+            "PutBucketTagging",
+            "TagResource",
+            "UpdateKeyDescription",
+        }
+    }
+    assert len(guarded) > 80
+    assert allowed & guarded == set()
+    for operation in ("DeleteObject", "DeleteObject version", "PutObjectRetention version", "PutObjectAcl"):
+        assert allowed.isdisjoint(f"{operation} {target}" for target in KEYS)
+    assert {"AssumeRole break-glass", "ScheduleKeyDeletion soon vault-key"}.isdisjoint(allowed)
+    # So it is no refusal of everything.
+    assert {"DeleteBucket log", "DisableKey other-key", "PutRolePolicy backup-writer"} <= allowed
+
+
+def test_a_policy_of_everything_gives_a_bounded_role_no_more_than_the_roles_have(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = iam_backends[ACCOUNT]["aws"]
+    most = set[str]().union(*(_expand(MAY[role]) for role in MAY if role != BREAK_GLASS)) | ANYBODY
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    for role in (WRITER, DEPLOYER):
+        iam.put_role_policy(f"{PLATFORM}-{role}", "evil", json.dumps(everything))
+        more = _allowed(role, calls, monkeypatch) - most
+        iam.delete_role_policy(f"{PLATFORM}-{role}", "evil")
+        # A boundary has no conditions on what is written: that is all that the policy adds.
+        assert {call.partition(" ")[0] for call in more} <= {
+            "CompleteMultipartUpload",
+            "CreateMultipartUpload",
+            "AbortMultipartUpload",
+            "ListMultipartUploads",
+            "ListObjectVersions",
+            "ListParts",
+            "PutObject",
+            "PutObjectTagging",
+            "UploadPart",
+            "GetObject",
+            "GetObjectRetention",
+            "GetObjectLegalHold",
+            "GetObjectAcl",
+            "HeadObject",
+            "CopyObject",
+            "UploadPartCopy",
+        }
+
+
+@pytest.mark.parametrize(
+    ("factor", "decision"),
+    [
+        ({}, Decision.NEUTRAL),
+        ({"present": "false"}, Decision.NEUTRAL),
+        ({"present": "true"}, Decision.NEUTRAL),
+        ({"present": "true", "age": "900"}, Decision.NEUTRAL),
+        ({"present": "true", "age": "30"}, Decision.DELEGATED),
+    ],
+)
+def test_break_glass_is_taken_on_with_a_second_factor_of_the_last_minutes_alone(
+    factor: dict[str, str], decision: Decision
+) -> None:
+    context = {f"aws:multifactorauth{name}": value for name, value in factor.items()}
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{BREAK_GLASS}"
+    person = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:user/person", ACCOUNT)
+    trust = _recorded()["backups-administration-break-glass"]["assumeRolePolicy"]
+    assert evaluate(trust, RequiredPermission("sts:AssumeRole", arn, context), person) is decision
