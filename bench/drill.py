@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recovery.postgres import connection
+from twin.aws.administrator import administrator_key
 from twin.neon.model import Neon
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -87,8 +88,8 @@ class Bench:
         self.environment = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
-            "AWS_ACCESS_KEY_ID": "twin",
-            "AWS_SECRET_ACCESS_KEY": "twin",
+            "AWS_ACCESS_KEY_ID": administrator_key(self.home).id,
+            "AWS_SECRET_ACCESS_KEY": administrator_key(self.home).secret,
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.home.port('aws')}",
         }

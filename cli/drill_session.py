@@ -21,6 +21,7 @@ import psutil
 
 from core import vault_layout
 from core.failure import Failure
+from core.lock_file import open_lock_file
 from engine.stack_file import CHECKOUT
 from engine.targets import state_folder
 from recovery.context import RecoveryContext
@@ -115,7 +116,8 @@ def open_drill_folder(name: str) -> Generator[Path]:
     home = state_folder()
     home.create()
     folder = home.root / "drill" / name
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     with _lock(folder):
         yield folder
 
@@ -123,7 +125,7 @@ def open_drill_folder(name: str) -> Generator[Path]:
 @contextmanager
 def _lock(folder: Path) -> Generator[None]:
     """Hold the lock beside the folder; the kernel frees it when the process dies."""
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+    with open_lock_file(folder.with_name(f".{folder.name}.lock")) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,16 +8,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.lock_file import open_lock_file
+
 
 @contextmanager
 def lock_folder(folder: Path) -> Generator[Path]:
     """Hold the lock of `folder`: a file beside it. The system releases the lock when the process ends."""
     lock = folder.with_name(f".{folder.name}.lock")
     while True:
-        with lock.open("w") as handle:
+        with open_lock_file(lock) as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             # The previous holder may have removed the file; a lock on a removed file would exclude nobody.
-            if lock.exists() and os.path.samestat(os.fstat(handle.fileno()), lock.stat()):
+            if lock.exists() and os.path.samestat(os.fstat(handle), lock.stat()):
                 yield lock
                 return
 

@@ -10,10 +10,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IMODE
 from typing import Final, Self
+
+from core.lock_file import open_lock_file
 
 HOME_VARIABLE: Final = "BULWARK_TWIN"
 """Environment variable that names the folder. The services and the stand-in plugins read it as well."""
+
+
+_NAME: Final = "bulwark"
+"""The folder above those of all checkouts."""
 
 
 def default_root(checkout: Path) -> Path:
@@ -26,9 +33,9 @@ def default_root(checkout: Path) -> Path:
         return Path(chosen)
     name = f"{checkout.name}-{hashlib.sha256(str(checkout).encode()).hexdigest()[:8]}"
     if os.geteuid() == 0:
-        return Path("/var/lib/bulwark") / name
+        return Path("/var/lib") / _NAME / name
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "bulwark" / name
+    return Path(state) / _NAME / name
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,18 @@ class StateFolder:
         return self.root / "run"
 
     def create(self) -> None:
-        """Create the folders. All but that of the clusters are private to the current user."""
-        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        """
+        Create the folders. All but that of the clusters are private to the current user.
+
+        The server's user passes through the folders above, and nobody else can list them.
+        """
+        above = self.root.parent
+        if not above.exists():
+            above.parent.mkdir(parents=True, exist_ok=True)
+            above.mkdir(mode=0o711, exist_ok=True)
+        elif above.name == _NAME and above.stat().st_uid == os.geteuid():
+            above.chmod(S_IMODE(above.stat().st_mode) & 0o711)  # an older version let everybody list it
+        self.root.mkdir(mode=0o711, exist_ok=True)
         self.postgres.mkdir(mode=0o711, exist_ok=True)
         self.run.mkdir(mode=0o700, exist_ok=True)
 
@@ -80,7 +97,7 @@ class StateFolder:
         The file is written beside it and renamed, so that it is always complete.
         """
         path = self.root / filename
-        with (self.root / f".{filename}.lock").open("w") as lock:
+        with open_lock_file(self.root / f".{filename}.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = path.read_text() if path.exists() else "{}"
             values = json.loads(before)

@@ -219,8 +219,9 @@ class TwinTarget(StackTarget):
     def deployer_credentials(self) -> "AccessKey":
         """Return the key of the twin's AWS administrator, who makes the roles at first."""
         from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
+        from twin.aws.administrator import administrator_key  # noqa: PLC0415 - with it
 
-        return AccessKey("twin", "twin")
+        return AccessKey(*administrator_key(self.home))
 
     def role_credentials(self, role: AwsRole) -> "AccessKey":
         """Take the role on as a job would, so that a command fails here where it would fail in production."""

@@ -29,7 +29,7 @@ def ensure_cached(name: str, make: Callable[[Path], None]) -> Path:
     if not folder.is_dir():
         cache_root().mkdir(parents=True, exist_ok=True)
         lock = folder.with_name(f"{name}.lock")
-        lock.touch()
+        lock.touch(mode=0o600)
         with hold_lock(lock, name):
             if not folder.is_dir():
                 partial = folder.with_name(f"{name}.partial")

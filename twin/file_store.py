@@ -2,7 +2,7 @@
 The twin's file store, in place of Supabase Storage: buckets without versions, behind the S3 protocol.
 
 It is rclone's S3 server on a folder. Like Supabase it checks access keys, and keeps nothing of an object that
-is overwritten or deleted. moto, the twin's AWS, accepts any key and object names that no file can have.
+is overwritten or deleted. moto, the twin's AWS, keeps versions, and object names that no file can have.
 Names with control characters are refused here with 500, and by Supabase with 400 InvalidKey, as are letters
 beyond ASCII (supabase/storage, src/storage/limits.ts), which this server takes.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from core.lock_file import open_lock_file
 from core.processes import LaunchedProcess, find_launched, find_port_conflict, module_argv, spawn, terminate
 from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
@@ -200,7 +201,7 @@ def follow_logs(home: TwinHome, names: Sequence[str]) -> Generator[tuple[str, st
 
 @contextmanager
 def _lock_services(home: TwinHome) -> Generator[None]:
-    with (home.run / ".lock").open("w") as lock:
+    with open_lock_file(home.run / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Host, Mount, Route, Router
 
 from twin.host.home import TwinHome
+from twin.host.loopback import LoopbackOnly
 from twin.host.time_scale import TimeScale
 from twin.host.tls_proxy import HOST, serve_proxy
 from twin.neon import api as neon_api
@@ -36,6 +37,7 @@ from twin.vendor import inbox
 from twin.vendor.store import VendorStore
 from twin.vendor.webhooks import WebhookSender
 
+_LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
 _TICK_SECONDS = 0.5
 _SHORTEST_TICK_SECONDS = 0.05
 _log = structlog.get_logger("vendors")
@@ -59,8 +61,10 @@ class VendorService:
     def build_app(self) -> Starlette:
         ingest = IngestApi(self._store, self._time_scale, self._issues, self._checkins)
         neon_routes = neon_api.routes(Neon(self._home))
-        # A browser's SDK sends its events from the frontend's origin.
-        cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+        # A browser's SDK sends its events from the frontend's origin, which is on this machine too.
+        cors = Middleware(
+            CORSMiddleware, allow_origin_regex=_LOCAL_ORIGIN, allow_methods=["*"], allow_headers=["*"]
+        )
         return Starlette(
             routes=[
                 Route("/", _describe),
@@ -75,7 +79,7 @@ class VendorService:
                 ),
                 Mount("/sentry", routes=sentry_api.routes(Sentry(self._home))),
             ],
-            middleware=[cors],
+            middleware=[Middleware(LoopbackOnly, names=(HOST,)), cors],
             lifespan=self._lifespan,
         )
 

@@ -149,7 +149,7 @@ _DAMAGED: Final = (
     "what arrived at the vault is not what was sent, and it was refused",
     f"run this again; if it goes on, suspect this machine's memory or a proxy. {_SAFE_TO_REPEAT}",
 )
-_OTHER_VAULT: Final = "The other vault has a key of its own: --vault replica reads from it."
+_OTHER_VAULT: Final = "Each other vault has a key of its own: --vault reads from one of them."
 _KMS: Final = (
     "the vault's KMS key can't be used",
     f"see that the key exists and that the role may use it. {_OTHER_VAULT}",

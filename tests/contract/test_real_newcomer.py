@@ -16,6 +16,7 @@ from installations import CHECKOUT
 from inventory import aws_client
 
 from toolchain.engine import search_path
+from twin.aws.administrator import administrator_key
 from twin.host.home import TwinHome
 
 pytestmark = pytest.mark.shares("real")
@@ -108,8 +109,8 @@ def run_guides_pulumi(
             "PULUMI_HOME": str(folder / "pulumi"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{home.port('aws')}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": administrator_key(home).id,
+            "AWS_SECRET_ACCESS_KEY": administrator_key(home).secret,
         },
         input=prompt,
         capture_output=True,

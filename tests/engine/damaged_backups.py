@@ -20,6 +20,7 @@ from recovery.context import RecoveryContext
 from recovery.manifest import Manifest
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
+from twin.aws.administrator import administrator_key
 from twin.neon.model import Neon
 
 _NAME = "spoiled"
@@ -41,7 +42,7 @@ class DamagedBackups:
     @property
     def vault(self) -> VaultClient:
         endpoint = f"http://127.0.0.1:{self.installation.home.port('aws')}"
-        key = AccessKey("twin", "twin")
+        key = AccessKey(*administrator_key(self.installation.home))
         return VaultClient(
             create_client("eu-west-1", endpoint, access_key=key), self.outputs["vault"], access_key=key
         )

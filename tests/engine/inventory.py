@@ -4,8 +4,7 @@ from collections import Counter
 from contextlib import closing
 from typing import Any, Final
 
-import boto3
-from botocore.config import Config
+import role_clients
 from installations import Installation
 
 from twin.vendor.store import VendorStore
@@ -21,11 +20,7 @@ _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 
 def aws_client(installation: Installation, service: str, region: str = REGIONS[0]) -> Any:
     """Return a client of the twin's AWS account, which bypasses Pulumi."""
-    return boto3.Session("test", "test", region_name=region).client(  # pyright: ignore[reportCallIssue, reportUnknownMemberType] - an overload per service
-        service,  # pyright: ignore[reportArgumentType] - the same
-        endpoint_url=f"http://127.0.0.1:{installation.home.port('aws')}",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
-    )
+    return role_clients.administrator(installation.home).client(service, region)
 
 
 def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:

@@ -8,6 +8,7 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 
+from twin.aws.administrator import administrator_key
 from twin.aws.issuer import issue_token
 from twin.host.home import TwinHome
 
@@ -39,7 +40,8 @@ def subject(environment: str, repository: str = REPOSITORY) -> str:
 
 
 def administrator(home: TwinHome) -> AwsIdentity:
-    return AwsIdentity(home, (("aws_access_key_id", "twin"), ("aws_secret_access_key", "twin")))
+    key = administrator_key(home)
+    return AwsIdentity(home, (("aws_access_key_id", key.id), ("aws_secret_access_key", key.secret)))
 
 
 def assume_role(

@@ -3,10 +3,9 @@
 import difflib
 import subprocess
 import sys
-from typing import Any
 
-import boto3
 import pytest
+import role_clients
 from deployment import Deployment
 from installations import Installation
 
@@ -78,13 +77,7 @@ def create_monitor(home: TwinHome) -> None:
 
 
 def create_bucket(home: TwinHome) -> None:
-    s3: Any = boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{home.port('aws')}",
-        region_name="eu-west-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    s3 = role_clients.administrator(home).client("s3")
     s3.create_bucket(
         Bucket=BUCKET,
         ObjectLockEnabledForBucket=True,

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import boto3
 import pytest
-from botocore.client import Config
+import role_clients
 from botocore.exceptions import ClientError
 from deployment import Deployment
 
@@ -226,14 +225,7 @@ def test_no_resource_of_the_replica_is_created_before_the_replication_role(produ
 
 
 def _s3(production: Deployment, region: str) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{production.installation.home.port('aws')}",
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(s3={"addressing_style": "path"}),
-    )
+    return role_clients.administrator(production.installation.home).client("s3", region)
 
 
 @pytest.mark.parametrize("named", VAULTS)

@@ -16,6 +16,7 @@ import pytest
 from botocore.config import Config
 
 from core.state_folder import HOME_VARIABLE
+from twin.aws.administrator import administrator_key
 from twin.aws.provider.stand_in import AwsStandIn
 from twin.host.home import TwinHome
 from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
@@ -65,9 +66,14 @@ class Service:
             service,
             region_name=region,
             endpoint_url=self.url,
-            config=Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
-            aws_access_key_id="k",
-            aws_secret_access_key="planted-secret-key",
+            config=Config(
+                retries={"total_max_attempts": 1},
+                proxies={},
+                s3={"addressing_style": "path"},
+                signature_version="s3v4" if service == "s3" else None,  # botocore's own default is older
+            ),
+            aws_access_key_id=administrator_key(self.home).id,
+            aws_secret_access_key=administrator_key(self.home).secret,
         )
 
     def _is_answering(self) -> bool:

@@ -25,6 +25,7 @@ from engine.vendor_errors import VENDORS
 from live import neon as live_neon
 from live.vendor_api import Api, pause_seconds
 from recovery.vault.client import AccessKey, create_client
+from twin.aws.administrator import administrator_key
 from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
 from twin.neon.model import Neon
@@ -227,7 +228,12 @@ def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
     monitor = account.monitor(f"{API}/api/version")
     account.team("Platform", "platform")
     account.bucket()
-    aws = {"AWS_ENDPOINT_URL": account.aws.url, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    key = administrator_key(account.home)
+    aws = {
+        "AWS_ENDPOINT_URL": account.aws.url,
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+    }
     for name, value in {**vendor_environment(account.home), **aws}.items():
         monkeypatch.setenv(name, value)
     own = {name: account.home.secret(name) for name in PROVIDER_TOKENS}

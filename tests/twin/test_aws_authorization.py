@@ -255,3 +255,24 @@ def test_a_session_reads_a_secret_by_its_own_permission_and_that_on_the_secrets_
         assert admin.get_secret_value(SecretId="jobs/own")["SecretString"] == "x"
     finally:
         iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
+
+
+def test_who_lets_s3_replicate_with_a_role_needs_the_permission_to_pass_it(service: Service) -> None:
+    iam, admin = service.client("iam"), service.client("s3")
+    configure = {"Effect": "Allow", "Action": "s3:PutReplicationConfiguration", "Resource": "*"}
+    admin.create_bucket(Bucket="replicated")
+    admin.put_bucket_versioning(Bucket="replicated", VersioningConfiguration={"Status": "Enabled"})
+    rule = {"Status": "Enabled", "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::vault"}}
+    wanted = {"Bucket": "replicated", "ReplicationConfiguration": {"Role": f"{ROLE}-2", "Rules": [rule]}}
+    passing = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": f"{ROLE}-2"}
+    only_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    s3 = client(service, "s3", session(service))
+    try:
+        for statements in ([configure], [configure, {**passing, "Condition": only_ec2}]):
+            iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(*statements))
+            with pytest.raises(ClientError, match=f"iam:PassRole on resource: .{ROLE}-2"):
+                s3.put_bucket_replication(**wanted)
+        iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(configure, passing))
+        s3.put_bucket_replication(**wanted)
+    finally:
+        iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))

@@ -36,6 +36,26 @@ def test_only_requests_with_the_token_are_answered(twin: Twin) -> None:
     assert httpx.get(f"{twin.url}{PROJECTS}").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "twin.example.com"}, 403),
+        ({"Origin": "https://example.com"}, 403),
+        ({"Host": "console.neon.tech", "Origin": "https://console.neon.tech"}, 403),
+        ({"Origin": "https://localhost:8443"}, 200),
+    ],
+)
+def test_a_page_of_another_site_is_refused(twin: Twin, headers: dict[str, str], status: int) -> None:
+    for path in ("/", "/heartbeat/x", "/api/v2/projects", PROJECTS):
+        answer = httpx.post(f"{twin.url}{path}", headers=headers)
+        assert (answer.status_code == 403) == (status == 403)
+        allowed = answer.headers.get("access-control-allow-origin")
+        assert allowed == (None if status == 403 else headers["Origin"])
+    asked = {"Access-Control-Request-Method": "POST", **headers}
+    preflight = httpx.options(f"{twin.url}/api/1/envelope/", headers=asked)
+    assert preflight.status_code == status
+
+
 def test_a_planned_fault_strikes_as_often_as_it_says(twin: Twin) -> None:
     plan_fault(twin, Fault("GET", "/api/v2/projects", 429, "Slow down.", {"Retry-After": "1"}, times=2))
     plan_fault(twin, Fault("GET", "/api/v2/projects", 503))

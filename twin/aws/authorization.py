@@ -17,10 +17,11 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 from werkzeug.wrappers import Request, Response
 
+from twin.aws.errors import AwsServiceError
 from twin.aws.evaluation import find_bucket
 from twin.aws.evaluation import find_denial as find_policy_denial
 from twin.aws.iam_actions import list_iam_permissions
-from twin.aws.identities import AwsServiceError, identify, is_administrator, read_credential_scope
+from twin.aws.identities import identify, is_administrator
 from twin.aws.key_policies import check_lockout
 from twin.aws.key_states import find_state_refusal
 from twin.aws.kms_actions import find_key, list_kms_permissions, list_object_key_permissions
@@ -28,6 +29,7 @@ from twin.aws.policy import Principal, RequiredPermission
 from twin.aws.s3_actions import BATCH, list_s3_permissions
 from twin.aws.secrets import list_secret_permissions
 from twin.aws.sessions import check_assumption
+from twin.aws.signatures import read_signature
 
 _PRINCIPAL: Final = "bulwark.principal"
 _SECRET_FAILURES: Final = {"kms:Decrypt": "DecryptionFailure", "kms:GenerateDataKey": "EncryptionFailure"}
@@ -75,11 +77,16 @@ def _authorize(request: Request, service: str, principal: Principal) -> None:
     if service in {"kms", "secretsmanager"}:
         _check_key_states(service, permissions)
     if service == "kms":
-        check_lockout(request, principal, read_credential_scope(request)[1])
+        check_lockout(request, principal, _read_region(request))
+
+
+def _read_region(request: Request) -> str:
+    signature = read_signature(request)
+    return signature.region if signature else "us-east-1"
 
 
 def _list_permissions(request: Request, service: str, principal: Principal) -> list[RequiredPermission]:
-    region = read_credential_scope(request)[1]
+    region = _read_region(request)
     match service:
         case "kms":
             return list_kms_permissions(request, principal.account, region)

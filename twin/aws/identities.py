@@ -1,14 +1,13 @@
 """
 The sender of a request: the account's administrator, a role's session, or an anonymous user.
 
-An access key that STS did not issue, such as that of the engine's provider, is the administrator's.
-Signatures are not checked. The token and the end of a session are.
+Two kinds of access keys are known: the administrator's, which is the twin's own secret, and those that STS
+issued. A request that is signed must be signed with one of them.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote
 
 from moto.core.exceptions import ServiceException
 from moto.core.utils import utcnow
@@ -16,7 +15,11 @@ from moto.iam.models import ManagedPolicy, Role, iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
+from twin.aws.administrator import administrator_key
+from twin.aws.errors import AwsServiceError
 from twin.aws.policy import Principal
+from twin.aws.signatures import check_signature, read_signature
+from twin.host.home import TwinHome
 
 ACCOUNT: Final = "123456789012"
 """The twin's own account, moto's default. Other accounts have the roles that were created on the twin."""
@@ -25,35 +28,31 @@ _NOTHING: Final = '{"Version": "2012-10-17", "Statement": []}'
 _ROLE: Final = re.compile(r"arn:aws:iam::(\d{12}):role/.+")
 
 
-class AwsServiceError(Exception):
-    """An error that AWS would answer a request with."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
 def identify(request: Request, service: str) -> Principal:
     """
     Return the principal that sends a request.
 
     Raises:
-        AwsServiceError: the session does not exist or has ended, or the token is not the session's.
+        AwsServiceError: the access key does not exist, the signature is not its owner's, the session has
+            ended, or the token is not the session's.
     """
-    key, _ = read_credential_scope(request)
-    if not key:
+    signature = read_signature(request)
+    if signature is None:
         return Principal()
-    if not key.startswith("ASIA"):
+    administrator = administrator_key(TwinHome.from_environment())
+    if signature.access_key == administrator.id:
+        check_signature(request, signature, administrator.secret, service)
         return _administrator_of(ACCOUNT)
     codes = {
         "s3": "InvalidAccessKeyId",
         "kms": "UnrecognizedClientException",
         "secretsmanager": "UnrecognizedClientException",
     }
-    session = next((session for session in _list_sessions() if session.access_key_id == key), None)
+    session = next((each for each in _list_sessions() if each.access_key_id == signature.access_key), None)
     if session is None:
         code = codes.get(service, "InvalidClientTokenId")
         raise AwsServiceError(403, code, "The access key that was given does not exist.")
+    check_signature(request, signature, session.secret_access_key, service)
     token = request.headers.get("x-amz-security-token") or request.args.get("X-Amz-Security-Token")
     if session.session_token != token:
         code = "InvalidToken" if service == "s3" else codes.get(service, "InvalidClientTokenId")
@@ -68,16 +67,6 @@ def identify(request: Request, service: str) -> Principal:
 
 def is_administrator(principal: Principal) -> bool:
     return principal.arn.endswith(":root")
-
-
-def read_credential_scope(request: Request) -> tuple[str, str]:
-    """Return access key and region of a signature, from a header or the query of a presigned URL."""
-    header = request.headers.get("authorization", "")
-    credential = request.args.get("X-Amz-Credential") or header.partition("Credential=")[2].partition(",")[0]
-    if credential:
-        key, _, region, *_ = [*unquote(credential).split("/"), "", ""]
-        return key, region
-    return request.args.get("AWSAccessKeyId") or header.removeprefix("AWS ").partition(":")[0], "us-east-1"
 
 
 def find_role(arn: str) -> Role | None:

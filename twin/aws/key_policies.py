@@ -4,8 +4,8 @@ from typing import Final
 
 from werkzeug.wrappers import Request
 
+from twin.aws.errors import AwsServiceError
 from twin.aws.evaluation import ResourceDecision, evaluate_key_policy, find_denial
-from twin.aws.identities import AwsServiceError
 from twin.aws.kms_actions import find_key, read_operation
 from twin.aws.policy import Principal, RequiredPermission
 

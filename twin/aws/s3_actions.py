@@ -77,10 +77,26 @@ def list_s3_permissions(request: Request) -> list[RequiredPermission]:
             RequiredPermission(f"s3:{action}", resource, context) for action in _list_object_actions(request)
         ]
         return [*_list_copy_permissions(request, context), *permissions]
-    return [
+    permissions = [
         RequiredPermission(f"s3:{action}", f"arn:aws:s3:::{bucket}", context)
         for action in _list_bucket_actions(request)
     ]
+    return [*permissions, *_list_passed_roles(request)]
+
+
+def _list_passed_roles(request: Request) -> Iterator[RequiredPermission]:
+    """
+    Yield the permission to hand S3 the role that it is to replicate with.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html
+    """
+    if request.method != "PUT" or "replication" not in request.args:
+        return
+    try:
+        role = str(xmltodict.parse(request.get_data())["ReplicationConfiguration"]["Role"])
+    except (ExpatError, KeyError, TypeError):
+        return  # S3 refuses a configuration without a role
+    yield RequiredPermission("iam:PassRole", role, {"iam:passedtoservice": "s3.amazonaws.com"})
 
 
 def _list_bucket_actions(request: Request) -> list[str]:

@@ -23,9 +23,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+from xml.sax.saxutils import escape
 
-# moto reads it at import: the bucket's name comes from the path and never from the host (localhost).
+# moto reads them at import: the bucket's name comes from the path and never from the host (localhost), and no
+# page of another site may read an answer.
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
+os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -43,8 +46,10 @@ from twin.aws.objects import ObjectIndex, store_bodies_in
 from twin.aws.replication import Replicator
 from twin.aws.roles import patch_moto_iam
 from twin.aws.sessions import patch_moto_sts
+from twin.aws.signatures import hash_body
 from twin.aws.snapshot import SERVICES, AccountSnapshot, UnreadableSnapshotError
 from twin.host.home import TwinHome
+from twin.host.loopback import find_foreign_name, refusal
 
 _log = logging.getLogger("aws")
 _T = TypeVar("_T")
@@ -70,10 +75,16 @@ class DurableService:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         started = time.monotonic()
-        _read_body(environ)
+        foreign = find_foreign_name(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
+        if not foreign:
+            _read_body(environ)
         request = _describe_request(environ)
         try:
-            response = self._respond(environ)
+            response = (
+                _error_response(403, "AccessDenied", escape(refusal(foreign)))
+                if foreign
+                else self._respond(environ)
+            )
         except Exception:  # noqa: BLE001 - the client gets a response whatever fails in moto
             _log.exception("%s failed", request)
             response = _error_response(
@@ -140,6 +151,7 @@ def _read_body(environ: dict[str, Any]) -> None:
     if not (length or chunked):
         return
     body = environ["wsgi.input"].read(*([int(length)] if length else []))
+    hash_body(environ, body)
     environ["wsgi.input"] = io.BytesIO(body)
     environ.setdefault("CONTENT_LENGTH", str(len(body)))
 

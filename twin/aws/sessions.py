@@ -11,8 +11,9 @@ from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
 from twin.aws import issuer, second_factor
+from twin.aws.errors import AwsServiceError
 from twin.aws.evaluation import ResourceDecision, find_denial
-from twin.aws.identities import ACCOUNT, AwsServiceError, find_role, is_administrator
+from twin.aws.identities import ACCOUNT, find_role, is_administrator
 from twin.aws.policy import Context, Decision, Principal, RequiredPermission, evaluate
 from twin.host.home import TwinHome
 
@@ -47,6 +48,9 @@ def check_assumption(request: Request, principal: Principal) -> None:
     action, arn = request.values.get("Action"), request.values.get("RoleArn", "")
     match action:
         case "GetCallerIdentity":
+            if not principal.kind:
+                message = "Request is missing Authentication Token"
+                raise AwsServiceError(403, "MissingAuthenticationToken", message)
             return
         case "AssumeRole":
             role = find_role(arn)

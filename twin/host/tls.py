@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from core.lock_file import open_lock_file
 from twin.host.home import TwinHome
 
 RENEW_BEFORE = timedelta(days=7)
@@ -41,7 +42,7 @@ def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> N
     missing, if they don't belong together (after an interruption), or if a certificate ends within seven
     days. The authority's key is never written: nothing else can be signed with it.
     """
-    with (home.tls / ".lock").open("w") as lock:
+    with open_lock_file(home.tls / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _is_valid(home):
             return

@@ -27,6 +27,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin.host.home import TwinHome
+from twin.host.loopback import LoopbackOnly
 from twin.sample_app import PRODUCT, VERSION, canary
 
 _DATABASE_TIMEOUT_SECONDS = 2.0
@@ -163,7 +164,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.plain_port:
         api = _build_api(lambda: os.environ["DATABASE_URL"])
-        _serve(uvicorn.Config(api, **_SERVER_OPTIONS), arguments.plain_port)
+        _serve(uvicorn.Config(LoopbackOnly(api), **_SERVER_OPTIONS), arguments.plain_port)
         return
     if not (arguments.api_port and arguments.frontend_port):
         parser.error("give --api-port and --frontend-port, or --plain-port")
@@ -174,7 +175,9 @@ def main() -> None:
     application = build_application(home, arguments.api_port)
     writer = canary.CanaryWriter(lambda: read_database_url(home.root / "platform.json"))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
-    config = uvicorn.Config(application, ssl_certfile=certificate, ssl_keyfile=key, **_SERVER_OPTIONS)
+    config = uvicorn.Config(
+        LoopbackOnly(application), ssl_certfile=certificate, ssl_keyfile=key, **_SERVER_OPTIONS
+    )
     _serve(config, arguments.api_port, arguments.frontend_port)
 
 

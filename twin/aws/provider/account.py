@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from core.state_folder import HOME_VARIABLE
+from twin.aws.administrator import administrator_key
 from twin.aws.provider.creations import AwsCallError, Creations
 from twin.host.home import TwinHome
 from twin.provider.server import StandInError
@@ -17,7 +18,7 @@ from twin.provider.values import UNKNOWN, Properties
 ACCOUNT_ID = "123456789012"
 """The twin's own AWS account (moto's default)."""
 
-_DUMMY = "twin"  # any access key, secret key or session name: the twin's AWS service checks none
+_SESSION_NAME = "twin"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/.+")
 
 
@@ -38,7 +39,7 @@ class Account:
         self._lock = threading.Lock()
         self._session: Any = None
         self._creations: Creations | None = None
-        self._credentials = {"aws_access_key_id": _DUMMY, "aws_secret_access_key": _DUMMY}
+        self._credentials: dict[str, str] = {}
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the botocore client of a service, the same one at every call."""
@@ -46,8 +47,7 @@ class Account:
         if key not in self._clients:
             with self._lock:
                 if key not in self._clients:
-                    self._assume_role()
-                    self._clients[key] = self._create_client(*key)
+                    self._clients[key] = self._create_client(*key, self._get_credentials())
         return self._clients[key]
 
     @property
@@ -57,19 +57,25 @@ class Account:
             self._creations = self._creations or Creations(_home())
             return self._creations
 
-    def _assume_role(self) -> None:
-        """Assume the configured role: its account then owns every resource."""
-        if self._role and "aws_session_token" not in self._credentials:
-            sts = self._create_client("sts", "us-east-1")
-            with translate_errors(f"assuming {self._role}"):
-                credentials = sts.assume_role(RoleArn=self._role, RoleSessionName=_DUMMY)["Credentials"]
-            self._credentials = {
-                "aws_access_key_id": credentials["AccessKeyId"],
-                "aws_secret_access_key": credentials["SecretAccessKey"],
-                "aws_session_token": credentials["SessionToken"],
-            }
+    def _get_credentials(self) -> dict[str, str]:
+        """Return the administrator's key, or a session of the configured role: its account then owns all."""
+        if not self._credentials:
+            key = administrator_key(_home())
+            own = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+            self._credentials = self._assume_role(own, self._role) if self._role else own
+        return self._credentials
 
-    def _create_client(self, service: str, region: str) -> Any:
+    def _assume_role(self, credentials: dict[str, str], role: str) -> dict[str, str]:
+        sts = self._create_client("sts", "us-east-1", credentials)
+        with translate_errors(f"assuming {role}"):
+            session = sts.assume_role(RoleArn=role, RoleSessionName=_SESSION_NAME)["Credentials"]
+        return {
+            "aws_access_key_id": session["AccessKeyId"],
+            "aws_secret_access_key": session["SecretAccessKey"],
+            "aws_session_token": session["SessionToken"],
+        }
+
+    def _create_client(self, service: str, region: str, credentials: dict[str, str]) -> Any:
         import botocore.session  # noqa: PLC0415 - slow to import, and a preview does not need it
         from botocore.config import Config  # noqa: PLC0415 - slow to import, and a preview does not need it
 
@@ -84,7 +90,7 @@ class Account:
             s3={"addressing_style": "path"},
         )
         return self._session.create_client(
-            service, region_name=region, endpoint_url=_endpoint(), config=config, **self._credentials
+            service, region_name=region, endpoint_url=_endpoint(), config=config, **credentials
         )
 
 

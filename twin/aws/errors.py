@@ -1,0 +1,9 @@
+"""The errors that the twin's AWS answers with."""
+
+
+class AwsServiceError(Exception):
+    """An error that AWS would answer a request with."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
