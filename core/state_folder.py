@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +82,11 @@ class StateFolder:
                 ports[name] = _free_port(set(ports.values()))
             return int(ports[name])
 
-    def secret(self, name: str) -> str:
+    def secret(self, name: str, draw: Callable[[], str] = lambda: secrets.token_hex(20)) -> str:
         """Return the random token of `name`, from a file with mode 0600. The first call draws it."""
         with self._remember("secrets.json") as values:
             if name not in values:
-                values[name] = secrets.token_hex(20)
+                values[name] = draw()
             return str(values[name])
 
     @contextmanager

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 RCLONE = Path(__file__).parents[2] / ".venv" / "bin" / "rclone"
 KEY_ID = "planted-key-id"
 SECRET = "planted-secret-key"
@@ -169,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(urlsplit(self.server.proxy.upstream).netloc, timeout=60)
         try:
             kept = {name: value for name, value in headers.items() if name not in dropped}
+            if fault.ignore_range or fault.ignore_condition or fault.damage_request is not None:
+                kept = _sign_again(self.command, f"{self.server.proxy.url}{self.path}", kept, body)
             connection.request(self.command, self.path, body or None, kept)
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
@@ -207,6 +213,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body.encode())
+
+
+def _sign_again(method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """Return the headers of a changed request with its signature, as if the store itself had changed it."""
+    request = AWSRequest(method, url, headers, body)
+    region = headers["authorization"].split("/")[2]
+    S3SigV4Auth(Credentials(KEY_ID, SECRET), "s3", region).add_auth(request)
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 @contextmanager

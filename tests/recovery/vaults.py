@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from attesting import SIGN, TRUST
 from aws_twin import Service
-from s3_server import Proxy, credentials, rclone_server, run_proxy
+from s3_server import KEY_ID, SECRET, Proxy, credentials, rclone_server, run_proxy
 
 from recovery.backup import back_up
 from recovery.context import RecoveryContext
@@ -79,7 +80,10 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    service = Service(tmp_path_factory.mktemp("aws"), MOTO_S3_DEFAULT_MAX_KEYS=str(PAGE_KEYS))
+    root = tmp_path_factory.mktemp("aws")
+    key = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET}
+    (root / "secrets.json").write_text(json.dumps(key))  # so that it takes the same key as rclone
+    service = Service(root, MOTO_S3_DEFAULT_MAX_KEYS=str(PAGE_KEYS))
     yield service.url
     service.kill()
 

@@ -1,12 +1,15 @@
 """The access key of the account's administrator: random, and kept among the secrets of the twin's home."""
 
+import secrets
+import string
 from functools import cache
 from typing import Final, NamedTuple
 
 from twin.host.home import TwinHome
 
-_ID_CHARACTERS: Final = 16
-"""Characters after `AKIA`, as in an access key of AWS."""
+_LETTERS: Final = string.ascii_uppercase + string.digits
+_ID_LETTERS: Final = 16
+"""Letters after `AKIA`, as in an access key of AWS."""
 
 
 class AdministratorKey(NamedTuple):
@@ -19,7 +22,8 @@ class AdministratorKey(NamedTuple):
 @cache
 def administrator_key(home: TwinHome) -> AdministratorKey:
     """Return the administrator's access key; the first call draws it."""
-    drawn = home.secret("aws-administrator-key-id")
-    return AdministratorKey(
-        f"AKIA{drawn[:_ID_CHARACTERS].upper()}", home.secret("aws-administrator-secret-key")
-    )
+    return AdministratorKey(home.secret("aws_access_key_id", _draw_id), home.secret("aws_secret_access_key"))
+
+
+def _draw_id() -> str:
+    return f"AKIA{''.join(secrets.choice(_LETTERS) for _ in range(_ID_LETTERS))}"

@@ -31,7 +31,7 @@ _HEADER: Final = re.compile(
     r" *Signature=(?P<signature>[0-9a-f]{64})"
 )
 _SCOPE: Final = re.compile(
-    r"(?P<key>\w+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request"
+    r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request"
 )
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
