@@ -17,6 +17,7 @@ CHECKOUT: Final = Path(__file__).resolve().parents[2]
 RUNBOOK: Final = CHECKOUT / "docs" / "runbooks" / "backup.md"
 WORKFLOW: Final[dict[Any, Any]] = yaml.safe_load((CHECKOUT / ".github/workflows/backup.yml").read_text())
 JOB: Final[dict[str, Any]] = WORKFLOW["jobs"]["backup"]
+STATE: Final[dict[str, Any]] = WORKFLOW["jobs"]["state"]
 PROVE: Final[dict[str, Any]] = WORKFLOW["jobs"]["prove"]
 KEEP: Final[dict[str, Any]] = WORKFLOW["jobs"]["keep"]
 SETTINGS: Final[dict[str, Any]] = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]
@@ -56,8 +57,8 @@ def test_a_run_has_the_time_that_the_settings_give_it_and_its_role_lasts_longer(
 
 
 def test_no_job_of_the_backup_workflow_runs_twice_at_a_time_nor_waits_for_another_one() -> None:
-    groups = [job["concurrency"] for job in (JOB, PROVE, KEEP)]
-    assert len({one["group"] for one in groups}) == 3
+    groups = [job["concurrency"] for job in (JOB, STATE, PROVE, KEEP)]
+    assert len({one["group"] for one in groups}) == 4
     assert not any(one["cancel-in-progress"] for one in groups)
     assert "concurrency" not in WORKFLOW
 
@@ -71,6 +72,7 @@ def test_each_job_of_the_backup_workflow_has_the_one_role_that_it_needs() -> Non
     assert WORKFLOW["permissions"] == {}
     for job, environment, role in (
         (JOB, "backup", "BACKUP"),
+        (STATE, "backup", "BACKUP"),
         (PROVE, "restore", "RESTORE"),
         (KEEP, "backup", "BACKUP"),
     ):
@@ -82,8 +84,9 @@ def test_each_job_of_the_backup_workflow_has_the_one_role_that_it_needs() -> Non
 
 
 def test_each_backup_is_proven_and_what_was_found_is_kept_whatever_it_is() -> None:
-    assert PROVE["needs"] == "backup"
-    assert "if" not in PROVE
+    assert PROVE["needs"] == ["backup", "state"]
+    either = "needs.backup.result == 'success' || needs.state.result == 'success'"
+    assert PROVE["if"] == f"${{{{ !cancelled() && ({either}) }}}}"
     assert KEEP["needs"] == "prove"
     assert KEEP["if"] == "always() && needs.prove.result != 'skipped'"
     [hands_over], [takes] = steps_of(PROVE, "upload-artifact"), steps_of(KEEP, "download-artifact")
@@ -138,6 +141,29 @@ def test_one_damaged_backup_does_not_keep_the_next_from_being_proven(
     ]
 
 
+@pytest.mark.parametrize(
+    ("stores", "backed_up"),
+    [("database state", "database"), ("files", "files"), ("all", "database files"), ("database", "database")],
+)
+def test_the_state_is_backed_up_by_the_job_that_does_nothing_else(stores: str, backed_up: str) -> None:
+    """Run the step as the runner does, with a program in the place of ours that shows its arguments."""
+    script = 'bulwark() { echo "$*"; }\n' + script_of(JOB, "Back up").replace("./bulwark", "bulwark")
+    ran = subprocess.run(
+        ["bash", "-e", "-c", script],
+        env={"PATH": "/usr/bin:/bin", "STORES": stores, "STACK": "prod"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == f"backup {backed_up} --stack prod\n"
+    assert script_of(STATE, "Back up the state") == './bulwark backup state --stack "$STACK"'
+    assert JOB["if"] == "inputs.stores != 'state'"
+    database = ON["schedule"][0]["cron"]
+    assert STATE["if"] == (
+        f"github.event.schedule == '{database}' || inputs.stores == 'all' || inputs.stores == 'state'"
+    )
+
+
 def test_each_store_that_the_workflow_backs_up_can_be_proven_alone() -> None:
     stores = {"database", "state", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]}
     for store in stores:
@@ -169,5 +195,5 @@ def test_every_command_of_the_runbook_exists(command: str) -> None:
 
 
 def test_every_command_of_the_backup_workflow_exists() -> None:
-    for stores in ("database state", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]):
+    for stores in ("database files", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]):
         app.parse_args(["backup", *stores.split(), "--stack", "prod"], exit_on_error=False, print_error=False)
