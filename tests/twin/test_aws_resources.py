@@ -27,6 +27,9 @@ KEY = "aws:kms/key:Key"
 ALIAS = "aws:kms/alias:Alias"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+MANAGED_POLICY = "aws:iam/policy:Policy"
+INLINE_LIST = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
+ATTACHED_LIST = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
 OIDC = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 SECRET = "aws:secretsmanager/secret:Secret"
 SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
@@ -560,6 +563,61 @@ def test_a_role_policy_is_created_updated_imported_and_deleted(service: Service,
     assert imported.changes(**inputs, policy=allows("s3:*")) == {}
     resource.delete()
     assert resource.is_gone()
+
+
+def allow_reading(*buckets: str) -> str:
+    names = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
+    return document({"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": names})
+
+
+def test_a_managed_policy_is_updated_by_a_new_version_of_at_most_five(
+    service: Service, engine: Engine
+) -> None:
+    iam = service.client("iam")
+    resource = engine.up(MANAGED_POLICY, name="most", policy=allow_reading("a"), tags={"Team": "ops"})
+    arn = "arn:aws:iam::123456789012:policy/most"
+    assert (resource.identifier, resource.state["arn"]) == (arn, arn)
+    for bucket in "bcdefg":
+        resource.update(name="most", policy=allow_reading("a", bucket))
+    assert len(iam.list_policy_versions(PolicyArn=arn)["Versions"]) == 5
+    assert json.loads(resource.state["policy"]) == json.loads(allow_reading("a", "g"))
+    assert resource.changes(name="more", policy=allow_reading("a", "g")) == {"name": PropertyChange.REPLACE}
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v3")
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=allow_reading("z"), SetAsDefault=True)
+    resource.refresh()
+    assert resource.drift() == {"policy": PropertyChange.UPDATE}
+    resource.delete()
+    assert resource.is_gone()
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [(INLINE_LIST, {"policyNames": ["own"]}), (ATTACHED_LIST, {"policyArns": []})]
+)
+def test_the_list_of_a_roles_policies_takes_away_what_is_not_in_it(
+    service: Service, engine: Engine, kind: str, wanted: dict[str, list[str]]
+) -> None:
+    iam, name = service.client("iam"), kind.rpartition(":")[2]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust())
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=allow_reading("a"))
+    resource = engine.up(kind, roleName=name, **wanted)
+    assert resource.identifier == name
+    iam.put_role_policy(RoleName=name, PolicyName="evil", PolicyDocument=allow_reading("b"))
+    made = iam.create_policy(PolicyName=name, PolicyDocument=allow_reading("b"))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=made)
+    resource.refresh()
+    assert resource.drift() == dict.fromkeys(wanted, PropertyChange.UPDATE)
+    resource.update(roleName=name, **wanted)
+    if kind == INLINE_LIST:
+        assert iam.list_role_policies(RoleName=name)["PolicyNames"] == ["own"]
+        with pytest.raises(AwsCallError, match="the policy missing is not there"):
+            resource.update(roleName=name, policyNames=["own", "missing"])
+    else:
+        assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+        resource.update(roleName=name, policyArns=[made])
+        assert len(iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]) == 1
+    # Its deletion takes no policy away.
+    resource.delete()
+    assert "own" in iam.list_role_policies(RoleName=name)["PolicyNames"]
 
 
 def test_an_oidc_provider_is_created_updated_and_deleted(engine: Engine) -> None:
