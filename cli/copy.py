@@ -48,7 +48,10 @@ def copy(
         0 when every backup that counts, and is younger than the copies' lock, is there.
     """
     context = open_context(
-        find_source(stack, on_twin=on_twin, recovery=recovery), vaults=(vault, "elsewhere"), jobs=(JOB,)
+        find_source(stack, on_twin=on_twin, recovery=recovery),
+        vaults=(vault, "elsewhere"),
+        jobs=(JOB,),
+        needs_outputs=True,
     )
     source, target = require_vault(context.vaults, vault), context.elsewhere
     if not (context.issue_token or unattested or context.trust.accepts_unattested):

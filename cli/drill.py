@@ -19,7 +19,14 @@ from rich.table import Table
 from cli.backup import backup
 from cli.drill_session import DrillSession, drill_identity
 from cli.file_drill import choose_scenarios, open_file_session
-from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption, UnsandboxedOption
+from cli.options import (
+    ChosenStackOption,
+    IdentityOption,
+    JsonOption,
+    RecoveryOption,
+    TwinOption,
+    UnsandboxedOption,
+)
 from cli.output import format_lock
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
 from core import vault_layout
@@ -39,14 +46,15 @@ from recovery.heartbeat import report_run
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.state import StateManifest
 
-_STARTING: Final = frozenset(("corruption", "loss", "replica", "all"))
+_STARTING: Final = frozenset(("corruption", "loss", "replica", "elsewhere", "all"))
 """Scenarios that start the platform's program on what was recovered."""
 
-_RESTORES: Final = frozenset(("loss", "replica", "files", "state"))
+_RESTORES: Final = frozenset(("loss", "replica", "elsewhere", "files", "state"))
 
 
-Choice = Literal["corruption", "loss", "replica", "files", "state", "all"]
+Choice = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "all"]
 _ALL: Final[tuple[ScenarioKind, ...]] = ("corruption", "loss", "replica", "files", "state")
+"""The scenarios of `all`: those that need no private key, which no job has."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ def drill(
     at_random: Annotated[bool, Parameter(name="--random", negative=())] = False,
     at: datetime | None = None,
     backup: str | None = None,
+    identity: IdentityOption = None,
     evidence: Path | None = None,
     clean: Annotated[bool, Parameter(negative=())] = False,
     unsandboxed: UnsandboxedOption = False,
@@ -85,9 +94,10 @@ def drill(
 
     Args:
         scenario: `corruption` branches the database's history at the instant before a bad write; `loss`
-            restores a new database from the primary vault alone, `replica` from the other region's; `files`
-            restores the object files and compares them with the rows that refer to them; `state` rebuilds the
-            stack from its backed-up state; `all`.
+            restores a new database from the primary vault alone, `replica` from the other region's,
+            `elsewhere` from the encrypted copy at another cloud; `files` restores the object files and
+            compares them with the rows that refer to them; `state` rebuilds the stack from its backed-up
+            state; `all` is all of them but `elsewhere`.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
             and `replica` restore into a server on this machine, and `files` compares with the backup alone.
@@ -96,6 +106,7 @@ def drill(
         at_random: Recover from any point within retention instead of the newest.
         at: Moment (UTC) of the bad write, for `corruption`, or as of which `files` come back; else now.
         backup: Id of the backup to restore, of all but `corruption`; without it the newest.
+        identity: For `elsewhere`, which `all` leaves out: the file with the private key of the copies.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left.
         unsandboxed: Start the platform's program, which serves what was restored, with your own rights: where
@@ -106,6 +117,10 @@ def drill(
     """
     request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup)
     _check_request(request)
+    if scenario == "elsewhere" and not identity:
+        raise Failure(
+            "The copy elsewhere is encrypted.", "name the file with its private key: --identity FILE."
+        )
     if scenario in _STARTING and not clean:
         require_isolation(find_isolation(), unsandboxed=unsandboxed)
     if evidence:
@@ -114,7 +129,9 @@ def drill(
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     scenarios = _choose_scenarios(source, scenario)
     needs_platform = scenario != "state" and not clean
-    with _open_session(source, scenarios, needs_platform=needs_platform, unsandboxed=unsandboxed) as session:
+    with _open_session(
+        source, scenarios, needs_platform=needs_platform, unsandboxed=unsandboxed, identity=identity
+    ) as session:
         with console.status("Looking for what interrupted drills have left"):
             leftovers = session.remove_leftovers(everything=clean)
         for line in leftovers:
@@ -149,9 +166,10 @@ def _open_session(
     *,
     needs_platform: bool,
     unsandboxed: bool,
+    identity: Path | None,
 ) -> Generator[DrillSession]:
     if isinstance(source, DocumentedSource):
-        with open_file_session(source, scenarios, unsandboxed=unsandboxed) as session:
+        with open_file_session(source, scenarios, unsandboxed=unsandboxed, identity=identity) as session:
             yield session
         return
     if isinstance(source, DocumentedStack):
@@ -163,7 +181,7 @@ def _open_session(
         )
     from cli.stack_drill import open_stack_session  # noqa: PLC0415 - a recovery file does without Pulumi
 
-    with open_stack_session(source, unsandboxed=unsandboxed) as session:
+    with open_stack_session(source, unsandboxed=unsandboxed, identity=identity) as session:
         yield session
 
 
@@ -336,7 +354,7 @@ def _scenarios(
                 yield session.drill_state(context, request.backup)
             else:
                 # The other vault is not read: the drill shows that one vault is enough.
-                name = "primary" if scenario == "loss" else "replica"
+                name = "primary" if scenario == "loss" else scenario
                 yield loss.drill(
                     context,
                     require_vault(vaults, name),
@@ -361,6 +379,7 @@ _RESTORED: Final[dict[str, tuple[type[BackupManifest], ...]]] = {
     "corruption": (),
     "loss": (Manifest,),
     "replica": (Manifest,),
+    "elsewhere": (),
     "files": (FilesManifest,),
     "state": (StateManifest,),
     "all": (Manifest, StateManifest, FilesManifest),

@@ -27,7 +27,12 @@ from recovery.postgres.connection import connect, parse_url
 from recovery.postgres.globals import Globals
 from recovery.recovery_file import DrillTests
 
-_VAULTS: Final[dict[ScenarioKind, VaultName]] = {"loss": "primary", "files": "primary", "replica": "replica"}
+_VAULTS: Final[dict[ScenarioKind, VaultName]] = {
+    "loss": "primary",
+    "files": "primary",
+    "replica": "replica",
+    "elsewhere": "elsewhere",
+}
 """Scenario that needs no stack -> the only vault that it reads."""
 
 
@@ -108,7 +113,7 @@ class FileDrillSession(DrillSession):
 def choose_scenarios(source: DocumentedSource) -> tuple[ScenarioKind, ...]:
     """Return the scenarios that a recovery file has the stores and vaults for."""
     stores, vaults = source.content.store_names, source.content.vaults
-    names: list[ScenarioKind] = ["loss"] if "database" in stores or not stores else []
+    names: list[ScenarioKind] = ["loss"] if vaults.primary and ("database" in stores or not stores) else []
     if names and vaults.replica:
         names.append("replica")
     return (*names, *(("files",) if "files" in stores else ()))
@@ -116,10 +121,14 @@ def choose_scenarios(source: DocumentedSource) -> tuple[ScenarioKind, ...]:
 
 @contextmanager
 def open_file_session(
-    source: DocumentedSource, scenarios: Collection[ScenarioKind], *, unsandboxed: bool
+    source: DocumentedSource,
+    scenarios: Collection[ScenarioKind],
+    *,
+    unsandboxed: bool,
+    identity: Path | None,
 ) -> Generator[FileDrillSession]:
     """
-    Open what a recovery file names for drilling; `unsandboxed` is that of the command.
+    Open what a recovery file names for drilling; `unsandboxed` and `identity` are those of the command.
 
     Raises:
         Failure: a scenario needs a stack, another drill is at work on this machine, or what the recovery file
@@ -129,7 +138,9 @@ def open_file_session(
         _require_stack(f"The drill {unknown[0]}")
     tests = source.content.drill
     with open_drill_folder(f"file-{source.name}") as folder:
-        context = open_context(source, vaults={_VAULTS[kind] for kind in scenarios}, jobs=("drill",))
+        context = open_context(
+            source, vaults={_VAULTS[kind] for kind in scenarios}, jobs=("drill",), identity=identity
+        )
         environment = LocalEnvironment(folder, tests.application_role or "", unsandboxed=unsandboxed)
         with temporary_files_in(environment.folder):
             yield FileDrillSession(context, environment, _drill_spec(tests, unsandboxed=unsandboxed), source)
@@ -198,5 +209,5 @@ def _relay(url: str) -> Generator[str]:
 def _require_stack(what: str) -> NoReturn:
     raise Failure(
         f"{what} needs a stack, and a recovery file is used without one.",
-        "name the stack (--stack), or drill loss, replica or files.",
+        "name the stack (--stack), or drill loss, replica, elsewhere or files.",
     )

@@ -16,6 +16,8 @@ from engine.targets import find_target
 from recovery.age import read_identity
 from recovery.attestation import Trust, group_subjects
 from recovery.context import RecoveryContext, VaultName, require_output
+from recovery.elsewhere.copies import CopyRules
+from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
 from recovery.issuer_keys import record_keys
 from recovery.manifest import StoreName
@@ -158,7 +160,8 @@ def open_context(
             file refers to is missing, or one of its vaults is not protected.
     """
     if isinstance(source, StackTarget):
-        return _open_stack(source, role) if needs_outputs else _open_settings(source, role)
+        context = _open_stack(source, role) if needs_outputs else _open_settings(source, role)
+        return _add_elsewhere(context, source, identity) if "elsewhere" in vaults else context
     documented = source.source if isinstance(source, DocumentedStack) else source
     context = open_recovery_file(
         _reach(source.target, source.source.content)
@@ -180,6 +183,8 @@ def open_context(
             database_project=documented.database_project,
             longest_proof_age=timedelta(hours=objectives.proof_age_hours),
         )
+        if "elsewhere" in vaults:
+            context = _add_elsewhere(context, source.target, identity)
     console = PrintableConsole(stderr=True)
     for warning in context.warnings:
         console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -328,9 +333,34 @@ def open_vaults(
     target: RecoverySource, *, vaults: Collection[VaultName], identity: Path | None = None
 ) -> Mapping[VaultName, VaultClient]:
     """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
+    if isinstance(target, StackTarget) and set(vaults) == {"elsewhere"}:
+        return {"elsewhere": _open_elsewhere(target, identity)}
     if isinstance(target, StackTarget):
         return _open_vaults(target, target.role_credentials("restorer"))
     return open_context(target, vaults=vaults, identity=identity).vaults
+
+
+def _add_elsewhere(context: RecoveryContext, target: StackTarget, identity: Path | None) -> RecoveryContext:
+    return replace(context, vaults={**context.vaults, "elsewhere": _open_elsewhere(target, identity)})
+
+
+def _open_elsewhere(target: StackTarget, identity: Path | None) -> VaultClient:
+    """Open the vault elsewhere with the key that reads and adds, and with the private key if it is named."""
+    settings = target.settings.backups.elsewhere
+    if not settings:
+        raise Failure(
+            "The stack has no vault elsewhere.",
+            f"declare `elsewhere` in bulwark:backups of Pulumi.{target.name}.yaml; see docs/production.md.",
+        )
+    settings, key = target.reach_elsewhere(settings), target.elsewhere_key()
+    return ElsewhereVault(
+        create_client(settings.region, settings.endpoint, access_key=key),
+        settings.bucket,
+        trust=find_trust(target),
+        rules=CopyRules(settings.recipients, settings.lock_days),
+        identity=read_identity(identity) if identity else None,
+        access_key=key,
+    )
 
 
 def open_vault(target: StackTarget, bucket: str, region: str, key: AccessKey | None) -> VaultClient:

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from cli.drill_facts import drill_objectives
@@ -18,6 +19,7 @@ from engine.drill_stack import PROJECT, PulumiEnvironment
 from engine.rebuilt_stack import FileBackend
 from engine.role_credentials import require_role
 from engine.stack_target import StackTarget
+from recovery.context import VaultName
 from recovery.drill import state
 from recovery.drill.evidence import Scenario, StackLocation
 from recovery.drill.neon_account import NeonAccount
@@ -92,16 +94,26 @@ class StackDrillSession(DrillSession):
 
 
 @contextmanager
-def open_stack_session(target: StackTarget, *, unsandboxed: bool) -> Generator[StackDrillSession]:
+def open_stack_session(
+    target: StackTarget, *, unsandboxed: bool, identity: Path | None
+) -> Generator[StackDrillSession]:
     """
-    Open a stack for drilling; `unsandboxed` is that of the command.
+    Open a stack for drilling; `unsandboxed` and `identity` are those of the command.
 
     Raises:
         Failure: another drill is at work on this machine, the stack is not deployed, or the credentials at
             AWS are of another role than the one that only reads.
     """
     with open_drill_folder(target.name) as folder:
-        context = open_context(target, stores=("database",), jobs=("drill",), needs_outputs=True)
+        more: tuple[VaultName, ...] = ("elsewhere",) if identity else ()
+        context = open_context(
+            target,
+            stores=("database",),
+            vaults=("primary", "replica", *more),
+            jobs=("drill",),
+            identity=identity,
+            needs_outputs=True,
+        )
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
         require_role(target, "restorer")
         key, project = _neon_key(target), context.database_project

@@ -32,7 +32,14 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
         require_output(outputs, "heartbeat_urls"),
         require_output(outputs, "checkin_urls"),
     )
-    content = describe_recovery(target.settings, target.name, values, vault_endpoint=target.aws_endpoint)
+    elsewhere = target.settings.backups.elsewhere
+    content = describe_recovery(
+        target.settings,
+        target.name,
+        values,
+        vault_endpoint=target.aws_endpoint,
+        elsewhere=target.reach_elsewhere(elsewhere) if elsewhere else None,
+    )
     return RecoveryFile.model_validate_json(json.dumps(content))
 
 

@@ -8,6 +8,7 @@ import pulumi
 from components.alerting import Alerting
 from components.backups import Backups
 from components.database import Database
+from components.elsewhere import Elsewhere
 from components.errors import Errors
 from components.files import Files
 from components.providers import Providers
@@ -92,6 +93,7 @@ class Platform(pulumi.ComponentResource):
             opts=child,
         )
         database, files = self.database.project.urn, self.files.urn
+        vaults = (self.backups.primary.bucket.urn, self.backups.replica.bucket.urn)
 
         def job(
             purpose: str,
@@ -102,15 +104,18 @@ class Platform(pulumi.ComponentResource):
             protects: Sequence[pulumi.Input[str]] = (),
             proves: Sequence[pulumi.Input[str]] = (),
             drills: Sequence[pulumi.Input[str]] = (),
+            mirrors: Sequence[pulumi.Input[str]] = (),
+            copies: Sequence[pulumi.Input[str]] = (),
         ) -> ScheduledJob:
             return ScheduledJob(
                 f"job-{purpose}",
                 job,
                 title=f"{platform.name} {title}",
                 protects=protects,
-                copies=[self.backups.primary.bucket.urn, self.backups.replica.bucket.urn] if protects else [],
+                copies=copies,
                 proves=proves,
                 drills=drills,
+                mirrors=mirrors,
                 retention_days=days,
                 severity=settings.uptime.heartbeat_severity,
                 organization=settings.errors.organization,
@@ -123,6 +128,7 @@ class Platform(pulumi.ComponentResource):
             )
 
         retention = backups.retention
+        self.elsewhere = Elsewhere("elsewhere", backups.elsewhere, opts=child) if backups.elsewhere else None
         self.jobs = {
             "database": job(
                 "database",
@@ -130,8 +136,16 @@ class Platform(pulumi.ComponentResource):
                 "database dump",
                 days=retention.database_daily_days,
                 protects=[database],
+                copies=vaults,
             ),
-            "files": job("files", backups.files, "file backup", days=retention.files_days, protects=[files]),
+            "files": job(
+                "files",
+                backups.files,
+                "file backup",
+                days=retention.files_days,
+                protects=[files],
+                copies=vaults,
+            ),
             "proof": job(
                 "proof",
                 backups.proof,
@@ -147,4 +161,13 @@ class Platform(pulumi.ComponentResource):
                 drills=[database, files],
             ),
         }
+        if backups.elsewhere and self.elsewhere:
+            self.jobs["elsewhere"] = job(
+                "elsewhere",
+                backups.elsewhere.job,
+                "copy elsewhere",
+                days=backups.elsewhere.lock_days,
+                mirrors=[database],
+                copies=[self.elsewhere.urn],
+            )
         self.register_outputs({})

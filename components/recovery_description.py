@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from components.settings import Settings
+from components.settings import ElsewhereSettings, Settings
+from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
 
 RoleWithDocument = Literal["backup-writer", "driller"]
@@ -62,7 +63,12 @@ class DeployedValues:
 
 
 def describe_recovery(
-    settings: Settings, stack: str, values: DeployedValues, *, vault_endpoint: str | None = None
+    settings: Settings,
+    stack: str,
+    values: DeployedValues,
+    *,
+    vault_endpoint: str | None = None,
+    elsewhere: ElsewhereSettings | None = None,
 ) -> dict[str, Any]:
     """Return the whole recovery file of a stack. It names a variable for each secret, and holds none."""
     backups, files, platform = settings.backups, values.files, settings.platform
@@ -92,6 +98,7 @@ def describe_recovery(
                 "region": backups.replica.region,
                 **endpoint,
             },
+            **({"elsewhere": _describe_elsewhere(elsewhere)} if elsewhere else {}),
         },
         "trust": {
             "operators": list(backups.operator_keys),
@@ -112,7 +119,7 @@ def describe_recovery(
                 )
                 if job in urls
             }
-            for job in _JOBS
+            for job in (*_JOBS, *(("elsewhere",) if elsewhere else ()))
         },
         "drill": _drill_tests(settings),
     }
@@ -154,6 +161,18 @@ def describe_role(
         return document
     secrets[DRILL_KEY] = values.neon_api_key
     return {**document, "database_project": values.database_project}
+
+
+def _describe_elsewhere(elsewhere: ElsewhereSettings) -> dict[str, Any]:
+    key_id, secret = ELSEWHERE_KEY
+    return {
+        "bucket": elsewhere.bucket,
+        "region": elsewhere.region,
+        "endpoint": elsewhere.endpoint,
+        "credentials": {"access_key_id": {"env": key_id}, "secret_access_key": {"env": secret}},
+        "recipients": list(elsewhere.recipients),
+        "lock_days": elsewhere.lock_days,
+    }
 
 
 def _monitor_variable(job: str, kind: str) -> str:

@@ -23,8 +23,8 @@ class ScheduledJob(pulumi.ComponentResource):
 
     Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (URNs of the buckets that
     hold the result), `proves` (URNs of the stores whose backups it restores and compares), `drills` (URNs of
-    the stores that it recovers), `schedule`, `longestRunMinutes`,
-    `latenessMinutes`, `retentionDays`.
+    the stores that it recovers), `mirrors` (URNs of the stores whose backups it copies on),
+    `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`.
     """
 
     TYPE: Final = "bulwark:index:ScheduledJob"
@@ -45,6 +45,7 @@ class ScheduledJob(pulumi.ComponentResource):
         copies: Sequence[pulumi.Input[str]],
         proves: Sequence[pulumi.Input[str]] = (),
         drills: Sequence[pulumi.Input[str]] = (),
+        mirrors: Sequence[pulumi.Input[str]] = (),
         retention_days: int,
         severity: Severity,
         organization: str,
@@ -60,6 +61,7 @@ class ScheduledJob(pulumi.ComponentResource):
             "copies": list(copies),
             "proves": list(proves),
             "drills": list(drills),
+            **({"mirrors": list(mirrors)} if mirrors else {}),
             "schedule": job.schedule,
             "longestRunMinutes": job.longest_run_minutes,
             "latenessMinutes": job.lateness_minutes,

@@ -93,7 +93,7 @@ def protection(settings: Settings) -> list[dict[str, str]]:
     backups, uptime = settings.backups, settings.uptime
     history = format_duration(timedelta(hours=settings.database.history_retention_hours))
     vaults = f"{backups.region} + {backups.replica.region}"
-    retention = backups.retention
+    retention, elsewhere = backups.retention, backups.elsewhere
     looked = f"every {format_duration(timedelta(seconds=uptime.interval_seconds))}"
 
     def every(schedule: str) -> str:
@@ -113,6 +113,17 @@ def protection(settings: Settings) -> list[dict[str, str]]:
             "files",
             f"copy {every(backups.files.schedule)}, versions kept {retention.files_days} d",
             f"vaults in {vaults}",
+        ),
+        *(
+            [
+                (
+                    "database",
+                    f"encrypted copy {every(elsewhere.job.schedule)}, locked {elsewhere.lock_days} d",
+                    f"{elsewhere.bucket} at {elsewhere.vendor}",
+                )
+            ]
+            if elsewhere
+            else []
         ),
         ("backups", f"restored and compared {every(backups.proof.schedule)}", "proofs in the vault"),
         ("recovery", f"drill {every(backups.drill.schedule)}", "evidence in the vault"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from components.settings import PROJECT, Settings, SettingsError
+from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
 from core.failure import Failure
 from engine import stack_file
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pulumi.automation as auto
     from rich.console import Console
 
+    from components.settings import ElsewhereSettings
     from recovery.attestation import IssueToken
     from recovery.vault.client import AccessKey
     from twin.services import ServiceStatus
@@ -211,6 +213,19 @@ class StackTarget(ABC):
     def reach_files(self, endpoint: str) -> str:
         """Return the address by which this machine reaches the S3 service of the files."""
 
+    @abstractmethod
+    def reach_elsewhere(self, settings: "ElsewhereSettings") -> "ElsewhereSettings":
+        """Return the settings of the vault elsewhere with the address by which this machine reaches it."""
+
+    @abstractmethod
+    def elsewhere_key(self) -> "AccessKey":
+        """
+        Return the access key of the vault elsewhere.
+
+        Raises:
+            Failure: its access key is not in the environment.
+        """
+
     @property
     @abstractmethod
     def parallelism(self) -> int | None:
@@ -339,6 +354,20 @@ class VendorTarget(StackTarget):
 
     def reach_files(self, endpoint: str) -> str:
         return endpoint
+
+    def reach_elsewhere(self, settings: "ElsewhereSettings") -> "ElsewhereSettings":
+        return settings
+
+    def elsewhere_key(self) -> "AccessKey":
+        from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
+
+        key_id, secret = (os.environ.get(name, "") for name in ELSEWHERE_KEY)
+        if not key_id or not secret:
+            raise Failure(
+                f"There is no access key for the vault elsewhere in {' and '.join(ELSEWHERE_KEY)}.",
+                "set both; docs/production.md says which rights the key needs.",
+            )
+        return AccessKey(key_id, secret)
 
     @property
     def parallelism(self) -> int | None:

@@ -29,7 +29,7 @@ from engine.stack_target import (
 )
 from toolchain.engine import search_path
 from toolchain.providers import bridge_path, find_providers
-from twin import file_store, plugin_install, services
+from twin import elsewhere, file_store, plugin_install, services
 from twin.host.home import TwinHome
 from twin.services import ServiceStatus, TwinService
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pulumi.automation as auto
     from rich.console import Console
 
+    from components.settings import ElsewhereSettings
     from recovery.attestation import IssueToken
     from recovery.vault.client import AccessKey
 
@@ -92,10 +93,13 @@ class TwinTarget(StackTarget):
 
         The sample platform serves at the addresses of the settings.
         """
-        platform = self.settings.platform
+        platform, store = self.settings.platform, self.settings.backups.elsewhere
         api, frontend = urlsplit(platform.api), urlsplit(platform.frontend)
         declared = services.declare_services(
-            self.home, api_port=api.port or 443, frontend_port=frontend.port or 443
+            self.home,
+            api_port=api.port or 443,
+            frontend_port=frontend.port or 443,
+            elsewhere_bucket=store.bucket if store else "",
         )
         return tuple(service for service in declared if self.runs_platform or service.name != "platform")
 
@@ -270,6 +274,20 @@ class TwinTarget(StackTarget):
     @property
     def parallelism(self) -> int | None:
         return None
+
+    def reach_elsewhere(self, settings: "ElsewhereSettings") -> "ElsewhereSettings":
+        """Return the settings for the twin's own store, whose key pair is the twin's as well."""
+        return settings.model_copy(
+            update={
+                "endpoint": f"http://127.0.0.1:{self.home.port(elsewhere.PORT)}",
+                "recipients": (elsewhere.read_recipient(self.home),),
+            }
+        )
+
+    def elsewhere_key(self) -> "AccessKey":
+        from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
+
+        return AccessKey(*(self.home.secret(name) for name in elsewhere.KEY_SECRETS))
 
     @property
     def folder(self) -> Path:

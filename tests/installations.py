@@ -158,7 +158,10 @@ def remove(installation: Installation) -> None:
     services.stop(
         home,
         services.declare_services(
-            home, api_port=home.port("platform-api"), frontend_port=home.port("platform-frontend")
+            home,
+            api_port=home.port("platform-api"),
+            frontend_port=home.port("platform-frontend"),
+            elsewhere_bucket="example-copies",
         ),
     )
     # A database server that ends meanwhile removes files of its own.

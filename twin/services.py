@@ -16,7 +16,7 @@ from core.processes import LaunchedProcess, find_launched, find_port_conflict, m
 from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from postgres_server.install import PostgresError
-from twin import file_store
+from twin import elsewhere, file_store
 from twin.host.home import TwinHome
 from twin.host.time_scale import SPEED_VARIABLE
 from twin.host.tls import ensure_certificates, tls_context
@@ -79,10 +79,24 @@ class ServiceStatus:
     detail: str = ""
 
 
-def declare_services(home: TwinHome, *, api_port: int, frontend_port: int) -> tuple[TwinService, ...]:
-    """Return the services of one twin. The platform's two ports are those of its URLs in the settings."""
+def declare_services(
+    home: TwinHome, *, api_port: int, frontend_port: int, elsewhere_bucket: str = ""
+) -> tuple[TwinService, ...]:
+    """
+    Return the services of one twin.
+
+    The platform's two ports are those of its URLs in the settings. Without a name of its bucket there is no
+    store elsewhere.
+    """
     aws, vendors = home.port("aws"), home.port("vendors")
     port_setting = f"{home.root / 'ports.json'} (remove the entry there and another port is drawn)"
+    store_elsewhere = TwinService(
+        "elsewhere",
+        elsewhere.server_argv(elsewhere_bucket),
+        (home.port(elsewhere.PORT),),
+        f"http://127.0.0.1:{home.port(elsewhere.PORT)}/",
+        port_setting,
+    )
     return (
         TwinService(
             "aws",
@@ -106,6 +120,7 @@ def declare_services(home: TwinHome, *, api_port: int, frontend_port: int) -> tu
             port_setting,
             file_store.server_environment(home),
         ),
+        *((store_elsewhere,) if elsewhere_bucket else ()),
         TwinService(
             "platform",
             module_argv(

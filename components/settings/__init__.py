@@ -1,7 +1,7 @@
 """What a stack's file may say: one frozen model per block, read once, every error reported together."""
 
 from components.settings.alerting import AlertingSettings, Channel, Severity
-from components.settings.backups import BackupSettings, Job, Retention
+from components.settings.backups import BackupSettings, ElsewhereSettings, Job, Retention
 from components.settings.database import DatabaseSettings
 from components.settings.drill import ApplicationSettings, AssertionSettings, DrillSettings
 from components.settings.errors import ErrorSettings, SentryService
@@ -19,6 +19,7 @@ __all__ = [
     "Channel",
     "DatabaseSettings",
     "DrillSettings",
+    "ElsewhereSettings",
     "ErrorSettings",
     "FileSettings",
     "Job",

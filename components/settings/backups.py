@@ -1,13 +1,26 @@
 """The vaults: where backups are kept, for how long, and which jobs fill them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import AwsAccount, AwsRegion, Positive, Schedule, SettingsModel, Slug
+from components.settings.model import (
+    AwsAccount,
+    AwsRegion,
+    Origin,
+    Positive,
+    Schedule,
+    SettingsModel,
+    Slug,
+)
 
 _Principals = tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(user|role)/.+$")], ...]
+_AGE_RECIPIENT = r"^age1[02-9ac-hj-np-z]{58}$"
 _OPERATOR_KEY = r"^ssh-ed25519 [A-Za-z0-9+/]{68}( .*)?$"
+
+
+ELSEWHERE_KEY: Final = ("BULWARK_ELSEWHERE_ACCESS_KEY_ID", "BULWARK_ELSEWHERE_SECRET_ACCESS_KEY")
+"""Variables with the access key of the vault elsewhere, no secret of the stack: deploying needs none."""
 
 
 class Job(SettingsModel):
@@ -49,6 +62,37 @@ class Replica(SettingsModel):
     """Who may take on the break-glass role of that account, as below."""
 
 
+class ElsewhereSettings(SettingsModel):
+    """
+    A vault at another cloud: a bucket of an S3 service with versions and Object Lock, which is made by hand.
+
+    It takes copies that are encrypted to public keys. The key of the bucket is given to the job alone.
+    """
+
+    vendor: Slug
+    """Whose service it is, such as backblaze."""
+
+    cloud: Slug
+    """Whose machines it runs on; the vendor's name where they are its own."""
+
+    endpoint: Origin
+    """Address of the S3 service."""
+
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+    """The service's name of its region."""
+
+    bucket: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")]
+    recipients: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=_AGE_RECIPIENT)], ...], Field(min_length=1)
+    ]
+    """Public keys (`age1...`, as age-keygen prints them). The private key of any of them reads the copies."""
+
+    lock_days: Positive
+    """How long each copy is locked in mode COMPLIANCE. Backups that are older are not copied."""
+
+    job: Job
+
+
 class BackupSettings(SettingsModel):
     """The block `bulwark:backups`."""
 
@@ -76,6 +120,9 @@ class BackupSettings(SettingsModel):
 
     drill: Job
     """Restores into a throw-away environment; its heartbeat is the proof that backups are good."""
+
+    elsewhere: ElsewhereSettings | None = None
+    """A third copy of the backups of the database and the state, at another cloud."""
 
     key_rotation_days: Annotated[int, Field(ge=90, le=2560)] = 365
     """AWS KMS accepts 90 to 2560 days."""
@@ -133,6 +180,8 @@ def rules(backups: BackupSettings) -> list[tuple[str, str]]:
     other = backups.replica.account not in {None, backups.account}
     if other and backups.replica.role is None:
         problems.append(("replica.role", "is missing; another account needs a role to deploy with"))
+    if backups.elsewhere and backups.elsewhere.cloud == "aws":
+        problems.append(("elsewhere.cloud", "aws; both vaults are there, name another cloud"))
     environments = {
         backups.backup_environment,
         backups.restore_environment,

@@ -31,6 +31,11 @@ def proof_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
     return stack.view(_JobIndex).by_fact("proves", store)
 
 
+def mirror_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that copy the backups of a store to another vault."""
+    return stack.view(_JobIndex).by_fact("mirrors", store)
+
+
 def drill_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
     """Return the jobs that restore a store as a drill."""
     return stack.view(_JobIndex).by_fact("drills", store)
@@ -101,7 +106,7 @@ class _JobIndex:
     """The jobs of a stack, by the resources that they publish, and the monitors of each job."""
 
     def __init__(self, stack: PolicyStack) -> None:
-        facts = ("schedule", "protects", "proves", "drills", "copies")
+        facts = ("schedule", "protects", "proves", "drills", "mirrors", "copies")
         self.all: Final = list(dict.fromkeys(job for fact in facts for job in stack.publishers(fact)))
         self.urns: Final = {job.urn for job in self.all}
         self.with_unknown_urns: Final = {

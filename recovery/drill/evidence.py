@@ -28,13 +28,14 @@ from core.moment import Moment
 from recovery.manifest import Count, LockMode, RunId, Sha256, StoreName
 
 StackLocation = Literal["vendors", "twin", "file"]
-ScenarioKind = Literal["corruption", "loss", "replica", "files", "state"]
+ScenarioKind = Literal["corruption", "loss", "replica", "elsewhere", "files", "state"]
 DrillVerdict = Literal["passed", "failed"]
 Milestone = Literal["first_query", "verified", "health"]
 REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
     "corruption": ("first_query", "verified", "health"),
     "loss": ("first_query", "verified", "health"),
     "replica": ("first_query", "verified", "health"),
+    "elsewhere": ("first_query", "verified", "health"),
     "files": ("verified",),
     "state": ("verified",),
 }
@@ -188,7 +189,7 @@ class SkippedBackup(EvidenceModel):
 class RecoveryPoint(EvidenceModel):
     """The backup, or the instant of the vendor's history, that was recovered."""
 
-    path: Literal["history", "vault", "replica"]
+    path: Literal["history", "vault", "replica", "elsewhere"]
     """`history` is the history at the store's vendor."""
 
     id: str

@@ -1,4 +1,4 @@
-"""`loss` and `replica`: the database's project, account or region is lost; one vault restores it."""
+"""`loss`, `replica` and `elsewhere`: the database's project and vaults are lost; one vault restores it."""
 
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +26,7 @@ from recovery.vault.vault import VaultClient
 _THREATS: Final[dict[VaultName, str]] = {
     "primary": "The database's project, account or region is gone; only the vaults are left.",
     "replica": "The database's project is gone, and the primary vault with it; only its replica is left.",
+    "elsewhere": "The database's project is gone, and both vaults' cloud; only the copy elsewhere is left.",
 }
 
 
@@ -48,7 +49,7 @@ def drill(
         at_random: Draw a backup; the loss is then assumed just before the next backup.
     """
     run = ScenarioRun(
-        "loss" if vault_name == "primary" else "replica",
+        "loss" if vault_name == "primary" else vault_name,
         stores=("database",),
         threat=_THREATS[vault_name],
         loss_objective_seconds=context.spec.objectives.vault_loss,

@@ -31,6 +31,7 @@ _PROVES: Final[Mapping[ScenarioKind, StoreName]] = {
     "corruption": "database",
     "loss": "database",
     "replica": "database",
+    "elsewhere": "database",
     "files": "files",
     "state": "state",
 }

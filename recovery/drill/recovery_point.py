@@ -79,7 +79,7 @@ def record_recovery_point(
 ) -> None:
     """Record the chosen backup with its lock in the vault, and check that all of its objects are locked."""
     run.recovery_point = RecoveryPoint(
-        path="vault" if vault_name == "primary" else "replica",
+        path="vault" if vault_name == "primary" else vault_name,
         id=chosen.manifest.id,
         as_of=as_of,
         choice=chosen.choice,

@@ -30,6 +30,7 @@ TITLES: Final[dict[ScenarioKind, str]] = {
     "corruption": "A bad write",
     "loss": "The database's vendor is gone",
     "replica": "Vendor and primary vault are gone",
+    "elsewhere": "Vendor and the vaults' cloud are gone",
     "files": "Files are lost",
     "state": "The stack's state is gone",
 }
@@ -37,6 +38,7 @@ PATHS: Final = {
     "history": "the vendor's own history",
     "vault": "the primary vault alone",
     "replica": "the replica vault alone",
+    "elsewhere": "the encrypted copy at another cloud alone",
 }
 MILESTONES: Final[dict[Milestone, str]] = {
     "first_query": "first query",

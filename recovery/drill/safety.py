@@ -11,7 +11,9 @@ from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import ScenarioKind
 from recovery.postgres.connection import is_same_database
 
-_NAME: Final = re.compile(r"drill-(?:corruption|loss|replica|files|state)-(\d{8}t\d{6}z)-[0-9a-f]{4}")
+_NAME: Final = re.compile(
+    r"drill-(?:corruption|loss|replica|elsewhere|files|state)-(\d{8}t\d{6}z)-[0-9a-f]{4}"
+)
 _TIME_FORMAT: Final = "%Y%m%dt%H%M%Sz"
 
 

@@ -95,6 +95,14 @@ NOT_COVERED: Final[dict[ScenarioKind, tuple[UntestedScope, ...]]] = {
             why="it is there, and was not asked for anything of the backup",
         ),
     ),
+    "elsewhere": (
+        _TRAFFIC,
+        _ADDRESS,
+        UntestedScope(
+            what="that both vaults can't be reached",
+            why="they are there, and were not asked for anything of the backup",
+        ),
+    ),
     "files": (
         UntestedScope(
             what="uploading the files to their vendor",

@@ -9,7 +9,11 @@ import pytest
 from fast_twin import FastTwin
 from installations import CommandResult
 
+from core.failure import Failure
+from recovery.vault.client import AccessKey, create_client
+from recovery.vault.vault import VaultClient
 from toolchain.engine import ensure_cli
+from twin.elsewhere import KEY_SECRETS, PORT, ensure_identity, read_recipient
 from twin.sample_app import hiring
 from twin.sample_app.draw import Draw, Size
 
@@ -116,3 +120,32 @@ def test_files_are_backed_up_by_the_writer_and_restored_as_their_rows_say(
         assert (tmp_path / "to" / "documents" / key).read_bytes() == hiring.file_body(key)
     refused = run(fast_twin, "restore", "--store", "files", "--to", str(tmp_path / "to"))
     assert (refused.code, "is not empty" in refused.err) == (1, True)
+
+
+def test_a_database_comes_back_from_the_copy_elsewhere_and_is_drilled(fast_twin: FastTwin) -> None:
+    home = fast_twin.installation.home
+    backup_run = run(fast_twin, "backup", "database", "--json")
+    assert backup_run.code == 0, backup_run.text
+    backup = backup_run.json["database"]["id"]
+    copied = run(fast_twin, "copy", "--json")
+    assert copied.code == 0, copied.text
+    assert "monitor not reached" not in copied.err
+    [copy] = [one for one in copied.json if one["backup"] == backup]
+    assert {one["encrypted"]["lock_mode"] for one in (copy["manifest"], *copy["objects"])} == {"COMPLIANCE"}
+    identity = ensure_identity(home)
+    assert copy["recipients"] == [read_recipient(home)]
+    assert run(fast_twin, "verify", "--vault", "elsewhere", "--backup", backup).code == 0
+    drilled = run(fast_twin, "drill", "elsewhere", "--identity", str(identity), "--json")
+    assert drilled.code == 0, drilled.text
+    [scenario] = drilled.json["scenarios"]
+    assert (scenario["kind"], scenario["verdict"]) == ("elsewhere", "passed")
+    point = scenario["recovery_point"]
+    assert (point["path"], point["id"], point["held"]["lock_mode"]) == ("elsewhere", backup, "COMPLIANCE")
+    assert "AGE-SECRET-KEY" not in copied.text + drilled.text
+    # The other server takes nothing but its own key's signature.
+    url = f"http://127.0.0.1:{home.port(PORT)}"
+    keys = [home.secret(name) for name in KEY_SECRETS]
+    for key in (("twin", "twin"), (keys[0], "planted-secret-key")):
+        vault = VaultClient(create_client("us-east-1", url, access_key=AccessKey(*key)), "example-copies")
+        with pytest.raises(Failure, match="the credentials are not accepted"):
+            list(vault.list_entries(""))

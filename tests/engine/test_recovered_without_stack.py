@@ -9,6 +9,8 @@ from fast_twin import FastTwin
 from recovery_command import RecoveryCommand
 from role_clients import assume_role
 
+from engine.stack_target import ELSEWHERE_KEY
+from twin.elsewhere import KEY_SECRETS
 from twin.host.home import TwinHome
 
 pytestmark = pytest.mark.shares("fast_twin")
@@ -18,13 +20,14 @@ def role_variables(home: TwinHome, name: str) -> dict[str, str]:
     return {key.upper(): value for key, value in assume_role(home, name, platform="example-twin").credentials}
 
 
-def find_secrets(outputs: dict[str, Any]) -> dict[str, str]:
+def find_secrets(outputs: dict[str, Any], home: TwinHome) -> dict[str, str]:
     """Return the secrets that a recovery file of the stack refers to, by variable."""
     files = outputs["files_source"]
     return {
         "BULWARK_DATABASE_PASSWORD": urlsplit(outputs["backup_database_url"]).password or "",
         "BULWARK_FILES_ACCESS_KEY_ID": files["access_key_id"],
         "BULWARK_FILES_SECRET_ACCESS_KEY": files["secret_access_key"],
+        **dict(zip(ELSEWHERE_KEY, map(home.secret, KEY_SECRETS), strict=True)),
         **{f"BULWARK_{job.upper()}_HEARTBEAT_URL": url for job, url in outputs["heartbeat_urls"].items()},
         **{f"BULWARK_{job.upper()}_CHECKIN_URL": url for job, url in outputs["checkin_urls"].items()},
     }
@@ -36,7 +39,7 @@ def test_a_stacks_recovery_file_has_no_secret_and_recovers_its_vault_without_it(
     home = fast_twin.installation.home
     printed = fast_twin.bulwark("outputs", "--recovery")
     assert printed.code == 0, printed.text
-    secrets = find_secrets(fast_twin.bulwark("outputs", "--json", "--show-secrets").json)
+    secrets = find_secrets(fast_twin.bulwark("outputs", "--json", "--show-secrets").json, home)
     assert all(secrets.values())
     assert not [name for name, secret in secrets.items() if secret in printed.text]
     assert [name for name in secrets if f"#   {name}\n" not in printed.out] == []

@@ -105,6 +105,11 @@ _TABLE: Final = {
     ("store-has-independent-backup", "backups-replica-bucket"): (
         ("aws-replica", "region", "eu-west-1", "vault-is-replicated"),
     ),
+    ("store-has-copy-elsewhere", "database-project"): (
+        ("job-elsewhere", "mirrors", [], "job-protects-something"),
+        ("elsewhere", "lockDays", 7),
+        ("elsewhere", "encryptedTo", []),
+    ),
     ("store-loss-is-within-objective", "database-project"): (
         (
             "job-database",
@@ -474,7 +479,9 @@ _TABLE: Final = {
         ("alerting-oncall", "enable_notifications_for", 4),
     ),
     ("contact-is-told", "alerting-operations"): (("alerting-operations", "is_active", False),),
-    ("vault-is-filled", "backups-vault-bucket"): (("job-*", "copies", [], "store-has-independent-backup"),),
+    ("vault-is-filled", "backups-vault-bucket"): (
+        ("job-*", "copies", [], "store-has-copy-elsewhere", "store-has-independent-backup"),
+    ),
 }
 
 """(Rule, resource that it must refuse) -> (resource, field, weakening, rules that refuse it besides)."""

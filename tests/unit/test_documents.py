@@ -42,7 +42,7 @@ _PROSE: Final = sorted(
 """Documents whose paths and links are checked; those above also have commands."""
 
 _POSTGRES: Final = ("pg_dump", "pg_restore", "psql")
-_PLAIN: Final = {"cd", "export", "mkdir", "printf", "read", "rm", "sha256sum", "umask", "zstd"}
+_PLAIN: Final = {"age", "cd", "export", "mkdir", "printf", "read", "rm", "sha256sum", "umask", "zstd"}
 """Programs that every system has, or whose options are not checked."""
 
 
@@ -118,6 +118,7 @@ def test_aws_has_these_operations_and_parameters(words: list[str]) -> None:
     shape = service.operation_model(operations[words[2]]).input_shape
     takes = shape.members if shape else {}
     assert {option.removeprefix("--") for option in options(words)} <= {
+        "endpoint-url",
         "region",
         *(xform_name(name, "-") for name in takes),
     }

@@ -31,7 +31,9 @@ from twin.aws.secrets import list_secret_permissions
 from twin.aws.sessions import check_assumption
 from twin.aws.signatures import read_signature
 
-_PRINCIPAL: Final = "bulwark.principal"
+PRINCIPAL: Final = "bulwark.principal"
+"""Where a request's WSGI environment has its sender."""
+
 _SECRET_FAILURES: Final = {"kms:Decrypt": "DecryptionFailure", "kms:GenerateDataKey": "EncryptionFailure"}
 """Use of a key -> Secrets Manager's error where the key's state refuses it."""
 
@@ -46,7 +48,7 @@ def add_authorization(service: str, application: Wsgi) -> Wsgi:
     def authorize(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ, populate_request=False)
         try:
-            environ[_PRINCIPAL] = principal = identify(request, service)
+            environ[PRINCIPAL] = principal = identify(request, service)
             _authorize(request, service, principal)
         except AwsServiceError as error:
             return _error_response(service, error)(environ, start_response)
@@ -59,7 +61,7 @@ def add_authorization(service: str, application: Wsgi) -> Wsgi:
 
 def find_denial(environ: dict[str, Any], permission: RequiredPermission) -> str:
     """Return why a request's sender lacks the permission; empty if the sender has it."""
-    return find_policy_denial(environ[_PRINCIPAL], permission)
+    return find_policy_denial(environ[PRINCIPAL], permission)
 
 
 def _authorize(request: Request, service: str, principal: Principal) -> None:

@@ -65,8 +65,9 @@ class DurableService:
     bodies are received and sent concurrently. Changes that wait for the disk together share a snapshot.
     """
 
-    def __init__(self, snapshot: AccountSnapshot) -> None:
-        self._moto = DomainDispatcherApplication(_create_application)
+    def __init__(self, snapshot: AccountSnapshot, create_application: Callable[[Any], Any]) -> None:
+        """`create_application` returns the WSGI application of a service, by moto's name for it."""
+        self._moto = DomainDispatcherApplication(create_application)
         self._snapshot = snapshot
         self._request_lock = threading.Lock()
         self._write_lock = threading.Lock()
@@ -127,7 +128,7 @@ class DurableService:
             self._last_durable_change = last_change
 
 
-class _SilentRequestHandler(MotoRequestHandler):
+class SilentRequestHandler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing: DurableService logs requests, without their secrets."""
 
@@ -168,7 +169,7 @@ def _describe_request(environ: dict[str, Any]) -> str:
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{query} {action}".rstrip()
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
@@ -183,7 +184,7 @@ def main() -> None:
     home = TwinHome.from_environment()
     port = home.port("aws")
     try:
-        listener = _listen(port)
+        listener = listen(port)
     except OSError as cause:
         sys.exit(f"AWS service: port {port} of 127.0.0.1 is not free ({cause.strerror}). Stop what holds it.")
     store_bodies_in(home.aws / "objects")
@@ -196,10 +197,10 @@ def main() -> None:
         snapshot.restore()
     except UnreadableSnapshotError as unreadable:
         sys.exit(f"AWS service: {unreadable}")
-    service = DurableService(snapshot)
+    service = DurableService(snapshot, _create_application)
     Replicator(service.apply_change).start()
     server = make_server(
-        "127.0.0.1", port, service, threaded=True, request_handler=_SilentRequestHandler, fd=listener.fileno()
+        "127.0.0.1", port, service, threaded=True, request_handler=SilentRequestHandler, fd=listener.fileno()
     )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))

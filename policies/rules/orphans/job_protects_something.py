@@ -13,7 +13,7 @@ from policies.framework.property_values import Absent, Known
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_FACTS: Final = ("protects", "proves", "drills")
+_FACTS: Final = ("protects", "proves", "drills", "mirrors")
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
@@ -32,10 +32,12 @@ def _judge(job: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[M
         if isinstance(entry, Known) and not (isinstance(entry.value, str) and entry.value in stores)
     ]
     if foreign:
-        yield message("an entry of its protects, proves or drills is no data store of this stack")
+        yield message("an entry of its protects, proves, drills or mirrors is no data store of this stack")
     if not any(resource.urn in stores for resource in resources):
         unknown = [unknown_value(job, fact) for fact in _FACTS if has_unknown_urns(job, fact)]
-        yield from unknown or [message("its protects, proves and drills name no data store of this stack")]
+        yield from unknown or [
+            message("its protects, proves, drills and mirrors name no data store of this stack")
+        ]
 
 
 RULE: Final = Rule(
@@ -44,7 +46,7 @@ RULE: Final = Rule(
     violated="protects nothing, or what is not there",
     severity=Severity.HIGH,
     risk="A heartbeat reports a backup every day, and it is not one of the data that is in use.",
-    fix="Let protects, proves and drills name the URNs of stores that this stack makes or publishes.",
+    fix="Let protects, proves, drills and mirrors name URNs of stores that this stack makes or publishes.",
     controls=(Control.NIST_CM_8, Control.NIST_CP_9, Control.ISO_A_5_9, Control.CIS_1_1),
     subjects=_subjects,
     judge=_judge,

@@ -28,7 +28,9 @@ CASE = Case(
     absent=(
         lambda s: alter(s, "alerting-operations", isActive=ABSENT),
         lambda s: without(
-            s, *_MONITORS, *(f"job-{job}-heartbeat" for job in ("database", "files", "proof", "drill"))
+            s,
+            *_MONITORS,
+            *(f"job-{job}-heartbeat" for job in ("database", "files", "proof", "drill", "elsewhere")),
         ),
     ),
     unknown=(

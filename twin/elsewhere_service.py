@@ -1,0 +1,117 @@
+"""
+The twin's S3 server at another cloud: `python -m twin.elsewhere_service BUCKET`, at port `elsewhere`.
+
+It is a second server of moto, with a process, a folder and an access key of its own; it knows nothing of the
+twin's AWS. It refuses a request that its key did not sign. Its one bucket keeps versions and has Object Lock,
+as one that is made by hand at a vendor has, and locks nothing by itself.
+"""
+
+import hmac
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+# moto reads it at import: the bucket's name comes from the path and never from the host (localhost).
+os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from twin.aws.authorization import PRINCIPAL
+from twin.aws.buckets import patch_moto_s3
+from twin.aws.identities import ACCOUNT
+from twin.aws.objects import store_bodies_in
+from twin.aws.policy import Principal
+from twin.aws.service import DurableService, SilentRequestHandler, listen
+from twin.aws.snapshot import AccountSnapshot, UnreadableSnapshotError
+from twin.elsewhere import KEY_SECRETS, PORT
+from twin.host.home import TwinHome
+
+_REGION: Final = "us-east-1"
+
+
+def _is_signed_with(key: tuple[str, str], request: Request) -> bool:
+    """Tell whether a request has a signature (Signature Version 4) of an access key, in its header."""
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    found = (part.strip().partition("=") for part in rest.split(","))
+    parts = {name: value for name, _, value in found}
+    key_id, *scope = parts.get("Credential", "").split("/")
+    names = parts.get("SignedHeaders", "").split(";")
+    if scheme != "AWS4-HMAC-SHA256" or key_id != key[0] or len(scope) != 4 or "host" not in names:
+        return False
+    signed = AWSRequest(
+        method=request.method,
+        url=f"http://{request.host}{request.environ['RAW_URI']}",
+        headers={name: request.headers.get(name, "") for name in names},
+    )
+    signed.context["timestamp"] = request.headers.get("x-amz-date", "")
+    signer = S3SigV4Auth(Credentials(*key), "s3", scope[1])
+    text = signer.string_to_sign(signed, signer.canonical_request(signed))
+    return hmac.compare_digest(signer.signature(text, signed), parts.get("Signature", ""))
+
+
+def _create_application(key: tuple[str, str]) -> Callable[[Any], Any]:
+    def create(service: Any) -> Any:
+        application = create_backend_app(service)
+
+        def authorize(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            if service != "s3" or not _is_signed_with(key, Request(environ, populate_request=False)):
+                body = "<?xml version='1.0'?><Error><Code>InvalidAccessKeyId</Code></Error>"
+                return Response(body, 403, content_type="application/xml")(environ, start_response)
+            environ[PRINCIPAL] = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+            return application(environ, start_response)
+
+        return authorize
+
+    return create
+
+
+def _ensure_bucket(name: str) -> None:
+    """Make the bucket at the first start, with versions and Object Lock and without a default retention."""
+    backend = s3_backends[ACCOUNT]["aws"]
+    if name not in backend.buckets:
+        bucket = backend.create_bucket(name, _REGION)
+        bucket.object_lock_enabled = True
+        bucket.versioning_status = "Enabled"
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.getLogger("aws").setLevel(logging.INFO)
+    home, bucket = TwinHome.from_environment(), sys.argv[1]
+    port = home.port(PORT)
+    try:
+        listener = listen(port)
+    except OSError as cause:
+        sys.exit(f"Store elsewhere: port {port} of 127.0.0.1 is not free ({cause.strerror}).")
+    folder = home.root / "elsewhere"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    store_bodies_in(folder / "objects")
+    patch_moto_s3()
+    try:
+        snapshot = AccountSnapshot(folder / "snapshot")
+        snapshot.restore()
+    except UnreadableSnapshotError as unreadable:
+        sys.exit(f"Store elsewhere: {unreadable}")
+    key_id, secret = (home.secret(name) for name in KEY_SECRETS)
+    service = DurableService(snapshot, _create_application((key_id, secret)))
+    service.apply_change(lambda: _ensure_bucket(bucket))
+    server = make_server(
+        "127.0.0.1", port, service, threaded=True, request_handler=SilentRequestHandler, fd=listener.fileno()
+    )
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
