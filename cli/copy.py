@@ -1,7 +1,9 @@
 """`./bulwark copy`: copies backups to another cloud, encrypted to a public key."""
 
 import json
+import os
 import sys
+from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
@@ -20,6 +22,12 @@ from recovery.heartbeat import report_run
 JOB: Final = "elsewhere"
 """The job whose monitors are told."""
 
+MONITORS: Final = {
+    "heartbeat": "BULWARK_ELSEWHERE_HEARTBEAT_URL",
+    "checkin": "BULWARK_ELSEWHERE_CHECKIN_URL",
+}
+"""Variables with the addresses of its monitors. With both the job needs nothing of a stack's state."""
+
 
 def copy(
     *,
@@ -34,7 +42,8 @@ def copy(
     Copy the backups that the vault elsewhere lacks to it, encrypted to a public key.
 
     It takes credentials that read backups, and a key of the other cloud that reads and adds objects. The
-    private key is not needed: keep it where no job can read it.
+    private key is not needed: keep it where no job can read it. Where BULWARK_ELSEWHERE_HEARTBEAT_URL and
+    BULWARK_ELSEWHERE_CHECKIN_URL have the addresses of its monitors, a stack's state is not opened.
 
     Args:
         stack: The stack; by default `local`, the twin on this machine.
@@ -47,12 +56,16 @@ def copy(
     Returns:
         0 when every backup that counts, and is younger than the copies' lock, is there.
     """
+    monitors = {kind: os.environ.get(name, "") for kind, name in MONITORS.items()}
     context = open_context(
         find_source(stack, on_twin=on_twin, recovery=recovery),
         vaults=(vault, "elsewhere"),
         jobs=(JOB,),
-        needs_outputs=True,
+        needs_outputs=not all(monitors.values()),
     )
+    if all(monitors.values()):
+        heartbeat, checkin = ({JOB: url} for url in monitors.values())
+        context = replace(context, heartbeat_urls=heartbeat, checkin_urls=checkin)
     source, target = require_vault(context.vaults, vault), context.elsewhere
     if not (context.issue_token or unattested or context.trust.accepts_unattested):
         raise Failure(

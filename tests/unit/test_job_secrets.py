@@ -74,8 +74,10 @@ def test_no_job_hands_its_secrets_to_more_than_the_steps_that_need_them() -> Non
         assert "secrets." not in str(yaml.safe_load(file.read_text()).get("env", {})), file.name
 
 
-@pytest.mark.parametrize("name", ["backup.yml prove", "drill.yml keep"])
-def test_a_job_that_restores_or_keeps_evidence_has_neither_the_state_nor_what_decrypts_it(name: str) -> None:
+@pytest.mark.parametrize("name", ["backup.yml prove", "drill.yml keep", "elsewhere.yml copy"])
+def test_a_job_that_restores_copies_or_keeps_evidence_has_neither_the_state_nor_what_decrypts_it(
+    name: str,
+) -> None:
     assert reach_of(jobs()[name]) == "nothing"
 
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import yaml
 
-from engine.stack_target import ELSEWHERE_KEY
+from cli.copy import MONITORS
+from components.settings.backups import ELSEWHERE_KEY
 from engine.targets import find_target
 
 _TEXT: Final = (Path(__file__).parents[2] / ".github" / "workflows" / "elsewhere.yml").read_text()
@@ -30,6 +31,6 @@ def test_the_copy_elsewhere_has_the_restorers_role_and_never_the_private_key() -
     assert role["role-to-assume"] == "${{ vars.RESTORE_ROLE }}"
     assert role["role-duration-seconds"] >= _JOB["timeout-minutes"] * 60
     [run] = [step for step in _JOB["steps"] if "./bulwark copy" in step.get("run", "")]
-    assert set(ELSEWHERE_KEY) <= set(run["env"])
+    assert set(run["env"]) == {*ELSEWHERE_KEY, *MONITORS.values()}
     assert "identity" not in _TEXT.lower()
     assert "--deep" not in _TEXT
