@@ -400,7 +400,6 @@ _TABLE: Final = {
             "backups-identity-deployer-policy",
             "policy",
             allowing("s3:*", ARN),
-            "vault-denies-deletion",
             "writer-cannot-delete",
             "writer-cannot-overwrite",
             "writer-cannot-record-keys",

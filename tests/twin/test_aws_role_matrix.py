@@ -169,19 +169,25 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
 
 
 def _s3_calls(operation: str) -> Iterator[Call]:
-    copied = f"{VAULT}/{DUMP}"
+    given: dict[str, Any] = {
+        "CopySource": f"{VAULT}/{DUMP}",
+        "ReplicationConfiguration": _replicate_as(REPLICATOR),
+    }
     objects = [
         *((name, VAULT, key) for name, key in KEYS.items()),
         *((name, bucket, DUMP) for name, bucket in (("replica", REPLICA), ("log", LOG), ("other", OTHER))),
     ]
     for target, bucket, key in objects:
-        call = prepare("s3", operation, f"{operation} {target}", Bucket=bucket, Key=key, CopySource=copied)
+        call = prepare("s3", operation, f"{operation} {target}", Bucket=bucket, Key=key, **given)
         if key in call.url:
             yield call
         elif target not in KEYS or target == "dump":
-            yield prepare(
-                "s3", operation, f"{operation} {'vault' if target == 'dump' else target}", Bucket=bucket
-            )
+            name = f"{operation} {'vault' if target == 'dump' else target}"
+            yield prepare("s3", operation, name, Bucket=bucket, **given)
+
+
+def _replicate_as(role: str) -> dict[str, Any]:
+    return {"Role": f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{role}", "Rules": []}
 
 
 def _s3_variants() -> Iterator[Call]:
@@ -189,6 +195,13 @@ def _s3_variants() -> Iterator[Call]:
         given |= {"Bucket": VAULT, "Key": KEYS[target], "Body": b"x"}
         return prepare("s3", "PutObject", f"PutObject {how} {target}", **given)
 
+    yield prepare(
+        "s3",
+        "PutBucketReplication",
+        "PutBucketReplication by-another-role vault",
+        Bucket=VAULT,
+        ReplicationConfiguration=_replicate_as(SOMEBODY),
+    )
     once: dict[str, Any] = {"IfNoneMatch": "*"}
     for target in KEYS:
         yield put("once", target, **once)
@@ -281,7 +294,7 @@ _LOOK: Final = {
         "GetBucketWebsite GetObjectLockConfiguration GetPublicAccessBlock HeadBucket ListObjects "
         "ListObjectsV2"
     ),
-    "vault-key replica-key": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags",
+    "vault-key replica-key": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants ListResourceTags",
     "vault-key replica-key other-key": "ListAliases",
     "backup-writer break-glass": "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies",
     "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
