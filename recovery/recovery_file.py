@@ -25,6 +25,7 @@ from pydantic import (
 
 from core.documents import DocumentError, parse_yaml, read_file
 from core.failure import Failure
+from core.field_descriptions import describe_fields
 from core.text import printable
 from recovery.age import require_recipient
 from recovery.attestation import require_public_key
@@ -78,7 +79,8 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 class RecoveryFileModel(BaseModel):
     """Part of a recovery file: frozen, strict, and without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    # Built when a file is read: most commands load this module and read none.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class KeyReference(RecoveryFileModel):
@@ -381,6 +383,8 @@ def describe_problems(error: ValidationError) -> list[str]:
 
 def build_schema() -> dict[str, Any]:
     """Return the JSON Schema of a recovery file."""
+    describe_fields(SecretReference)
+    describe_fields(RecoveryFileModel)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **RecoveryFile.model_json_schema(),

@@ -26,7 +26,7 @@ class SecretReference(BaseModel):
         frozen=True,
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
         json_schema_extra={"oneOf": [{"required": ["env"]}, {"required": ["file"]}]},
     )
 

@@ -12,8 +12,6 @@ from core.objectives import longest_gap
 class SettingsModel(BaseModel):
     """Frozen, closed and strict: a typing mistake in a settings file is an error, never a default."""
 
-    # Without `use_attribute_docstrings`, which reads and parses the source of every class at every start, for
-    # what only `components.settings.schema` shows.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
