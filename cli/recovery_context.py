@@ -39,7 +39,6 @@ class DocumentedSource:
 
     place: RecoveryFilePlace
     content: RecoveryFile
-    database_project: str = ""
 
     @property
     def name(self) -> str:
@@ -98,7 +97,7 @@ def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSour
     document = parse_role_document(fetch_secret(recovery.removeprefix(SECRET_PREFIX), endpoint), recovery)
     mask_secrets(document.secrets.values())
     place = RecoveryFilePlace(recovery, Path.cwd(), document.secrets)
-    return DocumentedSource(place, document.recovery, document.database_project)
+    return DocumentedSource(place, document.recovery)
 
 
 def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tuple[StoreName, ...]:
@@ -180,7 +179,6 @@ def open_context(
             context,
             trust=find_trust(source.target),
             issue_token=source.target.find_signer(role),
-            database_project=documented.database_project,
             longest_proof_age=timedelta(hours=objectives.proof_age_hours),
         )
         if "elsewhere" in vaults:

@@ -12,6 +12,7 @@ from components.elsewhere import Elsewhere
 from components.errors import Errors
 from components.files import Files
 from components.providers import Providers
+from components.role_documents import RoleDocuments
 from components.scheduled_job import ScheduledJob
 from components.secrets import Secrets
 from components.settings import Job, Settings
@@ -170,4 +171,16 @@ class Platform(pulumi.ComponentResource):
                 mirrors=[database],
                 copies=[self.elsewhere.urn],
             )
+        self.documents = RoleDocuments(
+            "documents",
+            settings,
+            stack=pulumi.get_stack(),
+            values={
+                "database_url": self.database.backup_uri,
+                "files": self.files.source,
+                "heartbeat_urls": {name: one.heartbeat_url for name, one in self.jobs.items()},
+                "checkin_urls": {name: one.checkin_url for name, one in self.jobs.items()},
+            },
+            opts=child,
+        )
         self.register_outputs({})

@@ -9,13 +9,10 @@ from components.settings import ElsewhereSettings, Settings
 from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
 
-RoleWithDocument = Literal["backup-writer", "driller"]
+RoleWithDocument = Literal["backup-writer"]
 """Role whose job needs a secret that only the stack's state knows. The other jobs need the settings alone."""
 
 DOCUMENT_FORMAT: Final = "bulwark-role-1"
-DRILL_KEY: Final = "BULWARK_NEON_API_KEY"
-"""Variable with the key of Neon's API."""
-
 _DATABASE_PASSWORD: Final = "BULWARK_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
 _FILES_KEY_ID: Final = "BULWARK_FILES_ACCESS_KEY_ID"
 _FILES_SECRET: Final = "BULWARK_FILES_SECRET_ACCESS_KEY"  # noqa: S105 - as above
@@ -31,19 +28,20 @@ class RoleNeeds:
     jobs: Collection[str]
     """Jobs whose monitors it tells."""
 
-    drills: bool = False
-    """Whether it makes throw-away databases at Neon."""
-
 
 NEEDS: Final[Mapping[RoleWithDocument, RoleNeeds]] = {
     "backup-writer": RoleNeeds(("database", "files"), replica=False, jobs=("database", "files", "proof")),
-    "driller": RoleNeeds(("database",), replica=True, jobs=("drill",), drills=True),
 }
 
 
 def document_name(platform: str, role: str) -> str:
     """Return the name of a role's secret."""
     return f"{platform}/jobs/{role}"
+
+
+def documents_key_alias(platform: str) -> str:
+    """Return the alias of the key that encrypts the roles' secrets."""
+    return f"alias/{platform}-jobs"
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,6 @@ class DeployedValues:
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
     checkin_urls: Mapping[str, str] = field(repr=False)
-    database_project: str = ""
-    neon_api_key: str = field(default="", repr=False)
 
 
 def describe_recovery(
@@ -156,11 +152,7 @@ def describe_role(
     if "files" in needs.stores:
         secrets[_FILES_KEY_ID] = values.files["access_key_id"]
         secrets[_FILES_SECRET] = values.files["secret_access_key"]
-    document = {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets}
-    if not needs.drills:
-        return document
-    secrets[DRILL_KEY] = values.neon_api_key
-    return {**document, "database_project": values.database_project}
+    return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets}
 
 
 def _describe_elsewhere(elsewhere: ElsewhereSettings) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from components.guard import (
     boundary_arn,
     role_arn,
 )
+from components.recovery_description import document_name, documents_key_alias
 from components.settings.platform import OIDC_ISSUER
 from components.vault_names import VaultNames
 from core import vault_layout
@@ -151,6 +152,7 @@ def writer_policy(vault: VaultNames) -> str:
         _allow(
             "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)
         ),
+        *_use_documents("Document", f"{document_name(vault.platform, WRITER)}-??????", vault),
     )
 
 
@@ -181,17 +183,25 @@ def restorer_policy(vaults: Sequence[VaultNames]) -> str:
 
 
 def planner_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
-    return _document(*_look(vaults, account=account, platform=platform), *_records(vaults[0]))
+    return _document(
+        *_look(vaults, account=account, platform=platform),
+        *_records(vaults[0]),
+        *_use_documents("Documents", document_name(platform, "*"), vaults[0]),
+    )
 
 
 def deployer_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     """
     Return what deploys what is not at AWS, and reads what is.
 
-    Whoever can change a role, a key or a vault is an administrator in two calls.
+    Whoever can change a role, a key or a vault is an administrator in two calls. The one thing that it writes
+    there is the value of a role's document, so that a credential that was rotated reaches the jobs.
     """
     return _document(
-        *_look(vaults, account=account, platform=platform), *_records(vaults[0]), *_issuer_keys(vaults[0])
+        *_look(vaults, account=account, platform=platform),
+        *_records(vaults[0]),
+        *_issuer_keys(vaults[0]),
+        *_use_documents("Documents", document_name(platform, "*"), vaults[0], writes=True),
     )
 
 
@@ -267,7 +277,10 @@ def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: 
         _allow(
             "NameKeys",
             ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
-            [f"arn:aws:kms:{vault.region}:{account}:{vault.key_alias}" for vault in vaults],
+            [
+                *(f"arn:aws:kms:{vault.region}:{account}:{vault.key_alias}" for vault in vaults),
+                f"arn:aws:kms:{vaults[0].region}:{account}:{documents_key_alias(platform)}",
+            ],
         ),
         _allow(
             "ConfigureRoles",
@@ -367,6 +380,11 @@ def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[
             [*_LOOK_AT_ROLES],
             [role_arn(platform, account, name) for name in (*BOUNDED, BREAK_GLASS)],
         ),
+        _allow(
+            "LookAtDocuments",
+            ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"],
+            f"arn:aws:secretsmanager:{vaults[0].region}:{account}:secret:{document_name(platform, '*')}",
+        ),
         _allow("LookAtBoundary", ["iam:GetPolicy", "iam:GetPolicyVersion"], boundary_arn(platform, account)),
         _allow(
             "LookAtIssuer",
@@ -407,6 +425,32 @@ def _records(vault: VaultNames) -> list[dict[str, Any]]:
             "ReadRecords", ["s3:GetObject", "s3:GetObjectVersion"], [f"{vault.arn}/{key}" for key in keys]
         ),
         _allow("DecryptRecords", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
+    ]
+
+
+def _use_documents(sid: str, names: str, vault: VaultNames, *, writes: bool = False) -> list[dict[str, Any]]:
+    """
+    Return the statements that let a role read documents, and write their values.
+
+    Args:
+        sid: End of the statements' ids.
+        names: Pattern of the documents' names. AWS ends a secret's ARN with six characters of its own.
+        vault: The primary vault, whose account and region the documents are in.
+        writes: Whether values may be written as well.
+    """
+    arn = f"arn:aws:secretsmanager:{vault.region}:{vault.account}:secret:{names}"
+    condition = {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": [documents_key_alias(vault.platform)]},
+        "StringEquals": {"kms:ViaService": f"secretsmanager.{vault.region}.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:SecretARN": arn},
+    }
+    values, keys = ["secretsmanager:GetSecretValue"], ["kms:Decrypt"]
+    if writes:
+        values += ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"]
+        keys += ["kms:GenerateDataKey"]
+    return [
+        _allow(f"Use{sid}", values, arn),
+        _allow(f"Decrypt{sid}", keys, vault.keys_arn, Condition=condition),
     ]
 
 

@@ -76,6 +76,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "planner_role": backups.identity.planner.arn,
         "deployer_role": backups.identity.deployer.arn,
         "break_glass_role": backups.administration.break_glass.arn,
+        "role_documents": dict(platform.documents.names),
         # Secret as a whole: the Automation API marks secrets at the top level alone.
         "error_dsns": pulumi.Output.secret(platform.errors.dsns),
         "checkin_urls": pulumi.Output.secret({name: job.checkin_url for name, job in platform.jobs.items()}),

@@ -8,6 +8,9 @@ from core.failure import Failure
 from engine.stack_target import StackTarget
 
 _AWS: Final = "aws:"
+_DOCUMENT: Final = "aws:secretsmanager/secretVersion:SecretVersion"
+"""The value of a role's document, which the deployer writes."""
+
 _SHOWN: Final = 5
 
 
@@ -47,4 +50,5 @@ def refuse_deployer(caller: str, changed: list[str], target: StackTarget) -> Non
 
 
 def _is_at_aws(urn: str) -> bool:
-    return urn.split("::")[2].rpartition("$")[2].startswith(_AWS)
+    kind = urn.split("::")[2].rpartition("$")[2]
+    return kind.startswith(_AWS) and kind != _DOCUMENT

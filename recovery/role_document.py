@@ -33,9 +33,6 @@ class RoleDocument(RecoveryFileModel):
     secrets: Annotated[dict[Variable, str], Field(repr=False)]
     """Variable that the recovery file refers to, or that the job needs -> its value."""
 
-    database_project: str = ""
-    """Id of the database's project at its vendor, which a drill branches."""
-
     @model_validator(mode="after")
     def _require_secrets(self) -> Self:
         missing = [name for name in list_variables(self.recovery) if not self.secrets.get(name)]

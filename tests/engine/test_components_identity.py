@@ -24,6 +24,9 @@ KEYS = {
 """A role's policy -> its statements about keys, and the vault whose key each is about."""
 
 
+DOCUMENTS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:example/jobs/"
+
+
 def allowed_statements(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]]:
     """Return what a role's only policy allows: Sid -> actions and resources."""
     statements = production[f"backups-identity-{role}-policy"].policy()
@@ -92,7 +95,7 @@ def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
     found = {
         sid: (statement["Resource"], statement.get("Condition"))
         for sid, statement in production[policy].policy().items()
-        if "kms:" in str(statement["Action"])
+        if "kms:" in str(statement["Action"]) and "Document" not in sid
     }
     assert found == {sid: key_condition(production, vault) for sid, vault in keys.items()}
 
@@ -130,6 +133,8 @@ def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(productio
         "Confirm": ({"s3:GetObjectRetention"}, f"{bucket}/*"),
         "Recall": ({"s3:GetObject", "s3:GetObjectVersion"}, recalled),
         "Encrypt": ({"kms:Decrypt", "kms:GenerateDataKey"}, key_condition(production, "backups-vault")[0]),
+        "UseDocument": ({"secretsmanager:GetSecretValue"}, f"{DOCUMENTS}backup-writer-??????"),
+        "DecryptDocument": ({"kms:Decrypt"}, key_condition(production, "backups-vault")[0]),
     }
 
 
@@ -184,6 +189,11 @@ def test_planner_and_deployer_read_manifests_and_evidence_and_no_backup(
     ]
     assert statements.pop("ReadRecords") == ({"s3:GetObject", "s3:GetObjectVersion"}, records)
     assert statements.pop("DecryptRecords")[0] == {"kms:Decrypt"}
+    uses, decrypts = statements.pop("UseDocuments"), statements.pop("DecryptDocuments")
+    writes = {"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
+    assert uses[1] == f"{DOCUMENTS}*"
+    assert uses[0] == {"secretsmanager:GetSecretValue"} | (writes if role == "deployer" else set())
+    assert decrypts[0] == {"kms:Decrypt"} | ({"kms:GenerateDataKey"} if role == "deployer" else set())
     if role == "deployer":
         keys = f"{bucket}/trust/issuer-keys/*"
         assert statements.pop("RecordKeys") == ({"s3:PutObject"}, keys)
@@ -195,15 +205,47 @@ def test_planner_and_deployer_read_manifests_and_evidence_and_no_backup(
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey"} & found == set()
 
 
+@pytest.mark.parametrize(
+    ("role", "names"), [("backup-writer", "backup-writer-??????"), ("planner", "*"), ("deployer", "*")]
+)
+def test_the_key_of_the_documents_decrypts_for_a_role_what_it_may_read_and_nothing_else(
+    production: Deployment, role: str, names: str
+) -> None:
+    statements = production[f"backups-identity-{role}-policy"].policy()
+    [decrypts] = [found for sid, found in statements.items() if sid.startswith("DecryptDocument")]
+    assert decrypts["Condition"] == {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/example-jobs"]},
+        "StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:SecretARN": f"{DOCUMENTS}{names}"},
+    }
+
+
+def test_a_documents_own_policy_denies_it_to_the_other_roles(production: Deployment) -> None:
+    statement = production["documents-backup-writer"].policy()["OnlyItsRole"]
+    roles = ("vault-replicator", "backup-restorer")
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "secretsmanager:GetSecretValue")
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": [f"arn:aws:iam::123456789012:role/example-{one}" for one in roles]}
+    }
+
+
 def test_the_planner_only_reads(production: Deployment) -> None:
     found = allowed_actions(production, "planner") - {"kms:Decrypt"}
     assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in found)
     assert found < allowed_actions(production, "deployer")
 
 
-def test_the_deployer_changes_nothing_at_aws_but_records_the_issuers_keys(production: Deployment) -> None:
+def test_the_deployer_changes_nothing_at_aws_but_the_issuers_keys_and_the_values_of_documents(
+    production: Deployment,
+) -> None:
     found = allowed_actions(production, "deployer") - allowed_actions(production, "planner")
-    assert found == {"s3:PutObject", "s3:GetObjectRetention", "kms:GenerateDataKey"}
+    assert found == {
+        "s3:PutObject",
+        "s3:GetObjectRetention",
+        "kms:GenerateDataKey",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+    }
     statements = allowed_statements(production, "deployer")
     assert statements["RecordKeys"][1].endswith("/trust/issuer-keys/*")
 
@@ -231,6 +273,8 @@ def test_the_boundary_allows_no_change_of_roles_keys_and_vaults(production: Depl
     assert {action for action in actions if any(word in action for word in changing)} == {
         "s3:PutObject",
         "s3:PutObjectVersionTagging",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
     }
 
 

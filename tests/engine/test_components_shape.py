@@ -17,6 +17,7 @@ ACCEPT = "BULWARK_ACCEPT_GOLDEN"
 NAMED_BY = {
     "aws:kms/key:Key": "description",  # a key has no name; its alias does
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "url",
+    "aws:secretsmanager/secretVersion:SecretVersion": "secretId",
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "roleName",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
     "sentry:index/projectSpikeProtection:ProjectSpikeProtection": "project",
@@ -73,8 +74,9 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
         for name in ("policy", "assumeRolePolicy")
         if name in found.inputs
     ]
-    # Four buckets' and two keys', of each of six roles what it may do and who may assume it, and a boundary.
-    assert len(documents) == 4 + 2 + 2 * 6 + 1
+    # Four buckets', three keys' and a document's, of each of six roles what it may do and who may assume it,
+    # and a boundary.
+    assert len(documents) == 4 + 3 + 1 + 2 * 6 + 1
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
@@ -109,7 +111,8 @@ def test_every_aws_resource_that_can_have_tags_has_the_default_ones(production: 
     tagged = [found for found in production.custom() if "tagsAll" in found.outputs]
     assert Counter(found.type for found in tagged) == {
         "aws:s3/bucket:Bucket": 4,
-        "aws:kms/key:Key": 2,
+        "aws:kms/key:Key": 3,
+        "aws:secretsmanager/secret:Secret": 1,
         "aws:iam/role:Role": 6,
         "aws:iam/policy:Policy": 1,
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 1,
@@ -142,6 +145,7 @@ def test_resources_that_hold_data_are_protected_and_no_others(production: Deploy
         "backups-replica-bucket",
         "backups-replica-key",
         "backups-replica-access-log-bucket",
+        "documents-key",
     }
 
 
@@ -191,6 +195,7 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
         "files_source": True,
         "vault": False,
         "vault_replica": False,
+        "role_documents": {"backup-writer": False},
         "writer_role": False,
         "restorer_role": False,
         "planner_role": False,

@@ -122,6 +122,11 @@ def key_id(given: Situation, region: str = "eu-west-1") -> str:
     return next(one["TargetKeyId"] for one in found if one["AliasName"] == name)
 
 
+def read_document(given: Situation) -> str:
+    client = given.caller.client("secretsmanager")
+    return client.get_secret_value(SecretId="example/jobs/backup-writer")["SecretString"]
+
+
 WRITES = [
     Call(
         "adds a dump",
@@ -199,6 +204,31 @@ WRITES = [
     ),
 ]
 READS = [
+    Call(
+        "reads the writer's document",
+        "secretsmanager:GetSecretValue",
+        read_document,
+        (WRITER, PLANNER, DEPLOYER),
+    ),
+    Call(
+        "lets others read it",
+        "secretsmanager:DeleteResourcePolicy",
+        lambda it: it.caller.client("secretsmanager").delete_resource_policy(
+            SecretId="example/jobs/backup-writer"
+        ),
+    ),
+    Call(
+        "deletes the document",
+        "secretsmanager:DeleteSecret",
+        lambda it: it.caller.client("secretsmanager").delete_secret(SecretId="example/jobs/backup-writer"),
+    ),
+    Call(
+        "encrypts it with another key",
+        "secretsmanager:UpdateSecret",
+        lambda it: it.caller.client("secretsmanager").update_secret(
+            SecretId="example/jobs/backup-writer", KmsKeyId="alias/example-vault-eu-west-1"
+        ),
+    ),
     Call(
         "reads a dump",
         "s3:GetObject",

@@ -19,6 +19,9 @@ HOLD_SECRETS = {
     "vendors.sqlite3": "the vendors: whoever checks a credential knows it",
     "vendors.sqlite3-wal": "the same",
     "vendors.sqlite3-shm": "the same",
+    "aws/snapshot": "AWS, where the document of the writer's role is",
+    "aws/snapshot-wal": "the same",
+    "aws/snapshot-shm": "the same",
 }
 SHORTEST = 16
 

@@ -1,5 +1,5 @@
 """
-What production's roles may do at AWS: each operation of S3, KMS, IAM and STS on each kind of target.
+What production's roles may do at AWS: each operation of S3, KMS, IAM, STS and Secrets Manager on each target.
 
 The documents are those of the recorded preview of production. The twin's authorization answers, and no
 service runs.
@@ -14,8 +14,9 @@ from typing import Any, Final
 import pytest
 from aws_calls import Call, find_refusal, list_operations, prepare
 from moto.iam.models import iam_backends
-from moto.kms.models import kms_backends
+from moto.kms.models import Key, kms_backends
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 from twin.aws import authorization
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
@@ -25,6 +26,7 @@ ACCOUNT: Final = "123456789012"
 PLATFORM: Final = "example"
 VAULT, REPLICA = f"{PLATFORM}-vault-{ACCOUNT}-eu-west-1", f"{PLATFORM}-vault-{ACCOUNT}-eu-north-1"
 LOG, OTHER = f"{PLATFORM}-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
+DOCUMENT, SECRET = f"{PLATFORM}/jobs/backup-writer", "somebody-elses-secret"
 DUMP: Final = "database/daily/1/dump.pgc.zst"
 KEYS: Final = {
     "dump": DUMP,
@@ -92,12 +94,7 @@ def account() -> Iterator[dict[str, str]]:
         ("backups-vault", VAULT, "eu-west-1"),
         ("backups-replica", REPLICA, "eu-north-1"),
     ):
-        kms = kms_backends[ACCOUNT][region]
-        tags = [{"TagKey": "Project", "TagValue": PLATFORM}]
-        key = kms.create_key(
-            recorded[f"{vault}-key"]["policy"], "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", tags, False
-        )
-        kms.create_alias(key.id, recorded[f"{vault}-key-alias"]["name"])
+        key = _make_key(vault, region)
         ids[bucket] = key.id
         s3.create_bucket(bucket, region)
         s3.put_bucket_policy(bucket, recorded[f"{vault}-policy"]["policy"].encode())
@@ -113,9 +110,22 @@ def account() -> Iterator[dict[str, str]]:
     for bucket in (LOG, OTHER):
         s3.create_bucket(bucket, "eu-west-1")
         s3.put_object(bucket, DUMP, b"x")
+    secrets, key = secretsmanager_backends[ACCOUNT]["eu-west-1"], _make_key("documents", "eu-west-1")
+    ids[DOCUMENT] = key.id
+    for name in (DOCUMENT, SECRET):
+        secrets.create_secret(name, "x", None, None, None, key.arn, None, [], force_overwrite=False)
+    secrets.put_resource_policy(DOCUMENT, recorded["documents-backup-writer"]["policy"])
     yield ids
-    for backends in (iam_backends, s3_backends, kms_backends):
+    for backends in (iam_backends, s3_backends, kms_backends, secretsmanager_backends):
         backends.reset()
+
+
+def _make_key(owner: str, region: str) -> Key:
+    kms, tags = kms_backends[ACCOUNT][region], [{"TagKey": "Project", "TagValue": PLATFORM}]
+    policy = _recorded()[f"{owner}-key"]["policy"]
+    key = kms.create_key(policy, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", tags, False)
+    kms.create_alias(key.id, _recorded()[f"{owner}-key-alias"]["name"])
+    return key
 
 
 def _calls(ids: dict[str, str]) -> Iterator[Call]:
@@ -128,6 +138,7 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
         for target, region, key in (
             ("vault-key", "eu-west-1", ids[VAULT]),
             ("replica-key", "eu-north-1", ids[REPLICA]),
+            ("documents-key", "eu-west-1", ids[DOCUMENT]),
             ("other-key", "eu-west-1", ids["other"]),
         ):
             yield prepare(
@@ -139,12 +150,13 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
                 TargetKeyId=key,
                 SourceKeyId=key,
                 DestinationKeyId=key,
-                AliasName=f"alias/{PLATFORM}-vault-{region}",
+                AliasName=f"alias/{PLATFORM}-{'jobs' if target == 'documents-key' else f'vault-{region}'}",
                 CiphertextBlob=key.encode(),
                 PolicyName="default",
                 PendingWindowInDays=30,
             )
     yield from _kms_variants(ids)
+    yield from _secret_calls(ids)
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/{PLATFORM}-boundary"
     for operation in list_operations("iam"):
         for target in (WRITER, BREAK_GLASS, "other"):
@@ -269,6 +281,20 @@ def _kms_variants(ids: dict[str, str]) -> Iterator[Call]:
     )
 
 
+def _secret_calls(ids: dict[str, str]) -> Iterator[Call]:
+    for operation in list_operations("secretsmanager"):
+        for target, secret in (("document", DOCUMENT), ("other-secret", SECRET)):
+            given: dict[str, Any] = {"SecretId": secret, "Name": secret, "SecretString": "x"}
+            yield prepare("secretsmanager", operation, f"{operation} {target}", **given)
+    yield prepare(
+        "secretsmanager",
+        "UpdateSecret",
+        "UpdateSecret another-key document",
+        SecretId=DOCUMENT,
+        KmsKeyId=ids["other"],
+    )
+
+
 def _allowed(role: str, calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return the names of the calls that a session of a role may make."""
     arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{role}"
@@ -294,8 +320,11 @@ _LOOK: Final = {
         "GetBucketWebsite GetObjectLockConfiguration GetPublicAccessBlock HeadBucket ListObjects "
         "ListObjectsV2"
     ),
-    "vault-key replica-key": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants ListResourceTags",
-    "vault-key replica-key other-key": "ListAliases",
+    "vault-key replica-key documents-key": (
+        "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants ListResourceTags"
+    ),
+    "vault-key replica-key documents-key other-key": "ListAliases",
+    "document": "DescribeSecret GetResourcePolicy",
     "backup-writer break-glass": "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies",
     "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
     "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
@@ -304,6 +333,8 @@ _LOOK: Final = {
 _RECORD_KEYS: Final = {
     "issuer-keys": "GetObjectRetention GetObjectRetention/version PutObject/once PutObject/standard"
 }
+_READ_DOCUMENTS: Final = {"document": "GetSecretValue"}
+_WRITE_DOCUMENTS: Final = {"document": "PutSecretValue UpdateSecretVersionStage"}
 _CONFIGURE: Final = {
     "vault replica log": (
         "CreateBucket DeleteBucket DeleteBucketCors DeleteBucketEncryption "
@@ -317,7 +348,7 @@ _CONFIGURE: Final = {
         "PutBucketReplication PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite "
         "PutObjectLockConfiguration PutPublicAccessBlock"
     ),
-    "vault-key replica-key": (
+    "vault-key replica-key documents-key": (
         "CreateAlias CreateGrant DeleteAlias DeleteImportedKeyMaterial DisableKey DisableKeyRotation "
         "EnableKey EnableKeyRotation ReplicateKey ScheduleKeyDeletion TagResource UntagResource UpdateAlias "
         "UpdateKeyDescription UpdatePrimaryRegion"
@@ -351,6 +382,7 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
                 "ListObjectVersions ListObjects ListObjectsV2"
             ),
         },
+        _READ_DOCUMENTS,
     ),
     RESTORER: (
         {
@@ -364,8 +396,8 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             ),
         },
     ),
-    PLANNER: (_LOOK,),
-    DEPLOYER: (_LOOK, _RECORD_KEYS),
+    PLANNER: (_LOOK, _READ_DOCUMENTS),
+    DEPLOYER: (_LOOK, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS),
     REPLICATOR: (
         {
             f"{_WRITTEN} file issuer-keys": (
@@ -406,7 +438,7 @@ def test_an_administrator_of_the_account_is_refused_what_loosens_a_vault_or_take
     guarded = {
         call
         for call in _expand((_CONFIGURE,))
-        if call.rpartition(" ")[2] in {"vault", "replica", "vault-key", "replica-key"}
+        if call.rpartition(" ")[2] in {"vault", "replica", "vault-key", "replica-key", "documents-key"}
         and call.partition(" ")[0]
         not in {
             "CreateAlias",

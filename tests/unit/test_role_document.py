@@ -26,8 +26,6 @@ VALUES = DeployedValues(
     },
     heartbeat_urls=dict.fromkeys(("database", "files", "proof", "drill"), URL),
     checkin_urls=dict.fromkeys(("database", "files", "proof", "drill"), URL),
-    database_project="quiet-term-12345678",
-    neon_api_key="planted-secret-neon",
 )
 
 
@@ -59,7 +57,7 @@ def test_a_role_document_is_what_recovery_reads_and_names_no_secret_in_its_recov
 def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
     monitors = {
         job: {f"BULWARK_{job}_{kind}_URL" for kind in ("HEARTBEAT", "CHECKIN")}
-        for job in ("DATABASE", "FILES", "PROOF", "DRILL")
+        for job in ("DATABASE", "FILES", "PROOF")
     }
     assert {role: set(describe(role)["secrets"]) for role in NEEDS} == {
         "backup-writer": {
@@ -70,7 +68,6 @@ def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
             *monitors["FILES"],
             *monitors["PROOF"],
         },
-        "driller": {"BULWARK_DATABASE_PASSWORD", "BULWARK_NEON_API_KEY", *monitors["DRILL"]},
     }
 
 

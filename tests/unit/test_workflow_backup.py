@@ -125,6 +125,7 @@ def test_one_damaged_backup_does_not_keep_the_next_from_being_proven(
         "RUNNER_TEMP": str(tmp_path),
         "STORES": "database state files",
         "STACK": "prod",
+        "DOCUMENT": "aws-secret:a",
     }
 
     def run(script: str) -> int:
@@ -137,7 +138,10 @@ def test_one_damaged_backup_does_not_keep_the_next_from_being_proven(
     assert run(script_of(KEEP, "Put it into the vault")) == code
     assert (tmp_path / "calls").read_text().splitlines() == [
         *(f"verify --deep --store {one} --stack prod --json" for one in ("database", "state", "files")),
-        *(f"verify --add {tmp_path}/proof/{one}.json --stack prod" for one in ("database", "files", "state")),
+        *(
+            f"verify --add {tmp_path}/proof/{one}.json --stack prod --recovery aws-secret:a"
+            for one in ("database", "files", "state")
+        ),
     ]
 
 
@@ -150,12 +154,12 @@ def test_the_state_is_backed_up_by_the_job_that_does_nothing_else(stores: str, b
     script = 'bulwark() { echo "$*"; }\n' + script_of(JOB, "Back up").replace("./bulwark", "bulwark")
     ran = subprocess.run(
         ["bash", "-e", "-c", script],
-        env={"PATH": "/usr/bin:/bin", "STORES": stores, "STACK": "prod"},
+        env={"PATH": "/usr/bin:/bin", "STORES": stores, "STACK": "prod", "DOCUMENT": "aws-secret:a"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert ran.stdout == f"backup {backed_up} --stack prod\n"
+    assert ran.stdout == f"backup {backed_up} --stack prod --recovery aws-secret:a\n"
     assert script_of(STATE, "Back up the state") == './bulwark backup state --stack "$STACK"'
     assert JOB["if"] == "inputs.stores != 'state'"
     database = ON["schedule"][0]["cron"]

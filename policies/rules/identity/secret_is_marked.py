@@ -13,6 +13,7 @@ from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
+_MAY_BE_COMPUTED: Final = "aws:secretsmanager/secretVersion:SecretVersion"
 _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
 
 
@@ -25,11 +26,14 @@ def _subjects(stack: PolicyStack) -> list[Resource]:
 
 
 def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    # A secret's value may be made of others by the program. The engine says only of an unknown value that a
+    # resource makes whether it is secret. The deployment judges the value again when it is known.
+    computed = resource.options.additionalSecretOutputs if resource.type == _MAY_BE_COMPUTED else ()
     for name in SECRET_INPUTS[resource.type]:
         match resource.at(name):
             case Known(secret=False):
                 yield message("its " + name + " is not marked as secret")
-            case Unknown(secret=False):
+            case Unknown(secret=False) if name not in computed:
                 yield unknown_value(resource, name)
             case _:
                 pass
