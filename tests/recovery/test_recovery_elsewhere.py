@@ -16,7 +16,7 @@ from recovery_blocks import KEY, SECRETS, database, vault
 from recovery_command import RecoveryCommand, without_password
 from s3_server import Fault, Proxy, run_proxy
 from servers import PASSWORD, NewDatabase
-from vaults import ProxiedVault, back_up_database
+from vaults import ProxiedVault, back_up_database, start_aws
 
 from core import vault_layout
 from core.failure import Failure
@@ -81,7 +81,7 @@ def write_identity(folder: Path) -> tuple[AgeIdentity, str]:
 
 @pytest.fixture(scope="module")
 def second_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    service = Service(tmp_path_factory.mktemp("elsewhere"))
+    service = start_aws(tmp_path_factory.mktemp("elsewhere"))
     yield service
     service.kill()
 

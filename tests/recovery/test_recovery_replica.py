@@ -18,6 +18,7 @@ from replicated_buckets import (
     put_replication,
 )
 from servers import NewDatabase
+from vaults import start_aws
 
 from core import vault_layout
 from recovery import catalogue, replica
@@ -56,7 +57,7 @@ class VaultPair:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    service = Service(tmp_path_factory.mktemp("aws"))
+    service = start_aws(tmp_path_factory.mktemp("aws"))
     yield service
     service.kill()
 
@@ -64,7 +65,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
     """Give a service that takes an hour to replicate."""
-    service = Service(tmp_path_factory.mktemp("slow"), BULWARK_TWIN_REPLICATION_SECONDS="3600")
+    service = start_aws(tmp_path_factory.mktemp("slow"), BULWARK_TWIN_REPLICATION_SECONDS="3600")
     yield service
     service.kill()
 

@@ -78,12 +78,16 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "_DRAIN_SECONDS", 0.5)
 
 
+def start_aws(root: Path, **variables: str) -> Service:
+    """Start the twin's AWS with the key that rclone takes, and that the environment of these tests has."""
+    key = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET}
+    (root / "secrets.json").write_text(json.dumps(key))
+    return Service(root, **variables)
+
+
 @pytest.fixture(scope="session")
 def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    root = tmp_path_factory.mktemp("aws")
-    key = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET}
-    (root / "secrets.json").write_text(json.dumps(key))  # so that it takes the same key as rclone
-    service = Service(root, MOTO_S3_DEFAULT_MAX_KEYS=str(PAGE_KEYS))
+    service = start_aws(tmp_path_factory.mktemp("aws"), MOTO_S3_DEFAULT_MAX_KEYS=str(PAGE_KEYS))
     yield service.url
     service.kill()
 
