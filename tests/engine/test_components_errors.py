@@ -110,11 +110,11 @@ def test_each_outage_fires_its_alert_and_not_only_the_first(production: Deployme
 
 def test_no_alert_and_no_monitor_is_mute(production: Deployment) -> None:
     alerts = list(production.of_type(ALERT))
-    assert len(alerts) == 2 * 5 + 1 + 4
+    assert len(alerts) == 2 * 5 + 1 + 5
     for alert in alerts:
         assert all(group["actions"] for group in alert.inputs["actionFilters"]), alert.name
     monitors = list(production.of_type("uptimerobot:index/monitor:Monitor"))
-    assert len(monitors) == 3 + 4
+    assert len(monitors) == 3 + 5
     for monitor in monitors:
         assert monitor.inputs["assignedAlertContacts"], monitor.name
 

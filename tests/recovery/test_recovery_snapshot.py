@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from odd_database import ROLE_PASSWORD, OddDatabase, checksums_of
-from servers import PASSWORD, NewDatabase, database_url, run_program
+from servers import (
+    PASSWORD,
+    NewDatabase,
+    database_url,
+    noise_database,
+    run_program,
+    wait_for_no_session,
+)
 
 from core.failure import Failure
 from postgres_server.cluster import Cluster
@@ -201,21 +209,26 @@ def test_a_snapshot_that_is_gone_cannot_be_joined(odd: OddDatabase) -> None:
         pass
 
 
-def test_a_lost_connection_is_a_failure_and_leaves_no_session_behind(
-    odd: OddDatabase, cluster: Cluster
-) -> None:
-    with psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as other:
+def test_a_lost_connection_is_a_failure_and_leaves_no_session_behind(cluster: Cluster) -> None:
+    with (
+        noise_database(cluster, "cut off", rows=100_000, digests=7) as url,
+        psycopg.connect(database_url(cluster, "postgres"), autocommit=True) as other,
+    ):
 
-        def cut(*_: int) -> None:
-            other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = 'odd' AND state = 'idle in transaction'"
-            )
+        def cut() -> None:
+            ended, deadline = 0, time.monotonic() + 30
+            while not ended and time.monotonic() < deadline:
+                [(ended,)] = other.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE datname = 'cut off' AND state = 'active' AND query LIKE '%hashtextextended%noise%'"
+                ).fetchall()
 
-        with pytest.raises(Failure, match="could not read the rows of"), take_snapshot(odd.url) as shot:
-            compute_checksums(odd.url, shot, workers=1, on_progress=cut)
-        other.execute("SELECT pg_sleep(0.1)")
-        assert other.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = 'odd'").fetchone() == (0,)
+        cutting = threading.Thread(target=cut)
+        cutting.start()
+        with pytest.raises(Failure, match="could not read the rows of"), take_snapshot(url) as shot:
+            compute_checksums(url, shot, workers=1)
+        cutting.join()
+        wait_for_no_session(url, "cut off")
 
 
 @pytest.fixture
