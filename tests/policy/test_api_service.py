@@ -44,6 +44,6 @@ def test_the_declared_api_service_gets_the_errors_of_jobs_and_health_whatever_na
         installation.edit("Pulumi.prod.yaml", before, after)
     declared = record(installation, tmp_path / "recording.json")
     monitors = ["errors-health", *(name for name in declared if name.endswith("-cron"))]
-    assert len(monitors) == 5
+    assert len(monitors) == 6
     for name in monitors:
         assert declared[name]["made_from"]["project"] == ["errors-server-project"], name
