@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from policies.facts.losses import losses_of
 from policies.facts.recovery_paths import recovery_paths_of
-from policies.facts.stores import Stores
+from policies.facts.stores import Stores, job_backed_stores
 from policies.framework.evaluation import Evaluation, Outcome, Verdict
 
 VARIABLE: Final = "BULWARK_POLICY_REPORT"
@@ -68,6 +68,8 @@ def write(evaluation: Evaluation) -> None:
 def document(evaluation: Evaluation) -> dict[str, Any]:
     """Return the report, in a stable order. It contains no property's value."""
     stack = evaluation.stack
+    # A vault is listed as a copy of what it holds.
+    backed_up = job_backed_stores(stack)
     return {
         "evaluated": list(evaluation.severities),
         "verdicts": [vars(ReportedVerdict.of(verdict, evaluation)) for verdict in evaluation.verdicts],
@@ -76,7 +78,7 @@ def document(evaluation: Evaluation) -> dict[str, Any]:
             {
                 "urn": store.urn,
                 "paths": [path.document() for path in recovery_paths_of(store, stack)],
-                "losses": [loss.document() for loss in losses_of(store, stack)],
+                "losses": [loss.document() for loss in losses_of(store, stack)] if store in backed_up else [],
             }
             for store in stack.view(Stores).data
         ],

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from policies.facts.buckets import BUCKET, Buckets
+from policies.facts.buckets import BUCKET
 from policies.facts.failure_domain import FailureDomain
-from policies.facts.jobs import backup_jobs_of, copies_of
+from policies.facts.jobs import backup_jobs_of, mirror_jobs_of, resolve_urns
 from policies.facts.kms_keys import KmsKeys
 from policies.framework.property_values import Absent, Known, PropertyValue
 from policies.framework.stack import PolicyStack, Resource
@@ -31,14 +31,9 @@ class Loss:
 
 def losses_of(store: Resource, stack: PolicyStack) -> list[Loss]:
     """Return what is left of a store, itself or a copy, for everything that it or a copy depends on."""
-    copies = [copy for job in backup_jobs_of(store, stack) for copy in copies_of(job, stack)]
-    partners = [
-        other
-        for source, _, target in stack.view(Buckets).replications
-        for bucket, other in ((source, target), (target, source))
-        if bucket == store
-    ]
-    holders = {holder: _find_dependencies(holder, stack) for holder in (store, *copies, *partners)}
+    jobs = [*backup_jobs_of(store, stack), *mirror_jobs_of(store, stack)]
+    copies = [copy for job in jobs for copy in resolve_urns(job, "copies", stack)]
+    holders = {holder: _find_dependencies(holder, stack) for holder in (store, *copies)}
     things = dict.fromkeys((kind, name) for found in holders.values() for kind, name in found.items() if name)
     return [
         Loss(
@@ -56,12 +51,13 @@ def _find_dependencies(holder: Resource, stack: PolicyStack) -> dict[str, str]:
     domain = FailureDomain.of(holder, stack)
     vendor, cloud = _name(domain.vendor), _name(domain.cloud)
     keys = stack.view(KmsKeys).of_bucket(holder) if holder.type == BUCKET else []
+    encrypted = holder.at("encryptedTo").each()  # to a public key, before it is stored
     return {
         "vendor": vendor,
         "cloud": cloud,
         "account": _name(domain.account, of=vendor),
         "region": _name(domain.region, of=cloud),
-        "key": keys[0].name if keys else f"{vendor}'s own",
+        "key": keys[0].name if keys else f"of {holder.name}" if encrypted else f"{vendor}'s own",
     }
 
 

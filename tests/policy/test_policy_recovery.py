@@ -280,16 +280,23 @@ def test_what_is_left_of_the_database_is_told_for_each_vendor_cloud_account_regi
         for loss in losses_of(database, stack)
     }
     store, vault, replica = "database-project", "backups-vault-bucket", "backups-replica-bucket"
+    elsewhere = "elsewhere"
+    everything = {store, vault, replica, elsewhere}
     assert left == {
-        ("vendor", "neon"): {vault, replica},
-        ("vendor", "aws"): {store},
-        ("cloud", "aws"): set(),
-        ("account", "neon, not declared"): {vault, replica},
-        ("account", "aws 123456789012"): {store},
-        ("region", "aws eu-central-1"): {vault, replica},
-        ("region", "aws eu-west-1"): {store, replica},
-        ("region", "aws eu-north-1"): {store, vault},
-        ("key", "neon's own"): {vault, replica},
-        ("key", "backups-vault-key"): {store, replica},
-        ("key", "backups-replica-key"): {store, vault},
+        ("vendor", "neon"): everything - {store},
+        ("vendor", "aws"): {store, elsewhere},
+        ("vendor", "backblaze"): everything - {elsewhere},
+        ("cloud", "aws"): {elsewhere},
+        ("cloud", "backblaze"): everything - {elsewhere},
+        ("account", "neon, not declared"): everything - {store},
+        ("account", "aws 123456789012"): {store, elsewhere},
+        ("account", "backblaze, not declared"): everything - {elsewhere},
+        ("region", "aws eu-central-1"): everything - {store},
+        ("region", "aws eu-west-1"): everything - {vault},
+        ("region", "aws eu-north-1"): everything - {replica},
+        ("region", "backblaze eu-central-003"): everything - {elsewhere},
+        ("key", "neon's own"): everything - {store},
+        ("key", "backups-vault-key"): everything - {vault},
+        ("key", "backups-replica-key"): everything - {replica},
+        ("key", "of elsewhere"): everything - {elsewhere},
     }
