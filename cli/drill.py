@@ -119,7 +119,9 @@ def drill(
     _check_request(request)
     if scenario == "elsewhere" and not identity:
         raise Failure(
-            "The copy elsewhere is encrypted.", "name the file with its private key: --identity FILE."
+            "The copy elsewhere is encrypted.",
+            "name the file with its private key: --identity FILE; the twin's is elsewhere-identity.txt in "
+            "the folder that ./bulwark status shows as data.",
         )
     if scenario in _STARTING and not clean:
         require_isolation(find_isolation(), unsandboxed=unsandboxed)
