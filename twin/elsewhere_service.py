@@ -6,10 +6,8 @@ twin's AWS. It refuses a request that its key did not sign. Its one bucket keeps
 as one that is made by hand at a vendor has, and locks nothing by itself.
 """
 
-import hmac
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -17,20 +15,18 @@ from typing import Any, Final
 # moto reads it at import: the bucket's name comes from the path and never from the host (localhost).
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3.models import s3_backends
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from twin.aws.authorization import PRINCIPAL
 from twin.aws.buckets import patch_moto_s3
+from twin.aws.errors import AwsServiceError
 from twin.aws.identities import ACCOUNT
 from twin.aws.objects import store_bodies_in
 from twin.aws.policy import Principal
-from twin.aws.service import DurableService, SilentRequestHandler, listen
+from twin.aws.service import DurableService, listen, serve
+from twin.aws.signatures import check_signature, read_signature
 from twin.aws.snapshot import AccountSnapshot, UnreadableSnapshotError
 from twin.elsewhere import KEY_SECRETS, PORT
 from twin.host.home import TwinHome
@@ -39,23 +35,15 @@ _REGION: Final = "us-east-1"
 
 
 def _is_signed_with(key: tuple[str, str], request: Request) -> bool:
-    """Tell whether a request has a signature (Signature Version 4) of an access key, in its header."""
-    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    found = (part.strip().partition("=") for part in rest.split(","))
-    parts = {name: value for name, _, value in found}
-    key_id, *scope = parts.get("Credential", "").split("/")
-    names = parts.get("SignedHeaders", "").split(";")
-    if scheme != "AWS4-HMAC-SHA256" or key_id != key[0] or len(scope) != 4 or "host" not in names:
+    """Tell whether a request is signed with an access key."""
+    try:
+        signature = read_signature(request)
+        if signature is None or signature.access_key != key[0]:
+            return False
+        check_signature(request, signature, key[1], "s3")
+    except AwsServiceError:
         return False
-    signed = AWSRequest(
-        method=request.method,
-        url=f"http://{request.host}{request.environ['RAW_URI']}",
-        headers={name: request.headers.get(name, "") for name in names},
-    )
-    signed.context["timestamp"] = request.headers.get("x-amz-date", "")
-    signer = S3SigV4Auth(Credentials(*key), "s3", scope[1])
-    text = signer.string_to_sign(signed, signer.canonical_request(signed))
-    return hmac.compare_digest(signer.signature(text, signed), parts.get("Signature", ""))
+    return True
 
 
 def _create_application(key: tuple[str, str]) -> Callable[[Any], Any]:
@@ -105,12 +93,7 @@ def main() -> None:
     key_id, secret = (home.secret(name) for name in KEY_SECRETS)
     service = DurableService(snapshot, _create_application((key_id, secret)))
     service.apply_change(lambda: _ensure_bucket(bucket))
-    server = make_server(
-        "127.0.0.1", port, service, threaded=True, request_handler=SilentRequestHandler, fd=listener.fileno()
-    )
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: sys.exit(0))
-    server.serve_forever()
+    serve(service, port, listener)
 
 
 if __name__ == "__main__":

@@ -177,6 +177,16 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
+def serve(service: DurableService, port: int, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    server = make_server(
+        "127.0.0.1", port, service, threaded=True, request_handler=SilentRequestHandler, fd=listener.fileno()
+    )
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
+    server.serve_forever()
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
@@ -199,12 +209,7 @@ def main() -> None:
         sys.exit(f"AWS service: {unreadable}")
     service = DurableService(snapshot, _create_application)
     Replicator(service.apply_change).start()
-    server = make_server(
-        "127.0.0.1", port, service, threaded=True, request_handler=SilentRequestHandler, fd=listener.fileno()
-    )
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: sys.exit(0))
-    server.serve_forever()
+    serve(service, port, listener)
 
 
 if __name__ == "__main__":
