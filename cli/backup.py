@@ -122,7 +122,7 @@ def _open_contexts(
         contexts |= dict.fromkeys(others, context)
     if "state" in stores:
         stack = source.target if isinstance(source, DocumentedStack) else source
-        contexts["state"] = open_context(stack, role="writer", vaults=("primary",))
+        contexts["state"] = open_context(stack, role="state-writer", vaults=("primary",))
     for context in contexts.values():
         _require_signer(context, unattested=unattested)
     return contexts

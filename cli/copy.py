@@ -1,9 +1,7 @@
 """`./bulwark copy`: copies backups to another cloud, encrypted to a public key."""
 
 import json
-import os
 import sys
-from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
@@ -22,12 +20,6 @@ from recovery.heartbeat import report_run
 JOB: Final = "elsewhere"
 """The job whose monitors are told."""
 
-MONITORS: Final = {
-    "heartbeat": "BULWARK_ELSEWHERE_HEARTBEAT_URL",
-    "checkin": "BULWARK_ELSEWHERE_CHECKIN_URL",
-}
-"""Variables with the addresses of its monitors. With both the job needs nothing of a stack's state."""
-
 
 def copy(
     *,
@@ -42,12 +34,12 @@ def copy(
     Copy the backups that the vault elsewhere lacks to it, encrypted to a public key.
 
     It takes credentials that read backups, and a key of the other cloud that reads and adds objects. The
-    private key is not needed: keep it where no job can read it. Where BULWARK_ELSEWHERE_HEARTBEAT_URL and
-    BULWARK_ELSEWHERE_CHECKIN_URL have the addresses of its monitors, a stack's state is not opened.
+    private key is not needed: keep it where no job can read it.
 
     Args:
         stack: The stack; by default `local`, the twin on this machine.
-        recovery: A recovery file (docs/recovery.md) that names the vaults, in place of a stack.
+        recovery: A recovery file (docs/recovery.md) that names the vaults, in place of a stack; or beside it
+            the document of the copier's role, `aws-secret:NAME`, so that its state is not opened.
         on_twin: Copy what a stack backed up on the twin.
         as_json: Print one JSON document: the document of each new copy, as it lies in the vault.
         vault: The vault to copy from; `replica` where the primary one is lost.
@@ -56,21 +48,18 @@ def copy(
     Returns:
         0 when every backup that counts, and is younger than the copies' lock, is there.
     """
-    monitors = {kind: os.environ.get(name, "") for kind, name in MONITORS.items()}
     context = open_context(
         find_source(stack, on_twin=on_twin, recovery=recovery),
+        role="copier",
         vaults=(vault, "elsewhere"),
         jobs=(JOB,),
-        needs_outputs=not all(monitors.values()),
+        needs_outputs=True,
     )
-    if all(monitors.values()):
-        heartbeat, checkin = ({JOB: url} for url in monitors.values())
-        context = replace(context, heartbeat_urls=heartbeat, checkin_urls=checkin)
     source, target = require_vault(context.vaults, vault), context.elsewhere
     if not (context.issue_token or unattested or context.trust.accepts_unattested):
         raise Failure(
             "Nothing here can attest the copies, so that they would not be used.",
-            "run this in the job that restores (`permissions: id-token: write`), or name an operator's key "
+            "run this in the job that copies (`permissions: id-token: write`), or name an operator's key "
             f"in {KEY_VARIABLE}.",
         )
     with (

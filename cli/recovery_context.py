@@ -11,7 +11,7 @@ from components.settings.platform import OIDC_ISSUER
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
-from engine.stack_target import StackTarget, VaultRole
+from engine.stack_target import AwsRole, StackTarget
 from engine.targets import find_target
 from recovery.age import read_identity
 from recovery.attestation import Trust, group_subjects
@@ -39,6 +39,8 @@ class DocumentedSource:
 
     place: RecoveryFilePlace
     content: RecoveryFile
+    database_project: str = ""
+    """Id of the database's project at its vendor, where a role's document names it."""
 
     @property
     def name(self) -> str:
@@ -97,7 +99,7 @@ def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSour
     document = parse_role_document(fetch_secret(recovery.removeprefix(SECRET_PREFIX), endpoint), recovery)
     mask_secrets(document.secrets.values())
     place = RecoveryFilePlace(recovery, Path.cwd(), document.secrets)
-    return DocumentedSource(place, document.recovery)
+    return DocumentedSource(place, document.recovery, document.database_project or "")
 
 
 def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tuple[StoreName, ...]:
@@ -132,7 +134,7 @@ def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tupl
 def open_context(
     source: RecoverySource,
     *,
-    role: VaultRole = "restorer",
+    role: AwsRole = "restorer",
     stores: Collection[StoreName] = (),
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
@@ -146,7 +148,7 @@ def open_context(
 
     Args:
         source: The stack, or the recovery file.
-        role: Whether the vault is opened to write backups or to read them.
+        role: Whose credentials are used. A recovery file has a key for the writer, and one for everybody.
         stores: The stores that are read; of a recovery file only their secrets have to be there.
         vaults: The vaults that are used; those of a recovery file have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
@@ -167,7 +169,7 @@ def open_context(
         if isinstance(source, DocumentedStack)
         else source.content,
         documented.place,
-        role=role,
+        role="writer" if role == "writer" else "restorer",
         stores=[store for store in stores if store != "state"],
         vaults=vaults,
         jobs=jobs,
@@ -180,6 +182,7 @@ def open_context(
             trust=find_trust(source.target),
             issue_token=source.target.find_signer(role),
             longest_proof_age=timedelta(hours=objectives.proof_age_hours),
+            database_project=documented.database_project,
         )
         if "elsewhere" in vaults:
             context = _add_elsewhere(context, source.target, identity)
@@ -189,7 +192,7 @@ def open_context(
     return context
 
 
-def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
+def _open_stack(target: StackTarget, role: AwsRole) -> RecoveryContext:
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
     from engine import session  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
@@ -218,11 +221,15 @@ def _open_stack(target: StackTarget, role: VaultRole) -> RecoveryContext:
     )
 
 
-def _open_settings(target: StackTarget, role: VaultRole) -> RecoveryContext:
+def _open_settings(target: StackTarget, role: AwsRole) -> RecoveryContext:
     """Open the vaults of a stack by its settings alone, without its state and what decrypts that."""
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
     vaults = _open_vaults(target, target.role_credentials(role))
-    writer = None if role == "writer" else _open_vaults(target, target.role_credentials("writer"))["primary"]
+    writer = (
+        None
+        if role in {"writer", "state-writer"}
+        else _open_vaults(target, target.role_credentials("writer"))["primary"]
+    )
     return RecoveryContext(
         stack=target.name,
         database_url="",
@@ -280,6 +287,9 @@ def find_trust(target: RecoverySource) -> Trust:
         subjects=group_subjects(
             backup=platform.subject(backups.backup_environment),
             restore=platform.subject(backups.restore_environment),
+            state=platform.subject(backups.state_environment),
+            drills=[platform.subject(name) for name in backups.drill_environments],
+            elsewhere=platform.subject(backups.copy_environment),
         ),
         operator_keys=backups.operator_keys,
         fetch_issuer_keys=target.fetch_issuer_keys,

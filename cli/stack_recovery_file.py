@@ -31,6 +31,7 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
         {**files, "endpoint": target.reach_files(files["endpoint"])},
         require_output(outputs, "heartbeat_urls"),
         require_output(outputs, "checkin_urls"),
+        require_output(outputs, "database_project"),
     )
     elsewhere = target.settings.backups.elsewhere
     content = describe_recovery(

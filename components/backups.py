@@ -151,7 +151,7 @@ class Backups(pulumi.ComponentResource):
             f"{name}-identity",
             args,
             platform=platform,
-            vaults=[source, copy],
+            policies=documents,
             administration=self.administration,
             opts=child,
         )

@@ -8,10 +8,24 @@ BREAK_GLASS: Final = "break-glass"
 
 REPLICATOR: Final = "vault-replicator"
 WRITER: Final = "backup-writer"
+STATE_WRITER: Final = "state-writer"
 RESTORER: Final = "backup-restorer"
+DRILLER: Final = "driller"
+STATE_DRILLER: Final = "state-driller"
+COPIER: Final = "copier"
 PLANNER: Final = "planner"
 DEPLOYER: Final = "deployer"
-BOUNDED: Final = (REPLICATOR, WRITER, RESTORER, PLANNER, DEPLOYER)
+BOUNDED: Final = (
+    REPLICATOR,
+    WRITER,
+    STATE_WRITER,
+    RESTORER,
+    DRILLER,
+    STATE_DRILLER,
+    COPIER,
+    PLANNER,
+    DEPLOYER,
+)
 """The other roles are called `<platform>-` and one of these; each has the permissions boundary."""
 
 BOUNDARY: Final = "boundary"

@@ -1,7 +1,7 @@
 """The roles of GitHub's jobs, which use the vaults without a long-lived key."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import pulumi
@@ -9,30 +9,42 @@ from pulumi_aws import iam
 
 from components.administration import Administration
 from components.bounded_role import declare_role
-from components.guard import DEPLOYER, PLANNER, RESTORER, WRITER
-from components.role_policies import (
-    ISSUER,
-    deployer_policy,
-    planner_policy,
-    restorer_policy,
-    writer_policy,
+from components.guard import (
+    COPIER,
+    DEPLOYER,
+    DRILLER,
+    PLANNER,
+    RESTORER,
+    STATE_DRILLER,
+    STATE_WRITER,
+    WRITER,
 )
+from components.role_policies import ISSUER
 from components.settings import BackupSettings, PlatformSettings
 from components.settings.platform import OIDC_ISSUER
-from components.vault_names import VaultNames
 
 _SESSION_SECONDS: Final = 2 * 3600
 
 
+_DOES: Final[Mapping[str, str]] = {
+    WRITER: "Adds backups; can neither delete nor overwrite",
+    STATE_WRITER: "Adds backups of the stack's state; can neither delete nor overwrite",
+    RESTORER: "Reads backups; can write nothing",
+    DRILLER: "Reads backups of database and files for drills; can write nothing",
+    STATE_DRILLER: "Reads backups of the stack's state for drills; can write nothing",
+    COPIER: "Reads backups to copy them elsewhere; can write nothing",
+    PLANNER: "Looks at this stack; can change nothing",
+    DEPLOYER: "Deploys this stack, and reads what it has at AWS",
+}
+
+
 class Identity(pulumi.ComponentResource):
-    """The OIDC provider and its roles: writer, restorer, planner (reads), deployer (deploys elsewhere)."""
+    """The OIDC provider, and the roles of GitHub's jobs."""
 
     TYPE: Final = "bulwark:index:Identity"
 
-    writer: iam.Role
-    restorer: iam.Role
-    planner: iam.Role
-    deployer: iam.Role
+    roles: Mapping[str, iam.Role]
+    """Name of each role, after the platform's -> the role."""
 
     def __init__(
         self,
@@ -40,10 +52,11 @@ class Identity(pulumi.ComponentResource):
         args: BackupSettings,
         *,
         platform: PlatformSettings,
-        vaults: Sequence[VaultNames],
+        policies: Mapping[str, str],
         administration: Administration,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`policies` are the documents of the roles, by their names (components/role_policies.py)."""
         super().__init__(self.TYPE, name, None, opts)
         github = iam.OpenIdConnectProvider(
             f"{name}-github",
@@ -51,50 +64,25 @@ class Identity(pulumi.ComponentResource):
             client_id_lists=["sts.amazonaws.com"],
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-        def declare(suffix: str, environment: str, does: str, policy: str) -> iam.Role:
-            role, _ = declare_role(
+        self.roles = {
+            suffix: declare_role(
                 f"{name}-{suffix}",
                 role_name=f"{platform.name}-{suffix}",
-                does=does,
+                does=_DOES[suffix],
                 trust=_trust(
                     f"arn:aws:iam::{args.account}:oidc-provider/{ISSUER}", platform.subject(environment)
                 ),
                 policy_name=suffix,
-                policy=policy,
+                policy=policies[suffix],
                 max_session_seconds=_SESSION_SECONDS,
                 boundary=administration.boundary,
                 boundary_arn=administration.boundary_arn,
                 parent=self,
                 depends_on=[github],
-            )
-            return role
-
-        self.writer = declare(
-            WRITER,
-            args.backup_environment,
-            "Adds backups; can neither delete nor overwrite",
-            writer_policy(vaults[0]),
-        )
-        self.restorer = declare(
-            RESTORER,
-            args.restore_environment,
-            "Reads backups; can write nothing",
-            restorer_policy(vaults),
-        )
-        self.planner = declare(
-            PLANNER,
-            args.plan_environment,
-            "Looks at this stack; can change nothing",
-            planner_policy(vaults, account=args.account, platform=platform.name),
-        )
-        self.deployer = declare(
-            DEPLOYER,
-            args.deploy_environment,
-            "Deploys this stack, and reads what it has at AWS",
-            deployer_policy(vaults, account=args.account, platform=platform.name),
-        )
-        self.register_outputs({"writerArn": self.writer.arn, "restorerArn": self.restorer.arn})
+            )[0]
+            for suffix, environment in args.role_environments.items()
+        }
+        self.register_outputs({"writerArn": self.roles[WRITER].arn, "restorerArn": self.roles[RESTORER].arn})
 
 
 def _trust(provider_arn: str, subject: str) -> str:

@@ -177,6 +177,7 @@ class Platform(pulumi.ComponentResource):
             stack=pulumi.get_stack(),
             values={
                 "database_url": self.database.backup_uri,
+                "database_project": self.database.project.id,
                 "files": self.files.source,
                 "heartbeat_urls": {name: one.heartbeat_url for name, one in self.jobs.items()},
                 "checkin_urls": {name: one.checkin_url for name, one in self.jobs.items()},

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from components.settings import ElsewhereSettings, Settings
+from components.settings import BackupSettings, ElsewhereSettings, Settings
 from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
 
-RoleWithDocument = Literal["backup-writer"]
+RoleWithDocument = Literal["backup-writer", "driller", "copier"]
 """Role whose job needs a secret that only the stack's state knows. The other jobs need the settings alone."""
 
 DOCUMENT_FORMAT: Final = "bulwark-role-1"
@@ -28,10 +28,20 @@ class RoleNeeds:
     jobs: Collection[str]
     """Jobs whose monitors it tells."""
 
+    history: bool = False
+    """Whether it branches the database's history."""
+
 
 NEEDS: Final[Mapping[RoleWithDocument, RoleNeeds]] = {
     "backup-writer": RoleNeeds(("database", "files"), replica=False, jobs=("database", "files", "proof")),
+    "driller": RoleNeeds(("database",), replica=True, jobs=("drill",), history=True),
+    "copier": RoleNeeds((), replica=False, jobs=("elsewhere",)),
 }
+
+
+def roles_with_documents(backups: BackupSettings) -> tuple[RoleWithDocument, ...]:
+    """Return the roles of a stack that have a document. Without a copy elsewhere nobody copies."""
+    return tuple(role for role in NEEDS if role != "copier" or backups.elsewhere)
 
 
 def document_name(platform: str, role: str) -> str:
@@ -56,6 +66,8 @@ class DeployedValues:
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
     checkin_urls: Mapping[str, str] = field(repr=False)
+    database_project: str
+    """Id of the database's project at its vendor."""
 
 
 def describe_recovery(
@@ -103,6 +115,11 @@ def describe_recovery(
                 "subjects": {
                     "backup": platform.subject(backups.backup_environment),
                     "restore": platform.subject(backups.restore_environment),
+                    "state": platform.subject(backups.state_environment),
+                    "drills": [platform.subject(name) for name in backups.drill_environments],
+                    **(
+                        {"elsewhere": platform.subject(backups.copy_environment)} if backups.elsewhere else {}
+                    ),
                 },
             },
         },
@@ -115,7 +132,7 @@ def describe_recovery(
                 )
                 if job in urls
             }
-            for job in (*_JOBS, *(("elsewhere",) if elsewhere else ()))
+            for job in (*_JOBS, *(("elsewhere",) if settings.backups.elsewhere else ()))
         },
         "drill": _drill_tests(settings),
     }
@@ -152,7 +169,8 @@ def describe_role(
     if "files" in needs.stores:
         secrets[_FILES_KEY_ID] = values.files["access_key_id"]
         secrets[_FILES_SECRET] = values.files["secret_access_key"]
-    return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets}
+    history = {"database_project": values.database_project} if needs.history else {}
+    return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets, **history}
 
 
 def _describe_elsewhere(elsewhere: ElsewhereSettings) -> dict[str, Any]:

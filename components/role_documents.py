@@ -9,11 +9,11 @@ from pulumi_aws import kms, secretsmanager
 
 from components.guard import BOUNDED, DELETION_WINDOW_DAYS, DEPLOYER, PLANNER, list_guards, role_arn
 from components.recovery_description import (
-    NEEDS,
     DeployedValues,
     describe_role,
     document_name,
     documents_key_alias,
+    roles_with_documents,
 )
 from components.settings import Settings
 from components.vault import key_policy
@@ -65,8 +65,9 @@ class RoleDocuments(pulumi.ComponentResource):
         alias = kms.Alias(
             f"{name}-key-alias", name=documents_key_alias(platform.name), target_key_id=key.key_id, opts=child
         )
-        self.names = {role: document_name(platform.name, role) for role in NEEDS}
-        for role in NEEDS:
+        roles = roles_with_documents(backups)
+        self.names = {role: document_name(platform.name, role) for role in roles}
+        for role in roles:
             secret = secretsmanager.Secret(
                 f"{name}-{role}",
                 name=self.names[role],

@@ -8,11 +8,15 @@ from components.guard import (
     BOUNDED,
     BREAK_GLASS,
     BUCKET_ACTIONS,
+    COPIER,
     DEPLOYER,
+    DRILLER,
     KEY_ACTIONS,
     PLANNER,
     REPLICATOR,
     RESTORER,
+    STATE_DRILLER,
+    STATE_WRITER,
     WRITER,
     boundary_arn,
     role_arn,
@@ -87,51 +91,31 @@ def only_key_of(vault: VaultNames) -> dict[str, Any]:
 
 
 def writer_policy(vault: VaultNames) -> str:
+    """Return what backs up the database and the files, and records what was proven and drilled."""
     bucket_arn = vault.arn
-    written_once = (
-        vault_layout.DATABASE,
-        vault_layout.STATE,
-        vault_layout.EVIDENCE,
-        vault_layout.MANIFESTS,
-    )
-    once = [f"{bucket_arn}/{prefix}*" for prefix in written_once]
+    once = [
+        f"{bucket_arn}/{prefix}*"
+        for prefix in (vault_layout.DATABASE, vault_layout.EVIDENCE, vault_layout.MANIFESTS)
+    ]
+    files = f"{bucket_arn}/{vault_layout.FILES}*"
     tag, value = vault_layout.DELETED_AT_SOURCE_TAG
-    new_only = {"Null": {"s3:if-none-match": "false"}}
-    part = {"Bool": {"s3:ObjectCreationOperation": "false"}}
     return _document(
-        # A key is written once: S3 refuses a PutObject without If-None-Match (AWS, "Enforce conditional
-        # writes"). Parts of a multipart upload carry no such header; completing it does.
-        _allow("AddOnce", ["s3:PutObject"], once, Condition=new_only),
-        _allow("AddParts", ["s3:PutObject"], once, Condition=part),
+        *_add_once(once),
         # A changed file becomes a new version; the lock keeps the old one.
-        _allow("AddFiles", ["s3:PutObject"], f"{bucket_arn}/{vault_layout.FILES}*"),
+        _allow("AddFiles", ["s3:PutObject"], files),
         # A copy whose original was deleted gets the one tag that the lifecycle knows, and no other.
         _allow(
             "MarkGone",
             ["s3:PutObjectVersionTagging"],
-            f"{bucket_arn}/{vault_layout.FILES}*",
+            files,
             Condition={
                 "StringEquals": {f"s3:RequestObjectTag/{tag}": value},
                 "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": [tag]},
             },
         ),
         # A backup gives up the uploads of a killed one, which had other credentials of this role.
-        _allow(
-            "GiveUp",
-            ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-            [*once, f"{bucket_arn}/{vault_layout.FILES}*"],
-        ),
-        _allow(
-            "Look",
-            [
-                "s3:GetBucketLocation",
-                "s3:GetBucketObjectLockConfiguration",
-                "s3:ListBucket",
-                "s3:ListBucketMultipartUploads",
-                "s3:ListBucketVersions",
-            ],
-            bucket_arn,
-        ),
+        _give_up([*once, files]),
+        _look_at_own_writes(vault),
         # The lock of an object that was just written; its size and version come with a listing.
         _allow("Confirm", ["s3:GetObjectRetention"], f"{bucket_arn}/*"),
         # Manifests and records of earlier runs, but no data: these credentials read no backup.
@@ -149,36 +133,57 @@ def writer_policy(vault: VaultNames) -> str:
                 f"{bucket_arn}/{vault_layout.ISSUER_KEYS}*",
             ],
         ),
-        _allow(
-            "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)
-        ),
+        _encrypt(vault),
         *_use_documents("Document", f"{document_name(vault.platform, WRITER)}-??????", vault),
     )
 
 
-def restorer_policy(vaults: Sequence[VaultNames]) -> str:
-    bucket_arns = [vault.arn for vault in vaults]
+def state_writer_policy(vault: VaultNames) -> str:
+    """Return what adds backups of the stack's state, and reads none."""
+    state = [f"{vault.arn}/{vault_layout.STATE}*"]
     return _document(
-        _allow(
-            "Look",
-            [
-                "s3:GetBucketLocation",
-                "s3:GetBucketObjectLockConfiguration",
-                "s3:GetBucketVersioning",
-                "s3:ListBucket",
-                "s3:ListBucketVersions",
-            ],
-            list(bucket_arns),
+        *_add_once(state),
+        _give_up(state),
+        _look_at_own_writes(vault),
+        _allow("Confirm", ["s3:GetObjectRetention"], state),
+        _encrypt(vault),
+    )
+
+
+def restorer_policy(vaults: Sequence[VaultNames]) -> str:
+    """Return what reads every backup."""
+    return _document(*_read_backups(vaults, ("",)))
+
+
+def driller_policy(vaults: Sequence[VaultNames]) -> str:
+    """Return what reads backups of the database and the files, to recover them."""
+    return _document(
+        *_read_backups(
+            vaults,
+            (
+                vault_layout.DATABASE,
+                vault_layout.FILES,
+                vault_layout.MANIFESTS,
+                vault_layout.EVIDENCE,
+                vault_layout.ISSUER_KEYS,
+            ),
         ),
-        _allow(
-            "Read",
-            ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"],
-            [f"{arn}/*" for arn in bucket_arns],
-        ),
-        *(
-            _allow(f"Decrypt{number}", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault))
-            for number, vault in enumerate(vaults, 1)
-        ),
+        *_use_documents("Document", f"{document_name(vaults[0].platform, DRILLER)}-??????", vaults[0]),
+    )
+
+
+def state_driller_policy(vault: VaultNames) -> str:
+    """Return what reads backups of the state, to rebuild the stack from one."""
+    return _document(
+        *_read_backups([vault], (vault_layout.STATE, vault_layout.EVIDENCE, vault_layout.ISSUER_KEYS))
+    )
+
+
+def copier_policy(vault: VaultNames) -> str:
+    """Return what reads every backup of the primary vault, to copy it elsewhere."""
+    return _document(
+        *_read_backups([vault], ("",)),
+        *_use_documents("Document", f"{document_name(vault.platform, COPIER)}-??????", vault),
     )
 
 
@@ -315,7 +320,11 @@ def list_policies(vaults: Sequence[VaultNames], *, account: str, platform: str) 
     return {
         REPLICATOR: replicator_policy(*vaults),
         WRITER: writer_policy(vaults[0]),
+        STATE_WRITER: state_writer_policy(vaults[0]),
         RESTORER: restorer_policy(vaults),
+        DRILLER: driller_policy(vaults),
+        STATE_DRILLER: state_driller_policy(vaults[0]),
+        COPIER: copier_policy(vaults[0]),
         PLANNER: planner_policy(vaults, account=account, platform=platform),
         DEPLOYER: deployer_policy(vaults, account=account, platform=platform),
     }
@@ -349,6 +358,74 @@ def boundary_policy(documents: Iterable[str]) -> str:
             for number, group in enumerate(sorted(actions))
         )
     )
+
+
+def _add_once(objects: Sequence[str]) -> list[dict[str, Any]]:
+    """
+    Return the statements that let each key be written once.
+
+    S3 refuses a PutObject without If-None-Match (AWS, "Enforce conditional writes"). Parts of a multipart
+    upload carry no such header; completing it does.
+    """
+    return [
+        _allow("AddOnce", ["s3:PutObject"], list(objects), Condition={"Null": {"s3:if-none-match": "false"}}),
+        _allow(
+            "AddParts",
+            ["s3:PutObject"],
+            list(objects),
+            Condition={"Bool": {"s3:ObjectCreationOperation": "false"}},
+        ),
+    ]
+
+
+def _give_up(objects: Sequence[str]) -> dict[str, Any]:
+    return _allow("GiveUp", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], list(objects))
+
+
+def _look_at_own_writes(vault: VaultNames) -> dict[str, Any]:
+    return _allow(
+        "Look",
+        [
+            "s3:GetBucketLocation",
+            "s3:GetBucketObjectLockConfiguration",
+            "s3:ListBucket",
+            "s3:ListBucketMultipartUploads",
+            "s3:ListBucketVersions",
+        ],
+        vault.arn,
+    )
+
+
+def _encrypt(vault: VaultNames) -> dict[str, Any]:
+    return _allow(
+        "Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], vault.keys_arn, Condition=only_key_of(vault)
+    )
+
+
+def _read_backups(vaults: Sequence[VaultNames], prefixes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the statements that let a role read what is below the prefixes; "" is everything."""
+    return [
+        _allow(
+            "Look",
+            [
+                "s3:GetBucketLocation",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetBucketVersioning",
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+            ],
+            [vault.arn for vault in vaults],
+        ),
+        _allow(
+            "Read",
+            ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"],
+            [f"{vault.arn}/{prefix}*" for vault in vaults for prefix in prefixes],
+        ),
+        *(
+            _allow(f"Decrypt{number}", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault))
+            for number, vault in enumerate(vaults, 1)
+        ),
+    ]
 
 
 def _whole_bucket(arn: str) -> str:

@@ -71,10 +71,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "files_source": platform.files.source,
         "vault": backups.primary.bucket.bucket,
         "vault_replica": backups.replica.bucket.bucket,
-        "writer_role": backups.identity.writer.arn,
-        "restorer_role": backups.identity.restorer.arn,
-        "planner_role": backups.identity.planner.arn,
-        "deployer_role": backups.identity.deployer.arn,
+        **{f"{_role_name(role)}_role": made.arn for role, made in backups.identity.roles.items()},
         "break_glass_role": backups.administration.break_glass.arn,
         "role_documents": dict(platform.documents.names),
         # Secret as a whole: the Automation API marks secrets at the top level alone.
@@ -87,6 +84,11 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "protection": rows,
         "readme": _readme(settings, rows),
     }
+
+
+def _role_name(role: str) -> str:
+    """Return how an output calls a role, such as `writer` for `backup-writer`."""
+    return role.removeprefix("backup-").replace("-", "_")
 
 
 def protection(settings: Settings) -> list[dict[str, str]]:

@@ -12,27 +12,19 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from components.guard import RESTORER, WRITER
 from components.settings import Settings
 from core.failure import Failure
-from engine.stack_target import AwsRole, StackTarget, VaultRole
+from engine.stack_target import AwsRole, StackTarget
 from recovery.vault.client import AccessKey
 
-_NAMES: Final[dict[AwsRole, str]] = {
-    "writer": "backup-writer",
-    "restorer": "backup-restorer",
-    "planner": "planner",
-}
-"""Role -> its name at IAM after the platform's (components/identity.py)."""
+_NAMES: Final[dict[AwsRole, str]] = {"writer": WRITER, "restorer": RESTORER}
+"""Role -> its name at IAM after the platform's, where the two differ."""
 
 
 def environment_of(role: AwsRole, settings: Settings) -> str:
     """Return the GitHub environment whose jobs may take the role on."""
-    backups = settings.backups
-    return {
-        "writer": backups.backup_environment,
-        "restorer": backups.restore_environment,
-        "planner": backups.plan_environment,
-    }[role]
+    return settings.backups.role_environments[_NAMES.get(role, role)]
 
 
 def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str) -> AccessKey:
@@ -43,7 +35,7 @@ def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str)
         Failure: the role does not trust the stack's repository and environment.
     """
     platform, backups = settings.platform, settings.backups
-    arn = f"arn:aws:iam::{backups.account}:role/{platform.name}-{_NAMES[role]}"
+    arn = f"arn:aws:iam::{backups.account}:role/{platform.name}-{_NAMES.get(role, role)}"
     sts = boto3.client(
         "sts",
         region_name=backups.region,
@@ -63,7 +55,7 @@ def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str)
     return AccessKey(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
 
 
-def require_role(target: StackTarget, role: VaultRole) -> None:
+def require_role(target: StackTarget, role: AwsRole) -> None:
     """
     Make sure that the credentials in use are those of the role, and of no one who may do more.
 
@@ -71,7 +63,7 @@ def require_role(target: StackTarget, role: VaultRole) -> None:
         Failure: they are not, or AWS does not answer.
     """
     key = target.role_credentials(role)
-    name = f"{target.settings.platform.name}-{_NAMES[role]}"
+    name = f"{target.settings.platform.name}-{_NAMES.get(role, role)}"
     step = f"run it from the workflow that takes on the role {name} (OIDC); the role trusts nobody else."
     caller = find_caller(target, key, next_step=step)
     if f":assumed-role/{name}/" not in caller:

@@ -31,11 +31,8 @@ if TYPE_CHECKING:
 
 Location = Literal["vendors", "twin"]
 ProviderKind = Literal["stand-in", "real"]
-VaultRole = Literal["writer", "restorer"]
-"""Role that writes backups, or that restores them."""
-
-AwsRole = VaultRole | Literal["planner"]
-"""Role that a command takes on: one of the vaults', or the one that looks at the stack."""
+AwsRole = Literal["writer", "state-writer", "restorer", "driller", "state-driller", "copier", "planner"]
+"""Role that a command takes on: one that uses the vaults, or the one that looks at the stack."""
 
 ApiVendor = Literal["neon", "uptimerobot", "sentry"]
 
@@ -188,7 +185,7 @@ class StackTarget(ABC):
         """
 
     @abstractmethod
-    def find_signer(self, role: VaultRole) -> "IssueToken | None":
+    def find_signer(self, role: AwsRole) -> "IssueToken | None":
         """
         Return what attests the documents of a job that has the role; None if nothing does.
 
@@ -336,7 +333,7 @@ class VendorTarget(StackTarget):
 
         return fetch_keys(OIDC_ISSUER)
 
-    def find_signer(self, role: VaultRole) -> "IssueToken | None":  # noqa: ARG002
+    def find_signer(self, role: AwsRole) -> "IssueToken | None":  # noqa: ARG002
         from recovery.attestation import find_signer  # noqa: PLC0415 - botocore takes a second
 
         return find_signer()

@@ -25,7 +25,6 @@ from engine.stack_target import (
     AwsRole,
     ProviderKind,
     StackTarget,
-    VaultRole,
 )
 from toolchain.engine import search_path
 from toolchain.providers import bridge_path, find_providers
@@ -241,7 +240,7 @@ class TwinTarget(StackTarget):
 
         return fetch_keys(self.aws_endpoint)
 
-    def find_signer(self, role: VaultRole) -> "IssueToken":
+    def find_signer(self, role: AwsRole) -> "IssueToken":
         """Return the twin's issuer, which signs for a job of the role as GitHub would."""
         from engine.role_credentials import environment_of  # noqa: PLC0415 - boto3 takes a second
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it

@@ -26,9 +26,9 @@ from recovery.vault.vault import VaultClient
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
 
-AttestingJob = Literal["backup", "state", "restore", "drill"]
+AttestingJob = Literal["backup", "state", "restore", "drill", "elsewhere"]
 """The job that attests: `backup` manifests and journals of the database and the files, `state` those of the
-state, `restore` verifications and disownments, `drill` the evidence of drills."""
+state, `restore` verifications and disownments, `drill` the evidence of drills, `elsewhere` copies there."""
 
 IssueToken = Callable[[str], str]
 """Returns a signed token for the given audience. Raises Failure."""
@@ -148,19 +148,25 @@ class Trust:
 
 
 def group_subjects(
-    *, backup: str, restore: str, state: str | None = None, drills: Collection[str] = ()
+    *,
+    backup: str,
+    restore: str,
+    state: str | None = None,
+    drills: Collection[str] = (),
+    elsewhere: str | None = None,
 ) -> dict[AttestingJob, tuple[str, ...]]:
     """
     Return the subjects of each job, from those of the environments at GitHub.
 
-    The jobs for the state and for drills had the environments of the other two before they got their own, so
-    that what these attest counts too.
+    The other jobs had the environments of these two before they got their own, so that what these attest
+    counts too.
     """
     return {
         "backup": (backup,),
         "state": (*([state] if state else []), backup),
         "restore": (restore,),
         "drill": (*drills, restore),
+        "elsewhere": (*([elsewhere] if elsewhere else []), restore),
     }
 
 

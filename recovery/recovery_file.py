@@ -260,6 +260,9 @@ class IssuerSubjects(RecoveryFileModel):
     drills: tuple[Text, ...] = ()
     """Of the jobs that drill; what the job `restore` attested counts as well."""
 
+    elsewhere: Text | None = None
+    """Of the job that copies backups elsewhere; what the job `restore` attested counts as well."""
+
 
 class TrustedIssuer(RecoveryFileModel):
     """An OIDC issuer, such as GitHub's, by the keys that the vault has recorded or that it publishes."""

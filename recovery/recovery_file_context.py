@@ -132,6 +132,7 @@ def find_documented_trust(file: RecoveryFile) -> Trust:
             restore=issuer.subjects.restore,
             state=issuer.subjects.state,
             drills=issuer.subjects.drills,
+            elsewhere=issuer.subjects.elsewhere,
         ),
         operator_keys=file.trust.operators,
         fetch_issuer_keys=lambda: fetch_keys(issuer.url),

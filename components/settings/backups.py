@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from components import guard
 from components.settings.model import (
     AwsAccount,
     AwsRegion,
@@ -130,10 +131,22 @@ class BackupSettings(SettingsModel):
     access_log_days: Positive = 90
 
     backup_environment: Slug = "backup"
-    """GitHub environment whose jobs may write backups."""
+    """GitHub environment whose jobs may write backups of the database and the files."""
+
+    state_environment: Slug = "state"
+    """GitHub environment whose job may write backups of the stack's state."""
 
     restore_environment: Slug = "restore"
     """GitHub environment whose jobs may read backups."""
+
+    drill_environment: Slug = "drill"
+    """GitHub environment whose job may read backups of the database and the files, to drill."""
+
+    state_drill_environment: Slug = "state-drill"
+    """GitHub environment whose job may read backups of the state, and decrypt it, to drill."""
+
+    copy_environment: Slug = "elsewhere"
+    """GitHub environment whose job may read backups to copy them, and has the key of the vault elsewhere."""
 
     plan_environment: Slug = "plan"
     """GitHub environment whose jobs may read the deployed resources."""
@@ -152,6 +165,29 @@ class BackupSettings(SettingsModel):
 
     adopt: str | None = None
     """Name of an existing bucket to take over as the primary vault."""
+
+    @property
+    def role_environments(self) -> dict[str, str]:
+        """
+        The GitHub environment whose jobs may take on each role, by the role's name after the platform's.
+
+        Without a copy elsewhere there is no role for it.
+        """
+        return {
+            guard.WRITER: self.backup_environment,
+            guard.STATE_WRITER: self.state_environment,
+            guard.RESTORER: self.restore_environment,
+            guard.DRILLER: self.drill_environment,
+            guard.STATE_DRILLER: self.state_drill_environment,
+            **({guard.COPIER: self.copy_environment} if self.elsewhere else {}),
+            guard.PLANNER: self.plan_environment,
+            guard.DEPLOYER: self.deploy_environment,
+        }
+
+    @property
+    def drill_environments(self) -> tuple[str, str]:
+        """The GitHub environments of the jobs that drill."""
+        return self.drill_environment, self.state_drill_environment
 
     def vault(self, platform: str) -> str:
         """Return the primary vault's name, which is known without the stack's state."""
@@ -182,14 +218,13 @@ def rules(backups: BackupSettings) -> list[tuple[str, str]]:
         problems.append(("replica.role", "is missing; another account needs a role to deploy with"))
     if backups.elsewhere and backups.elsewhere.cloud == "aws":
         problems.append(("elsewhere.cloud", "aws; both vaults are there, name another cloud"))
-    environments = {
-        backups.backup_environment,
-        backups.restore_environment,
-        backups.plan_environment,
-        backups.deploy_environment,
-    }
-    if len(environments) < 4:
+    environments = [value for name, value in backups if name.endswith("_environment")]
+    if len(set(environments)) < len(environments):
+        twice = sorted({one for one in environments if environments.count(one) > 1})
         problems.append(
-            ("backup_environment", "backup, restore, plan and deploy need a GitHub environment each")
+            (
+                "backup_environment",
+                f"{', '.join(twice)} twice; each kind of job needs a GitHub environment of its own",
+            )
         )
     return problems

@@ -108,7 +108,7 @@ def read_copies(vault: VaultClient, trust: Trust, trusted: VaultClient) -> list[
 
     Args:
         vault: The vault elsewhere.
-        trust: Whose attestations count. The job that copies reads backups, and attests as those that restore.
+        trust: Whose attestations count.
         trusted: The vault whose record of the issuer's keys is believed.
     """
 
@@ -119,7 +119,7 @@ def read_copies(vault: VaultClient, trust: Trust, trusted: VaultClient) -> list[
             content = read_json(body, BackupCopy, max_bytes=_MAX_BYTES)
         except DocumentError as error:
             return ListedCopy(entry.key, None, f"can't be read: {error}")
-        fault = trust.find_fault(trusted, body, read_token(vault, attestation), "restore")
+        fault = trust.find_fault(trusted, body, read_token(vault, attestation), "elsewhere")
         if not fault and content.stack != trust.stack:
             fault = f"is of the stack {content.stack}, and this is {trust.stack}"
         if not fault and content.at - entry.modified > TOLERANCE:

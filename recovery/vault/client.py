@@ -133,7 +133,8 @@ _WRONG: Final = (
     " three must come from the same place.",
 )
 _ROLES: Final = (
-    "backups are written as writer_role, and read and restored as restorer_role (./bulwark outputs)"
+    "backups are written as writer_role, those of the state as state_writer_role, and read and restored as "
+    "restorer_role (./bulwark outputs)"
 )
 _FORBIDDEN: Final = ("the credentials may not do this", f"take on the role for it: {_ROLES}.")
 _CLOCK: Final = (

@@ -15,7 +15,11 @@ from twin.host.home import TwinHome
 ACCOUNT = "123456789012"
 ENVIRONMENTS = {
     "backup-writer": "backup",
+    "state-writer": "state",
     "backup-restorer": "restore",
+    "driller": "drill",
+    "state-driller": "state-drill",
+    "copier": "elsewhere",
     "planner": "plan",
     "deployer": "production",
 }

@@ -10,7 +10,11 @@ pytestmark = pytest.mark.shares("production")
 ISSUER = "token.actions.githubusercontent.com"
 ROLES = {
     "backup-writer": "backup",
+    "state-writer": "state",
     "backup-restorer": "restore",
+    "driller": "drill",
+    "state-driller": "state-drill",
+    "copier": "elsewhere",
     "planner": "plan",
     "deployer": "production",
 }
@@ -18,7 +22,11 @@ ROLES = {
 
 KEYS = {
     "backups-identity-backup-writer-policy": {"Encrypt": "backups-vault"},
+    "backups-identity-state-writer-policy": {"Encrypt": "backups-vault"},
     "backups-identity-backup-restorer-policy": {"Decrypt1": "backups-vault", "Decrypt2": "backups-replica"},
+    "backups-identity-driller-policy": {"Decrypt1": "backups-vault", "Decrypt2": "backups-replica"},
+    "backups-identity-state-driller-policy": {"Decrypt1": "backups-vault"},
+    "backups-identity-copier-policy": {"Decrypt1": "backups-vault"},
     "backups-replicator-policy": {"Decrypt": "backups-vault", "Encrypt": "backups-replica"},
 }
 """A role's policy -> its statements about keys, and the vault whose key each is about."""
@@ -102,7 +110,7 @@ def test_a_role_uses_the_keys_of_its_vaults_and_no_other(
 
 def test_the_writer_adds_to_the_primary_vault_and_touches_nothing_else(production: Deployment) -> None:
     bucket = production["backups-vault-bucket"].outputs["arn"]
-    once = [f"{bucket}/{prefix}/*" for prefix in ("database", "state", "evidence", "manifests")]
+    once = [f"{bucket}/{prefix}/*" for prefix in ("database", "evidence", "manifests")]
     recalled = [
         *(
             f"{bucket}/{store}/*/manifest.json{attestation}"
@@ -222,7 +230,7 @@ def test_the_key_of_the_documents_decrypts_for_a_role_what_it_may_read_and_nothi
 
 def test_a_documents_own_policy_denies_it_to_the_other_roles(production: Deployment) -> None:
     statement = production["documents-backup-writer"].policy()["OnlyItsRole"]
-    roles = ("vault-replicator", "backup-restorer")
+    roles = ("vault-replicator", "state-writer", "backup-restorer", "driller", "state-driller", "copier")
     assert (statement["Effect"], statement["Action"]) == ("Deny", "secretsmanager:GetSecretValue")
     assert statement["Condition"] == {
         "ArnEquals": {"aws:PrincipalArn": [f"arn:aws:iam::123456789012:role/example-{one}" for one in roles]}

@@ -135,7 +135,7 @@ WRITES = [
         (WRITER,),
     ),
     Call("adds a dump in parts", "s3:PutObject", upload_in_parts, (WRITER,)),
-    Call("adds state", "s3:PutObject", lambda it: it.s3.put_object(**it.new("state"), **ONCE), (WRITER,)),
+    Call("adds state", "s3:PutObject", lambda it: it.s3.put_object(**it.new("state"), **ONCE)),
     Call(
         "adds evidence", "s3:PutObject", lambda it: it.s3.put_object(**it.new("evidence"), **ONCE), (WRITER,)
     ),

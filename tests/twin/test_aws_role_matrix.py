@@ -26,7 +26,12 @@ ACCOUNT: Final = "123456789012"
 PLATFORM: Final = "example"
 VAULT, REPLICA = f"{PLATFORM}-vault-{ACCOUNT}-eu-west-1", f"{PLATFORM}-vault-{ACCOUNT}-eu-north-1"
 LOG, OTHER = f"{PLATFORM}-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
-DOCUMENT, SECRET = f"{PLATFORM}/jobs/backup-writer", "somebody-elses-secret"
+DOCUMENTS: Final = {
+    f"{role}-document": f"{PLATFORM}/jobs/{role}" for role in ("backup-writer", "driller", "copier")
+}
+"""Name of a target -> a role's document."""
+
+DOCUMENT, SECRET = DOCUMENTS["backup-writer-document"], "somebody-elses-secret"
 DUMP: Final = "database/daily/1/dump.pgc.zst"
 KEYS: Final = {
     "dump": DUMP,
@@ -39,8 +44,8 @@ KEYS: Final = {
 """Name of a target -> a key of the vault."""
 
 WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
+STATE_WRITER, DRILLER, STATE_DRILLER, COPIER = "state-writer", "driller", "state-driller", "copier"
 REPLICATOR, BREAK_GLASS, SOMEBODY = "vault-replicator", "break-glass", "somebody"
-ROLES: Final = (WRITER, RESTORER, PLANNER, DEPLOYER, REPLICATOR, BREAK_GLASS, SOMEBODY)
 """`somebody` is a role of the account whose policy allows everything, such as an administrator's."""
 
 _NOT_ON_THE_TWIN: Final = {
@@ -112,9 +117,11 @@ def account() -> Iterator[dict[str, str]]:
         s3.put_object(bucket, DUMP, b"x")
     secrets, key = secretsmanager_backends[ACCOUNT]["eu-west-1"], _make_key("documents", "eu-west-1")
     ids[DOCUMENT] = key.id
-    for name in (DOCUMENT, SECRET):
+    for name in (*DOCUMENTS.values(), SECRET):
         secrets.create_secret(name, "x", None, None, None, key.arn, None, [], force_overwrite=False)
-    secrets.put_resource_policy(DOCUMENT, recorded["documents-backup-writer"]["policy"])
+    for document in DOCUMENTS.values():
+        role = document.rpartition("/")[2]
+        secrets.put_resource_policy(document, recorded[f"documents-{role}"]["policy"])
     yield ids
     for backends in (iam_backends, s3_backends, kms_backends, secretsmanager_backends):
         backends.reset()
@@ -283,13 +290,13 @@ def _kms_variants(ids: dict[str, str]) -> Iterator[Call]:
 
 def _secret_calls(ids: dict[str, str]) -> Iterator[Call]:
     for operation in list_operations("secretsmanager"):
-        for target, secret in (("document", DOCUMENT), ("other-secret", SECRET)):
+        for target, secret in (*DOCUMENTS.items(), ("other-secret", SECRET)):
             given: dict[str, Any] = {"SecretId": secret, "Name": secret, "SecretString": "x"}
             yield prepare("secretsmanager", operation, f"{operation} {target}", **given)
     yield prepare(
         "secretsmanager",
         "UpdateSecret",
-        "UpdateSecret another-key document",
+        "UpdateSecret another-key backup-writer-document",
         SecretId=DOCUMENT,
         KmsKeyId=ids["other"],
     )
@@ -324,7 +331,7 @@ _LOOK: Final = {
         "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants ListResourceTags"
     ),
     "vault-key replica-key documents-key other-key": "ListAliases",
-    "document": "DescribeSecret GetResourcePolicy",
+    " ".join(DOCUMENTS): "DescribeSecret GetResourcePolicy",
     "backup-writer break-glass": "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies",
     "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
     "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
@@ -333,8 +340,8 @@ _LOOK: Final = {
 _RECORD_KEYS: Final = {
     "issuer-keys": "GetObjectRetention GetObjectRetention/version PutObject/once PutObject/standard"
 }
-_READ_DOCUMENTS: Final = {"document": "GetSecretValue"}
-_WRITE_DOCUMENTS: Final = {"document": "PutSecretValue UpdateSecretVersionStage"}
+_READ_DOCUMENTS: Final = {" ".join(DOCUMENTS): "GetSecretValue"}
+_WRITE_DOCUMENTS: Final = {" ".join(DOCUMENTS): "PutSecretValue UpdateSecretVersionStage"}
 _CONFIGURE: Final = {
     "vault replica log": (
         "CreateBucket DeleteBucket DeleteBucketCors DeleteBucketEncryption "
@@ -363,44 +370,74 @@ _CONFIGURE: Final = {
         "UpdateAssumeRolePolicy UpdateRole"
     ),
 }
-_WRITTEN: Final = "dump state manifest evidence"
+_WRITTEN: Final = "dump manifest evidence"
+_ADD: Final = (
+    "AbortMultipartUpload CreateMultipartUpload ListParts UploadPart PutObject/once PutObject/standard"
+)
+_LOOK_AT_WRITES: Final = (
+    "GetBucketLocation GetObjectLockConfiguration HeadBucket ListMultipartUploads ListObjectVersions "
+    "ListObjects ListObjectsV2"
+)
+_LOOK_AT_BACKUPS: Final = (
+    "GetBucketLocation GetBucketVersioning GetObjectLockConfiguration HeadBucket ListObjectVersions "
+    "ListObjects ListObjectsV2"
+)
+_LISTED: Final = f"{_WRITTEN} state file issuer-keys"
+_READ: Final = "GetObject GetObject/version GetObjectRetention GetObjectRetention/version HeadObject"
 MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
     WRITER: (
         {
-            f"{_WRITTEN} file": (
-                "AbortMultipartUpload CreateMultipartUpload ListParts UploadPart PutObject/once "
-                "PutObject/standard"
-            ),
-            f"{_WRITTEN} file issuer-keys": (
-                "GetObjectRetention GetObjectRetention/version ListObjectVersions/prefix"
-            ),
+            f"{_WRITTEN} file": _ADD,
+            _LISTED: "GetObjectRetention GetObjectRetention/version ListObjectVersions/prefix",
             # A changed file is a new version; the lock keeps the old one.
             "file": "CompleteMultipartUpload PutObject PutObjectTagging/gone",
             "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
-            "vault": (
-                "GetBucketLocation GetObjectLockConfiguration HeadBucket ListMultipartUploads "
-                "ListObjectVersions ListObjects ListObjectsV2"
-            ),
+            "vault": _LOOK_AT_WRITES,
+            "backup-writer-document": "GetSecretValue",
         },
-        _READ_DOCUMENTS,
+    ),
+    STATE_WRITER: (
+        {
+            "state": f"{_ADD} GetObjectRetention GetObjectRetention/version",
+            _LISTED: "ListObjectVersions/prefix",
+            "vault": _LOOK_AT_WRITES,
+        },
     ),
     RESTORER: (
         {
-            f"{_WRITTEN} file issuer-keys": (
-                "GetObject/version GetObjectRetention/version ListObjectVersions/prefix"
-            ),
-            f"{_WRITTEN} file issuer-keys replica": "GetObject GetObjectRetention HeadObject",
-            "vault replica": (
-                "GetBucketLocation GetBucketVersioning GetObjectLockConfiguration HeadBucket "
-                "ListObjectVersions ListObjects ListObjectsV2"
-            ),
+            _LISTED: f"{_READ} ListObjectVersions/prefix",
+            "replica": "GetObject GetObjectRetention HeadObject",
+            "vault replica": _LOOK_AT_BACKUPS,
+        },
+    ),
+    DRILLER: (
+        {
+            f"{_WRITTEN} file issuer-keys": _READ,
+            _LISTED: "ListObjectVersions/prefix",
+            "replica": "GetObject GetObjectRetention HeadObject",
+            "vault replica": _LOOK_AT_BACKUPS,
+            "driller-document": "GetSecretValue",
+        },
+    ),
+    STATE_DRILLER: (
+        {
+            "state evidence issuer-keys": _READ,
+            _LISTED: "ListObjectVersions/prefix",
+            "vault": _LOOK_AT_BACKUPS,
+        },
+    ),
+    COPIER: (
+        {
+            _LISTED: f"{_READ} ListObjectVersions/prefix",
+            "vault": _LOOK_AT_BACKUPS,
+            "copier-document": "GetSecretValue",
         },
     ),
     PLANNER: (_LOOK, _READ_DOCUMENTS),
     DEPLOYER: (_LOOK, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS),
     REPLICATOR: (
         {
-            f"{_WRITTEN} file issuer-keys": (
+            _LISTED: (
                 "GetObjectAcl/version GetObjectLegalHold GetObjectRetention GetObjectRetention/version"
             ),
             "vault": "GetBucketReplication HeadBucket ListObjects ListObjectsV2",

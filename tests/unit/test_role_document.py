@@ -24,8 +24,9 @@ VALUES = DeployedValues(
         "access_key_id": "planted-secret-id",
         "secret_access_key": SECRET,
     },
-    heartbeat_urls=dict.fromkeys(("database", "files", "proof", "drill"), URL),
-    checkin_urls=dict.fromkeys(("database", "files", "proof", "drill"), URL),
+    heartbeat_urls=dict.fromkeys(("database", "files", "proof", "drill", "elsewhere"), URL),
+    checkin_urls=dict.fromkeys(("database", "files", "proof", "drill", "elsewhere"), URL),
+    database_project="cool-sky-12345678",
 )
 
 
@@ -48,7 +49,7 @@ def test_a_role_document_is_what_recovery_reads_and_names_no_secret_in_its_recov
     assert (document.format, document.role, document.recovery.name) == (FORMAT, role, "prod")
     shown = document.recovery.model_dump_json()
     assert [secret for secret in (PASSWORD, "s3cr3t", SECRET) if secret in shown] == []
-    assert document.secrets["BULWARK_DATABASE_PASSWORD"] == PASSWORD
+    assert document.secrets.get("BULWARK_DATABASE_PASSWORD", PASSWORD) == PASSWORD
     assert SECRET not in repr(document)
     # Small enough that a platform with twenty databases has room in AWS Secrets Manager, which takes 64 KiB.
     assert len(json.dumps(describe(role))) < 3_200
@@ -57,7 +58,7 @@ def test_a_role_document_is_what_recovery_reads_and_names_no_secret_in_its_recov
 def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
     monitors = {
         job: {f"BULWARK_{job}_{kind}_URL" for kind in ("HEARTBEAT", "CHECKIN")}
-        for job in ("DATABASE", "FILES", "PROOF")
+        for job in ("DATABASE", "FILES", "PROOF", "DRILL", "ELSEWHERE")
     }
     assert {role: set(describe(role)["secrets"]) for role in NEEDS} == {
         "backup-writer": {
@@ -68,7 +69,10 @@ def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
             *monitors["FILES"],
             *monitors["PROOF"],
         },
+        "driller": {"BULWARK_DATABASE_PASSWORD", *monitors["DRILL"]},
+        "copier": monitors["ELSEWHERE"],
     }
+    assert {role for role in NEEDS if describe(role).get("database_project")} == {"driller"}
 
 
 @pytest.mark.parametrize(

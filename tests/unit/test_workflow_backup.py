@@ -64,7 +64,7 @@ def test_no_job_of_the_backup_workflow_runs_twice_at_a_time_nor_waits_for_anothe
 
 
 def test_each_job_of_the_backup_workflow_has_the_one_role_that_it_needs() -> None:
-    environments = {"backup": "backup", "restore": "restore"} | {
+    environments = {"backup": "backup", "restore": "restore", "state": "state"} | {
         name.removesuffix("_environment"): value
         for name, value in BACKUPS.items()
         if name.endswith("_environment")
@@ -72,7 +72,7 @@ def test_each_job_of_the_backup_workflow_has_the_one_role_that_it_needs() -> Non
     assert WORKFLOW["permissions"] == {}
     for job, environment, role in (
         (JOB, "backup", "BACKUP"),
-        (STATE, "backup", "BACKUP"),
+        (STATE, "state", "STATE"),
         (PROVE, "restore", "RESTORE"),
         (KEEP, "backup", "BACKUP"),
     ):

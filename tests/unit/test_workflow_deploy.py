@@ -10,12 +10,11 @@ import pytest
 import yaml
 from fake_gh import item
 
-from cli.copy import MONITORS
 from components.settings.backups import ELSEWHERE_KEY, BackupSettings
 
 _FOLDER = Path(__file__).parents[2] / ".github/workflows"
 _OF_THE_STATE = {"PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE"}
-_OF_THE_COPY = {*ELSEWHERE_KEY, *MONITORS.values()}
+_OF_THE_COPY = set(ELSEWHERE_KEY)
 _WITHOUT_SECRETS = {"deploy", "drift", "review"}
 _MARK = "<!-- bulwark drift: prod -->\n"
 

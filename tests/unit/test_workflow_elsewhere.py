@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import yaml
 
-from cli.copy import MONITORS
 from components.settings.backups import ELSEWHERE_KEY
 from engine.targets import find_target
 
@@ -23,14 +22,14 @@ def test_the_copy_elsewhere_runs_by_the_schedule_that_its_heartbeat_is_derived_f
     assert _JOB["concurrency"]["cancel-in-progress"] is False
 
 
-def test_the_copy_elsewhere_has_the_restorers_role_and_never_the_private_key() -> None:
+def test_the_copy_elsewhere_has_a_role_that_reads_and_never_the_private_key() -> None:
     assert _WORKFLOW["permissions"] == {}
     assert _JOB["permissions"] == {"contents": "read", "id-token": "write"}
-    assert _JOB["environment"] == _SETTINGS.restore_environment
+    assert _JOB["environment"] == _SETTINGS.copy_environment
     [role] = [step["with"] for step in _JOB["steps"] if "configure-aws" in step.get("uses", "")]
-    assert role["role-to-assume"] == "${{ vars.RESTORE_ROLE }}"
+    assert role["role-to-assume"] == "${{ vars.COPY_ROLE }}"
     assert role["role-duration-seconds"] >= _JOB["timeout-minutes"] * 60
     [run] = [step for step in _JOB["steps"] if "./bulwark copy" in step.get("run", "")]
-    assert set(run["env"]) == {*ELSEWHERE_KEY, *MONITORS.values()}
+    assert set(run["env"]) == {*ELSEWHERE_KEY, "DOCUMENT"}
     assert "identity" not in _TEXT.lower()
     assert "--deep" not in _TEXT
