@@ -154,13 +154,15 @@ def open_context(
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
         identity: The identity file of the copies elsewhere, to restore from them.
         needs_outputs: Whether a stack's stores or monitors are used, which its state knows. Its vaults are
-            known by its settings.
+            known by its settings. With the vault elsewhere alone the state is never read.
 
     Raises:
         Failure: the stack was never deployed, or its services can't be started; or a secret that the recovery
             file refers to is missing, or one of its vaults is not protected.
     """
     if isinstance(source, StackTarget):
+        if set(vaults) == {"elsewhere"}:
+            return _open_elsewhere_alone(source, identity)
         context = _open_stack(source, role) if needs_outputs else _open_settings(source, role)
         return _add_elsewhere(context, source, identity) if "elsewhere" in vaults else context
     documented = source.source if isinstance(source, DocumentedStack) else source
@@ -240,6 +242,19 @@ def _open_settings(target: StackTarget, role: AwsRole) -> RecoveryContext:
         issue_token=target.find_signer(role),
         longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
         writer_vault=writer,
+    )
+
+
+def _open_elsewhere_alone(target: StackTarget, identity: Path | None) -> RecoveryContext:
+    """Open the vault elsewhere by the settings alone: neither AWS nor the stack's state may be left."""
+    target.prepare(PrintableConsole(stderr=True), runs_program=False)
+    return RecoveryContext(
+        stack=target.name,
+        database_url="",
+        vaults={"elsewhere": _open_elsewhere(target, identity)},
+        heartbeat_urls={},
+        checkin_urls={},
+        trust=find_trust(target),
     )
 
 
@@ -341,9 +356,7 @@ def open_vaults(
     target: RecoverySource, *, vaults: Collection[VaultName], identity: Path | None = None
 ) -> Mapping[VaultName, VaultClient]:
     """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
-    if isinstance(target, StackTarget) and set(vaults) == {"elsewhere"}:
-        return {"elsewhere": _open_elsewhere(target, identity)}
-    if isinstance(target, StackTarget):
+    if isinstance(target, StackTarget) and set(vaults) != {"elsewhere"}:
         return _open_vaults(target, target.role_credentials("restorer"))
     return open_context(target, vaults=vaults, identity=identity).vaults
 

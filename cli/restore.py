@@ -133,7 +133,7 @@ def restore(
         sys.stdout.write(_next_steps(state, to))
         return 0
     url = "" if to == "new" or store == "files" else _add_password(to)
-    # A stack's state knows the database, which must not be restored into.
+    # A stack's state knows the database, which must not be restored into. From elsewhere it is not read.
     context = open_context(
         find_source(stack, on_twin=on_twin, recovery=recovery),
         vaults=(vault,),
@@ -328,7 +328,7 @@ def _restore_files(
     at_once: int | None,
 ) -> str:
     """Restore files and return a summary."""
-    target = _open_target(to, context)
+    target = _open_target(to, context, vault)
     with PrintableConsole(stderr=True).status(f"Restoring {plain(manifest.id)}") as status:
 
         def show(files: int, done: int) -> None:
@@ -354,7 +354,7 @@ def _restore_files(
     )
 
 
-def _open_target(to: str, context: RecoveryContext) -> RestoreTarget:
+def _open_target(to: str, context: RecoveryContext, vault: VaultName) -> RestoreTarget:
     match = re.fullmatch(r"s3://([^/]+)/?", to)
     if not match and "://" in to:
         raise Failure(f"{to} is neither a folder nor a bucket.", "name a folder, or a bucket as s3://bucket.")
@@ -365,8 +365,15 @@ def _open_target(to: str, context: RecoveryContext) -> RestoreTarget:
         raise Failure(f"{_KEY_ID} and {_SECRET} belong together.", "set both, or neither.")
     address = BucketAddress(
         match[1],
-        os.environ.get(_REGION) or context.primary.region,
+        os.environ.get(_REGION) or _region_of(context, vault),
         os.environ.get(_ENDPOINT) or None,
         AccessKey(key_id, secret) if key_id and secret else None,
     )
     return BucketTarget.open_empty(address, vaults=context.vaults.values())
+
+
+def _region_of(context: RecoveryContext, vault: VaultName) -> str:
+    """Return the region of the vault that is read; another cloud's service has regions of its own."""
+    if vault == "elsewhere" and not os.environ.get(_ENDPOINT):
+        raise Failure(f"The region of the bucket is not known: {_REGION} is empty.", "set it.")
+    return require_vault(context.vaults, vault).region

@@ -81,9 +81,14 @@ def open_recovery_file(
         "replica": file.vaults.replica,
     }
     addresses: dict[VaultName, VaultAddress] = {name: one for name, one in named.items() if one}
-    clients: dict[VaultName, VaultClient] = {
-        name: _open_vault(address, place, role=role) for name, address in addresses.items()
-    }
+    clients: dict[VaultName, VaultClient] = {}
+    for name, address in addresses.items():
+        try:
+            clients[name] = _open_vault(address, place, role=role)
+        except MissingSecret:
+            # Of a cloud that is lost there may be no key left.
+            if name in vaults:
+                raise
     warnings = [
         warning
         for name, address in addresses.items()

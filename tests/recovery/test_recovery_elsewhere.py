@@ -1,5 +1,6 @@
 """The copy elsewhere: encrypted to a public key, locked by another S3 server, and enough to restore from."""
 
+import json
 import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -14,12 +15,19 @@ from attesting import SIGN, TRUST, make_key
 from aws_twin import Service
 from recovery_blocks import KEY, SECRETS, database, vault
 from recovery_command import RecoveryCommand, without_password
-from s3_server import Fault, Proxy, run_proxy
+from s3_server import KEY_ID, SECRET, Fault, Proxy, run_proxy
 from servers import PASSWORD, NewDatabase
 from vaults import ProxiedVault, back_up_database, start_aws
 
+from cli import recovery_context
+from cli.backups import backups as backups_command
+from cli.restore import restore as restore_command
+from cli.verify import verify as verify_command
+from components.settings.backups import ELSEWHERE_KEY
 from core import vault_layout
 from core.failure import Failure
+from engine import stack_file
+from engine.stack_target import AwsRole, VendorTarget
 from recovery import catalogue
 from recovery.age import AgeIdentity, read_identity
 from recovery.attestation import put_attested, sign_with
@@ -31,7 +39,7 @@ from recovery.elsewhere.vault import ElsewhereVault
 from recovery.elsewhere.verify import verify_copy
 from recovery.manifest import Manifest
 from recovery.restore import restore_database
-from recovery.vault.client import create_client
+from recovery.vault.client import AccessKey, create_client
 from recovery.verify import verify
 from twin.host.home import TwinHome
 
@@ -274,6 +282,50 @@ def test_a_service_that_ignores_the_lock_is_refused_elsewhere(
     with pytest.raises(Failure, match="is not locked in mode COMPLIANCE, though"):
         elsewhere.fill(locked_vault)
     assert elsewhere.open().copies == []
+
+
+class WithoutAws(VendorTarget):
+    """A stack whose AWS account is closed: no role is to be had, and its state lies there as well."""
+
+    def role_credentials(self, role: AwsRole) -> AccessKey | None:
+        raise Failure(f"The role {role} can't be taken on.", "open the account again.")
+
+    def workspace(self) -> Path:
+        raise Failure("The stack's state can't be read.", "open the account again.")
+
+
+def test_a_stack_whose_aws_account_is_lost_restores_from_elsewhere(  # noqa: PLR0917 - fixtures
+    source: str,
+    locked_vault: ProxiedVault,
+    elsewhere: Elsewhere,
+    new_database: NewDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    taken = back_up_database(source, locked_vault.client)
+    elsewhere.fill(locked_vault)
+    locked_vault.proxy.is_down = True
+    production = stack_file.load_settings("prod", stack_file.read("prod"))
+    assert production.backups.elsewhere
+    store = production.backups.elsewhere.model_copy(
+        update={"endpoint": elsewhere.proxy.url, "region": "us-east-1", "bucket": elsewhere.bucket}
+    )
+    backups = production.backups.model_copy(update={"elsewhere": store, "operator_keys": TRUST.operator_keys})
+    # The backups of these tests are those of a stack of this name.
+    target = WithoutAws("test", production.model_copy(update={"backups": backups}), "real")
+    monkeypatch.setattr(recovery_context, "find_target", lambda *_, **__: target)
+    for name, value in zip(ELSEWHERE_KEY, (KEY_ID, SECRET), strict=True):
+        monkeypatch.setenv(name, value)
+    assert backups_command(stack="test", vault="elsewhere", as_json=True) == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == [taken.id]
+    assert verify_command(stack="test", vault="elsewhere") == 0
+    identity = elsewhere.identity.file
+    empty = new_database("elsewhere without aws")
+    monkeypatch.setenv("BULWARK_RESTORE_PASSWORD", PASSWORD)
+    to = without_password(empty)
+    assert restore_command(stack="test", vault="elsewhere", identity=identity, to=to) == 0
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM planted_orders").fetchone() == (2000,)
 
 
 def test_a_recovery_file_that_names_the_vault_elsewhere_alone_restores(  # noqa: PLR0917 - fixtures
