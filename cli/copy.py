@@ -88,7 +88,8 @@ def copy(
 
 
 def _describe(copy: BackupCopy) -> str:
+    files = f"{copy.file_count:,} files, " if copy.files else ""
     return (
-        f"Backup {copy.backup} of the {copy.store} is elsewhere: {format_size(copy.bytes)}, "
+        f"Backup {copy.backup} of the {copy.store} is elsewhere: {files}{format_size(copy.bytes)}, "
         f"{format_lock(copy.locked_until)}."
     )

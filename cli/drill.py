@@ -95,9 +95,9 @@ def drill(
     Args:
         scenario: `corruption` branches the database's history at the instant before a bad write; `loss`
             restores a new database from the primary vault alone, `replica` from the other region's,
-            `elsewhere` from the encrypted copy at another cloud; `files` restores the object files and
-            compares them with the rows that refer to them; `state` rebuilds the stack from its backed-up
-            state; `all` is all of them but `elsewhere`.
+            `elsewhere` a new database and the files from the encrypted copies at another cloud; `files`
+            restores the object files and compares them with the rows that refer to them; `state` rebuilds
+            the stack from its backed-up state; `all` is all of them but `elsewhere`.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
             and `replica` restore into a server on this machine, and `files` compares with the backup alone.
@@ -364,6 +364,19 @@ def _scenarios(
                     backup=request.backup,
                     at_random=request.at_random,
                 )
+            if scenario == "elsewhere" and _has_files_elsewhere(session):
+                yield files.drill(
+                    context,
+                    session.context.elsewhere,
+                    history=session.history,
+                    vault_name="elsewhere",
+                    at_random=request.at_random,
+                )
+
+
+def _has_files_elsewhere(session: DrillSession) -> bool:
+    """Whether the files are drilled as well: a stack has some, and those of a recovery file may be copied."""
+    return bool(session.spec.files) or any(copy.files for copy in session.context.elsewhere.copies)
 
 
 @contextmanager

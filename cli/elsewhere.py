@@ -20,7 +20,8 @@ from recovery.catalogue import Verification
 from recovery.context import RecoveryContext
 from recovery.elsewhere.copies import BackupCopy
 from recovery.elsewhere.fill import COPIED_KINDS
-from recovery.elsewhere.verify import find_problems, verify_copy
+from recovery.elsewhere.verify import ListedFiles, find_problems, verify_copy, verify_files
+from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest, StoreName
 from recovery.state import StateManifest, verify_state
 from recovery.verify import check_backup, verify
@@ -75,7 +76,9 @@ class CopyChecks:
     """The results of verifying copies."""
 
     verifications: list[Verification] = field(default_factory=list[Verification])
-    manifests: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
+    manifests: dict[str, Manifest | FilesManifest] = field(
+        default_factory=dict[str, Manifest | FilesManifest]
+    )
     """Of the backups whose manifest was decrypted, by their ids."""
 
     uncounted: list[str] = field(default_factory=list[str])
@@ -109,12 +112,13 @@ def verify_copies(
     if deep:
         for copy, manifest, check in _verify_deep(context, copies, unsandboxed=unsandboxed):
             checks.verifications.append(check.model_copy(update={"manifest_sha256": copy.manifest.sha256}))
-            if isinstance(manifest, Manifest):
+            if isinstance(manifest, Manifest | FilesManifest):
                 checks.manifests[manifest.id] = manifest
         return checks
+    listed = ListedFiles(vault.stored)
     for copy in copies:
         with RunLog(f"Verifying {copy.backup}", command="verify", store=copy.store, backup=copy.backup):
-            checks.verifications.append(verify_copy(vault, copy))
+            checks.verifications.append(verify_copy(vault, copy, listed))
     return checks
 
 
@@ -142,6 +146,8 @@ def _verify_deep(
             elif isinstance(manifest, StateManifest):
                 deep = partial(verify_state, manifest, vault)
                 result = check_backup(manifest, vault, deep=deep, check=check)
+            elif isinstance(manifest, FilesManifest):
+                result = check_backup(manifest, vault, deep=partial(verify_files, vault, copy), check=check)
             else:
                 continue
         yield copy, manifest, result

@@ -375,7 +375,7 @@ def _open_elsewhere(target: StackTarget, identity: Path | None) -> VaultClient:
         )
     settings, key = target.reach_elsewhere(settings), target.elsewhere_key()
     return ElsewhereVault(
-        create_client(settings.region, settings.endpoint, access_key=key),
+        create_client(settings.region, settings.endpoint, access_key=key, portable=True),
         settings.bucket,
         trust=find_trust(target),
         rules=CopyRules(settings.recipients, settings.lock_days),

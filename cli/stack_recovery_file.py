@@ -7,8 +7,10 @@ from typing import Any
 import yaml
 
 from components.recovery_description import DeployedValues, describe_recovery
+from components.settings.platform import OIDC_ISSUER
 from engine.stack_target import StackTarget
 from recovery.context import require_output
+from recovery.issuer_keys import list_public_keys
 from recovery.recovery_file import RecoveryFile, list_variables
 
 
@@ -16,14 +18,15 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
     """
     Return the recovery file of a stack. It names a variable for each secret.
 
-    The vaults are used with the environment's credentials, as the stack's jobs do.
+    The vaults are used with the environment's credentials, as the stack's jobs do. The public keys of the
+    jobs' issuer are in it, so that the copy elsewhere is believed when both vaults are gone.
 
     Args:
         target: The stack.
         outputs: Its outputs, secret ones in clear. No secret of them is in the result.
 
     Raises:
-        Failure: the stack was never deployed.
+        Failure: the stack was never deployed, or the issuer does not give its public keys.
     """
     files = require_output(outputs, "files_source")
     values = DeployedValues(
@@ -41,6 +44,7 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
         vault_endpoint=target.aws_endpoint,
         elsewhere=target.reach_elsewhere(elsewhere) if elsewhere else None,
     )
+    content["trust"]["issuer"]["keys"] = list_public_keys(OIDC_ISSUER, target.fetch_issuer_keys())
     return RecoveryFile.model_validate_json(json.dumps(content))
 
 

@@ -168,7 +168,7 @@ class Platform(pulumi.ComponentResource):
                 backups.elsewhere.job,
                 "copy elsewhere",
                 days=backups.elsewhere.lock_days,
-                mirrors=[database],
+                mirrors=[database, files],
                 copies=[self.elsewhere.urn],
             )
         self.documents = RoleDocuments(

@@ -120,7 +120,7 @@ def protection(settings: Settings) -> list[dict[str, str]]:
         *(
             [
                 (
-                    "database",
+                    "database and files",
                     f"encrypted copy {every(elsewhere.job.schedule)}, locked {elsewhere.lock_days} d",
                     f"{elsewhere.bucket} at {elsewhere.vendor}",
                 )

@@ -46,6 +46,9 @@ ISSUER_KEYS: Final = "trust/issuer-keys/"
 COPIES: Final = "copies/"
 """In a vault elsewhere: a document for each backup that was copied there."""
 
+COPIED_FILES: Final = "copied-files/"
+"""In a vault elsewhere: the parts of the lists that name the encrypted objects of files."""
+
 _ENCRYPTED: Final = ".age"
 
 DELETED_AT_SOURCE_TAG: Final = ("bulwark-gone", "yes")
@@ -118,6 +121,21 @@ def encrypted_key(key: str) -> str:
 def backup_copy(store: str, backup: str, at: datetime, document: bytes) -> str:
     """Return the key of the document of a backup's copy. Another document has another key."""
     return f"{COPIES}{store}/{backup}/{at:%Y%m%dT%H%M%SZ}-{_digest(document)}.json"
+
+
+def new_copied_file() -> str:
+    """Return a new key for the encrypted copy of a file in a vault elsewhere. It says nothing of the file."""
+    return encrypted_key(f"{FILES}{os.urandom(16).hex()}")
+
+
+def copied_files(backup: str) -> str:
+    """Return the prefix of the parts of one list of encrypted objects."""
+    return f"{COPIED_FILES}{backup}/"
+
+
+def copied_files_part(backup: str, first: int, document: bytes) -> str:
+    """Return the key of a part, whose first object has this number. Another part has another key."""
+    return f"{copied_files(backup)}{first:012d}-{_digest(document)}.json.zst"
 
 
 def issuer_key(issuer: str, thumbprint: str) -> str:

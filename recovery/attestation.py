@@ -69,6 +69,9 @@ class Trust:
     fetch_issuer_keys: Callable[[], bytes] | None = field(default=None, repr=False)
     """Asks the issuer for its JSON Web Key Set, for a key that the vault has not recorded. Raises Failure."""
 
+    issuer_keys: tuple[IssuerKey, ...] = field(default=(), repr=False)
+    """Keys of the issuer that are known without it and without a vault."""
+
     accepts_unattested: bool = False
     """Whether a document without an attestation counts, for a vault that has no trusted writer."""
 
@@ -136,7 +139,7 @@ class Trust:
         recorded = self._keys.get(vault.bucket)
         if recorded is None:
             recorded = self._keys[vault.bucket] = read_recorded_keys(vault, self.issuer)
-        keys = [one.key for one in recorded if one.kid == kid]
+        keys = [one.key for one in (*self.issuer_keys, *recorded) if one.kid == kid]
         if not keys and self.fetch_issuer_keys:
             if "" not in self._keys:
                 try:

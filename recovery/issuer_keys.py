@@ -6,6 +6,7 @@ the vault when it first sees it, where the writer of backups can't write. So an 
 still be verified, also without a network.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -21,6 +22,9 @@ from recovery.vault.vault import VaultClient
 
 _MAX_BYTES: Final = 64 << 10
 _MAX_KEYS: Final = 1000
+_PUBLIC_MEMBERS: Final = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
+"""Members of a JSON Web Key that a signature is verified with (RFC 7517, RFC 7518 section 6)."""
+
 _FETCH_SECONDS: Final = 10.0
 
 
@@ -68,7 +72,20 @@ def parse_keys(issuer: str, key_set: bytes) -> tuple[IssuerKey, ...]:
     Raises:
         Failure: it is no key set.
     """
-    return tuple(_parse_key(key) for key in _signing_keys(issuer, key_set))
+    return tuple(parse_key(key) for key in _signing_keys(issuer, key_set))
+
+
+def list_public_keys(issuer: str, key_set: bytes) -> list[dict[str, str]]:
+    """
+    Return the signing keys of a JSON Web Key Set as a recovery file has them.
+
+    Raises:
+        Failure: it is no key set.
+    """
+    return [
+        {name: str(key[name]) for name in _PUBLIC_MEMBERS if name in key}
+        for key in _signing_keys(issuer, key_set)
+    ]
 
 
 def record_keys(vault: VaultClient, issuer: str, key_set: bytes) -> int:
@@ -81,7 +98,7 @@ def record_keys(vault: VaultClient, issuer: str, key_set: bytes) -> int:
     recorded = {entry.key for entry in vault.list_entries(vault_layout.ISSUER_KEYS)}
     count = 0
     for key in _signing_keys(issuer, key_set):
-        name = vault_layout.issuer_key(issuer, _parse_key(key).key.thumbprint())
+        name = vault_layout.issuer_key(issuer, parse_key(key).key.thumbprint())
         if name not in recorded:
             with suppress(Exists):
                 vault.put(name, _Document(issuer=issuer, key=key).model_dump_json().encode())
@@ -102,7 +119,7 @@ def read_recorded_keys(vault: VaultClient, issuer: str) -> tuple[IssuerKey, ...]
             break
         with suppress(DocumentError, Failure):
             document = read_document(vault, entry, _Document, max_bytes=_MAX_BYTES)
-            key = _parse_key(document.key)
+            key = parse_key(document.key)
             if document.issuer == issuer and entry.key == vault_layout.issuer_key(
                 issuer, key.key.thumbprint()
             ):
@@ -122,18 +139,18 @@ def _signing_keys(issuer: str, key_set: bytes) -> list[dict[str, Any]]:
     signing: list[dict[str, Any]] = []
     for key in keys:
         with suppress(Failure):
-            if isinstance(key, dict) and key.get("use", "sig") == "sig" and _parse_key(key).kid:
+            if isinstance(key, dict) and key.get("use", "sig") == "sig" and parse_key(key).kid:
                 signing.append(key)
     return signing
 
 
-def _parse_key(key: dict[str, Any]) -> IssuerKey:
+def parse_key(key: Mapping[str, Any]) -> IssuerKey:
     """Return a public key. Raise Failure if it is none, or a key that signs as well as it verifies."""
     from joserfc.errors import JoseError  # noqa: PLC0415 - a tenth of a second, which other commands do without
     from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key  # noqa: PLC0415
 
     try:
-        parsed = import_key(key)
+        parsed = import_key(dict(key))
     except (JoseError, ValueError, TypeError, KeyError):
         parsed = None
     if not isinstance(parsed, RSAKey | ECKey | OKPKey) or parsed.is_private:

@@ -29,6 +29,7 @@ from core.field_descriptions import describe_fields
 from core.text import printable
 from recovery.age import require_recipient
 from recovery.attestation import require_public_key
+from recovery.issuer_keys import parse_key
 from recovery.manifest import StoreName
 from recovery.postgres.connection import parse_url, requires_tls
 from recovery.secret_reference import SecretReference
@@ -67,6 +68,15 @@ def _require_endpoint(url: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise ValueError("has no TLS; write https://host")
     return url
+
+
+def _require_issuer_key(key: dict[str, str]) -> dict[str, str]:
+    try:
+        if not parse_key(key).kid:
+            raise ValueError("has no `kid`")
+    except Failure:
+        raise ValueError("is no public JSON Web Key") from None
+    return key
 
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -269,6 +279,9 @@ class TrustedIssuer(RecoveryFileModel):
 
     url: Annotated[str, AfterValidator(_require_endpoint)]
     subjects: IssuerSubjects
+    keys: tuple[Annotated[dict[str, str], AfterValidator(_require_issuer_key)], ...] = ()
+    """Its public keys as JSON Web Keys (RFC 7517), which count where neither the vault nor the issuer has
+    them: the vault elsewhere records none, and an issuer no longer publishes what it has replaced."""
 
 
 class TrustedWriters(RecoveryFileModel):

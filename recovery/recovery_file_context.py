@@ -14,7 +14,7 @@ from recovery.context import RecoveryContext, VaultName
 from recovery.elsewhere.copies import CopyRules
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
-from recovery.issuer_keys import fetch_keys
+from recovery.issuer_keys import fetch_keys, parse_key
 from recovery.manifest import StoreName
 from recovery.recovery_file import (
     ElsewhereAddress,
@@ -141,6 +141,7 @@ def find_documented_trust(file: RecoveryFile) -> Trust:
         ),
         operator_keys=file.trust.operators,
         fetch_issuer_keys=lambda: fetch_keys(issuer.url),
+        issuer_keys=tuple(map(parse_key, issuer.keys)),
         accepts_unattested=accepts_unattested,
     )
 
@@ -190,7 +191,7 @@ def _open_elsewhere(
 ) -> ElsewhereVault:
     key = _access_key(address.credentials, place) if address.credentials else None
     return ElsewhereVault(
-        create_client(address.region, address.endpoint, access_key=key),
+        create_client(address.region, address.endpoint, access_key=key, portable=True),
         address.bucket,
         trust=trust,
         rules=CopyRules(address.recipients, address.lock_days),

@@ -1,6 +1,7 @@
 """The twin's vault at another cloud: its server's command line and key, and the key pair of the copies."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,15 @@ from twin.host.home import TwinHome
 PORT: Final = "elsewhere"
 """Name of the server's port in the twin's home."""
 
+_REFUSED_HEADERS: Final = (
+    "x-amz-checksum-",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-mp-object-size",
+    "x-amz-trailer",
+)
+"""Beginnings of the headers that Backblaze B2 answers with 400 (its S3-compatible API, "Unsupported
+features")."""
+
 KEY_SECRETS: Final = ("elsewhere_access_key_id", "elsewhere_secret_access_key")
 """The names of the store's access key among the secrets of the twin's home."""
 
@@ -18,6 +28,11 @@ KEY_SECRETS: Final = ("elsewhere_access_key_id", "elsewhere_secret_access_key")
 def server_argv(bucket: str) -> tuple[str, ...]:
     """Return the server's command line, with the one bucket that it has."""
     return module_argv("twin.elsewhere_service", bucket)
+
+
+def find_refused_header(headers: Iterable[str]) -> str:
+    """Return a request's header that a service with fewer features than S3 refuses; empty if it has none."""
+    return next((name for name in headers if name.lower().startswith(_REFUSED_HEADERS)), "")
 
 
 def ensure_identity(home: TwinHome) -> Path:

@@ -3,7 +3,8 @@ The twin's S3 server at another cloud: `python -m twin.elsewhere_service BUCKET`
 
 It is a second server of moto, with a process, a folder and an access key of its own; it knows nothing of the
 twin's AWS. It refuses a request that its key did not sign. Its one bucket keeps versions and has Object Lock,
-as one that is made by hand at a vendor has, and locks nothing by itself.
+as one that is made by hand at a vendor has, and locks nothing by itself. It refuses S3's newer checksums, as
+Backblaze B2 does.
 """
 
 import logging
@@ -28,7 +29,7 @@ from twin.aws.policy import Principal
 from twin.aws.service import DurableService, listen, serve
 from twin.aws.signatures import check_signature, read_signature
 from twin.aws.snapshot import AccountSnapshot, UnreadableSnapshotError
-from twin.elsewhere import KEY_SECRETS, PORT
+from twin.elsewhere import KEY_SECRETS, PORT, find_refused_header
 from twin.host.home import TwinHome
 
 _REGION: Final = "us-east-1"
@@ -51,7 +52,14 @@ def _create_application(key: tuple[str, str]) -> Callable[[Any], Any]:
         application = create_backend_app(service)
 
         def authorize(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            if service != "s3" or not _is_signed_with(key, Request(environ, populate_request=False)):
+            request = Request(environ, populate_request=False)
+            if name := find_refused_header(request.headers.keys()):
+                body = (
+                    "<?xml version='1.0'?><Error><Code>InvalidArgument</Code><Message>"
+                    f"Unsupported header '{name.lower()}' received for this API call.</Message></Error>"
+                )
+                return Response(body, 400, content_type="application/xml")(environ, start_response)
+            if service != "s3" or not _is_signed_with(key, request):
                 body = "<?xml version='1.0'?><Error><Code>InvalidAccessKeyId</Code></Error>"
                 return Response(body, 403, content_type="application/xml")(environ, start_response)
             environ[PRINCIPAL] = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)

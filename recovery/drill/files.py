@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Final
 
 from core.failure import Failure
 from recovery import catalogue
+from recovery.context import VaultName
 from recovery.drill.comparison import (
     ReferenceComparison,
     compare_references,
@@ -28,6 +29,12 @@ from recovery.files.target import FolderTarget
 from recovery.vault.vault import VaultClient
 
 _FOLDER = "restored"
+_LOST = "Object files were deleted or overwritten at their vendor, which keeps no history of them"
+_THREATS: Final[dict[VaultName, str]] = {
+    "primary": f"{_LOST}.",
+    "replica": f"{_LOST}, and the primary vault is gone; only its replica is left.",
+    "elsewhere": f"{_LOST}, and both vaults' cloud is gone; only the copy elsewhere is left.",
+}
 _SHOWN = 5
 
 
@@ -36,6 +43,7 @@ def drill(
     vault: VaultClient,
     *,
     history: timedelta,
+    vault_name: VaultName = "primary",
     backup: str | None = None,
     at: datetime | None = None,
     at_random: bool = False,
@@ -46,6 +54,7 @@ def drill(
     Args:
         context: The database, and the specification with the query for the files that its rows refer to.
         vault: The only vault that is read.
+        vault_name: The vault's name. With another one than the primary the database is taken for lost too.
         history: How long the database's vendor keeps the history; a random backup is drawn within it.
         backup: Id of the backup; the newest by default.
         at: Use the newest backup of this moment or before.
@@ -54,11 +63,10 @@ def drill(
     run = ScenarioRun(
         "files",
         stores=("files",),
-        threat="Object files were deleted or overwritten at their vendor, which keeps no history of them.",
+        threat=_THREATS[vault_name],
         loss_objective_seconds=context.spec.objectives.vault_loss,
         on_progress=context.on_progress,
     )
-    folder = context.environment.folder / _FOLDER
     with run.capture_errors():
         backups = catalogue.read_backups(vault, FilesManifest, context.trust)
         if at:
@@ -68,8 +76,8 @@ def drill(
             backups = [one for one in backups if one.manifest and one.manifest.started > oldest]
         chosen = choose_recovery_point(backups, backup=backup, at_random=at_random)
         run.declare(at or chosen.incident)
-        _recover(run, context, vault, chosen, folder)
-    run.remove(folder, "restored objects")
+        _recover(run, context, vault, vault_name, chosen)
+    run.remove(context.environment.folder / _FOLDER, "restored objects")
     run.check_removed(context.environment)
     return run.to_evidence()
 
@@ -78,26 +86,27 @@ def _recover(
     run: ScenarioRun,
     context: DrillContext,
     vault: VaultClient,
+    vault_name: VaultName,
     chosen: ChosenBackup[FilesManifest],
-    folder: Path,
 ) -> None:
     manifest = chosen.manifest
-    record_recovery_point(run, vault, "primary", chosen, as_of=manifest.started)
+    record_recovery_point(run, vault, vault_name, chosen, as_of=manifest.started)
     run.newest_change = manifest.started
     run.newest_change_how = "the backup's start: every file that had changed before is in it"
-    target = FolderTarget.open_empty(folder)
+    target = FolderTarget.open_empty(context.environment.folder / _FOLDER)
     with run.clock.phase("restore the files"):
         restored = restore_files(manifest, vault, target)
     with run.clock.phase("compare with the backup"):
         differences = list(find_differences(manifest, vault, target))
     run.add_checks([_check_against_backup(manifest, restored.files, differences)])
-    if context.spec.files:
+    if context.spec.files and vault_name == "primary":
         _recover_rows(run, context, vault, manifest, target)
         return
     run.not_tested.append(
         UntestedScope(
             what="the rows that refer to files",
-            why="no history of the database is named, which has them as of the backup's start",
+            why="the database's history, which has them as of the backup's start, is "
+            + ("lost as well" if context.spec.files else "not named"),
         )
     )
     run.milestone("verified", context.spec.objectives.recovery)

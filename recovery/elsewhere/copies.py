@@ -5,7 +5,6 @@ They are in clear and attested, so that the vault can be listed and verified wit
 name no table and no file: a backup's manifest is encrypted as the rest of it is.
 """
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from core import vault_layout
 from core.documents import DocumentError, read_json
 from core.moment import Moment
 from core.vault_layout import Tier
-from recovery.attestation import IssueToken, Trust, pair_with_attestations, read_token
+from recovery.attestation import Trust, pair_with_attestations, read_token
 from recovery.manifest import Count, ManifestModel, RunId, Sha256, StoredObject, StoreName
 from recovery.vault.clock import TOLERANCE
 from recovery.vault.documents import read_body
 from recovery.vault.objects import VersionEntry
-from recovery.vault.upload import PutOptions
 from recovery.vault.vault import VaultClient
 
 _MAX_BYTES: Final = 16 << 20
@@ -64,6 +62,15 @@ class BackupCopy(ManifestModel):
     manifest: CopiedObject
     attestation: CopiedObject | None
     objects: tuple[CopiedObject, ...]
+    files: tuple[StoredObject, ...] = ()
+    """Of a backup of files: the parts of the list of their encrypted objects, in clear (copied_files.py)."""
+
+    file_count: Count = 0
+    file_bytes: Count = 0
+    """Size of the encrypted files."""
+
+    files_locked_until: Moment | None = None
+    """When the first lock on one of the files ends; None if there are none."""
 
     @property
     def all_objects(self) -> tuple[CopiedObject, ...]:
@@ -72,12 +79,14 @@ class BackupCopy(ManifestModel):
     @property
     def bytes(self) -> int:
         """Size of the encrypted objects."""
-        return sum(one.encrypted.bytes for one in self.all_objects)
+        return sum(one.encrypted.bytes for one in self.all_objects) + self.file_bytes
 
     @property
     def locked_until(self) -> datetime | None:
         """When the first lock on one of the objects ends; None if an object has no lock."""
         locks = [one.encrypted.locked_until for one in self.all_objects]
+        locks += [one.locked_until for one in self.files]
+        locks += [self.files_locked_until] if self.file_count else []
         return min(filter(None, locks)) if all(locks) else None
 
 
@@ -140,15 +149,3 @@ def choose_newest(copies: Sequence[ListedCopy]) -> list[BackupCopy]:
             if key not in newest or newest[key].at < copy.content.at:
                 newest[key] = copy.content
     return sorted(newest.values(), key=lambda copy: (copy.manifest.stored_at, copy.backup), reverse=True)
-
-
-def put_copy(
-    vault: VaultClient, copy: BackupCopy, issue_token: IssueToken | None, options: PutOptions
-) -> None:
-    """Store the document of a copy, and before it its attestation. Raise Failure if one can't be stored."""
-    document = copy.model_dump_json(indent=2).encode()
-    key = vault_layout.backup_copy(copy.store, copy.backup, copy.at, document)
-    if issue_token:
-        token = issue_token(hashlib.sha256(document).hexdigest())
-        vault.store(vault_layout.attestation(key), (token.encode(),), options=options)
-    vault.store(key, (document,), options=options)

@@ -6,7 +6,7 @@ document: the next run writes it again, as another version of the same key.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,22 +17,20 @@ from recovery import catalogue
 from recovery.age import encrypt
 from recovery.attestation import IssueToken, Trust
 from recovery.catalogue import Backup
-from recovery.elsewhere.copies import BackupCopy, CopiedObject, CopyRules, put_copy
+from recovery.elsewhere.copies import BackupCopy, CopiedObject, CopyRules
+from recovery.elsewhere.file_fill import FileCopier, FileCopies
+from recovery.elsewhere.lock import require_compliance_lock, store_locked
 from recovery.elsewhere.vault import ElsewhereVault
+from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest, StoredObject
 from recovery.state import StateManifest
-from recovery.vault.client import Forbidden
 from recovery.vault.clock import require_right_clock
 from recovery.vault.documents import read_body
 from recovery.vault.objects import VersionEntry
-from recovery.vault.upload import PutOptions
 from recovery.vault.vault import VaultClient
 
-COPIED_KINDS: Final[tuple[type[BackupManifest], ...]] = (Manifest, StateManifest)
-"""What is copied: the database and the state."""
-
-_LOCK_TOLERANCE: Final = timedelta(hours=1)
-"""How much earlier than asked for a lock may end: services round it."""
+COPIED_KINDS: Final[tuple[type[BackupManifest], ...]] = (Manifest, StateManifest, FilesManifest)
+"""What is copied, in this order: the first copy of the files takes long."""
 
 _AGE_OVERHEAD: Final = 1.01
 """An age file is longer by 16 bytes each 64 KiB, and by its head."""
@@ -76,25 +74,31 @@ def copy_backups(
     now = require_right_clock(target.stored)
     held = {(copy.backup, copy.manifest.sha256) for copy in target.copies}
     judgements = catalogue.read_judgements(source, trust)
-    missing = [
-        (backup, backup.manifest)
-        for kind in kinds
-        for backup in catalogue.read_backups(source, kind, trust, judgements=judgements)
-        if backup.manifest
-        and backup.counts
-        and (backup.id, backup.manifest_sha256) not in held
-        and now - backup.stored_at <= timedelta(days=rules.lock_days)
-    ]
-    _copy_disownments(source, target.stored, _lock_options(rules))
+    _copy_disownments(source, target.stored, rules)
+    transfer = _Transfer(source, target, rules, trust, issue_token, on_progress)
     copies: list[BackupCopy] = []
-    # The oldest first: what is copied next time follows what is there.
-    for backup, manifest in sorted(missing, key=lambda pair: pair[0].stored_at):
-        copies.append(_copy_backup(_Transfer(source, target.stored, rules, on_progress), backup, manifest))
-        put_copy(target.stored, copies[-1], issue_token, _lock_options(rules))
+    failures: list[Failure] = []
+    for kind in kinds:
+        missing = [
+            (backup, backup.manifest)
+            for backup in catalogue.read_backups(source, kind, trust, judgements=judgements)
+            if backup.manifest
+            and backup.counts
+            and (backup.id, backup.manifest_sha256) not in held
+            and now - backup.stored_at <= timedelta(days=rules.lock_days)
+        ]
+        try:
+            # The oldest first: what is copied next time follows what is there.
+            for backup, manifest in sorted(missing, key=lambda pair: pair[0].stored_at):
+                copies.append(_copy_backup(transfer, backup, manifest, copies))
+        except Failure as failure:
+            failures.append(failure)  # a store that can't be copied holds up no other
+    if failures:
+        raise failures[0]
     return copies
 
 
-def _copy_disownments(source: VaultClient, target: VaultClient, options: PutOptions) -> None:
+def _copy_disownments(source: VaultClient, target: VaultClient, rules: CopyRules) -> None:
     """Copy what marks backups as not to be used, in clear, with its attestations."""
     held = {entry.key for entry in target.list_entries(vault_layout.DISOWNMENTS)}
     # An attestation's key follows that of its document, and is to be there first.
@@ -103,50 +107,7 @@ def _copy_disownments(source: VaultClient, target: VaultClient, options: PutOpti
     ):
         if entry.key not in held:
             body = read_body(source, entry)
-            target.store(entry.key, (body,), options=options)
-
-
-def require_compliance_lock(vault: VaultClient) -> None:
-    """
-    Raise Failure unless the vault keeps versions and can lock them so that nobody lifts the lock.
-
-    That each copy really got such a lock is compared after it was written.
-    """
-    why = "the vault elsewhere must keep backups from whoever has its credentials"
-    try:
-        protection = vault.read_protection()
-    except Forbidden as refused:
-        raise Failure(
-            f"Whether the vault {vault.bucket} locks what is in it can't be seen, and {why}.",
-            "let its key read the bucket's lock (s3:GetBucketObjectLockConfiguration, B2: "
-            "readBucketRetentions).",
-        ) from refused
-    if not protection.has_versions or not protection.has_object_lock:
-        lacks = (
-            "has no Object Lock" if protection.has_versions else "keeps no versions and has no Object Lock"
-        )
-        raise Failure(
-            f"The vault {vault.bucket} {lacks}, and {why}.",
-            "make a bucket with Object Lock at a service that has it; docs/production.md names some.",
-        )
-    if protection.lock and protection.lock.mode != "COMPLIANCE":
-        raise Failure(
-            f"The lock of the vault {vault.bucket} can be lifted: its mode is {protection.lock.mode}, and "
-            f"{why}.",
-            "set the bucket's default retention to COMPLIANCE, or to none: each copy gets its own lock.",
-        )
-
-
-def _lock_options(rules: CopyRules) -> PutOptions:
-    until = datetime.now(UTC) + timedelta(days=rules.lock_days)
-    return PutOptions(
-        # Not each service knows the condition of a new key. A second version takes nothing from the first.
-        create_only=False,
-        headers={
-            "ObjectLockMode": "COMPLIANCE",
-            "ObjectLockRetainUntilDate": until.replace(microsecond=0),
-        },
-    )
+            store_locked(target, entry.key, (body,), rules)
 
 
 @dataclass(frozen=True)
@@ -154,27 +115,33 @@ class _Transfer:
     """From where to where backups are copied, and how."""
 
     source: VaultClient
-    target: VaultClient
+    target: ElsewhereVault
     rules: CopyRules
+    trust: Trust
+    issue_token: IssueToken | None
     on_progress: OnCopyProgress
 
 
-def _copy_backup(transfer: _Transfer, backup: Backup[Any], manifest: BackupManifest) -> BackupCopy:
-    """Encrypt everything of one backup into the vault elsewhere, and return what its document says."""
+def _copy_backup(
+    transfer: _Transfer, backup: Backup[Any], manifest: BackupManifest, new: Sequence[BackupCopy]
+) -> BackupCopy:
+    """Copy everything of one backup, and at last the document that names it; `new` are this run's copies."""
+    files = _copy_files(transfer, backup, manifest, new) if isinstance(manifest, FilesManifest) else None
     listing, done = backup.listing, 0
 
     def report(chunks: Iterable[bytes]) -> Iterator[bytes]:
         nonlocal done
         for chunk in chunks:
             done += len(chunk)
-            transfer.on_progress(backup.id, done, manifest.bytes)
+            if not files:
+                transfer.on_progress(backup.id, done, manifest.bytes)
             yield chunk
 
     def copy(entry: VersionEntry, sha256: str | None) -> CopiedObject:
         chunks = transfer.source.read(entry.key, entry.version, sha256=sha256, expected_bytes=entry.bytes)
-        return _copy_object(transfer.target, entry, report(chunks), transfer.rules)
+        return _copy_object(transfer.target.stored, entry, report(chunks), transfer.rules)
 
-    return BackupCopy(
+    copied = BackupCopy(
         backup=backup.id,
         store=manifest.STORE,
         tier=backup.tier,
@@ -184,8 +151,49 @@ def _copy_backup(transfer: _Transfer, backup: Backup[Any], manifest: BackupManif
         objects=tuple(copy(_entry_of(transfer.source, one), one.sha256) for one in manifest.objects),
         manifest=copy(listing.entry, backup.manifest_sha256),
         attestation=copy(listing.attestation, None) if listing.attestation else None,
+        files=tuple(files.parts) if files else (),
+        file_count=files.count if files else 0,
+        file_bytes=files.bytes if files else 0,
+        files_locked_until=files.locked_until if files else None,
         at=datetime.now(UTC),
     )
+    _put_document(transfer, copied)
+    return copied
+
+
+def _copy_files(
+    transfer: _Transfer, backup: Backup[FilesManifest], manifest: FilesManifest, new: Sequence[BackupCopy]
+) -> FileCopies:
+    """Copy the files of a backup that the newest copy does not have, if the same keys open that one."""
+    alike = [
+        copy
+        for copy in (*new, *transfer.target.copies)
+        if copy.store == manifest.STORE and set(copy.recipients) == set(transfer.rules.recipients)
+    ]
+    copier = FileCopier(
+        transfer.source,
+        transfer.target.stored,
+        transfer.rules,
+        transfer.trust,
+        transfer.target,
+        transfer.issue_token,
+    )
+    return copier.copy(
+        backup,
+        manifest,
+        max(alike, key=lambda copy: copy.at, default=None),
+        lambda done: transfer.on_progress(backup.id, done, manifest.bytes),
+    )
+
+
+def _put_document(transfer: _Transfer, copy: BackupCopy) -> None:
+    """Store the document of a copy, and before it its attestation. Raise Failure if one can't be stored."""
+    document = copy.model_dump_json(indent=2).encode()
+    key = vault_layout.backup_copy(copy.store, copy.backup, copy.at, document)
+    if transfer.issue_token:
+        token = transfer.issue_token(hashlib.sha256(document).hexdigest())
+        store_locked(transfer.target.stored, vault_layout.attestation(key), (token.encode(),), transfer.rules)
+    store_locked(transfer.target.stored, key, (document,), transfer.rules)
 
 
 def _entry_of(source: VaultClient, stored: StoredObject) -> VersionEntry:
@@ -197,14 +205,14 @@ def _copy_object(
     target: VaultClient, entry: VersionEntry, chunks: Iterable[bytes], rules: CopyRules
 ) -> CopiedObject:
     """Encrypt one object into the vault elsewhere. Raise Failure if it is not locked there as asked for."""
-    digest, options = _StreamDigest(), _lock_options(rules)
-    stored = target.store(
+    digest = _StreamDigest()
+    stored = store_locked(
+        target,
         vault_layout.encrypted_key(entry.key),
         encrypt(digest.count(chunks), rules.recipients),
+        rules,
         expected_bytes=round(entry.bytes * _AGE_OVERHEAD),
-        options=options,
     )
-    _require_locked(target, stored, options.headers["ObjectLockRetainUntilDate"])
     return CopiedObject(
         key=entry.key,
         version=entry.version,
@@ -226,17 +234,3 @@ class _StreamDigest:
             self.bytes += len(chunk)
             self.hash.update(chunk)
             yield chunk
-
-
-def _require_locked(vault: VaultClient, stored: StoredObject, until: datetime) -> None:
-    if stored.lock_mode != "COMPLIANCE" or not stored.locked_until:
-        raise Failure(
-            f"{stored.key} was stored in the vault {vault.bucket} and is not locked in mode COMPLIANCE, "
-            "though that was asked for.",
-            "use another service; docs/production.md names some whose lock nobody can lift.",
-        )
-    if stored.locked_until < until - _LOCK_TOLERANCE:
-        raise Failure(
-            f"{stored.key} is locked in the vault {vault.bucket} until {stored.locked_until:%Y-%m-%d} alone.",
-            "see what limits the retention there.",
-        )

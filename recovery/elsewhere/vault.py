@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core import vault_layout
 from core.failure import Failure
@@ -16,13 +16,21 @@ from recovery.elsewhere.copies import (
     choose_newest,
     read_copies,
 )
+from recovery.elsewhere.file_lookup import FileLookup
+from recovery.elsewhere.framed_file import split_head
+from recovery.files.manifest import FileEntry
+from recovery.manifest import StoredObject
 from recovery.vault.client import AccessKey, Damaged, Missing
 from recovery.vault.download import hold_back_last
 from recovery.vault.objects import ObjectInfo, VersionEntry, object_label
+from recovery.vault.upload import PutOptions
 from recovery.vault.vault import VaultClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+_FILES: Final = (vault_layout.FILE_COPIES, vault_layout.LONG_FILE_COPIES)
 
 
 class ElsewhereVault(VaultClient):
@@ -53,6 +61,9 @@ class ElsewhereVault(VaultClient):
         self._lock = threading.Lock()
         self._listed: list[ListedCopy] | None = None
         self._objects: Mapping[tuple[str, str], CopiedObject] | None = None
+        self._files = FileLookup(self, self.stored)
+        self._listing = ""
+        """Key of the listing of files that was read last: its backup's files are looked for first."""
 
     def list_copies(self) -> list[ListedCopy]:
         """Return all documents of copies, also those that don't count. They are read once."""
@@ -84,28 +95,67 @@ class ElsewhereVault(VaultClient):
     ) -> Iterator[bytes]:
         if key.startswith(vault_layout.DISOWNMENTS):
             return self.stored.read(key, version, sha256=sha256, expected_bytes=expected_bytes)
+        if key.startswith(_FILES):
+            return self._read_file(key, version, sha256=sha256, expected_bytes=expected_bytes)
         copied = self._find(key, version)
-        if not self._identity:
-            raise Failure(
-                f"What is in the vault {self.bucket} is encrypted, and no private key was given.",
-                "name the identity file of one of its public keys: --identity FILE.",
-            )
         stored = copied.encrypted
-        chunks = self.stored.read(
-            stored.key, stored.version, sha256=stored.sha256, expected_bytes=stored.bytes
-        )
-        name = object_label(stored.key, stored.version, self.bucket)
+        chunks, name = self._decrypt(stored)
+        if key.startswith(vault_layout.FILE_MANIFESTS):
+            self._listing = key
         if sha256 not in {None, copied.sha256} or expected_bytes not in {None, copied.bytes}:
             raise Damaged(
                 f"{name} is the copy of other bytes than those that are named by the manifest.",
                 "use another backup; keep this one for the inquiry.",
             )
-        return hold_back_last(
-            _decrypt(chunks, self._identity, name),
-            name,
-            sha256=copied.sha256,
-            expected_bytes=copied.bytes,
+        return hold_back_last(chunks, name, sha256=copied.sha256, expected_bytes=copied.bytes)
+
+    def read_options(self, key: str, version: str = "") -> PutOptions:
+        """Return the headers and metadata of a file's original, which its encrypted copy begins with."""
+        head, chunks = split_head(*self._decrypt(self._find_file(key, version)))
+        chunks.close()
+        return head.options
+
+    def read_copied_file(self, entry: FileEntry, stored: StoredObject) -> Iterator[bytes]:
+        """
+        Yield the bytes of a file from its encrypted object.
+
+        Raises:
+            Damaged: it is the copy of another file or of other bytes.
+            Failure: it can't be read.
+        """
+        chunks, name = self._decrypt(stored)
+        head, content = split_head(chunks, name)
+        if (head.bucket, head.key) != (entry.bucket, entry.key):
+            raise Damaged(f"{name} is the copy of another file.", "use another backup.")
+        yield from hold_back_last(content, name, sha256=entry.sha256, expected_bytes=entry.bytes)
+
+    def _read_file(
+        self, key: str, version: str, *, sha256: str | None, expected_bytes: int | None
+    ) -> Iterator[bytes]:
+        chunks, name = self._decrypt(self._find_file(key, version))
+        _, content = split_head(chunks, name)
+        yield from hold_back_last(content, name, sha256=sha256, expected_bytes=expected_bytes)
+
+    def _find_file(self, key: str, version: str) -> StoredObject:
+        copies = [copy for copy in self.copies if copy.files]
+        copies.sort(key=lambda copy: all(one.key != self._listing for one in copy.objects))
+        stored = self._files.find(key, version, copies)
+        if not stored:
+            raise self._missing(key)
+        return stored
+
+    def _decrypt(self, stored: StoredObject) -> tuple[Iterator[bytes], str]:
+        """Return the content of an encrypted object, and what messages call it."""
+        if not self._identity:
+            raise Failure(
+                f"What is in the vault {self.bucket} is encrypted, and no private key was given.",
+                "name the identity file of one of its public keys: --identity FILE.",
+            )
+        chunks = self.stored.read(
+            stored.key, stored.version, sha256=stored.sha256, expected_bytes=stored.bytes
         )
+        name = object_label(stored.key, stored.version, self.bucket)
+        return _decrypt(chunks, self._identity, name), name
 
     def head(self, key: str, version: str = "") -> ObjectInfo:
         """Return the metadata of an original, with the lock of its copy."""
@@ -131,11 +181,14 @@ class ElsewhereVault(VaultClient):
         versions = [version] if version else [known for name, known in objects if name == key]
         copied = next((objects[key, one] for one in versions if (key, one) in objects), None)
         if not copied:
-            raise Missing(
-                f"There is no copy of {key} in the vault {self.bucket}.",
-                "list what was copied: ./bulwark backups --vault elsewhere.",
-            )
+            raise self._missing(key)
         return copied
+
+    def _missing(self, key: str) -> Missing:
+        return Missing(
+            f"There is no copy of {key} in the vault {self.bucket}.",
+            "list what was copied: ./bulwark backups --vault elsewhere.",
+        )
 
     def _find_objects(self) -> Mapping[tuple[str, str], CopiedObject]:
         if self._objects is None:

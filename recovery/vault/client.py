@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -33,6 +35,12 @@ _LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 _CONNECT_SECONDS: Final = 10.0
 """Also the time limit of each 128 KiB sent: botocore sends files in such blocks, and bytes all at once."""
 
+_CHECKSUM_PARAMETERS: Final = frozenset(
+    (
+        *("ChecksumAlgorithm", "ChecksumCRC32", "ChecksumSHA256", "ChecksumType", "ChecksumMode"),
+        "MpuObjectSize",
+    )
+)
 _ATTEMPTS: Final = 10
 """Attempts per request. Back-off is random up to 2^n s, at most 20 s: about a minute and a half in total."""
 
@@ -52,9 +60,12 @@ def create_client(
     *,
     attempts: int = _ATTEMPTS,
     access_key: AccessKey | None = None,
+    portable: bool = False,
 ) -> S3Client:
     """
     Return a client with `access_key`, or with the credentials that botocore finds in the environment.
+
+    With `portable` its requests have no checksum but Content-MD5, which every S3 service takes.
 
     Raises:
         Failure: the endpoint has no TLS and is not on this machine.
@@ -92,7 +103,41 @@ def create_client(
             response_checksum_validation="when_required",
         ),
     )
+    if portable:
+        s3_client.meta.events.register("provide-client-params.s3", _leave_out_checksums)
+        s3_client.meta.events.register("before-call.s3", _use_content_md5)
     return s3_client
+
+
+def _leave_out_checksums(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """
+    Return the parameters of a request without S3's checksums.
+
+    Backblaze B2 answers 400 to each of their headers (its documentation of the S3-compatible API,
+    "Unsupported features"; https://github.com/iterate-ch/cyberduck/issues/15841).
+    """
+    kept = {name: value for name, value in params.items() if name not in _CHECKSUM_PARAMETERS}
+    upload = kept.get("MultipartUpload")
+    if upload:
+        parts = [
+            {name: value for name, value in part.items() if name not in _CHECKSUM_PARAMETERS}
+            for part in upload["Parts"]
+        ]
+        kept["MultipartUpload"] = {"Parts": parts}
+    return kept
+
+
+def _use_content_md5(params: dict[str, Any], **_: Any) -> None:
+    """Send Content-MD5 where botocore would add a checksum because the operation asks for one."""
+    checksum = params["context"].pop("checksum", {})
+    body = params.get("body")
+    if (
+        checksum.get("request_algorithm")
+        and isinstance(body, bytes)
+        and "Content-MD5" not in params["headers"]
+    ):
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _parse_timestamp(value: Any) -> datetime:

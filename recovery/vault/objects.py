@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from botocore.exceptions import ClientError
 
@@ -180,7 +180,12 @@ def read_retention(
                 return None, None
             raise
     retention = response.get("Retention", {})
-    return retention.get("Mode"), retention.get("RetainUntilDate")
+    return _to_mode(retention.get("Mode")), retention.get("RetainUntilDate")
+
+
+def _to_mode(name: str | None) -> LockMode | None:
+    """Return a mode by its name, of which not every service minds the case (docs.wasabi.com, Object Lock)."""
+    return next((mode for mode in get_args(LockMode) if mode == (name or "").upper()), None)
 
 
 def _list_versions(

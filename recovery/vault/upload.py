@@ -42,7 +42,7 @@ _BEYOND_EXPECTED_BYTES: Final = 2 << 30
 TOKEN: Final = "bulwark-upload"  # noqa: S105 - the name of a field
 """Metadata field with a random value per upload: it identifies this upload's object after a lost response."""
 
-_COPIED_HEADERS: Final = (
+COPIED_HEADERS: Final = (
     "ContentType",
     "CacheControl",
     "ContentDisposition",
@@ -98,7 +98,7 @@ def options_from_head(response: Mapping[str, Any]) -> PutOptions:
     """Return the options for a copy of an object from S3's response to a GET or HEAD of the object."""
     return PutOptions(
         create_only=False,
-        headers={header: response[header] for header in _COPIED_HEADERS if response.get(header)},
+        headers={header: response[header] for header in COPIED_HEADERS if response.get(header)},
         # botocore takes ASCII only.
         metadata={name: text for name, text in response.get("Metadata", {}).items() if text.isascii()},
     )

@@ -317,6 +317,24 @@ class VaultClient:
         """
         return read_retention(self._client, self.bucket, key, version)
 
+    def extend_lock(self, key: str, version: str, until: datetime) -> datetime | None:
+        """
+        Lock a version in mode COMPLIANCE until a later moment, and return when its lock then ends.
+
+        Raises:
+            Missing: there is no such version.
+            Failure: the request fails.
+        """
+        with explain_errors(f"Locking {object_label(key, version, self.bucket)}"):
+            self._client.put_object_retention(
+                Bucket=self.bucket,
+                Key=key,
+                VersionId=version,
+                Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until},
+            )
+        mode, ends = self.read_object_lock(key, version)
+        return ends if mode == "COMPLIANCE" else None
+
     def read_options(self, key: str, version: str = "") -> PutOptions:
         """Return the headers and metadata of an object, such as its content type, for a copy elsewhere."""
         request: HeadObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key}

@@ -122,25 +122,42 @@ def test_files_are_backed_up_by_the_writer_and_restored_as_their_rows_say(
     assert (refused.code, "is not empty" in refused.err) == (1, True)
 
 
-def test_a_database_comes_back_from_the_copy_elsewhere_and_is_drilled(fast_twin: FastTwin) -> None:
+def test_everything_comes_back_from_the_copy_elsewhere_and_is_drilled(
+    fast_twin: FastTwin, tmp_path: Path
+) -> None:
     home = fast_twin.installation.home
-    backup_run = run(fast_twin, "backup", "database", "--json")
+    backup_run = run(fast_twin, "backup", "database", "files", "--json")
     assert backup_run.code == 0, backup_run.text
     backup = backup_run.json["database"]["id"]
     copied = run(fast_twin, "copy", "--json")
     assert copied.code == 0, copied.text
     assert "monitor not reached" not in copied.err
     [copy] = [one for one in copied.json if one["backup"] == backup]
+    files = backup_run.json["files"]["id"]
+    assert [one["file_count"] for one in copied.json if one["backup"] == files] == [400]
+    again = run(fast_twin, "copy", "--json")
+    assert (again.code, again.json) == (0, []), again.text
     assert {one["encrypted"]["lock_mode"] for one in (copy["manifest"], *copy["objects"])} == {"COMPLIANCE"}
     identity = ensure_identity(home)
     assert copy["recipients"] == [read_recipient(home)]
     assert run(fast_twin, "verify", "--vault", "elsewhere", "--backup", backup).code == 0
     drilled = run(fast_twin, "drill", "elsewhere", "--identity", str(identity), "--json")
     assert drilled.code == 0, drilled.text
-    [scenario] = drilled.json["scenarios"]
+    scenario, of_files = drilled.json["scenarios"]
     assert (scenario["kind"], scenario["verdict"]) == ("elsewhere", "passed")
+    assert (of_files["kind"], of_files["verdict"]) == ("files", "passed")
+    assert (of_files["recovery_point"]["path"], of_files["recovery_point"]["id"]) == ("elsewhere", files)
     point = scenario["recovery_point"]
     assert (point["path"], point["id"], point["held"]["lock_mode"]) == ("elsewhere", backup, "COMPLIANCE")
+    back = run(
+        fast_twin,
+        *("restore", "--store", "files", "--vault", "elsewhere", "--identity", str(identity)),
+        *("--to", str(tmp_path / "to"), "--prefix", "cvs/"),
+    )
+    assert back.code == 0, back.text
+    keys = [row[1] for row in hiring.files(Size(1), Draw("files")) if row[1].startswith("cvs/")]
+    for key in keys:
+        assert (tmp_path / "to" / "documents" / key).read_bytes() == hiring.file_body(key)
     assert "AGE-SECRET-KEY" not in copied.text + drilled.text
     # The other server takes nothing but its own key's signature.
     url = f"http://127.0.0.1:{home.port(PORT)}"

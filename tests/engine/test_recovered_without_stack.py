@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from fast_twin import FastTwin
 from recovery_command import RecoveryCommand
 from role_clients import assume_role
@@ -42,6 +43,7 @@ def test_a_stacks_recovery_file_has_no_secret_and_recovers_its_vault_without_it(
     secrets = find_secrets(fast_twin.bulwark("outputs", "--json", "--show-secrets").json, home)
     assert all(secrets.values())
     assert not [name for name, secret in secrets.items() if secret in printed.text]
+    assert len(yaml.safe_load(printed.out)["trust"]["issuer"]["keys"]) == 1
     assert [name for name in secrets if f"#   {name}\n" not in printed.out] == []
 
     command = RecoveryCommand(tmp_path / "empty", home, secrets)

@@ -18,6 +18,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from twin.elsewhere import find_refused_header
+
 RCLONE = Path(__file__).parents[2] / ".venv" / "bin" / "rclone"
 KEY_ID = "planted-key-id"
 SECRET = "planted-secret-key"
@@ -92,6 +94,9 @@ class Proxy:
     )
     """Method, path with query, headers in lower case."""
 
+    has_few_features: bool = False
+    """Whether it refuses the headers that not every S3 service takes."""
+
     is_down: bool = False
     """Whether every connection is closed immediately."""
 
@@ -145,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._read_body(int(headers.get("content-length", 0)), fault)
         if body is None:
             self.close_connection = True
+        elif proxy.has_few_features and find_refused_header(headers):
+            self._send_error(400, "InvalidArgument")
         elif fault.answer:
             self._send_error(*fault.answer)
         else:

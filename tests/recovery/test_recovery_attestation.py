@@ -30,7 +30,10 @@ from recovery.attestation import (
 )
 from recovery.catalogue import Backup, Disownment, Verification
 from recovery.drill import records
+from recovery.issuer_keys import list_public_keys
 from recovery.manifest import Checksums, Manifest, ServerInfo, StoredObject
+from recovery.recovery_file import RecoveryFile
+from recovery.recovery_file_context import find_documented_trust
 from recovery.vault import lease
 from recovery.vault.vault import VaultClient
 
@@ -121,6 +124,31 @@ def backups_in(vault: ProxiedVault, trust: Trust = TRUST) -> dict[str, Backup[Ma
 
 def later(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
+
+
+def test_a_recovery_file_has_the_issuers_keys_for_a_vault_that_recorded_none(
+    locked_vault: ProxiedVault,
+) -> None:
+    issuer, other = Issuer(), Issuer()
+    good = store(locked_vault.client, manifest_of(), issuer.signer())
+
+    def doubts(*keys: dict[str, str]) -> tuple[str, ...]:
+        trusted = {"url": ISSUER, "subjects": {"backup": BACKUP_JOB, "restore": RESTORE_JOB}, "keys": keys}
+        content = {
+            "name": "test",
+            "vaults": {"primary": {"bucket": locked_vault.bucket, "region": "us-east-1"}},
+            "trust": {"issuer": trusted},
+        }
+        trust = find_documented_trust(RecoveryFile.model_validate_json(json.dumps(content)))
+        # The issuer answers nobody either.
+        return backups_in(locked_vault, replace(trust, fetch_issuer_keys=None))[good.id].doubts
+
+    assert doubts(*list_public_keys(ISSUER, issuer.publish())) == ()
+    (unknown,) = doubts()
+    assert "neither recorded in the vault nor known to its issuer" in unknown
+    assert doubts(*list_public_keys(ISSUER, other.publish())) == (
+        "has an attestation whose signature is wrong",
+    )
 
 
 @pytest.mark.parametrize(

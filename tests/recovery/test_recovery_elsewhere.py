@@ -2,22 +2,19 @@
 
 import json
 import secrets
-from collections.abc import Generator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pyrage
 import pytest
 from attesting import SIGN, TRUST, make_key
-from aws_twin import Service
+from elsewhere_store import LOCK_DAYS, Elsewhere, elsewhere, second_server, write_identity
 from recovery_blocks import KEY, SECRETS, database, vault
 from recovery_command import RecoveryCommand, without_password
-from s3_server import KEY_ID, SECRET, Fault, Proxy, run_proxy
+from s3_server import KEY_ID, SECRET, Fault
 from servers import PASSWORD, NewDatabase
-from vaults import ProxiedVault, back_up_database, start_aws
+from vaults import ProxiedVault, back_up_database
 
 from cli import recovery_context
 from cli.backups import backups as backups_command
@@ -29,80 +26,19 @@ from core.failure import Failure
 from engine import stack_file
 from engine.stack_target import AwsRole, VendorTarget
 from recovery import catalogue
-from recovery.age import AgeIdentity, read_identity
 from recovery.attestation import put_attested, sign_with
 from recovery.catalogue import Disownment
 from recovery.elsewhere import fill
-from recovery.elsewhere.copies import CopyRules
-from recovery.elsewhere.fill import copy_backups
-from recovery.elsewhere.vault import ElsewhereVault
-from recovery.elsewhere.verify import verify_copy
+from recovery.elsewhere.verify import ListedFiles, verify_copy
 from recovery.manifest import Manifest
 from recovery.restore import restore_database
-from recovery.vault.client import AccessKey, create_client
+from recovery.vault.client import AccessKey
 from recovery.verify import verify
 from twin.host.home import TwinHome
 
+__all__ = ["elsewhere", "second_server"]
+
 pytestmark = pytest.mark.shares("elsewhere")
-
-LOCK_DAYS = 5
-
-
-@dataclass
-class Elsewhere:
-    """A bucket at a second S3 server, and the key pair that copies in it are encrypted to."""
-
-    url: str
-    bucket: str
-    direct: Any
-    identity: AgeIdentity
-    rules: CopyRules
-    proxy: Proxy
-
-    def open(self, *, identity: AgeIdentity | None = None, trust: Any = TRUST) -> ElsewhereVault:
-        client = create_client("us-east-1", self.proxy.url, attempts=2)
-        return ElsewhereVault(client, self.bucket, trust=trust, rules=self.rules, identity=identity)
-
-    def fill(self, source: ProxiedVault, **changes: Any) -> list[Any]:
-        options: dict[str, Any] = {"trust": TRUST, "issue_token": SIGN, **changes}
-        return copy_backups(source.client, self.open(), **options)
-
-    def bodies(self) -> bytes:
-        """Return everything that lies there, one after the other."""
-        found = self.direct.list_object_versions(Bucket=self.bucket).get("Versions", [])
-        return b"".join(
-            self.direct.get_object(Bucket=self.bucket, Key=one["Key"], VersionId=one["VersionId"])[
-                "Body"
-            ].read()
-            for one in found
-        )
-
-
-def write_identity(folder: Path) -> tuple[AgeIdentity, str]:
-    """Write an identity file as age-keygen does; return it and its public key."""
-    key = pyrage.x25519.Identity.generate()
-    file = folder / f"identity-{secrets.token_hex(4)}"
-    file.touch(mode=0o600)
-    file.write_text(f"# created: 2030-01-01T00:00:00Z\n# public key: {key.to_public()}\n{key}\n")
-    return read_identity(file), str(key.to_public())
-
-
-@pytest.fixture(scope="module")
-def second_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    service = start_aws(tmp_path_factory.mktemp("elsewhere"))
-    yield service
-    service.kill()
-
-
-@pytest.fixture
-def elsewhere(second_server: Service, tmp_path: Path) -> Generator[Elsewhere]:
-    raw = create_client("us-east-1", second_server.url, attempts=1)
-    bucket = f"copies-{secrets.token_hex(4)}"
-    raw.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    identity, public = write_identity(tmp_path)
-    rules = CopyRules((public,), LOCK_DAYS)
-    with run_proxy(second_server.url) as proxy:
-        yield Elsewhere(second_server.url, bucket, raw, identity, rules, proxy)
 
 
 @pytest.fixture
@@ -146,7 +82,7 @@ def test_a_database_comes_back_from_the_copy_elsewhere_alone(  # noqa: PLR0917 -
     locked_vault.proxy.is_down = True
     without_key = elsewhere.open()
     assert [one.backup for one in without_key.copies] == [taken.id]
-    assert verify_copy(without_key, copy).problems == ()
+    assert verify_copy(without_key, copy, ListedFiles(without_key.stored)).problems == ()
 
     opened = elsewhere.open(identity=elsewhere.identity)
     (backup,) = catalogue.read_backups(opened, Manifest, TRUST)
@@ -193,7 +129,7 @@ def test_a_second_run_copies_elsewhere_what_is_missing_alone(
     elsewhere.proxy.faults.clear()
     (copy,) = elsewhere.fill(locked_vault)
     assert copy.backup == second.id
-    assert verify_copy(elsewhere.open(), copy).problems == ()
+    assert verify_copy(elsewhere.open(), copy, ListedFiles(elsewhere.open().stored)).problems == ()
 
 
 def test_a_copy_that_nobody_attested_is_not_there_elsewhere(
@@ -222,7 +158,7 @@ def test_a_changed_object_elsewhere_is_found_without_the_private_key(
     (copy,) = elsewhere.fill(locked_vault)
     dump = copy.objects[0].encrypted
     elsewhere.proxy.faults.append(Fault("GET", query="dump.pgc.zst.age?versionId", damage_answer=200))
-    problems = verify_copy(elsewhere.open(), copy).problems
+    problems = verify_copy(elsewhere.open(), copy, ListedFiles(elsewhere.open().stored)).problems
     assert len(problems) == 1
     assert dump.key in problems[0]
 

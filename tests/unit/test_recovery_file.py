@@ -76,6 +76,19 @@ WRONG: dict[str, tuple[Any, str]] = {
         | {"trust": {"issuer": {"url": "http://example.com", "subjects": {"backup": "a", "restore": "b"}}}},
         "trust.issuer.url: has no TLS",
     ),
+    "the issuer's private key": (
+        MINIMUM
+        | {
+            "trust": {
+                "issuer": {
+                    "url": "https://example.com",
+                    "subjects": {"backup": "a", "restore": "b"},
+                    "keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "AA", "d": SECRET}],
+                }
+            }
+        },
+        "trust.issuer.keys.0: is no public JSON Web Key",
+    ),
     "attesting key in a variable": (
         MINIMUM | {"attest": {"key": {"env": "KEY"}}},
         "attest: is a file",

@@ -1,11 +1,10 @@
-"""A database whose backups all lie at one cloud is refused."""
+"""A store whose backups all lie at one cloud is refused."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.buckets import BUCKET
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.jobs import (
     backup_jobs_of,
@@ -29,11 +28,6 @@ from policies.framework.rule import (
     one_of,
 )
 from policies.framework.stack import PolicyStack, Resource
-
-
-def _subjects(stack: PolicyStack) -> list[Resource]:
-    # Files have no copy elsewhere: neither those that a component only publishes nor those of a bucket.
-    return [store for store in job_backed_stores(stack) if store.is_custom and store.type != BUCKET]
 
 
 def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
@@ -91,7 +85,7 @@ def _name(cloud: PropertyValue) -> str:
 
 RULE: Final = Rule(
     id="store-has-copy-elsewhere",
-    title="Every database's backups have a locked copy at another cloud, encrypted to a public key",
+    title="The backups of every store have a locked copy at another cloud, encrypted to a public key",
     violated="has no copy at another cloud",
     severity=Severity.HIGH,
     risk="Whoever closes or takes over the account at the one cloud takes all backups or their keys.",
@@ -106,7 +100,7 @@ RULE: Final = Rule(
         Control.ISO_A_8_13,
         Control.CIS_11_4,
     ),
-    subjects=_subjects,
+    subjects=job_backed_stores,
     judge=_judge,
     parameters=(number_parameter("minimum_lock_days", 30, "how long every copy must stay locked, in days"),),
 )
