@@ -105,7 +105,7 @@ def read_unfinished(
             continue
         if set(part.recipients) != set(rules.recipients):
             continue
-        if trust.find_fault(trusted, body, read_token(vault, attestation), "restore"):
+        if trust.find_fault(trusted, body, read_token(vault, attestation), "elsewhere"):
             continue
         if part.first > count:
             return
