@@ -3,7 +3,6 @@
 import difflib
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any, Final
 
 from rich.markup import escape
@@ -17,6 +16,7 @@ from cli.options import JsonOption, StackOption, TwinOption
 from components.settings import PROJECT
 from core.console import PrintableConsole
 from engine import session, stack_file
+from engine.program import BOTH
 from engine.stack_target import StackTarget
 from engine.targets import find_target
 from live.vendor_apis import read_keys
@@ -85,10 +85,10 @@ def adopt(
 def _search(target: StackTarget) -> SearchResult:
     console = PrintableConsole(stderr=True)
     target.prepare(console, runs_program=False)
-    engine = session.select(target)
+    administrator, engine = (session.select(target, program) for program in BOTH)
     with console.status("Reading the stack") as status, session.explain_errors():
-        deployment: Mapping[str, Any] = engine.export_stack().deployment or {}
-        resources = deployment.get("resources") or ()
+        deployments = [one.export_stack().deployment or {} for one in (administrator, engine)]
+        resources = [resource for one in deployments for resource in one.get("resources") or ()]
         known = {resource["urn"].rsplit("::", 1)[-1]: str(resource.get("id", "")) for resource in resources}
         return search(target, read_keys(engine), known, lambda vendor: status.update(f"Asking {vendor}"))
 

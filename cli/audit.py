@@ -9,6 +9,7 @@ from cli.options import JsonOption, StackOption, TwinOption
 from cli.policy_analysis import analyze
 from cli.review import WriteOption, print_review
 from engine import session
+from engine.program import BOTH
 from engine.targets import find_target
 
 LiveOption = Annotated[bool, Parameter(name="--live", negative=())]
@@ -45,7 +46,7 @@ def audit(
         from cli.live_audit import audit_live  # noqa: PLC0415 - boto3 and httpx take a second
 
         return audit_live(target, as_json=as_json, write=write)
-    engine = session.select(target)
-    drill_facts.pass_to_policies(target, engine)
-    verdicts, code = analyze(engine, "state")
+    administrator, platform = (session.select(target, program) for program in BOTH)
+    drill_facts.pass_to_policies(target, platform)
+    verdicts, code = analyze(administrator, platform, "state")
     return print_review(verdicts, code, as_json=as_json, write=write)

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     import pulumi.automation as auto
 
 
-def confirm(stack: str, *, to: str = "up") -> bool:
+def confirm(stack: str, *, to: str = "up", what: str = "it") -> bool:
     """Ask for the stack's name and return whether it was given; without a terminal the answer is no."""
     if not sys.stdin.isatty():
         sys.stderr.write(
             f"bulwark: nobody is here to confirm; type `./bulwark {to} --stack {stack} --yes`.\n"
         )
         return False
-    return input(f"Type the stack's name ({stack}) to {to} it: ").strip() == stack
+    return input(f"Type the stack's name ({stack}) to {to} {what}: ").strip() == stack
 
 
 def refuse_protected(engine: "auto.Stack") -> None:

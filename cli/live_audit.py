@@ -25,6 +25,7 @@ from live.declared import DeclaredStack
 from live.finding import BlindSpot, Lookup, explain, look
 from live.vendor_apis import Apis, open_apis, read_keys
 from recovery.context import require_output
+from recovery.state import list_resources
 from review.review import Review, name_of
 
 
@@ -40,10 +41,11 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
     engine = session.select(target, runs_program=False)
     with console.status("Reading the stack") as status:
         state = export_state(target)
-        resources = json.loads(state.state).get("deployment", {}).get("resources") or ()
-        if not resources:
+        by_program = [list_resources(one) for one in state.states]
+        resources = [resource for found in by_program for resource in found]
+        if not all(by_program):
             raise Failure(
-                f"There is nothing to audit: {target.name} has no resources.", "run ./bulwark up first."
+                f"There is nothing to audit: {target.name} is not deployed.", "run ./bulwark up first."
             )
         declared = DeclaredStack(resources)
         with session.explain_errors():
@@ -57,8 +59,8 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
         try:
             with refresh_copy(target, state) as copy:
                 status.stop()
-                drill_facts.pass_to_policies(target, copy.stack)
-                steps, verdicts = copy.steps, analyze(copy.stack, "live")[0]
+                drill_facts.pass_to_policies(target, copy.platform)
+                steps, verdicts = copy.steps, analyze(copy.administrator, copy.platform, "live")[0]
                 unknown += _unread(copy)
         except Failure as failure:
             unknown.append(BlindSpot("the settings of all resources", explain(failure)))

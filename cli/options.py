@@ -18,5 +18,6 @@ UnsandboxedOption = Annotated[bool, Parameter(name="--unsandboxed", negative=())
 IdentityOption = Annotated[Path | None, Parameter(name="--identity")]
 """The identity file of the copies elsewhere: its path, never the key itself."""
 
+AdministratorOption = Annotated[bool, Parameter(name="--administrator", negative=())]
 TwinOption = Annotated[bool, Parameter(name="--twin", negative=())]
 JsonOption = Annotated[bool, Parameter(name="--json", negative=())]

@@ -25,7 +25,7 @@ from recovery.recovery_file import RecoveryFile, read_recovery_file
 from recovery.recovery_file_context import RecoveryFilePlace, find_documented_trust, open_recovery_file
 from recovery.role_document import parse_role_document
 from recovery.secrets_manager import fetch_secret
-from recovery.state import StateExport
+from recovery.state import ADMINISTRATOR_FILE, StateExport
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 
@@ -327,7 +327,7 @@ def record_issuer_keys(target: StackTarget, bucket: str) -> None:
 
 def export_state(target: RecoverySource) -> StateExport:
     """
-    Return the stack's state as the engine exports it, with the project's and the stack's file.
+    Return the stack's states as the engine exports them, with the project's and the stack's file.
 
     Its secrets are encrypted. The Automation API's export_stack would ask for them in clear.
 
@@ -339,16 +339,24 @@ def export_state(target: RecoverySource) -> StateExport:
     if isinstance(target, DocumentedStack):
         return export_state(target.target)
     from engine import session  # noqa: PLC0415 - as in open_context
+    from engine.program import BOTH  # noqa: PLC0415 - with it
 
-    workspace = session.select(target, runs_program=False).workspace
+    administrator, platform = (
+        session.select(target, program, runs_program=False).workspace for program in BOTH
+    )
     arguments = ["stack", "export", "--stack", target.name]
     with session.explain_errors():
-        export = workspace.pulumi_command.run(arguments, workspace.work_dir, dict(workspace.env_vars))
-    files = [Path(workspace.work_dir) / name for name in ("Pulumi.yaml", f"Pulumi.{target.name}.yaml")]
+        states = [
+            workspace.pulumi_command.run(
+                arguments, workspace.work_dir, dict(workspace.env_vars)
+            ).stdout.encode()
+            for workspace in (administrator, platform)
+        ]
+    files = [Path(platform.work_dir) / name for name in ("Pulumi.yaml", f"Pulumi.{target.name}.yaml")]
     return StateExport(
-        export.stdout.encode(),
-        {file.name: file.read_bytes() for file in files},
-        str(workspace.pulumi_command.version),
+        states[1],
+        {ADMINISTRATOR_FILE: states[0]} | {file.name: file.read_bytes() for file in files},
+        str(platform.pulumi_command.version),
     )
 
 

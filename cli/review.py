@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import pulumi.automation as auto
 from cyclopts import Parameter
 
+from cli.open_stack import OpenStack, open_stack
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
-from cli.stack import open_stack
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import session
@@ -107,7 +107,8 @@ def _review(
     save_plan: Path | None,
 ) -> int:
     try:
-        _, engine = open_stack(stack, on_twin=on_twin)
+        with open_stack(stack, on_twin=on_twin) as opened:
+            return _review_opened(opened, compared, as_json=as_json, write=write, save_plan=save_plan)
     except Failure as failure:
         # Else a pull request would go on showing the review of an earlier commit.
         if write:
@@ -116,6 +117,17 @@ def _review(
             )
             write_reports(stopped, write)
         raise
+
+
+def _review_opened(
+    opened: OpenStack,
+    compared: _OpenBase,
+    *,
+    as_json: bool,
+    write: Path | None,
+    save_plan: Path | None,
+) -> int:
+    administrator, engine = opened.stacks
     packs = [PACK]
     if compared.pack:
         packs.append(base.PACK)
@@ -129,22 +141,26 @@ def _review(
         lines.append(line)
         log.on_output(line)
 
-    def preview() -> int:
+    def preview(stack: auto.Stack, packs: Sequence[Path], plan: Path | None = None) -> int:
         with log.show():
             return session.run(
-                lambda: engine.preview(
+                lambda: stack.preview(
                     on_output=read,
                     on_event=log.on_event,
                     color="never",
                     policy_packs=list(map(str, packs)),
-                    plan=partial and str(partial),
+                    plan=plan and str(plan),
                 )
             )[1]
 
-    code, report = run_with_report(engine, preview)
+    # Whatever the policies refuse of the administrator's stack they refuse of both together as well.
+    code, report = run_with_report(administrator, lambda: preview(administrator, [PACK]))
+    if report:
+        lines.clear()
+        code, report = run_with_report(engine, lambda: preview(engine, packs, partial))
     log.close(0 if report else code)
     verdicts = build(
-        stack,
+        opened.target.name,
         "review",
         steps=log.steps,
         report=report,

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from core.console import PrintableConsole, plain
 from core.failure import Failure
+from engine.program import BOTH
 from engine.stack_target import StackTarget
 from engine.targets import find_target, find_twin_target, state_folder
 from twin import services
@@ -39,9 +40,10 @@ def status(
     target = find_target(stack, on_twin=False)
     statuses = target.service_statuses()
     checkpoint = target.read_checkpoint() or {}
+    both = [target.read_checkpoint(project=program.project) or {} for program in BOTH]
     document = {
         "stack": stack,
-        "resources": len(checkpoint.get("resources") or []),
+        "resources": sum(len(one.get("resources") or []) for one in both),
         "last_deployed": (checkpoint.get("manifest") or {}).get("time", NEVER),
         **_newest(target, checkpoint, statuses),
         "services": [

@@ -12,15 +12,17 @@ from cyclopts import Parameter, validators
 from rich.markup import escape
 from rich.table import Table
 
-from cli import deploy, drill_facts
-from cli.options import JsonOption, StackOption, TwinOption
+from cli import deploy
+from cli.open_stack import OpenStack, open_stack
+from cli.options import AdministratorOption, JsonOption, StackOption, TwinOption
 from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
 from core.failure import Failure
-from engine import orphaned_projects, pending_operations, plan_file, session
+from engine import orphaned_projects, plan_file, session
 from engine.administrator_plan import require_administrator
-from engine.event_log import EventLog
+from engine.event_log import EventLog, merge_documents
 from engine.policy_gate import PACK
+from engine.program import ADMINISTRATOR
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
 
@@ -32,6 +34,7 @@ def up(
     stack: StackOption = "local",
     on_twin: TwinOption = False,
     providers: ProvidersOption = None,
+    administrator: AdministratorOption = False,
     as_json: JsonOption = False,
     yes: bool = False,
     plan: Annotated[Path | None, Parameter(name="--plan")] = None,
@@ -40,11 +43,14 @@ def up(
     """
     Provision the stack, with the policies on, and say what is protected by what.
 
+    First comes the administrator's stack, with what the platform has at AWS, then the platform's.
+
     Args:
         stack: The stack; `local` is the twin on this machine.
-        on_twin: Run another stack's program against the twin instead of the vendors.
+        on_twin: Run another stack's programs against the twin instead of the vendors.
         providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
             that the stack was made with, if left out.
+        administrator: Provision the administrator's stack alone, which needs no vendor's secret.
         as_json: Print one JSON document instead of text; progress goes to standard error.
         yes: Don't ask before changing a stack at the vendors.
         plan: A file of `./bulwark review --save-plan`: what it says is done, and nothing else.
@@ -54,43 +60,95 @@ def up(
         The engine's exit code.
     """
     reviewed = plan_file.read(plan) if plan else None
-    target, engine = open_stack(stack, on_twin=on_twin, providers=providers)
-    # A policy over the whole stack judges when the last resource is registered. In a preview that is before
-    # anything exists; in an update it would be too late.
-    asks = target.asks_before_changes and not yes
-    preview_log = EventLog("Preview", quiet=not asks, as_json=as_json)
-    update_log = EventLog("Update", quiet=True, as_json=as_json)
-    with tempfile.TemporaryDirectory() as folder:
-        now = Path(folder) / "plan.json" if reviewed else None
-        result, code = _run(preview_log, engine.preview, policy_packs=[str(PACK)], plan=now and str(now))
-        if code == 0 and reviewed and now:
-            plan_file.require_same(reviewed, plan_file.read(now), stack=stack)
-    if code == 0:
-        require_administrator(target, preview_log.steps)
-    if code == 0 and asks and not deploy.confirm(stack):
-        code = 1
-    elif code == 0:
-        result, code = _run(
-            update_log,
-            engine.up,
-            policy_packs=[str(PACK)],
-            suppress_outputs=True,
-            plan=str(plan.absolute()) if plan else None,
-            parallel=target.parallelism,
-        )
-        sys.stderr.write(orphaned_projects.describe_orphans(target, engine, update_log.steps))
-    values = {name: output.value for name, output in result.outputs.items()} if code == 0 else {}
+    with open_stack(stack, on_twin=on_twin, providers=providers, administrator_only=administrator) as opened:
+        target = opened.target
+        asks = target.asks_before_changes and not yes
+        logs, code = _deploy_administrator(opened, asks=asks, planned=plan is not None, as_json=as_json)
+        values: dict[str, Any] = {}
+        shown: dict[str, Any] = {}
+        if opened.platform and not code:
+            outputs, code = _deploy_platform(
+                target, opened.platform, logs, reviewed, plan, asks=asks, as_json=as_json
+            )
+            values = {name: output.value for name, output in outputs.items()}
+            shown = _hide_secrets(outputs)
     if values:
         _record_issuer_keys(target, values)
         target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
         _grant_large_objects(target, values)
     if as_json:
-        shown = _hide_secrets(result.outputs) if values else {}
-        document = {"stack": stack, "exit_code": code, "changes": update_log.counts, "outputs": shown}
-        _print_json(document | {"refusals": update_log.document()["refusals"]})
-    elif code == 0:
+        merged = merge_documents(logs)
+        _print_json(
+            {
+                "stack": stack,
+                "exit_code": code,
+                "changes": merged["changes"],
+                "outputs": shown,
+                "refusals": merged["refusals"],
+            }
+        )
+    elif values:
         _print_protection(values["protection"])
+    elif code == 0:
+        sys.stdout.write(f"What the platform {stack} has at AWS is up. Next: ./bulwark up --stack {stack}\n")
     return code
+
+
+def _deploy_administrator(
+    opened: OpenStack, *, asks: bool, planned: bool, as_json: bool
+) -> tuple[list[EventLog], int]:
+    """
+    Bring the administrator's stack up, if it has changes; return the logs of what changed, and the exit code.
+
+    Raises:
+        Failure: it has changes, and whoever runs this may only read at AWS, or carries out a plan.
+    """
+    target, engine = opened.target, opened.administrator
+    # A policy over the whole stack judges when the last resource is registered. In a preview that is before
+    # anything exists; in an update it would be too late.
+    seen = EventLog("Preview of the administrator's stack", quiet=not asks, as_json=as_json)
+    _, code = _run(seen, engine.preview, policy_packs=[str(PACK)])
+    if code or not seen.steps:
+        return [], code
+    require_administrator(target, seen.steps, planned=planned)
+    if asks and not deploy.confirm(target.name, what=ADMINISTRATOR.title):
+        return [], 1
+    log = EventLog("Update of the administrator's stack", quiet=True, as_json=as_json)
+    _, code = _run(log, engine.up, policy_packs=[str(PACK)], suppress_outputs=True)
+    return [log], code
+
+
+def _deploy_platform(
+    target: StackTarget,
+    engine: auto.Stack,
+    logs: list[EventLog],
+    reviewed: plan_file.ReviewedPlan | None,
+    plan: Path | None,
+    *,
+    asks: bool,
+    as_json: bool,
+) -> tuple[auto.OutputMap, int]:
+    """Bring the platform's stack up; return its outputs and the exit code, and add the log of the update."""
+    seen = EventLog("Preview", quiet=not asks, as_json=as_json)
+    with tempfile.TemporaryDirectory() as folder:
+        now = Path(folder) / "plan.json" if reviewed else None
+        _, code = _run(seen, engine.preview, policy_packs=[str(PACK)], plan=now and str(now))
+        if code == 0 and reviewed and now:
+            plan_file.require_same(reviewed, plan_file.read(now), stack=target.name)
+    if code or (asks and not deploy.confirm(target.name)):
+        return {}, code or 1
+    log = EventLog("Update", quiet=True, as_json=as_json)
+    logs.append(log)
+    result, code = _run(
+        log,
+        engine.up,
+        policy_packs=[str(PACK)],
+        suppress_outputs=True,
+        plan=str(plan.absolute()) if plan else None,
+        parallel=target.parallelism,
+    )
+    sys.stderr.write(orphaned_projects.describe_orphans(target, engine, log.steps))
+    return (result.outputs if code == 0 else {}), code
 
 
 def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:
@@ -129,6 +187,7 @@ def preview(
     stack: StackOption = "local",
     on_twin: TwinOption = False,
     providers: ProvidersOption = None,
+    administrator: AdministratorOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """
@@ -136,19 +195,25 @@ def preview(
 
     Args:
         stack: The stack; `local` is the twin on this machine.
-        on_twin: Run another stack's program against the twin instead of the vendors.
+        on_twin: Run another stack's programs against the twin instead of the vendors.
         providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
             that the stack was made with, if left out.
+        administrator: Show the administrator's stack alone.
         as_json: Print one JSON document: counts, each step, each violation.
 
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    _, engine = open_stack(stack, on_twin=on_twin, providers=providers)
-    log = EventLog("Preview", quiet=False, as_json=as_json)
-    _, code = _run(log, engine.preview, policy_packs=[str(PACK)])
+    logs: list[EventLog] = []
+    code = 0
+    with open_stack(stack, on_twin=on_twin, providers=providers, administrator_only=administrator) as opened:
+        for engine in opened.stacks:
+            logs.append(EventLog("Preview", quiet=False, as_json=as_json))
+            _, code = _run(logs[-1], engine.preview, policy_packs=[str(PACK)])
+            if code:
+                break
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **log.document()})
+        _print_json({"stack": stack, "exit_code": code, **merge_documents(logs)})
     return code
 
 
@@ -157,6 +222,7 @@ def refresh(
     stack: StackOption = "local",
     on_twin: TwinOption = False,
     providers: ProvidersOption = None,
+    administrator: AdministratorOption = False,
     as_json: JsonOption = False,
     accept: bool = False,
 ) -> int:
@@ -168,22 +234,34 @@ def refresh(
         on_twin: Look at the twin instead of the vendors.
         providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
             that the stack was made with, if left out.
+        administrator: Compare the administrator's stack alone.
         as_json: Print one JSON document: counts and each difference.
         accept: Write what was found into the stack's state; the next `up` then corrects it.
 
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    _, engine = open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False)
-    drift = EventLog("Refresh", quiet=True, as_json=as_json)
-    if accept:
-        _, code = _run(drift, engine.refresh)
-    else:
-        _, code = _run(drift, engine.preview_refresh, expect_no_changes=True)
+    logs: list[EventLog] = []
+    code = 0
+    with open_stack(
+        stack,
+        on_twin=on_twin,
+        providers=providers,
+        administrator_only=administrator,
+        runs_program=False,
+    ) as opened:
+        for engine in opened.stacks:
+            logs.append(EventLog("Refresh", quiet=True, as_json=as_json))
+            if accept:
+                _, ended = _run(logs[-1], engine.refresh)
+            else:
+                _, ended = _run(logs[-1], engine.preview_refresh, expect_no_changes=True)
+            code = code or ended
+    drift = merge_documents(logs)
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **drift.document()})
-    elif drift.steps or code == 0:
-        _print_drift(drift.steps)
+        _print_json({"stack": stack, "exit_code": code, **drift})
+    elif drift["steps"] or code == 0:
+        _print_drift(drift["steps"])
     return code
 
 
@@ -197,6 +275,8 @@ def destroy(
 ) -> int:
     """
     Take down what the stack made; what is locked stays and is listed with its date.
+
+    First goes the platform's stack, then the administrator's.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
@@ -212,14 +292,22 @@ def destroy(
     asks = find_target(stack, on_twin=on_twin).asks_before_changes and not yes
     if asks and not deploy.confirm(stack, to="destroy"):
         return 1
-    target, engine = open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False)
-    deploy.refuse_protected(engine)
-    removal = EventLog("Destroy", quiet=True, as_json=as_json)
-    _, code = _run(removal, engine.destroy, continue_on_error=True, parallel=target.parallelism)
-    if code == 0:
-        target.remove_platform()
+    logs: list[EventLog] = []
+    code = 0
+    with open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False) as opened:
+        for engine in opened.stacks:
+            deploy.refuse_protected(engine)
+        for engine in reversed(opened.stacks):
+            logs.append(EventLog("Destroy", quiet=True, as_json=as_json))
+            _, code = _run(
+                logs[-1], engine.destroy, continue_on_error=True, parallel=opened.target.parallelism
+            )
+            if code:
+                break
+        else:
+            opened.target.remove_platform()
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, "changes": removal.counts})
+        _print_json({"stack": stack, "exit_code": code, "changes": merge_documents(logs)["changes"]})
     return code
 
 
@@ -256,28 +344,6 @@ def outputs(
         table.add_row(name, escape(value if isinstance(value, str) else json.dumps(value, indent=2)))
     PrintableConsole().print(table)
     return 0
-
-
-def open_stack(
-    stack: str,
-    *,
-    on_twin: bool,
-    providers: ProviderKind | None = None,
-    runs_program: bool = True,
-) -> tuple[StackTarget, auto.Stack]:
-    """
-    Make a stack ready for an operation: its services run, and an interrupted run is settled.
-
-    `runs_program` says whether the operation runs the program, which needs all of the stack's secrets.
-    """
-    console = PrintableConsole(stderr=True)
-    target = find_target(stack, on_twin=on_twin, providers=providers)
-    target.prepare(console, runs_program=runs_program)
-    engine = session.select(target, runs_program=runs_program)
-    pending_operations.settle(engine, target, console)
-    if runs_program:
-        drill_facts.pass_to_policies(target, engine)
-    return target, engine
 
 
 def _run(log: EventLog, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:

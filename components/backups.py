@@ -13,7 +13,7 @@ from components.identity import Identity
 from components.role_policies import boundary_policy, break_glass_policy, list_policies
 from components.settings import BackupSettings, PlatformSettings
 from components.vault import Vault
-from components.vault_names import VaultNames
+from components.vault_names import name_vaults
 
 REPLICATION_MINUTES: Final = 15
 """S3 Replication Time Control replicates within 15 minutes (AWS, "Replication Time Control")."""
@@ -48,8 +48,7 @@ class Backups(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         replica_account = args.replica.account or args.account
         other_account = replica_account != args.account
-        source = VaultNames.of(platform.name, args.account, args.region, args.adopt)
-        copy = VaultNames.of(platform.name, replica_account, args.replica.region)
+        source, copy = name_vaults(args, platform)
         elsewhere = pulumi.ResourceOptions(parent=self, providers={"aws": replica_provider})
         documents = list_policies([source, copy], account=args.account, platform=platform.name)
         self.administration = Administration(

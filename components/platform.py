@@ -6,17 +6,17 @@ from typing import Final
 import pulumi
 
 from components.alerting import Alerting
-from components.backups import Backups
 from components.database import Database
+from components.document_values import DocumentValues
 from components.elsewhere import Elsewhere
 from components.errors import Errors
 from components.files import Files
 from components.providers import Providers
-from components.role_documents import RoleDocuments
 from components.scheduled_job import ScheduledJob
 from components.secrets import Secrets
 from components.settings import Job, Settings
 from components.uptime import Uptime
+from components.vault_names import name_vaults
 
 
 class Platform(pulumi.ComponentResource):
@@ -62,13 +62,6 @@ class Platform(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.database = Database("database", settings.database, protect=platform.protected, opts=child)
         self.files = Files("files", settings.files, secrets=secrets, opts=child)
-        self.backups = Backups(
-            "backups",
-            backups,
-            platform=platform,
-            replica_provider=providers.aws_replica,
-            opts=child,
-        )
         self.alerting = Alerting(
             "alerting",
             settings.alerting,
@@ -94,7 +87,7 @@ class Platform(pulumi.ComponentResource):
             opts=child,
         )
         database, files = self.database.project.urn, self.files.urn
-        vaults = (self.backups.primary.bucket.urn, self.backups.replica.bucket.urn)
+        vaults = [vault.arn for vault in name_vaults(backups, platform)]
 
         def job(
             purpose: str,
@@ -171,8 +164,8 @@ class Platform(pulumi.ComponentResource):
                 mirrors=[database, files],
                 copies=[self.elsewhere.urn],
             )
-        self.documents = RoleDocuments(
-            "documents",
+        self.documents = DocumentValues(
+            "document-values",
             settings,
             stack=pulumi.get_stack(),
             values={

@@ -14,24 +14,25 @@ from components.settings import Settings
 
 @dataclass(frozen=True)
 class Providers:
-    """One provider per vendor, and one per vault at AWS."""
+    """What the platform's stack is made by: one provider per vendor."""
 
     neon: pulumi_neon.Provider
     uptimerobot: pulumi_uptimerobot.Provider
     sentry: pulumi_sentry.Provider
     aws: pulumi_aws.Provider
-    aws_replica: pulumi_aws.Provider
+    """It writes the documents of the roles, and nothing else."""
+
+
+@dataclass(frozen=True)
+class AwsProviders:
+    """What the administrator's stack is made by: one provider per vault."""
+
+    primary: pulumi_aws.Provider
+    replica: pulumi_aws.Provider
 
 
 def build(settings: Settings, secrets: Secrets) -> Providers:
-    """Configure every provider from settings and secrets."""
-    backups = settings.backups
-    tags = {
-        "Project": settings.platform.name,
-        "Environment": settings.platform.environment,
-        "ManagedBy": "pulumi",
-    }
-    replica = backups.replica
+    """Configure the platform's providers from settings and secrets."""
     return Providers(
         # The bridged schema leaves this key in clear, and the provider would write it to the state in clear.
         neon=pulumi_neon.Provider(
@@ -41,17 +42,38 @@ def build(settings: Settings, secrets: Secrets) -> Providers:
         ),
         uptimerobot=pulumi_uptimerobot.Provider("uptimerobot", api_key=secrets["uptimerobot_api_key"]),
         sentry=pulumi_sentry.Provider("sentry", token=secrets["sentry_auth_token"]),
-        aws=pulumi_aws.Provider(
-            "aws",
-            region=backups.region,
-            allowed_account_ids=[backups.account],
-            default_tags={"tags": tags},
-        ),
-        aws_replica=pulumi_aws.Provider(
+        aws=_primary("aws", settings),
+    )
+
+
+def build_aws(settings: Settings) -> AwsProviders:
+    """Configure the administrator's providers; the credentials are those of the environment."""
+    backups, replica = settings.backups, settings.backups.replica
+    return AwsProviders(
+        primary=_primary("aws-primary", settings),
+        replica=pulumi_aws.Provider(
             "aws-replica",
             region=replica.region,
             allowed_account_ids=[replica.account or backups.account],
             assume_roles=[{"role_arn": replica.role}] if replica.role else None,
-            default_tags={"tags": tags},
+            default_tags={"tags": _tags(settings)},
         ),
     )
+
+
+def _primary(name: str, settings: Settings) -> pulumi_aws.Provider:
+    backups = settings.backups
+    return pulumi_aws.Provider(
+        name,
+        region=backups.region,
+        allowed_account_ids=[backups.account],
+        default_tags={"tags": _tags(settings)},
+    )
+
+
+def _tags(settings: Settings) -> dict[str, str]:
+    return {
+        "Project": settings.platform.name,
+        "Environment": settings.platform.environment,
+        "ManagedBy": "pulumi",
+    }

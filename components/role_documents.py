@@ -1,20 +1,13 @@
-"""The documents of the roles: secrets that a role's job reads in place of the stack's state."""
+"""Where the roles' documents lie: secrets that a role's job reads in place of the stack's state."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 from pulumi_aws import kms, secretsmanager
 
 from components.guard import BOUNDED, DELETION_WINDOW_DAYS, DEPLOYER, PLANNER, list_guards, role_arn
-from components.recovery_description import (
-    DeployedValues,
-    describe_role,
-    document_name,
-    documents_key_alias,
-    roles_with_documents,
-)
+from components.recovery_description import document_name, documents_key_alias, roles_with_documents
 from components.settings import Settings
 from components.vault import key_policy
 
@@ -24,7 +17,7 @@ _RESTORABLE_DAYS: Final = 30
 
 class RoleDocuments(pulumi.ComponentResource):
     """
-    A secret for each role whose job needs what only the state knows.
+    A secret, without a value yet, for each role whose job needs what only the platform's state knows.
 
     Its policy denies the value to the other roles of the stack, whatever somebody lets them do. Who plans and
     deploys can read it: the provider reads back what it has written.
@@ -32,19 +25,13 @@ class RoleDocuments(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:RoleDocuments"
 
-    names: Mapping[str, str]
-    """Role -> name of its secret."""
-
     def __init__(
         self,
         name: str,
         settings: Settings,
         *,
-        stack: str,
-        values: Mapping[str, pulumi.Input[Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`values` are the fields of `DeployedValues`; what is made of them is secret as a whole."""
         super().__init__(self.TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         platform, backups = settings.platform, settings.backups
@@ -65,29 +52,15 @@ class RoleDocuments(pulumi.ComponentResource):
         alias = kms.Alias(
             f"{name}-key-alias", name=documents_key_alias(platform.name), target_key_id=key.key_id, opts=child
         )
-        roles = roles_with_documents(backups)
-        self.names = {role: document_name(platform.name, role) for role in roles}
-        for role in roles:
-            secret = secretsmanager.Secret(
+        for role in roles_with_documents(backups):
+            secretsmanager.Secret(
                 f"{name}-{role}",
-                name=self.names[role],
+                name=document_name(platform.name, role),
                 description=f"What the job of {platform.name}-{role} needs to know",
                 kms_key_id=key.arn,
                 policy=_deny_other_roles(platform.name, backups.account, role),
                 recovery_window_in_days=_RESTORABLE_DAYS if platform.protected else 0,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[alias]),
-            )
-            secretsmanager.SecretVersion(
-                f"{name}-{role}-value",
-                secret_id=secret.id,
-                secret_string=pulumi.Output.secret(
-                    pulumi.Output.all(**values).apply(
-                        lambda known, role=role: json.dumps(
-                            describe_role(settings, stack, role, DeployedValues(**known))
-                        )
-                    )
-                ),
-                opts=child,
             )
         self.register_outputs({})
 

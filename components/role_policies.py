@@ -195,18 +195,17 @@ def planner_policy(vaults: Sequence[VaultNames], *, account: str, platform: str)
     )
 
 
-def deployer_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
+def deployer_policy(vault: VaultNames) -> str:
     """
-    Return what deploys what is not at AWS, and reads what is.
+    Return what deploys the platform's stack, of which one thing is at AWS.
 
     Whoever can change a role, a key or a vault is an administrator in two calls. The one thing that it writes
     there is the value of a role's document, so that a credential that was rotated reaches the jobs.
     """
     return _document(
-        *_look(vaults, account=account, platform=platform),
-        *_records(vaults[0]),
-        *_issuer_keys(vaults[0]),
-        *_use_documents("Documents", document_name(platform, "*"), vaults[0], writes=True),
+        *_records(vault),
+        *_issuer_keys(vault),
+        *_use_documents("Documents", document_name(vault.platform, "*"), vault, writes=True),
     )
 
 
@@ -326,7 +325,7 @@ def list_policies(vaults: Sequence[VaultNames], *, account: str, platform: str) 
         STATE_DRILLER: state_driller_policy(vaults[0]),
         COPIER: copier_policy(vaults[0]),
         PLANNER: planner_policy(vaults, account=account, platform=platform),
-        DEPLOYER: deployer_policy(vaults, account=account, platform=platform),
+        DEPLOYER: deployer_policy(vaults[0]),
     }
 
 

@@ -21,10 +21,10 @@ class ScheduledJob(pulumi.ComponentResource):
     """
     A heartbeat at UptimeRobot, a cron monitor at Sentry, and the alert on it; all derived from one schedule.
 
-    Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (URNs of the buckets that
-    hold the result), `proves` (URNs of the stores whose backups it restores and compares), `drills` (URNs of
-    the stores that it recovers), `mirrors` (URNs of the stores whose backups it copies on),
-    `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`.
+    Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (ARNs of the buckets, or
+    URNs of the vaults, that hold the result), `proves` (URNs of the stores whose backups it restores and
+    compares), `drills` (URNs of the stores that it recovers), `mirrors` (URNs of the stores whose backups it
+    copies on), `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`.
     """
 
     TYPE: Final = "bulwark:index:ScheduledJob"

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
+from components.guard import BREAK_GLASS, role_arn
 from components.platform import Platform
 from components.secrets import Secrets, collect
 from components.settings import PROJECT, Settings, SettingsError, load
@@ -59,7 +60,7 @@ def _parse(text: str | None) -> Any:
 
 def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
     """Return the outputs that people and recovery need; the secret ones are marked."""
-    database, backups = platform.database, platform.backups
+    database, backups, named = platform.database, settings.backups, settings.platform
     rows = protection(settings)
     return {
         "application_database_url": database.application_uri,
@@ -69,10 +70,13 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "database_project": database.project.id,
         "stores": {"database": database.project.urn, "files": platform.files.urn},
         "files_source": platform.files.source,
-        "vault": backups.primary.bucket.bucket,
-        "vault_replica": backups.replica.bucket.bucket,
-        **{f"{_role_name(role)}_role": made.arn for role, made in backups.identity.roles.items()},
-        "break_glass_role": backups.administration.break_glass.arn,
+        "vault": backups.vault(named.name),
+        "vault_replica": backups.vault_replica(named.name),
+        **{
+            f"{_role_name(role)}_role": role_arn(named.name, backups.account, role)
+            for role in backups.role_environments
+        },
+        "break_glass_role": role_arn(named.name, backups.account, BREAK_GLASS),
         "role_documents": dict(platform.documents.names),
         # Secret as a whole: the Automation API marks secrets at the top level alone.
         "error_dsns": pulumi.Output.secret(platform.errors.dsns),

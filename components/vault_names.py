@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from components.settings import BackupSettings, PlatformSettings
 from components.settings.backups import vault_name
 
 
@@ -37,3 +38,11 @@ class VaultNames:
     def keys_arn(self) -> str:
         """Every key of its account and region; with `key_alias` as a condition, the vault's alone."""
         return f"arn:aws:kms:{self.region}:{self.account}:key/*"
+
+
+def name_vaults(backups: BackupSettings, platform: PlatformSettings) -> tuple[VaultNames, VaultNames]:
+    """Return the names of the primary vault and of its replica."""
+    return (
+        VaultNames.of(platform.name, backups.account, backups.region, backups.adopt),
+        VaultNames.of(platform.name, backups.replica.account or backups.account, backups.replica.region),
+    )

@@ -1,4 +1,4 @@
-"""A plan that the deployer's role can't carry out: what it has at AWS only an administrator changes."""
+"""Changes of the administrator's stack, which the deployer's role can't carry out."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -7,48 +7,49 @@ from components.guard import DEPLOYER
 from core.failure import Failure
 from engine.stack_target import StackTarget
 
-_AWS: Final = "aws:"
-_DOCUMENT: Final = "aws:secretsmanager/secretVersion:SecretVersion"
-"""The value of a role's document, which the deployer writes."""
-
 _SHOWN: Final = 5
 
 
-def require_administrator(target: StackTarget, steps: Iterable[Mapping[str, Any]]) -> None:
+def require_administrator(target: StackTarget, steps: Iterable[Mapping[str, Any]], *, planned: bool) -> None:
     """
-    Refuse to begin a plan that changes something at AWS with credentials that may only read there.
-
-    The engine would change what comes first at the other vendors, and then break off.
+    Refuse to change the administrator's stack with credentials that may only read there.
 
     Args:
         target: The stack; on the twin an administrator deploys.
-        steps: What the plan does: `op` and `urn` of each resource that it changes.
+        steps: What would be done: `op` and `urn` of each resource that is changed.
+        planned: Whether a reviewed plan is carried out, which is one of the platform's stack.
 
     Raises:
         Failure: names the resources, and who can go on.
     """
-    changed = sorted({step["urn"].rpartition("::")[2] for step in steps if _is_at_aws(step["urn"])})
-    if not changed or target.is_rehearsal:
+    changed = sorted({step["urn"].rpartition("::")[2] for step in steps})
+    shown = f"{', '.join(changed[:_SHOWN])}{f' and {len(changed) - _SHOWN} more' * (len(changed) > _SHOWN)}"
+    if planned:
+        raise Failure(
+            f"The administrator's stack would change ({shown}), and the plan is the platform's; nothing was "
+            "changed.",
+            _describe_next_step(target),
+        )
+    if target.is_rehearsal:
         return
     from engine.role_credentials import find_caller  # noqa: PLC0415 - boto3 takes a second
 
-    refuse_deployer(find_caller(target, target.deployer_credentials()), changed, target)
+    refuse_deployer(find_caller(target, target.deployer_credentials()), shown, target)
 
 
-def refuse_deployer(caller: str, changed: list[str], target: StackTarget) -> None:
-    """Raise Failure if the caller, an ARN, is a session of the deployer's role."""
+def refuse_deployer(caller: str, changed: str, target: StackTarget) -> None:
+    """Raise Failure if the caller, an ARN, is a session of the deployer's role; `changed` is for people."""
     role = f"{target.settings.platform.name}-{DEPLOYER}"
-    if f":assumed-role/{role}/" not in caller:
-        return
-    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-    shown = f"{', '.join(changed[:_SHOWN])}{more}"
-    raise Failure(
-        f"The plan changes {shown} at AWS, which the role {role} only reads; nothing was changed.",
-        f"an administrator runs `./bulwark up --stack {target.name}` from this commit (docs/production.md, "
-        '"Provision"); then start this again.',
+    if f":assumed-role/{role}/" in caller:
+        raise Failure(
+            f"The administrator's stack would change ({changed}), which the role {role} only reads; nothing "
+            "was changed.",
+            _describe_next_step(target),
+        )
+
+
+def _describe_next_step(target: StackTarget) -> str:
+    return (
+        f"an administrator runs `./bulwark up --administrator --stack {target.name}{target.option}` from "
+        'this commit (docs/production.md, "Who declares what"); then start this again.'
     )
-
-
-def _is_at_aws(urn: str) -> bool:
-    kind = urn.split("::")[2].rpartition("$")[2]
-    return kind.startswith(_AWS) and kind != _DOCUMENT

@@ -1,7 +1,8 @@
 """The log of an engine run: progress on a terminal, the engine's own text elsewhere, and its events."""
 
 import sys
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
@@ -142,3 +143,16 @@ class EventLog:
             "violations": self.violations,
             "refusals": [asdict(refusal) for refusal in vendor_errors.read(self.errors)],
         }
+
+
+def merge_documents(logs: Iterable[EventLog]) -> dict[str, Any]:
+    """Return what several runs collected as one document."""
+    documents = [log.document() for log in logs]
+    counts: Counter[str] = Counter()
+    for document in documents:
+        counts.update(document["changes"])
+    lists = ("steps", "violations", "refusals")
+    return {
+        "changes": dict(counts),
+        **{name: [row for document in documents for row in document[name]] for name in lists},
+    }

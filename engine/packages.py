@@ -1,5 +1,5 @@
 """
-The provider packages that the program needs, declared to the engine as the official language host does it.
+The provider packages that a program needs, declared to the engine as the official language host does it.
 
 The Automation API declares none for an inline program. From the second run on, the engine then takes the
 packages from the state and writes the bridge's version into the providers that the bridge serves: each of
@@ -9,27 +9,36 @@ alternate. Pulumi 3.259.0: `computeDefaultProviderPackages` in pkg/engine/plugin
 
 import base64
 import json
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from pulumi.automation import PulumiFn
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, plugin_pb2
 
-_PACKAGES: Final = ("pulumi_aws", "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry")
+AWS: Final = ("pulumi_aws",)
+ALL: Final = (*AWS, "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry")
+
+_packages: Final[dict[PulumiFn, Sequence[str]]] = {}
+"""Program -> the packages that it needs, where these are not all."""
 
 
-def declare() -> None:
-    """Let the Automation API answer with the packages from now on."""
+def declare(program: PulumiFn | None = None, packages: Sequence[str] = ALL) -> None:
+    """Let the Automation API answer with the packages from now on; of this program, with what it needs."""
+    if program:
+        _packages[program] = packages
     LanguageServer.GetRequiredPackages = _list_packages
 
 
 def _list_packages(
-    self: LanguageServer,  # noqa: ARG001 - the signature of that class's method
-    request: Any,  # noqa: ARG001
+    self: LanguageServer,
+    request: Any,  # noqa: ARG001 - the signature of that class's method
     context: Any,  # noqa: ARG001
 ) -> language_pb2.GetRequiredPackagesResponse:
-    return language_pb2.GetRequiredPackagesResponse(packages=map(_describe, _PACKAGES))
+    packages = _packages.get(self.program, ALL)
+    return language_pb2.GetRequiredPackagesResponse(packages=map(_describe, packages))
 
 
 def _describe(module: str) -> plugin_pb2.PackageDependency:

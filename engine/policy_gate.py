@@ -52,8 +52,7 @@ def require(*, environment: str, stack: str) -> None:
         raise PolicyPackMissingError(
             f"the policy pack is off, and production is never deployed without it.\n"
             f"Type: ./bulwark {command} --stack {stack}\n"
-            f'  or: BULWARK_DRILLS="$(./bulwark drills --stack {stack} --for-policies)" '
-            f"pulumi {command} --stack {stack} {_FLAG} policies"
+            '  or, without ./bulwark: README.md, "Plain Pulumi"'
         )
 
 

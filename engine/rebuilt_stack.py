@@ -1,6 +1,7 @@
 """A stack rebuilt from its backed-up state, on a backend that a drill throws away."""
 
 import json
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from core.failure import Failure
 from engine import packages, session
 from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
 from engine.event_log import EventLog
+from engine.program import ADMINISTRATOR, PLATFORM, Program
+from engine.stack_file import CHECKOUT
 from engine.stack_target import StackTarget
+from recovery.state import ADMINISTRATOR_FILE
 
 
 @dataclass(frozen=True)
@@ -25,38 +29,48 @@ class FileBackend:
     def rebuild(self, folder: Path, state: Path) -> Generator["RebuiltStack"]:
         backend = folder / "backend"
         backend.mkdir(mode=0o700)
-        packages.declare()
+        stacks: list[auto.Stack] = []
+        with session.explain_errors():
+            for program, file in ((ADMINISTRATOR, folder / ADMINISTRATOR_FILE), (PLATFORM, state)):
+                if file.exists():
+                    stacks.append(self._import(program, folder, backend, file))
+        yield RebuiltStack(stacks[-1], tuple(stacks))
+
+    def _import(self, program: Program, folder: Path, backend: Path, state: Path) -> auto.Stack:
+        """Import a state into the backend; the project's file of the administrator's leads to the stack's."""
+        project = folder / program.folder.relative_to(CHECKOUT)
+        if not project.exists():
+            project.mkdir(mode=0o700)
+            shutil.copyfile(program.folder / "Pulumi.yaml", project / "Pulumi.yaml")
+        run = session.program_of(program)
+        packages.declare(run, program.packages)
         workspace = AutomationWorkspace(
-            program=session.program,
-            work_dir=str(folder),
+            program=run,
+            work_dir=str(project),
             env_vars={"PULUMI_BACKEND_URL": f"{backend.as_uri()}?metadata=skip"},
             secrets_provider=self.target.secrets_provider,
         )
-        with session.explain_errors():
-            stack = AutomationStack(self.target.name, workspace, StackInitMode.CREATE)
-            rebuilt = RebuiltStack(stack)
-            rebuilt.run_command("import", "--file", str(state))
-        yield rebuilt
+        stack = AutomationStack(self.target.name, workspace, StackInitMode.CREATE)
+        _run_cli(stack, "stack", "import", "--file", str(state))
+        return stack
 
 
 @dataclass(frozen=True)
 class RebuiltStack:
     """Implements `recovery.drill.state.RestoredStack`."""
 
-    stack: auto.Stack
+    platform: auto.Stack
+
+    stacks: tuple[auto.Stack, ...]
+    """Those of both programs, in the order in which they are deployed; one if the backup has one."""
 
     def preview_changes(self) -> list[str]:
-        log = EventLog("Preview", quiet=True, as_json=True)
-        _, code = session.run(lambda: self.stack.preview(on_output=lambda _: None, on_event=log.on_event))
-        if code:
-            raise Failure(
-                f"The rebuilt stack could not be previewed: {log.cause()}", "correct that and drill again."
-            )
-        return [f"{step['op']} {step['urn'].rsplit('::', 1)[-1]}" for step in log.steps]
+        return [change for stack in self.stacks for change in _preview_changes(stack)]
 
     def forget_resource(self) -> str:
         with session.explain_errors():
-            resources = json.loads(self.run_command("export"))["deployment"]["resources"]
+            export = _run_cli(self.platform, "stack", "export")
+            resources = json.loads(export)["deployment"]["resources"]
         needed = {
             urn
             for resource in resources
@@ -69,21 +83,29 @@ class RebuiltStack:
             if resource.get("custom") and resource["urn"] not in needed
         )
         with session.explain_errors():
-            self._cli("state", "delete", leaf, "--yes", "--force")
+            _run_cli(self.platform, "state", "delete", leaf, "--yes", "--force")
         return leaf.rsplit("::", 1)[-1]
 
-    def run_command(self, command: str, *arguments: str) -> str:
-        """
-        Run `pulumi stack <command>` and return its output.
 
-        The Automation API's export and import have the state's secrets in clear.
-        """
-        return self._cli("stack", command, *arguments)
+def _preview_changes(stack: auto.Stack) -> list[str]:
+    log = EventLog("Preview", quiet=True, as_json=True)
+    _, code = session.run(lambda: stack.preview(on_output=lambda _: None, on_event=log.on_event))
+    if code:
+        raise Failure(
+            f"The rebuilt stack could not be previewed: {log.cause()}", "correct that and drill again."
+        )
+    return [f"{step['op']} {step['urn'].rsplit('::', 1)[-1]}" for step in log.steps]
 
-    def _cli(self, *arguments: str) -> str:
-        workspace = self.stack.workspace
-        command = [*arguments, "--stack", self.stack.name]
-        return workspace.pulumi_command.run(command, workspace.work_dir, dict(workspace.env_vars)).stdout
+
+def _run_cli(stack: auto.Stack, *arguments: str) -> str:
+    """
+    Run a command of the CLI on a stack and return its output.
+
+    The Automation API's export and import have the state's secrets in clear.
+    """
+    workspace = stack.workspace
+    command = [*arguments, "--stack", stack.name]
+    return workspace.pulumi_command.run(command, workspace.work_dir, dict(workspace.env_vars)).stdout
 
 
 def _provider(resource: dict[str, object]) -> str:

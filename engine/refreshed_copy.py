@@ -1,6 +1,5 @@
 """A copy of a stack's state, refreshed on a backend that is thrown away; the stack itself stays as it is."""
 
-import json
 import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from engine import session
 from engine.event_log import EventLog
 from engine.rebuilt_stack import FileBackend
 from engine.stack_target import StackTarget
-from recovery.state import StateExport
+from recovery.state import StateExport, list_resources
 
 _SIGNALLED: Final = 128
 """Exit codes above it are a signal's."""
@@ -25,7 +24,8 @@ _SIGNALLED: Final = 128
 class RefreshedCopy:
     """The copy, how reality differs from the state, and what could not be read."""
 
-    stack: auto.Stack
+    administrator: auto.Stack
+    platform: auto.Stack
 
     steps: list[dict[str, Any]]
     """Operation, URN, and names of the properties that differ, for each resource that is not as it was."""
@@ -52,8 +52,13 @@ def refresh_copy(target: StackTarget, state: StateExport) -> Generator[Refreshed
         exported = folder / "state.json"
         exported.write_bytes(state.state)
         with FileBackend(target).rebuild(folder, exported) as copy:
-            steps, unread = _refresh(copy.stack, list_urns(state))
-            yield RefreshedCopy(copy.stack, steps, unread)
+            steps: list[dict[str, Any]] = []
+            unread: dict[str, str] = {}
+            for stack, exported_state in zip(copy.stacks, state.states, strict=True):
+                found, missing = _refresh(stack, list_urns(exported_state))
+                steps += found
+                unread |= missing
+            yield RefreshedCopy(copy.stacks[0], copy.platform, steps, unread)
 
 
 def _refresh(stack: auto.Stack, urns: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -93,12 +98,11 @@ def _refresh_once(stack: auto.Stack, log: EventLog, excluded: list[str]) -> int:
     )[1]
 
 
-def list_urns(state: StateExport) -> list[str]:
-    """Return the URNs of what providers manage."""
-    resources = json.loads(state.state).get("deployment", {}).get("resources") or ()
+def list_urns(state: bytes) -> list[str]:
+    """Return the URNs of what providers manage, in an exported state."""
     return [
         resource["urn"]
-        for resource in resources
+        for resource in list_resources(state)
         if resource.get("custom") and not resource["type"].startswith("pulumi:")
     ]
 

@@ -15,41 +15,41 @@ from typing import Any, Final
 import psutil
 import pulumi.automation as auto
 
-from components.settings import PROJECT
 from core.failure import Failure
 from engine import orphaned_plugins, packages, policy_gate
 from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
 from engine.plan_file import without_values
-from engine.stack_file import CHECKOUT
+from engine.program import PLATFORM, Program
 from engine.stack_target import StackTarget
 
 _RESULT: Final = re.compile(r"\s*code: (-?\d+)\n stdout: .*\n stderr: (.*)", re.DOTALL)
 
 
-def select(target: StackTarget, *, runs_program: bool = True) -> auto.Stack:
+def select(target: StackTarget, program: Program = PLATFORM, *, runs_program: bool = True) -> auto.Stack:
     """
     Create or select the stack.
 
     `runs_program` says whether it will be run: without it, the program's packages are of no use, and the
     engine would hold the bridge's version against a provider's and warn of an older one.
     """
+    run = program_of(program)
     plugins = target.plugin_environment() if runs_program else {}
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **plugins, **target.engine_environment()}
     if runs_program:
         # The program's imports take a second; the engine takes longer until it asks for the program.
-        threading.Thread(target=import_module, args=["components.platform"], daemon=True).start()
-        packages.declare()
+        threading.Thread(target=import_module, args=[program.module], daemon=True).start()
+        packages.declare(run, program.packages)
     orphaned_plugins.end_with_this_process()
     # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
     os.environ.update(environment)
     with explain_errors():
         workspace = AutomationWorkspace(
-            program=program,
-            work_dir=str(target.workspace()),
+            program=run,
+            work_dir=str(target.workspace(program)),
             env_vars=environment,
             secrets_provider=target.secrets_provider,
         )
-        workspace.is_known = target.name in (target.list_stacks(PROJECT) or ())
+        workspace.is_known = target.name in (target.list_stacks(program.project) or ())
         return AutomationStack(target.name, workspace, StackInitMode.CREATE_OR_SELECT)
 
 
@@ -60,10 +60,14 @@ def outputs(target: StackTarget) -> dict[str, Any]:
         return {name: output.value for name, output in stack.outputs().items()}
 
 
-def program() -> None:
-    """Run the checkout's own program, as `pulumi` does."""
-    policy_gate.in_force.set(True)
-    runpy.run_path(str(CHECKOUT / "__main__.py"), run_name="__main__")
+def program_of(program: Program) -> Callable[[], None]:
+    """Return a function that runs a program, as `pulumi` does."""
+
+    def run_program() -> None:
+        policy_gate.in_force.set(True)
+        runpy.run_path(str(program.folder / "__main__.py"), run_name="__main__")
+
+    return run_program
 
 
 def run(operation: Callable[[], Any]) -> tuple[Any, int]:

@@ -17,6 +17,7 @@ from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
 from core.failure import Failure
 from engine import stack_file
+from engine.program import PLATFORM, Program
 from toolchain.engine import search_path
 from toolchain.providers import needs_checked_cli, plugin_environment
 
@@ -129,8 +130,8 @@ class StackTarget(ABC):
         """
 
     @abstractmethod
-    def workspace(self) -> Path:
-        """Return the folder with the project's and the stack's file."""
+    def workspace(self, program: Program = PLATFORM) -> Path:
+        """Return the folder with the file of a program's project; that leads to the stack's file."""
 
     @abstractmethod
     def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any] | None:
@@ -303,8 +304,8 @@ class VendorTarget(StackTarget):
     def plugin_environment(self) -> dict[str, str]:
         return plugin_environment()
 
-    def workspace(self) -> Path:
-        return stack_file.CHECKOUT
+    def workspace(self, program: Program = PLATFORM) -> Path:
+        return program.folder
 
     def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any] | None:  # noqa: ARG002
         return None

@@ -19,6 +19,7 @@ from components.settings import PROJECT, Settings
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
 from engine import stack_file
+from engine.program import PLATFORM, Program
 from engine.stack_target import (
     API_URL_VARIABLES,
     ApiVendor,
@@ -166,16 +167,15 @@ class TwinTarget(StackTarget):
     def plugin_environment(self) -> dict[str, str]:
         return {}  # its PULUMI_HOME is its own
 
-    def workspace(self) -> Path:
+    def workspace(self, program: Program = PLATFORM) -> Path:
         """
-        Return a folder with copies of the project's and the stack's file.
+        Return a folder with a copy of a project's file, beside or below a copy of the stack's file.
 
         The engine writes the salt of the twin's passphrase into the stack's file, which must not change the
         checkout. The copy has the ports that were drawn.
         """
         folder = self.home.root / "workspace"
         folder.mkdir(mode=0o700, exist_ok=True)
-        shutil.copyfile(stack_file.CHECKOUT / "Pulumi.yaml", folder / "Pulumi.yaml")
         copy = folder / f"Pulumi.{self.name}.yaml"
         content = draw_ports(stack_file.read(self.name), self.home)
         if copy.exists():
@@ -184,7 +184,10 @@ class TwinTarget(StackTarget):
         partial = copy.with_suffix(".partial")
         partial.write_text(yaml.safe_dump(content))
         partial.replace(copy)
-        return folder
+        project = folder / program.folder.relative_to(stack_file.CHECKOUT)
+        project.mkdir(mode=0o700, exist_ok=True)
+        shutil.copyfile(program.folder / "Pulumi.yaml", project / "Pulumi.yaml")
+        return project
 
     def read_checkpoint(self, stack: str | None = None, project: str = PROJECT) -> dict[str, Any]:
         """Read the file backend directly: asking the engine takes 0.5 s."""

@@ -24,6 +24,9 @@ from recovery.vault.vault import VaultClient
 STATE_FILE: Final = "state.json"
 """Name of the file for `pulumi stack import --file`."""
 
+ADMINISTRATOR_FILE: Final = "administrator.json"
+"""Name of the same for the administrator's stack, which a backup may lack."""
+
 _MAX_BYTES: Final = 64 << 20
 """Limit of a state; 117 resources have 1 MB."""
 
@@ -48,10 +51,18 @@ class StateExport:
     """Output of `pulumi stack export`."""
 
     files: Mapping[str, bytes]
-    """`Pulumi.yaml` and the stack's own file, which holds the salt or the key of its secrets."""
+    """
+    `Pulumi.yaml`; the stack's own file, which holds the salt or the key of its secrets; and the state of the
+    administrator's stack.
+    """
 
     engine: str
     """Version of the Pulumi CLI."""
+
+    @property
+    def states(self) -> list[bytes]:
+        """The exported states of both programs, in the order in which they are deployed."""
+        return [*([self.files[ADMINISTRATOR_FILE]] if ADMINISTRATOR_FILE in self.files else []), self.state]
 
 
 class SecretsProvider(ManifestModel):
@@ -126,6 +137,8 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
     """
     started = datetime.now(UTC)
     deployment = parse_state(export.state)
+    if administrator := export.files.get(ADMINISTRATOR_FILE):
+        parse_state(administrator)
     vault, backup_id = context.primary, vault_layout.new_id(started)
     require_right_clock(vault)
     folder = vault_layout.state_backup(backup_id)
@@ -231,6 +244,13 @@ def parse_state(state: bytes) -> DeployedState:
         resources=len(deployment.resources),
         secrets_provider=deployment.secrets_providers,
     )
+
+
+def list_resources(state: bytes) -> list[dict[str, Any]]:
+    """Return the resources in an exported state, as the engine writes them; none of what is no export."""
+    document = parse_json(state, max_bytes=_MAX_BYTES)
+    deployment = document.get("deployment") if isinstance(document, dict) else None
+    return (deployment or {}).get("resources") or []
 
 
 def read_deployment_time(state: bytes) -> datetime | None:

@@ -16,6 +16,7 @@ from typing import Any
 from import_graph import CHECKOUT, PACKAGES
 from leftover_processes import twin_name
 
+from engine.program import BOTH
 from engine.stack_target import ProviderKind
 from engine.targets import find_twin_target
 from engine.twin import TwinTarget
@@ -23,7 +24,7 @@ from toolchain.engine import search_path
 from twin import services
 from twin.host.home import TwinHome
 
-_COPIED = (*PACKAGES, "schemas", "__main__.py")
+_COPIED = (*PACKAGES, "administrator", "schemas", "__main__.py")
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,15 @@ class Installation:
         )
         return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
-    def state(self, stack: str = "local") -> dict[str, Any]:
-        """Return the latest checkpoint that the engine wrote."""
-        path = self.home.state / ".pulumi" / "stacks" / "bulwark" / f"{stack}.json"
-        return json.loads(path.read_text())["checkpoint"]["latest"]
+    def state(self, stack: str = "local", project: str = "bulwark") -> dict[str, Any]:
+        """Return the latest checkpoint that the engine wrote; an empty one before the first."""
+        path = self.home.state / ".pulumi" / "stacks" / project / f"{stack}.json"
+        return (json.loads(path.read_text())["checkpoint"]["latest"] or {}) if path.exists() else {}
 
     def resources(self, stack: str = "local") -> list[dict[str, Any]]:
-        return self.state(stack)["resources"]
+        """Return the resources of the administrator's stack and of the platform's."""
+        states = [self.state(stack, program.project) for program in BOTH]
+        return [resource for state in states for resource in state.get("resources") or ()]
 
     def git(self, *arguments: str) -> None:
         who = ("-c", "user.name=Example", "-c", "user.email=example@example.com")

@@ -98,7 +98,9 @@ class Buckets:
     def _find_filled_by_jobs(self) -> set[Resource]:
         filled: set[Resource] = set()
         for job in self._stack.publishers("copies"):
-            known = (self._stack.get(urn) for urn in _known_texts(job.at("copies").each()))
+            known = (
+                self._stack.get(text) or self.by_arn(text) for text in _known_texts(job.at("copies").each())
+            )
             filled.update(self._stack.dependencies(job, "copies"))
             filled.update(resource for resource in known if resource)
         return filled

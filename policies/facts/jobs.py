@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final, LiteralString
 
 from core.objectives import ScheduleError, longest_gap
-from policies.facts.buckets import BUCKET
+from policies.facts.buckets import BUCKET, Buckets
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
 from policies.framework.stack import PolicyStack, Resource
@@ -79,10 +79,14 @@ def gap_of(schedule: Any) -> timedelta | None:
 
 
 def resolve_urns(job: Resource, fact: str, stack: PolicyStack) -> list[Resource]:
-    """Return the resources in a published list of URNs; if one is unknown, also the list's dependencies."""
+    """
+    Return the resources in a published list of URNs, or of ARNs of buckets.
+
+    If one is unknown, also the list's dependencies.
+    """
     entries = job.at(fact).each()
     resources = [
-        stack.get(entry.value)
+        stack.get(entry.value) or stack.view(Buckets).by_arn(entry.value)
         for entry in entries
         if isinstance(entry, Known) and isinstance(entry.value, str)
     ]

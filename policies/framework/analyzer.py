@@ -13,6 +13,7 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy
 
+from policies.framework import judged_before
 from policies.framework.evaluation import Evaluation
 from policies.framework.pack import Pack
 from policies.framework.stack import PolicyStack
@@ -39,7 +40,11 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
             # The engine sends outputs to stack policies. A component's facts are inputs, which are missing
             # there once the component registers outputs. What a provider will compute is unknown there, even
             # if the program declares a value.
-            stack = PolicyStack(request.resources, self._declared_inputs, pack.drill_history)
+            judged_before.write(request.resources, self._declared_inputs)
+            others, their_inputs = judged_before.read()
+            stack = PolicyStack(
+                [*others, *request.resources], their_inputs | self._declared_inputs, pack.drill_history
+            )
             pack.evaluation = Evaluation(stack, pack.waivers)
             response = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
             for diagnostic in response.diagnostics:

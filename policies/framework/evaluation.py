@@ -80,10 +80,9 @@ class Evaluation:
     def evaluate_waivers(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
         """Judge the waivers, after all rules; `rule` is the rule about waivers."""
         self.severities[rule.id] = Severity(configured.get("severity", rule.severity))
-        root = self.stack.root
-        prefix = root.urn.partition("::pulumi:pulumi:Stack::")[0] + "::" if root else "urn:"
+        roots = [root.urn.partition("::pulumi:pulumi:Stack::")[0] + "::" for root in self.stack.roots]
         used = [verdict.waiver.key for verdict in self.verdicts if verdict.waiver]
-        reasons = (*self.waivers.problems, *find_unmatched(self.waivers, used, stack=prefix))
+        reasons = (*self.waivers.problems, *find_unmatched(self.waivers, used, stacks=roots))
         verdict = Verdict(rule, None, reasons)
         self.verdicts.append(verdict)
         return [verdict]

@@ -115,9 +115,9 @@ class PolicyStack:
         self._views: dict[Any, Any] = {}
 
     @property
-    def root(self) -> Resource | None:
-        """The stack's own resource; None if the engine sent none."""
-        return next(iter(self.of_type(_STACK)), None)
+    def roots(self) -> list[Resource]:
+        """The stack's own resource, after that of a stack which is judged together with it."""
+        return self.of_type(_STACK)
 
     def get(self, urn: str) -> Resource | None:
         return self._by_urn.get(urn)

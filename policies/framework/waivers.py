@@ -60,20 +60,23 @@ def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
     return Waivers(in_force, tuple(problems))
 
 
-def find_unmatched(waivers: Waivers, used: Iterable[tuple[str, str]], *, stack: str) -> list[Message]:
+def find_unmatched(
+    waivers: Waivers, used: Iterable[tuple[str, str]], *, stacks: Iterable[str]
+) -> list[Message]:
     """
     Return a problem for each waiver of this stack that waived nothing.
 
     Args:
         waivers: All waivers; those of other stacks are no problem.
         used: The keys of the waivers that waived a violation.
-        stack: The start of the stack's URNs.
+        stacks: The start of each stack's URNs; without any, every waiver counts.
     """
+    prefixes = tuple(stacks) or ("urn:",)
     unused = set(waivers.in_force) - set(used)
     return [
         Message(f"the waiver of {rule} for {urn.rsplit('::', 1)[-1]} matches no violation; remove it")
         for rule, urn in sorted(unused)
-        if urn.startswith(stack)
+        if urn.startswith(prefixes)
     ]
 
 

@@ -96,9 +96,7 @@ class Deployment:
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs as the state holds them: secrets encrypted."""
-        return next(
-            resource for resource in self.resources.values() if resource.type == "pulumi:pulumi:Stack"
-        ).outputs
+        return self[f"bulwark-{self.stack}"].outputs
 
     def __getitem__(self, name: str) -> Resource:
         return self.resources[name]

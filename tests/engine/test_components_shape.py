@@ -36,7 +36,9 @@ def tree(production: Deployment) -> str:
             lines.append(f"{'  ' * depth}{name}  ({kind})")
             below(name, depth + 1)
 
-    below("bulwark-prod", 0)
+    for root in ("bulwark-administrator-prod", "bulwark-prod"):
+        lines.append(root)
+        below(root, 1)
     return "\n".join(lines) + "\n"
 
 

@@ -665,5 +665,5 @@ def test_a_plan_that_changes_aws_is_refused_to_the_deployer_and_not_to_the_admin
     target = TwinTarget("prod", find_twin_target("prod").settings, "stand-in", home)
     key = AccessKey(*(value for _, value in roles[DEPLOYER].credentials))
     with pytest.raises(Failure, match="backups-vault-key at AWS, which the role example-deployer only"):
-        refuse_deployer(find_caller(target, key), ["backups-vault-key"], target)
-    refuse_deployer(find_caller(target, target.deployer_credentials()), ["backups-vault-key"], target)
+        refuse_deployer(find_caller(target, key), "backups-vault-key", target)
+    refuse_deployer(find_caller(target, target.deployer_credentials()), "backups-vault-key", target)

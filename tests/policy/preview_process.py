@@ -9,15 +9,17 @@ Previews of the production program on a first deploy, each with some things chan
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import mutated_program
-from mutations import DRILLS, MUTATIONS
+from mutations import DRILLS, MUTATIONS, Mutation
 from rich.console import Console
 
 from engine import session
 from engine.event_log import EventLog
+from engine.program import BOTH
 from engine.targets import find_target
 from policies.framework.drill_history import VARIABLE
 
@@ -33,8 +35,8 @@ def main() -> None:
     target = find_target("prod", on_twin=True)
     target.prepare(Console(stderr=True))
     stack = session.select(target)
-    program = stack.workspace.program
-    assert program
+    # Both programs in one run: the policies judge together what they declare.
+    programs = [session.program_of(program) for program in BOTH]
     for line in sys.stdin:
         request = json.loads(line)
         mutations = [MUTATIONS[number] for number in request["mutations"]]
@@ -42,9 +44,15 @@ def main() -> None:
         drills = next((one.value for one in mutations if one.resource == DRILLS), '{"stores": {}}')
         drills = drills.replace("%s", _PROJECT)
         stack.workspace.env_vars = {**stack.workspace.env_vars, VARIABLE: drills}
-        stack.workspace.program = lambda mutations=mutations: (mutated_program.apply(mutations), program())[1]
+        stack.workspace.program = lambda mutations=mutations: _run(mutations, programs)
         responses.write(json.dumps(_preview(stack, request["pack"])) + "\n")
         responses.flush()
+
+
+def _run(mutations: Sequence[Mutation], programs: Sequence[Callable[[], None]]) -> None:
+    mutated_program.apply(mutations)
+    for program in programs:
+        program()
 
 
 def _preview(stack: Any, pack: str) -> dict[str, Any]:

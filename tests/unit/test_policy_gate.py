@@ -93,7 +93,8 @@ def test_production_without_an_engine_that_runs_the_pack_is_refused_with_the_lin
     with pytest.raises(PolicyPackMissingError) as refused:
         require(environment="production", stack="prod")
     assert "./bulwark up --stack prod" in str(refused.value)
-    assert "pulumi up --stack prod --policy-pack policies" in str(refused.value)
+    assert '"Plain Pulumi"' in str(refused.value)
+    assert "\n## Plain Pulumi\n" in (HERE / "README.md").read_text()
 
 
 @pytest.mark.parametrize("environment", ["local", "drill"])

@@ -1,0 +1,17 @@
+"""The administrator's stack: settings -> policy gate -> providers -> Accounts -> exports."""
+
+import pulumi
+
+from components.accounts import Accounts
+from components.providers import build_aws
+from components.settings import PROJECT
+from components.stack import read_settings
+from engine import policy_gate
+
+config = pulumi.Config(PROJECT)
+settings = read_settings(config)
+policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
+accounts = Accounts("accounts", settings, providers=build_aws(settings))
+
+for name, value in accounts.outputs.items():
+    pulumi.export(name, value)

@@ -1,0 +1,61 @@
+"""What the platform has in its AWS accounts: vaults, keys, roles, and the documents of the roles."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pulumi
+
+from components.backups import Backups
+from components.providers import AwsProviders
+from components.role_documents import RoleDocuments
+from components.settings import PROJECT, Settings
+
+
+class Accounts(pulumi.ComponentResource):
+    """
+    All that whoever deploys the platform must not be able to change.
+
+    Publishes for policies: `environment` and `githubRepository`, as the Platform does, and `jobsDeclaredIn`,
+    the project whose jobs fill the vaults.
+    """
+
+    TYPE: Final = "bulwark:index:Accounts"
+
+    outputs: Mapping[str, pulumi.Output[str]]
+    """What the administrator's stack exports."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        providers: AwsProviders,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        platform = settings.platform
+        super().__init__(
+            self.TYPE,
+            name,
+            {
+                "environment": platform.environment,
+                "githubRepository": platform.token_repository,
+                "jobsDeclaredIn": PROJECT,
+            },
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(providers=[providers.primary])),
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        self.backups = Backups(
+            "backups",
+            settings.backups,
+            platform=platform,
+            replica_provider=providers.replica,
+            opts=child,
+        )
+        self.documents = RoleDocuments("documents", settings, opts=child)
+        self.outputs = {
+            "vault": self.backups.primary.bucket.bucket,
+            "vault_replica": self.backups.replica.bucket.bucket,
+            **{f"{role}_role": made.arn for role, made in self.backups.identity.roles.items()},
+            "break_glass_role": self.backups.administration.break_glass.arn,
+        }
+        self.register_outputs({})
