@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.failure import Failure
+from engine.program import ADMINISTRATOR, Program
 
 if TYPE_CHECKING:
     import pulumi.automation as auto
@@ -19,7 +20,7 @@ def confirm(stack: str, *, to: str = "up", what: str = "it") -> bool:
     return input(f"Type the stack's name ({stack}) to {to} {what}: ").strip() == stack
 
 
-def refuse_protected(engine: "auto.Stack") -> None:
+def refuse_protected(engine: "auto.Stack", program: Program) -> None:
     """
     Refuse to take down a stack that protects something.
 
@@ -32,10 +33,12 @@ def refuse_protected(engine: "auto.Stack") -> None:
     resources = (engine.export_stack().deployment or {}).get("resources", [])
     protected = [resource["urn"].rsplit("::", 1)[-1] for resource in resources if resource.get("protect")]
     if protected:
+        where = f" -C {program.folder.name}" if program is ADMINISTRATOR else ""
         raise Failure(
-            f"The stack {engine.name} protects what holds data ({', '.join(protected)}); "
+            f"{program.title.capitalize()} {engine.name} protects what holds data ({', '.join(protected)}); "
             "nothing was destroyed.",
-            f"if all of it is to go, `pulumi state unprotect --all --stack {engine.name}`, then this again.",
+            f"if all of it is to go, `pulumi{where} state unprotect --all --stack {engine.name}`, then this "
+            "again.",
         )
     # Neon refuses to delete these (422), and its provider takes the refusal for success.
     kept = [

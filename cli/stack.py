@@ -22,7 +22,7 @@ from engine import orphaned_projects, plan_file, session
 from engine.administrator_plan import require_administrator
 from engine.event_log import EventLog, merge_documents
 from engine.policy_gate import PACK
-from engine.program import ADMINISTRATOR
+from engine.program import ADMINISTRATOR, BOTH
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
 
@@ -295,8 +295,8 @@ def destroy(
     logs: list[EventLog] = []
     code = 0
     with open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False) as opened:
-        for engine in opened.stacks:
-            deploy.refuse_protected(engine)
+        for program, engine in zip(BOTH, opened.stacks, strict=True):
+            deploy.refuse_protected(engine, program)
         for engine in reversed(opened.stacks):
             logs.append(EventLog("Destroy", quiet=True, as_json=as_json))
             _, code = _run(
