@@ -24,6 +24,7 @@ from components.settings.backups import ELSEWHERE_KEY
 from core import vault_layout
 from core.failure import Failure
 from engine import stack_file
+from engine.program import PLATFORM, Program
 from engine.stack_target import AwsRole, VendorTarget
 from recovery import catalogue
 from recovery.attestation import put_attested, sign_with
@@ -226,7 +227,7 @@ class WithoutAws(VendorTarget):
     def role_credentials(self, role: AwsRole) -> AccessKey | None:
         raise Failure(f"The role {role} can't be taken on.", "open the account again.")
 
-    def workspace(self) -> Path:
+    def workspace(self, program: Program = PLATFORM) -> Path:  # noqa: ARG002 - the same for both
         raise Failure("The stack's state can't be read.", "open the account again.")
 
 
