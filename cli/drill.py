@@ -97,10 +97,13 @@ def drill(
             restores a new database from the primary vault alone, `replica` from the other region's,
             `elsewhere` a new database and the files from the encrypted copies at another cloud; `files`
             restores the object files and compares them with the rows that refer to them; `state` rebuilds
-            the stack from its backed-up state; `all` is all of them but `elsewhere`.
+            the stack from its backed-up state; `all` is all of them but `elsewhere`, and with a role's
+            document but `state`.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
             and `replica` restore into a server on this machine, and `files` compares with the backup alone.
+            Beside a stack it is the document of the driller's role, `aws-secret:NAME`, so that the stack's
+            state is not opened.
         on_twin: Drill what another stack's program made on the twin.
         as_json: Print the evidence as one JSON document; progress goes to standard error.
         at_random: Recover from any point within retention instead of the newest.
@@ -132,7 +135,12 @@ def drill(
     scenarios = _choose_scenarios(source, scenario)
     needs_platform = scenario != "state" and not clean
     with _open_session(
-        source, scenarios, needs_platform=needs_platform, unsandboxed=unsandboxed, identity=identity
+        source,
+        scenarios,
+        needs_platform=needs_platform,
+        clean=clean,
+        unsandboxed=unsandboxed,
+        identity=identity,
     ) as session:
         with console.status("Looking for what interrupted drills have left"):
             leftovers = session.remove_leftovers(everything=clean)
@@ -158,7 +166,11 @@ def drill(
 def _choose_scenarios(source: RecoverySource, scenario: Choice) -> tuple[ScenarioKind, ...]:
     if scenario != "all":
         return (scenario,)
-    return choose_scenarios(source) if isinstance(source, DocumentedSource) else _ALL
+    if isinstance(source, DocumentedSource):
+        return choose_scenarios(source)
+    if isinstance(source, DocumentedStack):
+        return tuple(kind for kind in _ALL if kind != "state")
+    return _ALL
 
 
 @contextmanager
@@ -167,6 +179,7 @@ def _open_session(
     scenarios: tuple[ScenarioKind, ...],
     *,
     needs_platform: bool,
+    clean: bool,
     unsandboxed: bool,
     identity: Path | None,
 ) -> Generator[DrillSession]:
@@ -174,17 +187,28 @@ def _open_session(
         with open_file_session(source, scenarios, unsandboxed=unsandboxed, identity=identity) as session:
             yield session
         return
-    if isinstance(source, DocumentedStack):
-        raise Failure("A drill of a stack reads the stack itself.", "leave out --recovery, or --stack.")
-    if needs_platform and not source.runs_platform:
+    target = source.target if isinstance(source, DocumentedStack) else source
+    if "state" in scenarios and source is not target:
+        raise Failure("The state is drilled with the stack alone.", "leave out --recovery.")
+    if "state" in scenarios and len(scenarios) > 1 and target.is_shared and not clean:
+        raise Failure(
+            "The role that drills can't read the state, and the state has one of its own for its drill.",
+            "take them on one after the other: ./bulwark drill state, and ./bulwark drill all with the "
+            f"driller's document: --recovery aws-secret:{target.settings.platform.name}/jobs/driller.",
+        )
+    if needs_platform and not target.runs_platform:
         raise Failure(
             f"A drill asks the data of a platform at work, and {source.name} has none on the twin.",
             "drill the twin's own (`./bulwark drill`), or the stack's state (`./bulwark drill state`).",
         )
-    from cli.stack_drill import open_stack_session  # noqa: PLC0415 - a recovery file does without Pulumi
+    from cli.stack_drill import open_stack_session, open_state_session  # noqa: PLC0415 - without Pulumi so far
 
-    with open_stack_session(source, unsandboxed=unsandboxed, identity=identity) as session:
-        yield session
+    if scenarios == ("state",) and not clean:
+        with open_state_session(target, unsandboxed=unsandboxed) as session:
+            yield session
+    else:
+        with open_stack_session(source, unsandboxed=unsandboxed, identity=identity) as session:
+            yield session
 
 
 def _secrets_of(session: DrillSession) -> set[str]:

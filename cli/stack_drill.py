@@ -10,10 +10,13 @@ from typing import Final
 
 from cli.drill_facts import drill_objectives
 from cli.drill_session import DrillSession, open_drill_folder, temporary_files_in
-from cli.recovery_context import export_state, open_context
+from cli.file_drill import LocalEnvironment
+from cli.recovery_context import DocumentedStack, export_state, open_context
 from components.secrets import variable
 from components.settings import PROJECT as PLATFORM
 from components.settings import Settings
+from components.settings.drill import BRANCH_KEY, PROJECT_KEY
+from core.failure import Failure
 from engine import session
 from engine.drill_stack import PROJECT, PulumiEnvironment
 from engine.rebuilt_stack import FileBackend
@@ -22,7 +25,7 @@ from engine.stack_target import StackTarget
 from recovery.context import VaultName
 from recovery.drill import state
 from recovery.drill.evidence import Scenario, StackLocation
-from recovery.drill.neon_account import NeonAccount
+from recovery.drill.neon_account import NeonAccount, NeonKeys
 from recovery.drill.safety import age_of
 from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.drill.validation import DrillContext
@@ -33,10 +36,9 @@ _KEY: Final = "neon_api_key"
 
 
 @dataclass(frozen=True)
-class StackDrillSession(DrillSession):
-    """A stack and the throw-away stacks of its drills."""
+class StateDrillSession(DrillSession):
+    """A stack whose state is drilled. It recovers into a folder of this machine."""
 
-    environment: PulumiEnvironment
     target: StackTarget
 
     @property
@@ -56,10 +58,6 @@ class StackDrillSession(DrillSession):
         return not self.target.is_shared
 
     @property
-    def secrets(self) -> set[str]:
-        return {self.environment.key}
-
-    @property
     def engine_version(self) -> str:
         return VERSION
 
@@ -74,6 +72,22 @@ class StackDrillSession(DrillSession):
             on_progress=context.on_progress,
             backup=backup,
         )
+
+    def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
+        """Remove nothing: the state is rebuilt in the drill's folder."""
+        del everything
+        yield from ()
+
+
+@dataclass(frozen=True)
+class StackDrillSession(StateDrillSession):
+    """A stack and the throw-away stacks of its drills."""
+
+    environment: PulumiEnvironment
+
+    @property
+    def secrets(self) -> set[str]:
+        return {self.environment.keys.branches, self.environment.keys.projects}
 
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
         for name in self.environment.list_stacks():
@@ -95,19 +109,23 @@ class StackDrillSession(DrillSession):
 
 @contextmanager
 def open_stack_session(
-    target: StackTarget, *, unsandboxed: bool, identity: Path | None
+    source: StackTarget | DocumentedStack, *, unsandboxed: bool, identity: Path | None
 ) -> Generator[StackDrillSession]:
     """
     Open a stack for drilling; `unsandboxed` and `identity` are those of the command.
 
+    With the document of the role that drills nothing is read of the stack's state.
+
     Raises:
-        Failure: another drill is at work on this machine, the stack is not deployed, or the credentials at
-            AWS are of another role than the one that only reads.
+        Failure: another drill is at work on this machine, the stack is not deployed, the credentials at AWS
+            are of another role than the one that drills, or there is no key of Neon's API.
     """
+    target = source.target if isinstance(source, DocumentedStack) else source
     with open_drill_folder(target.name) as folder:
         more: tuple[VaultName, ...] = ("elsewhere",) if identity else ()
         context = open_context(
-            target,
+            source,
+            role="driller",
             stores=("database",),
             vaults=("primary", "replica", *more),
             jobs=("drill",),
@@ -115,22 +133,62 @@ def open_stack_session(
             needs_outputs=True,
         )
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
-        require_role(target, "restorer")
-        key, project = _neon_key(target), context.database_project
-        account = NeonAccount(key, target.settings.database.organization, project, url=target.api_url("neon"))
-        environment = PulumiEnvironment(target, folder, project=project, key=key, account=account)
+        require_role(target, "driller")
+        keys, project = _find_keys(source), context.database_project
+        if not project:
+            raise Failure(
+                "The document does not name the database's project at Neon.",
+                "name the driller's: --recovery.",
+            )
+        account = NeonAccount(keys, target.settings.drill_organization, project, url=target.api_url("neon"))
+        environment = PulumiEnvironment(
+            target,
+            folder,
+            project=project,
+            keys=keys,
+            account=account,
+            # The role that drills is not let into the backend at the vendors.
+            has_own_backend=target.is_shared or source is not target,
+        )
         with temporary_files_in(environment.folder):
             yield StackDrillSession(
                 context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target
             )
 
 
-def _neon_key(target: StackTarget) -> str:
-    """Return the key of Neon's API that the stack is deployed with."""
-    if key := os.environ.get(variable(_KEY)):
-        return key
-    with session.explain_errors():
-        return session.select(target, runs_program=False).get_config(f"{PLATFORM}:{_KEY}").value
+@contextmanager
+def open_state_session(target: StackTarget, *, unsandboxed: bool) -> Generator[StateDrillSession]:
+    """
+    Open a stack to drill its state alone, which takes no credentials of the database or of a vendor's API.
+
+    Raises:
+        Failure: another drill is at work on this machine, or the credentials at AWS are of another role than
+            the one that drills the state.
+    """
+    with open_drill_folder(target.name) as folder:
+        context = open_context(target, role="state-driller", vaults=("primary",))
+        require_role(target, "state-driller")
+        environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
+        with temporary_files_in(environment.folder):
+            yield StateDrillSession(
+                context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target
+            )
+
+
+def _find_keys(source: StackTarget | DocumentedStack) -> NeonKeys:
+    """Return the keys of Neon's API: those of drills, or else the one that the stack is deployed with."""
+    target = source.target if isinstance(source, DocumentedStack) else source
+    if keys := target.drill_keys():
+        return keys
+    if isinstance(source, DocumentedStack):
+        raise Failure(
+            f"There are no keys of Neon's API in {BRANCH_KEY} and {PROJECT_KEY}.",
+            "set both; docs/production.md says which keys.",
+        )
+    if not (key := os.environ.get(variable(_KEY))):
+        with session.explain_errors():
+            key = session.select(target, runs_program=False).get_config(f"{PLATFORM}:{_KEY}").value
+    return NeonKeys(key, key)
 
 
 def drill_spec(settings: Settings, *, unsandboxed: bool) -> DrillSpec:

@@ -93,12 +93,15 @@ def declare_branch(
     _export(on_outputs, project=project, owner=branch.owner_uri, application=branch.application_uri)
 
 
-def declare_database(name: str, args: DatabaseSettings, *, key: str, on_outputs: OnOutputs) -> None:
-    """Declare a stack that holds a new, empty database, as production declares its own."""
+def declare_database(
+    name: str, args: DatabaseSettings, *, organization: str, key: str, on_outputs: OnOutputs
+) -> None:
+    """Declare a stack that holds a new, empty database of an organization, as production declares its own."""
     throw_away = args.model_copy(
         # Nothing may outlive the drill: no protection, and no history that is paid for.
         update={
             "project": name,
+            "organization": organization,
             "protect_default_branch": False,
             "history_retention_hours": 1,
             "adopt": None,

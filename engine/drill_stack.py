@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Final
 
 import pulumi.automation as auto
@@ -21,7 +22,7 @@ from engine.stack_target import StackTarget
 from recovery.drill import smoke_tests
 from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import TeardownResult
-from recovery.drill.neon_account import NeonAccount
+from recovery.drill.neon_account import NeonAccount, NeonKeys
 from recovery.drill.safety import is_drill_name
 from recovery.manifest import ServerInfo
 from recovery.postgres.globals import Globals
@@ -48,7 +49,14 @@ class PulumiEnvironment:
     """Implements `recovery.drill.environment.DrillEnvironment` with stacks of the engine."""
 
     def __init__(
-        self, target: StackTarget, folder: Path, *, project: str, key: str, account: NeonAccount
+        self,
+        target: StackTarget,
+        folder: Path,
+        *,
+        project: str,
+        keys: NeonKeys,
+        account: NeonAccount,
+        has_own_backend: bool,
     ) -> None:
         """
         Make the folder of the drill's files, and nothing else.
@@ -57,9 +65,21 @@ class PulumiEnvironment:
             target: The platform's stack; its settings are the drill's too.
             folder: Private; everything in it is removed with the drill.
             project: Id of the platform's project at Neon, whose history is branched.
-            key: Key of Neon's API.
+            keys: Keys of Neon's API.
             account: Client of Neon's API, to look for what is left.
+            has_own_backend: Whether the drills' stacks have a backend in the folder, so that they need not be
+                let into the platform's. What a drill that was killed on another machine has made is found by
+                its name at Neon.
         """
+        self.keys = keys
+        self._backend = folder / "backend" if has_own_backend else None
+        self._environment = session.set_environment(target)
+        if self._backend:
+            self._backend.mkdir(mode=0o700, exist_ok=True)
+            self._environment |= {
+                "PULUMI_BACKEND_URL": f"{self._backend.as_uri()}?metadata=skip",
+                "PULUMI_CONFIG_PASSPHRASE": _passphrase(folder / "passphrase"),
+            }
         self.folder = folder / "files"
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.scope = str(folder)
@@ -67,7 +87,6 @@ class PulumiEnvironment:
         self.account = account
         self._target = target
         self._project = project
-        self.key = key
 
     @contextmanager
     def prepare_branch(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
@@ -84,7 +103,7 @@ class PulumiEnvironment:
                 project=self._project,
                 at=instant,
                 ready=ready.set,
-                key=self.key,
+                key=self.keys.branches,
                 on_outputs=on_outputs,
             )
 
@@ -111,7 +130,14 @@ class PulumiEnvironment:
         def program(on_outputs: OnDrillOutputs) -> None:
             from components.drill_targets import declare_database  # noqa: PLC0415 - as above
 
-            declare_database(name, self._target.settings.database, key=self.key, on_outputs=on_outputs)
+            settings = self._target.settings
+            declare_database(
+                name,
+                settings.database,
+                organization=settings.drill_organization,
+                key=self.keys.projects,
+                on_outputs=on_outputs,
+            )
 
         with self._deploy(name, program) as wait_for_database:
             database = wait_for_database()
@@ -144,7 +170,11 @@ class PulumiEnvironment:
 
     def list_stacks(self) -> list[str]:
         """Return the drills' stacks that the backend has."""
-        names = self._target.list_stacks(PROJECT)
+        names = (
+            [path.stem for path in self._backend.glob(f".pulumi/stacks/{PROJECT}/*.json")]
+            if self._backend
+            else self._target.list_stacks(PROJECT)
+        )
         if names is None:
             with session.explain_errors():
                 names = [summary.name for summary in self._workspace(None).list_stacks()]
@@ -230,9 +260,18 @@ class PulumiEnvironment:
         return AutomationWorkspace(
             program=program,
             work_dir=str(folder),
+            env_vars=self._environment,
             project_settings=auto.ProjectSettings(name=PROJECT, runtime="python"),
-            secrets_provider=self._target.secrets_provider,
+            secrets_provider="passphrase" if self._backend else self._target.secrets_provider,
         )
+
+
+def _passphrase(file: Path) -> str:
+    """Return the passphrase of the drills' own backend, which a file beside it keeps for the next drill."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(token_urlsafe())
+    return file.read_text()
 
 
 def _ignore(_line: str) -> None:

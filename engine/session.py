@@ -33,15 +33,11 @@ def select(target: StackTarget, program: Program = PLATFORM, *, runs_program: bo
     engine would hold the bridge's version against a provider's and warn of an older one.
     """
     run = program_of(program)
-    plugins = target.plugin_environment() if runs_program else {}
-    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **plugins, **target.engine_environment()}
+    environment = set_environment(target, runs_program=runs_program)
     if runs_program:
         # The program's imports take a second; the engine takes longer until it asks for the program.
         threading.Thread(target=import_module, args=[program.module], daemon=True).start()
         packages.declare(run, program.packages)
-    orphaned_plugins.end_with_this_process()
-    # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
-    os.environ.update(environment)
     with explain_errors():
         workspace = AutomationWorkspace(
             program=run,
@@ -51,6 +47,16 @@ def select(target: StackTarget, program: Program = PLATFORM, *, runs_program: bo
         )
         workspace.is_known = target.name in (target.list_stacks(program.project) or ())
         return AutomationStack(target.name, workspace, StackInitMode.CREATE_OR_SELECT)
+
+
+def set_environment(target: StackTarget, *, runs_program: bool = True) -> dict[str, str]:
+    """Put what the engine's commands need into this process's environment, and return it."""
+    plugins = target.plugin_environment() if runs_program else {}
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **plugins, **target.engine_environment()}
+    orphaned_plugins.end_with_this_process()
+    # The program runs in this process, and the Automation API looks for the CLI on this process's PATH.
+    os.environ.update(environment)
+    return environment
 
 
 def outputs(target: StackTarget) -> dict[str, Any]:

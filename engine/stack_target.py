@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from components.settings import PROJECT, Settings, SettingsError
 from components.settings.backups import ELSEWHERE_KEY
+from components.settings.drill import BRANCH_KEY, PROJECT_KEY
 from components.settings.platform import OIDC_ISSUER
 from core.failure import Failure
 from engine import stack_file
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from components.settings import ElsewhereSettings
     from recovery.attestation import IssueToken
+    from recovery.drill.neon_account import NeonKeys
     from recovery.vault.client import AccessKey
     from twin.services import ServiceStatus
 
@@ -224,6 +226,10 @@ class StackTarget(ABC):
             Failure: its access key is not in the environment.
         """
 
+    @abstractmethod
+    def drill_keys(self) -> "NeonKeys | None":
+        """Return the keys of Neon's API that drills have; None where they have none of their own."""
+
     @property
     @abstractmethod
     def parallelism(self) -> int | None:
@@ -366,6 +372,12 @@ class VendorTarget(StackTarget):
                 "set both; docs/production.md says which rights the key needs.",
             )
         return AccessKey(key_id, secret)
+
+    def drill_keys(self) -> "NeonKeys | None":
+        from recovery.drill.neon_account import NeonKeys  # noqa: PLC0415 - httpx takes a fifth of a second
+
+        branches, projects = (os.environ.get(name, "") for name in (BRANCH_KEY, PROJECT_KEY))
+        return NeonKeys(branches, projects) if branches and projects else None
 
     @property
     def parallelism(self) -> int | None:

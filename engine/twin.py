@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from components.settings import ElsewhereSettings
     from recovery.attestation import IssueToken
+    from recovery.drill.neon_account import NeonKeys
     from recovery.vault.client import AccessKey
 
 _NEEDED_BYTES: Final = 256 << 20
@@ -272,6 +273,12 @@ class TwinTarget(StackTarget):
 
     def reach_files(self, endpoint: str) -> str:  # noqa: ARG002 - the twin's service stands in for it
         return f"http://127.0.0.1:{self.home.port('files')}"
+
+    def drill_keys(self) -> "NeonKeys":
+        from recovery.drill.neon_account import NeonKeys  # noqa: PLC0415 - httpx takes a fifth of a second
+
+        key = self.home.secret("neon_api_key")
+        return NeonKeys(key, key)
 
     @property
     def parallelism(self) -> int | None:

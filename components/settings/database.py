@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Name, Positive, SettingsModel
+from components.settings.model import Name, NeonOrganization, Positive, SettingsModel
 
 NeonPlan = Literal["free", "launch", "scale"]
 
@@ -55,7 +55,7 @@ class DatabaseSettings(SettingsModel):
     plan: NeonPlan
     """Neon's plan, which limits history and protection."""
 
-    organization: Annotated[str, StringConstraints(pattern=r"^org-[a-z0-9-]+$")]
+    organization: NeonOrganization
     """Explicit, because a project whose organization changes is replaced (terraform-provider-neon #179)."""
 
     region: Annotated[str, StringConstraints(pattern=r"^(aws|azure)-[a-z0-9-]+$")]

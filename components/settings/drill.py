@@ -1,10 +1,17 @@
 """What a drill checks in a recovered platform: statements and a program that only its team knows."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Positive, SettingsModel
+from components.settings.model import NeonOrganization, Positive, SettingsModel
+
+BRANCH_KEY: Final = "BULWARK_DRILL_BRANCH_KEY"
+"""Variable with the key of Neon's API with which a drill's job makes branches: of the platform's project
+alone."""
+
+PROJECT_KEY: Final = "BULWARK_DRILL_PROJECT_KEY"
+"""The same for projects: of the drills' organization."""
 
 Query = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 """One SQL statement; it runs as the application role, on the recovered copy alone."""
@@ -55,6 +62,11 @@ class DrillSettings(SettingsModel):
 
     application: ApplicationSettings
     files: FileReferences
+    organization: NeonOrganization | None = None
+    """
+    Organization at Neon that drills make their projects in; by default the database's own. A key of another
+    one can't reach the platform's project.
+    """
 
 
 def rules(drill: DrillSettings) -> list[tuple[str, str]]:

@@ -48,6 +48,11 @@ class Settings(SettingsModel):
     errors: errors.ErrorSettings
     alerting: alerting.AlertingSettings
 
+    @property
+    def drill_organization(self) -> str:
+        """Id of the organization at Neon that drills make their projects in."""
+        return self.drill.organization or self.database.organization
+
 
 _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "platform": platform.rules,

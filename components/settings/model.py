@@ -46,6 +46,9 @@ AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
 AwsAccount = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 """Twelve digits, quoted: YAML would read a bare number and drop leading zeros."""
 
+NeonOrganization = Annotated[str, StringConstraints(pattern=r"^org-[a-z0-9-]+$")]
+"""Id of an organization at Neon."""
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """A display name; 64 characters is the shortest limit among the vendors."""
 

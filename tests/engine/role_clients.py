@@ -1,5 +1,7 @@
 """Clients of the twin's AWS that act as one of the stack's roles, with credentials as a job gets them."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -72,6 +74,24 @@ def assume_role(
             ("aws_session_token", session["SessionToken"]),
         ),
     )
+
+
+def job_environment(home: TwinHome, role: str, *, platform: str = "example-twin") -> dict[str, Any]:
+    """Return the environment of a job that has taken a role on."""
+    session = {name.upper(): value for name, value in assume_role(home, role, platform=platform).credentials}
+    return {**session, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{home.port('aws')}"}
+
+
+@contextmanager
+def hidden_state(home: TwinHome, stack: str = "local") -> Generator[None]:
+    """Take the state of a stack away meanwhile."""
+    state = home.state / ".pulumi" / "stacks" / "bulwark" / f"{stack}.json"
+    hidden = state.with_name("hidden")
+    state.rename(hidden)
+    try:
+        yield
+    finally:
+        hidden.rename(state)
 
 
 @cache

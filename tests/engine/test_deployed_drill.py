@@ -15,6 +15,7 @@ from deployment import Deployment
 from installations import CommandResult, Installation
 from interrupted_process import RunningCommand, find_leftovers, wait_until
 from inventory import count_existing, count_recorded, count_vendor_objects
+from role_clients import hidden_state, job_environment
 from sampling import Draw
 from source_fingerprint import take_fingerprint, watch_canary
 
@@ -370,4 +371,25 @@ def test_a_failing_drill_names_its_fault_and_sends_no_heartbeat(
     assert last_heartbeat(installation) == observed_drill.heartbeats[1]
     kept = {one["id"]: one for one in installation.bulwark("drills", "--json").json["drills"]}
     assert kept[failed]["verdict"] == "failed"
+    check_nothing_is_left(installation)
+
+
+def test_a_drill_by_its_roles_document_opens_no_state_and_its_evidence_counts(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    """As the jobs of drill.yml do: one drills by its role and document; another one keeps the evidence."""
+    installation, evidence = deployed.installation, tmp_path / "evidence.json"
+    document = ("--recovery", "aws-secret:example-twin/jobs/driller")
+    job = job_environment(installation.home, "driller")
+    with hidden_state(installation.home):
+        drilled = installation.bulwark(
+            "drill", "corruption", "--stack", "local", *document, "--evidence", str(evidence), **job
+        )
+        assert drilled.code == 0, drilled.text
+        refused = installation.bulwark("drill", "state", "--stack", "local", *document, **job)
+        assert refused.code == 1
+        assert "The state is drilled with the stack alone." in refused.err
+        added = installation.bulwark("drills", "--add", str(evidence))
+        assert added.code == 0, added.text
+        assert "does not count" not in added.err
     check_nothing_is_left(installation)

@@ -7,19 +7,11 @@ from typing import Any
 import pytest
 from fast_twin import FastTwin
 from recovery_command import RecoveryCommand
-from role_clients import administrator, assume_role
+from role_clients import administrator, hidden_state, job_environment
 
 pytestmark = pytest.mark.shares("fast_twin")
 
 NAME = "example-twin/jobs/backup-writer"
-
-
-def as_job(fast_twin: FastTwin, role: str) -> dict[str, Any]:
-    """Return the environment of a job that has taken a role on."""
-    home = fast_twin.installation.home
-    identity = assume_role(home, role, platform="example-twin")
-    session = {key.upper(): value for key, value in identity.credentials}
-    return {**session, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{home.port('aws')}"}
 
 
 def secrets_of(fast_twin: FastTwin) -> Any:
@@ -36,7 +28,7 @@ def test_the_writer_backs_up_by_its_role_and_its_document_alone(fast_twin: FastT
     command.folder.mkdir()
     option = ("--recovery", f"aws-secret:{NAME}")
     # No checkout, no stack, no Pulumi, and none of the document's secrets in the environment.
-    session, command.variables = as_job(fast_twin, "backup-writer"), {}
+    session, command.variables = job_environment(fast_twin.installation.home, "backup-writer"), {}
     ended = command.run(
         "backup", "database", "--json", "--unattested", *option, recovery=False, variables=session
     )
@@ -44,7 +36,11 @@ def test_the_writer_backs_up_by_its_role_and_its_document_alone(fast_twin: FastT
     assert "monitor not reached" not in ended.err
     assert [secret for secret in document["secrets"].values() if secret in ended.text] == []
     other = command.run(
-        "backup", "database", *option, recovery=False, variables=as_job(fast_twin, "backup-restorer")
+        "backup",
+        "database",
+        *option,
+        recovery=False,
+        variables=job_environment(fast_twin.installation.home, "backup-restorer"),
     )
     assert other.code == 1
     assert f"These credentials may not read the secret {NAME}." in other.err
@@ -57,10 +53,7 @@ def test_the_writer_backs_up_by_its_role_and_its_document_alone(fast_twin: FastT
 
 def test_with_its_stack_a_documents_backup_counts_and_only_the_settings_are_read(fast_twin: FastTwin) -> None:
     installation = fast_twin.installation
-    state = installation.home.state / ".pulumi" / "stacks" / "bulwark" / "local.json"
-    hidden = state.with_name("hidden")
-    state.rename(hidden)
-    try:
+    with hidden_state(installation.home):
         ended = installation.bulwark(
             "backup",
             "database",
@@ -69,10 +62,8 @@ def test_with_its_stack_a_documents_backup_counts_and_only_the_settings_are_read
             "local",
             "--recovery",
             f"aws-secret:{NAME}",
-            **as_job(fast_twin, "backup-writer"),
+            **job_environment(fast_twin.installation.home, "backup-writer"),
         )
         assert ended.code == 0, ended.text
         listed = {row["id"]: row for row in installation.bulwark("backups", "--json").json}
-    finally:
-        hidden.rename(state)
     assert listed[ended.json["database"]["id"]]["counts"] is True

@@ -1,6 +1,7 @@
 """The workflow of drills: by the settings' schedule, each job with the one role that it needs."""
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +16,7 @@ _TEXT = _FILE.read_text()
 # PyYAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
 SETTINGS = find_target("prod", on_twin=False).settings.backups
-DRILL, KEEP = WORKFLOW["jobs"]["drill"], WORKFLOW["jobs"]["keep"]
+DRILL, STATE, KEEP = (WORKFLOW["jobs"][name] for name in ("drill", "state", "keep"))
 
 
 def run_steps(job: dict[str, Any]) -> str:
@@ -43,35 +44,46 @@ def test_every_scenario_that_the_drill_workflow_offers_exists() -> None:
 
 def test_the_job_that_reads_backups_writes_none_and_the_job_that_keeps_evidence_restores_none() -> None:
     assert (DRILL["environment"], assumed_roles(DRILL)) == (
-        SETTINGS.restore_environment,
-        ["${{ vars.RESTORE_ROLE }}"],
+        SETTINGS.drill_environment,
+        ["${{ vars.DRILL_ROLE }}"],
+    )
+    assert (STATE["environment"], assumed_roles(STATE)) == (
+        SETTINGS.state_drill_environment,
+        ["${{ vars.STATE_DRILL_ROLE }}"],
     )
     assert (KEEP["environment"], assumed_roles(KEEP)) == (
         SETTINGS.backup_environment,
         ["${{ vars.BACKUP_ROLE }}"],
     )
     assert "bulwark drill " not in run_steps(KEEP)
-    assert "--add" not in run_steps(DRILL)
+    assert "--add" not in run_steps(DRILL) + run_steps(STATE)
     assert WORKFLOW["permissions"] == {}
-    for job in (DRILL, KEEP):
+    for job in (DRILL, STATE, KEEP):
         assert job["permissions"] == {"contents": "read", "id-token": "write"}
 
 
 def test_evidence_is_kept_whatever_the_verdict_and_nothing_is_left_behind() -> None:
-    assert KEEP["needs"] == "drill"
-    assert KEEP["if"] == "always() && needs.drill.result != 'skipped'"
-    hands_over = next(step for step in DRILL["steps"] if "upload-artifact" in step.get("uses", ""))
-    assert hands_over["if"] == "always()"
+    assert KEEP["needs"] == ["drill", "state"]
+    assert KEEP["if"] == ("always() && !(needs.drill.result == 'skipped' && needs.state.result == 'skipped')")
+    [takes] = [step for step in KEEP["steps"] if "download-artifact" in step.get("uses", "")]
+    for job in (DRILL, STATE):
+        hands_over = next(step for step in job["steps"] if "upload-artifact" in step.get("uses", ""))
+        assert hands_over["if"] == "always()"
+        # The whole folder: without its attestation, which lies beside it, evidence does not count.
+        assert hands_over["with"]["path"] == "${{ runner.temp }}/drill"
+        assert "$RUNNER_TEMP/drill/evidence.json" in run_steps(job)
+        assert fnmatch(hands_over["with"]["name"], takes["with"]["pattern"])
     cleans = next(step for step in DRILL["steps"] if "--clean" in step.get("run", ""))
     assert cleans["if"] == "${{ !success() }}"
 
 
 def test_the_commands_of_the_drill_workflow_are_those_of_the_command_line() -> None:
     found = re.findall(
-        r"^\./bulwark (?!toolchain)(.*)$", run_steps(DRILL) + "\n" + run_steps(KEEP), re.MULTILINE
+        r"^ *\./bulwark (?!toolchain)(.*)$", "\n".join(map(run_steps, (DRILL, STATE, KEEP))), re.MULTILINE
     )
-    assert len(found) == 3
+    assert len(found) == 4
     for line in found:
-        words = line.replace('"$SCENARIO"', "all").replace("$RANDOM_POINT", "--random").replace('"', "")
+        words = line.removesuffix(" || code=$?").replace('"$SCENARIO"', "all")
+        words = words.replace("$RANDOM_POINT", "--random").replace('"', "")
         called, _, _ = app.parse_args(words.split(), print_error=False, exit_on_error=False)
         assert called.__name__ in {"drill", "drills"}
