@@ -43,9 +43,9 @@ def read() -> tuple[list[Any], dict[str, struct_pb2.Struct]]:
         return [], {}
     resources: list[Any] = []
     declared: dict[str, struct_pb2.Struct] = {}
-    for one in json.loads(Path(path).read_text()):
-        resource = json_format.ParseDict(one["resource"], analyzer_pb2.AnalyzerResource())
+    for judged in json.loads(Path(path).read_text()):
+        resource = json_format.ParseDict(judged["resource"], analyzer_pb2.AnalyzerResource())
         resources.append(resource)
-        if one["declared"] is not None:
-            declared[resource.urn] = json_format.ParseDict(one["declared"], struct_pb2.Struct())
+        if judged["declared"] is not None:
+            declared[resource.urn] = json_format.ParseDict(judged["declared"], struct_pb2.Struct())
     return resources, declared
