@@ -98,7 +98,7 @@ def _deploy_administrator(
     opened: OpenStack, *, asks: bool, planned: bool, as_json: bool
 ) -> tuple[list[EventLog], int]:
     """
-    Bring the administrator's stack up, if it has changes; return the logs of what changed, and the exit code.
+    Bring the administrator's stack up, if it has changes; return the log of what it did, and the exit code.
 
     Raises:
         Failure: it has changes, and whoever runs this may only read at AWS, or carries out a plan.
@@ -109,7 +109,7 @@ def _deploy_administrator(
     seen = EventLog("Preview of the administrator's stack", quiet=not asks, as_json=as_json)
     _, code = _run(seen, engine.preview, policy_packs=[str(PACK)])
     if code or not seen.steps:
-        return [], code
+        return [seen], code
     require_administrator(target, seen.steps, planned=planned)
     if asks and not deploy.confirm(target.name, what=ADMINISTRATOR.title):
         return [], 1

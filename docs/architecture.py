@@ -17,6 +17,9 @@ from import_graph import CHECKOUT, Import, folder_of, read_imports
 
 RECORDING: Final = CHECKOUT / "tests" / "policy" / "production.json"
 _COMPONENT: Final = "bulwark:index:"
+_PROGRAMS: Final = {"Accounts": "The administrator's stack", "Platform": "The platform's stack"}
+"""Type of a program's outermost component -> title."""
+
 _FACTS: Final = ("protects", "copies", "proves", "drills")
 _VENDORS: Final = {"aws": "AWS", "neon": "Neon", "sentry": "Sentry", "uptimerobot": "UptimeRobot"}
 
@@ -108,10 +111,25 @@ def _resource_lines(recorded: list[dict[str, Any]]) -> Iterator[str]:
     by_name = {resource["name"]: resource for resource in recorded}
     component_of = {name: _component(resource, by_name) for name, resource in by_name.items()}
     components = sorted({name for name in component_of.values() if name})
-    for component in components:
-        resources = [resource for resource in recorded if component_of[resource["name"]] == component]
-        kind = by_name[component]["type"].removeprefix(_COMPONENT)
-        yield f'    {component}["<b>{component}</b><br/>{kind}{"".join(_count_by_vendor(resources))}"]'
+    for program, title in _PROGRAMS.items():
+        yield f'    subgraph {program}["{title}"]'
+        for component in components:
+            if _program(by_name[component], by_name) == program:
+                resources = [one for one in recorded if component_of[one["name"]] == component]
+                yield _box(by_name[component], resources)
+        yield "    end"
+    yield from _arrow_lines(recorded, by_name, component_of)
+
+
+def _box(component: dict[str, Any], resources: list[dict[str, Any]]) -> str:
+    name, kind = component["name"], component["type"].removeprefix(_COMPONENT)
+    return f'    {name}["<b>{name}</b><br/>{kind}{"".join(_count_by_vendor(resources))}"]'
+
+
+def _arrow_lines(
+    recorded: list[dict[str, Any]], by_name: dict[str, dict[str, Any]], component_of: dict[str, str]
+) -> Iterator[str]:
+    components = sorted({name for name in component_of.values() if name})
     sources: dict[str, set[str]] = {component: set() for component in components}
     for resource in recorded:
         made_from = [name for names in resource.get("made_from", {}).values() for name in names]
@@ -119,12 +137,17 @@ def _resource_lines(recorded: list[dict[str, Any]]) -> Iterator[str]:
             start, end = component_of[resource["name"]], component_of.get(other)
             if start and end and start != end:
                 sources[start].add(end)
+    by_arn = {
+        f"arn:aws:s3:::{resource['inputs']['bucket']}": resource["name"]
+        for resource in recorded
+        if resource["type"] == "aws:s3/bucket:Bucket"
+    }
     facts = {
-        # A fact names resources by URN, whose last part is the name.
-        (component, component_of[urn.rsplit("::", 1)[-1]], fact)
+        # A fact names resources by URN, whose last part is the name, or buckets by ARN.
+        (component, component_of[by_arn.get(name) or name.rsplit("::", 1)[-1]], fact)
         for component in components
         for fact in _FACTS
-        for urn in by_name[component].get("inputs", {}).get(fact, ())
+        for name in by_name[component].get("inputs", {}).get(fact, ())
     }
     thick = {(start, end) for start, end, _ in facts}
     for start in components:
@@ -142,7 +165,18 @@ def _component(resource: dict[str, Any], by_name: dict[str, dict[str, Any]]) -> 
         if resource.get("parent") not in by_name:
             return ""
         resource = by_name[resource["parent"]]
-    return "" if resource["type"] == f"{_COMPONENT}Platform" else resource["name"]
+    return "" if _kind_of_program(resource) in _PROGRAMS else resource["name"]
+
+
+def _program(resource: dict[str, Any], by_name: dict[str, dict[str, Any]]) -> str:
+    """Return the program that declares a component, by the type of its outermost component."""
+    while resource.get("parent") in by_name and by_name[resource["parent"]]["type"].startswith(_COMPONENT):
+        resource = by_name[resource["parent"]]
+    return _kind_of_program(resource)
+
+
+def _kind_of_program(resource: dict[str, Any]) -> str:
+    return resource["type"].removeprefix(_COMPONENT)
 
 
 def _count_by_vendor(resources: list[dict[str, Any]]) -> Iterator[str]:

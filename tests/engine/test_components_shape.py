@@ -61,11 +61,11 @@ def test_production_is_more_than_sixty_resources(production: Deployment) -> None
     assert len(production.resources) >= 60
 
 
-def test_every_resource_has_one_of_the_five_explicit_providers(production: Deployment) -> None:
+def test_every_resource_has_one_of_the_six_explicit_providers(production: Deployment) -> None:
     providers = {
         found.name for found in production.resources.values() if found.type.startswith("pulumi:providers:")
     }
-    assert providers == {"neon", "uptimerobot", "sentry", "aws", "aws-replica"}
+    assert providers == {"neon", "uptimerobot", "sentry", "aws", "aws-primary", "aws-replica"}
     assert {found.provider for found in production.custom()} == providers
 
 
@@ -76,21 +76,21 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
         for name in ("policy", "assumeRolePolicy")
         if name in found.inputs
     ]
-    # Four buckets', three keys' and a document's, of each of six roles what it may do and who may assume it,
-    # and a boundary.
-    assert len(documents) == 4 + 3 + 1 + 2 * 6 + 1
+    # Four buckets', three keys' and three documents', of each of ten roles what it may do and who may assume
+    # it, and a boundary.
+    assert len(documents) == 4 + 3 + 3 + 2 * 10 + 1
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
 def test_each_resource_goes_through_the_provider_of_its_type(production: Deployment) -> None:
     for found in production.custom():
-        assert found.provider.removesuffix("-replica") == found.type.split(":")[0], found.name
+        assert found.provider.partition("-")[0] == found.type.split(":")[0], found.name
 
 
 def test_providers_are_pinned_and_configured_from_the_settings(production: Deployment) -> None:
     versions = {
         name: production[name].inputs["version"]
-        for name in ("neon", "uptimerobot", "sentry", "aws", "aws-replica")
+        for name in ("neon", "uptimerobot", "sentry", "aws", "aws-primary", "aws-replica")
     }
     # Of a bridged provider the engine keeps the bridge's version here; its own is in the parameter.
     assert versions == {
@@ -98,9 +98,10 @@ def test_providers_are_pinned_and_configured_from_the_settings(production: Deplo
         "uptimerobot": "1.1.3",
         "sentry": "1.1.3",
         "aws": "7.51.1",
+        "aws-primary": "7.51.1",
         "aws-replica": "7.51.1",
     }
-    for name, region in (("aws", "eu-west-1"), ("aws-replica", "eu-north-1")):
+    for name, region in (("aws", "eu-west-1"), ("aws-primary", "eu-west-1"), ("aws-replica", "eu-north-1")):
         inputs = production[name].inputs
         assert inputs["region"] == region
         assert json.loads(inputs["allowedAccountIds"]) == ["123456789012"]
@@ -114,8 +115,8 @@ def test_every_aws_resource_that_can_have_tags_has_the_default_ones(production: 
     assert Counter(found.type for found in tagged) == {
         "aws:s3/bucket:Bucket": 4,
         "aws:kms/key:Key": 3,
-        "aws:secretsmanager/secret:Secret": 1,
-        "aws:iam/role:Role": 6,
+        "aws:secretsmanager/secret:Secret": 3,
+        "aws:iam/role:Role": 10,
         "aws:iam/policy:Policy": 1,
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 1,
     }
@@ -197,7 +198,7 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
         "files_source": True,
         "vault": False,
         "vault_replica": False,
-        "role_documents": {"backup-writer": False},
+        "role_documents": {"backup-writer": False, "copier": False, "driller": False},
         "writer_role": False,
         "state_writer_role": False,
         "restorer_role": False,

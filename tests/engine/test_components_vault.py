@@ -10,7 +10,7 @@ from deployment import Deployment
 pytestmark = pytest.mark.shares("production")
 
 VAULTS = {
-    "backups-vault": ("aws", "eu-west-1"),
+    "backups-vault": ("aws-primary", "eu-west-1"),
     "backups-replica": ("aws-replica", "eu-north-1"),
 }
 LOCK_DAYS = 30
@@ -170,7 +170,7 @@ def test_replication_waits_for_versioning_on_both_sides_and_for_its_permission(
 
 def test_replication_goes_to_the_replica_and_encrypts_with_its_key(production: Deployment) -> None:
     replication = production["backups-replication"]
-    assert replication.provider == "aws"
+    assert replication.provider == "aws-primary"
     (rule,) = replication.inputs["rules"]
     assert rule["destination"]["bucket"] == production["backups-replica-bucket"].outputs["arn"]
     assert rule["destination"]["encryptionConfiguration"] == {

@@ -115,7 +115,11 @@ def test_any_component_that_publishes_the_same_facts_is_a_backup() -> None:
 
 def test_a_store_whose_urn_is_not_known_yet_is_found_by_its_dependency() -> None:
     stack = [
-        replace(toy, inputs={**toy.inputs, "protects": [UNKNOWN], "copies": UNKNOWN})
+        replace(
+            toy,
+            inputs={**toy.inputs, "protects": [UNKNOWN], "copies": UNKNOWN},
+            made_from={**toy.made_from, "copies": ["backups-vault-bucket", "backups-replica-bucket"]},
+        )
         if toy.name == "job-database"
         else toy
         for toy in production()

@@ -104,9 +104,10 @@ def test_a_known_name_counts_more_than_what_it_is_made_from() -> None:
     assert stack.view(Buckets).parts(vault, "aws:s3/bucketPolicy:BucketPolicy") == []
 
 
-def test_the_writer_alone_writes_in_production() -> None:
+def test_the_writers_alone_write_in_production() -> None:
     assert [writer.resource.name for writer in writers(stack_of(production()))] == [
-        "backups-identity-backup-writer"
+        "backups-identity-backup-writer",
+        "backups-identity-state-writer",
     ]
 
 

@@ -6,7 +6,6 @@ from policy_harness import ABSENT, UNKNOWN, alter, secret
 from cases.identity import ACCOUNT, DEPLOYER, marked, role
 
 _ISSUER = "token.actions.githubusercontent.com"
-_PLATFORM = "example"
 _REPOSITORY = "example@123456/platform@456789"
 
 
@@ -17,6 +16,13 @@ def _github(sub: Any, *, operator: str = "StringEquals", issuer: str = _ISSUER) 
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {operator: {f"{issuer}:aud": "sts.amazonaws.com", f"{issuer}:sub": sub}},
         }
+    )
+
+
+def _declared(repository: Any) -> Change:
+    """Return the change of what both programs declare."""
+    return lambda s: alter(
+        alter(s, "example", githubRepository=repository), "accounts", githubRepository=repository
     )
 
 
@@ -34,21 +40,21 @@ CASE = Case(
         ),
         _github(f"repo:{_REPOSITORY}:environment:production", operator="StringLike"),
         _github("repo:example/platform:environment:production", issuer=f"{_ISSUER}/enterprise"),
-        lambda s: alter(s, _PLATFORM, githubRepository="example/platform"),
-        lambda s: alter(s, _PLATFORM, githubRepository=7),
+        _declared("example/platform"),
+        _declared(7),
         lambda s: alter(s, DEPLOYER, assumeRolePolicy="not JSON"),
     ),
     absent=(
-        lambda s: alter(s, _PLATFORM, githubRepository=ABSENT),
+        _declared(ABSENT),
         lambda s: alter(s, DEPLOYER, assumeRolePolicy=ABSENT),
     ),
     unknown=(
-        lambda s: alter(s, _PLATFORM, githubRepository=UNKNOWN),
+        _declared(UNKNOWN),
         lambda s: alter(s, DEPLOYER, assumeRolePolicy=UNKNOWN),
     ),
     secret=(
         marked(DEPLOYER, "assumeRolePolicy"),
-        lambda s: alter(s, _PLATFORM, githubRepository=secret(_REPOSITORY)),
+        _declared(secret(_REPOSITORY)),
     ),
     fine=(
         _github([f"repo:{_REPOSITORY}:environment:production"]),

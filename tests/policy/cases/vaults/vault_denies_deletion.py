@@ -103,6 +103,6 @@ CASE = Case(
             Condition=ABSENT,
             Principal={"AWS": "arn:aws:iam::123456789012:role/example-backup-writer"},
         ),
-        drop(f"{WRITER}-policy"),
+        both(drop(f"{WRITER}-policy"), drop("backups-identity-state-writer-policy")),
     ),
 )
