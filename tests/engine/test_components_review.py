@@ -12,6 +12,7 @@ from deployment import Deployment, name_of
 from policy_harness import NOW, resource_requests, servicer, stack_request
 from policy_harness import production as recorded
 
+from engine.program import BOTH
 from policies.framework.drill_history import DrillHistory
 from policies.framework.evaluation import Evaluation
 
@@ -155,6 +156,34 @@ def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deploymen
         assert ended.code == 0, ended.text
         assert ended.json["changes"] == {"same": ended.json["changes"]["same"], "update": 3}
     assert bulwark("up", *where, "--yes").code == 0
+
+
+def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
+    production: Deployment, tmp_path: Path
+) -> None:
+    installation, plan = production.installation, tmp_path / "plan.json"
+    where = ("--stack", "prod", "--twin")
+    before = [installation.state("prod", program.project) for program in BOTH]
+    with edit_settings(
+        production,
+        ("access_log_days: 90", "access_log_days: 91"),
+        ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500"),
+    ):
+        seen = installation.bulwark("review", *where, "--json", "--save-plan", str(plan))
+        ended = installation.bulwark("up", *where, "--yes", "--plan", str(plan))
+    assert seen.code == 0, seen.text
+    planned = {name_of(step["urn"]) for step in seen.json["plan"]["steps"]}
+    assert planned == {
+        "backups-vault-access-log-lifecycle",
+        "backups-replica-access-log-lifecycle",
+        "uptime-health",
+        "uptime-version",
+        "uptime-frontend",
+    }
+    assert ended.code == 1
+    assert "The administrator's stack would change (backups-" in ended.err
+    assert "./bulwark up --administrator --stack prod" in ended.err
+    assert [installation.state("prod", program.project) for program in BOTH] == before
 
 
 def test_a_review_of_wrong_settings_reports_them_and_does_not_pass(
