@@ -12,20 +12,21 @@ import pulumi.automation as auto
 from cli import drill_facts, live_report
 from cli.live_report import LiveAudit
 from cli.policy_analysis import analyze
-from cli.recovery_context import export_state, open_file_source
+from cli.recovery_context import export_state, open_elsewhere, open_file_source
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import session
 from engine.refreshed_copy import RefreshedCopy, package_of, refresh_copy
 from engine.stack_target import StackTarget
 from engine.vendor_errors import VENDORS
-from live import buckets, coverage, keys, reviewed_entries, roles
+from live import account, buckets, coverage, elsewhere, keys, reviewed_entries, roles
 from live.aws_access import AwsAccess
 from live.declared import DeclaredStack
 from live.finding import BlindSpot, Lookup, explain, look
 from live.vendor_apis import Apis, open_apis, read_keys
 from recovery.context import require_output
 from recovery.state import list_resources
+from recovery.vault.client import create_client
 from review.review import Review, name_of
 
 
@@ -99,6 +100,8 @@ def _list_lookups(
         *roles.lookups(declared, access),
         *keys.lookups(declared, access),
         *buckets.lookups(declared, access),
+        *account.lookups(declared, access),
+        *_list_elsewhere(target),
         *coverage.lookups(
             declared,
             target.settings,
@@ -107,6 +110,20 @@ def _list_lookups(
             files=lambda: open_file_source(target, require_output(outputs(), "files_source")),
         ),
     ]
+
+
+def _list_elsewhere(target: StackTarget) -> list[Lookup]:
+    settings = target.settings.backups.elsewhere
+    if not settings:
+        return []
+
+    def open_client() -> Any:
+        reached = target.reach_elsewhere(settings)
+        return create_client(
+            reached.region, reached.endpoint, access_key=target.elsewhere_key(), portable=True
+        )
+
+    return list(elsewhere.lookups(settings.bucket, lambda: open_elsewhere(target), open_client))
 
 
 def _unread(copy: RefreshedCopy) -> list[BlindSpot]:

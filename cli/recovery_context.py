@@ -369,11 +369,21 @@ def open_vaults(
     return open_context(target, vaults=vaults, identity=identity).vaults
 
 
+def open_elsewhere(target: StackTarget) -> ElsewhereVault:
+    """
+    Open the vault elsewhere of a stack's settings without a private key.
+
+    Raises:
+        Failure: the stack has none, or there is no access key for it.
+    """
+    return _open_elsewhere(target, None)
+
+
 def _add_elsewhere(context: RecoveryContext, target: StackTarget, identity: Path | None) -> RecoveryContext:
     return replace(context, vaults={**context.vaults, "elsewhere": _open_elsewhere(target, identity)})
 
 
-def _open_elsewhere(target: StackTarget, identity: Path | None) -> VaultClient:
+def _open_elsewhere(target: StackTarget, identity: Path | None) -> ElsewhereVault:
     """Open the vault elsewhere with the key that reads and adds, and with the private key if it is named."""
     settings = target.settings.backups.elsewhere
     if not settings:

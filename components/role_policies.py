@@ -190,6 +190,7 @@ def copier_policy(vault: VaultNames) -> str:
 def planner_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     return _document(
         *_look(vaults, account=account, platform=platform),
+        *_list_account(),
         *_records(vaults[0]),
         *_use_documents("Documents", document_name(platform, "*"), vaults[0]),
     )
@@ -466,6 +467,23 @@ def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[
             "LookAtIssuer",
             ["iam:GetOpenIDConnectProvider"],
             f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
+        ),
+    ]
+
+
+def _list_account() -> list[dict[str, Any]]:
+    """Return the statements that let `audit --live` see who and what else is in the account: names alone."""
+    return [
+        _allow("ListBuckets", ["s3:ListAllMyBuckets"], "*"),
+        _allow(
+            "ListIdentities",
+            [
+                "iam:GenerateCredentialReport",
+                "iam:GetCredentialReport",
+                "iam:ListOpenIDConnectProviders",
+                "iam:ListRoles",
+            ],
+            "*",
         ),
     ]
 

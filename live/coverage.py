@@ -20,6 +20,13 @@ from recovery.files.source import FileSource, explain_source_errors
 
 _LONGEST_DRILL: Final = timedelta(days=1)
 
+_SENTRY_MONITORS: Final = {
+    "metric_issue": "sentry:index/metricMonitor:MetricMonitor",
+    "monitor_check_in_failure": "sentry:index/cronMonitor:CronMonitor",
+    "uptime_domain_failure": "sentry:index/uptimeMonitor:UptimeMonitor",
+}
+"""Sentry's type of a monitor -> the type that declares one. Sentry makes those of other types by itself."""
+
 _DECLARE: Final = (
     "declare it, so that it is protected, or write into policies/undeclared.yaml why it needs no protection."
 )
@@ -60,10 +67,20 @@ def lookups(
     yield Lookup(
         "UptimeRobot monitors", "uptimerobot/monitor/", lambda: _find_monitors(declared, apis.uptimerobot)
     )
+    yield from error_lookups(declared, apis.sentry, settings.errors.organization)
+
+
+def error_lookups(declared: DeclaredStack, api: Api, organization: str) -> Iterator[Lookup]:
+    """Yield the lookups of an organization at Sentry."""
     yield Lookup(
-        f"Sentry projects of {settings.errors.organization}",
-        f"sentry/project/{settings.errors.organization}/",
-        lambda: _find_error_projects(declared, apis.sentry, settings.errors.organization),
+        f"Sentry projects of {organization}",
+        f"sentry/project/{organization}/",
+        lambda: _find_error_projects(declared, api, organization),
+    )
+    yield Lookup(
+        f"Sentry monitors of {organization}",
+        f"sentry/monitor/{organization}/",
+        lambda: _find_error_monitors(declared, api, organization),
     )
 
 
@@ -181,6 +198,18 @@ def _find_monitors(declared: DeclaredStack, api: Api) -> Iterator[LiveFinding]:
             yield LiveFinding(
                 name("uptimerobot/monitor", str(monitor.id)),
                 f"it is a monitor called {monitor.friendlyName} that the stack does not declare",
+                "declare it, or delete it; or write into policies/undeclared.yaml whose it is.",
+                can_be_reviewed=True,
+            )
+
+
+def _find_error_monitors(declared: DeclaredStack, api: Api, organization: str) -> Iterator[LiveFinding]:
+    known = set[str]().union(*map(declared.ids, _SENTRY_MONITORS.values()))
+    for monitor in sentry.list_monitors(api, organization):
+        if monitor.type in _SENTRY_MONITORS and monitor.id not in known:
+            yield LiveFinding(
+                name("sentry/monitor", organization, monitor.id),
+                f"it is a monitor called {monitor.name} that the stack does not declare",
                 "declare it, or delete it; or write into policies/undeclared.yaml whose it is.",
                 can_be_reviewed=True,
             )

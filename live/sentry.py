@@ -1,4 +1,4 @@
-"""What exists in an organization at Sentry: its teams and projects (docs.sentry.io/api)."""
+"""What exists in an organization at Sentry: its teams, projects and monitors (docs.sentry.io/api)."""
 
 import httpx
 from pydantic import BaseModel, RootModel
@@ -13,6 +13,18 @@ class SentryObject(BaseModel):
     name: str
 
 
+class SentryMonitor(BaseModel):
+    """A monitor, which the API also calls a detector."""
+
+    id: str
+    name: str
+    type: str | None = None
+
+
+class _MonitorPage(RootModel[list[SentryMonitor]]):
+    pass
+
+
 class _SentryPage(RootModel[list[SentryObject]]):
     pass
 
@@ -25,11 +37,18 @@ def list_teams(api: Api, organization: str) -> list[SentryObject]:
     return _list_all(api, f"/organizations/{organization}/teams/")
 
 
+def list_monitors(api: Api, organization: str) -> list[SentryMonitor]:
+    """Return the monitors of all projects (docs.sentry.io/api, "Fetch an Organization's Monitors")."""
+    path = f"/organizations/{organization}/detectors/"
+    pages = api.list_pages(_MonitorPage, path, _next_page, project="-1")
+    return [one for page in pages for one in page.root]
+
+
 def _list_all(api: Api, path: str) -> list[SentryObject]:
     return [one for page in api.list_pages(_SentryPage, path, _next_page) for one in page.root]
 
 
-def _next_page(answer: httpx.Response, _page: _SentryPage) -> dict[str, str] | None:
+def _next_page(answer: httpx.Response, _page: object) -> dict[str, str] | None:
     # Sentry links to a page after the last one too, marked as empty.
     link = answer.links.get("next", {})
     return {"cursor": link["cursor"]} if link.get("results") == "true" and "cursor" in link else None

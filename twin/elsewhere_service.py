@@ -47,6 +47,25 @@ def _is_signed_with(key: tuple[str, str], request: Request) -> bool:
     return True
 
 
+def _may(request: Request) -> bool:
+    """Tell whether the key's rights are enough: it lists, reads, adds and locks, as production's key does."""
+    is_of_bucket = not request.path.strip("/").partition("/")[2]
+    match request.method:
+        case "DELETE":
+            return "uploadId" in request.args  # gives up an upload
+        case "PUT":
+            return not is_of_bucket
+        case "POST":
+            return "uploads" in request.args or "uploadId" in request.args
+        case _:
+            return True
+
+
+def _refuse(status: int, code: str, message: str) -> Response:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Response(body, status, content_type="application/xml")
+
+
 def _create_application(key: tuple[str, str]) -> Callable[[Any], Any]:
     def create(service: Any) -> Any:
         application = create_backend_app(service)
@@ -54,14 +73,13 @@ def _create_application(key: tuple[str, str]) -> Callable[[Any], Any]:
         def authorize(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             request = Request(environ, populate_request=False)
             if name := find_refused_header(request.headers.keys()):
-                body = (
-                    "<?xml version='1.0'?><Error><Code>InvalidArgument</Code><Message>"
-                    f"Unsupported header '{name.lower()}' received for this API call.</Message></Error>"
-                )
-                return Response(body, 400, content_type="application/xml")(environ, start_response)
+                message = f"Unsupported header '{name.lower()}' received for this API call."
+                return _refuse(400, "InvalidArgument", message)(environ, start_response)
             if service != "s3" or not _is_signed_with(key, request):
-                body = "<?xml version='1.0'?><Error><Code>InvalidAccessKeyId</Code></Error>"
-                return Response(body, 403, content_type="application/xml")(environ, start_response)
+                message = "the key is not known, or did not sign this request"
+                return _refuse(403, "InvalidAccessKeyId", message)(environ, start_response)
+            if not _may(request):
+                return _refuse(403, "AccessDenied", "the key may not do this")(environ, start_response)
             environ[PRINCIPAL] = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
             return application(environ, start_response)
 

@@ -84,6 +84,12 @@ def find_problems(vault: ElsewhereVault, copy: BackupCopy) -> Iterator[str]:
         yield from _check_object(vault.stored, stored)
 
 
+def find_lock_problems(vault: ElsewhereVault, copy: BackupCopy) -> Iterator[str]:
+    """Yield what is wrong with the locks of a copy, without its files. Raise Failure if one can't be read."""
+    for stored in (*(one.encrypted for one in copy.all_objects), *copy.files):
+        yield from _check_lock(vault.stored, stored)
+
+
 def verify_files(vault: ElsewhereVault, copy: BackupCopy) -> list[str]:
     """Decrypt each file of a copy and compare it with its listing; return one phrase per problem."""
 

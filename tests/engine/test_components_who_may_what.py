@@ -319,7 +319,7 @@ READS = [
     Call("reads the access log", "s3:GetObject", lambda it: it.s3.get_object(Bucket=LOG, Key="seed")),
     Call("reads another bucket", "s3:GetObject", lambda it: it.s3.get_object(Bucket=OTHER, Key="a")),
     Call("lists another bucket", "s3:ListBucket", lambda it: it.s3.list_objects_v2(Bucket=OTHER)),
-    Call("lists all buckets", "s3:ListAllMyBuckets", lambda it: it.s3.list_buckets()),
+    Call("lists all buckets", "s3:ListAllMyBuckets", lambda it: it.s3.list_buckets(), (PLANNER,)),
     Call(
         "asks for a missing object", "s3:GetObject", lambda it: it.s3.get_object(Bucket=OTHER, Key="missing")
     ),
@@ -477,6 +477,13 @@ IDENTITIES = [
         lambda it: it.iam.attach_role_policy(
             RoleName="example-backup-writer", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
         ),
+    ),
+    Call("lists all roles", "iam:ListRoles", lambda it: it.iam.list_roles(), (PLANNER,)),
+    Call(
+        "sees who has a key",
+        "iam:GenerateCredentialReport",
+        lambda it: it.iam.generate_credential_report(),
+        (PLANNER,),
     ),
     Call("makes a user", "iam:CreateUser", lambda it: it.iam.create_user(UserName="mallory")),
     Call("makes a key", "iam:CreateAccessKey", lambda it: it.iam.create_access_key(UserName="mallory")),

@@ -133,6 +133,9 @@ def undeclared_things(fast_twin: FastTwin) -> Generator[dict[str, str]]:
             },
         )
         branch, _ = neon.create("branch", {"projectId": project["id"], "name": "preview/42"})
+        other, _ = neon.create(
+            "project", {"name": "shop", "orgId": "org-example-00000000", "regionId": "aws-eu-central-1"}
+        )
         (home.files / "invoices").mkdir()
         with psycopg.connect(owner, autocommit=True) as connection:
             connection.execute("CREATE DATABASE shop")
@@ -140,6 +143,7 @@ def undeclared_things(fast_twin: FastTwin) -> Generator[dict[str, str]]:
             yield {
                 "monitor": f"uptimerobot/monitor/{monitor}",
                 "project": "sentry/project/example/shop",
+                "other": f"neon/project/{other}",
                 "branch": f"neon/branch/{project['id']}/{branch}",
                 "bucket": "supabase/bucket/abcdefghijklmnopqrst/invoices",
                 "database": f"neon/database/{project['id']}/{default}/shop",
@@ -148,9 +152,49 @@ def undeclared_things(fast_twin: FastTwin) -> Generator[dict[str, str]]:
             with psycopg.connect(owner, autocommit=True) as connection:
                 connection.execute("DROP DATABASE shop")
             shutil.rmtree(home.files / "invoices")
+            neon.delete("project", other)
             neon.delete("branch", branch)
             sentry.delete("project", "example/shop")
             robot.delete("monitor", monitor)
+
+
+@contextmanager
+def strangers(fast_twin: FastTwin) -> Generator[set[str]]:
+    """Let somebody else into the vaults' account; yield the names of the findings."""
+    iam = aws_client(fast_twin.installation, "iam")
+    s3 = aws_client(fast_twin.installation, "s3", REGIONS[0])
+    trust = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "sts:AssumeRole"}
+            ],
+        }
+    )
+    iam.create_role(RoleName="by-hand", AssumeRolePolicyDocument=trust)
+    iam.create_role(RoleName="of-aws", Path="/aws-service-role/x/", AssumeRolePolicyDocument=trust)
+    iam.create_user(UserName="intern")
+    key = iam.create_access_key(UserName="intern")["AccessKey"]["AccessKeyId"]
+    issuer = iam.create_open_id_connect_provider(Url="https://issuer.example.com")["OpenIDConnectProviderArn"]
+    s3.create_bucket(Bucket="by-hand", CreateBucketConfiguration={"LocationConstraint": REGIONS[0]})
+    try:
+        yield {
+            f"aws/account/123456789012/{thing}"
+            for thing in (
+                "role/by-hand",
+                "user/intern",
+                "access-key/intern/1",
+                f"oidc-provider/{issuer}",
+                "bucket/by-hand",
+            )
+        }
+    finally:
+        s3.delete_bucket(Bucket="by-hand")
+        iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=issuer)
+        iam.delete_access_key(UserName="intern", AccessKeyId=key)
+        iam.delete_user(UserName="intern")
+        iam.delete_role(RoleName="of-aws")
+        iam.delete_role(RoleName="by-hand")
 
 
 @contextmanager
@@ -189,6 +233,7 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         arn = changes.enter_context(widened_roles(aws_client(installation, "iam")))
         grant, disabled = changes.enter_context(misused_keys(fast_twin))
         things = changes.enter_context(undeclared_things(fast_twin))
+        others = changes.enter_context(strangers(fast_twin))
         changes.enter_context(reviewed(installation.folder, things["database"], things["monitor"]))
         away.put_bucket_cors(Bucket=replica, CORSConfiguration=cors)
         changes.callback(away.delete_bucket_cors, Bucket=replica)
@@ -221,6 +266,8 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         things["monitor"],
         things["branch"],
         things["bucket"],
+        things["other"],
+        *others,
     }
     assert [entry["thing"] for entry in found["reviewed"]] == [things["database"]]
     assert [problem.rpartition(" on ")[0] for problem in found["problems"]] == [

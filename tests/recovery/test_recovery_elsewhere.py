@@ -26,6 +26,8 @@ from core.failure import Failure
 from engine import stack_file
 from engine.program import PLATFORM, Program
 from engine.stack_target import AwsRole, VendorTarget
+from live import elsewhere as live_elsewhere
+from live.finding import look
 from recovery import catalogue
 from recovery.attestation import put_attested, sign_with
 from recovery.catalogue import Disownment
@@ -33,7 +35,7 @@ from recovery.elsewhere import fill
 from recovery.elsewhere.verify import ListedFiles, verify_copy
 from recovery.manifest import Manifest
 from recovery.restore import restore_database
-from recovery.vault.client import AccessKey
+from recovery.vault.client import AccessKey, create_client
 from recovery.verify import verify
 from twin.host.home import TwinHome
 
@@ -206,6 +208,32 @@ def test_a_vault_elsewhere_whose_lock_can_be_lifted_is_refused(
         )
     with pytest.raises(Failure, match=message):
         elsewhere.fill(locked_vault)
+
+
+def test_an_audit_tells_what_a_vault_elsewhere_lacks_in_reality(
+    source: str, locked_vault: ProxiedVault, elsewhere: Elsewhere
+) -> None:
+    taken = back_up_database(source, locked_vault.client)
+    elsewhere.fill(locked_vault)
+
+    def find() -> set[str]:
+        client = create_client("us-east-1", elsewhere.proxy.url, attempts=1, portable=True)
+        found, unknown = look(live_elsewhere.lookups(elsewhere.bucket, elsewhere.open, lambda: client), print)
+        assert unknown == []
+        return {finding.thing.removeprefix(f"elsewhere/{elsewhere.bucket}/") for finding in found}
+
+    # The key of these tests may do everything.
+    assert find() == {"key"}
+    elsewhere.proxy.faults[:] = [
+        Fault("DELETE", times=99, answer=(403, "AccessDenied")),
+        Fault("GET", query="?retention", answer=(404, "NoSuchObjectLockConfiguration")),
+    ]
+    assert find() == {f"copy/database/{taken.id}"}
+    assert find() == set()
+    assert elsewhere.proxy.requests("DELETE", taken.id) == []
+    rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+    elsewhere.direct.put_object_lock_configuration(Bucket=elsewhere.bucket, ObjectLockConfiguration=rule)
+    assert find() == {"lock"}
 
 
 def test_a_service_that_ignores_the_lock_is_refused_elsewhere(

@@ -337,6 +337,12 @@ _LOOK: Final = {
     "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
     "dump state manifest evidence": "ListObjectVersions/prefix",
 }
+_LIST_ACCOUNT: Final = {
+    "vault replica log other": "ListBuckets ListDirectoryBuckets",
+    "backup-writer break-glass other": (
+        "GenerateCredentialReport GetCredentialReport ListOpenIDConnectProviders ListRoles"
+    ),
+}
 _RECORD_KEYS: Final = {
     "issuer-keys": "GetObjectRetention GetObjectRetention/version PutObject/once PutObject/standard"
 }
@@ -433,7 +439,7 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             "copier-document": "GetSecretValue",
         },
     ),
-    PLANNER: (_LOOK, _READ_DOCUMENTS),
+    PLANNER: (_LOOK, _LIST_ACCOUNT, _READ_DOCUMENTS),
     DEPLOYER: (_LOOK, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS),
     REPLICATOR: (
         {

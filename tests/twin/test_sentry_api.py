@@ -7,6 +7,12 @@ import httpx
 import pytest
 from vendor_process import Twin, running_twin
 
+from engine.vendor_errors import VENDORS
+from live import coverage
+from live.declared import DeclaredStack
+from live.finding import look
+from live.vendor_api import Api as LiveApi
+
 ORGANIZATION = "/organizations/example"
 METRIC: dict[str, Any] = {
     "type": "metric_issue",
@@ -318,3 +324,32 @@ def test_a_refusal_says_why(api: Api, call: tuple[str, str, Any], status: int, r
 def test_a_request_without_the_token_is_refused_even_for_the_health(twin: Twin) -> None:
     assert Api(twin)("GET", "/internal/health/")["problems"] == []
     assert "not valid" in Api(twin, "wrong")("GET", "/internal/health/", status=401)["detail"]
+
+
+def test_the_projects_and_monitors_that_nobody_declared_are_found(twin: Twin, api: Api) -> None:
+    api("POST", "/teams/example/platform/projects/", {"name": "shop", "platform": "other"})
+    monitors = [
+        api("POST", f"{ORGANIZATION}/projects/backend/detectors/", {**body, "name": name})
+        for name, body in (("declared", METRIC), ("by hand", METRIC), ("watched by hand", UPTIME))
+    ]
+    declared = [
+        {
+            "urn": f"urn:{token}",
+            "type": token,
+            "custom": True,
+            "id": identifier,
+        }
+        for token, identifier in (
+            ("sentry:index/project:Project", "backend"),
+            ("sentry:index/metricMonitor:MetricMonitor", monitors[0]["id"]),
+        )
+    ]
+    with httpx.Client(base_url=f"{twin.url}/sentry/api/0") as client:
+        sentry = LiveApi(VENDORS["sentry"], client, twin.home.secret("sentry_auth_token"))
+        found, unknown = look(coverage.error_lookups(DeclaredStack(declared), sentry, "example"), print)
+    assert unknown == []
+    things = {finding.thing for finding in found}
+    assert "sentry/project/example/shop" in things
+    assert "sentry/project/example/backend" not in things
+    assert things >= {f"sentry/monitor/example/{monitor['id']}" for monitor in monitors[1:]}
+    assert f"sentry/monitor/example/{monitors[0]['id']}" not in things

@@ -52,7 +52,7 @@ def _detector_routes(model: Sentry, find_project: Callable[[ApiRequest], str]) -
             [
                 detector
                 for detector in detectors
-                if project in (None, detector["projectId"]) and (not types or detector["type"] in types)
+                if project in (None, "-1", detector["projectId"]) and (not types or detector["type"] in types)
             ]
         )
 
