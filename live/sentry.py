@@ -21,7 +21,7 @@ class SentryMonitor(BaseModel):
     type: str | None = None
 
 
-class _MonitorPage(RootModel[list[SentryMonitor]]):
+class _SentryMonitorPage(RootModel[list[SentryMonitor]]):
     pass
 
 
@@ -40,7 +40,7 @@ def list_teams(api: Api, organization: str) -> list[SentryObject]:
 def list_monitors(api: Api, organization: str) -> list[SentryMonitor]:
     """Return the monitors of all projects (docs.sentry.io/api, "Fetch an Organization's Monitors")."""
     path = f"/organizations/{organization}/detectors/"
-    pages = api.list_pages(_MonitorPage, path, _next_page, project="-1")
+    pages = api.list_pages(_SentryMonitorPage, path, _next_page, project="-1")
     return [one for page in pages for one in page.root]
 
 
