@@ -18,14 +18,13 @@ from pulumi.automation import PulumiFn
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, plugin_pb2
 
-AWS: Final = ("pulumi_aws",)
-ALL: Final = (*AWS, "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry")
+from engine.program import PLATFORM
 
 _packages: Final[dict[PulumiFn, Sequence[str]]] = {}
 """Program -> the packages that it needs, where these are not all."""
 
 
-def declare(program: PulumiFn | None = None, packages: Sequence[str] = ALL) -> None:
+def declare(program: PulumiFn | None = None, packages: Sequence[str] = PLATFORM.packages) -> None:
     """Let the Automation API answer with the packages from now on; of this program, with what it needs."""
     if program:
         _packages[program] = packages
@@ -37,7 +36,7 @@ def _list_packages(
     request: Any,  # noqa: ARG001 - the signature of that class's method
     context: Any,  # noqa: ARG001
 ) -> language_pb2.GetRequiredPackagesResponse:
-    packages = _packages.get(self.program, ALL)
+    packages = _packages.get(self.program, PLATFORM.packages)
     return language_pb2.GetRequiredPackagesResponse(packages=map(_describe, packages))
 
 

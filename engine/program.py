@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from components.settings import PROJECT
-from engine import packages
 from engine.stack_file import CHECKOUT
+
+_AWS: Final = ("pulumi_aws",)
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,18 @@ class Program:
     """How messages name its stack."""
 
 
-PLATFORM: Final = Program(PROJECT, CHECKOUT, "components.platform", packages.ALL, "the platform's stack")
+PLATFORM: Final = Program(
+    PROJECT,
+    CHECKOUT,
+    "components.platform",
+    (*_AWS, "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry"),
+    "the platform's stack",
+)
 ADMINISTRATOR: Final = Program(
     "bulwark-administrator",
     CHECKOUT / "administrator",
     "components.accounts",
-    packages.AWS,
+    _AWS,
     "the administrator's stack",
 )
 BOTH: Final = (ADMINISTRATOR, PLATFORM)
