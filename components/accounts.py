@@ -5,6 +5,7 @@ from typing import Final
 
 import pulumi
 
+from components.alarm_endpoints import list_alarm_endpoints
 from components.backups import Backups
 from components.providers import AwsProviders
 from components.role_documents import RoleDocuments
@@ -30,8 +31,10 @@ class Accounts(pulumi.ComponentResource):
         settings: Settings,
         *,
         providers: AwsProviders,
+        webhooks: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare them; `webhooks` are the secret addresses of the channels that alarms are told."""
         platform = settings.platform
         super().__init__(
             self.TYPE,
@@ -49,6 +52,7 @@ class Accounts(pulumi.ComponentResource):
             settings.backups,
             platform=platform,
             replica_provider=providers.replica,
+            alarm_endpoints=list_alarm_endpoints(settings.alerting, webhooks),
             opts=child,
         )
         self.documents = RoleDocuments("documents", settings, opts=child)

@@ -5,6 +5,7 @@ These lie together, as a stack of an administrator's own would declare them.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
@@ -41,6 +42,7 @@ class Administration(pulumi.ComponentResource):
         may: str,
         boundary: str | None = None,
         trusted: tuple[str, ...] = (),
+        regions: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """
@@ -54,6 +56,7 @@ class Administration(pulumi.ComponentResource):
             boundary: The document of what the other roles may do at most; None in an account without these.
             trusted: ARNs of who may take on the break-glass role; the default is each identity of the account
                 that its own policies let.
+            regions: Where the role may be taken on: where alarms are. Without any it is everywhere.
             opts: Options, with the account's provider.
         """
         role_name = f"{platform}-{BREAK_GLASS}"
@@ -73,7 +76,7 @@ class Administration(pulumi.ComponentResource):
             f"{name}-break-glass",
             role_name=role_name,
             does="Changes vaults, keys and roles; its use is an alarm",
-            trust=_trust(trusted or (f"arn:aws:iam::{account}:root",)),
+            trust=_trust(trusted or (f"arn:aws:iam::{account}:root",), regions),
             policy_name=BREAK_GLASS,
             policy=may,
             max_session_seconds=_SESSION_SECONDS,
@@ -82,9 +85,9 @@ class Administration(pulumi.ComponentResource):
         self.register_outputs({"breakGlassArn": self.break_glass.arn})
 
 
-def _trust(principals: tuple[str, ...]) -> str:
+def _trust(principals: tuple[str, ...], regions: Sequence[str]) -> str:
     """
-    Demand a second factor, given just now.
+    Demand a second factor, given just now, and an endpoint of STS whose calls raise an alarm.
 
     It is demanded here, because the session that AWS gives for it does not carry it on to the calls that it
     makes (IAM, "Secure API access with MFA").
@@ -96,6 +99,7 @@ def _trust(principals: tuple[str, ...]) -> str:
         "Condition": {
             "Bool": {"aws:MultiFactorAuthPresent": "true"},
             "NumericLessThan": {"aws:MultiFactorAuthAge": str(_SECOND_FACTOR_SECONDS)},
+            **({"StringEquals": {"aws:RequestedRegion": list(regions)}} if regions else {}),
         },
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

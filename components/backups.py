@@ -1,12 +1,15 @@
 """Two vaults in two regions, the replication between them, and the roles that may use them."""
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
 from pulumi_aws import s3
 
+from components.account_alarms import declare_account_alarms, list_alarm_regions
 from components.administration import Administration
+from components.alarm_endpoints import AlarmEndpoint
 from components.bounded_role import declare_role
 from components.guard import REPLICATOR, role_arn
 from components.identity import Identity
@@ -42,6 +45,7 @@ class Backups(pulumi.ComponentResource):
         *,
         platform: PlatformSettings,
         replica_provider: pulumi.ProviderResource,
+        alarm_endpoints: Sequence[AlarmEndpoint] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(self.TYPE, name, {"replicationMinutes": REPLICATION_MINUTES}, opts)
@@ -60,6 +64,7 @@ class Backups(pulumi.ComponentResource):
             ),
             boundary=boundary_policy(documents.values()),
             trusted=args.break_glass_principals,
+            regions=list_alarm_regions([source] if other_account else [source, copy], args.trail),
             opts=child,
         )
         guards = [self.administration.policy]
@@ -70,6 +75,7 @@ class Backups(pulumi.ComponentResource):
                 account=replica_account,
                 may=break_glass_policy([copy], account=replica_account, platform=platform.name),
                 trusted=args.replica.break_glass_principals,
+                regions=list_alarm_regions([copy], args.replica.trail),
                 opts=elsewhere,
             )
             guards.append(there.policy)
@@ -154,6 +160,24 @@ class Backups(pulumi.ComponentResource):
             administration=self.administration,
             opts=child,
         )
+        by_account = [([source, copy], args.trail, child)]
+        if other_account:
+            by_account = [([source], args.trail, child), ([copy], args.replica.trail, elsewhere)]
+        for prefix, (vaults, trail, opts_there) in zip((name, f"{name}-replica"), by_account, strict=False):
+            declare_account_alarms(
+                prefix,
+                vaults,
+                endpoints=alarm_endpoints,
+                trail=trail,
+                keep_days=args.access_log_days,
+                lock_mode=args.lock_mode,
+                protect=platform.protected,
+                # Last: what is done to make a vault is what the alarms are about.
+                opts=pulumi.ResourceOptions.merge(
+                    opts_there,
+                    pulumi.ResourceOptions(depends_on=[self.primary, self.replica, self.identity]),
+                ),
+            )
         self.register_outputs({"primary": self.primary.bucket.bucket, "replica": self.replica.bucket.bucket})
 
 

@@ -86,6 +86,26 @@ OBJECT_ACTIONS: Final = (
 )
 """Actions that take a backup away, or open it."""
 
+ALARM_ACTIONS: Final = (
+    "cloudtrail:DeleteTrail",
+    "cloudtrail:PutEventSelectors",
+    "cloudtrail:StopLogging",
+    "cloudtrail:UpdateTrail",
+    "events:DeleteRule",
+    "events:DisableRule",
+    "events:PutRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
+    "sns:AddPermission",
+    "sns:DeleteTopic",
+    "sns:RemovePermission",
+    "sns:SetTopicAttributes",
+)
+"""Actions that turn off an alarm, or the trail that it hears of (the same, CloudTrail, EventBridge, SNS)."""
+
+SUBSCRIPTION_ACTIONS: Final = ("sns:SetSubscriptionAttributes", "sns:Unsubscribe")
+"""As these, and a policy can name no resource of them but `*` (the same, Amazon SNS)."""
+
 
 def role_arn(platform: str, account: str, name: str) -> str:
     return f"arn:aws:iam::{account}:role/{platform}-{name}"

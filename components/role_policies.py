@@ -1,12 +1,14 @@
 """What each role of the stack may do at AWS, as documents that are known before anything exists."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from components.alarm_names import ANY_REGION, AlarmNames
 from components.guard import (
+    ALARM_ACTIONS,
     BOUNDED,
-    BREAK_GLASS,
     BUCKET_ACTIONS,
     COPIER,
     DEPLOYER,
@@ -17,6 +19,7 @@ from components.guard import (
     RESTORER,
     STATE_DRILLER,
     STATE_WRITER,
+    SUBSCRIPTION_ACTIONS,
     WRITER,
     boundary_arn,
     role_arn,
@@ -60,6 +63,15 @@ _LOOK_AT_KEYS: Final = (
     "kms:ListGrants",
     "kms:ListResourceTags",
 )
+_LOOK_AT_ALARMS: Final = (
+    "cloudtrail:GetEventSelectors",
+    "cloudtrail:GetTrailStatus",
+    "cloudtrail:ListTags",
+    "events:DescribeRule",
+    "events:List*",
+    "sns:GetTopicAttributes",
+    "sns:ListTagsForResource",
+)
 _LOOK_AT_ROLES: Final = (
     "iam:GetRole",
     "iam:GetRolePolicy",
@@ -67,6 +79,10 @@ _LOOK_AT_ROLES: Final = (
     "iam:ListRolePolicies",
 )
 """Actions with which AWS's provider reads this stack's resources; none of them reads an object."""
+
+
+_DOCUMENT_OF_ONE: Final = re.compile(r"(:secret:[^/\"]+/jobs/)[^*\"]+")
+"""The name of one role's document, in a policy."""
 
 
 def _allow(sid: str, actions: list[str], resources: Any, **more: Any) -> dict[str, Any]:
@@ -305,6 +321,22 @@ def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: 
             roles,
         ),
         _allow(
+            "ConfigureAlarms",
+            [
+                *ALARM_ACTIONS,
+                "cloudtrail:AddTags",
+                "cloudtrail:CreateTrail",
+                "cloudtrail:StartLogging",
+                "events:EnableRule",
+                "events:TagResource",
+                "sns:CreateTopic",
+                "sns:Subscribe",
+                "sns:TagResource",
+            ],
+            _alarms(account=account, platform=platform),
+        ),
+        _allow("Unsubscribe", [*SUBSCRIPTION_ACTIONS], "*"),
+        _allow(
             "PassReplicator",
             ["iam:PassRole"],
             role_arn(platform, account, REPLICATOR),
@@ -334,13 +366,13 @@ def boundary_policy(documents: Iterable[str]) -> str:
     """
     Return the most that the bounded roles may do, whatever policy somebody gives them: the sum of their own.
 
-    Conditions on keys stay, as they say which keys these are.
+    Conditions on keys stay, as they say which keys these are. Of the roles' documents it is any.
     """
     actions: dict[str, set[str]] = {}
     resources: dict[str, set[str]] = {}
     conditions: dict[str, dict[str, Any]] = {}
     for document in documents:
-        for statement in json.loads(document)["Statement"]:
+        for statement in json.loads(_DOCUMENT_OF_ONE.sub(r"\1*", document))["Statement"]:
             service = statement["Action"][0].partition(":")[0]
             condition = (
                 {"Condition": statement["Condition"]} if service == "kms" and "Condition" in statement else {}
@@ -434,11 +466,19 @@ def _whole_bucket(arn: str) -> str:
 
 
 def _buckets(vaults: Sequence[VaultNames]) -> list[str]:
-    """Return the ARNs of the vaults and of their access logs."""
+    """Return the ARNs of the vaults, of their access logs and of the records of their accounts' trails."""
+    homes = {vault.account: vault for vault in reversed(vaults)}
     return [
         *(vault.arn for vault in vaults),
         *(f"arn:aws:s3:::{vault.log_bucket}" for vault in vaults),
+        *(f"arn:aws:s3:::{home.trail_bucket}" for home in homes.values()),
     ]
+
+
+def _alarms(*, account: str, platform: str) -> list[str]:
+    """Return patterns of the ARNs of the alarms and the trail; a subscription's begins with its topic's."""
+    names = AlarmNames(platform, account, ANY_REGION)
+    return [f"{names.topic_arn}*", names.rule_arn(f"{names.topic}-*"), names.trail_arn]
 
 
 def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[dict[str, Any]]:
@@ -455,13 +495,15 @@ def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[
         _allow(
             "LookAtRoles",
             [*_LOOK_AT_ROLES],
-            [role_arn(platform, account, name) for name in (*BOUNDED, BREAK_GLASS)],
+            role_arn(platform, account, "*"),
         ),
         _allow(
             "LookAtDocuments",
             ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"],
             f"arn:aws:secretsmanager:{vaults[0].region}:{account}:secret:{document_name(platform, '*')}",
         ),
+        _allow("LookAtAlarms", [*_LOOK_AT_ALARMS], _alarms(account=account, platform=platform)),
+        _allow("FindTrails", ["cloudtrail:DescribeTrails", "sns:GetSubscriptionAttributes"], "*"),
         _allow("LookAtBoundary", ["iam:GetPolicy", "iam:GetPolicyVersion"], boundary_arn(platform, account)),
         _allow(
             "LookAtIssuer",

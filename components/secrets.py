@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from components.alarm_endpoints import list_webhooks
 from components.settings import PROJECT, Problem, Settings, SettingsError
 
 PROVIDER_TOKENS = ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
@@ -48,11 +49,28 @@ def collect(settings: Settings, config: pulumi.Config, *, given: Collection[str]
         settings,
         given={*given, *(name for name in required_secrets(settings) if os.environ.get(variable(name)))},
     )
-    values: dict[str, pulumi.Output[str]] = {}
-    for name in required_secrets(settings):
-        value = config.get_secret(name)
-        values[name] = pulumi.Output.secret(os.environ[variable(name)]) if value is None else value
-    return Secrets(values)
+    return Secrets({name: _read(name, config) for name in required_secrets(settings)})
+
+
+def collect_webhooks(
+    settings: Settings, config: pulumi.Config, *, given: Collection[str] = ()
+) -> dict[str, pulumi.Output[str]]:
+    """
+    Return the address of each webhook that AWS's alarms are told, by its channel; `given` is as in `collect`.
+
+    Raises:
+        SettingsError: naming all that are missing.
+    """
+    names = {channel: f"{channel}_target" for channel in list_webhooks(settings.alerting)}
+    missing = [name for name in names.values() if name not in given and not os.environ.get(variable(name))]
+    if missing:
+        raise SettingsError([_missing(name) for name in missing])
+    return {channel: _read(name, config) for channel, name in names.items()}
+
+
+def _read(name: str, config: pulumi.Config) -> pulumi.Output[str]:
+    value = config.get_secret(name)
+    return pulumi.Output.secret(os.environ[variable(name)]) if value is None else value
 
 
 def check(settings: Settings, *, given: Collection[str]) -> None:
@@ -66,14 +84,14 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
     problems = [
         Problem(name, "is no secret that these settings need") for name in sorted(set(given) - set(names))
     ]
-    problems += [
-        Problem(
-            name,
-            f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
-            f"or set {variable(name)} in the environment",
-        )
-        for name in names
-        if name not in given
-    ]
+    problems += [_missing(name) for name in names if name not in given]
     if problems:
         raise SettingsError(problems)
+
+
+def _missing(name: str) -> Problem:
+    return Problem(
+        name,
+        f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
+        f"or set {variable(name)} in the environment",
+    )

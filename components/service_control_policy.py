@@ -8,7 +8,16 @@ import json
 import sys
 from typing import Any, Final
 
-from components.guard import BOUNDARY, BREAK_GLASS, BUCKET_ACTIONS, KEY_ACTIONS, OBJECT_ACTIONS
+from components.alarm_names import ANY_REGION, AlarmNames
+from components.guard import (
+    ALARM_ACTIONS,
+    BOUNDARY,
+    BREAK_GLASS,
+    BUCKET_ACTIONS,
+    KEY_ACTIONS,
+    OBJECT_ACTIONS,
+    SUBSCRIPTION_ACTIONS,
+)
 
 MOST_CHARACTERS: Final = 5120
 """AWS Organizations, "Quotas": the size of a service control policy."""
@@ -37,7 +46,8 @@ def render(platform: str) -> dict[str, Any]:
     """
     break_glass = f"arn:aws:iam::*:role/{platform}-{BREAK_GLASS}"
     others = {"ArnNotLike": {"aws:PrincipalArn": break_glass}}
-    vaults = [f"arn:aws:s3:::{platform}-{kind}-*" for kind in ("vault", "access-log")]
+    vaults = [f"arn:aws:s3:::{platform}-{kind}-*" for kind in ("vault", "access-log", "trail")]
+    alarms = AlarmNames(platform, "*", ANY_REGION)
 
     def deny(sid: str, actions: tuple[str, ...], resources: Any, condition: Any = None) -> dict[str, Any]:
         given = {"Condition": condition} if condition else {}
@@ -59,7 +69,14 @@ def render(platform: str) -> dict[str, Any]:
                 others,
             ),
             deny("KeepVaults", BUCKET_ACTIONS, vaults, others),
-            deny("KeepBackups", OBJECT_ACTIONS, [f"{vaults[0]}/*"], others),
+            deny("KeepBackups", OBJECT_ACTIONS, [f"{vault}/*" for vault in vaults], others),
+            deny(
+                "KeepAlarms",
+                ALARM_ACTIONS,
+                [f"{alarms.topic_arn}*", alarms.rule_arn(f"{alarms.topic}-*"), alarms.trail_arn],
+                others,
+            ),
+            deny("KeepSubscriptions", SUBSCRIPTION_ACTIONS, "*", others),
             deny("KeepRoles", _BOUND_ROLES, f"arn:aws:iam::*:role/{platform}-*", others),
             # Not even break-glass changes itself or the boundary: for that this policy is detached.
             deny("KeepBreakGlass", _BOUND_ROLES, break_glass),

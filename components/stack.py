@@ -8,7 +8,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.guard import BREAK_GLASS, role_arn
 from components.platform import Platform
-from components.secrets import Secrets, collect
+from components.secrets import Secrets, collect, collect_webhooks
 from components.settings import PROJECT, Settings, SettingsError, load
 from core.documents import DocumentError, parse_json
 from core.objectives import format_duration, longest_gap
@@ -38,6 +38,19 @@ def read_secrets(config: pulumi.Config, settings: Settings) -> Secrets:
     """
     try:
         return collect(settings, config, given=_secret_names())
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def read_webhooks(config: pulumi.Config, settings: Settings) -> dict[str, pulumi.Output[str]]:
+    """
+    Read the addresses of the webhooks that AWS's alarms are told, as `read_secrets` does.
+
+    Raises:
+        pulumi.RunError: names all that are missing.
+    """
+    try:
+        return collect_webhooks(settings, config, given=_secret_names())
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
 

@@ -130,6 +130,7 @@ class Vault(pulumi.ComponentResource):
             bucket=names.log_bucket,
             account=account,
             watched_arn=names.arn,
+            guards=guards,
             keep_days=args.access_log_days,
             protect=protect,
             opts=child,
@@ -139,7 +140,7 @@ class Vault(pulumi.ComponentResource):
             bucket=bucket,
             target_bucket=log.bucket.bucket,
             target_prefix=f"{platform}-vault/",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[log]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[log.policy]),
         )
         # The last: it denies whoever runs this program to configure the bucket any further.
         s3.BucketPolicy(

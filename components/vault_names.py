@@ -31,6 +31,11 @@ class VaultNames:
         return f"{self.platform}-access-log-{self.account}-{self.region}"
 
     @property
+    def trail_bucket(self) -> str:
+        """Name of the bucket of the trail that begins in its account and region."""
+        return f"{self.platform}-trail-{self.account}-{self.region}"
+
+    @property
     def key_alias(self) -> str:
         return f"alias/{self.platform}-vault-{self.region}"
 

@@ -16,6 +16,7 @@ from components.settings.model import (
 )
 
 _Principals = tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(user|role)/.+$")], ...]
+_Trail = Annotated[str, StringConstraints(pattern=r"^arn:aws:cloudtrail:[a-z0-9-]+:\d{12}:trail/.+$")]
 _AGE_RECIPIENT = r"^age1[02-9ac-hj-np-z]{58}$"
 _OPERATOR_KEY = r"^ssh-ed25519 [A-Za-z0-9+/]{68}( .*)?$"
 
@@ -61,6 +62,9 @@ class Replica(SettingsModel):
 
     break_glass_principals: _Principals = ()
     """Who may take on the break-glass role of that account, as below."""
+
+    trail: _Trail | None = None
+    """ARN of a trail of CloudTrail that records that account already, as below."""
 
 
 class ElsewhereSettings(SettingsModel):
@@ -158,6 +162,12 @@ class BackupSettings(SettingsModel):
     """
     ARNs of the users and roles that may take on the break-glass role, with a second factor. Without any it is
     each identity of the account whose own policies allow it.
+    """
+
+    trail: _Trail | None = None
+    """
+    ARN of a trail of CloudTrail that records all regions of the account already, such as an organization's.
+    Without one the stack makes its own; the first trail of an account is free of charge.
     """
 
     operator_keys: tuple[Annotated[str, StringConstraints(pattern=_OPERATOR_KEY)], ...] = ()

@@ -17,6 +17,7 @@ OWNERSHIP: Final = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
 PUBLIC_ACCESS: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 REPLICATION: Final = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+TRAIL: Final = "aws:cloudtrail/trail:Trail"
 VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
 ARN: Final = "arn:aws:s3:::"
 
@@ -37,13 +38,13 @@ class Buckets:
             for target in self._replication_targets(replication)
         ]
         """Each pair of buckets with the resource that replicates from the first to the second."""
-        targets = self._find_log_targets()
+        targets = self._find_log_targets() | self._find_trail_targets()
         vaults = {bucket for bucket in self.all if self._is_vault(bucket, keeps_log=bucket in targets)}
         vaults |= {target for source, _, target in self.replications if source in vaults}
         self.vaults: Final = [bucket for bucket in self.all if bucket in vaults]
         """Buckets that hold backups: locked, filled by a job or a vault, or of a component with a lock."""
         self.access_logs: Final = targets - vaults
-        """Buckets that hold the access log of another one. A vault that holds a log stays a vault."""
+        """Buckets with an access log or a trail's record. A vault that holds one stays a vault."""
 
     def parts(self, bucket: Resource, token: str) -> list[Resource]:
         """Return the resources of a type that configure this bucket, such as its BucketPolicy."""
@@ -82,6 +83,10 @@ class Buckets:
             if not isinstance(bucket.at("logging"), Absent):
                 targets.update(set(self.log_targets(bucket)) - {bucket})
         return targets
+
+    def _find_trail_targets(self) -> set[Resource]:
+        trails = self._stack.of_type(TRAIL)
+        return {bucket for trail in trails for bucket in self.resolve(trail, "s3BucketName")}
 
     def _replication_targets(self, replication: Resource) -> list[Resource]:
         arns = [rule.at("destination", "bucket") for rule in replication.at("rules").each()]

@@ -18,6 +18,8 @@ NAMED_BY = {
     "aws:kms/key:Key": "description",  # a key has no name; its alias does
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "url",
     "aws:secretsmanager/secretVersion:SecretVersion": "secretId",
+    "aws:cloudwatch/eventTarget:EventTarget": "targetId",
+    "aws:sns/topicSubscription:TopicSubscription": "endpoint",
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "roleName",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
     "sentry:index/projectSpikeProtection:ProjectSpikeProtection": "project",
@@ -76,9 +78,9 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
         for name in ("policy", "assumeRolePolicy")
         if name in found.inputs
     ]
-    # Four buckets', three keys' and three documents', of each of ten roles what it may do and who may assume
-    # it, and a boundary.
-    assert len(documents) == 4 + 3 + 3 + 2 * 10 + 1
+    # Five buckets', three topics', three keys' and three documents', of each of ten roles what it may do and
+    # who may assume it, and a boundary.
+    assert len(documents) == 5 + 3 + 3 + 3 + 2 * 10 + 1
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
@@ -113,7 +115,10 @@ def test_providers_are_pinned_and_configured_from_the_settings(production: Deplo
 def test_every_aws_resource_that_can_have_tags_has_the_default_ones(production: Deployment) -> None:
     tagged = [found for found in production.custom() if "tagsAll" in found.outputs]
     assert Counter(found.type for found in tagged) == {
-        "aws:s3/bucket:Bucket": 4,
+        "aws:cloudtrail/trail:Trail": 1,
+        "aws:cloudwatch/eventRule:EventRule": 6,
+        "aws:s3/bucket:Bucket": 5,
+        "aws:sns/topic:Topic": 3,
         "aws:kms/key:Key": 3,
         "aws:secretsmanager/secret:Secret": 3,
         "aws:iam/role:Role": 10,
@@ -148,6 +153,7 @@ def test_resources_that_hold_data_are_protected_and_no_others(production: Deploy
         "backups-replica-bucket",
         "backups-replica-key",
         "backups-replica-access-log-bucket",
+        "backups-trail-bucket",
         "documents-key",
     }
 

@@ -23,7 +23,7 @@ def test_every_resource_of_a_vault_is_in_the_vaults_region(production: Deploymen
     provider, region = VAULTS[vault]
     children = [*production.children(vault), *production.children(f"{vault}-access-log")]
     below = [production[name] for name in children if production[name].custom]
-    assert len(below) == 17
+    assert len(below) == 18
     assert {found.provider for found in below} == {provider}
     assert f":{region}:" in production[f"{vault}-key"].outputs["arn"]
 
@@ -138,7 +138,7 @@ def test_the_access_log_takes_only_the_log_of_its_own_vault(production: Deployme
     log, region = f"{vault}-access-log", VAULTS[vault][1]
     bucket = f"example-access-log-123456789012-{region}"
     statements = production[f"{log}-policy"].policy()
-    assert statements.keys() == {"OnlyTls", "LogDelivery"}
+    assert statements.keys() == {"OnlyTls", "LogDelivery", "OnlyBreakGlass"}
     assert statements["LogDelivery"] == {
         "Sid": "LogDelivery",
         "Effect": "Allow",

@@ -274,6 +274,17 @@ _TABLE: Final = {
             "store-loss-is-within-objective",
         ),
     ),
+    ("vault-account-keeps-a-trail", "backups-vault-bucket"): (
+        ("backups-trail-trail", "is_multi_region_trail", False),
+        ("backups-trail-trail", "enable_log_file_validation", False),
+        ("backups-trail-lock", "rule.default_retention.mode", "GOVERNANCE"),
+    ),
+    ("vault-raises-alarms", "backups-vault-bucket"): (
+        ("backups-alarms-eu-west-1-losses", "state", "DISABLED"),
+        ("backups-alarms-us-east-1-watch", "event_pattern", '{"source": ["aws.ec2"]}'),
+        ("backups-alarms-eu-west-1-operations", "", REMOVED),
+        ("backups-alarms-eu-west-1-topic", "policy", without("OnlyBreakGlass")),
+    ),
     ("vault-access-is-logged", "backups-vault-bucket"): (
         (
             "backups-vault-logging",

@@ -748,3 +748,95 @@ def test_a_deleted_secret_can_be_restored_until_its_window_ends(engine: Engine, 
     assert client.restore_secret(SecretId="kept")["Name"] == "kept"
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.describe_secret(SecretId="at-once")
+
+
+TOPIC = "aws:sns/topic:Topic"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
+EVENT_TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+TRAIL = "aws:cloudtrail/trail:Trail"
+
+
+def test_a_topic_and_its_subscriptions_live(engine: Engine) -> None:
+    topic = engine.up(TOPIC, "topic", name="alarms", tags={"a": "1"})
+    arn = topic.identifier
+    assert arn == "arn:aws:sns:us-east-1:123456789012:alarms"
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    changed = {"name": "alarms", "displayName": "Alarms", "policy": document({**allow, "Resource": arn})}
+    topic.update(**changed, tags={"b": "2"})
+    assert topic.state["tagsAll"] == {"b": "2"}
+    assert topic.changes(name="other") == {
+        "displayName": PropertyChange.UPDATE,
+        "name": PropertyChange.REPLACE,
+        "tags": PropertyChange.UPDATE,
+        "tagsAll": PropertyChange.UPDATE,
+    }
+    mailbox = engine.up(SUBSCRIPTION, topic=arn, protocol="email", endpoint="operations@example.com")
+    assert mailbox.state["pendingConfirmation"] is False
+    webhook = engine.up(
+        SUBSCRIPTION,
+        "hook",
+        topic=arn,
+        protocol="https",
+        endpoint="https://example.com",
+        rawMessageDelivery=True,
+    )
+    webhook.update(topic=arn, protocol="https", endpoint="https://example.com", rawMessageDelivery=False)
+    wrong = Resource(webhook.resource_type, SUBSCRIPTION, "wrong")
+    wrong.check({"topic": arn, "protocol": "https", "endpoint": "http://example.com"})
+    with pytest.raises(AwsCallError, match="Endpoint must match the specified protocol"):
+        wrong.create()
+    assert (
+        engine.import_resource(SUBSCRIPTION, mailbox.identifier).inputs["endpoint"]
+        == "operations@example.com"
+    )
+    for resource in (mailbox, webhook, topic):
+        resource.delete()
+        assert resource.is_gone()
+        resource.delete()
+
+
+def test_an_event_rule_and_its_target_live(engine: Engine) -> None:
+    rule = engine.up(EVENT_RULE, "rule", name="rule-of-keys", eventPattern='{"source": ["aws.kms"]}')
+    assert rule.state["arn"] == "arn:aws:events:us-east-1:123456789012:rule/rule-of-keys"
+    assert rule.changes(name="rule-of-keys", eventPattern='{ "source":["aws.kms"] }') == {}
+    rule.update(name="rule-of-keys", eventPattern='{"source": ["aws.s3"]}', state="DISABLED", tags={"a": "1"})
+    assert rule.refused_inputs(name="rule", eventPattern="{") == ["eventPattern"]
+    topic = engine.up(TOPIC, "told", name="told")
+    to = {"rule": "rule-of-keys", "targetId": "the-topic", "arn": topic.identifier}
+    target = engine.up(EVENT_TARGET, "target", **to)
+    assert target.identifier == "rule-of-keys-the-topic"
+    target.update(**to, inputTransformer={"inputPaths": {"at": "$.time"}, "inputTemplate": '"<at>"'})
+    assert engine.import_resource(EVENT_TARGET, target.identifier).inputs["targetId"] == "the-topic"
+    for resource in (target, rule, topic):
+        resource.delete()
+        assert resource.is_gone()
+        resource.delete()
+
+
+def test_a_trail_lives_and_writes_where_it_may(engine: Engine) -> None:
+    bucket = create_bucket(engine, "trail-record")
+    given = {"name": "trail", "s3BucketName": "trail-record", "isMultiRegionTrail": True}
+    refused = Resource(engine.stand_in.resource_type(TRAIL), TRAIL, "refused")
+    refused.check(given)
+    with pytest.raises(AwsCallError, match="InsufficientS3BucketPolicyException"):
+        refused.create()
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": "s3:PutObject",
+    }
+    written = "arn:aws:s3:::trail-record/AWSLogs/123456789012/*"
+    engine.up(POLICY, bucket="trail-record", policy=document({**allow, "Resource": written}))
+    trail = engine.up(TRAIL, "trail", **given)
+    assert trail.identifier == "arn:aws:cloudtrail:us-east-1:123456789012:trail/trail"
+    assert (trail.state["homeRegion"], trail.state["enableLogging"]) == ("us-east-1", True)
+    management = [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Management"]}]}]
+    more = {"enableLogFileValidation": True, "advancedEventSelectors": management, "tags": {"a": "1"}}
+    trail.update(**given, **more)
+    trail.update(**given, **more, enableLogging=False)
+    assert trail.changes(**{**given, "name": "other"}, **more)["name"] == PropertyChange.REPLACE
+    for resource in (trail, bucket):
+        resource.delete()
+        assert resource.is_gone()
+    trail.delete()

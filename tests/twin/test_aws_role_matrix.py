@@ -1,5 +1,5 @@
 """
-What production's roles may do at AWS: each operation of S3, KMS, IAM, STS and Secrets Manager on each target.
+What production's roles may do at AWS: each operation of the services that it uses, on each target.
 
 The documents are those of the recorded preview of production. The twin's authorization answers, and no
 service runs.
@@ -17,6 +17,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import Key, kms_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
 
 from twin.aws import authorization
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
@@ -114,6 +115,8 @@ def account() -> Iterator[dict[str, str]]:
     )
     for bucket in (LOG, OTHER):
         s3.create_bucket(bucket, "eu-west-1")
+        if bucket == LOG:
+            s3.put_bucket_policy(LOG, recorded["backups-vault-access-log-policy"]["policy"].encode())
         s3.put_object(bucket, DUMP, b"x")
     secrets, key = secretsmanager_backends[ACCOUNT]["eu-west-1"], _make_key("documents", "eu-west-1")
     ids[DOCUMENT] = key.id
@@ -122,8 +125,10 @@ def account() -> Iterator[dict[str, str]]:
     for document in DOCUMENTS.values():
         role = document.rpartition("/")[2]
         secrets.put_resource_policy(document, recorded[f"documents-{role}"]["policy"])
+    alarms = recorded["backups-alarms-eu-west-1-topic"]
+    sns_backends[ACCOUNT]["eu-west-1"].create_topic(alarms["name"], {"Policy": alarms["policy"]})
     yield ids
-    for backends in (iam_backends, s3_backends, kms_backends, secretsmanager_backends):
+    for backends in (iam_backends, s3_backends, kms_backends, secretsmanager_backends, sns_backends):
         backends.reset()
 
 
@@ -164,6 +169,7 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
             )
     yield from _kms_variants(ids)
     yield from _secret_calls(ids)
+    yield from _alarm_calls()
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/{PLATFORM}-boundary"
     for operation in list_operations("iam"):
         for target in (WRITER, BREAK_GLASS, "other"):
@@ -302,6 +308,31 @@ def _secret_calls(ids: dict[str, str]) -> Iterator[Call]:
     )
 
 
+def _alarm_calls() -> Iterator[Call]:
+    for service, target, kind, name in (
+        ("events", "rule", "rule/", f"{PLATFORM}-alarms-losses"),
+        ("events", "other-rule", "rule/", "somebody-elses"),
+        ("sns", "topic", "", f"{PLATFORM}-alarms"),
+        ("sns", "other-topic", "", "somebody-elses"),
+        ("cloudtrail", "trail", "trail/", f"{PLATFORM}-trail"),
+        ("cloudtrail", "other-trail", "trail/", "somebody-elses"),
+    ):
+        arn = f"arn:aws:{service}:eu-west-1:{ACCOUNT}:{kind}{name}"
+        given: dict[str, Any] = {
+            "Name": name,
+            "Rule": name,
+            "TrailName": name,
+            "TopicArn": arn,
+            "SubscriptionArn": f"{arn}:1234abcd",
+            "ResourceArn": arn,
+            "ResourceARN": arn,
+            "ResourceId": arn,
+            "ResourceIdList": [arn],
+        }
+        for operation in list_operations(service):
+            yield prepare(service, operation, f"{operation} {target}", **given)
+
+
 def _allowed(role: str, calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return the names of the calls that a session of a role may make."""
     arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{role}"
@@ -332,8 +363,15 @@ _LOOK: Final = {
     ),
     "vault-key replica-key documents-key other-key": "ListAliases",
     " ".join(DOCUMENTS): "DescribeSecret GetResourcePolicy",
-    "backup-writer break-glass": "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies",
-    "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
+    "backup-writer break-glass other": (
+        "GetOpenIDConnectProvider GetPolicy GetPolicyVersion "
+        "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies"
+    ),
+    "rule": "DescribeRule ListTagsForResource ListTargetsByRule",
+    "topic": "GetTopicAttributes ListTagsForResource",
+    "topic other-topic": "GetSubscriptionAttributes",
+    "trail": "GetEventSelectors GetTrailStatus ListTags",
+    "trail other-trail": "DescribeTrails",
     "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
     "dump state manifest evidence": "ListObjectVersions/prefix",
 }
@@ -371,6 +409,13 @@ _CONFIGURE: Final = {
     "other-key": "DeleteAlias TagResource/ours",
     "ours": "CreateKey",
     "bounded": "CreateRole",
+    "rule": "DeleteRule DisableRule EnableRule PutRule PutTargets RemoveTargets TagResource",
+    "topic": (
+        "AddPermission CreateTopic DeleteTopic RemovePermission SetTopicAttributes Subscribe TagResource"
+    ),
+    # A policy can name no resource of these.
+    "topic other-topic": "SetSubscriptionAttributes Unsubscribe",
+    "trail": "AddTags CreateTrail DeleteTrail PutEventSelectors StartLogging StopLogging UpdateTrail",
     "backup-writer": (
         "DeleteRolePolicy DetachRolePolicy PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole "
         "UpdateAssumeRolePolicy UpdateRole"
@@ -481,7 +526,7 @@ def test_an_administrator_of_the_account_is_refused_what_loosens_a_vault_or_take
     guarded = {
         call
         for call in _expand((_CONFIGURE,))
-        if call.rpartition(" ")[2] in {"vault", "replica", "vault-key", "replica-key", "documents-key"}
+        if call.rpartition(" ")[2] in {"vault", "replica", "log", "vault-key", "replica-key", "documents-key"}
         and call.partition(" ")[0]
         not in {
             "CreateAlias",
@@ -498,9 +543,13 @@ def test_an_administrator_of_the_account_is_refused_what_loosens_a_vault_or_take
     assert allowed & guarded == set()
     for operation in ("DeleteObject", "DeleteObject version", "PutObjectRetention version", "PutObjectAcl"):
         assert allowed.isdisjoint(f"{operation} {target}" for target in KEYS)
+    assert allowed.isdisjoint(
+        f"{operation} topic"
+        for operation in ("AddPermission", "DeleteTopic", "RemovePermission", "SetTopicAttributes")
+    )
     assert {"AssumeRole break-glass", "ScheduleKeyDeletion soon vault-key"}.isdisjoint(allowed)
     # So it is no refusal of everything.
-    assert {"DeleteBucket log", "DisableKey other-key", "PutRolePolicy backup-writer"} <= allowed
+    assert {"DeleteBucket other", "DisableKey other-key", "PutRolePolicy backup-writer"} <= allowed
 
 
 def test_a_policy_of_everything_gives_a_bounded_role_no_more_than_the_roles_have(
@@ -548,7 +597,23 @@ def test_break_glass_is_taken_on_with_a_second_factor_of_the_last_minutes_alone(
     factor: dict[str, str], decision: Decision
 ) -> None:
     context = {f"aws:multifactorauth{name}": value for name, value in factor.items()}
+    context["aws:requestedregion"] = "eu-west-1"
     arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{BREAK_GLASS}"
     person = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:user/person", ACCOUNT)
     trust = _recorded()["backups-administration-break-glass"]["assumeRolePolicy"]
     assert evaluate(trust, RequiredPermission("sts:AssumeRole", arn, context), person) is decision
+
+
+@pytest.mark.parametrize(
+    ("region", "decision"),
+    [
+        *((region, Decision.DELEGATED) for region in ("eu-west-1", "eu-north-1", "us-east-1")),
+        ("eu-central-1", Decision.NEUTRAL),
+    ],
+)
+def test_break_glass_is_taken_on_where_alarms_are(region: str, decision: Decision) -> None:
+    context = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "30"}
+    permission = RequiredPermission("sts:AssumeRole", "*", {**context, "aws:requestedregion": region})
+    person = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:user/person", ACCOUNT)
+    trust = _recorded()["backups-administration-break-glass"]["assumeRolePolicy"]
+    assert evaluate(trust, permission, person) is decision

@@ -17,7 +17,10 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 from werkzeug.wrappers import Request, Response
 
-from twin.aws.errors import AwsServiceError
+from twin.aws.alarm_actions import SERVICES as ALARM_SERVICES
+from twin.aws.alarm_actions import list_alarm_permissions
+from twin.aws.call_events import record_call
+from twin.aws.errors import JSON_SERVICES, AwsServiceError
 from twin.aws.evaluation import find_bucket
 from twin.aws.evaluation import find_denial as find_policy_denial
 from twin.aws.iam_actions import list_iam_permissions
@@ -34,6 +37,9 @@ from twin.aws.signatures import read_signature
 PRINCIPAL: Final = "bulwark.principal"
 """Where a request's WSGI environment has its sender."""
 
+CALLS: Final = "bulwark.calls"
+"""Where it may have a list, to which what trails record of the request is added."""
+
 _SECRET_FAILURES: Final = {"kms:Decrypt": "DecryptionFailure", "kms:GenerateDataKey": "EncryptionFailure"}
 """Use of a key -> Secrets Manager's error where the key's state refuses it."""
 
@@ -49,6 +55,8 @@ def add_authorization(service: str, application: Wsgi) -> Wsgi:
         request = Request(environ, populate_request=False)
         try:
             environ[PRINCIPAL] = principal = identify(request, service)
+            if CALLS in environ and (call := record_call(request, service, principal, read_region(request))):
+                environ[CALLS].append(call)
             _authorize(request, service, principal)
         except AwsServiceError as error:
             return _error_response(service, error)(environ, start_response)
@@ -66,7 +74,7 @@ def find_denial(environ: dict[str, Any], permission: RequiredPermission) -> str:
 
 def _authorize(request: Request, service: str, principal: Principal) -> None:
     if service == "sts":
-        check_assumption(request, principal)
+        check_assumption(request, principal, read_region(request))
         return
     permissions = _list_permissions(request, service, principal)
     if not permissions and not is_administrator(principal):
@@ -79,16 +87,17 @@ def _authorize(request: Request, service: str, principal: Principal) -> None:
     if service in {"kms", "secretsmanager"}:
         _check_key_states(service, permissions)
     if service == "kms":
-        check_lockout(request, principal, _read_region(request))
+        check_lockout(request, principal, read_region(request))
 
 
-def _read_region(request: Request) -> str:
+def read_region(request: Request) -> str:
+    """Return the region that a request was signed for."""
     signature = read_signature(request)
     return signature.region if signature else "us-east-1"
 
 
 def _list_permissions(request: Request, service: str, principal: Principal) -> list[RequiredPermission]:
-    region = _read_region(request)
+    region = read_region(request)
     match service:
         case "kms":
             return list_kms_permissions(request, principal.account, region)
@@ -100,6 +109,8 @@ def _list_permissions(request: Request, service: str, principal: Principal) -> l
             return [
                 _add_upload_encryption(permission, request) for permission in list_s3_permissions(request)
             ]
+        case _ if service in ALARM_SERVICES:
+            return list_alarm_permissions(request, service, principal.account, region)
         case _:
             return []
 
@@ -162,7 +173,7 @@ def _find_version(bucket: FakeBucket, key: str, version: str | None) -> FakeKey 
 
 def _error_response(service: str, error: AwsServiceError) -> Response:
     code, message = error.code, error.message
-    if service in {"kms", "secretsmanager"}:
+    if service in JSON_SERVICES:
         code = f"{code}Exception" if code == "AccessDenied" else code
         return Response(json.dumps({"__type": code, "message": message}), 400, mimetype="application/json")
     inner = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"

@@ -11,6 +11,7 @@ from typing import Final
 from moto.kms.models import Key
 from moto.s3.models import FakeBucket, s3_backends
 
+from twin.aws.alarm_actions import find_topic
 from twin.aws.identities import find_boundary, is_administrator, list_policies
 from twin.aws.kms_actions import find_key
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
@@ -124,6 +125,8 @@ def _evaluate_resource_policy(permission: RequiredPermission, principal: Princip
         policy = secret.policy
         decision = evaluate(policy, permission, principal) if policy else Decision.NEUTRAL
         return ResourceDecision(decision, secret.account_id)
+    if topic := find_topic(permission.resource):
+        return ResourceDecision(evaluate(topic.policy, permission, principal), topic.account_id)
     return ResourceDecision()
 
 

@@ -16,7 +16,7 @@ from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
 from twin.aws.administrator import administrator_key
-from twin.aws.errors import AwsServiceError
+from twin.aws.errors import JSON_SERVICES, AwsServiceError
 from twin.aws.policy import Principal
 from twin.aws.signatures import check_signature, read_signature
 from twin.host.home import TwinHome
@@ -43,11 +43,7 @@ def identify(request: Request, service: str) -> Principal:
     if signature.access_key == administrator.id:
         check_signature(request, signature, administrator.secret, service)
         return _administrator_of(ACCOUNT)
-    codes = {
-        "s3": "InvalidAccessKeyId",
-        "kms": "UnrecognizedClientException",
-        "secretsmanager": "UnrecognizedClientException",
-    }
+    codes = {"s3": "InvalidAccessKeyId", **dict.fromkeys(JSON_SERVICES, "UnrecognizedClientException")}
     session = next((each for each in _list_sessions() if each.access_key_id == signature.access_key), None)
     if session is None:
         code = codes.get(service, "InvalidClientTokenId")
@@ -58,7 +54,7 @@ def identify(request: Request, service: str) -> Principal:
         code = "InvalidToken" if service == "s3" else codes.get(service, "InvalidClientTokenId")
         raise AwsServiceError(400, code, "The token is malformed or not this access key's.")
     if session.expiration <= utcnow():
-        code = "ExpiredTokenException" if service in {"kms", "secretsmanager"} else "ExpiredToken"
+        code = "ExpiredTokenException" if service in JSON_SERVICES else "ExpiredToken"
         raise AwsServiceError(400, code, "The token has expired.")
     if session.account_id != ACCOUNT and find_role(session.role_arn) is None:
         return _administrator_of(session.account_id)

@@ -39,8 +39,10 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from twin.aws import issuer
-from twin.aws.authorization import add_authorization
+from twin.aws.authorization import CALLS, add_authorization
 from twin.aws.buckets import patch_moto_s3
+from twin.aws.call_events import RecordedCall
+from twin.aws.event_rules import AlarmSender, Notification, find_notifications
 from twin.aws.keys import patch_moto_kms
 from twin.aws.objects import ObjectIndex, store_bodies_in
 from twin.aws.replication import Replicator
@@ -65,10 +67,23 @@ class DurableService:
     bodies are received and sent concurrently. Changes that wait for the disk together share a snapshot.
     """
 
-    def __init__(self, snapshot: AccountSnapshot, create_application: Callable[[Any], Any]) -> None:
-        """`create_application` returns the WSGI application of a service, by moto's name for it."""
+    def __init__(
+        self,
+        snapshot: AccountSnapshot,
+        create_application: Callable[[Any], Any],
+        on_notification: Callable[[Notification], None] = lambda _: None,
+    ) -> None:
+        """
+        Serve nothing yet.
+
+        Args:
+            snapshot: Where changes are kept.
+            create_application: Returns the WSGI application of a service, by moto's name for it.
+            on_notification: Called with each alarm that a request raises, once its change is durable.
+        """
         self._moto = DomainDispatcherApplication(create_application)
         self._snapshot = snapshot
+        self._on_notification = on_notification
         self._request_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._last_change = 0
@@ -103,9 +118,13 @@ class DurableService:
             ObjectIndex.tracking = changing
             self._last_change += changing
             change = self._last_change
-            response = Response.from_app(self._moto, environ, buffered=True)
+            calls: list[RecordedCall] = []
+            response = Response.from_app(self._moto, {**environ, CALLS: calls}, buffered=True)
+            notifications = [each for call in calls for each in find_notifications(call, response)]
         if changing:
             self._make_durable(change)
+        for notification in notifications:
+            self._on_notification(notification)
         return response
 
     def apply_change(self, work: Callable[[], _T]) -> _T:
@@ -207,7 +226,9 @@ def main() -> None:
         snapshot.restore()
     except UnreadableSnapshotError as unreadable:
         sys.exit(f"AWS service: {unreadable}")
-    service = DurableService(snapshot, _create_application)
+    sender = AlarmSender(home)
+    sender.start()
+    service = DurableService(snapshot, _create_application, sender.send)
     Replicator(service.apply_change).start()
     serve(service, port, listener)
 

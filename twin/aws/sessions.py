@@ -38,7 +38,7 @@ def patch_moto_sts() -> None:
     models.AssumedRole = Session
 
 
-def check_assumption(request: Request, principal: Principal) -> None:
+def check_assumption(request: Request, principal: Principal, region: str) -> None:
     """
     Authorize a request to STS.
 
@@ -54,7 +54,8 @@ def check_assumption(request: Request, principal: Principal) -> None:
             return
         case "AssumeRole":
             role = find_role(arn)
-            if not _may_assume(role, arn, principal, _read_factor(request, principal)):
+            context = {"aws:requestedregion": region, **_read_factor(request, principal)}
+            if not _may_assume(role, arn, principal, context):
                 user = principal.session or principal.arn
                 raise _access_denied(
                     f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {arn}"
@@ -89,10 +90,10 @@ def _read_factor(request: Request, principal: Principal) -> dict[str, str | tupl
     return {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
 
 
-def _may_assume(role: Role | None, arn: str, principal: Principal, factor: Context) -> bool:
+def _may_assume(role: Role | None, arn: str, principal: Principal, context: Context) -> bool:
     if role is None:  # another account may have the role: the twin does not know its roles
         return is_administrator(principal) and f"::{ACCOUNT}:" not in arn
-    permission = RequiredPermission("sts:AssumeRole", arn, factor)
+    permission = RequiredPermission("sts:AssumeRole", arn, context)
     trust = evaluate(_trust_policy(role), permission.with_context(principal.context), principal)
     return not find_denial(principal, permission, ResourceDecision(trust, role.account_id, must_allow=True))
 

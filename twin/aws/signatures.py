@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from moto.core.request import EnvironHeaders
 from werkzeug.wrappers import Request
 
-from twin.aws.errors import AwsServiceError
+from twin.aws.errors import JSON_SERVICES, AwsServiceError
 
 BODY_HASH: Final = "bulwark.body_sha256"
 """The key in a WSGI environment of the SHA-256 of the request's body, in hexadecimal digits."""
@@ -38,7 +38,6 @@ _EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 _CONTENT_HASH: Final = "x-amz-content-sha256"
 _MAX_SKEW: Final = timedelta(minutes=15)
 _MAX_EXPIRY_SECONDS: Final = 7 * 24 * 3600
-_JSON_SERVICES: Final = frozenset(("kms", "secretsmanager"))
 _SIGNING_NAMES: Final = {"s3control": "s3"}
 
 
@@ -195,6 +194,6 @@ def _unsupported_error() -> AwsServiceError:
 
 
 def _mismatch_error(service: str) -> AwsServiceError:
-    code = "InvalidSignatureException" if service in _JSON_SERVICES else "SignatureDoesNotMatch"
+    code = "InvalidSignatureException" if service in JSON_SERVICES else "SignatureDoesNotMatch"
     message = "The request signature we calculated does not match the signature you provided."
     return AwsServiceError(403, code, f"{message} Check your key and signing method.")

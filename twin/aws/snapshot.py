@@ -16,7 +16,7 @@ from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
 from twin.aws.objects import ObjectIndex, ObjectVersion
 
-SERVICES = ("s3", "s3control", "kms", "iam", "sts", "secretsmanager")
+SERVICES = ("s3", "s3control", "kms", "iam", "sts", "secretsmanager", "sns", "events", "cloudtrail")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS account (name TEXT PRIMARY KEY, value BLOB NOT NULL);

@@ -13,6 +13,7 @@ from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _WITHOUT_RESOURCE: Final = (
+    "cloudtrail:DescribeTrails",
     "cloudwatch:GetMetricData",
     "cloudwatch:ListMetrics",
     "cloudwatch:PutMetricData",
@@ -34,6 +35,9 @@ _WITHOUT_RESOURCE: Final = (
     "secretsmanager:GetRandomPassword",
     "secretsmanager:ListSecrets",
     "ssm:DescribeParameters",
+    "sns:GetSubscriptionAttributes",
+    "sns:SetSubscriptionAttributes",
+    "sns:Unsubscribe",
     "sts:GetCallerIdentity",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",

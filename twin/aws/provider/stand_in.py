@@ -11,6 +11,7 @@ from twin.aws.provider.bucket_settings import (
     BucketServerSideEncryptionConfiguration,
     BucketVersioning,
 )
+from twin.aws.provider.event_rules import EventRule, EventTarget
 from twin.aws.provider.keys import Alias, Key
 from twin.aws.provider.lifecycle import BucketLifecycleConfiguration
 from twin.aws.provider.managed_policies import ManagedPolicy
@@ -19,12 +20,17 @@ from twin.aws.provider.resource_type import AwsResource
 from twin.aws.provider.role_policy_lists import RolePoliciesExclusive, RolePolicyAttachmentsExclusive
 from twin.aws.provider.roles import IamRole, OpenIdConnectProvider, RolePolicy
 from twin.aws.provider.secrets import ManagedSecret, ManagedSecretVersion
+from twin.aws.provider.topics import SnsTopic, SnsTopicSubscription
+from twin.aws.provider.trails import CloudTrailTrail
 from twin.provider.server import ResourceType, StandIn, StandInError
 from twin.provider.values import Properties
 
 VERSION = "7.51.1"
 
 _RESOURCE_TYPES: dict[str, type[AwsResource]] = {
+    "aws:cloudtrail/trail:Trail": CloudTrailTrail,
+    "aws:cloudwatch/eventRule:EventRule": EventRule,
+    "aws:cloudwatch/eventTarget:EventTarget": EventTarget,
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": OpenIdConnectProvider,
     "aws:iam/policy:Policy": ManagedPolicy,
     "aws:iam/role:Role": IamRole,
@@ -47,6 +53,8 @@ _RESOURCE_TYPES: dict[str, type[AwsResource]] = {
     "aws:s3/bucketVersioning:BucketVersioning": BucketVersioning,
     "aws:secretsmanager/secret:Secret": ManagedSecret,
     "aws:secretsmanager/secretVersion:SecretVersion": ManagedSecretVersion,
+    "aws:sns/topic:Topic": SnsTopic,
+    "aws:sns/topicSubscription:TopicSubscription": SnsTopicSubscription,
 }
 
 

@@ -1,0 +1,190 @@
+"""Alarms on calls to AWS: EventBridge's rules, the calls that they match, and whom they tell."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+from core.event_patterns import EventPatternError, matches_event, parse_pattern
+from policies.facts.failure_domain import FailureDomain
+from policies.facts.guards import find_exempt, judge_exempt
+from policies.facts.iam_documents import read_statements
+from policies.framework.messages import Message, message, number, unknown_value
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.stack import PolicyStack, Resource
+
+RULE: Final = "aws:cloudwatch/eventRule:EventRule"
+_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
+_TOPIC: Final = "aws:sns/topic:Topic"
+_SUBSCRIPTION: Final = "aws:sns/topicSubscription:TopicSubscription"
+_ON: Final = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+_ALL_REGIONS: Final = "us-east-1"
+"""Where calls to IAM are recorded (CloudTrail, "Global service events")."""
+
+_TOPIC_ACTIONS: Final[tuple[LiteralString, ...]] = (
+    "sns:AddPermission",
+    "sns:DeleteTopic",
+    "sns:RemovePermission",
+    "sns:SetTopicAttributes",
+)
+_EVENTS: Final = ("Service", "events.amazonaws.com")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to AWS as CloudTrail records it, without a refusal."""
+
+    name: LiteralString
+    source: str
+    parameters: Mapping[str, str]
+    reads: bool = False
+
+    def event(self, account: str, region: str) -> dict[str, Any]:
+        """Return the event that EventBridge gets."""
+        return {
+            "source": f"aws.{self.source}",
+            "detail-type": "AWS API Call via CloudTrail",
+            "account": account,
+            "region": region,
+            "detail": {
+                "eventSource": f"{self.source}.amazonaws.com",
+                "eventName": self.name,
+                "awsRegion": region,
+                "readOnly": self.reads,
+                "managementEvent": True,
+                "eventCategory": "Management",
+                "userIdentity": {"type": "AssumedRole"},
+                "requestParameters": dict(self.parameters),
+            },
+        }
+
+
+@dataclass(frozen=True)
+class AlarmRule:
+    """A rule that is on, in one account and region."""
+
+    resource: Resource
+    name: str
+    pattern: Mapping[str, Any]
+    topics: tuple[Resource, ...]
+
+
+class AlarmRules:
+    """The rules of a stack by account and region, and why some of them can't be judged."""
+
+    def __init__(self, stack: PolicyStack) -> None:
+        self._stack = stack
+        self._rules: dict[tuple[str, str], list[AlarmRule]] = {}
+        self.problems: Final = list(self._index())
+
+    def in_region(self, account: str, region: str) -> list[AlarmRule]:
+        return self._rules.get((account, region), [])
+
+    def in_all_regions(self, account: str) -> list[AlarmRule]:
+        """Return the rules where calls to global services are recorded."""
+        return self.in_region(account, _ALL_REGIONS)
+
+    def tell(self, rules: Iterable[AlarmRule], call: Call, account: str, region: str) -> bool:
+        return any(matches_event(rule.pattern, call.event(account, region)) for rule in rules)
+
+    def _index(self) -> Iterator[Message]:
+        for resource in self._stack.of_type(RULE):
+            domain = FailureDomain.of(resource, self._stack)
+            if isinstance(resource.at("state"), Unknown):
+                yield unknown_value(resource, "state")
+                continue
+            match domain.account, domain.region, resource.at("name"), resource.at("eventPattern"):
+                case Known(str(account)), Known(str(region)), Known(str(name)), Known(str(text)):
+                    if not _is_on(resource):
+                        continue
+                    try:
+                        pattern = parse_pattern(text)
+                    except EventPatternError:
+                        yield message("{rule} has a pattern that can't be judged", rule=resource)
+                        continue
+                    rule = AlarmRule(resource, name, pattern, tuple(self._find_topics(resource, name)))
+                    self._rules.setdefault((account, region), []).append(rule)
+                case _, _, _, Unknown():
+                    yield unknown_value(resource, "eventPattern")
+                case _, _, Unknown(), _:
+                    yield unknown_value(resource, "name")
+                case _:
+                    yield unknown_value(resource, "region")
+
+    def _find_topics(self, rule: Resource, name: str) -> Iterator[Resource]:
+        for target in self._stack.of_type(_TARGET):
+            own = target.at("rule")
+            named = isinstance(own, Known) and own.value == name
+            if (named and _same_place(rule, target, self._stack)) or (
+                isinstance(own, Unknown) and rule in self._stack.dependencies(target, "rule")
+            ):
+                yield from _resolve(target, "arn", self._stack)
+
+
+def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: bool) -> Iterator[Message]:
+    """Yield why a topic tells nobody, or may be silenced by somebody who is no break-glass role."""
+    subscriptions = [
+        subscription
+        for subscription in stack.of_type(_SUBSCRIPTION)
+        if topic in _resolve(subscription, "topic", stack)
+    ]
+    if len(subscriptions) < least:
+        yield message(
+            "{topic} has fewer than {least} subscriptions, so that removing the last one is told nobody",
+            topic=topic,
+            least=number(least),
+        )
+    statements, unreadable = read_statements(topic)
+    yield from unreadable
+    if unreadable:
+        return
+    if not any(
+        statement.allows and statement.covers_action("sns:Publish") and _EVENTS in statement.principals
+        for statement in statements
+    ):
+        yield message("{topic} takes nothing from EventBridge", topic=topic)
+    exempt: dict[str, None] = {}
+    for action in _TOPIC_ACTIONS:
+        arns = find_exempt(statements, action, _arn_of(topic))
+        if arns is None:
+            yield message("{topic} does not deny " + action + " to all but named roles", topic=topic)
+        exempt.update(dict.fromkeys(arns or ()))
+    yield from judge_exempt(exempt, stack, root_may=root_may)
+
+
+def _is_on(rule: Resource) -> bool:
+    match rule.at("state"):
+        case Absent():
+            return rule.at("isEnabled") in (Absent(), Known(value=True))
+        case Known(value):
+            return value in _ON
+        case _:
+            return False
+
+
+def _same_place(rule: Resource, target: Resource, stack: PolicyStack) -> bool:
+    places = [FailureDomain.of(resource, stack) for resource in (rule, target)]
+    return places[0].account == places[1].account and places[0].region == places[1].region
+
+
+def _arn_of(topic: Resource) -> str:
+    """Return the ARN of a topic as its policy names it, or a pattern's stand-in if it is not known."""
+    for value in (topic.output("arn"), topic.output("id")):
+        if isinstance(value, Known) and isinstance(value.value, str):
+            return value.value
+    statements, _ = read_statements(topic)
+    return next((arn for statement in statements for arn in statement.resources), "*")
+
+
+def _resolve(resource: Resource, name: str, stack: PolicyStack) -> list[Resource]:
+    """Return the topics that an input names; if it is unknown, those that it depends on."""
+    match resource.at(name):
+        case Known(str(arn)):
+            return [
+                topic
+                for topic in stack.of_type(_TOPIC)
+                if Known(arn) in (topic.output("arn"), topic.output("id"))
+            ]
+        case Unknown():
+            return [topic for topic in stack.dependencies(resource, name) if topic.type == _TOPIC]
+        case _:
+            return []

@@ -1,0 +1,114 @@
+"""A vault in an account without a trail that outlasts a thief is refused."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.facts.buckets import LOCK, TRAIL, Buckets, vaults
+from policies.facts.failure_domain import FailureDomain
+from policies.facts.lifecycles import default_retention
+from policies.framework.controls import Control
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import Parameter, Parameters, Rule, accept_any, expect_value, one_of
+from policies.framework.stack import PolicyStack, Resource
+
+_MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
+_CATEGORY: Final = "eventCategory"
+
+
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
+    account = FailureDomain.of(vault, stack).account
+    if not isinstance(account, Known):
+        return [unknown_value(vault, "account")]
+    if any(_names_trail(component, account) for component in stack.publishers("trailArn")):
+        return []
+    trails = [
+        list(_check_trail(trail, stack, limits["modes"]))
+        for trail in stack.of_type(TRAIL)
+        if FailureDomain.of(trail, stack).account == account
+    ]
+    return accept_any(trails, [message("no trail records the calls of its account")])
+
+
+def _names_trail(component: Resource, account: Known) -> bool:
+    """Tell whether a component names a trail of the account that the stack does not declare."""
+    return component.at("account") == account and isinstance(component.at("trailArn"), Known)
+
+
+def _check_trail(trail: Resource, stack: PolicyStack, modes: list[str]) -> Iterator[Message]:
+    yes, unless_off = one_of(True), (Absent(), Known(value=True))
+    for path in ("enableLogging", "includeGlobalServiceEvents", "advancedEventSelectors"):
+        if isinstance(trail.at(path), Unknown):
+            yield unknown_value(trail, path)
+    yield from expect_value(
+        trail.at("isMultiRegionTrail"), trail, "isMultiRegionTrail", yes, "records one region alone"
+    )
+    yield from expect_value(
+        trail.at("enableLogFileValidation"),
+        trail,
+        "enableLogFileValidation",
+        yes,
+        "can't be told from a forged one",
+    )
+    if trail.at("enableLogging") not in unless_off:
+        yield message("{trail} is off", trail=trail)
+    if trail.at("includeGlobalServiceEvents") not in unless_off:
+        yield message("{trail} leaves out the calls to IAM", trail=trail)
+    if not _records_management(trail):
+        yield message("{trail} leaves out calls that manage something", trail=trail)
+    index = stack.view(Buckets)
+    buckets = index.resolve(trail, "s3BucketName")
+    if not buckets:
+        yield message("{trail} writes to no bucket of this stack", trail=trail)
+    for bucket in buckets:
+        locks = index.parts_or_inline(bucket, LOCK, "objectLockConfiguration")
+        if not locks:
+            yield message("{bucket} locks nothing", bucket=bucket)
+        for lock in locks:
+            mode = default_retention(lock).at("mode")
+            yield from expect_value(
+                mode, lock, "rule.defaultRetention", one_of(*modes), "has a mode that can be lifted"
+            )
+
+
+def _records_management(trail: Resource) -> bool:
+    """Tell whether it records all calls that manage something; without selectors it does."""
+    if trail.at("eventSelectors") != Absent():
+        return False
+    match trail.at("advancedEventSelectors"):
+        case Absent():
+            return True
+        case Unknown():
+            return False
+        case selectors:
+            return any(
+                [field.at("field") for field in fields] == [Known(_CATEGORY)]
+                and fields[0].at("equals", 0) == Known("Management")
+                for fields in (selector.at("fieldSelectors").each() for selector in selectors.each())
+            )
+
+
+RULE: Final = Rule(
+    id="vault-account-keeps-a-trail",
+    title="Who called what in the account of a vault is recorded where nobody can delete it",
+    violated="is in an account without a record to rely on",
+    severity=Severity.HIGH,
+    risk="No alarm is raised without a trail, and after a theft nobody can tell what was taken.",
+    fix=(
+        "Declare a Trail of all regions with log file validation into a bucket with a lock, or name one that "
+        "records the account already (backups.trail)."
+    ),
+    controls=(Control.NIST_AU_2, Control.NIST_AU_9, Control.CIS_8_2, Control.ISO_A_8_15, Control.SOC_CC7_2),
+    subjects=vaults,
+    judge=_judge,
+    parameters=(
+        Parameter(
+            "modes",
+            ["COMPLIANCE"],
+            {"type": "array", "items": {"type": "string", "enum": _MODES}, "minItems": 1},
+            "which modes of the lock are fine",
+        ),
+    ),
+)

@@ -1,0 +1,66 @@
+from case import Case
+from policy_harness import ABSENT, UNKNOWN, alter
+
+from cases.vaults import BUCKET, add, as_secret, aws, both, change, drop, inputs_of
+
+TRAIL, RECORD = "backups-trail-trail", "backups-trail"
+MANAGEMENT, DATA = inputs_of(TRAIL)["advancedEventSelectors"]
+EXISTING = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/organization"
+
+CASE = Case(
+    rule="vault-account-keeps-a-trail",
+    at=BUCKET,
+    weak=(
+        change(TRAIL, isMultiRegionTrail=False),
+        change(TRAIL, enableLogging=False),
+        change(TRAIL, enableLogFileValidation=False),
+        change(TRAIL, includeGlobalServiceEvents=False),
+        change(TRAIL, advancedEventSelectors=[DATA]),
+        change(
+            TRAIL,
+            advancedEventSelectors=[
+                {
+                    "fieldSelectors": [
+                        *MANAGEMENT["fieldSelectors"],
+                        {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]},
+                    ]
+                }
+            ],
+        ),
+        change(
+            TRAIL,
+            advancedEventSelectors=ABSENT,
+            eventSelectors=[{"readWriteType": "WriteOnly", "includeManagementEvents": False}],
+        ),
+        change(TRAIL, s3BucketName="somebody-elses"),
+        change(f"{RECORD}-lock", rule__defaultRetention__mode="GOVERNANCE"),
+        drop(f"{RECORD}-lock"),
+        both(
+            drop(TRAIL),
+            lambda stack: alter(
+                stack,
+                "backups-alarms-eu-west-1",
+                trailArn=EXISTING,
+                account="210987654321",
+            ),
+        ),
+    ),
+    absent=(
+        drop(TRAIL),
+        change(TRAIL, isMultiRegionTrail=ABSENT),
+        change(TRAIL, enableLogFileValidation=ABSENT),
+    ),
+    unknown=(
+        change(TRAIL, isMultiRegionTrail=UNKNOWN),
+        change(TRAIL, enableLogging=UNKNOWN),
+        change(TRAIL, advancedEventSelectors=UNKNOWN),
+        change(f"{RECORD}-lock", rule__defaultRetention__mode=UNKNOWN),
+    ),
+    secret=(as_secret(TRAIL, "isMultiRegionTrail", "advancedEventSelectors", "s3BucketName"),),
+    fine=(
+        change(TRAIL, advancedEventSelectors=ABSENT),
+        change(TRAIL, enableLogging=ABSENT, includeGlobalServiceEvents=ABSENT),
+        add(aws("cloudtrail/trail:Trail", "another", isMultiRegionTrail=False)),
+        both(drop(TRAIL), change("backups-alarms-eu-west-1", trailArn=EXISTING)),
+    ),
+)

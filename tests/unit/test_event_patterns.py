@@ -1,0 +1,91 @@
+"""Event patterns: what matches an event, as EventBridge's documents say it and as moto's library does it."""
+
+import json
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+
+from core.event_patterns import EventPatternError, matches_event, parse_pattern
+
+EVENT: dict[str, Any] = {
+    "source": "aws.kms",
+    "detail-type": "AWS API Call via CloudTrail",
+    "account": "123456789012",
+    "resources": ["arn:a", "arn:b"],
+    "detail": {
+        "eventName": "DisableKey",
+        "managementEvent": True,
+        "count": 1,
+        "errorCode": None,
+        "requestParameters": {"keyId": "1234", "roleName": "example-writer"},
+        "userIdentity": {"type": "Root"},
+    },
+}
+
+MATCHING = (
+    {"source": ["aws.kms"]},
+    {"source": ["aws.s3", "aws.kms"], "account": ["123456789012"]},
+    {"resources": ["arn:b"]},
+    {"detail": {"requestParameters": {"roleName": [{"prefix": "example-"}]}}},
+    {"detail": {"requestParameters": {"roleName": [{"suffix": "-writer"}]}}},
+    {"detail": {"requestParameters": {"roleName": [{"wildcard": "ex*-w*r"}]}}},
+    {"detail": {"managementEvent": [True]}},
+    {"detail": {"errorCode": [None]}},
+    {"detail": {"userIdentity": {"invokedBy": [{"exists": False}]}}},
+    {"detail": {"missing": {"deeper": [{"exists": False}]}}},
+    {"detail": {"eventName": [{"exists": True}]}},
+    {"$or": [{"source": ["aws.s3"]}, {"detail": {"eventName": ["DisableKey"]}}]},
+    {"detail": {"requestParameters": {"$or": [{"name": ["x"]}, {"keyId": ["1234"]}]}}},
+)
+OTHER = (
+    {"source": ["aws.KMS"]},
+    {"source": ["aws.kms"], "account": ["210987654321"]},
+    {"resources": ["arn:c"]},
+    {"detail": {"requestParameters": {"roleName": [{"prefix": "xample-"}]}}},
+    {"detail": {"requestParameters": {"roleName": [{"wildcard": "ex*-x*r"}]}}},
+    {"detail": {"requestParameters": {"roleName": [{"wildcard": "example"}]}}},
+    {"detail": {"managementEvent": [False]}},
+    {"detail": {"managementEvent": ["true"]}},
+    {"detail": {"eventName": [{"exists": False}]}},
+    {"detail": {"requestParameters": {"name": ["x"]}}},
+    {"$or": [{"source": ["aws.s3"]}, {"detail": {"eventName": ["EnableKey"]}}]},
+    {"source": ["aws.kms"], "$or": [{"account": ["1"]}, {"account": ["2"]}]},
+)
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_an_event_pattern_matches_as_the_library_says(expected: bool) -> None:
+    for pattern in MATCHING if expected else OTHER:
+        text = json.dumps(pattern)
+        assert matches_event(parse_pattern(text), EVENT) is expected, text
+        assert EventPattern.load(text).matches_event(EVENT) is expected, text  # pyright: ignore[reportArgumentType] - any event
+
+
+def test_an_event_pattern_takes_no_truth_for_a_number() -> None:
+    assert not matches_event(parse_pattern('{"detail": {"count": [true]}}'), EVENT)
+    assert not matches_event(parse_pattern('{"detail": {"managementEvent": [1]}}'), EVENT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '"aws.kms"',
+        '{"source": "aws.kms"}',
+        '{"source": []}',
+        '{"source": [["aws.kms"]]}',
+        '{"source": [{"anything-but": "aws.s3"}]}',
+        '{"source": [{"prefix": ["aws"]}]}',
+        '{"source": [{"prefix": "a", "suffix": "s"}]}',
+        '{"source": [{}]}',
+        '{"$or": [{"source": ["aws.kms"]}]}',
+        '{"detail": {}}',
+        "[" * 100_000,
+    ],
+)
+def test_an_event_pattern_that_is_not_known_is_refused(text: str) -> None:
+    with pytest.raises(EventPatternError):
+        parse_pattern(text)
