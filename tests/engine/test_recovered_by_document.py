@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from fast_twin import FastTwin
+from installations import CommandResult
 from recovery_command import RecoveryCommand
 from role_clients import administrator, hidden_state, job_environment
+
+from twin.neon.model import Neon
 
 pytestmark = pytest.mark.shares("fast_twin")
 
@@ -67,3 +70,35 @@ def test_with_its_stack_a_documents_backup_counts_and_only_the_settings_are_read
         assert ended.code == 0, ended.text
         listed = {row["id"]: row for row in installation.bulwark("backups", "--json").json}
     assert listed[ended.json["database"]["id"]]["counts"] is True
+
+
+def test_a_changed_password_reaches_the_job_with_a_refresh_and_the_next_deployment(
+    fast_twin: FastTwin,
+) -> None:
+    """Neon changes it behind the engine's back; docs/runbooks/backup.md says what to type then."""
+    installation, secrets = fast_twin.installation, secrets_of(fast_twin)
+    variable, before = "BULWARK_DATABASE_PASSWORD", read_document(fast_twin)["secrets"]
+    versions = len(secrets.list_secret_version_ids(SecretId=NAME, IncludeDeprecated=True)["Versions"])
+    changed = Neon(installation.home).reset_password(fast_twin.resource("database-role-backup")["id"])
+
+    def back_up() -> CommandResult:
+        return installation.bulwark(
+            "backup",
+            *("database", "--stack", "local", "--recovery", f"aws-secret:{NAME}"),
+            **job_environment(installation.home, "backup-writer"),
+        )
+
+    refused = back_up()
+    assert refused.code == 1
+    assert "password authentication failed" in refused.err
+    for command in (("refresh", "--accept"), ("up",)):
+        ended = fast_twin.bulwark(*command)
+        assert ended.code == 0, ended.text
+    after = read_document(fast_twin)["secrets"]
+    assert changed != before[variable]
+    assert after == {**before, variable: changed}
+    listed = secrets.list_secret_version_ids(SecretId=NAME, IncludeDeprecated=True)["Versions"]
+    assert len(listed) == versions + 1
+    backed_up = back_up()
+    assert backed_up.code == 0, backed_up.text
+    assert changed not in backed_up.text
