@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.backup import backup
+from cli.credential_report import print_stolen_credentials
 from cli.drill_session import DrillSession, drill_identity
 from cli.file_drill import choose_scenarios, open_file_session
 from cli.options import (
@@ -52,9 +53,13 @@ _STARTING: Final = frozenset(("corruption", "loss", "replica", "elsewhere", "all
 _RESTORES: Final = frozenset(("loss", "replica", "elsewhere", "files", "state"))
 
 
-Choice = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "all"]
+Choice = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "credentials", "all"]
 _ALL: Final[tuple[ScenarioKind, ...]] = ("corruption", "loss", "replica", "files", "state")
-"""The scenarios of `all`: those that need no private key, which no job has."""
+"""
+The scenarios of `all`: those that need no private key, which no job has, and that recover from a loss.
+
+`credentials` makes none, and takes as long as all of them together.
+"""
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,9 @@ def drill(
             restores a new database from the primary vault alone, `replica` from the other region's,
             `elsewhere` a new database and the files from the encrypted copies at another cloud; `files`
             restores the object files and compares them with the rows that refer to them; `state` rebuilds
-            the stack from its backed-up state; `all` is all of them but `elsewhere`, and with a role's
-            document but `state`.
+            the stack from its backed-up state; `credentials` tries, on a copy of the twin, what a thief of
+            each credential can destroy, and restores what is left; `all` is all of them but `elsewhere` and
+            `credentials`, and with a role's document but `state`.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
             and `replica` restore into a server on this machine, and `files` compares with the backup alone.
@@ -153,7 +159,8 @@ def drill(
         try:
             with report_run(session.context, "drill"):
                 result = records.hide_secrets(
-                    _run_scenarios(session, request, scenarios, leftovers), _secrets_of(session)
+                    _run_scenarios(session, request, scenarios, leftovers, unsandboxed=unsandboxed),
+                    _secrets_of(session),
                 )
                 _print_result(result, as_json=as_json)
                 _store_evidence(result, session.context, evidence, console)
@@ -284,7 +291,8 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
         return
     console = PrintableConsole()
     table = Table("scenario", "lost", "first query", "health", "verified", "checks", "verdict")
-    for scenario in result.scenarios:
+    recoveries = [scenario for scenario in result.scenarios if scenario.kind != "credentials"]
+    for scenario in recoveries:
         passed = sum(check.outcome == "passed" for check in scenario.checks)
         colour = "green" if scenario.verdict == "passed" else "red"
         table.add_row(
@@ -297,7 +305,11 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
             f"{passed} of {len(scenario.checks)}",
             f"[{colour}]{scenario.verdict}[/{colour}]",
         )
-    console.print(table)
+    if recoveries:
+        console.print(table)
+    for scenario in result.scenarios:
+        if scenario.kind == "credentials":
+            print_stolen_credentials(console, scenario)
     _print_faults(console, result.faults)
     took = (result.finished - result.started).total_seconds()
     console.print(f"Drill {result.identity.id} {result.verdict} in {took:.0f} s.", markup=False)
@@ -320,13 +332,15 @@ def _run_scenarios(
     request: DrillRequest,
     scenarios: tuple[ScenarioKind, ...],
     leftovers: tuple[str, ...],
+    *,
+    unsandboxed: bool,
 ) -> Drill:
     """Run the scenarios; the failure of one does not stop the others."""
     started = datetime.now(UTC)
     warnings = session.context.warnings
     results = tuple(
         result.model_copy(update={"deviations": (*result.deviations, *warnings)})
-        for result in _scenarios(session, request, scenarios)
+        for result in _scenarios(session, request, scenarios, unsandboxed=unsandboxed)
     )
     return Drill(
         identity=drill_identity(session, started),
@@ -338,7 +352,11 @@ def _run_scenarios(
 
 
 def _scenarios(
-    session: DrillSession, request: DrillRequest, scenarios: tuple[ScenarioKind, ...]
+    session: DrillSession,
+    request: DrillRequest,
+    scenarios: tuple[ScenarioKind, ...],
+    *,
+    unsandboxed: bool,
 ) -> Iterator[Scenario]:
     vaults, url = session.context.vaults, session.context.database_url
     with _show_progress() as show:
@@ -378,6 +396,8 @@ def _scenarios(
                 )
             elif scenario == "state":
                 yield session.drill_state(context, request.backup)
+            elif scenario == "credentials":
+                yield session.drill_credentials(context, unsandboxed=unsandboxed)
             else:
                 # The other vault is not read: the drill shows that one vault is enough.
                 name = "primary" if scenario == "loss" else scenario
@@ -421,6 +441,7 @@ _RESTORED: Final[dict[str, tuple[type[BackupManifest], ...]]] = {
     "elsewhere": (),
     "files": (FilesManifest,),
     "state": (StateManifest,),
+    "credentials": (Manifest, StateManifest, FilesManifest),
     "all": (Manifest, StateManifest, FilesManifest),
 }
 """Scenario -> of which stores it restores a backup."""

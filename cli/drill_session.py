@@ -78,6 +78,10 @@ class DrillSession(ABC):
     def drill_state(self, context: DrillContext, backup: str | None) -> Scenario:
         """Rebuild the stack from its backed-up state. Raises Failure where there is no stack."""
 
+    @abstractmethod
+    def drill_credentials(self, context: DrillContext, *, unsandboxed: bool) -> Scenario:
+        """Try what a thief of each credential can destroy. Raises Failure where there is no stack."""
+
     def remove_leftovers(self, *, everything: bool) -> tuple[str, ...]:
         """
         Remove what interrupted drills have left, and return a description of each part.

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 from rich.table import Column, Table
 
+from cli.credential_report import print_all_calls
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.output import write_files
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source, open_context
@@ -208,11 +209,9 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: _Drill
                 f"[red]{plain(record.drill.faults[0])}[/red]",
             )
     console.print(table)
-    for record in shown:
-        if record.doubt:
-            console.print(
-                printable(f"Does not count: {record.id}, which {record.doubt}"), style="yellow", markup=False
-            )
+    if len(shown) == 1 and (only := shown[0].drill):
+        print_all_calls(console, only)
+    _print_doubts(console, shown)
     last, now = _newest_passed(evidence, target), datetime.now(UTC)
     for store in _STORES:
         proven = last.get(store)
@@ -223,13 +222,21 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: _Drill
             console.print(f"{store}: no drill has passed", style="red")
 
 
+def _print_doubts(console: PrintableConsole, shown: list[DrillRecord]) -> None:
+    for record in shown:
+        if record.doubt:
+            console.print(
+                printable(f"Does not count: {record.id}, which {record.doubt}"), style="yellow", markup=False
+            )
+
+
 def _cells(scenario: Scenario) -> tuple[str, ...]:
     colour = "green" if scenario.verdict == "passed" else "red"
     times = [scenario.times.get(name) for name in ("first_query", "verified", "health")]
     return (
         scenario.kind,
         f"[{colour}]{scenario.verdict}[/{colour}]",
-        _format_time(scenario.loss),
+        "" if scenario.kind == "credentials" else _format_time(scenario.loss),
         *(_format_time(measured) if measured else "" for measured in times),
     )
 

@@ -104,6 +104,10 @@ class FileDrillSession(DrillSession):
         del context, backup
         _require_stack("The state")
 
+    def drill_credentials(self, context: DrillContext, *, unsandboxed: bool) -> Scenario:
+        del context, unsandboxed
+        _require_stack("The drill of credentials")
+
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
         """Remove nothing: the next server of a drill replaces the one that an interrupted drill has left."""
         del everything

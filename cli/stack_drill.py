@@ -73,6 +73,11 @@ class StateDrillSession(DrillSession):
             backup=backup,
         )
 
+    def drill_credentials(self, context: DrillContext, *, unsandboxed: bool) -> Scenario:
+        from cli.credentials_drill import drill_credentials  # noqa: PLC0415 - boto3 takes a second
+
+        return drill_credentials(self.target, self.context, context, unsandboxed=unsandboxed)
+
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
         """Remove nothing: the state is rebuilt in the drill's folder."""
         del everything

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 Location = Literal["vendors", "twin"]
 ProviderKind = Literal["stand-in", "real"]
-AwsRole = Literal["writer", "state-writer", "restorer", "driller", "state-driller", "copier", "planner"]
+AwsRole = Literal[
+    "writer", "state-writer", "restorer", "driller", "state-driller", "copier", "planner", "deployer"
+]
 """Role that a command takes on: one that uses the vaults, or the one that looks at the stack."""
 
 ApiVendor = Literal["neon", "uptimerobot", "sentry"]

@@ -220,7 +220,7 @@ def read_backups(
 def list_backups(vault: VaultClient, kind: type[BackupManifest]) -> list[ListedBackup]:
     """Return the backups of one store, the oldest first, without reading their manifests."""
     backups: list[ListedBackup] = []
-    for entry, attestation in pair_with_attestations(vault.list_entries(kind.PREFIX)):
+    for entry, attestation in pair_with_attestations(vault.list_originals(kind.PREFIX)):
         if match := kind.KEYS.fullmatch(entry.key):
             name = match.groupdict().get("tier")
             tier: Tier | None = next((tier for tier in vault_layout.TIERS if tier == name), None)

@@ -98,6 +98,15 @@ def _check_objects(manifest: BackupManifest, vault: VaultClient) -> Iterator[str
     for key, count in _count_versions(vault, manifest.folder).items():
         if count > 1:
             yield f"{key} has {count} versions; a backup is written once"
+    yield from read_objects(manifest, vault)
+
+
+def read_objects(manifest: BackupManifest, vault: VaultClient) -> Iterator[str]:
+    """
+    Read the versions of a backup's objects that its manifest names; yield one phrase per problem.
+
+    Other versions of them are none: a restore does not read these.
+    """
     for stored in manifest.objects:
         try:
             yield from _check_metadata(stored, vault)

@@ -14,24 +14,19 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Host, Mount, Route, Router
+from starlette.routing import Route
 
+from twin import vendor_apis
 from twin.host.home import TwinHome
 from twin.host.loopback import LoopbackOnly
 from twin.host.time_scale import TimeScale
 from twin.host.tls_proxy import HOST, serve_proxy
-from twin.neon import api as neon_api
-from twin.neon.model import Neon
-from twin.sentry import api as sentry_api
 from twin.sentry.checkins import CheckIns
 from twin.sentry.ingest import IngestApi
 from twin.sentry.issue_alerts import IssueAlerts
 from twin.sentry.issues import Issues
-from twin.sentry.model import Sentry
 from twin.sentry.uptime_issues import UptimeIssues
-from twin.uptimerobot import api as uptimerobot_api
 from twin.uptimerobot.alerts import UptimeAlerts
-from twin.uptimerobot.model import UptimeRobot
 from twin.uptimerobot.prober import Prober
 from twin.vendor import inbox
 from twin.vendor.store import VendorStore
@@ -60,7 +55,6 @@ class VendorService:
 
     def build_app(self) -> Starlette:
         ingest = IngestApi(self._store, self._time_scale, self._issues, self._checkins)
-        neon_routes = neon_api.routes(Neon(self._home))
         # A browser's SDK sends its events from the frontend's origin, which is on this machine too.
         cors = Middleware(
             CORSMiddleware, allow_origin_regex=_LOCAL_ORIGIN, allow_methods=["*"], allow_headers=["*"]
@@ -71,13 +65,7 @@ class VendorService:
                 Route("/heartbeat/{key}", self._receive_heartbeat, methods=["GET", "POST"]),
                 *inbox.routes(self._store),
                 *ingest.routes(),
-                # The vendors' own APIs. Neon's provider comes through the proxy, with its constant host.
-                Mount("/neon", routes=neon_routes),
-                Host(HOST, Router(neon_routes)),
-                Mount(
-                    "/uptimerobot", routes=uptimerobot_api.routes(UptimeRobot(self._home), self._time_scale)
-                ),
-                Mount("/sentry", routes=sentry_api.routes(Sentry(self._home))),
+                *vendor_apis.routes(self._home, self._time_scale),
             ],
             middleware=[Middleware(LoopbackOnly, names=(HOST,)), cors],
             lifespan=self._lifespan,

@@ -28,7 +28,7 @@ from core.moment import Moment
 from recovery.manifest import Count, LockMode, RunId, Sha256, StoreName
 
 StackLocation = Literal["vendors", "twin", "file"]
-ScenarioKind = Literal["corruption", "loss", "replica", "elsewhere", "files", "state"]
+ScenarioKind = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "credentials"]
 DrillVerdict = Literal["passed", "failed"]
 Milestone = Literal["first_query", "verified", "health"]
 REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
@@ -38,8 +38,12 @@ REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
     "elsewhere": ("first_query", "verified", "health"),
     "files": ("verified",),
     "state": ("verified",),
+    "credentials": (),
 }
 """The milestones that each scenario must have measured."""
+
+CopyPath = Literal["history", "vault", "replica", "elsewhere"]
+"""Where a copy of a store is; `history` is the history at the store's vendor, and `vault` the primary one."""
 
 
 def _hide_credentials(value: Any) -> Any:
@@ -189,8 +193,7 @@ class SkippedBackup(EvidenceModel):
 class RecoveryPoint(EvidenceModel):
     """The backup, or the instant of the vendor's history, that was recovered."""
 
-    path: Literal["history", "vault", "replica", "elsewhere"]
-    """`history` is the history at the store's vendor."""
+    path: CopyPath
 
     id: str
     """The backup's id, or the name of the branch of the history."""
@@ -302,6 +305,58 @@ class UntestedScope(EvidenceModel):
     why: str
 
 
+class CallAttempt(EvidenceModel):
+    """One destructive call with a credential, and the answer to it."""
+
+    credential: str
+    """Whose it is, such as `backup-writer`."""
+
+    call: str
+    target: str
+    expected: Literal["refused", "allowed"]
+    outcome: Literal["refused", "allowed", "unknown"]
+    how: Literal["made", "simulated", "not made"]
+    """`simulated`: by IAM's policy simulator, which does nothing."""
+
+    answer: str
+    """What was answered, or why it was not asked."""
+
+    left: str = ""
+    """What is left after it, where it is allowed."""
+
+    @property
+    def fault(self) -> str:
+        if self.outcome == self.expected or (self.outcome == "unknown" and self.how == "not made"):
+            return ""
+        what = f"{self.credential}: {self.call} on {self.target}"
+        if self.outcome == "unknown":
+            return f"{what} was neither allowed nor refused: {self.answer}"
+        return f"{what} was {self.outcome}, and must be {self.expected}"
+
+
+class CopyAfterwards(EvidenceModel):
+    """A copy of a store, as it was found after everything that one credential can do."""
+
+    credential: str
+    store: StoreName
+    path: CopyPath
+    expected: Literal["kept", "lost"]
+    state: Literal["restored", "unharmed", "lost"]
+    """`unharmed`: it is there as before, and this drill restores nothing from it."""
+
+    proof: str
+    """What was restored or read, or what is wrong with it."""
+
+    @property
+    def fault(self) -> str:
+        if (self.state == "lost") == (self.expected == "lost"):
+            return ""
+        what = f"{self.credential}: the copy of the {self.store} in {self.path}"
+        if self.state == "lost":
+            return f"{what} is lost: {self.proof}"
+        return f"{what} is there, and was expected to be lost: {self.proof}"
+
+
 class Scenario(EvidenceModel):
     """One kind of loss, and the recovery from it."""
 
@@ -336,6 +391,12 @@ class Scenario(EvidenceModel):
     not_measured: tuple[Literal["health"], ...] = ()
     """Milestones that a recovery without a stack does not have, as no application is named for it."""
 
+    attempts: tuple[CallAttempt, ...] = ()
+    """Of `credentials`: every destructive call, in the order in which they were made."""
+
+    afterwards: tuple[CopyAfterwards, ...] = ()
+    """Of `credentials`: what was left after each credential's calls."""
+
     error: str = ""
     """The error that ended the scenario."""
 
@@ -369,6 +430,38 @@ class Scenario(EvidenceModel):
     def _list_faults(self) -> Iterator[str]:
         if self.error:
             yield f"broke off: {self.error}"
+        if self.kind == "credentials":
+            yield from self._list_faults_of_attempts()
+        else:
+            yield from self._list_faults_of_recovery()
+        yield from (check.fault for check in self.checks if check.fault)
+        if not self.negative_control:
+            yield "no damaged copy was tried, so nothing shows that damage would be found"
+        elif not self.negative_control.noticed:
+            yield f"a damaged copy passed for good: {self.negative_control.damage}"
+        if not self.teardown and not self._is_simulated:
+            yield "nobody looked whether anything of the drill is left"
+        yield from (f"{item.kind} {item.name} is left behind" for item in self.teardown if not item.gone)
+
+    @property
+    def _is_simulated(self) -> bool:
+        """Tell whether no call was made, so that nothing can be lost or left behind."""
+        return bool(self.attempts) and all(attempt.how != "made" for attempt in self.attempts)
+
+    def _list_faults_of_attempts(self) -> Iterator[str]:
+        if not any(attempt.outcome != "unknown" for attempt in self.attempts):
+            yield "no destructive call was answered"
+        yield from (attempt.fault for attempt in self.attempts if attempt.fault)
+        if self._is_simulated:
+            return
+        for credential in dict.fromkeys(attempt.credential for attempt in self.attempts):
+            for store in self.stores:
+                left = [one for one in self.afterwards if (one.credential, one.store) == (credential, store)]
+                if not any(one.state == "restored" for one in left):
+                    yield f"{credential}: no copy of the {store} was restored afterwards"
+        yield from (copy.fault for copy in self.afterwards if copy.fault)
+
+    def _list_faults_of_recovery(self) -> Iterator[str]:
         if not self.recovery_point:
             yield "there was no recovery point"
         elif self.recovery_point.path != "history" and not self.recovery_point.held:
@@ -383,14 +476,6 @@ class Scenario(EvidenceModel):
             yield from measured.list_faults(name) if measured else [f"{name} was not measured"]
         if not self.checks:
             yield "nothing was checked"
-        yield from (check.fault for check in self.checks if check.fault)
-        if not self.negative_control:
-            yield "no damaged copy was tried, so nothing shows that damage would be found"
-        elif not self.negative_control.noticed:
-            yield f"a damaged copy passed for good: {self.negative_control.damage}"
-        if not self.teardown:
-            yield "nobody looked whether anything of the drill is left"
-        yield from (f"{item.kind} {item.name} is left behind" for item in self.teardown if not item.gone)
 
 
 class Drill(EvidenceModel):

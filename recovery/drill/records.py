@@ -35,7 +35,7 @@ _PROVES: Final[Mapping[ScenarioKind, StoreName]] = {
     "files": "files",
     "state": "state",
 }
-"""The store that a scenario can prove, whatever else its evidence names."""
+"""The store that a scenario can prove, whatever else its evidence names; `credentials` proves none."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,11 @@ def newest_passed(
         drill = record.drill
         if not drill or (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
             continue
-        proven: set[StoreName] = {
-            _PROVES[one.kind] for one in drill.scenarios if _PROVES[one.kind] in one.stores
-        }
+        proving = [one for one in drill.scenarios if one.kind in _PROVES]
+        proven: set[StoreName] = {_PROVES[one.kind] for one in proving if _PROVES[one.kind] in one.stores}
         failed = {
             _PROVES[one.kind]
-            for one in drill.scenarios
+            for one in proving
             if one.verdict == "failed" or (objectives and not _meets(one, objectives))
         }
         for store_name in proven - failed:

@@ -12,7 +12,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.objectives import format_duration
 from recovery.drill import records
 from recovery.drill.comparison import DEFINITIONS
-from recovery.drill.evidence import Check, Drill, DrillVerdict, Measurement, Milestone, Scenario, ScenarioKind
+from recovery.drill.evidence import (
+    CallAttempt,
+    Check,
+    CopyAfterwards,
+    CopyPath,
+    Drill,
+    DrillVerdict,
+    Measurement,
+    Milestone,
+    Scenario,
+    ScenarioKind,
+)
 from recovery.vault.objects import ObjectInfo
 
 _TEMPLATES: Final = Environment(
@@ -33,8 +44,9 @@ TITLES: Final[dict[ScenarioKind, str]] = {
     "elsewhere": "Vendor and the vaults' cloud are gone",
     "files": "Files are lost",
     "state": "The stack's state is gone",
+    "credentials": "A credential is stolen",
 }
-PATHS: Final = {
+PATHS: Final[dict[CopyPath, str]] = {
     "history": "the vendor's own history",
     "vault": "the primary vault alone",
     "replica": "the replica vault alone",
@@ -67,12 +79,16 @@ def format_time(moment: datetime) -> str:
 def measurements(scenario: Scenario) -> dict[str, Measurement]:
     """Return everything of a scenario that has an objective, by its title."""
     times = {f"until {MILESTONES[name]}": measured for name, measured in scenario.times.items()}
+    if scenario.kind == "credentials":
+        return times
     return {"data lost": scenario.loss, **times}
 
 
 def summarize(drill: Drill) -> str:
     """Return the result of a drill in one or two sentences."""
     if drill.verdict == "passed":
+        if [one.kind for one in drill.scenarios] == ["credentials"]:
+            return _summarize_attempts(drill.scenarios[0])
         many = len(drill.scenarios) > 1
         subject = "Each of the scenarios" if many else "The scenario"
         return (
@@ -83,6 +99,87 @@ def summarize(drill: Drill) -> str:
     if count == 1:
         return f"1 fault. Until it is corrected, nothing shows that {stack} comes back."
     return f"{count} faults. Until they are corrected, nothing shows that {stack} comes back."
+
+
+def _summarize_attempts(scenario: Scenario) -> str:
+    """Return what a passed drill of credentials showed."""
+    counts = count_attempts(scenario)
+    shown = f"{counts.refused} destructive calls were refused, {counts.allowed} were allowed as expected"
+    if not scenario.afterwards:
+        return f"{shown}, {counts.unknown} are unknown. Every answer is a simulation: no call was made."
+    return f"{shown}, and after each credential at least one copy of every store was restored and compared."
+
+
+@dataclass(frozen=True)
+class AttemptCounts:
+    """How the destructive calls of a drill were answered."""
+
+    refused: int
+    allowed: int
+    unknown: int
+
+
+def count_attempts(scenario: Scenario) -> AttemptCounts:
+    """Count the answers to a scenario's destructive calls."""
+    outcomes = [attempt.outcome for attempt in scenario.attempts]
+    return AttemptCounts(*(outcomes.count(one) for one in ("refused", "allowed", "unknown")))
+
+
+@dataclass(frozen=True)
+class StolenCredential:
+    """What was tried with one credential, and what was left."""
+
+    name: str
+    attempts: tuple[CallAttempt, ...]
+    afterwards: tuple[CopyAfterwards, ...]
+
+    @property
+    def unexpected(self) -> tuple[str, ...]:
+        return tuple(one.fault for one in (*self.attempts, *self.afterwards) if one.fault)
+
+    @property
+    def shown_attempts(self) -> tuple[tuple[CallAttempt, int], ...]:
+        """The attempts with how often each was made: calls on several objects of a kind are one line."""
+        counts: dict[tuple[str, ...], int] = {}
+        first: dict[tuple[str, ...], CallAttempt] = {}
+        for attempt in self.attempts:
+            known = (
+                attempt.call.rpartition(" ")[0] or attempt.call,
+                attempt.target,
+                attempt.expected,
+                attempt.outcome,
+                attempt.answer,
+            )
+            key = known if attempt.call.split(" ")[0] in _METHODS else (attempt.call, *known[1:])
+            counts[key] = counts.get(key, 0) + 1
+            first.setdefault(key, attempt)
+        return tuple((first[key], count) for key, count in counts.items())
+
+    @property
+    def restored(self) -> str:
+        """Where each store was restored from, in words."""
+        stores: dict[str, list[str]] = {}
+        for copy in self.afterwards:
+            stores.setdefault(copy.store, [])
+            if copy.state != "lost":
+                stores[copy.store].append(copy.path + ("" if copy.state == "restored" else " (unharmed)"))
+        return "; ".join(f"{store}: {', '.join(paths) or 'nothing'}" for store, paths in stores.items())
+
+
+_METHODS: Final = frozenset(("DELETE", "PATCH", "POST", "PUT"))
+
+
+def group_by_credential(scenario: Scenario) -> tuple[StolenCredential, ...]:
+    """Return a scenario's attempts and copies, by credential in the order of the drill."""
+    names = dict.fromkeys(one.credential for one in (*scenario.attempts, *scenario.afterwards))
+    return tuple(
+        StolenCredential(
+            name,
+            tuple(one for one in scenario.attempts if one.credential == name),
+            tuple(one for one in scenario.afterwards if one.credential == name),
+        )
+        for name in names
+    )
 
 
 def is_foldable(check: Check) -> bool:
@@ -169,6 +266,7 @@ def render_html(drill: Drill, *, earlier: Iterable[Drill] = (), stored: ObjectIn
         total_seconds=(drill.finished - drill.started).total_seconds(),
         trends=compute_trends(drill, earlier),
         is_foldable=is_foldable,
+        group_by_credential=group_by_credential,
         folded_checks={
             scenario.kind: list(filter(is_foldable, scenario.checks)) for scenario in drill.scenarios
         },
@@ -217,6 +315,9 @@ def _scenario_lines(scenario: Scenario) -> Iterator[str]:
     yield f"### {TITLES[scenario.kind]}: {scenario.verdict}"
     yield ""
     point = scenario.recovery_point
+    if scenario.kind == "credentials":
+        yield from _credential_lines(scenario)
+        return
     if point:
         as_of = format_time(point.as_of)
         yield f"Recovered from {PATHS[point.path]}: {_escape(point.id)}, which shows {as_of}."
@@ -243,6 +344,33 @@ def _scenario_lines(scenario: Scenario) -> Iterator[str]:
         yield f"Not tested: {_escape(untested.what)}, {_escape(untested.why)}.<br>"
     if scenario.not_tested:
         yield ""
+
+
+def _credential_lines(scenario: Scenario) -> Iterator[str]:
+    yield "| credential | refused | allowed | unknown | left |"
+    yield "|---|---|---|---|---|"
+    stolen = group_by_credential(scenario)
+    for credential in stolen:
+        outcomes = [attempt.outcome for attempt in credential.attempts]
+        counts = (str(outcomes.count(name)) for name in ("refused", "allowed", "unknown"))
+        yield f"| {_escape(credential.name)} | {' | '.join(counts)} | {_escape(credential.restored)} |"
+    yield ""
+    for credential in stolen:
+        yield f"<details><summary>{_escape(credential.name)}, call by call</summary>"
+        yield ""
+        yield "| call | on | expected | answer | left |"
+        yield "|---|---|---|---|---|"
+        for attempt, count in credential.shown_attempts:
+            times = f" ({count} times)" if count > 1 else ""
+            cells = (attempt.call + times, attempt.target, attempt.expected)
+            answer = f"{attempt.outcome}, {attempt.how}: {attempt.answer}"
+            yield f"| {' | '.join(map(_escape, (*cells, answer, attempt.left)))} |"
+        yield ""
+        yield "</details>"
+        yield ""
+    for untested in scenario.not_tested:
+        yield f"Not tested: {_escape(untested.what)}, {_escape(untested.why)}.<br>"
+    yield ""
 
 
 def _check_row(check: Check) -> str:

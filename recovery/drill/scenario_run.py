@@ -14,7 +14,9 @@ import psycopg
 from core.failure import Failure
 from recovery.drill.environment import DrillEnvironment
 from recovery.drill.evidence import (
+    CallAttempt,
     Check,
+    CopyAfterwards,
     Measurement,
     Milestone,
     NegativeControl,
@@ -101,6 +103,8 @@ class ScenarioRun:
         self.not_tested: list[UntestedScope] = []
         self.deviations: list[str] = []
         self.not_measured: tuple[Literal["health"], ...] = ()
+        self.attempts: list[CallAttempt] = []
+        self.afterwards: list[CopyAfterwards] = []
         self.errors: list[str] = []
         self._stores: tuple[StoreName, ...] = stores
         self._threat = threat
@@ -191,5 +195,7 @@ class ScenarioRun:
             not_tested=(*NOT_COVERED[self.kind], *self.not_tested),
             deviations=tuple(self.deviations),
             not_measured=self.not_measured,
+            attempts=tuple(self.attempts),
+            afterwards=tuple(self.afterwards),
             error="; ".join(self.errors),
         )

@@ -115,4 +115,10 @@ NOT_COVERED: Final[dict[ScenarioKind, tuple[UntestedScope, ...]]] = {
             why="it would act on what the platform runs on; the preview shows that it has nothing to do",
         ),
     ),
+    "credentials": (
+        UntestedScope(
+            what="the vendors' own accounts: passwords, support staff, billing",
+            why="no call of an API stands for them",
+        ),
+    ),
 }

@@ -135,7 +135,7 @@ def read_copies(vault: VaultClient, trust: Trust, trusted: VaultClient) -> list[
             fault = f"says that it is of {content.at:%Y-%m-%d %H:%M:%S} UTC, after the vault took it"
         return ListedCopy(entry.key, content, fault)
 
-    pairs = pair_with_attestations(vault.list_entries(vault_layout.COPIES))
+    pairs = pair_with_attestations(vault.list_originals(vault_layout.COPIES))
     with ThreadPoolExecutor(_READERS, "copies") as pool:
         return sorted(pool.map(read, pairs), key=lambda copy: copy.key, reverse=True)
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -194,6 +195,19 @@ class VaultClient:
         `after` skips the keys up to that one.
         """
         return list_entries(self._client, self.bucket, prefix, versions=versions, after=after)
+
+    def list_originals(self, prefix: str) -> Iterator[VersionEntry]:
+        """
+        Yield the oldest content of each key, for objects that are written once.
+
+        Whoever may add objects can put another version or a delete marker over one, and it is the original
+        that its lock keeps.
+        """
+        entries = self.list_entries(prefix, versions=True)
+        content = (entry for entry in entries if not entry.is_delete_marker)
+        for _, versions in groupby(content, key=lambda entry: entry.key):
+            # A listing has the newest version of a key first, and times in whole seconds.
+            yield min(reversed([*versions]), key=lambda entry: entry.modified)
 
     @property
     def endpoint(self) -> str | None:

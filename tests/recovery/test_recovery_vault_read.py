@@ -143,6 +143,18 @@ def test_a_version_is_read_whatever_was_put_over_it(locked_vault: ProxiedVault) 
     assert locked_vault.client.head("dump", what.version).bytes == len(BODY)
 
 
+def test_what_is_put_over_an_object_does_not_hide_the_first_version_of_it(locked_vault: ProxiedVault) -> None:
+    first = locked_vault.client.put("a/manifest.json", b"first")
+    other = locked_vault.client.put("b/manifest.json", b"other")
+    for _ in range(2):
+        locked_vault.direct.put_object(
+            Bucket=locked_vault.bucket, Key="a/manifest.json", Body=b"forged", ChecksumAlgorithm="SHA256"
+        )
+    locked_vault.direct.delete_object(Bucket=locked_vault.bucket, Key="a/manifest.json")
+    found = [(entry.key, entry.version) for entry in locked_vault.client.list_originals("")]
+    assert found == [("a/manifest.json", first.version), ("b/manifest.json", other.version)]
+
+
 def test_another_version_is_not_taken_for_the_one_that_was_stored(locked_vault: ProxiedVault) -> None:
     store_dump(locked_vault)
     forged = locked_vault.direct.put_object(

@@ -9,6 +9,7 @@ from aws_role import READ, ROLE, client, create_role_and_bucket, document, read_
 from aws_twin import Service, running_service
 from botocore.exceptions import ClientError
 
+from twin.aws.closed_accounts import close_account
 from twin.aws.sessions import SESSION_VARIABLE
 
 pytestmark = pytest.mark.shares("aws-authorization")
@@ -276,3 +277,18 @@ def test_who_lets_s3_replicate_with_a_role_needs_the_permission_to_pass_it(servi
         s3.put_bucket_replication(**wanted)
     finally:
         iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
+
+
+def test_a_closed_account_is_refused_every_call_and_its_buckets_are_closed(tmp_path: Path) -> None:
+    with running_service(tmp_path) as own:
+        create_role_and_bucket(own)
+        role, root = session(own), own.client("s3")
+        assert client(own, "s3", role).get_object(Bucket="vault", Key="a")
+        close_account(own.home, "123456789012")
+        for s3 in (client(own, "s3", role), root):
+            with pytest.raises(ClientError, match="AccountProblem"):
+                s3.get_object(Bucket="vault", Key="a")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            own.client("iam").list_roles()
+        with pytest.raises(ClientError, match="AllAccessDisabled"):
+            session(own)

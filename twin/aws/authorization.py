@@ -20,6 +20,7 @@ from werkzeug.wrappers import Request, Response
 from twin.aws.alarm_actions import SERVICES as ALARM_SERVICES
 from twin.aws.alarm_actions import list_alarm_permissions
 from twin.aws.call_events import record_call
+from twin.aws.closed_accounts import check_caller, check_owner
 from twin.aws.errors import JSON_SERVICES, AwsServiceError
 from twin.aws.evaluation import find_bucket
 from twin.aws.evaluation import find_denial as find_policy_denial
@@ -43,6 +44,7 @@ CALLS: Final = "bulwark.calls"
 _SECRET_FAILURES: Final = {"kms:Decrypt": "DecryptionFailure", "kms:GenerateDataKey": "EncryptionFailure"}
 """Use of a key -> Secrets Manager's error where the key's state refuses it."""
 
+_BUCKETS: Final = "arn:aws:s3:::"
 _SSE: Final = "s3:x-amz-server-side-encryption"
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -57,6 +59,7 @@ def add_authorization(service: str, application: Wsgi) -> Wsgi:
             environ[PRINCIPAL] = principal = identify(request, service)
             if CALLS in environ and (call := record_call(request, service, principal, read_region(request))):
                 environ[CALLS].append(call)
+            check_caller(principal.account, service)
             _authorize(request, service, principal)
         except AwsServiceError as error:
             return _error_response(service, error)(environ, start_response)
@@ -80,6 +83,7 @@ def _authorize(request: Request, service: str, principal: Principal) -> None:
     if not permissions and not is_administrator(principal):
         raise AwsServiceError(403, "AccessDenied", "The twin knows no permission for this request.")
     for permission in permissions:
+        check_owner(_find_owner(permission))
         if permission.action != BATCH and (reason := find_policy_denial(principal, permission)):
             raise AwsServiceError(403, "AccessDenied", reason)
         if service == "s3":
@@ -88,6 +92,14 @@ def _authorize(request: Request, service: str, principal: Principal) -> None:
         _check_key_states(service, permissions)
     if service == "kms":
         check_lockout(request, principal, read_region(request))
+
+
+def _find_owner(permission: RequiredPermission) -> str:
+    """Return the account of the bucket, or the one that an ARN names; empty if there is none."""
+    if permission.resource.startswith(_BUCKETS):
+        bucket = find_bucket(permission.resource.removeprefix(_BUCKETS).partition("/")[0])
+        return bucket.account_id if bucket else ""
+    return permission.resource.split(":")[4] if permission.resource.startswith("arn:") else ""
 
 
 def read_region(request: Request) -> str:

@@ -11,6 +11,7 @@ from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
 from twin.aws import issuer, second_factor
+from twin.aws.closed_accounts import check_owner
 from twin.aws.errors import AwsServiceError
 from twin.aws.evaluation import ResourceDecision, find_denial
 from twin.aws.identities import ACCOUNT, find_role, is_administrator
@@ -62,6 +63,7 @@ def check_assumption(request: Request, principal: Principal, region: str) -> Non
                 )
         case "AssumeRoleWithWebIdentity":
             role = find_role(arn)
+            check_owner(role.account_id if role else "")
             if role is None or not _trusts_token(role, request.values.get("WebIdentityToken", "")):
                 raise _access_denied("Not authorized to perform sts:AssumeRoleWithWebIdentity")
         case _:

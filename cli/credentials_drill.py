@@ -1,0 +1,72 @@
+"""`./bulwark drill credentials`: on a copy of the twin; at the vendors by AWS's policy simulator alone."""
+
+import sys
+from contextlib import redirect_stdout
+from functools import partial
+
+from cli.copy import copy
+from cli.recovery_context import open_vaults
+from cli.servers import scratch_server
+from core.failure import Failure
+from engine.stack_target import StackTarget
+from engine.throw_away_twin import NewestDump, ThrowAwayTwin
+from engine.twin import TwinTarget
+from recovery import catalogue
+from recovery.context import RecoveryContext
+from recovery.drill.credentials import scenario
+from recovery.drill.evidence import Scenario
+from recovery.drill.validation import DrillContext
+from recovery.elsewhere.fill import COPIED_KINDS
+from recovery.elsewhere.vault import ElsewhereVault
+from recovery.manifest import Manifest
+
+_FOLDER = "twin"
+
+
+def drill_credentials(
+    target: StackTarget, recovery: RecoveryContext, context: DrillContext, *, unsandboxed: bool
+) -> Scenario:
+    """
+    Drill what a thief of each credential can destroy.
+
+    Raises:
+        Failure: there is no backup yet.
+    """
+    if not isinstance(target, TwinTarget):
+        raise Failure(
+            "Nothing is destroyed at the vendors.", "drill it on the twin: ./bulwark drill credentials."
+        )
+    _fill_vault_elsewhere(target, recovery)
+    open_copy = partial(
+        ThrowAwayTwin.open,
+        target,
+        context.environment.folder / _FOLDER,
+        scope=context.environment.scope,
+        newest=_find_newest(recovery),
+        trust=recovery.trust,
+    )
+    scratch = partial(scratch_server, unsandboxed=unsandboxed)
+    return scenario.drill(context, open_copy, recovery.trust, scratch)
+
+
+def _fill_vault_elsewhere(target: TwinTarget, context: RecoveryContext) -> None:
+    """Copy the backups elsewhere where a store has no copy yet: nothing does so on schedule on the twin."""
+    vault = open_vaults(target, vaults=("elsewhere",))["elsewhere"]
+    if not isinstance(vault, ElsewhereVault):
+        raise TypeError(type(vault).__name__)
+    if {kind.STORE for kind in COPIED_KINDS} <= {known.store for known in vault.copies}:
+        return
+    sys.stderr.write("A store has no copy elsewhere yet, and the twin copies none on schedule: copying.\n")
+    with redirect_stdout(sys.stderr):
+        copy(stack=context.stack, on_twin=True)
+
+
+def _find_newest(context: RecoveryContext) -> NewestDump:
+    backups = catalogue.read_backups(context.primary, Manifest, context.trust)
+    newest = next((one for one in backups if catalogue.is_restorable(one)), None)
+    if not newest or not newest.manifest:
+        raise Failure(
+            "There is no backup of the database that can be restored.", "./bulwark backup makes one."
+        )
+    dump = max(newest.manifest.objects, key=lambda stored: stored.bytes)
+    return NewestDump(dump.key, dump.version, newest.listing.entry.key, newest.listing.entry.version)

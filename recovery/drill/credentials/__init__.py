@@ -1,0 +1,1 @@
+"""The drill `credentials`: what a thief with each credential can destroy, and what then still restores."""
