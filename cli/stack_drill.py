@@ -62,10 +62,12 @@ class StateDrillSession(DrillSession):
         return VERSION
 
     def drill_state(self, context: DrillContext, backup: str | None) -> Scenario:
+        # The role that drills the other stores may not read the state.
+        opened = open_context(self.target, role="state-driller", vaults=("primary",))
         return state.drill(
             FileBackend(self.target),
-            self.context.primary,
-            self.context.trust,
+            opened.primary,
+            opened.trust,
             self.environment.folder,
             objectives=context.spec.objectives,
             deployed_at=read_deployment_time(export_state(self.target).state),

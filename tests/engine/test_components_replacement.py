@@ -50,6 +50,6 @@ def test_destroying_a_stack_with_protected_resources_deletes_nothing(production:
     resources = installation.resources("prod")
     refused = installation.bulwark("destroy", "--stack", "prod", "--twin", "--yes")
     assert refused.code == 1
-    assert "database-project" in refused.err
-    assert "pulumi state unprotect --all --stack prod" in refused.err
+    assert "backups-vault-key" in refused.err
+    assert "pulumi -C administrator state unprotect --all --stack prod" in refused.err
     assert installation.resources("prod") == resources

@@ -174,6 +174,8 @@ def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
     assert seen.code == 0, seen.text
     planned = {name_of(step["urn"]) for step in seen.json["plan"]["steps"]}
     assert planned == {
+        "backups-vault-access-log",
+        "backups-replica-access-log",
         "backups-vault-access-log-lifecycle",
         "backups-replica-access-log-lifecycle",
         "uptime-health",
