@@ -1,4 +1,4 @@
-"""The administrator's stack: settings -> policy gate -> providers -> Accounts -> exports."""
+"""The administrator's stack: settings -> policy gate -> providers -> Accounts."""
 
 import pulumi
 
@@ -11,8 +11,4 @@ from engine import policy_gate
 config = pulumi.Config(PROJECT)
 settings = read_settings(config)
 policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
-webhooks = read_webhooks(config, settings)
-accounts = Accounts("accounts", settings, providers=build_aws(settings), webhooks=webhooks)
-
-for name, value in accounts.outputs.items():
-    pulumi.export(name, value)
+Accounts("accounts", settings, providers=build_aws(settings), webhooks=read_webhooks(config, settings))

@@ -22,9 +22,6 @@ class Accounts(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Accounts"
 
-    outputs: Mapping[str, pulumi.Output[str]]
-    """What the administrator's stack exports."""
-
     def __init__(
         self,
         name: str,
@@ -56,10 +53,4 @@ class Accounts(pulumi.ComponentResource):
             opts=child,
         )
         self.documents = RoleDocuments("documents", settings, opts=child)
-        self.outputs = {
-            "vault": self.backups.primary.bucket.bucket,
-            "vault_replica": self.backups.replica.bucket.bucket,
-            **{f"{role}_role": made.arn for role, made in self.backups.identity.roles.items()},
-            "break_glass_role": self.backups.administration.break_glass.arn,
-        }
         self.register_outputs({})
