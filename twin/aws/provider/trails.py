@@ -158,7 +158,8 @@ class CloudTrailTrail(UniqueAwsResource):
 
     def _delete(self, identifier: str, state: Properties) -> None:
         client = self._client(state)
-        call_or_none(lambda: client.delete_trail(Name=identifier), _NOT_FOUND)
+        name = identifier.rpartition("/")[2]  # moto deletes none by its ARN
+        call_or_none(lambda: client.delete_trail(Name=name), _NOT_FOUND)
 
     def _client(self, properties: Properties) -> Any:
         return self.account.client("cloudtrail", self.region(properties))
