@@ -372,6 +372,8 @@ _LOOK: Final = {
     "topic other-topic": "GetSubscriptionAttributes",
     "trail": "GetEventSelectors GetTrailStatus ListTags",
     "trail other-trail": "DescribeTrails",
+}
+_RECORDS: Final = {
     "manifest evidence issuer-keys": "GetObject GetObject/version HeadObject",
     "dump state manifest evidence": "ListObjectVersions/prefix",
 }
@@ -484,8 +486,8 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             "copier-document": "GetSecretValue",
         },
     ),
-    PLANNER: (_LOOK, _LIST_ACCOUNT, _READ_DOCUMENTS),
-    DEPLOYER: (_LOOK, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS),
+    PLANNER: (_LOOK, _RECORDS, _LIST_ACCOUNT, _READ_DOCUMENTS),
+    DEPLOYER: (_RECORDS, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS),
     REPLICATOR: (
         {
             _LISTED: (
@@ -494,7 +496,7 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             "vault": "GetBucketReplication HeadBucket ListObjects ListObjectsV2",
         },
     ),
-    BREAK_GLASS: (_LOOK, _RECORD_KEYS, _CONFIGURE),
+    BREAK_GLASS: (_LOOK, _RECORDS, _RECORD_KEYS, _CONFIGURE),
 }
 """Role -> what it may do. Everything else is refused."""
 

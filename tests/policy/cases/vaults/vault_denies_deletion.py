@@ -101,7 +101,12 @@ CASE = Case(
             POLICY,
             "OnlyBreakGlass",
             Condition=ABSENT,
-            Principal={"AWS": "arn:aws:iam::123456789012:role/example-backup-writer"},
+            Principal={
+                "AWS": [
+                    f"arn:aws:iam::123456789012:role/example-{role}"
+                    for role in ("backup-writer", "state-writer")
+                ]
+            },
         ),
         both(drop(f"{WRITER}-policy"), drop("backups-identity-state-writer-policy")),
     ),
