@@ -189,27 +189,16 @@ INTRUDERS: Final = (
         {
             **dict.fromkeys(
                 (
-                    "copy elsewhere: s3:DeleteObject dump",
-                    "copy elsewhere: s3:DeleteObject manifest",
                     "copy elsewhere: s3:PutObject overwrite",
                     "copy elsewhere: s3:PutObject manifest",
                     "copy elsewhere: s3:PutObject customer's key",
                     "copy elsewhere: s3:PutObject copy onto itself, customer's key",
                 ),
-                "every locked version, which a marker or another version only hides",
+                "every locked version, over which another one lies",
             ),
-            **dict.fromkeys(
-                (
-                    "copy elsewhere: s3:PutObjectVersionAcl public",
-                    "copy elsewhere: s3:PutLifecycleConfiguration all expire",
-                    "copy elsewhere: s3:PutBucketObjectLockConfiguration one day",
-                    "copy elsewhere: s3:PutBucketPolicy open",
-                    "copy elsewhere: s3:DeleteBucketPolicy",
-                ),
-                "every version under its own lock; a key as in docs/production.md can't do it",
-            ),
+            "copy elsewhere: s3:PutObjectVersionAcl public": "every copy, which is encrypted",
         },
-        reaches="Markers and other versions can be put over a copy; a restore finds the first below; what "
+        reaches="Other versions can be put over a copy; a restore finds the first below; what "
         "is locked stays.",
         answer="Make a new key at the vendor of the copy, and set both secrets of the job.",
     ),
