@@ -50,7 +50,7 @@ def up(
         on_twin: Run another stack's programs against the twin instead of the vendors.
         providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
             that the stack was made with, if left out.
-        administrator: Provision the administrator's stack alone, which needs no vendor's secret.
+        administrator: Provision the administrator's stack alone, which needs no vendor's key.
         as_json: Print one JSON document instead of text; progress goes to standard error.
         yes: Don't ask before changing a stack at the vendors.
         plan: A file of `./bulwark review --save-plan`: what it says is done, and nothing else.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-from moto.cloudtrail.models import CloudTrailBackend, Trail, cloudtrail_backends
+from moto.cloudtrail.models import Trail, cloudtrail_backends
 from werkzeug.wrappers import Request, Response
 
 from twin.aws.alarm_actions import read_call
@@ -172,8 +172,7 @@ def _describe_identity(principal: Principal) -> dict[str, Any]:
 def _list_trails(account: str) -> Iterator[Trail]:
     if account in cloudtrail_backends:
         for backend in cloudtrail_backends[account].values():
-            if isinstance(backend, CloudTrailBackend):
-                yield from backend.trails.values()
+            yield from backend.trails.values()
 
 
 def _records(trail: Trail, region: str, resource: str, *, managing: bool) -> bool:
