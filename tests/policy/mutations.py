@@ -103,7 +103,7 @@ _TABLE: Final = {
         ),
     ),
     ("store-has-independent-backup", "backups-replica-bucket"): (
-        ("aws-replica", "region", "eu-west-1", "vault-is-replicated"),
+        ("aws-replica", "region", "eu-west-1", "vault-is-replicated", "vault-raises-alarms"),
     ),
     ("store-has-copy-elsewhere", "database-project"): (
         ("job-elsewhere", "mirrors", [], "job-protects-something"),
@@ -230,6 +230,7 @@ _TABLE: Final = {
             "assume_role_policy",
             but("", Condition=None),
             "vault-is-guarded",
+            "vault-raises-alarms",
         ),
         (
             "backups-identity-deployer-policy",
@@ -291,6 +292,7 @@ _TABLE: Final = {
             "",
             REMOVED,
             "store-backups-outlast-corruption",
+            "store-has-copy-elsewhere",
             "store-has-history",
             "store-has-independent-backup",
             "store-is-drilled",
