@@ -89,7 +89,11 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
 def _list_lookups(
     target: StackTarget, engine: auto.Stack, declared: DeclaredStack, apis: Apis
 ) -> list[Lookup]:
-    access = AwsAccess(target.aws_endpoint, lambda: target.role_credentials("planner"))
+    access = AwsAccess(
+        target.aws_endpoint,
+        find_key=lambda: target.role_credentials("planner"),
+        find_replica_key=lambda: target.replica_credentials("planner"),
+    )
 
     @cache
     def outputs() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Opens for recovery what a deployed stack's outputs or a recovery file name: stores, vaults, monitors."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -163,7 +164,7 @@ def open_context(
     if isinstance(source, StackTarget):
         if set(vaults) == {"elsewhere"}:
             return _open_elsewhere_alone(source, identity)
-        context = _open_stack(source, role) if needs_outputs else _open_settings(source, role)
+        context = _open_stack(source, role, vaults) if needs_outputs else _open_settings(source, role, vaults)
         return _add_elsewhere(context, source, identity) if "elsewhere" in vaults else context
     documented = source.source if isinstance(source, DocumentedStack) else source
     context = open_recovery_file(
@@ -176,6 +177,9 @@ def open_context(
         vaults=vaults,
         jobs=jobs,
         identity=read_identity(identity) if identity else None,
+        replica_key=_find_replica_key(source.target, role, vaults)
+        if isinstance(source, DocumentedStack)
+        else None,
     )
     if isinstance(source, DocumentedStack):
         objectives = source.target.settings.platform.objectives
@@ -194,54 +198,39 @@ def open_context(
     return context
 
 
-def _open_stack(target: StackTarget, role: AwsRole) -> RecoveryContext:
+def _open_stack(target: StackTarget, role: AwsRole, vaults: Collection[VaultName]) -> RecoveryContext:
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
     from engine import session  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
     outputs = session.outputs(target)
-    backups, key = target.settings.backups, target.role_credentials(role)
-    bucket = require_output(outputs, "vault")
     return RecoveryContext(
         stack=target.name,
         database_url=target.reach_database(require_output(outputs, "backup_database_url")),
-        vaults={
-            "primary": open_vault(target, bucket, backups.region, key),
-            "replica": open_vault(
-                target, require_output(outputs, "vault_replica"), backups.replica.region, key
-            ),
-        },
+        vaults=_open_vaults(target, role, vaults),
         heartbeat_urls=require_output(outputs, "heartbeat_urls"),
         checkin_urls=require_output(outputs, "checkin_urls"),
         trust=find_trust(target),
         issue_token=target.find_signer(role),
         database_project=require_output(outputs, "database_project"),
         longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
-        writer_vault=None
-        if role == "writer"
-        else open_vault(target, bucket, backups.region, target.role_credentials("writer")),
+        writer_vault=_open_writer_vault(target, role),
         files=open_file_source(target, require_output(outputs, "files_source")),
     )
 
 
-def _open_settings(target: StackTarget, role: AwsRole) -> RecoveryContext:
+def _open_settings(target: StackTarget, role: AwsRole, vaults: Collection[VaultName]) -> RecoveryContext:
     """Open the vaults of a stack by its settings alone, without its state and what decrypts that."""
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
-    vaults = _open_vaults(target, target.role_credentials(role))
-    writer = (
-        None
-        if role in {"writer", "state-writer"}
-        else _open_vaults(target, target.role_credentials("writer"))["primary"]
-    )
     return RecoveryContext(
         stack=target.name,
         database_url="",
-        vaults=vaults,
+        vaults=_open_vaults(target, role, vaults),
         heartbeat_urls={},
         checkin_urls={},
         trust=find_trust(target),
         issue_token=target.find_signer(role),
         longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
-        writer_vault=writer,
+        writer_vault=_open_writer_vault(target, role),
     )
 
 
@@ -258,12 +247,38 @@ def _open_elsewhere_alone(target: StackTarget, identity: Path | None) -> Recover
     )
 
 
-def _open_vaults(target: StackTarget, key: AccessKey | None) -> dict[VaultName, VaultClient]:
+def _open_vaults(
+    target: StackTarget, role: AwsRole, used: Collection[VaultName]
+) -> dict[VaultName, VaultClient]:
+    """
+    Open the vaults by their names in the settings, each with the credentials of its account.
+
+    One that is not used is opened without any: so what is in one account is read without the other, and is
+    known by its name. No role writes to the replica.
+    """
     backups, platform = target.settings.backups, target.settings.platform.name
+    key = target.role_credentials(role) if "primary" in used else None
+    there = _find_replica_key(target, role, used)
     return {
         "primary": open_vault(target, backups.vault(platform), backups.region, key),
-        "replica": open_vault(target, backups.vault_replica(platform), backups.replica.region, key),
+        "replica": open_vault(target, backups.vault_replica(platform), backups.replica.region, there),
     }
+
+
+def _find_replica_key(target: StackTarget, role: AwsRole, used: Collection[VaultName]) -> AccessKey | None:
+    """Return a session of the role in the replica's account; None where it has none, or none is needed."""
+    if "replica" in used and (role == "restorer" or role == "driller"):  # noqa: PLR1714 - narrows the type
+        return target.replica_credentials(role)
+    return None
+
+
+def _open_writer_vault(target: StackTarget, role: AwsRole) -> VaultClient | None:
+    """Open the primary vault for records of what was read, if it is there; a writer has it open already."""
+    if role in {"writer", "state-writer"}:
+        return None
+    with suppress(Failure):
+        return _open_vaults(target, "writer", ("primary",))["primary"]
+    return None
 
 
 def _reach(target: StackTarget, file: RecoveryFile) -> RecoveryFile:
@@ -365,7 +380,7 @@ def open_vaults(
 ) -> Mapping[VaultName, VaultClient]:
     """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
     if isinstance(target, StackTarget) and set(vaults) != {"elsewhere"}:
-        return _open_vaults(target, target.role_credentials("restorer"))
+        return _open_vaults(target, "restorer", vaults)
     return open_context(target, vaults=vaults, identity=identity).vaults
 
 

@@ -31,7 +31,7 @@ class Administration(pulumi.ComponentResource):
     TYPE: Final = "bulwark:index:Administration"
 
     break_glass: iam.Role
-    boundary: iam.Policy | None
+    boundary: iam.Policy
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Administration(pulumi.ComponentResource):
         platform: str,
         account: str,
         may: str,
-        boundary: str | None = None,
+        boundary: str,
         trusted: tuple[str, ...] = (),
         regions: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
@@ -53,7 +53,7 @@ class Administration(pulumi.ComponentResource):
             platform: Prefix of the physical names.
             account: The account's number.
             may: The document of what the break-glass role may do.
-            boundary: The document of what the other roles may do at most; None in an account without these.
+            boundary: The document of what the other roles may do at most.
             trusted: ARNs of who may take on the break-glass role; the default is each identity of the account
                 that its own policies let.
             regions: Where the role may be taken on: where alarms are. Without any it is everywhere.
@@ -62,15 +62,13 @@ class Administration(pulumi.ComponentResource):
         role_name = f"{platform}-{BREAK_GLASS}"
         arn = f"arn:aws:iam::{account}:role/{role_name}"
         super().__init__(self.TYPE, name, {"breakGlassArn": arn}, opts)
-        self.boundary = None
-        if boundary:
-            self.boundary = iam.Policy(
-                f"{name}-boundary",
-                name=f"{platform}-{BOUNDARY}",
-                description="The most that any role of this platform may do",
-                policy=boundary,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
+        self.boundary = iam.Policy(
+            f"{name}-boundary",
+            name=f"{platform}-{BOUNDARY}",
+            description="The most that any role of this platform may do",
+            policy=boundary,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         self.boundary_arn = boundary_arn(platform, account)
         self.break_glass, self.policy = declare_role(
             f"{name}-break-glass",

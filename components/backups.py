@@ -1,4 +1,4 @@
-"""Two vaults in two regions, the replication between them, and the roles that may use them."""
+"""Two vaults in two accounts and regions, the replication between them, and the roles that may use them."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,14 @@ from components.alarm_endpoints import AlarmEndpoint
 from components.bounded_role import declare_role
 from components.guard import REPLICATOR, role_arn
 from components.identity import Identity
-from components.role_policies import boundary_policy, break_glass_policy, list_policies
+from components.replica_identity import ReplicaIdentity
+from components.role_policies import (
+    boundary_policy,
+    break_glass_policy,
+    list_policies,
+    list_replica_policies,
+    replica_break_glass_policy,
+)
 from components.settings import BackupSettings, PlatformSettings
 from components.vault import Vault
 from components.vault_names import name_vaults
@@ -37,6 +44,8 @@ class Backups(pulumi.ComponentResource):
     primary: Vault
     replica: Vault
     identity: Identity
+    replica_identity: ReplicaIdentity | None
+    """The roles in the replica's account, where that is another one."""
 
     def __init__(
         self,
@@ -50,8 +59,8 @@ class Backups(pulumi.ComponentResource):
     ) -> None:
         super().__init__(self.TYPE, name, {"replicationMinutes": REPLICATION_MINUTES}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        replica_account = args.replica.account or args.account
-        other_account = replica_account != args.account
+        replica_account = args.replica_account
+        other_account = args.has_second_account
         source, copy = name_vaults(args, platform)
         elsewhere = pulumi.ResourceOptions(parent=self, providers={"aws": replica_provider})
         documents = list_policies([source, copy], account=args.account, platform=platform.name)
@@ -59,26 +68,36 @@ class Backups(pulumi.ComponentResource):
             f"{name}-administration",
             platform=platform.name,
             account=args.account,
-            may=break_glass_policy(
-                [source] if other_account else [source, copy], account=args.account, platform=platform.name
-            ),
+            may=break_glass_policy([source, copy], account=args.account, platform=platform.name),
             boundary=boundary_policy(documents.values()),
             trusted=args.break_glass_principals,
             regions=list_alarm_regions([source] if other_account else [source, copy], args.trail),
             opts=child,
         )
         guards = [self.administration.policy]
+        self.replica_identity = None
         if other_account:
+            documents_there = list_replica_policies(copy)
             there = Administration(
                 f"{name}-replica-administration",
                 platform=platform.name,
                 account=replica_account,
-                may=break_glass_policy([copy], account=replica_account, platform=platform.name),
+                may=replica_break_glass_policy(copy),
+                boundary=boundary_policy(documents_there.values()),
                 trusted=args.replica.break_glass_principals,
                 regions=list_alarm_regions([copy], args.replica.trail),
                 opts=elsewhere,
             )
             guards.append(there.policy)
+            self.replica_identity = ReplicaIdentity(
+                f"{name}-replica-identity",
+                args,
+                platform=platform,
+                account=replica_account,
+                documents=documents_there,
+                administration=there,
+                opts=elsewhere,
+            )
         replicator, permission = declare_role(
             f"{name}-replicator",
             role_name=f"{platform.name}-{REPLICATOR}",

@@ -28,6 +28,15 @@ BOUNDED: Final = (
 )
 """The other roles are called `<platform>-` and one of these; each has the permissions boundary."""
 
+REPLICA_RESTORER: Final = "replica-restorer"
+REPLICA_DRILLER: Final = "replica-driller"
+REPLICA_READER: Final = "replica-reader"
+REPLICA_BOUNDED: Final = (REPLICA_RESTORER, REPLICA_DRILLER, REPLICA_READER)
+"""The same for the account of the replica, where that is another one."""
+
+SESSION_SECONDS: Final = 2 * 3600
+"""How long a session of a job's role may last."""
+
 BOUNDARY: Final = "boundary"
 """It is called `<platform>-boundary`."""
 

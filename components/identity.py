@@ -15,6 +15,7 @@ from components.guard import (
     DRILLER,
     PLANNER,
     RESTORER,
+    SESSION_SECONDS,
     STATE_DRILLER,
     STATE_WRITER,
     WRITER,
@@ -22,9 +23,6 @@ from components.guard import (
 from components.role_policies import ISSUER
 from components.settings import BackupSettings, PlatformSettings
 from components.settings.platform import OIDC_ISSUER
-
-_SESSION_SECONDS: Final = 2 * 3600
-
 
 _DOES: Final[Mapping[str, str]] = {
     WRITER: "Adds backups; can neither delete nor overwrite",
@@ -69,12 +67,10 @@ class Identity(pulumi.ComponentResource):
                 f"{name}-{suffix}",
                 role_name=f"{platform.name}-{suffix}",
                 does=_DOES[suffix],
-                trust=_trust(
-                    f"arn:aws:iam::{args.account}:oidc-provider/{ISSUER}", platform.subject(environment)
-                ),
+                trust=trust_job(args.account, platform.subject(environment)),
                 policy_name=suffix,
                 policy=policies[suffix],
-                max_session_seconds=_SESSION_SECONDS,
+                max_session_seconds=SESSION_SECONDS,
                 boundary=administration.boundary,
                 boundary_arn=administration.boundary_arn,
                 parent=self,
@@ -85,10 +81,11 @@ class Identity(pulumi.ComponentResource):
         self.register_outputs({"writerArn": self.roles[WRITER].arn, "restorerArn": self.roles[RESTORER].arn})
 
 
-def _trust(provider_arn: str, subject: str) -> str:
+def trust_job(account: str, subject: str) -> str:
+    """Return the trust policy of a role of an account that a job of this subject takes on."""
     statement = {
         "Effect": "Allow",
-        "Principal": {"Federated": provider_arn},
+        "Principal": {"Federated": f"arn:aws:iam::{account}:oidc-provider/{ISSUER}"},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": subject}},
     }

@@ -54,8 +54,10 @@ def build_aws(settings: Settings) -> AwsProviders:
         replica=pulumi_aws.Provider(
             "aws-replica",
             region=replica.region,
-            allowed_account_ids=[replica.account or backups.account],
-            assume_roles=[{"role_arn": replica.role}] if replica.role else None,
+            allowed_account_ids=[backups.replica_account],
+            # An administrator signs in there, and the jobs take on a role: one name for both, so that the
+            # state does not change with who ran the program last.
+            profile=replica.profile,
             default_tags={"tags": _tags(settings)},
         ),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from components.guard import REPLICA_DRILLER, REPLICA_RESTORER, role_arn
 from components.settings import BackupSettings, ElsewhereSettings, Settings
 from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
@@ -105,6 +106,7 @@ def describe_recovery(
                 "bucket": backups.vault_replica(platform.name),
                 "region": backups.replica.region,
                 **endpoint,
+                **_describe_access(settings, REPLICA_RESTORER),
             },
             **({"elsewhere": _describe_elsewhere(elsewhere)} if elsewhere else {}),
         },
@@ -151,7 +153,9 @@ def describe_role(
         **{key: whole[key] for key in ("name", "environment", "trust")},
         "stores": {store: whole["stores"][store] for store in needs.stores},
         "vaults": {
-            name: vault for name, vault in whole["vaults"].items() if name == "primary" or needs.replica
+            name: {**vault, **(_describe_access(settings, REPLICA_DRILLER) if name == "replica" else {})}
+            for name, vault in whole["vaults"].items()
+            if name == "primary" or needs.replica
         },
         "monitors": {job: whole["monitors"][job] for job in needs.jobs},
     }
@@ -171,6 +175,17 @@ def describe_role(
         secrets[_FILES_SECRET] = values.files["secret_access_key"]
     history = {"database_project": values.database_project} if needs.history else {}
     return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets, **history}
+
+
+def _describe_access(settings: Settings, role: str) -> dict[str, str]:
+    """Return how a role reaches the replica's account; nothing where it is that of the primary vault."""
+    backups = settings.backups
+    if not backups.has_second_account:
+        return {}
+    return {
+        "role": role_arn(settings.platform.name, backups.replica_account, role),
+        "profile": backups.replica.profile or "",
+    }
 
 
 def _describe_elsewhere(elsewhere: ElsewhereSettings) -> dict[str, Any]:

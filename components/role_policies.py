@@ -15,6 +15,10 @@ from components.guard import (
     DRILLER,
     KEY_ACTIONS,
     PLANNER,
+    REPLICA_BOUNDED,
+    REPLICA_DRILLER,
+    REPLICA_READER,
+    REPLICA_RESTORER,
     REPLICATOR,
     RESTORER,
     STATE_DRILLER,
@@ -174,17 +178,21 @@ def restorer_policy(vaults: Sequence[VaultNames]) -> str:
 def driller_policy(vaults: Sequence[VaultNames]) -> str:
     """Return what reads backups of the database and the files, to recover them."""
     return _document(
-        *_read_backups(
-            vaults,
-            (
-                vault_layout.DATABASE,
-                vault_layout.FILES,
-                vault_layout.MANIFESTS,
-                vault_layout.EVIDENCE,
-                vault_layout.ISSUER_KEYS,
-            ),
-        ),
+        *_read_for_drills(vaults),
         *_use_documents("Document", f"{document_name(vaults[0].platform, DRILLER)}-??????", vaults[0]),
+    )
+
+
+def _read_for_drills(vaults: Sequence[VaultNames]) -> list[dict[str, Any]]:
+    return _read_backups(
+        vaults,
+        (
+            vault_layout.DATABASE,
+            vault_layout.FILES,
+            vault_layout.MANIFESTS,
+            vault_layout.EVIDENCE,
+            vault_layout.ISSUER_KEYS,
+        ),
     )
 
 
@@ -205,24 +213,28 @@ def copier_policy(vault: VaultNames) -> str:
 
 def planner_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     return _document(
-        *_look(vaults, account=account, platform=platform),
+        *_look(_of_account(vaults, account), account=account, platform=platform),
+        *_look_at_documents(vaults[0]),
+        *_enter_replica(vaults),
         *_list_account(),
         *_records(vaults[0]),
         *_use_documents("Documents", document_name(platform, "*"), vaults[0]),
     )
 
 
-def deployer_policy(vault: VaultNames) -> str:
+def deployer_policy(vaults: Sequence[VaultNames]) -> str:
     """
     Return what deploys the platform's stack, of which one thing is at AWS.
 
     Whoever can change a role, a key or a vault is an administrator in two calls. The one thing that it writes
     there is the value of a role's document, so that a credential that was rotated reaches the jobs.
     """
+    vault = vaults[0]
     return _document(
         *_records(vault),
         *_issuer_keys(vault),
         *_use_documents("Documents", document_name(vault.platform, "*"), vault, writes=True),
+        *_enter_replica(vaults),
     )
 
 
@@ -257,18 +269,51 @@ def replicator_policy(source: VaultNames, replica: VaultNames) -> str:
 
 def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
     """
-    Return what changes the vaults of one account, their keys and the bounded roles, but no backup.
+    Return what changes the vaults of the primary account, their keys and the bounded roles, but no backup.
 
     Its own role and the boundary it can't change.
     """
+    vaults = _of_account(vaults, account)
+    return _document(
+        *_look(vaults, account=account, platform=platform),
+        *_look_at_documents(vaults[0]),
+        *_configure(vaults, BOUNDED, account=account, platform=platform),
+        _allow(
+            "NameKeyOfDocuments",
+            ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
+            f"arn:aws:kms:{vaults[0].region}:{account}:{documents_key_alias(platform)}",
+        ),
+        _allow(
+            "PassReplicator",
+            ["iam:PassRole"],
+            role_arn(platform, account, REPLICATOR),
+            Condition={"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}},
+        ),
+        *_records(vaults[0]),
+        *_issuer_keys(vaults[0]),
+    )
+
+
+def replica_break_glass_policy(replica: VaultNames) -> str:
+    """Return the same for the account of the replica, where that is another one."""
+    account, platform = replica.account, replica.platform
+    return _document(
+        *_look([replica], account=account, platform=platform),
+        *_configure([replica], REPLICA_BOUNDED, account=account, platform=platform),
+    )
+
+
+def _configure(
+    vaults: Sequence[VaultNames], bounded: Sequence[str], *, account: str, platform: str
+) -> list[dict[str, Any]]:
+    """Return the statements that let a role change vaults, their keys and the bounded roles."""
     ours = {"StringEquals": {"aws:ResourceTag/Project": platform}}
     # The action of making a key has no resource before it exists, so that none can be named.
     made_ours = {"StringEquals": {"aws:RequestTag/Project": platform}}
     keys = [vault.keys_arn for vault in vaults]
-    roles = [role_arn(platform, account, name) for name in BOUNDED]
-    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(platform, account)}}
-    return _document(
-        *_look(vaults, account=account, platform=platform),
+    roles = [role_arn(platform, account, name) for name in bounded]
+    within = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(platform, account)}}
+    return [
         _allow(
             "ConfigureBuckets", ["s3:CreateBucket", *BUCKET_ACTIONS, "s3:PutBucketTagging"], _buckets(vaults)
         ),
@@ -298,10 +343,7 @@ def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: 
         _allow(
             "NameKeys",
             ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
-            [
-                *(f"arn:aws:kms:{vault.region}:{account}:{vault.key_alias}" for vault in vaults),
-                f"arn:aws:kms:{vaults[0].region}:{account}:{documents_key_alias(platform)}",
-            ],
+            [f"arn:aws:kms:{vault.region}:{account}:{vault.key_alias}" for vault in vaults],
         ),
         _allow(
             "ConfigureRoles",
@@ -313,7 +355,7 @@ def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: 
                 "iam:PutRolePolicy",
             ],
             roles,
-            Condition=bounded,
+            Condition=within,
         ),
         _allow(
             "DescribeRoles",
@@ -336,30 +378,42 @@ def break_glass_policy(vaults: Sequence[VaultNames], *, account: str, platform: 
             _alarms(account=account, platform=platform),
         ),
         _allow("Unsubscribe", [*SUBSCRIPTION_ACTIONS], "*"),
-        _allow(
-            "PassReplicator",
-            ["iam:PassRole"],
-            role_arn(platform, account, REPLICATOR),
-            Condition={"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}},
-        ),
-        *_records(vaults[0]),
-        *_issuer_keys(vaults[0]),
-    )
+    ]
 
 
 def list_policies(vaults: Sequence[VaultNames], *, account: str, platform: str) -> dict[str, str]:
-    """Return the document of each bounded role; the first vault is the one that is written to."""
+    """
+    Return the document of each bounded role of the primary account.
+
+    The first vault is the one that is written to. The other may be in another account: there a role of its
+    own reads it, because those of this account end with it.
+    """
+    own = _of_account(vaults, account)
     return {
         REPLICATOR: replicator_policy(*vaults),
         WRITER: writer_policy(vaults[0]),
         STATE_WRITER: state_writer_policy(vaults[0]),
-        RESTORER: restorer_policy(vaults),
-        DRILLER: driller_policy(vaults),
+        RESTORER: restorer_policy(own),
+        DRILLER: driller_policy(own),
         STATE_DRILLER: state_driller_policy(vaults[0]),
         COPIER: copier_policy(vaults[0]),
         PLANNER: planner_policy(vaults, account=account, platform=platform),
-        DEPLOYER: deployer_policy(vaults[0]),
+        DEPLOYER: deployer_policy(vaults),
     }
+
+
+def list_replica_policies(replica: VaultNames) -> dict[str, str]:
+    """Return the document of each bounded role of the replica's account, where that is another one."""
+    look = _look([replica], account=replica.account, platform=replica.platform)
+    return {
+        REPLICA_RESTORER: restorer_policy([replica]),
+        REPLICA_DRILLER: _document(*_read_for_drills([replica])),
+        REPLICA_READER: _document(*look, *_list_account()),
+    }
+
+
+def _of_account(vaults: Sequence[VaultNames], account: str) -> list[VaultNames]:
+    return [vault for vault in vaults if vault.account == account]
 
 
 def boundary_policy(documents: Iterable[str]) -> str:
@@ -481,8 +535,17 @@ def _alarms(*, account: str, platform: str) -> list[str]:
     return [f"{names.topic_arn}*", names.rule_arn(f"{names.topic}-*"), names.trail_arn]
 
 
+def _enter_replica(vaults: Sequence[VaultNames]) -> list[dict[str, Any]]:
+    """Return the statement that lets a role look into the replica's account, where that is another one."""
+    source, replica = vaults
+    if replica.account == source.account:
+        return []
+    reader = role_arn(replica.platform, replica.account, REPLICA_READER)
+    return [_allow("LookAtReplica", ["sts:AssumeRole"], reader)]
+
+
 def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[dict[str, Any]]:
-    """Return the statements that let AWS's provider read this stack's resources."""
+    """Return the statements that let AWS's provider read this stack's resources in an account."""
     return [
         _allow("LookAtBuckets", [*_LOOK_AT_BUCKETS], _buckets(vaults)),
         _allow(
@@ -496,11 +559,6 @@ def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[
             "LookAtRoles",
             [*_LOOK_AT_ROLES],
             role_arn(platform, account, "*"),
-        ),
-        _allow(
-            "LookAtDocuments",
-            ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"],
-            f"arn:aws:secretsmanager:{vaults[0].region}:{account}:secret:{document_name(platform, '*')}",
         ),
         _allow("LookAtAlarms", [*_LOOK_AT_ALARMS], _alarms(account=account, platform=platform)),
         _allow("FindTrails", ["cloudtrail:DescribeTrails", "sns:GetSubscriptionAttributes"], "*"),
@@ -527,6 +585,18 @@ def _list_account() -> list[dict[str, Any]]:
             ],
             "*",
         ),
+    ]
+
+
+def _look_at_documents(vault: VaultNames) -> list[dict[str, Any]]:
+    """Return the statement that lets AWS's provider read the roles' secrets, but for their values."""
+    name = document_name(vault.platform, "*")
+    return [
+        _allow(
+            "LookAtDocuments",
+            ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"],
+            f"arn:aws:secretsmanager:{vault.region}:{vault.account}:secret:{name}",
+        )
     ]
 
 

@@ -49,5 +49,5 @@ def name_vaults(backups: BackupSettings, platform: PlatformSettings) -> tuple[Va
     """Return the names of the primary vault and of its replica."""
     return (
         VaultNames.of(platform.name, backups.account, backups.region, backups.adopt),
-        VaultNames.of(platform.name, backups.replica.account or backups.account, backups.replica.region),
+        VaultNames.of(platform.name, backups.replica_account, backups.replica.region),
     )

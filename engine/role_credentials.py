@@ -8,14 +8,13 @@ one role. On the twin each command takes the role on as a job would.
 from typing import Final
 
 import boto3
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.guard import RESTORER, WRITER
 from components.settings import Settings
 from core.failure import Failure
 from engine.stack_target import AwsRole, StackTarget
+from recovery.vault.account_access import take_on_as_job
 from recovery.vault.client import AccessKey
 
 _NAMES: Final[dict[AwsRole, str]] = {"writer": WRITER, "restorer": RESTORER}
@@ -36,23 +35,13 @@ def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str)
     """
     platform, backups = settings.platform, settings.backups
     arn = f"arn:aws:iam::{backups.account}:role/{platform.name}-{_NAMES.get(role, role)}"
-    sts = boto3.client(
-        "sts",
-        region_name=backups.region,
-        endpoint_url=endpoint,
-        config=Config(signature_version=UNSIGNED, proxies={}),
-    )
     try:
-        credentials = sts.assume_role_with_web_identity(
-            RoleArn=arn, RoleSessionName="bulwark", WebIdentityToken=token
-        )["Credentials"]
-    except (BotoCoreError, ClientError) as error:
+        return take_on_as_job(arn, token, backups.region, endpoint)
+    except Failure:
         raise Failure(
             f"The role {arn} can't be assumed by {platform.subject(environment_of(role, settings))}.",
             "deploy the stack, so that the role trusts what the settings name: ./bulwark up.",
-            str(error),
         ) from None
-    return AccessKey(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
 
 
 def require_role(target: StackTarget, role: AwsRole) -> None:

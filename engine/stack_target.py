@@ -12,6 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from components.guard import (
+    REPLICA_DRILLER,
+    REPLICA_READER,
+    REPLICA_RESTORER,
+    SESSION_SECONDS,
+    role_arn,
+)
 from components.settings import PROJECT, Settings, SettingsError
 from components.settings.backups import ELSEWHERE_KEY
 from components.settings.drill import BRANCH_KEY, PROJECT_KEY
@@ -38,6 +45,16 @@ AwsRole = Literal[
     "writer", "state-writer", "restorer", "driller", "state-driller", "copier", "planner", "deployer"
 ]
 """Role that a command takes on: one that uses the vaults, or the one that looks at the stack."""
+
+ReplicaRole = Literal["restorer", "driller", "planner"]
+"""The same in the account of the replica, where nothing is written."""
+
+_REPLICA_ROLES: Final[Mapping[ReplicaRole, str]] = {
+    "restorer": REPLICA_RESTORER,
+    "driller": REPLICA_DRILLER,
+    "planner": REPLICA_READER,
+}
+"""Role -> its name at IAM after the platform's, in the replica's account."""
 
 ApiVendor = Literal["neon", "uptimerobot", "sentry"]
 
@@ -179,6 +196,20 @@ class StackTarget(ABC):
         Raises:
             Failure: the role does not trust the stack's repository and environment.
         """
+
+    @abstractmethod
+    def replica_credentials(self, role: ReplicaRole) -> "AccessKey | None":
+        """
+        Return a session of a role in the replica's account; None where the environment has the credentials.
+
+        Raises:
+            Failure: the role can't be taken on.
+        """
+
+    def replica_role_arn(self, role: ReplicaRole) -> str:
+        """Return the ARN of a role in the replica's account."""
+        account = self.settings.backups.replica_account
+        return role_arn(self.settings.platform.name, account, _REPLICA_ROLES[role])
 
     @abstractmethod
     def fetch_issuer_keys(self) -> bytes:
@@ -336,6 +367,19 @@ class VendorTarget(StackTarget):
 
     def role_credentials(self, role: AwsRole) -> "AccessKey | None":  # noqa: ARG002
         return None
+
+    def replica_credentials(self, role: ReplicaRole) -> "AccessKey | None":
+        from recovery.vault.account_access import AccountAccess  # noqa: PLC0415 - botocore takes a second
+
+        backups = self.settings.backups
+        if not backups.has_second_account:
+            return None
+        return AccountAccess(
+            backups.replica.region,
+            "" if role == "planner" else self.replica_role_arn(role),
+            backups.replica.profile or "",
+            SESSION_SECONDS,
+        ).find_key()
 
     def fetch_issuer_keys(self) -> bytes:
         from recovery.issuer_keys import fetch_keys  # noqa: PLC0415 - httpx takes a fifth of a second

@@ -25,6 +25,7 @@ from engine.stack_target import (
     ApiVendor,
     AwsRole,
     ProviderKind,
+    ReplicaRole,
     StackTarget,
 )
 from toolchain.engine import search_path
@@ -238,6 +239,21 @@ class TwinTarget(StackTarget):
         subject = self.settings.platform.subject(environment_of(role, self.settings))
         token = issue_token(self.home, subject=subject)
         return assume_role(role, self.settings, endpoint=self.aws_endpoint, token=token)
+
+    def replica_credentials(self, role: ReplicaRole) -> "AccessKey":
+        """Take the role on as a job would: who restores by its token, who plans from the planner's role."""
+        from engine.role_credentials import environment_of  # noqa: PLC0415 - boto3 takes a second
+        from recovery.vault.account_access import take_on, take_on_as_job  # noqa: PLC0415 - with it
+        from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
+
+        backups, platform = self.settings.backups, self.settings.platform
+        if not backups.has_second_account:
+            return self.role_credentials(role)
+        arn = self.replica_role_arn(role)
+        if role == "planner":
+            return take_on(arn, self.role_credentials(role), backups.replica.region, self.aws_endpoint)
+        token = issue_token(self.home, subject=platform.subject(environment_of(role, self.settings)))
+        return take_on_as_job(arn, token, backups.replica.region, self.aws_endpoint)
 
     def fetch_issuer_keys(self) -> bytes:
         from recovery.issuer_keys import fetch_keys  # noqa: PLC0415 - httpx takes a fifth of a second

@@ -1,4 +1,4 @@
-"""Reads AWS as the stack's providers do: in their regions, and in the roles that they take on."""
+"""Reads AWS as the stack's providers do: in their regions, and in the accounts that they sign in to."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -19,30 +19,31 @@ _STEP: Final = "look as the role planner, which `./bulwark up` gives what this n
 class AwsAccess:
     """Clients for AWS's APIs. Each method raises Failure where a role can't be taken on."""
 
-    def __init__(self, endpoint: str | None, find_key: Callable[[], AccessKey | None]) -> None:
+    def __init__(
+        self,
+        endpoint: str | None,
+        *,
+        find_key: Callable[[], AccessKey | None],
+        find_replica_key: Callable[[], AccessKey | None],
+    ) -> None:
         """
         Ask for nothing yet.
 
         Args:
             endpoint: The address of all services; None is AWS's own.
-            find_key: Returns the key to begin with; None leaves it to the environment. Raises Failure.
+            find_key: Returns the key of the primary account; None leaves it to the environment. Raises
+                Failure.
+            find_replica_key: The same for the account that the replica's provider signs in to.
         """
         self._endpoint = endpoint
         self._find_key = cache(find_key)
-        self._take_on = cache(self._assume)
+        self._find_replica_key = cache(find_replica_key)
 
     def open_client(self, service: str, provider: Mapping[str, Any]) -> Any:
         """Return a client for the account and region of a provider, by its inputs."""
         region = str(provider.get("region") or "us-east-1")
-        role = next((role.get("roleArn") for role in provider.get("assumeRoles") or ()), None)
-        key = self._take_on(str(role), region) if role else self._find_key()
+        key = self._find_replica_key() if provider.get("profile") else self._find_key()
         return self._create(service, region, key)
-
-    def _assume(self, role: str, region: str) -> AccessKey:
-        with explain_errors(f"taking on the role {role}"):
-            sts = self._create("sts", region, self._find_key())
-            session = sts.assume_role(RoleArn=role, RoleSessionName="bulwark-audit")["Credentials"]
-        return AccessKey(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 
     def _create(self, service: str, region: str, key: AccessKey | None) -> Any:
         with explain_errors(f"opening {service}"):

@@ -220,12 +220,18 @@ def find_signer(environment: Mapping[str, str] | None = None) -> IssueToken | No
         Failure: the operator's key can't be read.
     """
     values = os.environ if environment is None else environment
-    url, secret = (values.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}") for name in ("URL", "TOKEN"))
-    if url and secret:
-        return lambda audience: _request_token(url, secret, audience)
+    if identity := find_job_identity(values):
+        return identity
     if file := values.get(KEY_VARIABLE):
         return sign_with(Path(file))
     return None
+
+
+def find_job_identity(environment: Mapping[str, str] | None = None) -> IssueToken | None:
+    """Return what issues the tokens of the job at GitHub that this process runs in; None outside of one."""
+    values = os.environ if environment is None else environment
+    url, secret = (values.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}") for name in ("URL", "TOKEN"))
+    return (lambda audience: _request_token(url, secret, audience)) if url and secret else None
 
 
 def sign_with(file: Path) -> IssueToken:
@@ -318,7 +324,7 @@ def _request_token(url: str, secret: str, audience: str) -> str:
             # Not the error's text: it may hold the URL.
             cause = type(error).__name__
     raise Failure(
-        "GitHub gave no OIDC token to attest with, so that what was made would not count.",
+        "GitHub gave no OIDC token, to attest with or to take a role on.",
         "see that the job has `permissions: id-token: write`, and run it again.",
         cause,
     )

@@ -144,6 +144,14 @@ class VaultAddress(RecoveryFileModel):
     credentials: KeyReference | None = None
     """Left out for those of the environment, such as AWS_ACCESS_KEY_ID or a profile."""
 
+    role: Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:role/.+$")] | None = None
+    """Role of the vault's own account that reads it, where that is another account than that of the
+    environment's credentials. A job at GitHub takes it on with its OIDC token."""
+
+    profile: Text | None = None
+    """AWS profile that signs in to the vault's account, where this is no such job. Without a profile of that
+    name it is the environment's credentials."""
+
     writer_credentials: KeyReference | None = None
     """Credentials that write backups, where `credentials` can only read; else `credentials` do both."""
 

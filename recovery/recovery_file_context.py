@@ -25,6 +25,7 @@ from recovery.recovery_file import (
     VaultAddress,
 )
 from recovery.secret_reference import MissingSecret, SecretReference
+from recovery.vault.account_access import AccountAccess
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.protection import require_protection
 from recovery.vault.vault import VaultClient
@@ -57,6 +58,7 @@ def open_recovery_file(
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
     identity: AgeIdentity | None = None,
+    replica_key: AccessKey | None = None,
 ) -> RecoveryContext:
     """
     Open what a recovery file names.
@@ -71,6 +73,7 @@ def open_recovery_file(
         vaults: The vaults that are used, which have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
         identity: The private key of the copies elsewhere, to restore from them.
+        replica_key: The key of the replica, where the caller has it; None: as the file says.
 
     Raises:
         Failure: a secret is missing or open to others, or a vault has neither versions nor a lock and the
@@ -84,7 +87,11 @@ def open_recovery_file(
     clients: dict[VaultName, VaultClient] = {}
     for name, address in addresses.items():
         try:
-            clients[name] = _open_vault(address, place, role=role)
+            clients[name] = (
+                _create_vault(address, replica_key)
+                if replica_key and name == "replica"
+                else _open_vault(address, place, role=role, used=name in vaults)
+            )
         except MissingSecret:
             # Of a cloud that is lost there may be no key left.
             if name in vaults:
@@ -172,10 +179,13 @@ def _database_url(file: RecoveryFile, place: RecoveryFilePlace, *, required: boo
 
 
 def _open_vault(
-    address: VaultAddress, place: RecoveryFilePlace, *, role: Literal["writer", "restorer"]
+    address: VaultAddress, place: RecoveryFilePlace, *, role: Literal["writer", "restorer"], used: bool
 ) -> VaultClient:
     reference = (address.writer_credentials if role == "writer" else None) or address.credentials
-    return _create_vault(address, _access_key(reference, place) if reference else None)
+    if reference:
+        return _create_vault(address, _access_key(reference, place))
+    access = AccountAccess(address.region, address.role or "", address.profile or "")
+    return _create_vault(address, access.find_key() if used else None)
 
 
 def _open_writer_vault(address: VaultAddress, place: RecoveryFilePlace) -> VaultClient | None:

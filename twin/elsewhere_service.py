@@ -20,10 +20,10 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.wrappers import Request, Response
 
+from twin.aws.administrator import ACCOUNT
 from twin.aws.authorization import PRINCIPAL
 from twin.aws.buckets import patch_moto_s3
 from twin.aws.errors import AwsServiceError
-from twin.aws.identities import ACCOUNT
 from twin.aws.objects import store_bodies_in
 from twin.aws.policy import Principal
 from twin.aws.service import DurableService, listen, serve

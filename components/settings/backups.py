@@ -57,8 +57,13 @@ class Replica(SettingsModel):
     account: AwsAccount | None = None
     """Another account makes the copy independent of the first account's administrators."""
 
-    role: Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:role/.+$")] | None = None
-    """Role in that account for the deployment; needed when `account` is another one."""
+    profile: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
+    """
+    AWS profile that signs in to that account; needed when `account` is another one.
+
+    On an administrator's machine it is a sign-in of its own; for the jobs `.github/aws-config` says which
+    role it takes on.
+    """
 
     break_glass_principals: _Principals = ()
     """Who may take on the break-glass role of that account, as below."""
@@ -204,7 +209,16 @@ class BackupSettings(SettingsModel):
         return self.adopt or vault_name(platform, self.account, self.region)
 
     def vault_replica(self, platform: str) -> str:
-        return vault_name(platform, self.replica.account or self.account, self.replica.region)
+        return vault_name(platform, self.replica_account, self.replica.region)
+
+    @property
+    def replica_account(self) -> str:
+        return self.replica.account or self.account
+
+    @property
+    def has_second_account(self) -> bool:
+        """Whether the replica is in another account than the primary vault."""
+        return self.replica_account != self.account
 
 
 def vault_name(platform: str, account: str, region: str) -> str:
@@ -223,9 +237,8 @@ def rules(backups: BackupSettings) -> list[tuple[str, str]]:
     ]
     if backups.region == backups.replica.region:
         problems.append(("replica.region", f"{backups.replica.region}; the primary vault is there too"))
-    other = backups.replica.account not in {None, backups.account}
-    if other and backups.replica.role is None:
-        problems.append(("replica.role", "is missing; another account needs a role to deploy with"))
+    if backups.has_second_account and backups.replica.profile is None:
+        problems.append(("replica.profile", "is missing; it signs in to the replica's account"))
     if backups.elsewhere and backups.elsewhere.cloud == "aws":
         problems.append(("elsewhere.cloud", "aws; both vaults are there, name another cloud"))
     environments = [value for name, value in backups if name.endswith("_environment")]

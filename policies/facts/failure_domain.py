@@ -64,19 +64,15 @@ class FailureDomain:
             region=region,
         )
 
-    def is_apart_from(self, other: "FailureDomain") -> bool | None:
-        """
-        Tell whether one survives what takes the other; None if that depends on something unknown.
-
-        Another vendor's machines must stand in another cloud or region. Of one vendor, another account does,
-        too.
-        """
+    def differs_in_account(self, other: "FailureDomain") -> bool | None:
+        """Tell whether the other is at another vendor or in another account; None if that is unknown."""
         if not isinstance(self.vendor, Known):
             return None if isinstance(self.vendor, Unknown) else False
-        place = ((self.cloud, other.cloud), (self.region, other.region))
-        if _differ((self.vendor, other.vendor)):
-            return _differ(*place)
-        return _differ((self.vendor, other.vendor), (self.account, other.account), *place)
+        return _differ((self.vendor, other.vendor), (self.account, other.account))
+
+    def differs_in_place(self, other: "FailureDomain") -> bool | None:
+        """Tell whether the other is in another cloud or region; None if that is unknown."""
+        return _differ((self.cloud, other.cloud), (self.region, other.region))
 
 
 def _differ(*pairs: tuple[PropertyValue, PropertyValue]) -> bool | None:

@@ -44,19 +44,19 @@ def find_exempt(statements: Iterable[Statement], action: str, arn: str = "*") ->
 
 
 def find_guard(arn: str, stack: PolicyStack) -> Resource | None:
-    """Return the role of the stack with an ARN."""
+    """Return the role of the stack with an ARN; one whose account isn't known only if there is no other."""
     match = _ROLE_ARN.fullmatch(arn)
+    unplaced: Resource | None = None
     for role in stack.of_type(ROLE) if match else ():
-        account = FailureDomain.of(role, stack).account
         named = path_and_name(role)
-        if (
-            match
-            and isinstance(named, Known)
-            and named.value == match[2]
-            and not (isinstance(account, Known) and account.value != match[1])
-        ):
+        if not match or not isinstance(named, Known) or named.value != match[2]:
+            continue
+        account = FailureDomain.of(role, stack).account
+        if account == Known(match[1]):
             return role
-    return None
+        if not isinstance(account, Known):
+            unplaced = role
+    return unplaced
 
 
 def judge_exempt(arns: Iterable[str], stack: PolicyStack, *, root_may: bool) -> Iterator[Message]:

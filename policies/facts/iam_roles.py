@@ -19,11 +19,11 @@ class Roles:
 
     def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
-        self._by_name: dict[str, Resource] = {}
+        self._by_name: dict[str, list[Resource]] = defaultdict(list)
         for role in stack.of_type(ROLE):
             match role.at("name"):
                 case Known(str(name)):
-                    self._by_name[name] = role
+                    self._by_name[name].append(role)
                 case _:
                     pass
         self._attachments: dict[str, list[Resource]] = defaultdict(list)
@@ -48,8 +48,10 @@ class Roles:
             roles = self._find_sources(holder, "role")
             match role_name:
                 case Known(str(name)) if not roles:
-                    role = self._by_name.get(name)
-                    yield (role, path_and_name(role)) if role else (holder, Known(f"/{name}"))
+                    named = self._find_named(holder, name)
+                    yield from ((role, path_and_name(role)) for role in named)
+                    if not named:
+                        yield holder, Known(f"/{name}")
                 case Known() if not roles:
                     yield holder, Absent()
                 case _ if not roles:
@@ -60,25 +62,36 @@ class Roles:
     def find_named(self, resource: Resource, name: str) -> list[Resource]:
         """Return the roles of this stack that an input names or is made from."""
         match resource.at(name):
-            case Known(str(role)) if role in self._by_name:
-                return [self._by_name[role]]
+            case Known(str(role)) if named := self._find_named(resource, role):
+                return named
             case _:
                 return self._find_sources(resource, name)
+
+    def _find_named(self, resource: Resource, name: str) -> list[Resource]:
+        """Return the roles of a name that can be in the account of a resource that names them."""
+        return [role for role in self._by_name.get(name, ()) if can_share_account(role, resource)]
 
     def _find_sources(self, resource: Resource, name: str) -> list[Resource]:
         return [one for one in self._stack.dependencies(resource, name) if one.type == ROLE]
 
 
+def can_share_account(first: Resource, second: Resource) -> bool:
+    """Tell whether the providers of two resources don't name different accounts: names repeat in another."""
+    here, there = map(_provider_accounts, (first, second))
+    return not (here and there) or bool(here & there)
+
+
+def _provider_accounts(resource: Resource) -> set[str]:
+    accounts = resource.provider_input("allowedAccountIds").each()
+    return {str(account.value) for account in accounts if isinstance(account, Known)}
+
+
 def arns_of(role: Resource) -> list[str]:
     """Return the ARNs that a role can have, by its provider's accounts; that of `SOME_ACCOUNT` if unknown."""
     named = path_and_name(role)
-    accounts = [
-        str(account.value)
-        for account in role.provider_input("allowedAccountIds").each()
-        if isinstance(account, Known)
-    ]
+    accounts = sorted(_provider_accounts(role)) or [SOME_ACCOUNT]
     return (
-        [f"arn:aws:iam::{account}:role{named.value}" for account in accounts or [SOME_ACCOUNT]]
+        [f"arn:aws:iam::{account}:role{named.value}" for account in accounts]
         if isinstance(named, Known)
         else []
     )
@@ -103,17 +116,20 @@ def path_and_name(role: Resource) -> PropertyValue:
 
 def boundaries(stack: PolicyStack) -> dict[Resource, Resource]:
     """Return role -> the policy of this stack that is its permissions boundary."""
-    policies = {
-        name.value: policy
-        for policy in stack.of_type(POLICY)
-        if isinstance(name := path_and_name(policy), Known)
-    }
+    policies: dict[object, list[Resource]] = defaultdict(list)
+    for policy in stack.of_type(POLICY):
+        if isinstance(name := path_and_name(policy), Known):
+            policies[name.value].append(policy)
     found: dict[Resource, Resource] = {}
     for role in stack.of_type(ROLE):
         made_from = [one for one in stack.dependencies(role, "permissionsBoundary") if one.type == POLICY]
         match role.at("permissionsBoundary"):
-            case Known(str(arn)) if (name := f"/{arn.partition('/')[2]}") in policies:
-                found[role] = policies[name]
+            case Known(str(arn)) if named := [
+                policy
+                for policy in policies.get(f"/{arn.partition('/')[2]}", ())
+                if can_share_account(policy, role)
+            ]:
+                found[role] = named[0]
             case Known() | Unknown() if made_from:
                 found[role] = made_from[0]
             case _:

@@ -9,7 +9,7 @@ from core import vault_layout
 from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ANYONE, ROLE, Statement, matches, parse_statements, read_statements
-from policies.facts.iam_roles import boundaries
+from policies.facts.iam_roles import boundaries, can_share_account
 from policies.framework.messages import Message, message
 from policies.framework.property_values import Absent, Known, PropertyValue
 from policies.framework.stack import PolicyStack, Resource
@@ -220,13 +220,13 @@ class IamIdentities:
 
     def __init__(self, stack: PolicyStack) -> None:
         self._stack = stack
-        self._names = {
-            (token, value.value): identity
-            for token in _IDENTITIES.values()
-            for identity in stack.of_type(token)
-            for value in (identity.at("name"), identity.output("name"))
-            if isinstance(value, Known) and isinstance(value.value, str)
-        }
+        self._names: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+        for token in _IDENTITIES.values():
+            for identity in stack.of_type(token):
+                values = (identity.at("name"), identity.output("name"))
+                names = {one.value for one in values if isinstance(one, Known) and isinstance(one.value, str)}
+                for name in names:
+                    self._names[token, name].append(identity)
         self._policies = {
             value.value: policy
             for policy in stack.of_type(_POLICY)
@@ -291,8 +291,8 @@ class IamIdentities:
                 declared = resource.at(name)
                 for value in (declared, *declared.each()):
                     if isinstance(value, Known) and isinstance(value.value, str):
-                        key = (token, value.value)
-                        identities += [self._names[key]] if key in self._names else []
+                        named = self._names.get((token, value.value), ())
+                        identities += [one for one in named if can_share_account(one, resource)]
         return list(dict.fromkeys(identities))
 
 

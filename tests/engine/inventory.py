@@ -10,6 +10,9 @@ from installations import Installation
 from twin.vendor.store import VendorStore
 
 REGIONS: Final = ("eu-west-1", "eu-north-1")
+"""Of the vault and of its replica, which is in an account of its own."""
+
+_ACCOUNTS: Final[dict[str, str]] = dict(zip(REGIONS, (role_clients.ACCOUNT, role_clients.THERE), strict=True))
 _NAMELESS: Final = frozenset(
     # No program declares these: a vendor creates them with a project, or for an error.
     {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector"), ("sentry", "issue")}
@@ -19,8 +22,8 @@ _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 
 
 def aws_client(installation: Installation, service: str, region: str = REGIONS[0]) -> Any:
-    """Return a client of the twin's AWS account, which bypasses Pulumi."""
-    return role_clients.administrator(installation.home).client(service, region)
+    """Return a client of the administrator of a vault's account, by the region; it bypasses Pulumi."""
+    return role_clients.administrator(installation.home, _ACCOUNTS[region]).client(service, region)
 
 
 def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]:
@@ -38,19 +41,15 @@ def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]
 
 
 def count_aws_objects(installation: Installation) -> Counter[tuple[str, str]]:
-    """Count the resources of the AWS account; a key that waits for its deletion does not count."""
-    iam = aws_client(installation, "iam")
-    counted = Counter(
-        {
-            ("aws", "bucket"): len(aws_client(installation, "s3").list_buckets()["Buckets"]),
-            ("aws", "role"): len(iam.list_roles()["Roles"]),
-            ("aws", "openIdConnectProvider"): len(
-                iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-            ),
-        }
-    )
+    """Count the resources of both AWS accounts; a key that waits for its deletion does not count."""
+    counted = Counter[tuple[str, str]]()
     for region in REGIONS:
-        kms = aws_client(installation, "kms", region)
+        iam, kms = (aws_client(installation, service, region) for service in ("iam", "kms"))
+        buckets = aws_client(installation, "s3", region).list_buckets()["Buckets"]
+        issuers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        counted["aws", "bucket"] += len(buckets)
+        counted["aws", "role"] += len(iam.list_roles()["Roles"])
+        counted["aws", "openIdConnectProvider"] += len(issuers)
         for key in kms.list_keys()["Keys"]:
             state = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"]
             counted["aws", "key"] += state == "Enabled"

@@ -14,7 +14,7 @@ from twin.aws.administrator import administrator_key
 from twin.aws.issuer import issue_token
 from twin.host.home import TwinHome
 
-ACCOUNT = "123456789012"
+ACCOUNT, THERE = "123456789012", "210987654321"
 ENVIRONMENTS = {
     "backup-writer": "backup",
     "state-writer": "state",
@@ -24,6 +24,7 @@ ENVIRONMENTS = {
     "copier": "elsewhere",
     "planner": "plan",
     "deployer": "production",
+    "replica-restorer": "restore",
 }
 """Role -> the GitHub environment whose jobs may assume it."""
 REPOSITORY = "example@123456/platform@456789"
@@ -45,8 +46,8 @@ def subject(environment: str, repository: str = REPOSITORY) -> str:
     return f"repo:{repository}:environment:{environment}"
 
 
-def administrator(home: TwinHome) -> AwsIdentity:
-    key = administrator_key(home)
+def administrator(home: TwinHome, account: str = ACCOUNT) -> AwsIdentity:
+    key = administrator_key(home, account)
     return AwsIdentity(home, (("aws_access_key_id", key.id), ("aws_secret_access_key", key.secret)))
 
 
@@ -61,7 +62,7 @@ def assume_role(
     """Assume a role of the platform with a token of its repository and environment, or with another one."""
     token = token or issue_token(home, subject=subject(ENVIRONMENTS[name]))
     session = _client(home, "sts", "eu-west-1", ()).assume_role_with_web_identity(
-        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{platform}-{name}",
+        RoleArn=f"arn:aws:iam::{THERE if name.startswith('replica-') else ACCOUNT}:role/{platform}-{name}",
         RoleSessionName="trial",
         WebIdentityToken=token,
         **options,

@@ -23,10 +23,12 @@ ROLES = {
 KEYS = {
     "backups-identity-backup-writer-policy": {"Encrypt": "backups-vault"},
     "backups-identity-state-writer-policy": {"Encrypt": "backups-vault"},
-    "backups-identity-backup-restorer-policy": {"Decrypt1": "backups-vault", "Decrypt2": "backups-replica"},
-    "backups-identity-driller-policy": {"Decrypt1": "backups-vault", "Decrypt2": "backups-replica"},
+    "backups-identity-backup-restorer-policy": {"Decrypt1": "backups-vault"},
+    "backups-identity-driller-policy": {"Decrypt1": "backups-vault"},
     "backups-identity-state-driller-policy": {"Decrypt1": "backups-vault"},
     "backups-identity-copier-policy": {"Decrypt1": "backups-vault"},
+    "backups-replica-identity-replica-restorer-policy": {"Decrypt1": "backups-replica"},
+    "backups-replica-identity-replica-driller-policy": {"Decrypt1": "backups-replica"},
     "backups-replicator-policy": {"Decrypt": "backups-vault", "Encrypt": "backups-replica"},
 }
 """A role's policy -> its statements about keys, and the vault whose key each is about."""
@@ -37,17 +39,18 @@ DOCUMENTS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:example/jobs/"
 
 def allowed_statements(production: Deployment, role: str) -> dict[str, tuple[set[str], Any]]:
     """Return what a role's only policy allows: Sid -> actions and resources."""
-    statements = production[f"backups-identity-{role}-policy"].policy()
+    component = "backups-replica-identity" if role.startswith("replica-") else "backups-identity"
+    statements = production[f"{component}-{role}-policy"].policy()
     assert {statement["Effect"] for statement in statements.values()} == {"Allow"}
     return {sid: (set(found["Action"]), found["Resource"]) for sid, found in statements.items()}
 
 
 def key_condition(production: Deployment, vault: str) -> tuple[str, Any]:
     """Return the resource and the condition that together mean the vault's key, used by S3, and no other."""
-    region = production[f"{vault}-key"].outputs["arn"].split(":")[3]
+    _, _, _, region, account, _ = production[f"{vault}-key"].outputs["arn"].split(":")
     alias = production[f"{vault}-key-alias"].outputs["name"]
     return (
-        f"arn:aws:kms:{region}:123456789012:key/*",
+        f"arn:aws:kms:{region}:{account}:key/*",
         {
             "ForAnyValue:StringEquals": {"kms:ResourceAliases": [alias]},
             "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"},
@@ -167,17 +170,41 @@ def test_the_writer_gives_no_tag_but_the_one_of_deleted_files(production: Deploy
     }
 
 
-def test_the_restorer_reads_both_vaults_and_writes_nothing(production: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("role", "vault"), [("backup-restorer", "backups-vault"), ("replica-restorer", "backups-replica")]
+)
+def test_each_restorer_reads_the_vault_of_its_account_and_writes_nothing(
+    production: Deployment, role: str, vault: str
+) -> None:
     reading = ("s3:Get", "s3:List", "kms:Decrypt")
-    assert [it for it in allowed_actions(production, "backup-restorer") if not it.startswith(reading)] == []
-    buckets = [production[f"{vault}-bucket"].outputs["arn"] for vault in ("backups-vault", "backups-replica")]
-    resources = {sid: found for sid, (_, found) in allowed_statements(production, "backup-restorer").items()}
+    assert [it for it in allowed_actions(production, role) if not it.startswith(reading)] == []
+    bucket = production[f"{vault}-bucket"].outputs["arn"]
+    resources = {sid: found for sid, (_, found) in allowed_statements(production, role).items()}
     assert resources == {
-        "Look": buckets,
-        "Read": [f"{arn}/*" for arn in buckets],
-        "Decrypt1": key_condition(production, "backups-vault")[0],
-        "Decrypt2": key_condition(production, "backups-replica")[0],
+        "Look": [bucket],
+        "Read": [f"{bucket}/*"],
+        "Decrypt1": key_condition(production, vault)[0],
     }
+
+
+def test_nobody_of_the_primary_account_is_trusted_there_but_to_look(production: Deployment) -> None:
+    (job,) = production["backups-replica-identity-replica-restorer"].policy("assumeRolePolicy").values()
+    (of_primary,) = production["backups-identity-backup-restorer"].policy("assumeRolePolicy").values()
+    assert job["Principal"] == {"Federated": f"arn:aws:iam::210987654321:oidc-provider/{ISSUER}"}
+    assert job["Condition"] == of_primary["Condition"]
+    (look,) = production["backups-replica-identity-replica-reader"].policy("assumeRolePolicy").values()
+    arns = [f"arn:aws:iam::123456789012:role/example-{role}" for role in ("planner", "deployer")]
+    assert look["Condition"] == {"ArnEquals": {"aws:PrincipalArn": arns}}
+    looking = ("Get", "List", "Describe")
+    found = allowed_actions(production, "replica-reader") - {"iam:GenerateCredentialReport"}
+    assert [action for action in found if not action.partition(":")[2].startswith(looking)] == []
+    assert found.isdisjoint({"s3:GetObject", "s3:GetObjectVersion"})
+
+
+def test_planner_and_deployer_enter_the_other_account_to_look_alone(production: Deployment) -> None:
+    reader = "arn:aws:iam::210987654321:role/example-replica-reader"
+    for role in ("planner", "deployer"):
+        assert allowed_statements(production, role)["LookAtReplica"] == ({"sts:AssumeRole"}, reader)
 
 
 @pytest.mark.parametrize("role", ["planner", "deployer"])
@@ -238,7 +265,8 @@ def test_a_documents_own_policy_denies_it_to_the_other_roles(production: Deploym
 
 
 def test_the_planner_only_reads(production: Deployment) -> None:
-    found = allowed_actions(production, "planner") - {"kms:Decrypt"}
+    more = {"kms:Decrypt", "sts:AssumeRole", "iam:GenerateCredentialReport"}
+    found = allowed_actions(production, "planner") - more
     assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in found)
 
 
@@ -261,7 +289,11 @@ def test_every_role_of_a_job_has_the_boundary_and_break_glass_has_none(productio
     arn = production["backups-administration-boundary"].outputs["arn"]
     for name in (*(f"backups-identity-{role}" for role in ROLES), "backups-replicator"):
         assert production[name].inputs["permissionsBoundary"] == arn
-    assert "permissionsBoundary" not in production["backups-administration-break-glass"].inputs
+    there = production["backups-replica-administration-boundary"].outputs["arn"]
+    for role in ("replica-restorer", "replica-reader"):
+        assert production[f"backups-replica-identity-{role}"].inputs["permissionsBoundary"] == there
+    for administration in ("backups-administration", "backups-replica-administration"):
+        assert "permissionsBoundary" not in production[f"{administration}-break-glass"].inputs
 
 
 def test_the_boundary_allows_no_change_of_roles_keys_and_vaults(production: Deployment) -> None:
@@ -273,11 +305,17 @@ def test_the_boundary_allows_no_change_of_roles_keys_and_vaults(production: Depl
         "iam:GetPolicyVersion",
         "iam:GetRole",
         "iam:GetRolePolicy",
+        "iam:GenerateCredentialReport",
+        "iam:GetCredentialReport",
         "iam:ListAttachedRolePolicies",
+        "iam:ListOpenIDConnectProviders",
         "iam:ListRolePolicies",
+        "iam:ListRoles",
+        "sts:AssumeRole",
     }
     changing = ("Delete", "Bypass", "Schedule", "Disable", "Put", "Create", "Update", "*")
     assert {action for action in actions if any(word in action for word in changing)} == {
+        "events:List*",
         "s3:PutObject",
         "s3:PutObjectVersionTagging",
         "secretsmanager:PutSecretValue",
@@ -296,6 +334,8 @@ def test_break_glass_is_taken_on_with_a_second_factor_of_just_now(production: De
             "Condition": {
                 "Bool": {"aws:MultiFactorAuthPresent": "true"},
                 "NumericLessThan": {"aws:MultiFactorAuthAge": "900"},
+                # Where its use is told; the replica's region is the other account's.
+                "StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]},
             },
         }
     ]

@@ -78,9 +78,9 @@ def test_every_policy_document_is_known_before_anything_exists(production: Deplo
         for name in ("policy", "assumeRolePolicy")
         if name in found.inputs
     ]
-    # Five buckets', three topics', three keys' and three documents', of each of ten roles what it may do and
-    # who may assume it, and a boundary.
-    assert len(documents) == 5 + 3 + 3 + 3 + 2 * 10 + 1
+    # Six buckets', four topics', three keys' and three documents', of each of 14 roles what it may do and
+    # who may assume it, and two boundaries.
+    assert len(documents) == 6 + 4 + 3 + 3 + 2 * 14 + 2
     assert [found.name for found, name in documents if name in found.property_dependencies] == []
 
 
@@ -103,10 +103,15 @@ def test_providers_are_pinned_and_configured_from_the_settings(production: Deplo
         "aws-primary": "7.51.1",
         "aws-replica": "7.51.1",
     }
-    for name, region in (("aws", "eu-west-1"), ("aws-primary", "eu-west-1"), ("aws-replica", "eu-north-1")):
+    assert production["aws-replica"].inputs["profile"] == "example-replica"
+    for name, region, account in (
+        ("aws", "eu-west-1", "123456789012"),
+        ("aws-primary", "eu-west-1", "123456789012"),
+        ("aws-replica", "eu-north-1", "210987654321"),
+    ):
         inputs = production[name].inputs
         assert inputs["region"] == region
-        assert json.loads(inputs["allowedAccountIds"]) == ["123456789012"]
+        assert json.loads(inputs["allowedAccountIds"]) == [account]
         assert json.loads(inputs["defaultTags"]) == {
             "tags": {"Project": "example", "Environment": "production", "ManagedBy": "pulumi"}
         }
@@ -115,15 +120,15 @@ def test_providers_are_pinned_and_configured_from_the_settings(production: Deplo
 def test_every_aws_resource_that_can_have_tags_has_the_default_ones(production: Deployment) -> None:
     tagged = [found for found in production.custom() if "tagsAll" in found.outputs]
     assert Counter(found.type for found in tagged) == {
-        "aws:cloudtrail/trail:Trail": 1,
-        "aws:cloudwatch/eventRule:EventRule": 6,
-        "aws:s3/bucket:Bucket": 5,
-        "aws:sns/topic:Topic": 3,
+        "aws:cloudtrail/trail:Trail": 2,
+        "aws:cloudwatch/eventRule:EventRule": 8,
+        "aws:s3/bucket:Bucket": 6,
+        "aws:sns/topic:Topic": 4,
         "aws:kms/key:Key": 3,
         "aws:secretsmanager/secret:Secret": 3,
-        "aws:iam/role:Role": 10,
-        "aws:iam/policy:Policy": 1,
-        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 1,
+        "aws:iam/role:Role": 14,
+        "aws:iam/policy:Policy": 2,
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": 2,
     }
     for found in tagged:
         assert found.outputs["tagsAll"] == {
@@ -154,6 +159,7 @@ def test_resources_that_hold_data_are_protected_and_no_others(production: Deploy
         "backups-replica-key",
         "backups-replica-access-log-bucket",
         "backups-trail-bucket",
+        "backups-replica-trail-bucket",
         "documents-key",
     }
 
@@ -222,7 +228,7 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
         "readme": False,
     }
     assert outputs["vault"] == "example-vault-123456789012-eu-west-1"
-    assert outputs["vault_replica"] == "example-vault-123456789012-eu-north-1"
+    assert outputs["vault_replica"] == "example-vault-210987654321-eu-north-1"
     assert outputs["writer_role"] == "arn:aws:iam::123456789012:role/example-backup-writer"
     assert outputs["restorer_role"] == "arn:aws:iam::123456789012:role/example-backup-restorer"
     assert outputs["deployer_role"] == "arn:aws:iam::123456789012:role/example-deployer"

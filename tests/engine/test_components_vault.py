@@ -13,6 +13,7 @@ VAULTS = {
     "backups-vault": ("aws-primary", "eu-west-1"),
     "backups-replica": ("aws-replica", "eu-north-1"),
 }
+ACCOUNTS = {"backups-vault": role_clients.ACCOUNT, "backups-replica": role_clients.THERE}
 LOCK_DAYS = 30
 
 both = pytest.mark.parametrize("vault", VAULTS)
@@ -65,13 +66,14 @@ def test_a_vault_is_encrypted_with_its_own_key(production: Deployment, vault: st
 
 @both
 def test_a_vaults_key_is_taken_away_by_break_glass_alone(production: Deployment, vault: str) -> None:
-    key = production[f"{vault}-key"]
+    key, account = production[f"{vault}-key"], f"arn:aws:iam::{ACCOUNTS[vault]}"
     policy = key.policy()
+    policy.pop("ReplicationEncrypts", None)
     assert list(policy) == ["AccountAdministers", "OnlyBreakGlass", "FullWindow"]
-    assert policy["AccountAdministers"]["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    assert policy["AccountAdministers"]["Principal"] == {"AWS": f"{account}:root"}
     assert policy["OnlyBreakGlass"]["Principal"] == "*"
     assert policy["OnlyBreakGlass"]["Condition"] == {
-        "ArnNotEquals": {"aws:PrincipalArn": ["arn:aws:iam::123456789012:role/example-break-glass"]}
+        "ArnNotEquals": {"aws:PrincipalArn": [f"{account}:role/example-break-glass"]}
     }
     assert {"kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:CreateGrant"} <= set(
         policy["OnlyBreakGlass"]["Action"]
@@ -81,8 +83,11 @@ def test_a_vaults_key_is_taken_away_by_break_glass_alone(production: Deployment,
 
 
 @both
-def test_a_vaults_bucket_policy_only_denies(production: Deployment, vault: str) -> None:
+def test_a_vaults_bucket_policy_only_denies_but_for_what_is_replicated(
+    production: Deployment, vault: str
+) -> None:
     statements = production[f"{vault}-policy"].policy()
+    statements.pop("TakesReplicas", None)
     assert list(statements) == [
         "OnlyTls",
         "OnlyCurrentTls",
@@ -108,7 +113,7 @@ def test_a_vaults_bucket_policy_only_denies(production: Deployment, vault: str) 
         assert statements[sid]["Resource"] == f"{bucket}/*"
         assert statements[sid]["Condition"] == {"Null": {key: "false"}}
     assert statements["OnlyBreakGlass"]["Condition"] == {
-        "ArnNotEquals": {"aws:PrincipalArn": ["arn:aws:iam::123456789012:role/example-break-glass"]}
+        "ArnNotEquals": {"aws:PrincipalArn": [f"arn:aws:iam::{ACCOUNTS[vault]}:role/example-break-glass"]}
     }
     assert {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"} <= set(
         statements["OnlyBreakGlass"]["Action"]
@@ -136,7 +141,7 @@ def test_no_object_of_a_vault_expires_before_its_lock_ends(production: Deploymen
 @both
 def test_the_access_log_takes_only_the_log_of_its_own_vault(production: Deployment, vault: str) -> None:
     log, region = f"{vault}-access-log", VAULTS[vault][1]
-    bucket = f"example-access-log-123456789012-{region}"
+    bucket = f"example-access-log-{ACCOUNTS[vault]}-{region}"
     statements = production[f"{log}-policy"].policy()
     assert statements.keys() == {"OnlyTls", "LogDelivery", "OnlyBreakGlass"}
     assert statements["LogDelivery"] == {
@@ -147,7 +152,7 @@ def test_the_access_log_takes_only_the_log_of_its_own_vault(production: Deployme
         "Resource": f"arn:aws:s3:::{bucket}/*",
         "Condition": {
             "ArnLike": {"aws:SourceArn": production[f"{vault}-bucket"].outputs["arn"]},
-            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            "StringEquals": {"aws:SourceAccount": ACCOUNTS[vault]},
         },
     }
     logging = production[f"{vault}-logging"]
@@ -176,6 +181,20 @@ def test_replication_goes_to_the_replica_and_encrypts_with_its_key(production: D
     assert rule["destination"]["encryptionConfiguration"] == {
         "replicaKmsKeyId": production["backups-replica-key"].outputs["arn"]
     }
+    assert rule["destination"]["account"] == "210987654321"
+    assert rule["destination"]["accessControlTranslation"] == {"owner": "Destination"}
+
+
+def test_the_replicas_account_takes_what_is_replicated_and_lets_the_replicator_encrypt(
+    production: Deployment,
+) -> None:
+    replicator = {"AWS": "arn:aws:iam::123456789012:role/example-vault-replicator"}
+    takes = production["backups-replica-policy"].policy()["TakesReplicas"]
+    encrypts = production["backups-replica-key"].policy()["ReplicationEncrypts"]
+    assert takes["Principal"] == encrypts["Principal"] == replicator
+    assert set(encrypts["Action"]) == {"kms:Encrypt", "kms:GenerateDataKey"}
+    for name in ("backups-vault-policy", "backups-vault-key"):
+        assert {"TakesReplicas", "ReplicationEncrypts"}.isdisjoint(production[name].policy())
 
 
 def test_the_replicator_reads_one_bucket_writes_the_other_and_deletes_in_neither(
@@ -187,7 +206,7 @@ def test_the_replicator_reads_one_bucket_writes_the_other_and_deletes_in_neither
     resources = {sid: statement["Resource"] for sid, statement in statements.items()}
     # test_components_identity checks the keys of the last two.
     keys = {resources.pop("Decrypt"), resources.pop("Encrypt")}
-    assert keys == {f"arn:aws:kms:{region}:123456789012:key/*" for _, region in VAULTS.values()}
+    assert keys == {"arn:aws:kms:eu-west-1:123456789012:key/*", "arn:aws:kms:eu-north-1:210987654321:key/*"}
     assert resources == {
         "ReadSource": source,
         "ReadVersions": f"{source}/*",
@@ -218,6 +237,7 @@ def test_no_resource_of_the_replica_is_created_before_the_replication_role(produ
     assert production["backups-replica"].dependencies == {
         "backups-replicator",
         "backups-administration-break-glass-policy",
+        "backups-replica-administration-break-glass-policy",
     }
     made = list(production.resources)
     for name in ("backups-replica", *production.children("backups-replica")):
@@ -225,7 +245,8 @@ def test_no_resource_of_the_replica_is_created_before_the_replication_role(produ
 
 
 def _s3(production: Deployment, region: str) -> Any:
-    return role_clients.administrator(production.installation.home).client("s3", region)
+    account = role_clients.THERE if region == "eu-north-1" else role_clients.ACCOUNT
+    return role_clients.administrator(production.installation.home, account).client("s3", region)
 
 
 @pytest.mark.parametrize("named", VAULTS)

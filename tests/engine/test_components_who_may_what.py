@@ -13,7 +13,7 @@ import pytest
 import role_clients
 from botocore.exceptions import ClientError
 from deployment import Deployment
-from role_clients import ACCOUNT, AwsIdentity
+from role_clients import ACCOUNT, THERE, AwsIdentity
 
 from core.failure import Failure
 from engine.administrator_plan import refuse_deployer
@@ -27,13 +27,14 @@ from twin.aws.issuer import issue_token
 
 pytestmark = pytest.mark.shares("production")
 
-VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{ACCOUNT}-eu-north-1"
+VAULT, REPLICA = f"example-vault-{ACCOUNT}-eu-west-1", f"example-vault-{THERE}-eu-north-1"
 LOG, OTHER = f"example-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
 DRILLS = "evidence/drills/"
 DUMP, FILE = f"database/daily/{uuid.uuid4()}/dump.pgc.zst", "files/documents/seed.pdf"
 MANIFEST, STATE_MANIFEST = DUMP.replace("dump.pgc.zst", "manifest.json"), "state/seed/manifest.json"
 ONCE = {"IfNoneMatch": "*"}
 WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
+REPLICA_RESTORER = "replica-restorer"
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,11 @@ def delete_batch(given: Situation, **version: str) -> None:
 
 
 def key_id(given: Situation, region: str = "eu-west-1") -> str:
-    found = given.admin.client("kms", region).list_aliases()["Aliases"]
+    admin = role_clients.administrator(given.admin.home, THERE if region == "eu-north-1" else ACCOUNT)
+    found = admin.client("kms", region).list_aliases()["Aliases"]
     name = f"alias/example-vault-{region}"
-    return next(one["TargetKeyId"] for one in found if one["AliasName"] == name)
+    key = next(one["TargetKeyId"] for one in found if one["AliasName"] == name)
+    return key if region == "eu-west-1" else f"arn:aws:kms:{region}:{THERE}:key/{key}"
 
 
 def read_document(given: Situation) -> str:
@@ -290,13 +293,13 @@ READS = [
         "reads the replica",
         "s3:GetObject",
         lambda it: it.replica_s3.get_object(Bucket=REPLICA, Key=DUMP),
-        (RESTORER,),
+        (REPLICA_RESTORER,),
     ),
     Call(
         "lists the replica",
         "s3:ListBucketVersions",
         lambda it: it.replica_s3.list_object_versions(Bucket=REPLICA),
-        (RESTORER,),
+        (REPLICA_RESTORER,),
     ),
     Call(
         "reads a drill's evidence",
@@ -496,7 +499,7 @@ IDENTITIES = [
     ),
 ]
 CALLS = WRITES + READS + REMOVES + CONFIGURES + KEYS + IDENTITIES
-ROLES = (WRITER, RESTORER, PLANNER, DEPLOYER)
+ROLES = (WRITER, RESTORER, PLANNER, DEPLOYER, REPLICA_RESTORER)
 
 
 @pytest.fixture(scope="module")
@@ -506,7 +509,8 @@ def admin(production: Deployment) -> Iterator[AwsIdentity]:
     s3 = admin.client("s3")
     for key in (DUMP, MANIFEST, STATE_MANIFEST, FILE, "evidence/seed", f"{DRILLS}seed", "state/seed"):
         s3.put_object(Bucket=VAULT, Key=key, Body=b"seed")
-    admin.client("s3", "eu-north-1").put_object(Bucket=REPLICA, Key=DUMP, Body=b"seed")
+    there = role_clients.administrator(admin.home, THERE)
+    there.client("s3", "eu-north-1").put_object(Bucket=REPLICA, Key=DUMP, Body=b"seed")
     s3.put_object(Bucket=LOG, Key="seed", Body=b"seed")
     s3.create_bucket(Bucket=OTHER, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket=OTHER, Key="a", Body=b"seed")

@@ -13,7 +13,7 @@ from interrupted_process import (
     find_service,
     wait_until,
 )
-from inventory import aws_client, count_existing, count_recorded
+from inventory import REGIONS, aws_client, count_existing, count_recorded
 from sampling import Draw
 
 SOON_SECONDS = 10
@@ -123,7 +123,7 @@ def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
 
 def destroy(installation: Installation) -> None:
     """Destroy the stack: refused for a locked object, which is named with its date, and then completely."""
-    s3 = aws_client(installation, "s3")
+    s3, away = (aws_client(installation, "s3", region) for region in REGIONS)
     vault, replica = (
         next(one["id"] for one in installation.resources() if one["urn"].endswith(f"::backups-{name}-bucket"))
         for name in ("vault", "replica")
@@ -140,13 +140,13 @@ def destroy(installation: Installation) -> None:
     assert set(count_existing(installation)) <= kept_kinds, count_existing(installation)
 
     wait_until(
-        lambda: "Contents" in s3.list_objects_v2(Bucket=replica),
+        lambda: "Contents" in away.list_objects_v2(Bucket=replica),
         SOON_SECONDS,
         "the copy in the replica",
         every=LOOK_SECONDS,
     )
-    for bucket in (vault, replica):
-        s3.delete_object(
+    for client, bucket in ((s3, vault), (away, replica)):
+        client.delete_object(
             Bucket=bucket,
             Key="database/daily/one",
             VersionId=kept["VersionId"],

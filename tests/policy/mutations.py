@@ -104,6 +104,14 @@ _TABLE: Final = {
     ),
     ("store-has-independent-backup", "backups-replica-bucket"): (
         ("aws-replica", "region", "eu-west-1", "vault-is-replicated", "vault-raises-alarms"),
+        (
+            "backups-replica-key",
+            "policy",
+            but("OnlyBreakGlass", Effect="Allow", Principal={"AWS": "123456789012"}, Condition=None),
+            "key-is-governed",
+            "key-is-guarded",
+            "vault-is-replicated",
+        ),
     ),
     ("store-has-copy-elsewhere", "database-project"): (
         ("job-elsewhere", "mirrors", [], "job-protects-something"),
@@ -466,7 +474,9 @@ _TABLE: Final = {
     ("secret-outputs-are-marked", "errors-backend-key"): (
         ("errors-backend-key", "opts.additional_secret_outputs", []),
     ),
-    ("provider-is-bound-to-account", "aws"): (("aws", "allowed_account_ids", GONE),),
+    ("provider-is-bound-to-account", "aws"): (
+        ("aws", "allowed_account_ids", GONE, "account-trust-is-conditional"),
+    ),
     ("provider-tags-everything", "aws-replica"): (("aws-replica", "default_tags", GONE),),
     # Orphans
     ("job-protects-something", "job-database"): (

@@ -1,5 +1,6 @@
 """The worst case of a scheduled job: what is lost, and when anyone hears of it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -271,14 +272,19 @@ def test_a_stack_that_publishes_no_objectives_is_held_to_the_packs() -> None:
     assert read_objective(stack_of([]), "independent_recovery_point_hours", 27) == (27, [])
 
 
-def test_what_is_left_of_the_database_is_told_for_each_vendor_cloud_account_region_and_key() -> None:
-    stack = stack_of(production())
-    database = stack.get(find_toy(production(), "database-project").urn)
+def what_is_left(toys: Sequence[Toy]) -> dict[tuple[str, str], set[str]]:
+    """Return what is left of the database: kind and name of what is lost -> names of the resources."""
+    stack = stack_of(toys)
+    database = stack.get(find_toy(toys, "database-project").urn)
     assert database
-    left = {
+    return {
         (loss.kind, loss.name): {urn.rpartition("::")[2] for urn in loss.left}
         for loss in losses_of(database, stack)
     }
+
+
+def test_what_is_left_of_the_database_is_told_for_each_thing_and_credential() -> None:
+    left = what_is_left(production())
     store, vault, replica = "database-project", "backups-vault-bucket", "backups-replica-bucket"
     elsewhere = "elsewhere"
     everything = {store, vault, replica, elsewhere}
@@ -289,7 +295,8 @@ def test_what_is_left_of_the_database_is_told_for_each_vendor_cloud_account_regi
         ("cloud", "aws"): {elsewhere},
         ("cloud", "backblaze"): everything - {elsewhere},
         ("account", "neon, not declared"): everything - {store},
-        ("account", "aws 123456789012"): {store, elsewhere},
+        ("account", "aws 123456789012"): everything - {vault},
+        ("account", "aws 210987654321"): everything - {replica},
         ("account", "backblaze, not declared"): everything - {elsewhere},
         ("region", "aws eu-central-1"): everything - {store},
         ("region", "aws eu-west-1"): everything - {vault},
@@ -299,4 +306,74 @@ def test_what_is_left_of_the_database_is_told_for_each_vendor_cloud_account_regi
         ("key", "backups-vault-key"): everything - {vault},
         ("key", "backups-replica-key"): everything - {replica},
         ("key", "of elsewhere"): everything - {elsewhere},
+        ("role", "example-break-glass of 123456789012"): everything - {vault},
+        ("role", "example-break-glass of 210987654321"): everything - {replica},
+        ("role", _HARMLESS): everything,
+        ("api key", "of neon"): everything - {store},
+        # Its copies are locked for good.
+        ("api key", "of backblaze"): everything,
     }
+
+
+def test_a_role_takes_what_its_policies_and_those_of_bucket_and_key_let_it() -> None:
+    writer, vault = "backups-identity-backup-writer-policy", "backups-vault-bucket"
+    row = ("role", "example-backup-writer of 123456789012")
+    disable = {"Effect": "Allow", "Action": "kms:DisableKey", "Resource": "*"}
+    delete = {"Effect": "Allow", "Action": ["s3:DeleteObjectVersion", "s3:Bypass*"], "Resource": "*"}
+    for more in (disable, delete):
+        toys = allow_more(production(), writer, more)
+        # The key's policy denies the one, and the lock the other.
+        assert row not in what_is_left(toys)
+        toys = alter(toys, "backups-vault-policy", policy='{"Statement": []}')
+        toys = alter(toys, "backups-vault-lock", rule__defaultRetention__mode="GOVERNANCE")
+        toys = alter(toys, "backups-vault-key", policy=_ACCOUNT_ADMINISTERS)
+        left = what_is_left(toys)
+        assert vault not in left[row]
+        assert "backups-replica-bucket" in left[row]
+
+
+def test_an_account_takes_the_copies_whose_key_it_administers_too() -> None:
+    toys = alter(production(), "backups-replica-key", policy=_ACCOUNT_ADMINISTERS)
+    left = what_is_left(toys)["account", "aws 123456789012"]
+    assert left == {"database-project", "elsewhere"}
+
+
+def allow_more(toys: Sequence[Toy], name: str, statement: dict[str, Any]) -> Sequence[Toy]:
+    policy = json.loads(find_toy(toys, name).inputs["policy"])
+    policy["Statement"].append(statement)
+    return alter(toys, name, policy=json.dumps(policy))
+
+
+_ACCOUNT_ADMINISTERS: Final = json.dumps(
+    {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    }
+)
+_HARMLESS: Final = ", ".join(
+    [
+        *(
+            f"example-{name} of 123456789012"
+            for name in (
+                "backup-restorer",
+                "backup-writer",
+                "copier",
+                "deployer",
+                "driller",
+                "planner",
+            )
+        ),
+        *(
+            f"example-{name} of 210987654321"
+            for name in ("replica-driller", "replica-reader", "replica-restorer")
+        ),
+        *(
+            f"example-{name} of 123456789012"
+            for name in ("state-driller", "state-writer", "vault-replicator")
+        ),
+    ]
+)

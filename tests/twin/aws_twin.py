@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 
 from core.state_folder import HOME_VARIABLE
-from twin.aws.administrator import administrator_key
+from twin.aws.administrator import ACCOUNT, administrator_key
 from twin.aws.provider.stand_in import AwsStandIn
 from twin.host.home import TwinHome
 from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
@@ -61,7 +61,8 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=30)
 
-    def client(self, service: str, region: str = "us-east-1") -> Any:
+    def client(self, service: str, region: str = "us-east-1", account: str = ACCOUNT) -> Any:
+        """Return a client of an account's administrator."""
         return CLIENTS.create_client(
             service,
             region_name=region,
@@ -72,8 +73,8 @@ class Service:
                 s3={"addressing_style": "path"},
                 signature_version="s3v4" if service == "s3" else None,  # botocore's own default is older
             ),
-            aws_access_key_id=administrator_key(self.home).id,
-            aws_secret_access_key=administrator_key(self.home).secret,
+            aws_access_key_id=administrator_key(self.home, account).id,
+            aws_secret_access_key=administrator_key(self.home, account).secret,
         )
 
     def _is_answering(self) -> bool:

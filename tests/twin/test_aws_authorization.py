@@ -1,16 +1,25 @@
 """The twin's AWS gives a role's session the permissions of the role, until the session expires."""
 
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
-from aws_role import READ, ROLE, client, create_role_and_bucket, document, read_credentials, session
+from aws_role import READ, ROLE, SUBJECT, client, create_role_and_bucket, document, read_credentials, session
 from aws_twin import Service, running_service
 from botocore.exceptions import ClientError
 
+from core.failure import Failure
+from recovery.vault.account_access import AccountAccess
+from recovery.vault.client import AccessKey
+from twin.aws.administrator import ACCOUNT, SECOND_ACCOUNT
 from twin.aws.closed_accounts import close_account
+from twin.aws.issuer import issue_token
 from twin.aws.sessions import SESSION_VARIABLE
+from twin.host.home import TwinHome
 
 pytestmark = pytest.mark.shares("aws-authorization")
 
@@ -172,17 +181,100 @@ def test_an_encrypted_object_is_read_only_by_roles_that_may_use_its_key(service:
     iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=document(READ))
 
 
-def test_a_session_of_another_accounts_unknown_role_administers_that_account(service: Service) -> None:
-    sts = service.client("sts")
-    role = "arn:aws:iam::210987654321:role/deployer"
-    abroad = read_credentials(sts.assume_role(RoleArn=role, RoleSessionName="job"))
-    client(service, "s3", abroad).create_bucket(Bucket="abroad")
-    with pytest.raises(ClientError, match="AccessDenied"):
-        client(service, "s3", session(service)).get_object(Bucket="abroad", Key="a")
+def test_each_account_has_an_administrator_who_is_nobody_in_the_other(service: Service) -> None:
+    role = f"arn:aws:iam::{SECOND_ACCOUNT}:role/deployer"
+    abroad = service.client("s3", account=SECOND_ACCOUNT)
+    abroad.create_bucket(Bucket="abroad")
+    for stranger in (service.client("s3"), client(service, "s3", session(service))):
+        for call in (
+            lambda s3=stranger: s3.get_object(Bucket="abroad", Key="a"),
+            lambda s3=stranger: s3.delete_bucket(Bucket="abroad"),
+            lambda s3=stranger: s3.delete_bucket_policy(Bucket="abroad"),
+        ):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                call()
+    for sts in (service.client("sts"), client(service, "sts", session(service))):
+        for missing in (role, f"{ROLE}-that-is-not-there"):
+            with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+                sts.assume_role(RoleArn=missing, RoleSessionName="job")
+
+
+def test_a_role_of_another_account_is_taken_on_where_both_sides_let_it(service: Service) -> None:
+    role = f"arn:aws:iam::{SECOND_ACCOUNT}:role/looker"
+    there, here = service.client("iam", account=SECOND_ACCOUNT), service.client("iam")
+    asks: dict[str, Any] = {"RoleArn": role, "RoleSessionName": "job"}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": [ROLE]}},
+    }
+    there.create_role(RoleName="looker", AssumeRolePolicyDocument=document(trust))
+    reader = client(service, "sts", session(service))
     with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
-        client(service, "sts", session(service)).assume_role(RoleArn=role, RoleSessionName="job")
-    with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
-        sts.assume_role(RoleArn=f"{ROLE}-that-is-not-there", RoleSessionName="job")
+        reader.assume_role(**asks)  # its own policy doesn't let it
+    enter = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}
+    here.put_role_policy(RoleName="reader", PolicyName="enter", PolicyDocument=document(enter))
+    try:
+        given = read_credentials(reader.assume_role(**asks))
+        assert client(service, "sts", given).get_caller_identity()["Account"] == SECOND_ACCOUNT
+        with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+            service.client("sts").assume_role(**asks)  # the trust names no administrator
+    finally:
+        here.delete_role_policy(RoleName="reader", PolicyName="enter")
+
+
+class GitHub(BaseHTTPRequestHandler):
+    """Issues the tokens of one job, as GitHub does where it runs."""
+
+    home: TwinHome
+
+    def do_GET(self) -> None:
+        assert self.headers["Authorization"] == "Bearer secret"
+        token = issue_token(self.home, subject=SUBJECT, audience=self.path.rpartition("audience=")[2])
+        body = json.dumps({"value": token}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_a_job_enters_another_account_by_its_token_and_a_person_by_a_profile(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", service.url)
+    GitHub.home = service.home
+    with ThreadingHTTPServer(("127.0.0.1", 0), GitHub) as github:
+        Thread(target=github.serve_forever, daemon=True).start()
+        job = {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{github.server_port}/?api-version=2",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "secret",
+        }
+        key = AccountAccess("us-east-1", ROLE, "there").find_key(job)
+        assert key
+        assert key.id.startswith("ASIA")
+        with pytest.raises(Failure, match=r"role/nobody can't be taken on.*\n.*AccessDenied"):
+            AccountAccess("us-east-1", ROLE.replace("reader", "nobody")).find_key(job)
+        github.shutdown()
+    profile = tmp_path / "config"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(profile))
+    profile.write_text("[profile there]\naws_access_key_id = AKIA1\naws_secret_access_key = secret\n")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-other-account")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert AccountAccess("us-east-1", ROLE, "there").find_key({}) == AccessKey("AKIA1", "secret")
+    assert AccountAccess("us-east-1", ROLE, "not-here").find_key({}) is None
+    profile.write_text("[profile there]\nrole_arn = x\n")
+    with pytest.raises(Failure, match="profile there does not sign in"):
+        AccountAccess("us-east-1", ROLE, "there").find_key({})
+
+
+def test_a_sender_can_not_name_another_account(service: Service) -> None:
+    s3 = service.client("s3")
+    s3.meta.events.register(
+        "before-send.s3", lambda request, **_: request.headers.update({"x-moto-account-id": SECOND_ACCOUNT})
+    )
+    s3.create_bucket(Bucket="claimed")
+    assert "claimed" in {one["Name"] for one in service.client("s3").list_buckets()["Buckets"]}
 
 
 def test_a_role_can_be_restricted_to_one_tag(service: Service) -> None:

@@ -35,6 +35,8 @@ SECRET = "aws:secretsmanager/secret:Secret"
 SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
 ENABLED = {"status": "Enabled"}
+THERE = {"profile": "there", "allowedAccountIds": '["210987654321"]'}
+"""The provider of the twin's second account."""
 
 
 def document(*statements: dict[str, Any]) -> str:
@@ -114,7 +116,7 @@ def test_a_bucket_name_is_unique(engine: Engine) -> None:
         again.check({"bucket": resource.identifier})
         with pytest.raises(AwsCallError, match="BucketAlreadyOwnedByYou"):
             again.create()
-    other = Engine(assumeRoles='[{"roleArn": "arn:aws:iam::210987654321:role/replica"}]')
+    other = Engine(**THERE)
     with pytest.raises(AwsCallError, match="BucketAlreadyExists"):
         create_bucket(other, "unique-eu-west-1")
 
@@ -657,14 +659,17 @@ def test_a_resource_can_name_a_region_of_its_own(service: Service, engine: Engin
 
 
 @pytest.mark.usefixtures("service")
-def test_another_account_is_reached_through_its_role() -> None:
-    other = Engine(assumeRoles='[{"roleArn": "arn:aws:iam::210987654321:role/replica"}]')
+def test_another_account_is_reached_by_a_profile() -> None:
+    other = Engine(**THERE)
     key = other.up(KEY)
     assert key.state["arn"].startswith("arn:aws:kms:us-east-1:210987654321:key/")
     identity = other.stand_in.invoke("aws:index/getCallerIdentity:getCallerIdentity", {})
     assert identity["accountId"] == "210987654321"
     with pytest.raises(StandInError, match="AWS account ID not allowed: 123456789012"):
         Engine(allowedAccountIds='["210987654321"]')
+    for accounts in ('["999999999999"]', '["123456789012", "210987654321"]'):
+        with pytest.raises(StandInError, match="signs in to no account of the twin"):
+            Engine(profile="there", allowedAccountIds=accounts)
 
 
 def test_a_preview_plans_known_values_without_a_request(

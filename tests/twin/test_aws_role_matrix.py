@@ -1,8 +1,8 @@
 """
 What production's roles may do at AWS: each operation of the services that it uses, on each target.
 
-The documents are those of the recorded preview of production. The twin's authorization answers, and no
-service runs.
+The documents are those of the recorded preview of production, in its two accounts. The twin's authorization
+answers, and no service runs.
 """
 
 import json
@@ -25,7 +25,11 @@ from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
 RECORDING: Final = Path(__file__).parents[1] / "policy" / "production.json"
 ACCOUNT: Final = "123456789012"
 PLATFORM: Final = "example"
-VAULT, REPLICA = f"{PLATFORM}-vault-{ACCOUNT}-eu-west-1", f"{PLATFORM}-vault-{ACCOUNT}-eu-north-1"
+THERE: Final = "210987654321"
+"""The account of the replica."""
+
+VAULT, REPLICA = f"{PLATFORM}-vault-{ACCOUNT}-eu-west-1", f"{PLATFORM}-vault-{THERE}-eu-north-1"
+REPLICA_LOG: Final = f"{PLATFORM}-access-log-{THERE}-eu-north-1"
 LOG, OTHER = f"{PLATFORM}-access-log-{ACCOUNT}-eu-west-1", "somebody-elses-bucket"
 DOCUMENTS: Final = {
     f"{role}-document": f"{PLATFORM}/jobs/{role}" for role in ("backup-writer", "driller", "copier")
@@ -47,8 +51,15 @@ KEYS: Final = {
 WRITER, RESTORER, PLANNER, DEPLOYER = "backup-writer", "backup-restorer", "planner", "deployer"
 STATE_WRITER, DRILLER, STATE_DRILLER, COPIER = "state-writer", "driller", "state-driller", "copier"
 REPLICATOR, BREAK_GLASS, SOMEBODY = "vault-replicator", "break-glass", "somebody"
-"""`somebody` is a role of the account whose policy allows everything, such as an administrator's."""
+"""`somebody` is a role of each account whose policy allows everything, such as an administrator's."""
 
+REPLICA_RESTORER, REPLICA_DRILLER = "replica-restorer", "replica-driller"
+REPLICA_READER: Final = "replica-reader"
+
+EVERYTHING: Final[dict[str, Any]] = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
+}
 _NOT_ON_THE_TWIN: Final = {
     # Each object of a batch is authorized by itself, when it is deleted.
     "DeleteObjects",
@@ -73,53 +84,40 @@ def _recorded() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[dict[str, str]]:
-    """Give the ids of the keys of an account with production's roles, keys and buckets, in this process."""
-    recorded = _recorded()
-    iam, s3 = iam_backends[ACCOUNT]["aws"], s3_backends[ACCOUNT]["aws"]
-    iam.create_policy(
-        "", "/", recorded["backups-administration-boundary"]["policy"], f"{PLATFORM}-boundary", []
-    )
-    for name, inputs in recorded.items():
-        if "assumeRolePolicy" in inputs:
-            iam.create_role(
-                inputs["name"],
-                inputs["assumeRolePolicy"],
-                "/",
-                inputs.get("permissionsBoundary"),
-                "",
-                [],
-                "7200",
-            )
-            policy = recorded[f"{name}-policy"]
-            iam.put_role_policy(inputs["name"], policy["name"], policy["policy"])
-    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-    iam.create_role(f"{PLATFORM}-{SOMEBODY}", json.dumps(everything), "/", None, "", [], "3600")
-    iam.put_role_policy(f"{PLATFORM}-{SOMEBODY}", "everything", json.dumps(everything))
+    """Give the keys' ARNs of two accounts with production's roles, keys and buckets, in this process."""
+    recorded, s3 = _recorded(), s3_backends[ACCOUNT]["aws"]
+    _make_roles(recorded)
     ids: dict[str, str] = {}
-    for vault, bucket, region in (
-        ("backups-vault", VAULT, "eu-west-1"),
-        ("backups-replica", REPLICA, "eu-north-1"),
+    for vault, bucket, account, region in (
+        ("backups-vault", VAULT, ACCOUNT, "eu-west-1"),
+        ("backups-replica", REPLICA, THERE, "eu-north-1"),
     ):
-        key = _make_key(vault, region)
-        ids[bucket] = key.id
-        s3.create_bucket(bucket, region)
-        s3.put_bucket_policy(bucket, recorded[f"{vault}-policy"]["policy"].encode())
+        key, buckets = _make_key(vault, account, region), s3_backends[account]["aws"]
+        ids[bucket] = key.arn
+        buckets.create_bucket(bucket, region)
+        buckets.put_bucket_policy(bucket, recorded[f"{vault}-policy"]["policy"].encode())
         by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key.arn}
-        s3.buckets[bucket].encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": by_default}}
+        buckets.buckets[bucket].encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": by_default}}
         for path in KEYS.values():
-            s3.put_object(bucket, path, b"x", encryption="aws:kms", kms_key_id=key.arn)
+            buckets.put_object(bucket, path, b"x", encryption="aws:kms", kms_key_id=key.arn)
     ids["other"] = (
         kms_backends[ACCOUNT]["eu-west-1"]
         .create_key("", "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", [], False)
-        .id
+        .arn
     )
-    for bucket in (LOG, OTHER):
-        s3.create_bucket(bucket, "eu-west-1")
-        if bucket == LOG:
-            s3.put_bucket_policy(LOG, recorded["backups-vault-access-log-policy"]["policy"].encode())
-        s3.put_object(bucket, DUMP, b"x")
-    secrets, key = secretsmanager_backends[ACCOUNT]["eu-west-1"], _make_key("documents", "eu-west-1")
-    ids[DOCUMENT] = key.id
+    for bucket, owner, region, vault in (
+        (LOG, ACCOUNT, "eu-west-1", "backups-vault"),
+        (REPLICA_LOG, THERE, "eu-north-1", "backups-replica"),
+    ):
+        logs = s3_backends[owner]["aws"]
+        logs.create_bucket(bucket, region)
+        logs.put_bucket_policy(bucket, recorded[f"{vault}-access-log-policy"]["policy"].encode())
+        logs.put_object(bucket, DUMP, b"x")
+    s3.create_bucket(OTHER, "eu-west-1")
+    s3.put_object(OTHER, DUMP, b"x")
+    secrets = secretsmanager_backends[ACCOUNT]["eu-west-1"]
+    key = _make_key("documents", ACCOUNT, "eu-west-1")
+    ids[DOCUMENT] = key.arn
     for name in (*DOCUMENTS.values(), SECRET):
         secrets.create_secret(name, "x", None, None, None, key.arn, None, [], force_overwrite=False)
     for document in DOCUMENTS.values():
@@ -132,8 +130,32 @@ def account() -> Iterator[dict[str, str]]:
         backends.reset()
 
 
-def _make_key(owner: str, region: str) -> Key:
-    kms, tags = kms_backends[ACCOUNT][region], [{"TagKey": "Project", "TagValue": PLATFORM}]
+def _make_roles(recorded: dict[str, dict[str, Any]]) -> None:
+    for account, administration in ((ACCOUNT, "backups"), (THERE, "backups-replica")):
+        boundary = recorded[f"{administration}-administration-boundary"]["policy"]
+        iam = iam_backends[account]["aws"]
+        iam.create_policy("", "/", boundary, f"{PLATFORM}-boundary", [])
+        trust = {**EVERYTHING["Statement"], "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+        iam.create_role(f"{PLATFORM}-{SOMEBODY}", json.dumps({"Statement": trust}), "/", None, "", [], "3600")
+        iam.put_role_policy(f"{PLATFORM}-{SOMEBODY}", "everything", json.dumps(EVERYTHING))
+    for name, inputs in recorded.items():
+        if "assumeRolePolicy" in inputs:
+            iam = iam_backends[THERE if name.startswith("backups-replica-") else ACCOUNT]["aws"]
+            iam.create_role(
+                inputs["name"],
+                inputs["assumeRolePolicy"],
+                "/",
+                inputs.get("permissionsBoundary"),
+                "",
+                [],
+                "7200",
+            )
+            policy = recorded[f"{name}-policy"]
+            iam.put_role_policy(inputs["name"], policy["name"], policy["policy"])
+
+
+def _make_key(owner: str, account: str, region: str) -> Key:
+    kms, tags = kms_backends[account][region], [{"TagKey": "Project", "TagValue": PLATFORM}]
     policy = _recorded()[f"{owner}-key"]["policy"]
     key = kms.create_key(policy, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", tags, False)
     kms.create_alias(key.id, _recorded()[f"{owner}-key-alias"]["name"])
@@ -163,16 +185,22 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
                 SourceKeyId=key,
                 DestinationKeyId=key,
                 AliasName=f"alias/{PLATFORM}-{'jobs' if target == 'documents-key' else f'vault-{region}'}",
-                CiphertextBlob=key.encode(),
+                CiphertextBlob=key.rpartition("/")[2].encode(),
                 PolicyName="default",
                 PendingWindowInDays=30,
             )
     yield from _kms_variants(ids)
     yield from _secret_calls(ids)
     yield from _alarm_calls()
-    boundary = f"arn:aws:iam::{ACCOUNT}:policy/{PLATFORM}-boundary"
+    yield from _iam_calls()
+    yield from _sts_calls()
+
+
+def _iam_calls() -> Iterator[Call]:
     for operation in list_operations("iam"):
-        for target in (WRITER, BREAK_GLASS, "other"):
+        for target in (WRITER, BREAK_GLASS, "other", REPLICA_RESTORER):
+            account = THERE if target == REPLICA_RESTORER else ACCOUNT
+            boundary = f"arn:aws:iam::{account}:policy/{PLATFORM}-boundary"
             yield prepare(
                 "iam",
                 operation,
@@ -182,15 +210,30 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
                 PolicyName="more",
                 PermissionsBoundary=boundary if operation != "CreateRole" else None,
                 OpenIDConnectProviderArn=(
-                    f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+                    f"arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com"
                 ),
             )
-    bounded: dict[str, Any] = {"RoleName": f"{PLATFORM}-{PLANNER}", "PermissionsBoundary": boundary}
-    yield prepare("iam", "CreateRole", "CreateRole bounded", **bounded)
+    for target, role, account in (
+        ("bounded", PLANNER, ACCOUNT),
+        ("bounded-there", REPLICA_READER, THERE),
+    ):
+        boundary = f"arn:aws:iam::{account}:policy/{PLATFORM}-boundary"
+        bounded: dict[str, Any] = {"RoleName": f"{PLATFORM}-{role}", "PermissionsBoundary": boundary}
+        yield prepare("iam", "CreateRole", f"CreateRole {target}", **bounded)
+
+
+def _sts_calls() -> Iterator[Call]:
+    assumed = {
+        **dict.fromkeys((WRITER, DEPLOYER, BREAK_GLASS), ACCOUNT),
+        **dict.fromkeys((REPLICA_RESTORER, REPLICA_READER), THERE),
+    }
     for operation in ("AssumeRole", "GetCallerIdentity", "GetSessionToken", "GetFederationToken"):
-        for target in (WRITER, DEPLOYER, BREAK_GLASS):
-            arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{target}"
+        for target, account in assumed.items():
+            arn = f"arn:aws:iam::{account}:role/{PLATFORM}-{target}"
             yield prepare("sts", operation, f"{operation} {target}", RoleArn=arn, RoleSessionName="more")
+    for target in (BREAK_GLASS, SOMEBODY):
+        arn = f"arn:aws:iam::{THERE}:role/{PLATFORM}-{target}"
+        yield prepare("sts", "AssumeRole", f"AssumeRole {target}-there", RoleArn=arn, RoleSessionName="x")
 
 
 def _s3_calls(operation: str) -> Iterator[Call]:
@@ -200,7 +243,15 @@ def _s3_calls(operation: str) -> Iterator[Call]:
     }
     objects = [
         *((name, VAULT, key) for name, key in KEYS.items()),
-        *((name, bucket, DUMP) for name, bucket in (("replica", REPLICA), ("log", LOG), ("other", OTHER))),
+        *(
+            (name, bucket, DUMP)
+            for name, bucket in (
+                ("replica", REPLICA),
+                ("replica-log", REPLICA_LOG),
+                ("log", LOG),
+                ("other", OTHER),
+            )
+        ),
     ]
     for target, bucket, key in objects:
         call = prepare("s3", operation, f"{operation} {target}", Bucket=bucket, Key=key, **given)
@@ -333,11 +384,13 @@ def _alarm_calls() -> Iterator[Call]:
             yield prepare(service, operation, f"{operation} {target}", **given)
 
 
-def _allowed(role: str, calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def _allowed(
+    role: str, calls: list[Call], monkeypatch: pytest.MonkeyPatch, account: str = ACCOUNT
+) -> set[str]:
     """Return the names of the calls that a session of a role may make."""
-    arn = f"arn:aws:iam::{ACCOUNT}:role/{PLATFORM}-{role}"
+    arn = f"arn:aws:iam::{account}:role/{PLATFORM}-{role}"
     principal = Principal(
-        "AWS", arn, ACCOUNT, arn.replace(":iam:", ":sts:").replace("role/", "assumed-role/")
+        "AWS", arn, account, arn.replace(":iam:", ":sts:").replace("role/", "assumed-role/")
     )
     monkeypatch.setattr(authorization, "identify", lambda *_: principal)
     return {call.name for call in calls if not find_refusal(call)}
@@ -350,23 +403,22 @@ def calls(account: dict[str, str]) -> list[Call]:
 
 
 # Target -> the operations on it that a role may make.
+_LOOK_AT_BUCKETS: Final = (
+    "GetBucketAccelerateConfiguration GetBucketAcl GetBucketCors GetBucketEncryption GetBucketLifecycle "
+    "GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketOwnershipControls "
+    "GetBucketPolicy GetBucketReplication GetBucketRequestPayment GetBucketTagging GetBucketVersioning "
+    "GetBucketWebsite GetObjectLockConfiguration GetPublicAccessBlock HeadBucket ListObjects "
+    "ListObjectsV2"
+)
+_LOOK_AT_KEYS: Final = "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants ListResourceTags"
+_LOOK_AT_ROLES: Final = "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies"
 _LOOK: Final = {
-    "vault replica log": (
-        "GetBucketAccelerateConfiguration GetBucketAcl GetBucketCors GetBucketEncryption GetBucketLifecycle "
-        "GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketOwnershipControls "
-        "GetBucketPolicy GetBucketReplication GetBucketRequestPayment GetBucketTagging GetBucketVersioning "
-        "GetBucketWebsite GetObjectLockConfiguration GetPublicAccessBlock HeadBucket ListObjects "
-        "ListObjectsV2"
-    ),
-    "vault-key replica-key documents-key": (
-        "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants ListResourceTags"
-    ),
-    "vault-key replica-key documents-key other-key": "ListAliases",
+    "vault log": _LOOK_AT_BUCKETS,
+    "vault-key documents-key": _LOOK_AT_KEYS,
+    "vault-key documents-key other-key": "ListAliases",
     " ".join(DOCUMENTS): "DescribeSecret GetResourcePolicy",
-    "backup-writer break-glass other": (
-        "GetOpenIDConnectProvider GetPolicy GetPolicyVersion "
-        "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies"
-    ),
+    "backup-writer break-glass other replica-restorer": _LOOK_AT_ROLES,
+    "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
     "rule": "DescribeRule ListTagsForResource ListTargetsByRule",
     "topic": "GetTopicAttributes ListTagsForResource",
     "topic other-topic": "GetSubscriptionAttributes",
@@ -378,34 +430,51 @@ _RECORDS: Final = {
     "dump state manifest evidence": "ListObjectVersions/prefix",
 }
 _LIST_ACCOUNT: Final = {
-    "vault replica log other": "ListBuckets ListDirectoryBuckets",
-    "backup-writer break-glass other": (
+    "vault replica log replica-log other": "ListBuckets ListDirectoryBuckets",
+    "backup-writer break-glass other replica-restorer": (
         "GenerateCredentialReport GetCredentialReport ListOpenIDConnectProviders ListRoles"
     ),
+}
+_LOOK_THERE: Final = {
+    "replica replica-log": _LOOK_AT_BUCKETS,
+    "replica-key": f"{_LOOK_AT_KEYS} ListAliases",
+    "backup-writer break-glass other replica-restorer": _LOOK_AT_ROLES,
+    "replica-restorer": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
+    # By its name a rule or a trail is one of the caller's own account, and a topic's ARN names the other.
+    "rule": "DescribeRule ListTargetsByRule",
+    "topic other-topic": "GetSubscriptionAttributes",
+    "trail": "GetEventSelectors GetTrailStatus",
+    "trail other-trail": "DescribeTrails",
 }
 _RECORD_KEYS: Final = {
     "issuer-keys": "GetObjectRetention GetObjectRetention/version PutObject/once PutObject/standard"
 }
 _READ_DOCUMENTS: Final = {" ".join(DOCUMENTS): "GetSecretValue"}
 _WRITE_DOCUMENTS: Final = {" ".join(DOCUMENTS): "PutSecretValue UpdateSecretVersionStage"}
+_CONFIGURE_BUCKETS: Final = (
+    "CreateBucket DeleteBucket DeleteBucketCors DeleteBucketEncryption "
+    "DeleteBucketIntelligentTieringConfiguration DeleteBucketInventoryConfiguration "
+    "DeleteBucketLifecycle DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication "
+    "DeleteBucketTagging "
+    "DeleteBucketWebsite DeletePublicAccessBlock PutBucketAccelerateConfiguration PutBucketAcl "
+    "PutBucketCors PutBucketEncryption PutBucketIntelligentTieringConfiguration "
+    "PutBucketInventoryConfiguration PutBucketLifecycle PutBucketLifecycleConfiguration PutBucketLogging "
+    "PutBucketNotification PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketPolicy "
+    "PutBucketReplication PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite "
+    "PutObjectLockConfiguration PutPublicAccessBlock"
+)
+_CONFIGURE_KEYS: Final = (
+    "CreateAlias CreateGrant DeleteAlias DeleteImportedKeyMaterial DisableKey DisableKeyRotation "
+    "EnableKey EnableKeyRotation ReplicateKey ScheduleKeyDeletion TagResource UntagResource UpdateAlias "
+    "UpdateKeyDescription UpdatePrimaryRegion"
+)
+_CONFIGURE_ROLES: Final = (
+    "DeleteRolePolicy DetachRolePolicy PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole "
+    "UpdateAssumeRolePolicy UpdateRole"
+)
 _CONFIGURE: Final = {
-    "vault replica log": (
-        "CreateBucket DeleteBucket DeleteBucketCors DeleteBucketEncryption "
-        "DeleteBucketIntelligentTieringConfiguration DeleteBucketInventoryConfiguration "
-        "DeleteBucketLifecycle DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication "
-        "DeleteBucketTagging "
-        "DeleteBucketWebsite DeletePublicAccessBlock PutBucketAccelerateConfiguration PutBucketAcl "
-        "PutBucketCors PutBucketEncryption PutBucketIntelligentTieringConfiguration "
-        "PutBucketInventoryConfiguration PutBucketLifecycle PutBucketLifecycleConfiguration PutBucketLogging "
-        "PutBucketNotification PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketPolicy "
-        "PutBucketReplication PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite "
-        "PutObjectLockConfiguration PutPublicAccessBlock"
-    ),
-    "vault-key replica-key documents-key": (
-        "CreateAlias CreateGrant DeleteAlias DeleteImportedKeyMaterial DisableKey DisableKeyRotation "
-        "EnableKey EnableKeyRotation ReplicateKey ScheduleKeyDeletion TagResource UntagResource UpdateAlias "
-        "UpdateKeyDescription UpdatePrimaryRegion"
-    ),
+    "vault log": _CONFIGURE_BUCKETS,
+    "vault-key documents-key": _CONFIGURE_KEYS,
     "vault-key": "PutKeyPolicy/kept TagResource/others",
     # The alias is the vault's: the call names no other key.
     "other-key": "DeleteAlias TagResource/ours",
@@ -418,10 +487,7 @@ _CONFIGURE: Final = {
     # A policy can name no resource of these.
     "topic other-topic": "SetSubscriptionAttributes Unsubscribe",
     "trail": "AddTags CreateTrail DeleteTrail PutEventSelectors StartLogging StopLogging UpdateTrail",
-    "backup-writer": (
-        "DeleteRolePolicy DetachRolePolicy PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole "
-        "UpdateAssumeRolePolicy UpdateRole"
-    ),
+    "backup-writer": _CONFIGURE_ROLES,
 }
 _WRITTEN: Final = "dump manifest evidence"
 _ADD: Final = (
@@ -437,6 +503,17 @@ _LOOK_AT_BACKUPS: Final = (
 )
 _LISTED: Final = f"{_WRITTEN} state file issuer-keys"
 _READ: Final = "GetObject GetObject/version GetObjectRetention GetObjectRetention/version HeadObject"
+_CONFIGURE_THERE: Final = {
+    "replica replica-log": _CONFIGURE_BUCKETS.replace("PutBucketReplication ", ""),
+    "replica-key": _CONFIGURE_KEYS,
+    "bounded-there": "CreateRole",
+    "replica-restorer": _CONFIGURE_ROLES,
+    "rule": "DeleteRule DisableRule EnableRule PutRule PutTargets RemoveTargets",
+    "topic": "CreateTopic",
+    "topic other-topic": "SetSubscriptionAttributes Unsubscribe",
+    "trail": "CreateTrail DeleteTrail PutEventSelectors StartLogging StopLogging UpdateTrail",
+}
+_ENTER: Final = {REPLICA_READER: "AssumeRole"}
 MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
     WRITER: (
         {
@@ -459,16 +536,14 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
     RESTORER: (
         {
             _LISTED: f"{_READ} ListObjectVersions/prefix",
-            "replica": "GetObject GetObjectRetention HeadObject",
-            "vault replica": _LOOK_AT_BACKUPS,
+            "vault": _LOOK_AT_BACKUPS,
         },
     ),
     DRILLER: (
         {
             f"{_WRITTEN} file issuer-keys": _READ,
             _LISTED: "ListObjectVersions/prefix",
-            "replica": "GetObject GetObjectRetention HeadObject",
-            "vault replica": _LOOK_AT_BACKUPS,
+            "vault": _LOOK_AT_BACKUPS,
             "driller-document": "GetSecretValue",
         },
     ),
@@ -486,8 +561,8 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             "copier-document": "GetSecretValue",
         },
     ),
-    PLANNER: (_LOOK, _RECORDS, _LIST_ACCOUNT, _READ_DOCUMENTS),
-    DEPLOYER: (_RECORDS, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS),
+    PLANNER: (_LOOK, _RECORDS, _LIST_ACCOUNT, _READ_DOCUMENTS, _ENTER),
+    DEPLOYER: (_RECORDS, _RECORD_KEYS, _READ_DOCUMENTS, _WRITE_DOCUMENTS, _ENTER),
     REPLICATOR: (
         {
             _LISTED: (
@@ -500,7 +575,18 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
 }
 """Role -> what it may do. Everything else is refused."""
 
-ANYBODY: Final = {f"GetCallerIdentity {target}" for target in (WRITER, DEPLOYER, BREAK_GLASS)}
+MAY_THERE: Final[dict[str, tuple[dict[str, str], ...]]] = {
+    REPLICA_RESTORER: ({"replica": f"{_LOOK_AT_BACKUPS} GetObject GetObjectRetention HeadObject"},),
+    REPLICA_DRILLER: ({"replica": f"{_LOOK_AT_BACKUPS} GetObject GetObjectRetention HeadObject"},),
+    REPLICA_READER: (_LOOK_THERE, _LIST_ACCOUNT),
+    BREAK_GLASS: (_LOOK_THERE, _CONFIGURE_THERE),
+}
+"""The same of the replica's account."""
+
+ANYBODY: Final = {
+    f"GetCallerIdentity {target}"
+    for target in (WRITER, DEPLOYER, BREAK_GLASS, REPLICA_RESTORER, REPLICA_READER)
+}
 
 
 def _expand(tables: tuple[dict[str, str], ...]) -> set[str]:
@@ -521,37 +607,106 @@ def test_a_role_may_make_the_calls_of_its_table_and_no_others(
     assert _allowed(role, calls, monkeypatch) == _expand(MAY[role]) | ANYBODY
 
 
-def test_an_administrator_of_the_account_is_refused_what_loosens_a_vault_or_takes_a_key_away(
+@pytest.mark.parametrize("role", MAY_THERE)
+def test_a_role_of_the_replicas_account_may_make_the_calls_of_its_table_and_no_others(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    assert _allowed(role, calls, monkeypatch, THERE) == _expand(MAY_THERE[role]) | ANYBODY
+
+
+_ASSUMED_HERE: Final = {f"AssumeRole {name}" for name in (WRITER, DEPLOYER, BREAK_GLASS)}
+_HARMLESS: Final = {
+    "CreateAlias",
+    "CreateBucket",
+    "DeleteBucketTagging",
+    "EnableKey",
+    "EnableKeyRotation",
+    "PutBucketTagging",
+    "TagResource",
+    "UpdateKeyDescription",
+}
+"""What an administrator may do to a vault or a key of the account: it takes away and opens nothing."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "configure", "guarded"),
+    [
+        (ACCOUNT, _CONFIGURE, {"vault", "log", "vault-key", "documents-key"}),
+        (THERE, _CONFIGURE_THERE, {"replica", "replica-key"}),
+    ],
+)
+def test_an_administrator_of_an_account_is_refused_what_loosens_a_vault_or_takes_a_key_away(
+    calls: list[Call],
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    configure: dict[str, str],
+    guarded: set[str],
+) -> None:
+    allowed = _allowed(SOMEBODY, calls, monkeypatch, owner)
+    loosening = {
+        call
+        for call in _expand((configure,))
+        if call.rpartition(" ")[2] in guarded and call.partition(" ")[0] not in _HARMLESS
+    }
+    assert len(loosening) > 35
+    assert allowed & loosening == set()
+    objects = ("DeleteObject", "DeleteObject version", "PutObjectRetention version", "PutObjectAcl")
+    for operation in objects:
+        assert allowed.isdisjoint(f"{operation} {target}" for target in (*KEYS, "replica"))
+    assert {"AssumeRole break-glass", "AssumeRole break-glass-there"}.isdisjoint(allowed)
+    assert "ScheduleKeyDeletion soon vault-key" not in allowed
+
+
+def test_an_administrator_keeps_the_topic_of_the_alarms_and_is_not_refused_everything(
     calls: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = _allowed(SOMEBODY, calls, monkeypatch)
-    guarded = {
-        call
-        for call in _expand((_CONFIGURE,))
-        if call.rpartition(" ")[2] in {"vault", "replica", "log", "vault-key", "replica-key", "documents-key"}
-        and call.partition(" ")[0]
-        not in {
-            "CreateAlias",
-            "CreateBucket",
-            "DeleteBucketTagging",
-            "EnableKey",
-            "EnableKeyRotation",
-            "PutBucketTagging",
-            "TagResource",
-            "UpdateKeyDescription",
-        }
-    }
-    assert len(guarded) > 80
-    assert allowed & guarded == set()
-    for operation in ("DeleteObject", "DeleteObject version", "PutObjectRetention version", "PutObjectAcl"):
-        assert allowed.isdisjoint(f"{operation} {target}" for target in KEYS)
     assert allowed.isdisjoint(
         f"{operation} topic"
         for operation in ("AddPermission", "DeleteTopic", "RemovePermission", "SetTopicAttributes")
     )
-    assert {"AssumeRole break-glass", "ScheduleKeyDeletion soon vault-key"}.isdisjoint(allowed)
-    # So it is no refusal of everything.
     assert {"DeleteBucket other", "DisableKey other-key", "PutRolePolicy backup-writer"} <= allowed
+
+
+_OF_OWN_ACCOUNT: Final = ("CreateBucket", "ListAliases", "ListBuckets", "ListDirectoryBuckets")
+"""Operations that are about the caller's own account, whatever they name."""
+
+
+def _name_things(calls: list[Call], targets: set[str], keys: list[str]) -> set[str]:
+    """Return the calls that name buckets of these targets, or one of the keys by its ARN."""
+    return {
+        call.name
+        for call in calls
+        if call.name.partition(" ")[0] not in _OF_OWN_ACCOUNT
+        and (
+            (call.service == "s3" and call.name.rpartition(" ")[2] in targets)
+            or (call.service == "kms" and any(arn.encode() in call.body for arn in keys))
+        )
+    }
+
+
+@pytest.mark.parametrize("role", [*MAY, SOMEBODY])
+def test_no_credential_of_the_primary_account_does_anything_to_the_replica(
+    account: dict[str, str], calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    """Not even its administrator's."""
+    there = _name_things(calls, {"replica", "replica-log"}, [account[REPLICA]])
+    assert len(there) > 190
+    allowed = _allowed(role, calls, monkeypatch)
+    assert allowed & there == set()
+    entered = {call for call in allowed if call.startswith("AssumeRole ") and call not in _ASSUMED_HERE}
+    assert entered == ({f"AssumeRole {REPLICA_READER}"} if role in {PLANNER, DEPLOYER} else set())
+
+
+@pytest.mark.parametrize("role", [*MAY_THERE, SOMEBODY])
+def test_no_credential_of_the_replicas_account_does_anything_to_the_primary_vault(
+    account: dict[str, str], calls: list[Call], monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    here = _name_things(calls, {*KEYS, "vault", "log"}, [account[VAULT], account[DOCUMENT]])
+    assert len(here) > 450
+    allowed = _allowed(role, calls, monkeypatch, THERE)
+    assert allowed & here == set()
+    assert allowed.isdisjoint(_ASSUMED_HERE)
 
 
 def test_a_policy_of_everything_gives_a_bounded_role_no_more_than_the_roles_have(
@@ -559,9 +714,8 @@ def test_a_policy_of_everything_gives_a_bounded_role_no_more_than_the_roles_have
 ) -> None:
     iam = iam_backends[ACCOUNT]["aws"]
     most = set[str]().union(*(_expand(MAY[role]) for role in MAY if role != BREAK_GLASS)) | ANYBODY
-    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     for role in (WRITER, DEPLOYER):
-        iam.put_role_policy(f"{PLATFORM}-{role}", "evil", json.dumps(everything))
+        iam.put_role_policy(f"{PLATFORM}-{role}", "evil", json.dumps(EVERYTHING))
         more = _allowed(role, calls, monkeypatch) - most
         iam.delete_role_policy(f"{PLATFORM}-{role}", "evil")
         # A boundary has no conditions on what is written: that is all that the policy adds.
@@ -607,15 +761,18 @@ def test_break_glass_is_taken_on_with_a_second_factor_of_the_last_minutes_alone(
 
 
 @pytest.mark.parametrize(
-    ("region", "decision"),
+    ("owner", "region", "decision"),
     [
-        *((region, Decision.DELEGATED) for region in ("eu-west-1", "eu-north-1", "us-east-1")),
-        ("eu-central-1", Decision.NEUTRAL),
+        *((ACCOUNT, region, Decision.DELEGATED) for region in ("eu-west-1", "us-east-1")),
+        *((THERE, region, Decision.DELEGATED) for region in ("eu-north-1", "us-east-1")),
+        (ACCOUNT, "eu-north-1", Decision.NEUTRAL),
+        (THERE, "eu-west-1", Decision.NEUTRAL),
     ],
 )
-def test_break_glass_is_taken_on_where_alarms_are(region: str, decision: Decision) -> None:
+def test_break_glass_is_taken_on_where_alarms_are(owner: str, region: str, decision: Decision) -> None:
     context = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "30"}
     permission = RequiredPermission("sts:AssumeRole", "*", {**context, "aws:requestedregion": region})
-    person = Principal("AWS", f"arn:aws:iam::{ACCOUNT}:user/person", ACCOUNT)
-    trust = _recorded()["backups-administration-break-glass"]["assumeRolePolicy"]
+    person = Principal("AWS", f"arn:aws:iam::{owner}:user/person", owner)
+    vaults = "backups" if owner == ACCOUNT else "backups-replica"
+    trust = _recorded()[f"{vaults}-administration-break-glass"]["assumeRolePolicy"]
     assert evaluate(trust, permission, person) is decision

@@ -216,10 +216,10 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "primary vault is there too",
     ),
     (
-        "another account without a role",
-        lambda b: b["backups"]["replica"].update(account="210987654321"),
-        "backups.replica.role",
-        "needs a role",
+        "another account without a profile",
+        lambda b: b["backups"]["replica"].pop("profile"),
+        "backups.replica.profile",
+        "signs in to the replica's account",
     ),
     (
         "account that YAML read as a number",

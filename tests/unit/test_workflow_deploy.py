@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 import yaml
 from fake_gh import item
 
+from components.guard import REPLICA_READER
 from components.settings.backups import BackupSettings
+from engine import stack_file
+from engine.stack_file import load_settings
 
 _FOLDER = Path(__file__).parents[2] / ".github/workflows"
 _MARK = "<!-- bulwark drift: prod -->\n"
@@ -46,6 +50,25 @@ def test_production_changes_from_main_alone_after_an_approval() -> None:
     assert plan["environment"] == environment_of("plan_environment")
     assert deploy["environment"] == environment_of("deploy_environment")
     assert found["concurrency"]["cancel-in-progress"] is False
+
+
+def test_who_plans_and_deploys_looks_into_the_replicas_account_by_the_profile_of_the_settings() -> None:
+    replica = load_settings("prod", stack_file.read("prod")).backups.replica
+    config = ConfigParser()
+    config.read(_FOLDER.parent / "aws-config")
+    profile = config[f"profile {replica.profile}"]
+    assert profile["role_arn"] == f"arn:aws:iam::{replica.account}:role/example-{REPLICA_READER}"
+    assert profile["credential_source"] == "Environment"
+    using = {
+        file.name
+        for file in _FOLDER.glob("*.yml")
+        if "/.github/aws-config" in workflow(file.name).get("env", {}).get("AWS_CONFIG_FILE", "")
+    }
+    assert using == {
+        file.name
+        for file in _FOLDER.glob("*.yml")
+        if re.search(r"vars\.(PLAN|DEPLOY)_ROLE", file.read_text())
+    }
 
 
 def test_the_plan_that_is_deployed_is_the_one_that_was_shown() -> None:

@@ -1,4 +1,4 @@
-"""The access key of the account's administrator: random, and kept among the secrets of the twin's home."""
+"""The access keys of the accounts' administrators: random, and kept among the secrets of the twin's home."""
 
 import secrets
 import string
@@ -7,6 +7,13 @@ from typing import Final, NamedTuple
 
 from twin.host.home import TwinHome
 
+ACCOUNT: Final = "123456789012"
+"""The twin's own account, moto's default."""
+
+SECOND_ACCOUNT: Final = "210987654321"
+"""The account of the replica, whose administrator is another one."""
+
+ACCOUNTS: Final = (ACCOUNT, SECOND_ACCOUNT)
 _LETTERS: Final = string.ascii_uppercase + string.digits
 _ID_LETTERS: Final = 16
 """Letters after `AKIA`, as in an access key of AWS."""
@@ -20,9 +27,12 @@ class AdministratorKey(NamedTuple):
 
 
 @cache
-def administrator_key(home: TwinHome) -> AdministratorKey:
-    """Return the administrator's access key; the first call draws it."""
-    return AdministratorKey(home.secret("aws_access_key_id", _draw_id), home.secret("aws_secret_access_key"))
+def administrator_key(home: TwinHome, account: str = ACCOUNT) -> AdministratorKey:
+    """Return the access key of an account's administrator; the first call draws it."""
+    of = "" if account == ACCOUNT else f"_{account}"
+    return AdministratorKey(
+        home.secret(f"aws_access_key_id{of}", _draw_id), home.secret(f"aws_secret_access_key{of}")
+    )
 
 
 def _draw_id() -> str:

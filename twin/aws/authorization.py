@@ -17,6 +17,7 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 from werkzeug.wrappers import Request, Response
 
+from twin.aws.administrator import ACCOUNT
 from twin.aws.alarm_actions import SERVICES as ALARM_SERVICES
 from twin.aws.alarm_actions import list_alarm_permissions
 from twin.aws.call_events import record_call
@@ -41,6 +42,9 @@ PRINCIPAL: Final = "bulwark.principal"
 CALLS: Final = "bulwark.calls"
 """Where it may have a list, to which what trails record of the request is added."""
 
+_ACCOUNT_HEADER: Final = "HTTP_X_MOTO_ACCOUNT_ID"
+"""The header by which moto finds the account of a request. What a sender put there is replaced."""
+
 _SECRET_FAILURES: Final = {"kms:Decrypt": "DecryptionFailure", "kms:GenerateDataKey": "EncryptionFailure"}
 """Use of a key -> Secrets Manager's error where the key's state refuses it."""
 
@@ -57,6 +61,7 @@ def add_authorization(service: str, application: Wsgi) -> Wsgi:
         request = Request(environ, populate_request=False)
         try:
             environ[PRINCIPAL] = principal = identify(request, service)
+            environ[_ACCOUNT_HEADER] = principal.account or ACCOUNT
             if CALLS in environ and (call := record_call(request, service, principal, read_region(request))):
                 environ[CALLS].append(call)
             check_caller(principal.account, service)

@@ -1,8 +1,8 @@
 """
-The sender of a request: the account's administrator, a role's session, or an anonymous user.
+The sender of a request: an account's administrator, a role's session, or an anonymous user.
 
-Two kinds of access keys are known: the administrator's, which is the twin's own secret, and those that STS
-issued. A request that is signed must be signed with one of them.
+Two kinds of access keys are known: those of the two accounts' administrators, which are secrets of the twin,
+and those that STS issued. A request that is signed must be signed with one of them.
 """
 
 import re
@@ -15,14 +15,11 @@ from moto.iam.models import ManagedPolicy, Role, iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 from werkzeug.wrappers import Request
 
-from twin.aws.administrator import administrator_key
+from twin.aws.administrator import ACCOUNTS, administrator_key
 from twin.aws.errors import JSON_SERVICES, AwsServiceError
 from twin.aws.policy import Principal
 from twin.aws.signatures import check_signature, read_signature
 from twin.host.home import TwinHome
-
-ACCOUNT: Final = "123456789012"
-"""The twin's own account, moto's default. Other accounts have the roles that were created on the twin."""
 
 _NOTHING: Final = '{"Version": "2012-10-17", "Statement": []}'
 _ROLE: Final = re.compile(r"arn:aws:iam::(\d{12}):role/.+")
@@ -39,10 +36,12 @@ def identify(request: Request, service: str) -> Principal:
     signature = read_signature(request)
     if signature is None:
         return Principal()
-    administrator = administrator_key(TwinHome.from_environment())
-    if signature.access_key == administrator.id:
-        check_signature(request, signature, administrator.secret, service)
-        return _administrator_of(ACCOUNT)
+    home = TwinHome.from_environment()
+    for account in ACCOUNTS:
+        administrator = administrator_key(home, account)
+        if signature.access_key == administrator.id:
+            check_signature(request, signature, administrator.secret, service)
+            return _administrator_of(account)
     codes = {"s3": "InvalidAccessKeyId", **dict.fromkeys(JSON_SERVICES, "UnrecognizedClientException")}
     session = next((each for each in _list_sessions() if each.access_key_id == signature.access_key), None)
     if session is None:
@@ -56,8 +55,6 @@ def identify(request: Request, service: str) -> Principal:
     if session.expiration <= utcnow():
         code = "ExpiredTokenException" if service in JSON_SERVICES else "ExpiredToken"
         raise AwsServiceError(400, code, "The token has expired.")
-    if session.account_id != ACCOUNT and find_role(session.role_arn) is None:
-        return _administrator_of(session.account_id)
     return Principal("AWS", session.role_arn, session.account_id, session.arn)
 
 

@@ -49,6 +49,12 @@ class ReplicationRule:
     key: str
     """The destination's KMS key; empty for objects that are not encrypted with one."""
 
+    account: str
+    """The account that the destination must be in; empty if the rule names none."""
+
+    changes_owner: bool
+    """Whether a copy belongs to the destination's account."""
+
     @classmethod
     def parse(cls, document: bytes) -> Iterator[Self]:
         """Yield the enabled rules by descending priority, without those that filter by tags."""
@@ -63,6 +69,8 @@ class ReplicationRule:
                     bucket=destination["Bucket"].rpartition(":")[2],
                     storage=destination.get("StorageClass") or "STANDARD",
                     key=(destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID", ""),
+                    account=destination.get("Account") or "",
+                    changes_owner=bool(destination.get("AccessControlTranslation")),
                 )
 
 
@@ -178,7 +186,11 @@ def _find_obstacle(
 ) -> str:
     if not target.is_versioned or (bucket.object_lock_enabled and not target.object_lock_enabled):
         return f"{target.name} takes no versions with locks"
-    return find_replication_denial(rule.role, rule.key, bucket, source, target)
+    if rule.account and rule.account != target.account_id:
+        return f"{target.name} is in another account than the rule names"
+    return find_replication_denial(
+        rule.role, rule.key, bucket, source, target, changes_owner=rule.changes_owner
+    )
 
 
 def _find_version(pending: PendingReplication) -> ObjectVersion | None:

@@ -1,7 +1,8 @@
 """
 The permissions of the role that S3 replicates with.
 
-Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
+Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html,
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-change-owner.html
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ _S3 = Principal("Service", "s3.amazonaws.com")
 
 
 def find_replication_denial(
-    role_arn: str, key: str, bucket: FakeBucket, version: FakeKey, target: FakeBucket
+    role_arn: str, key: str, bucket: FakeBucket, version: FakeKey, target: FakeBucket, *, changes_owner: bool
 ) -> str:
     """Return why S3 can't replicate with a role, empty if it can. `key` is the replica's KMS key."""
     role = find_role(role_arn)
@@ -30,12 +31,12 @@ def find_replication_denial(
     )
     if not trust.allows:
         return f"{role_arn} does not trust S3"
-    permissions = [*_list_permissions(key, bucket, version, target)]
+    permissions = [*_list_permissions(key, bucket, version, target, changes_owner=changes_owner)]
     return find_missing_permission(role_arn, permissions) or _find_state_refusal(permissions)
 
 
 def _list_permissions(
-    key: str, bucket: FakeBucket, version: FakeKey, target: FakeBucket
+    key: str, bucket: FakeBucket, version: FakeKey, target: FakeBucket, *, changes_owner: bool
 ) -> Iterator[RequiredPermission]:
     yield from (
         RequiredPermission(f"s3:{action}", bucket.arn)
@@ -45,7 +46,10 @@ def _list_permissions(
     if bucket.object_lock_enabled:
         read_actions += ["GetObjectLegalHold", "GetObjectRetention"]
     yield from (RequiredPermission(f"s3:{action}", f"{bucket.arn}/{version.name}") for action in read_actions)
-    yield RequiredPermission("s3:ReplicateObject", f"{target.arn}/{version.name}")
+    write_actions = ["ReplicateObject", *(["ObjectOwnerOverrideToBucketOwner"] if changes_owner else [])]
+    yield from (
+        RequiredPermission(f"s3:{action}", f"{target.arn}/{version.name}") for action in write_actions
+    )
     for action, owner, key_id in (("Decrypt", bucket, version.kms_key_id), ("Encrypt", target, key)):
         # A key that does not exist needs no permission: the request that names it is not refused either.
         if key_id and find_key(key_id, owner.account_id, owner.region_name):

@@ -14,7 +14,7 @@ from twin.aws import issuer, second_factor
 from twin.aws.closed_accounts import check_owner
 from twin.aws.errors import AwsServiceError
 from twin.aws.evaluation import ResourceDecision, find_denial
-from twin.aws.identities import ACCOUNT, find_role, is_administrator
+from twin.aws.identities import find_role, is_administrator
 from twin.aws.policy import Context, Decision, Principal, RequiredPermission, evaluate
 from twin.host.home import TwinHome
 
@@ -93,8 +93,8 @@ def _read_factor(request: Request, principal: Principal) -> dict[str, str | tupl
 
 
 def _may_assume(role: Role | None, arn: str, principal: Principal, context: Context) -> bool:
-    if role is None:  # another account may have the role: the twin does not know its roles
-        return is_administrator(principal) and f"::{ACCOUNT}:" not in arn
+    if role is None:
+        return False
     permission = RequiredPermission("sts:AssumeRole", arn, context)
     trust = evaluate(_trust_policy(role), permission.with_context(principal.context), principal)
     return not find_denial(principal, permission, ResourceDecision(trust, role.account_id, must_allow=True))

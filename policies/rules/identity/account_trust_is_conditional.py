@@ -15,13 +15,13 @@ from policies.framework.stack import PolicyStack, Resource
 
 _WHOLE_ACCOUNT: Final = re.compile(r"(?:arn:[^:]+:iam::)?([0-9]{12})(?::root)?")
 _CONDITIONS: Final = ("sts:ExternalId", "aws:PrincipalArn", "aws:PrincipalOrgID")
-_AWS: Final = "pulumi:providers:aws"
 
 
-def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+def _judge(role: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     statements, problems = read_statements(role, "assumeRolePolicy")
     yield from problems
-    own = stack.view(_find_accounts) | _account_ids(role.provider_input("allowedAccountIds").each())
+    # Another account of the stack is another account: its administrators are meant to be others.
+    own = _account_ids(role.provider_input("allowedAccountIds").each())
     for statement in statements:
         accounts = {
             match[1]
@@ -29,17 +29,7 @@ def _judge(role: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[
             if kind == "AWS" and (match := _WHOLE_ACCOUNT.fullmatch(who))
         }
         if statement.allows and accounts - own and not any(map(statement.allowed_values, _CONDITIONS)):
-            yield message(
-                "it trusts a whole account that no provider of this stack is allowed, on no condition"
-            )
-
-
-def _find_accounts(stack: PolicyStack) -> set[str]:
-    return {
-        account
-        for provider in stack.of_type(_AWS)
-        for account in _account_ids(provider.at("allowedAccountIds").each())
-    }
+            yield message("it trusts a whole account that is not its own, on no condition")
 
 
 def _account_ids(values: Iterable[object]) -> set[str]:

@@ -6,17 +6,15 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.buckets import ENCRYPTION, Buckets
-from policies.facts.failure_domain import FailureDomain
+from policies.facts.buckets import Buckets
+from policies.facts.independence import judge_independence
 from policies.facts.jobs import backup_jobs_of, copies_of, describe_missing_job, has_unknown_urns
 from policies.facts.stores import data_stores
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent, Known, PropertyValue
+from policies.framework.property_values import Absent, PropertyValue
 from policies.framework.rule import Parameters, Rule, accept_any, expect_value, one_of
 from policies.framework.stack import PolicyStack, Resource
-
-_KEY: Final = "aws:kms/key:Key"
 
 
 def _judge(store: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
@@ -43,45 +41,11 @@ def _find_replications(stack: PolicyStack) -> dict[str, list[tuple[Resource, Res
 def _check_distance(
     store: Resource, maker: Resource, targets: list[Resource], stack: PolicyStack
 ) -> list[Message]:
-    home = FailureDomain.of(store, stack)
-    distances = [(target, FailureDomain.of(target, stack).is_apart_from(home)) for target in targets]
-    apart = [target for target, is_apart in distances if is_apart]
-    own = _find_keys(store, stack)
-    if any(not own & _find_keys(target, stack) for target in apart):
-        return []
-    if apart:
-        return [message("the key that encrypts it encrypts the copies of {maker}, too", maker=maker)]
-    if has_unknown_urns(maker, "copies"):
-        return [unknown_value(maker, "copies")]
-    if unknown := [target for target, is_apart in distances if is_apart is None]:
-        return [unknown_value(bucket, "failure domain") for bucket in (store, *unknown)]
-    return [
-        message(
-            "{maker} makes no copy in a bucket of this stack in another provider, account or region than the "
-            "store's",
-            maker=maker,
-        )
-    ]
-
-
-def _find_keys(store: Resource, stack: PolicyStack) -> set[str]:
-    """Return the URNs and ids of the customer managed keys that encrypt a bucket."""
-    configurations = [
-        (store, "serverSideEncryptionConfiguration"),
-        *((part, "rules") for part in stack.view(Buckets).parts(store, ENCRYPTION)),
-    ]
-    keys = {
-        key.urn for part, name in configurations for key in stack.dependencies(part, name) if key.type == _KEY
-    }
-    for part, name in configurations:
-        for rule in part.at(name).each():
-            match rule.at("applyServerSideEncryptionByDefault", "kmsMasterKeyId"):
-                # The same alias names another key in each account and region; the same id is the same key.
-                case Known(str(key)) if not key.startswith("alias/"):
-                    keys.add(key.rpartition(":key/")[2])
-                case _:
-                    pass
-    return keys
+    unknown = [unknown_value(maker, "copies")] if has_unknown_urns(maker, "copies") else []
+    return accept_any(
+        [judge_independence(store, target, maker, stack) for target in targets],
+        unknown or [message("{maker} makes no copy in a bucket of this stack", maker=maker)],
+    )
 
 
 def _check_content(replication: Resource) -> list[Message]:
@@ -112,13 +76,14 @@ def _check_scope(replication: Resource, rule: PropertyValue) -> list[Message]:
 
 RULE: Final = Rule(
     id="store-has-independent-backup",
-    title="Every data store has a backup with another provider, or in another account or region",
+    title="Every data store has a backup in another account and region, under another account's key",
     violated="has no independent backup",
     severity=Severity.CRITICAL,
-    risk="The store's history goes down with it: a deleted project, closed account or lost region takes all.",
+    risk="A closed account, a lost region, or whoever administers one key takes the store and its backups.",
     fix=(
         "Declare a ScheduledJob that protects the store and whose copies are in a vault elsewhere; replicate "
-        "a bucket that holds backups, as a whole, into another region, encrypted with a key of its own there."
+        "a bucket that holds backups, as a whole, to another account in another region, encrypted with a key "
+        "whose policy lets no other account administer it."
     ),
     controls=(
         Control.NIST_CP_6_1,

@@ -8,6 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import vaults
 from policies.facts.guards import ROOT_MAY, find_exempt, find_guard, judge_exempt
 from policies.facts.iam_documents import read_statements
+from policies.facts.key_authority import OPEN, join_authorities
 from policies.facts.kms_keys import KmsKeys
 from policies.facts.s3_access import IamIdentities
 from policies.framework.controls import Control
@@ -42,11 +43,17 @@ def _judge(key: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Me
                 yield message("{holder} leaves nobody who could do " + action, holder=holder)
             exempt.update(dict.fromkeys(arns or ()))
     yield from judge_exempt(exempt, stack, root_may=limits[ROOT_MAY.name])
-    yield from _judge_identities({guard for arn in exempt if (guard := find_guard(arn, stack))}, stack)
+    guards = {guard for arn in exempt if (guard := find_guard(arn, stack))}
+    yield from _judge_identities(guards, join_authorities([key], stack), stack)
 
 
-def _judge_identities(guards: set[Resource], stack: PolicyStack) -> Iterator[Message]:
+def _judge_identities(
+    guards: set[Resource], authorities: frozenset[str] | None, stack: PolicyStack
+) -> Iterator[Message]:
     for identity in stack.view(IamIdentities).all:
+        # What another account's identities are allowed counts if the key's policy lets that account.
+        if identity.account and authorities is not None and not {identity.account, *OPEN} & authorities:
+            continue
         for action in ACTIONS:
             if identity.resource not in guards and identity.allows_anywhere(action):
                 yield message("{who} may do " + action, who=identity.resource)

@@ -1,4 +1,4 @@
-"""A vault without a full copy in another region or account is refused."""
+"""A vault without a full copy in another account and region, under a key of that account, is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -6,7 +6,8 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import Buckets, vaults
-from policies.facts.failure_domain import FailureDomain
+from policies.facts.independence import judge_independence
+from policies.facts.key_authority import find_authorities, have_nobody_in_common, join_authorities
 from policies.facts.kms_keys import KmsKeys
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -26,7 +27,7 @@ from policies.framework.stack import PolicyStack, Resource
 def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     alternatives = [
         [
-            *_check_distance(source, replication, target, stack),
+            *judge_independence(source, target, replication, stack),
             *_check_all_rules(replication),
             *_check_rules_to(source, replication, target, stack, limits["maximum_minutes"]),
         ]
@@ -34,20 +35,6 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
         if vault in (source, target)
     ]
     return accept_any(alternatives, [message("no replication joins it with another bucket of this stack")])
-
-
-def _check_distance(
-    source: Resource, replication: Resource, target: Resource, stack: PolicyStack
-) -> Iterator[Message]:
-    match FailureDomain.of(source, stack).is_apart_from(FailureDomain.of(target, stack)):
-        case None:
-            yield unknown_value(replication, "failure domain")
-        case False:
-            yield message(
-                "{replication} joins no bucket of another account or region", replication=replication
-            )
-        case _:
-            pass
 
 
 def _check_all_rules(replication: Resource) -> Iterator[Message]:
@@ -122,8 +109,15 @@ def _check_rule(
         )
     elif not replica_keys:
         yield unknown_value(replication, "rules.destination.encryptionConfiguration.replicaKmsKeyId")
-    elif set(replica_keys) <= set(keys.of_bucket(source)):
-        yield message("{replication} encrypts the replica with the source's key", replication=replication)
+    else:
+        apart = have_nobody_in_common(find_authorities(source, stack), join_authorities(replica_keys, stack))
+        if apart is None:
+            yield unknown_value(replication, "rules.destination.encryptionConfiguration.replicaKmsKeyId")
+        elif not apart:
+            yield message(
+                "{replication} encrypts the replica with a key that the source's account can take away",
+                replication=replication,
+            )
     time = destination.at("replicationTime")
     yield from expect_value(
         time.at("status"),
@@ -143,14 +137,14 @@ def _check_rule(
 
 RULE: Final = Rule(
     id="vault-is-replicated",
-    title="Every bucket that holds backups has a full copy in another region or account, made within minutes",
+    title="Every bucket that holds backups has a full copy in another account and region, within minutes",
     violated="is not replicated",
     severity=Severity.CRITICAL,
-    risk="One region or account takes the backups down together with what they were made for.",
+    risk="One account's administrator, one region or one key takes all copies of the backups.",
     fix=(
-        "Declare a BucketReplicationConfig to a vault elsewhere: one Enabled rule for the whole bucket, "
-        "objects that KMS encrypts included, delete markers not, with the replica's own key and a "
-        "replication time."
+        "Declare a BucketReplicationConfig to a vault in another account and region: one Enabled rule for "
+        "the whole bucket, objects that KMS encrypts included, delete markers not, with a key of that "
+        "account and a replication time."
     ),
     controls=(Control.NIST_CP_6_1, Control.ISO_A_8_14, Control.CIS_11_4, Control.SOC_A1_2),
     subjects=vaults,

@@ -9,14 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from core.state_folder import HOME_VARIABLE
-from twin.aws.administrator import administrator_key
+from twin.aws.administrator import ACCOUNT, ACCOUNTS, administrator_key
 from twin.aws.provider.creations import AwsCallError, Creations
 from twin.host.home import TwinHome
 from twin.provider.server import StandInError
 from twin.provider.values import UNKNOWN, Properties
-
-ACCOUNT_ID = "123456789012"
-"""The twin's own AWS account (moto's default)."""
 
 _SESSION_NAME = "twin"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/.+")
@@ -33,7 +30,8 @@ class Account:
         self.default_tags: dict[str, str] = (settings.get("defaultTags") or {}).get("tags") or {}
         roles: list[dict[str, str]] = settings.get("assumeRoles") or []
         self._role = roles[-1].get("roleArn") if roles else None
-        self.id = _find_account_id(self._role)
+        self._signed_in = _find_profiles_account(settings)
+        self.id = _find_account_id(self._role) or self._signed_in
         _check_account(self.id, settings)
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -60,7 +58,7 @@ class Account:
     def _get_credentials(self) -> dict[str, str]:
         """Return the administrator's key, or a session of the configured role: its account then owns all."""
         if not self._credentials:
-            key = administrator_key(_home())
+            key = administrator_key(_home(), self._signed_in)
             own = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
             self._credentials = self._assume_role(own, self._role) if self._role else own
         return self._credentials
@@ -163,9 +161,28 @@ def _decode_input(value: Any) -> Any:
     return value
 
 
-def _find_account_id(role: str | None) -> str:
+def _find_profiles_account(settings: Properties) -> str:
+    """
+    Return the account that the provider signs in to.
+
+    A profile stands for the administrator of the one account that the provider is bound to: the twin knows no
+    profiles of the user's.
+    """
+    if not settings.get("profile"):
+        return ACCOUNT
+    match settings.get("allowedAccountIds"):
+        case [str(account)] if account in ACCOUNTS:
+            return account
+        case _:
+            raise StandInError(
+                f"aws: {settings['profile']} signs in to no account of the twin; name one of "
+                f"{', '.join(ACCOUNTS)} in allowedAccountIds."
+            )
+
+
+def _find_account_id(role: str | None) -> str | None:
     if role is None:
-        return ACCOUNT_ID
+        return None
     match = _ROLE_ARN.fullmatch(role)
     if match is None:
         raise StandInError(f"assumeRoles: {role!r} is no ARN of a role")

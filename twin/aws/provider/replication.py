@@ -153,9 +153,18 @@ class BucketReplicationConfig(BucketSetting):
         s3.delete_bucket_replication(Bucket=bucket)
 
     def _check_destination(self, bucket: str, destination: str, *, locked: bool) -> None:
-        """Refuse a destination as S3 does; moto doesn't check it. It may belong to another account."""
+        """
+        Refuse a destination as S3 does; moto doesn't check it.
+
+        One of another account, which these credentials may not look at, shows its faults when S3 replicates.
+        """
         s3 = self.account.client("s3")
-        versioned = call_or_none(lambda: is_versioned(s3, destination), "NoSuchBucket")
+        seen = call_or_none(
+            lambda: [call_or_none(lambda: is_versioned(s3, destination), "NoSuchBucket")], "AccessDenied"
+        )
+        if seen is None:
+            return
+        (versioned,) = seen
         problem = None
         if versioned is None:
             problem = "Destination bucket must exist."

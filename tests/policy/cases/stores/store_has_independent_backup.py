@@ -10,6 +10,10 @@ CASE = Case(
         lambda s: alter(s, "job-database", copies=[]),
         lambda s: alter(s, "job-database", copies=["urn:pulumi:prod::shop::aws:s3/bucket:Bucket::other"]),
         lambda s: alter(s, "job-database", protects=[]),
+        # The only copy is in the region that hosts the database.
+        lambda s: alter(
+            alter(s, "job-database", copies=[urn_of(s, VAULT)]), "database-project", regionId="aws-eu-west-1"
+        ),
     ),
     absent=(
         lambda s: alter(s, "job-database", copies=ABSENT),

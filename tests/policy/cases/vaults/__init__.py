@@ -13,7 +13,7 @@ BUCKET = "backups-vault-bucket"
 WRITER = "backups-identity-backup-writer"
 NAME = "example-vault-123456789012-eu-west-1"
 ARN = f"arn:aws:s3:::{NAME}"
-REPLICA_ARN = "arn:aws:s3:::example-vault-123456789012-eu-north-1"
+REPLICA_ARN = "arn:aws:s3:::example-vault-210987654321-eu-north-1"
 
 
 def change(name: str, **changes: Any) -> Change:
