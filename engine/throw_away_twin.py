@@ -327,9 +327,14 @@ class ThrowAwayTwin:
             else (backups.vault_replica(platform), backups.replica.region)
         )
         try:
-            key = self.target.role_credentials("restorer")
+            key = (
+                self.target.role_credentials("restorer")
+                if name == "primary"
+                else self.target.replica_credentials("restorer")
+            )
         except Failure:
-            key = self._find_access("root user")[1]
+            account = backups.account if name == "primary" else backups.replica_account
+            key = AccessKey(*administrator_key(self.home, account))
         return VaultClient(
             create_client(region, self.target.aws_endpoint, attempts=1, access_key=key),
             bucket,
@@ -389,7 +394,7 @@ class ThrowAwayTwin:
         backups, platform = self.target.settings.backups, self.target.settings.platform.name
         account, region = backups.account, backups.region
         if target == "replica":
-            account, region = backups.replica.account or account, backups.replica.region
+            account, region = backups.replica_account, backups.replica.region
         vault = VaultNames.of(platform, account, region, backups.adopt if target != "replica" else None)
         return {
             **dataclasses.asdict(self._newest),
@@ -405,7 +410,15 @@ class ThrowAwayTwin:
     def _find_key(self, vault: VaultNames) -> Names:
         """Return the key's names, which only the service knows; a thief sees them in any object's head."""
         if vault.bucket not in self._key_ids:
-            kms = self._open_client("root user", "kms", vault.region)
+            owner = administrator_key(self.home, vault.account)
+            kms = boto3.client(
+                "kms",
+                region_name=vault.region,
+                endpoint_url=self.target.aws_endpoint,
+                aws_access_key_id=owner.id,
+                aws_secret_access_key=owner.secret,
+                config=Config(proxies={}),
+            )
             aliases = kms.get_paginator("list_aliases").paginate().search("Aliases[]")
             [key] = [one["TargetKeyId"] for one in aliases if one["AliasName"] == vault.key_alias]
             self._key_ids[vault.bucket] = key

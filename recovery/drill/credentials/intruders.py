@@ -223,8 +223,7 @@ INTRUDERS: Final = (
             "roles: sts:AssumeRole deployer": "",
             "writer's document: *": _STOPPED,
             **{
-                f"{target}: {call}": _ADDED
-                for target in ("primary vault", "replica")
+                f"primary vault: {call}": _ADDED
                 for call in (
                     "s3:PutObject overwrite",
                     "s3:PutObject manifest",
@@ -251,21 +250,20 @@ INTRUDERS: Final = (
         "root user",
         tuple(call for call in AWS_CALLS if f"{call.permission} {call.how}".rstrip() in _RANSOM),
         {
-            f"{target}: {call}": "the copy elsewhere"
-            for target in ("primary vault", "replica")
+            f"primary vault: {call}": "the replica in another account, and the copy elsewhere"
             for call, is_refused in _RANSOM.items()
             if not is_refused
         },
-        loses=("vault", "replica"),
-        reaches="On the twin, whose stack can be taken down, both vaults of the account. In production the "
-        "vaults' policies and COMPLIANCE locks refuse it as well.",
-        answer="docs/runbooks/elsewhere.md.",
+        loses=("vault",),
+        reaches="On the twin, whose stack can be taken down, the vault of the account. In production the "
+        "vault's policies and COMPLIANCE locks refuse it as well.",
+        answer="docs/runbooks/replica.md, or docs/runbooks/elsewhere.md.",
     ),
     Intruder(
         "closed account",
         (),
-        loses=("vault", "replica"),
+        loses=("vault",),
         reaches="AWS refuses every call; what is in the account's buckets is out of reach.",
-        answer="docs/runbooks/elsewhere.md.",
+        answer="docs/runbooks/replica.md, or docs/runbooks/elsewhere.md.",
     ),
 )
