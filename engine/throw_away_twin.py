@@ -76,6 +76,13 @@ _REFUSALS: Final = frozenset(
 )
 """Codes of AWS and of S3's stores by which a call is refused. Another error says that the call is wrong."""
 
+_ELSEWHERE: Final = {"DeleteAlias": "NotFoundException"}
+"""
+Operation that can name nothing of another account -> the code by which it then fails.
+
+An alias has no ARN there (AWS KMS API, DeleteAlias).
+"""
+
 _REFUSING_STATUSES: Final = frozenset((401, 403, 409, 422, 423))
 _ALLOWED_BELOW: Final = 300
 _STARTED: Final = frozenset(("aws", "elsewhere", "files"))
@@ -216,7 +223,7 @@ class ThrowAwayTwin:
         try:
             answer = getattr(client, xform_name(call.operation))(**fill(call.parameters, names))
         except ClientError as error:
-            return _explain_errors([error.response.get("Error", {})])
+            return _explain_errors([error.response.get("Error", {})], _ELSEWHERE.get(call.operation))
         except BotoCoreError as error:
             return CallAnswer("unknown", "made", _shorten(str(error)))
         if errors := answer.get("Errors"):
@@ -421,7 +428,8 @@ class ThrowAwayTwin:
             )
             aliases = kms.get_paginator("list_aliases").paginate().search("Aliases[]")
             [key] = [one["TargetKeyId"] for one in aliases if one["AliasName"] == vault.key_alias]
-            self._key_ids[vault.bucket] = key
+            # As another account names it.
+            self._key_ids[vault.bucket] = f"{vault.keys_arn.removesuffix('*')}{key}"
         return {"key": self._key_ids[vault.bucket]}
 
     def _names_of_copy(self) -> Names:
@@ -545,8 +553,9 @@ def _send_md5(request: AWSRequest, **_: Any) -> None:
     request.headers["Content-MD5"] = base64.b64encode(md5).decode()
 
 
-def _explain_errors(errors: list[Any]) -> CallAnswer:
-    refused = all(error.get("Code") in _REFUSALS for error in errors)
+def _explain_errors(errors: list[Any], refusal: str | None = None) -> CallAnswer:
+    """Return the answer of a call that failed; `refusal` is one more code by which it is refused."""
+    refused = all(error.get("Code") in {*_REFUSALS, refusal} for error in errors)
     text = f"{errors[0].get('Code')}: {errors[0].get('Message')}"
     return CallAnswer("refused" if refused else "unknown", "made", _shorten(text))
 

@@ -166,7 +166,7 @@ def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
     before = [installation.state("prod", program.project) for program in BOTH]
     with edit_settings(
         production,
-        ("access_log_days: 90", "access_log_days: 91"),
+        ("key_rotation_days: 365", "key_rotation_days: 366"),
         ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500"),
     ):
         seen = installation.bulwark("review", *where, "--json", "--save-plan", str(plan))
@@ -174,10 +174,9 @@ def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
     assert seen.code == 0, seen.text
     planned = {name_of(step["urn"]) for step in seen.json["plan"]["steps"]}
     assert planned == {
-        "backups-vault-access-log",
-        "backups-replica-access-log",
-        "backups-vault-access-log-lifecycle",
-        "backups-replica-access-log-lifecycle",
+        "backups-vault-key",
+        "backups-replica-key",
+        "documents-key",
         "uptime-health",
         "uptime-version",
         "uptime-frontend",
