@@ -17,7 +17,7 @@ import pulumi_aws as aws
 import pulumi_neon as neon
 import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
-from pulumi_aws import iam, kms, s3
+from pulumi_aws import cloudtrail, cloudwatch, iam, kms, s3, secretsmanager, sns
 
 from engine.targets import find_twin_target
 from engine.twin import TwinTarget
@@ -25,11 +25,12 @@ from toolchain.engine import search_path
 from twin.host.home import TwinHome
 
 ORGANIZATION = "example"
-COMPONENTS = 14
+COMPONENTS = 30
+ROLES = 14
 
 
 def program(home: TwinHome) -> None:
-    """Declare 114 resources."""
+    """Declare as many resources of each type as production (tests/policy/production.json); no replication."""
     explicit = {
         "neon": neon.Provider("neon", api_key=home.secret("neon_api_key")),
         "uptimerobot": uptimerobot.Provider("uptimerobot", api_key=home.secret("uptimerobot_api_key")),
@@ -48,7 +49,9 @@ def program(home: TwinHome) -> None:
     _sentry(own("sentry"))
     for number, options in enumerate((own("aws"), other)):
         _vault(number, options)
+        _alarms(number, options)
     _identity(own("aws"))
+    _secrets(own("aws"))
 
 
 def _neon(options: pulumi.ResourceOptions) -> None:
@@ -104,7 +107,7 @@ def _uptimerobot(options: pulumi.ResourceOptions) -> None:
             interval=300,
             opts=options,
         )
-        for number in range(6)
+        for number in range(8)
     ]
     uptimerobot.Psp("page", name="bench", monitor_ids=[monitors[0].id.apply(int)], opts=options)
 
@@ -144,7 +147,7 @@ def _sentry(options: pulumi.ResourceOptions) -> None:
             organization=ORGANIZATION,
             opts=options,
         )
-        for number in range(3)
+        for number in range(5)
     ]
     sentry.UptimeMonitor(
         "uptime",
@@ -186,7 +189,7 @@ def _sentry(options: pulumi.ResourceOptions) -> None:
                 organization=ORGANIZATION,
                 opts=options,
             )
-    for number in range(14):
+    for number in range(16):
         sentry.Alert(
             f"alert-{number}",
             name=f"alert-{number}",
@@ -210,21 +213,25 @@ def _vault(number: int, options: pulumi.ResourceOptions) -> None:
         f"vault-{number}", bucket=f"bench-vault-{number}", object_lock_enabled=True, opts=options
     )
     log = s3.Bucket(f"log-{number}", bucket=f"bench-log-{number}", opts=options)
-    versioning = s3.BucketVersioning(
-        f"versioning-{number}",
-        bucket=vault.bucket,
-        versioning_configuration={"status": "Enabled"},
-        opts=options,
-    )
-    s3.BucketObjectLockConfiguration(
-        f"lock-{number}",
-        bucket=vault.bucket,
-        rule={"default_retention": {"mode": "GOVERNANCE", "days": 1}},
-        opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[versioning])),
+    trail = s3.Bucket(
+        f"trail-{number}", bucket=f"bench-trail-{number}", object_lock_enabled=True, opts=options
     )
     policies: list[pulumi.Resource] = []
-    for name, bucket in (("vault", vault), ("log", log)):
+    for name, bucket in (("vault", vault), ("log", log), ("trail", trail)):
         suffix = f"{name}-{number}"
+        versioning = s3.BucketVersioning(
+            f"versioning-{suffix}",
+            bucket=bucket.bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=options,
+        )
+        if name != "log":
+            s3.BucketObjectLockConfiguration(
+                f"lock-{suffix}",
+                bucket=bucket.bucket,
+                rule={"default_retention": {"mode": "GOVERNANCE", "days": 1}},
+                opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[versioning])),
+            )
         policy = bucket.arn.apply(_log_delivery)
         policies.append(
             s3.BucketPolicy(f"policy-{suffix}", bucket=bucket.bucket, policy=policy, opts=options)
@@ -257,29 +264,67 @@ def _vault(number: int, options: pulumi.ResourceOptions) -> None:
         target_prefix="x/",
         opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=policies)),
     )
-    if number == 0:
-        trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        role = iam.Role("aws-bench-3", name="bench-3", assume_role_policy=_document(trust), opts=options)
-        for name in ("replicate", "read"):
-            policy = _document(
-                {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}
+    cloudtrail.Trail(
+        f"trail-of-{number}",
+        name=f"bench-{number}",
+        s3_bucket_name=trail.bucket,
+        opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=policies)),
+    )
+
+
+def _alarms(number: int, options: pulumi.ResourceOptions) -> None:
+    pattern = json.dumps({"source": ["aws.kms"]})
+    for region in ("one", "two"):
+        suffix = f"{number}-{region}"
+        topic = sns.Topic(f"topic-{suffix}", name=f"bench-{suffix}", opts=options)
+        for mail in ("a", "b"):
+            sns.TopicSubscription(
+                f"mail-{suffix}-{mail}",
+                topic=topic.arn,
+                protocol="email",
+                endpoint=f"{mail}@example.com",
+                opts=options,
             )
-            iam.RolePolicy(f"{name}-3", name=name, role=role.name, policy=policy, opts=options)
+            rule = cloudwatch.EventRule(
+                f"rule-{suffix}-{mail}", name=f"bench-{suffix}-{mail}", event_pattern=pattern, opts=options
+            )
+            cloudwatch.EventTarget(
+                f"target-{suffix}-{mail}", rule=rule.name, target_id="topic", arn=topic.arn, opts=options
+            )
 
 
 def _identity(options: pulumi.ResourceOptions) -> None:
-    iam.OpenIdConnectProvider(
-        "github",
-        url="https://token.actions.githubusercontent.com",
-        client_id_lists=["sts.amazonaws.com"],
-        opts=options,
-    )
-    trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
     read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}
-    for number in range(3):
+    for number, host in enumerate(("token.actions.githubusercontent.com", "issuer.example.com")):
+        iam.OpenIdConnectProvider(
+            f"issuer-{number}", url=f"https://{host}", client_id_lists=["sts.amazonaws.com"], opts=options
+        )
+        iam.Policy(f"boundary-{number}", name=f"bench-{number}", policy=_document(read), opts=options)
+    trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for number in range(ROLES):
         name = f"bench-{number}"
         role = iam.Role(f"aws-{name}", name=name, assume_role_policy=_document(trust), opts=options)
-        iam.RolePolicy(f"read-{number}", name="read", role=role.name, policy=_document(read), opts=options)
+        policy = iam.RolePolicy(
+            f"read-{number}", name="read", role=role.name, policy=_document(read), opts=options
+        )
+        iam.RolePoliciesExclusive(
+            f"policies-{number}", role_name=role.name, policy_names=[policy.name], opts=options
+        )
+        iam.RolePolicyAttachmentsExclusive(
+            f"attachments-{number}", role_name=role.name, policy_arns=[], opts=options
+        )
+
+
+def _secrets(options: pulumi.ResourceOptions) -> None:
+    key = kms.Key("key-secrets", opts=options)
+    kms.Alias("alias-secrets", name="alias/bench-secrets", target_key_id=key.key_id, opts=options)
+    for number in range(3):
+        secret = secretsmanager.Secret(
+            f"secret-{number}", name=f"bench-{number}", kms_key_id=key.arn, opts=options
+        )
+        secretsmanager.SecretVersion(
+            f"version-{number}", secret_id=secret.id, secret_string=json.dumps({}), opts=options
+        )
 
 
 def _document(statement: Mapping[str, object]) -> str:
