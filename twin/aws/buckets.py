@@ -1,5 +1,7 @@
 """Corrections of moto's S3 that backups rely on: Object Lock, policies, configurations."""
 
+import base64
+import hashlib
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +16,7 @@ from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 from moto.s3.responses import S3Response
 
 from twin.aws.authorization import find_denial
-from twin.aws.objects import ObjectVersion
+from twin.aws.objects import DurableUpload, ObjectVersion
 from twin.aws.policy import RequiredPermission, allows_service_put
 from twin.aws.replication import schedule_replication
 
@@ -45,9 +47,12 @@ class DurableS3Backend(S3Backend):
     """S3 with the Object Lock rules that moto lacks, and with replication."""
 
     def put_object(self, bucket_name: str, key_name: str, value: bytes, *args: Any, **kwargs: Any) -> FakeKey:
-        """Apply the bucket's default retention to multipart uploads and copies too."""
+        """Apply an upload's own lock, and the bucket's default retention to uploads and copies too."""
         version = super().put_object(bucket_name, key_name, value, *args, **kwargs)
         bucket = self.get_bucket(bucket_name)
+        upload = kwargs.get("multipart")
+        if isinstance(upload, DurableUpload) and upload.lock_mode:
+            version.lock_mode, version.lock_until = upload.lock_mode, upload.lock_until
         if bucket.has_default_lock and version.lock_mode is None:
             version.lock_mode, version.lock_until = bucket.default_lock_mode, bucket.default_retention()
         schedule_replication(bucket, version)
@@ -159,7 +164,15 @@ class S3Responses(S3Response):
         return self.querystring.get("encoding-type", [None])[0] == "url"
 
     def _key_response_put(self, query: dict[str, Any], key_name: str) -> Any:
-        """Let moto compute a copy's checksum, as AWS does: moto demands one in a locked bucket."""
+        """
+        Let moto compute a copy's checksum, as AWS does: moto demands one in a locked bucket.
+
+        What is not what its Content-MD5 says is refused, which moto does not do.
+        """
+        body: Any = self.body
+        found = hashlib.md5(body if isinstance(body, bytes) else body.encode(), usedforsecurity=False)
+        if self.headers.get("Content-MD5") not in {None, base64.b64encode(found.digest()).decode()}:
+            raise S3ClientError("BadDigest", "The Content-MD5 you specified did not match what we received.")
         if "x-amz-copy-source" in self.headers:
             if self.headers.get("If-None-Match") or self.headers.get("If-Match"):
                 raise S3ClientError("NotImplemented", "A copy can't be made conditional on what it replaces")

@@ -117,7 +117,20 @@ class UploadParts(list[ObjectVersion]):
 
 
 class DurableUpload(FakeMultipart):
-    """A multipart upload that joins files; moto needs five times the object's size in memory."""
+    """
+    A multipart upload that joins files; moto needs five times the object's size in memory.
+
+    It has the lock that the upload was begun with, which moto forgets.
+    """
+
+    lock_mode: str | None = None
+    lock_until: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if has_request_context():
+            self.lock_mode = request.headers.get("x-amz-object-lock-mode")
+            self.lock_until = request.headers.get("x-amz-object-lock-retain-until-date")
 
     def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, tuple[str, str, int] | None]:
         parts = UploadParts()
