@@ -21,7 +21,8 @@ from policies.facts.s3_access import pattern_reaches, writers
 from policies.framework.stack import PolicyStack
 
 VAULTS = {"backups-vault-bucket", "backups-replica-bucket"}
-LOGS = {"backups-vault-access-log-bucket", "backups-replica-access-log-bucket"}
+TRAILS = {"backups-trail-bucket", "backups-replica-trail-bucket"}
+LOGS = TRAILS | {"backups-vault-access-log-bucket", "backups-replica-access-log-bucket"}
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 ARN = "arn:aws:s3:::vault"
 
@@ -85,7 +86,7 @@ def test_a_vault_that_access_logs_are_written_to_is_still_a_vault() -> None:
     name = find_toy(production(), "backups-vault-bucket").inputs["bucket"]
     toys = alter(production(), "backups-replica-logging", targetBucket=name)
     assert vaults(toys) == VAULTS
-    assert logs(toys) == {"backups-vault-access-log-bucket"}
+    assert logs(toys) == TRAILS | {"backups-vault-access-log-bucket"}
 
 
 def test_a_log_that_nothing_is_logged_to_becomes_no_vault() -> None:
