@@ -135,6 +135,11 @@ def verify(
     if backup and all(one.id != backup for one in listed):
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
     unreadable = [f"{one.id}: its manifest {one.unreadable}" for one in listed if one.is_damaged]
+    unreadable += [
+        f"{one.id}: somebody put another version over its manifest, which is not read"
+        for one in listed
+        if one.listing.entry.is_overwritten
+    ]
     uncounted = [
         f"{one.id}: {'; '.join(filter(None, (one.unreadable, *one.doubts)))}"
         for one in listed

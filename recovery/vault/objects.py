@@ -63,6 +63,9 @@ class VersionEntry:
 
     is_delete_marker: bool = False
 
+    is_overwritten: bool = False
+    """Of an original: whether another content was put over it."""
+
 
 def object_label(key: str, version: str, bucket: str) -> str:
     return f"{key}{f' (version {version})' if version else ''} in vault {bucket}"

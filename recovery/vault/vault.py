@@ -8,7 +8,7 @@ import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import groupby
@@ -205,9 +205,11 @@ class VaultClient:
         """
         entries = self.list_entries(prefix, versions=True)
         content = (entry for entry in entries if not entry.is_delete_marker)
-        for _, versions in groupby(content, key=lambda entry: entry.key):
+        for _, group in groupby(content, key=lambda entry: entry.key):
             # A listing has the newest version of a key first, and times in whole seconds.
-            yield min(reversed([*versions]), key=lambda entry: entry.modified)
+            versions = [*reversed([*group])]
+            original = min(versions, key=lambda entry: entry.modified)
+            yield replace(original, is_overwritten=len(versions) > 1)
 
     @property
     def endpoint(self) -> str | None:

@@ -401,11 +401,14 @@ def test_a_disowned_backup_is_used_only_by_its_id(locked_vault: ProxiedVault) ->
     assert catalogue.choose_backup(found.values(), backup_id=newer.id) == newer
 
 
-def test_a_manifest_that_was_changed_after_its_attestation_is_damaged(locked_vault: ProxiedVault) -> None:
+def test_a_manifest_under_another_version_counts_and_is_told_of(locked_vault: ProxiedVault) -> None:
     manifest = store(locked_vault.client, manifest_of())
+    [before] = backups_in(locked_vault).values()
     overwrite_object(locked_vault, manifest.key, b'{"id": 5}')
     [found] = backups_in(locked_vault).values()
-    assert (found.counts, found.is_damaged) == (False, True)
+    assert found.manifest == manifest
+    assert (found.counts, found.is_damaged) == (True, False)
+    assert (before.listing.entry.is_overwritten, found.listing.entry.is_overwritten) == (False, True)
     planted = manifest_of()
     locked_vault.client.put(planted.key, b"{")
     assert not backups_in(locked_vault)[planted.id].is_damaged
