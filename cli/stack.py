@@ -106,14 +106,14 @@ def _deploy_administrator(
     target, engine = opened.target, opened.administrator
     # A policy over the whole stack judges when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
-    seen = EventLog("Preview of the administrator's stack", quiet=not asks, as_json=as_json)
+    seen = EventLog("Administrator's preview", quiet=not asks, as_json=as_json)
     _, code = _run(seen, engine.preview, policy_packs=[str(PACK)])
     if code or not seen.steps:
         return [seen], code
     require_administrator(target, seen.steps, planned=planned)
     if asks and not deploy.confirm(target.name, what=ADMINISTRATOR.title):
         return [], 1
-    log = EventLog("Update of the administrator's stack", quiet=True, as_json=as_json)
+    log = EventLog("Administrator's update", quiet=True, as_json=as_json)
     _, code = _run(log, engine.up, policy_packs=[str(PACK)], suppress_outputs=True)
     return [log], code
 
