@@ -232,7 +232,7 @@ def _vault(number: int, options: pulumi.ResourceOptions) -> None:
                 rule={"default_retention": {"mode": "GOVERNANCE", "days": 1}},
                 opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[versioning])),
             )
-        policy = bucket.arn.apply(_log_delivery)
+        policy = bucket.arn.apply(_trail_delivery if name == "trail" else _log_delivery)
         policies.append(
             s3.BucketPolicy(f"policy-{suffix}", bucket=bucket.bucket, policy=policy, opts=options)
         )
@@ -340,6 +340,15 @@ def _log_delivery(arn: str) -> str:
             "Resource": f"{arn}/*",
         }
     )
+
+
+def _trail_delivery(arn: str) -> str:
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    statements = [
+        {"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": arn},
+        {"Effect": "Allow", "Principal": service, "Action": "s3:PutObject", "Resource": f"{arn}/*"},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def main(operation: str) -> None:
