@@ -60,10 +60,10 @@ class EventRule(AwsResource):
     def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
         self._put(identifier, inputs)
         client, arn = self._client(inputs), state["arn"]
-        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-        if removed := sorted(old_tags.keys() - tags.keys()):
+        removed, tags = self.compare_tags(state, inputs)
+        if removed:
             client.untag_resource(ResourceARN=arn, TagKeys=removed)
-        if tags != old_tags:
+        if tags:
             client.tag_resource(ResourceARN=arn, Tags=tags_to_api(tags))
 
     def _put(self, name: str, inputs: Properties, **more: Any) -> None:

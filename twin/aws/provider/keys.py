@@ -170,10 +170,10 @@ class Key(UniqueAwsResource):
             kms.disable_key_rotation(KeyId=identifier)
 
     def _update_tags(self, kms: Any, identifier: str, state: Properties, inputs: Properties) -> None:
-        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-        if not state or tags == old_tags:
+        if not state:
             return
-        if removed := sorted(old_tags.keys() - tags.keys()):
+        removed, tags = self.compare_tags(state, inputs)
+        if removed:
             kms.untag_resource(KeyId=identifier, TagKeys=removed)
         if tags:
             kms.tag_resource(KeyId=identifier, Tags=tags_to_api(tags, "TagKey", "TagValue"))

@@ -76,10 +76,10 @@ class ManagedPolicy(UniqueAwsResource):
             iam.create_policy_version(
                 PolicyArn=identifier, PolicyDocument=to_json(inputs["policy"]), SetAsDefault=True
             )
-        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-        if removed := sorted(old_tags.keys() - tags.keys()):
+        removed, tags = self.compare_tags(state, inputs)
+        if removed:
             iam.untag_policy(PolicyArn=identifier, TagKeys=removed)
-        if tags != old_tags:
+        if tags:
             iam.tag_policy(PolicyArn=identifier, Tags=tags_to_api(tags))
 
     def _read(self, identifier: str, state: Properties) -> Properties | None:

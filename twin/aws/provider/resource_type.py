@@ -150,6 +150,11 @@ class AwsResource(ResourceType, ABC):
         """Return the provider's default tags and the resource's own; the inputs must be known."""
         return {**self.account.default_tags, **(inputs.get("tags") or {})}
 
+    def compare_tags(self, state: Properties, inputs: Properties) -> tuple[list[str], dict[str, str]]:
+        """Return the names of the tags that an update removes, and all tags to set: none if none differs."""
+        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
+        return sorted(old_tags.keys() - tags.keys()), tags if tags != old_tags else {}
+
     def _fill_name(self, inputs: Properties, property_: str, logical_name: str, old_name: Any) -> None:
         """
         Set the name that the program leaves out, and remove the name prefix from the inputs.

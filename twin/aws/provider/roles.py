@@ -133,10 +133,10 @@ class IamRole(UniqueAwsResource):
             iam.put_role_permissions_boundary(RoleName=identifier, PermissionsBoundary=boundary)
         elif state.get("permissionsBoundary"):
             iam.delete_role_permissions_boundary(RoleName=identifier)
-        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-        if removed := sorted(old_tags.keys() - tags.keys()):
+        removed, tags = self.compare_tags(state, inputs)
+        if removed:
             iam.untag_role(RoleName=identifier, TagKeys=removed)
-        if tags != old_tags:
+        if tags:
             iam.tag_role(RoleName=identifier, Tags=tags_to_api(tags))
 
     def _read(self, identifier: str, state: Properties) -> Properties | None:

@@ -95,12 +95,13 @@ class ManagedSecret(UniqueAwsResource):
                 "MalformedPolicyDocumentException",
             )
             client.put_resource_policy(SecretId=identifier, ResourcePolicy=to_json(inputs["policy"]))
-        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-        if not state or tags == old_tags:
+        if not state:
             return
-        if removed := sorted(old_tags.keys() - tags.keys()):
+        removed, tags = self.compare_tags(state, inputs)
+        if removed:
             client.untag_resource(SecretId=identifier, TagKeys=removed)
-        client.tag_resource(SecretId=identifier, Tags=tags_to_api(tags))
+        if tags:
+            client.tag_resource(SecretId=identifier, Tags=tags_to_api(tags))
 
     def _read(self, identifier: str, state: Properties) -> Properties | None:
         found = self._describe(identifier, state)

@@ -64,10 +64,10 @@ class SnsTopic(AwsResource):
 
     def _update(self, identifier: str, state: Properties, inputs: Properties) -> None:
         client = self._client(inputs)
-        tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-        if removed := sorted(old_tags.keys() - tags.keys()):
+        removed, tags = self.compare_tags(state, inputs)
+        if removed:
             client.untag_resource(ResourceArn=identifier, TagKeys=removed)
-        if tags != old_tags:
+        if tags:
             client.tag_resource(ResourceArn=identifier, Tags=tags_to_api(tags))
         changed = {"DisplayName": "displayName", "Policy": "policy"}
         for attribute, name in changed.items():

@@ -105,10 +105,10 @@ class CloudTrailTrail(UniqueAwsResource):
         if state:
             self._check_bucket(inputs)
             client.update_trail(Name=identifier, S3BucketName=inputs["s3BucketName"], **_flags(inputs))
-            tags, old_tags = self.tags(inputs), state.get("tagsAll") or {}
-            if removed := {name: value for name, value in old_tags.items() if name not in tags}:
-                client.remove_tags(ResourceId=identifier, TagsList=tags_to_api(removed))
-            if tags != old_tags:
+            removed, tags = self.compare_tags(state, inputs)
+            if removed:
+                client.remove_tags(ResourceId=identifier, TagsList=[{"Key": name} for name in removed])
+            if tags:
                 client.add_tags(ResourceId=identifier, TagsList=tags_to_api(tags))
         if selectors := inputs.get("advancedEventSelectors"):
             client.put_event_selectors(
