@@ -32,7 +32,7 @@ _DOES: Final[Mapping[str, str]] = {
     STATE_DRILLER: "Reads backups of the stack's state for drills; can write nothing",
     COPIER: "Reads backups to copy them elsewhere; can write nothing",
     PLANNER: "Looks at this stack; can change nothing",
-    DEPLOYER: "Deploys this stack, and reads what it has at AWS",
+    DEPLOYER: "Deploys the platform's stack; changes nothing of the administrator's",
 }
 
 
@@ -56,12 +56,7 @@ class Identity(pulumi.ComponentResource):
     ) -> None:
         """`policies` are the documents of the roles, by their names (components/role_policies.py)."""
         super().__init__(self.TYPE, name, None, opts)
-        github = iam.OpenIdConnectProvider(
-            f"{name}-github",
-            url=OIDC_ISSUER,
-            client_id_lists=["sts.amazonaws.com"],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        github = declare_issuer(name, parent=self)
         self.roles = {
             suffix: declare_role(
                 f"{name}-{suffix}",
@@ -79,6 +74,16 @@ class Identity(pulumi.ComponentResource):
             for suffix, environment in args.role_environments.items()
         }
         self.register_outputs({"writerArn": self.roles[WRITER].arn, "restorerArn": self.roles[RESTORER].arn})
+
+
+def declare_issuer(name: str, *, parent: pulumi.Resource) -> iam.OpenIdConnectProvider:
+    """Declare GitHub's issuer in an account, which can have it once; `name` begins the resource's name."""
+    return iam.OpenIdConnectProvider(
+        f"{name}-github",
+        url=OIDC_ISSUER,
+        client_id_lists=["sts.amazonaws.com"],
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
 
 
 def trust_job(account: str, subject: str) -> str:

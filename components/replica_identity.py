@@ -20,9 +20,8 @@ from components.guard import (
     SESSION_SECONDS,
     role_arn,
 )
-from components.identity import trust_job
+from components.identity import declare_issuer, trust_job
 from components.settings import BackupSettings, PlatformSettings
-from components.settings.platform import OIDC_ISSUER
 
 _READER_SECONDS: Final = 3600
 """The most that AWS gives a role that is taken on by another role (AWS STS, AssumeRole)."""
@@ -54,12 +53,7 @@ class ReplicaIdentity(pulumi.ComponentResource):
     ) -> None:
         """`documents` has the document of what each role may do, by the role."""
         super().__init__(self.TYPE, name, None, opts)
-        github = iam.OpenIdConnectProvider(
-            f"{name}-github",
-            url=OIDC_ISSUER,
-            client_id_lists=["sts.amazonaws.com"],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        github = declare_issuer(name, parent=self)
 
         def declare(suffix: str, does: str, trust: str, seconds: int) -> iam.Role:
             role, _ = declare_role(
