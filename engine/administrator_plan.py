@@ -23,7 +23,8 @@ def require_administrator(target: StackTarget, steps: Iterable[Mapping[str, Any]
         Failure: names the resources, and who can go on.
     """
     changed = sorted({step["urn"].rpartition("::")[2] for step in steps})
-    shown = f"{', '.join(changed[:_SHOWN])}{f' and {len(changed) - _SHOWN} more' * (len(changed) > _SHOWN)}"
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    shown = f"{', '.join(changed[:_SHOWN])}{more}"
     if planned:
         raise Failure(
             f"The administrator's stack would change ({shown}), and the plan is the platform's; nothing was "

@@ -39,17 +39,6 @@ The roles are called so after the platform's name; `administrator` is a role of 
 everything. `closed account` is no credential: AWS refuses every call of the account, and to its buckets.
 """
 
-AwsRoleName = Literal[
-    "backup-writer",
-    "state-writer",
-    "backup-restorer",
-    "driller",
-    "state-driller",
-    "copier",
-    "planner",
-    "deployer",
-]
-
 
 @dataclass(frozen=True)
 class Intruder:
