@@ -71,6 +71,9 @@ class Fault:
     """The server gets the request; the client gets a closed connection."""
 
     damage_request: int | None = None
+    has_no_checksum: bool = False
+    """The server does not get the header Content-MD5, and takes what is damaged."""
+
     damage_answer: int | None = None
     shorten_answer: int | None = None
     """Number of bytes that are sent, with a Content-Length that says so."""
@@ -177,6 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         dropped = {"expect", "connection"}
         dropped |= {"range"} if fault.ignore_range else set[str]()
         dropped |= {"if-none-match"} if fault.ignore_condition else set[str]()
+        dropped |= {"content-md5"} if fault.has_no_checksum else set[str]()
         connection = http.client.HTTPConnection(urlsplit(self.server.proxy.upstream).netloc, timeout=60)
         try:
             kept = {name: value for name, value in headers.items() if name not in dropped}
