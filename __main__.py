@@ -12,7 +12,7 @@ config = pulumi.Config(PROJECT)
 settings = read_settings(config)
 policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
 secrets = read_secrets(config, settings)
-platform = Platform(settings.platform.name, settings, secrets=secrets, providers=build(settings, secrets))
+platform = Platform(settings.platform.name, settings, secrets=secrets, providers=build(settings))
 
 for name, value in outputs(platform, settings).items():
     pulumi.export(name, value)

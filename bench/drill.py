@@ -83,7 +83,7 @@ class Bench:
         self.backup = json.loads(self.bulwark("backup", "database", "--json"))["database"]
         headers = self.folder / "neon-headers"
         headers.touch(mode=0o600)
-        headers.write_text(f"Authorization: Bearer {self.home.secret('neon_api_key')}\n")
+        headers.write_text(f"Authorization: Bearer {self.home.secret('NEON_API_KEY')}\n")
         programs = self.cluster.find_installation().root / "bin"
         self.environment = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -32,9 +32,9 @@ ROLES = 14
 def program(home: TwinHome) -> None:
     """Declare as many resources of each type as production (tests/policy/production.json); no replication."""
     explicit = {
-        "neon": neon.Provider("neon", api_key=home.secret("neon_api_key")),
-        "uptimerobot": uptimerobot.Provider("uptimerobot", api_key=home.secret("uptimerobot_api_key")),
-        "sentry": sentry.Provider("sentry", token=home.secret("sentry_auth_token")),
+        "neon": neon.Provider("neon", api_key=home.secret("NEON_API_KEY")),
+        "uptimerobot": uptimerobot.Provider("uptimerobot", api_key=home.secret("UPTIMEROBOT_API_KEY")),
+        "sentry": sentry.Provider("sentry", token=home.secret("SENTRY_AUTH_TOKEN")),
         "aws": aws.Provider("aws", region="eu-west-1"),
     }
     other = pulumi.ResourceOptions(provider=aws.Provider("aws-replica", region="eu-north-1"))

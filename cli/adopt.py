@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 import sys
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ from engine import session, stack_file
 from engine.program import BOTH
 from engine.stack_target import StackTarget
 from engine.targets import find_target
-from live.vendor_apis import read_keys
 
 _VERDICTS: Final[dict[FindingStatus, str]] = {
     "managed": "this stack has it",
@@ -90,7 +90,7 @@ def _search(target: StackTarget) -> SearchResult:
         deployments = [one.export_stack().deployment or {} for one in (administrator, engine)]
         resources = [resource for one in deployments for resource in one.get("resources") or ()]
         known = {resource["urn"].rsplit("::", 1)[-1]: str(resource.get("id", "")) for resource in resources}
-        return search(target, read_keys(engine), known, lambda vendor: status.update(f"Asking {vendor}"))
+        return search(target, os.environ, known, lambda vendor: status.update(f"Asking {vendor}"))
 
 
 def _print(result: SearchResult, file: str, before: str, after: str) -> None:

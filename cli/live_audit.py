@@ -1,6 +1,7 @@
 """`./bulwark audit --live`: what the vendors have, against what the stack declares."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from functools import cache
@@ -23,7 +24,7 @@ from live import account, buckets, coverage, elsewhere, keys, reviewed_entries, 
 from live.aws_access import AwsAccess
 from live.declared import DeclaredStack
 from live.finding import BlindSpot, Lookup, explain, look
-from live.vendor_apis import Apis, open_apis, read_keys
+from live.vendor_apis import Apis, open_apis
 from recovery.context import require_output
 from recovery.state import list_resources
 from recovery.vault.client import create_client
@@ -49,9 +50,7 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
                 f"There is nothing to audit: {target.name} is not deployed.", "run ./bulwark up first."
             )
         declared = DeclaredStack(resources)
-        with session.explain_errors():
-            vendor_keys = read_keys(engine)
-        with open_apis(target, vendor_keys) as apis:
+        with open_apis(target, os.environ) as apis:
             lookups = list(_list_lookups(target, engine, declared, apis))
             found, unknown = look(lookups, lambda title: status.update(f"Looking at {title}"))
         steps: list[dict[str, Any]] = []

@@ -12,12 +12,9 @@ from cli.drill_facts import drill_objectives
 from cli.drill_session import DrillSession, open_drill_folder, temporary_files_in
 from cli.file_drill import LocalEnvironment
 from cli.recovery_context import DocumentedStack, export_state, open_context
-from components.secrets import variable
-from components.settings import PROJECT as PLATFORM
 from components.settings import Settings
 from components.settings.drill import BRANCH_KEY, PROJECT_KEY
 from core.failure import Failure
-from engine import session
 from engine.drill_stack import PROJECT, PulumiEnvironment
 from engine.rebuilt_stack import FileBackend
 from engine.role_credentials import require_role
@@ -32,7 +29,7 @@ from recovery.drill.validation import DrillContext
 from recovery.state import read_deployment_time
 from toolchain.engine import VERSION
 
-_KEY: Final = "neon_api_key"
+_TOKEN: Final = "NEON_API_KEY"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True)
@@ -192,9 +189,11 @@ def _find_keys(source: StackTarget | DocumentedStack) -> NeonKeys:
             f"There are no keys of Neon's API in {BRANCH_KEY} and {PROJECT_KEY}.",
             "set both; docs/production.md says which keys.",
         )
-    if not (key := os.environ.get(variable(_KEY))):
-        with session.explain_errors():
-            key = session.select(target, runs_program=False).get_config(f"{PLATFORM}:{_KEY}").value
+    if not (key := os.environ.get(_TOKEN)):
+        raise Failure(
+            f"There are no keys of Neon's API in {BRANCH_KEY} and {PROJECT_KEY}, and none in {_TOKEN}.",
+            "set both, or the one; docs/production.md says which keys.",
+        )
     return NeonKeys(key, key)
 
 

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-import pulumi
 import pulumi_aws
 import pulumi_neon
 import pulumi_sentry
 import pulumi_uptimerobot
 
-from components.secrets import Secrets
 from components.settings import Settings
 
 
@@ -31,17 +29,13 @@ class AwsProviders:
     replica: pulumi_aws.Provider
 
 
-def build(settings: Settings, secrets: Secrets) -> Providers:
-    """Configure the platform's providers from settings and secrets."""
+def build(settings: Settings) -> Providers:
+    """Configure the platform's providers; the credentials are those of the environment."""
     return Providers(
-        # The bridged schema leaves this key in clear, and the provider would write it to the state in clear.
-        neon=pulumi_neon.Provider(
-            "neon",
-            api_key=secrets["neon_api_key"],
-            opts=pulumi.ResourceOptions(additional_secret_outputs=["apiKey"]),
-        ),
-        uptimerobot=pulumi_uptimerobot.Provider("uptimerobot", api_key=secrets["uptimerobot_api_key"]),
-        sentry=pulumi_sentry.Provider("sentry", token=secrets["sentry_auth_token"]),
+        # Without a token as input they read their vendor's own variable (`secrets.TOKEN_VARIABLES`).
+        neon=pulumi_neon.Provider("neon"),
+        uptimerobot=pulumi_uptimerobot.Provider("uptimerobot"),
+        sentry=pulumi_sentry.Provider("sentry"),
         aws=_primary("aws", settings),
     )
 

@@ -1,15 +1,22 @@
-"""The stack's secrets: from its encrypted configuration or the environment, never in a settings model."""
+"""The stack's secrets, from its encrypted configuration or the environment, and the vendors' tokens."""
 
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pulumi
 
 from components.alarm_endpoints import list_webhooks
 from components.settings import PROJECT, Problem, Settings, SettingsError
 
-PROVIDER_TOKENS = ("neon_api_key", "uptimerobot_api_key", "sentry_auth_token")
+TOKEN_VARIABLES: Final = ("NEON_API_KEY", "UPTIMEROBOT_API_KEY", "SENTRY_AUTH_TOKEN")
+"""
+Environment variables from which the vendors' providers read their tokens.
+
+A token that is no input of a provider gets into neither state nor plan, so that each job has its own.
+"""
+
 FILES_KEY = ("files_access_key_id", "files_secret_access_key")
 """An S3 access key of the Supabase project. Supabase has no key with fewer permissions."""
 
@@ -22,7 +29,6 @@ def variable(name: str) -> str:
 def required_secrets(settings: Settings) -> list[str]:
     """Return the names of all secrets that these settings need."""
     return [
-        *PROVIDER_TOKENS,
         *FILES_KEY,
         *(f"{channel}_target" for channel in settings.alerting.secret_channels()),
     ]
@@ -77,6 +83,8 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
     """
     Compare the secrets that there are with those that the settings need; knows nothing of the engine.
 
+    `given` names the secrets; the vendors' tokens are looked for in the environment.
+
     Raises:
         SettingsError: naming all that are missing, with how to set them, and all that nothing needs.
     """
@@ -85,6 +93,11 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
         Problem(name, "is no secret that these settings need") for name in sorted(set(given) - set(names))
     ]
     problems += [_missing(name) for name in names if name not in given]
+    problems += [
+        Problem(variable, "this token is missing in the environment; docs/production.md says where to get it")
+        for variable in TOKEN_VARIABLES
+        if not os.environ.get(variable)
+    ]
     if problems:
         raise SettingsError(problems)
 

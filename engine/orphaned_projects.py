@@ -11,13 +11,11 @@ from typing import Any, Final
 
 import pulumi.automation as auto
 
-from components import secrets
-from components.settings import PROJECT
 from engine.stack_target import StackTarget
 
 _PROJECT: Final = "neon:index/project:Project"
 _TIMEOUT_SECONDS: Final = 30.0
-_KEY: Final = "neon_api_key"
+_TOKEN: Final = "NEON_API_KEY"  # noqa: S105 - the name of a variable
 
 
 def describe_orphans(target: StackTarget, engine: auto.Stack, steps: list[dict[str, Any]]) -> str:
@@ -32,7 +30,7 @@ def describe_orphans(target: StackTarget, engine: auto.Stack, steps: list[dict[s
     import httpx  # noqa: PLC0415 - takes 0.1 s, which only the run that makes the database pays
 
     try:
-        others = _ids_of_name(httpx.get(**_request(target, engine)), target) - _own(engine)
+        others = _ids_of_name(httpx.get(**_request(target)), target) - _own(engine)
     except (httpx.HTTPError, auto.CommandError) as error:
         return f"bulwark: Neon was not asked for what the run may have left behind: {error}\n"
     if not others:
@@ -49,14 +47,13 @@ def _own(engine: auto.Stack) -> set[str]:
     return {str(resource["id"]) for resource in resources if resource["type"] == _PROJECT}
 
 
-def _request(target: StackTarget, engine: auto.Stack) -> dict[str, Any]:
-    """Return the request for the projects whose name has the database's in it. Raises auto.CommandError."""
+def _request(target: StackTarget) -> dict[str, Any]:
+    """Return the request for the projects whose name has the database's in it."""
     database = target.settings.database
-    key = os.environ.get(secrets.variable(_KEY)) or engine.get_config(f"{PROJECT}:{_KEY}").value
     return {
         "url": f"{target.api_url('neon')}/projects",
         "params": {"search": database.project, "org_id": database.organization, "limit": 400},
-        "headers": {"Authorization": f"Bearer {key}"},
+        "headers": {"Authorization": f"Bearer {os.environ[_TOKEN]}"},
         "timeout": _TIMEOUT_SECONDS,
     }
 

@@ -46,6 +46,7 @@ from twin.aws.administrator import administrator_key
 from twin.host.home import TwinHome
 from twin.host.time_scale import TimeScale
 from twin.services import TwinService
+from twin.vendor.model import read_only_name
 from twin.vendor.store import VendorStore
 from twin.vendor_apis import routes
 
@@ -87,12 +88,13 @@ _REFUSING_STATUSES: Final = frozenset((401, 403, 409, 422, 423))
 _ALLOWED_BELOW: Final = 300
 _STARTED: Final = frozenset(("aws", "elsewhere", "files"))
 _PREFIXES: Final[dict[CallTarget, tuple[str, str]]] = {
-    "Neon project": ("/neon/api/v2", "neon_api_key"),
-    "monitors": ("/uptimerobot/v3", "uptimerobot_api_key"),
-    "error tracking": ("/sentry/api/0", "sentry_auth_token"),
+    "Neon project": ("/neon/api/v2", "NEON_API_KEY"),
+    "monitors": ("/uptimerobot/v3", "UPTIMEROBOT_API_KEY"),
+    "error tracking": ("/sentry/api/0", "SENTRY_AUTH_TOKEN"),
 }
 """Target -> where its API is below the twin's address, and its credential among the secrets of the home."""
 
+_READING: Final[frozenset[Credential]] = frozenset(("plan's Sentry token", "plan's UptimeRobot key"))
 _CHECKSUMS: Final = ("x-amz-checksum-", "x-amz-sdk-checksum-")
 _ANSWER_SECONDS: Final = 30.0
 _ADMINISTRATOR: Final = "an-administrator"
@@ -212,7 +214,7 @@ class ThrowAwayTwin:
     def attempt(self, credential: Credential, call: DestructiveCall) -> Iterator[CallAnswer]:
         names = self._find_names(call.target)
         if isinstance(call, HttpCall):
-            yield from self._request(call, names)
+            yield from self._request(credential, call, names)
         elif not call.is_on_twin:
             yield CallAnswer("unknown", "not made", "the twin's S3 does not have this operation")
         else:
@@ -230,11 +232,12 @@ class ThrowAwayTwin:
             return _explain_errors(errors)
         return CallAnswer("allowed", "made", f"HTTP {answer['ResponseMetadata']['HTTPStatusCode']}")
 
-    def _request(self, call: HttpCall, names: Names) -> Iterator[CallAnswer]:
+    def _request(self, credential: Credential, call: HttpCall, names: Names) -> Iterator[CallAnswer]:
         prefix, secret = _PREFIXES[call.target]
+        token = self.home.secret(read_only_name(secret) if credential in _READING else secret)
         for identifier in names[call.each] if call.each else ("",):
             path = Template(prefix + call.path).substitute(names, id=identifier)
-            response = self._vendors.request(call.method, path, call.body, token=self.home.secret(secret))
+            response = self._vendors.request(call.method, path, call.body, token=token)
             status = response.status_code
             outcome = (
                 "allowed"

@@ -1,6 +1,7 @@
 """A stack on the twin: its settings, its services, and how this machine reaches them."""
 
 import json
+import os
 import shutil
 import socket
 import time
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import psutil
 import yaml
 
-from components.secrets import FILES_KEY, PROVIDER_TOKENS
+from components.secrets import FILES_KEY, TOKEN_VARIABLES
 from components.settings import PROJECT, Settings
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
@@ -33,6 +34,7 @@ from toolchain.providers import bridge_path, find_providers
 from twin import elsewhere, file_store, plugin_install, services
 from twin.host.home import TwinHome
 from twin.services import ServiceStatus, TwinService
+from twin.vendor.model import read_only_name
 
 if TYPE_CHECKING:
     import pulumi.automation as auto
@@ -144,7 +146,7 @@ class TwinTarget(StackTarget):
         """Return the environment of every engine command; all keys and tokens are the twin's own."""
         home, alerting = self.home, self.settings.alerting
         inbox = f"http://127.0.0.1:{home.port('vendors')}/inbox"
-        secrets = {name: home.secret(name) for name in (*PROVIDER_TOKENS, *FILES_KEY)}
+        secrets = {name: home.secret(name) for name in FILES_KEY}
         secrets |= {
             f"{channel}_target": home.secret(f"{channel}_target")
             if alerting.channels[channel].type == "pagerduty"
@@ -163,8 +165,14 @@ class TwinTarget(StackTarget):
             # engine left half-written makes the whole stack unreadable ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"{home.state.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            **{name: self._token(name) for name in TOKEN_VARIABLES},
             **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
         }
+
+    def _token(self, variable: str) -> str:
+        """Return the twin's token for a vendor; the one that only reads, if that is in the environment."""
+        given, reading = os.environ.get(variable), self.home.secret(read_only_name(variable))
+        return reading if given == reading else self.home.secret(variable)
 
     def plugin_environment(self) -> dict[str, str]:
         return {}  # its PULUMI_HOME is its own
@@ -293,7 +301,7 @@ class TwinTarget(StackTarget):
     def drill_keys(self) -> "NeonKeys":
         from recovery.drill.neon_account import NeonKeys  # noqa: PLC0415 - httpx takes a fifth of a second
 
-        key = self.home.secret("neon_api_key")
+        key = self.home.secret("NEON_API_KEY")
         return NeonKeys(key, key)
 
     @property

@@ -5,28 +5,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from components.secrets import variable
-from components.settings import PROJECT
-
 
 class VendorInfo(NamedTuple):
-    """Names and pages of a vendor; `secret` is the stack's name for its key."""
+    """Names and pages of a vendor; `variable` is the environment's with its token."""
 
     title: str
-    secret: str
+    variable: str
     keys: str
     status: str
 
 
 VENDORS: Final = {
-    "neon": VendorInfo("Neon", "neon_api_key", "console.neon.tech/app/settings/api-keys", "neonstatus.com"),
+    "neon": VendorInfo("Neon", "NEON_API_KEY", "console.neon.tech/app/settings/api-keys", "neonstatus.com"),
     "uptimerobot": VendorInfo(
         "UptimeRobot",
-        "uptimerobot_api_key",
+        "UPTIMEROBOT_API_KEY",
         "dashboard.uptimerobot.com/integrations",
         "status.uptimerobot.com",
     ),
-    "sentry": VendorInfo("Sentry", "sentry_auth_token", "sentry.io/settings/auth-tokens", "status.sentry.io"),
+    "sentry": VendorInfo("Sentry", "SENTRY_AUTH_TOKEN", "sentry.io/settings/auth-tokens", "status.sentry.io"),
 }
 
 _STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: code)?:?) ?(\d{3})", re.IGNORECASE)
@@ -108,8 +105,8 @@ def _next_step(vendor: VendorInfo, status: int, text: str) -> str | None:
             return f"ask for less in the stack's settings, or for more at {vendor.title}; then {again}"
         case 401 | 403:
             return (
-                f"check the key ({vendor.keys}), then `pulumi config set --secret {PROJECT}:{vendor.secret}` "
-                f"or set {variable(vendor.secret)}, and {again}"
+                f"check what the token in {vendor.variable} may do ({vendor.keys}), or set another there; "
+                f"then {again}"
             )
         case 404:
             return (
@@ -133,6 +130,6 @@ def _next_step(vendor: VendorInfo, status: int, text: str) -> str | None:
                 f"same, then {again}"
             )
         case 0 if _NO_KEY.search(text):
-            return f"`pulumi config set --secret {PROJECT}:{vendor.secret}` or set {variable(vendor.secret)}."
+            return f"set {vendor.variable}."
         case _:
             return None

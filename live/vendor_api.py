@@ -11,8 +11,6 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from components.secrets import variable
-from components.settings import PROJECT
 from core.failure import Failure
 from engine.vendor_errors import VendorInfo
 
@@ -68,7 +66,7 @@ class Api:
         """Return a response with status 200 or 404."""
         if not self._key:
             raise Failure(
-                f"There is no key for {self.title}: the secret {self._vendor.secret} is missing.",
+                f"There is no key for {self.title}: {self._vendor.variable} is not set.",
                 self._key_step(),
             )
         if not (self._key.isascii() and self._key.isprintable()):
@@ -134,8 +132,7 @@ class Api:
         return line[:_MESSAGE_CHARACTERS].rstrip(".")
 
     def _key_step(self) -> str:
-        secret = self._vendor.secret
-        return f"type `pulumi config set --secret {PROJECT}:{secret}`, or set {variable(secret)}."
+        return f"set {self._vendor.variable}."
 
 
 def pause_seconds(retry_after: str | None, now: datetime) -> float:

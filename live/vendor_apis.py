@@ -1,14 +1,11 @@
 """Opens the HTTP APIs of the vendors of a stack."""
 
-import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import httpx
-import pulumi.automation as auto
 
-from components.secrets import PROVIDER_TOKENS, variable
 from components.settings import PROJECT
 from engine.stack_target import StackTarget
 from engine.vendor_errors import VENDORS
@@ -25,24 +22,12 @@ class Apis(NamedTuple):
     sentry: Api
 
 
-def read_keys(engine: auto.Stack) -> dict[str, str]:
-    """Return the vendors' keys by name: from the stack's configuration, else from the environment."""
-    configured = engine.get_all_config()
-    return {
-        name: configured[key].value
-        if (key := f"{PROJECT}:{name}") in configured
-        else os.environ[variable(name)]
-        for name in PROVIDER_TOKENS
-        if f"{PROJECT}:{name}" in configured or variable(name) in os.environ
-    }
-
-
 @contextmanager
-def open_apis(target: StackTarget, keys: Mapping[str, str]) -> Generator[Apis]:
+def open_apis(target: StackTarget, tokens: Mapping[str, str]) -> Generator[Apis]:
     """
     Open the APIs at the addresses where the vendors' own providers find them.
 
-    `keys` are secrets by name.
+    `tokens` has those that there are, by the variables from which the providers read them.
     """
 
     def connect(base_url: str) -> httpx.Client:
@@ -55,7 +40,7 @@ def open_apis(target: StackTarget, keys: Mapping[str, str]) -> Generator[Apis]:
     ):
 
         def api(vendor: str, client: httpx.Client, scope: str = "") -> Api:
-            return Api(VENDORS[vendor], client, keys.get(VENDORS[vendor].secret, ""), scope=scope)
+            return Api(VENDORS[vendor], client, tokens.get(VENDORS[vendor].variable, ""), scope=scope)
 
         yield Apis(
             api("neon", to_neon, f"`organization` in {PROJECT}:database"),

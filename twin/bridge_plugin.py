@@ -3,7 +3,7 @@
 import importlib
 import json
 import os
-from typing import Any
+from typing import Any, Literal
 
 from core.state_folder import HOME_VARIABLE
 from twin.host.home import TwinHome
@@ -41,7 +41,7 @@ class BridgeStandIn(StandIn):
         self._package: Package | None = None
         self._credential = ""
         self._model: VendorModel | None = None
-        self._authenticated = False
+        self._is_authenticated = {"reading": False, "writing": False}
 
     def parameterize(self, value: bytes) -> tuple[str, str]:
         """Read the generated SDK's parameter: {"remote": {"url": ".../<vendor>", "version": ...}, ...}."""
@@ -74,7 +74,9 @@ class BridgeStandIn(StandIn):
         if schema is None:
             raise StandInError(f"There is no resource type {token}.")
         kind = token.partition("/")[2].partition(":")[0]
-        return BridgedResource(self._vendor, kind, schema, self._open_session, self._open_model)
+        return BridgedResource(
+            self._vendor, kind, schema, self._open_session, self._open_writer, self._open_model
+        )
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         function = self._vendor_package.functions.get(token)
@@ -109,15 +111,21 @@ class BridgeStandIn(StandIn):
         return _VENDORS[self._vendor_package.name]
 
     def _open_session(self) -> VendorModel:
+        return self._authenticate("reading")
+
+    def _open_writer(self) -> VendorModel:
+        return self._authenticate("writing")
+
+    def _authenticate(self, purpose: Literal["reading", "writing"]) -> VendorModel:
         model = self._open_model()
-        if not self._authenticated:
+        if not self._is_authenticated[purpose]:
             try:
-                model.authenticate(self._credential)
+                model.authenticate(self._credential, writes=purpose == "writing")
             except VendorError as error:
                 raise StandInError(
                     f"{self._vendor.title} refused the credential: {error.message} (HTTP {error.status})"
                 ) from error
-            self._authenticated = True
+            self._is_authenticated[purpose] = True
         return model
 
     def _open_model(self) -> VendorModel:

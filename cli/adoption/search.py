@@ -27,7 +27,7 @@ class SearchResult:
 
 def search(
     target: StackTarget,
-    keys: Mapping[str, str],
+    tokens: Mapping[str, str],
     known: Mapping[str, str],
     on_progress: Callable[[str], object] = lambda _vendor: None,
 ) -> SearchResult:
@@ -36,7 +36,7 @@ def search(
 
     Args:
         target: The stack; its settings hold the names that are searched for.
-        keys: The vendors' secrets by name.
+        tokens: The vendors' tokens by the variables that their providers read.
         known: Ids of the resources in the stack's state by name.
         on_progress: Called with each vendor before it is asked.
     """
@@ -50,7 +50,7 @@ def search(
             access_key=target.deployer_credentials(),
         )
 
-    with vendor_apis.open_apis(target, keys) as apis:
+    with vendor_apis.open_apis(target, tokens) as apis:
         for vendor, resources in (
             ("Neon", neon.adoptable_resources(apis.neon, settings)),
             ("UptimeRobot", uptimerobot.adoptable_resources(apis.uptimerobot, settings)),

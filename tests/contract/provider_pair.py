@@ -18,9 +18,9 @@ from twin.vendor import faults
 from twin.vendor.faults import Fault
 
 _CREDENTIALS = {
-    "neon": ("apiKey", "neon_api_key"),
-    "uptimerobot": ("apiKey", "uptimerobot_api_key"),
-    "sentry": ("token", "sentry_auth_token"),
+    "neon": ("apiKey", "NEON_API_KEY"),
+    "uptimerobot": ("apiKey", "UPTIMEROBOT_API_KEY"),
+    "sentry": ("token", "SENTRY_AUTH_TOKEN"),
 }
 
 PairedValues = tuple[Mapping[str, str], Mapping[str, str]]

@@ -158,7 +158,7 @@ def test_an_api_key_that_neon_does_not_accept_is_named_and_nothing_is_created(
     with running_provider("neon", real_plugins, tmp_path, credential="wrong") as (twin, provider):
         refused = refusal(lambda: provider.create("project", PROJECT), "project")
         assert "(HTTP 401)" in refused.reason
-        assert "pulumi config set --secret bulwark:neon_api_key" in refused.next_step
+        assert "NEON_API_KEY" in refused.next_step
         assert twin.store.list("neon", "project") == {}
 
 
@@ -167,4 +167,4 @@ def test_a_missing_api_key_is_reported_before_any_request(real_plugins: Path, tm
         with running_provider("neon", real_plugins, tmp_path, credential="") as (_, provider):
             provider.create("project", PROJECT)
 
-    assert "bulwark:neon_api_key" in refusal(configured, "project").next_step
+    assert "NEON_API_KEY" in refusal(configured, "project").next_step

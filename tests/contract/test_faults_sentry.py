@@ -148,10 +148,10 @@ def test_a_resource_deleted_at_sentry_is_gone_on_refresh_or_fails_the_refresh(
 @pytest.mark.parametrize(
     ("credential", "fault", "part", "next_step"),
     [
-        ("wrong", None, "check the authentication token", "sentry_auth_token"),
-        ("", None, "oken", "sentry_auth_token"),
+        ("wrong", None, "check the authentication token", "SENTRY_AUTH_TOKEN"),
+        ("", None, "oken", "SENTRY_AUTH_TOKEN"),
         (None, Fault("GET", HEALTH, 404, "Not here."), "check the base URL", "status.sentry.io"),
-        (None, Fault("GET", HEALTH, 403, "Not you."), "403", "sentry_auth_token"),
+        (None, Fault("GET", HEALTH, 403, "Not you."), "403", "SENTRY_AUTH_TOKEN"),
     ],
     ids=["wrong token", "no token", "no health", "health refused"],
 )

@@ -169,7 +169,7 @@ def test_a_wrong_api_key_creates_nothing(real_plugins: Path, tmp_path: Path) -> 
     with running_provider("uptimerobot", real_plugins, tmp_path, credential="wrong") as (twin, robot):
         message = failure(lambda: robot.create("integration", HOOK))
         assert "status 401: The API key is not valid." in message
-        assert "uptimerobot_api_key" in explain_refusal("uptimerobot", "integration", message).next_step
+        assert "UPTIMEROBOT_API_KEY" in explain_refusal("uptimerobot", "integration", message).next_step
         assert count_existing(twin, "integration") == 0
 
 
@@ -180,4 +180,4 @@ def test_a_missing_api_key_is_reported_before_any_request(real_plugins: Path, tm
 
     message = failure(configured)
     assert "Missing API Key Configuration" in message
-    assert "uptimerobot_api_key" in explain_refusal("uptimerobot", "", message).next_step
+    assert "UPTIMEROBOT_API_KEY" in explain_refusal("uptimerobot", "", message).next_step

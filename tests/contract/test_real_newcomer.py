@@ -87,9 +87,9 @@ def test_state_and_secrets_lie_where_the_guide_puts_them(real: Deployment, tmp_p
         assert ended.returncode == 0, ended.stderr
     written = (tmp_path / "Pulumi.prod.yaml").read_text()
     assert "secretsprovider: awskms://alias/example-pulumi" in written
-    assert "bulwark:neon_api_key:" in written
+    assert "bulwark:files_access_key_id:" in written
     assert "planted-key" not in written
-    shown = run_guides_pulumi("pulumi config get --stack prod bulwark:neon_api_key", tmp_path, home)
+    shown = run_guides_pulumi("pulumi config get --stack prod bulwark:files_access_key_id", tmp_path, home)
     assert shown.stdout.strip() == "planted-key"
     stored = s3.list_objects_v2(Bucket="example-pulumi-state")["Contents"]
     assert ".pulumi/stacks/bulwark/prod.json" in {one["Key"] for one in stored}

@@ -24,8 +24,15 @@ class FastTwin:
     first_up: CommandResult
     command_lines: set[str]
 
-    def bulwark(self, *arguments: str) -> CommandResult:
-        return self.installation.bulwark(*arguments, BULWARK_TWIN_SPEED=str(SPEED))
+    def bulwark(self, *arguments: str, **variables: str) -> CommandResult:
+        return self.installation.bulwark(*arguments, BULWARK_TWIN_SPEED=str(SPEED), **variables)
+
+    def reading_tokens(self) -> dict[str, str]:
+        """Return the tokens of a plan, which only read at the vendors that have such, by variable."""
+        home = self.installation.home
+        return {
+            name: home.secret(f"{name}_READ_ONLY") for name in ("UPTIMEROBOT_API_KEY", "SENTRY_AUTH_TOKEN")
+        }
 
     def output(self, name: str) -> Any:
         """Return an output of the stack, in clear."""

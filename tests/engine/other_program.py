@@ -1,7 +1,6 @@
 """Another team's program, with single components and without Platform. test_components_alone runs it."""
 
 import json
-import os
 import sys
 
 import pulumi
@@ -39,7 +38,7 @@ UPTIME = {
 
 def database() -> None:
     """Declare a database and nothing else."""
-    vendor = pulumi_neon.Provider("vendor", api_key=pulumi.Output.secret(os.environ["BULWARK_NEON_API_KEY"]))
+    vendor = pulumi_neon.Provider("vendor")
     orders = Database(
         "orders",
         DatabaseSettings.model_validate_json(json.dumps(DATABASE)),
@@ -51,8 +50,7 @@ def database() -> None:
 
 def monitors() -> None:
     """Declare monitors and their alert channel; no Sentry, no secrets."""
-    key = pulumi.Output.secret(os.environ["BULWARK_UPTIMEROBOT_API_KEY"])
-    vendor = pulumi.ResourceOptions(provider=pulumi_uptimerobot.Provider("vendor", api_key=key))
+    vendor = pulumi.ResourceOptions(provider=pulumi_uptimerobot.Provider("vendor"))
     alerting = Alerting(
         "people",
         AlertingSettings.model_validate_json(json.dumps(ALERTING)),

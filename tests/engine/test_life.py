@@ -41,8 +41,10 @@ def test_after_up_the_backup_role_may_read_a_large_object_of_the_owner(fast_twin
     assert row == ("made after up",)
 
 
-def test_a_preview_after_up_has_no_steps_and_no_violation(fast_twin: FastTwin) -> None:
-    preview = fast_twin.bulwark("preview", "--json")
+def test_a_preview_after_up_with_the_tokens_of_a_plan_has_no_steps_and_no_violation(
+    fast_twin: FastTwin,
+) -> None:
+    preview = fast_twin.bulwark("preview", "--json", **fast_twin.reading_tokens())
     assert preview.code == 0, preview.text[-3_000:]
     assert preview.json["steps"] == []
     assert preview.json["violations"] == []

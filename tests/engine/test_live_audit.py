@@ -240,7 +240,9 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         sentry = changes.enter_context(closing(Sentry(installation.home).store))
         faults.plan(sentry, "sentry", Fault("GET", ".*/organizations/example/projects/"))
         changes.callback(faults.cancel, sentry, "sentry")
-        ended = fast_twin.bulwark("audit", "--live", "--json", "--write", str(tmp_path))
+        ended = fast_twin.bulwark(
+            "audit", "--live", "--json", "--write", str(tmp_path), **fast_twin.reading_tokens()
+        )
     assert ended.code == 1, ended.text[-3_000:]
     found = ended.json
     assert (found["judged"], found["passes"]) == ("live", False)

@@ -14,7 +14,7 @@ from twin.provider.server import URN, PropertyChange, ResourceGoneError, Resourc
 from twin.provider.values import Properties
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-CREDENTIALS = {"neon": "neon_api_key", "uptimerobot": "uptimerobot_api_key", "sentry": "sentry_auth_token"}
+CREDENTIALS = {"neon": "NEON_API_KEY", "uptimerobot": "UPTIMEROBOT_API_KEY", "sentry": "SENTRY_AUTH_TOKEN"}
 
 
 @dataclass

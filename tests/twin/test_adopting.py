@@ -16,7 +16,7 @@ from vendor_process import FAST, running_vendors, serving_target
 from cli.adoption import neon, uptimerobot, vault
 from cli.adoption.finding import Finding, find_existing
 from cli.adoption.search import SearchResult, search
-from components.secrets import PROVIDER_TOKENS
+from components.secrets import TOKEN_VARIABLES
 from components.settings import SentryService, Settings
 from components.settings.database import AdoptedProject
 from engine.targets import find_target
@@ -70,11 +70,11 @@ class Account:
         settings: Settings = TARGET.settings,
         *,
         known: Mapping[str, str] | None = None,
-        keys: Mapping[str, str] | None = None,
+        tokens: Mapping[str, str] | None = None,
     ) -> SearchResult:
-        own = {name: self.home.secret(name) for name in PROVIDER_TOKENS}
+        own = {name: self.home.secret(name) for name in TOKEN_VARIABLES}
         return search(
-            TwinTarget("prod", settings, "stand-in", self.home), {**own, **(keys or {})}, known or {}
+            TwinTarget("prod", settings, "stand-in", self.home), {**own, **(tokens or {})}, known or {}
         )
 
     def project(self, name: str = "example-production", **wanted: Any) -> str:
@@ -236,7 +236,7 @@ def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
     }
     for name, value in {**vendor_environment(account.home), **aws}.items():
         monkeypatch.setenv(name, value)
-    own = {name: account.home.secret(name) for name in PROVIDER_TOKENS}
+    own = {name: account.home.secret(name) for name in TOKEN_VARIABLES}
     result = search(TARGET, own, {})
     assert [finding_of(result, setting).id for setting in sorted(SETTINGS)] == [
         *(BUCKET, project, "platform", "", "", "", "", str(monitor))
@@ -273,7 +273,7 @@ def test_resources_of_the_stack_are_not_offered_and_their_vendors_not_asked(acco
         *("errors-team", "errors-backend-project", "errors-frontend-project", "backups-vault-bucket"),
     )
     known = {resource: f"id of {resource}" for resource in resources}
-    result = account.search(known=known, keys=dict.fromkeys(PROVIDER_TOKENS, "wrong"))
+    result = account.search(known=known, tokens=dict.fromkeys(TOKEN_VARIABLES, "wrong"))
     assert (statuses(result), result.failures) == (dict.fromkeys(SETTINGS, "managed"), [])
     assert {finding.id for finding in result.findings} == set(known.values())
 
@@ -402,7 +402,7 @@ def test_lists_of_an_account_are_read_to_their_last_page(account: Account, proje
 @pytest.mark.parametrize(
     ("key", "cause"),
     [
-        pytest.param("", "There is no key for {vendor}: the secret {secret} is missing.", id="none"),
+        pytest.param("", "There is no key for {vendor}: {variable} is not set.", id="none"),
         pytest.param(
             "planted-key",
             "{vendor} does not accept the key: The API key is not valid (HTTP 401).",
@@ -411,24 +411,24 @@ def test_lists_of_an_account_are_read_to_their_last_page(account: Account, proje
         pytest.param("plänted", "The key for {vendor} has letters that no key has.", id="torn"),
     ],
 )
-def test_a_bad_api_key_is_named_with_the_secret_to_set_and_the_other_vendors_are_searched(
+def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_are_searched(
     account: Account, key: str, cause: str
 ) -> None:
     account.bucket()
-    result = account.search(keys=dict.fromkeys(PROVIDER_TOKENS, key))
-    for (vendor, secret), failure in zip(
-        {"Neon": "neon_api_key", "UptimeRobot": "uptimerobot_api_key", "Sentry": "sentry_auth_token"}.items(),
+    result = account.search(tokens=dict.fromkeys(TOKEN_VARIABLES, key))
+    for (vendor, variable), failure in zip(
+        {"Neon": "NEON_API_KEY", "UptimeRobot": "UPTIMEROBOT_API_KEY", "Sentry": "SENTRY_AUTH_TOKEN"}.items(),
         map(str, result.failures),
         strict=True,
     ):
-        assert cause.format(vendor=vendor, secret=secret) in failure
-        assert f"`pulumi config set --secret bulwark:{secret}`, or set BULWARK_{secret.upper()}." in failure
+        assert cause.format(vendor=vendor, variable=variable) in failure
+        assert f"set {variable}." in failure
         assert not key or key not in failure
     assert statuses(result) == {**dict.fromkeys(SETTINGS, "unknown"), "backups.adopt": "found"}
 
 
 def test_a_vendor_that_fails_is_named_with_its_own_words_and_without_the_key(account: Account) -> None:
-    key = account.home.secret("uptimerobot_api_key")
+    key = account.home.secret("UPTIMEROBOT_API_KEY")
     fault = Fault("GET", "/v3/monitors", 503, f"Having a rest, {key}.")
     faults.plan(account.robot.store, "uptimerobot", fault)
     (failure,) = map(str, account.search().failures)

@@ -355,6 +355,25 @@ def test_a_wrong_credential_is_refused_when_the_vendor_is_first_called(
         start_bridge("sentry", home, monkeypatch, token="wrong")
 
 
+def test_a_token_that_only_reads_reads_and_changes_nothing(
+    robot: Engine, home: TwinHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot.up("health", "monitor", **HTTP)
+    key = home.secret("UPTIMEROBOT_API_KEY_READ_ONLY")
+    reading = Engine(
+        "uptimerobot", start_bridge("uptimerobot", home, monkeypatch, apiKey=key), robot.resources
+    )
+    assert reading.refresh("health")
+    for change in (
+        lambda: reading.up("other", "monitor", **HTTP),
+        lambda: reading.up("health", "monitor", **{**HTTP, "interval": 600}),
+        lambda: reading.destroy("health"),
+    ):
+        with pytest.raises(StandInError, match="403"):
+            change()
+    start_bridge("sentry", home, monkeypatch, token=home.secret("SENTRY_AUTH_TOKEN_READ_ONLY"))
+
+
 def test_a_missing_credential_names_where_it_is_set(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEON_API_KEY", raising=False)
     with pytest.raises(StandInError, match="apiKey, or NEON_API_KEY"):

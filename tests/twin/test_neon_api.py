@@ -66,7 +66,7 @@ def model() -> Iterator[Neon]:
 @pytest.fixture(scope="module")
 def api(model: Neon) -> Iterator[Api]:
     with serving_api(model) as url, httpx.Client(base_url=url, timeout=60) as client:
-        client.headers["Authorization"] = f"Bearer {model.home.secret('neon_api_key')}"
+        client.headers["Authorization"] = f"Bearer {model.home.secret('NEON_API_KEY')}"
         yield Api(client)
 
 

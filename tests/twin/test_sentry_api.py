@@ -118,7 +118,7 @@ class Api:
     def __init__(self, twin: Twin, token: str = "") -> None:
         self._http = httpx.Client(
             base_url=f"{twin.url}/sentry/api/0",
-            headers={"Authorization": f"Bearer {token or twin.home.secret('sentry_auth_token')}"},
+            headers={"Authorization": f"Bearer {token or twin.home.secret('SENTRY_AUTH_TOKEN')}"},
         )
 
     def __call__(self, method: str, path: str, body: Any = None, *, status: int | None = None) -> Any:
@@ -345,7 +345,7 @@ def test_the_projects_and_monitors_that_nobody_declared_are_found(twin: Twin, ap
         )
     ]
     with httpx.Client(base_url=f"{twin.url}/sentry/api/0") as client:
-        sentry = LiveApi(VENDORS["sentry"], client, twin.home.secret("sentry_auth_token"))
+        sentry = LiveApi(VENDORS["sentry"], client, twin.home.secret("SENTRY_AUTH_TOKEN"))
         found, unknown = look(coverage.error_lookups(DeclaredStack(declared), sentry, "example"), print)
     assert unknown == []
     things = {finding.thing for finding in found}

@@ -167,7 +167,7 @@ def test_lookups_need_exactly_one_match(robot: UptimeRobot) -> None:
 
 
 def test_only_the_accounts_api_key_is_accepted(robot: UptimeRobot) -> None:
-    robot.authenticate(robot.home.secret("uptimerobot_api_key"))
+    robot.authenticate(robot.home.secret("UPTIMEROBOT_API_KEY"), writes=True)
     with pytest.raises(VendorError) as refused:
-        robot.authenticate("wrong")
+        robot.authenticate("wrong", writes=False)
     assert refused.value.status == 401

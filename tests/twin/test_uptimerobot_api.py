@@ -94,7 +94,7 @@ class Api:
     def __init__(self, twin: Twin, key: str = "") -> None:
         self._http = httpx.Client(
             base_url=f"{twin.url}/uptimerobot/v3",
-            headers={"Authorization": f"Bearer {key or twin.home.secret('uptimerobot_api_key')}"},
+            headers={"Authorization": f"Bearer {key or twin.home.secret('UPTIMEROBOT_API_KEY')}"},
         )
 
     def __call__(self, method: str, path: str, body: Any = None, *, status: int | None = None) -> Any:

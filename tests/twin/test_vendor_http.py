@@ -22,7 +22,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 
 def list_projects(twin: Twin, token: str = "") -> httpx.Response:
-    token = token or twin.home.secret("neon_api_key")
+    token = token or twin.home.secret("NEON_API_KEY")
     return httpx.get(f"{twin.url}{PROJECTS}", headers={"Authorization": f"Bearer {token}"})
 
 
@@ -34,6 +34,20 @@ def test_only_requests_with_the_token_are_answered(twin: Twin) -> None:
     assert list_projects(twin).json() == {"projects": []}
     assert list_projects(twin, "wrong").status_code == 401
     assert httpx.get(f"{twin.url}{PROJECTS}").status_code == 401
+
+
+def test_a_token_that_only_reads_changes_nothing_and_neon_has_none(twin: Twin) -> None:
+    def answer(method: str, path: str, variable: str) -> int:
+        token = twin.home.secret(f"{variable}_READ_ONLY")
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.request(method, f"{twin.url}{path}", headers=headers).status_code
+
+    monitors, teams = "/uptimerobot/v3/monitors", "/sentry/api/0/organizations/example/teams/"
+    assert answer("GET", monitors, "UPTIMEROBOT_API_KEY") == answer("GET", teams, "SENTRY_AUTH_TOKEN") == 200
+    assert (
+        answer("POST", monitors, "UPTIMEROBOT_API_KEY") == answer("POST", teams, "SENTRY_AUTH_TOKEN") == 403
+    )
+    assert answer("GET", PROJECTS, "NEON_API_KEY") == 401
 
 
 @pytest.mark.parametrize(
@@ -85,7 +99,7 @@ def proxied_client(twin: Twin, trusted: bool = True) -> httpx.Client:
 
 def test_neons_own_address_is_answered_to_clients_that_trust_the_proxy(twin: Twin) -> None:
     with proxied_client(twin) as client:
-        headers = {"Authorization": f"Bearer {twin.home.secret('neon_api_key')}"}
+        headers = {"Authorization": f"Bearer {twin.home.secret('NEON_API_KEY')}"}
         assert client.get("https://console.neon.tech/api/v2/projects", headers=headers).status_code == 200
         assert client.get("https://console.neon.tech/api/v2/projects").status_code == 401
     with (

@@ -368,7 +368,7 @@ def test_an_editor_accepts_the_committed_files(stack: str) -> None:
         lambda config: config["bulwark:database"].update(histroy=1),
         lambda config: config["bulwark:uptime"].update(interval_seconds="60"),
         lambda config: config.pop("bulwark:platform"),
-        lambda config: config.update({"bulwark:neon_api_key": "a key in clear"}),
+        lambda config: config.update({"bulwark:files_access_key_id": "a key in clear"}),
     ],
 )
 def test_an_editor_marks_a_wrong_setting(damage: Damage) -> None:
@@ -380,5 +380,5 @@ def test_an_editor_marks_a_wrong_setting(damage: Damage) -> None:
 
 def test_an_editor_accepts_an_encrypted_secret() -> None:
     content = stack_file("prod")
-    content["config"]["bulwark:neon_api_key"] = {"secure": "v1:abc"}
+    content["config"]["bulwark:files_access_key_id"] = {"secure": "v1:abc"}
     jsonschema.validate(content, document())

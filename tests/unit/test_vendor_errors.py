@@ -28,8 +28,8 @@ def test_a_refusal_names_the_vendor_the_resource_the_reason_and_the_next_step() 
 @pytest.mark.parametrize(
     ("status", "words", "next_step"),
     [
-        (401, "authorization bearer invalid", "pulumi config set --secret bulwark:neon_api_key"),
-        (403, "not allowed", "BULWARK_NEON_API_KEY"),
+        (401, "authorization bearer invalid", "NEON_API_KEY"),
+        (403, "not allowed", "NEON_API_KEY"),
         (404, "branch not found", "./bulwark refresh --accept"),
         (409, "role exists", "adopt it by its id"),
         (423, "project has running operations", "wait for its end"),
@@ -63,7 +63,7 @@ def test_a_vendor_that_does_not_answer_is_told_from_one_that_refuses(message: st
 def test_a_missing_key_is_named_by_its_secret() -> None:
     missing = read_refusal(NEON, 'could not validate provider configuration: "api_key" must be set')
     assert missing.resource == "neon"
-    assert "bulwark:neon_api_key" in missing.next_step
+    assert "NEON_API_KEY" in missing.next_step
 
 
 def test_colours_and_repeated_errors_are_left_out() -> None:

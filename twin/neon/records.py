@@ -38,7 +38,8 @@ class NeonRecords(VendorModel):
     """
 
     vendor: ClassVar[str] = "neon"
-    secret_name: ClassVar[str] = "neon_api_key"  # noqa: S105 - the name under which it is kept
+    secret_name: ClassVar[str] = "NEON_API_KEY"  # noqa: S105 - the name under which it is kept
+    has_read_only_token: ClassVar[bool] = False
 
     def list_clusters(self) -> list[tuple[str, Cluster]]:
         """Return ("<project id>-<endpoint id>", cluster) of every read-write endpoint."""

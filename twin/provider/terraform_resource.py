@@ -38,6 +38,8 @@ class BridgedResource(ResourceType):
     schema: ResourceSchema
     open_session: Callable[[], VendorModel]
     """Returns the vendor's model after the vendor has accepted the credential."""
+    open_writer: Callable[[], VendorModel]
+    """Returns the model after the vendor has accepted the credential for a change."""
     open_model: Callable[[], VendorModel]
     """Returns the vendor's model without a credential, for steps in which a provider calls no vendor."""
 
@@ -86,7 +88,7 @@ class BridgedResource(ResourceType):
         inputs = self._add_defaults(inputs)
         request = {name: value for name, value in inputs.items() if name not in self.spec.not_on_create}
         with self._translate_errors("create", str(inputs.get("name", ""))):
-            identifier, actual = self.open_session().create(self.kind, self.spec.prepare(request), URN.get())
+            identifier, actual = self.open_writer().create(self.kind, self.spec.prepare(request), URN.get())
         identifier = identifier if "id" in actual else _NO_ID
         return identifier, self._compose_state(identifier, inputs, actual)
 
@@ -116,7 +118,7 @@ class BridgedResource(ResourceType):
                 request[name] = None
         parents = {name: inputs[name] for name in ("organization", "project") if name in inputs}
         with self._translate_errors("update", identifier):
-            actual = self.open_session().update(
+            actual = self.open_writer().update(
                 self.kind, self._address(identifier, {**state, **parents}), self.spec.prepare(request)
             )
         return self._compose_state(identifier, inputs, actual)
@@ -124,7 +126,7 @@ class BridgedResource(ResourceType):
     def delete(self, identifier: str, state: Properties) -> None:
         with self._translate_errors("delete", identifier):
             try:
-                self.open_session().delete(self.kind, self._address(identifier, state))
+                self.open_writer().delete(self.kind, self._address(identifier, state))
             except VendorError as error:
                 if self.spec.gone_fails_delete or error.status not in self.vendor.delete_success_statuses:
                     raise

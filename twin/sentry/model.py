@@ -63,7 +63,7 @@ class Sentry(VendorModel):
     """
 
     vendor: ClassVar[str] = "sentry"
-    secret_name: ClassVar[str] = "sentry_auth_token"  # noqa: S105 - the name under which it is kept
+    secret_name: ClassVar[str] = "SENTRY_AUTH_TOKEN"  # noqa: S105 - the name under which it is kept
 
     def _create(self, kind: str, attributes: Attributes, request: str) -> CreatedObject:
         with self.store.transaction():

@@ -62,7 +62,7 @@ class UptimeRobot(VendorModel):
     """One account. Ids are numbers, as text. The plan is `team`, or that of the store's `account`."""
 
     vendor: ClassVar[str] = "uptimerobot"
-    secret_name: ClassVar[str] = "uptimerobot_api_key"  # noqa: S105 - the name under which it is kept
+    secret_name: ClassVar[str] = "UPTIMEROBOT_API_KEY"  # noqa: S105 - the name under which it is kept
 
     @property
     def plan_name(self) -> str:

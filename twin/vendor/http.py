@@ -16,6 +16,7 @@ from twin.vendor.faults import Fault, take_fault
 from twin.vendor.model import VendorModel
 
 _BODY_LIMIT_BYTES = 1024 * 1024
+_READING_METHODS = frozenset(("GET", "HEAD"))
 REFUSED = "refused"
 """The log of requests that a rate limit refused: {vendor, wait_seconds}."""
 
@@ -72,7 +73,8 @@ class VendorApi:
         try:
             if fault and not fault.applied and not fault.cut:
                 return self._fault_response(fault)
-            self.model.authenticate(self.read_credential(request))
+            writes = request.method not in _READING_METHODS
+            self.model.authenticate(self.read_credential(request), writes=writes)
             response = handler(ApiRequest(request.path_params, request.query_params, _parse_body(body)))
         except VendorError as error:
             return JSONResponse(self.error_body(error), error.status)

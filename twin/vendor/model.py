@@ -14,6 +14,11 @@ CreatedObject = tuple[str, Attributes]
 _UNCONFIRMED = "unconfirmed"
 
 
+def read_only_name(secret_name: str) -> str:
+    """Return the name of the credential that only reads, beside the one that may do everything."""
+    return f"{secret_name}_READ_ONLY"
+
+
 class VendorModel(ABC):
     """
     One vendor: its objects and the rules by which it accepts them. The model knows neither HTTP nor gRPC.
@@ -27,15 +32,25 @@ class VendorModel(ABC):
     secret_name: ClassVar[str]
     """The name of the vendor's credential among the secrets of the twin's home."""
 
+    has_read_only_token: ClassVar[bool] = True
+    """Whether the vendor has credentials that only read; the twin keeps one below `read_only_name`."""
+
     def __init__(self, home: TwinHome) -> None:
         self.home = home
         self.store = VendorStore(home.vendors)
 
-    def authenticate(self, credential: str) -> None:
-        """Raise VendorError (401) unless `credential` is the account's."""
-        expected = self.home.secret(self.secret_name)
-        if not hmac.compare_digest(credential.encode(), expected.encode()):
+    def authenticate(self, credential: str, *, writes: bool) -> None:
+        """Raise VendorError: 401 if it is not the account's, 403 if it only reads and this `writes`."""
+
+        def is_secret(name: str) -> bool:
+            return hmac.compare_digest(credential.encode(), self.home.secret(name).encode())
+
+        if is_secret(self.secret_name):
+            return
+        if not (self.has_read_only_token and is_secret(read_only_name(self.secret_name))):
             raise VendorError(401, "The API key is not valid.")
+        if writes:
+            raise VendorError(403, "You do not have permission to perform this action.")
 
     def create(self, kind: str, attributes: Attributes, request: str = "") -> CreatedObject:
         """

@@ -9,18 +9,27 @@ from policies.facts.credentials import SECRET_OUTPUTS
 from policies.facts.jobs import MONITOR
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, Unknown
+from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
+
+
+_NEON: Final = "pulumi:providers:neon"
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
     return [
         resource
         for resource in stack.of_type(*SECRET_OUTPUTS)
-        # Only a heartbeat's URL is a credential; that of other monitors is public.
-        if resource.type != MONITOR or resource.at("type") in (Known("HEARTBEAT"), Unknown())
+        if _has_credential(resource)
     ]
+
+
+def _has_credential(resource: Resource) -> bool:
+    if resource.type == MONITOR:  # only a heartbeat's URL is a credential; that of other monitors is public
+        return resource.at("type") in {Known("HEARTBEAT"), Unknown()}
+    # A provider answers with what it was given; a key of the environment is no output.
+    return resource.type != _NEON or resource.at("apiKey") != Absent()
 
 
 def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:

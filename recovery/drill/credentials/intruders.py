@@ -28,6 +28,8 @@ Credential = Literal[
     "Supabase key",
     "Sentry token",
     "UptimeRobot key",
+    "plan's Sentry token",
+    "plan's UptimeRobot key",
     "elsewhere key",
     "administrator",
     "break-glass",
@@ -106,14 +108,29 @@ INTRUDERS: Final = (
         UPTIMEROBOT_CALLS,
         {"monitors: *": _NOTICED},
         reaches="The monitors can be paused and deleted: an outage is noticed later.",
-        answer="Make a new main key at UptimeRobot, set `uptimerobot_api_key`, and run `up`.",
+        answer="Make a new main key at UptimeRobot, and put it into GitHub's environment `production` as "
+        "`UPTIMEROBOT_API_KEY`.",
+    ),
+    Intruder(
+        "plan's UptimeRobot key",
+        UPTIMEROBOT_CALLS,
+        reaches="Monitors and contacts can be read.",
+        answer="Make a new read-only key at UptimeRobot, and put it into GitHub's environment `plan`.",
     ),
     Intruder(
         "Sentry token",
         SENTRY_CALLS,
         {"error tracking: *": _NOTICED},
         reaches="Projects, alerts and check-ins can be deleted: errors are noticed later.",
-        answer="Revoke the token in Sentry's organization settings, set `sentry_auth_token`, and run `up`.",
+        answer="Revoke the token in Sentry's organization settings, and put another into GitHub's "
+        "environment `production` as `SENTRY_AUTH_TOKEN`.",
+    ),
+    Intruder(
+        "plan's Sentry token",
+        SENTRY_CALLS,
+        reaches="Projects, errors and alerts can be read: treat what the errors hold as leaked.",
+        answer="Revoke the token in Sentry's organization settings, and put another into GitHub's "
+        "environment `plan`.",
     ),
     Intruder(
         "Supabase key",
