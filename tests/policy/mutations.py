@@ -467,7 +467,7 @@ _TABLE: Final = {
     ("role-session-is-short", "backups-identity-deployer"): (
         ("backups-identity-deployer", "max_session_duration", 43_200),
     ),
-    ("secret-is-marked", "neon"): (("neon", "api_key", anyone("n4pi")),),
+    ("secret-is-marked", "neon"): (("neon", "api_key", anyone("n4pi"), "secret-outputs-are-marked"),),
     ("nothing-looks-like-a-secret", "alerting-automation"): (
         ("alerting-automation", "post_value", "postgresql://owner:word@example.com/a"),
     ),
