@@ -13,16 +13,11 @@ from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-
 _NEON: Final = "pulumi:providers:neon"
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    return [
-        resource
-        for resource in stack.of_type(*SECRET_OUTPUTS)
-        if _has_credential(resource)
-    ]
+    return [resource for resource in stack.of_type(*SECRET_OUTPUTS) if _has_credential(resource)]
 
 
 def _has_credential(resource: Resource) -> bool:
