@@ -16,6 +16,9 @@ app = App(
 )
 
 _COMMANDS: Final = {
+    "Health": {
+        "cli.status:status": "Show the health of a stack: backups, drills, monitors, issues, drift.",
+    },
     "The stack": {
         "cli.stack:up": "Provision the stack, with the policies on.",
         "cli.stack:preview": "Show what `up` would change, and every policy's verdict.",
@@ -45,7 +48,6 @@ _COMMANDS: Final = {
         "cli.drill:drill": "Recover into a throw-away environment, measure, verify, remove.",
     },
     "The services on this machine": {
-        "cli.services:status": "Show the services, the stack, the last backup and the last drill.",
         "cli.services:logs": "Show what the services wrote.",
         "cli.services:down": "Stop the services and keep their data.",
     },

@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi.automation as auto
 
-from cli import drill_facts, live_report
+from cli import drift_note, drill_facts, live_report
 from cli.live_report import LiveAudit
 from cli.policy_analysis import analyze
 from cli.recovery_context import export_state, open_elsewhere, open_file_source
@@ -76,6 +76,7 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
         looked_at=[lookup.title for lookup in lookups],
         verdicts=verdicts,
     )
+    drift_note.write(target, audit)
     if write:
         live_report.write_audit(audit, write)
     if as_json:

@@ -97,7 +97,7 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "heartbeat_urls": pulumi.Output.secret(
             {name: job.heartbeat_url for name, job in platform.jobs.items()}
         ),
-        "status_page": platform.uptime.status_page.url_key,
+        "status_page": platform.uptime.status_page_url,
         "protection": rows,
         "readme": _readme(settings, rows),
     }

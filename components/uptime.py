@@ -1,5 +1,6 @@
 """The outside view: monitors that look at the platform as its users do."""
 
+import os
 from typing import Final
 
 import pulumi
@@ -7,7 +8,9 @@ import pulumi_uptimerobot as uptimerobot
 
 from components.alerting import Alerting
 from components.settings import UptimeSettings
-from components.settings.uptime import CheckedUrl
+from components.settings.uptime import STATUS_PAGES_VARIABLE, CheckedUrl
+
+_STATUS_PAGES: Final = "https://stats.uptimerobot.com"
 
 
 class Uptime(pulumi.ComponentResource):
@@ -95,3 +98,9 @@ class Uptime(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({"statusPageKey": self.status_page.url_key})
+
+    @property
+    def status_page_url(self) -> pulumi.Output[str]:
+        """The address of the public status page."""
+        server = os.environ.get(STATUS_PAGES_VARIABLE) or _STATUS_PAGES
+        return pulumi.Output.concat(server, "/", self.status_page.url_key)

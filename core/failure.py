@@ -19,3 +19,9 @@ class Failure(Exception):  # noqa: N818 - an expected event, not a defect of thi
 
 def _indent(text: str) -> str:
     return printable(text, multiline=True).replace("\n", "\n    ")
+
+
+def split_failure(failure: Failure) -> tuple[str, str]:
+    """Return a failure's cause and next step, each in one line."""
+    cause, _, next_step = str(failure).removeprefix("bulwark: ").partition("\n  Next: ")
+    return " ".join(cause.split()), " ".join(next_step.split())

@@ -49,6 +49,43 @@ def select(target: StackTarget, program: Program = PLATFORM, *, runs_program: bo
         return AutomationStack(target.name, workspace, StackInitMode.CREATE_OR_SELECT)
 
 
+def find_stack(target: StackTarget, program: Program = PLATFORM) -> auto.Stack | None:
+    """
+    Return a stack, for what only reads it; None if there is none. `set_environment` was called before.
+
+    Raises:
+        Failure: the backend can't be read.
+    """
+    with explain_errors():
+        workspace = AutomationWorkspace(
+            work_dir=str(target.workspace(program)),
+            env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", **target.engine_environment()},
+        )
+        workspace.is_known = target.name in (target.list_stacks(program.project) or ())
+        try:
+            return AutomationStack(target.name, workspace, StackInitMode.SELECT)
+        except auto.StackNotFoundError:
+            return None
+
+
+def read_state(target: StackTarget, program: Program = PLATFORM) -> bytes | None:
+    """
+    Return a stack's state as the engine exports it, its secrets encrypted; None if there is no stack.
+
+    Raises:
+        Failure: the backend can't be read.
+    """
+    stack = find_stack(target, program)
+    if not stack:
+        return None
+    workspace = stack.workspace
+    # The Automation API's export_stack would ask for the secrets in clear.
+    with explain_errors():
+        return workspace.pulumi_command.run(
+            ["stack", "export", "--stack", target.name], workspace.work_dir, dict(workspace.env_vars)
+        ).stdout.encode()
+
+
 def set_environment(target: StackTarget, *, runs_program: bool = True) -> dict[str, str]:
     """Put what the engine's commands need into this process's environment, and return it."""
     plugins = target.plugin_environment() if runs_program else {}

@@ -273,6 +273,11 @@ class StackTarget(ABC):
     def folder(self) -> Path | None:
         """Folder on this machine that holds what the stack made; None where vendors hold it."""
 
+    @property
+    @abstractmethod
+    def health_page(self) -> tuple[Path, str] | None:
+        """The file of the page with the stack's health, and the address that serves it; None without one."""
+
     @abstractmethod
     def service_statuses(self) -> "list[ServiceStatus]":
         """Return the state of the services on this machine that the stack needs."""
@@ -436,6 +441,10 @@ class VendorTarget(StackTarget):
 
     @property
     def folder(self) -> Path | None:
+        return None
+
+    @property
+    def health_page(self) -> tuple[Path, str] | None:
         return None
 
     def service_statuses(self) -> "list[ServiceStatus]":

@@ -17,6 +17,7 @@ import yaml
 
 from components.secrets import FILES_KEY, TOKEN_VARIABLES
 from components.settings import PROJECT, Settings
+from components.settings.uptime import STATUS_PAGES_VARIABLE
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
 from engine import stack_file
@@ -166,6 +167,7 @@ class TwinTarget(StackTarget):
             "PULUMI_BACKEND_URL": f"{home.state.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             **{name: self._token(name) for name in TOKEN_VARIABLES},
+            STATUS_PAGES_VARIABLE: f"http://127.0.0.1:{home.port('vendors')}/uptimerobot/status",
             **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
         }
 
@@ -325,6 +327,11 @@ class TwinTarget(StackTarget):
     @property
     def folder(self) -> Path:
         return self.home.root
+
+    @property
+    def health_page(self) -> tuple[Path, str]:
+        address = f"http://127.0.0.1:{self.home.port('vendors')}/health/{self.name}"
+        return self.home.health_page(self.name), address
 
     def service_statuses(self) -> list[ServiceStatus]:
         return services.status(self.home, self.services())

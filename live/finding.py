@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from core.failure import Failure
+from core.failure import Failure, split_failure
 from core.text import printable
 
 
@@ -68,5 +68,4 @@ def name(*parts: str) -> str:
 
 def explain(failure: Failure) -> str:
     """Return a failure's cause in one line."""
-    cause, _, _ = str(failure).removeprefix("bulwark: ").partition("\n  Next: ")
-    return " ".join(cause.split())
+    return split_failure(failure)[0]

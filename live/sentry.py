@@ -1,4 +1,8 @@
-"""What exists in an organization at Sentry: its teams, projects and monitors (docs.sentry.io/api)."""
+"""What exists in an organization at Sentry: teams, projects, monitors, issues (docs.sentry.io/api)."""
+
+from datetime import datetime
+from itertools import islice
+from typing import Final
 
 import httpx
 from pydantic import BaseModel, RootModel
@@ -19,6 +23,50 @@ class SentryMonitor(BaseModel):
     id: str
     name: str
     type: str | None = None
+
+
+class SentryCronEnvironment(BaseModel):
+    """A cron monitor in one environment: the status of its last check-in, and its times."""
+
+    status: str
+    isMuted: bool = False  # noqa: N815 - Sentry's name
+    lastCheckIn: datetime | None = None  # noqa: N815 - Sentry's name
+    nextCheckIn: datetime | None = None  # noqa: N815 - Sentry's name
+
+
+class SentryCron(BaseModel):
+    """A cron monitor with its environments; one that never had a check-in has none."""
+
+    name: str
+    status: str
+    isMuted: bool = False  # noqa: N815 - Sentry's name
+    environments: list[SentryCronEnvironment] = []
+
+
+class SentryIssue(BaseModel):
+    """An issue."""
+
+    shortId: str  # noqa: N815 - Sentry's name
+    title: str
+    level: str
+    issueCategory: str  # noqa: N815 - Sentry's name
+    count: int
+    firstSeen: datetime  # noqa: N815 - Sentry's name
+    lastSeen: datetime  # noqa: N815 - Sentry's name
+    permalink: str | None = None
+    project: SentryObject
+
+
+_ISSUE_PAGES: Final = 3
+"""Of 100 issues each. Whoever has more open ones needs no list."""
+
+
+class _SentryCronPage(RootModel[list[SentryCron]]):
+    pass
+
+
+class _SentryIssuePage(RootModel[list[SentryIssue]]):
+    pass
 
 
 class _SentryMonitorPage(RootModel[list[SentryMonitor]]):
@@ -42,6 +90,25 @@ def list_monitors(api: Api, organization: str) -> list[SentryMonitor]:
     path = f"/organizations/{organization}/detectors/"
     pages = api.list_pages(_SentryMonitorPage, path, _next_page, project="-1")
     return [one for page in pages for one in page.root]
+
+
+def list_crons(api: Api, organization: str) -> list[SentryCron]:
+    """Return the cron monitors of all projects (docs.sentry.io/api, "Crons")."""
+    pages = api.list_pages(_SentryCronPage, f"/organizations/{organization}/monitors/", _next_page)
+    return [one for page in pages for one in page.root]
+
+
+def list_open_issues(api: Api, organization: str) -> list[SentryIssue]:
+    """Return unresolved issues of all projects (docs.sentry.io/api, "List an Organization's Issues")."""
+    pages = api.list_pages(
+        _SentryIssuePage,
+        f"/organizations/{organization}/issues/",
+        _next_page,
+        project="-1",
+        query="is:unresolved",
+        statsPeriod="90d",
+    )
+    return [one for page in islice(pages, _ISSUE_PAGES) for one in page.root]
 
 
 def _list_all(api: Api, path: str) -> list[SentryObject]:

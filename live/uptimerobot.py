@@ -15,6 +15,11 @@ class LiveMonitor(BaseModel):
     friendlyName: str  # noqa: N815 - UptimeRobot's name
     type: str
     url: str | None = None
+    status: str = ""
+    """UP, DOWN, LOOKS_DOWN, PAUSED, or STARTED before the first answer."""
+
+    currentStateDuration: float | None = None  # noqa: N815 - UptimeRobot's name
+    """Seconds since the status changed."""
 
 
 class _MonitorPage(BaseModel):

@@ -19,6 +19,7 @@ PACKAGES: Final = (
     "postgres_server",
     "recovery",
     "review",
+    "status",
     "toolchain",
     "twin",
 )

@@ -11,15 +11,18 @@ from twin.sentry import api as sentry_api
 from twin.sentry.model import Sentry
 from twin.uptimerobot import api as uptimerobot_api
 from twin.uptimerobot.model import UptimeRobot
+from twin.uptimerobot.public_page import page_route
 
 
 def routes(home: TwinHome, time_scale: TimeScale) -> list[BaseRoute]:
     """Return the APIs' routes: each below its vendor's name, Neon's also at the host of its own API."""
-    neon_routes = neon_api.routes(Neon(home))
+    neon_routes, uptimerobot = neon_api.routes(Neon(home)), UptimeRobot(home)
     return [
         Mount("/neon", routes=neon_routes),
         # Neon's provider comes through the proxy, with its constant host.
         Host(HOST, Router(neon_routes)),
-        Mount("/uptimerobot", routes=uptimerobot_api.routes(UptimeRobot(home), time_scale)),
+        Mount(
+            "/uptimerobot", routes=[page_route(uptimerobot), *uptimerobot_api.routes(uptimerobot, time_scale)]
+        ),
         Mount("/sentry", routes=sentry_api.routes(Sentry(home))),
     ]

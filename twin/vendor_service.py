@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from twin import vendor_apis
@@ -62,6 +62,7 @@ class VendorService:
         return Starlette(
             routes=[
                 Route("/", _describe),
+                Route("/health/{stack}", self._show_health),
                 Route("/heartbeat/{key}", self._receive_heartbeat, methods=["GET", "POST"]),
                 *inbox.routes(self._store),
                 *ingest.routes(),
@@ -74,6 +75,14 @@ class VendorService:
     def _receive_heartbeat(self, request: Request) -> Response:
         known = self._prober.record_ping(request.path_params["key"])
         return JSONResponse({"ok": known}, 200 if known else 404)
+
+    def _show_health(self, request: Request) -> Response:
+        """Show the page that `./bulwark status` wrote of a stack when it was last called."""
+        file = self._home.health_page(request.path_params["stack"])
+        headers = {"Cache-Control": "no-store"}
+        if not file.is_file():
+            return HTMLResponse("<h1>./bulwark status makes this page.</h1>", 404, headers=headers)
+        return HTMLResponse(file.read_bytes(), headers=headers)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:

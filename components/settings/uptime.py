@@ -1,6 +1,6 @@
 """The outside view: UptimeRobot monitors, heartbeats, status page and maintenance window."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -16,6 +16,9 @@ SHORTEST_INTERVAL_SECONDS: dict[UptimeRobotPlan, int] = {
     "enterprise": 30,
 }
 """Shortest monitoring interval by plan (UptimeRobot, "Pricing")."""
+
+STATUS_PAGES_VARIABLE: Final = "UPTIMEROBOT_STATUS_URL"
+"""Variable by which another server of the public status pages is found, such as the twin's."""
 
 CheckedUrl = Literal["health", "version", "frontend"]
 

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from core.objectives import format_duration
+from core.pages import open_templates
 from recovery.drill import records
 from recovery.drill.comparison import DEFINITIONS
 from recovery.drill.evidence import (
@@ -26,13 +25,7 @@ from recovery.drill.evidence import (
 )
 from recovery.vault.objects import ObjectInfo
 
-_TEMPLATES: Final = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES: Final = open_templates(Path(__file__).parent)
 
 _MAX_POINTS: Final = 26
 """Drills in a trend: half a year of weekly drills."""

@@ -2,10 +2,10 @@
 
 import re
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
+from page_parser import Page
 
 from recovery.drill import reports
 from recovery.drill.evidence import Check, Drill, TeardownResult
@@ -28,38 +28,6 @@ FAILED = drill(
     ),
     leftovers=("stack drill-0",),
 )
-
-
-class Page(HTMLParser):
-    """Parses a page: its text and its attributes. Every element must end."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
-            self.words.append(data)
 
 
 def render_page(found: Drill, earlier: list[Drill] | None = None) -> Page:

@@ -47,8 +47,10 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "twin": _TWIN | {"core", "postgres_server", "toolchain"},
     "engine": _TWIN | {"components", "core", "policies/framework", "recovery", "toolchain"},
     "live": {"components", "core", "engine", "policies/framework", "recovery"},
+    "status": {"components", "core", "live", "policies/framework", "recovery"},
     "cli": _POLICIES
-    | {"components", "core", "engine", "live", "postgres_server", "recovery", "review", "toolchain"},
+    | {"components", "core", "engine", "live", "postgres_server", "recovery", "review"}
+    | {"status", "toolchain"},
 }
 """
 Folder -> the folders that its modules may import beside their own. Everything else is refused: no vendor of
@@ -56,7 +58,7 @@ the twin imports another vendor, and only `engine` and the commands below import
 """
 
 RUNS_THE_TWIN: Final = {
-    "cli.services": "starts, shows and stops the twin's services",
+    "cli.services": "shows the logs of the twin's services, and stops them",
 }
 """The modules of `cli` that import the twin, each with the reason."""
 

@@ -47,6 +47,10 @@ class TwinHome(StateFolder):
         """The file backend of the stacks on the twin."""
         return self.root / "state"
 
+    def health_page(self, stack: str) -> Path:
+        """The page with a stack's health, as `./bulwark status` wrote it last."""
+        return self.root / f"health-{stack}.html"
+
     def create(self) -> None:
         """Make the folders; everything but the clusters is private to the current user."""
         super().create()

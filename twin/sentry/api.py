@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twin.sentry import api_alerts
+from twin.sentry import api_alerts, api_monitoring
 from twin.sentry.api_json import (
     key_from_json,
     key_to_json,
@@ -48,6 +48,7 @@ def routes(model: Sentry) -> list[Route]:
         *_project_routes(model, projects),
         *_key_routes(model, projects),
         *api_alerts.alert_routes(model, projects.find_address),
+        *api_monitoring.monitoring_routes(model, _page),
         *_spike_protection_routes(model, projects),
         *_ownership_routes(model, projects),
     ]

@@ -1,5 +1,6 @@
 """UptimeRobot's HTTP API v3 over its model. Source: uptimerobot.com/api/v3, and its provider's client."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,12 +41,16 @@ def _collection_routes(model: UptimeRobot, format_: ObjectFormat) -> Iterable[Ap
             raise VendorError(400, f"{', '.join(missing)} must not be empty.")
         return JSONResponse(format_.to_json(*model.create(kind, format_.from_json(request.body))), 201)
 
+    def to_json(identifier: str, attributes: Attributes) -> Attributes:
+        body = format_.to_json(identifier, attributes)
+        return body | _read_state(model, identifier) if kind == "monitor" else body
+
     def read(request: ApiRequest) -> Response:
         identifier = str(request.path["id"])
         attributes = model.read(kind, identifier)
         if attributes is None:
             raise VendorError(404, f"There is no {kind} {identifier}.")
-        return JSONResponse(format_.to_json(identifier, attributes))
+        return JSONResponse(to_json(identifier, attributes))
 
     def update(request: ApiRequest) -> Response:
         identifier = str(request.path["id"])
@@ -62,7 +67,7 @@ def _collection_routes(model: UptimeRobot, format_: ObjectFormat) -> Iterable[Ap
     def list_(request: ApiRequest) -> Response:
         objects = model.list_objects(kind).items()
         selected = (
-            format_.to_json(identifier, attributes)
+            to_json(identifier, attributes)
             for identifier, attributes in objects
             if _passes_filters(attributes, request)
         )
@@ -75,6 +80,15 @@ def _collection_routes(model: UptimeRobot, format_: ObjectFormat) -> Iterable[Ap
         ("DELETE", item, delete),
         ("GET", collection, list_),
     ]
+
+
+def _read_state(model: UptimeRobot, identifier: str) -> Attributes:
+    """Return the status by the last probe and for how long it has been so, in seconds."""
+    watch = model.store.get("twin", "watch", f"uptimerobot:{identifier}")
+    if watch is None:
+        return {"status": "STARTED", "currentStateDuration": 0}
+    status = watch["status"] if watch["status"] in {"UP", "DOWN", "PAUSED"} else "STARTED"
+    return {"status": status, "currentStateDuration": max(0, int(time.time() - watch["since"]))}
 
 
 def _passes_filters(attributes: Attributes, request: ApiRequest) -> bool:

@@ -1,0 +1,415 @@
+"""Assesses a stack's health: what is wrong, what is unknown, what needs attention, and what to type."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from status.deadlines import ends_soon
+from status.health import (
+    Answer,
+    BackupHealth,
+    Health,
+    HealthModel,
+    ScenarioHealth,
+    StoreHealth,
+    StoreInVault,
+    VaultTitle,
+)
+
+Level = Literal["ok", "attention", "unknown", "wrong"]
+LEVELS: Final[tuple[Level, ...]] = ("ok", "attention", "unknown", "wrong")
+"""From best to worst. The verdict is the worst of the findings."""
+
+EXIT_CODES: Final[dict[Level, int]] = {"ok": 0, "attention": 0, "unknown": 3, "wrong": 1}
+
+_REPLICATION_SECONDS: Final = 15 * 60
+"""S3 promises to replicate within it (AWS, "S3 Replication Time Control")."""
+
+
+class HealthFinding(HealthModel):
+    """Something that a person has to know."""
+
+    level: Literal["attention", "unknown", "wrong"]
+    what: str
+    """A clause that names the thing first, such as `the newest backup of files is 2 d old`."""
+
+    next_step: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The verdict on a stack's health, and the findings that it follows from, the worst first."""
+
+    findings: tuple[HealthFinding, ...]
+    verdict: str
+    """One sentence."""
+
+    @property
+    def level(self) -> Level:
+        return self.findings[0].level if self.findings else "ok"
+
+    @property
+    def next_step(self) -> str:
+        """What to type about the worst finding; empty if there is none."""
+        return self.findings[0].next_step if self.findings else ""
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.level]
+
+
+def assess(health: Health) -> Assessment:
+    """Return the assessment of what was found."""
+    findings = sorted(_list_findings(health), key=lambda finding: -LEVELS.index(finding.level))
+    return Assessment(tuple(findings), _verdict(health, findings))
+
+
+def _verdict(health: Health, findings: list[HealthFinding]) -> str:
+    if not findings:
+        return f"{health.stack} is well: everything was looked at, and nothing is wrong."
+    counts = {level: sum(one.level == level for one in findings) for level in LEVELS}
+    parts = [
+        _count(counts["wrong"], "thing is wrong", "things are wrong"),
+        _count(counts["unknown"], "is unknown", "are unknown"),
+        _count(counts["attention"], "thing needs attention", "things need attention"),
+    ]
+    state = {
+        "wrong": f"{health.stack} is not well",
+        "unknown": f"Nobody knows whether {health.stack} is well",
+        "attention": f"{health.stack} is well",
+    }[findings[0].level]
+    return f"{state}: {', '.join(filter(None, parts))}."
+
+
+def _count(count: int, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}" if count else ""
+
+
+def _list_findings(health: Health) -> Iterator[HealthFinding]:
+    yield from _assess_deployment(health)
+    if health.deployment.found and not health.deployment.found.resources:
+        return
+    yield from _assess_services(health)
+    for store in health.stores:
+        yield from _assess_store(health, store)
+    yield from _assess_missing(health)
+    yield from _assess_drills(health)
+    yield from _assess_monitors(health)
+    yield from _assess_crons(health)
+    yield from _assess_issues(health)
+    yield from _assess_drift(health)
+    yield from _assess_deadlines(health)
+
+
+def _unknown(what: str, answer: Answer[Any]) -> HealthFinding:
+    return HealthFinding(
+        level="unknown",
+        what=f"{what}: {answer.unknown.rstrip('.')}",
+        next_step=answer.next_step or "run this again.",
+    )
+
+
+def _assess_deployment(health: Health) -> Iterator[HealthFinding]:
+    deployment = health.deployment.found
+    if deployment is None:
+        yield _unknown("the stack's state", health.deployment)
+    elif not deployment.resources:
+        yield HealthFinding(
+            level="wrong",
+            what=f"{health.stack} is not deployed",
+            next_step=f"./bulwark up {health.option}",
+        )
+
+
+def _assess_services(health: Health) -> Iterator[HealthFinding]:
+    by_state: dict[str, list[str]] = {}
+    for service in health.services:
+        if service.state != "running":
+            by_state.setdefault(service.state, []).append(service.name)
+    for state, names in by_state.items():
+        yield HealthFinding(
+            level="wrong",
+            what=f"{_count(len(names), 'service is', 'services are')} {state}: {', '.join(names)}",
+            next_step=f"./bulwark up {health.option}",
+        )
+
+
+_VAULTS: Final[dict[VaultTitle, str]] = {
+    "primary": "the primary vault",
+    "replica": "the replica",
+    "elsewhere": "the vault elsewhere",
+}
+
+
+def _assess_store(health: Health, store: StoreHealth) -> Iterator[HealthFinding]:
+    for title, answer in store.vaults.items():
+        # What keeps a vault from being read is one thing, whatever is in it.
+        if answer.found is None and store is health.stores[0]:
+            yield _unknown(_VAULTS[title], answer)
+        if answer.found is not None:
+            match title:
+                case "primary":
+                    yield from _assess_primary(health, store, answer.found)
+                case "replica":
+                    yield from _assess_replica(health, store, answer.found)
+                case "elsewhere":
+                    yield from _assess_copy(health, store, answer.found)
+
+
+def _assess_primary(health: Health, store: StoreHealth, found: StoreInVault) -> Iterator[HealthFinding]:
+    again = f"./bulwark backup {store.name} {health.option}"
+    newest = found.newest
+    if not newest:
+        return  # told for all stores at once
+    yield from _assess_age(f"the newest backup of {store.name}", newest, store, "primary", again)
+    if not newest.locked_until:
+        yield HealthFinding(
+            level="wrong",
+            what=f"the newest backup of {store.name} is not locked",
+            next_step=f"./bulwark audit --live {health.option}",
+        )
+    if newest.problems:
+        yield HealthFinding(
+            level="wrong",
+            what=f"the newest backup of {store.name} is damaged: {newest.problems[0]}",
+            next_step=again,
+        )
+    prove = f"./bulwark verify --deep --store {store.name} {health.option}"
+    if found.last_proven_at:
+        stored = newest.stored_at.timestamp() + newest.age_seconds
+        age = stored - found.last_proven_at.timestamp()
+        if age > store.longest_proof_age_seconds:
+            yield HealthFinding(
+                level="wrong",
+                what=f"the last proof of {store.name} is {rough(age)} old, "
+                f"and {rough(store.longest_proof_age_seconds)} are allowed",
+                next_step=prove,
+            )
+
+
+def _assess_age(
+    what: str,
+    newest: BackupHealth,
+    store: StoreHealth,
+    vault: Literal["primary", "replica", "elsewhere"],
+    step: str,
+) -> Iterator[HealthFinding]:
+    longest = store.longest_age_seconds[vault]
+    if newest.age_seconds > longest:
+        yield HealthFinding(
+            level="wrong",
+            what=f"{what} is {rough(newest.age_seconds)} old, and {rough(longest)} are allowed",
+            next_step=step,
+        )
+
+
+def _assess_replica(health: Health, store: StoreHealth, found: StoreInVault) -> Iterator[HealthFinding]:
+    primary = store.vaults["primary"].found
+    original = primary.newest if primary else None
+    step = f"./bulwark verify --vault replica {health.option}"
+    if original and original.id not in found.ids and original.age_seconds > _REPLICATION_SECONDS:
+        yield HealthFinding(
+            level="wrong",
+            what=f"the newest backup of {store.name} is not in the replica",
+            next_step=step,
+        )
+    if found.newest:
+        if not original:
+            yield from _assess_age(
+                f"the newest backup of {store.name} in the replica", found.newest, store, "replica", step
+            )
+        if not found.newest.locked_until:
+            yield HealthFinding(
+                level="wrong",
+                what=f"the newest backup of {store.name} in the replica is not locked",
+                next_step=f"./bulwark audit --live {health.option}",
+            )
+
+
+def _assess_copy(health: Health, store: StoreHealth, found: StoreInVault) -> Iterator[HealthFinding]:
+    again = f"./bulwark copy {health.option}"
+    if not found.newest:
+        return  # told for all stores at once
+    yield from _assess_age(
+        f"the newest copy of {store.name} elsewhere", found.newest, store, "elsewhere", again
+    )
+    if not found.newest.locked_until:
+        yield HealthFinding(
+            level="wrong", what=f"the newest copy of {store.name} elsewhere is not locked", next_step=again
+        )
+
+
+def _assess_missing(health: Health) -> Iterator[HealthFinding]:
+    """Yield what there is none of: one finding for all stores, wrong if the stack is old enough for it."""
+    primary = {store.name: store.vaults["primary"].found for store in health.stores}
+    copies = {
+        store.name: store.vaults["elsewhere"].found for store in health.stores if "elsewhere" in store.vaults
+    }
+    drills = health.drills.found
+    stores = health.stores
+    yield from _lacking(
+        health,
+        "backup of",
+        [one for one in stores if (found := primary[one.name]) and not found.newest],
+        min((one.longest_age_seconds["primary"] for one in stores), default=0),
+        "backup all",
+    )
+    yield from _lacking(
+        health,
+        "proven backup of",
+        [one for one in stores if (found := primary[one.name]) and found.newest and not found.last_proven_at],
+        min((one.longest_proof_age_seconds for one in stores), default=0),
+        "verify --deep",
+    )
+    yield from _lacking(
+        health,
+        "copy elsewhere of",
+        [one for one in stores if (found := copies.get(one.name)) and not found.newest],
+        min((one.longest_age_seconds.get("elsewhere", 0) for one in stores), default=0),
+        "copy",
+    )
+    if drills:
+        lacking = [one for one in stores if not newest_drill(health, one)]
+        yield from _lacking(health, "drill of", lacking, drills.longest_age_seconds, "drill all")
+
+
+def _lacking(
+    health: Health, what: str, stores: Sequence[StoreHealth], allowed_seconds: float, command: str
+) -> Iterator[HealthFinding]:
+    """Yield what these stores do not have; wrong from `allowed_seconds` after the first deployment."""
+    if not stores:
+        return
+    deployment = health.deployment.found
+    begun = deployment.first_made_at if deployment else None
+    left = begun + timedelta(seconds=allowed_seconds) - health.looked_at if begun else timedelta()
+    is_due = left <= timedelta()
+    names = ", ".join(store.name for store in stores)
+    due = "" if is_due else f" yet; the first is due within {rough(left.total_seconds())}"
+    yield HealthFinding(
+        level="wrong" if is_due else "attention",
+        what=f"there is no {what} {names}{due}",
+        next_step=f"./bulwark {command} {health.option}",
+    )
+
+
+def _assess_drills(health: Health) -> Iterator[HealthFinding]:
+    drills = health.drills.found
+    if drills is None:
+        return  # the primary vault can't be read, which is told already
+    for scenario in drills.scenarios:
+        if not scenario.passed:
+            yield HealthFinding(
+                level="wrong",
+                what=f"the last drill {scenario.scenario} failed: {scenario.fault or 'see its report'}",
+                next_step=f"./bulwark drills {health.option} --drill {scenario.drill} --html report.html",
+            )
+    for store in health.stores:
+        drill = f"./bulwark drill {'loss' if store.name == 'database' else store.name} {health.option}"
+        newest = newest_drill(health, store)
+        if newest and newest.age_seconds > drills.longest_age_seconds:
+            yield HealthFinding(
+                level="wrong",
+                what=f"the last drill of {store.name} is {rough(newest.age_seconds)} ago, "
+                f"and {rough(drills.longest_age_seconds)} are allowed",
+                next_step=drill,
+            )
+
+
+def newest_drill(health: Health, store: StoreHealth) -> ScenarioHealth | None:
+    """Return the newest scenario that recovered a store; the scenarios are ordered, the newest first."""
+    scenarios = health.drills.found.scenarios if health.drills.found else ()
+    recovering = (one for one in scenarios if one.scenario != "credentials")
+    return next((one for one in recovering if store.name in one.stores), None)
+
+
+def _assess_monitors(health: Health) -> Iterator[HealthFinding]:
+    if health.monitors.found is None:
+        yield _unknown("the monitors", health.monitors)
+    for monitor in health.monitors.found or ():
+        since = f" for {rough(monitor.state_seconds)}" if monitor.state_seconds else ""
+        match monitor.state:
+            case "down" if monitor.kind == "heartbeat":
+                what = f"the heartbeat of {monitor.name} is missing{since}"
+                yield HealthFinding(level="wrong", what=what, next_step="see the last runs of its job.")
+            case "down":
+                what = f"{monitor.name} is down{since}"
+                step = f"look at {monitor.address}; docs/runbooks/sev1.md says what to do."
+                yield HealthFinding(level="wrong", what=what, next_step=step)
+            case "missing":
+                what = f"the monitor {monitor.name} is declared, and UptimeRobot has none"
+                yield HealthFinding(level="wrong", what=what, next_step=f"./bulwark refresh {health.option}")
+            case "paused":
+                what = f"the monitor {monitor.name} is paused, so that nobody is told"
+                yield HealthFinding(level="attention", what=what, next_step=f"./bulwark up {health.option}")
+            case "waiting" | "up":
+                pass
+
+
+def _assess_crons(health: Health) -> Iterator[HealthFinding]:
+    if health.crons.found is None:
+        yield _unknown("the check-ins of the jobs", health.crons)
+    for cron in health.crons.found or ():
+        if cron.state == "failed":
+            what = f"the last check-in of {cron.name} failed, or was missed"
+            yield HealthFinding(level="wrong", what=what, next_step="see the last runs of its job.")
+        elif cron.state == "missing":
+            what = f"the check-ins of {cron.name} are declared, and Sentry has no monitor"
+            yield HealthFinding(level="wrong", what=what, next_step=f"./bulwark refresh {health.option}")
+        elif cron.state == "muted":
+            what = f"the check-ins of {cron.name} are muted"
+            yield HealthFinding(level="attention", what=what, next_step="unmute the monitor at Sentry.")
+
+
+def _assess_issues(health: Health) -> Iterator[HealthFinding]:
+    if health.issues.found is None:
+        yield _unknown("the open issues", health.issues)
+    alerts = [one for one in health.issues.found or () if one.kind == "alert"]
+    errors = [one for one in health.issues.found or () if one.kind == "error"]
+    for alert in alerts:
+        where = alert.address or "Sentry"
+        yield HealthFinding(level="wrong", what=f"an alert is open: {alert.title}", next_step=f"see {where}.")
+    if errors:
+        title = errors[0].title if len(errors) == 1 else f"the newest is {errors[0].title}"
+        what = f"{len(errors)} {'issue' if len(errors) == 1 else 'issues'} of errors open: {title}"
+        yield HealthFinding(level="attention", what=what, next_step=f"see {errors[0].address or 'Sentry'}.")
+
+
+def _assess_drift(health: Health) -> Iterator[HealthFinding]:
+    drift = health.drift
+    if drift and not drift.passes:
+        counts = (_count(drift.differences, "difference", "differences"), f"{drift.unknown} not looked at")
+        differences = counts[0] or counts[1]
+        age = (health.looked_at - drift.looked_at).total_seconds()
+        yield HealthFinding(
+            level="wrong" if drift.differences else "attention",
+            what=f"{differences} from what is declared, as of {rough(age)} ago",
+            next_step=f"./bulwark audit --live {health.option}",
+        )
+
+
+def _assess_deadlines(health: Health) -> Iterator[HealthFinding]:
+    if health.deadlines.found is None:
+        yield _unknown("the waivers", health.deadlines)
+    today = health.looked_at.date()
+    for deadline in health.deadlines.found or ():
+        if ends_soon(deadline, today):
+            ended = deadline.ends_on < today
+            yield HealthFinding(
+                level="wrong" if ended else "attention",
+                what=f"the {'waiver' if deadline.kind == 'waiver' else 'entry'} for {deadline.what} "
+                f"{'ended' if ended else 'ends'} on {deadline.ends_on}",
+                next_step="correct what it excuses, or renew it by a pull request.",
+            )
+
+
+_UNITS: Final = (("d", 86_400, 48 * 3_600), ("h", 3_600, 3_600), ("min", 60, 60))
+"""Unit, its length, and from where it is used, each in seconds."""
+
+
+def rough(seconds: float) -> str:
+    """Return a duration in one unit, with a tenth where it is short, such as `26.5 h`, `3 d` or `40 s`."""
+    for unit, size, least in _UNITS:
+        if seconds >= least:
+            return f"{seconds / size:.1f} {unit}".replace(".0 ", " ")
+    return f"{seconds:.0f} s"

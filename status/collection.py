@@ -1,0 +1,181 @@
+"""Collects a stack's health: every independent question is asked at the same time."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from components.settings import Settings
+from live.declared import DeclaredStack, StateResource
+from live.vendor_apis import Apis
+from recovery.attestation import Trust
+from recovery.drill.evidence import StackLocation
+from recovery.elsewhere.vault import ElsewhereVault
+from recovery.vault.vault import VaultClient
+from status import deadlines, monitoring, stores
+from status.health import (
+    Answer,
+    CronHealth,
+    Deadline,
+    DeploymentHealth,
+    DriftHealth,
+    DrillHealth,
+    Health,
+    IssueHealth,
+    MonitorHealth,
+    ServiceHealth,
+    VaultTitle,
+)
+from status.inquiry import Question
+from status.stores import PrimaryVault, StoresInVault
+
+STATE_SECONDS: Final = 45.0
+"""How long the stack's state may take: the engine downloads it."""
+
+VAULT_SECONDS: Final = 60.0
+"""How long a vault may take: a year of backups and proofs is some 2,000 documents."""
+
+VENDOR_SECONDS: Final = 30.0
+"""How long a vendor's API may take after the state is there."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the engine last wrote of a stack's programs."""
+
+    resources: tuple[StateResource, ...]
+    deployed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """
+    Where a stack's health is read.
+
+    Each function may take its time, and raises Failure where there is no answer. Without a vault elsewhere,
+    `open_elsewhere` is None.
+    """
+
+    read_checkpoint: Callable[[], Checkpoint]
+    open_primary: Callable[[], VaultClient]
+    open_replica: Callable[[], VaultClient]
+    open_elsewhere: Callable[[], ElsewhereVault] | None
+    open_apis: Callable[[], AbstractContextManager[Apis]]
+    trust: Trust
+    policies: Path
+    """The folder of the policies, with the files of reviewed exceptions."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The stack that is looked at, and what is known of it without asking anybody."""
+
+    name: str
+    place: StackLocation
+    option: str
+    settings: Settings
+    services: tuple[ServiceHealth, ...] = ()
+    drift: DriftHealth | None = None
+    restored_servers: Mapping[str, str] | None = None
+
+
+def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
+    """Return the health, and whether somebody still has not answered."""
+    settings = subject.settings
+    organization = settings.errors.organization
+    state = Question("the stack's state", sources.read_checkpoint, limit_seconds=STATE_SECONDS)
+
+    def find_declared() -> DeclaredStack:
+        return DeclaredStack(state.result().resources)
+
+    primary = Question[PrimaryVault](
+        "the primary vault",
+        lambda: stores.read_primary(
+            sources.open_primary(),
+            sources.trust,
+            place=subject.place,
+            longest_drill_age=stores.worst_age(settings.backups.drill),
+        ),
+        limit_seconds=VAULT_SECONDS,
+    )
+    replica = Question[StoresInVault](
+        "the replica", lambda: stores.read_replica(sources.open_replica()), limit_seconds=VAULT_SECONDS
+    )
+    copies = (
+        Question[StoresInVault](
+            "the vault elsewhere",
+            lambda open_vault=sources.open_elsewhere: stores.read_elsewhere(open_vault()),
+            limit_seconds=VAULT_SECONDS,
+        )
+        if sources.open_elsewhere
+        else None
+    )
+
+    def read_monitors() -> tuple[MonitorHealth, ...]:
+        with sources.open_apis() as apis:
+            return monitoring.read_monitors(apis.uptimerobot, find_declared())
+
+    def read_crons() -> tuple[CronHealth, ...]:
+        with sources.open_apis() as apis:
+            return monitoring.read_crons(apis.sentry, organization, find_declared())
+
+    def read_issues() -> tuple[IssueHealth, ...]:
+        with sources.open_apis() as apis:
+            return monitoring.read_issues(apis.sentry, organization, settings.errors.services)
+
+    vendor_seconds = STATE_SECONDS + VENDOR_SECONDS
+    monitors = Question("UptimeRobot", read_monitors, limit_seconds=vendor_seconds)
+    crons = Question("Sentry", read_crons, limit_seconds=vendor_seconds)
+    issues = Question("Sentry", read_issues, limit_seconds=vendor_seconds)
+    ends = Question(
+        "the policies",
+        lambda: deadlines.read_deadlines(sources.policies, subject.name),
+        limit_seconds=VENDOR_SECONDS,
+    )
+    found, unknown, next_step = primary.find_answer()
+    vaults: dict[VaultTitle, tuple[StoresInVault | None, str, str]] = {
+        "primary": (found.stores if found else None, unknown, next_step),
+        "replica": replica.find_answer(),
+        **({"elsewhere": copies.find_answer()} if copies else {}),
+    }
+    checkpoint, no_state, state_step = state.find_answer()
+    health = Health(
+        stack=subject.name,
+        platform=settings.platform.name,
+        environment=settings.platform.environment,
+        place="twin" if subject.place == "twin" else "vendors",
+        option=subject.option,
+        deployment=Answer[DeploymentHealth](
+            found=describe(checkpoint) if checkpoint else None, unknown=no_state, next_step=state_step
+        ),
+        services=subject.services,
+        stores=stores.combine(settings, vaults),
+        drills=Answer[DrillHealth](
+            found=found.drills if found else None, unknown=unknown, next_step=next_step
+        ),
+        monitors=monitors.answer(Answer[tuple[MonitorHealth, ...]]),
+        crons=crons.answer(Answer[tuple[CronHealth, ...]]),
+        issues=issues.answer(Answer[tuple[IssueHealth, ...]]),
+        drift=subject.drift,
+        deadlines=ends.answer(Answer[tuple[Deadline, ...]]),
+        restored_servers=dict(subject.restored_servers or {}),
+        looked_at=datetime.now(UTC),
+    )
+    asked = (state, primary, replica, monitors, crons, issues, ends, *((copies,) if copies else ()))
+    return health, any(question.is_late for question in asked)
+
+
+def describe(checkpoint: Checkpoint) -> DeploymentHealth:
+    """Return what a state says of its deployment."""
+    created: list[datetime] = []
+    for resource in checkpoint.resources:
+        if resource.get("type") == "uptimerobot:index/monitor:Monitor" and resource.get("created"):
+            with suppress(ValueError):
+                created.append(datetime.fromisoformat(str(resource["created"])))
+    return DeploymentHealth(
+        resources=len(checkpoint.resources),
+        deployed_at=checkpoint.deployed_at,
+        first_made_at=min(created, default=None),
+    )
