@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from policies.framework.controls import Control, Framework
-from policies.framework.rule import Rule
-from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
+from policies.framework.exception_rules import EXCEPTION_RULES
+from policies.framework.rule import Looser, Rule
 from policies.rules import AREAS
 
 _TITLES: Final = {
@@ -17,7 +17,16 @@ _TITLES: Final = {
     "errors": "Errors",
     "identity": "Identity and secrets",
     "orphans": "Orphans",
-    "waivers": "Waivers",
+    "exceptions": "Exceptions",
+}
+
+_LOOSER: Final[dict[Looser, str]] = {
+    "higher": "a higher value demands",
+    "lower": "a lower value demands",
+    "more": "more entries demand",
+    "fewer": "fewer entries demand",
+    "true": "`true` demands",
+    "other": "another value may demand",
 }
 
 _HEAD: Final = """# Policies
@@ -33,7 +42,9 @@ names what it would have to know.
 
 **Settings of a stack** are in `policies/config/<stack>.json`, in the format of `--policy-pack-config`, by
 which another program gives its own: a rule's parameters (below, with their defaults), its `severity`, and,
-outside of production alone, its `enforcementLevel`. In production every rule is mandatory.
+outside of production alone, its `enforcementLevel`. In production every rule is mandatory, and a setting may
+demand more than its default. One that demands less is refused, unless a waiver of `settings-only-tighten` has
+it, word for word, as its `setting`. Each is listed in the review.
 
 **Waivers** are in `policies/waivers.yaml`, one entry per rule and resource:
 
@@ -45,6 +56,14 @@ outside of production alone, its `enforcementLevel`. In production every rule is
   ticket: OPS-123
   created: 2030-01-15
   expires: 2030-03-31 # 90 days after its creation at most
+- rule: settings-only-tighten
+  resource: urn:pulumi:prod::bulwark-administrator::bulwark:index:Accounts::accounts
+  setting: vault-is-locked.minimum_days = 14 # as the finding writes it
+  reason: The store of the first month is small; raised with the new plan.
+  owner: operations
+  ticket: OPS-124
+  created: 2030-01-15
+  expires: 2030-02-15
 ```
 
 A waived finding is still shown, with its expiry. A waiver that is malformed, over, or waives nothing is a
@@ -59,7 +78,7 @@ def render() -> str:
 
 def _render_lines() -> Iterator[str]:
     yield _HEAD
-    areas = {**AREAS, "waivers": (WAIVERS_ARE_VALID,)}
+    areas = {**AREAS, "exceptions": EXCEPTION_RULES}
     for area, rules in areas.items():
         yield f"## {_TITLES[area]}"
         yield ""
@@ -77,7 +96,8 @@ def _render_rule(rule: Rule) -> Iterator[str]:
     yield f"- Fix: {rule.fix}"
     yield f"- Controls: {', '.join(str(control) for control in rule.controls)}"
     for parameter in rule.parameters:
-        yield f"- `{parameter.name}` (default `{json.dumps(parameter.default)}`): {parameter.meaning}"
+        default = f"default `{json.dumps(parameter.default)}`; {_LOOSER[parameter.looser]} less"
+        yield f"- `{parameter.name}` ({default}): {parameter.meaning}"
     yield ""
 
 

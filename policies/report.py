@@ -72,6 +72,7 @@ def document(evaluation: Evaluation) -> dict[str, Any]:
     backed_up = job_backed_stores(stack)
     return {
         "evaluated": list(evaluation.severities),
+        "loosened": list(evaluation.loosened),
         "verdicts": [vars(ReportedVerdict.of(verdict, evaluation)) for verdict in evaluation.verdicts],
         "waivers": [waiver.model_dump(mode="json") for waiver in evaluation.waivers.in_force.values()],
         "stores": [

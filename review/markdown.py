@@ -64,6 +64,10 @@ def _render_lines(review: Review) -> Iterator[str]:
     if review.disabled:
         yield f"**Switched off** by `policies/config/{review.stack}.json`: {', '.join(review.disabled)}"
         yield ""
+    if review.loosened:
+        settings = ", ".join(map(format_input, review.loosened))
+        yield f"**Demand less than the defaults**, by `policies/config/{review.stack}.json`: {settings}"
+        yield ""
     yield from _render_recovery(review)
     yield from _render_losses(review)
 

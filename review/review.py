@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 from policies.facts.stores import DATA_DEPENDS_ON, is_store
 from policies.framework.controls import Control, Framework
+from policies.framework.exception_rules import EXCEPTION_RULES
 from policies.framework.rule import Rule
-from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.report import ReportedVerdict
 from policies.rules import RULES
 from review.comparison import BaseComparison, is_refusal
@@ -39,7 +39,7 @@ _CHANGES: Final[dict[str, ChangeKind]] = {
 _TAKES_DATA_ALONG: Final = DATA_DEPENDS_ON | {"neon:index/branch:Branch"}
 _SEVERITIES: Final = ("critical", "high", "medium", "low")
 
-RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, WAIVERS_ARE_VALID)}
+RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, *EXCEPTION_RULES)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,17 @@ class StoreLoss:
 
 
 @dataclass(frozen=True)
+class FrameworkSummary:
+    """How many controls of a framework have verdicts, and the ids of those that are not met or waived."""
+
+    framework: Framework
+    controls: int
+    unmet: tuple[str, ...]
+    waived: tuple[str, ...]
+    """Met but for what a waiver lets pass."""
+
+
+@dataclass(frozen=True)
 class Review:
     """The plan and the verdicts of one review or audit."""
 
@@ -81,6 +92,9 @@ class Review:
     verdicts: tuple[ReportedVerdict, ...]
     evaluated: tuple[str, ...]
     """Ids of the rules that were evaluated."""
+
+    loosened: tuple[str, ...]
+    """Settings of the pack that demand less than the defaults."""
 
     waivers: tuple[dict[str, Any], ...]
     stores: tuple[dict[str, Any], ...]
@@ -150,22 +164,21 @@ class Review:
                 by_control.setdefault(control, Counter())[row["outcome"]] += 1
         return dict(sorted(by_control.items()))
 
-    def by_framework(self) -> list[tuple[Framework, int, list[str]]]:
-        """Return each framework, the number of its controls with verdicts, and the ids of those not met."""
+    def by_framework(self) -> list[FrameworkSummary]:
+        """Return a summary of each framework."""
         by_control = self.by_control()
-        unmet = {
-            name for name, outcomes in by_control.items() if outcomes["violated"] + outcomes["undecided"]
-        }
-        rows: list[tuple[Framework, int, list[str]]] = []
-        for framework in Framework:
-            controls = [
-                control
+
+        def summarize(framework: Framework) -> FrameworkSummary:
+            judged = {
+                control.id: by_control[str(control)]
                 for control in Control
                 if control.framework is framework and str(control) in by_control
-            ]
-            unmet_ids = [control.id for control in controls if str(control) in unmet]
-            rows.append((framework, len(controls), unmet_ids))
-        return rows
+            }
+            unmet = [name for name, found in judged.items() if found["violated"] + found["undecided"]]
+            waived = [name for name, found in judged.items() if found["waived"] and name not in unmet]
+            return FrameworkSummary(framework, len(judged), tuple(unmet), tuple(waived))
+
+        return [summarize(framework) for framework in Framework]
 
     def losses_of_stores(self) -> list[StoreLoss]:
         """Return what is left of each store, by what is lost."""
@@ -204,7 +217,7 @@ class Review:
                     for step in self.steps
                 ],
             },
-            "rules": {"asked": list(self.evaluated), "off": self.disabled},
+            "rules": {"asked": list(self.evaluated), "off": self.disabled, "loosened": list(self.loosened)},
             "verdicts": [vars(verdict) for verdict in self.verdicts],
             "waivers": list(self.waivers),
             "matrix": self.matrix(),
@@ -234,7 +247,7 @@ def build(
         stopped: The engine's output if it stopped before the policies.
         comparison: The comparison with the base, of a review.
     """
-    report = report or {"evaluated": [], "verdicts": [], "waivers": [], "stores": []}
+    report = report or {"evaluated": [], "loosened": [], "verdicts": [], "waivers": [], "stores": []}
     return Review(
         stack=stack,
         occasion=occasion,
@@ -242,6 +255,7 @@ def build(
         steps=tuple(_merge_steps(steps)),
         verdicts=tuple(ReportedVerdict(**verdict) for verdict in report["verdicts"]),
         evaluated=tuple(report["evaluated"]),
+        loosened=tuple(report["loosened"]),
         waivers=tuple(report["waivers"]),
         stores=tuple(report["stores"]),
         stopped=stopped,

@@ -20,6 +20,8 @@ def show(review: Review, console: Console) -> None:
     _show_waived(review, console)
     if review.disabled:
         console.print(f"switched off  {', '.join(review.disabled)}", style="yellow")
+    if review.loosened:
+        console.print(f"demand less than the defaults  {escape(', '.join(review.loosened))}", style="yellow")
     for title, outcome in (("Could not be decided", "undecided"), ("Violations", "violated")):
         _show_findings(title, review, outcome, console)
     for step in review.losses:
@@ -87,9 +89,11 @@ def _show_losses(review: Review, console: Console) -> None:
 def _show_controls(review: Review, console: Console) -> None:
     if not review.verdicts:
         return
-    table = Table("framework", "controls", "not met", title="Compliance; every rule and resource with --json")
-    for framework, controls, unmet in review.by_framework():
-        table.add_row(str(framework), f"{controls}", ", ".join(unmet))
+    heads = ("framework", "controls", "not met", "waived")
+    table = Table(*heads, title="Compliance; every rule and resource with --json")
+    for row in review.by_framework():
+        cells = (str(row.framework), f"{row.controls}", ", ".join(row.unmet), ", ".join(row.waived))
+        table.add_row(*cells)
     console.print(table)
 
 

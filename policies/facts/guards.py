@@ -18,6 +18,7 @@ ROOT_MAY: Final = Parameter(
     default=False,
     schema={"type": "boolean"},
     meaning="whether the account's root user may as well, which a stack that is taken down again needs",
+    looser="true",
 )
 
 _OTHERS_ALONE: Final = frozenset({"ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"})

@@ -14,6 +14,7 @@ LIVING_PREFIXES: Final = Parameter(
     [vault_layout.FILES],
     {"type": "array", "items": {"type": "string", "minLength": 1}},
     "prefixes under which a key may be written again: what lies there lives as long as its source does",
+    looser="more",
 )
 """The default is the prefix of this project's file backups (core/vault_layout.py)."""
 
@@ -22,6 +23,7 @@ GONE_TAGS: Final = Parameter(
     [vault_layout.DELETED_AT_SOURCE_TAG[0]],
     {"type": "array", "items": {"type": "string", "minLength": 1}},
     "tags of a copy whose original is gone: under a living prefix, what has one may be hidden at once",
+    looser="more",
 )
 """The default is the tag of this project's file backups (core/vault_layout.py)."""
 

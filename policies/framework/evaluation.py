@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_policy import Severity
 
+from policies.framework.exception_rules import find_loosened
 from policies.framework.messages import Message, join_messages, message
 from policies.framework.rule import Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -67,6 +68,9 @@ class Evaluation:
         self.severities: dict[str, Severity] = {}
         """Rule id -> its severity in this stack, for each evaluated rule. Disabled rules are missing."""
 
+        self.loosened: list[str] = []
+        """Settings of the evaluated rules that demand less than their defaults, as findings write them."""
+
         self.advisory: set[str] = set()
         """Ids of the rules that are violated and advisory in this stack."""
 
@@ -74,6 +78,19 @@ class Evaluation:
         """Judge each subject of a rule, with the parameters of this stack."""
         self.severities[rule.id] = Severity(configured.get("severity", rule.severity))
         verdicts = self._judge_subjects(rule, configured)
+        self.verdicts += verdicts
+        return verdicts
+
+    def evaluate_settings(self, rule: Rule, configured: Mapping[str, Any]) -> list[Verdict]:
+        """Judge the settings of the pack, after all other rules; `rule` is the one about them."""
+        self.severities[rule.id] = Severity(configured.get("severity", rule.severity))
+        verdicts: list[Verdict] = []
+        for subject in rule.subjects(self.stack):
+            for setting in self.loosened:
+                waiver = self.waivers.in_force.get((rule.id, subject.urn, setting))
+                verdicts.append(Verdict(rule, subject, (Message(setting),), waiver))
+            if not self.loosened:
+                verdicts.append(Verdict(rule, subject, ()))
         self.verdicts += verdicts
         return verdicts
 
@@ -93,9 +110,10 @@ class Evaluation:
         # exception's text is left out, as it could hold a secret.
         try:
             limits = rule.resolve_parameters(configured)
+            self.loosened += find_loosened(rule, configured)
             for subject in rule.subjects(self.stack):
                 reasons = tuple(rule.judge(subject, self.stack, limits))
-                waiver = self.waivers.in_force.get((rule.id, subject.urn)) if reasons else None
+                waiver = self.waivers.in_force.get((rule.id, subject.urn, "")) if reasons else None
                 verdicts.append(Verdict(rule, subject, reasons, waiver))
         except Exception as crash:  # noqa: BLE001 - whatever it is, it must not pass for "no violation"
             verdicts.append(Verdict(rule, None, (_describe_crash(rule, crash),)))

@@ -21,8 +21,8 @@ from policies.framework.configuration import Configuration
 from policies.framework.controls import Control
 from policies.framework.drill_history import DrillHistory
 from policies.framework.evaluation import Evaluation, Outcome, Verdict
+from policies.framework.exception_rules import EXCEPTION_RULES, SETTINGS_ONLY_TIGHTEN, WAIVERS_ARE_VALID
 from policies.framework.rule import Rule
-from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 
 
 class Pack:
@@ -41,7 +41,7 @@ class Pack:
         Read the waivers.
 
         Args:
-            rules: The rules of the pack, without the one about waivers.
+            rules: The rules of the pack, without those about exceptions.
             today: The day in UTC, on which a waiver is in force or not.
             waivers_file: The file with the waivers.
             configured: The stack's configuration of the pack.
@@ -50,7 +50,7 @@ class Pack:
         self.drill_history = drill_history
         self.rules = tuple(rules)
         self.evaluation: Evaluation
-        waivable = {rule.id: rule.waivable for rule in self.rules}
+        waivable = {rule.id: rule.waivable for rule in (*self.rules, *EXCEPTION_RULES)}
         self.waivers = waivers.read(waivers_file, today=today, rules=waivable)
         self._configured = configured or {}
 
@@ -68,7 +68,7 @@ class Pack:
     @property
     def policies(self) -> list[Policy]:
         """
-        One stack policy per rule, then one about the waivers, then one that shows what is waived.
+        One stack policy per rule, then those about exceptions, then one that shows what is waived.
 
         All but the last are mandatory.
         """
@@ -76,6 +76,12 @@ class Pack:
             *(
                 self._make_policy(rule, lambda args, rule=rule: self._evaluate(rule, args))
                 for rule in self.rules
+            ),
+            self._make_policy(
+                SETTINGS_ONLY_TIGHTEN,
+                lambda args: _without_waived(
+                    self.evaluation.evaluate_settings(SETTINGS_ONLY_TIGHTEN, args.get_config())
+                ),
             ),
             self._make_policy(
                 WAIVERS_ARE_VALID,
@@ -92,8 +98,7 @@ class Pack:
         ]
 
     def _evaluate(self, rule: Rule, args: StackValidationArgs) -> list[Verdict]:
-        verdicts = self.evaluation.evaluate(rule, args.get_config())
-        return [verdict for verdict in verdicts if verdict.outcome is not Outcome.WAIVED]
+        return _without_waived(self.evaluation.evaluate(rule, args.get_config()))
 
     def _make_policy(self, rule: Rule, evaluate: Callable[[StackValidationArgs], list[Verdict]]) -> Policy:
         primary = rule.controls[0]
@@ -109,6 +114,10 @@ class Pack:
             tags=[_make_tag(control) for control in rule.controls],
             remediation_steps=rule.fix,
         )
+
+
+def _without_waived(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    return [verdict for verdict in verdicts if verdict.outcome is not Outcome.WAIVED]
 
 
 def _make_validation(evaluate: Callable[[StackValidationArgs], list[Verdict]]) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from pulumi_policy import Severity
 
@@ -15,6 +15,15 @@ Parameters = Mapping[str, Any]
 """Parameter -> its value for this stack: the configured one, or the default."""
 
 
+Looser = Literal["higher", "lower", "more", "fewer", "true", "other"]
+"""
+Which values of a parameter demand less than its default.
+
+`higher` and `lower` numbers; a list with `more` entries, which exempt something, or with `fewer`, which
+demand something; `true`; any `other` value than the default.
+"""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A setting of a rule that a stack may change in policies/config."""
@@ -25,11 +34,30 @@ class Parameter:
     """JSON Schema of the value."""
 
     meaning: str
+    looser: Looser
+
+    def is_loosened(self, value: Any) -> bool:
+        """Tell whether a value, which the schema accepts, demands less than the default."""
+        match self.looser:
+            case "higher":
+                return value > self.default
+            case "lower":
+                return value < self.default
+            case "more":
+                return not set(value) <= set(self.default)
+            case "fewer":
+                return not set(value) >= set(self.default)
+            case "true":
+                return bool(value) and not self.default
+            case "other":
+                return value != self.default
 
 
-def number_parameter(name: str, default: float, meaning: str) -> Parameter:
+def number_parameter(
+    name: str, default: float, meaning: str, *, looser: Literal["higher", "lower"]
+) -> Parameter:
     """Return a parameter that is a number of at least 0."""
-    return Parameter(name, default, {"type": "number", "minimum": 0}, meaning)
+    return Parameter(name, default, {"type": "number", "minimum": 0}, meaning, looser)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

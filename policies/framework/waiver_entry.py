@@ -48,6 +48,10 @@ class ReviewedException(BaseModel):
         return complaints
 
 
+WaivedFinding = tuple[str, str, str]
+"""Rule, URN, and the setting that is looser than its default, else ""."""
+
+
 class Waiver(ReviewedException):
     """An exception of one rule for one resource."""
 
@@ -55,9 +59,12 @@ class Waiver(ReviewedException):
     resource: Annotated[str, StringConstraints(pattern=r"^urn:pulumi:[^*]+::[^*]+::[^*]+::[^*]+$")]
     """The whole URN. A pattern would also waive violations that nobody has reviewed."""
 
+    setting: str = ""
+    """For settings-only-tighten: the looser setting, as its finding writes it."""
+
     @property
-    def key(self) -> tuple[str, str]:
-        return self.rule, self.resource
+    def key(self) -> WaivedFinding:
+        return self.rule, self.resource, self.setting
 
 
 _Exception = TypeVar("_Exception", bound=ReviewedException)

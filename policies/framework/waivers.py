@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from policies.framework.messages import Message, message
 
 if TYPE_CHECKING:
-    from policies.framework.waiver_entry import Waiver
+    from policies.framework.waiver_entry import WaivedFinding, Waiver
 
 FILE: Final = Path(__file__).parents[1] / "waivers.yaml"
 _LONGEST: Final = timedelta(days=90)
@@ -19,8 +19,7 @@ _LONGEST: Final = timedelta(days=90)
 class Waivers:
     """The waivers that are in force on a day, and the problems of the others."""
 
-    in_force: "dict[tuple[str, str], Waiver]"
-    """(rule, URN) -> the waiver."""
+    in_force: "dict[WaivedFinding, Waiver]"
 
     problems: tuple[Message, ...]
     """Each names its entry by number."""
@@ -46,7 +45,7 @@ def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
     entries = parse_entries(text)
     if entries is None:
         return Waivers({}, (message("the waivers' file is no list of waivers, so none of them counts"),))
-    in_force: dict[tuple[str, str], Waiver] = {}
+    in_force: dict[WaivedFinding, Waiver] = {}
     problems: list[Message] = []
     for number, entry in enumerate(entries, 1):
         waiver, complaints = parse_entry(entry, Waiver)
@@ -61,7 +60,7 @@ def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
 
 
 def find_unmatched(
-    waivers: Waivers, used: Iterable[tuple[str, str]], *, stacks: Iterable[str]
+    waivers: Waivers, used: "Iterable[WaivedFinding]", *, stacks: Iterable[str]
 ) -> list[Message]:
     """
     Return a problem for each waiver of this stack that waived nothing.
@@ -74,8 +73,10 @@ def find_unmatched(
     prefixes = tuple(stacks) or ("urn:",)
     unused = set(waivers.in_force) - set(used)
     return [
-        Message(f"the waiver of {rule} for {urn.rsplit('::', 1)[-1]} matches no violation; remove it")
-        for rule, urn in sorted(unused)
+        Message(
+            f"the waiver of {rule} for {setting or urn.rsplit('::', 1)[-1]} matches no violation; remove it"
+        )
+        for rule, urn, setting in sorted(unused)
         if urn.startswith(prefixes)
     ]
 

@@ -26,11 +26,11 @@ from pulumi_policy.proxy import UnknownValueError
 from policies import report
 from policies.framework.controls import Control
 from policies.framework.evaluation import Evaluation
+from policies.framework.exception_rules import EXCEPTION_RULES
 from policies.framework.messages import Message, message
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
-from policies.framework.waivers_are_valid import RULE as WAIVERS_ARE_VALID
 from policies.rules import RULES
 
 PLANTED: Final = "pl4nted-s3cret"
@@ -187,9 +187,9 @@ def test_no_message_shows_what_is_planted_in_one_type_of_production(plant: str) 
 def test_each_rule_tells_the_engine_that_it_is_mandatory_why_and_for_which_controls() -> None:
     info = servicer().GetAnalyzerInfo(empty_pb2.Empty(), None)
     policies = {policy.name: policy for policy in info.policies if policy.policy_type == STACK_POLICY}
-    assert set(policies) == {*(rule.id for rule in RULES), WAIVERS_ARE_VALID.id, "waived"}
+    assert set(policies) == {*(rule.id for rule in RULES), *(rule.id for rule in EXCEPTION_RULES), "waived"}
     assert policies["waived"].enforcementLevel == analyzer_pb2.ADVISORY
-    for one in (*RULES, WAIVERS_ARE_VALID):
+    for one in (*RULES, *EXCEPTION_RULES):
         told = policies[one.id]
         assert told.enforcementLevel == analyzer_pb2.MANDATORY
         assert told.description == one.title
@@ -231,7 +231,7 @@ def test_a_rule_judges_with_its_defaults_unless_the_stack_says_otherwise() -> No
         seen.append(limits["most"])
         return []
 
-    server = servicer([rule(judge, parameters=(number_parameter("most", 7, "how many"),))])
+    server = servicer([rule(judge, parameters=(number_parameter("most", 7, "how many", looser="higher"),))])
     server.AnalyzeStack(stack_request(TWO[:1]), None)
     config = analyzer_pb2.PolicyConfig(enforcementLevel=analyzer_pb2.MANDATORY)
     config.properties.update({"most": 3})

@@ -205,9 +205,10 @@ def says_waivers(body: bytes, read: Any) -> bool:
     entries: list[Any] = yaml.safe_load(body)
     return all(
         any(
-            all(as_day(entry[name]) == as_day(value) for name, value in waiver.model_dump().items())
+            all(as_day(entry.get(name, "")) == as_day(value) for name, value in waiver.model_dump().items())
             for entry in entries
-            if isinstance(entry, dict) and waiver.key == (entry.get("rule"), entry.get("resource"))
+            if isinstance(entry, dict)
+            and waiver.key == (entry.get("rule"), entry.get("resource"), entry.get("setting", ""))
         )
         for waiver in read.values()
     )

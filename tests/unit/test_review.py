@@ -41,6 +41,7 @@ def review(
     stopped: str = "",
     occasion: Literal["review", "audit"] = "review",
     evaluated: list[str] | None = None,
+    loosened: tuple[str, ...] = (),
 ) -> Review:
     return build(
         "prod",
@@ -49,6 +50,7 @@ def review(
         report=None
         if stopped
         else {
+            "loosened": list(loosened),
             "evaluated": [rule.id for rule in RULES] if evaluated is None else evaluated,
             "verdicts": verdicts or [],
             "waivers": [
@@ -212,6 +214,13 @@ def test_the_severity_is_the_one_that_the_stack_gives(tmp_path: Path) -> None:
     assert scores == {FIRST.id: "3.0", SECOND.id: "9.5"}
 
 
+def test_settings_that_demand_less_are_named() -> None:
+    reviewed = review(loosened=("vault-is-locked.minimum_days = 7",))
+    assert "**Demand less than the defaults**, by `policies/config/prod.json`" in markdown.render(reviewed)
+    assert "vault-is-locked.minimum_days = 7" in show(reviewed)
+    assert reviewed.document()["rules"]["loosened"] == ["vault-is-locked.minimum_days = 7"]
+
+
 def test_rules_that_are_switched_off_are_named() -> None:
     reviewed = review(evaluated=[rule.id for rule in RULES if rule is not FIRST])
     assert FIRST.id in reviewed.disabled
@@ -283,11 +292,20 @@ def test_the_matrix_joins_rule_resource_and_control() -> None:
 
 def test_the_terminal_tells_which_controls_of_each_framework_are_not_met() -> None:
     primary = FIRST.controls[0]
-    row = next(one for one in refused_review().by_framework() if one[0] is primary.framework)
-    assert primary.id in row[2]
+    row = next(one for one in refused_review().by_framework() if one.framework is primary.framework)
+    assert primary.id in row.unmet
     text = " ".join(show(refused_review()).split())
     assert str(primary.framework) in text
     assert primary.id in text
+
+
+def test_a_control_that_a_waiver_lets_pass_is_no_met_one() -> None:
+    primary = FIRST.controls[0]
+    reviewed = review(
+        verdicts=[verdict(FIRST.id, VAULT, "waived", "m"), verdict(FIRST.id, DATABASE, "passed", "")]
+    )
+    row = next(one for one in reviewed.by_framework() if one.framework is primary.framework)
+    assert (primary.id in row.unmet, primary.id in row.waived) == (False, True)
 
 
 def test_the_document_is_plain_json_without_a_property_value() -> None:

@@ -190,7 +190,11 @@ def verdict(rule: str, urn: str, outcome: str, **changes: Any) -> dict[str, Any]
 
 
 def report(*verdicts: dict[str, Any]) -> dict[str, Any]:
-    return {"evaluated": sorted({one["rule"] for one in verdicts}), "verdicts": list(verdicts)}
+    return {
+        "evaluated": sorted({one["rule"] for one in verdicts}),
+        "loosened": [],
+        "verdicts": list(verdicts),
+    }
 
 
 def render(comparison: BaseComparison, own: dict[str, Any]) -> str:

@@ -27,7 +27,10 @@ _DEFAULT_FAILURES: Final = 3
 """Sentry's default number of failed probes before an issue (Sentry, "Uptime monitoring")."""
 
 _MAXIMUM: Final = number_parameter(
-    "maximum_minutes", 5, "from the start of an outage until the second prober reports it, in minutes"
+    "maximum_minutes",
+    5,
+    "from the start of an outage until the second prober reports it, in minutes",
+    looser="higher",
 )
 
 

@@ -20,6 +20,7 @@ _MAXIMUM: Final = number_parameter(
     5,
     "from the start of an outage until the first contact is told, in minutes; 5 leaves two thirds of "
     "a critical endpoint's 15 to recover in",
+    looser="higher",
 )
 
 

@@ -16,6 +16,7 @@ _MINIMUM: Final = number_parameter(
     "minimum_regions",
     2,
     "regions that a monitor looks from; with 2, one region's network trouble is not taken for an outage",
+    looser="lower",
 )
 
 

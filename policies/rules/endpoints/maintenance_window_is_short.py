@@ -12,7 +12,9 @@ from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, expect, in_range, number_parameter, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
 
-_MAXIMUM: Final = number_parameter("maximum_minutes", 60, "length of one maintenance window, in minutes")
+_MAXIMUM: Final = number_parameter(
+    "maximum_minutes", 60, "length of one maintenance window, in minutes", looser="higher"
+)
 
 
 def _judge(window: Resource, _stack: PolicyStack, limits: Parameters) -> Iterator[Message]:

@@ -17,6 +17,7 @@ _MAXIMUM: Final = Parameter(
     1_000,
     {"type": "number", "minimum": 1},
     "the most events that one key may accept in a minute; one client in a loop sends as many",
+    looser="higher",
 )
 
 

@@ -19,6 +19,7 @@ _WITHOUT_ACCOUNT: Final = Parameter(
     ["pulumi", "pulumi-nodejs", "pulumi-python", "random", "time", "tls"],
     {"type": "array", "items": {"type": "string"}},
     "packages whose provider needs no credentials, and may be a default one",
+    looser="more",
 )
 
 

@@ -16,6 +16,7 @@ _TAGS: Final = Parameter(
     ["Project", "Environment", "ManagedBy"],
     {"type": "array", "items": {"type": "string"}},
     "names of the tags that every resource at AWS must have",
+    looser="fewer",
 )
 
 

@@ -35,5 +35,7 @@ RULE: Final = Rule(
     controls=(Control.NIST_AC_12, Control.NIST_AC_6),
     subjects=of_type(ROLE),
     judge=_judge,
-    parameters=(number_parameter("maximum_hours", 2, "how long a session may last, in hours"),),
+    parameters=(
+        number_parameter("maximum_hours", 2, "how long a session may last, in hours", looser="higher"),
+    ),
 )

@@ -22,7 +22,7 @@ def _subjects(stack: PolicyStack) -> list[Resource]:
 
 def _has_credential(resource: Resource) -> bool:
     if resource.type == MONITOR:  # only a heartbeat's URL is a credential; that of other monitors is public
-        return resource.at("type") in {Known("HEARTBEAT"), Unknown()}
+        return resource.at("type") in (Known("HEARTBEAT"), Unknown())
     # A provider answers with what it was given; a key of the environment is no output.
     return resource.type != _NEON or resource.at("apiKey") != Absent()
 

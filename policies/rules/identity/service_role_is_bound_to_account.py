@@ -22,6 +22,7 @@ _RUN_WITHIN_ACCOUNT: Final = Parameter(
     ["ec2.amazonaws.com", "lambda.amazonaws.com"],
     {"type": "array", "items": {"type": "string"}},
     "services that act for nobody but the role's own account, and need no condition",
+    looser="more",
 )
 
 

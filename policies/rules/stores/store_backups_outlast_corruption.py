@@ -49,6 +49,7 @@ RULE: Final = Rule(
             "noticed_within_days",
             14,
             "for how long corruption may go unseen, in days; what a platform publishes may be more",
+            looser="lower",
         ),
     ),
 )

@@ -70,6 +70,7 @@ RULE: Final = Rule(
             15,
             "the age of the last passed drill, in days; a new store has as long for its first one, and the "
             "default lets one weekly drill fail, but not two",
+            looser="higher",
         ),
     ),
 )

@@ -102,5 +102,9 @@ RULE: Final = Rule(
     ),
     subjects=job_backed_stores,
     judge=_judge,
-    parameters=(number_parameter("minimum_lock_days", 30, "how long every copy must stay locked, in days"),),
+    parameters=(
+        number_parameter(
+            "minimum_lock_days", 30, "how long every copy must stay locked, in days", looser="lower"
+        ),
+    ),
 )

@@ -138,5 +138,9 @@ RULE: Final = Rule(
     controls=(Control.NIST_CP_9, Control.NIST_CP_10, Control.SOC_A1_2, Control.ISO_A_8_13, Control.CIS_11_2),
     subjects=_subjects,
     judge=_judge,
-    parameters=(number_parameter("minimum_hours", 168, "how far back every history must reach, in hours"),),
+    parameters=(
+        number_parameter(
+            "minimum_hours", 168, "how far back every history must reach, in hours", looser="lower"
+        ),
+    ),
 )

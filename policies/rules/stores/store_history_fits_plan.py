@@ -53,6 +53,7 @@ RULE: Final = Rule(
             "launch",
             {"type": "string", "enum": list(_LONGEST)},
             "Neon's plan, where no component around the project publishes one",
+            looser="other",
         ),
     ),
 )

@@ -54,5 +54,7 @@ RULE: Final = Rule(
     ),
     subjects=job_backed_stores,
     judge=_judge,
-    parameters=(number_parameter("maximum_days", 8, "the longest time between two drills, in days"),),
+    parameters=(
+        number_parameter("maximum_days", 8, "the longest time between two drills, in days", looser="higher"),
+    ),
 )

@@ -65,6 +65,7 @@ RULE: Final = Rule(
             "maximum_hours",
             30,
             "the age that the last proof may reach, in hours; what a platform publishes may be less",
+            looser="higher",
         ),
     ),
 )

@@ -61,6 +61,7 @@ RULE: Final = Rule(
             "maximum_hours",
             27,
             "the most that the independent backup may lose, in hours; what a platform publishes may be less",
+            looser="higher",
         ),
     ),
 )

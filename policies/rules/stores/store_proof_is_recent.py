@@ -68,6 +68,7 @@ RULE: Final = Rule(
             30,
             "the age of the last proof, in hours; what a platform publishes may be less, and a new store has "
             "as long for its first one",
+            looser="higher",
         ),
     ),
 )

@@ -53,6 +53,11 @@ RULE: Final = Rule(
     subjects=buckets,
     judge=_judge,
     parameters=(
-        number_parameter("maximum_days", 7, "after how many days an upload counts as aborted, at the latest"),
+        number_parameter(
+            "maximum_days",
+            7,
+            "after how many days an upload counts as aborted, at the latest",
+            looser="higher",
+        ),
     ),
 )

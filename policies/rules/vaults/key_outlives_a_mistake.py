@@ -32,5 +32,7 @@ RULE: Final = Rule(
     subjects=of_type(KEY),
     judge=_judge,
     # The longest window (AWS KMS API, ScheduleKeyDeletion, PendingWindowInDays).
-    parameters=(number_parameter("minimum_days", 30, "how many days must pass before a key is gone"),),
+    parameters=(
+        number_parameter("minimum_days", 30, "how many days must pass before a key is gone", looser="lower"),
+    ),
 )

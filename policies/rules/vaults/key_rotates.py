@@ -38,6 +38,11 @@ RULE: Final = Rule(
     judge=_judge,
     # The CIS AWS Foundations Benchmark asks for a rotation each year.
     parameters=(
-        number_parameter("maximum_days", 365, "after how many days every key must be rotated, at the latest"),
+        number_parameter(
+            "maximum_days",
+            365,
+            "after how many days every key must be rotated, at the latest",
+            looser="higher",
+        ),
     ),
 )

@@ -85,5 +85,7 @@ RULE: Final = Rule(
     subjects=vaults,
     judge=_judge,
     # 90 days: the least that CIS Controls 8.10 asks for.
-    parameters=(number_parameter("minimum_days", 90, "for how long the record must be kept, in days"),),
+    parameters=(
+        number_parameter("minimum_days", 90, "for how long the record must be kept, in days", looser="lower"),
+    ),
 )

@@ -109,6 +109,7 @@ RULE: Final = Rule(
             ["COMPLIANCE"],
             {"type": "array", "items": {"type": "string", "enum": _MODES}, "minItems": 1},
             "which modes of the lock are fine",
+            looser="more",
         ),
     ),
 )

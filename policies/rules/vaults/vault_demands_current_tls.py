@@ -51,5 +51,9 @@ RULE: Final = Rule(
     subjects=vaults,
     judge=_judge,
     # TLS 1.0 and 1.1 are deprecated (RFC 8996).
-    parameters=(number_parameter("minimum_version", 1.2, "the oldest version of TLS that may be used"),),
+    parameters=(
+        number_parameter(
+            "minimum_version", 1.2, "the oldest version of TLS that may be used", looser="lower"
+        ),
+    ),
 )

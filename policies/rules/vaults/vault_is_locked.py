@@ -59,7 +59,10 @@ RULE: Final = Rule(
             ["COMPLIANCE"],
             {"type": "array", "items": {"type": "string", "enum": _MODES}, "minItems": 1},
             "which modes are fine; privileged users can lift GOVERNANCE, so it is for stacks that pass",
+            looser="more",
         ),
-        number_parameter("minimum_days", 30, "how long every version must stay locked, in days"),
+        number_parameter(
+            "minimum_days", 30, "how long every version must stay locked, in days", looser="lower"
+        ),
     ),
 )

@@ -151,6 +151,8 @@ RULE: Final = Rule(
     judge=_judge,
     # S3 Replication Time Control knows 15 minutes alone (AWS S3, "Using S3 Replication Time Control").
     parameters=(
-        number_parameter("maximum_minutes", 15, "after how many minutes the replica must have a backup"),
+        number_parameter(
+            "maximum_minutes", 15, "after how many minutes the replica must have a backup", looser="higher"
+        ),
     ),
 )

@@ -183,6 +183,11 @@ RULE: Final = Rule(
     judge=_judge,
     parameters=(
         ROOT_MAY,
-        number_parameter("minimum_endpoints", 2, "how many endpoints are told, so that the last is not lost"),
+        number_parameter(
+            "minimum_endpoints",
+            2,
+            "how many endpoints are told, so that the last is not lost",
+            looser="lower",
+        ),
     ),
 )
