@@ -24,7 +24,7 @@ _COMMANDS: Final = {
         "cli.stack:preview": "Show what `up` would change, and every policy's verdict.",
         "cli.stack:refresh": "Compare the stack with what really exists, and show the drift.",
         "cli.stack:outputs": "Show the stack's outputs.",
-        "cli.stack:destroy": "Take down what the stack made; what is locked is listed.",
+        "cli.destroy:destroy": "Take down what the stack made; what is locked is listed.",
     },
     "What exists already": {
         "cli.adopt:adopt": "Find what exists already, and write the settings that take it over.",

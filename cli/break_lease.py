@@ -42,8 +42,8 @@ def break_lease(
         return 0
     if newest.fault:
         sys.stderr.write(f"{newest.key} {newest.fault}.\n")
-    if not yes and _is_shared(target) and not deploy.confirm(target.name, to="break-lease"):
-        return 1
+    if not yes and _is_shared(target):
+        deploy.require_consent(target.name, to="break-lease")
     try:
         lease.break_lease(vault, vault_layout.FILE_LEASE, newest)
     except Exists:

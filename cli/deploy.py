@@ -1,4 +1,4 @@
-"""Questions before a change of a stack: does a person want it, and does the stack protect anything?"""
+"""What stands before a change of a stack: a person's consent, and whether the stack protects anything."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -10,14 +10,20 @@ if TYPE_CHECKING:
     import pulumi.automation as auto
 
 
-def confirm(stack: str, *, to: str = "up", what: str = "it") -> bool:
-    """Ask for the stack's name and return whether it was given; without a terminal the answer is no."""
+def require_consent(stack: str, *, to: str = "up", what: str = "it") -> None:
+    """
+    Ask for the stack's name.
+
+    Raises:
+        Failure: it was not given, or nobody is here to give it.
+    """
+    command = f"`./bulwark {to} --stack {stack} --yes`"
     if not sys.stdin.isatty():
-        sys.stderr.write(
-            f"bulwark: nobody is here to confirm; type `./bulwark {to} --stack {stack} --yes`.\n"
+        raise Failure("Nothing was changed: nobody is here to confirm.", f"type {command}.")
+    if input(f"Type the stack's name ({stack}) to {to} {what}: ").strip() != stack:
+        raise Failure(
+            "Nothing was changed: what was typed is not the stack's name.", f"{command} does not ask."
         )
-        return False
-    return input(f"Type the stack's name ({stack}) to {to} {what}: ").strip() == stack
 
 
 def refuse_protected(engine: "auto.Stack", program: Program) -> None:

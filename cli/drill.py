@@ -19,6 +19,7 @@ from rich.table import Table
 from cli.backup import backup
 from cli.credential_report import print_stolen_credentials
 from cli.drill_session import DrillSession, drill_identity
+from cli.drills import option_of
 from cli.file_drill import choose_scenarios, open_file_session
 from cli.options import (
     ChosenStackOption,
@@ -30,6 +31,7 @@ from cli.options import (
 )
 from cli.output import format_lock
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
+from cli.verdict import Verdict
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
@@ -74,6 +76,10 @@ class DrillRequest:
 
 class _NotPassedError(Exception):
     """The drill did not pass, so that its heartbeat must not be sent."""
+
+    def __init__(self, result: Drill) -> None:
+        super().__init__()
+        self.result = result
 
 
 def drill(
@@ -165,9 +171,12 @@ def drill(
                 _print_result(result, as_json=as_json)
                 _store_evidence(result, session.context, evidence, console)
                 _require_passed(result)
-        except _NotPassedError:
-            return 1
-    return 0
+        except _NotPassedError as ended:
+            result = ended.result
+    verdict = _judge(result)
+    if not as_json or not verdict.passes:
+        verdict.write()
+    return 0 if verdict.passes else 1
 
 
 def _choose_scenarios(source: RecoverySource, scenario: Choice) -> tuple[ScenarioKind, ...]:
@@ -252,7 +261,7 @@ def _store_evidence(result: Drill, context: RecoveryContext, evidence: Path | No
 
 def _require_passed(result: Drill) -> None:
     if result.verdict != "passed":
-        raise _NotPassedError
+        raise _NotPassedError(result)
 
 
 def _check_request(request: DrillRequest) -> None:
@@ -311,8 +320,21 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
         if scenario.kind == "credentials":
             print_stolen_credentials(console, scenario)
     _print_faults(console, result.faults)
+
+
+def _judge(result: Drill) -> Verdict:
     took = (result.finished - result.started).total_seconds()
-    console.print(f"Drill {result.identity.id} {result.verdict} in {took:.0f} s.", markup=False)
+    sentence = f"Drill {result.identity.id} {result.verdict} in {took:.0f} s"
+    report = f"./bulwark drills {option_of(result.identity)} --html drill.html"
+    if result.verdict == "passed":
+        return Verdict(True, f"{sentence}.", f"{report} writes its report.")
+    failed = ", ".join(scenario.kind for scenario in result.scenarios if scenario.verdict != "passed")
+    count = f"{len(result.faults)} fault{'s' if len(result.faults) > 1 else ''}"
+    return Verdict(
+        False,
+        f"{sentence}: {count} in {failed or 'its cleaning'}, listed above.",
+        f"{report} shows each check.",
+    )
 
 
 def _format_time(measured: Measurement | None) -> str:

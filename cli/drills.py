@@ -253,7 +253,7 @@ _PLACES: Final[dict[StackLocation, str]] = {
 }
 
 
-def _option_of(drilled: DrillIdentity) -> str:
+def option_of(drilled: DrillIdentity) -> str:
     """Return the options that name what was drilled."""
     if drilled.place == "file":
         return "--recovery FILE"
@@ -286,7 +286,7 @@ def add_evidence(context: RecoveryContext, file: Path, target: _DrilledTarget) -
         raise Failure(
             f"{file} is the evidence of a drill of {known.stack}, {_PLACES[known.place]}, and this is "
             f"{target.name}, {_PLACES[target.place]}.",
-            f"type ./bulwark drills {_option_of(known)} --add {file}.",
+            f"type ./bulwark drills {option_of(known)} --add {file}.",
         )
     if evidence.started > datetime.now(UTC):
         raise Failure(

@@ -5,8 +5,9 @@ from typing import Any
 
 import pulumi.automation as auto
 
+from cli.engine_runs import run_with_report
 from cli.open_stack import judge_together
-from cli.review import run_with_report, stop_reason
+from cli.review import stop_reason
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import session

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import pulumi.automation as auto
 from cyclopts import Parameter
 
+from cli.engine_runs import run_with_report
 from cli.open_stack import OpenStack, open_stack
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import write_files
@@ -21,7 +22,6 @@ from engine import session
 from engine.event_log import EventLog
 from engine.policy_gate import PACK
 from engine.stack_file import CHECKOUT
-from policies.report import VARIABLE
 from review import base, markdown, sarif, terminal
 from review.comparison import BaseComparison, compare
 from review.review import Review, build
@@ -159,6 +159,8 @@ def _review_opened(
         lines.clear()
         code, report = run_with_report(engine, lambda: preview(engine, packs, partial))
     log.close(0 if report else code)
+    if not report:
+        sys.stderr.writelines(f"{refusal}\n" for refusal in log.refusals())
     verdicts = build(
         opened.target.name,
         "review",
@@ -170,15 +172,6 @@ def _review_opened(
     if save_plan and partial:
         _keep_plan(partial, save_plan, passes=verdicts.passes and not code)
     return print_review(verdicts, code, as_json=as_json, write=write)
-
-
-def run_with_report(engine: auto.Stack, run: Callable[[], int]) -> tuple[int, dict[str, Any] | None]:
-    """Run the engine and return its exit code and the policies' report; None if the policies did not run."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "report.json"
-        engine.workspace.env_vars = {**engine.workspace.env_vars, VARIABLE: str(path)}
-        code = run()
-        return code, json.loads(path.read_text()) if path.exists() else None
 
 
 def stop_reason(report: dict[str, Any] | None, lines: list[str]) -> str:

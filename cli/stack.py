@@ -1,9 +1,8 @@
-"""`./bulwark up | preview | refresh | outputs | destroy`: operations of the engine, with the policies on."""
+"""`./bulwark up | preview | refresh | outputs`: operations of the engine, with the policies on."""
 
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +12,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import deploy
+from cli.engine_runs import EngineRuns, command_line
 from cli.open_stack import OpenStack, open_stack
 from cli.options import AdministratorOption, JsonOption, StackOption, TwinOption
 from cli.stack_recovery_file import describe_stack, to_yaml
+from cli.verdict import Verdict
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import orphaned_projects, plan_file, session
 from engine.administrator_plan import require_administrator
-from engine.event_log import EventLog, merge_documents
-from engine.policy_gate import PACK
-from engine.program import ADMINISTRATOR, BOTH
+from engine.event_log import merge_documents
+from engine.program import ADMINISTRATOR
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
 
@@ -62,93 +62,112 @@ def up(
     reviewed = plan_file.read(plan) if plan else None
     with open_stack(stack, on_twin=on_twin, providers=providers, administrator_only=administrator) as opened:
         target = opened.target
+        runs = EngineRuns(
+            command_line("up", target, administrator=administrator), stack=stack, as_json=as_json
+        )
         asks = target.asks_before_changes and not yes
-        logs, code = _deploy_administrator(opened, asks=asks, planned=plan is not None, as_json=as_json)
-        values: dict[str, Any] = {}
-        shown: dict[str, Any] = {}
-        if opened.platform and not code:
-            outputs, code = _deploy_platform(
-                target, opened.platform, logs, reviewed, plan, asks=asks, as_json=as_json
-            )
-            values = {name: output.value for name, output in outputs.items()}
-            shown = _hide_secrets(outputs)
+        _deploy_administrator(opened, runs, asks=asks, planned=plan is not None)
+        outputs: auto.OutputMap = {}
+        if opened.platform and not runs.code:
+            outputs = _deploy_platform(target, opened.platform, runs, reviewed, plan, asks=asks)
+    values: dict[str, Any] = {name: output.value for name, output in outputs.items()}
     if values:
         _record_issuer_keys(target, values)
         target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
         _grant_large_objects(target, values)
+        if not as_json:
+            _print_protection(values["protection"])
+    verdict = _judge_up(runs, target, whole=bool(opened.platform))
     if as_json:
-        merged = merge_documents(logs)
-        _print_json(
-            {
-                "stack": stack,
-                "exit_code": code,
-                "changes": merged["changes"],
-                "outputs": shown,
-                "refusals": merged["refusals"],
-            }
+        document = runs.document(verdict)
+        kept = ("stack", "exit_code", "verdict", "changes", "refusals")
+        _print_json({**{name: document[name] for name in kept}, "outputs": _hide_secrets(outputs)})
+    if not as_json or not verdict.passes:
+        verdict.write()
+    return runs.code
+
+
+def _judge_up(runs: EngineRuns, target: StackTarget, *, whole: bool) -> Verdict:
+    if runs.code:
+        return runs.explain_failure()
+    if not whole:
+        return Verdict(
+            True,
+            f"What the platform {target.name} has at AWS is up.",
+            command_line("up", target),
         )
-    elif values:
-        _print_protection(values["protection"])
-    elif code == 0:
-        sys.stdout.write(f"What the platform {stack} has at AWS is up. Next: ./bulwark up --stack {stack}\n")
-    return code
+    return Verdict(
+        True,
+        f"{target.name} is up and passes {runs.policies} policies. Declared, not proven:",
+        f"{command_line('backups', target)} says what was backed up and restored.",
+    )
 
 
-def _deploy_administrator(
-    opened: OpenStack, *, asks: bool, planned: bool, as_json: bool
-) -> tuple[list[EventLog], int]:
+def _deploy_administrator(opened: OpenStack, runs: EngineRuns, *, asks: bool, planned: bool) -> None:
     """
-    Bring the administrator's stack up, if it has changes; return the log of what it did, and the exit code.
+    Bring the administrator's stack up, if it has changes.
 
     Raises:
-        Failure: it has changes, and whoever runs this may only read at AWS, or carries out a plan.
+        Failure: it has changes, and whoever runs this may only read at AWS, carries out a plan, or does not
+            want them.
     """
     target, engine = opened.target, opened.administrator
     # A policy over the whole stack judges when the last resource is registered. In a preview that is before
     # anything exists; in an update it would be too late.
-    seen = EventLog("Administrator's preview", quiet=not asks, as_json=as_json)
-    _, code = _run(seen, engine.preview, policy_packs=[str(PACK)])
-    if code or not seen.steps:
-        return [seen], code
+    _, seen = runs.run_judged(
+        "Administrator's preview", engine, engine.preview, quiet=not asks, suppress_outputs=True
+    )
+    if runs.code or not seen.steps:
+        return
+    runs.logs.remove(seen)
     require_administrator(target, seen.steps, planned=planned)
-    if asks and not deploy.confirm(target.name, what=ADMINISTRATOR.title):
-        return [], 1
-    log = EventLog("Administrator's update", quiet=True, as_json=as_json)
-    _, code = _run(log, engine.up, policy_packs=[str(PACK)], suppress_outputs=True)
-    return [log], code
+    if asks:
+        deploy.require_consent(target.name, what=ADMINISTRATOR.title)
+    runs.run_judged("Administrator's update", engine, engine.up, suppress_outputs=True)
 
 
 def _deploy_platform(
     target: StackTarget,
     engine: auto.Stack,
-    logs: list[EventLog],
+    runs: EngineRuns,
     reviewed: plan_file.ReviewedPlan | None,
     plan: Path | None,
     *,
     asks: bool,
-    as_json: bool,
-) -> tuple[auto.OutputMap, int]:
-    """Bring the platform's stack up; return its outputs and the exit code, and add the log of the update."""
-    seen = EventLog("Preview", quiet=not asks, as_json=as_json)
+) -> auto.OutputMap:
+    """
+    Bring the platform's stack up; return its outputs, none if that failed.
+
+    Raises:
+        Failure: the plan is not what was reviewed, or a person does not want the changes.
+    """
     with tempfile.TemporaryDirectory() as folder:
         now = Path(folder) / "plan.json" if reviewed else None
-        _, code = _run(seen, engine.preview, policy_packs=[str(PACK)], plan=now and str(now))
-        if code == 0 and reviewed and now:
+        runs.run_judged(
+            "Preview",
+            engine,
+            engine.preview,
+            quiet=not asks,
+            counts=False,
+            suppress_outputs=True,
+            plan=now and str(now),
+        )
+        if runs.code == 0 and reviewed and now:
             plan_file.require_same(reviewed, plan_file.read(now), stack=target.name)
-    if code or (asks and not deploy.confirm(target.name)):
-        return {}, code or 1
-    log = EventLog("Update", quiet=True, as_json=as_json)
-    logs.append(log)
-    result, code = _run(
-        log,
+    if runs.code:
+        return {}
+    if asks:
+        deploy.require_consent(target.name)
+    result, log = runs.run_judged(
+        "Update",
+        engine,
         engine.up,
-        policy_packs=[str(PACK)],
         suppress_outputs=True,
         plan=str(plan.absolute()) if plan else None,
         parallel=target.parallelism,
     )
     sys.stderr.write(orphaned_projects.describe_orphans(target, engine, log.steps))
-    return (result.outputs if code == 0 else {}), code
+    return {} if runs.code else result.outputs
 
 
 def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:
@@ -204,17 +223,27 @@ def preview(
     Returns:
         The engine's exit code; a violation is not 0.
     """
-    logs: list[EventLog] = []
-    code = 0
     with open_stack(stack, on_twin=on_twin, providers=providers, administrator_only=administrator) as opened:
+        target = opened.target
+        command = command_line("preview", target, administrator=administrator)
+        runs = EngineRuns(command, stack=stack, as_json=as_json)
         for engine in opened.stacks:
-            logs.append(EventLog("Preview", quiet=False, as_json=as_json))
-            _, code = _run(logs[-1], engine.preview, policy_packs=[str(PACK)])
-            if code:
-                break
+            # Where the policies alone refuse the administrator's stack, those of both together say it all.
+            if not runs.code or runs.is_refused:
+                runs.run_judged("Preview", engine, engine.preview, quiet=False, suppress_outputs=True)
+    if runs.code:
+        verdict = runs.explain_failure()
+    else:
+        verdict = Verdict(
+            True,
+            f"{stack} passes {runs.policies} policies. `up` would do: {runs.changes or 'nothing'}.",
+            command_line("up", target, administrator=administrator) if runs.changes else "",
+        )
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **merge_documents(logs)})
-    return code
+        _print_json(runs.document(verdict))
+    if not as_json or not verdict.passes:
+        verdict.write()
+    return runs.code
 
 
 def refresh(
@@ -241,8 +270,6 @@ def refresh(
     Returns:
         0 when nothing drifted or the drift was accepted, else the engine's exit code.
     """
-    logs: list[EventLog] = []
-    code = 0
     with open_stack(
         stack,
         on_twin=on_twin,
@@ -250,65 +277,47 @@ def refresh(
         administrator_only=administrator,
         runs_program=False,
     ) as opened:
+        target, code = opened.target, 0
+        command = command_line("refresh", target, administrator=administrator)
+        runs = EngineRuns(command, stack=stack, as_json=as_json)
+        failed: Verdict | None = None
         for engine in opened.stacks:
-            logs.append(EventLog("Refresh", quiet=True, as_json=as_json))
             if accept:
-                _, ended = _run(logs[-1], engine.refresh)
+                _, log = runs.run("Refresh", engine.refresh)
             else:
-                _, ended = _run(logs[-1], engine.preview_refresh, expect_no_changes=True)
-            code = code or ended
-    drift = merge_documents(logs)
+                _, log = runs.run("Refresh", engine.preview_refresh, expect_no_changes=True)
+            # Drift alone ends with a code and no error: no changes were expected.
+            if runs.code and (log.errors or not log.steps):
+                failed = failed or runs.explain_failure()
+            code = code or runs.code
+        runs.code = code
+    drift = merge_documents(runs.logs)["steps"]
+    verdict = failed or _judge_drift(drift, target, accepted=accept)
     if as_json:
-        _print_json({"stack": stack, "exit_code": code, **drift})
-    elif drift["steps"] or code == 0:
-        _print_drift(drift["steps"])
+        _print_json(runs.document(verdict))
+    elif drift:
+        _print_drift(drift)
+    if not as_json or not verdict.passes:
+        verdict.write()
     return code
 
 
-def destroy(
-    *,
-    stack: StackOption = "local",
-    on_twin: TwinOption = False,
-    providers: ProvidersOption = None,
-    as_json: JsonOption = False,
-    yes: bool = False,
-) -> int:
-    """
-    Take down what the stack made; what is locked stays and is listed with its date.
-
-    First goes the platform's stack, then the administrator's.
-
-    Args:
-        stack: The stack; `local` is the twin on this machine.
-        on_twin: Take down what a stack made on the twin.
-        providers: On the twin: through the vendors' `real` provider plugins, or through `stand-in`s; those
-            that the stack was made with, if left out.
-        as_json: Print one JSON document instead of text; progress goes to standard error.
-        yes: Don't ask before destroying a stack at the vendors.
-
-    Returns:
-        The engine's exit code.
-    """
-    asks = find_target(stack, on_twin=on_twin).asks_before_changes and not yes
-    if asks and not deploy.confirm(stack, to="destroy"):
-        return 1
-    logs: list[EventLog] = []
-    code = 0
-    with open_stack(stack, on_twin=on_twin, providers=providers, runs_program=False) as opened:
-        for program, engine in zip(BOTH, opened.stacks, strict=True):
-            deploy.refuse_protected(engine, program)
-        for engine in reversed(opened.stacks):
-            logs.append(EventLog("Destroy", quiet=True, as_json=as_json))
-            _, code = _run(
-                logs[-1], engine.destroy, continue_on_error=True, parallel=opened.target.parallelism
-            )
-            if code:
-                break
-        else:
-            opened.target.remove_platform()
-    if as_json:
-        _print_json({"stack": stack, "exit_code": code, "changes": merge_documents(logs)["changes"]})
-    return code
+def _judge_drift(drift: list[dict[str, Any]], target: StackTarget, *, accepted: bool) -> Verdict:
+    if not drift:
+        return Verdict(True, "Nothing has drifted.")
+    count = f"{len(drift)} resource{'s' if len(drift) > 1 else ''}"
+    if accepted:
+        return Verdict(
+            True,
+            f"{count} had drifted; the stack's state has what was found.",
+            f"{command_line('preview', target)} shows how `up` sets it back.",
+        )
+    return Verdict(
+        False,
+        f"{count} of {target.name} drifted: the vendors have something else than the stack's state.",
+        f"`{command_line('refresh', target)} --accept`, then `{command_line('up', target)}` sets it back; "
+        "or declare what is there now.",
+    )
 
 
 def outputs(
@@ -346,15 +355,6 @@ def outputs(
     return 0
 
 
-def _run(log: EventLog, operation: Callable[..., Any], **options: Any) -> tuple[Any, int]:
-    with log.show():
-        result, code = session.run(
-            lambda: operation(on_output=log.on_output, on_event=log.on_event, color=log.color, **options)
-        )
-    log.close(code)
-    return result, code
-
-
 def _hide_secrets(outputs: Any, *, show: bool = False) -> dict[str, Any]:
     return {
         name: output.value if show or not output.secret else "[secret]"
@@ -367,9 +367,6 @@ def _print_json(document: Any) -> None:
 
 
 def _print_drift(steps: list[dict[str, Any]]) -> None:
-    if not steps:
-        sys.stdout.write("Nothing has drifted.\n")
-        return
     table = Table("resource", "what happened to it", title="Drift")
     for step in steps:
         changed = ", ".join(step["properties"])
@@ -382,8 +379,4 @@ def _print_protection(rows: list[dict[str, str]]) -> None:
     table = Table("what", "protected by", "where to look", title="What is protected")
     for row in rows:
         table.add_row(row["what"], row["by"], row["where"])
-    console = PrintableConsole()
-    console.print(table)
-    console.print(
-        "Declared, not proven: ./bulwark backups says what was backed up and restored.", style="yellow"
-    )
+    PrintableConsole().print(table)

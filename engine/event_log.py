@@ -1,5 +1,6 @@
 """The log of an engine run: progress on a terminal, the engine's own text elsewhere, and its events."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
@@ -15,6 +16,15 @@ from engine.plan_file import without_values
 
 _UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
 """A refresh reads a resource; the event of its outputs says afterwards what it found."""
+
+_CANCELED: Final = re.compile(r"failed to run remediation: .*context canceled")
+"""How the engine (pulumi 3.259.0) ends the policies of other resources when one has failed."""
+
+_MARKUP: Final = re.compile(r"<\{%.*?%\}>")
+"""The engine's marks of colour, such as `<{%reset%}>`."""
+
+_COMMAND: Final = re.compile(r"(?<![\w/])`pulumi (?=[a-z])")
+"""Where the engine's text names a command of its CLI, which is not on PATH."""
 
 
 class EventLog:
@@ -53,6 +63,9 @@ class EventLog:
     def on_output(self, line: str) -> None:
         """Take a line of the engine's text."""
         if self._cut:
+            return
+        line = _COMMAND.sub("`./bulwark pulumi ", line)
+        if _CANCELED.search(line):
             return
         shown = self._without_traceback(line.removesuffix("\n"))
         if shown is None:
@@ -99,7 +112,9 @@ class EventLog:
             self.counts = {str(op): count for op, count in event.summary_event.resource_changes.items()}
         if event.diagnostic_event and event.diagnostic_event.severity == "error":
             diagnostic = event.diagnostic_event
-            self.errors.append((diagnostic.urn or "", diagnostic.message))
+            message = _MARKUP.sub("", diagnostic.message)
+            if not _CANCELED.search(message):
+                self.errors.append((diagnostic.urn or "", message))
         if event.policy_event:
             policy = event.policy_event
             self.violations.append(
@@ -107,13 +122,17 @@ class EventLog:
                     "policy": policy.policy_name,
                     "level": policy.enforcement_level,
                     "urn": policy.resource_urn or "",
-                    "message": policy.message,
+                    "message": _MARKUP.sub("", policy.message).rstrip(),
                 }
             )
 
     def _note(self, step: events.StepEventMetadata) -> None:
         if step.op not in _UNCHANGED:
-            self.steps.append({"op": step.op.value, "urn": step.urn, "properties": list(step.diffs or [])})
+            # `diffs` has every output that a refresh read anew; the detailed difference what really differs.
+            paths = map(_property_of, step.detailed_diff) if step.detailed_diff else step.diffs or ()
+            self.steps.append(
+                {"op": step.op.value, "urn": step.urn, "properties": list(dict.fromkeys(paths))}
+            )
 
     def close(self, code: int) -> None:
         """Write how the run ended: one line, or after a failure everything that the engine wrote."""
@@ -126,12 +145,14 @@ class EventLog:
                 ", ".join(f"{count} {op}" for op, count in sorted(self.counts.items())) or "nothing to do"
             )
             self._stream.write(f"{self._title}: {counts}\n")
-        if code:
-            sys.stderr.writelines(f"{refusal}\n" for refusal in vendor_errors.read(self.errors))
+
+    def refusals(self) -> list[vendor_errors.VendorRefusal]:
+        """Return what vendors refused."""
+        return vendor_errors.read(self.errors)
 
     def cause(self) -> str:
         """Return in one line what a vendor refused, or else the engine's first error."""
-        refusals = [f"{refusal.vendor}: {refusal.reason}" for refusal in vendor_errors.read(self.errors)]
+        refusals = [f"{refusal.vendor}: {refusal.reason}" for refusal in self.refusals()]
         causes = [*refusals, *(message for _, message in self.errors), "the engine does not say why."]
         return without_values(causes[0])[0].strip().split("\n", 1)[0]
 
@@ -141,8 +162,13 @@ class EventLog:
             "changes": self.counts,
             "steps": self.steps,
             "violations": self.violations,
-            "refusals": [asdict(refusal) for refusal in vendor_errors.read(self.errors)],
+            "refusals": [asdict(refusal) for refusal in self.refusals()],
         }
+
+
+def _property_of(path: str) -> str:
+    """Return the property at the beginning of a property path, such as `tags` of `tags["a.b"].c`."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 def merge_documents(logs: Iterable[EventLog]) -> dict[str, Any]:

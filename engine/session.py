@@ -22,6 +22,9 @@ from engine.plan_file import without_values
 from engine.program import PLATFORM, Program
 from engine.stack_target import StackTarget
 
+SIGNAL_CODE: Final = 128
+"""An exit code above it is that of a signal which ended the engine or this process, as in a shell."""
+
 _RESULT: Final = re.compile(r"\s*code: (-?\d+)\n stdout: .*\n stderr: (.*)", re.DOTALL)
 
 
@@ -114,7 +117,12 @@ def program_of(program: Program) -> Callable[[], None]:
 
 
 def run(operation: Callable[[], Any]) -> tuple[Any, int]:
-    """Run one engine operation and return (result, exit code of the engine)."""
+    """
+    Run one engine operation and return its result and the engine's exit code.
+
+    The code is above SIGNAL_CODE where a signal ended it. What the engine wrote of a failure to its standard
+    error is passed on.
+    """
     with _forward_signals() as signals:
         try:
             return operation(), 0
@@ -122,14 +130,10 @@ def run(operation: Callable[[], Any]) -> tuple[Any, int]:
             code, message = _parse_error(error)
             sys.stderr.write(f"{message}\n" if message else "")
             if signals:
-                return None, 128 + signals[0]
+                return None, SIGNAL_CODE + signals[0]
             if code >= 0:
                 return None, code
-            sys.stderr.write(
-                f"bulwark: The engine was ended by signal {-code}.\n"
-                "  Next: run the same command again; it goes on from there.\n"
-            )
-            return None, 128 - code
+            return None, SIGNAL_CODE - code
 
 
 @contextmanager

@@ -189,6 +189,17 @@ class StackTarget(ABC):
         """Return the key of the deployer; None where the environment has the credentials."""
 
     @abstractmethod
+    def owner_credentials(self, *, replica: bool) -> "AccessKey | None":
+        """
+        Return the key of whoever runs the administrator's stack, in the replica's account or the other one.
+
+        None where the environment has the credentials.
+
+        Raises:
+            Failure: the profile of the replica's account does not sign in.
+        """
+
+    @abstractmethod
     def role_credentials(self, role: AwsRole) -> "AccessKey | None":
         """
         Return a session of a role; None where the environment has the credentials.
@@ -369,6 +380,9 @@ class VendorTarget(StackTarget):
 
     def deployer_credentials(self) -> "AccessKey | None":
         return None
+
+    def owner_credentials(self, *, replica: bool) -> "AccessKey | None":
+        return self.replica_credentials("planner") if replica else None
 
     def role_credentials(self, role: AwsRole) -> "AccessKey | None":  # noqa: ARG002
         return None

@@ -241,6 +241,15 @@ class TwinTarget(StackTarget):
 
         return AccessKey(*administrator_key(self.home))
 
+    def owner_credentials(self, *, replica: bool) -> "AccessKey":
+        from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
+        from twin.aws.administrator import administrator_key  # noqa: PLC0415 - with it
+
+        backups = self.settings.backups
+        return AccessKey(
+            *administrator_key(self.home, backups.replica_account if replica else backups.account)
+        )
+
     def role_credentials(self, role: AwsRole) -> "AccessKey":
         """Take the role on as a job would, so that a command fails here where it would fail in production."""
         from engine.role_credentials import assume_role, environment_of  # noqa: PLC0415 - boto3 takes a second

@@ -54,8 +54,12 @@ class VendorRefusal:
     reason: str
     next_step: str
 
+    @property
+    def cause(self) -> str:
+        return f"{self.vendor} refused {self.resource}: {self.reason}"
+
     def __str__(self) -> str:
-        return f"bulwark: {self.vendor} refused {self.resource}: {self.reason}\n  Next: {self.next_step}"
+        return f"bulwark: {self.cause}\n  Next: {self.next_step}"
 
 
 def read(errors: Iterable[tuple[str, str]]) -> list[VendorRefusal]:

@@ -1,5 +1,6 @@
 """A review: the plan of a stack, the policies' verdicts on it, and summaries of both."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _CHANGES: Final[dict[str, ChangeKind]] = {
     "delete": "deleted",
 }
 """Operation of the engine -> change. The other operations (same, read, refresh) change nothing."""
+
+_ENDS: Final = re.compile(r"error: (?:preview|update) failed")
+"""A line that says no more than that something failed."""
 
 _TAKES_DATA_ALONG: Final = DATA_DEPENDS_ON | {"neon:index/branch:Branch"}
 _SEVERITIES: Final = ("critical", "high", "medium", "low")
@@ -108,6 +112,13 @@ class Review:
     def judged_sentence(self) -> str:
         """A sentence for people that says what the policies judged."""
         return _JUDGED[self.judged]
+
+    @property
+    def stop_cause(self) -> str:
+        """The line of the engine's output that says why it stopped."""
+        lines = [line.strip() for line in self.stopped.splitlines() if line.strip()]
+        causes = [line for line in lines if line.startswith("error:") and not _ENDS.fullmatch(line)]
+        return next(iter(causes or lines), "").removeprefix("error:").strip()
 
     @property
     def refusals(self) -> list[ReportedVerdict]:

@@ -121,8 +121,13 @@ def _show_verdict(review: Review, console: Console) -> None:
         console.print(review.judged_sentence, style="dim", highlight=False)
     if review.stopped:
         console.print("The policies could not be asked; the engine stopped before.", style="bold red")
+        console.print(f"  Next: correct this and review again: {escape(review.stop_cause)}", highlight=False)
     elif review.refusals:
-        console.print(f"{review.stack} is refused: {len(review.refusals)} violations.", style="bold red")
+        names = ", ".join(dict.fromkeys(verdict.rule for verdict in review.refusals))
+        console.print(
+            f"{review.stack} is refused: {len(review.refusals)} violations of {names}.", style="bold red"
+        )
+        console.print("  Next: do what each fix says, or waive it in policies/waivers.yaml.", highlight=False)
     elif review.comparison and review.comparison.refusals:
         count = len(review.comparison.refusals)
         console.print(

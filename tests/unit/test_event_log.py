@@ -1,6 +1,7 @@
 """Which parts of the engine's output are shown."""
 
 import pytest
+from pulumi.automation import events
 
 from engine.event_log import EventLog
 
@@ -42,6 +43,39 @@ def test_a_provider_that_died_during_an_invoke_is_reported_without_a_traceback(
 )
 def test_any_other_traceback_is_shown_whole(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show(text, capsys).rstrip() == text.rstrip()
+
+
+def test_a_step_names_what_differs_and_not_all_that_was_read_anew() -> None:
+    watched = EventLog("Refresh", quiet=True, as_json=True)
+    step = {
+        "op": "update",
+        "urn": "urn:pulumi:one::two::uptimerobot:index/psp:Psp::page",
+        "type": "uptimerobot:index/psp:Psp",
+        "provider": "",
+        "diffs": ["autoAddMonitors", "monitorIds", "tagIds"],
+        "detailedDiff": {
+            "monitorIds[0]": {"diffKind": "update", "inputDiff": False},
+            "monitorIds[1]": {"diffKind": "add", "inputDiff": False},
+        },
+    }
+    event = {"sequence": 1, "timestamp": 1, "resourcePreEvent": {"metadata": step}}
+    watched.on_event(events.EngineEvent.from_json(event))
+    assert [step["properties"] for step in watched.steps] == [["monitorIds"]]
+
+
+CANCELED = "aws:s3:BucketPublicAccessBlock one failed to run remediation: context canceled"
+
+
+def test_policies_that_a_failure_ended_are_no_error_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    watched = EventLog("Update", quiet=True, as_json=True)
+    event = {"severity": "error", "message": CANCELED, "urn": "", "prefix": "", "color": "never"}
+    watched.on_event(events.EngineEvent.from_json({"sequence": 1, "timestamp": 1, "diagnosticEvent": event}))
+    assert watched.errors == []
+    assert show(f"before\n    error: {CANCELED}\nafter\n", capsys) == "before\nafter\n"
+
+
+def test_the_engines_text_names_commands_that_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show("run `pulumi stack rm local`.\n", capsys) == "run `./bulwark pulumi stack rm local`.\n"
 
 
 def test_the_cause_is_a_vendors_refusal_and_else_the_engines_first_error() -> None:

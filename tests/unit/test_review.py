@@ -169,7 +169,7 @@ def test_a_refusal_says_what_why_and_how_to_fix_it() -> None:
 
 def test_the_terminal_shows_the_same_refusal() -> None:
     text = show(refused_review())
-    assert "prod is refused: 2 violations." in text
+    assert "prod is refused: 2 violations of " in text
     assert FIRST.fix in " ".join(text.split())
     assert "WAIVED until 2030-02-01" in text
     assert "1 d between runs + 2 h lateness = 1 d 2 h" in text
