@@ -1,11 +1,22 @@
 """The command line, as `python -m cli` in a checkout and as `bulwark` from a wheel."""
 
+import json
 import os
 import sys
+from typing import Final, NoReturn
+
+from cyclopts import CycloptsError
 
 from cli.app import app
 from core.failure import Failure
+from toolchain.causes import explain_machine
 from toolchain.step import end_on_sigterm
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as in a shell."""
+
+_USAGE: Final = 2
+"""Exit code of a call that can't be understood; cyclopts has the same."""
 
 
 def main() -> None:
@@ -15,11 +26,31 @@ def main() -> None:
         # Without a terminal rich takes 80 columns, which are too few for the tables.
         os.environ.setdefault("COLUMNS", "120")
     try:
-        app()
+        app(exit_on_error=False)
+    except CycloptsError as error:  # it has printed itself
+        failure = Failure(str(error), "`./bulwark COMMAND --help` shows what it takes.")
+        _exit(failure, code=_USAGE, shown=True)
     except Failure as failure:
-        sys.exit(str(failure))
+        _exit(failure)
+    except OSError as error:
+        if (failure := explain_machine(error)) is None:
+            raise
+        _exit(failure)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _exit(
+            Failure("Interrupted.", "the same command again, or `./bulwark status` to see what is there."),
+            code=INTERRUPTED,
+        )
+
+
+def _exit(failure: Failure, *, code: int = 1, shown: bool = False) -> NoReturn:
+    """End with the message on standard error, and on standard output where JSON was asked for."""
+    if "--json" in sys.argv[1:]:
+        sys.stdout.write(f"{json.dumps({'exit_code': code, **failure.document()}, indent=2)}\n")
+    if not shown:
+        sys.stdout.flush()
+        sys.stderr.write(f"{failure}\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ import pulumi.automation as auto
 from rich.table import Table
 
 from cli import deploy
+from cli.ending import Ending
 from cli.engine_runs import EngineRuns, command_line
 from cli.open_stack import open_stack
 from cli.options import JsonOption, StackOption, TwinOption
 from cli.output import format_day
 from cli.stack import ProvidersOption
-from cli.verdict import Verdict
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from engine import session
@@ -95,7 +95,7 @@ def destroy(
     if as_json:
         document = runs.document(verdict)
         kept = ("stack", "exit_code", "verdict", "changes", "refusals")
-        rows = [asdict(one) for one in left]
+        rows = [asdict(row) for row in left]
         text = json.dumps({**{name: document[name] for name in kept}, "left": rows}, indent=2, default=str)
         sys.stdout.write(f"{text}\n")
     else:
@@ -105,15 +105,15 @@ def destroy(
     return runs.code
 
 
-def _judge(runs: EngineRuns, target: StackTarget, left: list[LeftBehind]) -> Verdict:
+def _judge(runs: EngineRuns, target: StackTarget, left: list[LeftBehind]) -> Ending:
     if not runs.code:
-        return Verdict(True, f"Nothing is left of {target.name}.")
-    if not left or runs.code >= session.SIGNAL_CODE or any(not one.locked_until for one in left):
+        return Ending(True, f"Nothing is left of {target.name}.")
+    if not left or runs.code >= session.SIGNAL_CODE or any(not row.locked_until for row in left):
         return runs.explain_failure()
     runs.code = LOCKED
     at_once = f"; or `./bulwark down`, and remove the twin's folder {target.folder}" if target.folder else ""
-    last = max(one.locked_until for one in left if one.locked_until)
-    return Verdict(
+    last = max(row.locked_until for row in left if row.locked_until)
+    return Ending(
         False,
         f"All of {target.name} is gone but for {len(left)} locked buckets, their keys and roles.",
         f"after {format_day(last)} empty them (S3 console, Empty), then `{runs.command}` again{at_once}.",
@@ -165,6 +165,6 @@ def _print_left(left: list[LeftBehind]) -> None:
     if not left:
         return
     table = Table("what", "why", "until", title="What is left")
-    for one in left:
-        table.add_row(f"{plain(one.resource)}\n{plain(one.name)}", plain(one.why), one.until)
+    for row in left:
+        table.add_row(f"{plain(row.resource)}\n{plain(row.name)}", plain(row.why), row.until)
     PrintableConsole().print(table)

@@ -20,6 +20,7 @@ from cli.backup import backup
 from cli.credential_report import print_stolen_credentials
 from cli.drill_session import DrillSession, drill_identity
 from cli.drills import option_of
+from cli.ending import Ending
 from cli.file_drill import choose_scenarios, open_file_session
 from cli.options import (
     ChosenStackOption,
@@ -31,7 +32,6 @@ from cli.options import (
 )
 from cli.output import format_lock
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
-from cli.verdict import Verdict
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
@@ -322,15 +322,15 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
     _print_faults(console, result.faults)
 
 
-def _judge(result: Drill) -> Verdict:
+def _judge(result: Drill) -> Ending:
     took = (result.finished - result.started).total_seconds()
     sentence = f"Drill {result.identity.id} {result.verdict} in {took:.0f} s"
     report = f"./bulwark drills {option_of(result.identity)} --html drill.html"
     if result.verdict == "passed":
-        return Verdict(True, f"{sentence}.", f"{report} writes its report.")
+        return Ending(True, f"{sentence}.", f"{report} writes its report.")
     failed = ", ".join(scenario.kind for scenario in result.scenarios if scenario.verdict != "passed")
     count = f"{len(result.faults)} fault{'s' if len(result.faults) > 1 else ''}"
-    return Verdict(
+    return Ending(
         False,
         f"{sentence}: {count} in {failed or 'its cleaning'}, listed above.",
         f"{report} shows each check.",

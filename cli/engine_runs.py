@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import pulumi.automation as auto
 from rich.padding import Padding
 
-from cli.verdict import Verdict
+from cli.ending import Ending
 from core.console import PrintableConsole, plain
 from engine import session
 from engine.event_log import EventLog, merge_documents
@@ -62,7 +62,8 @@ class EngineRuns:
         log = EventLog(title, quiet=quiet, as_json=self.as_json)
         with log.show():
             result, code = session.run(
-                lambda: operation(on_output=log.on_output, on_event=log.on_event, color=log.color, **options)
+                lambda: operation(on_output=log.on_output, on_event=log.on_event, color=log.color, **options),
+                on_failure=log.on_failure,
             )
         log.close(code)
         self.record(log, code, counts=counts)
@@ -100,7 +101,7 @@ class EngineRuns:
         counts = merge_documents(self.logs)["changes"]
         return ", ".join(f"{count} {op}" for op, count in sorted(counts.items()) if op != "same")
 
-    def document(self, verdict: Verdict) -> dict[str, Any]:
+    def document(self, verdict: Ending) -> dict[str, Any]:
         """Return what the counted runs collected, with the verdict, for --json."""
         return {
             "stack": self.stack,
@@ -109,10 +110,10 @@ class EngineRuns:
             **merge_documents(self.logs),
         }
 
-    def explain_failure(self) -> Verdict:
+    def explain_failure(self) -> Ending:
         """Write what refused or failed, each with its resource and its fix; return the verdict on it."""
         if self.code >= session.SIGNAL_CODE:
-            return Verdict(
+            return Ending(
                 False,
                 "The run was interrupted, and the engine noted in the stack's state what it had begun.",
                 f"`{self.command}` again; {_AGAIN}",
@@ -122,22 +123,22 @@ class EngineRuns:
         refusals = self._last.refusals() if self._last else []
         if not refusals:
             cause = self._last.cause() if self._last else "the engine does not say why."
-            return Verdict(
+            return Ending(
                 False,
                 f"The engine failed: {cause}",
                 f"correct that, then `{self.command}` again; {_AGAIN}",
             )
         if len(refusals) == 1:
-            return Verdict(False, refusals[0].cause, refusals[0].next_step)
+            return Ending(False, refusals[0].cause, refusals[0].next_step)
         sys.stdout.flush()
         sys.stderr.writelines(f"{refusal}\n" for refusal in refusals)
-        return Verdict(
+        return Ending(
             False,
             f"{len(refusals)} refusals of the vendors stopped this; each is above, with its next step.",
             f"do what each says, then `{self.command}` again; {_AGAIN}",
         )
 
-    def _show_violations(self) -> Verdict:
+    def _show_violations(self) -> Ending:
         by_policy: dict[str, list[str]] = {}
         fixes: dict[str, str] = {}
         for policy, message in self._violations:
@@ -158,7 +159,7 @@ class EngineRuns:
         names = ", ".join(list(by_policy)[:_MOST_RULES])
         more = f" and {len(by_policy) - _MOST_RULES} more" if len(by_policy) > _MOST_RULES else ""
         policies = "policy refuses" if len(by_policy) == 1 else "policies refuse"
-        return Verdict(
+        return Ending(
             False,
             f"{len(by_policy)} {policies} {self.stack}: {names}{more}.",
             f"do what each fix says, or waive it in policies/waivers.yaml; then `{self.command}` again.",

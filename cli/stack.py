@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import deploy
+from cli.ending import Ending
 from cli.engine_runs import EngineRuns, command_line
 from cli.open_stack import OpenStack, open_stack
 from cli.options import AdministratorOption, JsonOption, StackOption, TwinOption
 from cli.stack_recovery_file import describe_stack, to_yaml
-from cli.verdict import Verdict
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import orphaned_projects, plan_file, session
@@ -87,16 +87,16 @@ def up(
     return runs.code
 
 
-def _judge_up(runs: EngineRuns, target: StackTarget, *, whole: bool) -> Verdict:
+def _judge_up(runs: EngineRuns, target: StackTarget, *, whole: bool) -> Ending:
     if runs.code:
         return runs.explain_failure()
     if not whole:
-        return Verdict(
+        return Ending(
             True,
             f"What the platform {target.name} has at AWS is up.",
             command_line("up", target),
         )
-    return Verdict(
+    return Ending(
         True,
         f"{target.name} is up and passes {runs.policies} policies. Declared, not proven:",
         f"{command_line('backups', target)} says what was backed up and restored.",
@@ -234,7 +234,7 @@ def preview(
     if runs.code:
         verdict = runs.explain_failure()
     else:
-        verdict = Verdict(
+        verdict = Ending(
             True,
             f"{stack} passes {runs.policies} policies. `up` would do: {runs.changes or 'nothing'}.",
             command_line("up", target, administrator=administrator) if runs.changes else "",
@@ -280,7 +280,7 @@ def refresh(
         target, code = opened.target, 0
         command = command_line("refresh", target, administrator=administrator)
         runs = EngineRuns(command, stack=stack, as_json=as_json)
-        failed: Verdict | None = None
+        failed: Ending | None = None
         for engine in opened.stacks:
             if accept:
                 _, log = runs.run("Refresh", engine.refresh)
@@ -302,17 +302,17 @@ def refresh(
     return code
 
 
-def _judge_drift(drift: list[dict[str, Any]], target: StackTarget, *, accepted: bool) -> Verdict:
+def _judge_drift(drift: list[dict[str, Any]], target: StackTarget, *, accepted: bool) -> Ending:
     if not drift:
-        return Verdict(True, "Nothing has drifted.")
+        return Ending(True, "Nothing has drifted.")
     count = f"{len(drift)} resource{'s' if len(drift) > 1 else ''}"
     if accepted:
-        return Verdict(
+        return Ending(
             True,
             f"{count} had drifted; the stack's state has what was found.",
             f"{command_line('preview', target)} shows how `up` sets it back.",
         )
-    return Verdict(
+    return Ending(
         False,
         f"{count} of {target.name} drifted: the vendors have something else than the stack's state.",
         f"`{command_line('refresh', target)} --accept`, then `{command_line('up', target)}` sets it back; "

@@ -166,9 +166,13 @@ class _Loader(yaml.CSafeLoader):
     """Refuses a key that is there twice, of which PyYAML takes the last (yaml/pyyaml#165)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if len(set(keys)) != len(keys):
-            raise DocumentError(f"it has a key twice in one mapping, line {node.start_mark.line + 1}")
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise DocumentError(f"it has a key twice in one mapping, line {key.start_mark.line + 1}")
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

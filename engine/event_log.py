@@ -42,6 +42,7 @@ class EventLog:
         self._hidden = quiet and sys.stdout.isatty()
         self._lines: list[str] = []
         self._cut = False
+        self._message = ""
         self._trace: list[str] = []
         self._done = 0
         self._refreshed: set[str] = set()
@@ -95,6 +96,12 @@ class EventLog:
             trace, self._trace = [*self._trace, line], []
             return None if line.strip().startswith("Exception: invoke of ") else "\n".join(trace)
         return None
+
+    def on_failure(self, message: str) -> None:
+        """Take what the engine wrote to its standard error when it failed."""
+        self._message = message
+        sys.stdout.flush()
+        sys.stderr.write(f"{message}\n")
 
     def on_event(self, event: events.EngineEvent) -> None:
         """Take one of the engine's events."""
@@ -153,7 +160,8 @@ class EventLog:
     def cause(self) -> str:
         """Return in one line what a vendor refused, or else the engine's first error."""
         refusals = [f"{refusal.vendor}: {refusal.reason}" for refusal in self.refusals()]
-        causes = [*refusals, *(message for _, message in self.errors), "the engine does not say why."]
+        messages = [*(message for _, message in self.errors), self._message.removeprefix("error: ")]
+        causes = [*refusals, *filter(None, messages), "the engine does not say why."]
         return without_values(causes[0])[0].strip().split("\n", 1)[0]
 
     def document(self) -> dict[str, Any]:

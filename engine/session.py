@@ -116,19 +116,26 @@ def program_of(program: Program) -> Callable[[], None]:
     return run_program
 
 
-def run(operation: Callable[[], Any]) -> tuple[Any, int]:
+def _write_error(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
+
+
+def run(
+    operation: Callable[[], Any], *, on_failure: Callable[[str], object] = _write_error
+) -> tuple[Any, int]:
     """
     Run one engine operation and return its result and the engine's exit code.
 
-    The code is above SIGNAL_CODE where a signal ended it. What the engine wrote of a failure to its standard
-    error is passed on.
+    The code is above SIGNAL_CODE where a signal ended it. `on_failure` gets what the engine then wrote to its
+    standard error, if it did.
     """
     with _forward_signals() as signals:
         try:
             return operation(), 0
         except auto.CommandError as error:
             code, message = _parse_error(error)
-            sys.stderr.write(f"{message}\n" if message else "")
+            if message:
+                on_failure(message)
             if signals:
                 return None, SIGNAL_CODE + signals[0]
             if code >= 0:

@@ -54,7 +54,10 @@ def parse(text: bytes | str, name: str) -> dict[str, Any]:
     except DocumentError as error:
         raise _unreadable(name, error) from None
     if not isinstance(content, dict) or not isinstance(content.get("config", {}), dict):
-        raise Failure(f"{name} has no settings.", "start from Pulumi.prod.yaml.")
+        raise Failure(
+            f"{name} has no settings.",
+            f"`git checkout {name}` brings the committed file back; Pulumi.prod.yaml is a complete example.",
+        )
     return cast("dict[str, Any]", content)
 
 
@@ -73,7 +76,9 @@ def load_settings(stack: str, content: Mapping[str, Any]) -> Settings:
         return parse_settings(content)
     except SettingsError as error:
         raise Failure(
-            f"{path_of(stack).name}: {error}", "correct the file; settings.schema.json knows every key."
+            f"{path_of(stack).name}: {error}",
+            "correct the file; settings.schema.json knows every key.",
+            problems=error.document(),
         ) from None
 
 

@@ -351,7 +351,11 @@ class VendorTarget(StackTarget):
         try:
             secrets.check(self.settings, given=given)
         except SettingsError as error:
-            raise Failure(f"Pulumi.{self.name}.yaml: {error}", "set them and run this again.") from None
+            raise Failure(
+                f"Pulumi.{self.name}.yaml: {error}",
+                "set them and run this again.",
+                problems=error.document(),
+            ) from None
 
     def engine_environment(self) -> dict[str, str]:
         return {"PATH": search_path(checked=needs_checked_cli())}

@@ -182,6 +182,8 @@ def _git(checkout: Path, *arguments: str) -> bytes:
             check=False,
             timeout=_TIMEOUT_SECONDS,
         )
+    except FileNotFoundError:
+        raise BaseError("git is not on PATH") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BaseError(f"git can't be asked: {error}") from error
     if ended.returncode:

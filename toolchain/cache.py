@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.failure import Failure
 from toolchain.step import StepProgress
 
 _RETRY_SECONDS = 0.2
@@ -27,9 +28,15 @@ def ensure_cached(name: str, make: Callable[[Path], None]) -> Path:
     """
     folder = cache_root() / name
     if not folder.is_dir():
-        cache_root().mkdir(parents=True, exist_ok=True)
         lock = folder.with_name(f"{name}.lock")
-        lock.touch(mode=0o600)
+        try:
+            cache_root().mkdir(parents=True, exist_ok=True)
+            lock.touch(mode=0o600)
+        except OSError as error:
+            raise Failure(
+                f"The cache folder {cache_root()} can't be used: {error.strerror}.",
+                "let HOME or XDG_CACHE_HOME name a folder that is yours and writable.",
+            ) from None
         with hold_lock(lock, name):
             if not folder.is_dir():
                 partial = folder.with_name(f"{name}.partial")

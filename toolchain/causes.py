@@ -1,5 +1,6 @@
 """Known causes for which a setup tool fails, each with the next step."""
 
+import errno
 import re
 
 from core.failure import Failure
@@ -35,6 +36,33 @@ _CAUSES = (
         f"check the network, the proxy and the mirrors (HTTPS_PROXY, UV_DEFAULT_INDEX, GOPROXY), {_AGAIN}",
     ),
 )
+
+
+def explain_machine(error: OSError) -> Failure | None:
+    """Return a failure for what is wrong with this machine or its environment; None for any other error."""
+    where = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return Failure(
+                f"The disk is full ({where}).",
+                "free some, or name another folder in TMPDIR, XDG_CACHE_HOME or BULWARK_TWIN; then the same "
+                "again.",
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return Failure(
+                f"A file or folder can't be used ({where}).",
+                "make it yours and writable, or name another: HOME or XDG_CACHE_HOME for tools, TMPDIR for "
+                "what is passing, BULWARK_TWIN for the twin.",
+            )
+        case errno.ENOENT if "temporary directory" in str(error):
+            return Failure(
+                "There is no folder for temporary files, neither in TMPDIR nor /tmp, /var/tmp and here.",
+                "make one of them writable, and give it room.",
+            )
+        case errno.ENOENT if error.filename and "/" not in str(error.filename):
+            return Failure(f"There is no program {error.filename} on PATH.", "install it, or correct PATH.")
+        case _:
+            return None
 
 
 def explain(what: str, output: str) -> Failure:

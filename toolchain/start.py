@@ -23,6 +23,7 @@ def start(checkout: Path, arguments: list[str]) -> NoReturn:
         sys.exit(str(explain("Setting up", str(error))))
     except KeyboardInterrupt:
         sys.exit("bulwark: interrupted; the next call takes it up again.")
+    os.environ.pop("PYTHONHOME", None)  # of the Python that runs this, and not of the virtualenv's
     keep_bytecode(os.environ, python)
     # -P: Python must not import a folder `cli` from the working directory.
     os.execve(python, [str(python), "-P", "-m", "cli", *arguments], os.environ)

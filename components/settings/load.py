@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from components.settings import alerting, backups, database, drill, errors, files, platform, uptime
+from components.settings.across_blocks import check_across_blocks
 from components.settings.model import SettingsModel
-from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
+from components.settings.wording import describe
 
 PROJECT = "bulwark"
 
@@ -34,6 +34,10 @@ class SettingsError(Exception):
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"the stack's settings have {count}:\n{lines}")
+
+    def document(self) -> list[dict[str, str]]:
+        """Return the problems as plain data."""
+        return [asdict(problem) for problem in self.problems]
 
 
 class Settings(SettingsModel):
@@ -89,122 +93,10 @@ def load(blocks: Mapping[str, Any]) -> Settings:
             # As JSON, strict mode takes a list for a tuple and still no text for a number.
             parsed[name] = model.model_validate_json(json.dumps(blocks[name], default=str))
         except ValidationError as error:
-            problems += _describe_problems(name, error)
+            problems += [Problem(path, text) for path, text in describe(name, blocks[name], error)]
         else:
             problems += [Problem(f"{name}.{path}", text) for path, text in _RULES[name](parsed[name])]
-    if len(parsed) == len(_RULES):
-        settings = Settings.model_validate(parsed)
-        problems += [Problem(path, text) for path, text in _check_across_blocks(settings)]
-        if not problems:
-            return settings
-    raise SettingsError(problems)
-
-
-def _describe_problems(block: str, error: ValidationError) -> list[Problem]:
-    problems: list[Problem] = []
-    for detail in error.errors(include_url=False, include_context=False):
-        path = ".".join([block, *(str(step) for step in detail["loc"])])
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = "is no setting of this block"
-        elif detail["type"] == "missing":
-            message = "is missing"
-        elif not isinstance(detail["input"], dict | list):
-            message = f"{detail['input']!r}; {message[0].lower()}{message[1:]}"
-        problems.append(Problem(path, message))
-    return problems
-
-
-def _check_across_blocks(settings: Settings) -> list[tuple[str, str]]:
-    """Check the rules that need two blocks together."""
-    problems: list[tuple[str, str]] = []
-    homes = (
-        ("the database lives", settings.database.region.removeprefix("aws-")),
-        ("the files live", settings.files.region),
-    )
-    problems += [
-        (path, f"{region}; {who} in that region, a vault must be somewhere else")
-        for path, region in (
-            ("backups.region", settings.backups.region),
-            ("backups.replica.region", settings.backups.replica.region),
-        )
-        for who, home in homes
-        if region == home
-    ]
-    objectives = settings.platform.objectives
-    allowed = timedelta(hours=objectives.independent_recovery_point_hours)
-    for store in ("database", "files"):
-        job = getattr(settings.backups, store)
-        loss = worst_case_loss(
-            job.schedule,
-            longest_run=timedelta(minutes=job.longest_run_minutes),
-            lateness=timedelta(minutes=job.lateness_minutes),
-        )
-        if loss > allowed:
-            problems.append(
-                (
-                    f"backups.{store}.schedule",
-                    f"{job.schedule!r} can lose {format_duration(loss)}; "
-                    f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
-                )
-            )
-    problems += _check_proof(settings)
-    if settings.platform.api_service not in settings.errors.services:
-        known = ", ".join(settings.errors.services)
-        problems.append(
-            ("platform.api_service", f"{settings.platform.api_service!r} is none of errors.services: {known}")
-        )
-    noticed = objectives.corruption_noticed_within_days
-    problems += [
-        (
-            f"backups.retention.{tier}",
-            f"{days} days; corruption may go unseen for {noticed} days "
-            "(platform.objectives.corruption_noticed_within_days)",
-        )
-        for tier, days in settings.backups.retention.model_dump().items()
-        if days <= noticed
-    ]
-    if settings.uptime.plan == "free":
-        problems += [
-            (f"alerting.channels.{name}", "delay and repeat must be 0 on UptimeRobot's free plan")
-            for name, channel in settings.alerting.channels.items()
-            if channel.delay_minutes or channel.repeat_minutes
-        ]
-    production = settings.platform.environment == "production"
-    if production and settings.database.tls == "disable":
-        problems.append(("database.tls", "disable; production speaks TLS"))
-    if production and settings.backups.lock_mode != "COMPLIANCE":
-        problems.append(
-            ("backups.lock_mode", f"{settings.backups.lock_mode}; in production only COMPLIANCE holds")
-        )
-    return problems
-
-
-def _check_proof(settings: Settings) -> list[tuple[str, str]]:
-    """Check that every backup is followed by a proof, and the proof is as young as the objective demands."""
-    backups, proof = settings.backups, settings.backups.proof
-    between = longest_gap(proof.schedule)
-    problems = [
-        (
-            "backups.proof.schedule",
-            f"{proof.schedule!r} lets {format_duration(between)} pass between runs; each backup is to be "
-            f"proven, and those of {store} are at most {format_duration(longest_gap(job.schedule))} apart",
-        )
-        for store, job in (("database", backups.database), ("files", backups.files))
-        if between > longest_gap(job.schedule)
-    ]
-    age = worst_case_age(
-        proof.schedule,
-        longest_run=timedelta(minutes=proof.longest_run_minutes),
-        lateness=timedelta(minutes=proof.lateness_minutes),
-    )
-    allowed = timedelta(hours=settings.platform.objectives.proof_age_hours)
-    if age > allowed:
-        problems.append(
-            (
-                "backups.proof.schedule",
-                f"{proof.schedule!r} lets the last proof become {format_duration(age)} old; "
-                f"platform.objectives.proof_age_hours allows {format_duration(allowed)}",
-            )
-        )
-    return problems
+    problems += [Problem(path, text) for path, text in check_across_blocks(parsed)]
+    if problems:
+        raise SettingsError(problems)
+    return Settings.model_validate(parsed)

@@ -73,7 +73,8 @@ def rules(uptime: UptimeSettings) -> list[tuple[str, str]]:
         problems.append(
             (
                 "interval_seconds",
-                f"{uptime.interval_seconds} s; the {uptime.plan} plan looks every {shortest} s at most",
+                f"{uptime.interval_seconds} s; the {uptime.plan} plan looks no more often than every "
+                f"{shortest} s",
             )
         )
     if uptime.plan == "free":

@@ -34,7 +34,7 @@ def test_a_refused_preview_ends_with_each_rule_its_fix_and_what_to_type(producti
     finally:
         path.write_text(before)
     assert screen.code != 0
-    end = " ".join(" ".join(screen.rows[-6:]).split())
+    end = "".join(screen.rows[-6:])  # as it was before the terminal wrapped it
     assert "refuse prod: " in end
     assert "vault-raises-alarms" in end
     assert "monitor-route-is-independent" in end

@@ -69,7 +69,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "text for a number",
         lambda b: b["database"].update(history_retention_hours="168"),
         "database.history_retention_hours",
-        "valid integer",
+        "must be a whole number",
     ),
     (
         "more history than the plan keeps",
@@ -111,7 +111,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "interval below the plan's floor",
         lambda b: b["uptime"].update(interval_seconds=30),
         "uptime.interval_seconds",
-        "every 60 s at most",
+        "no more often than every 60 s",
     ),
     ("heartbeats on the free plan", lambda b: b["uptime"].update(plan="free"), "uptime.plan", "paid plan"),
     (
@@ -163,7 +163,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "a proof that may be older than a week",
         lambda b: b["platform"]["objectives"].update(proof_age_hours=169),
         "platform.objectives.proof_age_hours",
-        "less than or equal to 168",
+        "must be at most 168",
     ),
     ("no proof at all", lambda b: b["backups"].pop("proof"), "backups.proof", "is missing"),
     (
@@ -188,7 +188,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "files of an address, not of a project",
         lambda b: b["files"].update(project="abcdefghijklmnopqrst.supabase.co"),
         "files.project",
-        "'abcdefghijklmnopqrst.supabase.co'; string should match pattern",
+        "'abcdefghijklmnopqrst.supabase.co'; must match the pattern",
     ),
     (
         "project reference one letter short",
@@ -196,7 +196,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "files.project",
         "^[a-z]{20}$",
     ),
-    ("files in no bucket", lambda b: b["files"].update(buckets=[]), "files.buckets", "at least 1 item"),
+    ("files in no bucket", lambda b: b["files"].update(buckets=[]), "files.buckets", "at least 1 must be"),
     (
         "bucket named twice",
         lambda b: b["files"].update(buckets=["documents", "avatars", "documents"]),
@@ -207,7 +207,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "bucket with a path",
         lambda b: b["files"].update(buckets=["documents/invoices"]),
         "files.buckets.0",
-        "'documents/invoices'; string should match pattern",
+        "'documents/invoices'; must match the pattern",
     ),
     (
         "replica in the vault's region",
@@ -225,7 +225,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "account that YAML read as a number",
         lambda b: b["backups"].update(account=123456789012),
         "backups.account",
-        "valid string",
+        "must be a text; put it into quotes",
     ),
     (
         "lock that can be lifted",
@@ -273,7 +273,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "repository with a number that is no number",
         lambda b: b["platform"].update(repository_id="456789"),
         "platform.repository_id",
-        "valid integer",
+        "must be a whole number",
     ),
     (
         "repository with numbers that nothing would demand",
@@ -285,7 +285,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "repository with numbers in its name",
         lambda b: b["platform"].update(repository="example@123456/platform@456789"),
         "platform.repository",
-        "should match pattern",
+        "must match the pattern",
     ),
     ("plain http", lambda b: b["platform"].update(api="http://api.example.com"), "platform.api", "https"),
     (

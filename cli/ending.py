@@ -7,7 +7,7 @@ from core.failure import Failure
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ending:
     """The end of a command: whether all is well, one sentence that says it, and what to type next."""
 
     passes: bool

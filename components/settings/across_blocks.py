@@ -1,0 +1,132 @@
+"""The rules between blocks of a stack's settings, each with the blocks that it needs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from components.settings.alerting import AlertingSettings
+from components.settings.backups import BackupSettings
+from components.settings.database import DatabaseSettings
+from components.settings.errors import ErrorSettings
+from components.settings.files import FileSettings
+from components.settings.platform import PlatformSettings
+from components.settings.uptime import UptimeSettings
+from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
+
+_Problems = Iterator[tuple[str, str]]
+"""Path of a setting, and what is wrong with it."""
+
+
+def check_across_blocks(blocks: Mapping[str, Any]) -> _Problems:
+    """Yield the problems between those blocks that could be read."""
+    for needed, rule in _RULES:
+        if all(name in blocks for name in needed):
+            yield from rule(*(blocks[name] for name in needed))
+
+
+def _check_region_of_database(backups: BackupSettings, database: DatabaseSettings) -> _Problems:
+    yield from _check_region(backups, "the database lives", database.region.removeprefix("aws-"))
+
+
+def _check_region_of_files(backups: BackupSettings, files: FileSettings) -> _Problems:
+    yield from _check_region(backups, "the files live", files.region)
+
+
+def _check_region(backups: BackupSettings, who: str, home: str) -> _Problems:
+    for path, region in (
+        ("backups.region", backups.region),
+        ("backups.replica.region", backups.replica.region),
+    ):
+        if region == home:
+            yield path, f"{region}; {who} in that region, a vault must be somewhere else"
+
+
+def _check_losses(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
+    allowed = timedelta(hours=platform.objectives.independent_recovery_point_hours)
+    for store in ("database", "files"):
+        job = getattr(backups, store)
+        loss = worst_case_loss(
+            job.schedule,
+            longest_run=timedelta(minutes=job.longest_run_minutes),
+            lateness=timedelta(minutes=job.lateness_minutes),
+        )
+        if loss > allowed:
+            yield (
+                f"backups.{store}.schedule",
+                f"{job.schedule!r} can lose {format_duration(loss)}; "
+                f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
+            )
+
+
+def _check_proof(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
+    """Check that every backup is followed by a proof, and the proof is as young as the objective demands."""
+    proof = backups.proof
+    between = longest_gap(proof.schedule)
+    for store, job in (("database", backups.database), ("files", backups.files)):
+        if between > longest_gap(job.schedule):
+            yield (
+                "backups.proof.schedule",
+                f"{proof.schedule!r} lets {format_duration(between)} pass between runs; each backup is to be "
+                f"proven, and those of {store} are at most {format_duration(longest_gap(job.schedule))} "
+                "apart",
+            )
+    age = worst_case_age(
+        proof.schedule,
+        longest_run=timedelta(minutes=proof.longest_run_minutes),
+        lateness=timedelta(minutes=proof.lateness_minutes),
+    )
+    allowed = timedelta(hours=platform.objectives.proof_age_hours)
+    if age > allowed:
+        yield (
+            "backups.proof.schedule",
+            f"{proof.schedule!r} lets the last proof become {format_duration(age)} old; "
+            f"platform.objectives.proof_age_hours allows {format_duration(allowed)}",
+        )
+
+
+def _check_api_service(platform: PlatformSettings, errors: ErrorSettings) -> _Problems:
+    if platform.api_service not in errors.services:
+        known = ", ".join(errors.services)
+        yield "platform.api_service", f"{platform.api_service!r} is none of errors.services: {known}"
+
+
+def _check_retention(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
+    noticed = platform.objectives.corruption_noticed_within_days
+    for tier, days in backups.retention.model_dump().items():
+        if days <= noticed:
+            yield (
+                f"backups.retention.{tier}",
+                f"{days} days; corruption may go unseen for {noticed} days "
+                "(platform.objectives.corruption_noticed_within_days)",
+            )
+
+
+def _check_channels(uptime: UptimeSettings, alerting: AlertingSettings) -> _Problems:
+    if uptime.plan == "free":
+        for name, channel in alerting.channels.items():
+            if channel.delay_minutes or channel.repeat_minutes:
+                yield f"alerting.channels.{name}", "delay and repeat must be 0 on UptimeRobot's free plan"
+
+
+def _check_tls(platform: PlatformSettings, database: DatabaseSettings) -> _Problems:
+    if platform.environment == "production" and database.tls == "disable":
+        yield "database.tls", "disable; production speaks TLS"
+
+
+def _check_lock_mode(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
+    if platform.environment == "production" and backups.lock_mode != "COMPLIANCE":
+        yield "backups.lock_mode", f"{backups.lock_mode}; in production only COMPLIANCE holds"
+
+
+_RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
+    (("backups", "database"), _check_region_of_database),
+    (("backups", "files"), _check_region_of_files),
+    (("platform", "backups"), _check_losses),
+    (("platform", "backups"), _check_proof),
+    (("platform", "errors"), _check_api_service),
+    (("platform", "backups"), _check_retention),
+    (("uptime", "alerting"), _check_channels),
+    (("platform", "database"), _check_tls),
+    (("platform", "backups"), _check_lock_mode),
+)
+"""The blocks that a rule needs, in the order of its parameters, and the rule."""
