@@ -24,8 +24,14 @@ def test_all_problems_of_the_settings_are_reported_together(installation: Instal
     installation.edit("Pulumi.local.yaml", "interval_seconds: 60", "interval_seconds: 5")
     installation.edit("Pulumi.local.yaml", "team_name: Platform", "team_name: Platform\n    colour: blue")
     installation.edit("Pulumi.local.yaml", 'schedule: "17 2 * * *"', 'schedule: "every day"')
+    ended = installation.bulwark("up", "--json")
+    assert {problem["path"] for problem in ended.json["error"]["problems"]} >= {
+        "database.history_retention_hours",
+        "errors.colour",
+    }
+    assert ended.json["exit_code"] == 1
     check_refusal(
-        installation.bulwark("up"),
+        ended,
         "Pulumi.local.yaml",
         "database.history_retention_hours",
         "uptime.interval_seconds",
@@ -69,6 +75,18 @@ def test_a_taken_port_is_reported_and_no_service_is_started(installation: Instal
 def test_a_home_that_cannot_be_created_is_reported(installation: Installation) -> None:
     ended = installation.bulwark("up", BULWARK_TWIN=os.devnull + "/twin")
     check_refusal(ended, f"{os.devnull}/twin", "BULWARK_TWIN")
+
+
+def test_a_home_that_cannot_be_written_is_reported(installation: Installation) -> None:
+    ended = installation.bulwark("preview", HOME="/proc", XDG_CACHE_HOME="")
+    check_refusal(ended, "/proc/.cache/bulwark", "XDG_CACHE_HOME")
+
+
+def test_a_wrong_call_is_reported_as_json_too(installation: Installation) -> None:
+    ended = installation.bulwark("preview", "--jsn", "--json")
+    assert ended.code == 2  # as every wrong call
+    assert ended.json["error"]["cause"].startswith("Unknown option: --jsn.")
+    assert "--help" in ended.json["error"]["next_step"]
 
 
 def _can_mount() -> bool:

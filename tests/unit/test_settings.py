@@ -306,6 +306,32 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "errors.organization",
         "pattern",
     ),
+    (
+        "channel of a type that is none",
+        lambda b: b["alerting"]["channels"].update(fax={"type": "fax"}),
+        "alerting.channels.fax.type",
+        "'fax'; is none of 'slack', 'pagerduty', 'email', 'webhook'",
+    ),
+    (
+        "channel without what its type needs",
+        lambda b: b["alerting"]["channels"]["incidents"].pop("workspace"),
+        "alerting.channels.incidents.workspace",
+        "is missing",
+    ),
+    (
+        "severity of what is no check",
+        lambda b: b["uptime"]["severities"].update(login="sev1"),
+        "uptime.severities.login",
+        "'login'; is none of 'health', 'version', 'frontend'",
+    ),
+    (
+        "list whose second entry is wrong",
+        lambda b: b["uptime"].update(regions=["na", "moon"]),
+        "uptime.regions.1",
+        "'moon'; is none of",
+    ),
+    ("empty setting", lambda b: b["backups"].update(region=None), "backups.region", "is empty"),
+    ("empty block", lambda b: b.update(uptime=None), "uptime", "is empty"),
     ("no TLS", lambda b: b["database"].update(tls="disable"), "database.tls", "TLS"),
     (
         "objectives upside down",
@@ -350,6 +376,20 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
         "alerting.routes.sev1",
         "uptime.surprise",
     }
+
+
+def test_the_rules_between_blocks_do_not_wait_for_the_other_blocks() -> None:
+    blocks = production()
+    del blocks["platform"]["name"]
+    blocks["uptime"] = None
+    blocks["backups"]["region"] = blocks["database"]["region"].removeprefix("aws-")
+    blocks["backups"]["lock_mode"] = "GOVERNANCE"
+    found = find_problems(blocks)
+    assert found.keys() >= {"platform.name", "uptime", "backups.region"}
+    assert (
+        "the database lives in that region" in found["backups.region"] or "files" in found["backups.region"]
+    )
+    assert "backups.lock_mode" not in found  # whether it is production is not known
 
 
 def test_the_committed_schema_is_that_of_the_models() -> None:

@@ -64,3 +64,15 @@ def test_a_real_old_python_says_what_is_needed(version: str) -> None:
     )
     assert answer.returncode == 1
     assert f"this is Python {version}." in answer.stderr
+
+
+def test_the_home_of_another_python_is_left_out() -> None:
+    answer = subprocess.run(
+        [LAUNCHER, "--version"],
+        env={**os.environ, "PYTHONHOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
