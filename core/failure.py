@@ -47,5 +47,4 @@ def _indent(text: str) -> str:
 
 def split_failure(failure: Failure) -> tuple[str, str]:
     """Return a failure's cause and next step, each in one line."""
-    cause, _, next_step = str(failure).removeprefix("bulwark: ").partition("\n  Next: ")
-    return " ".join(cause.split()), " ".join(next_step.split())
+    return printable(" ".join(failure.cause.split())), printable(" ".join(failure.next_step.split()))
