@@ -240,38 +240,36 @@ def _assess_copy(health: Health, store: StoreHealth, found: StoreInVault) -> Ite
         )
 
 
+_DRILLS: Final = {"database": "loss", "files": "files", "state": "state"}
+"""Store -> scenario that recovers it from a vault."""
+
+
 def _assess_missing(health: Health) -> Iterator[HealthFinding]:
     """Yield what there is none of: one finding for all stores, wrong if the stack is old enough for it."""
-    primary = {store.name: store.vaults["primary"].found for store in health.stores}
-    copies = {
-        store.name: store.vaults["elsewhere"].found for store in health.stores if "elsewhere" in store.vaults
-    }
-    drills = health.drills.found
     stores = health.stores
-    yield from _lacking(
-        health,
-        "backup of",
-        [one for one in stores if (found := primary[one.name]) and not found.newest],
-        min((one.longest_age_seconds["primary"] for one in stores), default=0),
-        "backup all",
-    )
-    yield from _lacking(
-        health,
-        "proven backup of",
-        [one for one in stores if (found := primary[one.name]) and found.newest and not found.last_proven_at],
-        min((one.longest_proof_age_seconds for one in stores), default=0),
-        "verify --deep",
-    )
-    yield from _lacking(
-        health,
-        "copy elsewhere of",
-        [one for one in stores if (found := copies.get(one.name)) and not found.newest],
-        min((one.longest_age_seconds.get("elsewhere", 0) for one in stores), default=0),
-        "copy",
-    )
-    if drills:
-        lacking = [one for one in stores if not newest_drill(health, one)]
-        yield from _lacking(health, "drill of", lacking, drills.longest_age_seconds, "drill all")
+    primary = {store.name: store.vaults["primary"].found for store in stores}
+    copies = {store.name: store.vaults["elsewhere"].found for store in stores if "elsewhere" in store.vaults}
+    lacking = [store for store in stores if (found := primary[store.name]) and not found.newest]
+    longest = min((store.longest_age_seconds["primary"] for store in stores), default=0)
+    yield from _lacking(health, "backup of", lacking, longest, f"backup {_name_of(lacking)}")
+    unproven = [
+        store
+        for store in stores
+        if (found := primary[store.name]) and found.newest and not found.last_proven_at
+    ]
+    longest = min((store.longest_proof_age_seconds for store in stores), default=0)
+    yield from _lacking(health, "proven backup of", unproven, longest, "verify --deep")
+    uncopied = [store for store in stores if (found := copies.get(store.name)) and not found.newest]
+    longest = min((store.longest_age_seconds.get("elsewhere", 0) for store in stores), default=0)
+    yield from _lacking(health, "copy elsewhere of", uncopied, longest, "copy")
+    if drills := health.drills.found:
+        undrilled = [store for store in stores if not newest_drill(health, store)]
+        scenario = _DRILLS.get(_name_of(undrilled), "all")
+        yield from _lacking(health, "drill of", undrilled, drills.longest_age_seconds, f"drill {scenario}")
+
+
+def _name_of(stores: Sequence[StoreHealth]) -> str:
+    return stores[0].name if len(stores) == 1 else "all"
 
 
 def _lacking(
@@ -305,7 +303,7 @@ def _assess_drills(health: Health) -> Iterator[HealthFinding]:
                 next_step=f"./bulwark drills {health.option} --drill {scenario.drill} --html report.html",
             )
     for store in health.stores:
-        drill = f"./bulwark drill {'loss' if store.name == 'database' else store.name} {health.option}"
+        drill = f"./bulwark drill {_DRILLS[store.name]} {health.option}"
         newest = newest_drill(health, store)
         if newest and newest.age_seconds > drills.longest_age_seconds:
             yield HealthFinding(
@@ -408,8 +406,9 @@ _UNITS: Final = (("d", 86_400, 48 * 3_600), ("h", 3_600, 3_600), ("min", 60, 60)
 
 
 def rough(seconds: float) -> str:
-    """Return a duration in one unit, with a tenth where it is short, such as `26.5 h`, `3 d` or `40 s`."""
+    """Return a duration in one unit, with a tenth of a few, such as `26.5 h`, `3 d`, `16 min` or `40 s`."""
     for unit, size, least in _UNITS:
         if seconds >= least:
-            return f"{seconds / size:.1f} {unit}".replace(".0 ", " ")
+            digits = 0 if unit == "min" and seconds >= 10 * size else 1
+            return f"{seconds / size:.{digits}f} {unit}".replace(".0 ", " ")
     return f"{seconds:.0f} s"

@@ -138,7 +138,7 @@ def _store_cells(health: Health, store: StoreHealth, *, has_copies: bool) -> Ite
 
 
 def _age(backup: BackupHealth, longest_seconds: float) -> str:
-    text = f"{rough(backup.age_seconds)} ago"
+    text = f"{rough(backup.age_seconds)} old"
     return text if backup.age_seconds <= longest_seconds else f"[red]{text}[/red]"
 
 
