@@ -364,4 +364,4 @@ def test_a_failure_is_an_answer_with_reason_and_next_step() -> None:
         raise Failure("The key is missing.", "set it.", "detail")
 
     answer = Question("the vendor", fail, limit_seconds=5).answer(Answer[int])
-    assert (answer.unknown, answer.next_step) == ("The key is missing. detail", "set it.")
+    assert (answer.unknown, answer.next_step) == ("The key is missing.", "set it.")

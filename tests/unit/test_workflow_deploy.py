@@ -98,6 +98,17 @@ def issues_after(folder: Path, before: list[Any], drift: str | None) -> list[Any
     return fake_gh.run_step(step, folder, before, ISSUES="repos/example/platform/issues")
 
 
+def test_the_nightly_look_publishes_the_page_of_the_health_whatever_it_says() -> None:
+    steps = {step.get("name"): step for step in workflow("drift.yml")["jobs"]["look"]["steps"]}
+    show, publish = steps["Show the health of everything"], steps["Publish the page"]
+    assert show["if"] == publish["if"] == "always()"
+    assert "./bulwark status" in show["run"]
+    assert "--html" in show["run"]
+    assert publish["with"]["path"].endswith("/health")
+    # A page that could not be written fails the job, which the verdict on it does not.
+    assert publish["with"]["if-no-files-found"] == "error"
+
+
 @pytest.mark.skipif(
     not shutil.which("jq"), reason="jq is not on this machine, and gh's filter is its language"
 )
