@@ -14,13 +14,14 @@ from cli import drift_note, drill_facts, live_report
 from cli.live_report import LiveAudit
 from cli.policy_analysis import analyze
 from cli.recovery_context import export_state, open_elsewhere, open_file_source
+from components.settings import BackupSettings
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import session
 from engine.refreshed_copy import RefreshedCopy, package_of, refresh_copy
 from engine.stack_target import StackTarget
 from engine.vendor_errors import VENDORS
-from live import account, buckets, coverage, elsewhere, keys, reviewed_entries, roles
+from live import account, alarms, buckets, coverage, elsewhere, keys, reviewed_entries, roles, trails
 from live.aws_access import AwsAccess
 from live.declared import DeclaredStack
 from live.finding import BlindSpot, Lookup, explain, look
@@ -105,6 +106,8 @@ def _list_lookups(
         *keys.lookups(declared, access),
         *buckets.lookups(declared, access),
         *account.lookups(declared, access),
+        *trails.lookups(declared, access, _name_trails(target.settings.backups)),
+        *alarms.lookups(declared, access),
         *_list_elsewhere(target),
         *coverage.lookups(
             declared,
@@ -114,6 +117,12 @@ def _list_lookups(
             files=lambda: open_file_source(target, require_output(outputs(), "files_source")),
         ),
     ]
+
+
+def _name_trails(settings: BackupSettings) -> dict[str, str]:
+    """Return account -> trail, of the trails that the settings name and the stack does not declare."""
+    named = {settings.replica_account: settings.replica.trail, settings.account: settings.trail}
+    return {account: trail for account, trail in named.items() if trail}
 
 
 def _list_elsewhere(target: StackTarget) -> list[Lookup]:

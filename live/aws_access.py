@@ -36,18 +36,23 @@ class AwsAccess:
             find_replica_key: The same for the account that the replica's provider signs in to.
         """
         self._endpoint = endpoint
+        self._session = cache(botocore.session.get_session)  # each one reads a service's description anew
+        self._clients: dict[tuple[str, str, bool], Any] = {}
         self._find_key = cache(find_key)
         self._find_replica_key = cache(find_replica_key)
 
     def open_client(self, service: str, provider: Mapping[str, Any]) -> Any:
         """Return a client for the account and region of a provider, by its inputs."""
-        region = str(provider.get("region") or "us-east-1")
-        key = self._find_replica_key() if provider.get("profile") else self._find_key()
-        return self._create(service, region, key)
+        region, replica = str(provider.get("region") or "us-east-1"), bool(provider.get("profile"))
+        known = (service, region, replica)
+        if known not in self._clients:
+            key = self._find_replica_key() if replica else self._find_key()
+            self._clients[known] = self._create(service, region, key)
+        return self._clients[known]
 
     def _create(self, service: str, region: str, key: AccessKey | None) -> Any:
         with explain_errors(f"opening {service}"):
-            return botocore.session.get_session().create_client(
+            return self._session().create_client(
                 service,
                 region_name=region,
                 endpoint_url=self._endpoint,

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.shares("fast_twin")
 ANYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
+HERE, LOSSES = "alarms-eu-west-1", "example-twin-alarms-losses"
 WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
 
 
@@ -198,6 +199,46 @@ def strangers(fast_twin: FastTwin) -> Generator[set[str]]:
 
 
 @contextmanager
+def silenced_alarms(fast_twin: FastTwin) -> Generator[set[str]]:
+    """Turn a trail and a rule off, open a topic, and listen in; yield the names of what no refresh shows."""
+    sns, events, cloudtrail, s3 = (
+        aws_client(fast_twin.installation, service, REGIONS[0])
+        for service in ("sns", "events", "cloudtrail", "s3")
+    )
+    trail, topic = (fast_twin.resource(f"backups-{name}")["id"] for name in ("trail-trail", f"{HERE}-topic"))
+    record = fast_twin.resource("backups-trail-bucket")["id"]
+    policies = (
+        s3.get_bucket_policy(Bucket=record)["Policy"],
+        sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"],
+    )
+    opened = [json.dumps(each | {"Statement": each["Statement"][:1]}) for each in map(json.loads, policies)]
+    # Nobody answers at port 1, so that the endpoint confirms nothing.
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint="http://127.0.0.1:1/?key=secret")
+    events.put_rule(Name="by-hand", EventPattern='{"source": ["aws.s3"]}')
+    events.put_targets(Rule="by-hand", Targets=[{"Id": "alarms", "Arn": topic}])
+    events.put_targets(Rule=LOSSES, Targets=[{"Id": "copy", "Arn": f"{topic}-copy"}])
+    events.disable_rule(Name=LOSSES)
+    cloudtrail.stop_logging(Name=trail)
+    s3.put_bucket_policy(Bucket=record, Policy=opened[0])
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=opened[1])
+    try:
+        yield {
+            f"aws/topic/{topic}/subscription/http:127.0.0.1",
+            f"aws/topic/{topic}/rule/by-hand",
+            f"aws/rule/{fast_twin.resource(f'backups-{HERE}-losses')['outputs']['arn']}/target/copy",
+            f"aws/trail/{trail}/delivery",
+        }
+    finally:
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policies[1])
+        s3.put_bucket_policy(Bucket=record, Policy=policies[0])
+        cloudtrail.start_logging(Name=trail)
+        events.enable_rule(Name=LOSSES)
+        events.remove_targets(Rule=LOSSES, Ids=["copy"])
+        events.remove_targets(Rule="by-hand", Ids=["alarms"])
+        events.delete_rule(Name="by-hand")
+
+
+@contextmanager
 def reviewed(folder: Path, thing: str, expired: str) -> Generator[None]:
     """Write an entry that is in force, and one whose last day was yesterday."""
     file, today = folder / "policies" / "undeclared.yaml", datetime.now(UTC).date()
@@ -234,6 +275,7 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         grant, disabled = changes.enter_context(misused_keys(fast_twin))
         things = changes.enter_context(undeclared_things(fast_twin))
         others = changes.enter_context(strangers(fast_twin))
+        unheard = changes.enter_context(silenced_alarms(fast_twin))
         changes.enter_context(reviewed(installation.folder, things["database"], things["monitor"]))
         away.put_bucket_cors(Bucket=replica, CORSConfiguration=cors)
         changes.callback(away.delete_bucket_cors, Bucket=replica)
@@ -257,6 +299,10 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         "backups-identity-backup-restorer": "update",
         "backups-identity-backup-restorer-attachments": "update",
         "backups-identity-backup-writer-policies": "update",
+        "backups-trail-trail": "update",
+        "backups-trail-policy": "update",
+        "backups-alarms-eu-west-1-losses": "update",
+        "backups-alarms-eu-west-1-topic": "update",
     }
     assert {one["thing"] for one in found["undeclared"]} == {
         f"aws/role/{WRITER}/inline/evil",
@@ -270,7 +316,9 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         things["bucket"],
         things["other"],
         *others,
+        *unheard,
     }
+    assert "key=secret" not in ended.text
     assert [entry["thing"] for entry in found["reviewed"]] == [things["database"]]
     assert [problem.rpartition(" on ")[0] for problem in found["problems"]] == [
         "entry 2 of undeclared.yaml expired"
@@ -290,6 +338,8 @@ def test_an_audit_of_the_vendors_finds_what_the_state_does_not_show(
         "vault-access-is-logged",
         "vault-denies-deletion",
         "vault-expires-every-tier",
+        "vault-account-keeps-a-trail",
+        "vault-raises-alarms",
     }
     issue = (tmp_path / "drift.md").read_text()
     assert issue.startswith("<!-- bulwark drift: local -->")

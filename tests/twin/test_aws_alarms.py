@@ -1,147 +1,22 @@
-"""
-Alarms on the twin's AWS: a call that a rule matches is told to the endpoints of the rule's topic.
+"""Alarms on the twin's AWS: a call that a rule matches is told to the endpoints of the rule's topic."""
 
-The rules are those of components/alarms.py, made with AWS's own calls; an HTTP receiver takes the messages.
-"""
-
-import json
-import queue
-import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+import time
+from collections.abc import Callable
 
 import pytest
-from aws_role import ACCOUNT, READ, client, create_role_and_bucket, document, session
-from aws_twin import Service, running_service
+from alarmed_account import NAMES, REGION, TRUST, AlarmedAccount
+from aws_role import ACCOUNT, READ, client, document, session
 from botocore.exceptions import ClientError
-
-from components.alarm_names import GLOBAL_REGION, AlarmNames
-from components.alarm_patterns import losses_pattern, watch_pattern
-from components.alarms import MESSAGE_FACTS, message_template, topic_policy
-from components.guard import list_guards
-from twin.aws import second_factor
 
 pytestmark = pytest.mark.shares("aws-alarms")
 
-REGION = GLOBAL_REGION
-NAMES = AlarmNames("example", ACCOUNT, REGION)
-TRUST = document(
-    {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-        "Action": "sts:AssumeRole",
-    }
-)
-WAIT_SECONDS = 10.0
-QUIET_SECONDS = 0.5
+
+@pytest.fixture
+def account(alarmed_account: AlarmedAccount) -> AlarmedAccount:
+    return alarmed_account
 
 
-class Receiver(ThreadingHTTPServer):
-    """Takes messages, as the receiver of a webhook does."""
-
-    def __init__(self) -> None:
-        self.messages: queue.Queue[dict[str, str]] = queue.Queue()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def take(self) -> dict[str, str]:
-        return self.messages.get(timeout=WAIT_SECONDS)
-
-    def is_quiet(self) -> bool:
-        with suppress(queue.Empty):
-            self.messages.get(timeout=QUIET_SECONDS)
-            return False
-        return True
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride] - the server that runs it
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.messages.put(json.loads(body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *_: Any) -> None:  # noqa: A002 - the base class's name
-        """Log nothing."""
-
-
-class Account:
-    """An AWS account with a vault, its roles and its alarms."""
-
-    def __init__(self, service: Service, receiver: Receiver) -> None:
-        self.service, self.receiver = service, receiver
-        self.s3, self.iam, self.kms, self.sns, self.events, self.cloudtrail = (
-            service.client(name) for name in ("s3", "iam", "kms", "sns", "events", "cloudtrail")
-        )
-        create_role_and_bucket(service)
-        self._make_roles()
-        self.key = self.kms.create_key()["KeyMetadata"]["Arn"]
-        self._make_trail()
-        self.topic = self.sns.create_topic(
-            Name=NAMES.topic,
-            Attributes={"Policy": topic_policy(NAMES, list_guards("example", ACCOUNT, protect=False))},
-        )["TopicArn"]
-        port = receiver.server_address[1]
-        self.subscription = self.sns.subscribe(
-            TopicArn=self.topic,
-            Protocol="http",
-            Endpoint=f"http://127.0.0.1:{port}/alarms",
-            ReturnSubscriptionArn=True,
-            Attributes={"RawMessageDelivery": "true"},
-        )["SubscriptionArn"]
-        for rule in (NAMES.losses, NAMES.watch):
-            self.make_rule(rule)
-        while not receiver.is_quiet():
-            pass
-
-    def make_rule(self, name: str) -> None:
-        pattern = losses_pattern(NAMES, ["vault"]) if name == NAMES.losses else watch_pattern(NAMES)
-        self.events.put_rule(Name=name, EventPattern=pattern)
-        transformer = {"InputPathsMap": MESSAGE_FACTS, "InputTemplate": message_template("example")}
-        target = {"Id": NAMES.topic, "Arn": self.topic, "InputTransformer": transformer}
-        self.events.put_targets(Rule=name, Targets=[target])
-
-    def break_glass(self) -> dict[str, Any]:
-        """Take on the break-glass role, with the second factor."""
-        return self.service.client("sts").assume_role(
-            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/example-break-glass",
-            RoleSessionName="night",
-            SerialNumber=second_factor.serial_number(ACCOUNT),
-            TokenCode=second_factor.show_code(self.service.home),
-        )
-
-    def _make_roles(self) -> None:
-        for name in ("example-break-glass", "example-writer"):
-            self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
-
-    def _make_trail(self) -> None:
-        self.s3.create_bucket(Bucket="record")
-        self.cloudtrail.create_trail(Name=NAMES.trail, S3BucketName="record", IsMultiRegionTrail=True)
-        self.cloudtrail.start_logging(Name=NAMES.trail)
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Generator[Account]:
-    with running_service(tmp_path_factory.mktemp("twin")) as service, receiving() as receiver:
-        yield Account(service, receiver)
-
-
-@contextmanager
-def receiving() -> Generator[Receiver]:
-    with Receiver() as receiver:
-        thread = threading.Thread(target=receiver.serve_forever)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            receiver.shutdown()
-            thread.join()
-
-
-CALLS: dict[str, Callable[[Account], object]] = {
+CALLS: dict[str, Callable[[AlarmedAccount], object]] = {
     "AssumeRole": lambda here: here.break_glass(),
     "DisableKey": lambda here: here.kms.disable_key(KeyId=here.key),
     "ScheduleKeyDeletion": lambda here: here.kms.schedule_key_deletion(KeyId=here.key),
@@ -172,7 +47,7 @@ CALLS: dict[str, Callable[[Account], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_alarm_tells_of_a_call(account: Account, call: str) -> None:
+def test_an_alarm_tells_of_a_call(account: AlarmedAccount, call: str) -> None:
     CALLS[call](account)
     told = account.receiver.take()
     assert told["call"] == call
@@ -183,7 +58,7 @@ def test_an_alarm_tells_of_a_call(account: Account, call: str) -> None:
 
 
 @pytest.mark.parametrize("rule", [NAMES.losses, NAMES.watch])
-def test_the_other_rule_tells_of_a_rule_that_is_turned_off(account: Account, rule: str) -> None:
+def test_the_other_rule_tells_of_a_rule_that_is_turned_off(account: AlarmedAccount, rule: str) -> None:
     account.events.disable_rule(Name=rule)
     assert account.receiver.take()["call"] == "DisableRule"
     account.events.enable_rule(Name=rule)
@@ -196,7 +71,7 @@ def test_the_other_rule_tells_of_a_rule_that_is_turned_off(account: Account, rul
     assert account.receiver.is_quiet()
 
 
-def test_the_trail_that_is_turned_off_is_told_and_then_nothing(account: Account) -> None:
+def test_the_trail_that_is_turned_off_is_told_and_then_nothing(account: AlarmedAccount) -> None:
     account.cloudtrail.stop_logging(Name=NAMES.trail)
     assert account.receiver.take()["call"] == "StopLogging"
     account.break_glass()
@@ -206,7 +81,7 @@ def test_the_trail_that_is_turned_off_is_told_and_then_nothing(account: Account)
     assert account.receiver.take()["call"] == "AssumeRole"
 
 
-def test_an_alarm_tells_of_a_call_that_is_refused(account: Account) -> None:
+def test_an_alarm_tells_of_a_call_that_is_refused(account: AlarmedAccount) -> None:
     reader = session(account.service)
     for call, try_it in {
         "DisableKey": lambda: client(account.service, "kms", reader).disable_key(KeyId=account.key),
@@ -227,7 +102,7 @@ def test_an_alarm_tells_of_a_call_that_is_refused(account: Account) -> None:
     assert account.receiver.is_quiet()
 
 
-def test_no_alarm_tells_of_what_a_backup_does(account: Account) -> None:
+def test_no_alarm_tells_of_what_a_backup_does(account: AlarmedAccount) -> None:
     reader = client(account.service, "s3", session(account.service))
     account.s3.put_object(Bucket="vault", Key="dump", Body=b"x")
     reader.get_object(Bucket="vault", Key="dump")
@@ -239,7 +114,7 @@ def test_no_alarm_tells_of_what_a_backup_does(account: Account) -> None:
     assert account.receiver.is_quiet()
 
 
-def test_nobody_is_told_if_the_topics_policy_does_not_let_the_rule_publish(account: Account) -> None:
+def test_nobody_is_told_if_the_topics_policy_does_not_let_the_rule_publish(account: AlarmedAccount) -> None:
     allowed = account.sns.get_topic_attributes(TopicArn=account.topic)["Attributes"]["Policy"]
     account.sns.set_topic_attributes(
         TopicArn=account.topic,
@@ -251,3 +126,27 @@ def test_nobody_is_told_if_the_topics_policy_does_not_let_the_rule_publish(accou
     assert account.receiver.is_quiet()
     account.sns.set_topic_attributes(TopicArn=account.topic, AttributeName="Policy", AttributeValue=allowed)
     assert account.receiver.take()["call"] == "SetTopicAttributes"
+
+
+def test_an_endpoint_hears_nothing_before_it_confirms(account: AlarmedAccount) -> None:
+    account.receiver.refused.add("/pending")
+    pending = account.subscribe("pending")
+    account.break_glass()
+    assert account.receiver.take()["call"] == "AssumeRole"
+    assert account.receiver.is_quiet()
+    listed = account.sns.list_subscriptions_by_topic(TopicArn=account.topic)["Subscriptions"]
+    assert [row["SubscriptionArn"] for row in listed] == [account.subscription, "PendingConfirmation"]
+    with pytest.raises(ClientError, match="pending confirmation"):
+        account.sns.unsubscribe(SubscriptionArn=pending)
+    assert account.receiver.take()["error"] == "InvalidParameter"
+
+    account.receiver.refused.clear()
+    assert account.subscribe("pending") == pending  # asks again
+    assert account.receiver.take()["Type"] == "SubscriptionConfirmation"
+    while account.is_pending(pending):
+        time.sleep(0.02)
+    account.break_glass()
+    assert [account.receiver.take()["call"] for _ in range(2)] == ["AssumeRole"] * 2
+    account.sns.unsubscribe(SubscriptionArn=pending)
+    assert account.receiver.take()["call"] == "Unsubscribe"
+    assert account.receiver.is_quiet()

@@ -6,15 +6,10 @@ moto keeps rules and topics, and sends nothing of such events itself.
 
 import json
 import logging
-import queue
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
 
-import httpx
 from moto.events.models import Rule, events_backends
 from moto.sns.models import Subscription, Topic, sns_backends
 from werkzeug.wrappers import Response
@@ -22,23 +17,12 @@ from werkzeug.wrappers import Response
 from core.event_patterns import EventPatternError, matches_event, parse_pattern
 from twin.aws.alarm_actions import find_topic
 from twin.aws.call_events import RecordedCall
+from twin.aws.notifications import Notification
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
-from twin.host.home import TwinHome
-from twin.vendor.webhooks import DELIVERY_HEADER
+from twin.aws.subscriptions import is_pending
 
 _ENABLED: Final = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
-_ATTEMPTS: Final = 3
-_TIMEOUT_SECONDS: Final = 10.0
 _log = logging.getLogger("aws")
-
-
-@dataclass(frozen=True)
-class Notification:
-    """A message of a topic to one endpoint, whose address may be a secret."""
-
-    protocol: str
-    address: str = field(repr=False)
-    body: str = field(repr=False)
 
 
 def find_notifications(call: RecordedCall, response: Response) -> list[Notification]:
@@ -53,41 +37,6 @@ def find_notifications(call: RecordedCall, response: Response) -> list[Notificat
         if (topic := find_topic(target["Arn"])) and _may_publish(rule, topic)
         for notification in _publish(topic, _render(target.get("InputTransformer"), event))
     ]
-
-
-class AlarmSender:
-    """Sends notifications from a thread of its own. What is under way when the service ends is lost."""
-
-    def __init__(self, home: TwinHome) -> None:
-        self._inbox = f"http://127.0.0.1:{home.port('vendors')}/inbox"
-        self._queue: queue.SimpleQueue[Notification] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def send(self, notification: Notification) -> None:
-        self._queue.put(notification)
-
-    def _run(self) -> None:
-        while True:
-            notification = self._queue.get()
-            try:
-                self._post(notification)
-            except httpx.HTTPError as error:
-                _log.warning(
-                    "an alarm was not delivered by %s: %s", notification.protocol, type(error).__name__
-                )
-
-    def _post(self, notification: Notification) -> None:
-        """Post to a receiver; the twin's inbox stands for all mailboxes."""
-        address = notification.address
-        if notification.protocol == "email":
-            address = f"{self._inbox}/{quote(f'email:{address}', safe='')}"
-        headers = {DELIVERY_HEADER: f"sns-{uuid.uuid4()}", "Content-Type": "text/plain; charset=UTF-8"}
-        transport = httpx.HTTPTransport(retries=_ATTEMPTS)
-        with httpx.Client(transport=transport, trust_env=False, timeout=_TIMEOUT_SECONDS) as client:
-            client.post(address, content=notification.body, headers=headers).raise_for_status()
 
 
 def _list_rules(account: str, region: str) -> list[Rule]:
@@ -137,7 +86,7 @@ def _publish(topic: Topic, message: str) -> Iterator[Notification]:
 def _list_subscriptions(topic: Topic) -> list[Subscription]:
     _, _, _, region, account, _ = topic.arn.split(":")
     subscriptions = sns_backends[account][region].subscriptions.values()
-    return [subscription for subscription in subscriptions if subscription.topic_arn == topic.arn]
+    return [each for each in subscriptions if each.topic_arn == topic.arn and not is_pending(each)]
 
 
 def _render(transformer: Mapping[str, Any] | None, event: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ class SnsTopicSubscription(AwsResource):
     """
     `aws:sns/topicSubscription:TopicSubscription`; its id is its ARN.
 
-    On AWS a mailbox or HTTP receiver has to confirm it; on the twin it is confirmed at once.
+    Its endpoint may still have to confirm it when it is there; one that never did stays until its topic goes.
     """
 
     label = "SNS Topic Subscription"
@@ -174,8 +174,8 @@ class SnsTopicSubscription(AwsResource):
         }
 
     def _delete(self, identifier: str, state: Properties) -> None:
-        client = self._client(state)
-        call_or_none(lambda: client.unsubscribe(SubscriptionArn=identifier), *_NOT_FOUND)
+        if (found := self._read(identifier, state)) and not found["pendingConfirmation"]:
+            self._client(state).unsubscribe(SubscriptionArn=identifier)
 
     def _client(self, properties: Properties) -> Any:
         return self.account.client("sns", self.region(properties))
