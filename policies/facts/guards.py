@@ -4,10 +4,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from policies.facts.buckets import VERSIONING, Buckets
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ROLE, Statement, read_statements
 from policies.facts.iam_roles import path_and_name
-from policies.facts.s3_access import denies
+from policies.facts.s3_access import (
+    DESTRUCTIVE_BUCKET_ACTIONS,
+    DESTRUCTIVE_OBJECT_ACTIONS,
+    denies,
+    judge_policies,
+)
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameter
@@ -63,15 +69,49 @@ def find_guard(arn: str, stack: PolicyStack) -> Resource | None:
 def judge_exempt(arns: Iterable[str], stack: PolicyStack, *, root_may: bool) -> Iterator[Message]:
     """Yield why principals that a denial leaves out are no break-glass roles of the stack."""
     for arn in arns:
-        if set(arn) & {"*", "?"}:
-            yield message("its denial leaves out a pattern of principals")
-        elif _ROOT.fullmatch(arn):
-            if not root_may:
-                yield message("its denial leaves out the root user of an account")
-        elif (role := find_guard(arn, stack)) is None:
-            yield message("its denial leaves out somebody who is no role of this stack")
-        else:
+        if stranger := _find_stranger(arn, stack, root_may=root_may):
+            yield stranger
+        elif role := find_guard(arn, stack):
             yield from _check_second_factor(role)
+
+
+def judge_log_guard(log: Resource, stack: PolicyStack, *, root_may: bool) -> Iterator[Message]:
+    """Yield why others than roles of the stack could delete the logs in a bucket, or let them be deleted."""
+    index = stack.view(Buckets)
+    versioned = [
+        part.at("versioning", "enabled") if part == log else part.at("versioningConfiguration", "status")
+        for part in index.parts_or_inline(log, VERSIONING, "versioning")
+    ]
+    if not versioned:
+        yield message("{log} is not versioned", log=log)
+    for value in versioned:
+        if isinstance(value, Unknown):
+            yield unknown_value(log, "versioning")
+        elif value not in (Known("Enabled"), Known(value=True)):
+            yield message("{log} is not versioned", log=log)
+
+    def check(statements: list[Statement], arn: str) -> Iterator[Message]:
+        exempt: dict[str, None] = {}
+        for action in (*DESTRUCTIVE_OBJECT_ACTIONS, *DESTRUCTIVE_BUCKET_ACTIONS):
+            covered = f"{arn}/*" if action in DESTRUCTIVE_OBJECT_ACTIONS else arn
+            arns = find_exempt(statements, action, covered)
+            if arns is None:
+                yield message("{log} does not deny " + action + " to all but named roles", log=log)
+            exempt.update(dict.fromkeys(arns or ()))
+        yield from filter(None, (_find_stranger(each, stack, root_may=root_may) for each in exempt))
+
+    yield from judge_policies(log, stack, check)
+
+
+def _find_stranger(arn: str, stack: PolicyStack, *, root_may: bool) -> Message | None:
+    """Return why a principal that a denial leaves out is no role of the stack; None if it is one."""
+    if set(arn) & {"*", "?"}:
+        return message("its denial leaves out a pattern of principals")
+    if _ROOT.fullmatch(arn):
+        return None if root_may else message("its denial leaves out the root user of an account")
+    if find_guard(arn, stack) is None:
+        return message("its denial leaves out somebody who is no role of this stack")
+    return None
 
 
 def _check_second_factor(role: Resource) -> Iterator[Message]:

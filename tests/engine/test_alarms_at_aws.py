@@ -1,55 +1,37 @@
 """Alarms of deployed production: who touches a vault, its guards or the alarms is told of."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 import role_clients
 from botocore.exceptions import ClientError
 from deployment import Deployment
+from received_alarms import list_alarms, no_alarms, wait_for_alarms
 from role_clients import ACCOUNT, AwsIdentity
 
 from twin.aws import second_factor
-from twin.vendor.inbox import RECEIVED
-from twin.vendor.store import VendorStore
 
 pytestmark = pytest.mark.shares("production")
 
 VAULT = f"example-vault-{ACCOUNT}-eu-west-1"
 ALARMS = "example-alarms"
 CHANNELS = {"automation", "email:operations@example.com"}
-WAIT_SECONDS = 15.0
-QUIET_SECONDS = 1.0
 
 
 def admin(production: Deployment) -> AwsIdentity:
     return role_clients.administrator(production.installation.home)
 
 
-def received(production: Deployment) -> list[tuple[str, dict[str, str]]]:
-    """Return the alarms that arrived: the channel, and the message."""
-    told: list[tuple[str, dict[str, str]]] = []
-    for entry in VendorStore(production.installation.home.vendors).read_log(RECEIVED):
-        body: Any = entry.content["body"]
-        text = body.get("text", body) if isinstance(body, dict) else body
-        message = json.loads(text) if isinstance(text, str) and text.startswith("{") else text
-        if isinstance(message, dict) and "runbook" in message:
-            told.append((entry.content["channel"], message))
-    return told
-
-
 def tell(production: Deployment, call: Callable[[], object]) -> list[tuple[str, dict[str, str]]]:
     """Make a call, whether it is refused or not, and return what arrives of it at both endpoints."""
-    before = len(received(production))
+    home = production.installation.home
+    before = len(list_alarms(home))
     with suppress(ClientError):
         call()
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline and len(received(production)) < before + len(CHANNELS):
-        time.sleep(0.1)
-    return received(production)[before:]
+    wait_for_alarms(home, before + len(CHANNELS))
+    return list_alarms(home)[before:]
 
 
 def take_on_break_glass(production: Deployment) -> object:
@@ -110,14 +92,12 @@ def test_an_alarm_reaches_mail_and_webhook(production: Deployment, call: str) ->
 
 
 def test_no_alarm_tells_of_what_jobs_do(production: Deployment) -> None:
-    before, home = received(production), production.installation.home
-    for role in ("backup-writer", "backup-restorer", "planner", "deployer"):
-        s3 = role_clients.assume_role(home, role).client("s3")
-        with suppress(ClientError):
-            s3.list_object_versions(Bucket=VAULT)
-    writer = role_clients.assume_role(home, "backup-writer").client("s3")
-    writer.put_object(
-        Bucket=VAULT, Key=f"database/daily/alarms-{time.time_ns()}/dump.pgc.zst", Body=b"x", IfNoneMatch="*"
-    )
-    time.sleep(QUIET_SECONDS)
-    assert received(production) == before
+    home = production.installation.home
+    with no_alarms(home):
+        for role in ("backup-writer", "backup-restorer", "planner", "deployer"):
+            s3 = role_clients.assume_role(home, role).client("s3")
+            with suppress(ClientError):
+                s3.list_object_versions(Bucket=VAULT)
+        writer = role_clients.assume_role(home, "backup-writer").client("s3")
+        key = f"database/daily/alarms-{time.time_ns()}/dump.pgc.zst"
+        writer.put_object(Bucket=VAULT, Key=key, Body=b"x", IfNoneMatch="*")

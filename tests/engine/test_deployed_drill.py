@@ -15,6 +15,7 @@ from deployment import Deployment
 from installations import CommandResult, Installation
 from interrupted_process import RunningCommand, find_leftovers, wait_until
 from inventory import count_existing, count_recorded, count_vendor_objects
+from received_alarms import no_alarms
 from role_clients import hidden_state, job_environment
 from sampling import Draw
 from source_fingerprint import take_fingerprint, watch_canary
@@ -109,7 +110,7 @@ def observed_drill(
 ) -> ObservedDrill:
     assert cleaned_drills.command.code == 0, cleaned_drills.command.text
     installation = deployed.installation
-    with watch_canary(outputs["backup_database_url"]) as seen:
+    with no_alarms(installation.home), watch_canary(outputs["backup_database_url"]) as seen:
         assert installation.bulwark("backup", "database").code == 0
         before, began = last_heartbeat(installation), datetime.now(UTC)
         run = RunningCommand(installation, "drill")

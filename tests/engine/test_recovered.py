@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from fast_twin import FastTwin
 from installations import CommandResult
+from received_alarms import no_alarms
 
 from core.failure import Failure
 from recovery.vault.client import AccessKey, create_client
@@ -20,10 +22,18 @@ from twin.sample_app.draw import Draw, Size
 pytestmark = pytest.mark.shares("fast_twin")
 
 
+@pytest.fixture
+def quiet(fast_twin: FastTwin) -> Iterator[None]:
+    """Fail a test whose backups, copies, restores or drills raise an alarm: nobody reads those for long."""
+    with no_alarms(fast_twin.installation.home):
+        yield
+
+
 def run(fast_twin: FastTwin, *arguments: str) -> CommandResult:
     return fast_twin.installation.bulwark(*arguments)
 
 
+@pytest.mark.usefixtures("quiet")
 def test_a_backup_is_stored_reported_listed_and_verified(fast_twin: FastTwin) -> None:
     backup_run = run(fast_twin, "backup", "--json")
     assert backup_run.code == 0, backup_run.text
@@ -103,6 +113,7 @@ def test_a_backup_that_does_not_exist_is_refused_with_the_next_step(fast_twin: F
     assert "./bulwark backups" in unknown.err
 
 
+@pytest.mark.usefixtures("quiet")
 def test_files_are_backed_up_by_the_writer_and_restored_as_their_rows_say(
     fast_twin: FastTwin, tmp_path: Path
 ) -> None:
@@ -122,6 +133,7 @@ def test_files_are_backed_up_by_the_writer_and_restored_as_their_rows_say(
     assert (refused.code, "is not empty" in refused.err) == (1, True)
 
 
+@pytest.mark.usefixtures("quiet")
 def test_everything_comes_back_from_the_copy_elsewhere_and_is_drilled(
     fast_twin: FastTwin, tmp_path: Path
 ) -> None:

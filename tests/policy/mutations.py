@@ -287,6 +287,7 @@ _TABLE: Final = {
         ("backups-trail-trail", "is_multi_region_trail", False),
         ("backups-trail-trail", "enable_log_file_validation", False),
         ("backups-trail-lock", "rule.default_retention.mode", "GOVERNANCE"),
+        ("backups-trail-policy", "policy", without("OnlyBreakGlass")),
     ),
     ("vault-raises-alarms", "backups-vault-bucket"): (
         ("backups-alarms-eu-west-1-losses", "state", "DISABLED"),
@@ -308,6 +309,8 @@ _TABLE: Final = {
             "store-loss-is-within-objective",
         ),
         ("backups-vault-access-log-lifecycle", "rules.0.expiration.days", 30),
+        ("backups-vault-access-log-versioning", "", REMOVED),
+        ("backups-vault-access-log-policy", "policy", without("OnlyBreakGlass")),
     ),
     ("bucket-is-not-force-destroyed", "backups-vault-bucket"): (
         ("backups-vault-bucket", "force_destroy", True),

@@ -19,6 +19,7 @@ _WITHOUT_RESOURCE: Final = (
     "cloudwatch:PutMetricData",
     "ec2:Describe*",
     "ecr:GetAuthorizationToken",
+    "events:ListRuleNamesByTarget",
     "iam:GenerateCredentialReport",
     "iam:GetAccountSummary",
     "iam:GetCredentialReport",

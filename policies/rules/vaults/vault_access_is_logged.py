@@ -1,4 +1,4 @@
-"""A vault without an access log, or whose log can be forged or expires too soon, is refused."""
+"""A vault without an access log, or whose log can be forged or deleted or expires too soon, is refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import LOGGING, Buckets, vaults
+from policies.facts.guards import ROOT_MAY, judge_log_guard
 from policies.facts.iam_documents import Statement
 from policies.facts.lifecycles import lifecycles_of
 from policies.facts.s3_access import DESTRUCTIVE_OBJECT_ACTIONS, PUT, judge_policies, limits_callers, reaches
@@ -37,6 +38,7 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
                 target, stack, lambda statements, arn, log=target: _check_policy(statements, arn, log)
             )
             yield from _check_retention(target, stack, limits["minimum_days"])
+            yield from judge_log_guard(target, stack, root_may=limits[ROOT_MAY.name])
 
 
 def _check_policy(statements: list[Statement], arn: str, log: Resource) -> Iterator[Message]:
@@ -71,7 +73,8 @@ RULE: Final = Rule(
     risk="After an incident nobody can tell who read the backups, or who tried to delete them.",
     fix=(
         "Declare a BucketLogging to another bucket whose policy lets logging.s3.amazonaws.com alone write, "
-        "for this account, and whose lifecycle keeps the log for months."
+        "for this account, and denies all but a role for emergencies to delete or loosen anything; whose "
+        "versioning is on, and whose lifecycle keeps the log for months."
     ),
     controls=(
         Control.NIST_AU_2,
@@ -84,8 +87,9 @@ RULE: Final = Rule(
     ),
     subjects=vaults,
     judge=_judge,
-    # 90 days: the least that CIS Controls 8.10 asks for.
     parameters=(
+        ROOT_MAY,
+        # 90 days: the least that CIS Controls 8.10 asks for.
         number_parameter("minimum_days", 90, "for how long the record must be kept, in days", looser="lower"),
     ),
 )

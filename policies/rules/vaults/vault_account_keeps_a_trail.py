@@ -7,6 +7,7 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import LOCK, TRAIL, Buckets, vaults
 from policies.facts.failure_domain import FailureDomain
+from policies.facts.guards import ROOT_MAY, judge_log_guard
 from policies.facts.lifecycles import default_retention
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -25,7 +26,7 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     if any(_names_trail(component, account) for component in stack.publishers("trailArn")):
         return []
     trails = [
-        list(_check_trail(trail, stack, limits["modes"]))
+        list(_check_trail(trail, stack, limits))
         for trail in stack.of_type(TRAIL)
         if FailureDomain.of(trail, stack).account == account
     ]
@@ -37,7 +38,7 @@ def _names_trail(component: Resource, account: Known) -> bool:
     return component.at("account") == account and isinstance(component.at("trailArn"), Known)
 
 
-def _check_trail(trail: Resource, stack: PolicyStack, modes: list[str]) -> Iterator[Message]:
+def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
     yes, unless_off = one_of(True), (Absent(), Known(value=True))
     for path in ("enableLogging", "includeGlobalServiceEvents", "advancedEventSelectors"):
         if isinstance(trail.at(path), Unknown):
@@ -69,8 +70,9 @@ def _check_trail(trail: Resource, stack: PolicyStack, modes: list[str]) -> Itera
         for lock in locks:
             mode = default_retention(lock).at("mode")
             yield from expect_value(
-                mode, lock, "rule.defaultRetention", one_of(*modes), "has a mode that can be lifted"
+                mode, lock, "rule.defaultRetention", one_of(*limits["modes"]), "has a mode that can be lifted"
             )
+        yield from judge_log_guard(bucket, stack, root_may=limits[ROOT_MAY.name])
 
 
 def _records_management(trail: Resource) -> bool:
@@ -97,13 +99,15 @@ RULE: Final = Rule(
     severity=Severity.HIGH,
     risk="No alarm is raised without a trail, and after a theft nobody can tell what was taken.",
     fix=(
-        "Declare a Trail of all regions with log file validation into a bucket with a lock, or name one that "
-        "records the account already (backups.trail)."
+        "Declare a Trail of all regions with log file validation into a versioned bucket with a lock, whose "
+        "policy denies all but a role for emergencies to loosen it; or name one that records the account "
+        "already (backups.trail)."
     ),
     controls=(Control.NIST_AU_2, Control.NIST_AU_9, Control.CIS_8_2, Control.ISO_A_8_15, Control.SOC_CC7_2),
     subjects=vaults,
     judge=_judge,
     parameters=(
+        ROOT_MAY,
         Parameter(
             "modes",
             ["COMPLIANCE"],

@@ -1,6 +1,7 @@
 from case import Case
 from policy_harness import ABSENT, UNKNOWN, secret
 
+from cases.log_guard import guard_of_log
 from cases.vaults import (
     BUCKET,
     NAME,
@@ -18,6 +19,7 @@ from cases.vaults import (
 )
 
 LOG = "backups-vault-access-log"
+GUARD = guard_of_log(LOG)
 
 CASE = Case(
     rule="vault-access-is-logged",
@@ -40,6 +42,7 @@ CASE = Case(
             Principal={"AWS": "arn:aws:iam::123456789012:role/hand"},
             **allow("s3:DeleteObject", "*"),
         ),
+        *GUARD.weak,
         change(f"{LOG}-lifecycle", rules__0__expiration__days=89),
         change(f"{LOG}-lifecycle", rules__0__expiration={"date": "2031-01-01"}),
     ),
@@ -48,10 +51,12 @@ CASE = Case(
         drop(f"{LOG}-policy"),
         change(f"{VAULT}-logging", targetBucket=ABSENT),
         statement(f"{LOG}-policy", "LogDelivery", Condition=ABSENT),
+        *GUARD.absent,
     ),
     unknown=(
         change(f"{VAULT}-logging", targetBucket=UNKNOWN),
         change(f"{LOG}-policy", policy=UNKNOWN),
+        *GUARD.unknown,
         change(f"{LOG}-lifecycle", rules__0__expiration__days=UNKNOWN),
     ),
     secret=(
@@ -61,6 +66,7 @@ CASE = Case(
     ),
     fine=(
         change(f"{LOG}-lifecycle", rules__0__expiration__days=365),
+        *GUARD.fine,
         both(
             drop(f"{VAULT}-logging"),
             change(BUCKET, logging={"targetBucket": inputs_of(f"{LOG}-bucket")["bucket"]}),

@@ -1,9 +1,11 @@
 from case import Case
 from policy_harness import ABSENT, UNKNOWN, alter
 
+from cases.log_guard import guard_of_log
 from cases.vaults import BUCKET, add, as_secret, aws, both, change, drop, inputs_of
 
 TRAIL, RECORD = "backups-trail-trail", "backups-trail"
+GUARD = guard_of_log(RECORD)
 MANAGEMENT, DATA = inputs_of(TRAIL)["advancedEventSelectors"]
 EXISTING = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/organization"
 
@@ -35,6 +37,7 @@ CASE = Case(
         change(TRAIL, s3BucketName="somebody-elses"),
         change(f"{RECORD}-lock", rule__defaultRetention__mode="GOVERNANCE"),
         drop(f"{RECORD}-lock"),
+        *GUARD.weak,
         both(
             drop(TRAIL),
             lambda stack: alter(
@@ -49,15 +52,18 @@ CASE = Case(
         drop(TRAIL),
         change(TRAIL, isMultiRegionTrail=ABSENT),
         change(TRAIL, enableLogFileValidation=ABSENT),
+        *GUARD.absent,
     ),
     unknown=(
         change(TRAIL, isMultiRegionTrail=UNKNOWN),
         change(TRAIL, enableLogging=UNKNOWN),
         change(TRAIL, advancedEventSelectors=UNKNOWN),
         change(f"{RECORD}-lock", rule__defaultRetention__mode=UNKNOWN),
+        *GUARD.unknown,
     ),
     secret=(as_secret(TRAIL, "isMultiRegionTrail", "advancedEventSelectors", "s3BucketName"),),
     fine=(
+        *GUARD.fine,
         change(TRAIL, advancedEventSelectors=ABSENT),
         change(TRAIL, enableLogging=ABSENT, includeGlobalServiceEvents=ABSENT),
         add(aws("cloudtrail/trail:Trail", "another", isMultiRegionTrail=False)),
