@@ -3,14 +3,17 @@
 import sys
 from contextlib import redirect_stdout
 from functools import partial
+from typing import Any
 
 from cli.copy import copy
 from cli.recovery_context import open_vaults
 from cli.servers import scratch_server
 from core.failure import Failure
+from engine.policy_simulator import PolicySimulator
 from engine.stack_target import StackTarget
 from engine.throw_away_twin import NewestDump, ThrowAwayTwin
 from engine.twin import TwinTarget
+from live.aws_access import AwsAccess
 from recovery import catalogue
 from recovery.context import RecoveryContext
 from recovery.drill.credentials import scenario
@@ -29,13 +32,13 @@ def drill_credentials(
     """
     Drill what a thief of each credential can destroy.
 
+    What can't be copied is not attacked: there the calls are simulated.
+
     Raises:
         Failure: there is no backup yet.
     """
-    if not isinstance(target, TwinTarget):
-        raise Failure(
-            "Nothing is destroyed at the vendors.", "drill it on the twin: ./bulwark drill credentials."
-        )
+    if not isinstance(target, TwinTarget) or not target.can_be_copied:
+        return scenario.simulate(context, _open_simulator(target))
     _fill_vault_elsewhere(target, recovery)
     open_copy = partial(
         ThrowAwayTwin.open,
@@ -47,6 +50,21 @@ def drill_credentials(
     )
     scratch = partial(scratch_server, unsandboxed=unsandboxed)
     return scenario.drill(context, open_copy, recovery.trust, scratch)
+
+
+def _open_simulator(target: StackTarget) -> PolicySimulator:
+    access = AwsAccess(
+        target.aws_endpoint,
+        find_key=lambda: target.role_credentials("driller"),
+        find_replica_key=lambda: target.replica_credentials("driller"),
+    )
+    backups = target.settings.backups
+
+    def open_client(service: str, region: str, account: str) -> Any:
+        profile = "" if account == backups.account else backups.replica.profile
+        return access.open_client(service, {"region": region, "profile": profile})
+
+    return PolicySimulator(target.settings, open_client)
 
 
 def _fill_vault_elsewhere(target: TwinTarget, context: RecoveryContext) -> None:

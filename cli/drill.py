@@ -109,8 +109,9 @@ def drill(
             `elsewhere` a new database and the files from the encrypted copies at another cloud; `files`
             restores the object files and compares them with the rows that refer to them; `state` rebuilds
             the stack from its backed-up state; `credentials` tries, on a copy of the twin, what a thief of
-            each credential can destroy, and restores what is left; `all` is all of them but `elsewhere` and
-            `credentials`, and with a role's document but `state`.
+            each credential can destroy, and restores what is left (at the vendors AWS simulates the calls,
+            and none is made); `all` is all of them but `elsewhere` and `credentials`, and with a role's
+            document but `state`.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack. `loss`
             and `replica` restore into a server on this machine, and `files` compares with the backup alone.
@@ -212,6 +213,12 @@ def _open_session(
             "take them on one after the other: ./bulwark drill state, and ./bulwark drill all with the "
             f"driller's document: --recovery aws-secret:{target.settings.platform.name}/jobs/driller.",
         )
+    if scenarios == ("credentials",) and not target.can_be_copied and not clean:
+        from cli.stack_drill import open_simulated_session  # noqa: PLC0415 - without Pulumi so far
+
+        with open_simulated_session(target) as session:
+            yield session
+        return
     if needs_platform and not target.runs_platform:
         raise Failure(
             f"A drill asks the data of a platform at work, and {source.name} has none on the twin.",

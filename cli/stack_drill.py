@@ -84,6 +84,15 @@ class StateDrillSession(DrillSession):
 
 
 @dataclass(frozen=True)
+class SimulatedDrillSession(StateDrillSession):
+    """A stack at the vendors whose credentials are drilled: nothing is made there, and no backup is read."""
+
+    @property
+    def takes_first_backups(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
 class StackDrillSession(StateDrillSession):
     """A stack and the throw-away stacks of its drills."""
 
@@ -176,6 +185,25 @@ def open_state_session(target: StackTarget, *, unsandboxed: bool) -> Generator[S
         with temporary_files_in(environment.folder):
             yield StateDrillSession(
                 context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target
+            )
+
+
+@contextmanager
+def open_simulated_session(target: StackTarget) -> Generator[SimulatedDrillSession]:
+    """
+    Open a stack to simulate the calls of stolen credentials, by its settings alone.
+
+    Raises:
+        Failure: another drill is at work on this machine, or the credentials at AWS are of another role than
+            the one that drills.
+    """
+    with open_drill_folder(target.name) as folder:
+        context = open_context(target, role="driller", vaults=("primary",))
+        require_role(target, "driller")
+        environment = LocalEnvironment(folder, "", unsandboxed=False)
+        with temporary_files_in(environment.folder):
+            yield SimulatedDrillSession(
+                context, environment, drill_spec(target.settings, unsandboxed=False), target
             )
 
 

@@ -63,7 +63,9 @@ class Backups(pulumi.ComponentResource):
         other_account = args.has_second_account
         source, copy = name_vaults(args, platform)
         elsewhere = pulumi.ResourceOptions(parent=self, providers={"aws": replica_provider})
-        documents = list_policies([source, copy], account=args.account, platform=platform.name)
+        documents = list_policies(
+            [source, copy], account=args.account, platform=platform.name, trail=args.trail
+        )
         self.administration = Administration(
             f"{name}-administration",
             platform=platform.name,
@@ -77,7 +79,7 @@ class Backups(pulumi.ComponentResource):
         guards = [self.administration.policy]
         self.replica_identity = None
         if other_account:
-            documents_there = list_replica_policies(copy)
+            documents_there = list_replica_policies(copy, trail=args.replica.trail)
             there = Administration(
                 f"{name}-replica-administration",
                 platform=platform.name,

@@ -74,6 +74,7 @@ _LOOK_AT_ALARMS: Final = (
     "events:DescribeRule",
     "events:List*",
     "sns:GetTopicAttributes",
+    "sns:ListSubscriptionsByTopic",
     "sns:ListTagsForResource",
 )
 _LOOK_AT_ROLES: Final = (
@@ -176,9 +177,13 @@ def restorer_policy(vaults: Sequence[VaultNames]) -> str:
 
 
 def driller_policy(vaults: Sequence[VaultNames]) -> str:
-    """Return what reads backups of the database and the files, to recover them."""
+    """Return what reads backups of the database and the files, and asks what a thief of a role may do."""
+    platform, account = vaults[0].platform, vaults[0].account
     return _document(
         *_read_for_drills(vaults),
+        _find_keys(),
+        # It tells what each role may do, and does nothing.
+        _allow("Simulate", ["iam:SimulatePrincipalPolicy"], role_arn(platform, account, "*")),
         *_use_documents("Document", f"{document_name(vaults[0].platform, DRILLER)}-??????", vaults[0]),
     )
 
@@ -211,12 +216,15 @@ def copier_policy(vault: VaultNames) -> str:
     )
 
 
-def planner_policy(vaults: Sequence[VaultNames], *, account: str, platform: str) -> str:
+def planner_policy(
+    vaults: Sequence[VaultNames], *, account: str, platform: str, trail: str | None = None
+) -> str:
+    """Return what reads all settings; `trail` is the ARN of one that the stack names and does not declare."""
     return _document(
         *_look(_of_account(vaults, account), account=account, platform=platform),
         *_look_at_documents(vaults[0]),
         *_enter_replica(vaults),
-        *_list_account(),
+        *_list_account(trail),
         *_records(vaults[0]),
         *_use_documents("Documents", document_name(platform, "*"), vaults[0]),
     )
@@ -381,12 +389,15 @@ def _configure(
     ]
 
 
-def list_policies(vaults: Sequence[VaultNames], *, account: str, platform: str) -> dict[str, str]:
+def list_policies(
+    vaults: Sequence[VaultNames], *, account: str, platform: str, trail: str | None = None
+) -> dict[str, str]:
     """
     Return the document of each bounded role of the primary account.
 
     The first vault is the one that is written to. The other may be in another account: there a role of its
-    own reads it, because those of this account end with it.
+    own reads it, because those of this account end with it. `trail` is the ARN of a trail that the stack
+    names, and does not declare.
     """
     own = _of_account(vaults, account)
     return {
@@ -397,18 +408,18 @@ def list_policies(vaults: Sequence[VaultNames], *, account: str, platform: str) 
         DRILLER: driller_policy(own),
         STATE_DRILLER: state_driller_policy(vaults[0]),
         COPIER: copier_policy(vaults[0]),
-        PLANNER: planner_policy(vaults, account=account, platform=platform),
+        PLANNER: planner_policy(vaults, account=account, platform=platform, trail=trail),
         DEPLOYER: deployer_policy(vaults),
     }
 
 
-def list_replica_policies(replica: VaultNames) -> dict[str, str]:
-    """Return the document of each bounded role of the replica's account, where that is another one."""
+def list_replica_policies(replica: VaultNames, *, trail: str | None = None) -> dict[str, str]:
+    """Return the same for the replica's account, where that is another one."""
     look = _look([replica], account=replica.account, platform=replica.platform)
     return {
         REPLICA_RESTORER: restorer_policy([replica]),
-        REPLICA_DRILLER: _document(*_read_for_drills([replica])),
-        REPLICA_READER: _document(*look, *_list_account()),
+        REPLICA_DRILLER: _document(*_read_for_drills([replica]), _find_keys()),
+        REPLICA_READER: _document(*look, *_list_account(trail)),
     }
 
 
@@ -554,7 +565,7 @@ def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[
             [vault.keys_arn for vault in vaults],
             Condition={"StringEquals": {"aws:ResourceTag/Project": platform}},
         ),
-        _allow("FindKeys", ["kms:ListAliases"], "*"),
+        _find_keys(),
         _allow(
             "LookAtRoles",
             [*_LOOK_AT_ROLES],
@@ -571,9 +582,20 @@ def _look(vaults: Sequence[VaultNames], *, account: str, platform: str) -> list[
     ]
 
 
-def _list_account() -> list[dict[str, Any]]:
-    """Return the statements that let `audit --live` see who and what else is in the account: names alone."""
+def _find_keys() -> dict[str, Any]:
+    return _allow("FindKeys", ["kms:ListAliases"], "*")
+
+
+def _list_account(trail: str | None) -> list[dict[str, Any]]:
+    """
+    Return the statements that let `audit --live` see who and what else is in the account: names alone.
+
+    It looks at the trail as well, where that is another's.
+    """
+    read_trail = ["cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"]
     return [
+        *([_allow("LookAtTrail", read_trail, trail)] if trail else []),
+        _allow("FindRules", ["events:ListRuleNamesByTarget"], "*"),
         _allow("ListBuckets", ["s3:ListAllMyBuckets"], "*"),
         _allow(
             "ListIdentities",

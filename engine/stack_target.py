@@ -116,6 +116,11 @@ class StackTarget(ABC):
     def runs_platform(self) -> bool:
         """Whether the platform itself is at work there, so that its data can be asked."""
 
+    @property
+    @abstractmethod
+    def can_be_copied(self) -> bool:
+        """Whether all that the stack has can be copied on this machine, to try destructive calls on it."""
+
     @abstractmethod
     def parse_settings(self, content: dict[str, Any]) -> Settings:
         """
@@ -323,6 +328,10 @@ class VendorTarget(StackTarget):
     @property
     def runs_platform(self) -> bool:
         return True
+
+    @property
+    def can_be_copied(self) -> bool:
+        return False
 
     def parse_settings(self, content: dict[str, Any]) -> Settings:
         return stack_file.parse_settings(content)

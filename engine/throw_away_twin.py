@@ -21,11 +21,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 
-from components.guard import BREAK_GLASS, DEPLOYER, RESTORER, WRITER, boundary_arn, role_arn
-from components.recovery_description import document_name
+from components.guard import BREAK_GLASS, role_arn
 from components.vault_names import VaultNames
 from core.failure import Failure
 from core.text import printable
+from engine.call_names import CallNames, fill, find_key_id, find_vault, name_roles, name_vault
 from engine.stack_target import AwsRole
 from engine.twin import TwinTarget
 from recovery.age import read_identity
@@ -99,9 +99,6 @@ _CHECKSUMS: Final = ("x-amz-checksum-", "x-amz-sdk-checksum-")
 _ANSWER_SECONDS: Final = 30.0
 _ADMINISTRATOR: Final = "an-administrator"
 _SHOWN_LETTERS: Final = 160
-
-Names = Mapping[str, Any]
-"""What words such as `$bucket` of a call stand for; a kind of objects has a list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,7 +217,7 @@ class ThrowAwayTwin:
         else:
             yield self._call(credential, call, names)
 
-    def _call(self, credential: Credential, call: AwsCall, names: Names) -> CallAnswer:
+    def _call(self, credential: Credential, call: AwsCall, names: CallNames) -> CallAnswer:
         client = self._open_client(credential, call.service, names.get("region", ""))
         try:
             answer = getattr(client, xform_name(call.operation))(**fill(call.parameters, names))
@@ -232,7 +229,7 @@ class ThrowAwayTwin:
             return _explain_errors(errors)
         return CallAnswer("allowed", "made", f"HTTP {answer['ResponseMetadata']['HTTPStatusCode']}")
 
-    def _request(self, credential: Credential, call: HttpCall, names: Names) -> Iterator[CallAnswer]:
+    def _request(self, credential: Credential, call: HttpCall, names: CallNames) -> Iterator[CallAnswer]:
         prefix, secret = _PREFIXES[call.target]
         token = self.home.secret(read_only_name(secret) if credential in _READING else secret)
         for identifier in names[call.each] if call.each else ("",):
@@ -313,13 +310,14 @@ class ThrowAwayTwin:
         iam.put_role_policy(RoleName=_ADMINISTRATOR, PolicyName="all", PolicyDocument=_EVERYTHING)
         return created["Role"]["Arn"]
 
-    def close_account(self) -> str:
+    def close_account(self) -> CallAnswer:
         account = self.target.settings.backups.account
         closed_accounts.close_account(self.home, account)
         try:
             self._open_client("root user", "s3", "").list_buckets()
         except ClientError as error:
-            return _explain_errors([error.response.get("Error", {})]).text
+            text = _explain_errors([error.response.get("Error", {})]).text
+            return CallAnswer("allowed", "made", text)
         raise Failure(f"The twin's account {account} can still be used.", "nothing else was tried.")
 
     def open_vault(self, name: VaultName) -> VaultClient:
@@ -386,7 +384,7 @@ class ThrowAwayTwin:
     def _role_name(self, role: str) -> str:
         return f"{self.target.settings.platform.name}-{role}"
 
-    def _find_names(self, target: CallTarget) -> Names:
+    def _find_names(self, target: CallTarget) -> CallNames:
         """Return what the words of a target's calls stand for now."""
         match target:
             case "primary vault" | "replica":
@@ -396,29 +394,21 @@ class ThrowAwayTwin:
             case "files":
                 return self._names_of_files()
             case "roles" | "writer's document":
-                return self._names_of_roles()
+                return name_roles(self.target.settings)
             case "Neon project" | "monitors" | "error tracking":
                 return self._vendors.find_names()
 
-    def _names_of_vault(self, target: CallTarget) -> Names:
-        backups, platform = self.target.settings.backups, self.target.settings.platform.name
-        account, region = backups.account, backups.region
-        if target == "replica":
-            account, region = backups.replica_account, backups.replica.region
-        vault = VaultNames.of(platform, account, region, backups.adopt if target != "replica" else None)
+    def _names_of_vault(self, target: CallTarget) -> CallNames:
+        vault = find_vault(self.target.settings, target)
         return {
             **dataclasses.asdict(self._newest),
-            "region": region,
-            "bucket": vault.bucket,
-            "bucket_arn": vault.arn,
-            "alias": vault.key_alias,
-            **self._find_key(vault),
-            "stranger": f"arn:aws:iam::{account}:root",
+            **name_vault(vault, self._find_key(vault)),
+            "stranger": f"arn:aws:iam::{vault.account}:root",
             "tomorrow": datetime.now(UTC) + timedelta(days=1),
         }
 
-    def _find_key(self, vault: VaultNames) -> Names:
-        """Return the key's names, which only the service knows; a thief sees them in any object's head."""
+    def _find_key(self, vault: VaultNames) -> str:
+        """Return the key's id, which only the service knows; a thief sees it in any object's head."""
         if vault.bucket not in self._key_ids:
             owner = administrator_key(self.home, vault.account)
             kms = boto3.client(
@@ -429,13 +419,10 @@ class ThrowAwayTwin:
                 aws_secret_access_key=owner.secret,
                 config=Config(proxies={}),
             )
-            aliases = kms.get_paginator("list_aliases").paginate().search("Aliases[]")
-            [key] = [one["TargetKeyId"] for one in aliases if one["AliasName"] == vault.key_alias]
-            # As another account names it.
-            self._key_ids[vault.bucket] = f"{vault.keys_arn.removesuffix('*')}{key}"
-        return {"key": self._key_ids[vault.bucket]}
+            self._key_ids[vault.bucket] = find_key_id(kms, vault)
+        return self._key_ids[vault.bucket]
 
-    def _names_of_copy(self) -> Names:
+    def _names_of_copy(self) -> CallNames:
         """Return the names of the newest copy elsewhere: its encrypted dump, and its document."""
         if not self._copy_names:
             vault = self._open_elsewhere()
@@ -457,25 +444,11 @@ class ThrowAwayTwin:
             "tomorrow": datetime.now(UTC) + timedelta(days=1),
         }
 
-    def _names_of_files(self) -> Names:
+    def _names_of_files(self) -> CallNames:
         bucket = self.target.settings.files.buckets[0]
         paths = sorted(path for path in (self.home.files / bucket).rglob("*") if path.is_file())
         keys = [str(path.relative_to(self.home.files / bucket)) for path in paths]
         return {"bucket": bucket, **{f"file_{number}": key for number, key in enumerate(keys[:1])}}
-
-    def _names_of_roles(self) -> Names:
-        platform, account = self.target.settings.platform.name, self.target.settings.backups.account
-        names: dict[str, str] = {}
-        for word, role in (("writer", WRITER), ("restorer", RESTORER), ("deployer", DEPLOYER)):
-            names |= {word: f"{platform}-{role}", f"{word}_arn": role_arn(platform, account, role)}
-        return {
-            **names,
-            "restorer_policy": RESTORER,
-            "boundary": boundary_arn(platform, account),
-            "break_glass": f"{platform}-{BREAK_GLASS}",
-            "break_glass_arn": role_arn(platform, account, BREAK_GLASS),
-            "secret": document_name(platform, WRITER),
-        }
 
 
 class _VendorClient:
@@ -494,7 +467,7 @@ class _VendorClient:
 
         return asyncio.run(send())
 
-    def find_names(self) -> Names:
+    def find_names(self) -> CallNames:
         def names(vendor: str, *kinds: str) -> list[str]:
             return [id_.rpartition("/")[2] for kind in kinds for id_ in self._store.list(vendor, kind)]
 
@@ -527,21 +500,6 @@ class _VendorClient:
             "projects": [one["slug"] for one in projects.values()],
             "teams": [one["slug"] for one in teams.values()],
         }
-
-
-def fill(value: Any, names: Names) -> Any:
-    """Return a call's parameters with the names of its target in place of the words."""
-    match value:
-        case str() if value.startswith("$") and value[1:] in names:
-            return names[value[1:]]
-        case str():
-            return Template(value).safe_substitute(names)
-        case dict():
-            return {key: fill(part, names) for key, part in value.items()}
-        case list():
-            return [fill(part, names) for part in value]
-        case _:
-            return value
 
 
 def _send_md5(request: AWSRequest, **_: Any) -> None:

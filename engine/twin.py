@@ -89,6 +89,10 @@ class TwinTarget(StackTarget):
         # The program of production, run against the twin, watches an address that is not on this machine.
         return self.settings.platform.environment == "local"
 
+    @property
+    def can_be_copied(self) -> bool:
+        return self.runs_platform
+
     def parse_settings(self, content: dict[str, Any]) -> Settings:
         return stack_file.parse_settings(draw_ports(content, self.home))
 

@@ -209,6 +209,7 @@ def _iam_calls() -> Iterator[Call]:
                 PolicyArn=boundary,
                 PolicyName="more",
                 PermissionsBoundary=boundary if operation != "CreateRole" else None,
+                PolicySourceArn=f"arn:aws:iam::{account}:role/{PLATFORM}-{target}",
                 OpenIDConnectProviderArn=(
                     f"arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com"
                 ),
@@ -420,7 +421,7 @@ _LOOK: Final = {
     "backup-writer break-glass other replica-restorer": _LOOK_AT_ROLES,
     "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
     "rule": "DescribeRule ListTagsForResource ListTargetsByRule",
-    "topic": "GetTopicAttributes ListTagsForResource",
+    "topic": "GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource",
     "topic other-topic": "GetSubscriptionAttributes",
     "trail": "GetEventSelectors GetTrailStatus ListTags",
     "trail other-trail": "DescribeTrails",
@@ -434,6 +435,7 @@ _LIST_ACCOUNT: Final = {
     "backup-writer break-glass other replica-restorer": (
         "GenerateCredentialReport GetCredentialReport ListOpenIDConnectProviders ListRoles"
     ),
+    "rule other-rule": "ListRuleNamesByTarget",
 }
 _LOOK_THERE: Final = {
     "replica replica-log": _LOOK_AT_BUCKETS,
@@ -545,6 +547,8 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             _LISTED: "ListObjectVersions/prefix",
             "vault": _LOOK_AT_BACKUPS,
             "driller-document": "GetSecretValue",
+            "backup-writer break-glass other": "SimulatePrincipalPolicy",
+            "vault-key documents-key other-key": "ListAliases",
         },
     ),
     STATE_DRILLER: (
@@ -577,7 +581,12 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
 
 MAY_THERE: Final[dict[str, tuple[dict[str, str], ...]]] = {
     REPLICA_RESTORER: ({"replica": f"{_LOOK_AT_BACKUPS} GetObject GetObjectRetention HeadObject"},),
-    REPLICA_DRILLER: ({"replica": f"{_LOOK_AT_BACKUPS} GetObject GetObjectRetention HeadObject"},),
+    REPLICA_DRILLER: (
+        {
+            "replica": f"{_LOOK_AT_BACKUPS} GetObject GetObjectRetention HeadObject",
+            "replica-key": "ListAliases",
+        },
+    ),
     REPLICA_READER: (_LOOK_THERE, _LIST_ACCOUNT),
     BREAK_GLASS: (_LOOK_THERE, _CONFIGURE_THERE),
 }

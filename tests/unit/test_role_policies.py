@@ -1,6 +1,6 @@
 """The roles' policies fit into what IAM takes, whatever the platform is called."""
 
-from components.role_policies import boundary_policy, break_glass_policy, list_policies
+from components.role_policies import boundary_policy, break_glass_policy, list_policies, list_replica_policies
 from components.vault_names import VaultNames
 
 NAME = "a" * 20
@@ -14,7 +14,14 @@ def size_of(document: str) -> int:
 
 def test_policies_of_the_longest_names_fit() -> None:
     vaults = [VaultNames.of(NAME, account, "ap-southeast-1") for account in ("1" * 12, "2" * 12)]
-    documents = list_policies(vaults, account="1" * 12, platform=NAME)
+    trails = [f"arn:aws:cloudtrail:ap-southeast-1:{'3' * 12}:trail/{'t' * 128}" for _ in range(2)]
+    documents = list_policies(vaults, account="1" * 12, platform=NAME, trail=trails[0])
     assert size_of(boundary_policy(documents.values())) <= 6_144
-    inline = [*documents.values(), break_glass_policy(vaults, account="1" * 12, platform=NAME)]
+    there = list_replica_policies(vaults[1], trail=trails[1])
+    assert size_of(boundary_policy(there.values())) <= 6_144
+    inline = [
+        *documents.values(),
+        *there.values(),
+        break_glass_policy(vaults, account="1" * 12, platform=NAME),
+    ]
     assert max(map(size_of, inline)) <= 10_240

@@ -16,7 +16,9 @@ _TEXT = _FILE.read_text()
 # PyYAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
 SETTINGS = find_target("prod", on_twin=False).settings.backups
-DRILL, STATE, KEEP = (WORKFLOW["jobs"][name] for name in ("drill", "state", "keep"))
+DRILL, STATE, KEEP, CREDENTIALS = (
+    WORKFLOW["jobs"][name] for name in ("drill", "state", "keep", "credentials")
+)
 
 
 def run_steps(job: dict[str, Any]) -> str:
@@ -37,8 +39,8 @@ def test_the_drill_workflow_runs_by_the_schedule_that_the_heartbeat_is_derived_f
 
 def test_every_scenario_that_the_drill_workflow_offers_exists() -> None:
     inputs = WORKFLOW[True]["workflow_dispatch"]["inputs"]
-    # No job has the private key of the copy elsewhere, and nothing is destroyed at the vendors.
-    assert set(inputs["scenario"]["options"]) == set(get_args(Choice)) - {"elsewhere", "credentials"}
+    # No job has the private key of the copy elsewhere.
+    assert set(inputs["scenario"]["options"]) == set(get_args(Choice)) - {"elsewhere"}
     assert inputs["scenario"]["default"] == "all"
 
 
@@ -51,22 +53,27 @@ def test_the_job_that_reads_backups_writes_none_and_the_job_that_keeps_evidence_
         SETTINGS.state_drill_environment,
         ["${{ vars.STATE_DRILL_ROLE }}"],
     )
+    assert (CREDENTIALS["environment"], assumed_roles(CREDENTIALS)) == (
+        SETTINGS.drill_environment,
+        ["${{ vars.DRILL_ROLE }}"],
+    )
     assert (KEEP["environment"], assumed_roles(KEEP)) == (
         SETTINGS.backup_environment,
         ["${{ vars.BACKUP_ROLE }}"],
     )
     assert "bulwark drill " not in run_steps(KEEP)
-    assert "--add" not in run_steps(DRILL) + run_steps(STATE)
+    assert "--add" not in run_steps(DRILL) + run_steps(STATE) + run_steps(CREDENTIALS)
     assert WORKFLOW["permissions"] == {}
-    for job in (DRILL, STATE, KEEP):
+    for job in (DRILL, STATE, KEEP, CREDENTIALS):
         assert job["permissions"] == {"contents": "read", "id-token": "write"}
 
 
 def test_evidence_is_kept_whatever_the_verdict_and_nothing_is_left_behind() -> None:
-    assert KEEP["needs"] == ["drill", "state"]
-    assert KEEP["if"] == ("always() && !(needs.drill.result == 'skipped' && needs.state.result == 'skipped')")
+    assert KEEP["needs"] == ["drill", "state", "credentials"]
+    skipped = " && ".join(f"needs.{job}.result == 'skipped'" for job in KEEP["needs"])
+    assert KEEP["if"] == f"always() && !({skipped})"
     [takes] = [step for step in KEEP["steps"] if "download-artifact" in step.get("uses", "")]
-    for job in (DRILL, STATE):
+    for job in (DRILL, STATE, CREDENTIALS):
         hands_over = next(step for step in job["steps"] if "upload-artifact" in step.get("uses", ""))
         assert hands_over["if"] == "always()"
         # The whole folder: without its attestation, which lies beside it, evidence does not count.
@@ -79,9 +86,11 @@ def test_evidence_is_kept_whatever_the_verdict_and_nothing_is_left_behind() -> N
 
 def test_the_commands_of_the_drill_workflow_are_those_of_the_command_line() -> None:
     found = re.findall(
-        r"^ *\./bulwark (?!toolchain)(.*)$", "\n".join(map(run_steps, (DRILL, STATE, KEEP))), re.MULTILINE
+        r"^ *\./bulwark (?!toolchain)(.*)$",
+        "\n".join(map(run_steps, (DRILL, STATE, KEEP, CREDENTIALS))),
+        re.MULTILINE,
     )
-    assert len(found) == 4
+    assert len(found) == 5
     for line in found:
         words = line.removesuffix(" || code=$?").replace('"$SCENARIO"', "all")
         words = words.replace("$RANDOM_POINT", "--random").replace('"', "")

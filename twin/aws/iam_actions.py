@@ -20,7 +20,7 @@ _RESOURCE_PREFIXES: Final = {
     "PolicyName": "policy/",
     "InstanceProfileName": "instance-profile/",
 }
-_ARN_PARAMETERS: Final = ("RoleArn", "OpenIDConnectProviderArn", "PolicyArn")
+_ARN_PARAMETERS: Final = ("RoleArn", "OpenIDConnectProviderArn", "PolicyArn", "PolicySourceArn")
 
 _BOUNDARY: Final = "PermissionsBoundary"
 _CHANGE_ROLE: Final = frozenset(

@@ -97,6 +97,18 @@ def evaluate(document: str, permission: RequiredPermission, principal: Principal
     return decision
 
 
+def list_condition_keys(document: str, permission: RequiredPermission) -> set[str]:
+    """Return the keys of the conditions of all statements about an action on a resource."""
+    return {
+        key
+        for statement in _parse_statements(document)
+        if _element_matches(statement, "Action", permission.action, ignore_case=True)
+        and _element_matches(statement, "Resource", permission.resource)
+        for keys in statement.get("Condition", {}).values()
+        for key in keys
+    }
+
+
 def allows_service_put(document: str, service: str, resource: str) -> bool:
     """Tell whether a document allows an AWS service to write to `resource`; conditions are ignored."""
     return any(

@@ -42,14 +42,18 @@ from twin.aws import issuer
 from twin.aws.authorization import CALLS, add_authorization
 from twin.aws.buckets import patch_moto_s3
 from twin.aws.call_events import RecordedCall
-from twin.aws.event_rules import AlarmSender, Notification, find_notifications
+from twin.aws.event_rules import find_notifications
 from twin.aws.keys import patch_moto_kms
+from twin.aws.notifications import Notification, NotificationSender
 from twin.aws.objects import ObjectIndex, store_bodies_in
 from twin.aws.replication import Replicator
 from twin.aws.roles import patch_moto_iam
 from twin.aws.sessions import patch_moto_sts
 from twin.aws.signatures import hash_body
+from twin.aws.simulation import patch_moto_simulator
 from twin.aws.snapshot import SERVICES, AccountSnapshot, UnreadableSnapshotError
+from twin.aws.subscriptions import confirm, patch_moto_sns, repeat_questions, take_questions
+from twin.aws.trails import patch_moto_cloudtrail
 from twin.host.home import TwinHome
 from twin.host.loopback import find_foreign_name, refusal
 
@@ -79,7 +83,7 @@ class DurableService:
         Args:
             snapshot: Where changes are kept.
             create_application: Returns the WSGI application of a service, by moto's name for it.
-            on_notification: Called with each alarm that a request raises, once its change is durable.
+            on_notification: Called with each message that a request causes, once its change is durable.
         """
         self._moto = DomainDispatcherApplication(create_application)
         self._snapshot = snapshot
@@ -121,6 +125,7 @@ class DurableService:
             calls: list[RecordedCall] = []
             response = Response.from_app(self._moto, {**environ, CALLS: calls}, buffered=True)
             notifications = [each for call in calls for each in find_notifications(call, response)]
+            notifications += take_questions()
         if changing:
             self._make_durable(change)
         for notification in notifications:
@@ -220,15 +225,20 @@ def main() -> None:
     patch_moto_s3()
     patch_moto_kms()
     patch_moto_iam()
+    patch_moto_simulator()
     patch_moto_sts()
+    patch_moto_sns()
+    patch_moto_cloudtrail()
     try:
         snapshot = AccountSnapshot(home.aws / "snapshot")
         snapshot.restore()
     except UnreadableSnapshotError as unreadable:
         sys.exit(f"AWS service: {unreadable}")
-    sender = AlarmSender(home)
-    sender.start()
+    sender = NotificationSender(home)
     service = DurableService(snapshot, _create_application, sender.send)
+    for question in repeat_questions():
+        sender.send(question)
+    sender.start(lambda arn: service.apply_change(lambda: confirm(arn)))
     Replicator(service.apply_change).start()
     serve(service, port, listener)
 

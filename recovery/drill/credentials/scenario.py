@@ -2,7 +2,8 @@
 `credentials`: each credential is stolen, and everything destructive is tried with it.
 
 Nothing here touches the platform. On the twin the calls are made on a copy of the twin, which has services,
-ports and secrets of its own; at the vendors none is made, and AWS's policy simulator answers for it.
+ports and secrets of its own; at the vendors none is made, and AWS's policy simulator answers for those that
+it knows.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -17,7 +18,14 @@ from recovery.attestation import Trust
 from recovery.context import VaultName
 from recovery.drill.credentials.calls import AwsCall, DestructiveCall, HttpCall
 from recovery.drill.credentials.intruders import INTRUDERS, Credential, Intruder
-from recovery.drill.evidence import CallAttempt, CopyAfterwards, CopyPath, NegativeControl, Scenario
+from recovery.drill.evidence import (
+    CallAttempt,
+    CopyAfterwards,
+    CopyPath,
+    NegativeControl,
+    Scenario,
+    UntestedScope,
+)
 from recovery.drill.scenario_run import ScenarioRun, cause_of
 from recovery.drill.validation import DrillContext
 from recovery.elsewhere.copies import BackupCopy
@@ -51,6 +59,17 @@ _CONCERNS: Final[Mapping[str, tuple[VaultName, ...]]] = {
 _Found = tuple[Literal["restored", "unharmed", "lost"], str] | None
 """State of a copy, and the proof; None where the vault holds no backups of the store."""
 
+_NOT_SIMULATED: Final = (
+    UntestedScope(
+        what="what the policy of a bucket, a key or a secret denies or allows besides",
+        why="AWS's simulator takes one for an IAM user alone; `audit --live` compares them with the stack's",
+    ),
+    UntestedScope(
+        what="that what is left restores",
+        why="nothing was destroyed; the same drill on the twin destroys and restores",
+    ),
+)
+
 _THREAT: Final = "A credential of the platform is in a thief's hands, who destroys what it reaches."
 
 
@@ -65,16 +84,24 @@ class CallAnswer:
     """Which of several objects of its kind the call was about."""
 
 
-class AttackedCopy(Protocol):
-    """A throw-away copy of the platform's vendors and vaults, on which every call can be made."""
+class AttackedPlatform(Protocol):
+    """What the calls of a thief are tried on."""
 
     def attempt(self, credential: Credential, call: DestructiveCall) -> Iterable[CallAnswer]:
-        """Make a call, with one answer for each object that it is made on."""
+        """Try a call, with one answer for each object that it is about."""
         ...
 
-    def close_account(self) -> str:
+    def close_account(self) -> CallAnswer:
         """Close the account that has the primary vault, and return what it then answers."""
         ...
+
+    def loosen(self, credential: Credential) -> str:
+        """Give a role every permission, as somebody who weakens the roles would; return what was done."""
+        ...
+
+
+class AttackedCopy(AttackedPlatform, Protocol):
+    """A throw-away copy of the platform's vendors and vaults, on which every call can be made."""
 
     def open_vault(self, name: VaultName) -> VaultClient:
         """Open a vault of the copy to restore from it. Raises Failure."""
@@ -86,10 +113,6 @@ class AttackedCopy(Protocol):
 
     def renew(self, lost: Collection[CopyPath]) -> None:
         """Undo what was done to these, and perhaps to others."""
-        ...
-
-    def loosen(self, credential: Credential) -> str:
-        """Give a role every permission, as somebody who weakens the roles would; return what was done."""
         ...
 
     def damage(self, name: VaultName) -> str:
@@ -118,14 +141,7 @@ def drill(
         scratch: Makes the servers to restore into.
         intruders: Who tries.
     """
-    run = ScenarioRun(
-        "credentials",
-        # What has no copy outside of the account can't survive its closure.
-        stores=tuple(kind.STORE for kind in COPIED_KINDS),
-        threat=_THREAT,
-        loss_objective_seconds=context.spec.objectives.vault_loss,
-        on_progress=context.on_progress,
-    )
+    run = _begin(context)
     with run.capture_errors(), run.clock.phase("copy the twin"), open_copy() as copy:
         inspector = CopyInspector(copy, trust, scratch)
         lost: set[CopyPath] = set()
@@ -146,11 +162,42 @@ def drill(
     return run.to_evidence()
 
 
-def try_calls(copy: AttackedCopy, intruder: Intruder) -> Iterator[CallAttempt]:
-    """Make every call of an intruder, and yield the answers."""
+def simulate(
+    context: DrillContext, platform: AttackedPlatform, *, intruders: Iterable[Intruder] = INTRUDERS
+) -> Scenario:
+    """
+    Ask what each intruder's calls would be answered, and make none.
+
+    Nothing is destroyed by that, so that nothing is restored either.
+    """
+    run = _begin(context)
+    with run.capture_errors():
+        for intruder in intruders:
+            with run.clock.phase(intruder.credential):
+                run.attempts += try_calls(platform, intruder)
+        with run.clock.phase("negative control"):
+            done, faults = _try_loosened(platform)
+            run.negative_control = NegativeControl(damage=done, found=tuple(faults))
+    run.not_tested += _NOT_SIMULATED
+    return run.to_evidence()
+
+
+def _begin(context: DrillContext) -> ScenarioRun:
+    return ScenarioRun(
+        "credentials",
+        # What has no copy outside of the account can't survive its closure.
+        stores=tuple(kind.STORE for kind in COPIED_KINDS),
+        threat=_THREAT,
+        loss_objective_seconds=context.spec.objectives.vault_loss,
+        on_progress=context.on_progress,
+    )
+
+
+def try_calls(platform: AttackedPlatform, intruder: Intruder) -> Iterator[CallAttempt]:
+    """Try every call of an intruder, and yield the answers."""
     for call in intruder.calls:
         rest = intruder.find_rest(call)
-        for answer in copy.attempt(intruder.credential, call):
+        for answer in platform.attempt(intruder.credential, call):
             yield CallAttempt(
                 credential=intruder.credential,
                 call=call.name if isinstance(call, AwsCall) else _name_object(call, answer),
@@ -162,15 +209,16 @@ def try_calls(copy: AttackedCopy, intruder: Intruder) -> Iterator[CallAttempt]:
                 left="" if answer.outcome != "allowed" else rest or "not known: it should be refused",
             )
     if intruder.credential == "closed account":
+        answer = platform.close_account()
         yield CallAttempt(
             credential=intruder.credential,
             call="the account is closed",
             target="account",
             expected="allowed",
-            outcome="allowed",
-            how="made",
-            answer=copy.close_account(),
-            left="the copy elsewhere",
+            outcome=answer.outcome,
+            how=answer.how,
+            answer=answer.text,
+            left="" if answer.outcome != "allowed" else "the copy elsewhere",
         )
 
 
@@ -285,12 +333,17 @@ def _run_negative_control(copy: AttackedCopy, inspector: CopyInspector) -> Negat
     Either one unnoticed leaves the control without a finding.
     """
     copy.renew(_PATHS.values())
-    writer = next(one for one in INTRUDERS if one.credential == "backup-writer")
-    done = copy.loosen(writer.credential)
-    faults = [attempt.fault for attempt in try_calls(copy, writer) if attempt.fault]
+    done, faults = _try_loosened(copy)
     damaged = copy.damage("primary")
     found = inspector.read_copy("primary", Manifest)
     lost = [found[1]] if found and found[0] == "lost" else []
     return NegativeControl(
         damage=f"{done}; {damaged}", found=tuple([*faults, *lost] if faults and lost else [])
     )
+
+
+def _try_loosened(platform: AttackedPlatform) -> tuple[str, list[str]]:
+    """Try the writer's calls after it was given every permission; return what was done, and the faults."""
+    writer = next(one for one in INTRUDERS if one.credential == "backup-writer")
+    done = platform.loosen(writer.credential)
+    return done, [attempt.fault for attempt in try_calls(platform, writer) if attempt.fault]
