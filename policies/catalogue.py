@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from policies.framework.closing_rules import CLOSING_RULES
 from policies.framework.controls import Control, Framework
-from policies.framework.exception_rules import EXCEPTION_RULES
 from policies.framework.rule import Looser, Rule
 from policies.rules import AREAS
 
@@ -17,7 +17,7 @@ _TITLES: Final = {
     "errors": "Errors",
     "identity": "Identity and secrets",
     "orphans": "Orphans",
-    "exceptions": "Exceptions",
+    "whole": "The program as a whole",
 }
 
 _LOOSER: Final[dict[Looser, str]] = {
@@ -78,7 +78,7 @@ def render() -> str:
 
 def _render_lines() -> Iterator[str]:
     yield _HEAD
-    areas = {**AREAS, "exceptions": EXCEPTION_RULES}
+    areas = {**AREAS, "whole": CLOSING_RULES}
     for area, rules in areas.items():
         yield f"## {_TITLES[area]}"
         yield ""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from policies.facts.stores import DATA_DEPENDS_ON, is_store
+from policies.framework.closing_rules import CLOSING_RULES
 from policies.framework.controls import Control, Framework
-from policies.framework.exception_rules import EXCEPTION_RULES
 from policies.framework.rule import Rule
 from policies.report import ReportedVerdict
 from policies.rules import RULES
@@ -43,7 +43,7 @@ _ENDS: Final = re.compile(r"error: (?:preview|update) failed")
 _TAKES_DATA_ALONG: Final = DATA_DEPENDS_ON | {"neon:index/branch:Branch"}
 _SEVERITIES: Final = ("critical", "high", "medium", "low")
 
-RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, *EXCEPTION_RULES)}
+RULES_BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in (*RULES, *CLOSING_RULES)}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_policy import Severity
 
-from policies.framework.exception_rules import find_loosened
+from policies.framework.closing_rules import find_loosened
 from policies.framework.messages import Message, join_messages, message
 from policies.framework.rule import Rule
 from policies.framework.stack import PolicyStack, Resource

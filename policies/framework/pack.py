@@ -17,11 +17,12 @@ from pulumi_policy import (
 )
 
 from policies.framework import waivers
+from policies.framework.closing_rules import CLOSING_RULES, SETTINGS_ONLY_TIGHTEN, WAIVERS_ARE_VALID
 from policies.framework.configuration import Configuration
 from policies.framework.controls import Control
 from policies.framework.drill_history import DrillHistory
 from policies.framework.evaluation import Evaluation, Outcome, Verdict
-from policies.framework.exception_rules import EXCEPTION_RULES, SETTINGS_ONLY_TIGHTEN, WAIVERS_ARE_VALID
+from policies.framework.inputs_stay_managed import RULE as INPUTS_STAY_MANAGED
 from policies.framework.rule import Rule
 
 
@@ -41,7 +42,7 @@ class Pack:
         Read the waivers.
 
         Args:
-            rules: The rules of the pack, without those about exceptions.
+            rules: The rules of the pack, without the closing ones.
             today: The day in UTC, on which a waiver is in force or not.
             waivers_file: The file with the waivers.
             configured: The stack's configuration of the pack.
@@ -50,7 +51,7 @@ class Pack:
         self.drill_history = drill_history
         self.rules = tuple(rules)
         self.evaluation: Evaluation
-        waivable = {rule.id: rule.waivable for rule in (*self.rules, *EXCEPTION_RULES)}
+        waivable = {rule.id: rule.waivable for rule in (*self.rules, *CLOSING_RULES)}
         self.waivers = waivers.read(waivers_file, today=today, rules=waivable)
         self._configured = configured or {}
 
@@ -68,7 +69,7 @@ class Pack:
     @property
     def policies(self) -> list[Policy]:
         """
-        One stack policy per rule, then those about exceptions, then one that shows what is waived.
+        One stack policy per rule, then the closing ones, then one that shows what is waived.
 
         All but the last are mandatory.
         """
@@ -83,6 +84,7 @@ class Pack:
                     self.evaluation.evaluate_settings(SETTINGS_ONLY_TIGHTEN, args.get_config())
                 ),
             ),
+            self._make_policy(INPUTS_STAY_MANAGED, lambda args: self._evaluate(INPUTS_STAY_MANAGED, args)),
             self._make_policy(
                 WAIVERS_ARE_VALID,
                 lambda args: self.evaluation.evaluate_waivers(WAIVERS_ARE_VALID, args.get_config()),

@@ -33,6 +33,11 @@ class Resource:
     declared: struct_pb2.Struct | None = field(default=None, repr=False, compare=False)
     """Its inputs as the program declares them, before a provider adds defaults."""
 
+    paths_read: set[tuple[str | int, ...]] = field(
+        default_factory=set[tuple[str | int, ...]], repr=False, compare=False
+    )
+    """The paths of the declared inputs that rules have asked for."""
+
     @property
     def name(self) -> str:
         return self.raw.name
@@ -76,6 +81,7 @@ class Resource:
 
     def at(self, *path: str | int) -> PropertyValue:
         """Return the declared input at a path."""
+        self.paths_read.add(path)
         return self.inputs.at(*path)
 
     def output(self, *path: str | int) -> PropertyValue:

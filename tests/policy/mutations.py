@@ -470,6 +470,12 @@ _TABLE: Final = {
     ("role-session-is-short", "backups-identity-deployer"): (
         ("backups-identity-deployer", "max_session_duration", 43_200),
     ),
+    ("demanded-inputs-stay-managed", "backups-vault-lock"): (
+        ("backups-vault-lock", "opts.ignore_changes", ["rule"]),
+    ),
+    ("demanded-inputs-stay-managed", "errors-backend-new-alert"): (
+        ("errors-backend-new-alert", "opts.ignore_changes", ["*"]),
+    ),
     ("secret-is-marked", "neon"): (("neon", "api_key", anyone("n4pi"), "secret-outputs-are-marked"),),
     ("nothing-looks-like-a-secret", "alerting-automation"): (
         ("alerting-automation", "post_value", "postgresql://owner:word@example.com/a"),

@@ -24,9 +24,9 @@ from pulumi_policy.policy import _NotApplicableError  # pyright: ignore[reportPr
 from pulumi_policy.proxy import UnknownValueError
 
 from policies import report
+from policies.framework.closing_rules import CLOSING_RULES
 from policies.framework.controls import Control
 from policies.framework.evaluation import Evaluation
-from policies.framework.exception_rules import EXCEPTION_RULES
 from policies.framework.messages import Message, message
 from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule, number_parameter
@@ -187,9 +187,9 @@ def test_no_message_shows_what_is_planted_in_one_type_of_production(plant: str) 
 def test_each_rule_tells_the_engine_that_it_is_mandatory_why_and_for_which_controls() -> None:
     info = servicer().GetAnalyzerInfo(empty_pb2.Empty(), None)
     policies = {policy.name: policy for policy in info.policies if policy.policy_type == STACK_POLICY}
-    assert set(policies) == {*(rule.id for rule in RULES), *(rule.id for rule in EXCEPTION_RULES), "waived"}
+    assert set(policies) == {*(rule.id for rule in RULES), *(rule.id for rule in CLOSING_RULES), "waived"}
     assert policies["waived"].enforcementLevel == analyzer_pb2.ADVISORY
-    for one in (*RULES, *EXCEPTION_RULES):
+    for one in (*RULES, *CLOSING_RULES):
         told = policies[one.id]
         assert told.enforcementLevel == analyzer_pb2.MANDATORY
         assert told.description == one.title

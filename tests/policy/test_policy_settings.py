@@ -11,8 +11,8 @@ from policy_harness import NO_WAIVERS, TODAY, UNKNOWN, Toy, servicer, stack_requ
 from pulumi.runtime.proto import analyzer_pb2
 
 from policies import report
+from policies.framework.closing_rules import SETTINGS_ONLY_TIGHTEN, WAIVERS_ARE_VALID
 from policies.framework.evaluation import Evaluation
-from policies.framework.exception_rules import SETTINGS_ONLY_TIGHTEN, WAIVERS_ARE_VALID
 from policies.framework.rule import Parameter, Rule
 from policies.rules import RULES
 

@@ -10,7 +10,7 @@ import yaml
 from policy_harness import TODAY, Toy, Violation, find_violations, with_options
 
 from policies.framework import waivers
-from policies.framework.exception_rules import WAIVERS_ARE_VALID
+from policies.framework.closing_rules import WAIVERS_ARE_VALID
 from policies.rules import RULES
 
 WAIVABLE = {rule.id: rule.waivable for rule in RULES}

@@ -1,4 +1,4 @@
-"""The two rules about exceptions. Evaluation judges them itself, after all others."""
+"""The rules that are judged after all others. Evaluation judges the two about exceptions itself."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from pulumi_policy import Severity
 
 from core.text import printable
 from policies.framework.controls import Control
+from policies.framework.inputs_stay_managed import RULE as INPUTS_STAY_MANAGED
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -69,4 +70,4 @@ WAIVERS_ARE_VALID: Final = Rule(
     waivable=False,
 )
 
-EXCEPTION_RULES: Final = (SETTINGS_ONLY_TIGHTEN, WAIVERS_ARE_VALID)
+CLOSING_RULES: Final = (SETTINGS_ONLY_TIGHTEN, INPUTS_STAY_MANAGED, WAIVERS_ARE_VALID)
