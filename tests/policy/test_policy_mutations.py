@@ -36,7 +36,9 @@ NOT_ON_THE_TWIN = {
 test_first_preview.py previews those."""
 
 BATCHES: Final = batches()
-_AREAS: Final = {rule.id: area for area, rules in AREAS.items() for rule in rules}
+_AREAS: Final = {
+    rule.id: area for area, rules in {**AREAS, "closing": (INPUTS_STAY_MANAGED,)}.items() for rule in rules
+}
 
 
 @dataclass(frozen=True)
