@@ -4,9 +4,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter, validators
 
@@ -22,8 +22,10 @@ from engine.program import BOTH
 from engine.stack_file import CHECKOUT
 from engine.stack_target import StackTarget
 from engine.targets import find_target
-from live.vendor_apis import open_apis
+from live.vendor_apis import Apis, open_apis
+from recovery.elsewhere.vault import ElsewhereVault
 from recovery.state import list_resources, read_deployment_time
+from recovery.vault.vault import VaultClient
 from status import terminal
 from status.assessment import Assessment, assess
 from status.collection import Checkpoint, Sources, Subject, collect
@@ -121,7 +123,8 @@ def read_health(target: StackTarget) -> tuple[Health, bool]:
             session.set_environment(target, runs_program=False)
         except Failure as failure:
             problem = failure
-        return collect(_describe(target), _find_sources(target, problem))
+        subject = _describe(target)
+        return collect(subject, _find_sources(target, subject, problem))
 
 
 def _describe(target: StackTarget) -> Subject:
@@ -139,7 +142,28 @@ def _describe(target: StackTarget) -> Subject:
     )
 
 
-def _find_sources(target: StackTarget, problem: Failure | None) -> Sources:
+def _find_sources(target: StackTarget, subject: Subject, problem: Failure | None) -> Sources:
+    states = {service.name: service.state for service in subject.services}
+
+    def require(service: str) -> None:
+        """Raise Failure if the twin's service does not run: clients would try again and again."""
+        if states.get(service, "running") != "running":
+            raise Failure(
+                f"The service {service} of the twin is {states[service]}.", f"./bulwark up {subject.option}"
+            )
+
+    def open_aws(vault: Literal["primary", "replica"]) -> VaultClient:
+        require("aws")
+        return open_vaults(target, vaults=(vault,))[vault]
+
+    def open_copies() -> ElsewhereVault:
+        require("elsewhere")
+        return open_elsewhere(target)
+
+    def connect() -> AbstractContextManager[Apis]:
+        require("vendors")
+        return open_apis(target, os.environ)
+
     def read_checkpoint() -> Checkpoint:
         with _explain_backend(problem):
             states = [session.read_state(target, program) for program in BOTH]
@@ -151,10 +175,10 @@ def _find_sources(target: StackTarget, problem: Failure | None) -> Sources:
 
     return Sources(
         read_checkpoint=read_checkpoint,
-        open_primary=lambda: open_vaults(target, vaults=("primary",))["primary"],
-        open_replica=lambda: open_vaults(target, vaults=("replica",))["replica"],
-        open_elsewhere=(lambda: open_elsewhere(target)) if target.settings.backups.elsewhere else None,
-        open_apis=lambda: open_apis(target, os.environ),
+        open_primary=lambda: open_aws("primary"),
+        open_replica=lambda: open_aws("replica"),
+        open_elsewhere=open_copies if target.settings.backups.elsewhere else None,
+        open_apis=connect,
         trust=find_trust(target),
         policies=CHECKOUT / "policies",
     )

@@ -6,15 +6,17 @@ from deployment import Deployment
 
 pytestmark = pytest.mark.shares("production")
 
-WITHOUT_CREDENTIALS = {
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "PULUMI_BACKEND_URL": "",
-    "PULUMI_ACCESS_TOKEN": "",
-}
-
 
 def test_without_credentials_everything_is_unknown_and_nothing_is_never(production: Deployment) -> None:
-    ended = production.installation.bulwark("status", "--stack", "prod", "--json", **WITHOUT_CREDENTIALS)
+    ended = production.installation.bulwark(
+        "status",
+        "--stack",
+        "prod",
+        "--json",
+        AWS_EC2_METADATA_DISABLED="true",
+        PULUMI_BACKEND_URL="",
+        PULUMI_ACCESS_TOKEN="",
+    )
     assert ended.code == 3, ended.text[-2_000:]
     document = ended.json
     asked = [

@@ -24,7 +24,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 def open_api(twin: Twin, vendor: str, path: str) -> Api:
     info = VENDORS[vendor]
-    return Api(info, httpx.Client(base_url=f"{twin.url}/{vendor}/{path}"), twin.home.secret(info.secret))
+    return Api(info, httpx.Client(base_url=f"{twin.url}/{vendor}/{path}"), twin.home.secret(info.variable))
 
 
 def declare(token: str, identifier: str, **inputs: object) -> dict[str, object]:
