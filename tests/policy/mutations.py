@@ -470,6 +470,13 @@ _TABLE: Final = {
     ("role-session-is-short", "backups-identity-deployer"): (
         ("backups-identity-deployer", "max_session_duration", 43_200),
     ),
+    ("vault-admits-no-stranger", "backups-vault-bucket"): (
+        (
+            "backups-vault-policy",
+            "policy",
+            allowing("s3:GetObject", f"{ARN}/*", Principal={"AWS": "444455556666"}),
+        ),
+    ),
     ("demanded-inputs-stay-managed", "backups-vault-lock"): (
         ("backups-vault-lock", "opts.ignore_changes", ["rule"]),
     ),

@@ -28,7 +28,7 @@ def _judge(store: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterato
         yield from expect(store, name, _is_set, "does not declare " + name)
     # Neon calls the oldest database the default one. After a rename the provider sees another `branch` and
     # would replace the project (kislerdm/terraform-provider-neon#179).
-    if store.type == _PROJECT and not {"branch", "*"} & set(store.options.ignoreChanges):
+    if store.type == _PROJECT and "branch" not in store.options.ignoreChanges:
         yield message("{store} does not ignore changes of branch", store=store)
     if store.options.deleteBeforeReplace:
         yield message("{store} would be deleted before its replacement exists", store=store)

@@ -19,5 +19,5 @@ CASE = Case(
     ),
     unknown=(lambda s: alter(s, PROJECT, orgId=UNKNOWN),),
     secret=(lambda s: alter(s, PROJECT, orgId=secret("org-example-00000000")),),
-    fine=(lambda s: with_options(s, PROJECT, ignoreChanges=["*"]),),
+    fine=(lambda s: with_options(s, PROJECT, ignoreChanges=["storePassword", "branch"]),),
 )

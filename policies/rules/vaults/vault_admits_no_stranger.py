@@ -1,0 +1,103 @@
+"""A vault that somebody outside of the stack's own accounts may read, write, decrypt or copy is refused."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.facts.buckets import POLICY, REPLICATION, Buckets, vaults
+from policies.facts.iam_documents import read_statements
+from policies.facts.kms_keys import KmsKeys
+from policies.facts.strangers import admits_strangers, judge_account, own_accounts
+from policies.framework.controls import Control
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent
+from policies.framework.rule import Parameter, Parameters, Rule
+from policies.framework.stack import PolicyStack, Resource
+
+_GRANT: Final = "aws:kms/grant:Grant"
+_ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
+_ACCESS_POINT_POLICY: Final = "aws:s3control/accessPointPolicy:AccessPointPolicy"
+_ACCOUNTS: Final = Parameter(
+    "accounts",
+    [],
+    {"type": "array", "items": {"type": "string", "pattern": "^[0-9]{12}$"}},
+    "other AWS accounts that are let in on purpose",
+    looser="more",
+)
+
+_UNBOUND: Final = Message(
+    "could not be decided: no AWS provider declares allowedAccountIds, which are the stack's own accounts",
+    undecided=True,
+)
+
+
+def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
+    own = own_accounts(stack) | set(limits[_ACCOUNTS.name])
+    if not own:
+        yield _UNBOUND
+        return
+    keys = stack.view(KmsKeys)
+    policies = stack.view(Buckets).parts_or_inline(vault, POLICY, "policy")
+    for key in keys.of_bucket(vault):
+        policies += [*keys.policies_of(key), *([] if isinstance(key.at("policy"), Absent) else [key])]
+        for grant in stack.of_type(_GRANT):
+            if key in keys.resolve(grant, "keyId", grant.at("keyId")):
+                yield from _judge_grant(grant, own)
+    points = [point for point in stack.of_type(_ACCESS_POINT) if vault in _find_buckets(point, stack)]
+    policies += [point for point in points if not isinstance(point.at("policy"), Absent)]
+    policies += [
+        policy
+        for policy in stack.of_type(_ACCESS_POINT_POLICY)
+        if any(point in stack.dependencies(policy, "accessPointArn") for point in points)
+    ]
+    for policy in policies:
+        statements, unreadable = read_statements(policy)
+        yield from unreadable
+        if any(admits_strangers(statement, own) for statement in statements):
+            yield message("{policy} lets in somebody of another account", policy=policy)
+    for replication in stack.view(Buckets).parts(vault, REPLICATION):
+        yield from _judge_destinations(replication, own)
+
+
+def _find_buckets(point: Resource, stack: PolicyStack) -> list[Resource]:
+    return stack.view(Buckets).resolve(point, "bucket")
+
+
+def _judge_grant(grant: Resource, own: Collection[str]) -> Iterator[Message]:
+    match judge_account(grant.at("granteePrincipal"), own):
+        case True:
+            pass
+        case None:
+            yield unknown_value(grant, "granteePrincipal")
+        case False:
+            yield message("{grant} gives its key to somebody of another account", grant=grant)
+
+
+def _judge_destinations(replication: Resource, own: Collection[str]) -> Iterator[Message]:
+    for rule in replication.at("rules").each():
+        account = rule.at("destination", "account")
+        if isinstance(account, Absent):  # then the owner of the source keeps the copy
+            continue
+        match judge_account(account, own):
+            case True:
+                pass
+            case None:
+                yield unknown_value(replication, "rules.destination.account")
+            case False:
+                yield message("{replication} copies into another account", replication=replication)
+
+
+RULE: Final = Rule(
+    id="vault-admits-no-stranger",
+    title="Nobody outside of the stack's own accounts gets at a vault",
+    violated="lets in somebody of another account",
+    severity=Severity.CRITICAL,
+    risk="Whoever reads a bucket and may use its key takes every backup out, and no lock keeps them from it.",
+    fix="Name principals of the stack's own accounts alone, or list the account in this rule's `accounts`, "
+    "with a waiver of settings-only-tighten that says why.",
+    controls=(Control.NIST_AC_3, Control.SOC_CC6_1, Control.SOC_CC6_6, Control.ISO_A_8_3),
+    subjects=vaults,
+    judge=_judge,
+    parameters=(_ACCOUNTS,),
+)
