@@ -366,7 +366,7 @@ def main(operation: str) -> None:
     stack = auto.create_or_select_stack(
         "smallest", project_name="smallest", program=lambda: program(home), opts=options
     )
-    # `pulumi up` previews first, and so does `./bulwark up`.
+    # Pulumi's `up` previews first, and so does `./bulwark up`.
     counts = stack.preview().change_summary
     if operation == "up":
         counts = stack.up().summary.resource_changes

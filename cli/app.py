@@ -25,6 +25,7 @@ _COMMANDS: Final = {
         "cli.stack:refresh": "Compare the stack with what really exists, and show the drift.",
         "cli.stack:outputs": "Show the stack's outputs.",
         "cli.destroy:destroy": "Take down what the stack made; what is locked is listed.",
+        "cli.pulumi:pulumi": "Run the Pulumi CLI that Bulwark uses, in the stack's environment.",
     },
     "What exists already": {
         "cli.adopt:adopt": "Find what exists already, and write the settings that take it over.",
@@ -58,6 +59,9 @@ _COMMANDS: Final = {
 }
 """Title of a group -> address of a command, as `module:function` -> its line in the help."""
 
+_OPTIONS: Final = {"cli.pulumi:pulumi": {"help_flags": (), "version_flags": ()}}
+"""Of `pulumi`, whose arguments are the CLI's, `--help` as well."""
+
 for _title, _summaries in _COMMANDS.items():
     _group = Group.create_ordered(_title)
     for _position, (_address, _summary) in enumerate(_summaries.items()):
@@ -67,4 +71,5 @@ for _title, _summaries in _COMMANDS.items():
             help=_summary,
             group=_group,
             sort_key=_position,
+            **_OPTIONS.get(_address, {}),
         )

@@ -39,12 +39,12 @@ def refuse_protected(engine: "auto.Stack", program: Program) -> None:
     resources = (engine.export_stack().deployment or {}).get("resources", [])
     protected = [resource["urn"].rsplit("::", 1)[-1] for resource in resources if resource.get("protect")]
     if protected:
-        where = f" -C {program.folder.name}" if program is ADMINISTRATOR else ""
+        which = " --administrator" if program is ADMINISTRATOR else ""
         raise Failure(
             f"{program.title.capitalize()} {engine.name} protects what holds data ({', '.join(protected)}); "
             "nothing was destroyed.",
-            f"if all of it is to go, `pulumi{where} state unprotect --all --stack {engine.name}`, then this "
-            "again.",
+            f"if all of it is to go, `./bulwark pulumi{which} state unprotect --all --stack {engine.name}`, "
+            "then this again.",
         )
     # Neon refuses to delete these (422), and its provider takes the refusal for success.
     kept = [

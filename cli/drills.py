@@ -70,7 +70,7 @@ def drills(
         html: Write the report as one page into this file.
         markdown_file: Write its summary as Markdown into this file.
         add: First put this evidence into the vault; needs the role that writes backups.
-        for_policies: Print what the policies ask, for BULWARK_DRILLS before a plain `pulumi up`.
+        for_policies: Print what the policies ask, for BULWARK_DRILLS before `./bulwark pulumi up`.
 
     Returns:
         0; the verdict of a drill is what `./bulwark drill` itself returns.

@@ -259,8 +259,10 @@ def _next_steps(manifest: StateManifest, folder: str) -> str:
         f"{_summary(manifest)}"
         f"{manifest.summary} of stack {manifest.stack}, by Pulumi {manifest.tools['pulumi']}. "
         f"To read its secrets takes {needs}.\n"
-        f"Give it to a new backend: cd {folder} && pulumi login ... && pulumi stack init {manifest.stack} && "
-        f"pulumi stack import --file {STATE_FILE}\n"
+        f"Give it to a new backend: ./bulwark pulumi login ... && "
+        f"./bulwark pulumi stack init {manifest.stack} && "
+        f"./bulwark pulumi stack import --stack {manifest.stack} "
+        f"--file {Path(folder).resolve() / STATE_FILE}\n"
     )
 
 

@@ -105,6 +105,6 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
 def _missing(name: str) -> Problem:
     return Problem(
         name,
-        f"this secret is missing; type `pulumi config set --secret {PROJECT}:{name}`, "
+        f"this secret is missing; type `./bulwark pulumi config set --secret {PROJECT}:{name}`, "
         f"or set {variable(name)} in the environment",
     )

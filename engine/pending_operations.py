@@ -46,7 +46,8 @@ def settle(
             listed = "\n".join(f"    {urn}" for urn in begun)
             raise Failure(
                 f"An earlier run was cut short while it created:\n{listed}",
-                f"type `pulumi refresh --stack {target.name}` and answer for each whether the vendor has it.",
+                f"type `./bulwark pulumi refresh --stack {target.name}`, and answer for each whether the "
+                "vendor has it.",
             )
         engine.import_stack(
             auto.Deployment(version=exported.version, deployment=deployment | {"pending_operations": []})

@@ -98,7 +98,8 @@ def _package(urn: str) -> str:
 def _forget_step(urn: str) -> str:
     return (
         "it was deleted behind the stack's back, and its provider can't tell: "
-        f"`pulumi state delete '{urn}'` makes the stack forget it, and `up` makes it again."
+        f"`./bulwark pulumi state delete '{urn}' --stack STACK` makes the stack forget it, and `up` makes it "
+        "again."
     )
 
 

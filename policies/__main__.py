@@ -18,7 +18,7 @@ end_with_engine()
 gc.disable()
 try:
     # policies/config is for stacks of this project; another project may have a stack of the same name. For
-    # `pulumi policy analyze` the engine sets neither variable, and the caller passes the configuration.
+    # a policy analysis the engine sets neither variable, and the caller passes the configuration.
     is_own_project = os.environ.get("PULUMI_PROJECT") in {"bulwark", "bulwark-administrator"}
     configured = configuration.read(os.environ.get("PULUMI_STACK", "") if is_own_project else "")
     configuration.check(configured, [rule.id for rule in RULES])

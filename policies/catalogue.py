@@ -35,7 +35,8 @@ What `./bulwark` refuses, on the first preview, before anything exists. This fil
 `python -m policies.catalogue > docs/policies.md`.
 
 The pack runs with every `./bulwark up`, `preview` and `review`, and over any other stack with
-`pulumi preview --policy-pack policies`. `./bulwark audit` asks the same rules about what is deployed.
+`./bulwark pulumi preview --policy-pack policies`. `./bulwark audit` asks the same rules about what is
+deployed.
 
 **Absent is never fine, and neither is unknown.** A rule that a preview can't decide refuses the deploy and
 names what it would have to know.

@@ -22,7 +22,7 @@ from recovery.vault.documents import read_body, unreadable
 from recovery.vault.vault import VaultClient
 
 STATE_FILE: Final = "state.json"
-"""Name of the file for `pulumi stack import --file`."""
+"""Name of the file that the engine imports."""
 
 ADMINISTRATOR_FILE: Final = "administrator.json"
 """Name of the same for the administrator's stack, which a backup may lack."""
@@ -48,7 +48,7 @@ class StateExport:
     """A stack's exported state, with encrypted secrets, and its settings."""
 
     state: bytes
-    """Output of `pulumi stack export`."""
+    """What the engine exports."""
 
     files: Mapping[str, bytes]
     """
@@ -222,14 +222,16 @@ def parse_state(state: bytes) -> DeployedState:
         document = parse_json(state, max_bytes=_MAX_BYTES)
     except DocumentError as error:
         raise Failure(
-            "The stack's state is no export of the engine.", "see `pulumi stack export`.", str(error)
+            "The stack's state is no export of the engine.",
+            "see `./bulwark pulumi stack export`.",
+            str(error),
         ) from None
     if not deployment or not deployment.resources:
         raise Failure("The stack has no resources, so there is no state.", "deploy it first: ./bulwark up.")
     if not deployment.secrets_providers:
         raise Failure(
             "The stack's state names nobody who encrypts its secrets.",
-            "give it a secrets provider: pulumi stack change-secrets-provider.",
+            "give it a secrets provider: `./bulwark pulumi stack change-secrets-provider`.",
         )
     if not is_moment(deployment.manifest.time):
         raise Failure("The stack's state has no time of its deployment.", "deploy it again: ./bulwark up.")

@@ -36,7 +36,7 @@ def test_production_is_taken_down_step_by_step_and_nothing_is_left_at_the_vendor
 
     protected = installation.bulwark("destroy", *PROD, "--yes")
     assert protected.code == 1
-    assert "pulumi state unprotect --all --stack prod" in protected.err
+    assert "./bulwark pulumi state unprotect --all --stack prod" in protected.err
 
     unprotect(real)
     kept = installation.bulwark("destroy", *PROD, "--yes")

@@ -7,6 +7,8 @@ import pytest
 from fast_twin import FastTwin
 from interrupted_process import find_processes
 
+from cli.pulumi import find_stack_name
+
 pytestmark = pytest.mark.shares("fast_twin")
 
 FEWEST_RESOURCES = 60
@@ -96,3 +98,29 @@ def test_down_stops_everything_and_up_brings_back_the_same_data(fast_twin: FastT
     assert count_users(fast_twin, after="DROP TABLE public.mine") == before
     services = fast_twin.bulwark("status", "--json").json["services"]
     assert {service["state"] for service in services} == {"running"}
+
+
+def test_the_pulumi_cli_works_on_the_stack_that_is_named(fast_twin: FastTwin) -> None:
+    counts: list[int] = []
+    for which in ((), ("--administrator",)):
+        exported = fast_twin.bulwark("pulumi", *which, "stack", "export", "--stack", "local")
+        counts.append(len(exported.json["deployment"]["resources"]))
+    assert min(counts) > 1
+    assert sum(counts) == len(fast_twin.installation.resources())
+    assert "A stack is a named update target" in fast_twin.bulwark("pulumi", "stack", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "stack"),
+    [
+        ("stack export --stack prod", "prod"),
+        ("config set --stack=prod --secret bulwark:neon_api_key", "prod"),
+        ("up -s example/bulwark/prod", "prod"),
+        ("stack init prod --secrets-provider awskms://alias/example", "prod"),
+        ("stack ls", ""),
+        ("login s3://example-pulumi-state", ""),
+        ("stack export --stack", ""),
+    ],
+)
+def test_a_call_of_the_pulumi_cli_names_its_stack_as_that_cli_reads_it(typed: str, stack: str) -> None:
+    assert find_stack_name(tuple(typed.split())) == stack

@@ -18,6 +18,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 from documents import commands
+from import_graph import PACKAGES
 
 from cli.app import app
 from postgres_server.install import wheel_root
@@ -90,7 +91,6 @@ def test_every_command_is_ours_or_one_that_is_checked_below(document: Path) -> N
         "aws",
         "curl",
         "gh",
-        "pulumi",
         "python",
         "rclone",
         "ssh-keygen",
@@ -113,15 +113,42 @@ def test_postgresqls_programs_have_these_options(words: list[str]) -> None:
     assert all(re.search(rf"{option}\b", offered) for option in options(words))
 
 
-@pytest.mark.parametrize("words", calls_of("pulumi"), ids=" ".join)
+_PULUMI_CALLS: Final = [
+    words[2:] for words in calls_of("./bulwark") if words[1] == "pulumi" and words[2:] not in ([], ["..."])
+]
+
+
+@pytest.mark.parametrize("words", _PULUMI_CALLS, ids=" ".join)
 def test_pulumi_has_these_commands_and_options(words: list[str]) -> None:
-    values = {"administrator", "policies", "prod"}
-    command = [word for word in words if re.fullmatch(r"[a-z]+(-[a-z]+)?", word) and word not in values]
+    values = {"policies", "prod"}
+    words = [word for word in words if word != "--administrator"]  # of ./bulwark
+    named = [word for word in words if re.fullmatch(r"[a-z]+(-[a-z]+)?", word) and word not in values]
+    command = ["pulumi", *named]
     offered = help_of(*command, "--help", path=search_path())
     *above, last = command
     usage = rf"\n  {' '.join(above)} {last}\b|Aliases:\n  .*\b{last}\b"
     assert re.search(usage, offered)
     assert all(re.search(rf"{option}\b", offered) for option in options(words))
+
+
+_BARE: Final = re.compile(r"(?:`|^ *|&& |; )pulumi (?:-C \\S+ )?[a-z]", re.MULTILINE)
+"""A command of the CLI where the CLI is not on PATH."""
+
+
+def test_every_text_names_the_pulumi_that_is_on_this_machine() -> None:
+    texts = [
+        *_PROSE,
+        _CHECKOUT / "Pulumi.prod.yaml",
+        *sorted(path for folder in PACKAGES for path in (_CHECKOUT / folder).rglob("*.py")),
+    ]
+    decisions = _CHECKOUT / "docs/decisions"  # they speak of Pulumi's design
+    bare = [
+        f"{path.relative_to(_CHECKOUT)}: {match.group().strip()}"
+        for path in texts
+        if decisions not in path.parents
+        for match in _BARE.finditer(path.read_text())
+    ]
+    assert bare == []
 
 
 @pytest.mark.parametrize("words", calls_of("aws"), ids=" ".join)

@@ -97,7 +97,7 @@ class BridgedResource(ResourceType):
         with self._translate_errors("read", identifier):
             actual = self.open_session().read(self.kind, address)
             if actual is None and self.spec.gone_is_error:
-                raise VendorError(404, f"it does not exist any more; see `pulumi state delete` for {address}")
+                raise VendorError(404, f"it is gone; see `./bulwark pulumi state delete` for {address}")
         if actual is None:
             raise ResourceGoneError
         self.open_session().confirm(self.kind, address)

@@ -55,7 +55,8 @@ RULE: Final = Rule(
     violated="holds a credential in clear",
     severity=Severity.CRITICAL,
     risk="The value stands readable in the state, in previews and in logs, and perhaps in the repository.",
-    fix="Revoke it, and give the new one as a secret: `pulumi config set --secret`, pulumi.Output.secret.",
+    fix="Revoke it, and give the new one as a secret: `./bulwark pulumi config set --secret`, "
+    "pulumi.Output.secret.",
     controls=(Control.NIST_IA_5_7, Control.ISO_A_5_17, Control.SOC_CC6_1, Control.SOC_CC7_1),
     subjects=lambda stack: stack.resources,
     judge=_judge,
