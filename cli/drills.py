@@ -142,6 +142,7 @@ def _choose_drill(evidence: list[DrillRecord], drill: str | None) -> Drill:
 
 def _write(file: Path, text: str, *, option: str) -> None:
     write_files(file.parent, {file.name: text}, what="The report", option=option)
+    sys.stderr.write(printable(f"The report is in {file}.") + "\n")
 
 
 def _document(

@@ -79,8 +79,9 @@ def restore(
     Args:
         to: Address of the empty database, `postgresql://user@host:port/name`, whose password comes from
             BULWARK_RESTORE_PASSWORD; `new` makes a server of its own on this machine, and nothing at a
-            vendor. Of files an empty folder or `s3://bucket`, see the variables of cli/restore.py;
-            of a state an empty folder.
+            vendor. Of files an empty folder or `s3://bucket`, whose service and key
+            BULWARK_RESTORE_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY name, if it is not AWS
+            with the environment's credentials; of a state an empty folder.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: Restore what a stack backed up on the twin.
@@ -123,6 +124,8 @@ def restore(
             "the database alone.",
             "leave them out.",
         )
+    if at and _as_utc(at) > datetime.now(UTC):
+        raise Failure(f"--at {at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now.")
     if store != "files" and (bucket or prefix):
         raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
     if store == "state":
@@ -176,7 +179,7 @@ def restore(
 def _choose(vault: VaultClient, kind: type[_M], trust: Trust, backup: str | None, at: datetime | None) -> _M:
     """Return the manifest of the backup to restore, and warn of one that does not count."""
     backups = catalogue.read_backups(vault, kind, trust)
-    chosen = catalogue.choose_backup(backups, backup_id=backup, at=_as_utc(at))
+    chosen = catalogue.choose_backup(backups, backup_id=backup, at=_as_utc(at) if at else None)
     found = catalogue.find_backup(backups, chosen.id)
     for doubt in found.doubts if found else ():
         sys.stderr.write(printable(f"Backup {chosen.id} does not count: it {doubt}.") + "\n")
@@ -309,8 +312,8 @@ def _require_login(url: str) -> None:
         ) from None
 
 
-def _as_utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
+def _as_utc(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 _ENDPOINT: Final = "BULWARK_RESTORE_ENDPOINT"
