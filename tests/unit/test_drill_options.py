@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cli.drill import drill
+from cli.restore import restore
 from core.failure import Failure
 
 NOW = datetime.now(UTC)
@@ -29,6 +30,12 @@ def test_contradicting_options_of_a_drill_are_refused_with_the_next_step(
 ) -> None:
     with pytest.raises(Failure, match=f"{message}(?s:.*)Next: "):
         drill(scenario, **options)
+
+
+@pytest.mark.parametrize("store", ["database", "files", "state"])
+def test_a_restore_of_a_moment_to_come_is_refused(store: Any) -> None:
+    with pytest.raises(Failure, match=r"is in the future(?s:.*)Next: "):
+        restore(to="new", store=store, at=NOW + timedelta(hours=1))
 
 
 def test_evidence_that_could_not_be_written_is_refused_before_the_drill(tmp_path: Path) -> None:
