@@ -1,9 +1,10 @@
-"""`./bulwark adopt`: finds by name what exists already, and writes the settings that take it over."""
+"""`./bulwark adopt`: finds by name what exists already, and writes the settings that use it."""
 
 import difflib
 import json
 import os
 import sys
+from collections import Counter
 from typing import Any, Final
 
 from rich.markup import escape
@@ -16,20 +17,24 @@ from cli.adoption.settings_text import insert_settings
 from cli.options import JsonOption, StackOption, TwinOption
 from components.settings import PROJECT
 from core.console import PrintableConsole
-from engine import session, stack_file
+from core.failure import Failure
+from engine import pending_operations, session, stack_file
+from engine.declared_resources import StepResource
+from engine.event_log import EventLog
 from engine.program import BOTH
 from engine.stack_target import StackTarget
 from engine.targets import find_target
 
+_BLOCK: Final = "existing"
 _VERDICTS: Final[dict[FindingStatus, str]] = {
-    "managed": "this stack has it",
-    "set": "{setting} names it",
+    "set": "the settings name it",
     "found": "{setting}, to be written",
-    "missing": "`up` makes it",
-    "ambiguous": "{setting} is left to you",
-    "unfit": "{setting} is left to you",
+    "duplicate": "beside the stack's own; left to you",
+    "ambiguous": "left to you",
+    "unfit": "left to you",
     "unknown": "not known",
 }
+"""What is shown of each; of the others only how many there are."""
 
 
 def adopt(
@@ -40,10 +45,12 @@ def adopt(
     yes: bool = False,
 ) -> int:
     """
-    Look for what exists already, and write the settings by which the next `up` takes it over.
+    Look for what exists already, and write the settings by which the next `up` uses it.
 
-    At the vendors it is looked for by the names that the stack would give. Nothing is changed there, and of
-    several that are alike none is chosen.
+    The programs say what they would make, and at the vendors it is looked for by its name. What others may
+    use as well, GitHub's issuer in an AWS account and the team at Sentry, the stack then reads and never
+    changes; all else it takes over. Nothing is changed at a vendor, and of several that are alike none is
+    chosen.
 
     Args:
         stack: The stack; `local` is the twin on this machine.
@@ -60,7 +67,7 @@ def adopt(
     # Now, for the engine writes into the file of a stack that it makes.
     before = settings_file.read(path)
     changes = {
-        ("config", f"{PROJECT}:{finding.path[0]}", *finding.path[1:]): finding.value
+        ("config", f"{PROJECT}:{_BLOCK}", finding.setting, finding.resource): finding.id
         for finding in result.findings
         if finding.status == "found"
     }
@@ -75,22 +82,56 @@ def adopt(
         settings_file.replace(path, before, after)
     undecided = [finding for finding in result.findings if finding.status in UNDECIDED]
     code = 1 if undecided or (changes and not written) else 0
+    if code == 0:
+        _forget_interrupted(target)
     if as_json:
         _print_json(target, result, code, written=written)
     elif written:
-        sys.stdout.write(f"Written. Look at it: ./bulwark preview --stack {stack}{' --twin' * on_twin}\n")
+        sys.stdout.write(f"Written. Look at it: ./bulwark preview --stack {stack}{target.option}\n")
     return code
 
 
 def _search(target: StackTarget) -> SearchResult:
     console = PrintableConsole(stderr=True)
-    target.prepare(console, runs_program=False)
-    administrator, engine = (session.select(target, program) for program in BOTH)
-    with console.status("Reading the stack") as status, session.explain_errors():
-        deployments = [one.export_stack().deployment or {} for one in (administrator, engine)]
-        resources = [resource for one in deployments for resource in one.get("resources") or ()]
-        known = {resource["urn"].rsplit("::", 1)[-1]: str(resource.get("id", "")) for resource in resources}
-        return search(target, os.environ, known, lambda vendor: status.update(f"Asking {vendor}"))
+    target.prepare(console)
+    declared: list[StepResource] = []
+    state: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    with console.status("Asking the programs what they declare") as status:
+        for program in BOTH:
+            engine = session.select(target, program, ignores_existing=True)
+            with session.explain_errors():
+                target.break_stale_lock(engine, program.project, console)
+            resources, failure = _preview(engine, program.title)
+            declared += resources
+            failures += [failure] if failure else []
+            with session.explain_errors():
+                state += (engine.export_stack().deployment or {}).get("resources") or ()
+        result = search(
+            target, os.environ, declared, state, on_progress=lambda vendor: status.update(f"Asking {vendor}")
+        )
+    result.failures[:0] = failures
+    return result
+
+
+def _forget_interrupted(target: StackTarget) -> None:
+    """Let the next run go on: what an engine that was killed had begun to make was looked for by its name."""
+    for program in BOTH:
+        engine = session.select(target, program, runs_program=False)
+        pending_operations.settle(
+            engine, target, PrintableConsole(stderr=True), project=program.project, forget=True
+        )
+
+
+def _preview(engine: Any, title: str) -> tuple[list[StepResource], Failure | None]:
+    """Return what a program declares, and why that may not be all."""
+    log = EventLog("", quiet=True, as_json=True)
+    _, code = session.run(lambda: engine.preview(on_output=lambda _: None, on_event=log.on_event))
+    failure = Failure(
+        f"The preview of {title} failed, so that some of it was not looked for: {log.cause()}",
+        "correct that, and run this again.",
+    )
+    return log.declared.list_resources(), failure if code else None
 
 
 def _print(result: SearchResult, file: str, before: str, after: str) -> None:
@@ -99,15 +140,18 @@ def _print(result: SearchResult, file: str, before: str, after: str) -> None:
     for heading in ("what", "found", "setting"):
         table.add_column(heading, overflow="fold")
     for finding in result.findings:
-        ids = (
-            ", ".join(finding.candidates) or finding.id or ("nothing" if finding.status == "missing" else "")
-        )
-        verdict = _VERDICTS[finding.status].format(setting=".".join(finding.path))
-        table.add_row(escape(finding.what), escape(ids), escape(verdict))
-    console.print(table)
+        if finding.status in _VERDICTS:
+            ids = ", ".join(filter(None, (finding.id, *finding.candidates)))
+            verdict = _VERDICTS[finding.status].format(setting=f"{_BLOCK}.{finding.setting}")
+            table.add_row(escape(f"{finding.vendor} {finding.what}"), escape(ids), escape(verdict))
+    if table.row_count:
+        console.print(table)
     for finding in result.findings:
         if finding.note:
             console.print(f"{escape(finding.what)}: {escape(finding.note)}", style="yellow", highlight=False)
+    counts = Counter(finding.status for finding in result.findings)
+    managed, missing = counts["managed"], counts["missing"]
+    sys.stdout.write(f"{managed} are this stack's already; {missing} are not there, and `up` makes them.\n")
     if before != after:
         lines = difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, n=1, lineterm="")
         sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -118,11 +162,12 @@ def _print(result: SearchResult, file: str, before: str, after: str) -> None:
 def _print_json(target: StackTarget, result: SearchResult, code: int, *, written: bool) -> None:
     def row(finding: Finding) -> dict[str, Any]:
         return {
+            "vendor": finding.vendor,
+            "resource": finding.resource,
             "what": finding.what,
-            "setting": f"{PROJECT}:{'.'.join(finding.path)}",
+            "setting": f"{PROJECT}:{_BLOCK}.{finding.setting}",
             "status": finding.status,
             "id": finding.id or None,
-            "value": finding.value,
             "told": finding.note,
             "candidates": list(finding.candidates),
         }

@@ -3,8 +3,9 @@
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pulumi.automation as auto
 from cyclopts import Parameter, validators
@@ -19,12 +20,15 @@ from cli.options import AdministratorOption, JsonOption, StackOption, TwinOption
 from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
 from core.failure import Failure
-from engine import orphaned_projects, plan_file, session
+from engine import plan_file, session
 from engine.administrator_plan import require_administrator
 from engine.event_log import merge_documents
 from engine.program import ADMINISTRATOR
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
+
+if TYPE_CHECKING:
+    from cli.adoption.leftovers import Leftovers
 
 ProvidersOption = Annotated[ProviderKind | None, Parameter(name="--providers")]
 
@@ -70,6 +74,7 @@ def up(
         outputs: auto.OutputMap = {}
         if opened.platform and not runs.code:
             outputs = _deploy_platform(target, opened.platform, runs, reviewed, plan, asks=asks)
+        left = _find_leftovers(opened, runs)
     values: dict[str, Any] = {name: output.value for name, output in outputs.items()}
     if values:
         _record_issuer_keys(target, values)
@@ -77,19 +82,31 @@ def up(
         _grant_large_objects(target, values)
         if not as_json:
             _print_protection(values["protection"])
-    verdict = _judge_up(runs, target, whole=bool(opened.platform))
+    verdict = _judge_up(runs, target, left, whole=bool(opened.platform))
     if as_json:
         document = runs.document(verdict)
         kept = ("stack", "exit_code", "verdict", "changes", "refusals")
-        _print_json({**{name: document[name] for name in kept}, "outputs": _hide_secrets(outputs)})
+        _print_json(
+            {
+                **{name: document[name] for name in kept},
+                "outputs": _hide_secrets(outputs),
+                "leftovers": left.document() if left else [],
+            }
+        )
     if not as_json or not verdict.passes:
         verdict.write()
     return runs.code
 
 
-def _judge_up(runs: EngineRuns, target: StackTarget, *, whole: bool) -> Ending:
-    if runs.code:
-        return runs.explain_failure()
+def _judge_up(runs: EngineRuns, target: StackTarget, left: "Leftovers | None", *, whole: bool) -> Ending:
+    ending = runs.explain_failure() if runs.code else None
+    if left:
+        sys.stderr.write(left.describe())
+    if ending and left and left.can_be_adopted:
+        adopt = command_line("adopt", target)
+        return replace(ending, next_step=f"`{adopt}`, then `{runs.command}` again; it goes on from there.")
+    if ending:
+        return ending
     if not whole:
         return Ending(
             True,
@@ -158,7 +175,7 @@ def _deploy_platform(
         return {}
     if asks:
         deploy.require_consent(target.name)
-    result, log = runs.run_judged(
+    result, _ = runs.run_judged(
         "Update",
         engine,
         engine.up,
@@ -166,8 +183,17 @@ def _deploy_platform(
         plan=str(plan.absolute()) if plan else None,
         parallel=target.parallelism,
     )
-    sys.stderr.write(orphaned_projects.describe_orphans(target, engine, log.steps))
     return {} if runs.code else result.outputs
+
+
+def _find_leftovers(opened: OpenStack, runs: EngineRuns) -> "Leftovers | None":
+    """Search for what attempts to create something left at the vendors; None where nothing was attempted."""
+    declared = [log.declared for log in runs.logs if log.declared.attempted]
+    if not declared:
+        return None
+    from cli.adoption.leftovers import find_leftovers  # noqa: PLC0415 - botocore takes a second
+
+    return find_leftovers(opened.target, opened.stacks, declared)
 
 
 def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pulumi
 
 from components.alarm_endpoints import list_alarm_endpoints
 from components.backups import Backups
+from components.existing import ExistingResources, is_of_accounts
 from components.providers import AwsProviders
 from components.role_documents import RoleDocuments
 from components.settings import PROJECT, Settings
@@ -33,6 +34,7 @@ class Accounts(pulumi.ComponentResource):
     ) -> None:
         """Declare them; `webhooks` are the secret addresses of the channels that alarms are told."""
         platform = settings.platform
+        existing = ExistingResources(settings.existing, is_ours=is_of_accounts)
         super().__init__(
             self.TYPE,
             name,
@@ -41,7 +43,9 @@ class Accounts(pulumi.ComponentResource):
                 "githubRepository": platform.token_repository,
                 "jobsDeclaredIn": PROJECT,
             },
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(providers=[providers.primary])),
+            pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(providers=[providers.primary], transformations=[existing])
+            ),
         )
         child = pulumi.ResourceOptions(parent=self)
         self.backups = Backups(
@@ -53,4 +57,5 @@ class Accounts(pulumi.ComponentResource):
             opts=child,
         )
         self.documents = RoleDocuments("documents", settings, opts=child)
+        existing.require_declared()
         self.register_outputs({})

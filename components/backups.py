@@ -169,7 +169,6 @@ class Backups(pulumi.ComponentResource):
             args,
             names=source,
             protect=platform.protected,
-            adopt=args.adopt,
             configure=replicate,
             opts=pulumi.ResourceOptions(parent=self, depends_on=guards),
         )

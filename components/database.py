@@ -46,8 +46,7 @@ class Database(pulumi.ComponentResource):
             "failureDomain": {"provider": "neon", "region": args.region},
         }
         super().__init__(self.TYPE, name, facts, opts)
-        compute, quota, adopt = args.compute, args.quota, args.adopt
-        there = f"{adopt.project}/{adopt.branch}/" if adopt else ""
+        compute, quota = args.compute, args.quota
         self.project = neon.Project(
             f"{name}-project",
             name=args.project,
@@ -72,7 +71,6 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=protect,
-                import_=adopt.project if adopt else None,
                 # Neon names its oldest database as the default one, so a renamed database would replace the
                 # whole project on refresh: kislerdm/terraform-provider-neon#179.
                 ignore_changes=["branch"],
@@ -85,11 +83,7 @@ class Database(pulumi.ComponentResource):
                 name=role,
                 project_id=self.project.id,
                 branch_id=branch,
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    protect=protect,
-                    import_=there + role if adopt and purpose in adopt.roles else None,
-                ),
+                opts=pulumi.ResourceOptions(parent=self, protect=protect),
             )
             for purpose, role in (
                 ("owner", args.owner_role),
@@ -103,9 +97,7 @@ class Database(pulumi.ComponentResource):
             owner_name=roles["owner"].name,
             project_id=self.project.id,
             branch_id=branch,
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=protect, import_=there + args.database if adopt else None
-            ),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
 
         def uri(role: neon.Role, host: pulumi.Output[str]) -> pulumi.Output[str]:

@@ -104,7 +104,6 @@ def declare_database(
             "organization": organization,
             "protect_default_branch": False,
             "history_retention_hours": 1,
-            "adopt": None,
         }
     )
     opts = pulumi.ResourceOptions(providers=[_provider(key)])

@@ -1,5 +1,6 @@
 """Error tracking: a Sentry project per service, each with alerts that reach someone."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import pulumi
@@ -35,9 +36,11 @@ class Errors(pulumi.ComponentResource):
         api_service: str,
         health_url: str,
         alerting: Alerting,
+        existing: Collection[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        adopted = [slug for slug, service in args.services.items() if service.adopt]
+        """Declare them; `existing` are the names of resources that are taken over."""
+        adopted = [slug for slug in args.services if f"{name}-{slug}-project" in existing]
         super().__init__(self.TYPE, name, {"services": list(args.services), "adopted": adopted}, opts)
         self._name = name
         self._args = args
@@ -47,9 +50,7 @@ class Errors(pulumi.ComponentResource):
             organization=args.organization,
             name=args.team_name,
             slug=args.team,
-            opts=pulumi.ResourceOptions(
-                parent=self, import_=f"{args.organization}/{args.team}" if args.adopt_team else None
-            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.projects = {}
         self.dsns = {}
@@ -75,7 +76,6 @@ class Errors(pulumi.ComponentResource):
             # The provider has no ForceNew here: it would go on with a project of another organization.
             opts=pulumi.ResourceOptions(
                 parent=self,
-                import_=f"{args.organization}/{service.adopt}" if service.adopt else None,
                 replace_on_changes=["organization"],
                 # Both are sent on creation only and never read back.
                 ignore_changes=["defaultKey", "defaultRules"],

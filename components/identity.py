@@ -22,7 +22,7 @@ from components.guard import (
 )
 from components.role_policies import ISSUER
 from components.settings import BackupSettings, PlatformSettings
-from components.settings.platform import OIDC_ISSUER
+from components.settings.platform import OIDC_AUDIENCE, OIDC_ISSUER
 
 _DOES: Final[Mapping[str, str]] = {
     WRITER: "Adds backups; can neither delete nor overwrite",
@@ -81,7 +81,7 @@ def declare_issuer(name: str, *, parent: pulumi.Resource) -> iam.OpenIdConnectPr
     return iam.OpenIdConnectProvider(
         f"{name}-github",
         url=OIDC_ISSUER,
-        client_id_lists=["sts.amazonaws.com"],
+        client_id_lists=[OIDC_AUDIENCE],
         opts=pulumi.ResourceOptions(parent=parent),
     )
 
@@ -92,6 +92,6 @@ def trust_job(account: str, subject: str) -> str:
         "Effect": "Allow",
         "Principal": {"Federated": f"arn:aws:iam::{account}:oidc-provider/{ISSUER}"},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": subject}},
+        "Condition": {"StringEquals": {f"{ISSUER}:aud": OIDC_AUDIENCE, f"{ISSUER}:sub": subject}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

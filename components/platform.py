@@ -10,6 +10,7 @@ from components.database import Database
 from components.document_values import DocumentValues
 from components.elsewhere import Elsewhere
 from components.errors import Errors
+from components.existing import ExistingResources, is_of_accounts
 from components.files import Files
 from components.providers import Providers
 from components.scheduled_job import ScheduledJob
@@ -48,6 +49,7 @@ class Platform(pulumi.ComponentResource):
             ],
             "objectives": platform.objectives.model_dump(),
         }
+        existing = ExistingResources(settings.existing, is_ours=lambda one: not is_of_accounts(one))
         super().__init__(
             self.TYPE,
             name,
@@ -55,7 +57,8 @@ class Platform(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(
                 opts,
                 pulumi.ResourceOptions(
-                    providers=[providers.neon, providers.uptimerobot, providers.sentry, providers.aws]
+                    providers=[providers.neon, providers.uptimerobot, providers.sentry, providers.aws],
+                    transformations=[existing],
                 ),
             ),
         )
@@ -84,6 +87,7 @@ class Platform(pulumi.ComponentResource):
             api_service=platform.api_service,
             health_url=f"{platform.api}/health",
             alerting=self.alerting,
+            existing=settings.existing.adopt,
             opts=child,
         )
         database, files = self.database.project.urn, self.files.urn
@@ -177,4 +181,5 @@ class Platform(pulumi.ComponentResource):
             },
             opts=child,
         )
+        existing.require_declared()
         self.register_outputs({})

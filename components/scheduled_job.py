@@ -1,6 +1,5 @@
 """A scheduled job and the two heartbeats that notice when it does not run."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
 
 from components.alerting import MONITOR_FAILS, Alerting
+from components.cron_slug import find_slug
 from components.settings import Job, Severity
 from core.objectives import longest_gap
 
@@ -100,7 +100,9 @@ class ScheduledJob(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.checkin_url = pulumi.Output.secret(
-            pulumi.Output.all(dsn, self.cron.name).apply(lambda values: _checkin_url(*values))
+            pulumi.Output.all(dsn, self.cron.id).apply(
+                lambda values: _checkin_url(*values, organization=organization)
+            )
         )
         sentry.Alert(
             f"{name}-alert",
@@ -122,9 +124,9 @@ class ScheduledJob(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _checkin_url(dsn: str, monitor: str) -> str:
-    """Return the address of a monitor's check-ins; Sentry makes the monitor's slug from its name."""
+async def _checkin_url(dsn: str, monitor: str, *, organization: str) -> str:
+    """Return the address of the check-ins of a monitor, by its id."""
     parts = urlsplit(dsn)
-    slug = re.sub(r"[^a-z0-9]+", "-", monitor.lower()).strip("-")
+    slug = await find_slug(organization, monitor)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}/api/{parts.path.strip('/')}/cron/{slug}/{parts.username}/"

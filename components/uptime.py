@@ -84,9 +84,7 @@ class Uptime(pulumi.ComponentResource):
                 maintenance_window_ids=windows,
                 is_paused=False,
                 tags=[platform, args.severities[check]],
-                opts=pulumi.ResourceOptions(
-                    parent=self, import_=str(args.adopt[check]) if check in args.adopt else None
-                ),
+                opts=child,
             )
             for check, url in urls.items()
         }

@@ -49,7 +49,6 @@ class Vault(pulumi.ComponentResource):
         names: VaultNames,
         protect: bool,
         replication_role_arn: str | None = None,
-        adopt: str | None = None,
         configure: Callable[["Vault"], Sequence[pulumi.Resource]] = lambda _: (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -89,7 +88,7 @@ class Vault(pulumi.ComponentResource):
             object_lock_enabled=True,
             force_destroy=False,
             # Deleted before its key: a bucket that holds backups can't be deleted, and then its key stays.
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, import_=adopt, depends_on=[self.key]),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, depends_on=[self.key]),
         )
         bucket = self.bucket.bucket
         self.versioning = s3.BucketVersioning(

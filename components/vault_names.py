@@ -18,8 +18,8 @@ class VaultNames:
     """Name of the bucket."""
 
     @classmethod
-    def of(cls, platform: str, account: str, region: str, adopt: str | None = None) -> Self:
-        return cls(platform, account, region, adopt or vault_name(platform, account, region))
+    def of(cls, platform: str, account: str, region: str, bucket: str | None = None) -> Self:
+        return cls(platform, account, region, bucket or vault_name(platform, account, region))
 
     @property
     def arn(self) -> str:
@@ -48,6 +48,6 @@ class VaultNames:
 def name_vaults(backups: BackupSettings, platform: PlatformSettings) -> tuple[VaultNames, VaultNames]:
     """Return the names of the primary vault and of its replica."""
     return (
-        VaultNames.of(platform.name, backups.account, backups.region, backups.adopt),
+        VaultNames.of(platform.name, backups.account, backups.region, backups.bucket),
         VaultNames.of(platform.name, backups.replica_account, backups.replica.region),
     )

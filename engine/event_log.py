@@ -12,9 +12,10 @@ from pulumi.automation import events
 
 from core.console import PrintableConsole
 from engine import vendor_errors
+from engine.declared_resources import DeclaredResources
 from engine.plan_file import without_values
 
-_UNCHANGED: Final = (events.OpType.SAME, events.OpType.REFRESH)
+_UNCHANGED: Final = (events.OpType.SAME, events.OpType.READ, events.OpType.REFRESH)
 """A refresh reads a resource; the event of its outputs says afterwards what it found."""
 
 _CANCELED: Final = re.compile(r"failed to run remediation: .*context canceled")
@@ -28,7 +29,11 @@ _COMMAND: Final = re.compile(r"(?<![\w/])`pulumi (?=[a-z])")
 
 
 class EventLog:
-    """Follows one engine run, and collects counts, steps and violations, but never a property's value."""
+    """
+    Follows one engine run, and collects counts, steps, violations and what was declared.
+
+    What it writes has no property's value.
+    """
 
     def __init__(self, title: str, *, quiet: bool, as_json: bool) -> None:
         """`quiet` hides the engine's text on a terminal unless it fails; `as_json` keeps stdout for JSON."""
@@ -37,6 +42,7 @@ class EventLog:
         self.violations: list[dict[str, str]] = []
         self.errors: list[tuple[str, str]] = []
         """URN of a resource, and the message of the engine or a provider."""
+        self.declared = DeclaredResources()
         self._title = title
         self._stream = sys.stderr if as_json else sys.stdout
         self._hidden = quiet and sys.stdout.isatty()
@@ -105,6 +111,7 @@ class EventLog:
 
     def on_event(self, event: events.EngineEvent) -> None:
         """Take one of the engine's events."""
+        self.declared.on_event(event)
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             self._status.update(f"{self._title}: {self._done} done, {step.urn.rsplit('::', 1)[-1]}")

@@ -46,8 +46,8 @@ def settle(
             listed = "\n".join(f"    {urn}" for urn in begun)
             raise Failure(
                 f"An earlier run was cut short while it created:\n{listed}",
-                f"type `./bulwark pulumi refresh --stack {target.name}`, and answer for each whether the "
-                "vendor has it.",
+                f"`./bulwark adopt --stack {target.name}{target.option}` finds by name what the vendors have "
+                "of these; then run this again.",
             )
         engine.import_stack(
             auto.Deployment(version=exported.version, deployment=deployment | {"pending_operations": []})

@@ -28,14 +28,21 @@ SIGNAL_CODE: Final = 128
 _RESULT: Final = re.compile(r"\s*code: (-?\d+)\n stdout: .*\n stderr: (.*)", re.DOTALL)
 
 
-def select(target: StackTarget, program: Program = PLATFORM, *, runs_program: bool = True) -> auto.Stack:
+def select(
+    target: StackTarget,
+    program: Program = PLATFORM,
+    *,
+    runs_program: bool = True,
+    ignores_existing: bool = False,
+) -> auto.Stack:
     """
     Create or select the stack.
 
     `runs_program` says whether it will be run: without it, the program's packages are of no use, and the
-    engine would hold the bridge's version against a provider's and warn of an older one.
+    engine would hold the bridge's version against a provider's and warn of an older one. With
+    `ignores_existing` the program declares as new what its settings take over or read.
     """
-    run = program_of(program)
+    run = program_of(program, ignores_existing=ignores_existing)
     environment = set_environment(target, runs_program=runs_program)
     if runs_program:
         # The program's imports take a second; the engine takes longer until it asks for the program.
@@ -106,11 +113,15 @@ def outputs(target: StackTarget) -> dict[str, Any]:
         return {name: output.value for name, output in stack.outputs().items()}
 
 
-def program_of(program: Program) -> Callable[[], None]:
+def program_of(program: Program, *, ignores_existing: bool = False) -> Callable[[], None]:
     """Return a function that runs a program, as `pulumi` does."""
 
     def run_program() -> None:
         policy_gate.in_force.set(True)
+        if ignores_existing:
+            from components.existing import IGNORED  # noqa: PLC0415 - the program imports pulumi's SDK as well
+
+            IGNORED.set(True)
         runpy.run_path(str(program.folder / "__main__.py"), run_name="__main__")
 
     return run_program

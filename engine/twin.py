@@ -172,6 +172,8 @@ class TwinTarget(StackTarget):
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             **{name: self._token(name) for name in TOKEN_VARIABLES},
             STATUS_PAGES_VARIABLE: f"http://127.0.0.1:{home.port('vendors')}/uptimerobot/status",
+            # The program asks Sentry too (components/cron_slug.py).
+            API_URL_VARIABLES["sentry"]: self.api_url("sentry"),
             **{f"BULWARK_{name}".upper().replace("-", "_"): value for name, value in secrets.items()},
         }
 

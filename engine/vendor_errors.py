@@ -7,7 +7,11 @@ from typing import Final, NamedTuple
 
 
 class VendorInfo(NamedTuple):
-    """Names and pages of a vendor; `variable` is the environment's with its token."""
+    """
+    Names and pages of a vendor; `variable` is the environment's with its token.
+
+    AWS has none, and `keys` is how to see whose credentials are at hand.
+    """
 
     title: str
     variable: str
@@ -24,15 +28,25 @@ VENDORS: Final = {
         "status.uptimerobot.com",
     ),
     "sentry": VendorInfo("Sentry", "SENTRY_AUTH_TOKEN", "sentry.io/settings/auth-tokens", "status.sentry.io"),
+    "aws": VendorInfo("AWS", "", "`aws sts get-caller-identity`", "health.aws.amazon.com"),
 }
 
-_STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: code)?:?) ?(\d{3})", re.IGNORECASE)
+_STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: ?code)?:?) ?(\d{3})", re.IGNORECASE)
 _UNREACHABLE: Final = re.compile(
     r"connection (?:refused|reset)|no such host|\bEOF\b|Client\.Timeout|deadline exceeded|i/o timeout"
     r"|TLS handshake|x509|cannot read response|unexpected end of JSON|check the base URL",
     re.IGNORECASE,
 )
-_TAKEN: Final = re.compile(r"already exists|exists already", re.IGNORECASE)
+_TAKEN: Final = re.compile(r"already ?(?:exists|owned)|exists ?already", re.IGNORECASE)
+_NOT_ALLOWED: Final = re.compile(
+    r"AccessDenied|UnauthorizedOperation|not authorized|ExpiredToken|InvalidClientTokenId|NoCredential"
+    r"|no valid credential sources|get credentials|account ID not allowed",
+    re.IGNORECASE,
+)
+"""What AWS and its provider say of credentials that are missing, too old or not allowed to do it."""
+_BUSY: Final = re.compile(
+    r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|OperationAborted|ConcurrentModification"
+)
 _UNREADABLE: Final = re.compile(r"Unable to read, got status code 404|No matching client key found")
 """Messages with which Sentry's provider fails a refresh, where others record that the resource is gone."""
 
@@ -43,6 +57,10 @@ _NOISE: Final = re.compile(
     re.MULTILINE,
 )
 """Colours, and the text that the providers put around a vendor's own message."""
+
+
+_SERVER_ERROR: Final = 500
+_AGAIN: Final = "run the same command again; it goes on from there."
 
 
 @dataclass(frozen=True)
@@ -82,7 +100,12 @@ def _explain(urn: str, message: str) -> VendorRefusal | None:
     vendor, resource = VENDORS[package], urn.rsplit("::", 1)[-1]
     status = int(match[1]) if (match := _STATUS.search(message)) else 0
     text = " ".join(_NOISE.sub("", message).split()).strip(" :")
-    next_step = _forget_step(urn) if _UNREADABLE.search(text) else _next_step(vendor, status, text)
+    if _UNREADABLE.search(text):
+        next_step = _forget_step(urn)
+    elif package == "aws":
+        next_step = _aws_step(vendor, status, text)
+    else:
+        next_step = _next_step(vendor, status, text)
     if next_step is None:
         return None
     reason = text if not status or str(status) in text else f"{text.removesuffix('.')} (HTTP {status})."
@@ -103,8 +126,25 @@ def _forget_step(urn: str) -> str:
     )
 
 
+def _aws_step(vendor: VendorInfo, status: int, text: str) -> str | None:
+    """Return the next step after an error of AWS, whose code says more than its HTTP status."""
+    if _TAKEN.search(text):
+        return _next_step(vendor, 409, text)
+    if _NOT_ALLOWED.search(text):
+        return (
+            f"see whose credentials these are ({vendor.keys}): what is at AWS is made by an administrator of "
+            f"the account, and a vault and its key are changed by break-glass alone (docs/production.md); "
+            f"then {_AGAIN}"
+        )
+    if _BUSY.search(text):
+        return f"wait a minute, for AWS is busy with it, then {_AGAIN}"
+    if status and status < _SERVER_ERROR:
+        return f"correct the stack's settings, or what AWS names; then {_AGAIN}"
+    return _next_step(vendor, status, text)
+
+
 def _next_step(vendor: VendorInfo, status: int, text: str) -> str | None:
-    again = "run the same command again; it goes on from there."
+    again = _AGAIN
     match status:
         case 400 | 402 | 403 | 422 if _PLAN.search(text):
             return f"ask for less in the stack's settings, or for more at {vendor.title}; then {again}"
@@ -120,8 +160,8 @@ def _next_step(vendor: VendorInfo, status: int, text: str) -> str | None:
             )
         case _ if status == 409 or _TAKEN.search(text):
             return (
-                "something of that name is there: adopt it by its id (`./bulwark adopt` finds it and writes "
-                "the setting), or choose another name."
+                "something of that name is there: `./bulwark adopt` finds it and writes the setting by which "
+                f"the stack uses it, or choose another name; then {again}"
             )
         case 423:
             return f"another operation is at work at {vendor.title}: wait for its end, then {again}"
@@ -129,12 +169,12 @@ def _next_step(vendor: VendorInfo, status: int, text: str) -> str | None:
             return f"wait a minute, for {vendor.title} counts requests, then {again}"
         case 400 | 402 | 422:
             return f"correct the stack's settings, then {again}"
-        case _ if status >= 500 or _UNREACHABLE.search(text):
+        case _ if status >= _SERVER_ERROR or _UNREACHABLE.search(text):
             return (
-                f"see {vendor.status} and the network; look at {vendor.title} whether it was made all the "
-                f"same, then {again}"
+                f"see {vendor.status} and the network; if it was being made, `./bulwark adopt` finds what "
+                f"{vendor.title} has of it; then {again}"
             )
-        case 0 if _NO_KEY.search(text):
+        case 0 if vendor.variable and _NO_KEY.search(text):
             return f"set {vendor.variable}."
         case _:
             return None

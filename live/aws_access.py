@@ -25,6 +25,7 @@ class AwsAccess:
         *,
         find_key: Callable[[], AccessKey | None],
         find_replica_key: Callable[[], AccessKey | None],
+        next_step: str = _STEP,
     ) -> None:
         """
         Ask for nothing yet.
@@ -34,12 +35,14 @@ class AwsAccess:
             find_key: Returns the key of the primary account; None leaves it to the environment. Raises
                 Failure.
             find_replica_key: The same for the account that the replica's provider signs in to.
+            next_step: What to do where there are no credentials.
         """
-        self._endpoint = endpoint
+        self._endpoint, self._next_step = endpoint, next_step
         self._session = cache(botocore.session.get_session)  # each one reads a service's description anew
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._find_key = cache(find_key)
         self._find_replica_key = cache(find_replica_key)
+        self._session = cache(botocore.session.get_session)
 
     def open_client(self, service: str, provider: Mapping[str, Any]) -> Any:
         """Return a client for the account and region of a provider, by its inputs."""
@@ -51,7 +54,7 @@ class AwsAccess:
         return self._clients[known]
 
     def _create(self, service: str, region: str, key: AccessKey | None) -> Any:
-        with explain_errors(f"opening {service}"):
+        with explain_errors(f"opening {service}", next_step=self._next_step):
             return self._session().create_client(
                 service,
                 region_name=region,
@@ -70,16 +73,16 @@ class AwsAccess:
 
 
 @contextmanager
-def explain_errors(doing: str) -> Generator[None]:
+def explain_errors(doing: str, *, next_step: str = _STEP) -> Generator[None]:
     """Raise Failure for an error of botocore; its text, which may hold an address, is left out."""
     try:
         yield
     except ClientError as error:
         code = error_code(error)
         cause = "may not be done with these credentials" if code in _REFUSED else f"was answered with {code}"
-        raise Failure(f"AWS: {doing} {cause} ({error.operation_name}).", _STEP) from None
+        raise Failure(f"AWS: {doing} {cause} ({error.operation_name}).", next_step) from None
     except (BotoCoreError, HTTPClientError) as error:
         raise Failure(
             f"AWS: {doing} failed: no answer, or no credentials to ask with ({type(error).__name__}).",
-            _STEP,
+            next_step,
         ) from None

@@ -13,6 +13,7 @@ from live.vendor_api import Api
 class SentryObject(BaseModel):
     """A team or a project."""
 
+    id: str
     slug: str
     name: str
 
@@ -23,6 +24,50 @@ class SentryMonitor(BaseModel):
     id: str
     name: str
     type: str | None = None
+    projectId: str = ""  # noqa: N815 - Sentry's name
+
+
+class SentryKey(BaseModel):
+    """A client key of a project."""
+
+    id: str
+    name: str
+
+
+class SentryAlert(BaseModel):
+    """An alert, which the API calls a workflow, with the ids of the monitors that it listens to."""
+
+    id: str
+    name: str
+    detectorIds: list[str] = []  # noqa: N815 - Sentry's name
+
+
+class _PagerdutyService(BaseModel):
+    id: int
+    service: str
+
+
+class _ServiceTable(BaseModel):
+    service_table: list[_PagerdutyService] = []
+
+
+class SentryIntegration(BaseModel):
+    """An integration that somebody installed; one of PagerDuty has services."""
+
+    id: str
+    configData: _ServiceTable = _ServiceTable()  # noqa: N815 - Sentry's name
+
+
+class _SentryKeyPage(RootModel[list[SentryKey]]):
+    pass
+
+
+class _SentryAlertPage(RootModel[list[SentryAlert]]):
+    pass
+
+
+class _SentryIntegrationPage(RootModel[list[SentryIntegration]]):
+    pass
 
 
 class SentryCronEnvironment(BaseModel):
@@ -109,6 +154,24 @@ def list_open_issues(api: Api, organization: str) -> list[SentryIssue]:
         statsPeriod="90d",
     )
     return [one for page in islice(pages, _ISSUE_PAGES) for one in page.root]
+
+
+def list_keys(api: Api, organization: str, project: str) -> list[SentryKey]:
+    """Return the client keys of a project, which is named by its slug."""
+    pages = api.list_pages(_SentryKeyPage, f"/projects/{organization}/{project}/keys/", _next_page)
+    return [one for page in pages for one in page.root]
+
+
+def list_alerts(api: Api, organization: str) -> list[SentryAlert]:
+    pages = api.list_pages(_SentryAlertPage, f"/organizations/{organization}/workflows/", _next_page)
+    return [one for page in pages for one in page.root]
+
+
+def list_pagerduty(api: Api, organization: str) -> list[SentryIntegration]:
+    """Return the integrations of PagerDuty."""
+    path = f"/organizations/{organization}/integrations/"
+    pages = api.list_pages(_SentryIntegrationPage, path, _next_page, provider_key="pagerduty")
+    return [one for page in pages for one in page.root]
 
 
 def _list_all(api: Api, path: str) -> list[SentryObject]:

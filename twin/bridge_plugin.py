@@ -17,6 +17,7 @@ from twin.provider.values import UNKNOWN, Properties, Secret, has_unknown
 from twin.sentry.provider import SENTRY
 from twin.uptimerobot.provider import UPTIMEROBOT
 from twin.vendor.errors import VendorError
+from twin.vendor.faults import CREATION, Fault, take_fault
 from twin.vendor.model import VendorModel
 
 VERSION = "1.1.3"
@@ -73,9 +74,8 @@ class BridgeStandIn(StandIn):
         schema = self._vendor_package.resources.get(token)
         if schema is None:
             raise StandInError(f"There is no resource type {token}.")
-        kind = token.partition("/")[2].partition(":")[0]
         return BridgedResource(
-            self._vendor, kind, schema, self._open_session, self._open_writer, self._open_model
+            self._vendor, _kind_of(token), schema, self._open_session, self._open_writer, self._open_model
         )
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
@@ -99,6 +99,12 @@ class BridgeStandIn(StandIn):
             for field_name, field in function.outputs.fields.items()
             if outputs.get(field_name) is not None
         }
+
+    def take_fault(self, token: str) -> Fault | None:
+        return take_fault(self._open_model().store, CREATION, "CREATE", token)
+
+    def repeats_creation(self, token: str, status: int) -> bool:
+        return self._vendor.repeats_creation(_kind_of(token), status)
 
     @property
     def _vendor_package(self) -> Package:
@@ -137,6 +143,10 @@ class BridgeStandIn(StandIn):
                 raise StandInError(f"There is no twin in {home.root}: run ./bulwark up.")
             self._model = _create_model(self._vendor_package.name, home)
         return self._model
+
+
+def _kind_of(token: str) -> str:
+    return token.partition("/")[2].partition(":")[0]
 
 
 def _create_model(name: str, home: TwinHome) -> VendorModel:

@@ -1,12 +1,10 @@
-"""Searches Neon for a stack's project, with its roles and its database."""
+"""What may exist at Neon: the project, its roles and its database."""
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
-from components.settings import DatabaseSettings, Settings
+from cli.adoption.finding import ResourceKind, VendorObject, Vendors, name_of
+from live.declared import StateResource, inputs_of
 from live.neon import (
-    NeonDatabase,
     NeonProject,
     find_project,
     list_branches,
@@ -14,74 +12,71 @@ from live.neon import (
     list_projects,
     list_roles,
 )
-from live.vendor_api import Api
+
+_PROJECT = "neon:index/project:Project"
 
 
-def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]:
-    """Return the project; its roles and its database are taken over with it."""
-    database = settings.database
-    adopt = database.adopt
-    present = adopt and _value(adopt.project, adopt.branch, adopt.roles)
-    sought = SoughtResource(
-        f"Neon project {database.project}", ("database", "adopt"), "database-project", present
-    )
-    return [(sought, lambda: _candidates(api, database))]
+def _list_projects(vendors: Vendors, resource: StateResource) -> Iterator[VendorObject]:
+    return map(_to_object, _projects(vendors, resource))
 
 
-def _candidates(api: Api, database: DatabaseSettings) -> list[Candidate]:
-    """Return the projects of that name in the organization, or the one that the setting names."""
-    if database.adopt:
-        project = find_project(api, database.adopt.project)
-        projects = [project] if project else []
-    else:
-        found = list_projects(api, database.organization, search=database.project)
-        projects = [project for project in found if project.name == database.project]
-    return [_candidate(api, database, project) for project in projects]
+def _projects(vendors: Vendors, resource: StateResource) -> list[NeonProject]:
+    """Return the projects of the declared name in the organization, and the one that the settings name."""
+    name, organization = (str(inputs_of(resource).get(key)) for key in ("name", "orgId"))
+
+    def ask() -> list[NeonProject]:
+        found = list(list_projects(vendors.apis.neon, organization, search=name))
+        present = vendors.ids.get(name_of(resource))
+        if present and not any(one.id == present for one in found):
+            named = find_project(vendors.apis.neon, present)
+            found += [named] if named else []
+        return found
+
+    return vendors.ask_once((_PROJECT, name, organization), ask)
 
 
-def _candidate(api: Api, database: DatabaseSettings, project: NeonProject) -> Candidate:
-    branch = next((branch.id for branch in list_branches(api, project.id) if branch.default), None)
-    if branch is None:
-        return Candidate(project.id, None, obstacle="it has no default branch; give it one.")
-    obstacles = [
-        *_replacements(database, project),
-        *_database_obstacles(database, list_databases(api, project.id, branch)),
-    ]
-    names = list_roles(api, project.id, branch)
-    wanted = {
-        "owner": database.owner_role,
-        "application": database.application_role,
-        "backup": database.backup_role,
+def _to_object(project: NeonProject) -> VendorObject:
+    fields = {
+        "name": project.name,
+        "regionId": project.region_id,
+        "pgVersion": project.pg_version,
+        **({"orgId": project.org_id} if project.org_id else {}),
     }
-    existing = [purpose for purpose, name in wanted.items() if name in names]
-    return Candidate(project.id, _value(project.id, branch, existing), obstacle=" ".join(obstacles))
+    return VendorObject(project.id, fields)
 
 
-def _value(project: str, branch: str, roles: Collection[str]) -> dict[str, Any]:
-    """Return the value of the setting, with its roles in a fixed order, so that values can be compared."""
-    ordered = [purpose for purpose in ("owner", "application", "backup") if purpose in roles]
-    return {"project": project, "branch": branch, "roles": ordered}
+def _branches(vendors: Vendors) -> Iterator[tuple[str, str]]:
+    """Yield project and default branch of each project that may be the stack's own."""
+    for resource in vendors.declared.of_type(_PROJECT):
+        present = vendors.ids.get(name_of(resource))
+        for project in _projects(vendors, resource):
+            if project.id != present if present else project.name != inputs_of(resource).get("name"):
+                continue
+            branches = vendors.ask_once(
+                ("branches", project.id), lambda id_=project.id: list_branches(vendors.apis.neon, id_)
+            )
+            yield from ((project.id, branch.id) for branch in branches if branch.default)
 
 
-def _replacements(database: DatabaseSettings, project: NeonProject) -> Iterator[str]:
-    """Yield a sentence per difference that the provider can change only by a new, empty project."""
-    for setting, actual, wanted in (
-        ("organization", project.org_id or database.organization, database.organization),
-        ("region", project.region_id, database.region),
-        ("postgres_version", project.pg_version, database.postgres_version),
-    ):
-        if actual != wanted:
-            yield f"{setting} is {wanted} in the settings and {actual} there: write `{setting}: {actual}`."
-
-
-def _database_obstacles(database: DatabaseSettings, existing: list[NeonDatabase]) -> Iterator[str]:
-    match = next((other for other in existing if other.name == database.database), None)
-    if match is None:
-        names = ", ".join(other.name for other in existing) or "none"
-        yield f"it has no database {database.database} (there: {names}): write the right one as `database`."
-    elif match.owner_name != database.owner_role:
-        # The provider replaces a database to change its owner.
-        yield (
-            f"its database belongs to {match.owner_name}, not {database.owner_role}: "
-            f"write `owner_role: {match.owner_name}`."
+def _list_roles(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    for project, branch in _branches(vendors):
+        names = vendors.ask_once(
+            ("roles", branch), lambda at=(project, branch): list_roles(vendors.apis.neon, *at)
         )
+        yield from (VendorObject(f"{project}/{branch}/{name}", {"name": name}) for name in names)
+
+
+def _list_databases(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    for project, branch in _branches(vendors):
+        for one in list_databases(vendors.apis.neon, project, branch):
+            fields = {"name": one.name, "ownerName": one.owner_name}
+            yield VendorObject(f"{project}/{branch}/{one.name}", fields)
+
+
+KINDS = (
+    ResourceKind(_PROJECT, "project", _list_projects, fixed=("orgId", "regionId", "pgVersion")),
+    ResourceKind("neon:index/role:Role", "role", _list_roles),
+    ResourceKind(
+        "neon:index/database:Database", "database", _list_databases, fixed=("ownerName",), others=True
+    ),
+)

@@ -1,20 +1,25 @@
-"""Searches every vendor for the resources of a stack that may exist already."""
+"""Searches every vendor for what a stack declares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Final
 
-from cli.adoption import neon, sentry, uptimerobot, vault
-from cli.adoption.finding import Finding, find_existing
+from cli.adoption import aws, neon, sentry, uptimerobot
+from cli.adoption.finding import Finding, ResourceKind, Vendors, find_existing, name_of
 from core.failure import Failure
 from engine.stack_target import StackTarget
 from live import vendor_apis
-from recovery.vault.client import create_client
+from live.aws_access import AwsAccess
+from live.declared import DeclaredStack, StateResource
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-_S3_ATTEMPTS = 3
+KINDS: Final[Mapping[str, Sequence[ResourceKind]]] = {
+    "AWS": aws.KINDS,
+    "Neon": neon.KINDS,
+    "UptimeRobot": uptimerobot.KINDS,
+    "Sentry": sentry.KINDS,
+}
+"""Vendor -> what of it is searched for. What is not in it is a setting of something that is."""
 
 
 @dataclass
@@ -28,37 +33,53 @@ class SearchResult:
 def search(
     target: StackTarget,
     tokens: Mapping[str, str],
-    known: Mapping[str, str],
+    declared: Sequence[StateResource],
+    state: Sequence[StateResource],
+    *,
+    only: Collection[str] | None = None,
     on_progress: Callable[[str], object] = lambda _vendor: None,
 ) -> SearchResult:
     """
-    Search Neon, UptimeRobot, Sentry and S3. The failure of one does not stop the search of the others.
+    Search the vendors. The failure of one does not stop the search of the others.
 
     Args:
-        target: The stack; its settings hold the names that are searched for.
+        target: The stack.
         tokens: The vendors' tokens by the variables that their providers read.
-        known: Ids of the resources in the stack's state by name.
+        declared: The resources that its programs declare, with the providers.
+        state: The resources in its states.
+        only: Names of the resources that are searched for; without it, all.
         on_progress: Called with each vendor before it is asked.
     """
-    settings, result = target.settings, SearchResult()
-
-    def s3() -> "S3Client":
-        return create_client(
-            settings.backups.region,
-            target.aws_endpoint,
-            attempts=_S3_ATTEMPTS,
-            access_key=target.deployer_credentials(),
-        )
-
-    with vendor_apis.open_apis(target, tokens) as apis:
-        for vendor, resources in (
-            ("Neon", neon.adoptable_resources(apis.neon, settings)),
-            ("UptimeRobot", uptimerobot.adoptable_resources(apis.uptimerobot, settings)),
-            ("Sentry", sentry.adoptable_resources(apis.sentry, settings)),
-            ("S3", vault.adoptable_resources(s3, settings)),
-        ):
+    result, states = SearchResult(), DeclaredStack(state)
+    existing = target.settings.existing
+    present = {**existing.adopt, **existing.reference}
+    with _ask(target, tokens, declared, {**present, **_ids(state)}) as vendors:
+        for vendor, kinds in KINDS.items():
             on_progress(vendor)
-            findings, failure = find_existing(resources, known)
+            findings, failure = find_existing(
+                vendor, kinds, vendors, states=states, present=present, only=only
+            )
             result.findings += findings
             result.failures += [failure] if failure else []
     return result
+
+
+@contextmanager
+def _ask(
+    target: StackTarget,
+    tokens: Mapping[str, str],
+    declared: Sequence[StateResource],
+    ids: Mapping[str, str],
+) -> Generator[Vendors]:
+    access = AwsAccess(
+        target.aws_endpoint,
+        find_key=target.deployer_credentials,
+        find_replica_key=target.owner_credentials,
+        next_step=aws.SIGN_IN,
+    )
+    with vendor_apis.open_apis(target, tokens) as apis:
+        yield Vendors(target.settings, apis, access, DeclaredStack(declared), ids)
+
+
+def _ids(state: Sequence[StateResource]) -> dict[str, str]:
+    return {name_of(one): str(one.get("id", "")) for one in state if one.get("custom")}

@@ -1,60 +1,126 @@
-"""Searches Sentry for a stack's team and projects."""
+"""What may exist at Sentry: team, projects, their keys and monitors, alerts, and services of PagerDuty."""
 
-from functools import cache
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
-from components.settings import ErrorSettings, SentryService, Settings
-from live.sentry import SentryObject, list_projects, list_teams
-from live.vendor_api import Api
+from cli.adoption.finding import ResourceKind, VendorObject, Vendors
+from live.declared import StateResource, inputs_of
+from live.sentry import (
+    SentryAlert,
+    SentryMonitor,
+    SentryObject,
+    list_alerts,
+    list_keys,
+    list_monitors,
+    list_pagerduty,
+    list_projects,
+    list_teams,
+)
 
-
-def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]:
-    """Return the team, and the project of each service."""
-    errors = settings.errors
-
-    projects = cache(lambda: list_projects(api, errors.organization))
-
-    def project(slug: str, service: SentryService) -> AdoptableResource:
-        path = ("errors", "services", slug, "adopt")
-        sought = SoughtResource(f"Sentry project {slug}", path, f"errors-{slug}-project", service.adopt)
-        return sought, lambda: _project_candidates(projects(), errors, slug)
-
-    present = errors.adopt_team or None
-    team = SoughtResource(f"Sentry team {errors.team}", ("errors", "adopt_team"), "errors-team", present)
-    return [
-        (team, lambda: _team_candidates(list_teams(api, errors.organization), errors)),
-        *(project(slug, service) for slug, service in errors.services.items()),
-    ]
+_PROJECT: Final = "sentry:index/project:Project"
 
 
-def _team_candidates(found: list[SentryObject], errors: ErrorSettings) -> list[Candidate]:
-    """Return the team of that slug, or else the teams of its name, which the setting can't name."""
-    if any(team.slug == errors.team for team in found):
-        return [Candidate(errors.team, value=True)]
-    if errors.adopt_team:
-        return []
-    return [
-        Candidate(team.slug, value=True, obstacle=f"its slug is another one: write `team: {team.slug}`.")
-        for team in found
-        if team.name == errors.team_name
-    ]
+def _organization(vendors: Vendors) -> str:
+    return vendors.settings.errors.organization
 
 
-def _project_candidates(found: list[SentryObject], errors: ErrorSettings, service: str) -> list[Candidate]:
-    """
-    Return the project of the slug in the setting, or of the service's own, or else the projects of that name.
+def _projects(vendors: Vendors) -> list[SentryObject]:
+    return vendors.ask_once(("projects",), lambda: list_projects(vendors.apis.sentry, _organization(vendors)))
 
-    A slug is unique in an organization.
-    """
-    wanted = errors.services[service].adopt or service
-    if any(project.slug == wanted for project in found):
-        return [Candidate(wanted, wanted)]
-    if errors.services[service].adopt:
-        return []
-    taken = {other.adopt or slug for slug, other in errors.services.items()}
-    note = f"found by its name; its slug becomes {service}."
-    return [
-        Candidate(project.slug, project.slug, note)
-        for project in found
-        if project.name == service and project.slug not in taken
-    ]
+
+def _monitors(vendors: Vendors) -> list[SentryMonitor]:
+    return vendors.ask_once(
+        ("detectors",), lambda: list_monitors(vendors.apis.sentry, _organization(vendors))
+    )
+
+
+def _own_projects(vendors: Vendors) -> dict[str, str]:
+    """Return id -> slug of the projects that the stack declares and that exist."""
+    declared = {inputs_of(one).get("slug") for one in vendors.declared.of_type(_PROJECT)}
+    return {one.id: one.slug for one in _projects(vendors) if one.slug in declared}
+
+
+def _list_teams(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    organization = _organization(vendors)
+    for one in list_teams(vendors.apis.sentry, organization):
+        yield VendorObject(one.slug, {"slug": one.slug, "name": one.name}, f"{organization}/{one.slug}")
+
+
+def _list_projects(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    for one in _projects(vendors):
+        fields = {"slug": one.slug, "name": one.name}
+        yield VendorObject(one.slug, fields, f"{_organization(vendors)}/{one.slug}")
+
+
+def _list_keys(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    organization = _organization(vendors)
+    for slug in _own_projects(vendors).values():
+        for one in vendors.ask_once(
+            ("keys", slug), lambda slug=slug: list_keys(vendors.apis.sentry, organization, slug)
+        ):
+            yield VendorObject(one.id, {"name": one.name, "project": slug}, f"{organization}/{slug}/{one.id}")
+
+
+def _list_monitors(type_: str) -> Callable[[Vendors, StateResource], Iterator[VendorObject]]:
+    def ask(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+        slugs = _own_projects(vendors)
+        for one in _monitors(vendors):
+            if one.type == type_ and (slug := slugs.get(one.projectId)):
+                import_id = f"{_organization(vendors)}/{slug}/{one.id}"
+                yield VendorObject(one.id, {"name": one.name, "project": slug}, import_id)
+
+    return ask
+
+
+def _list_alerts(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    """Yield the alerts on monitors of the stack's own projects: others may have any name."""
+    projects = _own_projects(vendors)
+    monitors = {one.id for one in _monitors(vendors) if one.projectId in projects}
+    alerts: list[SentryAlert] = vendors.ask_once(
+        ("alerts",), lambda: list_alerts(vendors.apis.sentry, _organization(vendors))
+    )
+    for one in alerts:
+        if one.detectorIds and set(one.detectorIds) <= monitors:
+            yield VendorObject(one.id, {"name": one.name}, f"{_organization(vendors)}/{one.id}")
+
+
+def _list_services(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    organization = _organization(vendors)
+    for integration in list_pagerduty(vendors.apis.sentry, organization):
+        for one in integration.configData.service_table:
+            fields = {"service": one.service, "integrationId": integration.id}
+            yield VendorObject(str(one.id), fields, f"{organization}/{integration.id}/{one.id}")
+
+
+KINDS: Final = (
+    # Other projects of the organization may belong to it.
+    ResourceKind("sentry:index/team:Team", "team", _list_teams, ("slug", "name"), setting="reference"),
+    ResourceKind(_PROJECT, "project", _list_projects, ("slug", "name")),
+    ResourceKind("sentry:index/key:Key", "key", _list_keys, within=("project",)),
+    ResourceKind(
+        "sentry:index/cronMonitor:CronMonitor",
+        "cron monitor",
+        _list_monitors("monitor_check_in_failure"),
+        within=("project",),
+    ),
+    ResourceKind(
+        "sentry:index/metricMonitor:MetricMonitor",
+        "metric monitor",
+        _list_monitors("metric_issue"),
+        within=("project",),
+    ),
+    ResourceKind(
+        "sentry:index/uptimeMonitor:UptimeMonitor",
+        "uptime monitor",
+        _list_monitors("uptime_domain_failure"),
+        within=("project",),
+    ),
+    ResourceKind(
+        "sentry:index/integrationPagerduty:IntegrationPagerduty",
+        "service of PagerDuty",
+        _list_services,
+        ("service",),
+        within=("integrationId",),
+    ),
+    ResourceKind("sentry:index/alert:Alert", "alert", _list_alerts),
+)

@@ -120,7 +120,8 @@ def _last_leaf(node: yaml.Node) -> yaml.Node:
 
 
 def _lines(key: str, value: Any, column: int) -> list[str]:
-    start = f"{' ' * column}{_scalar(key)}:"
+    # A block's key needs fewer quotes than one in braces.
+    start = f"{' ' * column}{yaml.safe_dump([key], width=10**6).strip()[2:]}:"
     if not isinstance(value, dict):
         return [f"{start} {to_inline_yaml(value)}"]
     return [start, *(line for name, entry in value.items() for line in _lines(name, entry, column + _INDENT))]

@@ -1,74 +1,57 @@
-"""Searches UptimeRobot for a stack's monitors."""
+"""What may exist at UptimeRobot: monitors with heartbeats, contacts, integrations, groups, windows, pages."""
 
-from collections.abc import Mapping
-from functools import cache
-from typing import Final
+from collections.abc import Callable, Iterator
 
-from cli.adoption.finding import AdoptableResource, Candidate, SoughtResource
-from components.settings import Settings
-from components.settings.uptime import CheckedUrl
-from live.uptimerobot import LiveMonitor, list_monitors
-from live.vendor_api import Api
-
-_TYPES: Final[Mapping[CheckedUrl, str]] = {"health": "KEYWORD", "version": "HTTP", "frontend": "HTTP"}
-"""Types that components/uptime.py declares; the provider replaces a monitor to change its type."""
+from cli.adoption.finding import ResourceKind, VendorObject, Vendors
+from live.declared import StateResource, inputs_of
+from live.uptimerobot import list_contacts, list_monitors, list_objects
 
 
-def adoptable_resources(api: Api, settings: Settings) -> list[AdoptableResource]:
-    """Return the monitor of each address."""
-    adopt = settings.uptime.adopt
+def _list_monitors(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+    for one in vendors.ask_once(("monitors",), lambda: list_monitors(vendors.apis.uptimerobot)):
+        # A heartbeat's address is a key that UptimeRobot chose.
+        url = {} if one.type == "HEARTBEAT" or not one.url else {"url": one.url}
+        yield VendorObject(str(one.id), {"name": one.friendlyName, "type": one.type, **url})
 
-    monitors = cache(lambda: list_monitors(api))
 
-    def adoptable(check: CheckedUrl, url: str) -> AdoptableResource:
-        sought = SoughtResource(
-            f"monitor of {url.removeprefix('https://')}",
-            ("uptime", "adopt", check),
-            f"uptime-{check}",
-            adopt.get(check),
+def _list_collection(collection: str) -> Callable[[Vendors, StateResource], Iterator[VendorObject]]:
+    def ask(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
+        for one in vendors.ask_once(
+            (collection,), lambda: list_objects(vendors.apis.uptimerobot, collection)
+        ):
+            kind = {"type": one.type} if one.type else {}
+            yield VendorObject(str(one.id), {"name": one.name, **kind})
+
+    return ask
+
+
+def _list_contacts(vendors: Vendors, resource: StateResource) -> Iterator[VendorObject]:
+    """Yield the contacts; that of the channel's address counts as of its name, whatever name it has."""
+    name = str(inputs_of(resource).get("name"))
+    channel = vendors.settings.alerting.channels.get(name)
+    address = channel.address if channel and channel.type == "email" else None
+    for one in vendors.ask_once(("contacts",), lambda: list_contacts(vendors.apis.uptimerobot)):
+        yield VendorObject(
+            str(one.id), {"name": name if one.value == address else one.name, "type": one.type}
         )
-        return sought, lambda: _candidates(monitors(), settings, check)
-
-    return [adoptable(check, url) for check, url in _urls(settings).items()]
 
 
-def _candidates(monitors: list[LiveMonitor], settings: Settings, check: CheckedUrl) -> list[Candidate]:
-    """
-    Return the monitor that the setting names.
-
-    Without the setting: the monitors of the address, or else those of the name that the stack would give.
-    """
-    urls = _urls(settings)
-    if check in settings.uptime.adopt:
-        found = [one for one in monitors if one.id == settings.uptime.adopt[check]]
-    elif found := [one for one in monitors if _is_same_address(one.url, urls[check])]:
-        pass
-    else:
-        name = f"{settings.platform.name} {check}"
-        others = [one for one in monitors if not any(_is_same_address(one.url, url) for url in urls.values())]
-        found = [one for one in others if one.friendlyName == name]
-    return [_candidate(one, urls[check], _TYPES[check]) for one in found]
-
-
-def _urls(settings: Settings) -> dict[CheckedUrl, str]:
-    api, frontend = settings.platform.api, settings.platform.frontend
-    return {"health": f"{api}/health", "version": f"{api}/api/version", "frontend": f"{frontend}/"}
-
-
-def _is_same_address(url: str | None, other: str) -> bool:
-    return url is not None and url.rstrip("/") == other.rstrip("/")
-
-
-def _candidate(monitor: LiveMonitor, url: str, type_: str) -> Candidate:
-    obstacle = (
-        f"it is of the type {monitor.type}, which can't become {type_}: let `up` make one, and "
-        "delete this one then."
-        if monitor.type != type_
-        else ""
-    )
-    note = (
-        ""
-        if _is_same_address(monitor.url, url)
-        else f"found by its name; it watches {monitor.url}, until `up`."
-    )
-    return Candidate(str(monitor.id), monitor.id, note, obstacle)
+KINDS = (
+    ResourceKind("uptimerobot:index/alertContact:AlertContact", "contact", _list_contacts, fixed=("type",)),
+    ResourceKind(
+        "uptimerobot:index/integration:Integration",
+        "integration",
+        _list_collection("integrations"),
+        fixed=("type",),
+    ),
+    ResourceKind("uptimerobot:index/monitorGroup:MonitorGroup", "group", _list_collection("monitor-groups")),
+    ResourceKind(
+        "uptimerobot:index/maintenanceWindow:MaintenanceWindow",
+        "maintenance window",
+        _list_collection("maintenance-windows"),
+    ),
+    ResourceKind(
+        "uptimerobot:index/monitor:Monitor", "monitor", _list_monitors, ("url", "name"), fixed=("type",)
+    ),
+    ResourceKind("uptimerobot:index/psp:Psp", "status page", _list_collection("psps")),
+)

@@ -178,8 +178,8 @@ class BackupSettings(SettingsModel):
     operator_keys: tuple[Annotated[str, StringConstraints(pattern=_OPERATOR_KEY)], ...] = ()
     """Public keys of operators whose attestations count as those of the jobs, as in OpenSSH's files."""
 
-    adopt: str | None = None
-    """Name of an existing bucket to take over as the primary vault."""
+    bucket: str | None = None
+    """Name of the primary vault's bucket; without it `<platform>-vault-<account>-<region>`."""
 
     @property
     def role_environments(self) -> dict[str, str]:
@@ -206,7 +206,7 @@ class BackupSettings(SettingsModel):
 
     def vault(self, platform: str) -> str:
         """Return the primary vault's name, which is known without the stack's state."""
-        return self.adopt or vault_name(platform, self.account, self.region)
+        return self.bucket or vault_name(platform, self.account, self.region)
 
     def vault_replica(self, platform: str) -> str:
         return vault_name(platform, self.replica_account, self.replica.region)

@@ -36,19 +36,6 @@ class Quota(SettingsModel):
     stored_gigabytes: Positive | None = None
 
 
-class AdoptedProject(SettingsModel):
-    """An existing Neon project, with the database in it."""
-
-    project: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
-    """Id of the project, such as quiet-term-12345678."""
-
-    branch: Annotated[str, StringConstraints(pattern=r"^br-[a-z0-9-]+$")]
-    """Id of its default branch."""
-
-    roles: tuple[Literal["owner", "application", "backup"], ...] = ("owner",)
-    """The roles that exist already; the others are created. The database is always taken over."""
-
-
 class DatabaseSettings(SettingsModel):
     """The block `bulwark:database`."""
 
@@ -90,9 +77,6 @@ class DatabaseSettings(SettingsModel):
 
     compute: Compute = Field(default_factory=Compute)
     quota: Quota = Field(default_factory=Quota)
-
-    adopt: AdoptedProject | None = None
-    """An existing Neon project to take over instead of creating one."""
 
 
 def rules(database: DatabaseSettings) -> list[tuple[str, str]]:

@@ -27,9 +27,6 @@ class SentryService(SettingsModel):
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
     """Source paths (Sentry ownership patterns) that the team owns."""
 
-    adopt: SentrySlug | None = None
-    """Slug of an existing Sentry project to take over."""
-
 
 class Thresholds(SettingsModel):
     """When errors become an incident."""
@@ -61,8 +58,6 @@ class ErrorSettings(SettingsModel):
     organization: SentrySlug
     team: SentrySlug
     team_name: Name
-    adopt_team: bool = False
-    """Whether the team exists already and is taken over."""
 
     environment: Slug = "production"
     """Sentry environment that the alerts watch."""

@@ -5,10 +5,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from components.settings import alerting, backups, database, drill, errors, files, platform, uptime
+from components.settings import (
+    alerting,
+    backups,
+    database,
+    drill,
+    errors,
+    existing,
+    files,
+    platform,
+    uptime,
+)
 from components.settings.across_blocks import check_across_blocks
+from components.settings.existing import ExistingSettings
 from components.settings.model import SettingsModel
 from components.settings.wording import describe
 
@@ -51,6 +62,7 @@ class Settings(SettingsModel):
     uptime: uptime.UptimeSettings
     errors: errors.ErrorSettings
     alerting: alerting.AlertingSettings
+    existing: ExistingSettings = Field(default_factory=ExistingSettings)
 
     @property
     def drill_organization(self) -> str:
@@ -67,6 +79,7 @@ _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "uptime": uptime.rules,
     "errors": errors.rules,
     "alerting": alerting.rules,
+    "existing": existing.rules,
 }
 
 
@@ -83,7 +96,7 @@ def load(blocks: Mapping[str, Any]) -> Settings:
     problems = [Problem(block, "is no block of this project") for block in blocks if block not in _RULES]
     parsed: dict[str, BaseModel] = {}
     for name, field in Settings.model_fields.items():
-        if name not in blocks:
+        if name not in blocks and field.is_required():
             problems.append(Problem(name, "is missing; Pulumi.prod.yaml shows a complete one"))
             continue
         model = field.annotation
@@ -91,7 +104,7 @@ def load(blocks: Mapping[str, Any]) -> Settings:
         assert issubclass(model, BaseModel)  # noqa: S101
         try:
             # As JSON, strict mode takes a list for a tuple and still no text for a number.
-            parsed[name] = model.model_validate_json(json.dumps(blocks[name], default=str))
+            parsed[name] = model.model_validate_json(json.dumps(blocks.get(name, {}), default=str))
         except ValidationError as error:
             problems += [Problem(path, text) for path, text in describe(name, blocks[name], error)]
         else:

@@ -10,6 +10,9 @@ from components.settings.model import Origin, Positive, SettingsModel, Slug
 OIDC_ISSUER: Final = "https://token.actions.githubusercontent.com"
 """Issuer of the OIDC tokens of GitHub's jobs (GitHub Docs, "OpenID Connect reference")."""
 
+OIDC_AUDIENCE: Final = "sts.amazonaws.com"
+"""Audience of the tokens by which a job takes on a role of AWS."""
+
 
 class ObjectiveSettings(SettingsModel):
     """How fast the platform must be back, and how much it may lose."""

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from components.settings.alerting import Severity
-from components.settings.model import Name, Positive, SettingsModel
+from components.settings.model import Name, SettingsModel
 
 UptimeRobotPlan = Literal["free", "solo", "team", "enterprise"]
 
@@ -61,8 +61,6 @@ class UptimeSettings(SettingsModel):
 
     status_page: Name
     maintenance: MaintenanceWindow | None = None
-    adopt: dict[CheckedUrl, Positive] = Field(default_factory=dict)
-    """Ids of existing monitors to take over."""
 
 
 def rules(uptime: UptimeSettings) -> list[tuple[str, str]]:

@@ -77,7 +77,7 @@ def test_a_busy_neon_is_asked_again_and_a_project_left_behind_is_reported(
         faults.plan(neon.store, "neon", fault)
     done = up(failing)
     (left,) = projects(neon) - known_projects(failing)
-    assert f"bulwark: Neon has {left} named example-twin, which this stack does not know." in done.err
+    assert f"bulwark: Neon has project example-twin ({left}), which this stack does not know." in done.err
     neon.delete("project", left)
     again = failing.bulwark("preview", "--json")
     assert again.json["steps"] == []
@@ -128,7 +128,7 @@ def test_a_role_that_exists_is_not_created_twice(
     provider.create("role", role)
     refused = refusal(lambda: provider.create("role", role), "role")
     assert "(HTTP 409)" in refused.reason
-    assert "adopt it by its id" in refused.next_step
+    assert "bulwark adopt" in refused.next_step
     assert [found["name"] for found in account.list_on_branch(branch, "role").values()].count("taken") == 1
 
 

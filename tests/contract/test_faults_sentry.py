@@ -95,7 +95,7 @@ def test_a_project_slug_that_is_taken_is_refused_and_named(twin: Twin, sentry: P
     again = {**ORGANIZATION, "name": "again", "slug": "backend", "teams": ["t"]}
     message = failure(lambda: sentry.create("project", again))
     assert "A project with the slug 'backend' exists already." in message
-    assert "adopt it" in explain_refusal("sentry", "project", message).next_step
+    assert "bulwark adopt" in explain_refusal("sentry", "project", message).next_step
     assert len(twin.store.list("sentry", "project")) == projects
 
 

@@ -129,7 +129,7 @@ def test_an_answer_that_comes_too_late_is_reported_and_the_monitor_exists_all_th
     message = failure(lambda: robot.create("monitor", MONITOR))
     assert "Client.Timeout exceeded" in message
     next_step = explain_refusal("uptimerobot", "monitor", message).next_step
-    assert "look at UptimeRobot whether it was made all the same" in next_step
+    assert "`./bulwark adopt` finds what UptimeRobot has of it" in next_step
     eventually(lambda: count_existing(twin, "monitor") == 1)
 
 

@@ -1,11 +1,12 @@
-"""Existing resources are searched over the vendors' HTTP APIs; here over those of one twin for all tests."""
+"""What a stack declares is searched at the vendors, by their HTTP APIs; here at one twin for all tests."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import aws_twin
 import httpx
@@ -13,18 +14,22 @@ import pytest
 from clusters import reachable_home
 from vendor_process import FAST, running_vendors, serving_target
 
-from cli.adoption import neon, uptimerobot, vault
-from cli.adoption.finding import Finding, find_existing
-from cli.adoption.search import SearchResult, search
+from cli.adoption import aws, neon, uptimerobot
+from cli.adoption.finding import Finding, Vendors, find_existing
+from cli.adoption.search import KINDS, SearchResult, search
+from components.existing import is_of_accounts
 from components.secrets import TOKEN_VARIABLES
-from components.settings import SentryService, Settings
-from components.settings.database import AdoptedProject
+from components.settings import Settings
+from components.settings.existing import ExistingSettings
 from engine.targets import find_target
 from engine.twin import TwinTarget
 from engine.vendor_errors import VENDORS
 from live import neon as live_neon
+from live.aws_access import AwsAccess
+from live.declared import DeclaredStack
 from live.vendor_api import Api, pause_seconds
-from recovery.vault.client import AccessKey, create_client
+from live.vendor_apis import Apis
+from recovery.vault.client import AccessKey
 from twin.aws.administrator import administrator_key
 from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
@@ -39,17 +44,54 @@ pytestmark = pytest.mark.shares("adopting")
 
 TARGET = find_target("prod", on_twin=False)
 BUCKET = "example-vault-123456789012-eu-west-1"
+ISSUER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
 API = "https://api.example.com"
-SETTINGS = {
-    "database.adopt",
-    "uptime.adopt.health",
-    "uptime.adopt.version",
-    "uptime.adopt.frontend",
-    "errors.adopt_team",
-    "errors.services.backend.adopt",
-    "errors.services.frontend.adopt",
-    "backups.adopt",
+RECORDING: Final = Path(__file__).parents[1] / "policy" / "production.json"
+"""What the engine told of production's programs on a first preview."""
+
+WRITTEN_OVER: Final = frozenset(
+    {
+        *("cloudwatch/eventRule", "cloudwatch/eventTarget", "iam/rolePoliciesExclusive", "iam/rolePolicy"),
+        *("iam/rolePolicyAttachmentsExclusive", "s3/bucketLifecycleConfiguration", "s3/bucketLogging"),
+        *("s3/bucketObjectLockConfiguration", "s3/bucketOwnershipControls", "s3/bucketPolicy"),
+        *("s3/bucketPublicAccessBlock", "s3/bucketReplicationConfig", "s3/bucketVersioning"),
+        *("s3/bucketServerSideEncryptionConfiguration", "secretsmanager/secretVersion"),
+        *("sns/topicSubscription", "index/projectOwnership", "index/projectSpikeProtection"),
+    }
+)
+"""Types whose creation writes over what is there, or gives it back, so that none is there twice."""
+
+
+def declare(**changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what production declares, as a state has it, with other inputs of those that are named."""
+    recorded = json.loads(RECORDING.read_text())
+    types = {one["name"]: one["type"] for one in recorded}
+
+    def urn(name: str) -> str:
+        return f"urn:pulumi:prod::bulwark::{types.get(name, '')}::{name}"
+
+    return [
+        {
+            "urn": urn(one["name"]),
+            "type": one["type"],
+            "custom": not one["type"].startswith("bulwark:"),
+            "provider": f"{urn(one.get('provider', ''))}::id",
+            "inputs": {**one.get("inputs", {}), **changes.get(one["name"].replace("-", "_"), {})},
+        }
+        for one in recorded
+    ]
+
+
+DECLARED: Final = declare()
+SOUGHT: Final = {
+    one["urn"].rpartition("::")[2]
+    for one in DECLARED
+    if one["type"] in {kind.token for kinds in KINDS.values() for kind in kinds}
 }
+"""Names of the resources that are searched for."""
+
+PLATFORMS: Final = frozenset(name for name in SOUGHT if not is_of_accounts(name))
+"""Those of the platform's program. AWS answers slower, and is asked where a test is about it."""
 
 
 @dataclass
@@ -67,15 +109,23 @@ class Account:
 
     def search(
         self,
-        settings: Settings = TARGET.settings,
+        declared: list[dict[str, Any]] = DECLARED,
         *,
+        settings: Settings = TARGET.settings,
         known: Mapping[str, str] | None = None,
         tokens: Mapping[str, str] | None = None,
+        only: Collection[str] | None = PLATFORMS,
+        adopt: Mapping[str, str] | None = None,
+        reference: Mapping[str, str] | None = None,
     ) -> SearchResult:
+        """Search for what is declared, without `only` at AWS too; `known` are ids in the state by name."""
         own = {name: self.home.secret(name) for name in TOKEN_VARIABLES}
-        return search(
-            TwinTarget("prod", settings, "stand-in", self.home), {**own, **(tokens or {})}, known or {}
-        )
+        existing = ExistingSettings(adopt=dict(adopt or {}), reference=dict(reference or {}))
+        settings = settings.model_copy(update={"existing": existing})
+        by_name = {one["urn"].rpartition("::")[2]: one for one in declared}
+        state = [{**by_name[name], "id": id_} for name, id_ in (known or {}).items()]
+        target = TwinTarget("prod", settings, "stand-in", self.home)
+        return search(target, {**own, **(tokens or {})}, declared, state, only=only)
 
     def project(self, name: str = "example-production", **wanted: Any) -> str:
         made, _ = self.neon.create(
@@ -91,7 +141,7 @@ class Account:
         )
         return made
 
-    def monitor(self, url: str, type_: str = "HTTP", name: str = "old", **wanted: Any) -> int:
+    def monitor(self, url: str, type_: str = "HTTP", name: str = "old", **wanted: Any) -> str:
         keyword = {
             "keywordType": "ALERT_NOT_EXISTS",
             "keywordCaseType": "CaseSensitive",
@@ -108,7 +158,7 @@ class Account:
                 **wanted,
             },
         )
-        return int(made)
+        return made
 
     def team(self, name: str, slug: str) -> None:
         self.sentry.create("team", {"organization": "example", "name": name, "slug": slug})
@@ -124,10 +174,17 @@ class Account:
             CreateBucketConfiguration={"LocationConstraint": region},
         )
 
+    def issuer(self, audience: str = "sts.amazonaws.com") -> None:
+        """Let the primary account trust GitHub."""
+        self.aws.client("iam").create_open_id_connect_provider(
+            Url="https://token.actions.githubusercontent.com", ClientIDList=[audience]
+        )
+
     def clear(self) -> None:
-        """Remove everything at UptimeRobot, Sentry and S3. Neon's projects, which take seconds, stay."""
-        for monitor in self.robot.list_objects("monitor"):
-            self.robot.delete("monitor", monitor)
+        """Remove everything at UptimeRobot, Sentry and AWS. Neon's projects, which take seconds, stay."""
+        for kind in ("monitor", "integration", "psp"):
+            for identifier in self.robot.list_objects(kind):
+                self.robot.delete(kind, identifier)
         for kind in ("project", "team"):
             for result in self.sentry.list_objects(kind).values():
                 self.sentry.delete(kind, f"example/{result['slug']}")
@@ -136,6 +193,9 @@ class Account:
         s3 = self.aws.client("s3", "eu-west-1")
         for result in s3.list_buckets()["Buckets"]:
             s3.delete_bucket(Bucket=result["Name"])
+        iam = self.aws.client("iam")
+        for issuer in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=issuer["Arn"])
 
 
 @pytest.fixture(scope="module")
@@ -164,62 +224,71 @@ def project(accounts: Account) -> str:
 
 
 def statuses(found: SearchResult) -> dict[str, str]:
-    return {".".join(finding.path): finding.status for finding in found.findings}
+    return {finding.resource: finding.status for finding in found.findings}
 
 
-def finding_of(found: SearchResult, setting: str) -> Finding:
-    (finding,) = [finding for finding in found.findings if ".".join(finding.path) == setting]
+def finding_of(found: SearchResult, resource: str) -> Finding:
+    (finding,) = [finding for finding in found.findings if finding.resource == resource]
     return finding
 
 
-def change_settings(**blocks: dict[str, Any]) -> Settings:
-    """Return production's settings with some changed."""
-    settings = TARGET.settings
-    changes = {name: getattr(settings, name).model_copy(update=block) for name, block in blocks.items()}
-    return settings.model_copy(update=changes)
+def found_ids(found: SearchResult) -> dict[str, tuple[str, str]]:
+    """Return resource -> setting and id, of what was found."""
+    return {one.resource: (one.setting, one.id) for one in found.findings if one.status == "found"}
+
+
+def test_every_type_that_is_declared_is_searched_for_or_written_over() -> None:
+    types = {one["type"] for one in DECLARED if one["custom"] and not one["type"].startswith("pulumi:")}
+    sought = {kind.token for kinds in KINDS.values() for kind in kinds}
+    assert {one.partition(":")[2].partition(":")[0] for one in types - sought} == WRITTEN_OVER
 
 
 def test_in_empty_accounts_nothing_is_found(account: Account) -> None:
-    result = account.search(change_settings(database={"project": "another"}))
+    result = account.search(declare(database_project={"name": "another"}), only=None)
     assert result.failures == []
-    assert statuses(result) == dict.fromkeys(SETTINGS, "missing")
+    assert statuses(result) == dict.fromkeys(SOUGHT, "missing")
 
 
-def test_existing_resources_are_found_by_name_with_the_setting_that_adopts_them(
+def test_existing_resources_are_found_by_name_with_the_setting_that_uses_them(
     account: Account, project: str
 ) -> None:
-    branch = account.neon.find_default_branch(project)
+    there = f"{project}/{account.neon.find_default_branch(project)}"
     health = account.monitor(f"{API}/health", "KEYWORD")
     frontend = account.monitor("https://app.example.com")  # the stack's address ends in a slash
+    beat = account.robot.create(
+        "monitor",
+        {"name": "example recovery drill", "type": "HEARTBEAT", "interval": 3600, "gracePeriod": 60},
+    )[0]
     account.team("Platform", "platform")
     account.sentry_project("backend", "backend")
     account.bucket()
+    account.issuer()
 
-    result = account.search()
+    names = {*PLATFORMS, "backups-identity-github", "backups-vault-bucket"}
+    result = account.search(only=names)
     assert result.failures == []
-    values = {
-        ".".join(finding.path): finding.value for finding in result.findings if finding.status == "found"
+    assert found_ids(result) == {
+        "backups-identity-github": ("reference", ISSUER),
+        "backups-vault-bucket": ("adopt", BUCKET),
+        "database-project": ("adopt", project),
+        "database-role-owner": ("adopt", f"{there}/platform_owner"),
+        "database-database": ("adopt", f"{there}/platform"),
+        "uptime-health": ("adopt", health),
+        "uptime-frontend": ("adopt", frontend),
+        "job-drill-heartbeat": ("adopt", beat),
+        "errors-team": ("reference", "example/platform"),
+        "errors-backend-project": ("adopt", "example/backend"),
     }
-    assert values == {
-        "database.adopt": {"project": project, "branch": branch, "roles": ["owner"]},
-        "uptime.adopt.health": health,
-        "uptime.adopt.frontend": frontend,
-        "errors.adopt_team": True,
-        "errors.services.backend.adopt": "backend",
-        "backups.adopt": BUCKET,
+    assert {status for name, status in statuses(result).items() if name not in found_ids(result)} == {
+        "missing"
     }
-    assert {name for name, status in statuses(result).items() if status != "found"} == {
-        "uptime.adopt.version",
-        "errors.services.frontend.adopt",
-    }
-    # Settings with these values are valid, and another search reports them as set.
-    adopted = change_settings(
-        database={"adopt": adopted_project(values["database.adopt"])},
-        uptime={"adopt": {"health": health, "frontend": frontend}},
-        errors={"adopt_team": True, "services": adopt_projects(backend="backend")},
-        backups={"adopt": BUCKET},
+    # Another search reports them as set.
+    adopt, reference = (
+        {name: id_ for name, (setting, id_) in found_ids(result).items() if setting == wanted}
+        for wanted in ("adopt", "reference")
     )
-    assert {statuses(account.search(adopted))[name] for name in values} == {"set"}
+    again = statuses(account.search(only=names, adopt=adopt, reference=reference))
+    assert {again[name] for name in (*adopt, *reference)} == {"set"}
 
 
 def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
@@ -229,161 +298,196 @@ def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
     account.team("Platform", "platform")
     account.bucket()
     key = administrator_key(account.home)
-    aws = {
+    variables = {
         "AWS_ENDPOINT_URL": account.aws.url,
         "AWS_ACCESS_KEY_ID": key.id,
         "AWS_SECRET_ACCESS_KEY": key.secret,
     }
-    for name, value in {**vendor_environment(account.home), **aws}.items():
+    for name, value in {**vendor_environment(account.home), **variables}.items():
         monkeypatch.setenv(name, value)
     own = {name: account.home.secret(name) for name in TOKEN_VARIABLES}
-    result = search(TARGET, own, {})
-    assert [finding_of(result, setting).id for setting in sorted(SETTINGS)] == [
-        *(BUCKET, project, "platform", "", "", "", "", str(monitor))
-    ]
+    names = ("backups-vault-bucket", "database-project", "errors-team", "uptime-version")
+    result = search(TARGET, own, DECLARED, [], only=names)
+    assert [finding_of(result, name).id for name in names] == [BUCKET, project, "example/platform", monitor]
 
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    (failure,) = map(str, search(TARGET, own, {}).failures)
-    assert "there are no credentials for the vault, or not all of them" in failure
-
-
-def adopted_project(value: dict[str, Any]) -> AdoptedProject:
-    return AdoptedProject.model_validate_json(json.dumps(value))
-
-
-def adopt_projects(**adopted: str) -> dict[str, SentryService]:
-    """Return production's services; those given adopt a Sentry project."""
-    every = TARGET.settings.errors.services
-    return {slug: finding.model_copy(update={"adopt": adopted.get(slug)}) for slug, finding in every.items()}
+    (failure,) = map(str, search(TARGET, own, DECLARED, [], only=names).failures)
+    assert "no credentials to ask with" in failure
+    assert "sign in as an administrator of the account (AWS_PROFILE)" in failure
 
 
 def test_existing_roles_are_adopted_with_their_project(account: Account, project: str) -> None:
-    owner = account.search(change_settings(database={"application_role": "neondb_owner"}))
-    assert finding_of(owner, "database.adopt").value["roles"] == ["owner"]
+    other = declare(database_role_application={"name": "neondb_owner"})
+    assert finding_of(account.search(other), "database-role-application").status == "missing"
     where = {"projectId": project, "branchId": account.neon.find_default_branch(project)}
     role, _ = account.neon.create("role", {**where, "name": "platform_backup"})
-    assert finding_of(account.search(), "database.adopt").value["roles"] == ["owner", "backup"]
+    assert finding_of(account.search(), "database-role-backup").status == "found"
     account.neon.delete("role", role)
 
 
-def test_resources_of_the_stack_are_not_offered_and_their_vendors_not_asked(account: Account) -> None:
-    resources = (
-        "database-project",
-        *(f"uptime-{check}" for check in ("health", "version", "frontend")),
-        *("errors-team", "errors-backend-project", "errors-frontend-project", "backups-vault-bucket"),
-    )
-    known = {resource: f"id of {resource}" for resource in resources}
-    result = account.search(known=known, tokens=dict.fromkeys(TOKEN_VARIABLES, "wrong"))
-    assert (statuses(result), result.failures) == (dict.fromkeys(SETTINGS, "managed"), [])
-    assert {finding.id for finding in result.findings} == set(known.values())
+def test_resources_of_the_stack_are_not_offered(account: Account, project: str) -> None:
+    health = account.monitor(f"{API}/health", "KEYWORD", name="example health")
+    known = {"uptime-health": health, "database-project": project}
+    result = account.search(known=known)
+    assert {name: finding_of(result, name).id for name in known} == known
+    assert {statuses(result)[name] for name in known} == {"managed"}
+
+
+def test_a_second_one_beside_the_stacks_own_is_named(account: Account) -> None:
+    """A creation that was repeated after it took effect leaves it, and nothing else shows it."""
+    account.team("Platform", "platform")
+    account.sentry_project("backend", "backend")
+    beat = {"name": "example recovery drill", "type": "HEARTBEAT", "interval": 3600, "gracePeriod": 60}
+    beats = [account.robot.create("monitor", beat)[0] for _ in range(2)]
+    where = {"organization": "example", "project": "backend", "name": "example recovery drill"}
+    cron = {**where, "schedule": {"crontab": "23 4 * * 6"}}
+    crons = [account.sentry.create("cronMonitor", cron)[0] for _ in range(2)]
+    slugs = [account.sentry.read("cronMonitor", one)["slug"] for one in crons]  # type: ignore[index]
+    assert slugs[0] == "example-recovery-drill" != slugs[1]
+    result = account.search(known={"job-drill-heartbeat": beats[1], "job-drill-cron": crons[1]})
+    for name, vendor, own, other in (
+        ("job-drill-heartbeat", "UptimeRobot", beats[1], beats[0]),
+        ("job-drill-cron", "Sentry", crons[1], crons[0]),
+    ):
+        finding = finding_of(result, name)
+        assert (finding.status, finding.id, finding.candidates) == ("duplicate", own, (other,))
+        assert finding.note == f"{vendor} has {other} as well: look at it, then delete it there."
 
 
 def test_several_resources_of_the_same_name_are_listed_and_none_is_chosen(
     account: Account, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monitors = {str(account.monitor(f"{API}/health", "KEYWORD")) for _ in range(2)}
+    monitors = {account.monitor(f"{API}/health", "KEYWORD") for _ in range(2)}
     account.monitor(f"{API}/health", "PING")  # which could not be taken over anyway
     second = account.project()
     monkeypatch.setattr(live_neon, "_PAGE_ITEMS", "1")  # so that they are on two pages
     result = account.search()
     account.neon.delete("project", second)
-    assert set(finding_of(result, "uptime.adopt.health").candidates) == monitors
-    assert set(finding_of(result, "database.adopt").candidates) == {project, second}
-    for setting in ("uptime.adopt.health", "database.adopt"):
-        finding = finding_of(result, setting)
-        assert (finding.status, finding.value) == ("ambiguous", None)
-        assert "write the right one into the setting" in finding.note
+    assert set(finding_of(result, "uptime-health").candidates) == monitors
+    assert set(finding_of(result, "database-project").candidates) == {project, second}
+    for name in ("uptime-health", "database-project"):
+        finding = finding_of(result, name)
+        assert (finding.status, finding.id) == ("ambiguous", "")
+        assert "write the right one into the settings" in finding.note
 
 
 @pytest.mark.parametrize(
-    ("block", "reason"),
+    ("inputs", "reason"),
     [
-        ({"region": "aws-us-east-1"}, "region is aws-us-east-1 in the settings and aws-eu-central-1 there"),
-        ({"postgres_version": 16}, "postgres_version is 16 in the settings and 17 there"),
-        ({"database": "other"}, "it has no database other (there: platform)"),
-        ({"owner_role": "boss"}, "its database belongs to platform_owner, not boss"),
+        ({"regionId": "aws-us-east-1"}, "its regionId is aws-eu-central-1, and aws-us-east-1 is declared"),
+        ({"pgVersion": 16.0}, "its pgVersion is 17, and 16.0 is declared"),
     ],
 )
-def test_a_project_that_would_be_replaced_or_can_not_be_imported_is_refused(
-    account: Account, project: str, block: dict[str, Any], reason: str
+def test_a_project_that_would_be_replaced_is_refused(
+    account: Account, project: str, inputs: dict[str, Any], reason: str
 ) -> None:
-    finding = finding_of(account.search(change_settings(database=block)), "database.adopt")
-    assert (finding.status, finding.id, finding.value) == ("unfit", project, None)
+    finding = finding_of(account.search(declare(database_project=inputs)), "database-project")
+    assert (finding.status, finding.id) == ("unfit", project)
     assert reason in finding.note
-    assert "write" in finding.note
+    assert "correct the settings" in finding.note
+
+
+def test_a_database_of_another_owner_is_refused_and_one_of_another_name_is_told(
+    account: Account, project: str
+) -> None:
+    there = f"{project}/{account.neon.find_default_branch(project)}/platform"
+    owned = finding_of(account.search(declare(database_database={"ownerName": "boss"})), "database-database")
+    assert (owned.status, owned.id) == ("unfit", there)
+    assert "its ownerName is platform_owner, and boss is declared" in owned.note
+    named = finding_of(account.search(declare(database_database={"name": "other"})), "database-database")
+    assert named.status == "missing"
+    assert "`up` makes it; there is platform. If that is it, write its name" in named.note
 
 
 def test_a_monitor_of_another_type_is_refused_because_it_would_be_replaced(account: Account) -> None:
     monitor = account.monitor(f"{API}/health", "HTTP")
-    finding = finding_of(account.search(), "uptime.adopt.health")
-    assert (finding.status, finding.id) == ("unfit", str(monitor))
-    assert "of the type HTTP, which can't become KEYWORD" in finding.note
+    finding = finding_of(account.search(), "uptime-health")
+    assert (finding.status, finding.id) == ("unfit", monitor)
+    assert "its type is HTTP, and KEYWORD is declared" in finding.note
 
 
 def test_a_monitor_is_found_by_its_name_only_if_none_watches_the_address(account: Account) -> None:
     by_name = account.monitor("https://old.example.com/version", name="example version")
     account.monitor(f"{API}/health", "KEYWORD", name="example frontend")
     result = account.search()
-    finding = finding_of(result, "uptime.adopt.version")
-    assert (finding.status, finding.value) == ("found", by_name)
-    assert "it watches https://old.example.com/version, until `up`" in finding.note
+    finding = finding_of(result, "uptime-version")
+    assert (finding.status, finding.id) == ("found", by_name)
+    assert finding.note == "found by its name; its url is https://old.example.com/version, until `up`."
     # The monitor with the frontend's name is the one of /health.
-    assert finding_of(result, "uptime.adopt.frontend").status == "missing"
+    assert finding_of(result, "uptime-frontend").status == "missing"
     by_address = account.monitor(f"{API}/api/version")
-    assert finding_of(account.search(), "uptime.adopt.version").value == by_address
+    assert finding_of(account.search(), "uptime-version").id == by_address
 
 
-def test_a_team_of_another_slug_is_named_with_the_slug_to_write(account: Account) -> None:
-    account.team("Platform", "platform-team")
-    finding = finding_of(account.search(), "errors.adopt_team")
-    assert (finding.status, finding.note) == (
-        "unfit",
-        "its slug is another one: write `team: platform-team`.",
+def test_an_integration_is_found_by_its_name_and_type(account: Account) -> None:
+    hook = {"value": "https://example.com/x", "enableNotificationsFor": 1, "sslExpirationReminder": True}
+    found = account.robot.create("integration", {"name": "incidents", "type": "slack", **hook})[0]
+    account.robot.create(
+        "integration", {"name": "automation", "type": "slack", **hook, "value": "https://example.com/y"}
     )
+    result = account.search()
+    assert finding_of(result, "alerting-incidents").id == found
+    assert finding_of(result, "alerting-automation").status == "unfit"
 
 
 def test_a_sentry_project_of_another_slug_is_adopted_by_its_own_slug(account: Account) -> None:
     account.team("Platform", "platform")
     account.sentry_project("backend", "api-2019")
-    finding = finding_of(account.search(), "errors.services.backend.adopt")
-    assert (finding.status, finding.value) == ("found", "api-2019")
-    assert "its slug becomes backend" in finding.note
+    finding = finding_of(account.search(), "errors-backend-project")
+    assert (finding.status, finding.id) == ("found", "example/api-2019")
+    assert finding.note == "found by its name; its slug is api-2019, until `up`."
 
 
 def test_a_bucket_that_is_no_vault_is_refused(account: Account) -> None:
     account.bucket(locked=False)
-    finding = finding_of(account.search(), "backups.adopt")
+    finding = finding_of(account.search(only={"backups-vault-bucket"}), "backups-vault-bucket")
     assert (finding.status, finding.id) == ("unfit", BUCKET)
     assert "no Object Lock" in finding.note
 
 
 def test_a_bucket_in_another_region_is_refused(account: Account) -> None:
     account.bucket(region="eu-west-3")
-    finding = finding_of(account.search(), "backups.adopt")
+    finding = finding_of(account.search(only={"backups-vault-bucket"}), "backups-vault-bucket")
     assert finding.status == "unfit"
     assert "eu-west-3" in finding.note
 
 
-def test_adopt_settings_that_name_a_missing_resource_are_reported(account: Account, project: str) -> None:
-    branch = account.neon.find_default_branch(project)
-    lost = change_settings(
-        database={"adopt": adopted_project({"project": "gone-1", "branch": "br-1"})},
-        uptime={"adopt": {"health": 4}},
-        errors={"adopt_team": True, "services": adopt_projects(backend="gone")},
-        backups={"adopt": "gone-bucket"},
-    )
-    result = account.search(lost)
+def test_an_issuer_without_the_audience_of_aws_is_refused_with_the_command(account: Account) -> None:
+    account.issuer("https://github.com/example")
+    finding = finding_of(account.search(only={"backups-identity-github"}), "backups-identity-github")
+    assert (finding.status, finding.id) == ("unfit", ISSUER)
+    assert f"provider --open-id-connect-provider-arn {ISSUER} --client-id sts.amazonaws.com" in finding.note
+
+
+def test_an_alias_of_a_key_that_is_not_the_stacks_is_refused(account: Account) -> None:
+    kms = account.aws.client("kms", "eu-west-1")
+    alias = "alias/example-vault-eu-west-1"
+    key = kms.create_key(Description="Of somebody else")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=alias, TargetKeyId=key)
+    finding = finding_of(account.search(only={"backups-vault-key-alias"}), "backups-vault-key-alias")
+    assert (finding.status, finding.id) == ("unfit", alias)
+    assert f"it is of the key {key}, which is not the stack's" in finding.note
+    names = {"backups-vault-key", "backups-vault-key-alias"}
+    own = kms.create_key(Description="Encrypts the backups of example in eu-west-1")["KeyMetadata"]["KeyId"]
+    kms.update_alias(AliasName=alias, TargetKeyId=own)
+    assert {name: finding for name, (_, finding) in found_ids(account.search(only=names)).items()} == {
+        "backups-vault-key": own,
+        "backups-vault-key-alias": alias,
+    }
+    kms.delete_alias(AliasName=alias)
+    for one in (key, own):
+        kms.schedule_key_deletion(KeyId=one, PendingWindowInDays=7)
+
+
+def test_settings_that_name_what_is_not_there_are_reported(account: Account) -> None:
+    lost = {"database-project": "gone-1", "uptime-health": "4", "errors-backend-project": "example/gone"}
+    team = {"errors-team": "example/gone"}
+    result = account.search(adopt=lost, reference=team)
     assert result.failures == []
-    for setting in (
-        SETTINGS - {"uptime.adopt.version", "uptime.adopt.frontend"} - {"errors.services.frontend.adopt"}
-    ):
-        finding = finding_of(result, setting)
+    for name in (*lost, *team):
+        finding = finding_of(result, name)
         assert finding.status == "unfit"
         assert finding.note == "the setting names what is not there: correct it, or remove it."
-    wrong = adopted_project({"project": project, "branch": branch, "roles": ["owner", "backup"]})
-    finding = finding_of(account.search(change_settings(database={"adopt": wrong})), "database.adopt")
-    assert finding.status == "unfit"
-    assert f"should be {{ project: {project}, branch: {branch}, roles: [owner] }}: correct it" in finding.note
 
 
 def test_lists_of_an_account_are_read_to_their_last_page(account: Account, project: str) -> None:
@@ -394,9 +498,9 @@ def test_lists_of_an_account_are_read_to_their_last_page(account: Account, proje
         account.team(f"team {number}", f"team-{number}")
     account.team("Platform", "platform")
     result = account.search()
-    assert finding_of(result, "uptime.adopt.version").value == last
-    assert finding_of(result, "errors.adopt_team").status == "found"
-    assert finding_of(result, "database.adopt").id == project
+    assert finding_of(result, "uptime-version").id == last
+    assert finding_of(result, "errors-team").status == "found"
+    assert finding_of(result, "database-project").id == project
 
 
 @pytest.mark.parametrize(
@@ -415,7 +519,8 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
     account: Account, key: str, cause: str
 ) -> None:
     account.bucket()
-    result = account.search(tokens=dict.fromkeys(TOKEN_VARIABLES, key))
+    only = {*PLATFORMS, "backups-vault-bucket"}
+    result = account.search(tokens=dict.fromkeys(TOKEN_VARIABLES, key), only=only)
     for (vendor, variable), failure in zip(
         {"Neon": "NEON_API_KEY", "UptimeRobot": "UPTIMEROBOT_API_KEY", "Sentry": "SENTRY_AUTH_TOKEN"}.items(),
         map(str, result.failures),
@@ -424,7 +529,14 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
         assert cause.format(vendor=vendor, variable=variable) in failure
         assert f"set {variable}." in failure
         assert not key or key not in failure
-    assert statuses(result) == {**dict.fromkeys(SETTINGS, "unknown"), "backups.adopt": "found"}
+    by_vendor = {(one.vendor, one.status) for one in result.findings}
+    assert {vendor for vendor, status in by_vendor if status == "unknown"} == {
+        "Neon",
+        "UptimeRobot",
+        "Sentry",
+    }
+    assert ("AWS", "unknown") not in by_vendor
+    assert statuses(result)["backups-vault-bucket"] == "found"
 
 
 def test_a_vendor_that_fails_is_named_with_its_own_words_and_without_the_key(account: Account) -> None:
@@ -441,7 +553,7 @@ def test_a_vendor_that_asks_for_patience_is_asked_again(account: Account) -> Non
     busy = Fault("GET", "/v3/monitors", 429, "Slow down.", {"Retry-After": "0"}, times=3)
     faults.plan(account.robot.store, "uptimerobot", busy)
     result = account.search()
-    assert (finding_of(result, "uptime.adopt.version").value, result.failures) == (monitor, [])
+    assert (finding_of(result, "uptime-version").id, result.failures) == (monitor, [])
 
     faults.plan(account.robot.store, "uptimerobot", replace(busy, times=4))
     (failure,) = map(str, account.search().failures)
@@ -470,22 +582,30 @@ def test_an_answer_that_breaks_off_or_is_no_json_is_reported(account: Account) -
     assert "bulwark: UptimeRobot can't be reached: " in failure
     with serving_target() as portal, httpx.Client(base_url=portal.url, trust_env=False) as through:
         portal.body = "<p>Please log in to this network.</p>"
-        things = uptimerobot.adoptable_resources(Api(VENDORS["uptimerobot"], through, "k"), TARGET.settings)
-        _, failed = find_existing(things, {})
-    assert "UptimeRobot answers /monitors in a way that is not its API's." in str(failed)
+        _, failed = find(uptimerobot.KINDS, Api(VENDORS["uptimerobot"], through, "k"))
+    assert "UptimeRobot answers /user/alert-contacts in a way that is not its API's." in str(failed)
     assert "see whether a proxy is in between" in str(failed)
 
 
 def test_a_vendor_that_cannot_be_reached_is_reported_without_the_key() -> None:
     nobody = "http://127.0.0.1:1"
     with httpx.Client(base_url=nobody, trust_env=False) as away:
-        _, failed = find_existing(
-            neon.adoptable_resources(Api(VENDORS["neon"], away, "planted-key"), TARGET.settings), {}
-        )
+        _, failed = find(neon.KINDS, Api(VENDORS["neon"], away, "planted-key"))
     assert "bulwark: Neon can't be reached: " in str(failed)
     assert "see neonstatus.com, the network and the proxy (HTTPS_PROXY)" in str(failed)
     assert "planted-key" not in str(failed)
-    s3 = create_client("eu-west-1", nobody, attempts=1, access_key=AccessKey("k", "planted-secret"))
-    findings, failed = find_existing(vault.adoptable_resources(lambda: s3, TARGET.settings), {})
-    assert [finding.status for finding in findings] == ["unknown"]
-    assert f"Looking for the bucket {BUCKET} failed: the vault can't be reached" in str(failed)
+    findings, failed = find(aws.KINDS, Api(VENDORS["neon"], httpx.Client(), ""), nobody)
+    assert {finding.status for finding in findings} == {"unknown"}
+    assert "AWS: looking for GitHub's issuer failed: no answer" in str(failed)
+    assert "planted-secret" not in str(failed)
+
+
+def find(kinds: Any, api: Api, aws_endpoint: str = "") -> Any:
+    """Search for what production declares with one API for all vendors."""
+    access = AwsAccess(
+        aws_endpoint,
+        find_key=lambda: AccessKey("k", "planted-secret"),
+        find_replica_key=lambda: AccessKey("k", "planted-secret"),
+    )
+    vendors = Vendors(TARGET.settings, Apis(api, api, api), access, DeclaredStack(DECLARED), {})
+    return find_existing("vendor", kinds, vendors, states=DeclaredStack([]), present={})

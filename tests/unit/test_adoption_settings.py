@@ -12,6 +12,7 @@ from core.failure import Failure
 from engine import stack_file
 
 PROD = stack_file.path_of("prod").read_text()
+ISSUER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
 PROJECT = {"project": "quiet-term-12345678", "branch": "br-calm-sun-1", "roles": ["owner", "backup"]}
 
 
@@ -20,16 +21,14 @@ def insert(text: str, value: Any, *path: str) -> str:
 
 
 def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -> None:
-    block = "config", "bulwark:database"
+    block = "config", "bulwark:existing"
     written = insert_settings(
         PROD,
         {
-            (*block, "adopt"): PROJECT,
-            ("config", "bulwark:uptime", "adopt", "health"): 777,
-            ("config", "bulwark:uptime", "adopt", "frontend"): 778,
-            ("config", "bulwark:errors", "adopt_team"): True,
-            ("config", "bulwark:errors", "services", "backend", "adopt"): "backend",
-            ("config", "bulwark:backups", "adopt"): "files-since-2024",
+            (*block, "adopt", "uptime-health"): "777",
+            (*block, "reference", "backups-identity-github"): ISSUER,
+            (*block, "adopt", "database-role-owner"): "quiet-term-12345678/br-calm-sun-1/owner",
+            ("config", "bulwark:errors", "services", "backend", "events_per_minute"): 700,
         },
         file="Pulumi.prod.yaml",
     )
@@ -39,18 +38,14 @@ def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -
         if line.startswith(("+ ", "- "))
     ]
     assert changed == [
-        "+     adopt:",
-        "+       project: quiet-term-12345678",
-        "+       branch: br-calm-sun-1",
-        "+       roles: [owner, backup]",
-        "+     adopt: files-since-2024",
-        "+     adopt:",
-        "+       health: 777",
-        "+       frontend: 778",
         '-       backend: { platform: node-express, events_per_minute: 600, paths: ["server/**"] }',
-        '+       backend: { platform: node-express, events_per_minute: 600, paths: ["server/**"], '
-        "adopt: backend }",
-        "+     adopt_team: true",
+        '+       backend: { platform: node-express, events_per_minute: 700, paths: ["server/**"] }',
+        "+   bulwark:existing:",
+        "+     adopt:",
+        "+       uptime-health: '777'",
+        "+       database-role-owner: quiet-term-12345678/br-calm-sun-1/owner",
+        "+     reference:",
+        f"+       backups-identity-github: '{ISSUER}'",
     ]
 
 

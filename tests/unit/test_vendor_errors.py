@@ -20,8 +20,8 @@ def read_refusal(urn: str, message: str) -> vendor_errors.VendorRefusal:
 def test_a_refusal_names_the_vendor_the_resource_the_reason_and_the_next_step() -> None:
     assert str(read_refusal(PROJECT, "[HTTP Code: 503][Error Code: ] Service is down.:")) == (
         "bulwark: Neon refused database-project: Service is down (HTTP 503).\n"
-        "  Next: see neonstatus.com and the network; look at Neon whether it was made all the same, then run "
-        "the same command again; it goes on from there."
+        "  Next: see neonstatus.com and the network; if it was being made, `./bulwark adopt` finds what Neon "
+        "has of it; then run the same command again; it goes on from there."
     )
 
 
@@ -31,7 +31,7 @@ def test_a_refusal_names_the_vendor_the_resource_the_reason_and_the_next_step() 
         (401, "authorization bearer invalid", "NEON_API_KEY"),
         (403, "not allowed", "NEON_API_KEY"),
         (404, "branch not found", "./bulwark refresh --accept"),
-        (409, "role exists", "adopt it by its id"),
+        (409, "role exists", "`./bulwark adopt` finds it"),
         (423, "project has running operations", "wait for its end"),
         (429, "too many requests", "wait a minute"),
         (400, "history must be at most 21600 on the free plan", "ask for less"),
@@ -58,6 +58,46 @@ def test_every_status_has_a_next_step(status: int, words: str, next_step: str) -
 )
 def test_a_vendor_that_does_not_answer_is_told_from_one_that_refuses(message: str) -> None:
     assert "neonstatus.com and the network" in read_refusal(PROJECT, message).next_step
+
+
+@pytest.mark.parametrize(
+    ("message", "next_step"),
+    [
+        (
+            "creating IAM OIDC Provider: operation error IAM: CreateOpenIDConnectProvider, https response "
+            "error StatusCode: 409, RequestID: 1, EntityAlreadyExists: Provider already exists.",
+            "`./bulwark adopt` finds it",
+        ),
+        (
+            "creating S3 Bucket (b): StatusCode: 409, BucketAlreadyOwnedByYou: yours",
+            "`./bulwark adopt` finds",
+        ),
+        (
+            "creating KMS Key: StatusCode: 400, AccessDeniedException: User is not authorized",
+            "by an administrator",
+        ),
+        ("No valid credential sources found", "aws sts get-caller-identity"),
+        (
+            "putting S3 Bucket Policy: StatusCode: 409, OperationAborted: A conflicting operation",
+            "wait a minute",
+        ),
+        (
+            "creating IAM Role: StatusCode: 503, ServiceFailure: try later",
+            "`./bulwark adopt` finds what AWS has",
+        ),
+        (
+            "creating KMS Key: StatusCode: 400, MalformedPolicyDocumentException: no",
+            "correct the stack's settings",
+        ),
+    ],
+)
+def test_an_error_of_aws_has_a_next_step_by_its_code(message: str, next_step: str) -> None:
+    role = (
+        f"{STACK}::bulwark:index:Backups$bulwark:index:Identity$aws:iam/role:Role::backups-identity-planner"
+    )
+    refusal = read_refusal(role, message)
+    assert (refusal.vendor, refusal.resource) == ("AWS", "backups-identity-planner")
+    assert next_step in refusal.next_step
 
 
 def test_a_missing_key_is_named_by_its_secret() -> None:

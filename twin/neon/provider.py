@@ -1,5 +1,6 @@
 """Neon's provider (kislerdm/neon 0.15.0): its input rules, defaults and replacements, by its source."""
 
+from http import HTTPStatus
 from typing import Any
 
 from twin.provider.rules import InputRule, at_most_one, each, one_of, size, within
@@ -52,6 +53,8 @@ NEON = VendorSpec(
     title="Neon",
     scalar_lists_are_sets=False,
     uses_sdk_v2=True,
+    # The whole creation of a project (retry.go); nothing else.
+    repeats_creation=lambda kind, status: kind == "project" and status == HTTPStatus.INTERNAL_SERVER_ERROR,
     # The provider's source takes a refused deletion (422) for success: the object may exist without a state.
     delete_success_statuses=frozenset({404, 422}),
     resources={

@@ -22,6 +22,7 @@ from google.protobuf import empty_pb2
 
 from core.engine_watch import end_with_engine
 from twin.provider.values import Properties, from_wire, to_wire
+from twin.vendor.faults import Fault
 
 _SDK_PACKAGES = ("pulumi", "pulumi.runtime")
 
@@ -139,6 +140,14 @@ class StandIn(Protocol):
         """Return the result of a data source."""
         ...
 
+    def take_fault(self, token: str) -> Fault | None:
+        """Return the planned fault that the creation of such a resource meets after its effect."""
+        ...
+
+    def repeats_creation(self, token: str, status: int) -> bool:
+        """Tell whether the real provider sends a creation again that was answered with this HTTP status."""
+        ...
+
 
 class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
     """Translates the engine's calls. Each call has a thread, so resource types may block."""
@@ -149,8 +158,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _find_resource_type(self, urn: str) -> tuple[ResourceType, str]:
         URN.set(urn)
-        *_, types, name = urn.split("::")
-        return self._stand_in.resource_type(types.rsplit("$", 1)[-1]), name
+        return self._stand_in.resource_type(type_of(urn)), urn.rpartition("::")[2]
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=self._version)
@@ -220,6 +228,13 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=to_wire(resource_type.plan({}, inputs)))
         identifier, state = resource_type.create(inputs)
+        token = type_of(request.urn)
+        if fault := self._stand_in.take_fault(token):
+            # No vendor remembers which creations nobody confirmed, as the twin does.
+            resource_type.diff(state, inputs, inputs)
+            if not self._stand_in.repeats_creation(token, fault.status):
+                raise StandInError(_describe(fault))
+            identifier, state = resource_type.create(inputs)
         return provider_pb2.CreateResponse(id=identifier, properties=to_wire(state))
 
     def Read(self, request: Any, context: Any) -> Any:
@@ -253,6 +268,18 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer):
         result = to_wire(self._stand_in.invoke(request.tok, from_wire(request.args)))
         getattr(response, "return").CopyFrom(result)  # `return` is no Python name
         return response
+
+
+def type_of(urn: str) -> str:
+    """Return the type in a URN."""
+    return urn.split("::")[-2].rsplit("$", 1)[-1]
+
+
+def _describe(fault: Fault) -> str:
+    """Return a provider's words for an answer that was an error, or, with the status 0, did not come."""
+    if not fault.status:
+        return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+    return f"{fault.message} (HTTP {fault.status})"
 
 
 class _ErrorInterceptor(grpc.ServerInterceptor):

@@ -78,6 +78,9 @@ class VendorSpec:
     update the state holds the vendor's values, also where the program has another value or none.
     """
 
+    repeats_creation: Callable[[str, int], bool] = lambda _kind, _status: False
+    """Whether the provider sends the creation of a kind again after this HTTP status."""
+
     delete_success_statuses: frozenset[int] = frozenset({404})
     """HTTP statuses of a deletion that the provider takes for success."""
 

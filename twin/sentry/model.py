@@ -166,7 +166,18 @@ class Sentry(VendorModel):
                 return address, wanted if kind == "projectOwnership" else {**wanted, "id": address}
             case _:
                 number = self._next_id()
-                return number, {**_computed_defaults(kind, wanted), **wanted, "id": number}
+                created = {**_computed_defaults(kind, wanted), **wanted, "id": number}
+                return number, created | (self._choose_slug(created) if kind == "cronMonitor" else {})
+
+    def _choose_slug(self, monitor: Attributes) -> Attributes:
+        """
+        Return the slug of a cron monitor: that of its name, with an end of its own where it is taken.
+
+        Source: getsentry/sentry, src/sentry/db/models/utils.py, slugify_instance.
+        """
+        slug = make_slug(monitor["name"])
+        taken = {other["slug"] for _, other in self._list_in(monitor["organization"], "cronMonitor")}
+        return {"slug": f"{slug}-{secrets.token_hex(2)}" if slug in taken else slug}
 
     def _check(self, kind: str, identifier: str, wanted: Attributes) -> None:
         if kind in {"team", "project"}:
@@ -348,8 +359,7 @@ def _computed_defaults(kind: str, wanted: Attributes) -> Attributes:
                 "extrapolationMode": "unknown",
             }
         case "cronMonitor":
-            # The slug is no attribute of the provider's resource; it is part of the check-in address.
-            return {"enabled": True, "timezone": "UTC", "slug": make_slug(wanted["name"])}
+            return {"enabled": True, "timezone": "UTC"}
         case "uptimeMonitor":
             return {"enabled": True, "headers": {}, "recoveryThreshold": 1, "downtimeThreshold": 3}
         case "alert":

@@ -2,6 +2,7 @@
 
 import functools
 import zoneinfo
+from http import HTTPStatus
 
 from twin.provider.rules import (
     at_most_one,
@@ -269,6 +270,8 @@ SENTRY = VendorSpec(
     title="Sentry",
     scalar_lists_are_sets=True,
     fractions=frozenset({"comparison"}),
+    # go-retryablehttp, whatever the request is.
+    repeats_creation=lambda _kind, status: status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     resources={
         "team": ResourceSpec(
             rules=(each("sentryTeamId", lambda _: False, "be left out, because it is the id"),),

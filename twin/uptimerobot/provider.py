@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from twin.provider.rules import find_values, length, matches, one_of, within
 from twin.provider.server import InputRefusal
@@ -52,6 +53,9 @@ UPTIMEROBOT = VendorSpec(
     title="UptimeRobot",
     scalar_lists_are_sets=True,
     object_sets=frozenset({"assignedAlertContacts"}),
+    repeats_creation=lambda kind, status: (
+        kind == "integration" and status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ),
     resources={
         "monitor": ResourceSpec(
             rules=MONITOR_RULES,

@@ -7,6 +7,12 @@ from twin.vendor.store import VendorStore
 
 _KIND = "fault"
 
+CREATION = "creation"
+"""
+In the place of a vendor: faults of the stand-ins. Their method is CREATE, their path matches a resource type,
+and they always come after the effect; the status 0 is an answer that never comes.
+"""
+
 
 @dataclass(frozen=True)
 class Fault:

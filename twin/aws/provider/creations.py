@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from twin.host.home import TwinHome
 from twin.provider.server import StandInError
+from twin.vendor.faults import CREATION, Fault, take_fault
 from twin.vendor.store import VendorStore
 
 _VENDOR = "aws"
@@ -52,6 +53,10 @@ class Creations:
         except AwsCallError:
             self.confirm(urn)
             raise
+
+    def take_fault(self, token: str) -> Fault | None:
+        """Return the planned fault that the creation of a resource of this type meets."""
+        return take_fault(self._store, CREATION, "CREATE", token)
 
     def confirm(self, urn: str) -> None:
         """Record that the engine knows the id, so that no later creation takes the resource for its own."""

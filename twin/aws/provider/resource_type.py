@@ -125,6 +125,9 @@ class AwsResource(ResourceType, ABC):
     def read(self, identifier: str, state: Properties, inputs: Properties) -> tuple[Properties, Properties]:
         self._confirm_creation()
         before = state or self._add_defaults({})
+        if not state and self.regional and "@" in identifier:
+            # AWS provider, "Enhanced Region Support": an import names another region than the provider's so.
+            identifier, _, before["region"] = identifier.rpartition("@")
         with translate_errors(f"reading {self.label} ({identifier})"):
             actual = self._read(identifier, before)
         if actual is None:

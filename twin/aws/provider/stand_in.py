@@ -1,5 +1,7 @@
 """The stand-in for the AWS provider: its resource types, functions and configuration."""
 
+from http import HTTPStatus
+
 from twin.aws.provider.account import Account
 from twin.aws.provider.bucket import S3Bucket
 from twin.aws.provider.bucket_policy import BucketPolicy
@@ -24,6 +26,7 @@ from twin.aws.provider.topics import SnsTopic, SnsTopicSubscription
 from twin.aws.provider.trails import CloudTrailTrail
 from twin.provider.server import ResourceType, StandIn, StandInError
 from twin.provider.values import Properties
+from twin.vendor.faults import Fault
 
 VERSION = "7.51.1"
 
@@ -94,6 +97,12 @@ class AwsStandIn(StandIn):
                 }
             case _:
                 raise StandInError(f"The twin's aws has no function {token}.")
+
+    def take_fault(self, token: str) -> Fault | None:
+        return self.account.creations.take_fault(token)
+
+    def repeats_creation(self, token: str, status: int) -> bool:  # noqa: ARG002 - AWS's SDK repeats every call
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def account(self) -> Account:

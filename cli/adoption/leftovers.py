@@ -1,0 +1,88 @@
+"""
+What an attempt to create something left at a vendor, and the stack does not know.
+
+A vendor's answer may be lost, or be an error after all was done. Some providers then repeat the creation, so
+that two are there and the run passes; others give up, and the next run would make a second one.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi.automation as auto
+
+from cli.adoption.finding import Finding, name_of
+from cli.adoption.search import KINDS, search
+from core.failure import Failure
+from core.text import printable
+from engine import session
+from engine.declared_resources import DeclaredResources
+from engine.stack_target import StackTarget
+
+_TYPES = {kind.token for kinds in KINDS.values() for kind in kinds}
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is at a vendor beside what the stack knows, and the failures of vendors that did not answer."""
+
+    findings: Sequence[Finding] = ()
+    failures: Sequence[Failure] = ()
+
+    @property
+    def can_be_adopted(self) -> bool:
+        """Whether `./bulwark adopt` has something to do, or to look for once more."""
+        return bool(self.failures) or any(one.status != "duplicate" for one in self.findings)
+
+    def describe(self) -> str:
+        """Return what was found, a paragraph for each; "" if there is nothing to tell."""
+        lines: list[str] = []
+        for one in self.findings:
+            ids = ", ".join(one.candidates) or one.id
+            lines.append(f"bulwark: {one.vendor} has {one.what} ({ids}), which this stack does not know.")
+            if one.status == "duplicate":
+                lines.append(
+                    f"  Next: the stack's own is {one.id}; look at the other, then delete it at {one.vendor}."
+                )
+        lines += [f"bulwark: What the run may have left was not looked for. {one}" for one in self.failures]
+        return "".join(f"{printable(line, multiline=True)}\n" for line in lines)
+
+    def document(self) -> list[dict[str, Any]]:
+        """Return the leftovers for `--json`; `own` is the id in the state, None if there is none."""
+        return [
+            {
+                "vendor": one.vendor,
+                "resource": one.resource,
+                "own": one.id if one.status == "duplicate" else None,
+                "ids": [*(one.candidates or (one.id,))],
+            }
+            for one in self.findings
+        ]
+
+
+def find_leftovers(
+    target: StackTarget, engines: Sequence[auto.Stack], runs: Sequence[DeclaredResources]
+) -> Leftovers:
+    """
+    Search the vendors for what beside the stack's own resources is like one that the runs tried to make.
+
+    Args:
+        target: The stack.
+        engines: Its programs' stacks.
+        runs: What the engine's updates told.
+    """
+    declared = [resource for run in runs for resource in run.list_resources()]
+    attempted = {urn for run in runs for urn in run.attempted}
+    only = {name_of(one) for one in declared if one["urn"] in attempted and one["type"] in _TYPES}
+    if not only:
+        return Leftovers()
+    try:
+        with session.explain_errors():
+            exported = [engine.export_stack().deployment or {} for engine in engines]
+        state = [resource for one in exported for resource in one.get("resources") or ()]
+        result = search(target, os.environ, declared, state, only=only)
+    except Failure as failure:
+        return Leftovers(failures=[failure])
+    left = [one for one in result.findings if one.status in {"found", "ambiguous", "unfit", "duplicate"}]
+    return Leftovers(left, result.failures)
