@@ -126,7 +126,9 @@ def _forget_interrupted(target: StackTarget) -> None:
 def _preview(engine: Any, title: str) -> tuple[list[StepResource], Failure | None]:
     """Return what a program declares, and why that may not be all."""
     log = EventLog("", quiet=True, as_json=True)
-    _, code = session.run(lambda: engine.preview(on_output=lambda _: None, on_event=log.on_event))
+    _, code = session.run(
+        lambda: engine.preview(on_output=lambda _: None, on_event=log.on_event), on_failure=log.on_failure
+    )
     failure = Failure(
         f"The preview of {title} failed, so that some of it was not looked for: {log.cause()}",
         "correct that, and run this again.",

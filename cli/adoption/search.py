@@ -73,8 +73,8 @@ def _ask(
 ) -> Generator[Vendors]:
     access = AwsAccess(
         target.aws_endpoint,
-        find_key=target.deployer_credentials,
-        find_replica_key=target.owner_credentials,
+        find_key=lambda: target.owner_credentials(replica=False),
+        find_replica_key=lambda: target.owner_credentials(replica=True),
         next_step=aws.SIGN_IN,
     )
     with vendor_apis.open_apis(target, tokens) as apis:
