@@ -49,7 +49,9 @@ class Platform(pulumi.ComponentResource):
             ],
             "objectives": platform.objectives.model_dump(),
         }
-        existing = ExistingResources(settings.existing, is_ours=lambda one: not is_of_accounts(one))
+        existing = ExistingResources(
+            settings.existing, is_ours=lambda resource_name: not is_of_accounts(resource_name)
+        )
         super().__init__(
             self.TYPE,
             name,
@@ -176,8 +178,12 @@ class Platform(pulumi.ComponentResource):
                 "database_url": self.database.backup_uri,
                 "database_project": self.database.project.id,
                 "files": self.files.source,
-                "heartbeat_urls": {name: one.heartbeat_url for name, one in self.jobs.items()},
-                "checkin_urls": {name: one.checkin_url for name, one in self.jobs.items()},
+                "heartbeat_urls": {
+                    name: resource_name.heartbeat_url for name, resource_name in self.jobs.items()
+                },
+                "checkin_urls": {
+                    name: resource_name.checkin_url for name, resource_name in self.jobs.items()
+                },
             },
             opts=child,
         )

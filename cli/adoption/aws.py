@@ -38,11 +38,11 @@ def _list_pages(
             answers = vendors.ask_once(
                 (client, operation),
                 lambda: [
-                    one for page in client.get_paginator(operation).paginate(**query) for one in page[key]
+                    item for page in client.get_paginator(operation).paginate(**query) for item in page[key]
                 ],
             )
-        for one in map(to_object, answers):
-            yield replace(one, import_id=f"{one.id}@{region}") if region else one
+        for item in map(to_object, answers):
+            yield replace(item, import_id=f"{item.id}@{region}") if region else item
 
     return ask
 
@@ -50,8 +50,8 @@ def _list_pages(
 def _list_issuers(vendors: Vendors, resource: StateResource) -> Iterator[VendorObject]:
     iam = vendors.client("iam", resource)
     with explain_errors("looking for GitHub's issuer", next_step=SIGN_IN):
-        for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            arn = str(one["Arn"])
+        for item in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            arn = str(item["Arn"])
             audiences = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ClientIDList"]
             obstacle = (
                 f"it does not know the audience {OIDC_AUDIENCE}: `aws iam add-client-id-to-open-id-connect-"
@@ -75,7 +75,9 @@ def _keys(vendors: Vendors, resource: StateResource) -> dict[str, str]:
         with explain_errors("looking for keys", next_step=SIGN_IN):
             pages = kms.get_paginator("list_keys").paginate()
             listed = [
-                kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for page in pages for one in page["Keys"]
+                kms.describe_key(KeyId=item["KeyId"])["KeyMetadata"]
+                for page in pages
+                for item in page["Keys"]
             ]
         return {
             key["KeyId"]: key["Description"]
@@ -89,17 +91,17 @@ def _keys(vendors: Vendors, resource: StateResource) -> dict[str, str]:
 def _list_aliases(vendors: Vendors, resource: StateResource) -> Iterator[VendorObject]:
     kms = vendors.client("kms", resource)
     keys = _keys(vendors, resource)
-    declared = {inputs_of(one).get("description") for one in vendors.declared.of_type(_KEY)}
+    declared = {inputs_of(item).get("description") for item in vendors.declared.of_type(_KEY)}
     with explain_errors("looking for aliases of keys", next_step=SIGN_IN):
         pages = list(kms.get_paginator("list_aliases").paginate())
-    for one in (alias for page in pages for alias in page["Aliases"] if "TargetKeyId" in alias):
-        target = one["TargetKeyId"]
+    for item in (alias for page in pages for alias in page["Aliases"] if "TargetKeyId" in alias):
+        target = item["TargetKeyId"]
         obstacle = (
             f"it is of the key {target}, which is not the stack's: point it elsewhere, or delete it."
             if keys.get(target) not in declared
             else ""
         )
-        yield VendorObject(one["AliasName"], {"name": one["AliasName"]}, obstacle=obstacle)
+        yield VendorObject(item["AliasName"], {"name": item["AliasName"]}, obstacle=obstacle)
 
 
 def _list_buckets(vendors: Vendors, resource: StateResource) -> Iterator[VendorObject]:
@@ -139,7 +141,7 @@ def _is_locked(s3: Any, bucket: str) -> bool:
 
 def _named(id_: str, name: str) -> Callable[[Mapping[str, Any]], VendorObject]:
     """Return what makes an object of an answer, by the answer's members of its id and its name."""
-    return lambda one: VendorObject(str(one[id_]), {"name": str(one[name]).rpartition(":")[2]})
+    return lambda item: VendorObject(str(item[id_]), {"name": str(item[name]).rpartition(":")[2]})
 
 
 KINDS: Final = (

@@ -148,46 +148,46 @@ def decide(
     finding = Finding(
         vendor, name_of(resource), f"{kind.title} {label}".strip(), "missing", kind.setting, own_id or ""
     )
-    here = [one for one in objects if _is_within(kind, inputs, one)]
+    here = [candidate for candidate in objects if _is_within(kind, inputs, candidate)]
     if own_id is not None:
         same = (*kind.matches, *kind.fixed)
         twins = tuple(
-            one.id
-            for one in here
-            if one.id not in owned and all(_same(inputs.get(name), one, name) for name in same)
+            candidate.id
+            for candidate in here
+            if candidate.id not in owned and all(_same(inputs.get(name), candidate, name) for name in same)
         )
         if not twins:
             return replace(finding, status="managed")
         note = f"{vendor} has {' and '.join(twins)} as well: look at it, then delete it there."
         return replace(finding, status="duplicate", candidates=twins, note=note)
-    free = [one for one in here if one.id not in owned]
+    free = [candidate for candidate in here if candidate.id not in owned]
     if present:
-        found = [one for one in objects if present in {one.setting, one.id}]
+        found = [candidate for candidate in objects if present in {candidate.setting, candidate.id}]
         if not found:
             note = "the setting names what is not there: correct it, or remove it."
             return replace(finding, status="unfit", id=present, note=note)
     else:
-        found = _find(kind, inputs, free, [_known(inputs_of(one)) for one in others])
-    judged = [replace(one, obstacle=_find_obstacle(kind, inputs, one)) for one in found]
-    fitting = [one for one in judged if not one.obstacle] or judged
+        found = _find(kind, inputs, free, [_known(inputs_of(other)) for other in others])
+    judged = [replace(candidate, obstacle=_find_obstacle(kind, inputs, candidate)) for candidate in found]
+    fitting = [candidate for candidate in judged if not candidate.obstacle] or judged
     if not fitting:
-        there = ", ".join(str(one.fields.get(kind.matches[0])) for one in free)
+        there = ", ".join(str(candidate.fields.get(kind.matches[0])) for candidate in free)
         note = f"`up` makes it; there is {there}. If that is it, write its name into the settings."
         return replace(finding, note=note if kind.others and there else "")
     if len(fitting) > 1:
-        ids = tuple(one.setting for one in fitting)
+        ids = tuple(candidate.setting for candidate in fitting)
         note = "several are there: write the right one into the settings, or rename or remove the others."
         return replace(finding, status="ambiguous", candidates=ids, note=note)
-    (one,) = fitting
-    if one.obstacle:
-        return replace(finding, status="unfit", id=one.id, note=one.obstacle)
+    (candidate,) = fitting
+    if candidate.obstacle:
+        return replace(finding, status="unfit", id=candidate.id, note=candidate.obstacle)
     first = kind.matches[0]
     note = (
-        f"found by its {kind.matches[-1]}; its {first} is {one.fields.get(first)}, until `up`."
-        if kind.setting == "adopt" and first in inputs and not _same(inputs[first], one, first)
+        f"found by its {kind.matches[-1]}; its {first} is {candidate.fields.get(first)}, until `up`."
+        if kind.setting == "adopt" and first in inputs and not _same(inputs[first], candidate, first)
         else ""
     )
-    return replace(finding, status="set" if present else "found", id=one.setting, note=note)
+    return replace(finding, status="set" if present else "found", id=candidate.setting, note=note)
 
 
 def find_existing(
@@ -208,7 +208,7 @@ def find_existing(
     failure: Failure | None = None
     for kind in kinds:
         declared = vendors.declared.of_type(kind.token)
-        own = {name_of(one): str(one["id"]) for one in states.of_type(kind.token)}
+        own = {name_of(known): str(known["id"]) for known in states.of_type(kind.token)}
         for resource in declared:
             name = name_of(resource)
             if only is not None and name not in only:
@@ -227,7 +227,7 @@ def find_existing(
                         kind,
                         resource,
                         objects,
-                        others=[one for one in declared if one is not resource],
+                        others=[other for other in declared if other is not resource],
                         owned=set(own.values()),
                         own_id=own.get(name),
                         present=present.get(name),
@@ -240,11 +240,11 @@ def _known(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if value is not None and value not in _NOT_KNOWN}
 
 
-def _same(value: Any, one: VendorObject, name: str) -> bool:
+def _same(value: Any, candidate: VendorObject, name: str) -> bool:
     """Compare a declared input with what exists; what is not declared, or not told, does not differ."""
-    if value is None or name not in one.fields:
+    if value is None or name not in candidate.fields:
         return True
-    return _plain(value) == _plain(one.fields[name])
+    return _plain(value) == _plain(candidate.fields[name])
 
 
 def _plain(value: Any) -> str:
@@ -253,8 +253,8 @@ def _plain(value: Any) -> str:
     return number.removeprefix("https://").rstrip("/").casefold()
 
 
-def _is_within(kind: ResourceKind, inputs: Mapping[str, Any], one: VendorObject) -> bool:
-    return all(_same(inputs.get(name), one, name) for name in kind.within)
+def _is_within(kind: ResourceKind, inputs: Mapping[str, Any], candidate: VendorObject) -> bool:
+    return all(_same(inputs.get(name), candidate, name) for name in kind.within)
 
 
 def _find(
@@ -267,27 +267,32 @@ def _find(
     left = list(objects)
     for name in kind.matches:
         if name in inputs and (
-            found := [one for one in left if name in one.fields and _same(inputs[name], one, name)]
+            found := [
+                candidate
+                for candidate in left
+                if name in candidate.fields and _same(inputs[name], candidate, name)
+            ]
         ):
             return found
         left = [
-            one
-            for one in left
+            candidate
+            for candidate in left
             if not any(
-                name in other and name in one.fields and _same(other[name], one, name) for other in others
+                name in other and name in candidate.fields and _same(other[name], candidate, name)
+                for other in others
             )
         ]
     return []
 
 
-def _find_obstacle(kind: ResourceKind, inputs: Mapping[str, Any], one: VendorObject) -> str:
+def _find_obstacle(kind: ResourceKind, inputs: Mapping[str, Any], candidate: VendorObject) -> str:
     differing = [
-        f"its {name} is {one.fields[name]}, and {inputs[name]} is declared"
+        f"its {name} is {candidate.fields[name]}, and {inputs[name]} is declared"
         for name in kind.fixed
-        if not _same(inputs.get(name), one, name)
+        if not _same(inputs.get(name), candidate, name)
     ]
     if differing:
         return (
             f"{', '.join(differing)}, which can't be changed: correct the settings, or remove or rename it."
         )
-    return one.obstacle
+    return candidate.obstacle

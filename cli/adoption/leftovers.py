@@ -33,31 +33,36 @@ class Leftovers:
     @property
     def can_be_adopted(self) -> bool:
         """Whether `./bulwark adopt` has something to do, or to look for once more."""
-        return bool(self.failures) or any(one.status != "duplicate" for one in self.findings)
+        return bool(self.failures) or any(finding.status != "duplicate" for finding in self.findings)
 
     def describe(self) -> str:
         """Return what was found, a paragraph for each; "" if there is nothing to tell."""
         lines: list[str] = []
-        for one in self.findings:
-            ids = ", ".join(one.candidates) or one.id
-            lines.append(f"bulwark: {one.vendor} has {one.what} ({ids}), which this stack does not know.")
-            if one.status == "duplicate":
+        for finding in self.findings:
+            ids = ", ".join(finding.candidates) or finding.id
+            lines.append(
+                f"bulwark: {finding.vendor} has {finding.what} ({ids}), which this stack does not know."
+            )
+            if finding.status == "duplicate":
                 lines.append(
-                    f"  Next: the stack's own is {one.id}; look at the other, then delete it at {one.vendor}."
+                    f"  Next: the stack's own is {finding.id}; look at the other, then delete it at "
+                    f"{finding.vendor}."
                 )
-        lines += [f"bulwark: What the run may have left was not looked for. {one}" for one in self.failures]
+        lines += [
+            f"bulwark: What the run may have left was not looked for. {failure}" for failure in self.failures
+        ]
         return "".join(f"{printable(line, multiline=True)}\n" for line in lines)
 
     def document(self) -> list[dict[str, Any]]:
         """Return the leftovers for `--json`; `own` is the id in the state, None if there is none."""
         return [
             {
-                "vendor": one.vendor,
-                "resource": one.resource,
-                "own": one.id if one.status == "duplicate" else None,
-                "ids": [*(one.candidates or (one.id,))],
+                "vendor": finding.vendor,
+                "resource": finding.resource,
+                "own": finding.id if finding.status == "duplicate" else None,
+                "ids": [*(finding.candidates or (finding.id,))],
             }
-            for one in self.findings
+            for finding in self.findings
         ]
 
 
@@ -74,15 +79,21 @@ def find_leftovers(
     """
     declared = [resource for run in runs for resource in run.list_resources()]
     attempted = {urn for run in runs for urn in run.attempted}
-    only = {name_of(one) for one in declared if one["urn"] in attempted and one["type"] in _TYPES}
+    only = {
+        name_of(finding) for finding in declared if finding["urn"] in attempted and finding["type"] in _TYPES
+    }
     if not only:
         return Leftovers()
     try:
         with session.explain_errors():
             exported = [engine.export_stack().deployment or {} for engine in engines]
-        state = [resource for one in exported for resource in one.get("resources") or ()]
+        state = [resource for finding in exported for resource in finding.get("resources") or ()]
         result = search(target, os.environ, declared, state, only=only)
     except Failure as failure:
         return Leftovers(failures=[failure])
-    left = [one for one in result.findings if one.status in {"found", "ambiguous", "unfit", "duplicate"}]
+    left = [
+        finding
+        for finding in result.findings
+        if finding.status in {"found", "ambiguous", "unfit", "duplicate"}
+    ]
     return Leftovers(left, result.failures)

@@ -27,7 +27,7 @@ def _projects(vendors: Vendors, resource: StateResource) -> list[NeonProject]:
     def ask() -> list[NeonProject]:
         found = list(list_projects(vendors.apis.neon, organization, search=name))
         present = vendors.ids.get(name_of(resource))
-        if present and not any(one.id == present for one in found):
+        if present and not any(item.id == present for item in found):
             named = find_project(vendors.apis.neon, present)
             found += [named] if named else []
         return found
@@ -68,9 +68,9 @@ def _list_roles(vendors: Vendors, _resource: StateResource) -> Iterator[VendorOb
 
 def _list_databases(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
     for project, branch in _branches(vendors):
-        for one in list_databases(vendors.apis.neon, project, branch):
-            fields = {"name": one.name, "ownerName": one.owner_name}
-            yield VendorObject(f"{project}/{branch}/{one.name}", fields)
+        for item in list_databases(vendors.apis.neon, project, branch):
+            fields = {"name": item.name, "ownerName": item.owner_name}
+            yield VendorObject(f"{project}/{branch}/{item.name}", fields)
 
 
 KINDS = (

@@ -82,4 +82,4 @@ def _ask(
 
 
 def _ids(state: Sequence[StateResource]) -> dict[str, str]:
-    return {name_of(one): str(one.get("id", "")) for one in state if one.get("custom")}
+    return {name_of(resource): str(resource.get("id", "")) for resource in state if resource.get("custom")}

@@ -36,38 +36,40 @@ def _monitors(vendors: Vendors) -> list[SentryMonitor]:
 
 def _own_projects(vendors: Vendors) -> dict[str, str]:
     """Return id -> slug of the projects that the stack declares and that exist."""
-    declared = {inputs_of(one).get("slug") for one in vendors.declared.of_type(_PROJECT)}
-    return {one.id: one.slug for one in _projects(vendors) if one.slug in declared}
+    declared = {inputs_of(item).get("slug") for item in vendors.declared.of_type(_PROJECT)}
+    return {item.id: item.slug for item in _projects(vendors) if item.slug in declared}
 
 
 def _list_teams(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
     organization = _organization(vendors)
-    for one in list_teams(vendors.apis.sentry, organization):
-        yield VendorObject(one.slug, {"slug": one.slug, "name": one.name}, f"{organization}/{one.slug}")
+    for item in list_teams(vendors.apis.sentry, organization):
+        yield VendorObject(item.slug, {"slug": item.slug, "name": item.name}, f"{organization}/{item.slug}")
 
 
 def _list_projects(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
-    for one in _projects(vendors):
-        fields = {"slug": one.slug, "name": one.name}
-        yield VendorObject(one.slug, fields, f"{_organization(vendors)}/{one.slug}")
+    for item in _projects(vendors):
+        fields = {"slug": item.slug, "name": item.name}
+        yield VendorObject(item.slug, fields, f"{_organization(vendors)}/{item.slug}")
 
 
 def _list_keys(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
     organization = _organization(vendors)
     for slug in _own_projects(vendors).values():
-        for one in vendors.ask_once(
+        for item in vendors.ask_once(
             ("keys", slug), lambda slug=slug: list_keys(vendors.apis.sentry, organization, slug)
         ):
-            yield VendorObject(one.id, {"name": one.name, "project": slug}, f"{organization}/{slug}/{one.id}")
+            yield VendorObject(
+                item.id, {"name": item.name, "project": slug}, f"{organization}/{slug}/{item.id}"
+            )
 
 
 def _list_monitors(type_: str) -> Callable[[Vendors, StateResource], Iterator[VendorObject]]:
     def ask(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
         slugs = _own_projects(vendors)
-        for one in _monitors(vendors):
-            if one.type == type_ and (slug := slugs.get(one.projectId)):
-                import_id = f"{_organization(vendors)}/{slug}/{one.id}"
-                yield VendorObject(one.id, {"name": one.name, "project": slug}, import_id)
+        for item in _monitors(vendors):
+            if item.type == type_ and (slug := slugs.get(item.projectId)):
+                import_id = f"{_organization(vendors)}/{slug}/{item.id}"
+                yield VendorObject(item.id, {"name": item.name, "project": slug}, import_id)
 
     return ask
 
@@ -75,21 +77,21 @@ def _list_monitors(type_: str) -> Callable[[Vendors, StateResource], Iterator[Ve
 def _list_alerts(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
     """Yield the alerts on monitors of the stack's own projects: others may have any name."""
     projects = _own_projects(vendors)
-    monitors = {one.id for one in _monitors(vendors) if one.projectId in projects}
+    monitors = {item.id for item in _monitors(vendors) if item.projectId in projects}
     alerts: list[SentryAlert] = vendors.ask_once(
         ("alerts",), lambda: list_alerts(vendors.apis.sentry, _organization(vendors))
     )
-    for one in alerts:
-        if one.detectorIds and set(one.detectorIds) <= monitors:
-            yield VendorObject(one.id, {"name": one.name}, f"{_organization(vendors)}/{one.id}")
+    for item in alerts:
+        if item.detectorIds and set(item.detectorIds) <= monitors:
+            yield VendorObject(item.id, {"name": item.name}, f"{_organization(vendors)}/{item.id}")
 
 
 def _list_services(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
     organization = _organization(vendors)
     for integration in list_pagerduty(vendors.apis.sentry, organization):
-        for one in integration.configData.service_table:
-            fields = {"service": one.service, "integrationId": integration.id}
-            yield VendorObject(str(one.id), fields, f"{organization}/{integration.id}/{one.id}")
+        for item in integration.configData.service_table:
+            fields = {"service": item.service, "integrationId": integration.id}
+            yield VendorObject(str(item.id), fields, f"{organization}/{integration.id}/{item.id}")
 
 
 KINDS: Final = (

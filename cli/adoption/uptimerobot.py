@@ -8,19 +8,19 @@ from live.uptimerobot import list_contacts, list_monitors, list_objects
 
 
 def _list_monitors(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
-    for one in vendors.ask_once(("monitors",), lambda: list_monitors(vendors.apis.uptimerobot)):
+    for item in vendors.ask_once(("monitors",), lambda: list_monitors(vendors.apis.uptimerobot)):
         # A heartbeat's address is a key that UptimeRobot chose.
-        url = {} if one.type == "HEARTBEAT" or not one.url else {"url": one.url}
-        yield VendorObject(str(one.id), {"name": one.friendlyName, "type": one.type, **url})
+        url = {} if item.type == "HEARTBEAT" or not item.url else {"url": item.url}
+        yield VendorObject(str(item.id), {"name": item.friendlyName, "type": item.type, **url})
 
 
 def _list_collection(collection: str) -> Callable[[Vendors, StateResource], Iterator[VendorObject]]:
     def ask(vendors: Vendors, _resource: StateResource) -> Iterator[VendorObject]:
-        for one in vendors.ask_once(
+        for item in vendors.ask_once(
             (collection,), lambda: list_objects(vendors.apis.uptimerobot, collection)
         ):
-            kind = {"type": one.type} if one.type else {}
-            yield VendorObject(str(one.id), {"name": one.name, **kind})
+            kind = {"type": item.type} if item.type else {}
+            yield VendorObject(str(item.id), {"name": item.name, **kind})
 
     return ask
 
@@ -30,9 +30,9 @@ def _list_contacts(vendors: Vendors, resource: StateResource) -> Iterator[Vendor
     name = str(inputs_of(resource).get("name"))
     channel = vendors.settings.alerting.channels.get(name)
     address = channel.address if channel and channel.type == "email" else None
-    for one in vendors.ask_once(("contacts",), lambda: list_contacts(vendors.apis.uptimerobot)):
+    for item in vendors.ask_once(("contacts",), lambda: list_contacts(vendors.apis.uptimerobot)):
         yield VendorObject(
-            str(one.id), {"name": name if one.value == address else one.name, "type": one.type}
+            str(item.id), {"name": name if item.value == address else item.name, "type": item.type}
         )
 
 

@@ -141,7 +141,7 @@ def test_what_exists_is_found_and_used_whoever_made_it(installation: Installatio
 
     # What the printed step says is done until it holds; nothing else is.
     told: list[str] = []
-    while (up := installation.bulwark("up")).code:
+    while (up := installation.bulwark("up", timeout_seconds=600)).code:
         told.append(up.err)
         assert AGAIN in up.err, up.text[-3_000:]
         assert len(told) < ROUNDS, up.text[-3_000:]
@@ -165,7 +165,7 @@ def test_what_exists_is_found_and_used_whoever_made_it(installation: Installatio
     for project in ("bulwark", "bulwark-administrator"):
         (home.state / ".pulumi" / "stacks" / project / "local.json").unlink()
     adopt(installation)
-    done = installation.bulwark("up", "--json")
+    done = installation.bulwark("up", "--json", timeout_seconds=600)
     assert done.code == 0, done.text[-3_000:]
     assert not {"replace", "delete", "create-replacement", "delete-replaced"} & set(done.json["changes"])
     assert count_objects(home) == counts
