@@ -13,6 +13,7 @@ from components.alarm_endpoints import AlarmEndpoint
 from components.bounded_role import declare_role
 from components.guard import REPLICATOR, role_arn
 from components.identity import Identity
+from components.private_bucket import BucketSettings
 from components.replica_identity import ReplicaIdentity
 from components.role_policies import (
     boundary_policy,
@@ -139,9 +140,9 @@ class Backups(pulumi.ComponentResource):
             ),
         )
 
-        def replicate(vault: Vault) -> list[pulumi.Resource]:
-            return [
-                s3.BucketReplicationConfig(
+        def replicate(vault: Vault, settings: BucketSettings) -> None:
+            settings.add(
+                lambda opts: s3.BucketReplicationConfig(
                     f"{name}-replication",
                     bucket=vault.bucket.bucket,
                     role=replicator.arn,
@@ -150,19 +151,17 @@ class Backups(pulumi.ComponentResource):
                             self.replica, account=replica_account if other_account else None
                         )
                     ],
-                    # The role may use the keys by their aliases alone.
-                    opts=pulumi.ResourceOptions(
-                        parent=self,
-                        depends_on=[
-                            vault.versioning,
-                            self.replica.versioning,
-                            permission,
-                            vault.alias,
-                            self.replica.alias,
-                        ],
-                    ),
-                )
-            ]
+                    opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=self)),
+                ),
+                # The role may use the keys by their aliases alone.
+                after=(
+                    vault.versioning,
+                    self.replica.versioning,
+                    permission,
+                    vault.alias,
+                    self.replica.alias,
+                ),
+            )
 
         self.primary = Vault(
             f"{name}-vault",

@@ -8,7 +8,7 @@ import pulumi
 from pulumi_aws import s3
 
 from components.guard import BUCKET_ACTIONS, OBJECT_ACTIONS, deny_others
-from components.private_bucket import make_private
+from components.private_bucket import SIBLINGS, BucketSettings, make_private
 
 
 def declare_log_bucket(
@@ -36,42 +36,48 @@ def declare_log_bucket(
         parent: The component that has the bucket.
     """
     arn = f"arn:aws:s3:::{bucket}"
-    child = pulumi.ResourceOptions(parent=parent)
     log_bucket = s3.Bucket(
         f"{name}-bucket",
         bucket=bucket,
         object_lock_enabled=True if lock_mode else None,
         force_destroy=not protect,
-        opts=pulumi.ResourceOptions(parent=parent, protect=protect),
+        opts=pulumi.ResourceOptions(parent=parent, protect=protect, ignore_changes=SIBLINGS),
     )
-    configured: list[pulumi.Resource] = make_private(name, log_bucket, parent=parent)
-    versioning = s3.BucketVersioning(
-        f"{name}-versioning",
-        bucket=log_bucket.bucket,
-        versioning_configuration={"status": "Enabled"},
-        opts=child,
+    settings = BucketSettings(parent)
+    settings.add(
+        lambda opts: s3.BucketVersioning(
+            f"{name}-versioning",
+            bucket=log_bucket.bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=opts,
+        )
     )
-    after_versioning = pulumi.ResourceOptions(parent=parent, depends_on=[versioning])
     if lock_mode:
-        configured.append(
-            s3.BucketObjectLockConfiguration(
+        settings.add(
+            lambda opts: s3.BucketObjectLockConfiguration(
                 f"{name}-lock",
                 bucket=log_bucket.bucket,
                 rule={"default_retention": {"mode": lock_mode, "days": keep_days}},
-                opts=after_versioning,
+                opts=opts,
             )
         )
+    make_private(name, log_bucket, settings)
     # Delivery can't write to a bucket whose default key is in KMS unless that key trusts it.
-    configured.append(
-        s3.BucketServerSideEncryptionConfiguration(
+    settings.add(
+        lambda opts: s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
             bucket=log_bucket.bucket,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=child,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"},
+                    "blocked_encryption_types": ["SSE-C"],
+                }
+            ],
+            opts=opts,
         )
     )
-    configured.append(
-        s3.BucketLifecycleConfiguration(
+    settings.add(
+        lambda opts: s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=log_bucket.bucket,
             rules=[
@@ -84,7 +90,7 @@ def declare_log_bucket(
                     "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
                 }
             ],
-            opts=after_versioning,
+            opts=opts,
         )
     )
     only_tls = {
@@ -101,6 +107,6 @@ def declare_log_bucket(
         bucket=log_bucket.bucket,
         policy=json.dumps({"Version": "2012-10-17", "Statement": [only_tls, *writers, only_guards]}),
         # The last: it denies whoever runs this program to configure the bucket any further.
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning, *configured]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=settings.declared),
     )
     return log_bucket, policy

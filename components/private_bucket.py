@@ -1,29 +1,68 @@
-"""Public access block and ownership, which every private bucket needs."""
+"""What every private bucket has: one owner, no public access, and settings that are made one by one."""
+
+from collections.abc import Callable
+from typing import Final
 
 import pulumi
 from pulumi_aws import s3
 
+SIBLINGS: Final = [
+    "corsRules",
+    "lifecycleRules",
+    "logging",
+    "objectLockConfiguration",
+    "policy",
+    "replicationConfiguration",
+    "serverSideEncryptionConfiguration",
+    "versioning",
+]
+"""
+Inputs of a bucket that are resources of their own here. A refresh may copy them into the bucket, and the next
+update would then take them away: https://github.com/pulumi/pulumi-aws/issues/6244.
+"""
 
-def make_private(name: str, bucket: s3.Bucket, *, parent: pulumi.Resource) -> list[pulumi.Resource]:
-    """
-    Shut a bucket to the public and to access control lists; return what its policy must wait for.
 
-    S3 answers 409 when a bucket's policy and its public access block are written at the same time.
+class BucketSettings:
     """
-    opts = pulumi.ResourceOptions(parent=parent)
-    ownership = s3.BucketOwnershipControls(
-        f"{name}-ownership",
-        bucket=bucket.bucket,
-        rule={"object_ownership": "BucketOwnerEnforced"},
-        opts=opts,
+    The settings of a bucket, each made after the one before it.
+
+    S3 answers 409 (OperationAborted) where two are written at the same time:
+    https://github.com/hashicorp/terraform-provider-aws/issues/33552.
+    """
+
+    def __init__(self, parent: pulumi.Resource) -> None:
+        self._parent = parent
+        self.declared: list[pulumi.Resource] = []
+
+    def add(
+        self,
+        declare: Callable[[pulumi.ResourceOptions], pulumi.Resource],
+        *,
+        after: tuple[pulumi.Resource, ...] = (),
+    ) -> None:
+        """Declare a setting with these options, after the last one and the resources in `after`."""
+        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=[*self.declared[-1:], *after])
+        self.declared.append(declare(opts))
+
+
+def make_private(name: str, bucket: s3.Bucket, settings: BucketSettings) -> None:
+    """Shut a bucket to the public and to access control lists."""
+    settings.add(
+        lambda opts: s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket.bucket,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            opts=opts,
+        )
     )
-    public_access = s3.BucketPublicAccessBlock(
-        f"{name}-public-access",
-        bucket=bucket.bucket,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=opts,
+    settings.add(
+        lambda opts: s3.BucketPublicAccessBlock(
+            f"{name}-public-access",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=opts,
+        )
     )
-    return [ownership, public_access]

@@ -16,7 +16,7 @@ from components.guard import (
     deny_others,
     list_guards,
 )
-from components.private_bucket import make_private
+from components.private_bucket import SIBLINGS, BucketSettings, make_private
 from components.settings import BackupSettings
 from components.vault_names import VaultNames
 from core import vault_layout
@@ -49,7 +49,7 @@ class Vault(pulumi.ComponentResource):
         names: VaultNames,
         protect: bool,
         replication_role_arn: str | None = None,
-        configure: Callable[["Vault"], Sequence[pulumi.Resource]] = lambda _: (),
+        configure: Callable[["Vault", BucketSettings], None] = lambda _vault, _settings: None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`configure` declares what else configures the bucket: nobody may once its policy is there."""
@@ -88,7 +88,9 @@ class Vault(pulumi.ComponentResource):
             object_lock_enabled=True,
             force_destroy=False,
             # Deleted before its key: a bucket that holds backups can't be deleted, and then its key stays.
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, depends_on=[self.key]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=protect, depends_on=[self.key], ignore_changes=SIBLINGS
+            ),
         )
         bucket = self.bucket.bucket
         self.versioning = s3.BucketVersioning(
@@ -97,32 +99,38 @@ class Vault(pulumi.ComponentResource):
             versioning_configuration={"status": "Enabled"},
             opts=child,
         )
-        lock = s3.BucketObjectLockConfiguration(
-            f"{name}-lock",
-            bucket=bucket,
-            rule={"default_retention": {"mode": args.lock_mode, "days": args.lock_days}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
+        settings = BucketSettings(self)
+        settings.add(
+            lambda opts: s3.BucketObjectLockConfiguration(
+                f"{name}-lock",
+                bucket=bucket,
+                rule={"default_retention": {"mode": args.lock_mode, "days": args.lock_days}},
+                opts=opts,
+            ),
+            after=(self.versioning,),
         )
-        encryption = s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket,
-            rules=[
-                {
-                    "apply_server_side_encryption_by_default": {
-                        "sse_algorithm": "aws:kms",
-                        "kms_master_key_id": self.key.arn,
-                    },
-                    "bucket_key_enabled": True,
-                }
-            ],
-            opts=child,
+        settings.add(
+            lambda opts: s3.BucketServerSideEncryptionConfiguration(
+                f"{name}-encryption",
+                bucket=bucket,
+                rules=[
+                    {
+                        "apply_server_side_encryption_by_default": {
+                            "sse_algorithm": "aws:kms",
+                            "kms_master_key_id": self.key.arn,
+                        },
+                        "bucket_key_enabled": True,
+                        "blocked_encryption_types": ["SSE-C"],
+                    }
+                ],
+                opts=opts,
+            )
         )
-        private = make_private(name, self.bucket, parent=self)
-        lifecycle = s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=bucket,
-            rules=_lifecycle(args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
+        make_private(name, self.bucket, settings)
+        settings.add(
+            lambda opts: s3.BucketLifecycleConfiguration(
+                f"{name}-lifecycle", bucket=bucket, rules=_lifecycle(args), opts=opts
+            )
         )
         log = AccessLog(
             f"{name}-access-log",
@@ -134,22 +142,23 @@ class Vault(pulumi.ComponentResource):
             protect=protect,
             opts=child,
         )
-        logging = s3.BucketLogging(
-            f"{name}-logging",
-            bucket=bucket,
-            target_bucket=log.bucket.bucket,
-            target_prefix=f"{platform}-vault/",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[log.policy]),
+        settings.add(
+            lambda opts: s3.BucketLogging(
+                f"{name}-logging",
+                bucket=bucket,
+                target_bucket=log.bucket.bucket,
+                target_prefix=f"{platform}-vault/",
+                opts=opts,
+            ),
+            after=(log.policy,),
         )
+        configure(self, settings)
         # The last: it denies whoever runs this program to configure the bucket any further.
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket,
             policy=bucket_policy(names.arn, guards=guards, replication_role_arn=replication_role_arn),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[lock, encryption, *private, lifecycle, logging, *configure(self)],
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=settings.declared),
         )
         self.register_outputs({"bucket": bucket, "keyArn": self.key.arn})
 

@@ -21,7 +21,7 @@ from twin.aws.policy import RequiredPermission, allows_service_put
 from twin.aws.replication import schedule_replication
 
 _ENCODED_FIELDS = ("Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
-_KEPT_CONFIGURATIONS = ("lifecycle", "logging", "replication")
+_KEPT_CONFIGURATIONS = ("encryption", "lifecycle", "logging", "replication")
 
 
 class DurableBucket(FakeBucket):

@@ -8,9 +8,11 @@ from twin.aws.provider.creations import AwsCallError
 from twin.aws.provider.resource_type import AwsResource
 from twin.aws.provider.wire import FLAG, TEXT, WHOLE, block, block_list, from_api, to_api
 from twin.provider.rules import exactly_one, length, one_of, size, when, within
+from twin.provider.schema import ListOf
 from twin.provider.server import PropertyChange, StandInError
 from twin.provider.values import Properties
 
+_BLOCKED = "blockedEncryptionTypes"
 NO_OBJECT_LOCK = "ObjectLockConfigurationNotFoundError"
 
 
@@ -163,6 +165,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
                         {"sseAlgorithm!": TEXT, "kmsMasterKeyId": TEXT}
                     ),
                     "bucketKeyEnabled": FLAG,
+                    "blockedEncryptionTypes": ListOf(TEXT),
                 }
             ),
             "region": TEXT,
@@ -170,6 +173,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
     )
     rules = (
         size("rules", 1, 1),
+        one_of("rules[].blockedEncryptionTypes[]", "SSE-C", "NONE"),
         one_of(
             "rules[].applyServerSideEncryptionByDefault.sseAlgorithm", "AES256", "aws:kms", "aws:kms:dsse"
         ),
@@ -183,9 +187,11 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
     absent_codes = ()
 
     def _write_setting(self, s3: Any, bucket: str, inputs: Properties) -> None:
-        s3.put_bucket_encryption(
-            Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": to_api(inputs["rules"])}
-        )
+        rules = [
+            {name: {"encryptionType": value} if name == _BLOCKED else value for name, value in rule.items()}
+            for rule in inputs["rules"]
+        ]
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": to_api(rules)})
 
     def _read_setting(self, s3: Any, bucket: str) -> Properties | None:
         """Return SSE-S3 for a bucket without a configuration, as S3 does since January 2023."""
@@ -193,7 +199,15 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
         response = call_or_none(
             lambda: s3.get_bucket_encryption(Bucket=bucket), "ServerSideEncryptionConfigurationNotFoundError"
         )
-        return from_api(response["ServerSideEncryptionConfiguration"]) if response else sse_s3
+        if not response:
+            return sse_s3
+        rules = from_api(response["ServerSideEncryptionConfiguration"]["Rules"])
+        return {
+            "rules": [
+                {name: value["encryptionType"] if name == _BLOCKED else value for name, value in rule.items()}
+                for rule in rules
+            ]
+        }
 
     def _delete_setting(self, s3: Any, bucket: str) -> None:
         s3.delete_bucket_encryption(Bucket=bucket)
