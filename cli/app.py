@@ -28,7 +28,7 @@ _COMMANDS: Final = {
         "cli.pulumi:pulumi": "Run the Pulumi CLI that Bulwark uses, in the stack's environment.",
     },
     "What exists already": {
-        "cli.adopt:adopt": "Find what exists already, and write the settings that take it over.",
+        "cli.adopt:adopt": "Find what exists already, and write the settings that use it.",
     },
     "The policies": {
         "cli.review:review": "Show plan, verdicts and recovery arithmetic, as for a pull request.",

@@ -42,7 +42,6 @@ class AwsAccess:
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._find_key = cache(find_key)
         self._find_replica_key = cache(find_replica_key)
-        self._session = cache(botocore.session.get_session)
 
     def open_client(self, service: str, provider: Mapping[str, Any]) -> Any:
         """Return a client for the account and region of a provider, by its inputs."""

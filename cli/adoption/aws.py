@@ -139,7 +139,7 @@ def _is_locked(s3: Any, bucket: str) -> bool:
     return found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
 
 
-def _named(id_: str, name: str) -> Callable[[Mapping[str, Any]], VendorObject]:
+def _read_name(id_: str, name: str) -> Callable[[Mapping[str, Any]], VendorObject]:
     """Return what makes an object of an answer, by the answer's members of its id and its name."""
     return lambda item: VendorObject(str(item[id_]), {"name": str(item[name]).rpartition(":")[2]})
 
@@ -153,12 +153,14 @@ KINDS: Final = (
         setting="reference",
     ),
     ResourceKind(
-        "aws:iam/role:Role", "role", _list_pages("iam", "list_roles", "Roles", _named("RoleName", "RoleName"))
+        "aws:iam/role:Role",
+        "role",
+        _list_pages("iam", "list_roles", "Roles", _read_name("RoleName", "RoleName")),
     ),
     ResourceKind(
         "aws:iam/policy:Policy",
         "policy",
-        _list_pages("iam", "list_policies", "Policies", _named("Arn", "PolicyName"), Scope="Local"),
+        _list_pages("iam", "list_policies", "Policies", _read_name("Arn", "PolicyName"), Scope="Local"),
     ),
     ResourceKind(_KEY, "key", _list_keys, ("description",)),
     ResourceKind("aws:kms/alias:Alias", "alias of a key", _list_aliases),
@@ -166,16 +168,16 @@ KINDS: Final = (
     ResourceKind(
         "aws:secretsmanager/secret:Secret",
         "secret",
-        _list_pages("secretsmanager", "list_secrets", "SecretList", _named("ARN", "Name")),
+        _list_pages("secretsmanager", "list_secrets", "SecretList", _read_name("ARN", "Name")),
     ),
     ResourceKind(
         "aws:sns/topic:Topic",
         "topic",
-        _list_pages("sns", "list_topics", "Topics", _named("TopicArn", "TopicArn")),
+        _list_pages("sns", "list_topics", "Topics", _read_name("TopicArn", "TopicArn")),
     ),
     ResourceKind(
         "aws:cloudtrail/trail:Trail",
         "trail",
-        _list_pages("cloudtrail", "list_trails", "Trails", _named("TrailARN", "Name")),
+        _list_pages("cloudtrail", "list_trails", "Trails", _read_name("TrailARN", "Name")),
     ),
 )

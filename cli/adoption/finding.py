@@ -66,9 +66,7 @@ class Vendors:
 
     def client(self, service: str, resource: StateResource) -> Any:
         """Return a client of AWS for the account and the region that a resource is in."""
-        provider = self.provider_of(resource)
-        where = (service, provider.get("profile"), provider.get("region"))
-        return self.ask_once(where, lambda: self.aws.open_client(service, provider))
+        return self.aws.open_client(service, self.provider_of(resource))
 
     def provider_of(self, resource: StateResource) -> dict[str, Any]:
         """Return the inputs of a resource's provider, with the resource's own region if it has one."""
@@ -143,7 +141,7 @@ def decide(
         own_id: The resource's id in the stack's state.
         present: Its id in the settings.
     """
-    inputs = _known(inputs_of(resource))
+    inputs = _drop_unknown(inputs_of(resource))
     label = next((inputs[name] for name in kind.matches if name in inputs), "")
     finding = Finding(
         vendor, name_of(resource), f"{kind.title} {label}".strip(), "missing", kind.setting, own_id or ""
@@ -167,7 +165,7 @@ def decide(
             note = "the setting names what is not there: correct it, or remove it."
             return replace(finding, status="unfit", id=present, note=note)
     else:
-        found = _find(kind, inputs, free, [_known(inputs_of(other)) for other in others])
+        found = _find(kind, inputs, free, [_drop_unknown(inputs_of(other)) for other in others])
     judged = [replace(candidate, obstacle=_find_obstacle(kind, inputs, candidate)) for candidate in found]
     fitting = [candidate for candidate in judged if not candidate.obstacle] or judged
     if not fitting:
@@ -236,7 +234,7 @@ def find_existing(
     return findings, failure
 
 
-def _known(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_unknown(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if value is not None and value not in _NOT_KNOWN}
 
 
