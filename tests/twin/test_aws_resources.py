@@ -777,26 +777,29 @@ def test_a_topic_and_its_subscriptions_live(engine: Engine) -> None:
         "tagsAll": PropertyChange.UPDATE,
     }
     mailbox = engine.up(SUBSCRIPTION, topic=arn, protocol="email", endpoint="operations@example.com")
-    assert mailbox.state["pendingConfirmation"] is False
+    assert mailbox.state["pendingConfirmation"] is True  # there is no inbox that takes SNS's message
     webhook = engine.up(
         SUBSCRIPTION,
         "hook",
         topic=arn,
         protocol="https",
-        endpoint="https://example.com",
+        endpoint="https://127.0.0.1:1",
         rawMessageDelivery=True,
     )
-    webhook.update(topic=arn, protocol="https", endpoint="https://example.com", rawMessageDelivery=False)
+    webhook.update(topic=arn, protocol="https", endpoint="https://127.0.0.1:1", rawMessageDelivery=False)
     wrong = Resource(webhook.resource_type, SUBSCRIPTION, "wrong")
-    wrong.check({"topic": arn, "protocol": "https", "endpoint": "http://example.com"})
+    wrong.check({"topic": arn, "protocol": "https", "endpoint": "http://127.0.0.1:1"})
     with pytest.raises(AwsCallError, match="Endpoint must match the specified protocol"):
         wrong.create()
     assert (
         engine.import_resource(SUBSCRIPTION, mailbox.identifier).inputs["endpoint"]
         == "operations@example.com"
     )
+    for pending in (mailbox, webhook):
+        pending.delete()
+        assert not pending.is_gone()  # nobody can end it; it goes with the topic
+    topic.delete()
     for resource in (mailbox, webhook, topic):
-        resource.delete()
         assert resource.is_gone()
         resource.delete()
 
