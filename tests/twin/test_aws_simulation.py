@@ -66,7 +66,8 @@ def test_a_simulation_names_the_context_that_it_lacks(service: Service) -> None:
         PolicyInputList=[document({**once, "Condition": {"Null": {"s3:if-none-match": "false"}}})],
     )
     [result] = answer["EvaluationResults"]
-    assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["s3:if-none-match"])
+    assert result["EvalDecision"] == "implicitDeny"
+    assert "s3:if-none-match" in result["MissingContextValues"]
 
 
 @pytest.mark.parametrize(
