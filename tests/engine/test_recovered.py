@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import role_clients
+from botocore.exceptions import ClientError
 from fast_twin import FastTwin
 from installations import CommandResult
 from received_alarms import no_alarms
@@ -15,6 +17,7 @@ from core.failure import Failure
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 from toolchain.engine import ensure_cli
+from twin.aws.lost_regions import lost_region
 from twin.elsewhere import KEY_SECRETS, PORT, ensure_identity, read_recipient
 from twin.sample_app import hiring
 from twin.sample_app.draw import Draw, Size
@@ -58,6 +61,19 @@ def test_a_backup_is_stored_reported_listed_and_verified(fast_twin: FastTwin) ->
         if name.endswith("_database_url")
     }
     assert not any(password in backup_run.text + deep.text for password in passwords)
+
+
+def test_backups_are_made_and_restored_while_us_east_1_does_not_answer(fast_twin: FastTwin) -> None:
+    home = fast_twin.installation.home
+    with lost_region(home, "us-east-1"):
+        with pytest.raises(ClientError, match="ServiceUnavailable"):
+            role_clients.administrator(home).client("iam", "us-east-1").list_roles()
+        made = run(fast_twin, "backup", "database", "--json")
+        assert made.code == 0, made.text
+        backup = made.json["database"]["id"]
+        proven = run(fast_twin, "verify", "--deep", "--vault", "replica", "--backup", backup)
+    assert proven.code == 0, proven.text
+    assert f"{backup}: restored and compared, good" in proven.out
 
 
 def test_the_state_is_restored_when_the_engine_has_lost_it(fast_twin: FastTwin, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from twin.aws.identities import identify, is_administrator
 from twin.aws.key_policies import check_lockout
 from twin.aws.key_states import find_state_refusal
 from twin.aws.kms_actions import find_key, list_kms_permissions, list_object_key_permissions
+from twin.aws.lost_regions import check_region
 from twin.aws.policy import Principal, RequiredPermission
 from twin.aws.s3_actions import BATCH, list_s3_permissions
 from twin.aws.secrets import list_secret_permissions
@@ -60,6 +61,7 @@ def add_authorization(service: str, application: Wsgi) -> Wsgi:
     def authorize(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ, populate_request=False)
         try:
+            check_region(request)
             environ[PRINCIPAL] = principal = identify(request, service)
             environ[_ACCOUNT_HEADER] = principal.account or ACCOUNT
             if CALLS in environ and (call := record_call(request, service, principal, read_region(request))):

@@ -8,6 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import POLICY, REPLICATION, Buckets, vaults
 from policies.facts.iam_documents import read_statements
 from policies.facts.kms_keys import KmsKeys
+from policies.facts.s3_access import is_open
 from policies.facts.strangers import admits_strangers, judge_account, own_accounts
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -45,16 +46,18 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
             if key in keys.resolve(grant, "keyId", grant.at("keyId")):
                 yield from _judge_grant(grant, own)
     points = [point for point in stack.of_type(_ACCESS_POINT) if vault in _find_buckets(point, stack)]
-    policies += [point for point in points if not isinstance(point.at("policy"), Absent)]
-    policies += [
+    at_points = [point for point in points if not isinstance(point.at("policy"), Absent)]
+    at_points += [
         policy
         for policy in stack.of_type(_ACCESS_POINT_POLICY)
         if any(point in stack.dependencies(policy, "accessPointArn") for point in points)
     ]
-    for policy in policies:
+    for policy in (*policies, *at_points):
         statements, unreadable = read_statements(policy)
         yield from unreadable
-        if any(admits_strangers(statement, own) for statement in statements):
+        # What is open to anyone is refused by rules of its own, but for access points.
+        judged = [one for one in statements if policy in at_points or not is_open(one)]
+        if any(admits_strangers(statement, own) for statement in judged):
             yield message("{policy} lets in somebody of another account", policy=policy)
     for replication in stack.view(Buckets).parts(vault, REPLICATION):
         yield from _judge_destinations(replication, own)

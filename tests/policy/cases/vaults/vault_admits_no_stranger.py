@@ -38,13 +38,11 @@ CASE = Case(
                 {"AWS": f"arn:aws:iam::{STRANGER}:role/reader"},
                 {"AWS": ["arn:aws:iam::123456789012:role/mine", f"arn:aws:iam::{STRANGER}:user/their"]},
                 {"AWS": "AIDACKCEVSQ6C2EXAMPLE"},
-                {"AWS": "*"},
                 {"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"},
                 {"Federated": f"arn:aws:iam::{STRANGER}:saml-provider/theirs"},
                 {"Service": "macie.amazonaws.com"},
             )
         ),
-        more(POLICY, NotPrincipal={"AWS": "arn:aws:iam::123456789012:root"}, **READ),
         more(POLICY, Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-example"}}, **READ),
         more(
             POLICY,
@@ -61,6 +59,7 @@ CASE = Case(
         more(KEY, Principal={"AWS": f"arn:aws:iam::{STRANGER}:root"}, **allow("kms:Decrypt", "*")),
         add(aws("kms/grant:Grant", "given", granteePrincipal=f"arn:aws:iam::{STRANGER}:root", **GRANTED)),
         add(replace(POINT, inputs={**POINT.inputs, "policy": OPEN})),
+        add(replace(POINT, inputs={**POINT.inputs, "policy": policy(READ | {"Principal": "*"})})),
         both(
             add(POINT),
             add(
