@@ -3,6 +3,7 @@
 import pytest
 from deployment import Deployment
 from fast_twin import FastTwin
+from policy_count import count_policies
 from terminal import Screen, run_in_terminal
 
 from cli.engine_runs import EngineRuns
@@ -47,13 +48,15 @@ def test_a_refused_preview_ends_with_each_rule_its_fix_and_what_to_type(producti
 def test_a_passed_preview_ends_with_the_number_of_policies(production: Deployment) -> None:
     screen = run(production, *PREVIEW)
     assert screen.code == 0
-    assert screen.rows[-1].startswith("prod passes 86 policies. `up` would do: nothing.")
+    assert screen.rows[-1].startswith(
+        f"prod passes {count_policies('prod')} policies. `up` would do: nothing."
+    )
 
 
 @pytest.mark.shares("fast_twin")
 def test_up_ends_with_what_holds_and_where_its_proof_is(fast_twin: FastTwin) -> None:
     verdict, next_step = fast_twin.first_up.out.splitlines()[-2:]
-    assert verdict == "local is up and passes 82 policies. Declared, not proven:"
+    assert verdict == f"local is up and passes {count_policies('local')} policies. Declared, not proven:"
     assert next_step == "  Next: ./bulwark backups says what was backed up and restored."
 
 
