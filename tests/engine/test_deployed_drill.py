@@ -365,7 +365,7 @@ def test_a_failing_drill_names_its_fault_and_sends_no_heartbeat(
     installation = deployed.installation
     ended, patterns = drill(installation, DamagedBackups(installation, outputs))
     assert ended.code == 1, ended.text
-    [failed] = re.findall(r"Drill (\S+) failed", ended.out)
+    [failed] = re.findall(r"Drill (\S+) failed", ended.text)
     text = " ".join(ended.out.split())
     for pattern in patterns:
         assert re.search(pattern, text), text
