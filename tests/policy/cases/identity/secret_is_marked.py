@@ -1,5 +1,5 @@
 from case import Case
-from policy_harness import ABSENT, UNKNOWN, alter, secret
+from policy_harness import UNKNOWN, alter, secret
 
 from cases.identity import extra
 
@@ -13,8 +13,5 @@ CASE = Case(
     absent=(),
     unknown=(lambda s: alter(s, "alerting-incidents", value=UNKNOWN),),
     secret=(lambda s: alter(s, "alerting-incidents", value=secret(UNKNOWN)),),
-    fine=(
-        lambda s: alter(s, "neon", apiKey=ABSENT),
-        extra("aws:ssm/parameter:Parameter", type="String", value="eu-west-1"),
-    ),
+    fine=(extra("aws:ssm/parameter:Parameter", type="String", value="eu-west-1"),),
 )
