@@ -25,7 +25,8 @@ class FastTwin:
     command_lines: set[str]
 
     def bulwark(self, *arguments: str, **variables: str) -> CommandResult:
-        return self.installation.bulwark(*arguments, BULWARK_TWIN_SPEED=str(SPEED), **variables)
+        speed = {"BULWARK_TWIN_SPEED": str(SPEED)}
+        return self.installation.bulwark(*arguments, timeout_seconds=180, **speed, **variables)
 
     def reading_tokens(self) -> dict[str, str]:
         """Return the tokens of a plan, which only read at the vendors that have such, by variable."""

@@ -54,6 +54,9 @@ class AnyVendor:
     def invoke(self, token: str, arguments: Any) -> Any:
         raise NotImplementedError
 
+    def take_fault(self, token: str) -> None:
+        """No creation meets a fault."""
+
 
 if __name__ == "__main__":
     serve(AnyVendor(), "1.0.0")

@@ -58,7 +58,7 @@ class CheckIns:
         status, environment = checkin["status"], str(checkin.get("environment") or "production")
         with self._store.transaction():
             now = time.time()
-            state = self._read_state(monitor_id, environment) | {"checkedIn": now}
+            state: dict[str, Any] = {**self._read_state(monitor_id, environment), "checkedIn": now}
             sent_id = str(checkin.get("check_in_id") or "")
             latest = next(reversed(state["running"]), None)
             checkin_id = (
