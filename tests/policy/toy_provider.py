@@ -57,6 +57,9 @@ class AnyVendor:
     def take_fault(self, token: str) -> None:
         """No creation meets a fault."""
 
+    def repeats_creation(self, token: str) -> bool:
+        raise NotImplementedError
+
 
 if __name__ == "__main__":
     serve(AnyVendor(), "1.0.0")
