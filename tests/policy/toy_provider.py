@@ -57,7 +57,7 @@ class AnyVendor:
     def take_fault(self, token: str) -> None:
         """No creation meets a fault."""
 
-    def repeats_creation(self, token: str) -> bool:
+    def repeats_creation(self, token: str, status: int) -> bool:
         raise NotImplementedError
 
 
