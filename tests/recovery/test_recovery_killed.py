@@ -232,7 +232,7 @@ def test_a_drill_that_is_killed_claims_nothing_and_the_next_leaves_nothing(
     if process.returncode == 0 or stored:
         [evidence] = stored
         assert evidence == Drill.model_validate_json(out)
-        assert evidence.verdict == "passed"
+        assert evidence.verdict == "passed", evidence.faults
     [row] = drills.run("backups", "--json").json
     assert row["how"] == ("drill" if stored else None)
     again = drills.run(*run, variables=variables)
