@@ -25,9 +25,9 @@ def print_stolen_credentials(console: Console, scenario: Scenario) -> None:
         outcomes = [attempt.outcome for attempt in credential.attempts]
         name = plain(credential.name)
         table.add_row(
-            f"[red]{name}[/red]" if credential.unexpected else name,
+            f"[red]{name}[/red]" if credential.faults else name,
             *(str(outcomes.count(outcome)) for outcome in ("refused", "allowed", "unknown")),
-            plain(credential.restored),
+            plain(credential.sources),
         )
     console.print(table)
 

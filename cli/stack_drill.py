@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 from cli.drill_facts import drill_objectives
 from cli.drill_session import DrillSession, open_drill_folder, temporary_files_in
@@ -30,6 +30,9 @@ from recovery.state import read_deployment_time
 from toolchain.engine import VERSION
 
 _TOKEN: Final = "NEON_API_KEY"  # noqa: S105 - the name of a variable
+
+
+_Session = TypeVar("_Session", bound="StateDrillSession")
 
 
 @dataclass(frozen=True)
@@ -178,14 +181,8 @@ def open_state_session(target: StackTarget, *, unsandboxed: bool) -> Generator[S
         Failure: another drill is at work on this machine, or the credentials at AWS are of another role than
             the one that drills the state.
     """
-    with open_drill_folder(target.name) as folder:
-        context = open_context(target, role="state-driller", vaults=("primary",))
-        require_role(target, "state-driller")
-        environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
-        with temporary_files_in(environment.folder):
-            yield StateDrillSession(
-                context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target
-            )
+    with _open_local_session(StateDrillSession, target, "state-driller", unsandboxed=unsandboxed) as session:
+        yield session
 
 
 @contextmanager
@@ -197,14 +194,21 @@ def open_simulated_session(target: StackTarget) -> Generator[SimulatedDrillSessi
         Failure: another drill is at work on this machine, or the credentials at AWS are of another role than
             the one that drills.
     """
+    with _open_local_session(SimulatedDrillSession, target, "driller", unsandboxed=False) as session:
+        yield session
+
+
+@contextmanager
+def _open_local_session(
+    kind: type[_Session], target: StackTarget, role: Literal["driller", "state-driller"], *, unsandboxed: bool
+) -> Generator[_Session]:
+    """Open a stack as a role that drills it on this machine alone, by the primary vault."""
     with open_drill_folder(target.name) as folder:
-        context = open_context(target, role="driller", vaults=("primary",))
-        require_role(target, "driller")
-        environment = LocalEnvironment(folder, "", unsandboxed=False)
+        context = open_context(target, role=role, vaults=("primary",))
+        require_role(target, role)
+        environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
         with temporary_files_in(environment.folder):
-            yield SimulatedDrillSession(
-                context, environment, drill_spec(target.settings, unsandboxed=False), target
-            )
+            yield kind(context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target)
 
 
 def _find_keys(source: StackTarget | DocumentedStack) -> NeonKeys:

@@ -127,7 +127,7 @@ class StolenCredential:
     afterwards: tuple[CopyAfterwards, ...]
 
     @property
-    def unexpected(self) -> tuple[str, ...]:
+    def faults(self) -> tuple[str, ...]:
         return tuple(one.fault for one in (*self.attempts, *self.afterwards) if one.fault)
 
     @property
@@ -149,7 +149,7 @@ class StolenCredential:
         return tuple((first[key], count) for key, count in counts.items())
 
     @property
-    def restored(self) -> str:
+    def sources(self) -> str:
         """Where each store was restored from, in words."""
         stores: dict[str, list[str]] = {}
         for copy in self.afterwards:
@@ -346,7 +346,7 @@ def _credential_lines(scenario: Scenario) -> Iterator[str]:
     for credential in stolen:
         outcomes = [attempt.outcome for attempt in credential.attempts]
         counts = (str(outcomes.count(name)) for name in ("refused", "allowed", "unknown"))
-        yield f"| {_escape(credential.name)} | {' | '.join(counts)} | {_escape(credential.restored)} |"
+        yield f"| {_escape(credential.name)} | {' | '.join(counts)} | {_escape(credential.sources)} |"
     yield ""
     for credential in stolen:
         yield f"<details><summary>{_escape(credential.name)}, call by call</summary>"
