@@ -4,11 +4,9 @@ from typing import Final
 from urllib.parse import quote
 
 import pulumi
-import pulumi_neon as neon
 
+from components import neon
 from components.settings import DatabaseSettings
-
-_GIGABYTE: Final = 1_000_000_000
 
 
 class Database(pulumi.ComponentResource):
@@ -20,7 +18,7 @@ class Database(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Database"
 
-    project: neon.Project
+    project: neon.DatabaseProject
     host: pulumi.Output[str]
     """Direct host; dumps and migrations must not go through the pooler."""
 
@@ -46,44 +44,10 @@ class Database(pulumi.ComponentResource):
             "failureDomain": {"provider": "neon", "region": args.region},
         }
         super().__init__(self.TYPE, name, facts, opts)
-        compute, quota = args.compute, args.quota
-        self.project = neon.Project(
-            f"{name}-project",
-            name=args.project,
-            org_id=args.organization,
-            region_id=args.region,
-            pg_version=args.postgres_version,
-            history_retention_seconds=args.history_retention_hours * 3600,
-            default_branch_protected=args.protect_default_branch,
-            store_password="yes",  # noqa: S106 - Neon's own yes/no; "no" makes the provider's reads fail
-            default_endpoint_settings={
-                "autoscaling_limit_min_cu": compute.minimum_units,
-                "autoscaling_limit_max_cu": compute.maximum_units,
-                "suspend_timeout_seconds": compute.suspend_after_seconds,
-            },
-            # Limits of 0 are never sent by the provider, so an absent one stays unlimited.
-            quota={
-                "compute_time_seconds": (quota.compute_hours or 0) * 3600,
-                "written_data_bytes": (quota.written_gigabytes or 0) * _GIGABYTE,
-                "data_transfer_bytes": (quota.transferred_gigabytes or 0) * _GIGABYTE,
-                "logical_size_bytes": (quota.stored_gigabytes or 0) * _GIGABYTE,
-            },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=protect,
-                # Neon names its oldest database as the default one, so a renamed database would replace the
-                # whole project on refresh: kislerdm/terraform-provider-neon#179.
-                ignore_changes=["branch"],
-            ),
-        )
-        branch = self.project.default_branch_id
+        self.project = neon.declare_project(f"{name}-project", args, protect=protect, parent=self)
         roles = {
-            purpose: neon.Role(
-                f"{name}-role-{purpose}",
-                name=role,
-                project_id=self.project.id,
-                branch_id=branch,
-                opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            purpose: neon.declare_role(
+                f"{name}-role-{purpose}", role=role, project=self.project, protect=protect, parent=self
             )
             for purpose, role in (
                 ("owner", args.owner_role),
@@ -91,21 +55,21 @@ class Database(pulumi.ComponentResource):
                 ("backup", args.backup_role),
             )
         }
-        database = neon.Database(
+        database = neon.declare_database(
             f"{name}-database",
-            name=args.database,
-            owner_name=roles["owner"].name,
-            project_id=self.project.id,
-            branch_id=branch,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            database=args.database,
+            owner=roles["owner"].name,
+            project=self.project,
+            protect=protect,
+            parent=self,
         )
 
-        def uri(role: neon.Role, host: pulumi.Output[str]) -> pulumi.Output[str]:
-            return connection_uri(args, role=role.name, password=role.password, host=host, name=database.name)
+        def uri(role: neon.DatabaseRole, host: pulumi.Output[str]) -> pulumi.Output[str]:
+            return connection_uri(args, role=role.name, password=role.password, host=host, name=database)
 
-        self.host = self.project.database_host
+        self.host = self.project.host
         self.owner_uri = uri(roles["owner"], self.host)
-        self.application_uri = uri(roles["application"], self.project.database_host_pooler)
+        self.application_uri = uri(roles["application"], self.project.pooled_host)
         self.backup_uri = uri(roles["backup"], self.host)
         self.register_outputs({"host": self.host, "projectId": self.project.id})
 

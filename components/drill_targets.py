@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 import pulumi
-import pulumi_neon as neon
 
+from components import neon
 from components.database import Database, connection_uri
 from components.settings import DatabaseSettings
 
@@ -29,34 +29,11 @@ class Branch(pulumi.ComponentResource):
     ) -> None:
         """`at` is in seconds of Unix time; what was committed at that very second's beginning is in."""
         super().__init__(self.TYPE, name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        self.branch = neon.Branch(
-            f"{name}-branch",
-            name=name,
-            project_id=project,
-            parent_timestamp=at,
-            opts=child,
-        )
-        endpoint = neon.Endpoint(
-            f"{name}-endpoint",
-            project_id=project,
-            branch_id=self.branch.id,
-            autoscaling_limit_min_cu=args.compute.minimum_units,
-            autoscaling_limit_max_cu=args.compute.maximum_units,
-            opts=child,
-        )
+        branch = neon.declare_branch(name, args, project=project, at=at, parent=self)
 
         def uri(role: str) -> pulumi.Output[str]:
-            # The child of a protected branch has passwords of its own. They are there once its compute is.
-            found = neon.get_branch_role_password_output(
-                project_id=project,
-                branch_id=pulumi.Output.all(self.branch.id, endpoint.id).apply(lambda ids: str(ids[0])),
-                role_name=role,
-                opts=pulumi.InvokeOptions(parent=self),
-            )
-            return connection_uri(
-                args, role=role, password=found.password, host=endpoint.host, name=args.database
-            )
+            password = neon.read_password(branch, role, parent=self)
+            return connection_uri(args, role=role, password=password, host=branch.host, name=args.database)
 
         self.owner_uri = uri(args.owner_role)
         self.application_uri = uri(args.application_role)
@@ -86,7 +63,7 @@ def declare_branch(
     async def second() -> int:
         return int((await asyncio.wrap_future(at)).timestamp())
 
-    vendor = _provider(key)
+    vendor = neon.declare_provider(key)
     vendor.id.apply(lambda _: ready())
     opts = pulumi.ResourceOptions(providers=[vendor])
     branch = Branch(name, args, project=project, at=pulumi.Output.from_input(second()), opts=opts)
@@ -106,21 +83,13 @@ def declare_database(
             "history_retention_hours": 1,
         }
     )
-    opts = pulumi.ResourceOptions(providers=[_provider(key)])
+    opts = pulumi.ResourceOptions(providers=[neon.declare_provider(key)])
     database = Database(name, throw_away, protect=False, opts=opts)
     _export(
         on_outputs,
         project=database.project.id,
         owner=database.owner_uri,
         application=database.application_uri,
-    )
-
-
-def _provider(key: str) -> neon.Provider:
-    return neon.Provider(
-        "neon",
-        api_key=pulumi.Output.secret(key),
-        opts=pulumi.ResourceOptions(additional_secret_outputs=["apiKey"]),
     )
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws
-import pulumi_neon
 import pulumi_sentry
 import pulumi_uptimerobot
 
+from components import neon
 from components.settings import Settings
 
 
@@ -14,7 +15,7 @@ from components.settings import Settings
 class Providers:
     """What the platform's stack is made by: one provider per vendor."""
 
-    neon: pulumi_neon.Provider
+    neon: pulumi.ProviderResource
     uptimerobot: pulumi_uptimerobot.Provider
     sentry: pulumi_sentry.Provider
     aws: pulumi_aws.Provider
@@ -33,7 +34,7 @@ def build(settings: Settings) -> Providers:
     """Configure the platform's providers; the credentials are those of the environment."""
     return Providers(
         # Without a token as input they read their vendor's own variable (`secrets.TOKEN_VARIABLES`).
-        neon=pulumi_neon.Provider("neon"),
+        neon=neon.declare_provider(),
         uptimerobot=pulumi_uptimerobot.Provider("uptimerobot"),
         sentry=pulumi_sentry.Provider("sentry"),
         aws=_primary("aws", settings),

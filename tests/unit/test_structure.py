@@ -124,6 +124,11 @@ def test_no_import_breaks_a_rule() -> None:
     assert list(broken_rules(CHECKOUT)) == []
 
 
+def test_one_module_knows_the_inputs_of_neons_provider() -> None:
+    importers = {each.importer for each in read_imports(CHECKOUT) if each.imported.startswith("pulumi_neon")}
+    assert importers == {"components.neon"}
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert find_circle(read_imports(CHECKOUT)) == []
 
