@@ -7,7 +7,8 @@ import pulumi
 import pulumi_sentry as sentry
 
 from components.alerting import MONITOR_FAILS, Alerting
-from components.settings import ErrorSettings, SentryService, Severity
+from components.settings import ErrorProjectSettings, ErrorSettings, Services, Severity
+from components.settings.services import project_slug
 
 _HIGH: Final = 75  # Sentry's number for a high-priority issue
 _RESOLVED: Final = 0
@@ -17,8 +18,7 @@ class Errors(pulumi.ComponentResource):
     """
     Team, projects, keys, alerts and metric monitors.
 
-    Publishes for policies: `services`, the names that need a project, and `adopted`, those whose project
-    existed before.
+    Publishes for policies: `services`, the slugs of the projects, and `adopted`, those that existed before.
     """
 
     TYPE: Final = "bulwark:index:Errors"
@@ -33,15 +33,24 @@ class Errors(pulumi.ComponentResource):
         name: str,
         args: ErrorSettings,
         *,
-        api_service: str,
-        health_url: str,
+        services: Services,
         alerting: Alerting,
         existing: Collection[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare them; `existing` are the names of resources that are taken over."""
-        adopted = [slug for slug in args.services if f"{name}-{slug}-project" in existing]
-        super().__init__(self.TYPE, name, {"services": list(args.services), "adopted": adopted}, opts)
+        projects = {
+            service_name: (project_slug(service_name, service), service.errors)
+            for service_name, service in sorted(services.items())
+            if service.errors
+        }
+        adopted = [
+            slug
+            for service_name, (slug, _) in projects.items()
+            if f"{name}-{service_name}-project" in existing
+        ]
+        facts = {"services": [slug for slug, _ in projects.values()], "adopted": adopted}
+        super().__init__(self.TYPE, name, facts, opts)
         self._name = name
         self._args = args
         self._alerting = alerting
@@ -54,13 +63,18 @@ class Errors(pulumi.ComponentResource):
         )
         self.projects = {}
         self.dsns = {}
-        for slug, service in args.services.items():
-            self.projects[slug], self.dsns[slug] = self._project(slug, service)
-        self._independent_health_monitor(api_service, health_url)
+        for service_name, (slug, project) in projects.items():
+            self.projects[service_name], self.dsns[service_name] = self._project(service_name, slug, project)
+        for service_name, service in sorted(services.items()):
+            for check_name, check in sorted(service.checks.items()):
+                if "sentry" in check.watched_by:
+                    self._watch(service_name, check_name, f"{service.url}{check.path}", check.severity)
         self.register_outputs({})
 
-    def _project(self, slug: str, service: SentryService) -> tuple[sentry.Project, pulumi.Output[str]]:
-        args, prefix = self._args, f"{self._name}-{slug}"
+    def _project(
+        self, service: str, slug: str, settings: ErrorProjectSettings
+    ) -> tuple[sentry.Project, pulumi.Output[str]]:
+        args, prefix = self._args, f"{self._name}-{service}"
         child = pulumi.ResourceOptions(parent=self)
         project = sentry.Project(
             f"{prefix}-project",
@@ -68,7 +82,7 @@ class Errors(pulumi.ComponentResource):
             teams=[self.team.slug],
             name=slug,
             slug=slug,
-            platform=service.platform,
+            platform=settings.platform,
             # The key and the alerts below replace what Sentry would make: a key without a limit, and an
             # alert that mails everyone.
             default_key=False,
@@ -87,7 +101,7 @@ class Errors(pulumi.ComponentResource):
             project=project.id,
             name=f"{slug} {args.environment}",
             rate_limit_window=60,
-            rate_limit_count=service.events_per_minute,
+            rate_limit_count=settings.events_per_minute,
             # The bridged schema hides `dsn` and leaves its two deprecated twins in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["dsnPublic", "dsnCsp"]),
         )
@@ -102,7 +116,7 @@ class Errors(pulumi.ComponentResource):
             f"{prefix}-ownership",
             organization=args.organization,
             project=project.id,
-            raw="\n".join(f"path:{path} #{args.team}" for path in service.paths),
+            raw="\n".join(f"path:{path} #{args.team}" for path in settings.paths),
             fallthrough=True,
             auto_assignment="Auto Assign to Issue Owner",
             codeowners_auto_sync=False,
@@ -118,15 +132,15 @@ class Errors(pulumi.ComponentResource):
         # unknown (pulumi 3.259.0, runtime/invoke.py). Policies have to see whose errors the alerts are about.
         errors = pulumi.Output.all(found, project.id).apply(lambda ids: ids[0])
         severities, thresholds = args.severities, args.thresholds
-        self._alert(f"{slug}-new", errors, severities.new, triggers=[{"first_seen_event": {}}])
+        self._alert(f"{service}-new", errors, severities.new, triggers=[{"first_seen_event": {}}])
         self._alert(
-            f"{slug}-regressed",
+            f"{service}-regressed",
             errors,
             severities.regressed,
             triggers=[{"regression_event": {}}, {"reappeared_event": {}}],
         )
         self._alert(
-            f"{slug}-frequent",
+            f"{service}-frequent",
             errors,
             severities.frequent,
             triggers=None,
@@ -134,24 +148,24 @@ class Errors(pulumi.ComponentResource):
         )
         metrics = [
             self._metric(
-                slug, project, "failure-rate", "failure_rate()", thresholds.failure_rate_percent / 100
+                service, project, "failure-rate", "failure_rate()", thresholds.failure_rate_percent / 100
             ),
             self._metric(
-                slug, project, "latency", "p95(transaction.duration)", thresholds.latency_milliseconds
+                service, project, "latency", "p95(transaction.duration)", thresholds.latency_milliseconds
             ),
         ]
         for metric, monitor in metrics:
-            self._alert(f"{slug}-{metric}", monitor.id, severities.metric, triggers=MONITOR_FAILS)
+            self._alert(f"{service}-{metric}", monitor.id, severities.metric, triggers=MONITOR_FAILS)
         return project, pulumi.Output.secret(key.dsn.apply(lambda dsn: dsn["public"]))
 
     def _metric(
-        self, slug: str, project: sentry.Project, metric: str, aggregate: str, threshold: float
+        self, service: str, project: sentry.Project, metric: str, aggregate: str, threshold: float
     ) -> tuple[str, sentry.MetricMonitor]:
         monitor = sentry.MetricMonitor(
-            f"{self._name}-{slug}-{metric}",
+            f"{self._name}-{service}-{metric}",
             organization=self._args.organization,
             project=project.id,
-            name=f"{slug} {metric}",
+            name=f"{service} {metric}",
             dataset="events_analytics_platform",
             event_types=["trace_item_span"],
             query_type="performance",
@@ -173,14 +187,14 @@ class Errors(pulumi.ComponentResource):
         )
         return metric, monitor
 
-    def _independent_health_monitor(self, slug: str, health_url: str) -> None:
-        """Watch /health from a second vendor as well: the first one may have an outage itself."""
+    def _watch(self, service: str, check: str, url: str, severity: Severity) -> None:
+        """Watch an address from Sentry as well: another vendor may have an outage itself."""
         monitor = sentry.UptimeMonitor(
-            f"{self._name}-health",
+            f"{self._name}-{service}-check-{check}",
             organization=self._args.organization,
-            project=self.projects[slug].id,
-            name="Health, second look",
-            url=health_url,
+            project=self.projects[service].id,
+            name=f"{service} {check}",
+            url=url,
             method="GET",
             interval_seconds=60,
             timeout_ms=10_000,
@@ -191,7 +205,7 @@ class Errors(pulumi.ComponentResource):
             owner={"team_id": self.team.internal_id},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._alert("down", monitor.id, self._args.severities.down, triggers=MONITOR_FAILS)
+        self._alert(f"{service}-check-{check}", monitor.id, severity, triggers=MONITOR_FAILS)
 
     def _alert(
         self,

@@ -16,6 +16,7 @@ from components.providers import Providers
 from components.scheduled_job import ScheduledJob
 from components.secrets import Secrets
 from components.settings import Job, Settings
+from components.settings.services import project_slug
 from components.uptime import Uptime
 from components.vault_names import name_vaults
 
@@ -25,7 +26,7 @@ class Platform(pulumi.ComponentResource):
     A platform that survives a bad day.
 
     Publishes for policies: `environment`, `githubRepository` (as the subject of its OIDC tokens names it),
-    `endpoints` (what the public reaches) and `objectives`.
+    `endpoints` (what the public reaches), `services` (the slugs of their projects at Sentry), `objectives`.
     """
 
     TYPE: Final = "bulwark:index:Platform"
@@ -44,9 +45,10 @@ class Platform(pulumi.ComponentResource):
             "environment": platform.environment,
             "githubRepository": platform.token_repository,
             "endpoints": [
-                {"name": "api", "url": platform.api, "critical": True},
-                {"name": "frontend", "url": platform.frontend, "critical": False},
+                {"name": name, "url": service.url, "critical": service.critical}
+                for name, service in sorted(settings.services.items())
             ],
+            "services": [project_slug(name, service) for name, service in sorted(settings.services.items())],
             "objectives": platform.objectives.model_dump(),
         }
         existing = ExistingResources(
@@ -78,16 +80,14 @@ class Platform(pulumi.ComponentResource):
             "uptime",
             settings.uptime,
             platform=platform.name,
-            api=platform.api,
-            frontend=platform.frontend,
+            services=settings.services,
             alerting=self.alerting,
             opts=child,
         )
         self.errors = Errors(
             "errors",
             settings.errors,
-            api_service=platform.api_service,
-            health_url=f"{platform.api}/health",
+            services=settings.services,
             alerting=self.alerting,
             existing=settings.existing.adopt,
             opts=child,
@@ -119,8 +119,8 @@ class Platform(pulumi.ComponentResource):
                 retention_days=days,
                 severity=settings.uptime.heartbeat_severity,
                 organization=settings.errors.organization,
-                project=self.errors.projects[platform.api_service],
-                dsn=self.errors.dsns[platform.api_service],
+                project=self.errors.projects[settings.errors.jobs_service],
+                dsn=self.errors.dsns[settings.errors.jobs_service],
                 team=self.errors.team,
                 group=self.uptime.group,
                 alerting=self.alerting,

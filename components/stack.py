@@ -10,6 +10,7 @@ from components.guard import BREAK_GLASS, role_arn
 from components.platform import Platform
 from components.secrets import Secrets, collect, collect_webhooks
 from components.settings import PROJECT, Settings, SettingsError, load
+from components.settings.services import project_slug
 from core.documents import DocumentError, parse_json
 from core.objectives import format_duration, longest_gap
 
@@ -147,24 +148,24 @@ def protection(settings: Settings) -> list[dict[str, str]]:
         ),
         ("backups", f"restored and compared {every(backups.proof.schedule)}", "proofs in the vault"),
         ("recovery", f"drill {every(backups.drill.schedule)}", "evidence in the vault"),
-        (
-            "api",
-            f"/health {looked}, from {len(uptime.regions)} regions",
-            f"tells {channels(uptime.severities['health'])}",
+        *(
+            (
+                name,
+                f"{check.path} {looked}, from {len(uptime.regions)} regions",
+                f"tells {channels(check.severity)}",
+            )
+            for name, service in sorted(settings.services.items())
+            for check in service.checks.values()
         ),
-        (
-            "frontend",
-            f"{looked}, certificate included",
-            f"tells {channels(uptime.severities['frontend'])}",
+        *(
+            (
+                f"errors of {name}",
+                "alerts on new, regressed and frequent ones",
+                f"Sentry {settings.errors.organization}/{project_slug(name, service)}",
+            )
+            for name, service in sorted(settings.services.items())
+            if service.errors
         ),
-    ]
-    rows += [
-        (
-            f"errors of {service}",
-            "alerts on new, regressed and frequent ones",
-            f"Sentry {settings.errors.organization}/{service}",
-        )
-        for service in settings.errors.services
     ]
     return [{"what": what, "by": by, "where": where} for what, by, where in rows]
 

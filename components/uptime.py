@@ -7,15 +7,15 @@ import pulumi
 import pulumi_uptimerobot as uptimerobot
 
 from components.alerting import Alerting
-from components.settings import UptimeSettings
-from components.settings.uptime import STATUS_PAGES_VARIABLE, CheckedUrl
+from components.settings import Services, UptimeSettings
+from components.settings.uptime import STATUS_PAGES_VARIABLE
 
 _STATUS_PAGES: Final = "https://stats.uptimerobot.com"
 
 
 class Uptime(pulumi.ComponentResource):
     """
-    Monitors on /health, /api/version and the frontend, in one group, on one status page.
+    A monitor for each check of each service, in one group, on one status page.
 
     Publishes for policies: `watches`, one entry per address with its incident level.
     """
@@ -23,7 +23,8 @@ class Uptime(pulumi.ComponentResource):
     TYPE: Final = "bulwark:index:Uptime"
 
     group: uptimerobot.MonitorGroup
-    monitors: dict[CheckedUrl, uptimerobot.Monitor]
+    monitors: dict[str, uptimerobot.Monitor]
+    """`<service>-<check>` -> its monitor."""
 
     def __init__(
         self,
@@ -31,17 +32,17 @@ class Uptime(pulumi.ComponentResource):
         args: UptimeSettings,
         *,
         platform: str,
-        api: str,
-        frontend: str,
+        services: Services,
         alerting: Alerting,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        urls: dict[CheckedUrl, str] = {
-            "health": f"{api}/health",
-            "version": f"{api}/api/version",
-            "frontend": f"{frontend}/",
+        watched = {
+            (name_of_service, name_of_check): (f"{service.url}{check.path}", check)
+            for name_of_service, service in sorted(services.items())
+            for name_of_check, check in sorted(service.checks.items())
+            if "uptimerobot" in check.watched_by
         }
-        watches = [{"url": url, "severity": args.severities[check]} for check, url in urls.items()]
+        watches = [{"url": url, "severity": check.severity} for url, check in watched.values()]
         super().__init__(self.TYPE, name, {"watches": watches}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.group = uptimerobot.MonitorGroup(f"{name}-group", name=platform, opts=child)
@@ -59,34 +60,34 @@ class Uptime(pulumi.ComponentResource):
             )
             windows = [window.id.apply(int)]
         self.monitors = {
-            check: uptimerobot.Monitor(
-                f"{name}-{check}",
-                name=f"{platform} {check}",
+            "-".join(names): uptimerobot.Monitor(
+                "-".join((name, *names)),
+                name=" ".join((platform, *names)),
                 # A page that answers 200 without the keyword is down.
-                type="KEYWORD" if check == "health" else "HTTP",
+                type="KEYWORD" if check.keyword else "HTTP",
                 url=url,
                 interval=args.interval_seconds,
                 timeout=args.timeout_seconds,
                 http_method_type="GET",
-                follow_redirections=check == "frontend",
-                success_http_response_codes=["2xx"],
-                keyword_type="ALERT_NOT_EXISTS" if check == "health" else None,
-                keyword_case_type="CaseSensitive" if check == "health" else None,
-                keyword_value=args.health_keyword if check == "health" else None,
+                follow_redirections=check.follow_redirects,
+                success_http_response_codes=list(check.statuses),
+                keyword_type="ALERT_NOT_EXISTS" if check.keyword else None,
+                keyword_case_type="CaseSensitive" if check.keyword else None,
+                keyword_value=check.keyword,
                 check_ssl_errors=True,
                 ssl_expiration_reminder=True,
                 domain_expiration_reminder=True,
                 config={"ssl_expiration_period_days": list(args.certificate_warning_days)},
                 response_time_threshold=args.slow_after_milliseconds,
                 region_data={"regions": list(args.regions), "auto_select": False},
-                assigned_alert_contacts=alerting.contacts(args.severities[check]),
+                assigned_alert_contacts=alerting.contacts(check.severity),
                 group_id=self.group.id.apply(int),
                 maintenance_window_ids=windows,
                 is_paused=False,
-                tags=[platform, args.severities[check]],
+                tags=[platform, check.severity],
                 opts=child,
             )
-            for check, url in urls.items()
+            for names, (url, check) in watched.items()
         }
         self.status_page = uptimerobot.Psp(
             f"{name}-status-page",

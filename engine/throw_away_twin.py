@@ -199,7 +199,7 @@ class ThrowAwayTwin:
     def _services(self) -> list[TwinService]:
         elsewhere = self._source.settings.backups.elsewhere
         declared = services.declare_services(
-            self.home, api_port=0, frontend_port=0, elsewhere_bucket=elsewhere.bucket if elsewhere else ""
+            self.home, platform_ports=(), elsewhere_bucket=elsewhere.bucket if elsewhere else ""
         )
         mark = (DRILL_VARIABLE, self._scope)
         return [

@@ -52,8 +52,7 @@ _NEEDED_BYTES: Final = 256 << 20
 _LOCK_PATIENCE_SECONDS: Final = 30
 """An engine whose program was killed notices, winds down and unlocks within this time."""
 
-_PLATFORM_URLS: Final = ("api", "frontend")
-"""Settings of `bulwark:platform` whose port 0 stands for a port that is drawn."""
+_THIS_MACHINE: Final = frozenset(("localhost", "127.0.0.1"))
 
 _BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
 _BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
@@ -100,17 +99,16 @@ class TwinTarget(StackTarget):
         """
         Return the services that the stack needs.
 
-        The sample platform serves at the addresses of the settings.
+        The sample platform serves at those addresses of the settings' services that are on this machine.
         """
-        platform, store = self.settings.platform, self.settings.backups.elsewhere
-        api, frontend = urlsplit(platform.api), urlsplit(platform.frontend)
-        declared = services.declare_services(
+        store = self.settings.backups.elsewhere
+        urls = [urlsplit(service.url) for _, service in sorted(self.settings.services.items())]
+        ports = [url.port or 443 for url in urls if url.hostname in _THIS_MACHINE]
+        return services.declare_services(
             self.home,
-            api_port=api.port or 443,
-            frontend_port=frontend.port or 443,
+            platform_ports=ports if self.runs_platform else (),
             elsewhere_bucket=store.bucket if store else "",
         )
-        return tuple(service for service in declared if self.runs_platform or service.name != "platform")
 
     def prepare(self, console: "Console", *, runs_program: bool = True) -> None:  # noqa: ARG002 - its secrets are its own
         """
@@ -407,22 +405,28 @@ class TwinTarget(StackTarget):
 
 def draw_ports(content: dict[str, Any], home: TwinHome) -> dict[str, Any]:
     """
-    Return the content of a stack's file with drawn ports for the platform's addresses that have port 0.
+    Return the content of a stack's file with drawn ports for the services' addresses that have port 0.
 
     The ports are drawn once per checkout, as those of the services are, so that two twins can run side by
     side.
     """
-    key = f"{PROJECT}:platform"
+    key = f"{PROJECT}:services"
     config = content.get("config", {})
-    platform = config.get(key)
-    if not isinstance(platform, dict):
-        return content
-    drawn = {
-        name: _with_port(url, home, name)
-        for name in _PLATFORM_URLS
-        if isinstance(url := platform.get(name), str)
-    }
-    return {**content, "config": {**config, key: {**platform, **drawn}}}
+    match config.get(key):
+        case dict() as declared:
+            drawn = {name: _draw_port(service, home, name) for name, service in declared.items()}
+            return {**content, "config": {**config, key: drawn}}
+        case _:
+            return content
+
+
+def _draw_port(service: Any, home: TwinHome, name: str) -> Any:
+    """Return the settings of a service with its port drawn, or as they are if they are none."""
+    match service:
+        case {"url": str(url)}:
+            return {**service, "url": _with_port(url, home, str(name))}
+        case _:
+            return service
 
 
 def _with_port(url: str, home: TwinHome, name: str) -> str:

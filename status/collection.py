@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from components.settings import Settings
+from components.settings.services import project_slug
 from live.declared import DeclaredStack, StateResource
 from live.vendor_apis import Apis
 from recovery.attestation import Trust
@@ -121,9 +122,11 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
         with sources.open_apis() as apis:
             return monitoring.read_crons(apis.sentry, organization, find_declared())
 
+    projects = [project_slug(name, service) for name, service in settings.services.items() if service.errors]
+
     def read_issues() -> tuple[IssueHealth, ...]:
         with sources.open_apis() as apis:
-            return monitoring.read_issues(apis.sentry, organization, settings.errors.services)
+            return monitoring.read_issues(apis.sentry, organization, projects)
 
     vendor_seconds = STATE_SECONDS + VENDOR_SECONDS
     monitors = Question("UptimeRobot", read_monitors, limit_seconds=vendor_seconds)

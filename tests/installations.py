@@ -162,8 +162,7 @@ def remove(installation: Installation) -> None:
         home,
         services.declare_services(
             home,
-            api_port=home.port("platform-api"),
-            frontend_port=home.port("platform-frontend"),
+            platform_ports=[home.port("platform-backend"), home.port("platform-frontend")],
             elsewhere_bucket="example-copies",
         ),
     )

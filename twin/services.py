@@ -80,13 +80,13 @@ class ServiceStatus:
 
 
 def declare_services(
-    home: TwinHome, *, api_port: int, frontend_port: int, elsewhere_bucket: str = ""
+    home: TwinHome, *, platform_ports: Sequence[int], elsewhere_bucket: str = ""
 ) -> tuple[TwinService, ...]:
     """
     Return the services of one twin.
 
-    The platform's two ports are those of its URLs in the settings. Without a name of its bucket there is no
-    store elsewhere.
+    The sample platform serves at each of its ports; without one it doesn't run. Without a name of its bucket
+    there is no store elsewhere.
     """
     aws, vendors = home.port("aws"), home.port("vendors")
     port_setting = f"{home.root / 'ports.json'} (remove the entry there and another port is drawn)"
@@ -96,6 +96,20 @@ def declare_services(
         (home.port(elsewhere.PORT),),
         f"http://127.0.0.1:{home.port(elsewhere.PORT)}/",
         port_setting,
+    )
+    platform = (
+        TwinService(
+            "platform",
+            module_argv(
+                "twin.sample_app.service",
+                *(word for port in platform_ports for word in ("--port", str(port))),
+            ),
+            tuple(platform_ports),
+            f"https://localhost:{platform_ports[0]}/health",
+            "the services' URLs in the stack's settings",
+        )
+        if platform_ports
+        else None
     )
     return (
         TwinService(
@@ -121,15 +135,7 @@ def declare_services(
             file_store.server_environment(home),
         ),
         *((store_elsewhere,) if elsewhere_bucket else ()),
-        TwinService(
-            "platform",
-            module_argv(
-                "twin.sample_app.service", "--api-port", str(api_port), "--frontend-port", str(frontend_port)
-            ),
-            (api_port, frontend_port),
-            f"https://localhost:{api_port}/health",
-            "the platform's URLs in the stack's settings",
-        ),
+        *((platform,) if platform else ()),
     )
 
 

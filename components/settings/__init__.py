@@ -4,10 +4,11 @@ from components.settings.alerting import AlertingSettings, Channel, Severity
 from components.settings.backups import BackupSettings, ElsewhereSettings, Job, Retention
 from components.settings.database import DatabaseSettings
 from components.settings.drill import ApplicationSettings, AssertionSettings, DrillSettings
-from components.settings.errors import ErrorSettings, SentryService
+from components.settings.errors import ErrorSettings
 from components.settings.files import FileSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
 from components.settings.platform import ObjectiveSettings, PlatformSettings
+from components.settings.services import CheckSettings, ErrorProjectSettings, Services, ServiceSettings
 from components.settings.uptime import UptimeSettings
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "AssertionSettings",
     "BackupSettings",
     "Channel",
+    "CheckSettings",
     "DatabaseSettings",
     "DrillSettings",
     "ElsewhereSettings",
+    "ErrorProjectSettings",
     "ErrorSettings",
     "FileSettings",
     "Job",
@@ -27,7 +30,8 @@ __all__ = [
     "PlatformSettings",
     "Problem",
     "Retention",
-    "SentryService",
+    "ServiceSettings",
+    "Services",
     "Settings",
     "SettingsError",
     "Severity",

@@ -10,6 +10,7 @@ from components.settings.database import DatabaseSettings
 from components.settings.errors import ErrorSettings
 from components.settings.files import FileSettings
 from components.settings.platform import PlatformSettings
+from components.settings.services import Services
 from components.settings.uptime import UptimeSettings
 from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
 
@@ -84,10 +85,14 @@ def _check_proof(platform: PlatformSettings, backups: BackupSettings) -> _Proble
         )
 
 
-def _check_api_service(platform: PlatformSettings, errors: ErrorSettings) -> _Problems:
-    if platform.api_service not in errors.services:
-        known = ", ".join(errors.services)
-        yield "platform.api_service", f"{platform.api_service!r} is none of errors.services: {known}"
+def _check_jobs_service(services: Services, errors: ErrorSettings) -> _Problems:
+    known = sorted(name for name, service in services.items() if service.errors)
+    if errors.jobs_service not in known:
+        which = ", ".join(known) or "there are none"
+        yield (
+            "errors.jobs_service",
+            f"{errors.jobs_service!r} is none of the services that have `errors`: {which}",
+        )
 
 
 def _check_retention(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
@@ -123,7 +128,7 @@ _RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
     (("backups", "files"), _check_region_of_files),
     (("platform", "backups"), _check_losses),
     (("platform", "backups"), _check_proof),
-    (("platform", "errors"), _check_api_service),
+    (("services", "errors"), _check_jobs_service),
     (("platform", "backups"), _check_retention),
     (("uptime", "alerting"), _check_channels),
     (("platform", "database"), _check_tls),

@@ -2,30 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from components.settings.alerting import Severity
 from components.settings.model import Name, Positive, SettingsModel, Slug
-
-SentrySlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]*[a-z_-][a-z0-9_-]*$", max_length=50)]
-"""
-Of what exists at Sentry: lower-case letters, digits, hyphens and underscores, and not digits alone.
-
-Source: getsentry/sentry, src/sentry/slug/patterns.py.
-"""
-
-
-class SentryService(SettingsModel):
-    """One deployed service and its Sentry project."""
-
-    platform: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
-    """Sentry's platform id, such as node-express."""
-
-    events_per_minute: Positive
-    """Rate limit of the key, so that one loop can't use up the month's quota."""
-
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Source paths (Sentry ownership patterns) that the team owns."""
+from components.settings.services import SentrySlug, ServiceName
 
 
 class Thresholds(SettingsModel):
@@ -48,8 +29,6 @@ class AlertSeverities(SettingsModel):
     regressed: Severity = "sev3"
     frequent: Severity = "sev2"
     metric: Severity = "sev2"
-    down: Severity = "sev1"
-    """Incident level of the second, independent check of /health."""
 
 
 class ErrorSettings(SettingsModel):
@@ -62,15 +41,8 @@ class ErrorSettings(SettingsModel):
     environment: Slug = "production"
     """Sentry environment that the alerts watch."""
 
-    services: dict[Slug, SentryService]
-    """Sentry project slug -> service; `api_service` of `bulwark:platform` names the API's."""
+    jobs_service: ServiceName
+    """Service of `bulwark:services` whose project gets the reports of the scheduled jobs."""
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     severities: AlertSeverities = Field(default_factory=AlertSeverities)
-
-
-def rules(errors: ErrorSettings) -> list[tuple[str, str]]:
-    """Return the problems of the block as a whole."""
-    if not errors.services:
-        return [("services", "is empty; every deployed service needs a project")]
-    return []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from components.settings import (
     alerting,
@@ -16,6 +16,7 @@ from components.settings import (
     existing,
     files,
     platform,
+    services,
     uptime,
 )
 from components.settings.across_blocks import check_across_blocks
@@ -55,6 +56,7 @@ class Settings(SettingsModel):
     """All settings of a stack's file, without its secrets."""
 
     platform: platform.PlatformSettings
+    services: services.Services
     database: database.DatabaseSettings
     files: files.FileSettings
     backups: backups.BackupSettings
@@ -72,15 +74,19 @@ class Settings(SettingsModel):
 
 _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "platform": platform.rules,
+    "services": services.rules,
     "database": database.rules,
     "files": files.rules,
     "backups": backups.rules,
     "drill": drill.rules,
     "uptime": uptime.rules,
-    "errors": errors.rules,
     "alerting": alerting.rules,
     "existing": existing.rules,
 }
+
+
+def _find_nothing(_block: Any) -> list[tuple[str, str]]:
+    return []
 
 
 def load(blocks: Mapping[str, Any]) -> Settings:
@@ -93,22 +99,22 @@ def load(blocks: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsError: with every problem found: of types, of each block as a whole, and between blocks.
     """
-    problems = [Problem(block, "is no block of this project") for block in blocks if block not in _RULES]
-    parsed: dict[str, BaseModel] = {}
+    known = Settings.model_fields
+    problems = [Problem(block, "is no block of this project") for block in blocks if block not in known]
+    parsed: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         if name not in blocks and field.is_required():
             problems.append(Problem(name, "is missing; Pulumi.prod.yaml shows a complete one"))
             continue
-        model = field.annotation
-        assert isinstance(model, type)  # noqa: S101 - every field of Settings is a plain model class
-        assert issubclass(model, BaseModel)  # noqa: S101
+        block = TypeAdapter[Any](field.annotation or object)
         try:
             # As JSON, strict mode takes a list for a tuple and still no text for a number.
-            parsed[name] = model.model_validate_json(json.dumps(blocks.get(name, {}), default=str))
+            parsed[name] = block.validate_json(json.dumps(blocks.get(name, {}), default=str), strict=True)
         except ValidationError as error:
             problems += [Problem(path, text) for path, text in describe(name, blocks[name], error)]
         else:
-            problems += [Problem(f"{name}.{path}", text) for path, text in _RULES[name](parsed[name])]
+            rules = _RULES.get(name, _find_nothing)
+            problems += [Problem(f"{name}.{path}", text) for path, text in rules(parsed[name])]
     problems += [Problem(path, text) for path, text in check_across_blocks(parsed)]
     if problems:
         raise SettingsError(problems)

@@ -1,11 +1,10 @@
 """The platform that is protected: its names, addresses, and recovery objectives."""
 
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
-from components.settings.model import Origin, Positive, SettingsModel, Slug
+from components.settings.model import Positive, SettingsModel, Slug
 
 OIDC_ISSUER: Final = "https://token.actions.githubusercontent.com"
 """Issuer of the OIDC tokens of GitHub's jobs (GitHub Docs, "OpenID Connect reference")."""
@@ -21,7 +20,7 @@ class ObjectiveSettings(SettingsModel):
     """RTO: from the incident to a working platform."""
 
     critical_recovery_time_minutes: Positive = 15
-    """RTO of critical services (the API)."""
+    """RTO of the services that are marked as critical."""
 
     recovery_point_minutes: Positive = 60
     """RPO of the first line of defence: the database's own history."""
@@ -59,15 +58,6 @@ class PlatformSettings(SettingsModel):
     Whether GitHub's tokens name the repository by its numbers too. False is for a repository that was made
     before 15 July 2026, was not renamed or transferred since, and has not opted in.
     """
-
-    api: Origin
-    """The backend's origin; /health and /api/version are watched there."""
-
-    frontend: Origin
-    """The frontend's origin."""
-
-    api_service: Slug
-    """Service of `bulwark:errors` that is the API; jobs and the check of /health report to its project."""
 
     objectives: ObjectiveSettings = Field(default_factory=ObjectiveSettings)
 
@@ -115,11 +105,4 @@ def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
         ]
     elif any(number is not None for number in ids.values()):
         problems.append(("immutable_subject", "is false, so that the two numbers would not be demanded"))
-    problems += [
-        (name, f"{url}; port 0 stands for a drawn port, which only a stack on the twin has")
-        for name, url in (("api", platform.api), ("frontend", platform.frontend))
-        if urlsplit(url).port == 0
-    ]
-    if platform.api == platform.frontend:
-        problems.append(("frontend", "is the same address as the API's; each needs a monitor of its own"))
     return problems

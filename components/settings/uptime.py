@@ -20,8 +20,6 @@ SHORTEST_INTERVAL_SECONDS: dict[UptimeRobotPlan, int] = {
 STATUS_PAGES_VARIABLE: Final = "UPTIMEROBOT_STATUS_URL"
 """Variable by which another server of the public status pages is found, such as the twin's."""
 
-CheckedUrl = Literal["health", "version", "frontend"]
-
 
 class MaintenanceWindow(SettingsModel):
     """A weekly window in which no alerts are sent."""
@@ -46,15 +44,9 @@ class UptimeSettings(SettingsModel):
     regions: Annotated[tuple[Literal["na", "eu", "as", "oc"], ...], Field(min_length=2)]
     """Two or more, so that one region's network trouble is not taken for an outage."""
 
-    health_keyword: Annotated[str, StringConstraints(min_length=1, max_length=500)] = '"status":"ok"'
-    """Text that the answer of /health must contain; an answer 200 without it counts as down."""
-
     slow_after_milliseconds: Annotated[int, Field(gt=0, le=60_000)] = 2_000
     certificate_warning_days: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1)]
     """Days before a certificate's expiry on which an alert is sent."""
-
-    severities: dict[CheckedUrl, Severity]
-    """Incident level of each check."""
 
     heartbeat_severity: Severity = "sev2"
     """Incident level of a backup or drill that did not report."""
@@ -79,9 +71,4 @@ def rules(uptime: UptimeSettings) -> list[tuple[str, str]]:
         problems.append(("plan", "free; backups are watched by heartbeats, which need a paid plan"))
     if len(set(uptime.regions)) < len(uptime.regions):
         problems.append(("regions", "names a region twice"))
-    problems.extend(
-        (f"severities.{url}", "is missing; every watched address needs an incident level")
-        for url in ("health", "version", "frontend")
-        if url not in uptime.severities
-    )
     return problems

@@ -10,7 +10,7 @@ import pulumi_uptimerobot
 
 from components.alerting import Alerting
 from components.database import Database
-from components.settings import AlertingSettings, DatabaseSettings, UptimeSettings
+from components.settings import AlertingSettings, DatabaseSettings, ServiceSettings, UptimeSettings
 from components.uptime import Uptime
 
 DATABASE = {
@@ -31,8 +31,11 @@ UPTIME = {
     "interval_seconds": 60,
     "regions": ["eu", "na"],
     "certificate_warning_days": [7],
-    "severities": {"health": "sev1", "version": "sev1", "frontend": "sev1"},
     "status_page": "Other status",
+}
+SHOP = {
+    "url": "https://shop.example.com",
+    "checks": {"page": {"path": "/", "severity": "sev1"}, "cart": {"path": "/cart", "severity": "sev1"}},
 }
 
 
@@ -62,8 +65,7 @@ def monitors() -> None:
         "site",
         UptimeSettings.model_validate_json(json.dumps(UPTIME)),
         platform="other",
-        api="https://api.other.example",
-        frontend="https://other.example",
+        services={"shop": ServiceSettings.model_validate_json(json.dumps(SHOP))},
         alerting=alerting,
         opts=vendor,
     )

@@ -66,7 +66,7 @@ def test_all_secrets_that_production_lacks_are_reported_with_how_to_set_them(
 
 
 def test_a_taken_port_is_reported_and_no_service_is_started(installation: Installation) -> None:
-    port = installation.home.port("platform-api")
+    port = installation.home.port("platform-backend")
     with socket.create_server(("127.0.0.1", port)):
         check_refusal(installation.bulwark("up"), f"Port {port}", "'platform'", str(os.getpid()))
         assert find_processes(installation) == []

@@ -40,7 +40,7 @@ MONITOR = "uptimerobot:index/monitor:Monitor"
                 "pulumi:providers:uptimerobot",
                 ROOT,
                 "uptimerobot:index/alertContact:AlertContact",
-                *[MONITOR] * 3,
+                *[MONITOR] * 2,
                 "uptimerobot:index/monitorGroup:MonitorGroup",
                 "uptimerobot:index/psp:Psp",
             ],

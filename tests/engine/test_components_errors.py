@@ -38,7 +38,7 @@ def actions(production: Deployment, severity: str) -> list[dict[str, Any]]:
 
 def test_the_independent_health_monitor_belongs_to_the_team(production: Deployment) -> None:
     team = production["errors-team"].outputs["internalId"]
-    assert production["errors-health"].inputs["owner"] == {"teamId": team}
+    assert production["errors-backend-check-health"].inputs["owner"] == {"teamId": team}
 
 
 @each
@@ -85,7 +85,7 @@ def test_an_alert_notifies_the_channels_of_its_severity(
 
 def test_an_alert_watches_the_monitor_that_it_is_for(production: Deployment) -> None:
     watched = {
-        "errors-down-alert": "errors-health",
+        "errors-backend-check-health-alert": "errors-backend-check-health",
         **{f"job-{job}-alert": f"job-{job}-cron" for job in ("database", "files", "proof", "drill")},
         **{
             f"errors-{service}-{metric}-alert": f"errors-{service}-{metric}"
@@ -99,7 +99,7 @@ def test_an_alert_watches_the_monitor_that_it_is_for(production: Deployment) -> 
 
 
 def test_each_outage_fires_its_alert_and_not_only_the_first(production: Deployment) -> None:
-    down = production["errors-down-alert"].inputs
+    down = production["errors-backend-check-health-alert"].inputs
     assert down["triggerConditions"] == FIRST + AGAIN
     assert down["actionFilters"][0]["actions"] == actions(production, "sev1")
     for job in ("database", "files", "proof", "drill"):

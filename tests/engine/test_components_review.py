@@ -150,7 +150,7 @@ def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deploymen
         ended = bulwark("up", *where, "--yes", "--plan", plan)
     assert ended.code == 1, ended.text
     assert "errors-backend-frequent-alert (update)" in ended.err
-    assert "uptime-health (responseTimeThreshold)" in ended.err
+    assert "uptime-backend-health (responseTimeThreshold)" in ended.err
     with edit_settings(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
         ended = bulwark("up", *where, "--yes", "--plan", plan, "--json")
         assert ended.code == 0, ended.text
@@ -173,7 +173,7 @@ def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
         ended = installation.bulwark("up", *where, "--yes", "--plan", str(plan))
     assert seen.code == 0, seen.text
     planned = {name_of(step["urn"]) for step in seen.json["plan"]["steps"]}
-    assert {"backups-vault-access-log-lifecycle", "uptime-health"} <= planned
+    assert {"backups-vault-access-log-lifecycle", "uptime-backend-health"} <= planned
     assert ended.code == 1
     assert "The administrator's stack would change (backups-" in ended.err
     assert "./bulwark up --administrator --stack prod" in ended.err

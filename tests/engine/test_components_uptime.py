@@ -18,7 +18,7 @@ def contacts(production: Deployment, severity: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "severity"), [("health", "sev1"), ("version", "sev2"), ("frontend", "sev1")]
+    ("name", "severity"), [("backend-health", "sev1"), ("backend-version", "sev2"), ("frontend-page", "sev1")]
 )
 def test_a_monitor_alerts_the_channels_of_its_severity(
     production: Deployment, name: str, severity: str
@@ -30,7 +30,7 @@ def test_a_monitor_alerts_the_channels_of_its_severity(
 
 
 def test_a_monitor_refers_to_the_contacts_group_and_window_of_its_stack(production: Deployment) -> None:
-    assert production["uptime-health"].property_dependencies == {
+    assert production["uptime-backend-health"].property_dependencies == {
         "assignedAlertContacts": {
             "alerting-oncall",
             "alerting-incidents",
@@ -43,7 +43,10 @@ def test_a_monitor_refers_to_the_contacts_group_and_window_of_its_stack(producti
 
 
 def test_the_status_page_shows_the_three_addresses_and_no_heartbeat(production: Deployment) -> None:
-    watched = [int(production[f"uptime-{name}"].id) for name in ("health", "version", "frontend")]
+    watched = [
+        int(production[f"uptime-{name}"].id)
+        for name in ("backend-health", "backend-version", "frontend-page")
+    ]
     assert production["uptime-status-page"].inputs["monitorIds"] == watched
 
 

@@ -17,7 +17,7 @@ from twin.uptimerobot.model import UptimeRobot
 pytestmark = pytest.mark.shares("fast_twin")
 
 DRIFTED = {
-    "uptime-frontend",
+    "uptime-frontend-page",
     "uptime-status-page",  # the vendor takes a deleted monitor off its page
     "backups-vault-access-log-public-access",
     "backups-vault-policy",
@@ -37,7 +37,7 @@ def change_behind_pulumis_back(fast_twin: FastTwin) -> None:
         aws_client(installation, "s3"),
     )
     with closing(uptimerobot.store), closing(sentry.store):
-        uptimerobot.delete("monitor", fast_twin.resource("uptime-frontend")["id"])
+        uptimerobot.delete("monitor", fast_twin.resource("uptime-frontend-page")["id"])
         alert = fast_twin.resource("errors-backend-new-alert")["id"]
         sentry.update("alert", alert, {"enabled": False})
     vault, log = (

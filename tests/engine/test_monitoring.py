@@ -64,7 +64,7 @@ def stopped_database(fast_twin: FastTwin) -> Generator[None]:
 
 def health(fast_twin: FastTwin) -> int:
     home = fast_twin.installation.home
-    address = f"https://localhost:{home.port('platform-api')}/health"
+    address = f"https://localhost:{home.port('platform-backend')}/health"
     return httpx.get(address, verify=tls_context(home.tls / "ca.crt"), timeout=10).status_code
 
 
@@ -77,8 +77,10 @@ def monitor_status(fast_twin: FastTwin, vendor: str, monitor: str) -> str:
 
 def wait_until_all_is_up(fast_twin: FastTwin) -> None:
     """Wait until all monitors are up: they begin to probe before the platform is deployed."""
-    views = [("uptimerobot", f"uptime-{name}") for name in ("health", "version", "frontend")]
-    views.append(("sentry", "errors-health"))
+    views = [
+        ("uptimerobot", f"uptime-{name}") for name in ("backend-health", "backend-version", "frontend-page")
+    ]
+    views.append(("sentry", "errors-backend-check-health"))
     wait(lambda: {monitor_status(fast_twin, *one) for one in views} == {"UP"}, "all monitors up")
 
 
@@ -90,10 +92,13 @@ def test_a_stopped_database_turns_health_red_and_alerts_the_channels_of_its_seve
     assert health(fast_twin) == 200
     with stopped_database(fast_twin):
         assert health(fast_twin) == 503
-        inbox.await_messages(SEV1, "example-twin health", "Down")
-        wait(lambda: monitor_status(fast_twin, "sentry", "errors-health") == "DOWN", "the second look")
+        inbox.await_messages(SEV1, "example-twin backend health", "Down")
+        wait(
+            lambda: monitor_status(fast_twin, "sentry", "errors-backend-check-health") == "DOWN",
+            "the second look",
+        )
     assert health(fast_twin) == 200
-    inbox.await_messages(SEV1, "example-twin health", "Up")
+    inbox.await_messages(SEV1, "example-twin backend health", "Up")
     assert not inbox.count_messages("version"), "that address answers without the database"
 
 

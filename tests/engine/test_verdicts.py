@@ -11,7 +11,7 @@ from engine import session
 from engine.event_log import EventLog
 
 PREVIEW = ("preview", "--stack", "prod", "--twin")
-MONITOR = "urn:pulumi:one::two::uptimerobot:index/monitor:Monitor::uptime-health"
+MONITOR = "urn:pulumi:one::two::uptimerobot:index/monitor:Monitor::uptime-backend-health"
 
 
 def run(production: Deployment, *arguments: str) -> Screen:
@@ -75,7 +75,7 @@ def runs_of(*errors: tuple[str, str], code: int = 1) -> EngineRuns:
         pytest.param(
             [(MONITOR, "[HTTP Code: 503] busy")],
             1,
-            "UptimeRobot refused uptime-health: busy (HTTP 503).",
+            "UptimeRobot refused uptime-backend-health: busy (HTTP 503).",
             "see status.uptimerobot.com",
             id="one refusal",
         ),

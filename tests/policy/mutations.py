@@ -50,6 +50,7 @@ _MADE_FROM: Final = {
     "alerting": ("alerting-*", "errors-*", "job-*", "uptime-*"),
     "database": ("database-*",),
     "errors": ("errors-*",),
+    "services": ("errors-*", "uptime-*"),
     "uptime": ("uptime-*",),
 }
 """Block of the settings -> the resources."""
@@ -327,28 +328,32 @@ _TABLE: Final = {
         ("example", "endpoints.0.critical", False),
     ),
     ("endpoint-has-monitor", "example"): (
-        ("uptime-health", "is_paused", True, "monitor-watches-something"),
-        ("uptime-health", "url", "https://api.example.com/api/version"),
+        ("uptime-backend-health", "is_paused", True, "monitor-watches-something"),
+        ("uptime-backend-health", "url", "https://api.example.com/api/version"),
     ),
     ("endpoint-monitor-is-fast", "example"): ((SETTINGS, "uptime.interval_seconds", 3_600),),
     ("endpoint-monitor-checks-content", "example"): (
-        ("uptime-health", "keyword_type", "ALERT_EXISTS"),
-        ("uptime-frontend", "success_http_response_codes", ["2xx", "4xx"]),
+        ("uptime-backend-health", "keyword_type", "ALERT_EXISTS"),
+        ("uptime-frontend-page", "success_http_response_codes", ["2xx", "4xx"]),
     ),
-    ("endpoint-monitor-checks-certificate", "example"): (("uptime-health", "check_ssl_errors", False),),
+    ("endpoint-monitor-checks-certificate", "example"): (
+        ("uptime-backend-health", "check_ssl_errors", False),
+    ),
     ("endpoint-monitor-looks-from-several-regions", "example"): (
-        ("uptime-health", "region_data.regions", ["eu"]),
+        ("uptime-backend-health", "region_data.regions", ["eu"]),
     ),
-    ("monitor-reaches-someone", "uptime-version"): (("uptime-version", "assigned_alert_contacts", []),),
+    ("monitor-reaches-someone", "uptime-backend-version"): (
+        ("uptime-backend-version", "assigned_alert_contacts", []),
+    ),
     ("monitor-reaches-someone", "job-database-heartbeat"): (
         ("job-database-heartbeat", "assigned_alert_contacts", UNKNOWN_CONTACT),
     ),
     ("monitor-route-is-independent", "example"): (
-        ("uptime-health", "assigned_alert_contacts", only(OPERATIONS)),
+        ("uptime-backend-health", "assigned_alert_contacts", only(OPERATIONS)),
     ),
     ("endpoint-has-second-prober", "example"): (
-        ("errors-health", "enabled", False, "sentry-monitor-has-alert"),
-        ("errors-health", "interval_seconds", 3_600),
+        ("errors-backend-check-health", "enabled", False, "sentry-monitor-has-alert"),
+        ("errors-backend-check-health", "interval_seconds", 3_600),
     ),
     ("job-has-heartbeat", "job-database"): (("job-database-heartbeat", "", REMOVED),),
     ("job-has-heartbeat", "job-files"): (
@@ -362,7 +367,7 @@ _TABLE: Final = {
     ("error-project-has-key", "errors-backend-project"): (("errors-backend-project", "default_key", True),),
     ("error-key-has-rate-limit", "errors-backend-key"): (
         ("errors-backend-key", "rate_limit_count", 0),
-        (SETTINGS, "errors.services.backend.events_per_minute", 60_000),
+        (SETTINGS, "services.backend.errors.events_per_minute", 60_000),
     ),
     ("error-project-has-spike-protection", "errors-backend-project"): (
         ("errors-backend-spike-protection", "enabled", False),
@@ -505,12 +510,18 @@ _TABLE: Final = {
             "store-loss-is-within-objective",
         ),
     ),
-    ("monitor-watches-something", "uptime-version"): (
-        ("uptime-version", "url", "https://old.example.com/api/version"),
-        ("uptime-version", "is_paused", True),
+    ("monitor-watches-something", "uptime-backend-version"): (
+        ("uptime-backend-version", "url", "https://old.example.com/api/version"),
+        ("uptime-backend-version", "is_paused", True),
     ),
-    ("alert-listens-to-something", "errors-down-alert"): (
-        ("errors-down-alert", "monitor_ids", [], "endpoint-has-second-prober", "sentry-monitor-has-alert"),
+    ("alert-listens-to-something", "errors-backend-check-health-alert"): (
+        (
+            "errors-backend-check-health-alert",
+            "monitor_ids",
+            [],
+            "endpoint-has-second-prober",
+            "sentry-monitor-has-alert",
+        ),
     ),
     ("contact-is-told", "alerting-oncall"): (
         (SETTINGS, "alerting.routes", ROUTES_WITHOUT_ONCALL),

@@ -1,4 +1,4 @@
-"""The API's project gets the jobs' and the health check's errors, whatever the services are called."""
+"""The declared service's project gets the jobs' reports, whatever the services are called."""
 
 import json
 import os
@@ -32,18 +32,18 @@ def record(installation: Installation, file: Path) -> dict[str, dict[str, Any]]:
     return {resource["name"]: resource for resource in json.loads(file.read_text())}
 
 
-def test_the_declared_api_service_gets_the_errors_of_jobs_and_health_whatever_names_sort_first(
+def test_the_declared_service_gets_the_reports_of_jobs_whatever_names_sort_first(
     installation: Installation, tmp_path: Path
 ) -> None:
     # The engine hands settings over with sorted keys: the browser's service comes first.
     for before, after in (
-        ("api_service: backend", "api_service: server"),
-        ("      backend: {", "      server: {"),
-        ("      frontend: {", "      client: {"),
+        ("jobs_service: backend", "jobs_service: server"),
+        ("    backend:\n", "    server:\n"),
+        ("    frontend:\n", "    client:\n"),
     ):
         installation.edit("Pulumi.prod.yaml", before, after)
     declared = record(installation, tmp_path / "recording.json")
-    monitors = ["errors-health", *(name for name in declared if name.endswith("-cron"))]
+    monitors = ["errors-server-check-health", *(name for name in declared if name.endswith("-cron"))]
     assert len(monitors) == 6
     for name in monitors:
         assert declared[name]["made_from"]["project"] == ["errors-server-project"], name

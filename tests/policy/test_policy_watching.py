@@ -21,7 +21,7 @@ from policies.facts.alert_contacts import registered_domain
 from policies.facts.endpoints import EndpointAddress, address_of
 from policies.rules import RULES
 
-HEALTH, HEALTH_URL = "uptime-health", "https://api.example.com/health"
+HEALTH, HEALTH_URL = "uptime-backend-health", "https://api.example.com/health"
 
 
 def violations_of(stack: Sequence[Toy], rule: str) -> list[Violation]:
@@ -77,14 +77,14 @@ def test_hosts_of_one_owner_share_a_domain(host: str, domain: str) -> None:
 
 
 def test_an_endpoint_that_nobody_watches_is_named() -> None:
-    message = message_of(without(production(), "uptime-frontend"), "endpoint-has-monitor")
+    message = message_of(without(production(), "uptime-frontend-page"), "endpoint-has-monitor")
     assert "https://app.example.com: no monitor looks at it" in message
     assert "api.example.com" not in message
 
 
 def test_a_monitor_that_looks_elsewhere_on_a_critical_endpoint_is_named() -> None:
     message = message_of(without(production(), HEALTH), "endpoint-has-monitor")
-    assert "https://api.example.com: uptime-version (Monitor) does not look at /health" in message
+    assert "https://api.example.com: uptime-backend-version (Monitor) does not look at /health" in message
 
 
 def test_the_time_until_someone_is_told_is_shown_as_a_sum() -> None:

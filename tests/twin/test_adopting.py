@@ -273,8 +273,8 @@ def test_existing_resources_are_found_by_name_with_the_setting_that_uses_them(
         "database-project": ("adopt", project),
         "database-role-owner": ("adopt", f"{there}/platform_owner"),
         "database-database": ("adopt", f"{there}/platform"),
-        "uptime-health": ("adopt", health),
-        "uptime-frontend": ("adopt", frontend),
+        "uptime-backend-health": ("adopt", health),
+        "uptime-frontend-page": ("adopt", frontend),
         "job-drill-heartbeat": ("adopt", beat),
         "errors-team": ("reference", "example/platform"),
         "errors-backend-project": ("adopt", "example/backend"),
@@ -306,7 +306,7 @@ def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
     for name, value in {**vendor_environment(account.home), **variables}.items():
         monkeypatch.setenv(name, value)
     own = {name: account.home.secret(name) for name in TOKEN_VARIABLES}
-    names = ("backups-vault-bucket", "database-project", "errors-team", "uptime-version")
+    names = ("backups-vault-bucket", "database-project", "errors-team", "uptime-backend-version")
     result = search(TARGET, own, DECLARED, [], only=names)
     assert [finding_of(result, name).id for name in names] == [BUCKET, project, "example/platform", monitor]
 
@@ -326,8 +326,8 @@ def test_existing_roles_are_adopted_with_their_project(account: Account, project
 
 
 def test_resources_of_the_stack_are_not_offered(account: Account, project: str) -> None:
-    health = account.monitor(f"{API}/health", "KEYWORD", name="example health")
-    known = {"uptime-health": health, "database-project": project}
+    health = account.monitor(f"{API}/health", "KEYWORD", name="example backend health")
+    known = {"uptime-backend-health": health, "database-project": project}
     result = account.search(known=known)
     assert {name: finding_of(result, name).id for name in known} == known
     assert {statuses(result)[name] for name in known} == {"managed"}
@@ -363,9 +363,9 @@ def test_several_resources_of_the_same_name_are_listed_and_none_is_chosen(
     monkeypatch.setattr(live_neon, "_PAGE_ITEMS", "1")  # so that they are on two pages
     result = account.search()
     account.neon.delete("project", second)
-    assert set(finding_of(result, "uptime-health").candidates) == monitors
+    assert set(finding_of(result, "uptime-backend-health").candidates) == monitors
     assert set(finding_of(result, "database-project").candidates) == {project, second}
-    for name in ("uptime-health", "database-project"):
+    for name in ("uptime-backend-health", "database-project"):
         finding = finding_of(result, name)
         assert (finding.status, finding.id) == ("ambiguous", "")
         assert "write the right one into the settings" in finding.note
@@ -401,22 +401,22 @@ def test_a_database_of_another_owner_is_refused_and_one_of_another_name_is_told(
 
 def test_a_monitor_of_another_type_is_refused_because_it_would_be_replaced(account: Account) -> None:
     monitor = account.monitor(f"{API}/health", "HTTP")
-    finding = finding_of(account.search(), "uptime-health")
+    finding = finding_of(account.search(), "uptime-backend-health")
     assert (finding.status, finding.id) == ("unfit", monitor)
     assert "its type is HTTP, and KEYWORD is declared" in finding.note
 
 
 def test_a_monitor_is_found_by_its_name_only_if_none_watches_the_address(account: Account) -> None:
-    by_name = account.monitor("https://old.example.com/version", name="example version")
-    account.monitor(f"{API}/health", "KEYWORD", name="example frontend")
+    by_name = account.monitor("https://old.example.com/version", name="example backend version")
+    account.monitor(f"{API}/health", "KEYWORD", name="example frontend page")
     result = account.search()
-    finding = finding_of(result, "uptime-version")
+    finding = finding_of(result, "uptime-backend-version")
     assert (finding.status, finding.id) == ("found", by_name)
     assert finding.note == "found by its name; its url is https://old.example.com/version, until `up`."
     # The monitor with the frontend's name is the one of /health.
-    assert finding_of(result, "uptime-frontend").status == "missing"
+    assert finding_of(result, "uptime-frontend-page").status == "missing"
     by_address = account.monitor(f"{API}/api/version")
-    assert finding_of(account.search(), "uptime-version").id == by_address
+    assert finding_of(account.search(), "uptime-backend-version").id == by_address
 
 
 def test_an_integration_is_found_by_its_name_and_type(account: Account) -> None:
@@ -480,7 +480,11 @@ def test_an_alias_of_a_key_that_is_not_the_stacks_is_refused(account: Account) -
 
 
 def test_settings_that_name_what_is_not_there_are_reported(account: Account) -> None:
-    lost = {"database-project": "gone-1", "uptime-health": "4", "errors-backend-project": "example/gone"}
+    lost = {
+        "database-project": "gone-1",
+        "uptime-backend-health": "4",
+        "errors-backend-project": "example/gone",
+    }
     team = {"errors-team": "example/gone"}
     result = account.search(adopt=lost, reference=team)
     assert result.failures == []
@@ -498,7 +502,7 @@ def test_lists_of_an_account_are_read_to_their_last_page(account: Account, proje
         account.team(f"team {number}", f"team-{number}")
     account.team("Platform", "platform")
     result = account.search()
-    assert finding_of(result, "uptime-version").id == last
+    assert finding_of(result, "uptime-backend-version").id == last
     assert finding_of(result, "errors-team").status == "found"
     assert finding_of(result, "database-project").id == project
 
@@ -553,7 +557,7 @@ def test_a_vendor_that_asks_for_patience_is_asked_again(account: Account) -> Non
     busy = Fault("GET", "/v3/monitors", 429, "Slow down.", {"Retry-After": "0"}, times=3)
     faults.plan(account.robot.store, "uptimerobot", busy)
     result = account.search()
-    assert (finding_of(result, "uptime-version").id, result.failures) == (monitor, [])
+    assert (finding_of(result, "uptime-backend-version").id, result.failures) == (monitor, [])
 
     faults.plan(account.robot.store, "uptimerobot", replace(busy, times=4))
     (failure,) = map(str, account.search().failures)

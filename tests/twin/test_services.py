@@ -269,19 +269,17 @@ def test_a_twin_that_was_never_started_has_only_stopped_services(
 
 
 def test_the_declared_services_use_the_given_ports(home: TwinHome) -> None:
-    services = {found.name: found for found in declare_services(home, api_port=8443, frontend_port=8444)}
+    services = {found.name: found for found in declare_services(home, platform_ports=[8443, 8444])}
     assert services["vendors"].ports == (home.port("vendors"), home.port("console"))
     assert services["platform"].ports == (8443, 8444)
-    assert services["platform"].argv[-4:] == ("--api-port", "8443", "--frontend-port", "8444")
+    assert services["platform"].argv[-4:] == ("--port", "8443", "--port", "8444")
     assert services["aws"].health_url == f"http://127.0.0.1:{home.port('aws')}/moto-api/"
 
 
 @pytest.fixture
 def vendors(home: TwinHome, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     monkeypatch.setenv(SPEED_VARIABLE, "60")
-    made = next(
-        found for found in declare_services(home, api_port=1, frontend_port=2) if found.name == "vendors"
-    )
+    made = next(found for found in declare_services(home, platform_ports=[1]) if found.name == "vendors")
     yield made
     stop(home, [made])
 

@@ -78,9 +78,9 @@ def test_an_invalid_setting_is_not_written() -> None:
     path = stack_file.path_of("prod")
     good = settings_file.read(path)
     settings_file.check(path, good, PROD)
-    bad = f"{good}  bulwark:existing: {{ adopt: {{ uptime-health: [a, b] }} }}\n"
+    bad = f"{good}  bulwark:existing: {{ adopt: {{ uptime-backend-health: [a, b] }} }}\n"
     with pytest.raises(
         Failure,
-        match=r"(?s)Pulumi\.prod\.yaml would not be good.*existing\.adopt\.uptime-health: .*nothing was",
+        match=r"(?s)Pulumi\.prod\.yaml would not be good.*adopt\.uptime-backend-health: .*nothing was",
     ):
         settings_file.check(path, bad, PROD)

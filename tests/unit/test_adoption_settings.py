@@ -25,10 +25,10 @@ def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -
     written = insert_settings(
         PROD,
         {
-            (*block, "adopt", "uptime-health"): "777",
+            (*block, "adopt", "uptime-backend-health"): "777",
             (*block, "reference", "backups-identity-github"): ISSUER,
             (*block, "adopt", "database-role-owner"): "quiet-term-12345678/br-calm-sun-1/owner",
-            ("config", "bulwark:errors", "services", "backend", "events_per_minute"): 700,
+            ("config", "bulwark:services", "backend", "errors", "events_per_minute"): 700,
         },
         file="Pulumi.prod.yaml",
     )
@@ -38,11 +38,11 @@ def test_productions_file_gets_these_lines_and_keeps_every_comment_and_brace() -
         if line.startswith(("+ ", "- "))
     ]
     assert changed == [
-        '-       backend: { platform: node-express, events_per_minute: 600, paths: ["server/**"] }',
-        '+       backend: { platform: node-express, events_per_minute: 700, paths: ["server/**"] }',
+        '-       errors: { platform: node-express, events_per_minute: 600, paths: ["server/**"] }',
+        '+       errors: { platform: node-express, events_per_minute: 700, paths: ["server/**"] }',
         "+   bulwark:existing:",
         "+     adopt:",
-        "+       uptime-health: '777'",
+        "+       uptime-backend-health: '777'",
         "+       database-role-owner: quiet-term-12345678/br-calm-sun-1/owner",
         "+     reference:",
         f"+       backups-identity-github: '{ISSUER}'",

@@ -5,7 +5,7 @@ from typing import Any
 from review import drift
 
 PROJECT = "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project"
-MONITOR = "urn:pulumi:prod::bulwark::uptimerobot:index/monitor:Monitor::uptime-health"
+MONITOR = "urn:pulumi:prod::bulwark::uptimerobot:index/monitor:Monitor::uptime-backend-health"
 
 
 def step(op: str, urn: str, *properties: str) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def test_the_drift_report_says_of_each_resource_what_happened_and_which_inputs_d
     text = drift.render("prod", [step("update", MONITOR, "interval", "url"), step("delete", PROJECT)])
     assert text.startswith("<!-- bulwark drift: prod -->\n")
     assert "| database-project | Project | it is gone |" in text
-    assert "| uptime-health | Monitor | changed: interval, url |" in text
+    assert "| uptime-backend-health | Monitor | changed: interval, url |" in text
 
 
 def test_the_drift_report_is_never_too_long_for_github() -> None:

@@ -10,7 +10,7 @@ from core.failure import Failure
 from engine.event_log import EventLog
 from engine.plan_file import ReviewedPlan, read, require_same, without_values
 
-MONITOR = "urn:pulumi:prod::bulwark::uptimerobot:index/monitor:Monitor::uptime-health"
+MONITOR = "urn:pulumi:prod::bulwark::uptimerobot:index/monitor:Monitor::uptime-backend-health"
 PROJECT = "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project"
 REPLACED = ["create-replacement", "replace", "delete-replaced"]
 
@@ -72,12 +72,12 @@ def test_a_secret_that_is_encrypted_anew_is_the_same_one(tmp_path: Path) -> None
         (
             {MONITOR: planned_resource(["update"], updates={"interval": 60, "url": "a"})},
             {MONITOR: planned_resource(["update"], updates={"interval": 61, "url": "a"})},
-            "uptime-health (interval)",
+            "uptime-backend-health (interval)",
         ),
         (
             {MONITOR: planned_resource(["update"], updates={"interval": 60})},
             {MONITOR: planned_resource(["update"], updates={"interval": 60}, deletes=["url"])},
-            "uptime-health (url)",
+            "uptime-backend-health (url)",
         ),
         (
             {PROJECT: planned_resource(["update"], protect=True)},

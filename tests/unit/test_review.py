@@ -17,7 +17,7 @@ from review.review import Review, build
 URN = "urn:pulumi:prod::bulwark::bulwark:index:Platform"
 DATABASE = f"{URN}$bulwark:index:Database$neon:index/project:Project::database-project"
 VAULT = f"{URN}$bulwark:index:Backups$bulwark:index:Vault$aws:s3/bucket:Bucket::backups-vault-bucket"
-MONITOR = f"{URN}$bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-health"
+MONITOR = f"{URN}$bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-backend-health"
 FIRST, SECOND = RULES[0], RULES[1]
 
 

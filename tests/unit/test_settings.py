@@ -59,10 +59,64 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ("unknown block", lambda b: b.update(databse={}), "databse", "no block"),
     ("missing block", lambda b: b.pop("alerting"), "alerting", "missing"),
     (
-        "unknown API service",
-        lambda b: b["platform"].update(api_service="backed"),
-        "platform.api_service",
-        "none of errors.services: backend, frontend",
+        "unknown service for the jobs",
+        lambda b: b["errors"].update(jobs_service="backed"),
+        "errors.jobs_service",
+        "none of the services that have `errors`: backend, frontend",
+    ),
+    (
+        "a service without errors for the jobs",
+        lambda b: b["services"]["backend"].pop("errors"),
+        "errors.jobs_service",
+        "none of the services that have `errors`: frontend",
+    ),
+    (
+        "two services at one address",
+        lambda b: b["services"]["frontend"].update(url="https://api.example.com/"),
+        "services.frontend.url",
+        "is the address of backend too",
+    ),
+    (
+        "two services with one project",
+        lambda b: b["services"]["frontend"]["errors"].update(project="backend"),
+        "services.frontend.errors.project",
+        "is the project of backend too",
+    ),
+    (
+        "a service whose name Sentry takes for a number",
+        lambda b: b["services"].update(
+            {
+                "2026": {
+                    "url": "https://x.example.com",
+                    "errors": {"platform": "node", "events_per_minute": 1, "paths": ["a"]},
+                }
+            }
+        ),
+        "services.2026.errors.project",
+        "takes 2026 for a number",
+    ),
+    (
+        "a check whose name could be of another service",
+        lambda b: b["services"]["backend"]["checks"].update({"a-b": {"path": "/", "severity": "sev1"}}),
+        "services.backend.checks.a-b",
+        "must match the pattern",
+    ),
+    (
+        "a check at Sentry of a service without a project",
+        lambda b: b["services"].update(
+            shop={
+                "url": "https://shop.example.com",
+                "checks": {"page": {"path": "/", "severity": "sev1", "watched_by": ["sentry"]}},
+            }
+        ),
+        "services.shop.checks.page.watched_by",
+        "needs `errors`",
+    ),
+    (
+        "a check that one vendor watches twice",
+        lambda b: b["services"]["backend"]["checks"]["health"].update(watched_by=["sentry", "sentry"]),
+        "services.backend.checks.health.watched_by",
+        "names a vendor twice",
     ),
     ("missing key", lambda b: b["database"].pop("region"), "database.region", "missing"),
     (
@@ -287,7 +341,12 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "platform.repository",
         "must match the pattern",
     ),
-    ("plain http", lambda b: b["platform"].update(api="http://api.example.com"), "platform.api", "https"),
+    (
+        "plain http",
+        lambda b: b["services"]["backend"].update(url="http://api.example.com"),
+        "services.backend.url",
+        "https",
+    ),
     (
         "name too long for a bucket",
         lambda b: b["platform"].update(name="a-platform-with-a-long-name"),
@@ -319,10 +378,10 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "is missing",
     ),
     (
-        "severity of what is no check",
-        lambda b: b["uptime"]["severities"].update(login="sev1"),
-        "uptime.severities.login",
-        "'login'; is none of 'health', 'version', 'frontend'",
+        "severity that is none",
+        lambda b: b["services"]["backend"]["checks"]["health"].update(severity="sev0"),
+        "services.backend.checks.health.severity",
+        "'sev0'; is none of",
     ),
     (
         "list whose second entry is wrong",

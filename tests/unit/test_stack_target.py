@@ -25,8 +25,8 @@ def twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drawn(folder: Path) -> list[int | None]:
     """Return the ports of the sample platform on a twin in the folder."""
-    platform = draw_ports(LOCAL, TwinHome(folder))["config"]["bulwark:platform"]
-    return [urlsplit(platform[name]).port for name in ("api", "frontend")]
+    drawn = draw_ports(LOCAL, TwinHome(folder))["config"]["bulwark:services"]
+    return [urlsplit(service["url"]).port for service in drawn.values()]
 
 
 def test_the_sample_platforms_ports_are_drawn_once_per_twin(tmp_path: Path) -> None:
@@ -38,18 +38,17 @@ def test_the_sample_platforms_ports_are_drawn_once_per_twin(tmp_path: Path) -> N
 
 
 def test_a_port_that_a_stacks_file_names_is_kept(tmp_path: Path) -> None:
-    platform = {**LOCAL["config"]["bulwark:platform"], "api": "https://localhost:9443"}
-    content = {"config": {"bulwark:platform": platform}}
-    drawn = draw_ports(content, TwinHome(tmp_path))["config"]["bulwark:platform"]
-    assert drawn["api"] == "https://localhost:9443"
-    assert urlsplit(drawn["frontend"]).port
+    declared = {"api": {"url": "https://localhost:9443"}, "page": {"url": "https://localhost:0"}}
+    drawn = draw_ports({"config": {"bulwark:services": declared}}, TwinHome(tmp_path))["config"]
+    assert drawn["bulwark:services"]["api"]["url"] == "https://localhost:9443"
+    assert urlsplit(drawn["bulwark:services"]["page"]["url"]).port
 
 
 def test_a_stack_at_the_vendors_can_not_have_a_drawn_port() -> None:
     content = stack_file.read("prod")
-    platform = {**content["config"]["bulwark:platform"], "api": "https://api.example.com:0"}
-    with pytest.raises(Failure, match=r"platform\.api: .*port 0 stands for a drawn port"):
-        stack_file.load_settings("prod", {"config": {**content["config"], "bulwark:platform": platform}})
+    declared = {"bulwark:services": {"api": {"url": "https://api.example.com:0"}}}
+    with pytest.raises(Failure, match=r"services\.api\.url: .*port 0 stands for a drawn port"):
+        stack_file.load_settings("prod", {"config": {**content["config"], **declared}})
 
 
 def test_a_folder_that_can_not_be_made_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

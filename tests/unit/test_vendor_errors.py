@@ -8,7 +8,7 @@ STACK = "urn:pulumi:prod::bulwark"
 PROJECT = (
     f"{STACK}::bulwark:index:Platform$bulwark:index:Database$neon:index/project:Project::database-project"
 )
-MONITOR = f"{STACK}::bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-health"
+MONITOR = f"{STACK}::bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-backend-health"
 NEON = f"{STACK}::pulumi:providers:neon::neon"
 
 
@@ -114,7 +114,7 @@ def test_colours_and_repeated_errors_are_left_out() -> None:
     ]
     assert [(one.vendor, one.resource) for one in vendor_errors.read(twice)] == [
         ("Neon", "database-project"),
-        ("UptimeRobot", "uptime-health"),
+        ("UptimeRobot", "uptime-backend-health"),
     ]
     assert vendor_errors.read(twice)[0].reason == "there already (HTTP 409)."
 

@@ -1,7 +1,7 @@
 """
-The sample platform over HTTPS: `/health` and `/api/version` on one port, the frontend on another.
+The sample platform over HTTPS: `/health`, `/api/version` and a page, on each of its ports.
 
-With `--plain-port` it serves only the API, over plain HTTP, on the database of DATABASE_URL: so a drill
+With `--plain-port` it serves over plain HTTP, on the database of DATABASE_URL: so a drill
 starts it on a recovered copy. Only the deployed platform writes the canary.
 """
 
@@ -116,15 +116,19 @@ def read_database_url(deployment: Path) -> str:
     return str(json.loads(deployment.read_text())["database_url"])
 
 
-def _build_api(database_url: Callable[[], str]) -> Starlette:
-    health = HealthEndpoint(database_url)
-    return Starlette(routes=[Route("/health", health.__call__), Route("/api/version", _get_version)])
+def _build_routes(database_url: Callable[[], str]) -> Starlette:
+    return Starlette(
+        routes=[
+            Route("/health", HealthEndpoint(database_url).__call__),
+            Route("/api/version", _get_version),
+            Route("/", _get_page),
+        ]
+    )
 
 
-def build_application(home: TwinHome, api_port: int) -> ASGIApp:
-    """Return one application for the API and the frontend, which chooses by the port of the request."""
-    api = _build_api(lambda: read_database_url(home.root / "platform.json"))
-    frontend = Starlette(routes=[Route("/", _get_page)])
+def build_application(home: TwinHome) -> ASGIApp:
+    """Return the application, which logs each request."""
+    routes = _build_routes(lambda: read_database_url(home.root / "platform.json"))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.monotonic()
@@ -141,7 +145,7 @@ def build_application(home: TwinHome, api_port: int) -> ASGIApp:
                 sys.stderr.flush()
             await send(message)
 
-        await (api if scope["server"][1] == api_port else frontend)(scope, receive, send_and_log)
+        await routes(scope, receive, send_and_log)
 
     return respond
 
@@ -158,27 +162,26 @@ def _listen(port: int) -> socket.socket:
 def main() -> None:
     """Serve until a signal ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--api-port", type=int)
-    parser.add_argument("--frontend-port", type=int)
+    parser.add_argument("--port", type=int, action="append", help="serve over HTTPS; may be repeated")
     parser.add_argument("--plain-port", type=int)
     arguments = parser.parse_args()
     if arguments.plain_port:
-        api = _build_api(lambda: os.environ["DATABASE_URL"])
-        _serve(uvicorn.Config(LoopbackOnly(api), **_SERVER_OPTIONS), arguments.plain_port)
+        routes = _build_routes(lambda: os.environ["DATABASE_URL"])
+        _serve(uvicorn.Config(LoopbackOnly(routes), **_SERVER_OPTIONS), arguments.plain_port)
         return
-    if not (arguments.api_port and arguments.frontend_port):
-        parser.error("give --api-port and --frontend-port, or --plain-port")
+    if not arguments.port:
+        parser.error("give --port or --plain-port")
     home = TwinHome.from_environment()
     certificate, key = home.tls / "platform.crt", home.tls / "platform.key"
     if not (certificate.exists() and key.exists()):
         sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
-    application = build_application(home, arguments.api_port)
+    application = build_application(home)
     writer = canary.CanaryWriter(lambda: read_database_url(home.root / "platform.json"))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
     config = uvicorn.Config(
         LoopbackOnly(application), ssl_certfile=certificate, ssl_keyfile=key, **_SERVER_OPTIONS
     )
-    _serve(config, arguments.api_port, arguments.frontend_port)
+    _serve(config, *arguments.port)
 
 
 def _serve(config: uvicorn.Config, *ports: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from policy_harness import Toy, alter
 
-PLATFORM, HEALTH, FRONTEND = "example", "uptime-health", "uptime-frontend"
+PLATFORM, HEALTH, FRONTEND = "example", "uptime-backend-health", "uptime-frontend-page"
 HEALTH_URL = "https://api.example.com/health"
 
 

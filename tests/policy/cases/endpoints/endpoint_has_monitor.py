@@ -37,6 +37,6 @@ CASE = Case(
     fine=(
         lambda s: alter(s, HEALTH, url="https://API.example.com:443/health?deep=1"),
         lambda s: alter(s, HEALTH, type="API"),
-        lambda s: without(alter(s, "uptime-version", url=HEALTH_URL), HEALTH),
+        lambda s: without(alter(s, "uptime-backend-version", url=HEALTH_URL), HEALTH),
     ),
 )

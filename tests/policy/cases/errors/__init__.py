@@ -10,5 +10,5 @@ KEY, PROTECTION, OWNERSHIP = (
     "errors-backend-spike-protection",
     "errors-backend-ownership",
 )
-DOWN, CRON, CRON_ALERT = "errors-down-alert", "job-database-cron", "job-database-alert"
+DOWN, CRON, CRON_ALERT = "errors-backend-check-health-alert", "job-database-cron", "job-database-alert"
 ALL_THREE = [{"firstSeenEvent": {}}, {"regressionEvent": {}}, {"reappearedEvent": {}}]

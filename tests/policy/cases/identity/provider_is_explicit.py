@@ -9,14 +9,16 @@ from cases.identity import extra
 
 def _made_with(provider: str) -> Change:
     def change(stack: Sequence[Toy]) -> list[Toy]:
-        return [replace(toy, provider=provider) if toy.name == "uptime-health" else toy for toy in stack]
+        return [
+            replace(toy, provider=provider) if toy.name == "uptime-backend-health" else toy for toy in stack
+        ]
 
     return change
 
 
 CASE = Case(
     rule="provider-is-explicit",
-    at="uptime-health",
+    at="uptime-backend-health",
     weak=(_made_with("default"), _made_with("default_1_10_0")),
     absent=(),
     unknown=(),

@@ -23,5 +23,5 @@ CASE = Case(
         ),
     ),
     secret=(marked("job-database-heartbeat", "type"),),
-    fine=(lambda s: with_options(s, "uptime-health", additionalSecretOutputs=[]),),
+    fine=(lambda s: with_options(s, "uptime-backend-health", additionalSecretOutputs=[]),),
 )

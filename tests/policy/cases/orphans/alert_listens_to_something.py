@@ -1,7 +1,7 @@
 from case import Case
 from policy_harness import ABSENT, UNKNOWN, alter, secret
 
-_ALERT = "errors-down-alert"
+_ALERT = "errors-backend-check-health-alert"
 
 CASE = Case(
     rule="alert-listens-to-something",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from case import Case
 from policy_harness import ABSENT, UNKNOWN, Toy, alter, secret, without
 
-_MONITORS = ("uptime-frontend", "uptime-health", "uptime-version")
+_MONITORS = ("uptime-frontend-page", "uptime-backend-health", "uptime-backend-version")
 
 
 def _unnamed(stack: Sequence[Toy], contact: str) -> list[Toy]:
@@ -36,7 +36,7 @@ CASE = Case(
     unknown=(
         lambda s: alter(
             _unnamed(s, "alerting-operations"),
-            "uptime-health",
+            "uptime-backend-health",
             assignedAlertContacts=[{"alertContactId": UNKNOWN}],
         ),
         lambda s: alter(s, "alerting-operations", isActive=UNKNOWN),
