@@ -20,6 +20,7 @@ from cli.recovery_context import (
     find_source,
     open_context,
 )
+from core import vault_layout
 from core.failure import Failure
 from core.text import printable
 from recovery.attestation import KEY_VARIABLE
@@ -33,6 +34,13 @@ from recovery.state import back_up_state
 
 _JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "state"), "files": ("files",)}
 """Job of the settings -> the stores that it backs up."""
+
+_PREFIXES: Final[dict[StoreName, str]] = {
+    "database": vault_layout.DATABASE,
+    "files": vault_layout.FILES,
+    "state": vault_layout.STATE,
+}
+"""Where the backups of a store are in a vault."""
 
 
 def backup(
@@ -78,6 +86,7 @@ def backup(
 
     def take(store: StoreName) -> None:
         with RunLog(f"Backing up the {store}", command="backup", store=store, stack=target.name) as run:
+            contexts[store].primary.wait_for_new_key(_PREFIXES[store], partial(_show_wait, run))
             if store == "database":
                 manifests[store] = back_up(
                     contexts[store], tables=table, content=content, on_progress=partial(_show_progress, run)
@@ -218,6 +227,14 @@ def _show_progress(run: RunLog, progress: BackupProgress) -> None:
     counted = f", {progress.counted / progress.to_count:.0%} counted" if progress.to_count else ""
     table = f", {progress.table}" if progress.table else ""
     run.progress(f"{format_size(progress.dumped)} dumped, {rate}/s{counted}{table}", **vars(progress))
+
+
+def _show_wait(run: RunLog, seconds_left: int) -> None:
+    run.progress(
+        f"waiting until the vault's new key may be used, {seconds_left} s at most",
+        waiting_for="the new key",
+        seconds_left=seconds_left,
+    )
 
 
 class _FileProgressLine:

@@ -26,6 +26,11 @@ def require_consent(stack: str, *, to: str = "up", what: str = "it") -> None:
         )
 
 
+def _is_setting(kind: str) -> bool:
+    """Tell whether a type is a setting of a bucket, or another name of a key."""
+    return kind.startswith(("aws:s3/bucket", "aws:kms/alias")) and kind != "aws:s3/bucket:Bucket"
+
+
 def refuse_protected(engine: "auto.Stack", program: Program) -> None:
     """
     Refuse to take down a stack that protects something.
@@ -37,12 +42,13 @@ def refuse_protected(engine: "auto.Stack", program: Program) -> None:
         Failure: names what is protected, here or at Neon, and the command that lifts it.
     """
     resources = (engine.export_stack().deployment or {}).get("resources", [])
-    protected = [resource["urn"].rsplit("::", 1)[-1] for resource in resources if resource.get("protect")]
+    protected = [resource for resource in resources if resource.get("protect")]
     if protected:
+        data = [each["urn"].rsplit("::", 1)[-1] for each in protected if not _is_setting(each["type"])]
         which = " --administrator" if program is ADMINISTRATOR else ""
         raise Failure(
-            f"{program.title.capitalize()} {engine.name} protects what holds data ({', '.join(protected)}); "
-            "nothing was destroyed.",
+            f"{program.title.capitalize()} {engine.name} protects what holds data ({', '.join(data)}) and "
+            "what guards it; nothing was destroyed.",
             f"if all of it is to go, `./bulwark pulumi{which} state unprotect --all --stack {engine.name}`, "
             "then this again.",
         )

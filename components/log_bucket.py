@@ -43,7 +43,7 @@ def declare_log_bucket(
         force_destroy=not protect,
         opts=pulumi.ResourceOptions(parent=parent, protect=protect, ignore_changes=SIBLINGS),
     )
-    settings = BucketSettings(parent)
+    settings = BucketSettings(parent, protect=protect)
     settings.add(
         lambda opts: s3.BucketVersioning(
             f"{name}-versioning",
@@ -107,6 +107,6 @@ def declare_log_bucket(
         bucket=log_bucket.bucket,
         policy=json.dumps({"Version": "2012-10-17", "Statement": [only_tls, *writers, only_guards]}),
         # The last: it denies whoever runs this program to configure the bucket any further.
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=settings.declared),
+        opts=pulumi.ResourceOptions(parent=parent, protect=protect, depends_on=settings.declared),
     )
     return log_bucket, policy

@@ -24,14 +24,17 @@ update would then take them away: https://github.com/pulumi/pulumi-aws/issues/62
 
 class BucketSettings:
     """
-    The settings of a bucket, each made after the one before it.
+    The settings of a bucket, each made after the one before it, and protected like the bucket.
+
+    A destroy by the engine alone runs no program that could refuse it. It deletes what is not protected, and
+    would leave protected buckets without what guards them.
 
     S3 answers 409 (OperationAborted) where two are written at the same time:
     https://github.com/hashicorp/terraform-provider-aws/issues/33552.
     """
 
-    def __init__(self, parent: pulumi.Resource) -> None:
-        self._parent = parent
+    def __init__(self, parent: pulumi.Resource, *, protect: bool) -> None:
+        self._parent, self._protect = parent, protect
         self.declared: list[pulumi.Resource] = []
 
     def add(
@@ -41,7 +44,8 @@ class BucketSettings:
         after: tuple[pulumi.Resource, ...] = (),
     ) -> None:
         """Declare a setting with these options, after the last one and the resources in `after`."""
-        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=[*self.declared[-1:], *after])
+        depends_on = [*self.declared[-1:], *after]
+        opts = pulumi.ResourceOptions(parent=self._parent, protect=self._protect, depends_on=depends_on)
         self.declared.append(declare(opts))
 
 

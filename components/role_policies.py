@@ -59,6 +59,9 @@ _LOOK_AT_BUCKETS: Final = (
     "s3:GetLifecycleConfiguration",
     "s3:GetReplicationConfiguration",
     "s3:ListBucket",
+    # The provider asks for tags by it first, and falls back on the text of a refusal
+    # (hashicorp/terraform-provider-aws#45251, #45784).
+    "s3:ListTagsForResource",
 )
 _LOOK_AT_KEYS: Final = (
     "kms:DescribeKey",
@@ -323,7 +326,9 @@ def _configure(
     within = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(platform, account)}}
     return [
         _allow(
-            "ConfigureBuckets", ["s3:CreateBucket", *BUCKET_ACTIONS, "s3:PutBucketTagging"], _buckets(vaults)
+            "ConfigureBuckets",
+            ["s3:CreateBucket", *BUCKET_ACTIONS, "s3:PutBucketTagging", "s3:TagResource", "s3:UntagResource"],
+            _buckets(vaults),
         ),
         _allow(
             "ConfigureKeys",

@@ -80,7 +80,7 @@ class Vault(pulumi.ComponentResource):
             f"{name}-key-alias",
             name=names.key_alias,
             target_key_id=self.key.key_id,
-            opts=child,
+            opts=holds_data,
         )
         self.bucket = s3.Bucket(
             f"{name}-bucket",
@@ -97,9 +97,9 @@ class Vault(pulumi.ComponentResource):
             f"{name}-versioning",
             bucket=bucket,
             versioning_configuration={"status": "Enabled"},
-            opts=child,
+            opts=holds_data,
         )
-        settings = BucketSettings(self)
+        settings = BucketSettings(self, protect=protect)
         settings.add(
             lambda opts: s3.BucketObjectLockConfiguration(
                 f"{name}-lock",
@@ -158,7 +158,7 @@ class Vault(pulumi.ComponentResource):
             f"{name}-policy",
             bucket=bucket,
             policy=bucket_policy(names.arn, guards=guards, replication_role_arn=replication_role_arn),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=settings.declared),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, depends_on=settings.declared),
         )
         self.register_outputs({"bucket": bucket, "keyArn": self.key.arn})
 

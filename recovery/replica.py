@@ -34,7 +34,12 @@ class ReplicaStatus:
                 late = promise if self.state == "overdue" else ""
                 return f"{self.key} is on its way to the replica for {minutes} min{late}"
             case "failed":
-                return f"{self.key} was not replicated: S3 gave up; look at the replicating role and its keys"
+                # The replicator is allowed by the keys' aliases, which count after minutes (new_key.py).
+                return (
+                    f"{self.key} was not replicated: S3 gave up, and does not try again; if it was stored in "
+                    "the first minutes of a new vault, back up again; else look at the replicating role and "
+                    "its keys"
+                )
             case "missing":
                 return f"{self.key} is not in the replica, and not on its way there"
             case _:

@@ -14,6 +14,7 @@ from botocore.exceptions import (
 )
 
 from core.failure import Failure
+from recovery.new_key import NewKeyWait
 
 _SECONDS: Final = 10
 _PARTS_OF_AN_ARN: Final = 7
@@ -49,6 +50,7 @@ def fetch_secret(name: str, endpoint: str | None = None) -> str:
                 proxies={} if endpoint else None,
             ),
         )
+        NewKeyWait().watch(client)
         value = client.get_secret_value(SecretId=name).get("SecretString")
     except (NoCredentialsError, PartialCredentialsError):
         raise Failure(

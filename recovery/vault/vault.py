@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from core.failure import Failure
 from recovery.manifest import LockMode, StoredObject
+from recovery.new_key import NewKeyWait, OnWait
 from recovery.vault.client import AccessKey, Damaged, Exists, error_code, explain_errors, failure_of
 from recovery.vault.download import Download, read_verified
 from recovery.vault.objects import (
@@ -187,6 +188,16 @@ class VaultClient:
         return read_verified(
             Download(self._client, request, name), name, sha256=sha256, expected_bytes=expected_bytes
         )
+
+    def wait_for_new_key(self, prefix: str, on_wait: OnWait) -> None:
+        """
+        Let what is denied for the vault's key alone wait until it is allowed, if nothing is in `prefix` yet.
+
+        Raises:
+            Failure: the vault can't be listed.
+        """
+        if next(self.list_entries(prefix), None) is None:
+            NewKeyWait(on_wait).watch(self._client)
 
     def list_entries(self, prefix: str, *, versions: bool = False, after: str = "") -> Iterator[VersionEntry]:
         """

@@ -51,5 +51,6 @@ def test_destroying_a_stack_with_protected_resources_deletes_nothing(production:
     refused = installation.bulwark("destroy", "--stack", "prod", "--twin", "--yes")
     assert refused.code == 1
     assert "backups-vault-key" in refused.err
+    assert "backups-vault-policy" not in refused.err, "one screen names what holds data"
     assert "./bulwark pulumi --administrator state unprotect --all --stack prod" in refused.err
     assert installation.resources("prod") == resources

@@ -145,8 +145,14 @@ def test_every_physical_name_is_explicit(production: Deployment) -> None:
         assert not re.search(r"-[0-9a-f]{7}$", str(found.inputs[key])), found.name
 
 
-def test_resources_that_hold_data_are_protected_and_no_others(production: Deployment) -> None:
-    assert {found.name for found in production.resources.values() if found.protected} == {
+def test_what_holds_data_and_what_guards_it_is_protected_and_nothing_else(production: Deployment) -> None:
+    """The engine's own `destroy` asks no program, and deletes whatever is not protected."""
+    guards = {
+        found.name
+        for found in production.resources.values()
+        if found.type.startswith("aws:s3/bucket") and found.type != "aws:s3/bucket:Bucket"
+    } | {"backups-vault-key-alias", "backups-replica-key-alias"}
+    assert {found.name for found in production.resources.values() if found.protected} - guards == {
         "database-project",
         "database-role-owner",
         "database-role-application",
@@ -162,6 +168,7 @@ def test_resources_that_hold_data_are_protected_and_no_others(production: Deploy
         "backups-replica-trail-bucket",
         "documents-key",
     }
+    assert [name for name in guards if not production[name].protected] == []
 
 
 def test_changes_are_ignored_only_where_the_vendor_makes_them(production: Deployment) -> None:

@@ -153,9 +153,9 @@ def test_a_replication_that_s3_gave_up_is_reported(service: Service, source: str
         assert await_replication(vaults.direct, vaults.primary.bucket, entry.key, entry.version) == "FAILED"
     problems = verify(manifest, vaults.primary, replica=vaults.replica).problems
     assert (
-        f"{manifest.dump.key} was not replicated: S3 gave up; look at the replicating role and its keys"
-        in problems
-    )
+        f"{manifest.dump.key} was not replicated: S3 gave up, and does not try again; if it was stored in "
+        "the first minutes of a new vault, back up again; else look at the replicating role and its keys"
+    ) in problems
 
 
 def test_a_replica_that_was_deleted_or_locked_for_less_time_is_found(service: Service, source: str) -> None:

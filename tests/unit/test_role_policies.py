@@ -1,5 +1,7 @@
 """The roles' policies fit into what IAM takes, whatever the platform is called."""
 
+import json
+
 from components.role_policies import boundary_policy, break_glass_policy, list_policies, list_replica_policies
 from components.vault_names import VaultNames
 
@@ -25,3 +27,21 @@ def test_policies_of_the_longest_names_fit() -> None:
         break_glass_policy(vaults, account="1" * 12, platform=NAME),
     ]
     assert max(map(size_of, inline)) <= 10_240
+
+
+def test_whoever_reads_or_writes_tags_of_a_bucket_may_do_it_by_both_of_s3s_actions() -> None:
+    """AWS's provider tries the newer action first (hashicorp/terraform-provider-aws#45251)."""
+    vaults = [VaultNames.of(NAME, account, "ap-southeast-1") for account in ("1" * 12, "2" * 12)]
+    documents = [
+        *list_policies(vaults, account="1" * 12, platform=NAME).values(),
+        *list_replica_policies(vaults[1]).values(),
+        break_glass_policy(vaults, account="1" * 12, platform=NAME),
+    ]
+    statements = [statement for document in documents for statement in json.loads(document)["Statement"]]
+    for older, newer in (
+        ("s3:GetBucketTagging", "s3:ListTagsForResource"),
+        ("s3:PutBucketTagging", "s3:TagResource"),
+    ):
+        both = [{older, newer} <= set(each["Action"]) for each in statements if older in each["Action"]]
+        assert both
+        assert all(both)
