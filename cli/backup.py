@@ -10,8 +10,9 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from cli.events import RunLog
+from cli.left_out import describe_left_out
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
-from cli.output import describe_left_out, format_lock, format_size
+from cli.output import format_lock, format_size
 from cli.recovery_context import (
     DocumentedStack,
     RecoverySource,

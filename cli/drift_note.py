@@ -3,12 +3,15 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cli.live_report import LiveAudit
 from core.documents import DocumentError, read_file, read_json
 from engine.stack_target import StackTarget
 from engine.targets import state_folder
 from status.health import DriftHealth
+
+if TYPE_CHECKING:
+    from cli.live_report import LiveAudit  # which imports the policies and the engine's SDK
 
 
 def read(target: StackTarget) -> DriftHealth | None:
@@ -19,7 +22,7 @@ def read(target: StackTarget) -> DriftHealth | None:
         return None
 
 
-def write(target: StackTarget, audit: LiveAudit) -> None:
+def write(target: StackTarget, audit: "LiveAudit") -> None:
     """Note what was found. Where that can't be written, `status` says that nobody looked."""
     refusals = len(audit.verdicts.refusals) if audit.verdicts else 0
     note = DriftHealth(

@@ -27,7 +27,7 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     Raises:
         Failure: the vault does not answer.
     """
-    # boto3 takes a second, and deployments on the twin do without.
+    # botocore takes a second, and deployments on the twin do without.
     from cli.recovery_context import find_trust, open_vault  # noqa: PLC0415
     from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415

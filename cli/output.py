@@ -6,9 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from core.failure import Failure
-from recovery.files.manifest import FilesManifest
-from recovery.manifest import BackupManifest, Manifest
-from recovery.postgres.left_out import summarize_left_out
 
 
 def format_size(count: int) -> str:
@@ -26,15 +23,6 @@ def format_day(moment: datetime | None) -> str | None:
 
 def format_lock(until: datetime | None) -> str:
     return f"locked until {format_day(until)}" if until else "not locked"
-
-
-def describe_left_out(manifest: BackupManifest, *, reasons: bool = False) -> list[str]:
-    """Return one phrase per kind of what a backup does not hold."""
-    if isinstance(manifest, FilesManifest):
-        more = manifest.unreadable - len(manifest.left_out)
-        phrases = summarize_left_out(manifest.left_out, reasons=reasons)
-        return [*phrases, f"{more:,} more files"] if more else phrases
-    return summarize_left_out(manifest.left_out, reasons=reasons) if isinstance(manifest, Manifest) else []
 
 
 def write_files(folder: Path, files: Mapping[str, str], *, what: str, option: str) -> None:

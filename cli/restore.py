@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from cyclopts import Parameter
 
 from cli.events import RunLog
+from cli.left_out import describe_left_out
 from cli.options import (
     ChosenStackOption,
     IdentityOption,
@@ -20,7 +21,7 @@ from cli.options import (
     TwinOption,
     UnsandboxedOption,
 )
-from cli.output import describe_left_out, format_size
+from cli.output import format_size
 from cli.recovery_context import find_source, find_trust, open_context, open_vaults
 from cli.servers import new_server
 from core.console import PrintableConsole, plain

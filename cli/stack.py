@@ -17,7 +17,6 @@ from cli.ending import Ending
 from cli.engine_runs import EngineRuns, command_line
 from cli.open_stack import OpenStack, open_stack
 from cli.options import AdministratorOption, JsonOption, StackOption, TwinOption
-from cli.stack_recovery_file import describe_stack, to_yaml
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import plan_file, session
@@ -365,6 +364,8 @@ def outputs(
         recovery: Print the recovery file of the stack instead (docs/recovery.md), which never has a secret.
     """
     if recovery:
+        from cli.stack_recovery_file import describe_stack, to_yaml  # noqa: PLC0415 - botocore and psycopg
+
         target = find_target(stack, on_twin=on_twin)
         file = describe_stack(target, session.outputs(target))
         sys.stdout.write(f"{file.model_dump_json(indent=2)}\n" if as_json else to_yaml(file))

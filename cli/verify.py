@@ -25,6 +25,7 @@ from cli.attested_documents import (
 from cli.backups import STORES
 from cli.elsewhere import verify_copies
 from cli.events import RunLog
+from cli.left_out import describe_left_out
 from cli.options import (
     ChosenStackOption,
     IdentityOption,
@@ -33,7 +34,6 @@ from cli.options import (
     TwinOption,
     UnsandboxedOption,
 )
-from cli.output import describe_left_out
 from cli.recovery_context import find_source, open_context
 from cli.servers import scratch_server
 from core.console import PrintableConsole

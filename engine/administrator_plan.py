@@ -33,7 +33,7 @@ def require_administrator(target: StackTarget, steps: Iterable[Mapping[str, Any]
         )
     if target.is_rehearsal:
         return
-    from engine.role_credentials import find_caller  # noqa: PLC0415 - boto3 takes a second
+    from engine.role_credentials import find_caller  # noqa: PLC0415 - botocore takes a second
 
     refuse_deployer(find_caller(target, target.deployer_credentials()), shown, target)
 

@@ -1,18 +1,19 @@
 """
 The Automation API with fewer starts of the CLI, which takes a quarter of a second each; `up` makes six.
 
-It leaves out what nothing here uses: the CLI's version for every workspace, the history entry of an operation
-that has just succeeded, a second export of the outputs to mark the secret ones, and the SDK's debug messages.
+It leaves out what nothing here uses: the CLI's version, which toolchain/engine.py has compared, the history
+entry of an operation that has just succeeded, a second export of the outputs to mark the secret ones, and the
+SDK's debug messages.
 """
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final
 
 import pulumi.automation as auto
 from pulumi import log
+from pulumi._version import version
 from pulumi.automation._stack import StackInitMode
 
 __all__ = ["AutomationStack", "AutomationWorkspace", "StackInitMode"]
@@ -21,17 +22,20 @@ _SECRET: Final = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1
 """Key and value by which a deployment's JSON marks a secret (pulumi/pulumi, sdk/go/common/resource/sig)."""
 
 
-@cache
-def _command() -> auto.PulumiCommand:
-    """Return the CLI on this process's PATH; its version is compared with the Automation API's once."""
-    return auto.PulumiCommand()
+class _Command(auto.PulumiCommand):
+    """The CLI on this process's PATH, which `toolchain.engine.search_path` has put there."""
+
+    def __init__(self) -> None:
+        # The API's own starts the CLI to ask for its version.
+        self.command = "pulumi"
+        self.version = version  # the SDK's, which is the CLI's too
 
 
 class AutomationWorkspace(auto.LocalWorkspace):
     """A folder with a project and its stacks."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(pulumi_command=_command(), **options)
+        super().__init__(pulumi_command=_Command(), **options)
         # Production's program logs 645 debug messages, each in a call to the engine, which drops them unless
         # it runs with --debug. No operation here does.
         log.debug = _log_nothing

@@ -7,7 +7,6 @@ one role. On the twin each command takes the role on as a job would.
 
 from typing import Final
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.guard import RESTORER, WRITER
@@ -15,6 +14,7 @@ from components.settings import Settings
 from core.failure import Failure
 from engine.stack_target import AwsRole, StackTarget
 from recovery.vault.account_access import take_on_as_job
+from recovery.vault.aws_session import open_session
 from recovery.vault.client import AccessKey
 
 _NAMES: Final[dict[AwsRole, str]] = {"writer": WRITER, "restorer": RESTORER}
@@ -72,14 +72,18 @@ def find_caller(
         Failure: AWS does not answer.
     """
     try:
-        return boto3.client(
-            "sts",
-            region_name=target.settings.backups.region,
-            endpoint_url=target.aws_endpoint,
-            aws_access_key_id=key.id if key else None,
-            aws_secret_access_key=key.secret if key else None,
-            aws_session_token=key.token if key else None,
-        ).get_caller_identity()["Arn"]
+        return (
+            open_session()
+            .create_client(
+                "sts",
+                region_name=target.settings.backups.region,
+                endpoint_url=target.aws_endpoint,
+                aws_access_key_id=key.id if key else None,
+                aws_secret_access_key=key.secret if key else None,
+                aws_session_token=key.token if key else None,
+            )
+            .get_caller_identity()["Arn"]
+        )
     except (BotoCoreError, ClientError) as error:
         raise Failure(
             "The credentials in use are not known: AWS did not answer.", next_step, str(error)

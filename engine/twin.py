@@ -256,7 +256,7 @@ class TwinTarget(StackTarget):
 
     def role_credentials(self, role: AwsRole) -> "AccessKey":
         """Take the role on as a job would, so that a command fails here where it would fail in production."""
-        from engine.role_credentials import assume_role, environment_of  # noqa: PLC0415 - boto3 takes a second
+        from engine.role_credentials import assume_role, environment_of  # noqa: PLC0415 - botocore takes a second
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
 
         subject = self.settings.platform.subject(environment_of(role, self.settings))
@@ -265,7 +265,7 @@ class TwinTarget(StackTarget):
 
     def replica_credentials(self, role: ReplicaRole) -> "AccessKey":
         """Take the role on as a job would: who restores by its token, who plans from the planner's role."""
-        from engine.role_credentials import environment_of  # noqa: PLC0415 - boto3 takes a second
+        from engine.role_credentials import environment_of  # noqa: PLC0415 - botocore takes a second
         from recovery.vault.account_access import take_on, take_on_as_job  # noqa: PLC0415 - with it
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
 
@@ -285,7 +285,7 @@ class TwinTarget(StackTarget):
 
     def find_signer(self, role: AwsRole) -> "IssueToken":
         """Return the twin's issuer, which signs for a job of the role as GitHub would."""
-        from engine.role_credentials import environment_of  # noqa: PLC0415 - boto3 takes a second
+        from engine.role_credentials import environment_of  # noqa: PLC0415 - botocore takes a second
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
 
         subject = self.settings.platform.subject(environment_of(role, self.settings))

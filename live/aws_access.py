@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from core.failure import Failure
+from recovery.vault.aws_session import open_session
 from recovery.vault.client import AccessKey, error_code
 
 _REFUSED: Final = frozenset(("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"))
@@ -38,7 +38,7 @@ class AwsAccess:
             next_step: What to do where there are no credentials.
         """
         self._endpoint, self._next_step = endpoint, next_step
-        self._session = cache(botocore.session.get_session)  # each one reads a service's description anew
+        self._session = cache(open_session)
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._find_key = cache(find_key)
         self._find_replica_key = cache(find_replica_key)

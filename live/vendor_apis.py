@@ -2,6 +2,8 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from ssl import SSLContext
 from typing import Final, NamedTuple
 
 import httpx
@@ -31,7 +33,13 @@ def open_apis(target: StackTarget, tokens: Mapping[str, str]) -> Generator[Apis]
     """
 
     def connect(base_url: str) -> httpx.Client:
-        return httpx.Client(base_url=base_url, timeout=_TIMEOUT_SECONDS, trust_env=target.uses_proxies)
+        proxies = target.uses_proxies
+        return httpx.Client(
+            base_url=base_url,
+            timeout=_TIMEOUT_SECONDS,
+            trust_env=proxies,
+            verify=_trust_authorities(environment=proxies),
+        )
 
     with (
         connect(target.api_url("neon")) as to_neon,
@@ -47,3 +55,9 @@ def open_apis(target: StackTarget, tokens: Mapping[str, str]) -> Generator[Apis]
             api("uptimerobot", to_uptimerobot),
             api("sentry", to_sentry, f"`organization` in {PROJECT}:errors"),
         )
+
+
+@cache
+def _trust_authorities(*, environment: bool) -> SSLContext:
+    """Read the list of certificate authorities once for all clients; each reading takes long."""
+    return httpx.create_ssl_context(trust_env=environment)

@@ -5,7 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
-import httpx
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
 from core.log import RunEvents
@@ -52,6 +51,8 @@ def _send_check_in(context: RecoveryContext, job: str, checkin_id: str, status: 
 
 
 def _get_url(job: str, url: str, what: str, parameters: dict[str, str]) -> None:
+    import httpx  # noqa: PLC0415 - a fifth of a second, for which a command without monitors need not wait
+
     # The URL is a secret: it can silence the alarm. So no exception of httpx is logged, which would quote it.
     try:
         for attempt in Retrying(

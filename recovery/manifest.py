@@ -31,7 +31,8 @@ DumpContent = Literal["all", "schema", "data"]
 class ManifestModel(BaseModel):
     """Base of all stored documents: frozen, and without unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when a document is read or written: most commands load many of them and use few.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class StoredObject(ManifestModel):

@@ -3,7 +3,6 @@
 import os
 from typing import Any, Final
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,6 +14,7 @@ from botocore.exceptions import (
 
 from core.failure import Failure
 from recovery.new_key import NewKeyWait
+from recovery.vault.aws_session import open_session
 
 _SECONDS: Final = 10
 _PARTS_OF_AN_ARN: Final = 7
@@ -39,7 +39,7 @@ def fetch_secret(name: str, endpoint: str | None = None) -> str:
     parts = name.split(":")
     region = parts[3] if len(parts) == _PARTS_OF_AN_ARN else os.environ.get("AWS_REGION") or None
     try:
-        client: Any = botocore.session.get_session().create_client(
+        client: Any = open_session().create_client(
             "secretsmanager",
             region_name=region,
             endpoint_url=endpoint,

@@ -25,7 +25,7 @@ ProofMethod = Literal["restored", "read", "drill"]
 class HealthModel(BaseModel):
     """Base of all parts: frozen, and without unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Answer(HealthModel, Generic[T]):

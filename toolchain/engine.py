@@ -57,7 +57,11 @@ def ensure_cli(*, checked: bool = False) -> Path:
 def find_own_cli() -> Path | None:
     """Return the `pulumi` on PATH if it has the version; nobody has checked where it came from."""
     found = shutil.which("pulumi")
-    return Path(found) if found and _is_pinned_version(Path(found)) else None
+    if not found:
+        return None
+    # What was put into the cache was asked for its version there; each answer takes a quarter of a second.
+    is_of_cache = Path(found).parent.parent in cache_root().glob(f"pulumi-{VERSION}*/")
+    return Path(found) if is_of_cache or _is_pinned_version(Path(found)) else None
 
 
 def search_path(*, policy_host: bool = True, checked: bool = False) -> str:

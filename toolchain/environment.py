@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import venv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -68,6 +67,8 @@ def _create_virtualenv(folder: Path) -> None:
         raise Failure(
             f"{folder} is not a folder of its own, so it is left alone.", "move it away, then run this again."
         )
+    import venv  # noqa: PLC0415 - imports logging too, at each call of every command
+
     venv.EnvBuilder(clear=True, symlinks=True).create(folder)
 
 

@@ -12,7 +12,7 @@ from core.objectives import longest_gap
 class SettingsModel(BaseModel):
     """Frozen, closed and strict: a typing mistake in a settings file is an error, never a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def _check(judge: Callable[[str], object]) -> AfterValidator:

@@ -63,7 +63,9 @@ class EvidenceModel(BaseModel):
 
     # Not strict: to the validator that wraps a model, pydantic gives Python's values of a JSON document, of
     # which strict mode takes neither a text for a time nor a list for a tuple.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, defer_build=True
+    )
 
     @field_validator("*")
     @classmethod

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from core.failure import Failure
 from recovery.attestation import find_job_identity
+from recovery.vault.aws_session import open_session
 from recovery.vault.client import AccessKey, error_code
 
 _AUDIENCE: Final = "sts.amazonaws.com"
@@ -87,7 +87,7 @@ def take_on(role: str, key: AccessKey, region: str, endpoint: str | None = None)
 
 def _sign_in(profile: str) -> AccessKey | None:
     try:
-        credentials = botocore.session.Session(profile=profile).get_credentials()
+        credentials = open_session(profile=profile).get_credentials()
         given = credentials.get_frozen_credentials() if credentials else None
     except ProfileNotFound:
         return None
@@ -104,7 +104,7 @@ def _sign_in(profile: str) -> AccessKey | None:
 
 def _create_sts(region: str, endpoint: str | None, key: AccessKey | None) -> Any:
     signed = {} if key else {"signature_version": UNSIGNED}
-    return botocore.session.get_session().create_client(
+    return open_session().create_client(
         "sts",
         region_name=region,
         endpoint_url=endpoint,

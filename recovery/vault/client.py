@@ -13,7 +13,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -27,6 +26,7 @@ from botocore.exceptions import (
 from botocore.utils import parse_timestamp
 
 from core.failure import Failure
+from recovery.vault.aws_session import open_session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -75,7 +75,7 @@ def create_client(
     if address.scheme != "https" and not is_loopback:
         raise Failure(f"The S3 endpoint {address.hostname} has no TLS.", "give its https address.")
     # boto3 would add a transfer manager, which is not used here, and take a fifth of a second longer.
-    session = botocore.session.get_session()
+    session = open_session()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
     s3_client: Any = session.create_client(
         "s3",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 
+from recovery.vault.aws_session import open_session
 from twin.aws.administrator import administrator_key
 from twin.aws.issuer import issue_token
 from twin.host.home import TwinHome
@@ -105,6 +105,6 @@ def _client(home: TwinHome, service: str, region: str, credentials: tuple[tuple[
     )
     keys: dict[str, Any] = dict(credentials)
     address = f"http://127.0.0.1:{home.port('aws')}"
-    return botocore.session.Session().create_client(
+    return open_session().create_client(
         service, region_name=region, endpoint_url=address, config=config, **keys
     )

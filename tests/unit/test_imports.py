@@ -1,0 +1,57 @@
+"""No command imports a library that it doesn't use: each takes a tenth of a second and more."""
+
+import json
+import subprocess
+import sys
+from typing import Final
+
+from cli.app import app
+
+_TWIN_ALONE: Final = {"structlog", "starlette", "uvicorn", "moto", "prometheus_client", "sentry_sdk"}
+_PROGRAM: Final = {"pulumi_aws", "pulumi_neon", "pulumi_sentry", "pulumi_uptimerobot", "components.platform"}
+_HTTP: Final = {"httpx", "click", "pygments"}
+_ANY: Final = _TWIN_ALONE | _PROGRAM | {"boto3"}
+_DATA: Final = _ANY | _HTTP | {"pulumi", "policies"}
+_ENGINE: Final = _ANY | _HTTP | {"botocore", "psycopg", "jinja2", "cryptography"}
+_NOTHING: Final = _DATA | _ENGINE | {"pydantic", "rich.console", "yaml"}
+
+LEFT_OUT: Final[dict[str, set[str]]] = {
+    "status": _ANY | {"policies.rules", "pulumi_policy"},
+    **dict.fromkeys(("up", "preview", "refresh", "outputs", "destroy"), _ENGINE | {"policies.rules"}),
+    **dict.fromkeys(("review", "audit"), _ENGINE),
+    "pulumi": _ANY | _HTTP | {"botocore", "psycopg", "pulumi", "policies"},
+    "adopt": _ANY | {"psycopg", "pulumi_policy", "policies.rules"},
+    **dict.fromkeys(("backup", "copy", "backups", "verify", "restore", "disown", "break-lease"), _DATA),
+    "drills": _DATA,
+    "discard": _DATA | {"botocore"},
+    "drill": _ANY | {"pulumi", "policies"},
+    **dict.fromkeys(("logs", "down"), _DATA | {"botocore"}),
+    **dict.fromkeys(("test", "toolchain"), _NOTHING),
+}
+"""Command -> what its module may not import: a library is imported where it is first used."""
+
+# Each command in a fork of a process that has imported none.
+_PROGRAM_TEXT: Final = """
+import json, os, sys
+import cli.app
+left_out, found = json.loads(sys.argv[1]), {}
+for command, names in left_out.items():
+    read, write = os.pipe()
+    if not os.fork():
+        cli.app.app[command].default_command
+        os.write(write, json.dumps([name for name in names if name in sys.modules]).encode())
+        os._exit(0)
+    os.wait()
+    found[command] = json.loads(os.read(read, 100_000))
+print(json.dumps(found))
+"""
+
+
+def test_no_command_imports_a_library_that_it_does_not_use() -> None:
+    commands = {name for name in app if not name.startswith("-")}
+    assert commands == set(LEFT_OUT)
+    left_out = json.dumps({command: sorted(names) for command, names in LEFT_OUT.items()})
+    ended = subprocess.run(
+        [sys.executable, "-c", _PROGRAM_TEXT, left_out], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert json.loads(ended.stdout) == {command: [] for command in LEFT_OUT}
