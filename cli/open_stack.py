@@ -10,8 +10,10 @@ from typing import Any
 import pulumi.automation as auto
 
 from cli import drill_facts
+from core.arming import UNARMED_VARIABLE
 from core.console import PrintableConsole
 from engine import pending_operations, session
+from engine.first_answers import FirstAnswers
 from engine.program import ADMINISTRATOR, PLATFORM, Program
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
@@ -26,6 +28,9 @@ class OpenStack:
     administrator: auto.Stack
     platform: auto.Stack | None
     """None where the administrator's is meant alone."""
+
+    first_answers: FirstAnswers | None = None
+    """Which monitors are armed; None where no platform will answer, or nothing is run."""
 
     @property
     def stacks(self) -> list[auto.Stack]:
@@ -52,17 +57,32 @@ def open_stack(
     target = find_target(stack, on_twin=on_twin, providers=providers)
     target.prepare(console, runs_program=runs_program and not administrator_only)
 
-    def open_program(program: Program) -> auto.Stack:
-        engine = session.select(target, program, runs_program=runs_program)
+    def open_program(program: Program, gate: FirstAnswers | None = None) -> auto.Stack:
+        engine = session.select(target, program, runs_program=runs_program, gate=gate)
         pending_operations.settle(engine, target, console, project=program.project)
         return engine
 
     administrator = open_program(ADMINISTRATOR)
-    platform = None if administrator_only else open_program(PLATFORM)
-    if platform and runs_program:
-        drill_facts.pass_to_policies(target, platform)
-    with judge_together(administrator, platform):
-        yield OpenStack(target, administrator, platform)
+    with tempfile.TemporaryDirectory(prefix="bulwark-unarmed-") as folder:
+        file = Path(folder) / "unarmed.json"
+        waits = runs_program and not administrator_only and target.runs_platform
+        first_answers = FirstAnswers(target, file) if waits else None
+        platform = None if administrator_only else open_program(PLATFORM, first_answers)
+        if platform and runs_program:
+            drill_facts.pass_to_policies(target, platform)
+            _set_variable(platform, UNARMED_VARIABLE, str(file) if first_answers else "")
+        if platform and first_answers:
+            first_answers.remember(_read_resources(target, platform))
+        with judge_together(administrator, platform):
+            yield OpenStack(target, administrator, platform, first_answers)
+
+
+def _read_resources(target: StackTarget, engine: auto.Stack) -> list[dict[str, Any]]:
+    """Return the resources of a stack's state."""
+    state = target.read_checkpoint()
+    if state is None:
+        state = engine.export_stack().deployment or {}
+    return state.get("resources") or []
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import json
 import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ from core.failure import Failure
 from engine import plan_file, session
 from engine.administrator_plan import require_administrator
 from engine.event_log import merge_documents
+from engine.first_answers import WaitingMonitor, describe_waiting
 from engine.program import ADMINISTRATOR
 from engine.stack_target import ProviderKind, StackTarget
 from engine.targets import find_target
@@ -72,16 +74,20 @@ def up(
         _deploy_administrator(opened, runs, asks=asks, planned=plan is not None)
         outputs: auto.OutputMap = {}
         if opened.platform and not runs.code:
+            if opened.first_answers and reviewed:
+                opened.first_answers.follow(reviewed)
             outputs = _deploy_platform(target, opened.platform, runs, reviewed, plan, asks=asks)
         left = _find_leftovers(opened, runs)
-    values: dict[str, Any] = {name: output.value for name, output in outputs.items()}
-    if values:
-        _record_issuer_keys(target, values)
-        target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
-        _grant_large_objects(target, values)
-        if not as_json:
-            _print_protection(values["protection"])
-    verdict = _judge_up(runs, target, left, whole=bool(opened.platform))
+        values: dict[str, Any] = {name: output.value for name, output in outputs.items()}
+        if values:
+            _record_issuer_keys(target, values)
+            target.deploy_platform(values, scale=scale, console=PrintableConsole(stderr=True))
+            _grant_large_objects(target, values)
+            _arm_monitors(opened, runs)
+            if not as_json:
+                _print_protection(values["protection"])
+    waiting = _list_waiting(opened)
+    verdict = _judge_up(runs, target, left, waiting, whole=bool(opened.platform))
     if as_json:
         document = runs.document(verdict)
         kept = ("stack", "exit_code", "verdict", "changes", "refusals")
@@ -90,6 +96,7 @@ def up(
                 **{name: document[name] for name in kept},
                 "outputs": _hide_secrets(outputs),
                 "leftovers": left.document() if left else [],
+                "waiting": [asdict(monitor) for monitor in waiting],
             }
         )
     if not as_json or not verdict.passes:
@@ -97,7 +104,14 @@ def up(
     return runs.code
 
 
-def _judge_up(runs: EngineRuns, target: StackTarget, left: "Leftovers | None", *, whole: bool) -> Ending:
+def _judge_up(
+    runs: EngineRuns,
+    target: StackTarget,
+    left: "Leftovers | None",
+    waiting: Sequence[WaitingMonitor],
+    *,
+    whole: bool,
+) -> Ending:
     ending = runs.explain_failure() if runs.code else None
     if left:
         sys.stderr.write(left.describe())
@@ -111,6 +125,12 @@ def _judge_up(runs: EngineRuns, target: StackTarget, left: "Leftovers | None", *
             True,
             f"What the platform {target.name} has at AWS is up.",
             command_line("up", target),
+        )
+    if waiting:
+        return Ending(
+            True,
+            f"{target.name} is up and passes {runs.policies} policies. {describe_waiting(waiting)}",
+            f"deploy the platform there; then `{command_line('up', target)}` arms them.",
         )
     return Ending(
         True,
@@ -185,6 +205,25 @@ def _deploy_platform(
     return {} if runs.code else result.outputs
 
 
+def _arm_monitors(opened: OpenStack, runs: EngineRuns) -> None:
+    """Arm what answers since the platform was deployed, as the policies have judged it."""
+    answers = opened.first_answers
+    if not opened.platform or not answers or not answers.waiting or not answers.ask_again():
+        return
+    declared = [resource["urn"] for log in runs.logs for resource in log.declared.list_resources()]
+    runs.run(
+        "Arming the monitors",
+        opened.platform.up,
+        counts=False,
+        suppress_outputs=True,
+        target=[urn for urn in declared if urn.rpartition("::")[2] in answers.waiting],
+    )
+
+
+def _list_waiting(opened: OpenStack) -> list[WaitingMonitor]:
+    return list(opened.first_answers.waiting.values()) if opened.first_answers else []
+
+
 def _find_leftovers(opened: OpenStack, runs: EngineRuns) -> "Leftovers | None":
     """Search for what attempts to create something left at the vendors; None where nothing was attempted."""
     declared = [log.declared for log in runs.logs if log.declared.attempted]
@@ -256,12 +295,14 @@ def preview(
             # Where the policies alone refuse the administrator's stack, those of both together say it all.
             if not runs.code or runs.is_refused:
                 runs.run_judged("Preview", engine, engine.preview, quiet=False, suppress_outputs=True)
+    waiting = describe_waiting(_list_waiting(opened))
     if runs.code:
         verdict = runs.explain_failure()
     else:
         verdict = Ending(
             True,
-            f"{stack} passes {runs.policies} policies. `up` would do: {runs.changes or 'nothing'}.",
+            f"{stack} passes {runs.policies} policies. `up` would do: {runs.changes or 'nothing'}."
+            f"{waiting and ' '}{waiting}",
             command_line("up", target, administrator=administrator) if runs.changes else "",
         )
     if as_json:

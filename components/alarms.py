@@ -76,17 +76,7 @@ class Alarms(pulumi.ComponentResource):
             policy=topic_policy(names, guards),
             opts=child,
         )
-        for endpoint in endpoints:
-            sns.TopicSubscription(
-                f"{name}-{endpoint.name}",
-                topic=self.topic.arn,
-                protocol=endpoint.protocol,
-                endpoint=endpoint.address,
-                # An HTTP receiver gets the message as it is, without SNS's envelope.
-                raw_message_delivery=None if endpoint.protocol == "email" else True,
-                region=region,
-                opts=child,
-            )
+        targets: list[cloudwatch.EventTarget] = []
         for suffix, rule_name, does, pattern in (
             ("losses", names.losses, "Calls that precede a loss", losses_pattern(names, buckets)),
             ("watch", names.watch, "Calls that change roles or turn alarms off", watch_pattern(names)),
@@ -99,7 +89,7 @@ class Alarms(pulumi.ComponentResource):
                 region=region,
                 opts=child,
             )
-            cloudwatch.EventTarget(
+            target = cloudwatch.EventTarget(
                 f"{name}-{suffix}-target",
                 rule=rule.name,
                 target_id=names.topic,
@@ -110,6 +100,19 @@ class Alarms(pulumi.ComponentResource):
                 },
                 region=region,
                 opts=child,
+            )
+            targets.append(target)
+        for endpoint in endpoints:
+            sns.TopicSubscription(
+                f"{name}-{endpoint.name}",
+                topic=self.topic.arn,
+                protocol=endpoint.protocol,
+                endpoint=endpoint.address,
+                # An HTTP receiver gets the message as it is, without SNS's envelope.
+                raw_message_delivery=None if endpoint.protocol == "email" else True,
+                region=region,
+                # Else the making of the targets would be told as a change of them.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=targets),
             )
         self.register_outputs({"topicArn": self.topic.arn})
 

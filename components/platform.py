@@ -6,6 +6,7 @@ from typing import Final
 import pulumi
 
 from components.alerting import Alerting
+from components.arming import arm_monitors
 from components.database import Database
 from components.document_values import DocumentValues
 from components.elsewhere import Elsewhere
@@ -62,7 +63,7 @@ class Platform(pulumi.ComponentResource):
                 opts,
                 pulumi.ResourceOptions(
                     providers=[providers.neon, providers.uptimerobot, providers.sentry, providers.aws],
-                    transformations=[existing],
+                    transformations=[existing, arm_monitors],
                 ),
             ),
         )

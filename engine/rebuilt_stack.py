@@ -13,6 +13,7 @@ from core.failure import Failure
 from engine import packages, session
 from engine.automation import AutomationStack, AutomationWorkspace, StackInitMode
 from engine.event_log import EventLog
+from engine.first_answers import ArmedAsBefore
 from engine.program import ADMINISTRATOR, PLATFORM, Program
 from engine.stack_file import CHECKOUT
 from engine.stack_target import StackTarget
@@ -42,7 +43,8 @@ class FileBackend:
         if not project.exists():
             project.mkdir(mode=0o700)
             shutil.copyfile(program.folder / "Pulumi.yaml", project / "Pulumi.yaml")
-        run = session.program_of(program)
+        resources = json.loads(state.read_bytes())["deployment"].get("resources") or ()
+        run = session.program_of(program, gate=ArmedAsBefore(resources))
         packages.declare(run, program.packages)
         workspace = AutomationWorkspace(
             program=run,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 import pulumi.automation as auto
@@ -21,6 +21,9 @@ from engine.automation import AutomationStack, AutomationWorkspace, StackInitMod
 from engine.plan_file import without_values
 from engine.program import PLATFORM, Program
 from engine.stack_target import StackTarget
+
+if TYPE_CHECKING:
+    from components.arming import ArmingGate
 
 SIGNAL_CODE: Final = 128
 """An exit code above it is that of a signal which ended the engine or this process, as in a shell."""
@@ -34,15 +37,17 @@ def select(
     *,
     runs_program: bool = True,
     ignores_existing: bool = False,
+    gate: "ArmingGate | None" = None,
 ) -> auto.Stack:
     """
     Create or select the stack.
 
     `runs_program` says whether it will be run: without it, the program's packages are of no use, and the
     engine would hold the bridge's version against a provider's and warn of an older one. With
-    `ignores_existing` the program declares as new what its settings take over or read.
+    `ignores_existing` the program declares as new what its settings take over or read. A `gate` decides which
+    monitors it arms; without one, all.
     """
-    run = program_of(program, ignores_existing=ignores_existing)
+    run = program_of(program, ignores_existing=ignores_existing, gate=gate)
     environment = set_environment(target, runs_program=runs_program)
     if runs_program:
         # The program's imports take a second; the engine takes longer until it asks for the program.
@@ -113,7 +118,9 @@ def outputs(target: StackTarget) -> dict[str, Any]:
         return {name: output.value for name, output in stack.outputs().items()}
 
 
-def program_of(program: Program, *, ignores_existing: bool = False) -> Callable[[], None]:
+def program_of(
+    program: Program, *, ignores_existing: bool = False, gate: "ArmingGate | None" = None
+) -> Callable[[], None]:
     """Return a function that runs a program, as `pulumi` does."""
 
     def run_program() -> None:
@@ -122,6 +129,10 @@ def program_of(program: Program, *, ignores_existing: bool = False) -> Callable[
             from components.existing import IGNORED  # noqa: PLC0415 - the program imports pulumi's SDK as well
 
             IGNORED.set(True)
+        if gate:
+            from components.arming import GATE  # noqa: PLC0415 - as above
+
+            GATE.set(gate)
         runpy.run_path(str(program.folder / "__main__.py"), run_name="__main__")
 
     return run_program

@@ -30,6 +30,8 @@ from toolchain.engine import search_path
 from toolchain.providers import needs_checked_cli, plugin_environment
 
 if TYPE_CHECKING:
+    import ssl
+
     import pulumi.automation as auto
     from rich.console import Console
 
@@ -255,6 +257,10 @@ class StackTarget(ABC):
         """Whether HTTP clients follow the environment's proxies."""
 
     @abstractmethod
+    def tls_context(self) -> "ssl.SSLContext":
+        """Return what a client of the platform's addresses trusts."""
+
+    @abstractmethod
     def reach_database(self, url: str) -> str:
         """Return the address by which this machine reaches a database that the vendor gave."""
 
@@ -430,6 +436,11 @@ class VendorTarget(StackTarget):
     @property
     def uses_proxies(self) -> bool:
         return True
+
+    def tls_context(self) -> "ssl.SSLContext":
+        import httpx  # noqa: PLC0415 - takes a fifth of a second
+
+        return httpx.create_ssl_context()
 
     def reach_database(self, url: str) -> str:
         return url

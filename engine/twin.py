@@ -38,6 +38,8 @@ from twin.services import ServiceStatus, TwinService
 from twin.vendor.model import read_only_name
 
 if TYPE_CHECKING:
+    import ssl
+
     import pulumi.automation as auto
     from rich.console import Console
 
@@ -300,6 +302,11 @@ class TwinTarget(StackTarget):
     @property
     def uses_proxies(self) -> bool:
         return False
+
+    def tls_context(self) -> "ssl.SSLContext":
+        from twin.host.tls import tls_context  # noqa: PLC0415 - cryptography takes a tenth of a second
+
+        return tls_context(self.home.tls / "ca.crt")
 
     def reach_database(self, url: str) -> str:
         """

@@ -340,6 +340,11 @@ def _assess_monitors(health: Health) -> Iterator[HealthFinding]:
             case "paused":
                 what = f"the monitor {monitor.name} is paused, so that nobody is told"
                 yield HealthFinding(level="attention", what=what, next_step=f"./bulwark up {health.option}")
+            case "unarmed":
+                silent = monitor.address or "the platform"
+                what = f"the monitor {monitor.name} is not armed: {silent} has not answered"
+                step = f"deploy the platform; then ./bulwark up {health.option}"
+                yield HealthFinding(level="attention", what=what, next_step=step)
             case "waiting" | "up":
                 pass
 

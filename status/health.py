@@ -15,8 +15,9 @@ from core.moment import Moment
 T = TypeVar("T")
 
 VaultTitle = Literal["primary", "replica", "elsewhere"]
-MonitorState = Literal["up", "down", "paused", "waiting", "missing"]
-"""`waiting`: it has not answered yet. `missing`: it is declared, and the vendor does not have it."""
+MonitorState = Literal["up", "down", "paused", "unarmed", "waiting", "missing"]
+"""`unarmed`: what it watches had not answered at the last `up`, so that it is paused. `waiting`: it has not
+answered yet. `missing`: it is declared, and the vendor does not have it."""
 
 ProofMethod = Literal["restored", "read", "drill"]
 """How a backup was verified: restored and compared, its objects read, or restored by a drill."""

@@ -173,7 +173,7 @@ def _add_drills(samples: _Samples, health: Health) -> None:
 
 def _add_monitors(samples: _Samples, health: Health) -> None:
     for monitor in health.monitors.found or ():
-        for state in ("up", "down", "paused", "waiting", "missing"):
+        for state in ("up", "down", "paused", "unarmed", "waiting", "missing"):
             samples.add("bulwark_monitor_state", monitor.state == state, monitor.name, monitor.kind, state)
     for cron in health.crons.found or ():
         for state in ("ok", "failed", "waiting", "muted", "missing"):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from core.arming import SWITCHES
 from core.text import printable
 from live.declared import DeclaredStack, inputs_of
 from live.sentry import SentryCron, SentryCronEnvironment, SentryIssue, list_crons, list_open_issues
@@ -41,10 +42,18 @@ def _monitor_of(live: LiveMonitor | None, name: object, inputs: object) -> Monit
     return MonitorHealth(
         name=printable(str(live.friendlyName if live else name)),
         kind="heartbeat" if is_heartbeat else "monitor",
-        state=_STATES.get(live.status, "waiting") if live else "missing",
+        state=_state_of(live, inputs),
         state_seconds=live.currentStateDuration if live else None,
         address=printable(address) if isinstance(address, str) else "",
     )
+
+
+def _state_of(live: LiveMonitor | None, inputs: object) -> MonitorState:
+    if not live:
+        return "missing"
+    state = _STATES.get(live.status, "waiting")
+    is_unarmed = isinstance(inputs, dict) and SWITCHES[_MONITOR].is_off(inputs)
+    return "unarmed" if state == "paused" and is_unarmed else state
 
 
 def read_crons(api: Api, organization: str, declared: DeclaredStack) -> tuple[CronHealth, ...]:

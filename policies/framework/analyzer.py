@@ -13,7 +13,7 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy
 
-from policies.framework import judged_before
+from policies.framework import judged_before, unarmed
 from policies.framework.evaluation import Evaluation
 from policies.framework.pack import Pack
 from policies.framework.stack import PolicyStack
@@ -40,6 +40,7 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
             # The engine sends outputs to stack policies. A component's facts are inputs, which are missing
             # there once the component registers outputs. What a provider will compute is unknown there, even
             # if the program declares a value.
+            unarmed.arm_declared(request.resources, self._declared_inputs)
             judged_before.write(request.resources, self._declared_inputs)
             others, their_inputs = judged_before.read()
             stack = PolicyStack(

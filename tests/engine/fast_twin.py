@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +12,24 @@ import psutil
 from deployment import name_of
 from installations import CommandResult, Installation, make_installation, remove
 
+from twin.vendor.inbox import RECEIVED
+from twin.vendor.store import VendorStore
+
 SPEED = 60
 _SAMPLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class FastTwin:
-    """The installation, its first `up`, and the command lines of all processes that ran meanwhile."""
+    """The installation, its first `up`, and what was seen of it."""
 
     installation: Installation
     first_up: CommandResult
     command_lines: set[str]
+    """Of all processes that ran meanwhile."""
+
+    alerts: tuple[Any, ...]
+    """Messages that the alert channels had received at its end."""
 
     def bulwark(self, *arguments: str, **variables: str) -> CommandResult:
         speed = {"BULWARK_TWIN_SPEED": str(SPEED)}
@@ -62,7 +69,9 @@ def deploy_fast_twin(folder: Path) -> Iterator[FastTwin]:
         with _sample_command_lines() as arguments:
             first = installation.bulwark("up", BULWARK_TWIN_SPEED=str(SPEED))
         assert first.code == 0, first.text[-4_000:]
-        yield FastTwin(installation, first, arguments)
+        with closing(VendorStore(installation.home.vendors)) as store:
+            alerts = tuple(entry.content for entry in store.read_log(RECEIVED))
+        yield FastTwin(installation, first, arguments, alerts)
     finally:
         remove(installation)
 

@@ -31,6 +31,25 @@ def test_the_first_up_provisions_everything_and_says_what_is_protected(fast_twin
     assert "Loaded " in fast_twin.first_up.text
 
 
+def test_the_first_up_arms_what_answers_when_the_platform_is_deployed_and_pages_nobody(
+    fast_twin: FastTwin,
+) -> None:
+    said = fast_twin.first_up.out
+    assert [
+        name
+        for name in ("uptime-backend-health", "errors-backend-check-health")
+        if f"{name} updated" not in said
+    ] == []
+    # On this twin the drill is due seconds after its heartbeat was made. AWS asks each topic's subscribers.
+    expected = ("recovery drill", "You have chosen to subscribe")
+    paged = [one for one in fast_twin.alerts if not any(words in str(one) for words in expected)]
+    assert paged == []
+    checks = ("backend-health", "backend-version", "frontend-page")
+    monitors = [fast_twin.resource(f"uptime-{check}") for check in checks]
+    assert [monitor["inputs"]["isPaused"] for monitor in monitors] == [False] * 3
+    assert fast_twin.resource("errors-backend-check-health")["inputs"]["enabled"]
+
+
 def test_after_up_the_backup_role_may_read_a_large_object_of_the_owner(fast_twin: FastTwin) -> None:
     owner, backup = fast_twin.output("owner_database_url"), fast_twin.output("backup_database_url")
     with closing(psycopg.connect(owner, autocommit=True)) as connection:

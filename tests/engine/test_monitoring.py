@@ -62,6 +62,17 @@ def stopped_database(fast_twin: FastTwin) -> Generator[None]:
             cluster.start()
 
 
+@contextmanager
+def disconnected_platform(fast_twin: FastTwin) -> Generator[None]:
+    """Take the address of its database away from the platform."""
+    deployment = fast_twin.installation.home.root / "platform.json"
+    kept = deployment.rename(deployment.with_suffix(".kept"))
+    try:
+        yield
+    finally:
+        kept.rename(deployment)
+
+
 def health(fast_twin: FastTwin) -> int:
     home = fast_twin.installation.home
     address = f"https://localhost:{home.port('platform-backend')}/health"
@@ -76,7 +87,7 @@ def monitor_status(fast_twin: FastTwin, vendor: str, monitor: str) -> str:
 
 
 def wait_until_all_is_up(fast_twin: FastTwin) -> None:
-    """Wait until all monitors are up: they begin to probe before the platform is deployed."""
+    """Wait until all monitors are up: some probe for the first time after `up`."""
     views = [
         ("uptimerobot", f"uptime-{name}") for name in ("backend-health", "backend-version", "frontend-page")
     ]
@@ -97,6 +108,10 @@ def test_a_stopped_database_turns_health_red_and_alerts_the_channels_of_its_seve
             lambda: monitor_status(fast_twin, "sentry", "errors-backend-check-health") == "DOWN",
             "the second look",
         )
+        with disconnected_platform(fast_twin):
+            during = fast_twin.bulwark("preview", "--json")  # starts the database again
+            assert health(fast_twin) == 503
+            assert (during.code, during.json["steps"]) == (0, []), "what is armed stays armed"
     assert health(fast_twin) == 200
     inbox.await_messages(SEV1, "example-twin backend health", "Up")
     assert not inbox.count_messages("version"), "that address answers without the database"

@@ -37,11 +37,12 @@ def declare(token: str, identifier: str, **inputs: object) -> dict[str, object]:
     }
 
 
-def test_a_monitor_is_up_down_paused_or_missing_as_the_vendor_sees_it(twin: Twin) -> None:
+def test_a_monitor_is_up_down_paused_unarmed_or_missing_as_the_vendor_sees_it(twin: Twin) -> None:
     with serving_target() as target:
         up = twin.monitor(name="up", url=f"{target.url}/health")
         down = twin.monitor(name="down", url="http://127.0.0.1:9/")
         paused = twin.monitor(name="paused", url=f"{target.url}/health", isPaused=True)
+        unarmed = twin.monitor(name="unarmed", url="http://127.0.0.1:9/", isPaused=True)
         beat, _ = twin.uptimerobot.create(
             "monitor", {"name": "beat", "type": "HEARTBEAT", "interval": 86_400, "gracePeriod": 60}
         )
@@ -50,6 +51,7 @@ def test_a_monitor_is_up_down_paused_or_missing_as_the_vendor_sees_it(twin: Twin
                 declare(MONITOR, up, name="up", type="HTTP", url=f"{target.url}/health"),
                 declare(MONITOR, down, name="down", type="HTTP", url="http://127.0.0.1:9/"),
                 declare(MONITOR, paused, name="paused", type="HTTP", url=f"{target.url}/health"),
+                declare(MONITOR, unarmed, name="unarmed", type="HTTP", isPaused=True),
                 declare(MONITOR, beat, name="beat", type="HEARTBEAT"),
                 declare(MONITOR, "4711", name="gone", type="HTTP", url="https://api.example.com"),
             ]
@@ -57,11 +59,13 @@ def test_a_monitor_is_up_down_paused_or_missing_as_the_vendor_sees_it(twin: Twin
         twin.await_status(up, "UP")
         twin.await_status(down, "DOWN")
         twin.await_status(paused, "PAUSED")
+        twin.await_status(unarmed, "PAUSED")
         found = read_monitors(open_api(twin, "uptimerobot", "v3"), declared)
     assert [(one.name, one.kind, one.state) for one in found] == [
         ("up", "monitor", "up"),
         ("down", "monitor", "down"),
         ("paused", "monitor", "paused"),
+        ("unarmed", "monitor", "unarmed"),
         ("beat", "heartbeat", "waiting"),
         ("gone", "monitor", "missing"),
     ]

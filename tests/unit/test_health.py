@@ -160,6 +160,11 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
         "attention",
         "the monitor example health is paused, so that nobody is told",
     ),
+    "a monitor whose address has never answered": (
+        lambda: health(monitors=monitors(monitor(state="unarmed"))),
+        "attention",
+        "the monitor example health is not armed: https://api.example.com/health has not answered",
+    ),
     "a monitor that has not answered yet": (
         lambda: health(monitors=monitors(monitor(state="waiting"))),
         "ok",
