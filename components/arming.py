@@ -35,7 +35,7 @@ class ArmingGate(Protocol):
 
 
 GATE: Final[ContextVar[ArmingGate | None]] = ContextVar("arming_gate", default=None)
-"""Without a gate every monitor is armed as it is declared, as in plain `pulumi up`."""
+"""Without a gate every monitor is armed as it is declared, as in a run of the plain engine."""
 
 
 def arm_monitors(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
