@@ -1,8 +1,9 @@
 """Makes the monitors unarmed whose address has not answered yet, so that a new platform pages nobody."""
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import pulumi
 
@@ -56,7 +57,7 @@ def arm_monitors(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTran
         address,
         keyword if isinstance(keyword, str) and args.props.get("keyword_type") == "ALERT_NOT_EXISTS" else "",
         # Sentry's want a 2xx after all redirects.
-        tuple(args.props.get("success_http_response_codes") or ("2xx",)),
+        tuple(cast("Sequence[str]", args.props.get("success_http_response_codes") or ["2xx"])),
         follows_redirects=args.props.get("follow_redirections") is not False,
     )
     if gate.arms(monitor):
