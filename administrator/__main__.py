@@ -11,4 +11,5 @@ from engine import policy_gate
 config = pulumi.Config(PROJECT)
 settings = read_settings(config)
 policy_gate.require(environment=settings.platform.environment, stack=pulumi.get_stack())
-Accounts("accounts", settings, providers=build_aws(settings), webhooks=read_webhooks(config, settings))
+if settings.backups:
+    Accounts("accounts", settings, providers=build_aws(settings), webhooks=read_webhooks(config, settings))

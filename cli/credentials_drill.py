@@ -58,7 +58,7 @@ def _open_simulator(target: StackTarget) -> PolicySimulator:
         find_key=lambda: target.role_credentials("driller"),
         find_replica_key=lambda: target.replica_credentials("driller"),
     )
-    backups = target.settings.backups
+    backups = target.settings.vaults
 
     def open_client(service: str, region: str, account: str) -> Any:
         profile = "" if account == backups.account else backups.replica.profile

@@ -38,9 +38,7 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     outputs = _outputs(resources)
     if "vault" not in outputs:
         return to_json({})
-    vault = open_vault(
-        target, outputs["vault"], target.settings.backups.region, target.deployer_credentials()
-    )
+    vault = open_vault(target, outputs["vault"], target.settings.vaults.region, target.deployer_credentials())
     trust = find_trust(target)
     drills, judgements = records.read_records(vault, trust), catalogue.read_judgements(vault, trust)
     by_drills = records.proofs_by_drills(drills)

@@ -106,7 +106,7 @@ def _list_lookups(
         *keys.lookups(declared, access),
         *buckets.lookups(declared, access),
         *account.lookups(declared, access),
-        *trails.lookups(declared, access, _name_trails(target.settings.backups)),
+        *trails.lookups(declared, access, _name_trails(target.settings.vaults)),
         *alarms.lookups(declared, access),
         *_list_elsewhere(target),
         *coverage.lookups(
@@ -126,7 +126,7 @@ def _name_trails(settings: BackupSettings) -> dict[str, str]:
 
 
 def _list_elsewhere(target: StackTarget) -> list[Lookup]:
-    settings = target.settings.backups.elsewhere
+    settings = target.settings.vaults.elsewhere
     if not settings:
         return []
 

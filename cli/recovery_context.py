@@ -256,7 +256,7 @@ def _open_vaults(
     One that is not used is opened without any: so what is in one account is read without the other, and is
     known by its name. No role writes to the replica.
     """
-    backups, platform = target.settings.backups, target.settings.platform.name
+    backups, platform = target.settings.vaults, target.settings.platform.name
     key = target.role_credentials(role) if "primary" in used else None
     there = _find_replica_key(target, role, used)
     return {
@@ -310,7 +310,7 @@ def find_trust(target: RecoverySource) -> Trust:
         return find_documented_trust(target.content)
     if isinstance(target, DocumentedStack):
         return find_trust(target.target)
-    backups, platform = target.settings.backups, target.settings.platform
+    backups, platform = target.settings.vaults, target.settings.platform
     return Trust(
         stack=target.name,
         issuer=OIDC_ISSUER,
@@ -335,7 +335,7 @@ def record_issuer_keys(target: StackTarget, bucket: str) -> None:
     Raises:
         Failure: the issuer does not answer, or the vault does not take them.
     """
-    vault = open_vault(target, bucket, target.settings.backups.region, target.deployer_credentials())
+    vault = open_vault(target, bucket, target.settings.vaults.region, target.deployer_credentials())
     if any(next(vault.list_entries(prefix), None) for prefix in vault_layout.BACKUPS):
         record_keys(vault, OIDC_ISSUER, target.fetch_issuer_keys())
 
@@ -400,7 +400,7 @@ def _add_elsewhere(context: RecoveryContext, target: StackTarget, identity: Path
 
 def _open_elsewhere(target: StackTarget, identity: Path | None) -> ElsewhereVault:
     """Open the vault elsewhere with the key that reads and adds, and with the private key if it is named."""
-    settings = target.settings.backups.elsewhere
+    settings = target.settings.vaults.elsewhere
     if not settings:
         raise Failure(
             "The stack has no vault elsewhere.",

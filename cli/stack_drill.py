@@ -119,7 +119,7 @@ class StackDrillSession(StateDrillSession):
                 self.environment.account.remove(found)
 
     def _is_over(self, name: str, *, everything: bool) -> bool:
-        longest = timedelta(minutes=self.target.settings.backups.drill.longest_run_minutes)
+        longest = timedelta(minutes=self.target.settings.vaults.drill.longest_run_minutes)
         return everything or not self.target.is_shared or age_of(name, datetime.now(UTC)) > longest
 
 

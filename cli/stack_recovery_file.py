@@ -36,7 +36,7 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
         require_output(outputs, "checkin_urls"),
         require_output(outputs, "database_project"),
     )
-    elsewhere = target.settings.backups.elsewhere
+    elsewhere = target.settings.vaults.elsewhere
     content = describe_recovery(
         target.settings,
         target.name,

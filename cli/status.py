@@ -23,6 +23,7 @@ from engine.stack_file import CHECKOUT
 from engine.stack_target import StackTarget
 from engine.targets import find_target
 from live.vendor_apis import Apis, open_apis
+from recovery.attestation import Trust
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.state import list_resources, read_deployment_time
 from recovery.vault.vault import VaultClient
@@ -173,13 +174,14 @@ def _find_sources(target: StackTarget, subject: Subject, problem: Failure | None
             max(filter(None, times), default=None),
         )
 
+    backups = target.settings.backups
     return Sources(
         read_checkpoint=read_checkpoint,
         open_primary=lambda: open_aws("primary"),
         open_replica=lambda: open_aws("replica"),
-        open_elsewhere=open_copies if target.settings.backups.elsewhere else None,
+        open_elsewhere=open_copies if backups and backups.elsewhere else None,
         open_apis=connect,
-        trust=find_trust(target),
+        trust=find_trust(target) if backups else Trust(target.name),
         policies=CHECKOUT / "policies",
     )
 

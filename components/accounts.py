@@ -50,7 +50,7 @@ class Accounts(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.backups = Backups(
             "backups",
-            settings.backups,
+            settings.vaults,
             platform=platform,
             replica_provider=providers.replica,
             alarm_endpoints=list_alarm_endpoints(settings.alerting, webhooks),

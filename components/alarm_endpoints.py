@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import pulumi
 
 from components.settings import AlertingSettings
 
-_LEVEL = "sev1"
+_LEVEL: Final = "sev1"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class AlarmEndpoint:
 
 def list_webhooks(alerting: AlertingSettings) -> list[str]:
     """Return the channels whose secret address the alarms need."""
-    return [name for name in alerting.routes[_LEVEL] if alerting.channels[name].type == "webhook"]
+    return [name for name in alerting.route(_LEVEL) if alerting.channels[name].type == "webhook"]
 
 
 def list_alarm_endpoints(
@@ -36,7 +36,7 @@ def list_alarm_endpoints(
     Slack confirms no subscription, and PagerDuty's integration key is no address.
     """
     endpoints: list[AlarmEndpoint] = []
-    for name in alerting.routes[_LEVEL]:
+    for name in alerting.route(_LEVEL):
         channel = alerting.channels[name]
         if channel.type == "email":
             endpoints.append(AlarmEndpoint(name, "email", channel.address))

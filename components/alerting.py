@@ -37,7 +37,7 @@ Source: getsentry/sentry, build_fingerprint_for_project_subscription: nothing bu
 
 class Alerting(pulumi.ComponentResource):
     """
-    Channels at UptimeRobot and Sentry, and the routes to them.
+    Channels at UptimeRobot and Sentry, at either or at none, and the routes to them.
 
     Publishes for policies: `routes`, incident level -> kinds of channel that it reaches.
     """
@@ -49,23 +49,36 @@ class Alerting(pulumi.ComponentResource):
         name: str,
         args: AlertingSettings,
         *,
-        organization: str,
+        has_uptimerobot: bool,
+        organization: str | None,
         targets: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """
+        Declare the channels.
+
+        Args:
+            name: Prefix of the resources' names.
+            args: Channels and routes.
+            has_uptimerobot: Whether UptimeRobot alerts the channels.
+            organization: The organization at Sentry that alerts them; None if none does.
+            targets: Secret address or key of each channel that has one.
+            opts: Options of the component.
+        """
         routes = {
             severity: [args.channels[channel].type for channel in names]
             for severity, names in args.routes.items()
         }
         super().__init__(self.TYPE, name, {"routes": routes}, opts)
         self._args = args
-        self._organization = organization
+        self._organization = organization or ""
         self._contacts = {
-            channel: self._contact(f"{name}-{channel}", channel, targets) for channel in args.channels
+            channel: self._contact(f"{name}-{channel}", channel, targets)
+            for channel in (args.channels if has_uptimerobot else ())
         }
         self._services = {
             channel: self._pagerduty_service(f"{name}-{channel}-service", channel, targets)
-            for channel, settings in args.channels.items()
+            for channel, settings in (args.channels.items() if organization else ())
             if settings.type == "pagerduty"
         }
         self.register_outputs({})
@@ -78,7 +91,7 @@ class Alerting(pulumi.ComponentResource):
                 "threshold": self._args.channels[channel].delay_minutes,
                 "recurrence": self._args.channels[channel].repeat_minutes,
             }
-            for channel in self._args.routes[severity]
+            for channel in self._args.route(severity)
         ]
 
     def actions(
@@ -86,7 +99,7 @@ class Alerting(pulumi.ComponentResource):
     ) -> list[sentry.AlertActionFilterActionArgsDict]:
         """Return the actions of a Sentry alert of this level; only UptimeRobot calls webhooks."""
         actions: list[sentry.AlertActionFilterActionArgsDict] = []
-        for channel in self._args.routes[severity]:
+        for channel in self._args.route(severity):
             settings = self._args.channels[channel]
             match settings.type:
                 case "email":

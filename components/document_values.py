@@ -35,7 +35,7 @@ class DocumentValues(pulumi.ComponentResource):
     ) -> None:
         """`values` are the fields of `DeployedValues`; what is made of them is secret as a whole."""
         super().__init__(self.TYPE, name, None, opts)
-        roles = roles_with_documents(settings.backups)
+        roles = roles_with_documents(settings.vaults)
         self.names = {role: document_name(settings.platform.name, role) for role in roles}
         for role in roles:
             secretsmanager.SecretVersion(

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_sentry as sentry
 
 from components.alerting import MONITOR_FAILS, Alerting
+from components.scheduled_job import CronProject
 from components.settings import ErrorProjectSettings, ErrorSettings, Services, Severity
 from components.settings.services import project_slug
 
@@ -27,6 +28,9 @@ class Errors(pulumi.ComponentResource):
     projects: dict[str, sentry.Project]
     dsns: dict[str, pulumi.Output[str]]
     """Secret. Service -> the DSN that its SDK sends to."""
+
+    cron_project: CronProject | None
+    """Where the reports of the scheduled jobs go."""
 
     def __init__(
         self,
@@ -65,6 +69,16 @@ class Errors(pulumi.ComponentResource):
         self.dsns = {}
         for service_name, (slug, project) in projects.items():
             self.projects[service_name], self.dsns[service_name] = self._project(service_name, slug, project)
+        self.cron_project = (
+            CronProject(
+                args.organization,
+                self.team,
+                self.projects[args.jobs_service],
+                self.dsns[args.jobs_service],
+            )
+            if args.jobs_service
+            else None
+        )
         for service_name, service in sorted(services.items()):
             for check_name, check in sorted(service.checks.items()):
                 if "sentry" in check.watched_by:

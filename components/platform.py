@@ -16,7 +16,7 @@ from components.files import Files
 from components.providers import Providers
 from components.scheduled_job import ScheduledJob
 from components.secrets import Secrets
-from components.settings import Job, Settings
+from components.settings import BackupSettings, Job, Settings
 from components.settings.services import project_slug
 from components.uptime import Uptime
 from components.vault_names import name_vaults
@@ -41,7 +41,7 @@ class Platform(pulumi.ComponentResource):
         providers: Providers,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        platform, backups = settings.platform, settings.backups
+        platform = settings.platform
         facts = {
             "environment": platform.environment,
             "githubRepository": platform.token_repository,
@@ -62,7 +62,7 @@ class Platform(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(
                 opts,
                 pulumi.ResourceOptions(
-                    providers=[providers.neon, providers.uptimerobot, providers.sentry, providers.aws],
+                    providers=providers.list_used(),
                     transformations=[existing, arm_monitors],
                 ),
             ),
@@ -70,31 +70,64 @@ class Platform(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.database = Database("database", settings.database, protect=platform.protected, opts=child)
         self.files = Files("files", settings.files, secrets=secrets, opts=child)
+        uptime, errors = settings.uptime, settings.errors
         self.alerting = Alerting(
             "alerting",
             settings.alerting,
-            organization=settings.errors.organization,
+            has_uptimerobot=uptime is not None,
+            organization=errors.organization if errors else None,
             targets={name: secrets[f"{name}_target"] for name in settings.alerting.secret_channels()},
             opts=child,
         )
-        self.uptime = Uptime(
-            "uptime",
-            settings.uptime,
-            platform=platform.name,
-            services=settings.services,
-            alerting=self.alerting,
-            opts=child,
+        self.uptime = (
+            Uptime(
+                "uptime",
+                uptime,
+                platform=platform.name,
+                services=settings.services,
+                alerting=self.alerting,
+                opts=child,
+            )
+            if uptime
+            else None
         )
-        self.errors = Errors(
-            "errors",
-            settings.errors,
-            services=settings.services,
-            alerting=self.alerting,
-            existing=settings.existing.adopt,
-            opts=child,
+        self.errors = (
+            Errors(
+                "errors",
+                errors,
+                services=settings.services,
+                alerting=self.alerting,
+                existing=settings.existing.adopt,
+                opts=child,
+            )
+            if errors
+            else None
         )
+        self.jobs: dict[str, ScheduledJob] = {}
+        self.documents: DocumentValues | None = None
+        if settings.backups:
+            self._declare_jobs(settings, settings.backups, opts=child)
+            self.documents = DocumentValues(
+                "document-values",
+                settings,
+                stack=pulumi.get_stack(),
+                values={
+                    "database_url": self.database.backup_uri,
+                    "database_project": self.database.project.id,
+                    "files": self.files.source,
+                    "heartbeat_urls": self.heartbeat_urls,
+                    "checkin_urls": self.checkin_urls,
+                },
+                opts=child,
+            )
+        existing.require_declared()
+        self.register_outputs({})
+
+    def _declare_jobs(
+        self, settings: Settings, backups: BackupSettings, *, opts: pulumi.ResourceOptions
+    ) -> None:
         database, files = self.database.project.urn, self.files.urn
-        vaults = [vault.arn for vault in name_vaults(backups, platform)]
+        vaults = [vault.arn for vault in name_vaults(backups, settings.platform)]
 
         def job(
             purpose: str,
@@ -111,25 +144,21 @@ class Platform(pulumi.ComponentResource):
             return ScheduledJob(
                 f"job-{purpose}",
                 job,
-                title=f"{platform.name} {title}",
+                title=f"{settings.platform.name} {title}",
                 protects=protects,
                 copies=copies,
                 proves=proves,
                 drills=drills,
                 mirrors=mirrors,
                 retention_days=days,
-                severity=settings.uptime.heartbeat_severity,
-                organization=settings.errors.organization,
-                project=self.errors.projects[settings.errors.jobs_service],
-                dsn=self.errors.dsns[settings.errors.jobs_service],
-                team=self.errors.team,
-                group=self.uptime.group,
+                severity=backups.jobs_severity,
+                group=self.uptime.group if self.uptime else None,
+                cron_project=self.errors.cron_project if self.errors else None,
                 alerting=self.alerting,
-                opts=child,
+                opts=opts,
             )
 
         retention = backups.retention
-        self.elsewhere = Elsewhere("elsewhere", backups.elsewhere, opts=child) if backups.elsewhere else None
         self.jobs = {
             "database": job(
                 "database",
@@ -162,31 +191,23 @@ class Platform(pulumi.ComponentResource):
                 drills=[database, files],
             ),
         }
-        if backups.elsewhere and self.elsewhere:
+        if backups.elsewhere:
+            elsewhere = Elsewhere("elsewhere", backups.elsewhere, opts=opts)
             self.jobs["elsewhere"] = job(
                 "elsewhere",
                 backups.elsewhere.job,
                 "copy elsewhere",
                 days=backups.elsewhere.lock_days,
                 mirrors=[database, files],
-                copies=[self.elsewhere.urn],
+                copies=[elsewhere.urn],
             )
-        self.documents = DocumentValues(
-            "document-values",
-            settings,
-            stack=pulumi.get_stack(),
-            values={
-                "database_url": self.database.backup_uri,
-                "database_project": self.database.project.id,
-                "files": self.files.source,
-                "heartbeat_urls": {
-                    name: resource_name.heartbeat_url for name, resource_name in self.jobs.items()
-                },
-                "checkin_urls": {
-                    name: resource_name.checkin_url for name, resource_name in self.jobs.items()
-                },
-            },
-            opts=child,
-        )
-        existing.require_declared()
-        self.register_outputs({})
+
+    @property
+    def heartbeat_urls(self) -> dict[str, pulumi.Output[str]]:
+        """Secret. Job -> its heartbeat, where UptimeRobot watches."""
+        return {name: job.heartbeat_url for name, job in self.jobs.items() if job.heartbeat_url}
+
+    @property
+    def checkin_urls(self) -> dict[str, pulumi.Output[str]]:
+        """Secret. Job -> the address of its check-ins, where Sentry watches."""
+        return {name: job.checkin_url for name, job in self.jobs.items() if job.checkin_url}

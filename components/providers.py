@@ -16,10 +16,15 @@ class Providers:
     """What the platform's stack is made by: one provider per vendor."""
 
     neon: pulumi.ProviderResource
-    uptimerobot: pulumi_uptimerobot.Provider
-    sentry: pulumi_sentry.Provider
-    aws: pulumi_aws.Provider
+    uptimerobot: pulumi_uptimerobot.Provider | None
+    sentry: pulumi_sentry.Provider | None
+    aws: pulumi_aws.Provider | None
     """It writes the documents of the roles, and nothing else."""
+
+    def list_used(self) -> list[pulumi.ProviderResource]:
+        """Return the providers of the vendors that the settings name."""
+        every = (self.neon, self.uptimerobot, self.sentry, self.aws)
+        return [provider for provider in every if provider]
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,15 @@ def build(settings: Settings) -> Providers:
     return Providers(
         # Without a token as input they read their vendor's own variable (`secrets.TOKEN_VARIABLES`).
         neon=neon.declare_provider(),
-        uptimerobot=pulumi_uptimerobot.Provider("uptimerobot"),
-        sentry=pulumi_sentry.Provider("sentry"),
-        aws=_primary("aws", settings),
+        uptimerobot=pulumi_uptimerobot.Provider("uptimerobot") if settings.uptime else None,
+        sentry=pulumi_sentry.Provider("sentry") if settings.errors else None,
+        aws=_primary("aws", settings) if settings.backups else None,
     )
 
 
 def build_aws(settings: Settings) -> AwsProviders:
     """Configure the administrator's providers; the credentials are those of the environment."""
-    backups, replica = settings.backups, settings.backups.replica
+    backups, replica = settings.vaults, settings.vaults.replica
     return AwsProviders(
         primary=_primary("aws-primary", settings),
         replica=pulumi_aws.Provider(
@@ -59,7 +64,7 @@ def build_aws(settings: Settings) -> AwsProviders:
 
 
 def _primary(name: str, settings: Settings) -> pulumi_aws.Provider:
-    backups = settings.backups
+    backups = settings.vaults
     return pulumi_aws.Provider(
         name,
         region=backups.region,

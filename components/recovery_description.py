@@ -80,7 +80,7 @@ def describe_recovery(
     elsewhere: ElsewhereSettings | None = None,
 ) -> dict[str, Any]:
     """Return the whole recovery file of a stack. It names a variable for each secret, and holds none."""
-    backups, files, platform = settings.backups, values.files, settings.platform
+    backups, files, platform = settings.vaults, values.files, settings.platform
     endpoint = {"endpoint": vault_endpoint} if vault_endpoint else {}
     return {
         "name": stack,
@@ -134,7 +134,7 @@ def describe_recovery(
                 )
                 if job in urls
             }
-            for job in (*_JOBS, *(("elsewhere",) if settings.backups.elsewhere else ()))
+            for job in (*_JOBS, *(("elsewhere",) if settings.vaults.elsewhere else ()))
         },
         "drill": _drill_tests(settings),
     }
@@ -179,7 +179,7 @@ def describe_role(
 
 def _describe_access(settings: Settings, role: str) -> dict[str, str]:
     """Return how a role reaches the replica's account; nothing where it is that of the primary vault."""
-    backups = settings.backups
+    backups = settings.vaults
     if not backups.has_second_account:
         return {}
     return {

@@ -34,7 +34,7 @@ class RoleDocuments(pulumi.ComponentResource):
     ) -> None:
         super().__init__(self.TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        platform, backups = settings.platform, settings.backups
+        platform, backups = settings.platform, settings.vaults
         key = kms.Key(
             f"{name}-key",
             description=f"Encrypts the documents of {platform.name}'s jobs",

@@ -1,6 +1,7 @@
 """A scheduled job and the two heartbeats that notice when it does not run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,9 +18,20 @@ _LONGEST_INTERVAL_SECONDS: Final = 2_678_400  # 31 days, UptimeRobot's limit for
 _LONGEST_GRACE_SECONDS: Final = 86_400
 
 
+@dataclass(frozen=True)
+class CronProject:
+    """The project at Sentry that has the cron monitors of the jobs."""
+
+    organization: str
+    team: sentry.Team
+    project: sentry.Project
+    dsn: pulumi.Output[str] = field(repr=False)
+    """Secret."""
+
+
 class ScheduledJob(pulumi.ComponentResource):
     """
-    A heartbeat at UptimeRobot, a cron monitor at Sentry, and the alert on it; all derived from one schedule.
+    A scheduled job: its heartbeat at UptimeRobot, its cron monitor at Sentry, either or none of them.
 
     Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (ARNs of the buckets, or
     URNs of the vaults, that hold the result), `proves` (URNs of the stores whose backups it restores and
@@ -29,10 +41,10 @@ class ScheduledJob(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:ScheduledJob"
 
-    heartbeat_url: pulumi.Output[str]
+    heartbeat_url: pulumi.Output[str] | None = None
     """Secret. Called once after each successful run."""
 
-    checkin_url: pulumi.Output[str]
+    checkin_url: pulumi.Output[str] | None = None
     """Secret. Called at the start and at the end of each run, with its status (Sentry, "Cron check-ins")."""
 
     def __init__(
@@ -48,11 +60,8 @@ class ScheduledJob(pulumi.ComponentResource):
         mirrors: Sequence[pulumi.Input[str]] = (),
         retention_days: int,
         severity: Severity,
-        organization: str,
-        project: sentry.Project,
-        dsn: pulumi.Output[str],
-        team: sentry.Team,
-        group: uptimerobot.MonitorGroup,
+        group: uptimerobot.MonitorGroup | None,
+        cron_project: CronProject | None,
         alerting: Alerting,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -68,9 +77,29 @@ class ScheduledJob(pulumi.ComponentResource):
             "retentionDays": retention_days,
         }
         super().__init__(self.TYPE, name, facts, opts)
+        if group:
+            self.heartbeat_url = self._expect_heartbeat(
+                name, job, title, severity, group=group, alerting=alerting
+            )
+        if cron_project:
+            self.checkin_url = self._expect_checkins(
+                name, job, title, severity, cron_project, alerting=alerting
+            )
+        self.register_outputs({})
+
+    def _expect_heartbeat(
+        self,
+        name: str,
+        job: Job,
+        title: str,
+        severity: Severity,
+        *,
+        group: uptimerobot.MonitorGroup,
+        alerting: Alerting,
+    ) -> pulumi.Output[str]:
         gap_seconds = int(longest_gap(job.schedule).total_seconds())
         tolerated_seconds = (job.lateness_minutes + job.longest_run_minutes) * 60
-        self.heartbeat = uptimerobot.Monitor(
+        heartbeat = uptimerobot.Monitor(
             f"{name}-heartbeat",
             name=title,
             type="HEARTBEAT",
@@ -83,11 +112,22 @@ class ScheduledJob(pulumi.ComponentResource):
             # The address can silence the alarm, and the bridged schema leaves it in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["url"]),
         )
-        self.heartbeat_url = pulumi.Output.secret(self.heartbeat.url)
-        self.cron = sentry.CronMonitor(
+        return pulumi.Output.secret(heartbeat.url)
+
+    def _expect_checkins(
+        self,
+        name: str,
+        job: Job,
+        title: str,
+        severity: Severity,
+        where: CronProject,
+        *,
+        alerting: Alerting,
+    ) -> pulumi.Output[str]:
+        cron = sentry.CronMonitor(
             f"{name}-cron",
-            organization=organization,
-            project=project.id,
+            organization=where.organization,
+            project=where.project.id,
             name=title,
             schedule={"crontab": job.schedule},
             timezone="UTC",
@@ -96,32 +136,31 @@ class ScheduledJob(pulumi.ComponentResource):
             failure_issue_threshold=1,
             recovery_threshold=1,
             enabled=True,
-            owner={"team_id": team.internal_id},
+            owner={"team_id": where.team.internal_id},
             opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.checkin_url = pulumi.Output.secret(
-            pulumi.Output.all(dsn, self.cron.id).apply(
-                lambda values: _checkin_url(*values, organization=organization)
-            )
         )
         sentry.Alert(
             f"{name}-alert",
-            organization=organization,
+            organization=where.organization,
             name=f"{title} missed or failed",
             enabled=True,
             frequency_minutes=60,
-            monitor_ids=[self.cron.id],
+            monitor_ids=[cron.id],
             trigger_conditions=MONITOR_FAILS,
             action_filters=[
                 {
                     "logic_type": "all",
                     "conditions": [],
-                    "actions": alerting.actions(severity, team_id=team.internal_id),
+                    "actions": alerting.actions(severity, team_id=where.team.internal_id),
                 }
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.register_outputs({})
+        return pulumi.Output.secret(
+            pulumi.Output.all(where.dsn, cron.id).apply(
+                lambda values: _checkin_url(*values, organization=where.organization)
+            )
+        )
 
 
 async def _checkin_url(dsn: str, monitor: str, *, organization: str) -> str:

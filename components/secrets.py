@@ -10,9 +10,13 @@ import pulumi
 from components.alarm_endpoints import list_webhooks
 from components.settings import PROJECT, Problem, Settings, SettingsError
 
-TOKEN_VARIABLES: Final = ("NEON_API_KEY", "UPTIMEROBOT_API_KEY", "SENTRY_AUTH_TOKEN")
+TOKEN_VARIABLES: Final[Mapping[str, str]] = {
+    "database": "NEON_API_KEY",
+    "uptime": "UPTIMEROBOT_API_KEY",
+    "errors": "SENTRY_AUTH_TOKEN",
+}
 """
-Environment variables from which the vendors' providers read their tokens.
+Block of the settings -> environment variable from which its vendor's provider reads its token.
 
 A token that is no input of a provider gets into neither state nor plan, so that each job has its own.
 """
@@ -95,8 +99,8 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
     problems += [_missing(name) for name in names if name not in given]
     problems += [
         Problem(variable, "this token is missing in the environment; docs/production.md says where to get it")
-        for variable in TOKEN_VARIABLES
-        if not os.environ.get(variable)
+        for block, variable in TOKEN_VARIABLES.items()
+        if getattr(settings, block) and not os.environ.get(variable)
     ]
     if problems:
         raise SettingsError(problems)

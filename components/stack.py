@@ -1,5 +1,6 @@
 """Reads a stack's configuration for its Platform, and derives the stack's outputs from the Platform."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from components.guard import BREAK_GLASS, role_arn
 from components.platform import Platform
 from components.secrets import Secrets, collect, collect_webhooks
-from components.settings import PROJECT, Settings, SettingsError, load
+from components.settings import PROJECT, BackupSettings, Settings, SettingsError, load
 from components.settings.services import project_slug
 from core.documents import DocumentError, parse_json
 from core.objectives import format_duration, longest_gap
@@ -74,7 +75,7 @@ def _parse(text: str | None) -> Any:
 
 def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
     """Return the outputs that people and recovery need; the secret ones are marked."""
-    database, backups, named = platform.database, settings.backups, settings.platform
+    database = platform.database
     rows = protection(settings)
     return {
         "application_database_url": database.application_uri,
@@ -84,23 +85,28 @@ def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
         "database_project": database.project.id,
         "stores": {"database": database.project.urn, "files": platform.files.urn},
         "files_source": platform.files.source,
-        "vault": backups.vault(named.name),
-        "vault_replica": backups.vault_replica(named.name),
-        **{
-            f"{_role_name(role)}_role": role_arn(named.name, backups.account, role)
-            for role in backups.role_environments
-        },
-        "break_glass_role": role_arn(named.name, backups.account, BREAK_GLASS),
-        "role_documents": dict(platform.documents.names),
+        **(_vault_outputs(settings, settings.backups) if settings.backups else {}),
+        "role_documents": dict(platform.documents.names) if platform.documents else {},
         # Secret as a whole: the Automation API marks secrets at the top level alone.
-        "error_dsns": pulumi.Output.secret(platform.errors.dsns),
-        "checkin_urls": pulumi.Output.secret({name: job.checkin_url for name, job in platform.jobs.items()}),
-        "heartbeat_urls": pulumi.Output.secret(
-            {name: job.heartbeat_url for name, job in platform.jobs.items()}
-        ),
-        "status_page": platform.uptime.status_page_url,
+        "error_dsns": pulumi.Output.secret(platform.errors.dsns if platform.errors else {}),
+        "checkin_urls": pulumi.Output.secret(platform.checkin_urls),
+        "heartbeat_urls": pulumi.Output.secret(platform.heartbeat_urls),
+        "status_page": platform.uptime.status_page_url if platform.uptime else None,
         "protection": rows,
         "readme": _readme(settings, rows),
+    }
+
+
+def _vault_outputs(settings: Settings, backups: BackupSettings) -> dict[str, str]:
+    platform = settings.platform.name
+    return {
+        "vault": backups.vault(platform),
+        "vault_replica": backups.vault_replica(platform),
+        **{
+            f"{_role_name(role)}_role": role_arn(platform, backups.account, role)
+            for role in backups.role_environments
+        },
+        "break_glass_role": role_arn(platform, backups.account, BREAK_GLASS),
     }
 
 
@@ -111,63 +117,58 @@ def _role_name(role: str) -> str:
 
 def protection(settings: Settings) -> list[dict[str, str]]:
     """Return one row per thing that is protected: by what, and where to look."""
-    backups, uptime = settings.backups, settings.uptime
+    errors = settings.errors
     history = format_duration(timedelta(hours=settings.database.history_retention_hours))
-    vaults = f"{backups.region} + {backups.replica.region}"
-    retention, elsewhere = backups.retention, backups.elsewhere
-    looked = f"every {format_duration(timedelta(seconds=uptime.interval_seconds))}"
-
-    def every(schedule: str) -> str:
-        return f"every {format_duration(longest_gap(schedule))}"
-
-    def channels(severity: Any) -> str:
-        return ", ".join(settings.alerting.routes[severity])
-
     rows = [
         ("database", f"history of {history}", f"Neon project {settings.database.project}"),
-        (
-            "database",
-            f"dump {every(backups.database.schedule)}, kept {retention.database_daily_days} d, locked",
-            f"vaults in {vaults}",
-        ),
-        (
-            "files",
-            f"copy {every(backups.files.schedule)}, versions kept {retention.files_days} d",
-            f"vaults in {vaults}",
-        ),
-        *(
-            [
-                (
-                    "database and files",
-                    f"encrypted copy {every(elsewhere.job.schedule)}, locked {elsewhere.lock_days} d",
-                    f"{elsewhere.bucket} at {elsewhere.vendor}",
-                )
-            ]
-            if elsewhere
-            else []
-        ),
-        ("backups", f"restored and compared {every(backups.proof.schedule)}", "proofs in the vault"),
-        ("recovery", f"drill {every(backups.drill.schedule)}", "evidence in the vault"),
-        *(
-            (
-                name,
-                f"{check.path} {looked}, from {len(uptime.regions)} regions",
-                f"tells {channels(check.severity)}",
-            )
-            for name, service in sorted(settings.services.items())
-            for check in service.checks.values()
-        ),
+        *(_describe_backups(settings.backups) if settings.backups else ()),
+        *_describe_checks(settings),
         *(
             (
                 f"errors of {name}",
                 "alerts on new, regressed and frequent ones",
-                f"Sentry {settings.errors.organization}/{project_slug(name, service)}",
+                f"Sentry {errors.organization}/{project_slug(name, service)}",
             )
             for name, service in sorted(settings.services.items())
-            if service.errors
+            if errors and service.errors
         ),
     ]
     return [{"what": what, "by": by, "where": where} for what, by, where in rows]
+
+
+def _describe_backups(backups: BackupSettings) -> Iterator[tuple[str, str, str]]:
+    """Yield a row per backup, its proof and its drill."""
+    vaults = f"vaults in {backups.region} + {backups.replica.region}"
+    retention, elsewhere = backups.retention, backups.elsewhere
+
+    def every(schedule: str) -> str:
+        return f"every {format_duration(longest_gap(schedule))}"
+
+    yield (
+        "database",
+        f"dump {every(backups.database.schedule)}, kept {retention.database_daily_days} d, locked",
+        vaults,
+    )
+    yield "files", f"copy {every(backups.files.schedule)}, versions kept {retention.files_days} d", vaults
+    if elsewhere:
+        yield (
+            "database and files",
+            f"encrypted copy {every(elsewhere.job.schedule)}, locked {elsewhere.lock_days} d",
+            f"{elsewhere.bucket} at {elsewhere.vendor}",
+        )
+    yield "backups", f"restored and compared {every(backups.proof.schedule)}", "proofs in the vault"
+    yield "recovery", f"drill {every(backups.drill.schedule)}", "evidence in the vault"
+
+
+def _describe_checks(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield a row per check: the service, how it is watched, and who is told."""
+    uptime = settings.uptime
+    every = f" every {format_duration(timedelta(seconds=uptime.interval_seconds))}" if uptime else ""
+    places = f", from {len(uptime.regions)} regions" if uptime else ""
+    for name, service in sorted(settings.services.items()):
+        for check in service.checks.values():
+            by = f"{check.path}{every}{places}" if "uptimerobot" in check.watched_by else check.path
+            yield name, by, f"tells {', '.join(settings.alerting.route(check.severity)) or 'nobody'}"
 
 
 def _readme(settings: Settings, rows: list[dict[str, str]]) -> str:

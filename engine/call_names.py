@@ -16,7 +16,7 @@ CallNames = Mapping[str, Any]
 
 def find_vault(settings: Settings, target: str) -> VaultNames:
     """Return the vault that the calls on `primary vault`, or else those on `replica`, are about."""
-    primary, replica = name_vaults(settings.backups, settings.platform)
+    primary, replica = name_vaults(settings.vaults, settings.platform)
     return primary if target == "primary vault" else replica
 
 
@@ -44,7 +44,7 @@ def find_key_id(kms: Any, vault: VaultNames) -> str:
 
 def name_roles(settings: Settings) -> CallNames:
     """Return the names of the roles of the primary account, and of the writer's document."""
-    platform, account = settings.platform.name, settings.backups.account
+    platform, account = settings.platform.name, settings.vaults.account
     names: dict[str, str] = {}
     for word, role in (("writer", WRITER), ("restorer", RESTORER), ("deployer", DEPLOYER)):
         names |= {word: f"{platform}-{role}", f"{word}_arn": role_arn(platform, account, role)}
@@ -57,7 +57,7 @@ def name_roles(settings: Settings) -> CallNames:
         "break_glass_arn": role_arn(platform, account, BREAK_GLASS),
         "secret": secret,
         # AWS ends the ARN with six characters of its own.
-        "secret_arn": f"arn:aws:secretsmanager:{settings.backups.region}:{account}:secret:{secret}-AAAAAA",
+        "secret_arn": f"arn:aws:secretsmanager:{settings.vaults.region}:{account}:secret:{secret}-AAAAAA",
     }
 
 

@@ -107,7 +107,7 @@ class PolicySimulator:
     def _ask(
         self, credential: Credential, actions: set[str], resource: str, context: Mapping[str, str]
     ) -> dict[str, CallAnswer]:
-        platform, account = self._settings.platform.name, self._settings.backups.account
+        platform, account = self._settings.platform.name, self._settings.vaults.account
         loosened: dict[str, Sequence[str]] = (
             {"PolicyInputList": [_EVERYTHING], "PermissionsBoundaryPolicyInputList": [_EVERYTHING]}
             if credential in self._loosened

@@ -23,7 +23,7 @@ _NAMES: Final[dict[AwsRole, str]] = {"writer": WRITER, "restorer": RESTORER}
 
 def environment_of(role: AwsRole, settings: Settings) -> str:
     """Return the GitHub environment whose jobs may take the role on."""
-    return settings.backups.role_environments[_NAMES.get(role, role)]
+    return settings.vaults.role_environments[_NAMES.get(role, role)]
 
 
 def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str) -> AccessKey:
@@ -33,7 +33,7 @@ def assume_role(role: AwsRole, settings: Settings, *, endpoint: str, token: str)
     Raises:
         Failure: the role does not trust the stack's repository and environment.
     """
-    platform, backups = settings.platform, settings.backups
+    platform, backups = settings.platform, settings.vaults
     arn = f"arn:aws:iam::{backups.account}:role/{platform.name}-{_NAMES.get(role, role)}"
     try:
         return take_on_as_job(arn, token, backups.region, endpoint)
@@ -76,7 +76,7 @@ def find_caller(
             open_session()
             .create_client(
                 "sts",
-                region_name=target.settings.backups.region,
+                region_name=target.settings.vaults.region,
                 endpoint_url=target.aws_endpoint,
                 aws_access_key_id=key.id if key else None,
                 aws_secret_access_key=key.secret if key else None,

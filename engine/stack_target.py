@@ -226,7 +226,7 @@ class StackTarget(ABC):
 
     def replica_role_arn(self, role: ReplicaRole) -> str:
         """Return the ARN of a role in the replica's account."""
-        account = self.settings.backups.replica_account
+        account = self.settings.vaults.replica_account
         return role_arn(self.settings.platform.name, account, _REPLICA_ROLES[role])
 
     @abstractmethod
@@ -409,7 +409,7 @@ class VendorTarget(StackTarget):
     def replica_credentials(self, role: ReplicaRole) -> "AccessKey | None":
         from recovery.vault.account_access import AccountAccess  # noqa: PLC0415 - botocore takes a second
 
-        backups = self.settings.backups
+        backups = self.settings.vaults
         if not backups.has_second_account:
             return None
         return AccountAccess(
@@ -475,7 +475,8 @@ class VendorTarget(StackTarget):
 
         Its provider waits when it is refused all the same, but holds up every other resource of the vendor.
         """
-        return max(1, _REQUESTS_PER_MINUTE[self.settings.uptime.plan] // _REQUESTS_PER_RESOURCE)
+        uptime = self.settings.uptime
+        return max(1, _REQUESTS_PER_MINUTE[uptime.plan] // _REQUESTS_PER_RESOURCE) if uptime else None
 
     @property
     def folder(self) -> Path | None:

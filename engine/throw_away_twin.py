@@ -197,7 +197,7 @@ class ThrowAwayTwin:
         services.stop(self.home, self._services())
 
     def _services(self) -> list[TwinService]:
-        elsewhere = self._source.settings.backups.elsewhere
+        elsewhere = self._source.settings.vaults.elsewhere
         declared = services.declare_services(
             self.home, platform_ports=(), elsewhere_bucket=elsewhere.bucket if elsewhere else ""
         )
@@ -252,7 +252,7 @@ class ThrowAwayTwin:
             endpoint, key = self._find_access(credential)
             self._clients[known] = boto3.client(
                 cast("Literal['s3']", service),
-                region_name=region or self.target.settings.backups.region,
+                region_name=region or self.target.settings.vaults.region,
                 endpoint_url=endpoint,
                 aws_access_key_id=key.id,
                 aws_secret_access_key=key.secret,
@@ -284,7 +284,7 @@ class ThrowAwayTwin:
     def _make_key(self, credential: Credential) -> AccessKey:
         if role := _ROLES.get(credential):
             return self.target.role_credentials(role)
-        account = self.target.settings.backups.account
+        account = self.target.settings.vaults.account
         factor: dict[str, str] = {}
         match credential:
             case "administrator":
@@ -311,7 +311,7 @@ class ThrowAwayTwin:
         return created["Role"]["Arn"]
 
     def close_account(self) -> CallAnswer:
-        account = self.target.settings.backups.account
+        account = self.target.settings.vaults.account
         closed_accounts.close_account(self.home, account)
         try:
             self._open_client("root user", "s3", "").list_buckets()
@@ -326,7 +326,7 @@ class ThrowAwayTwin:
 
         The vault elsewhere is opened with the twin's private key.
         """
-        backups, platform = self.target.settings.backups, self.target.settings.platform.name
+        backups, platform = self.target.settings.vaults, self.target.settings.platform.name
         if name == "elsewhere":
             return self._open_elsewhere()
         bucket, region = (
@@ -350,7 +350,7 @@ class ThrowAwayTwin:
         )
 
     def _open_elsewhere(self) -> ElsewhereVault:
-        if not (settings := self.target.settings.backups.elsewhere):
+        if not (settings := self.target.settings.vaults.elsewhere):
             raise Failure("The stack has no vault elsewhere.", "declare one: docs/production.md.")
         settings, key = self.target.reach_elsewhere(settings), self.target.elsewhere_key()
         return ElsewhereVault(

@@ -103,7 +103,7 @@ class TwinTarget(StackTarget):
 
         The sample platform serves at those addresses of the settings' services that are on this machine.
         """
-        store = self.settings.backups.elsewhere
+        store = self.settings.backups.elsewhere if self.settings.backups else None
         urls = [urlsplit(service.url) for _, service in sorted(self.settings.services.items())]
         ports = [url.port or 443 for url in urls if url.hostname in _THIS_MACHINE]
         return services.declare_services(
@@ -170,7 +170,7 @@ class TwinTarget(StackTarget):
             # engine left half-written makes the whole stack unreadable ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"{home.state.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
-            **{name: self._token(name) for name in TOKEN_VARIABLES},
+            **{name: self._token(name) for name in TOKEN_VARIABLES.values()},
             STATUS_PAGES_VARIABLE: f"http://127.0.0.1:{home.port('vendors')}/uptimerobot/status",
             # The program asks Sentry too (components/cron_slug.py).
             API_URL_VARIABLES["sentry"]: self.api_url("sentry"),
@@ -251,7 +251,7 @@ class TwinTarget(StackTarget):
         from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
         from twin.aws.administrator import administrator_key  # noqa: PLC0415 - with it
 
-        backups = self.settings.backups
+        backups = self.settings.vaults
         return AccessKey(
             *administrator_key(self.home, backups.replica_account if replica else backups.account)
         )
@@ -271,7 +271,7 @@ class TwinTarget(StackTarget):
         from recovery.vault.account_access import take_on, take_on_as_job  # noqa: PLC0415 - with it
         from twin.aws.issuer import issue_token  # noqa: PLC0415 - with it
 
-        backups, platform = self.settings.backups, self.settings.platform
+        backups, platform = self.settings.vaults, self.settings.platform
         if not backups.has_second_account:
             return self.role_credentials(role)
         arn = self.replica_role_arn(role)

@@ -64,10 +64,12 @@ def lookups(
         f"supabase/bucket/{settings.files.project}/",
         lambda: _find_file_buckets(settings, files()),
     )
-    yield Lookup(
-        "UptimeRobot monitors", "uptimerobot/monitor/", lambda: _find_monitors(declared, apis.uptimerobot)
-    )
-    yield from error_lookups(declared, apis.sentry, settings.errors.organization)
+    if settings.uptime:
+        yield Lookup(
+            "UptimeRobot monitors", "uptimerobot/monitor/", lambda: _find_monitors(declared, apis.uptimerobot)
+        )
+    if settings.errors:
+        yield from error_lookups(declared, apis.sentry, settings.errors.organization)
 
 
 def error_lookups(declared: DeclaredStack, api: Api, organization: str) -> Iterator[Lookup]:

@@ -247,6 +247,12 @@ _DRILLS: Final = {"database": "loss", "files": "files", "state": "state"}
 def _assess_missing(health: Health) -> Iterator[HealthFinding]:
     """Yield what there is none of: one finding for all stores, wrong if the stack is old enough for it."""
     stores = health.stores
+    if not stores:
+        yield HealthFinding(
+            level="attention",
+            what="the stack declares no vaults, so that nothing is backed up",
+            next_step=f"add `backups` to Pulumi.{health.stack}.yaml; Pulumi.prod.yaml shows one",
+        )
     primary = {store.name: store.vaults["primary"].found for store in stores}
     copies = {store.name: store.vaults["elsewhere"].found for store in stores if "elsewhere" in store.vaults}
     lacking = [store for store in stores if (found := primary[store.name]) and not found.newest]
@@ -324,6 +330,12 @@ def newest_drill(health: Health, store: StoreHealth) -> ScenarioHealth | None:
 def _assess_monitors(health: Health) -> Iterator[HealthFinding]:
     if health.monitors.found is None:
         yield _unknown("the monitors", health.monitors)
+    elif not health.monitors.found:
+        yield HealthFinding(
+            level="attention",
+            what="the stack declares no monitors, so that nobody looks from outside",
+            next_step=f"add `uptime` and the services' checks to Pulumi.{health.stack}.yaml",
+        )
     for monitor in health.monitors.found or ():
         since = f" for {rough(monitor.state_seconds)}" if monitor.state_seconds else ""
         match monitor.state:

@@ -85,25 +85,29 @@ class Subject:
 def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
     """Return the health, and whether somebody still has not answered."""
     settings = subject.settings
-    organization = settings.errors.organization
+    organization = settings.errors.organization if settings.errors else ""
     state = Question("the stack's state", sources.read_checkpoint, limit_seconds=STATE_SECONDS)
 
     def find_declared() -> DeclaredStack:
         return DeclaredStack(state.result().resources)
 
-    primary = Question[PrimaryVault](
-        "the primary vault",
-        lambda: stores.read_primary(
+    backups = settings.backups
+
+    def read_primary() -> PrimaryVault:
+        if not backups:
+            return PrimaryVault({}, DrillHealth(scenarios=(), longest_age_seconds=0))
+        return stores.read_primary(
             sources.open_primary(),
             sources.trust,
             place=subject.place,
-            longest_drill_age=stores.worst_age(settings.backups.drill),
-        ),
-        limit_seconds=VAULT_SECONDS,
-    )
-    replica = Question[StoresInVault](
-        "the replica", lambda: stores.read_replica(sources.open_replica()), limit_seconds=VAULT_SECONDS
-    )
+            longest_drill_age=stores.worst_age(backups.drill),
+        )
+
+    def read_replica() -> StoresInVault:
+        return stores.read_replica(sources.open_replica()) if backups else {}
+
+    primary = Question("the primary vault", read_primary, limit_seconds=VAULT_SECONDS)
+    replica = Question("the replica", read_replica, limit_seconds=VAULT_SECONDS)
     copies = (
         Question[StoresInVault](
             "the vault elsewhere",
@@ -129,9 +133,12 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
             return monitoring.read_issues(apis.sentry, organization, projects)
 
     vendor_seconds = STATE_SECONDS + VENDOR_SECONDS
-    monitors = Question("UptimeRobot", read_monitors, limit_seconds=vendor_seconds)
-    crons = Question("Sentry", read_crons, limit_seconds=vendor_seconds)
-    issues = Question("Sentry", read_issues, limit_seconds=vendor_seconds)
+    # A vendor that the settings don't name has nothing of the stack, and is not asked.
+    monitors = Question(
+        "UptimeRobot", read_monitors if settings.uptime else tuple, limit_seconds=vendor_seconds
+    )
+    crons = Question("Sentry", read_crons if settings.errors else tuple, limit_seconds=vendor_seconds)
+    issues = Question("Sentry", read_issues if settings.errors else tuple, limit_seconds=vendor_seconds)
     ends = Question(
         "the policies",
         lambda: deadlines.read_deadlines(sources.policies, subject.name),
@@ -154,7 +161,7 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
             found=describe(checkpoint) if checkpoint else None, unknown=no_state, next_step=state_step
         ),
         services=subject.services,
-        stores=stores.combine(settings, vaults),
+        stores=stores.combine(settings, vaults) if backups else (),
         drills=Answer[DrillHealth](
             found=found.drills if found else None, unknown=unknown, next_step=next_step
         ),

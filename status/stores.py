@@ -161,7 +161,7 @@ def combine(
 
 def longest_age(settings: Settings, store: StoreName, vault: VaultTitle) -> timedelta:
     """Return how old the newest backup of a store may be in a vault just before the next one completes."""
-    backups = settings.backups
+    backups = settings.vaults
     if vault == "elsewhere" and backups.elsewhere:
         return worst_age(backups.elsewhere.job)
     # The state is backed up with the database (.github/workflows/backup.yml).

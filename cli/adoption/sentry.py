@@ -21,7 +21,8 @@ _PROJECT: Final = "sentry:index/project:Project"
 
 
 def _organization(vendors: Vendors) -> str:
-    return vendors.settings.errors.organization
+    errors = vendors.settings.errors
+    return errors.organization if errors else ""
 
 
 def _projects(vendors: Vendors) -> list[SentryObject]:

@@ -1,6 +1,6 @@
 """The rules between blocks of a stack's settings, each with the blocks that it needs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from components.settings.database import DatabaseSettings
 from components.settings.errors import ErrorSettings
 from components.settings.files import FileSettings
 from components.settings.platform import PlatformSettings
-from components.settings.services import Services
+from components.settings.services import Services, Watcher
 from components.settings.uptime import UptimeSettings
 from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
 
@@ -18,11 +18,12 @@ _Problems = Iterator[tuple[str, str]]
 """Path of a setting, and what is wrong with it."""
 
 
-def check_across_blocks(blocks: Mapping[str, Any]) -> _Problems:
-    """Yield the problems between those blocks that could be read."""
+def check_across_blocks(blocks: Mapping[str, Any], given: Collection[str]) -> _Problems:
+    """Yield the problems between those blocks that could be read; `given` names all that are there."""
     for needed, rule in _RULES:
         if all(name in blocks for name in needed):
             yield from rule(*(blocks[name] for name in needed))
+    yield from _check_vendors(blocks.get("services", {}), given)
 
 
 def _check_region_of_database(backups: BackupSettings, database: DatabaseSettings) -> _Problems:
@@ -87,12 +88,25 @@ def _check_proof(platform: PlatformSettings, backups: BackupSettings) -> _Proble
 
 def _check_jobs_service(services: Services, errors: ErrorSettings) -> _Problems:
     known = sorted(name for name, service in services.items() if service.errors)
-    if errors.jobs_service not in known:
+    if errors.jobs_service and errors.jobs_service not in known:
         which = ", ".join(known) or "there are none"
         yield (
             "errors.jobs_service",
             f"{errors.jobs_service!r} is none of the services that have `errors`: {which}",
         )
+
+
+def _check_vendors(services: Services, given: Collection[str]) -> _Problems:
+    """Check that each vendor that a service names has a block of its own."""
+    blocks: Mapping[Watcher, str] = {"uptimerobot": "uptime", "sentry": "errors"}
+    for name, service in services.items():
+        for check_name, check in service.checks.items():
+            for vendor in check.watched_by:
+                if blocks[vendor] not in given:
+                    path = f"services.{name}.checks.{check_name}.watched_by"
+                    yield path, f"{vendor}; there is no block {blocks[vendor]}"
+        if service.errors and "errors" not in given:
+            yield f"services.{name}.errors", "is there; there is no block errors"
 
 
 def _check_retention(platform: PlatformSettings, backups: BackupSettings) -> _Problems:

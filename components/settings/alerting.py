@@ -60,11 +60,15 @@ Channel = Annotated[Slack | PagerDuty | Email | Webhook, Field(discriminator="ty
 class AlertingSettings(SettingsModel):
     """The block `bulwark:alerting`."""
 
-    channels: dict[Slug, Channel]
+    channels: dict[Slug, Channel] = Field(default_factory=dict)
     """Channel name -> how it is reached."""
 
-    routes: dict[Severity, tuple[Slug, ...]]
+    routes: dict[Severity, tuple[Slug, ...]] = Field(default_factory=dict)
     """Incident level -> channel names; every level must reach someone."""
+
+    def route(self, severity: Severity) -> tuple[str, ...]:
+        """Return the channels that an incident level reaches; none where the block is left out."""
+        return self.routes.get(severity, ())
 
     def secret_channels(self) -> list[str]:
         """Return the channels whose target is a secret, in order."""

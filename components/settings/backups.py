@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from components import guard
+from components.settings.alerting import Severity
 from components.settings.model import (
     AwsAccount,
     AwsRegion,
@@ -130,6 +131,9 @@ class BackupSettings(SettingsModel):
 
     drill: Job
     """Restores into a throw-away environment; its heartbeat is the proof that backups are good."""
+
+    jobs_severity: Severity = "sev2"
+    """Incident level of a job that did not run or failed."""
 
     elsewhere: ElsewhereSettings | None = None
     """A third copy of the backups of the database and the state, at another cloud."""

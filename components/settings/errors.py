@@ -41,8 +41,8 @@ class ErrorSettings(SettingsModel):
     environment: Slug = "production"
     """Sentry environment that the alerts watch."""
 
-    jobs_service: ServiceName
-    """Service of `bulwark:services` whose project gets the reports of the scheduled jobs."""
+    jobs_service: ServiceName | None = None
+    """Service of `bulwark:services` whose project gets the reports of the scheduled jobs; None: none does."""
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     severities: AlertSeverities = Field(default_factory=AlertSeverities)

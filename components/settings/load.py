@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -12,7 +12,6 @@ from components.settings import (
     backups,
     database,
     drill,
-    errors,
     existing,
     files,
     platform,
@@ -20,9 +19,19 @@ from components.settings import (
     uptime,
 )
 from components.settings.across_blocks import check_across_blocks
+from components.settings.alerting import AlertingSettings
+from components.settings.backups import BackupSettings
+from components.settings.database import DatabaseSettings
+from components.settings.drill import DrillSettings
+from components.settings.errors import ErrorSettings
 from components.settings.existing import ExistingSettings
+from components.settings.files import FileSettings
 from components.settings.model import SettingsModel
+from components.settings.platform import PlatformSettings
+from components.settings.services import Services
+from components.settings.uptime import UptimeSettings
 from components.settings.wording import describe
+from core.failure import Failure
 
 PROJECT = "bulwark"
 
@@ -55,16 +64,26 @@ class SettingsError(Exception):
 class Settings(SettingsModel):
     """All settings of a stack's file, without its secrets."""
 
-    platform: platform.PlatformSettings
-    services: services.Services
-    database: database.DatabaseSettings
-    files: files.FileSettings
-    backups: backups.BackupSettings
-    drill: drill.DrillSettings
-    uptime: uptime.UptimeSettings
-    errors: errors.ErrorSettings
-    alerting: alerting.AlertingSettings
+    platform: PlatformSettings
+    services: Services = Field(default_factory=dict)
+    database: DatabaseSettings
+    files: FileSettings
+    backups: BackupSettings | None = None
+    drill: DrillSettings
+    uptime: UptimeSettings | None = None
+    errors: ErrorSettings | None = None
+    alerting: AlertingSettings = Field(default_factory=AlertingSettings)
     existing: ExistingSettings = Field(default_factory=ExistingSettings)
+
+    @property
+    def vaults(self) -> BackupSettings:
+        """The block `backups`. Raises Failure without one."""
+        if self.backups is None:
+            raise Failure(
+                "This stack declares no vaults, so that there is nothing to recover from.",
+                f"add `{PROJECT}:backups` to its file; Pulumi.prod.yaml shows one.",
+            )
+        return self.backups
 
     @property
     def drill_organization(self) -> str:
@@ -83,6 +102,12 @@ _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "alerting": alerting.rules,
     "existing": existing.rules,
 }
+
+
+def _without_none(annotation: Any) -> Any:
+    """Return the type of an optional block that is there: an empty one is a mistake."""
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return kinds[0] if len(kinds) < len(get_args(annotation)) else annotation
 
 
 def _find_nothing(_block: Any) -> list[tuple[str, str]]:
@@ -106,16 +131,18 @@ def load(blocks: Mapping[str, Any]) -> Settings:
         if name not in blocks and field.is_required():
             problems.append(Problem(name, "is missing; Pulumi.prod.yaml shows a complete one"))
             continue
-        block = TypeAdapter[Any](field.annotation or object)
+        if name not in blocks:
+            continue
+        block = TypeAdapter[Any](_without_none(field.annotation))
         try:
             # As JSON, strict mode takes a list for a tuple and still no text for a number.
-            parsed[name] = block.validate_json(json.dumps(blocks.get(name, {}), default=str), strict=True)
+            parsed[name] = block.validate_json(json.dumps(blocks[name], default=str), strict=True)
         except ValidationError as error:
             problems += [Problem(path, text) for path, text in describe(name, blocks[name], error)]
         else:
             rules = _RULES.get(name, _find_nothing)
             problems += [Problem(f"{name}.{path}", text) for path, text in rules(parsed[name])]
-    problems += [Problem(path, text) for path, text in check_across_blocks(parsed)]
+    problems += [Problem(path, text) for path, text in check_across_blocks(parsed, blocks)]
     if problems:
         raise SettingsError(problems)
     return Settings.model_validate(parsed)

@@ -4,7 +4,6 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from components.settings.alerting import Severity
 from components.settings.model import Name, SettingsModel
 
 UptimeRobotPlan = Literal["free", "solo", "team", "enterprise"]
@@ -47,9 +46,6 @@ class UptimeSettings(SettingsModel):
     slow_after_milliseconds: Annotated[int, Field(gt=0, le=60_000)] = 2_000
     certificate_warning_days: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(min_length=1)]
     """Days before a certificate's expiry on which an alert is sent."""
-
-    heartbeat_severity: Severity = "sev2"
-    """Incident level of a backup or drill that did not report."""
 
     status_page: Name
     maintenance: MaintenanceWindow | None = None

@@ -57,7 +57,8 @@ def monitors() -> None:
     alerting = Alerting(
         "people",
         AlertingSettings.model_validate_json(json.dumps(ALERTING)),
-        organization="unused",
+        has_uptimerobot=True,
+        organization=None,
         targets={},
         opts=vendor,
     )

@@ -119,7 +119,7 @@ class Account:
         reference: Mapping[str, str] | None = None,
     ) -> SearchResult:
         """Search for what is declared, without `only` at AWS too; `known` are ids in the state by name."""
-        own = {name: self.home.secret(name) for name in TOKEN_VARIABLES}
+        own = {name: self.home.secret(name) for name in TOKEN_VARIABLES.values()}
         existing = ExistingSettings(adopt=dict(adopt or {}), reference=dict(reference or {}))
         settings = settings.model_copy(update={"existing": existing})
         by_name = {one["urn"].rpartition("::")[2]: one for one in declared}
@@ -305,7 +305,7 @@ def test_the_vendors_apis_are_called_at_the_addresses_that_their_providers_use(
     }
     for name, value in {**vendor_environment(account.home), **variables}.items():
         monkeypatch.setenv(name, value)
-    own = {name: account.home.secret(name) for name in TOKEN_VARIABLES}
+    own = {name: account.home.secret(name) for name in TOKEN_VARIABLES.values()}
     names = ("backups-vault-bucket", "database-project", "errors-team", "uptime-backend-version")
     result = search(TARGET, own, DECLARED, [], only=names)
     assert [finding_of(result, name).id for name in names] == [BUCKET, project, "example/platform", monitor]
@@ -524,7 +524,7 @@ def test_a_bad_api_key_is_named_with_the_variable_to_set_and_the_other_vendors_a
 ) -> None:
     account.bucket()
     only = {*PLATFORMS, "backups-vault-bucket"}
-    result = account.search(tokens=dict.fromkeys(TOKEN_VARIABLES, key), only=only)
+    result = account.search(tokens=dict.fromkeys(TOKEN_VARIABLES.values(), key), only=only)
     for (vendor, variable), failure in zip(
         {"Neon": "NEON_API_KEY", "UptimeRobot": "UPTIMEROBOT_API_KEY", "Sentry": "SENTRY_AUTH_TOKEN"}.items(),
         map(str, result.failures),

@@ -57,7 +57,19 @@ Damage = Callable[[dict[str, Any]], object]
 WRONG: list[tuple[str, Damage, str, str]] = [
     ("unknown key", lambda b: b["database"].update(histroy=1), "database.histroy", "no setting"),
     ("unknown block", lambda b: b.update(databse={}), "databse", "no block"),
-    ("missing block", lambda b: b.pop("alerting"), "alerting", "missing"),
+    ("missing block", lambda b: b.pop("platform"), "platform", "missing"),
+    (
+        "a check by a vendor without a block",
+        lambda b: b.pop("uptime"),
+        "services.frontend.checks.page.watched_by",
+        "uptimerobot; there is no block uptime",
+    ),
+    (
+        "an error project without a block",
+        lambda b: b.pop("errors"),
+        "services.frontend.errors",
+        "is there; there is no block errors",
+    ),
     (
         "unknown service for the jobs",
         lambda b: b["errors"].update(jobs_service="backed"),
