@@ -11,6 +11,7 @@ from pathlib import Path
 import leftover_processes
 import psutil
 import pytest
+import warm_python
 from installations import Installation, make_installation, remove
 
 from toolchain.start import keep_bytecode
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)  # after the workers have ended
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves anything running, whatever its tests say."""
+    warm_python.end_servers()
     if hasattr(session.config, "workerinput"):
         return
     session.config.stash[_LEFT] = left = leftover_processes.end_leftovers()

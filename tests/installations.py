@@ -15,6 +15,7 @@ from typing import Any
 
 from import_graph import CHECKOUT, PACKAGES
 from leftover_processes import twin_name
+from warm_python import run_python
 
 from engine.program import BOTH
 from engine.stack_target import ProviderKind
@@ -75,15 +76,12 @@ class Installation:
         return [sys.executable, "-P", "-m", "cli", *arguments]
 
     def bulwark(self, *arguments: str, timeout_seconds: float = 180, **variables: str) -> CommandResult:
-        ended = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-            stdin=subprocess.DEVNULL,
+        ended = run_python(
+            self.command(*arguments)[1:],
+            libraries="engine",
+            folder=self.folder,
+            environment=self.environment | variables,
+            timeout_seconds=timeout_seconds,
         )
         return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from warm_python import run_python
+
 from twin.host.home import TwinHome
 
 _WITHOUT_PULUMI = """
@@ -60,34 +62,42 @@ class RecoveryCommand:
     def start(
         self, *arguments: str, recovery: bool = True, variables: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[str]":
-        option = ["--recovery", "recovery.yaml"] if recovery else []
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", _WITHOUT_PULUMI, *arguments, *option],
+            [sys.executable, *self._command(*arguments, recovery=recovery)],
             cwd=self.folder,
-            env={
-                "PATH": os.defpath,
-                "HOME": str(self.folder.parent),
-                "COLUMNS": "200",
-                "BULWARK_TWIN": str(self.home.root),
-                "AWS_EC2_METADATA_DISABLED": "true",
-                **self.variables,
-                **(variables or {}),
-            },
+            env=self._environment(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
+    def _command(self, *arguments: str, recovery: bool) -> list[str]:
+        option = ["--recovery", "recovery.yaml"] if recovery else []
+        return ["-P", "-c", _WITHOUT_PULUMI, *arguments, *option]
+
+    def _environment(self, variables: Mapping[str, str] | None) -> dict[str, str]:
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.folder.parent),
+            "COLUMNS": "200",
+            "BULWARK_TWIN": str(self.home.root),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.variables,
+            **(variables or {}),
+        }
+
     def run(
         self, *arguments: str, recovery: bool = True, variables: Mapping[str, str] | None = None
     ) -> Ended:
-        process = self.start(*arguments, recovery=recovery, variables=variables)
-        try:
-            out, err = process.communicate(timeout=180)
-        finally:
-            process.kill()
-        ended = Ended(process.returncode, out, err)
+        done = run_python(
+            self._command(*arguments, recovery=recovery),
+            libraries="recovery",
+            folder=self.folder,
+            environment=self._environment(variables),
+            timeout_seconds=180,
+        )
+        ended = Ended(done.returncode, done.stdout, done.stderr)
         for name, secret in self.variables.items():
             assert secret not in ended.text, name
         return ended

@@ -1,0 +1,35 @@
+"""Commands as a person starts them: a new Python each; most tests fork a warm one (../warm_python.py)."""
+
+import subprocess
+
+import pytest
+from deployment import Deployment
+
+pytestmark = pytest.mark.shares("deployed")
+
+SAME = ("outputs", "audit", "backups", "drills")
+"""Commands whose result does not change from one second to the next."""
+
+
+@pytest.mark.parametrize("name", [*SAME, "status", "logs", "preview"])
+def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(
+    deployed: Deployment, name: str
+) -> None:
+    installation = deployed.installation
+    options = [] if name == "logs" else ["--json"]
+    new = subprocess.run(
+        installation.command(name, *options),
+        env=installation.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=installation.folder,
+    )
+    forked = installation.bulwark(name, *options)
+    assert new.returncode == forked.code, new.stdout + new.stderr + forked.text
+    if name in SAME:
+        assert new.stdout == forked.out
+    else:
+        assert new.stdout[:8] == forked.out[:8]

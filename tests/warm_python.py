@@ -1,0 +1,189 @@
+"""
+Runs a program as a new Python would, without the half second that its libraries take to import.
+
+A test process keeps a server that has imported them, and forks for each call (warm_server.py). Environment,
+folder, arguments and streams are the call's, and what is this project's is imported from where PYTHONPATH
+says, each time. Only variables that a library reads when it is imported are the server's.
+
+Commands that a test kills or looks at are new processes all the same (engine/interrupted_process.py,
+recovery/command_process.py), and unit/test_warm_python.py and engine/test_life.py compare the two.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final, Literal
+
+from warm_server import LENGTH
+
+Libraries = Literal["engine", "recovery"]
+"""`recovery` has none of Pulumi's."""
+
+_RECOVERY: Final = (
+    *("asyncio", "botocore.handlers", "botocore.session", "botocore.signers", "concurrent.futures.thread"),
+    *(
+        "cronsim",
+        "cryptography.hazmat.primitives.asymmetric.ec",
+        "cryptography.x509",
+        "cyclopts",
+        "cyclopts.help",
+    ),
+    *("http.server", "httpx", "jinja2", "joserfc.jws", "joserfc.jwt", "multiprocessing", "psutil", "psycopg"),
+    *("psycopg.types.range", "pydantic", "pydantic.main", "pydantic.type_adapter", "pyrage", "rich.progress"),
+    *(
+        "rich.status",
+        "rich.table",
+        "sqlite3",
+        "tarfile",
+        "tenacity",
+        "xml.etree.ElementTree",
+        "yaml",
+        "zstandard",
+    ),
+)
+_AWS: Final = ("cloudtrail", "cloudwatch", "iam", "kms", "s3", "secretsmanager", "sns")
+_LIBRARIES: Final[dict[Libraries, tuple[str, ...]]] = {
+    "recovery": _RECOVERY,
+    "engine": (
+        *_RECOVERY,
+        *("pulumi.automation", "pulumi.dynamic", "pulumi_policy", "google.protobuf.json_format"),
+        *("pulumi_aws", *(f"pulumi_aws.{name}" for name in _AWS)),
+        *("pulumi_neon", "pulumi_sentry", "pulumi_uptimerobot"),
+    ),
+}
+
+_READ_AT_START: Final = ("PYTHON", "LD_", "MALLOC_")
+"""Begins of the names of variables that a process reads before it runs any program."""
+
+_GIVEN_LATER: Final = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"}
+"""What the server gives a program, and where bytecode is kept."""
+
+
+def run_python(
+    arguments: Sequence[str],
+    *,
+    libraries: Libraries,
+    folder: Path,
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+) -> "subprocess.CompletedProcess[str]":
+    """
+    Run `python ARGUMENTS`, as warm_server.run takes them, without input.
+
+    It is a new process where the environment has what a server can't give.
+
+    Raises:
+        subprocess.TimeoutExpired: it was killed after that time.
+    """
+    if _read_at_start(environment) == _read_at_start(os.environ):
+        return _server(libraries).run(arguments, folder, environment, timeout_seconds)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name.startswith(_READ_AT_START) and name not in _GIVEN_LATER) or _is_other_encoding(name, value)
+    }
+
+
+def _is_other_encoding(name: str, value: str) -> bool:
+    """Tell whether Python would not write UTF-8, as it does in the locales C and POSIX too (PEP 538)."""
+    is_locale = name == "LANG" or name.startswith("LC_")
+    return is_locale and value not in {"", "C", "POSIX"} and not value.upper().endswith(("UTF-8", "UTF8"))
+
+
+def end_servers() -> None:
+    """End the servers of this process, and wait for them."""
+    while _servers:
+        _servers.popitem()[1].end()
+
+
+def _server(libraries: Libraries) -> "_Server":
+    if libraries not in _servers:
+        _servers[libraries] = _Server(_LIBRARIES[libraries])
+    return _servers[libraries]
+
+
+class _Server:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="bulwark-warm-"))
+        self._address = str(self._folder / "socket")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", Path(__file__).with_name("warm_server.py"), self._address, *modules],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "ready\n"
+
+    def end(self) -> None:
+        self._process.communicate()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_seconds: float
+    ) -> "subprocess.CompletedProcess[str]":
+        request = {"arguments": arguments, "folder": str(folder), "environment": dict(environment)}
+        body = json.dumps(request).encode()
+        pipes = [os.pipe() for _ in range(3)]
+        ends = [os.open(os.devnull, os.O_RDONLY), *(written for _, written in pipes)]
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self._address)
+            socket.send_fds(connection, [LENGTH.pack(len(body))], ends)
+            for end in ends:
+                os.close(end)
+            connection.sendall(body)
+        out, err, answers = (os.fdopen(read, encoding="utf-8") for read, _ in pipes)
+        with out, err, answers:
+            pid = int(answers.readline())
+            readers = [_Reader(file) for file in (out, err)]
+            expiry = threading.Timer(timeout_seconds, os.kill, (pid, signal.SIGKILL))
+            expiry.start()
+            code = int(answers.readline())
+            expired = expiry.finished.is_set()
+            expiry.cancel()
+            texts = [reader.text() for reader in readers]
+        if expired and code == -signal.SIGKILL:
+            raise subprocess.TimeoutExpired(list(arguments), timeout_seconds, *texts)
+        return subprocess.CompletedProcess(list(arguments), code, *texts)
+
+
+_servers: dict[Libraries, _Server] = {}
+
+
+class _Reader:
+    """Reads a stream to its end, while another one is read."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._text = ""
+        self._thread = threading.Thread(target=self._read, args=(file,))
+        self._thread.start()
+
+    def _read(self, file: IO[str]) -> None:
+        self._text = file.read()
+
+    def text(self) -> str:
+        self._thread.join()
+        return self._text
