@@ -125,7 +125,7 @@ def test_what_exists_is_found_and_used_whoever_made_it(installation: Installatio
     home = installation.home
     start_services(installation)
     let_others_work(home)
-    sample = draw("faults after the effect of a creation", CREATIONS, 1, per=lambda one: one[0].split(":")[0])
+    sample = draw("faults after the effect of a creation", CREATIONS, 1)
     with closing(VendorStore(home.vendors)) as store:
         for token, status in sample:
             faults.plan(store, CREATION, Fault("CREATE", token, status))

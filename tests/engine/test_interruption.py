@@ -99,7 +99,7 @@ def test_an_up_that_is_cut_short_time_and_again_converges_without_duplicates(
     draw: Draw,
     strikes: tuple[tuple[Strike, Callable[[RunningCommand], object]], ...],
 ) -> None:
-    for strike, moment in draw("interruptions of up", strikes, 2):
+    for strike, moment in draw("interruptions of up", strikes, 1):
         run = RunningCommand(installation, "up")
         wait_until(lambda run=run, moment=moment: moment(run) or run.has_ended(), 120, f"{strike.__name__}")
         assert not run.has_ended(), run.text[-3_000:]
