@@ -15,7 +15,7 @@ def require_administrator(target: StackTarget, steps: Iterable[Mapping[str, Any]
     Refuse to change the administrator's stack with credentials that may only read there.
 
     Args:
-        target: The stack; on the twin an administrator deploys.
+        target: The stack.
         steps: What would be done: `op` and `urn` of each resource that is changed.
         planned: Whether a reviewed plan is carried out, which is one of the platform's stack.
 
@@ -31,19 +31,14 @@ def require_administrator(target: StackTarget, steps: Iterable[Mapping[str, Any]
             "changed.",
             _describe_next_step(target),
         )
-    if target.is_rehearsal:
+    if target.deploys_as_administrator:
         return
     from engine.role_credentials import find_caller  # noqa: PLC0415 - botocore takes a second
 
-    refuse_deployer(find_caller(target, target.deployer_credentials()), shown, target)
-
-
-def refuse_deployer(caller: str, changed: str, target: StackTarget) -> None:
-    """Raise Failure if the caller, an ARN, is a session of the deployer's role; `changed` is for people."""
     role = f"{target.settings.platform.name}-{DEPLOYER}"
-    if f":assumed-role/{role}/" in caller:
+    if f":assumed-role/{role}/" in find_caller(target, target.deployer_credentials()):
         raise Failure(
-            f"The administrator's stack would change ({changed}), which the role {role} only reads; nothing "
+            f"The administrator's stack would change ({shown}), which the role {role} only reads; nothing "
             "was changed.",
             _describe_next_step(target),
         )

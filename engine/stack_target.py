@@ -195,6 +195,11 @@ class StackTarget(ABC):
     def deployer_credentials(self) -> "AccessKey | None":
         """Return the key of the deployer; None where the environment has the credentials."""
 
+    @property
+    @abstractmethod
+    def deploys_as_administrator(self) -> bool:
+        """Whether the deployer is known to be an administrator, so that AWS need not be asked."""
+
     @abstractmethod
     def owner_credentials(self, *, replica: bool) -> "AccessKey | None":
         """
@@ -399,6 +404,10 @@ class VendorTarget(StackTarget):
 
     def deployer_credentials(self) -> "AccessKey | None":
         return None
+
+    @property
+    def deploys_as_administrator(self) -> bool:
+        return False
 
     def owner_credentials(self, *, replica: bool) -> "AccessKey | None":
         return self.replica_credentials("planner") if replica else None

@@ -33,6 +33,8 @@ from engine.stack_target import (
 from toolchain.engine import search_path
 from toolchain.providers import bridge_path, find_providers
 from twin import elsewhere, file_store, plugin_install, services
+from twin.aws.administrator import administrator_key
+from twin.aws.environment import find_environment_key
 from twin.host.home import TwinHome
 from twin.services import ServiceStatus, TwinService
 from twin.vendor.model import read_only_name
@@ -241,20 +243,21 @@ class TwinTarget(StackTarget):
         return f"http://127.0.0.1:{self.home.port('aws')}"
 
     def deployer_credentials(self) -> "AccessKey":
-        """Return the key of the twin's AWS administrator, who makes the roles at first."""
+        """Return the environment's key for this twin, or else that of its AWS administrator."""
         from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
-        from twin.aws.administrator import administrator_key  # noqa: PLC0415 - with it
 
-        return AccessKey(*administrator_key(self.home))
+        return AccessKey(*(find_environment_key(self.home) or administrator_key(self.home)))
+
+    @property
+    def deploys_as_administrator(self) -> bool:
+        return find_environment_key(self.home) is None
 
     def owner_credentials(self, *, replica: bool) -> "AccessKey":
         from recovery.vault.client import AccessKey  # noqa: PLC0415 - botocore takes a second
-        from twin.aws.administrator import administrator_key  # noqa: PLC0415 - with it
 
-        backups = self.settings.vaults
-        return AccessKey(
-            *administrator_key(self.home, backups.replica_account if replica else backups.account)
-        )
+        if not replica:
+            return self.deployer_credentials()
+        return AccessKey(*administrator_key(self.home, self.settings.vaults.replica_account))
 
     def role_credentials(self, role: AwsRole) -> "AccessKey":
         """Take the role on as a job would, so that a command fails here where it would fail in production."""

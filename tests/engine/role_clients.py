@@ -10,6 +10,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from recovery.vault.aws_session import open_session
+from twin.aws import second_factor
 from twin.aws.administrator import administrator_key
 from twin.aws.issuer import issue_token
 from twin.host.home import TwinHome
@@ -67,20 +68,32 @@ def assume_role(
         WebIdentityToken=token,
         **options,
     )["Credentials"]
-    return AwsIdentity(
-        home,
-        (
-            ("aws_access_key_id", session["AccessKeyId"]),
-            ("aws_secret_access_key", session["SecretAccessKey"]),
-            ("aws_session_token", session["SessionToken"]),
-        ),
-    )
+    return _identity_of(home, session)
+
+
+def break_glass(home: TwinHome, account: str = ACCOUNT, *, platform: str = "example") -> AwsIdentity:
+    """Take break-glass on as the administrator of its account, with the second factor."""
+    # Its trust demands an endpoint of STS whose calls raise an alarm.
+    sts = administrator(home, account).client("sts", "eu-west-1" if account == ACCOUNT else "eu-north-1")
+    session = sts.assume_role(
+        RoleArn=f"arn:aws:iam::{account}:role/{platform}-break-glass",
+        RoleSessionName="person",
+        SerialNumber=second_factor.serial_number(account),
+        TokenCode=second_factor.show_code(home),
+    )["Credentials"]
+    return _identity_of(home, session)
 
 
 def job_environment(home: TwinHome, role: str, *, platform: str = "example-twin") -> dict[str, Any]:
     """Return the environment of a job that has taken a role on."""
-    session = {name.upper(): value for name, value in assume_role(home, role, platform=platform).credentials}
-    return {**session, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{home.port('aws')}"}
+    return environment_of(assume_role(home, role, platform=platform))
+
+
+def environment_of(identity: AwsIdentity) -> dict[str, str]:
+    """Return the environment of who has these credentials for the twin."""
+    session = {name.upper(): value for name, value in identity.credentials}
+    address = f"http://127.0.0.1:{identity.home.port('aws')}"
+    return {**session, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": address}
 
 
 @contextmanager
@@ -93,6 +106,17 @@ def hidden_state(home: TwinHome, stack: str = "local") -> Generator[None]:
         yield
     finally:
         hidden.rename(state)
+
+
+def _identity_of(home: TwinHome, session: dict[str, str]) -> AwsIdentity:
+    return AwsIdentity(
+        home,
+        (
+            ("aws_access_key_id", session["AccessKeyId"]),
+            ("aws_secret_access_key", session["SecretAccessKey"]),
+            ("aws_session_token", session["SessionToken"]),
+        ),
+    )
 
 
 @cache

@@ -5,13 +5,16 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import role_clients
 import sarif_schema
 from deployment import Deployment, name_of
 from policy_harness import NOW, resource_requests, servicer, stack_request
 from policy_harness import production as recorded
 
+from engine import stack_file
 from engine.program import BOTH
 from policies.framework.drill_history import DrillHistory
 from policies.framework.evaluation import Evaluation
@@ -136,34 +139,64 @@ def test_a_review_warns_of_a_replaced_database_and_reports_refused_changes(
     assert not list(tmp_path.glob("plan*")), "nobody must deploy by it"
 
 
-def test_an_update_does_what_was_reviewed_and_nothing_else(production: Deployment, tmp_path: Path) -> None:
+def as_job(production: Deployment, role: str) -> dict[str, Any]:
+    """Return the environment of a job of deploy.yml; by a profile it looks into the replica's account."""
+    folder = stack_file.CHECKOUT / ".github"
+    job = role_clients.job_environment(production.installation.home, role, platform="example")
+    return {**job, "AWS_CONFIG_FILE": str(folder / "aws-config"), "CI": ""}
+
+
+def as_break_glass(production: Deployment, folder: Path) -> dict[str, Any]:
+    """Return the environment of a person who has taken on break-glass of both accounts, one as a profile."""
+    home, config = production.installation.home, folder / "aws-config"
+    there = dict(role_clients.break_glass(home, role_clients.THERE).credentials)
+    config.write_text("[profile example-replica]\n" + "".join(f"{k} = {v}\n" for k, v in there.items()))
+    return {
+        **role_clients.environment_of(role_clients.break_glass(home)),
+        "AWS_CONFIG_FILE": str(config),
+        "CI": "",
+    }
+
+
+def test_the_deployer_does_what_the_planner_reviewed_and_nothing_else(
+    production: Deployment, tmp_path: Path
+) -> None:
     plan = str(tmp_path / "plan.json")
     bulwark, where = production.installation.bulwark, ("-s", "prod", "--twin")
-    with edit_settings(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
-        ended = bulwark("review", *where, "--save-plan", plan)
+    planner, deployer = as_job(production, "planner"), as_job(production, "deployer")
+    reviewed = (
+        ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500"),
+        ("buckets: [documents]", "buckets: [documents, pictures]"),
+    )
+    with edit_settings(production, *reviewed):
+        ended = bulwark("review", *where, "--save-plan", plan, **planner)
         assert ended.code == 0, ended.text
     with edit_settings(
         production,
         ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2501"),
         ("frequent_events: 100", "frequent_events: 200"),
     ):
-        ended = bulwark("up", *where, "--yes", "--plan", plan)
+        ended = bulwark("up", *where, "--yes", "--plan", plan, **deployer)
     assert ended.code == 1, ended.text
     assert "errors-backend-frequent-alert (update)" in ended.err
     assert "uptime-backend-health (responseTimeThreshold)" in ended.err
-    with edit_settings(production, ("slow_after_milliseconds: 2000", "slow_after_milliseconds: 2500")):
-        ended = bulwark("up", *where, "--yes", "--plan", plan, "--json")
+    with edit_settings(production, *reviewed):
+        ended = bulwark("up", *where, "--yes", "--plan", plan, "--json", **deployer)
         assert ended.code == 0, ended.text
-        assert ended.json["changes"] == {"same": ended.json["changes"]["same"], "update": 3}
-    assert bulwark("up", *where, "--yes").code == 0
+        # Three monitors, the component of the files, and the value of the backup writer's document at AWS.
+        same = ended.json["changes"]["same"]
+        assert ended.json["changes"] == {"same": same, "update": 4, "replace": 1}
+    assert bulwark("up", *where, "--yes", **deployer).code == 0
 
 
-def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
+def test_a_change_of_the_administrators_stack_is_refused_to_plan_and_deployer_and_made_by_break_glass(
     production: Deployment, tmp_path: Path
 ) -> None:
     installation, plan = production.installation, tmp_path / "plan.json"
     where = ("--stack", "prod", "--twin")
     before = [installation.state("prod", program.project) for program in BOTH]
+    alone = (*where, "--administrator", "--yes")
+    break_glass = as_break_glass(production, tmp_path)
     with edit_settings(
         production,
         ("access_log_days: 90", "access_log_days: 91"),
@@ -171,13 +204,22 @@ def test_a_plan_is_not_carried_out_where_the_administrators_stack_would_change(
     ):
         seen = installation.bulwark("review", *where, "--json", "--save-plan", str(plan))
         ended = installation.bulwark("up", *where, "--yes", "--plan", str(plan))
+        deployer = installation.bulwark("up", *where, "--yes", **as_job(production, "deployer"))
+        states = [installation.state("prod", program.project) for program in BOTH]
+        person = installation.bulwark("up", *alone, "--json", **break_glass)
     assert seen.code == 0, seen.text
     planned = {name_of(step["urn"]) for step in seen.json["plan"]["steps"]}
     assert {"backups-vault-access-log-lifecycle", "uptime-backend-health"} <= planned
-    assert ended.code == 1
-    assert "The administrator's stack would change (backups-" in ended.err
-    assert "./bulwark up --administrator --stack prod" in ended.err
-    assert [installation.state("prod", program.project) for program in BOTH] == before
+    for refused in (ended, deployer):
+        assert refused.code == 1
+        assert "The administrator's stack would change (backups-" in refused.err
+        assert "./bulwark up --administrator --stack prod" in refused.err
+    assert "which the role example-deployer only reads" in deployer.err
+    assert states == before
+    assert person.code == 0, person.text
+    assert set(person.json["changes"]) == {"same", "update"}
+    back = installation.bulwark("up", *alone, **as_break_glass(production, tmp_path))
+    assert back.code == 0, back.text
 
 
 def test_a_review_of_wrong_settings_reports_them_and_does_not_pass(

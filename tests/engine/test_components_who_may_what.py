@@ -15,14 +15,8 @@ from botocore.exceptions import ClientError
 from deployment import Deployment
 from role_clients import ACCOUNT, THERE, AwsIdentity
 
-from core.failure import Failure
-from engine.administrator_plan import refuse_deployer
-from engine.role_credentials import find_caller
-from engine.targets import find_twin_target
-from engine.twin import TwinTarget
-from recovery.vault.client import AccessKey, Exists, Forbidden
+from recovery.vault.client import Exists, Forbidden
 from recovery.vault.vault import VaultClient
-from twin.aws import second_factor
 from twin.aws.issuer import issue_token
 
 pytestmark = pytest.mark.shares("production")
@@ -624,21 +618,7 @@ def test_break_glass_asks_for_the_second_factor_and_not_even_it_deletes_a_key_so
     sts, role = admin.client("sts"), f"arn:aws:iam::{ACCOUNT}:role/example-break-glass"
     with pytest.raises(ClientError, match="AccessDenied"):
         sts.assume_role(RoleArn=role, RoleSessionName="person")
-    session = sts.assume_role(
-        RoleArn=role,
-        RoleSessionName="person",
-        SerialNumber=second_factor.serial_number(ACCOUNT),
-        TokenCode=second_factor.show_code(admin.home),
-    )["Credentials"]
-    break_glass = AwsIdentity(
-        admin.home,
-        (
-            ("aws_access_key_id", session["AccessKeyId"]),
-            ("aws_secret_access_key", session["SecretAccessKey"]),
-            ("aws_session_token", session["SessionToken"]),
-        ),
-    )
-    given = Situation(admin, break_glass, "")
+    given = Situation(admin, role_clients.break_glass(admin.home), "")
     put_unchanged("get_bucket_replication", "put_bucket_replication", "ReplicationConfiguration")(given)
     policy = {"KeyId": key_id(given), "PolicyName": "default"}
     kept = given.kms.get_key_policy(**policy)["Policy"]
@@ -667,14 +647,3 @@ def test_the_accounts_administrator_takes_no_key_away_and_changes_no_vault(admin
     for call in refused:
         with pytest.raises(ClientError, match="AccessDenied"):
             call()
-
-
-def test_a_plan_that_changes_aws_is_refused_to_the_deployer_and_not_to_the_administrator(
-    production: Deployment, roles: dict[str, AwsIdentity]
-) -> None:
-    home = production.installation.home
-    target = TwinTarget("prod", find_twin_target("prod").settings, "stand-in", home)
-    key = AccessKey(*(value for _, value in roles[DEPLOYER].credentials))
-    with pytest.raises(Failure, match=r"backups-vault-key.*, which the role example-deployer only reads"):
-        refuse_deployer(find_caller(target, key), "backups-vault-key", target)
-    refuse_deployer(find_caller(target, target.deployer_credentials()), "backups-vault-key", target)

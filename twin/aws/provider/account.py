@@ -10,6 +10,7 @@ from typing import Any
 
 from core.state_folder import HOME_VARIABLE
 from twin.aws.administrator import ACCOUNT, ACCOUNTS, administrator_key
+from twin.aws.environment import CONFIG_VARIABLE, find_environment_key
 from twin.aws.provider.creations import AwsCallError, Creations
 from twin.host.home import TwinHome
 from twin.provider.server import StandInError
@@ -30,6 +31,7 @@ class Account:
         self.default_tags: dict[str, str] = (settings.get("defaultTags") or {}).get("tags") or {}
         roles: list[dict[str, str]] = settings.get("assumeRoles") or []
         self._role = roles[-1].get("roleArn") if roles else None
+        self._profile: str = settings.get("profile") or ""
         self._signed_in = _find_profiles_account(settings)
         self.id = _find_account_id(self._role) or self._signed_in
         _check_account(self.id, settings)
@@ -56,12 +58,20 @@ class Account:
             return self._creations
 
     def _get_credentials(self) -> dict[str, str]:
-        """Return the administrator's key, or a session of the configured role: its account then owns all."""
+        """Return the key that signs in, or a session of the configured role: its account then owns all."""
         if not self._credentials:
-            key = administrator_key(_home(), self._signed_in)
-            own = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+            own = self._sign_in()
             self._credentials = self._assume_role(own, self._role) if self._role else own
         return self._credentials
+
+    def _sign_in(self) -> dict[str, str]:
+        """Return the environment's credentials for this twin, or else an administrator's key."""
+        given = find_environment_key(_home())
+        if given and not self._profile:
+            return _describe_key(*given)
+        if given and os.environ.get(CONFIG_VARIABLE):
+            return _sign_in_by_profile(self._profile)
+        return _describe_key(*administrator_key(_home(), self._signed_in))
 
     def _assume_role(self, credentials: dict[str, str], role: str) -> dict[str, str]:
         sts = self._create_client("sts", "us-east-1", credentials)
@@ -161,12 +171,30 @@ def _decode_input(value: Any) -> Any:
     return value
 
 
+def _describe_key(key: str, secret: str, token: str = "") -> dict[str, str]:
+    """Return the arguments of a botocore client."""
+    session = {"aws_session_token": token} if token else {}
+    return {"aws_access_key_id": key, "aws_secret_access_key": secret, **session}
+
+
+def _sign_in_by_profile(profile: str) -> dict[str, str]:
+    """Return the credentials of a profile of the environment's AWS configuration, as AWS's own tools do."""
+    import botocore.session  # noqa: PLC0415 - slow to import, and a preview does not need it
+
+    with translate_errors(f"signing in as the profile {profile}"):
+        found = botocore.session.Session(profile=profile).get_credentials()
+        key = found.get_frozen_credentials() if found else None
+        if not key or not key.access_key or not key.secret_key:
+            raise StandInError(f"aws: the profile {profile} has no credentials.")
+        return _describe_key(key.access_key, key.secret_key, key.token or "")
+
+
 def _find_profiles_account(settings: Properties) -> str:
     """
     Return the account that the provider signs in to.
 
-    A profile stands for the administrator of the one account that the provider is bound to: the twin knows no
-    profiles of the user's.
+    A profile signs in to the one account that the provider is bound to: as what the environment's AWS
+    configuration says, if that names this twin, or else as the administrator.
     """
     if not settings.get("profile"):
         return ACCOUNT
