@@ -130,7 +130,7 @@ def _judge_up(
         return Ending(
             True,
             f"{target.name} is up and passes {runs.policies} policies. {describe_waiting(waiting)}",
-            f"deploy the platform there; then `{command_line('up', target)}` arms them.",
+            f"deploy the platform there; then `{command_line('up', target)}` arms what answers.",
         )
     return Ending(
         True,
