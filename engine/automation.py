@@ -16,6 +16,8 @@ from pulumi import log
 from pulumi._version import version
 from pulumi.automation._stack import StackInitMode
 
+from engine import program_wait
+
 __all__ = ["AutomationStack", "AutomationWorkspace", "StackInitMode"]
 
 _SECRET: Final = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270")
@@ -39,6 +41,7 @@ class AutomationWorkspace(auto.LocalWorkspace):
         # Production's program logs 645 debug messages, each in a call to the engine, which drops them unless
         # it runs with --debug. No operation here does.
         log.debug = _log_nothing
+        program_wait.install()
 
     is_known = False
     """Whether the stack exists in a backend of files. Every command names it, so selecting it is of no
