@@ -171,6 +171,15 @@ def test_what_holds_data_and_what_guards_it_is_protected_and_nothing_else(produc
     assert [name for name in guards if not production[name].protected] == []
 
 
+def test_no_setting_of_a_bucket_met_another_one(production: Deployment) -> None:
+    """The provider would repeat it, minutes long; BucketSettings makes one after the other."""
+    settings = re.findall(
+        r"(?:PUT|DELETE) /[\w.-]+\?\S* +(\d+)", (production.installation.home.logs / "aws.log").read_text()
+    )
+    assert len(settings) > 20
+    assert "409" not in settings
+
+
 def test_changes_are_ignored_only_where_the_vendor_makes_them(production: Deployment) -> None:
     ignoring = {
         found.name: found.option("ignoreChanges")

@@ -1,7 +1,9 @@
 """The life of each AWS resource type against the twin's service: created, updated, imported, deleted."""
 
 import json
+import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -85,7 +87,39 @@ def test_a_bucket_has_the_outputs_of_the_real_provider(engine: Engine) -> None:
         "region": "us-east-1",
         "tags": {"Team": "ops"},
         "tagsAll": {"Team": "ops"},
+        "versioning": {"enabled": False, "mfaDelete": False},
     }
+
+
+def test_a_bucket_shows_the_settings_beside_it_after_a_refresh_and_none_is_a_change(engine: Engine) -> None:
+    """The inputs stay the program's: one that took over the rules would delete them (pulumi-aws#6244)."""
+    resource = create_bucket(engine, "seen-bucket", lock=True)
+    assert resource.state["objectLockConfiguration"] == {"objectLockEnabled": "Enabled"}
+    rule = {
+        "id": "expire",
+        "status": "Enabled",
+        "filter": {"prefix": "logs/"},
+        "expiration": {"days": 3},
+        "noncurrentVersionExpiration": {"noncurrentDays": 5},
+    }
+    engine.up(LIFECYCLE, "seen-lifecycle", bucket="seen-bucket", rules=[rule])
+    engine.up(
+        VERSIONING, "seen-versioning", bucket="seen-bucket", versioningConfiguration={"status": "Enabled"}
+    )
+    wanted = {"bucket": "seen-bucket", "objectLockEnabled": True}
+    resource.refresh()
+    assert resource.found_inputs == wanted
+    assert resource.state["versioning"]["enabled"] is True
+    assert resource.state["lifecycleRules"] == [
+        {
+            "id": "expire",
+            "enabled": True,
+            "prefix": "logs/",
+            "expiration": {"days": 3},
+            "noncurrentVersionExpiration": {"days": 5},
+        }
+    ]
+    assert resource.changes(**wanted) == {}
 
 
 def test_a_bucket_changes_in_place_or_is_replaced(engine: Engine) -> None:
@@ -191,6 +225,24 @@ def test_bucket_versioning_is_updated_imported_and_suspended_and_its_drift_is_se
     )
     resource.delete()
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Suspended"
+
+
+def test_settings_of_a_bucket_that_are_made_at_once_conflict_and_are_repeated(
+    service: Service, engine: Engine
+) -> None:
+    create_bucket(engine, "busy-bucket")
+    before = service.log.read_text().count(" 409 ")
+
+    def suspend(*_: int) -> None:
+        Resource(engine.stand_in.resource_type(VERSIONING), VERSIONING, "busy").resource_type.create(
+            {"bucket": "busy-bucket", "versioningConfiguration": {"status": "Suspended"}}
+        )
+
+    deadline = time.monotonic() + 20
+    with ThreadPoolExecutor(8) as pool:
+        while service.log.read_text().count(" 409 ") == before:
+            assert time.monotonic() < deadline
+            list(pool.map(suspend, range(8)))
 
 
 def test_versioning_cannot_be_suspended_under_object_lock(engine: Engine, s3: Any) -> None:

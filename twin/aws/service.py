@@ -49,6 +49,7 @@ from twin.aws.objects import ObjectIndex, store_bodies_in
 from twin.aws.replication import Replicator
 from twin.aws.roles import patch_moto_iam
 from twin.aws.sessions import patch_moto_sts
+from twin.aws.setting_conflicts import ConflictingSettingError, SettingsInProgress
 from twin.aws.signatures import hash_body
 from twin.aws.simulation import patch_moto_simulator
 from twin.aws.snapshot import SERVICES, AccountSnapshot, UnreadableSnapshotError
@@ -90,6 +91,7 @@ class DurableService:
         self._on_notification = on_notification
         self._request_lock = threading.Lock()
         self._write_lock = threading.Lock()
+        self._settings_in_progress = SettingsInProgress()
         self._last_change = 0
         self._last_durable_change = 0
 
@@ -100,10 +102,18 @@ class DurableService:
             _read_body(environ)
         request = _describe_request(environ)
         try:
-            response = (
-                _error_response(403, "AccessDenied", escape(refusal(foreign)))
-                if foreign
-                else self._respond(environ)
+            with self._settings_in_progress.write(environ):
+                response = (
+                    _error_response(403, "AccessDenied", escape(refusal(foreign)))
+                    if foreign
+                    else self._respond(environ)
+                )
+        except ConflictingSettingError:
+            response = _error_response(
+                409,
+                "OperationAborted",
+                "A conflicting conditional operation is currently in progress against this resource. Please "
+                "try again.",
             )
         except Exception:  # noqa: BLE001 - the client gets a response whatever fails in moto
             _log.exception("%s failed", request)

@@ -17,6 +17,10 @@ from twin.provider.server import StandInError
 from twin.provider.values import UNKNOWN, Properties
 
 _SESSION_NAME = "twin"
+_CONFLICT_ATTEMPTS = 25
+"""Source: https://github.com/hashicorp/terraform-provider-aws/issues/36873."""
+
+_CONFLICT_SECONDS = 0.1
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/.+")
 
 
@@ -97,9 +101,17 @@ class Account:
             proxies={},
             s3={"addressing_style": "path"},
         )
-        return self._session.create_client(
+        client = self._session.create_client(
             service, region_name=region, endpoint_url=_endpoint(), config=config, **credentials
         )
+        client.meta.events.register("needs-retry.s3", _repeat_conflict)
+        return client
+
+
+def _repeat_conflict(response: tuple[Any, dict[str, Any]] | None, attempts: int, **_: Any) -> float | None:
+    """Return the pause after which a conflicting setting of a bucket is repeated, as the provider does."""
+    code = response[1].get("Error", {}).get("Code") if response else None
+    return _CONFLICT_SECONDS if code == "OperationAborted" and attempts < _CONFLICT_ATTEMPTS else None
 
 
 _SESSION_VARIABLES = {

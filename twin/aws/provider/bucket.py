@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from twin.aws.provider.account import call_or_none
+from twin.aws.provider.bucket_siblings import SIBLINGS, read_siblings
 from twin.aws.provider.resource_type import UniqueAwsResource
 from twin.aws.provider.wire import FLAG, TAGS, TEXT, block, tags_from_api, tags_to_api
 from twin.provider.rules import InputRule, at_most_one, length, one_of
@@ -100,7 +101,10 @@ class S3Bucket(UniqueAwsResource):
     computed = frozenset({"bucket", "bucketNamespace", "objectLockEnabled"})
     replaces = frozenset({"bucket", "bucketNamespace", "objectLockEnabled"})
     write_only = frozenset({"forceDestroy"})
-    outputs = ("arn", "bucketDomainName", "bucketRegionalDomainName", "bucketRegion", "hostedZoneId")
+    outputs = (
+        *("arn", "bucketDomainName", "bucketRegionalDomainName", "bucketRegion", "hostedZoneId"),
+        *SIBLINGS,
+    )
     tagged = True
     name_property = "bucket"
     conflict_code = "BucketAlreadyOwnedByYou"
@@ -141,10 +145,7 @@ class S3Bucket(UniqueAwsResource):
         if location is None:
             return None
         region = location["LocationConstraint"] or "us-east-1"
-        lock = call_or_none(
-            lambda: s3.get_object_lock_configuration(Bucket=identifier),
-            "ObjectLockConfigurationNotFoundError",
-        )
+        siblings = read_siblings(s3, identifier)
         tags = call_or_none(lambda: s3.get_bucket_tagging(Bucket=identifier), "NoSuchTagSet")
         return {
             "arn": f"arn:aws:s3:::{identifier}",
@@ -154,8 +155,9 @@ class S3Bucket(UniqueAwsResource):
             "bucketRegion": region,
             "bucketNamespace": "global",
             "hostedZoneId": _HOSTED_ZONES.get(region),
-            "objectLockEnabled": lock is not None,
+            "objectLockEnabled": "objectLockConfiguration" in siblings,
             "tagsAll": tags_from_api(tags["TagSet"]) if tags else {},
+            **siblings,
         }
 
     def _delete(self, identifier: str, state: Properties) -> None:
