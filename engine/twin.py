@@ -58,6 +58,9 @@ _LOCK_PATIENCE_SECONDS: Final = 30
 
 _THIS_MACHINE: Final = frozenset(("localhost", "127.0.0.1"))
 
+_TWINS_OWN: Final = "local"
+"""The stack that commands mean without `--stack`; its sample platform is the service `platform`."""
+
 _BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
 _BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
 """Output that the real bridge leaves in each resource, and no stand-in does."""
@@ -111,6 +114,7 @@ class TwinTarget(StackTarget):
         return services.declare_services(
             self.home,
             platform_ports=ports if self.runs_platform else (),
+            platform_name="platform" if self.name == _TWINS_OWN else f"platform-{self.name}",
             elsewhere_bucket=store.bucket if store else "",
         )
 
@@ -138,7 +142,7 @@ class TwinTarget(StackTarget):
             plugin_install.install_stand_ins(home.pulumi)
         try:
             with console.status("Starting the twin's services") as status:
-                services.start(
+                restarted = services.start(
                     home,
                     self.services(),
                     on_progress=lambda name, what: status.update(
@@ -148,6 +152,8 @@ class TwinTarget(StackTarget):
         except services.ServiceError as error:
             cause, _, next_step = str(error).partition("\n")
             raise Failure(cause, next_step or "see `./bulwark logs`.") from error
+        if restarted:
+            console.print(f"{', '.join(restarted)} had been stopped, and was started again.")
 
     def engine_environment(self) -> dict[str, str]:
         """Return the environment of every engine command; all keys and tokens are the twin's own."""

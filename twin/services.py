@@ -80,13 +80,18 @@ class ServiceStatus:
 
 
 def declare_services(
-    home: TwinHome, *, platform_ports: Sequence[int], elsewhere_bucket: str = ""
+    home: TwinHome,
+    *,
+    platform_ports: Sequence[int],
+    platform_name: str = "platform",
+    elsewhere_bucket: str = "",
 ) -> tuple[TwinService, ...]:
     """
     Return the services of one twin.
 
-    The sample platform serves at each of its ports; without one it doesn't run. Without a name of its bucket
-    there is no store elsewhere.
+    The sample platform serves at each of its ports; without one it doesn't run. Stacks with other ports need
+    another name for it, or the one would end that of the other. Without a name of its bucket there is no
+    store elsewhere.
     """
     aws, vendors = home.port("aws"), home.port("vendors")
     port_setting = f"{home.root / 'ports.json'} (remove the entry there and another port is drawn)"
@@ -99,7 +104,7 @@ def declare_services(
     )
     platform = (
         TwinService(
-            "platform",
+            platform_name,
             module_argv(
                 "twin.sample_app.service",
                 *(word for port in platform_ports for word in ("--port", str(port))),
@@ -145,9 +150,11 @@ def start(
     *,
     on_progress: OnServiceProgress = lambda _name, _what: None,
     deadline_seconds: float = START_DEADLINE_SECONDS,
-) -> None:
+) -> list[str]:
     """
     Start the services that don't run, restart those that don't answer, and return when all answer.
+
+    Returns the PostgreSQL servers that had been stopped while all services ran, and run again.
 
     Raises ServiceError. A service that doesn't answer in time is stopped; the others stay up.
     """
@@ -155,6 +162,7 @@ def start(
     ensure_certificates(home)
     with _lock_services(home):
         waiting = {service.name: service for service in services if not _reuse(home, service, on_progress)}
+        all_ran, started = not waiting, list[str]()
         _refuse_occupied_ports(waiting.values())
         for service in waiting.values():
             on_progress(service.name, "starting")
@@ -164,7 +172,9 @@ def start(
             if not cluster.is_running:
                 on_progress(f"postgres/{name}", "starting")
                 _start_cluster(name, cluster)
+                started.append(f"postgres/{name}")
         _wait_for_all(home, waiting, on_progress, time.monotonic() + deadline_seconds)
+    return started if all_ran else []
 
 
 def stop(

@@ -260,13 +260,28 @@ def render_html(drill: Drill, *, earlier: Iterable[Drill] = (), stored: ObjectIn
         trends=compute_trends(drill, earlier),
         is_foldable=is_foldable,
         group_by_credential=group_by_credential,
-        folded_checks={
-            scenario.kind: list(filter(is_foldable, scenario.checks)) for scenario in drill.scenarios
-        },
+        folded_checks={scenario.kind: _fold(scenario) for scenario in drill.scenarios},
+        same_as=_find_repetitions(drill),
         timeline_seconds={scenario.kind: _timeline_seconds(scenario) for scenario in drill.scenarios},
         sha256=hashlib.sha256(records.to_json(drill)).hexdigest(),
         stored=stored,
     )
+
+
+def _fold(scenario: Scenario) -> list[Check]:
+    return list(filter(is_foldable, scenario.checks))
+
+
+def _find_repetitions(drill: Drill) -> dict[ScenarioKind, ScenarioKind]:
+    """Return the scenarios whose folded checks say the same as those of an earlier one, with that one."""
+    repetitions: dict[ScenarioKind, ScenarioKind] = {}
+    for number, scenario in enumerate(drill.scenarios):
+        folded = _fold(scenario)
+        for earlier in drill.scenarios[:number] if folded else ():
+            if _fold(earlier) == folded:
+                repetitions[scenario.kind] = earlier.kind
+                break
+    return repetitions
 
 
 def _timeline_seconds(scenario: Scenario) -> float:

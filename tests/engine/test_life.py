@@ -91,6 +91,9 @@ def test_logs_are_shown_by_service(fast_twin: FastTwin) -> None:
     unknown = fast_twin.bulwark("logs", "nothing")
     assert unknown.code == 1
     assert "choose from" in unknown.err
+    lines = fast_twin.bulwark("logs", "platform", "--stack", "local", "--last", "3", "--json").json
+    assert 0 < len(lines["platform"]) <= 3
+    assert fast_twin.bulwark("logs", "--follow", "--json").code == 1
 
 
 def test_down_stops_everything_and_up_brings_back_the_same_data(fast_twin: FastTwin) -> None:
@@ -101,7 +104,9 @@ def test_down_stops_everything_and_up_brings_back_the_same_data(fast_twin: FastT
     assert {service["state"] for service in running.json["services"]} == {"running"}
     assert [store["vaults"]["primary"]["found"]["newest"] for store in running.json["stores"]] == [None] * 3
 
-    assert fast_twin.bulwark("down").code == 0
+    down = fast_twin.bulwark("down", "--json")
+    assert down.code == 0
+    assert {"aws", "platform", "vendors"} < set(down.json["stopped"])
     assert find_processes(fast_twin.installation) == []
     stopped = fast_twin.bulwark("status", "--json")
     assert stopped.code == 1

@@ -1,5 +1,6 @@
 """From a failure to the channels of its severity: the uptime, errors and heartbeats of a stack."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -71,6 +72,13 @@ def disconnected_platform(fast_twin: FastTwin) -> Generator[None]:
         yield
     finally:
         kept.rename(deployment)
+
+
+def test_a_command_that_needs_a_stopped_database_says_that_it_started_it_again(fast_twin: FastTwin) -> None:
+    with stopped_database(fast_twin):
+        ended = fast_twin.bulwark("backups", "--json")
+    assert ended.code == 0, ended.text
+    assert re.search(r"postgres/\S+ had been stopped, and was started again\.", ended.err), ended.err
 
 
 def health(fast_twin: FastTwin) -> int:

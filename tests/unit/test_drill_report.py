@@ -235,3 +235,27 @@ def test_pages_take_hardly_more_than_their_evidence_for_a_hundred_checks() -> No
     check = scenario().checks[0]
     found = drill(scenario(checks=tuple(check.model_copy(update={"name": f"check {n}"}) for n in range(100))))
     assert len(reports.render_html(found)) < 120_000
+
+
+def test_digests_that_several_scenarios_share_are_printed_once() -> None:
+    """All scenarios compare with the same definitions: the printed report had them five times."""
+    digest = Check(
+        name="definitions: views",
+        what="all of them, word by word",
+        expected="6e9d",
+        actual="6e9d",
+        outcome="passed",
+    )
+    other = digest.model_copy(update={"expected": "77aa", "actual": "77aa"})
+    source = reports.render_html(
+        drill(
+            scenario("corruption", checks=(digest,)),
+            scenario("loss", checks=(digest,)),
+            scenario("replica", checks=(other,)),
+        )
+    )
+    sections = re.split(r'<section id="', source)[1:]
+    shared = "with the digests under “A bad write”"
+    assert [shared in section for section in sections] == [False, True, False]
+    assert ['"wide repeated"' in section for section in sections] == [False, True, False]
+    assert "details .repeated { display: none; }" in source[source.index("@media print") :]

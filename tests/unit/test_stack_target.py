@@ -58,6 +58,24 @@ def test_a_folder_that_can_not_be_made_is_explained(tmp_path: Path, monkeypatch:
         find_target("local", on_twin=False)
 
 
+def test_no_stack_of_the_twin_ends_the_sample_platform_of_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A service that runs with other arguments is ended, so that one with other ports has another name."""
+    second = LOCAL["config"]["bulwark:services"] | {
+        "backend": LOCAL["config"]["bulwark:services"]["backend"] | {"url": "https://localhost:443"}
+    }
+    content = {"config": LOCAL["config"] | {"bulwark:services": second}}
+    monkeypatch.setattr(stack_file, "read", lambda name: LOCAL if name == "local" else content)
+    first, other = (
+        {each.name: each for each in TwinTarget.find(name).services()} for name in ("local", "staging")
+    )
+    assert first["platform"].argv != other["platform-staging"].argv
+    shared = first.keys() & other.keys()
+    assert {name: first[name] for name in shared} == {name: other[name] for name in shared}
+    assert first.keys() - shared == {"platform"}
+
+
 def test_a_local_stack_lives_on_the_twin_and_production_at_the_vendors() -> None:
     assert isinstance(find_target("local", on_twin=False), TwinTarget)
     assert isinstance(find_target("prod", on_twin=True), TwinTarget)
