@@ -15,6 +15,7 @@ from deployment import Deployment
 from installations import CommandResult, Installation
 from interrupted_process import RunningCommand, find_leftovers, wait_until
 from inventory import count_existing, count_recorded, count_vendor_objects
+from readme_output import find_differences, read_block
 from received_alarms import no_alarms
 from role_clients import hidden_state, job_environment
 from sampling import Draw
@@ -239,6 +240,7 @@ def test_the_next_drill_passes_in_every_scenario_and_leaves_nothing(
     check_nothing_is_left(deployed.installation)
     password = outputs["backup_database_url"].split(":", 2)[2].split("@")[0]
     assert password not in observed_drill.text + str(evidence)
+    assert find_differences(read_block("$ ./bulwark drill"), observed_drill.text) == []
 
 
 def test_the_times_of_a_drill_agree_with_a_stopwatch_beside_it(observed_drill: ObservedDrill) -> None:

@@ -1,11 +1,13 @@
 """The commands for a stack from day to day, and their answers."""
 
+import re
 from contextlib import closing
 
 import psycopg
 import pytest
 from fast_twin import FastTwin
 from interrupted_process import find_processes
+from readme_output import find_differences, read_block
 
 from cli.pulumi import find_stack_name
 
@@ -48,6 +50,17 @@ def test_the_first_up_arms_what_answers_when_the_platform_is_deployed_and_pages_
     monitors = [fast_twin.resource(f"uptime-{check}") for check in checks]
     assert [monitor["inputs"]["isPaused"] for monitor in monitors] == [False] * 3
     assert fast_twin.resource("errors-backend-check-health")["inputs"]["enabled"]
+
+
+def test_the_first_up_prints_what_the_readme_shows(fast_twin: FastTwin) -> None:
+    block, text = read_block("Administrator's preview: "), fast_twin.first_up.text
+    # Without a terminal the engine's own lines are shown in place of these.
+    for line in block.splitlines()[:4]:
+        number, done = re.fullmatch(r".*: (\d+) (create)", line).groups()  # pyright: ignore[reportOptionalMemberAccess]
+        block = block.replace(line, "")
+        assert f"+ {number} to {done}" in text
+        assert f"+ {number} {done}d" in text
+    assert find_differences(block, text, drills="drill every 7 d -> drill every 5 min") == []
 
 
 def test_after_up_the_backup_role_may_read_a_large_object_of_the_owner(fast_twin: FastTwin) -> None:

@@ -11,6 +11,7 @@ import role_clients
 from botocore.exceptions import ClientError
 from fast_twin import FastTwin
 from installations import CommandResult
+from readme_output import find_differences, read_block
 from received_alarms import no_alarms
 
 from core.failure import Failure
@@ -68,12 +69,13 @@ def test_backups_are_made_and_restored_while_us_east_1_does_not_answer(fast_twin
     with lost_region(home, "us-east-1"):
         with pytest.raises(ClientError, match="ServiceUnavailable"):
             role_clients.administrator(home).client("iam", "us-east-1").list_roles()
-        made = run(fast_twin, "backup", "database", "--json")
+        made = run(fast_twin, "backup", "database")
         assert made.code == 0, made.text
-        backup = made.json["database"]["id"]
+        backup = made.out.split()[1]
         proven = run(fast_twin, "verify", "--deep", "--vault", "replica", "--backup", backup)
     assert proven.code == 0, proven.text
     assert f"{backup}: restored and compared, good" in proven.out
+    assert find_differences(read_block("$ ./bulwark backup"), made.out + proven.out) == []
 
 
 def test_the_state_is_restored_when_the_engine_has_lost_it(fast_twin: FastTwin, tmp_path: Path) -> None:
