@@ -1,6 +1,7 @@
 """The engine's runs that one command makes, and what they say of a failure."""
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,9 @@ _Result = TypeVar("_Result")
 _AGAIN: Final = "it goes on from there."
 _MOST_RULES: Final = 6
 """Rules that the last line names; the block above it has all."""
+
+_LOCKED: Final = re.compile(r"stack is currently locked by|[Aa]nother update is currently in progress")
+"""How backends refuse a second run: files and buckets, and Pulumi Cloud."""
 
 
 def command_line(command: str, target: StackTarget, *, administrator: bool = False) -> str:
@@ -123,6 +127,14 @@ class EngineRuns:
         refusals = self._last.refusals() if self._last else []
         if not refusals:
             cause = self._last.cause() if self._last else "the engine does not say why."
+            if _LOCKED.search(cause):
+                return Ending(
+                    False,
+                    f"Another run is working on {self.stack}, and only one may.",
+                    f"wait for its end, then `{self.command}` again. If its process is gone: "
+                    f"`./bulwark pulumi cancel --stack {self.stack}`, with --administrator if it was at work "
+                    "on the administrator's stack.",
+                )
             return Ending(
                 False,
                 f"The engine failed: {cause}",

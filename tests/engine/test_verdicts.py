@@ -93,6 +93,23 @@ def runs_of(*errors: tuple[str, str], code: int = 1) -> EngineRuns:
             "correct that, then `./bulwark up` again",
             id="the program",
         ),
+        *(
+            pytest.param(
+                [("", refusal)],
+                1,
+                "Another run is working on local, and only one may.",
+                "wait for its end, then `./bulwark up` again. If its process is gone: "
+                "`./bulwark pulumi cancel --stack local`",
+                id=f"a second run on {backend}",
+            )
+            for backend, refusal in (
+                (
+                    "files",
+                    "the stack is currently locked by 1 lock(s). Either wait for the other process(es)",
+                ),
+                ("Pulumi Cloud", "[409] Conflict: Another update is currently in progress."),
+            )
+        ),
         pytest.param(
             [],
             session.SIGNAL_CODE + 2,
