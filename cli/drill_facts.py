@@ -103,7 +103,11 @@ def pass_to_policies(target: StackTarget, engine: auto.Stack) -> None:
         history = ""
         console = PrintableConsole(stderr=True)
         console.print(str(failure), style="yellow", markup=False, highlight=False)
-        console.print("So the policies do not know of any drill.", style="yellow")
+        console.print(
+            "So the policies know of no drill, and refuse. If a change has to go out before the vault "
+            "answers, waive store-drill-is-recent for its stores in policies/waivers.yaml.",
+            style="yellow",
+        )
     engine.workspace.env_vars = {**engine.workspace.env_vars, VARIABLE: history}
 
 

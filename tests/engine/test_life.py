@@ -54,12 +54,11 @@ def test_the_first_up_arms_what_answers_when_the_platform_is_deployed_and_pages_
 
 def test_the_first_up_prints_what_the_readme_shows(fast_twin: FastTwin) -> None:
     block, text = read_block("Administrator's preview: "), fast_twin.first_up.text
-    # Without a terminal the engine's own lines are shown in place of these.
-    for line in block.splitlines()[:4]:
-        number, done = re.fullmatch(r".*: (\d+) (create)", line).groups()  # pyright: ignore[reportOptionalMemberAccess]
-        block = block.replace(line, "")
-        assert f"+ {number} to {done}" in text
-        assert f"+ {number} {done}d" in text
+    for line in block.splitlines():
+        # Without a terminal the engine's own lines are shown in place of these.
+        if counts := re.findall(r"(\d+) (create|update)\b", line):
+            block = block.replace(f"{line}\n", "")
+            assert [count for count, done in counts if not re.search(rf"[+~] {count} {done}d", text)] == []
     assert find_differences(block, text, drills="drill every 7 d -> drill every 5 min") == []
 
 

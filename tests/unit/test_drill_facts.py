@@ -2,12 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
 
 from cli import drill_facts
+from core.failure import Failure
 from engine.targets import find_target
 from policies.framework.drill_history import REHEARSAL, VARIABLE, DrillHistory, StoreHistory, read, to_json
 from recovery.drill.evidence import Drill
@@ -108,3 +110,20 @@ def test_a_time_in_drill_facts_without_a_zone_is_utc() -> None:
     found = read({VARIABLE: document}, NOW)
     assert found
     assert found.stores == {PROJECT: StoreHistory(passed=NOW)}
+
+
+def test_a_vault_that_does_not_answer_leaves_no_drill_and_a_way_to_deploy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An outage of the vault's region must not keep back the very change that helps."""
+
+    def fail(*_: object) -> str:
+        raise Failure("the vault can't be reached", "wait")
+
+    monkeypatch.setattr(drill_facts, "read_history", fail)
+    engine = SimpleNamespace(workspace=SimpleNamespace(env_vars={}))
+    drill_facts.pass_to_policies(find_target("prod", on_twin=False), cast("Any", engine))
+    assert engine.workspace.env_vars == {VARIABLE: ""}
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the vault can't be reached" in said
+    assert "waive store-drill-is-recent for its stores in policies/waivers.yaml" in said
