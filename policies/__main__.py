@@ -21,7 +21,7 @@ try:
     # a policy analysis the engine sets neither variable, and the caller passes the configuration.
     is_own_project = os.environ.get("PULUMI_PROJECT") in {"bulwark", "bulwark-administrator"}
     configured = configuration.read(os.environ.get("PULUMI_STACK", "") if is_own_project else "")
-    configuration.check(configured, [rule.id for rule in RULES])
+    configuration.check(configured, {rule.id: [one.name for one in rule.parameters] for rule in RULES})
 except configuration.ConfigurationError as error:
     sys.exit(f"bulwark: policies/config: {error}.")
 now = datetime.now(UTC)

@@ -1,8 +1,8 @@
 """The vaults: where backups are kept, for how long, and which jobs fill them."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from components import guard
 from components.settings.alerting import Severity
@@ -143,6 +143,9 @@ class BackupSettings(SettingsModel):
 
     access_log_days: Positive = 90
 
+    environment_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$", max_length=20)] = ""
+    """Begins the names of all those GitHub environments below that are not given, such as `staging-`."""
+
     backup_environment: Slug = "backup"
     """GitHub environment whose jobs may write backups of the database and the files."""
 
@@ -184,6 +187,15 @@ class BackupSettings(SettingsModel):
 
     bucket: str | None = None
     """Name of the primary vault's bucket; without it `<platform>-vault-<account>-<region>`."""
+
+    @model_validator(mode="after")
+    def _prefix_environments(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            if name.endswith("_environment") and name not in self.model_fields_set:
+                # As pydantic sets the fields of a frozen model. A validator before it would get Python's lists,
+                # which strict mode takes for no tuples (pydantic, "Strict Mode").
+                object.__setattr__(self, name, f"{self.environment_prefix}{field.default}")
+        return self
 
     @property
     def role_environments(self) -> dict[str, str]:

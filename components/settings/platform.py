@@ -38,8 +38,11 @@ class ObjectiveSettings(SettingsModel):
 class PlatformSettings(SettingsModel):
     """The block `bulwark:platform`."""
 
-    environment: Literal["production", "local", "drill"]
-    """Production turns on deletion protection and demands the policy pack; a stack's name means nothing."""
+    environment: Literal["production", "staging", "local", "drill"]
+    """
+    Production turns on deletion protection and demands the policy pack; a stack's name means nothing. Staging
+    stands beside production, in the same accounts and organizations.
+    """
 
     name: Annotated[Slug, StringConstraints(max_length=20)]
     """Prefix of every physical name; short, because a bucket's name has 63 characters."""

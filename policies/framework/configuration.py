@@ -1,6 +1,6 @@
 """A stack's settings of the pack: `policies/config/<stack>.json`, in the format of `--policy-pack-config`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from core.text import printable
 
 FOLDER: Final = Path(__file__).parents[1] / "config"
 _LEVELS: Final = ("advisory", "disabled", "mandatory")
+_OF_EVERY_RULE: Final = frozenset(("enforcementLevel", "severity"))
 _SEVERITIES: Final = ("low", "medium", "high", "critical")
 
 Configuration = dict[str, dict[str, Any]]
@@ -56,21 +57,34 @@ def read(stack: str, folder: Path = FOLDER) -> Configuration:
                 f"{path.name} gives {printable(rule)[:100]} something that is neither an object of settings "
                 f"nor a level ({', '.join(_LEVELS)})"
             )
-    return configured
+    # A rule that is configured without a level would be advisory: 0, protobuf's default, is ADVISORY
+    # (pulumi-policy 1.21, PolicyPackAnalyzerServicer.Configure).
+    return {rule: {"enforcementLevel": "mandatory", **settings} for rule, settings in configured.items()}
 
 
-def check(configured: Configuration, rules: Collection[str]) -> None:
+def check(configured: Configuration, rules: Mapping[str, Collection[str]]) -> None:
     """
-    Refuse settings of rules that do not exist: the engine ignores them.
+    Refuse settings of rules, and parameters of a rule, that do not exist: the engine ignores them.
 
-    The engine checks parameters itself, against each rule's schema.
+    The engine checks the values of parameters itself, against each rule's schema.
+
+    Args:
+        configured: The configuration.
+        rules: Id of each rule -> the names of its parameters.
 
     Raises:
-        ConfigurationError: The configuration has settings of a rule that does not exist.
+        ConfigurationError: Names what does not exist.
     """
     if unknown := sorted(set(configured) - set(rules)):
         raise ConfigurationError(
             f"the configuration names no rule of this pack: {printable(', '.join(unknown))[:300]}"
+        )
+    parameters = {
+        rule: set(settings) - _OF_EVERY_RULE - {*rules[rule]} for rule, settings in configured.items()
+    }
+    if named := sorted(f"{rule}.{name}" for rule, names in parameters.items() for name in names):
+        raise ConfigurationError(
+            f"the configuration names no parameter of its rule: {printable(', '.join(named))[:300]}"
         )
 
 

@@ -242,10 +242,11 @@ def read_configuration(body: bytes, folder: Path) -> Any:
 
 
 def says_configuration(body: bytes, read: Any) -> bool:
-    return json.loads(body) == {
-        rule: json.loads(body)[rule] if isinstance(json.loads(body)[rule], str) else settings
-        for rule, settings in read.items()
+    said = {
+        rule: {"enforcementLevel": settings} if isinstance(settings, str) else settings
+        for rule, settings in json.loads(body).items()
     }
+    return read == {rule: {"enforcementLevel": "mandatory", **settings} for rule, settings in said.items()}
 
 
 def read_drills(body: bytes, _folder: Path) -> Any:

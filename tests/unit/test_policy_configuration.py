@@ -41,12 +41,20 @@ def test_the_committed_folder_is_read_when_no_other_is_named() -> None:
 
 def test_level_severity_and_parameters_of_a_rule_are_read_as_they_are(tmp_path: Path) -> None:
     content = {
-        "vault-is-locked": {"enforcementLevel": "advisory", "severity": "low", "days": 30},
-        "store-is-drilled": {"days": 14},
-        "store-has-history": {},
+        "vault-is-locked": {"enforcementLevel": "advisory", "severity": "low", "minimum_days": 30},
+        "store-is-drilled": {"enforcementLevel": "mandatory", "days": 14},
     }
     configure(tmp_path, content)
     assert read("prod", tmp_path) == content
+
+
+def test_a_rule_with_parameters_and_no_level_stays_mandatory(tmp_path: Path) -> None:
+    # The SDK takes no level for advisory: a parameter that demands more would switch its rule off.
+    configure(tmp_path, {"vault-is-locked": {"minimum_days": 60}, "store-has-history": {}})
+    assert read("prod", tmp_path) == {
+        "vault-is-locked": {"enforcementLevel": "mandatory", "minimum_days": 60},
+        "store-has-history": {"enforcementLevel": "mandatory"},
+    }
 
 
 @pytest.mark.parametrize("level", ["advisory", "disabled", "mandatory"])
@@ -58,7 +66,7 @@ def test_a_level_may_stand_alone_as_plain_text(tmp_path: Path, level: str) -> No
 @pytest.mark.parametrize("severity", ["low", "medium", "high", "critical"])
 def test_a_severity_is_one_of_four(tmp_path: Path, severity: str) -> None:
     configure(tmp_path, {"vault-is-locked": {"severity": severity}})
-    assert read("prod", tmp_path) == {"vault-is-locked": {"severity": severity}}
+    assert read("prod", tmp_path)["vault-is-locked"]["severity"] == severity
 
 
 @pytest.mark.parametrize("content", ["", "{", "vault-is-locked: disabled", "{'a': 1}"])
@@ -113,14 +121,22 @@ def test_a_setting_that_means_nothing_is_refused_with_its_rule_and_the_levels(
 
 
 def test_settings_of_rules_that_exist_pass() -> None:
-    check({"vault-is-locked": {"days": 30}}, ["store-is-drilled", "vault-is-locked"])
-    check({}, [])
+    check({"vault-is-locked": {"days": 30, "severity": "low"}}, {"vault-is-locked": ["days"]})
+    check({}, {})
+
+
+def test_parameters_that_a_rule_does_not_have_are_refused_all_at_once() -> None:
+    configured = {"vault-is-locked": {"dayz": 1, "days": 2}, "store-has-history": {"x": 1}}
+    with pytest.raises(
+        ConfigurationError, match=r"no parameter of its rule: store-has-history\.x, vault-is-locked\.dayz$"
+    ):
+        check(configured, {"vault-is-locked": ["days"], "store-has-history": []})
 
 
 def test_settings_of_rules_that_do_not_exist_are_refused_all_at_once() -> None:
     configured = {"vault-is-lokced": {}, "vault-is-locked": {}, "all": {"enforcementLevel": "disabled"}}
     with pytest.raises(ConfigurationError, match=r"names no rule of this pack: all, vault-is-lokced$"):
-        check(configured, ["vault-is-locked"])
+        check(configured, {"vault-is-locked": []})
 
 
 def test_whatever_is_less_than_mandatory_relaxes_a_rule() -> None:
