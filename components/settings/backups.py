@@ -192,8 +192,8 @@ class BackupSettings(SettingsModel):
     def _prefix_environments(self) -> Self:
         for name, field in type(self).model_fields.items():
             if name.endswith("_environment") and name not in self.model_fields_set:
-                # As pydantic sets the fields of a frozen model. A validator before it would get Python's lists,
-                # which strict mode takes for no tuples (pydantic, "Strict Mode").
+                # As pydantic sets a frozen model's fields. A validator before it gets Python's lists, and
+                # strict mode takes them for no tuples (pydantic, "Strict Mode").
                 object.__setattr__(self, name, f"{self.environment_prefix}{field.default}")
         return self
 

@@ -493,3 +493,13 @@ def test_an_editor_accepts_an_encrypted_secret() -> None:
     content = stack_file("prod")
     content["config"]["bulwark:files_access_key_id"] = {"secure": "v1:abc"}
     jsonschema.validate(content, document())
+
+
+def test_no_job_of_staging_can_take_on_a_role_of_production() -> None:
+    config = stack_file("staging")["config"]
+    staging = load({key.removeprefix(f"{PROJECT}:"): block for key, block in config.items()})
+    environments = [
+        set(settings.vaults.role_environments.values()) for settings in (staging, load(production()))
+    ]
+    assert not environments[0] & environments[1]
+    assert all(name.startswith("staging-") for name in environments[0])
