@@ -22,14 +22,14 @@ def list_things(deployment: Deployment) -> dict[tuple[str, str], Resource]:
 def test_staging_stands_beside_production_and_goes_without_touching_it(production: Deployment) -> None:
     installation = production.installation
     up = installation.bulwark("up", "--stack", "staging", "--twin")
-    assert up.code == 0, up.stderr[-3_000:]
+    assert up.code == 0, up.text[-3_000:]
     staging = list_things(Deployment(installation, "staging"))
     both = staging.keys() & list_things(production).keys()
     assert {staging[thing].name for thing in both} == SHARED
     assert {one.name for one in staging.values() if one.option("external")} == SHARED
     assert not any(resource.protected for resource in staging.values())
     unchanged = "`up` would do: nothing."
-    assert unchanged in installation.bulwark("preview", "--stack", "prod", "--twin").stdout
+    assert unchanged in installation.bulwark("preview", "--stack", "prod", "--twin").text
     gone = installation.bulwark("destroy", "--stack", "staging", "--twin", "--yes")
-    assert gone.code == 0, gone.stderr[-3_000:]
-    assert unchanged in installation.bulwark("preview", "--stack", "prod", "--twin").stdout
+    assert gone.code == 0, gone.text[-3_000:]
+    assert unchanged in installation.bulwark("preview", "--stack", "prod", "--twin").text
