@@ -4,6 +4,8 @@ Which tests run in one process, one after the other: those marked `shares(NAME)`
 They share a deployed stack, a running twin or provider plugins: a fixture that each process makes once. Every
 other test runs wherever there is room.
 
+What takes longest begins first: if it began last, one processor would work and the others wait.
+
 The scheduler runs in a process that collects nothing, and knows the tests' ids only; pytest-xdist 3.8.0 adds
 groups to an attribute that pytest 9.2 no longer reads (`--dist loadgroup`). So the workers write the names to
 a file.
@@ -11,6 +13,7 @@ a file.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +26,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 _MARKER: Final = "shares(name): run in one process with all tests that share what this names"
 _FILE: Final = "bulwark_shares"
+LONGEST: Final = (
+    *("fast_twin", "fast_twin-2", "production", "adoption", "deployed", "previews", "elsewhere"),
+    *("without-stack", "interruption", "killed-source"),
+)
+"""Names of what takes more than a minute, by how long it takes."""
 
 
 class SharingScheduler(LoadScopeScheduling):
@@ -50,6 +58,7 @@ class _Controller:
         node.workerinput[_FILE] = str(self._file)
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+        config.option.loadscopereorder = False  # the workers' order, instead of one by the number of tests
         return SharingScheduler(config, log, self._file)
 
     def pytest_unconfigure(self) -> None:
@@ -59,6 +68,17 @@ class _Controller:
 class _Worker:
     def __init__(self, file: Path) -> None:
         self._file = file
+
+    @pytest.hookimpl(trylast=True)  # of what will run
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        units = {item: shared_by(item) or item.nodeid for item in items}
+        tests = Counter(units.values())
+
+        def order(item: pytest.Item) -> tuple[int, int]:
+            unit = units[item]
+            return LONGEST.index(unit) if unit in LONGEST else len(LONGEST), -tests[unit]
+
+        items.sort(key=order)
 
     # Before xdist says that this worker has collected.
     @pytest.hookimpl(tryfirst=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import closing
 from typing import Any, Final
 
+import pytest
 import role_clients
 from deployment import Deployment
 from installations import Installation
@@ -121,6 +122,7 @@ def delete_others(home: TwinHome, found: list[dict[str, Any]]) -> None:
         model.store.close()
 
 
+@pytest.mark.shares("adoption")
 def test_what_exists_is_found_and_used_whoever_made_it(installation: Installation, draw: Draw) -> None:
     home = installation.home
     start_services(installation)

@@ -14,7 +14,7 @@ from inventory import aws_client
 from twin.sentry.model import Sentry
 from twin.uptimerobot.model import UptimeRobot
 
-pytestmark = pytest.mark.shares("fast_twin")
+pytestmark = pytest.mark.shares("fast_twin-2")
 
 DRIFTED = {
     "uptime-frontend-page",

@@ -18,6 +18,8 @@ from sampling import Draw
 
 from cli.destroy import LOCKED
 
+pytestmark = pytest.mark.shares("interruption")
+
 SOON_SECONDS = 10
 Strike = Callable[[RunningCommand], None]
 

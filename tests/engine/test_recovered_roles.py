@@ -15,7 +15,7 @@ from sampling import Draw
 
 from twin.vendor.store import VendorStore
 
-pytestmark = pytest.mark.shares("fast_twin")
+pytestmark = pytest.mark.shares("fast_twin-2")
 
 WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
 NAMES_ALONE = (
