@@ -1,14 +1,15 @@
 """Alert routes: every channel once per vendor, and the channels of each incident level."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
 import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
 
-from components.settings import AlertingSettings, Severity
+from components.settings import Channel, Severity
 
 _UP_AND_DOWN: Final = 1  # UptimeRobot's number for "notify when down and when up again"
 
@@ -35,6 +36,26 @@ Source: getsentry/sentry, build_fingerprint_for_project_subscription: nothing bu
 """
 
 
+@dataclass(frozen=True)
+class AlertingArgs:
+    """What `Alerting` is made of."""
+
+    channels: Mapping[str, Channel]
+    """Channel name -> how it is reached."""
+
+    routes: Mapping[Severity, Sequence[str]]
+    """Incident level -> channel names."""
+
+    targets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]], repr=False)
+    """Secret. Channel -> its address or key, for all but mailboxes."""
+
+    uptimerobot: bool = True
+    """Whether UptimeRobot alerts the channels."""
+
+    sentry_organization: str | None = None
+    """The organization at Sentry that alerts them; None if none does."""
+
+
 class Alerting(pulumi.ComponentResource):
     """
     Channels at UptimeRobot and Sentry, at either or at none, and the routes to them.
@@ -47,38 +68,24 @@ class Alerting(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: AlertingSettings,
+        args: AlertingArgs,
         *,
-        has_uptimerobot: bool,
-        organization: str | None,
-        targets: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """
-        Declare the channels.
-
-        Args:
-            name: Prefix of the resources' names.
-            args: Channels and routes.
-            has_uptimerobot: Whether UptimeRobot alerts the channels.
-            organization: The organization at Sentry that alerts them; None if none does.
-            targets: Secret address or key of each channel that has one.
-            opts: Options of the component.
-        """
         routes = {
             severity: [args.channels[channel].type for channel in names]
             for severity, names in args.routes.items()
         }
         super().__init__(self.TYPE, name, {"routes": routes}, opts)
         self._args = args
-        self._organization = organization or ""
+        self._organization = args.sentry_organization or ""
         self._contacts = {
-            channel: self._contact(f"{name}-{channel}", channel, targets)
-            for channel in (args.channels if has_uptimerobot else ())
+            channel: self._contact(f"{name}-{channel}", channel)
+            for channel in (args.channels if args.uptimerobot else ())
         }
         self._services = {
-            channel: self._pagerduty_service(f"{name}-{channel}-service", channel, targets)
-            for channel, settings in (args.channels.items() if organization else ())
+            channel: self._pagerduty_service(f"{name}-{channel}-service", channel)
+            for channel, settings in (args.channels.items() if args.sentry_organization else ())
             if settings.type == "pagerduty"
         }
         self.register_outputs({})
@@ -91,7 +98,7 @@ class Alerting(pulumi.ComponentResource):
                 "threshold": self._args.channels[channel].delay_minutes,
                 "recurrence": self._args.channels[channel].repeat_minutes,
             }
-            for channel in self._args.route(severity)
+            for channel in self._args.routes.get(severity, ())
         ]
 
     def actions(
@@ -99,7 +106,7 @@ class Alerting(pulumi.ComponentResource):
     ) -> list[sentry.AlertActionFilterActionArgsDict]:
         """Return the actions of a Sentry alert of this level; only UptimeRobot calls webhooks."""
         actions: list[sentry.AlertActionFilterActionArgsDict] = []
-        for channel in self._args.route(severity):
+        for channel in self._args.routes.get(severity, ()):
             settings = self._args.channels[channel]
             match settings.type:
                 case "email":
@@ -137,9 +144,7 @@ class Alerting(pulumi.ComponentResource):
             opts=pulumi.InvokeOutputOptions(parent=self),
         ).id
 
-    def _pagerduty_service(
-        self, resource: str, channel: str, targets: Mapping[str, pulumi.Output[str]]
-    ) -> sentry.IntegrationPagerduty:
+    def _pagerduty_service(self, resource: str, channel: str) -> sentry.IntegrationPagerduty:
         settings = self._args.channels[channel]
         assert settings.type == "pagerduty"  # noqa: S101 - the caller chose by type
         return sentry.IntegrationPagerduty(
@@ -147,14 +152,12 @@ class Alerting(pulumi.ComponentResource):
             organization=self._organization,
             integration_id=self._integration("pagerduty", settings.account),
             service=settings.service,
-            integration_key=targets[channel],
+            integration_key=self._args.targets[channel],
             # The bridged schema leaves this key in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["integrationKey"]),
         )
 
-    def _contact(
-        self, resource: str, channel: str, targets: Mapping[str, pulumi.Output[str]]
-    ) -> uptimerobot.Integration | uptimerobot.AlertContact:
+    def _contact(self, resource: str, channel: str) -> uptimerobot.Integration | uptimerobot.AlertContact:
         settings = self._args.channels[channel]
         child = pulumi.ResourceOptions(parent=self)
         if settings.type == "email":
@@ -187,7 +190,7 @@ class Alerting(pulumi.ComponentResource):
             resource,
             name=channel,
             type=settings.type,
-            value=targets[channel],
+            value=self._args.targets[channel],
             enable_notifications_for=_UP_AND_DOWN,
             ssl_expiration_reminder=True,
             # The provider updates another type in place and leaves the old type's fields behind.

@@ -1,6 +1,7 @@
 """Error tracking: a Sentry project per service, each with alerts that reach someone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -8,11 +9,64 @@ import pulumi_sentry as sentry
 
 from components.alerting import MONITOR_FAILS, Alerting
 from components.scheduled_job import CronProject
-from components.settings import ErrorProjectSettings, ErrorSettings, Services, Severity
-from components.settings.services import project_slug
+from components.settings import Severity
+from components.settings.errors import AlertSeverities, Thresholds
 
 _HIGH: Final = 75  # Sentry's number for a high-priority issue
 _RESOLVED: Final = 0
+
+
+@dataclass(frozen=True)
+class ErrorProject:
+    """A service's project at Sentry."""
+
+    slug: str
+    platform: pulumi.Input[str]
+    """Sentry's platform id, such as node-express."""
+
+    events_per_minute: int
+    """Rate limit of the key, so that one loop can't use up the month's quota."""
+
+    paths: Sequence[str]
+    """Source paths (Sentry ownership patterns) that the team owns."""
+
+
+@dataclass(frozen=True)
+class SentryCheck:
+    """An address of a service that Sentry watches."""
+
+    service: str
+    """Key of the project that it belongs to."""
+
+    name: str
+    url: pulumi.Input[str]
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class ErrorsArgs:
+    """What `Errors` is made of."""
+
+    organization: str
+    team: str
+    """Slug of the team that is told."""
+
+    team_name: str
+    projects: Mapping[str, ErrorProject]
+    """Service -> its project."""
+
+    environment: str = "production"
+    """Sentry environment that the alerts watch."""
+
+    checks: Sequence[SentryCheck] = ()
+    jobs_service: str | None = None
+    """Service whose project gets the reports of scheduled jobs; None: none does."""
+
+    adopted: Collection[str] = ()
+    """Services whose project existed before and is taken over."""
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    severities: AlertSeverities = field(default_factory=AlertSeverities)
 
 
 class Errors(pulumi.ComponentResource):
@@ -35,25 +89,13 @@ class Errors(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: ErrorSettings,
+        args: ErrorsArgs,
         *,
-        services: Services,
         alerting: Alerting,
-        existing: Collection[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare them; `existing` are the names of resources that are taken over."""
-        projects = {
-            service_name: (project_slug(service_name, service), service.errors)
-            for service_name, service in sorted(services.items())
-            if service.errors
-        }
-        adopted = [
-            slug
-            for service_name, (slug, _) in projects.items()
-            if f"{name}-{service_name}-project" in existing
-        ]
-        facts = {"services": [slug for slug, _ in projects.values()], "adopted": adopted}
+        adopted = [project.slug for service, project in args.projects.items() if service in args.adopted]
+        facts = {"services": [project.slug for project in args.projects.values()], "adopted": adopted}
         super().__init__(self.TYPE, name, facts, opts)
         self._name = name
         self._args = args
@@ -67,8 +109,8 @@ class Errors(pulumi.ComponentResource):
         )
         self.projects = {}
         self.dsns = {}
-        for service_name, (slug, project) in projects.items():
-            self.projects[service_name], self.dsns[service_name] = self._project(service_name, slug, project)
+        for service, project in args.projects.items():
+            self.projects[service], self.dsns[service] = self._project(service, project)
         self.cron_project = (
             CronProject(
                 args.organization,
@@ -79,23 +121,19 @@ class Errors(pulumi.ComponentResource):
             if args.jobs_service
             else None
         )
-        for service_name, service in sorted(services.items()):
-            for check_name, check in sorted(service.checks.items()):
-                if "sentry" in check.watched_by:
-                    self._watch(service_name, check_name, f"{service.url}{check.path}", check.severity)
+        for check in args.checks:
+            self._watch(check)
         self.register_outputs({})
 
-    def _project(
-        self, service: str, slug: str, settings: ErrorProjectSettings
-    ) -> tuple[sentry.Project, pulumi.Output[str]]:
+    def _project(self, service: str, settings: ErrorProject) -> tuple[sentry.Project, pulumi.Output[str]]:
         args, prefix = self._args, f"{self._name}-{service}"
         child = pulumi.ResourceOptions(parent=self)
         project = sentry.Project(
             f"{prefix}-project",
             organization=args.organization,
             teams=[self.team.slug],
-            name=slug,
-            slug=slug,
+            name=settings.slug,
+            slug=settings.slug,
             platform=settings.platform,
             # The key and the alerts below replace what Sentry would make: a key without a limit, and an
             # alert that mails everyone.
@@ -113,7 +151,7 @@ class Errors(pulumi.ComponentResource):
             f"{prefix}-key",
             organization=args.organization,
             project=project.id,
-            name=f"{slug} {args.environment}",
+            name=f"{settings.slug} {args.environment}",
             rate_limit_window=60,
             rate_limit_count=settings.events_per_minute,
             # The bridged schema hides `dsn` and leaves its two deprecated twins in clear.
@@ -201,14 +239,14 @@ class Errors(pulumi.ComponentResource):
         )
         return metric, monitor
 
-    def _watch(self, service: str, check: str, url: str, severity: Severity) -> None:
+    def _watch(self, check: SentryCheck) -> None:
         """Watch an address from Sentry as well: another vendor may have an outage itself."""
         monitor = sentry.UptimeMonitor(
-            f"{self._name}-{service}-check-{check}",
+            f"{self._name}-{check.service}-check-{check.name}",
             organization=self._args.organization,
-            project=self.projects[service].id,
-            name=f"{service} {check}",
-            url=url,
+            project=self.projects[check.service].id,
+            name=f"{check.service} {check.name}",
+            url=check.url,
             method="GET",
             interval_seconds=60,
             timeout_ms=10_000,
@@ -219,7 +257,7 @@ class Errors(pulumi.ComponentResource):
             owner={"team_id": self.team.internal_id},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._alert(f"{service}-check-{check}", monitor.id, severity, triggers=MONITOR_FAILS)
+        self._alert(f"{check.service}-check-{check.name}", monitor.id, check.severity, triggers=MONITOR_FAILS)
 
     def _alert(
         self,

@@ -1,24 +1,24 @@
 """The platform: all components, each with its arguments from the settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pulumi
 
-from components.alerting import Alerting
+from components.alerting import Alerting, AlertingArgs
 from components.arming import arm_monitors
 from components.database import Database
 from components.document_values import DocumentValues
 from components.elsewhere import Elsewhere
-from components.errors import Errors
+from components.errors import ErrorProject, Errors, ErrorsArgs, SentryCheck
 from components.existing import ExistingResources, is_of_accounts
 from components.files import Files
 from components.providers import Providers
 from components.scheduled_job import ScheduledJob
 from components.secrets import Secrets
-from components.settings import BackupSettings, Job, Settings
-from components.settings.services import project_slug
-from components.uptime import Uptime
+from components.settings import BackupSettings, CheckSettings, ErrorSettings, Job, Settings, UptimeSettings
+from components.settings.services import Watcher, project_slug
+from components.uptime import Uptime, UptimeArgs, WatchedAddress, WeeklyWindow
 from components.vault_names import name_vaults
 
 
@@ -71,35 +71,14 @@ class Platform(pulumi.ComponentResource):
         self.database = Database("database", settings.database, protect=platform.protected, opts=child)
         self.files = Files("files", settings.files, secrets=secrets, opts=child)
         uptime, errors = settings.uptime, settings.errors
-        self.alerting = Alerting(
-            "alerting",
-            settings.alerting,
-            has_uptimerobot=uptime is not None,
-            organization=errors.organization if errors else None,
-            targets={name: secrets[f"{name}_target"] for name in settings.alerting.secret_channels()},
-            opts=child,
-        )
+        self.alerting = Alerting("alerting", _describe_alerting(settings, secrets), opts=child)
         self.uptime = (
-            Uptime(
-                "uptime",
-                uptime,
-                platform=platform.name,
-                services=settings.services,
-                alerting=self.alerting,
-                opts=child,
-            )
+            Uptime("uptime", _describe_uptime(settings, uptime), alerting=self.alerting, opts=child)
             if uptime
             else None
         )
         self.errors = (
-            Errors(
-                "errors",
-                errors,
-                services=settings.services,
-                alerting=self.alerting,
-                existing=settings.existing.adopt,
-                opts=child,
-            )
+            Errors("errors", _describe_errors(settings, errors), alerting=self.alerting, opts=child)
             if errors
             else None
         )
@@ -211,3 +190,74 @@ class Platform(pulumi.ComponentResource):
     def checkin_urls(self) -> dict[str, pulumi.Output[str]]:
         """Secret. Job -> the address of its check-ins, where Sentry watches."""
         return {name: job.checkin_url for name, job in self.jobs.items() if job.checkin_url}
+
+
+def _describe_alerting(settings: Settings, secrets: Secrets) -> AlertingArgs:
+    alerting, errors = settings.alerting, settings.errors
+    return AlertingArgs(
+        alerting.channels,
+        alerting.routes,
+        targets={name: secrets[f"{name}_target"] for name in alerting.secret_channels()},
+        uptimerobot=settings.uptime is not None,
+        sentry_organization=errors.organization if errors else None,
+    )
+
+
+def _describe_uptime(settings: Settings, uptime: UptimeSettings) -> UptimeArgs:
+    platform, window = settings.platform.name, uptime.maintenance
+    return UptimeArgs(
+        group=platform,
+        addresses={
+            f"{service}-{name}": WatchedAddress(
+                title=f"{platform} {service} {name}",
+                url=url,
+                severity=check.severity,
+                keyword=check.keyword,
+                statuses=check.statuses,
+                follow_redirects=check.follow_redirects,
+            )
+            for service, name, url, check in _list_checks(settings, "uptimerobot")
+        },
+        status_page=uptime.status_page,
+        interval_seconds=uptime.interval_seconds,
+        timeout_seconds=uptime.timeout_seconds,
+        regions=uptime.regions,
+        slow_after_milliseconds=uptime.slow_after_milliseconds,
+        certificate_warning_days=uptime.certificate_warning_days,
+        maintenance=WeeklyWindow(window.weekday, window.time, window.duration_minutes) if window else None,
+    )
+
+
+def _describe_errors(settings: Settings, errors: ErrorSettings) -> ErrorsArgs:
+    return ErrorsArgs(
+        errors.organization,
+        errors.team,
+        errors.team_name,
+        projects={
+            name: ErrorProject(
+                project_slug(name, service),
+                service.errors.platform,
+                service.errors.events_per_minute,
+                service.errors.paths,
+            )
+            for name, service in sorted(settings.services.items())
+            if service.errors
+        },
+        environment=errors.environment,
+        checks=[
+            SentryCheck(service, name, url, check.severity)
+            for service, name, url, check in _list_checks(settings, "sentry")
+        ],
+        jobs_service=errors.jobs_service,
+        adopted=[name for name in settings.services if f"errors-{name}-project" in settings.existing.adopt],
+        thresholds=errors.thresholds,
+        severities=errors.severities,
+    )
+
+
+def _list_checks(settings: Settings, vendor: Watcher) -> Iterator[tuple[str, str, str, CheckSettings]]:
+    """Yield (service, check, address, settings) of each check that a vendor watches, in the names' order."""
+    for service_name, service in sorted(settings.services.items()):
+        for name, check in sorted(service.checks.items()):
+            if vendor in check.watched_by:
+                yield service_name, name, f"{service.url}{check.path}", check

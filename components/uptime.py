@@ -1,21 +1,81 @@
 """The outside view: monitors that look at the platform as its users do."""
 
 import os
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import pulumi
 import pulumi_uptimerobot as uptimerobot
 
 from components.alerting import Alerting
-from components.settings import Services, UptimeSettings
+from components.settings import Severity
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 
 _STATUS_PAGES: Final = "https://stats.uptimerobot.com"
 
 
+@dataclass(frozen=True)
+class WatchedAddress:
+    """An address that is watched from outside."""
+
+    title: str
+    """Name of its monitor, as alerts and the status page show it."""
+
+    url: pulumi.Input[str]
+    severity: Severity
+    """Incident level of its failure."""
+
+    keyword: pulumi.Input[str] | None = None
+    """Text that the answer must contain; an answer 200 without it counts as down."""
+
+    statuses: Sequence[str] = ("2xx",)
+    """HTTP statuses that count as up."""
+
+    follow_redirects: bool = False
+
+
+@dataclass(frozen=True)
+class WeeklyWindow:
+    """A weekly window in which no alerts are sent."""
+
+    weekday: int
+    """1 is Monday."""
+
+    time: str
+    """Start, HH:mm:00, in the account's time zone."""
+
+    duration_minutes: int
+
+
+@dataclass(frozen=True)
+class UptimeArgs:
+    """What `Uptime` is made of."""
+
+    group: str
+    """Name of the group of monitors, and of the maintenance window."""
+
+    addresses: Mapping[str, WatchedAddress]
+    """Name of the monitor's resource, after the component's -> what it looks at."""
+
+    status_page: pulumi.Input[str]
+    """Title of the public status page."""
+
+    interval_seconds: int = 60
+    """Seconds between two looks; UptimeRobot's plan has a shortest one."""
+
+    timeout_seconds: int = 30
+    regions: Sequence[Literal["na", "eu", "as", "oc"]] = ("eu", "na")
+    slow_after_milliseconds: int = 2_000
+    certificate_warning_days: Sequence[int] = (30, 14, 7, 1)
+    """Days before a certificate's expiry on which an alert is sent."""
+
+    maintenance: WeeklyWindow | None = None
+
+
 class Uptime(pulumi.ComponentResource):
     """
-    A monitor for each check of each service, in one group, on one status page.
+    A monitor for each address, in one group, on one status page.
 
     Publishes for policies: `watches`, one entry per address with its incident level.
     """
@@ -24,33 +84,25 @@ class Uptime(pulumi.ComponentResource):
 
     group: uptimerobot.MonitorGroup
     monitors: dict[str, uptimerobot.Monitor]
-    """`<service>-<check>` -> its monitor."""
+    """Its monitor, by the address's name."""
 
     def __init__(
         self,
         name: str,
-        args: UptimeSettings,
+        args: UptimeArgs,
         *,
-        platform: str,
-        services: Services,
         alerting: Alerting,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        watched = {
-            (name_of_service, name_of_check): (f"{service.url}{check.path}", check)
-            for name_of_service, service in sorted(services.items())
-            for name_of_check, check in sorted(service.checks.items())
-            if "uptimerobot" in check.watched_by
-        }
-        watches = [{"url": url, "severity": check.severity} for url, check in watched.values()]
+        watches = [{"url": one.url, "severity": one.severity} for one in args.addresses.values()]
         super().__init__(self.TYPE, name, {"watches": watches}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.group = uptimerobot.MonitorGroup(f"{name}-group", name=platform, opts=child)
+        self.group = uptimerobot.MonitorGroup(f"{name}-group", name=args.group, opts=child)
         windows = []
         if args.maintenance:
             window = uptimerobot.MaintenanceWindow(
                 f"{name}-maintenance",
-                name=f"{platform} maintenance",
+                name=f"{args.group} maintenance",
                 interval="weekly",
                 days=[args.maintenance.weekday],
                 time=args.maintenance.time,
@@ -60,34 +112,34 @@ class Uptime(pulumi.ComponentResource):
             )
             windows = [window.id.apply(int)]
         self.monitors = {
-            "-".join(names): uptimerobot.Monitor(
-                "-".join((name, *names)),
-                name=" ".join((platform, *names)),
+            key: uptimerobot.Monitor(
+                f"{name}-{key}",
+                name=one.title,
                 # A page that answers 200 without the keyword is down.
-                type="KEYWORD" if check.keyword else "HTTP",
-                url=url,
+                type="KEYWORD" if one.keyword else "HTTP",
+                url=one.url,
                 interval=args.interval_seconds,
                 timeout=args.timeout_seconds,
                 http_method_type="GET",
-                follow_redirections=check.follow_redirects,
-                success_http_response_codes=list(check.statuses),
-                keyword_type="ALERT_NOT_EXISTS" if check.keyword else None,
-                keyword_case_type="CaseSensitive" if check.keyword else None,
-                keyword_value=check.keyword,
+                follow_redirections=one.follow_redirects,
+                success_http_response_codes=list(one.statuses),
+                keyword_type="ALERT_NOT_EXISTS" if one.keyword else None,
+                keyword_case_type="CaseSensitive" if one.keyword else None,
+                keyword_value=one.keyword,
                 check_ssl_errors=True,
                 ssl_expiration_reminder=True,
                 domain_expiration_reminder=True,
                 config={"ssl_expiration_period_days": list(args.certificate_warning_days)},
                 response_time_threshold=args.slow_after_milliseconds,
                 region_data={"regions": list(args.regions), "auto_select": False},
-                assigned_alert_contacts=alerting.contacts(check.severity),
+                assigned_alert_contacts=alerting.contacts(one.severity),
                 group_id=self.group.id.apply(int),
                 maintenance_window_ids=windows,
                 is_paused=False,
-                tags=[platform, check.severity],
+                tags=[args.group, one.severity],
                 opts=child,
             )
-            for names, (url, check) in watched.items()
+            for key, one in args.addresses.items()
         }
         self.status_page = uptimerobot.Psp(
             f"{name}-status-page",

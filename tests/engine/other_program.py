@@ -1,17 +1,20 @@
-"""Another team's program, with single components and without Platform. test_components_alone runs it."""
+"""Other programs, with single components and without Platform. test_components_alone runs them."""
 
 import json
+import runpy
 import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
 
 import pulumi
 import pulumi.automation as auto
 import pulumi_neon
-import pulumi_uptimerobot
 
-from components.alerting import Alerting
 from components.database import Database
-from components.settings import AlertingSettings, DatabaseSettings, ServiceSettings, UptimeSettings
-from components.uptime import Uptime
+from components.settings import DatabaseSettings
+
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
 
 DATABASE = {
     "plan": "launch",
@@ -21,21 +24,6 @@ DATABASE = {
     "database": "orders",
     "history_retention_hours": 24,
     "protect_default_branch": False,
-}
-ALERTING = {
-    "channels": {"mail": {"type": "email", "address": "team@example.com"}},
-    "routes": {"sev1": ["mail"]},
-}
-UPTIME = {
-    "plan": "solo",
-    "interval_seconds": 60,
-    "regions": ["eu", "na"],
-    "certificate_warning_days": [7],
-    "status_page": "Other status",
-}
-SHOP = {
-    "url": "https://shop.example.com",
-    "checks": {"page": {"path": "/", "severity": "sev1"}, "cart": {"path": "/cart", "severity": "sev1"}},
 }
 
 
@@ -51,37 +39,24 @@ def database() -> None:
     pulumi.export("url", orders.application_uri)
 
 
-def monitors() -> None:
-    """Declare monitors and their alert channel; no Sentry, no secrets."""
-    vendor = pulumi.ResourceOptions(provider=pulumi_uptimerobot.Provider("vendor"))
-    alerting = Alerting(
-        "people",
-        AlertingSettings.model_validate_json(json.dumps(ALERTING)),
-        has_uptimerobot=True,
-        organization=None,
-        targets={},
-        opts=vendor,
-    )
-    Uptime(
-        "site",
-        UptimeSettings.model_validate_json(json.dumps(UPTIME)),
-        platform="other",
-        services={"shop": ServiceSettings.model_validate_json(json.dumps(SHOP))},
-        alerting=alerting,
-        opts=vendor,
-    )
+def run_example(name: str) -> None:
+    """Run the program of an example."""
+    runpy.run_path(str(_CHECKOUT / "examples" / name / "__main__.py"), run_name="__main__")
 
 
 def main(program: str) -> None:
-    """Deploy, print the resources and the outputs as JSON, and destroy all of it."""
+    """Deploy with the policies on, print the resources and the outputs as JSON, and destroy all of it."""
     stack = auto.create_or_select_stack(
         program,
         project_name="other",
-        program={"database": database, "watching": monitors}[program],
+        # Inline: the language host of a program in a folder comes with Pulumi's own installer alone.
+        program=database if program == "database" else partial(run_example, program),
         opts=auto.LocalWorkspaceOptions(secrets_provider="passphrase"),
     )
+    # A database alone is what the policies refuse.
+    packs = [] if program == "database" else [str(_CHECKOUT / "policies")]
     try:
-        result = stack.up(on_output=sys.stderr.write)
+        result = stack.up(on_output=sys.stderr.write, policy_packs=packs)
         deployment = stack.export_stack().deployment or {}
         json.dump(
             {

@@ -33,7 +33,7 @@ MONITOR = "uptimerobot:index/monitor:Monitor"
             {"url": True},
         ),
         (
-            "watching",
+            "uptime",
             [
                 "bulwark:index:Alerting",
                 "bulwark:index:Uptime",
@@ -44,7 +44,24 @@ MONITOR = "uptimerobot:index/monitor:Monitor"
                 "uptimerobot:index/monitorGroup:MonitorGroup",
                 "uptimerobot:index/psp:Psp",
             ],
-            {},
+            {"status_page": False},
+        ),
+        (
+            "sentry",
+            [
+                "bulwark:index:Alerting",
+                "bulwark:index:Errors",
+                "pulumi:providers:sentry",
+                ROOT,
+                *["sentry:index/alert:Alert"] * 5,
+                "sentry:index/key:Key",
+                *["sentry:index/metricMonitor:MetricMonitor"] * 2,
+                "sentry:index/project:Project",
+                "sentry:index/projectOwnership:ProjectOwnership",
+                "sentry:index/projectSpikeProtection:ProjectSpikeProtection",
+                "sentry:index/team:Team",
+            ],
+            {"dsns": True},
         ),
     ],
 )
