@@ -29,7 +29,7 @@ URL: Final = os.environ["BENCH_URL"]
 
 
 def backup() -> None:
-    back_up(RecoveryContext("bench", URL, {"primary": VAULT}, {}, {}, TRUST))
+    back_up(RecoveryContext("bench", {"primary": VAULT}, {}, {}, TRUST, store="database", database_url=URL))
 
 
 def dump_without_checksums() -> None:
@@ -42,7 +42,7 @@ def dump_without_checksums() -> None:
 
 def restore(*, compare: bool) -> None:
     target = os.environ["BENCH_TARGET"]
-    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest, TRUST))
+    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest, TRUST, store="database"))
     with tempfile.TemporaryDirectory() as folder:
         restore_database(manifest, VAULT, target, folder=Path(folder))
     if compare:
@@ -54,7 +54,7 @@ def restore(*, compare: bool) -> None:
 
 def prove() -> None:
     """Restore into a server of its own and compare, as `./bulwark verify --deep`."""
-    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest, TRUST))
+    manifest = catalogue.choose_backup(catalogue.read_backups(VAULT, Manifest, TRUST, store="database"))
     if problems := verify(manifest, VAULT, scratch=scratch_server).problems:
         sys.exit("\n".join(problems))
 

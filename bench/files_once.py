@@ -16,4 +16,4 @@ if __name__ == "__main__":
     vault = VaultClient(create_client("us-east-1", TARGET, access_key=KEY), "vault", access_key=KEY)
     source = FileSource(SOURCE, "us-east-1", ("documents",), KEY)
     trust = Trust("bench", accepts_unattested=True)
-    back_up_files(RecoveryContext("bench", "", {"primary": vault}, {}, {}, trust, files=source))
+    back_up_files(RecoveryContext("bench", {"primary": vault}, {}, {}, trust, files=source, store="files"))

@@ -20,6 +20,7 @@ from cli.recovery_context import (
     export_state,
     find_source,
     open_context,
+    open_stores,
 )
 from core import vault_layout
 from core.failure import Failure
@@ -30,22 +31,20 @@ from recovery.context import RecoveryContext
 from recovery.files.backup import back_up_files
 from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
-from recovery.manifest import BackupManifest, DumpContent, Manifest, StoreName
+from recovery.manifest import BackupManifest, DumpContent, Manifest
 from recovery.state import back_up_state
+from recovery.store import STATE, Store, StoreKind
 
-_JOBS: Final[dict[str, tuple[StoreName, ...]]] = {"database": ("database", "state"), "files": ("files",)}
-"""Job of the settings -> the stores that it backs up."""
-
-_PREFIXES: Final[dict[StoreName, str]] = {
+_PREFIXES: Final[dict[StoreKind, str]] = {
     "database": vault_layout.DATABASE,
     "files": vault_layout.FILES,
     "state": vault_layout.STATE,
 }
-"""Where the backups of a store are in a vault."""
+"""Kind of a store -> where its backups are in a vault."""
 
 
 def backup(
-    *stores: StoreName | Literal["all"],
+    *stores: str,
     stack: ChosenStackOption = None,
     recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
@@ -58,16 +57,17 @@ def backup(
     unattested: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """
-    Back up what the stack holds into its vault.
+    Back up databases and files into the vault, and a stack's own state.
 
     Args:
-        stores: What of it: the database, the files, the stack's own state, or all; without any, all.
+        stores: The names of the stores, such as `database`, `files` and `state` of a stack; without any, or
+            for `all`, all of them.
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: Back up what another stack's program made on the twin.
         as_json: Print one JSON document, store -> manifest, with a recovery file's `warnings` if there are
             any; progress goes to standard error.
-        table: Only this table of the database, with its partitions and children; may be repeated. It is an
+        table: Only this table of one database, with its partitions and children; may be repeated. It is an
             exact name, `table` or `schema.table`, without wildcards.
         schema_only: Definitions without rows.
         data_only: Rows without definitions.
@@ -79,20 +79,22 @@ def backup(
         0 when every manifest is written and holds every file, else 1.
     """
     content = _content(schema_only=schema_only, data_only=data_only)
-    _check_options(stores, table=table, content=content, of_files=accept_gone or accept_unreadable)
     target = find_source(stack, on_twin=on_twin, recovery=recovery)
-    chosen = choose_stores(target, () if "all" in stores else [store for store in stores if store != "all"])
+    chosen = choose_stores(target, () if "all" in stores else stores)
+    _check_options(
+        chosen if stores else (), table=table, content=content, of_files=accept_gone or accept_unreadable
+    )
     contexts = _open_contexts(target, chosen, unattested=unattested)
-    manifests: dict[StoreName, BackupManifest] = {}
+    manifests: dict[Store, BackupManifest] = {}
 
-    def take(store: StoreName) -> None:
-        with RunLog(f"Backing up the {store}", command="backup", store=store, stack=target.name) as run:
-            contexts[store].primary.wait_for_new_key(_PREFIXES[store], partial(_show_wait, run))
-            if store == "database":
+    def take(store: Store) -> None:
+        with RunLog(f"Backing up {store}", command="backup", store=store.name, stack=target.name) as run:
+            contexts[store].primary.wait_for_new_key(_PREFIXES[store.kind], partial(_show_wait, run))
+            if store.kind == "database":
                 manifests[store] = back_up(
                     contexts[store], tables=table, content=content, on_progress=partial(_show_progress, run)
                 )
-            elif store == "files":
+            elif store.kind == "files":
                 manifests[store] = back_up_files(
                     contexts[store],
                     accept_gone=accept_gone,
@@ -106,8 +108,8 @@ def backup(
         _require_all_files(manifests[store], accept_unreadable=accept_unreadable)
 
     failures: list[Failure] = []
-    for job, job_stores in _JOBS.items():
-        failures += _take_stores(contexts, job, [store for store in job_stores if store in chosen], take)
+    for job, job_stores in _group_by_job(chosen).items():
+        failures += _take_stores(contexts, job, job_stores, take)
     if as_json:
         sys.stdout.write(_to_json(manifests, contexts[chosen[0]].warnings))
     for failure in failures[1:]:
@@ -119,27 +121,34 @@ def backup(
     return 0
 
 
+def _group_by_job(stores: Sequence[Store]) -> dict[str, list[Store]]:
+    """Return the stores by the job whose monitors are told: each has its own, the state a database's."""
+    jobs = {store.name: [store] for store in stores if store != STATE}
+    if STATE in stores:
+        first = next((store.name for store in stores if store.kind == "database"), STATE.name)
+        jobs.setdefault(first, []).append(STATE)
+    return jobs
+
+
 def _open_contexts(
-    source: RecoverySource, stores: Sequence[StoreName], *, unattested: bool
-) -> dict[StoreName, RecoveryContext]:
+    source: RecoverySource, stores: Sequence[Store], *, unattested: bool
+) -> dict[Store, RecoveryContext]:
     """Return what each store is backed up with. For the state the settings do, without its secrets."""
-    contexts: dict[StoreName, RecoveryContext] = {}
-    others: list[StoreName] = [store for store in stores if store != "state"]
+    contexts: dict[Store, RecoveryContext] = {}
+    others = [store for store in stores if store != STATE]
     if others:
-        context = open_context(
-            source, role="writer", stores=others, vaults=("primary",), jobs=others, needs_outputs=True
-        )
-        contexts |= dict.fromkeys(others, context)
-    if "state" in stores:
+        jobs = [store.name for store in others]
+        contexts |= open_stores(source, others, role="writer", vaults=("primary",), jobs=jobs, is_read=True)
+    if STATE in stores:
         stack = source.target if isinstance(source, DocumentedStack) else source
-        contexts["state"] = open_context(stack, role="state-writer", vaults=("primary",))
+        contexts[STATE] = open_context(stack, role="state-writer", vaults=("primary",))
     for context in contexts.values():
         _require_signer(context, unattested=unattested)
     return contexts
 
 
-def _to_json(manifests: Mapping[StoreName, BackupManifest], warnings: tuple[str, ...]) -> str:
-    documents = {store: manifest.model_dump(mode="json") for store, manifest in manifests.items()}
+def _to_json(manifests: Mapping[Store, BackupManifest], warnings: tuple[str, ...]) -> str:
+    documents = {store.name: manifest.model_dump(mode="json") for store, manifest in manifests.items()}
     more = {"warnings": warnings} if warnings else {}
     return json.dumps({**documents, **more}, indent=2) + "\n"
 
@@ -160,24 +169,27 @@ def _content(*, schema_only: bool, data_only: bool) -> DumpContent:
 
 
 def _check_options(
-    stores: Sequence[str], *, table: tuple[str, ...], content: DumpContent, of_files: bool
+    stores: Sequence[Store], *, table: tuple[str, ...], content: DumpContent, of_files: bool
 ) -> None:
-    if (table or content != "all") and set(stores) != {"database"}:
+    """Raise Failure for options that are of other stores; `stores` is empty where none is named."""
+    kinds = [store.kind for store in stores]
+    if (table or content != "all") and kinds != ["database"]:
         raise Failure(
-            "--table, --schema-only and --data-only choose from the database alone.",
-            "say so: ./bulwark backup database.",
+            "--table, --schema-only and --data-only choose from one database.",
+            "name it alone, such as ./bulwark backup database.",
         )
-    if of_files and stores and not {"files", "all"} & set(stores):
+    if of_files and kinds and "files" not in kinds:
         raise Failure(
-            "--accept-gone and --accept-unreadable are about the files.", "say so: ./bulwark backup files."
+            "--accept-gone and --accept-unreadable are about files.",
+            "name a store of files, such as ./bulwark backup files.",
         )
 
 
 def _take_stores(
-    contexts: Mapping[StoreName, RecoveryContext],
+    contexts: Mapping[Store, RecoveryContext],
     job: str,
-    stores: Sequence[StoreName],
-    take: Callable[[StoreName], None],
+    stores: Sequence[Store],
+    take: Callable[[Store], None],
 ) -> list[Failure]:
     """
     Back up each store, whatever happens to the others, and return the failures.
@@ -186,7 +198,7 @@ def _take_stores(
     own store.
     """
     failures: list[Failure] = []
-    own = next((contexts[store] for store in stores if store == job), None)
+    own = next((contexts[store] for store in stores if store.name == job), None)
     with suppress(Failure), report_run(own, job) if own else nullcontext():
         for store in stores:
             try:
@@ -200,7 +212,7 @@ def _take_stores(
 
 def _print_manifest(manifest: BackupManifest) -> None:
     sys.stdout.write(
-        f"Backup {manifest.id} of the {manifest.STORE} is in: {manifest.summary}, "
+        f"Backup {manifest.id} of {manifest.store} is in: {manifest.summary}, "
         f"{format_size(manifest.bytes)}, {format_lock(manifest.locked_until)}.\n"
     )
     if isinstance(manifest, Manifest):

@@ -2,38 +2,45 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Column, Table
 
 from cli.elsewhere import list_copies
-from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import format_day, format_size
-from cli.recovery_context import find_source, open_context
+from cli.recovery_context import (
+    RecoverySource,
+    choose_held,
+    declared_stores,
+    describe_source,
+    find_source,
+    open_context,
+    stores_to_prove,
+)
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.objectives import format_duration
 from core.text import printable
 from recovery import catalogue
 from recovery.attestation import Trust
-from recovery.catalogue import Backup, Verification, choose_best_proof
+from recovery.catalogue import Backup, Judgements, Verification, choose_best_proof
 from recovery.context import RecoveryContext
 from recovery.drill import records
-from recovery.drill.records import ProofsByDrills
+from recovery.drill.records import DrillRecord, ProofsByDrills
 from recovery.files.journals import read_journals
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, LeftOut, Manifest
+from recovery.manifests import MANIFESTS, find_stores, manifest_of
 from recovery.postgres.left_out import summarize_left_out
 from recovery.proof import find_proof
 from recovery.replica import ReplicaStatus, read_replica_status
-from recovery.state import StateManifest
+from recovery.store import Store, choose_stores
 from recovery.vault.lease import read_newest_lease
 from recovery.vault.vault import VaultClient
-
-STORES: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 
 
 def backups(
@@ -42,6 +49,7 @@ def backups(
     recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
+    store: StoreOption = "all",
     vault: Annotated[Literal["primary", "elsewhere"], Parameter(name="--vault")] = "primary",
 ) -> int:
     """
@@ -52,46 +60,87 @@ def backups(
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: List what a stack backed up on the twin.
         as_json: Print one JSON document, a list; each entry names its store.
+        store: Only the backups of the store of this name.
         vault: `elsewhere` lists the encrypted copies at another cloud, for which no private key is needed.
     """
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
     if vault == "elsewhere":
-        return list_copies(open_context(source, vaults=("elsewhere",)), as_json=as_json)
+        context = open_context(source, vaults=("elsewhere",))
+        chosen = choose_held(source, context.elsewhere, store)
+        return list_copies(context, stores=chosen, as_json=as_json)
     context = open_context(source)
     primary, trust = context.primary, context.trust
     drills = records.read_records(primary, trust)
     drilled = records.proofs_by_drills(drills)
     judgements = catalogue.read_judgements(primary, trust)
-    listed: dict[type[BackupManifest], list[Backup[Any]]] = {
-        kind: catalogue.read_backups(primary, kind, trust, judgements=judgements) for kind in STORES
-    }
-    rows = [row for kind in STORES for row in _rows(context, kind, listed[kind], drilled)]
+    chosen = _choose_held(source, context, store)
+    listed: dict[Store, list[Backup[Any]]] = {one: [] for one in chosen}
+    for kind in MANIFESTS:
+        for backup in catalogue.read_backups(primary, kind, trust, store=None, judgements=judgements):
+            if backup.store in listed:
+                listed[backup.store].append(backup)
+    rows = [row for one in chosen for row in _rows(context, one, listed[one], drilled)]
     if as_json:
         sys.stdout.write(json.dumps([row | _warnings_of(context) for row in rows], indent=2) + "\n")
         return 0
     console = PrintableConsole()
-    _print_tables(console, rows)
-    for kind in STORES:
-        proof = find_proof(kind.STORE, listed[kind], drilled)
+    _print_tables(console, chosen, rows)
+    proven = stores_to_prove(source, primary)
+    for held in chosen:
+        proof = find_proof(held, listed[held], drilled) if held in proven else None
         if fault := proof and proof.find_fault(datetime.now(UTC), context.longest_proof_age):
             console.print(f"{fault[0].upper()}{fault[1:]}.", style="red", highlight=False)
-    ignored = [*judgements.ignored, *((f"drill {one.id}", one.doubt) for one in drills if one.doubt)]
-    for key, why in (*ignored, *_find_planted(primary, trust, listed[FilesManifest])):
+    ignored = _list_ignored(judgements, drills, listed, is_all=store == "all")
+    planted = (
+        found
+        for one in chosen
+        if one.kind == "files"
+        for found in _find_planted(primary, trust, one, listed[one])
+    )
+    for key, why in (*ignored, *planted):
         console.print(
             printable(f"Does not count: {key}, which {why}"), style="yellow", markup=False, highlight=False
         )
     return 0
 
 
+def _list_ignored(
+    judgements: Judgements,
+    drills: Sequence[DrillRecord],
+    listed: Mapping[Store, Sequence[Backup[Any]]],
+    *,
+    is_all: bool,
+) -> list[tuple[str, str]]:
+    """Return what does not count of verifications, disownments and drills, and why: of the listed stores."""
+    ids = {backup.id for backups in listed.values() for backup in backups}
+    return [
+        *((key, why) for key, why in judgements.ignored if is_all or ids & set(key.split("/"))),
+        *(
+            (f"drill {record.id}", record.doubt)
+            for record in drills
+            if record.doubt and (is_all or any(record.recovers(store) for store in listed))
+        ),
+    ]
+
+
+def _choose_held(source: RecoverySource, context: RecoveryContext, name: str) -> tuple[Store, ...]:
+    """Return the stores whose backups are listed, the replica's as well: the primary may have lost them."""
+    replica = context.vaults.get("replica")
+    more = find_stores(replica) if replica else ()
+    known = (*declared_stores(source), *find_stores(context.primary), *more)
+    place = f"{describe_source(source)} and its vaults"
+    return choose_stores(tuple(dict.fromkeys(known)), name, place=place)
+
+
 def _warnings_of(context: RecoveryContext) -> dict[str, Any]:
     return {"warnings": context.warnings} if context.warnings else {}
 
 
-def _print_tables(console: PrintableConsole, rows: list[dict[str, Any]]) -> None:
+def _print_tables(console: PrintableConsole, stores: Sequence[Store], rows: list[dict[str, Any]]) -> None:
     """Print a table for each store that has backups, and under it what is wrong with them."""
-    for kind in STORES:
-        if chosen := [row for row in rows if row["store"] == kind.STORE]:
-            console.print(_table(kind.STORE, chosen))
+    for store in stores:
+        if chosen := [row for row in rows if (row["kind"], row["store"]) == store]:
+            console.print(_table(store.name, chosen))
             for row in chosen:
                 for problem in (*row["doubts"], *row["problems"]):
                     console.print(
@@ -115,13 +164,15 @@ def _print_left_out(console: PrintableConsole, rows: list[dict[str, Any]]) -> No
         console.print(printable(f"Not in {which}: {missing}."), markup=False, highlight=False)
 
 
-def _find_planted(vault: VaultClient, trust: Trust, of_files: list[Backup[Any]]) -> Iterator[tuple[str, str]]:
-    """Yield journals and the lease of the files that are not believed, and why."""
+def _find_planted(
+    vault: VaultClient, trust: Trust, store: Store, of_files: list[Backup[Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield journals and the lease of a store of files that are not believed, and why."""
     newest = next((backup for backup in of_files if backup.counts), None)
-    for journal in read_journals(vault, trust, after=newest.stored_at if newest else None):
+    for journal in read_journals(vault, trust, store.name, after=newest.stored_at if newest else None):
         if journal.fault:
             yield journal.key, journal.fault
-    lease = read_newest_lease(vault, vault_layout.FILE_LEASE)
+    lease = read_newest_lease(vault, vault_layout.file_lease(store.name))
     if lease and lease.fault:
         yield lease.key, lease.fault
 
@@ -152,25 +203,33 @@ def _table(store: str, rows: list[dict[str, Any]]) -> Table:
 
 def _rows(
     context: RecoveryContext,
-    kind: type[BackupManifest],
+    store: Store,
     listed: list[Backup[Any]],
     drilled: ProofsByDrills,
 ) -> list[dict[str, Any]]:
     """Return the backups of one store, of which `listed` are in the primary vault, the newest first."""
-    replica = context.vaults.get("replica")
-    in_replica = {backup.id for backup in catalogue.list_backups(replica, kind)} if replica else set[str]()
+    replica, kind = context.vaults.get("replica"), manifest_of(store)
+    in_replica = (
+        {backup.id for backup in catalogue.list_backups(replica, kind, store=store.name)}
+        if replica
+        else set[str]()
+    )
     only_there = in_replica - {backup.id for backup in listed}
     in_replica_only = (
-        [backup for backup in catalogue.read_backups(replica, kind, context.trust) if backup.id in only_there]
+        [
+            backup
+            for backup in catalogue.read_backups(replica, kind, context.trust, store=store.name)
+            if backup.id in only_there
+        ]
         if replica and only_there
         else []
     )
     rows = [
-        _row(kind, backup, _replica_status(context, backup, in_replica), drilled, in_primary=True)
+        _row(backup, _replica_status(context, backup, in_replica), drilled, in_primary=True)
         for backup in listed
     ]
     rows += [
-        _row(kind, backup, ReplicaStatus(backup.id, "there"), drilled, in_primary=False)
+        _row(backup, ReplicaStatus(backup.id, "there"), drilled, in_primary=False)
         for backup in in_replica_only
     ]
     return sorted(rows, key=lambda row: (row["stored"], row["id"]), reverse=True)
@@ -187,7 +246,6 @@ def _replica_status(context: RecoveryContext, backup: Backup[Any], copies: set[s
 
 
 def _row(
-    kind: type[BackupManifest],
     backup: Backup[Any],
     replica: ReplicaStatus | None,
     drilled: ProofsByDrills,
@@ -199,7 +257,8 @@ def _row(
     proof = choose_best_proof([*backup.proofs, *by_drills])
     doubts = list(dict.fromkeys(filter(None, (*backup.doubts, backup.unreadable))))
     return {
-        "store": kind.STORE,
+        "store": backup.store.name,
+        "kind": backup.store.kind,
         "id": backup.id,
         "tier": backup.tier,
         "shows": f"{manifest.snapshot_at:%Y-%m-%d %H:%M:%S}" if manifest else None,

@@ -2,14 +2,15 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from cli.events import RunLog
-from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import format_lock, format_size
-from cli.recovery_context import find_source, open_context
+from cli.recovery_context import choose_held, find_source, open_context
 from core.failure import Failure
 from recovery.attestation import KEY_VARIABLE
 from recovery.context import require_vault
@@ -27,6 +28,7 @@ def copy(
     recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
+    store: StoreOption = "all",
     vault: Annotated[Literal["primary", "replica"], Parameter(name="--vault")] = "primary",
     unattested: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -42,14 +44,16 @@ def copy(
             the document of the copier's role, `aws-secret:NAME`, so that its state is not opened.
         on_twin: Copy what a stack backed up on the twin.
         as_json: Print one JSON document: the document of each new copy, as it lies in the vault.
+        store: Only the backups of the store of this name; the copy of all stores is then not reported.
         vault: The vault to copy from; `replica` where the primary one is lost.
         unattested: Go on where nothing can attest the copies, which are then not used.
 
     Returns:
         0 when every backup that counts, and is younger than the copies' lock, is there.
     """
+    found = find_source(stack, on_twin=on_twin, recovery=recovery)
     context = open_context(
-        find_source(stack, on_twin=on_twin, recovery=recovery),
+        found,
         role="copier",
         vaults=(vault, "elsewhere"),
         jobs=(JOB,),
@@ -63,7 +67,7 @@ def copy(
             f"in {KEY_VARIABLE}.",
         )
     with (
-        report_run(context, JOB),
+        report_run(context, JOB) if store == "all" else nullcontext(),
         RunLog("Copying backups elsewhere", command="copy", stack=context.stack, vault=vault) as run,
     ):
         copies = copy_backups(
@@ -71,6 +75,7 @@ def copy(
             target,
             trust=context.trust,
             issue_token=context.issue_token,
+            stores=choose_held(found, source, store),
             on_progress=lambda backup, done, of: run.progress(
                 f"{backup}, {format_size(done)} of {format_size(of)}", backup=backup, done=done, of=of
             ),
@@ -90,6 +95,6 @@ def copy(
 def _describe(copy: BackupCopy) -> str:
     files = f"{copy.file_count:,} files, " if copy.files else ""
     return (
-        f"Backup {copy.backup} of the {copy.store} is elsewhere: {files}{format_size(copy.bytes)}, "
+        f"Backup {copy.backup} of {copy.store} is elsewhere: {files}{format_size(copy.bytes)}, "
         f"{format_lock(copy.locked_until)}."
     )

@@ -19,9 +19,9 @@ from recovery.context import RecoveryContext
 from recovery.drill.credentials import scenario
 from recovery.drill.evidence import Scenario
 from recovery.drill.validation import DrillContext
-from recovery.elsewhere.fill import COPIED_KINDS
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.manifest import Manifest
+from recovery.store import STACK_DATABASE, STACK_STORES
 
 _FOLDER = "twin"
 
@@ -72,7 +72,7 @@ def _fill_vault_elsewhere(target: TwinTarget, context: RecoveryContext) -> None:
     vault = open_vaults(target, vaults=("elsewhere",))["elsewhere"]
     if not isinstance(vault, ElsewhereVault):
         raise TypeError(type(vault).__name__)
-    if {kind.STORE for kind in COPIED_KINDS} <= {known.store for known in vault.copies}:
+    if set(STACK_STORES) <= {known.of_store for known in vault.copies}:
         return
     sys.stderr.write("A store has no copy elsewhere yet, and the twin copies none on schedule: copying.\n")
     with redirect_stdout(sys.stderr):
@@ -80,7 +80,7 @@ def _fill_vault_elsewhere(target: TwinTarget, context: RecoveryContext) -> None:
 
 
 def _find_newest(context: RecoveryContext) -> NewestDump:
-    backups = catalogue.read_backups(context.primary, Manifest, context.trust)
+    backups = catalogue.read_backups(context.primary, Manifest, context.trust, store=STACK_DATABASE.name)
     newest = next((one for one in backups if catalogue.is_restorable(one)), None)
     if not newest or not newest.manifest:
         raise Failure(

@@ -9,13 +9,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cli.attested_documents import attest_all, describe_stored, read_documents, store_all
-from cli.backups import STORES
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
 from cli.recovery_context import find_source, open_context
 from core.failure import Failure
 from recovery import catalogue
 from recovery.attestation import KEY_VARIABLE
 from recovery.catalogue import Disownment
+from recovery.manifests import MANIFESTS
 from recovery.vault.client import Forbidden
 
 
@@ -58,7 +58,9 @@ def disown(
     context = open_context(target)
     vault, trust = context.primary, context.trust
     judgements = catalogue.read_judgements(vault, trust)
-    listed = (catalogue.read_backups(vault, kind, trust, judgements=judgements) for kind in STORES)
+    listed = (
+        catalogue.read_backups(vault, kind, trust, store=None, judgements=judgements) for kind in MANIFESTS
+    )
     found = next(filter(None, (catalogue.find_backup(backups, backup) for backups in listed)), None)
     if not found:
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")

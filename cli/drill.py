@@ -18,7 +18,7 @@ from rich.table import Table
 
 from cli.backup import backup
 from cli.credential_report import print_stolen_credentials
-from cli.drill_session import DrillSession, drill_identity
+from cli.drill_session import DrilledStore, DrillSession, drill_identity
 from cli.drills import option_of
 from cli.ending import Ending
 from cli.file_drill import choose_scenarios, open_file_session
@@ -27,27 +27,35 @@ from cli.options import (
     IdentityOption,
     JsonOption,
     RecoveryOption,
+    StoreOption,
     TwinOption,
     UnsandboxedOption,
 )
 from cli.output import format_lock
 from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source
 from core import vault_layout
-from core.console import PrintableConsole
+from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.sandbox import require_isolation
 from recovery import catalogue
 from recovery.context import RecoveryContext, require_vault
 from recovery.drill import corruption, files, loss, records
-from recovery.drill.evidence import REQUIRED_MILESTONES, Drill, Measurement, Scenario, ScenarioKind
+from recovery.drill.evidence import (
+    RECOVERS,
+    REQUIRED_MILESTONES,
+    Drill,
+    Measurement,
+    Scenario,
+    ScenarioKind,
+)
 from recovery.drill.reports import format_seconds
 from recovery.drill.safety import read_only_url
 from recovery.drill.smoke_tests import find_isolation
 from recovery.drill.validation import DrillContext
-from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_run
-from recovery.manifest import BackupManifest, Manifest, StoreName
-from recovery.state import StateManifest
+from recovery.manifest import Manifest
+from recovery.manifests import manifest_of
+from recovery.store import choose_stores, list_names
 
 _STARTING: Final = frozenset(("corruption", "loss", "replica", "elsewhere", "all"))
 """Scenarios that start the platform's program on what was recovered."""
@@ -72,6 +80,8 @@ class DrillRequest:
     at_random: bool
     at: datetime | None
     backup: str | None
+    store: str
+    """Name of the store, or `all`."""
 
 
 class _NotPassedError(Exception):
@@ -92,15 +102,16 @@ def drill(
     at_random: Annotated[bool, Parameter(name="--random", negative=())] = False,
     at: datetime | None = None,
     backup: str | None = None,
+    store: StoreOption = "all",
     identity: IdentityOption = None,
     evidence: Path | None = None,
     clean: Annotated[bool, Parameter(negative=())] = False,
     unsandboxed: UnsandboxedOption = False,
 ) -> int:
     """
-    Recover the stack's data into a throw-away environment: how fast is it back, and what is lost?
+    Recover each store into a throw-away environment: how fast is it back, and what is lost?
 
-    The platform's own database and vaults are only read. Exit code 0 means that everything came back, was
+    The platform's own databases and vaults are only read. Exit code 0 means that everything came back, was
     verified, was within the objectives, and is removed again.
 
     Args:
@@ -122,6 +133,7 @@ def drill(
         at_random: Recover from any point within retention instead of the newest.
         at: Moment (UTC) of the bad write, for `corruption`, or as of which `files` come back; else now.
         backup: Id of the backup to restore, of all but `corruption`; without it the newest.
+        store: Drill only the store of this name.
         identity: For `elsewhere`, which `all` leaves out: the file with the private key of the copies.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left.
@@ -131,7 +143,7 @@ def drill(
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup)
+    request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup, store=store)
     _check_request(request)
     if scenario == "elsewhere" and not identity:
         raise Failure(
@@ -162,11 +174,12 @@ def drill(
         if clean:
             sys.stdout.write("Nothing of a drill is left.\n")
             return 0
-        _take_missing_backups(session, request, console)
+        plan = _plan(session, request, scenarios)
+        _take_missing_backups(session, request, plan, console)
         try:
             with report_run(session.context, "drill"):
                 result = records.hide_secrets(
-                    _run_scenarios(session, request, scenarios, leftovers, unsandboxed=unsandboxed),
+                    _run_scenarios(session, request, plan, leftovers, unsandboxed=unsandboxed),
                     _secrets_of(session),
                 )
                 _print_result(result, as_json=as_json)
@@ -235,8 +248,8 @@ def _open_session(
 
 
 def _secrets_of(session: DrillSession) -> set[str]:
-    password = urlsplit(session.context.database_url).password
-    return {secret for secret in {password or "", *session.secrets} if secret}
+    passwords = {urlsplit(drilled.database_url).password or "" for drilled in session.stores}
+    return {secret for secret in {*passwords, *session.secrets} if secret}
 
 
 def _store_evidence(result: Drill, context: RecoveryContext, evidence: Path | None, console: Console) -> None:
@@ -276,6 +289,8 @@ def _check_request(request: DrillRequest) -> None:
         raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
     if request.at and request.scenario not in {"corruption", "files"}:
         raise Failure("--at is a moment in a history.", "use it with `drill corruption` or `drill files`.")
+    if request.store != "all" and request.scenario == "credentials":
+        raise Failure("A thief of a credential takes every store.", "leave out --store.")
     if request.backup and request.scenario not in _RESTORES:
         raise Failure("--backup names a backup to restore.", "use it with loss, replica, files or state.")
     if request.at and request.at > datetime.now(UTC):
@@ -312,7 +327,7 @@ def _print_result(result: Drill, *, as_json: bool) -> None:
         passed = sum(check.outcome == "passed" for check in scenario.checks)
         colour = "green" if scenario.verdict == "passed" else "red"
         table.add_row(
-            scenario.kind,
+            plain(scenario.title),
             _format_time(scenario.loss),
             *(
                 _format_time(scenario.times.get(name)) if name in REQUIRED_MILESTONES[scenario.kind] else ""
@@ -335,7 +350,7 @@ def _judge(result: Drill) -> Ending:
     report = f"./bulwark drills {option_of(result.identity)} --html drill.html"
     if result.verdict == "passed":
         return Ending(True, f"{sentence}.", f"{report} writes its report.")
-    failed = ", ".join(scenario.kind for scenario in result.scenarios if scenario.verdict != "passed")
+    failed = ", ".join(scenario.title for scenario in result.scenarios if scenario.verdict != "passed")
     count = f"{len(result.faults)} fault{'s' if len(result.faults) > 1 else ''}"
     return Ending(
         False,
@@ -356,10 +371,50 @@ def _print_faults(console: Console, faults: Iterable[str]) -> None:
         console.print(fault, style="red", markup=False, highlight=False)
 
 
+_Steps = tuple[tuple[ScenarioKind, DrilledStore], ...]
+"""Each scenario with a store that it recovers; `credentials` comes once, with the first store."""
+
+
+def _plan(session: DrillSession, request: DrillRequest, scenarios: tuple[ScenarioKind, ...]) -> _Steps:
+    """
+    Return what is drilled.
+
+    Raises:
+        Failure: there is no store of the name or for the scenario, or there are several for one backup.
+    """
+    known = tuple(drilled.store for drilled in session.stores)
+    chosen = choose_stores(known, request.store, place=session.context.stack)
+    stores = [drilled for drilled in session.stores if drilled.store in chosen]
+    plan: list[tuple[ScenarioKind, DrilledStore]] = []
+    for scenario in scenarios:
+        if scenario == "credentials":
+            plan.append((scenario, session.stores[0]))
+            continue
+        for drilled in stores:
+            if drilled.store.kind == RECOVERS[scenario]:
+                plan.append((scenario, drilled))  # noqa: PERF401 - a comprehension widens the literal's type
+        if scenario == "elsewhere":
+            for drilled in stores:
+                if drilled.store.kind == "files" and _has_files_elsewhere(session, drilled):
+                    plan.append(("files", drilled))  # noqa: PERF401 - as above
+    if not plan and scenarios:
+        raise Failure(
+            f"The drill {request.scenario} is not of {list_names(chosen)}.",
+            "choose another scenario, or another store with --store.",
+        )
+    restored = tuple(drilled.store for scenario, drilled in plan if scenario == request.scenario)
+    if request.backup and len(restored) > 1:
+        raise Failure(
+            "A backup is of one store, and there are several.",
+            f"name it with --store: {list_names(restored)}.",
+        )
+    return tuple(plan)
+
+
 def _run_scenarios(
     session: DrillSession,
     request: DrillRequest,
-    scenarios: tuple[ScenarioKind, ...],
+    plan: _Steps,
     leftovers: tuple[str, ...],
     *,
     unsandboxed: bool,
@@ -369,7 +424,7 @@ def _run_scenarios(
     warnings = session.context.warnings
     results = tuple(
         result.model_copy(update={"deviations": (*result.deviations, *warnings)})
-        for result in _scenarios(session, request, scenarios, unsandboxed=unsandboxed)
+        for result in _scenarios(session, request, plan, unsandboxed=unsandboxed)
     )
     return Drill(
         identity=drill_identity(session, started),
@@ -383,23 +438,27 @@ def _run_scenarios(
 def _scenarios(
     session: DrillSession,
     request: DrillRequest,
-    scenarios: tuple[ScenarioKind, ...],
+    plan: _Steps,
     *,
     unsandboxed: bool,
 ) -> Iterator[Scenario]:
-    vaults, url = session.context.vaults, session.context.database_url
+    vaults, is_elsewhere = session.context.vaults, request.scenario == "elsewhere"
     with _show_progress() as show:
-        for scenario in scenarios:
+        for scenario, drilled in plan:
+            url, title = drilled.database_url, f"{scenario} of {drilled.store}"
             context = DrillContext(
+                drilled.store.name,
                 read_only_url(url) if url else "",
-                session.spec,
+                drilled.spec,
                 session.context.trust,
-                session.environment,
-                lambda phase, scenario=scenario: show(f"Drilling {scenario}: {phase}"),
+                drilled.environment,
+                lambda phase, title=title: show(f"Drilling {title}: {phase}"),
             )
             if scenario == "corruption":
                 backups = (
-                    catalogue.read_backups(vaults["primary"], Manifest, session.context.trust)
+                    catalogue.read_backups(
+                        vaults["primary"], Manifest, session.context.trust, store=drilled.store.name
+                    )
                     if request.at or request.at_random
                     else []
                 )
@@ -417,9 +476,10 @@ def _scenarios(
             elif scenario == "files":
                 yield files.drill(
                     context,
-                    vaults["primary"],
+                    session.context.elsewhere if is_elsewhere else vaults["primary"],
                     history=session.history,
-                    backup=request.backup,
+                    vault_name="elsewhere" if is_elsewhere else "primary",
+                    backup=None if is_elsewhere else request.backup,
                     at=request.at,
                     at_random=request.at_random,
                 )
@@ -437,19 +497,12 @@ def _scenarios(
                     backup=request.backup,
                     at_random=request.at_random,
                 )
-            if scenario == "elsewhere" and _has_files_elsewhere(session):
-                yield files.drill(
-                    context,
-                    session.context.elsewhere,
-                    history=session.history,
-                    vault_name="elsewhere",
-                    at_random=request.at_random,
-                )
 
 
-def _has_files_elsewhere(session: DrillSession) -> bool:
-    """Whether the files are drilled as well: a stack has some, and those of a recovery file may be copied."""
-    return bool(session.spec.files) or any(copy.files for copy in session.context.elsewhere.copies)
+def _has_files_elsewhere(session: DrillSession, drilled: DrilledStore) -> bool:
+    """Whether a store of files is drilled too: a stack's is, and that of a recovery file may be copied."""
+    copies = session.context.elsewhere.copies
+    return bool(drilled.spec.files) or any(copy.of_store == drilled.store for copy in copies)
 
 
 @contextmanager
@@ -463,31 +516,25 @@ def _show_progress() -> Generator[Callable[[str], None]]:
         yield status.update
 
 
-_RESTORED: Final[dict[str, tuple[type[BackupManifest], ...]]] = {
-    "corruption": (),
-    "loss": (Manifest,),
-    "replica": (Manifest,),
-    "elsewhere": (),
-    "files": (FilesManifest,),
-    "state": (StateManifest,),
-    "credentials": (Manifest, StateManifest, FilesManifest),
-    "all": (Manifest, StateManifest, FilesManifest),
-}
-"""Scenario -> of which stores it restores a backup."""
-
-
-def _take_missing_backups(session: DrillSession, request: DrillRequest, console: Console) -> None:
+def _take_missing_backups(
+    session: DrillSession, request: DrillRequest, plan: _Steps, console: Console
+) -> None:
     """
     Take a first backup of each store that the drill restores, where no job does so on schedule.
 
     Raises:
         Failure: one of them can't be taken.
     """
-    if not session.takes_first_backups or request.backup:
+    if not session.takes_first_backups or request.backup or request.scenario == "elsewhere":
         return
     vault = session.context.primary
-    missing: list[StoreName] = [
-        kind.STORE for kind in _RESTORED[request.scenario] if not catalogue.list_backups(vault, kind)
+    restored = [drilled.store for scenario, drilled in plan if scenario not in {"corruption", "credentials"}]
+    if request.scenario == "credentials":
+        restored = [drilled.store for drilled in session.stores]
+    missing = [
+        store.name
+        for store in dict.fromkeys(restored)
+        if not catalogue.list_backups(vault, manifest_of(store), store=store.name)
     ]
     if missing:
         names = ", ".join(missing)

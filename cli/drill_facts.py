@@ -15,7 +15,7 @@ from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, 
 if TYPE_CHECKING:
     from recovery.drill.records import DrillRecord
     from recovery.drill.spec import DrillObjectives
-    from recovery.manifest import BackupManifest, StoreName
+    from recovery.store import Store
 
 _STACK: Final = "pulumi:pulumi:Stack"
 
@@ -31,8 +31,8 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     from cli.recovery_context import find_trust, open_vault  # noqa: PLC0415
     from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415
-    from recovery.files.manifest import FilesManifest  # noqa: PLC0415
-    from recovery.manifest import Manifest  # noqa: PLC0415
+    from recovery.manifests import manifest_of  # noqa: PLC0415
+    from recovery.store import STACK_STORES, STATE  # noqa: PLC0415
 
     resources = (engine.export_stack().deployment or {}).get("resources", [])
     outputs = _outputs(resources)
@@ -42,12 +42,13 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     trust = find_trust(target)
     drills, judgements = records.read_records(vault, trust), catalogue.read_judgements(vault, trust)
     by_drills = records.proofs_by_drills(drills)
-    stores: tuple[type[BackupManifest], ...] = (Manifest, FilesManifest)
-    proven: dict[StoreName, datetime | None] = {
-        kind.STORE: records.last_proven(
-            catalogue.read_backups(vault, kind, trust, judgements=judgements), by_drills
+    proven: dict[Store, datetime | None] = {
+        store: records.last_proven(
+            catalogue.read_backups(vault, manifest_of(store), trust, store=store.name, judgements=judgements),
+            by_drills,
         )
-        for kind in stores
+        for store in STACK_STORES
+        if store != STATE
     }
     return to_json(history_of(resources, drills, proven, target))
 
@@ -55,7 +56,7 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
 def history_of(
     resources: Sequence[dict[str, Any]],
     drills: "Iterable[DrillRecord]",
-    proven: "Mapping[StoreName, datetime | None]",
+    proven: "Mapping[Store, datetime | None]",
     target: StackTarget,
 ) -> dict[str, StoreHistory]:
     """
@@ -68,13 +69,15 @@ def history_of(
         target: The stack.
     """
     from recovery.drill import records  # noqa: PLC0415 - as in read_history
+    from recovery.store import STACK_STORES  # noqa: PLC0415
 
     newest = records.newest_passed(drills, target.name, target.location, drill_objectives(target.settings))
     begun, stores = _begin_of_backups(resources), _outputs(resources).get("stores", {})
     history = {urn: StoreHistory(since) for urn, since in begun.items()}
-    for store, urn in stores.items():
-        passed = newest[store].proven_at if store in newest else None
-        history[urn] = StoreHistory(begun.get(urn), passed, proven.get(store))
+    for store in STACK_STORES:
+        if urn := stores.get(store.name):
+            passed = newest[store].proven_at if store in newest else None
+            history[urn] = StoreHistory(begun.get(urn), passed, proven.get(store))
     return history
 
 

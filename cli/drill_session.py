@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -32,8 +32,20 @@ from recovery.drill.spec import DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.postgres.client_programs import find_client_programs
 from recovery.postgres.connection import connect
+from recovery.store import Store
 
 _END_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class DrilledStore:
+    """A store that is drilled, with what its scenarios need."""
+
+    store: Store
+    spec: DrillSpec
+    environment: DrillEnvironment
+    database_url: str = field(default="", repr=False)
+    """Of the platform's database: the store itself or, for files, the one whose rows refer to them."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,11 @@ class DrillSession(ABC):
     """What is drilled, and its throw-away environment. One session at a time is open on this machine."""
 
     context: RecoveryContext
+    """Vaults and monitors."""
+
     environment: DrillEnvironment
-    spec: DrillSpec
+    stores: tuple[DrilledStore, ...]
+    """What is drilled, in this order."""
 
     @property
     @abstractmethod
@@ -66,7 +81,7 @@ class DrillSession(ABC):
 
     @property
     def secrets(self) -> set[str]:
-        """Secrets that the evidence must not show, beside the database's password."""
+        """Secrets that the evidence must not show, beside the databases' passwords."""
         return set()
 
     @property
@@ -207,17 +222,19 @@ def _versions(session: DrillSession) -> dict[str, str]:
     versions = {"bulwark": metadata.version("bulwark"), "python": platform.python_version()}
     if session.engine_version:
         versions["pulumi"] = session.engine_version
-    url = session.context.database_url
-    if not url:
-        return versions
-    try:
-        with connect(url) as connection:
-            major = connection.info.server_version // 10_000
-            versions["server"] = connection.info.parameter_status("server_version") or str(major)
-        clients = find_client_programs(url, major=major)
-    except Failure:
-        return versions
-    return versions | {"pg_dump": clients.version, "pg_restore": clients.version}
+    known = {drilled.store: drilled.database_url for drilled in session.stores if drilled.database_url}
+    databases = [(store, url) for store, url in known.items() if store.kind == "database"]
+    for store, url in databases:
+        try:
+            with connect(url) as connection:
+                major = connection.info.server_version // 10_000
+                server = connection.info.parameter_status("server_version") or str(major)
+            clients = find_client_programs(url, major=major)
+        except Failure:
+            continue
+        versions[f"server of {store}" if len(databases) > 1 else "server"] = server
+        versions |= {"pg_dump": clients.version, "pg_restore": clients.version}
+    return versions
 
 
 def _run_url() -> str | None:

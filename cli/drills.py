@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,9 +11,16 @@ from cyclopts import Parameter
 from rich.table import Column, Table
 
 from cli.credential_report import print_all_calls
-from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
+from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import write_files
-from cli.recovery_context import DocumentedSource, DocumentedStack, RecoverySource, find_source, open_context
+from cli.recovery_context import (
+    DocumentedSource,
+    DocumentedStack,
+    RecoverySource,
+    declared_stores,
+    find_source,
+    open_context,
+)
 from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.documents import DocumentError, read_file
@@ -27,10 +34,8 @@ from recovery.drill.evidence import Drill, DrillIdentity, Measurement, Scenario,
 from recovery.drill.records import DrillRecord
 from recovery.drill.reports import format_seconds
 from recovery.drill.spec import DrillObjectives
-from recovery.manifest import StoreName
+from recovery.store import Store, choose_stores
 from recovery.vault.client import Exists
-
-_STORES: tuple[StoreName, ...] = ("database", "files", "state")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class _DrilledTarget:
     option: str
     """How a command names it, such as `--stack prod`."""
 
+    stores: tuple[Store, ...]
+    chosen: tuple[Store, ...] | None = None
+    """The stores whose drills alone are shown; None: all that was drilled."""
+
 
 def drills(
     *,
@@ -52,6 +61,7 @@ def drills(
     as_json: JsonOption = False,
     last: int = 20,
     drill: str | None = None,
+    store: StoreOption = "all",
     html: Path | None = None,
     markdown_file: Annotated[Path | None, Parameter(name="--markdown")] = None,
     add: Path | None = None,
@@ -67,6 +77,7 @@ def drills(
         as_json: Print one JSON document; with --drill the whole evidence of that one.
         last: How many drills, the newest first.
         drill: Only this one; reports are of the newest without it.
+        store: Only the drills of the store of this name.
         html: Write the report as one page into this file.
         markdown_file: Write its summary as Markdown into this file.
         add: First put this evidence into the vault; needs the role that writes backups.
@@ -85,6 +96,8 @@ def drills(
     if add:
         drill = add_evidence(context, add, target)
     evidence = records.read_records(vault, context.trust)
+    if store != "all":
+        target, evidence = _choose_store(target, evidence, store)
     chosen = _choose_drill(evidence, drill) if drill or html or markdown_file else None
     if chosen and html:
         earlier = [record.drill for record in evidence if record.drill]
@@ -108,13 +121,26 @@ def _describe(source: RecoverySource) -> _DrilledTarget:
     if isinstance(source, DocumentedSource):
         from cli.file_drill import documented_objectives  # noqa: PLC0415 - imports what a drill needs
 
-        objectives = documented_objectives(source.content.drill)
-        return _DrilledTarget(source.name, "file", objectives, f"--recovery {source.place.name}")
+        objectives = documented_objectives(source.content.objectives)
+        option = f"--recovery {source.place.name}"
+        return _DrilledTarget(source.name, "file", objectives, option, declared_stores(source))
     from cli.drill_facts import drill_objectives  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
     target = source.target if isinstance(source, DocumentedStack) else source
     objectives = drill_objectives(target.settings)
-    return _DrilledTarget(target.name, target.location, objectives, f"--stack {target.name}{target.option}")
+    option = f"--stack {target.name}{target.option}"
+    return _DrilledTarget(target.name, target.location, objectives, option, declared_stores(source))
+
+
+def _choose_store(
+    target: _DrilledTarget, evidence: list[DrillRecord], name: str
+) -> tuple[_DrilledTarget, list[DrillRecord]]:
+    """Return the target for one store, and the drills of it. Raise Failure if there is no such store."""
+    drilled = (one.recovered for record in evidence if record.drill for one in record.drill.scenarios)
+    known = tuple(dict.fromkeys((*target.stores, *filter(None, drilled))))
+    chosen = choose_stores(known, name, place=target.name)
+    of_store = [record for record in evidence if any(map(record.recovers, chosen))]
+    return replace(target, stores=chosen, chosen=chosen), of_store
 
 
 def _read_history(source: RecoverySource) -> str:
@@ -151,21 +177,25 @@ def _document(
     return {
         "stack": target.name,
         "passed": {
-            store: {"drill": record.id, "at": record.proven_at.isoformat()}
+            store.name: {"drill": record.id, "at": record.proven_at.isoformat()}
             for store, record in _newest_passed(evidence, target).items()
-            if record.proven_at
+            if record.proven_at and (target.chosen is None or store in target.chosen)
         },
-        "drills": [_row(record.drill) for record in shown if record.drill],
+        "drills": [_row(record.drill, target) for record in shown if record.drill],
         "unreadable": {record.id: record.unreadable for record in shown if record.unreadable},
         "uncounted": {record.id: record.doubt for record in shown if record.doubt},
     }
 
 
-def _newest_passed(evidence: list[DrillRecord], target: _DrilledTarget) -> dict[StoreName, DrillRecord]:
+def _newest_passed(evidence: list[DrillRecord], target: _DrilledTarget) -> dict[Store, DrillRecord]:
     return records.newest_passed(evidence, target.name, target.place, target.objectives)
 
 
-def _row(drill: Drill) -> dict[str, Any]:
+def _list_scenarios(drill: Drill, target: _DrilledTarget) -> list[Scenario]:
+    return [one for one in drill.scenarios if target.chosen is None or one.recovered in target.chosen]
+
+
+def _row(drill: Drill, target: _DrilledTarget) -> dict[str, Any]:
     return {
         "id": drill.identity.id,
         "stack": drill.identity.stack,
@@ -182,7 +212,7 @@ def _row(drill: Drill) -> dict[str, Any]:
                 "lost_seconds": scenario.loss.seconds,
                 **{f"{name}_seconds": measured.seconds for name, measured in scenario.times.items()},
             }
-            for scenario in drill.scenarios
+            for scenario in _list_scenarios(drill, target)
         ],
     }
 
@@ -201,7 +231,7 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: _Drill
         if not record.drill:
             table.add_row(plain(record.id), "", f"[red]{plain(record.unreadable)}[/red]")
             continue
-        for number, scenario in enumerate(record.drill.scenarios):
+        for number, scenario in enumerate(_list_scenarios(record.drill, target)):
             table.add_row("" if number else plain(record.id), *_cells(scenario))
         if record.drill.error or not record.drill.scenarios:
             table.add_row(
@@ -214,7 +244,7 @@ def _print(shown: list[DrillRecord], evidence: list[DrillRecord], target: _Drill
         print_all_calls(console, only)
     _print_doubts(console, shown)
     last, now = _newest_passed(evidence, target), datetime.now(UTC)
-    for store in _STORES:
+    for store in target.stores or sorted(last):
         proven = last.get(store)
         if proven and proven.proven_at:
             ago = format_duration(now.replace(microsecond=0) - proven.proven_at.replace(microsecond=0))
@@ -235,7 +265,7 @@ def _cells(scenario: Scenario) -> tuple[str, ...]:
     colour = "green" if scenario.verdict == "passed" else "red"
     times = [scenario.times.get(name) for name in ("first_query", "verified", "health")]
     return (
-        scenario.kind,
+        plain(scenario.title),
         f"[{colour}]{scenario.verdict}[/{colour}]",
         "" if scenario.kind == "credentials" else _format_time(scenario.loss),
         *(_format_time(measured) if measured else "" for measured in times),

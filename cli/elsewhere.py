@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from rich.table import Table
 
@@ -18,21 +18,22 @@ from core.text import printable
 from recovery import catalogue
 from recovery.catalogue import Verification
 from recovery.context import RecoveryContext
-from recovery.elsewhere.copies import BackupCopy
-from recovery.elsewhere.fill import COPIED_KINDS
+from recovery.elsewhere.copies import BackupCopy, ListedCopy
 from recovery.elsewhere.verify import ListedFiles, find_problems, verify_copy, verify_files
 from recovery.files.manifest import FilesManifest
-from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.manifest import BackupManifest, Manifest
+from recovery.manifests import manifest_of
 from recovery.state import StateManifest, verify_state
+from recovery.store import Store
 from recovery.verify import check_backup, verify
 
 
-def list_copies(context: RecoveryContext, *, as_json: bool) -> int:
-    """Print the copies in the vault elsewhere, which takes no private key; return the exit code."""
+def list_copies(context: RecoveryContext, *, stores: Collection[Store], as_json: bool) -> int:
+    """Print the copies of stores in the vault elsewhere, without a private key; return the exit code."""
     vault = context.elsewhere
     listed = vault.list_copies()
-    rows = [_row(copy) for copy in vault.copies]
-    uncounted = [(copy.key, copy.fault) for copy in listed if copy.fault]
+    rows = [_row(copy) for copy in vault.copies if copy.of_store in stores]
+    uncounted = [(copy.key, copy.fault) for copy in listed if copy.fault and _is_of(copy, stores)]
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
@@ -58,6 +59,11 @@ def list_copies(context: RecoveryContext, *, as_json: bool) -> int:
     return 0
 
 
+def _is_of(copy: ListedCopy, stores: Collection[Store]) -> bool:
+    """Whether a document of a copy is of one of the stores; what can't be read may be of any."""
+    return not copy.content or copy.content.of_store in stores
+
+
 def _row(copy: BackupCopy) -> dict[str, Any]:
     return {
         "store": copy.store,
@@ -71,16 +77,24 @@ def _row(copy: BackupCopy) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class VerifiedBackup:
+    """A backup that was verified."""
+
+    store: Store
+    verification: Verification
+    manifest: Manifest | FilesManifest | None = None
+    """None for a state, and for a copy whose manifest was not decrypted."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"store": self.store.name, **self.verification.model_dump(mode="json")}
+
+
 @dataclass
 class CopyChecks:
     """The results of verifying copies."""
 
-    verifications: list[Verification] = field(default_factory=list[Verification])
-    manifests: dict[str, Manifest | FilesManifest] = field(
-        default_factory=dict[str, Manifest | FilesManifest]
-    )
-    """Of the backups whose manifest was decrypted, by their ids."""
-
+    looks: list[VerifiedBackup] = field(default_factory=list[VerifiedBackup])
     uncounted: list[str] = field(default_factory=list[str])
     """One phrase for each document that does not count."""
 
@@ -88,7 +102,7 @@ class CopyChecks:
 def verify_copies(
     context: RecoveryContext,
     *,
-    store: StoreName | Literal["all"],
+    stores: Collection[Store],
     backup: str | None,
     deep: bool,
     unsandboxed: bool,
@@ -101,24 +115,28 @@ def verify_copies(
     """
     vault = context.elsewhere
     copies = [
-        copy
-        for copy in vault.copies
-        if store in {copy.store, "all"} and (not backup or copy.backup == backup)
+        copy for copy in vault.copies if copy.of_store in stores and (not backup or copy.backup == backup)
     ]
     if backup and not copies:
         raise Failure(f"There is no copy of {backup}.", "./bulwark backups --vault elsewhere lists all.")
     checks = CopyChecks()
-    checks.uncounted += [f"{one.key}: {one.fault}" for one in vault.list_copies() if one.fault]
+    checks.uncounted += [
+        f"{one.key}: {one.fault}" for one in vault.list_copies() if one.fault and _is_of(one, stores)
+    ]
     if deep:
         for copy, manifest, check in _verify_deep(context, copies, unsandboxed=unsandboxed):
-            checks.verifications.append(check.model_copy(update={"manifest_sha256": copy.manifest.sha256}))
-            if isinstance(manifest, Manifest | FilesManifest):
-                checks.manifests[manifest.id] = manifest
+            checks.looks.append(
+                VerifiedBackup(
+                    copy.of_store,
+                    check.model_copy(update={"manifest_sha256": copy.manifest.sha256}),
+                    manifest if isinstance(manifest, Manifest | FilesManifest) else None,
+                )
+            )
         return checks
     listed = ListedFiles(vault.stored)
     for copy in copies:
         with RunLog(f"Verifying {copy.backup}", command="verify", store=copy.store, backup=copy.backup):
-            checks.verifications.append(verify_copy(vault, copy, listed))
+            checks.looks.append(VerifiedBackup(copy.of_store, verify_copy(vault, copy, listed)))
     return checks
 
 
@@ -127,17 +145,15 @@ def _verify_deep(
 ) -> Iterator[tuple[BackupCopy, BackupManifest, Verification]]:
     """Restore the newest copy of each store, and compare; yield the copy, its manifest and the result."""
     vault = context.elsewhere
-    by_id = {copy.backup: copy for copy in copies}
-    for kind in COPIED_KINDS:
-        if not any(copy.store == kind.STORE for copy in copies):
-            continue
-        backups = catalogue.read_backups(vault, kind, context.trust)
-        chosen = next((one for one in backups if one.id in by_id and catalogue.is_restorable(one)), None)
+    by_key = {copy.manifest.key: copy for copy in copies}
+    for store in sorted({copy.of_store for copy in copies}):
+        backups = catalogue.read_backups(vault, manifest_of(store), context.trust, store=store.name)
+        chosen = next(
+            (one for one in backups if one.listing.entry.key in by_key and catalogue.is_restorable(one)), None
+        )
         if not chosen or not chosen.manifest:
-            raise Failure(
-                f"No copy of the {kind.STORE} can be restored.", "see ./bulwark backups --vault elsewhere."
-            )
-        copy, manifest = by_id[chosen.id], chosen.manifest
+            raise Failure(f"No copy of {store} can be restored.", "see ./bulwark backups --vault elsewhere.")
+        copy, manifest = by_key[chosen.listing.entry.key], chosen.manifest
         check = partial(find_problems, vault, copy)
         with RunLog(f"Verifying {copy.backup}", command="verify", store=copy.store, deep=True):
             if isinstance(manifest, Manifest):

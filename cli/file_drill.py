@@ -11,21 +11,30 @@ from urllib.parse import urlsplit
 
 from psycopg import sql
 
-from cli.drill_session import DrillSession, list_files, open_drill_folder, temporary_files_in
+from cli.drill_session import (
+    DrilledStore,
+    DrillSession,
+    list_files,
+    open_drill_folder,
+    temporary_files_in,
+)
 from cli.recovery_context import DocumentedSource, open_context
 from cli.servers import is_scratch_server_left, scratch_server
 from cli.socket_relay import relay_socket
 from core.failure import Failure
-from recovery.context import VaultName
+from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.drill import smoke_tests
 from recovery.drill.environment import RecoveredDatabase
 from recovery.drill.evidence import Scenario, ScenarioKind, StackLocation, TeardownResult
 from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.manifest import ServerInfo
+from recovery.manifests import find_stores
 from recovery.postgres.connection import connect, parse_url
 from recovery.postgres.globals import Globals
-from recovery.recovery_file import DrillTests
+from recovery.recovery_file import DrillTests, PostgresStore, RecoveryObjectives
+from recovery.recovery_file_context import open_named_store
+from recovery.store import Store
 
 _VAULTS: Final[dict[ScenarioKind, VaultName]] = {
     "loss": "primary",
@@ -116,11 +125,11 @@ class FileDrillSession(DrillSession):
 
 def choose_scenarios(source: DocumentedSource) -> tuple[ScenarioKind, ...]:
     """Return the scenarios that a recovery file has the stores and vaults for."""
-    stores, vaults = source.content.store_names, source.content.vaults
-    names: list[ScenarioKind] = ["loss"] if vaults.primary and ("database" in stores or not stores) else []
+    kinds, vaults = {store.kind for store in source.content.named_stores}, source.content.vaults
+    names: list[ScenarioKind] = ["loss"] if vaults.primary and ("database" in kinds or not kinds) else []
     if names and vaults.replica:
         names.append("replica")
-    return (*names, *(("files",) if "files" in stores else ()))
+    return (*names, *(("files",) if "files" in kinds else ()))
 
 
 @contextmanager
@@ -140,19 +149,34 @@ def open_file_session(
     """
     if unknown := [kind for kind in scenarios if kind not in _VAULTS]:
         _require_stack(f"The drill {unknown[0]}")
-    tests = source.content.drill
     with open_drill_folder(f"file-{source.name}") as folder:
-        context = open_context(
-            source, vaults={_VAULTS[kind] for kind in scenarios}, jobs=("drill",), identity=identity
+        vaults: set[VaultName] = {_VAULTS[kind] for kind in scenarios}
+        context = open_context(source, vaults=vaults, jobs=("drill",), identity=identity)
+        known = source.content.named_stores or tuple(
+            dict.fromkeys(
+                found for name in vaults for found in find_stores(require_vault(context.vaults, name))
+            )
         )
-        environment = LocalEnvironment(folder, tests.application_role or "", unsandboxed=unsandboxed)
+        environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
+        stores = [_drilled_store(source, context, one, folder, unsandboxed=unsandboxed) for one in known]
         with temporary_files_in(environment.folder):
-            yield FileDrillSession(context, environment, _drill_spec(tests, unsandboxed=unsandboxed), source)
+            yield FileDrillSession(context, environment, tuple(stores), source)
 
 
-def documented_objectives(tests: DrillTests) -> DrillObjectives:
+def _drilled_store(
+    source: DocumentedSource, context: RecoveryContext, store: Store, folder: Path, *, unsandboxed: bool
+) -> DrilledStore:
+    file = source.content
+    context = open_named_store(context, file, source.place, store.name, is_read=False)
+    named = file.stores.get(store.name)
+    tests = named.drill if isinstance(named, PostgresStore) else DrillTests()
+    spec = _drill_spec(tests, documented_objectives(file.objectives), unsandboxed=unsandboxed)
+    environment = LocalEnvironment(folder, spec.application_role, unsandboxed=unsandboxed)
+    return DrilledStore(store, spec, environment, context.database_url)
+
+
+def documented_objectives(objectives: RecoveryObjectives) -> DrillObjectives:
     """Return the objectives that drills by a recovery file are measured by; it names no history."""
-    objectives = tests.objectives
     return DrillObjectives(
         recovery=objectives.recovery_time_minutes * 60,
         critical=objectives.critical_recovery_time_minutes * 60,
@@ -161,10 +185,10 @@ def documented_objectives(tests: DrillTests) -> DrillObjectives:
     )
 
 
-def _drill_spec(tests: DrillTests, *, unsandboxed: bool) -> DrillSpec:
+def _drill_spec(tests: DrillTests, objectives: DrillObjectives, *, unsandboxed: bool) -> DrillSpec:
     application = tests.application
     return DrillSpec(
-        objectives=documented_objectives(tests),
+        objectives=objectives,
         application_role=tests.application_role or "",
         newest_change=tests.newest_change or "",
         assertions=tuple(

@@ -12,6 +12,9 @@ ChosenStackOption = Annotated[str | None, Parameter(name=["--stack", "-s"])]
 RecoveryOption = Annotated[str | None, Parameter(name="--recovery")]
 """A recovery file's path, or `aws-secret:NAME`, a role's document in AWS Secrets Manager."""
 
+StoreOption = Annotated[str, Parameter(name="--store")]
+"""The name of a store of the stack or the recovery file, or `all`."""
+
 UnsandboxedOption = Annotated[bool, Parameter(name="--unsandboxed", negative=())]
 """Restore what can hold programs where nothing separates them from the caller (core/sandbox.py)."""
 

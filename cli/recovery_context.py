@@ -21,12 +21,19 @@ from recovery.elsewhere.copies import CopyRules
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
 from recovery.issuer_keys import record_keys
-from recovery.manifest import StoreName
-from recovery.recovery_file import RecoveryFile, read_recovery_file
-from recovery.recovery_file_context import RecoveryFilePlace, find_documented_trust, open_recovery_file
+from recovery.manifests import find_stores
+from recovery.recovery_file import PostgresStore, RecoveryFile, read_recovery_file
+from recovery.recovery_file_context import (
+    RecoveryFilePlace,
+    find_documented_trust,
+    open_named_store,
+    open_recovery_file,
+)
 from recovery.role_document import parse_role_document
 from recovery.secrets_manager import fetch_secret
 from recovery.state import ADMINISTRATOR_FILE, StateExport
+from recovery.store import STACK_FILES, STACK_STORES, STATE, Store, StoreKind, list_names
+from recovery.store import choose_stores as choose_named
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
 
@@ -40,8 +47,6 @@ class DocumentedSource:
 
     place: RecoveryFilePlace
     content: RecoveryFile
-    database_project: str = ""
-    """Id of the database's project at its vendor, where a role's document names it."""
 
     @property
     def name(self) -> str:
@@ -100,72 +105,109 @@ def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSour
     document = parse_role_document(fetch_secret(recovery.removeprefix(SECRET_PREFIX), endpoint), recovery)
     mask_secrets(document.secrets.values())
     place = RecoveryFilePlace(recovery, Path.cwd(), document.secrets)
-    return DocumentedSource(place, document.recovery, document.database_project or "")
+    return DocumentedSource(place, document.recovery)
 
 
-def choose_stores(source: RecoverySource, stores: Collection[StoreName]) -> tuple[StoreName, ...]:
+def declared_stores(source: RecoverySource) -> tuple[Store, ...]:
+    """Return the stores that a stack or a recovery file has. A role's document names only what it needs."""
+    return source.content.named_stores if isinstance(source, DocumentedSource) else STACK_STORES
+
+
+def describe_source(source: RecoverySource) -> str:
+    """Return what messages call a source, at the beginning of a sentence."""
+    return source.place.name if isinstance(source, DocumentedSource) else f"The stack {source.name}"
+
+
+def choose_stores(source: RecoverySource, names: Collection[str]) -> tuple[Store, ...]:
     """
     Return the stores that a backup is taken of: the named ones or, without any, all that there are.
 
     Raises:
         Failure: one of them is not there.
     """
-    if isinstance(source, StackTarget):
-        return tuple(stores) or ("database", "state", "files")
+    known = declared_stores(source)
     if isinstance(source, DocumentedStack):
         # The state is exported by the engine, and not described by any document.
-        of_document: list[StoreName] = [store for store in stores if store != "state"]
-        chosen = choose_stores(source.source, of_document) if of_document or not stores else ()
-        return (*chosen, *(("state",) if "state" in stores else ()))
-    known = source.content.store_names
-    if missing := [store for store in stores if store not in known]:
-        why = (
-            "Only a stack has a state, and a recovery file is used without one."
-            if "state" in missing
-            else f"{source.place.name} names no store {missing[0]}."
+        described = source.source.content.named_stores
+        known = tuple(
+            store for store in known if store in described or (store == STATE and STATE.name in names)
         )
-        raise Failure(why, f"choose one of these: {', '.join(known) or 'it names none'}.")
+    if isinstance(source, DocumentedSource) and STATE.name in names:
+        raise Failure(
+            "Only a stack has a state, and a recovery file is used without one.",
+            f"choose one of these: {list_names(known)}.",
+        )
     if not known:
         raise Failure(
-            f"{source.place.name} names no store.", "name one under `stores`; see docs/recovery.md."
+            f"{describe_source(source)} names no store.", "name one under `stores`; see docs/recovery.md."
         )
-    return tuple(stores) or known
+    place = describe_source(source.source if isinstance(source, DocumentedStack) else source)
+    chosen = [store for name in names for store in choose_named(known, name, place=place)]
+    return tuple(dict.fromkeys(chosen)) or known
+
+
+def stores_to_prove(source: RecoverySource, vault: VaultClient) -> tuple[Store, ...]:
+    """
+    Return the stores whose proofs are judged, as far as there are backups of them.
+
+    They are what is declared, and the state, which no file names. Nobody proves any more what was removed.
+    Where nothing is declared, they are all that the vault has. Raise Failure if that can't be read.
+    """
+    declared = declared_stores(source)
+    return tuple(dict.fromkeys((*declared, STATE))) if declared else find_stores(vault)
+
+
+def choose_held(
+    source: RecoverySource, vault: VaultClient, name: str | None, kind: StoreKind | None = None
+) -> tuple[Store, ...]:
+    """
+    Return the stores whose backups are looked at: all, also what only the vault has, or the named one.
+
+    Args:
+        source: What has the stores.
+        vault: The vault that is read.
+        name: The name of one; None and `all`: all of them.
+        kind: Only stores of this kind.
+
+    Raises:
+        Failure: there is none of this name, or the vault can't be read.
+    """
+    declared = declared_stores(source)
+    known = tuple(dict.fromkeys((*declared, *find_stores(vault))))
+    chosen = choose_named(known, name, place=f"{describe_source(source)} and its vault")
+    return tuple(store for store in chosen if kind in {None, store.kind})
 
 
 def open_context(
     source: RecoverySource,
     *,
     role: AwsRole = "restorer",
-    stores: Collection[StoreName] = (),
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
     identity: Path | None = None,
     needs_outputs: bool = False,
 ) -> RecoveryContext:
     """
-    Open a deployed stack, a recovery file or a role's document, with the vault's credentials of `role`.
+    Open vaults and monitors of a stack, a recovery file or a role's document, as `role`; none of its stores.
 
     What the vaults of a recovery file lack is written to standard error.
 
     Args:
         source: The stack, or the recovery file.
         role: Whose credentials are used. A recovery file has a key for the writer, and one for everybody.
-        stores: The stores that are read; of a recovery file only their secrets have to be there.
         vaults: The vaults that are used; those of a recovery file have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
         identity: The identity file of the copies elsewhere, to restore from them.
-        needs_outputs: Whether a stack's stores or monitors are used, which its state knows. Its vaults are
-            known by its settings. With the vault elsewhere alone the state is never read.
+        needs_outputs: Whether a stack's monitors are used, which its state knows. Its vaults are known by its
+            settings. With the vault elsewhere alone the state is never read.
 
     Raises:
         Failure: the stack was never deployed, or its services can't be started; or a secret that the recovery
             file refers to is missing, or one of its vaults is not protected.
     """
     if isinstance(source, StackTarget):
-        if set(vaults) == {"elsewhere"}:
-            return _open_elsewhere_alone(source, identity)
-        context = _open_stack(source, role, vaults) if needs_outputs else _open_settings(source, role, vaults)
-        return _add_elsewhere(context, source, identity) if "elsewhere" in vaults else context
+        outputs = _read_outputs(source) if needs_outputs and set(vaults) != {"elsewhere"} else None
+        return _open_target(source, role, vaults, identity, outputs)
     documented = source.source if isinstance(source, DocumentedStack) else source
     context = open_recovery_file(
         _reach(source.target, source.source.content)
@@ -173,7 +215,6 @@ def open_context(
         else source.content,
         documented.place,
         role="writer" if role == "writer" else "restorer",
-        stores=[store for store in stores if store != "state"],
         vaults=vaults,
         jobs=jobs,
         identity=read_identity(identity) if identity else None,
@@ -188,7 +229,6 @@ def open_context(
             trust=find_trust(source.target),
             issue_token=source.target.find_signer(role),
             longest_proof_age=timedelta(hours=objectives.proof_age_hours),
-            database_project=documented.database_project,
         )
         if "elsewhere" in vaults:
             context = _add_elsewhere(context, source.target, identity)
@@ -198,53 +238,100 @@ def open_context(
     return context
 
 
-def _open_stack(target: StackTarget, role: AwsRole, vaults: Collection[VaultName]) -> RecoveryContext:
+def open_stores(
+    source: RecoverySource,
+    stores: Collection[Store],
+    *,
+    role: AwsRole = "restorer",
+    vaults: Collection[VaultName] = ("primary", "replica"),
+    jobs: Collection[str] = (),
+    identity: Path | None = None,
+    is_read: bool = False,
+) -> dict[Store, RecoveryContext]:
+    """
+    Open databases and files of a stack, a recovery file or a role's document, each with a context of its own.
+
+    Args:
+        source: The stack, or the recovery file.
+        stores: The stores. None of them is the state.
+        role: See `open_context`, as of the following ones.
+        vaults: The vaults that are used.
+        jobs: The jobs that the run is reported as.
+        identity: The identity file of the copies elsewhere.
+        is_read: Whether the stores are read, so that a recovery file's secrets of them have to be there.
+
+    Raises:
+        Failure: as `open_context`.
+    """
+    if isinstance(source, StackTarget):
+        outputs = _read_outputs(source) if set(vaults) != {"elsewhere"} else None
+        context = _open_target(source, role, vaults, identity, outputs)
+        return {store: _add_store(context, source, store, outputs) for store in stores}
+    context = open_context(source, role=role, vaults=vaults, jobs=jobs, identity=identity)
+    documented, content = (
+        (source.source, _reach(source.target, source.source.content))
+        if isinstance(source, DocumentedStack)
+        else (source, source.content)
+    )
+    return {
+        store: open_named_store(context, content, documented.place, store.name, is_read=is_read)
+        for store in stores
+    }
+
+
+def _read_outputs(target: StackTarget) -> Mapping[str, Any]:
     target.prepare(PrintableConsole(stderr=True), runs_program=False)
     from engine import session  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
-    outputs = session.outputs(target)
-    return RecoveryContext(
-        stack=target.name,
+    return session.outputs(target)
+
+
+def _add_store(
+    context: RecoveryContext, target: StackTarget, store: Store, outputs: Mapping[str, Any] | None
+) -> RecoveryContext:
+    """Return the context of one store of a stack; without outputs it is known by its name alone."""
+    context = replace(context, store=store.name)
+    if outputs is None:
+        return context
+    if store == STACK_FILES:
+        return replace(context, files=open_file_source(target, require_output(outputs, "files_source")))
+    return replace(
+        context,
         database_url=target.reach_database(require_output(outputs, "backup_database_url")),
-        vaults=_open_vaults(target, role, vaults),
-        heartbeat_urls=require_output(outputs, "heartbeat_urls"),
-        checkin_urls=require_output(outputs, "checkin_urls"),
-        trust=find_trust(target),
-        issue_token=target.find_signer(role),
         database_project=require_output(outputs, "database_project"),
-        longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
-        writer_vault=_open_writer_vault(target, role),
-        files=open_file_source(target, require_output(outputs, "files_source")),
     )
 
 
-def _open_settings(target: StackTarget, role: AwsRole, vaults: Collection[VaultName]) -> RecoveryContext:
-    """Open the vaults of a stack by its settings alone, without its state and what decrypts that."""
-    target.prepare(PrintableConsole(stderr=True), runs_program=False)
-    return RecoveryContext(
+def _open_target(
+    target: StackTarget,
+    role: AwsRole,
+    vaults: Collection[VaultName],
+    identity: Path | None,
+    outputs: Mapping[str, Any] | None,
+) -> RecoveryContext:
+    """Open the vaults of a stack by its settings; what its state knows comes from `outputs`."""
+    if outputs is None:
+        target.prepare(PrintableConsole(stderr=True), runs_program=False)
+    if set(vaults) == {"elsewhere"}:
+        # Neither AWS nor the stack's state may be left.
+        return RecoveryContext(
+            stack=target.name,
+            vaults={"elsewhere": _open_elsewhere(target, identity)},
+            heartbeat_urls={},
+            checkin_urls={},
+            trust=find_trust(target),
+        )
+    context = RecoveryContext(
         stack=target.name,
-        database_url="",
         vaults=_open_vaults(target, role, vaults),
-        heartbeat_urls={},
-        checkin_urls={},
+        heartbeat_urls={} if outputs is None else require_output(outputs, "heartbeat_urls"),
+        checkin_urls={} if outputs is None else require_output(outputs, "checkin_urls"),
         trust=find_trust(target),
         issue_token=target.find_signer(role),
         longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
         writer_vault=_open_writer_vault(target, role),
     )
-
-
-def _open_elsewhere_alone(target: StackTarget, identity: Path | None) -> RecoveryContext:
-    """Open the vault elsewhere by the settings alone: neither AWS nor the stack's state may be left."""
-    target.prepare(PrintableConsole(stderr=True), runs_program=False)
-    return RecoveryContext(
-        stack=target.name,
-        database_url="",
-        vaults={"elsewhere": _open_elsewhere(target, identity)},
-        heartbeat_urls={},
-        checkin_urls={},
-        trust=find_trust(target),
-    )
+    return _add_elsewhere(context, target, identity) if "elsewhere" in vaults else context
 
 
 def _open_vaults(
@@ -283,17 +370,19 @@ def _open_writer_vault(target: StackTarget, role: AwsRole) -> VaultClient | None
 
 def _reach(target: StackTarget, file: RecoveryFile) -> RecoveryFile:
     """Return a recovery file with the addresses by which this machine reaches what it names."""
-    stores, vaults = file.stores, file.vaults
-    database = stores.database and stores.database.model_copy(
-        update={"url": target.reach_database(stores.database.url)}
-    )
-    files = stores.files and stores.files.model_copy(
-        update={"endpoint": stores.files.endpoint and target.reach_files(stores.files.endpoint)}
-    )
+    vaults = file.vaults
+    stores = {
+        name: store.model_copy(
+            update={"url": target.reach_database(store.url)}
+            if isinstance(store, PostgresStore)
+            else {"endpoint": store.endpoint and target.reach_files(store.endpoint)}
+        )
+        for name, store in file.stores.items()
+    }
     endpoint = {"endpoint": target.aws_endpoint}
     return file.model_copy(
         update={
-            "stores": stores.model_copy(update={"database": database, "files": files}),
+            "stores": stores,
             "vaults": vaults.model_copy(
                 update={
                     "primary": vaults.primary and vaults.primary.model_copy(update=endpoint),

@@ -22,7 +22,16 @@ from cli.options import (
     UnsandboxedOption,
 )
 from cli.output import format_size
-from cli.recovery_context import find_source, find_trust, open_context, open_vaults
+from cli.recovery_context import (
+    RecoverySource,
+    declared_stores,
+    describe_source,
+    find_source,
+    find_trust,
+    open_context,
+    open_stores,
+    open_vaults,
+)
 from cli.servers import new_server
 from core.console import PrintableConsole, plain
 from core.failure import Failure
@@ -34,12 +43,14 @@ from recovery.files.manifest import FilesManifest
 from recovery.files.parallel import WORKERS
 from recovery.files.restore import Selection, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget, RestoreTarget
-from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.manifest import BackupManifest, Manifest
+from recovery.manifests import find_stores
 from recovery.postgres.connection import connect
 from recovery.postgres.disk_space import private_folder
 from recovery.postgres.role_passwords import RolePasswords, read_passwords
 from recovery.restore import RestoreOptions, RestoreResult, fetch_globals, restore_database
 from recovery.state import STATE_FILE, StateManifest, restore_state
+from recovery.store import STATE, Store, choose_stores, list_names
 from recovery.vault.client import AccessKey
 from recovery.vault.vault import VaultClient
 
@@ -57,7 +68,7 @@ def restore(
     stack: ChosenStackOption = None,
     recovery: RecoveryOption = None,
     on_twin: TwinOption = False,
-    store: StoreName = "database",
+    store: Annotated[str | None, Parameter(name="--store")] = None,
     backup: str | None = None,
     at: datetime | None = None,
     table: Annotated[tuple[str, ...], Parameter(name="--table", negative=())] = (),
@@ -86,8 +97,8 @@ def restore(
         stack: The stack; by default `local`, the twin on this machine.
         recovery: A recovery file (docs/recovery.md) that names stores and vaults, in place of a stack.
         on_twin: Restore what a stack backed up on the twin.
-        store: What comes back: the database, the files, or the stack's own state, even if the engine has none
-            of it.
+        store: Name of the store that comes back; by default the database, if there is one alone. `state` is
+            the stack's own state, even if the engine has none of it.
         backup: Id of the backup; the newest by default.
         at: The newest backup that shows this moment (UTC) or an earlier one.
         table: Of the database only this table, with its partitions and all that it needs; may be repeated. It
@@ -117,41 +128,41 @@ def restore(
         0 when everything is there that the source had and that was asked for; 3 when the database is restored
         and something is missing in it: the output says what could not be made, and what was left out.
     """
-    if store != "database" and (
+    if at and _as_utc(at) > datetime.now(UTC):
+        raise Failure(f"--at {at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now.")
+    found = find_source(stack, on_twin=on_twin, recovery=recovery)
+    chosen_store = _choose_store(found, store, vault, identity)
+    if chosen_store.kind != "database" and (
         table or role or no_owner or passwords or new_passwords or leave_out or search_path
     ):
         raise Failure(
             "--table, --role, --no-owner, --passwords, --new-passwords, --leave-out and --search-path are of "
-            "the database alone.",
+            "a database alone.",
             "leave them out.",
         )
-    if at and _as_utc(at) > datetime.now(UTC):
-        raise Failure(f"--at {at:%Y-%m-%d %H:%M:%S} UTC is in the future.", "name a moment before now.")
-    if store != "files" and (bucket or prefix):
-        raise Failure("--bucket and --prefix choose from the files alone.", "add --store files.")
-    if store == "state":
-        found = find_source(stack, on_twin=on_twin, recovery=recovery)
+    if chosen_store.kind != "files" and (bucket or prefix):
+        raise Failure(
+            "--bucket and --prefix choose from files alone.", "name a store of files, such as --store files."
+        )
+    if chosen_store == STATE:
         source = require_vault(open_vaults(found, vaults=(vault,), identity=identity), vault)
-        state = _choose(source, StateManifest, find_trust(found), backup, at)
+        state = _choose(source, StateManifest, STATE, find_trust(found), backup, at)
         restore_state(state, source, Path(to))
         sys.stdout.write(_next_steps(state, to))
         return 0
-    url = "" if to == "new" or store == "files" else _add_password(to)
-    # A stack's state knows the database, which must not be restored into. From elsewhere it is not read.
-    context = open_context(
-        find_source(stack, on_twin=on_twin, recovery=recovery),
-        vaults=(vault,),
-        identity=identity,
-        needs_outputs=store == "database",
-    )
-    if store == "files":
-        manifest = _choose(require_vault(context.vaults, vault), FilesManifest, context.trust, backup, at)
+    if chosen_store.kind == "files":
+        context = open_context(found, vaults=(vault,), identity=identity)
+        client = require_vault(context.vaults, vault)
+        manifest = _choose(client, FilesManifest, chosen_store, context.trust, backup, at)
         selection = Selection(bucket=bucket, prefix=prefix)
         sys.stdout.write(
             _restore_files(to, manifest, context, vault=vault, selection=selection, at_once=jobs)
         )
         sys.stdout.write(_summary(manifest))
         return 0
+    url = "" if to == "new" else _add_password(to)
+    # A stack's state knows the database, which must not be restored into. From elsewhere it is not read.
+    context = open_stores(found, [chosen_store], vaults=(vault,), identity=identity)[chosen_store]
     options = RestoreOptions(
         jobs=jobs or 2,
         tables=table,
@@ -163,7 +174,8 @@ def restore(
         partial=not url,
         passwords=_open_passwords(passwords, new_passwords),
     )
-    chosen = _choose(require_vault(context.vaults, vault), Manifest, context.trust, backup, at)
+    client = require_vault(context.vaults, vault)
+    chosen = _choose(client, Manifest, chosen_store, context.trust, backup, at)
     if url:
         _require_login(url)
     restore_into = partial(_restore_database, chosen, context, vault=vault, options=options)
@@ -177,9 +189,39 @@ def restore(
     return _report(result, chosen, where=where)
 
 
-def _choose(vault: VaultClient, kind: type[_M], trust: Trust, backup: str | None, at: datetime | None) -> _M:
+def _choose_store(source: RecoverySource, name: str | None, vault: VaultName, identity: Path | None) -> Store:
+    """
+    Return the named store; without a name the one database, or the one store that there is.
+
+    The vault is asked where the stack or the recovery file does not name it: its own may be lost as well.
+
+    Raises:
+        Failure: there is none of this name, or several to choose from.
+    """
+    known = declared_stores(source)
+    if not known or (name and all(store.name != name for store in known)):
+        opened = open_vaults(source, vaults=(vault,), identity=identity)
+        known = tuple(dict.fromkeys((*known, *find_stores(require_vault(opened, vault)))))
+    databases = [store for store in known if store.kind == "database"]
+    if not name and len(databases) != 1 and len(known) != 1:
+        raise Failure(
+            f"{describe_source(source)} has several stores, of which one is restored."
+            if known
+            else f"{describe_source(source)} and its vault hold no store.",
+            f"name one with --store: {list_names(known)}.",
+        )
+    if not name:
+        return databases[0] if databases else known[0]
+    if name == "all":
+        raise Failure("One store is restored at a time.", f"name one with --store: {list_names(known)}.")
+    return choose_stores(known, name, place=f"{describe_source(source)} and its vault")[0]
+
+
+def _choose(  # noqa: PLR0917 - private
+    vault: VaultClient, kind: type[_M], store: Store, trust: Trust, backup: str | None, at: datetime | None
+) -> _M:
     """Return the manifest of the backup to restore, and warn of one that does not count."""
-    backups = catalogue.read_backups(vault, kind, trust)
+    backups = catalogue.read_backups(vault, kind, trust, store=store.name)
     chosen = catalogue.choose_backup(backups, backup_id=backup, at=_as_utc(at) if at else None)
     found = catalogue.find_backup(backups, chosen.id)
     for doubt in found.doubts if found else ():
@@ -191,7 +233,9 @@ def _restore_database(
     chosen: Manifest, context: RecoveryContext, target: str, *, vault: VaultName, options: RestoreOptions
 ) -> RestoreResult:
     """Restore into the database at `target` and show the progress."""
-    run = RunLog(f"Restoring {chosen.id}", command="restore", store="database", backup=chosen.id, vault=vault)
+    run = RunLog(
+        f"Restoring {chosen.id}", command="restore", store=chosen.store, backup=chosen.id, vault=vault
+    )
     with private_folder() as folder, run:
         return restore_database(
             chosen,
@@ -250,7 +294,8 @@ def _format_share(what: str, done: int, of: int) -> str:
 
 
 def _summary(manifest: BackupManifest) -> str:
-    return f"Restored {printable(manifest.id)}, as of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n"
+    what = f"{printable(manifest.id)} of {manifest.store}"
+    return f"Restored {what}, as of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC.\n"
 
 
 def _next_steps(manifest: StateManifest, folder: str) -> str:

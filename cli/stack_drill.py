@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from cli.drill_facts import drill_objectives
-from cli.drill_session import DrillSession, open_drill_folder, temporary_files_in
+from cli.drill_session import DrilledStore, DrillSession, open_drill_folder, temporary_files_in
 from cli.file_drill import LocalEnvironment
-from cli.recovery_context import DocumentedStack, export_state, open_context
+from cli.recovery_context import DocumentedStack, export_state, open_context, open_stores
 from components.settings import Settings
 from components.settings.drill import BRANCH_KEY, PROJECT_KEY
 from core.failure import Failure
@@ -27,6 +27,7 @@ from recovery.drill.safety import age_of
 from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.state import read_deployment_time
+from recovery.store import STACK_DATABASE, STACK_STORES
 from toolchain.engine import VERSION
 
 _TOKEN: Final = "NEON_API_KEY"  # noqa: S105 - the name of a variable
@@ -139,21 +140,21 @@ def open_stack_session(
     target = source.target if isinstance(source, DocumentedStack) else source
     with open_drill_folder(target.name) as folder:
         more: tuple[VaultName, ...] = ("elsewhere",) if identity else ()
-        context = open_context(
+        context = open_stores(
             source,
+            [STACK_DATABASE],
             role="driller",
-            stores=("database",),
             vaults=("primary", "replica", *more),
             jobs=("drill",),
             identity=identity,
-            needs_outputs=True,
-        )
+            is_read=True,
+        )[STACK_DATABASE]
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
         require_role(target, "driller")
         keys, project = _find_keys(source), context.database_project
         if not project:
             raise Failure(
-                "The document does not name the database's project at Neon.",
+                "The document does not name the project of the database at Neon.",
                 "name the driller's: --recovery.",
             )
         account = NeonAccount(keys, target.settings.drill_organization, project, url=target.api_url("neon"))
@@ -167,9 +168,9 @@ def open_stack_session(
             has_own_backend=target.is_shared or source is not target,
         )
         with temporary_files_in(environment.folder):
-            yield StackDrillSession(
-                context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target
-            )
+            spec = drill_spec(target.settings, unsandboxed=unsandboxed)
+            stores = [DrilledStore(one, spec, environment, context.database_url) for one in STACK_STORES]
+            yield StackDrillSession(context, environment, tuple(stores), target)
 
 
 @contextmanager
@@ -208,7 +209,9 @@ def _open_local_session(
         require_role(target, role)
         environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
         with temporary_files_in(environment.folder):
-            yield kind(context, environment, drill_spec(target.settings, unsandboxed=unsandboxed), target)
+            spec = drill_spec(target.settings, unsandboxed=unsandboxed)
+            stores = [DrilledStore(one, spec, environment) for one in STACK_STORES]
+            yield kind(context, environment, tuple(stores), target)
 
 
 def _find_keys(source: StackTarget | DocumentedStack) -> NeonKeys:

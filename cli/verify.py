@@ -6,12 +6,12 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -22,8 +22,7 @@ from cli.attested_documents import (
     read_documents,
     store_all,
 )
-from cli.backups import STORES
-from cli.elsewhere import verify_copies
+from cli.elsewhere import VerifiedBackup, verify_copies
 from cli.events import RunLog
 from cli.left_out import describe_left_out
 from cli.options import (
@@ -31,10 +30,17 @@ from cli.options import (
     IdentityOption,
     JsonOption,
     RecoveryOption,
+    StoreOption,
     TwinOption,
     UnsandboxedOption,
 )
-from cli.recovery_context import find_source, open_context
+from cli.recovery_context import (
+    RecoverySource,
+    choose_held,
+    find_source,
+    open_context,
+    stores_to_prove,
+)
 from cli.servers import scratch_server
 from core.console import PrintableConsole
 from core.failure import Failure
@@ -45,8 +51,10 @@ from recovery.catalogue import Verification
 from recovery.context import RecoveryContext, VaultName, require_vault
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
-from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.manifest import BackupManifest, Manifest
+from recovery.manifests import manifest_of
 from recovery.state import StateManifest, verify_state
+from recovery.store import Store
 from recovery.vault.client import Forbidden
 from recovery.verify import check_backup
 from recovery.verify import verify as verified
@@ -57,7 +65,7 @@ class _Selection:
     """The backups to be verified."""
 
     vault: VaultName
-    store: StoreName | Literal["all"]
+    stores: tuple[Store, ...]
     backup: str | None
     deep: bool
     unsandboxed: bool
@@ -70,7 +78,7 @@ def verify(
     on_twin: TwinOption = False,
     as_json: JsonOption = False,
     deep: Annotated[bool, Parameter(negative=())] = False,
-    store: StoreName | Literal["all"] = "all",
+    store: StoreOption = "all",
     backup: str | None = None,
     vault: Annotated[VaultName, Parameter(name="--vault")] = "primary",
     identity: IdentityOption = None,
@@ -87,7 +95,7 @@ def verify(
         as_json: Print one JSON document.
         deep: Restore the newest (or the chosen one) and compare: a database with every table of it, files
             with every byte.
-        store: Only this store.
+        store: Only the store of this name.
         backup: Only this one; without it all of them, deep the newest of each store.
         vault: `replica` reads from the other region alone. `elsewhere` reads the encrypted copies at another
             cloud alone: without --deep it needs no private key, and nothing is recorded.
@@ -107,55 +115,51 @@ def verify(
         )
         stored = store_all(context, read_documents(add))
         sys.stdout.write(describe_stored(stored))
-        _report_proof(context, [one for one in stored if isinstance(one, Verification)])
+        _report_proof(source, context, [one for one in stored if isinstance(one, Verification)])
         return 0
     if vault == "elsewhere":
         context = open_context(source, vaults=("elsewhere",), identity=identity)
+        stores = choose_held(source, context.elsewhere, store)
         return _verify_elsewhere(
-            context, _Selection(vault, store, backup, deep, unsandboxed), as_json=as_json
+            context, _Selection(vault, stores, backup, deep, unsandboxed), as_json=as_json
         )
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
-    selection = _Selection(vault, store, backup, deep, unsandboxed)
-    verifications: list[Verification] = []
-    manifests: dict[str, Manifest | FilesManifest] = {}
-    listed: list[catalogue.Backup[Any]] = []
     client, trust = require_vault(context.vaults, vault), context.trust
+    selection = _Selection(vault, choose_held(source, client, store), backup, deep, unsandboxed)
+    looks: list[VerifiedBackup] = []
+    listed: list[catalogue.Backup[Any]] = []
     judgements = catalogue.read_judgements(client, trust)
-    for kind in STORES:
-        if store not in {kind.STORE, "all"}:
-            continue
-        backups = catalogue.read_backups(client, kind, trust, judgements=judgements)
+    for chosen in selection.stores:
+        backups = catalogue.read_backups(
+            client, manifest_of(chosen), trust, store=chosen.name, judgements=judgements
+        )
         listed += backups
-        verifications += _verify_all(context, selection, backups)
-        manifests |= {
-            entry.id: entry.manifest
-            for entry in backups
-            if isinstance(entry.manifest, Manifest | FilesManifest)
-        }
+        looks += _verify_all(context, selection, backups)
     if backup and all(one.id != backup for one in listed):
         raise Failure(f"There is no backup {backup}.", "./bulwark backups lists all of them.")
-    unreadable = [f"{one.id}: its manifest {one.unreadable}" for one in listed if one.is_damaged]
+    unreadable = [f"{one.store} {one.id}: its manifest {one.unreadable}" for one in listed if one.is_damaged]
     unreadable += [
-        f"{one.id}: somebody put another version over its manifest, which is not read"
+        f"{one.store} {one.id}: somebody put another version over its manifest, which is not read"
         for one in listed
         if one.listing.entry.is_overwritten
     ]
     uncounted = [
-        f"{one.id}: {'; '.join(filter(None, (one.unreadable, *one.doubts)))}"
+        f"{one.store} {one.id}: {'; '.join(filter(None, (one.unreadable, *one.doubts)))}"
         for one in listed
         if not one.counts and not one.is_damaged
     ]
+    verifications = [look.verification for look in looks]
     documents = attest_all(context, verifications)
     recorded = _record_all(context, documents, vault)
     if recorded:
-        _report_proof(context, verifications)
+        _report_proof(source, context, verifications)
     if as_json:
         document = {
-            "looks": [verification.model_dump(mode="json") for verification in verifications],
+            "looks": [look.to_json() for look in looks],
             "left_out": {
-                look.backup: [item.model_dump(mode="json") for item in manifests[look.backup].left_out]
-                for look in verifications
-                if look.backup in manifests
+                look.manifest.id: [item.model_dump(mode="json") for item in look.manifest.left_out]
+                for look in looks
+                if look.manifest
             },
             "unreadable": unreadable,
             "uncounted": uncounted,
@@ -165,7 +169,7 @@ def verify(
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_verifications(verifications, manifests, unreadable, uncounted)
+        _print_verifications(looks, unreadable, uncounted)
     return (
         0
         if verifications and not unreadable and all(verification.passed for verification in verifications)
@@ -177,35 +181,39 @@ def _verify_elsewhere(context: RecoveryContext, selection: _Selection, *, as_jso
     """Verify the copies elsewhere, and print the results; return the exit code. Nothing is recorded."""
     checks = verify_copies(
         context,
-        store=selection.store,
+        stores=selection.stores,
         backup=selection.backup,
         deep=selection.deep,
         unsandboxed=selection.unsandboxed,
     )
     if as_json:
         document = {
-            "looks": [one.model_dump(mode="json") for one in checks.verifications],
+            "looks": [look.to_json() for look in checks.looks],
             "uncounted": checks.uncounted,
             "warnings": context.warnings,
             "recorded": False,
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_verifications(checks.verifications, checks.manifests, [], checks.uncounted)
-    return 0 if checks.verifications and all(one.passed for one in checks.verifications) else 1
+        _print_verifications(checks.looks, [], checks.uncounted)
+    return 0 if checks.looks and all(look.verification.passed for look in checks.looks) else 1
 
 
 def _verify_all(
     context: RecoveryContext, selection: _Selection, backups: list[catalogue.Backup[Any]]
-) -> Iterator[Verification]:
+) -> Iterator[VerifiedBackup]:
     for backup in _select_backups(selection, backups):
         manifest: BackupManifest | None = backup.manifest
         if not manifest:
             continue
         doing = f"Verifying {manifest.id}"
-        with RunLog(doing, command="verify", store=manifest.STORE, backup=manifest.id, deep=selection.deep):
+        with RunLog(doing, command="verify", store=manifest.store, backup=manifest.id, deep=selection.deep):
             verification = _verify_one(manifest, context, selection)
-        yield verification.model_copy(update={"manifest_sha256": backup.manifest_sha256})
+        yield VerifiedBackup(
+            backup.store,
+            verification.model_copy(update={"manifest_sha256": backup.manifest_sha256}),
+            manifest if isinstance(manifest, Manifest | FilesManifest) else None,
+        )
 
 
 def _select_backups(
@@ -256,34 +264,35 @@ def _record_all(context: RecoveryContext, documents: list[AttestedDocument], sou
     return True
 
 
-def _report_proof(context: RecoveryContext, stored: list[Verification]) -> None:
+def _report_proof(source: RecoverySource, context: RecoveryContext, stored: list[Verification]) -> None:
     """Tell the monitors of the proofs what was found by restoring, once it is in the vault."""
     if deep := [one for one in stored if one.deep]:
-        for fault in proof.report_proof(context, deep, datetime.now(UTC)):
+        stores = stores_to_prove(source, context.primary)
+        for fault in proof.report_proof(context, stores, deep, datetime.now(UTC)):
             sys.stderr.write(printable(f"Not reported as proven: {fault}.") + "\n")
 
 
 def _print_verifications(
-    verifications: list[Verification],
-    manifests: Mapping[str, Manifest | FilesManifest],
+    looks: Sequence[VerifiedBackup],
     unreadable: list[str],
     uncounted: list[str],
 ) -> None:
     console = PrintableConsole()
-    for look in verifications:
-        how = "restored and compared" if look.deep else "read and compared"
-        if look.passed:
-            exceptions = _describe_exceptions(manifests.get(look.backup))
-            console.print(printable(f"{look.backup}: {how}, good{exceptions}"), style="green", markup=False)
-        for problem in look.problems:
-            console.print(printable(f"{look.backup}: {problem}"), style="red", markup=False)
-        for line in (*look.pending, *(f"not proven on this machine: {item}" for item in look.unproven)):
-            console.print(printable(f"{look.backup}: {line}"), markup=False)
+    for look in looks:
+        found, name = look.verification, f"{look.store} {look.verification.backup}"
+        how = "restored and compared" if found.deep else "read and compared"
+        if found.passed:
+            exceptions = _describe_exceptions(look.manifest)
+            console.print(printable(f"{name}: {how}, good{exceptions}"), style="green", markup=False)
+        for problem in found.problems:
+            console.print(printable(f"{name}: {problem}"), style="red", markup=False)
+        for line in (*found.pending, *(f"not proven on this machine: {item}" for item in found.unproven)):
+            console.print(printable(f"{name}: {line}"), markup=False)
     for line in unreadable:
         console.print(printable(line), style="red", markup=False)
     for line in uncounted:
         console.print(printable(f"Does not count: {line}"), style="yellow", markup=False)
-    if not verifications and not unreadable:
+    if not looks and not unreadable:
         console.print("There is no backup to verify that counts: ./bulwark backup makes one.", style="yellow")
 
 

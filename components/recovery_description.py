@@ -17,14 +17,20 @@ DOCUMENT_FORMAT: Final = "bulwark-role-1"
 _DATABASE_PASSWORD: Final = "BULWARK_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
 _FILES_KEY_ID: Final = "BULWARK_FILES_ACCESS_KEY_ID"
 _FILES_SECRET: Final = "BULWARK_FILES_SECRET_ACCESS_KEY"  # noqa: S105 - as above
-_JOBS: Final = ("database", "files", "proof", "drill")
+DATABASE: Final = "database"
+FILES: Final = "files"
+"""Names of a stack's stores."""
+
+_JOBS: Final = (DATABASE, FILES, "proof", "drill")
 
 
 @dataclass(frozen=True)
 class RoleNeeds:
     """What a role's job uses."""
 
-    stores: Collection[Literal["database", "files"]]
+    stores: Collection[str]
+    """Names of the stores that it reads."""
+
     replica: bool
     jobs: Collection[str]
     """Jobs whose monitors it tells."""
@@ -34,8 +40,8 @@ class RoleNeeds:
 
 
 NEEDS: Final[Mapping[RoleWithDocument, RoleNeeds]] = {
-    "backup-writer": RoleNeeds(("database", "files"), replica=False, jobs=("database", "files", "proof")),
-    "driller": RoleNeeds(("database",), replica=True, jobs=("drill",), history=True),
+    "backup-writer": RoleNeeds((DATABASE, FILES), replica=False, jobs=(DATABASE, FILES, "proof")),
+    "driller": RoleNeeds((DATABASE,), replica=True, jobs=("drill",), history=True),
     "copier": RoleNeeds((), replica=False, jobs=("elsewhere",)),
 }
 
@@ -86,11 +92,14 @@ def describe_recovery(
         "name": stack,
         "environment": platform.environment,
         "stores": {
-            "database": {
+            DATABASE: {
+                "type": "postgres",
                 "url": _without_password(values.database_url),
                 "password": {"env": _DATABASE_PASSWORD},
+                "drill": _drill_tests(settings),
             },
-            "files": {
+            FILES: {
+                "type": "s3",
                 "endpoint": files["endpoint"],
                 "region": files["region"],
                 "buckets": files["buckets"],
@@ -136,7 +145,7 @@ def describe_recovery(
             }
             for job in (*_JOBS, *(("elsewhere",) if settings.vaults.elsewhere else ()))
         },
-        "drill": _drill_tests(settings),
+        "objectives": _objectives(settings),
     }
 
 
@@ -151,7 +160,7 @@ def describe_role(
     needs, whole = NEEDS[role], describe_recovery(settings, stack, values)
     recovery = {
         **{key: whole[key] for key in ("name", "environment", "trust")},
-        "stores": {store: whole["stores"][store] for store in needs.stores},
+        "stores": {store: _cut_store(whole["stores"][store], needs, values) for store in needs.stores},
         "vaults": {
             name: {**vault, **(_describe_access(settings, REPLICA_DRILLER) if name == "replica" else {})}
             for name, vault in whole["vaults"].items()
@@ -168,13 +177,18 @@ def describe_role(
         )
         if secret
     }
-    if "database" in needs.stores:
+    if DATABASE in needs.stores:
         secrets[_DATABASE_PASSWORD] = unquote(urlsplit(values.database_url).password or "")
-    if "files" in needs.stores:
+    if FILES in needs.stores:
         secrets[_FILES_KEY_ID] = values.files["access_key_id"]
         secrets[_FILES_SECRET] = values.files["secret_access_key"]
-    history = {"database_project": values.database_project} if needs.history else {}
-    return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets, **history}
+    return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets}
+
+
+def _cut_store(store: Mapping[str, Any], needs: RoleNeeds, values: DeployedValues) -> dict[str, Any]:
+    """Return what a role's job needs to know of a store."""
+    history = {"project": values.database_project} if needs.history else {}
+    return {**{key: value for key, value in store.items() if key != "drill"}, **history}
 
 
 def _describe_access(settings: Settings, role: str) -> dict[str, str]:
@@ -204,11 +218,14 @@ def _monitor_variable(job: str, kind: str) -> str:
     return f"BULWARK_{job.upper()}_{kind.upper()}_URL"
 
 
-def _drill_tests(settings: Settings) -> dict[str, Any]:
-    objectives, drill = settings.platform.objectives, settings.drill
+def _objectives(settings: Settings) -> dict[str, int]:
     names = ("recovery_time_minutes", "critical_recovery_time_minutes", "independent_recovery_point_hours")
+    return {name: getattr(settings.platform.objectives, name) for name in names}
+
+
+def _drill_tests(settings: Settings) -> dict[str, Any]:
+    drill = settings.drill
     return {
-        "objectives": {name: getattr(objectives, name) for name in names},
         "application_role": settings.database.application_role,
         "newest_change": drill.newest_change,
         "assertions": [assertion.model_dump(mode="json") for assertion in drill.assertions],

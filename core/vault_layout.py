@@ -2,7 +2,8 @@
 Key layout of a vault: the prefix or key of each object and document.
 
 Components derive lifecycles and permissions from it, and recovery reads and writes by it. The objects under
-these keys are locked, so a key never changes its meaning.
+these keys are locked, so a key never changes its meaning. A store's name is a level below the prefixes, so
+that lifecycles and permissions are the same for any number of stores.
 """
 
 import hashlib
@@ -35,7 +36,8 @@ MANIFESTS: Final = "manifests/"
 """Documents that name the versions of a file backup. Each key is written once."""
 
 FILE_MANIFESTS: Final = f"{MANIFESTS}files/"
-FILE_LEASE: Final = f"{MANIFESTS}leases/files/"
+FILE_LEASES: Final = f"{MANIFESTS}leases/files/"
+"""Leases of file backups: of each store a chain of documents."""
 
 BACKUPS: Final = (DATABASE, STATE, FILE_MANIFESTS)
 """Prefixes with the manifests of all backups."""
@@ -66,7 +68,11 @@ _MAX_KEY_BYTES: Final = 1024
 ID: Final = "[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}"
 """Regular expression of an id of a backup or a drill. A key with another one is nobody's of this program."""
 
+STORE: Final = "[a-z][a-z0-9-]{0,29}"
+"""Regular expression of a store's name, which is a part of keys."""
+
 _ID: Final = re.compile(ID)
+_LEASE: Final = re.compile(f"{FILE_LEASES}({STORE})/[0-9]+")
 
 
 def is_id(text: str) -> bool:
@@ -84,9 +90,14 @@ def database_tier(tier: Tier) -> str:
     return f"{DATABASE}{tier}/"
 
 
-def database_backup(tier: Tier, backup: str) -> str:
+def database_store(tier: Tier, store: str) -> str:
+    """Return the prefix of all backups of one database of a tier."""
+    return f"{database_tier(tier)}{store}/"
+
+
+def database_backup(tier: Tier, store: str, backup: str) -> str:
     """Return the prefix of the objects of one database backup."""
-    return f"{database_tier(tier)}{backup}/"
+    return f"{database_store(tier, store)}{backup}/"
 
 
 def state_backup(backup: str) -> str:
@@ -148,33 +159,54 @@ def drill(drill_id: str) -> str:
     return f"{DRILLS}{drill_id}.json"
 
 
-def file_copy(bucket: str, key: str) -> str:
+def file_copies(store: str) -> tuple[str, str]:
+    """Return the prefixes of the copies of one store's files: of most, and of those with long keys."""
+    return f"{FILE_COPIES}{store}/", f"{LONG_FILE_COPIES}{store}/"
+
+
+def file_copy(store: str, bucket: str, key: str) -> str:
     """Return the key of the copy of a file."""
-    whole = f"{FILE_COPIES}{bucket}/{key}"
+    copies, long_copies = file_copies(store)
+    whole = f"{copies}{bucket}/{key}"
     if len(whole.encode()) <= _MAX_KEY_BYTES:
         return whole
-    return f"{LONG_FILE_COPIES}{bucket}/{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{long_copies}{bucket}/{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def file_backup(backup: str) -> str:
+def file_lease(store: str) -> str:
+    """Return the prefix of the leases of one store's file backups."""
+    return f"{FILE_LEASES}{store}/"
+
+
+def leased_store(key: str) -> str:
+    """Return the name of the store whose file backups a lease is of; empty if it is no lease of them."""
+    match = _LEASE.fullmatch(key)
+    return match[1] if match else ""
+
+
+def file_manifests(store: str) -> str:
+    """Return the prefix of the documents of one store's file backups."""
+    return f"{FILE_MANIFESTS}{store}/"
+
+
+def file_backup(store: str, backup: str) -> str:
     """Return the prefix of the documents of one file backup."""
-    return f"{FILE_MANIFESTS}{backup}/"
+    return f"{file_manifests(store)}{backup}/"
 
 
-def file_listing(backup: str) -> str:
+def file_listing(store: str, backup: str) -> str:
     """Return the key of the listing of a file backup."""
-    return f"{file_backup(backup)}listing.jsonl.zst"
+    return f"{file_backup(store, backup)}listing.jsonl.zst"
 
 
-def file_journal(backup: str, number: int) -> str:
+def file_journal(store: str, backup: str, number: int) -> str:
     """Return the key of the journal of one batch. After an interruption the next run reuses its copies."""
-    return f"{file_backup(backup)}copied-{number:05d}.jsonl.zst"
+    return f"{file_backup(store, backup)}copied-{number:05d}.jsonl.zst"
 
 
-def file_backup_of(key: str) -> tuple[str, bool]:
-    """Return the id of the file backup that a document belongs to, and whether the document is a journal."""
-    backup, _, name = key.removeprefix(FILE_MANIFESTS).partition("/")
-    return backup, name.startswith("copied-")
+def is_file_journal(key: str) -> bool:
+    """Return whether a document below `FILE_MANIFESTS` is a journal."""
+    return key.rpartition("/")[2].startswith("copied-")
 
 
 def _digest(document: bytes) -> str:

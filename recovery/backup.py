@@ -58,10 +58,10 @@ def back_up(
     on_progress: OnBackupProgress = lambda *_: None,
 ) -> Manifest:
     """
-    Back up the database into the primary vault and return the manifest, which has been stored.
+    Back up a database into the primary vault and return the manifest, which has been stored.
 
     Args:
-        context: of the stack.
+        context: of the database.
         tables: names as in SQL (see table_name) of the selected tables. Empty: everything.
         content: everything, the definitions alone, or the rows alone.
         tier: decides how long the backup is locked. None chooses it by the backups there are.
@@ -70,7 +70,7 @@ def back_up(
     Raises:
         Failure: the backup is incomplete. There is no manifest then, and so no backup.
     """
-    vault = context.primary
+    vault, store = context.primary, context.require_store()
     started, progress = datetime.now(UTC), BackupProgress()
     warnings: list[str] = []
     found: list[Definitions] = []
@@ -80,14 +80,15 @@ def back_up(
         on_progress(progress)
 
     now = require_right_clock(vault)
-    tier = tier or catalogue.choose_tier(catalogue.read_recent(vault, now, context.trust), now)
+    tier = tier or catalogue.choose_tier(catalogue.read_recent(vault, now, context.trust, store), now)
     with take_snapshot(context.database_url) as snapshot:
         take_backup_lock(snapshot.connection)
-        # Those of killed runs: no other run is at work while the lock is held.
-        vault.give_up_uploads(vault_layout.DATABASE)
+        # Those of killed runs: no other run of this store is at work while the lock is held.
+        for each in vault_layout.TIERS:
+            vault.give_up_uploads(vault_layout.database_store(each, store))
         clients = find_client_programs(context.database_url, major=snapshot.server.major)
         backup_id = vault_layout.new_id(started)
-        folder = vault_layout.database_backup(tier, backup_id)
+        folder = vault_layout.database_backup(tier, store, backup_id)
         counter = _ByteCounter(lambda done: report(dumped=done))
         with ThreadPoolExecutor(1, "checksums") as pool:
             future = pool.submit(
@@ -117,7 +118,7 @@ def back_up(
         stored_definitions = vault.put(f"{folder}definitions.json.zst", found[0].to_bytes())
         manifest = Manifest(
             id=backup_id,
-            store="database",
+            store=store,
             stack=context.stack,
             tier=tier,
             started=started,

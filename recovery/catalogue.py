@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Final, Generic, Literal, TypeVar
 
 from core import vault_layout
@@ -20,6 +21,7 @@ from core.failure import Failure
 from core.moment import Moment
 from recovery.attestation import OTHER_DOCUMENT, AttestingJob, Trust, pair_with_attestations, read_token
 from recovery.manifest import BackupManifest, Manifest, ManifestModel, Sha256, Tier
+from recovery.store import STATE, Store, StoreName
 from recovery.vault.clock import TOLERANCE
 from recovery.vault.documents import read_body
 from recovery.vault.objects import VersionEntry
@@ -98,6 +100,7 @@ class ListedBackup:
     """A backup whose manifest has not been read."""
 
     id: str
+    store: Store
     tier: Tier | None
     """None: the store has no tiers."""
 
@@ -128,6 +131,10 @@ class Backup(Generic[M]):
     @property
     def id(self) -> str:
         return self.listing.id
+
+    @property
+    def store(self) -> Store:
+        return self.listing.store
 
     @property
     def tier(self) -> Tier | None:
@@ -198,33 +205,47 @@ def _read_disownments(
 
 
 def read_backups(
-    vault: VaultClient, kind: type[M], trust: Trust, *, judgements: Judgements | None = None
+    vault: VaultClient,
+    kind: type[M],
+    trust: Trust,
+    *,
+    store: StoreName | None,
+    judgements: Judgements | None = None,
 ) -> list[Backup[M]]:
     """
-    Return all backups of one store with their manifests and proofs, the newest first by the vault's time.
+    Return all backups of one kind with their manifests and proofs, the newest first by the vault's time.
 
     Args:
         vault: The vault to read.
         kind: The store's type of manifest.
         trust: Whose attestations count.
+        store: Name of the store; None for all stores of the kind.
         judgements: Those of this vault, for a caller that reads several stores.
     """
     judgements = judgements or read_judgements(vault, trust)
     with ThreadPoolExecutor(_READERS, "catalogue") as pool:
         backups = pool.map(
-            lambda listing: _read_backup(vault, kind, trust, listing, judgements), list_backups(vault, kind)
+            lambda listing: _read_backup(vault, kind, trust, listing, judgements),
+            list_backups(vault, kind, store=store),
         )
         return sorted(backups, key=_age_key, reverse=True)
 
 
-def list_backups(vault: VaultClient, kind: type[BackupManifest]) -> list[ListedBackup]:
-    """Return the backups of one store, the oldest first, without reading their manifests."""
+def list_backups(
+    vault: VaultClient, kind: type[BackupManifest], *, store: StoreName | None
+) -> list[ListedBackup]:
+    """Return the backups of a store, the oldest first, without reading their manifests; None: of all."""
     backups: list[ListedBackup] = []
-    for entry, attestation in pair_with_attestations(vault.list_originals(kind.PREFIX)):
+    entries = chain.from_iterable(map(vault.list_originals, kind.list_prefixes(store)))
+    for entry, attestation in pair_with_attestations(entries):
         if match := kind.KEYS.fullmatch(entry.key):
-            name = match.groupdict().get("tier")
-            tier: Tier | None = next((tier for tier in vault_layout.TIERS if tier == name), None)
-            backups.append(ListedBackup(match["id"], tier, entry, attestation))
+            groups = match.groupdict()
+            name = groups.get("store", STATE.name)
+            if store in {None, name}:
+                tier: Tier | None = next(
+                    (tier for tier in vault_layout.TIERS if tier == groups.get("tier")), None
+                )
+                backups.append(ListedBackup(match["id"], Store(kind.KIND, name), tier, entry, attestation))
     return sorted(backups, key=lambda backup: (backup.entry.modified, backup.id))
 
 
@@ -281,11 +302,11 @@ def is_restorable(backup: Backup[M], *, at: datetime | None = None) -> bool:
     )
 
 
-def read_newest(vault: VaultClient, kind: type[M], trust: Trust) -> Backup[M] | None:
+def read_newest(vault: VaultClient, kind: type[M], trust: Trust, store: StoreName) -> Backup[M] | None:
     """Return the newest backup of a store that counts, without its proofs; None if there is none."""
     # Not the verifications: there is one for each backup of a year, and each backup of the files comes here.
     judgements = Judgements({}, _read_disownments(vault, trust, []))
-    for listing in reversed(list_backups(vault, kind)):
+    for listing in reversed(list_backups(vault, kind, store=store)):
         backup = _read_backup(vault, kind, trust, listing, judgements)
         if backup.counts:
             return backup
@@ -294,7 +315,7 @@ def read_newest(vault: VaultClient, kind: type[M], trust: Trust) -> Backup[M] | 
 
 def choose_tier(backups: Iterable[Backup[Manifest]], now: datetime) -> Tier:
     """
-    Return the longest tier without a backup in its current period: month, ISO week, else daily.
+    Return the longest tier without a backup of the store in its current period: month, ISO week, else daily.
 
     Only backups that count are considered, each at the vault's time; `now` is the vault's as well.
     """
@@ -310,11 +331,11 @@ def choose_tier(backups: Iterable[Backup[Manifest]], now: datetime) -> Tier:
     return "daily"
 
 
-def read_recent(vault: VaultClient, now: datetime, trust: Trust) -> list[Backup[Manifest]]:
-    """Return the database's backups of this month and week for `choose_tier`, without proofs."""
+def read_recent(vault: VaultClient, now: datetime, trust: Trust, store: StoreName) -> list[Backup[Manifest]]:
+    """Return a database's backups of this month and week for `choose_tier`, without proofs."""
     listings = [
         listing
-        for listing in list_backups(vault, Manifest)
+        for listing in list_backups(vault, Manifest, store=store)
         if listing.entry.modified >= now - _LONGEST_PERIOD
     ]
     with ThreadPoolExecutor(_READERS, "catalogue") as pool:

@@ -10,6 +10,7 @@ from core.failure import Failure
 from recovery.attestation import IssueToken, Trust
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
+from recovery.store import StoreName
 from recovery.vault.vault import VaultClient
 
 VaultName = Literal["primary", "replica", "elsewhere"]
@@ -18,20 +19,17 @@ VaultName = Literal["primary", "replica", "elsewhere"]
 
 @dataclass(frozen=True)
 class RecoveryContext:
-    """The database, files, vaults and monitors of a stack, or of a recovery file."""
+    """The vaults and monitors of a stack, or of a recovery file, and one of its stores."""
 
     stack: str
     """The name that manifests have."""
-
-    database_url: str = field(repr=False)
-    """Of the direct host, with the backup role's password; empty if it is not known."""
 
     vaults: Mapping[VaultName, VaultClient]
     """Clients with the run's credentials: the writer's for backups, the restorer's for what only reads. A
     recovery file may name the vault elsewhere alone."""
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
-    """Job -> URL that is called after each success."""
+    """Job, such as a store's name -> URL that is called after each success."""
 
     checkin_urls: Mapping[str, str] = field(repr=False)
     """Job -> URL that is called at each start and end."""
@@ -42,11 +40,17 @@ class RecoveryContext:
     issue_token: IssueToken | None = field(default=None, repr=False)
     """Attests what this run writes; None: nothing of it will count."""
 
+    store: StoreName = ""
+    """Name of the store; empty in a context of the vaults alone."""
+
+    database_url: str = field(default="", repr=False)
+    """Of a database: of the direct host, with the backup role's password; empty if it is not known."""
+
     database_project: str = ""
-    """Id of the database's project at its vendor."""
+    """Of a database: id of its project at its vendor."""
 
     files: FileSource | None = field(default=None, repr=False)
-    """The buckets with the platform's files."""
+    """Of files: the buckets that they are in."""
 
     writer_vault: VaultClient | None = None
     """The primary vault with the writer's credentials, if the run has those of both roles."""
@@ -60,6 +64,12 @@ class RecoveryContext:
     def attest(self, document: bytes) -> str | None:
         """Return this run's attestation of a document; None if nothing attests. Raises Failure."""
         return self.issue_token(hashlib.sha256(document).hexdigest()) if self.issue_token else None
+
+    def require_store(self) -> StoreName:
+        """Return the store's name. Raise ValueError in a context of the vaults alone."""
+        if not self.store:
+            raise ValueError("this context is of no store")
+        return self.store
 
     @property
     def recording_vault(self) -> VaultClient:

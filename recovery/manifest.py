@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from core import vault_layout
 from core.moment import Moment
 from core.vault_layout import Tier
+from recovery.store import DeclaredStoreName, StoreKind, StoreName
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -21,8 +22,6 @@ RunId = Annotated[str, StringConstraints(pattern=f"^{vault_layout.ID}$")]
 """Id of a backup or a drill, from `vault_layout.new_id`."""
 
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
-StoreName = Literal["database", "files", "state"]
-"""What is backed up."""
 
 DumpContent = Literal["all", "schema", "data"]
 """Content of a dump: everything, the definitions alone, or the rows alone."""
@@ -51,12 +50,15 @@ class StoredObject(ManifestModel):
 class BackupManifest(ManifestModel):
     """Base of the manifests of all stores."""
 
-    STORE: ClassVar[StoreName]
+    KIND: ClassVar[StoreKind]
     PREFIX: ClassVar[str]
-    """Prefix of the keys of all manifests of the store."""
+    """Prefix of the keys of all manifests of this kind of store."""
 
     KEYS: ClassVar[re.Pattern[str]]
-    """Pattern of a manifest's key, with the group `id` and, for a store with tiers, `tier`."""
+    """
+    Pattern of a manifest's key, with the group `id`; where there can be several stores `store`, and where
+    there are tiers `tier`.
+    """
 
     ATTESTED_BY: ClassVar[Literal["backup", "state"]] = "backup"
     """The job whose attestation counts (recovery/attestation.py)."""
@@ -64,6 +66,7 @@ class BackupManifest(ManifestModel):
     id: RunId
     """Sorts by time: `20300115T021700Z-3f9a`."""
 
+    store: StoreName
     stack: str
     started: Moment
     snapshot_at: Moment
@@ -72,6 +75,12 @@ class BackupManifest(ManifestModel):
     finished: Moment
     tools: dict[str, str]
     """Program -> version."""
+
+    @classmethod
+    def list_prefixes(cls, store: StoreName | None) -> tuple[str, ...]:
+        """Return the prefixes of the keys of one store's manifests; None: of all stores."""
+        del store
+        return (cls.PREFIX,)
 
     @property
     def folder(self) -> str:
@@ -196,16 +205,17 @@ class LeftOut(ManifestModel):
 
 
 class Manifest(BackupManifest):
-    """One backup of the database."""
+    """One backup of a database."""
 
-    STORE: ClassVar[StoreName] = "database"
+    KIND: ClassVar[StoreKind] = "database"
     PREFIX: ClassVar[str] = vault_layout.DATABASE
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
-        rf"{vault_layout.DATABASE}(?P<tier>{'|'.join(vault_layout.TIERS)})/(?P<id>[^/]+)/{vault_layout.MANIFEST}"
+        rf"{vault_layout.DATABASE}(?P<tier>{'|'.join(vault_layout.TIERS)})/(?P<store>{vault_layout.STORE})/"
+        rf"(?P<id>[^/]+)/{vault_layout.MANIFEST}"
     )
 
     schema_version: Literal["bulwark-backup-1"] = "bulwark-backup-1"
-    store: Literal["database"]
+    store: DeclaredStoreName
     tier: Tier
     snapshot_lsn: str
     server: ServerInfo
@@ -230,9 +240,15 @@ class Manifest(BackupManifest):
     warnings: tuple[str, ...] = ()
     """Of pg_dump, one line each."""
 
+    @classmethod
+    def list_prefixes(cls, store: StoreName | None) -> tuple[str, ...]:
+        if store is None:
+            return (cls.PREFIX,)
+        return tuple(vault_layout.database_store(tier, store) for tier in vault_layout.TIERS)
+
     @property
     def folder(self) -> str:
-        return vault_layout.database_backup(self.tier, self.id)
+        return vault_layout.database_backup(self.tier, self.store, self.id)
 
     @property
     def objects(self) -> tuple[StoredObject, ...]:

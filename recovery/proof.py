@@ -1,6 +1,6 @@
 """Which stores of a stack have a backup that was restored and compared, how long ago, and who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -9,10 +9,10 @@ from core.objectives import format_duration
 from recovery.catalogue import Backup, Verification, is_restorable, read_backups, read_judgements
 from recovery.context import RecoveryContext
 from recovery.drill.records import ProofsByDrills, last_proven, proofs_by_drills, read_records
-from recovery.files.manifest import FilesManifest
 from recovery.heartbeat import report_result
-from recovery.manifest import BackupManifest, Manifest, StoreName
-from recovery.state import StateManifest
+from recovery.manifest import BackupManifest
+from recovery.manifests import MANIFESTS
+from recovery.store import Store
 
 M = TypeVar("M", bound=BackupManifest)
 
@@ -20,14 +20,13 @@ JOB: Final = "proof"
 """The job whose monitors are told."""
 
 _MINUTE: Final = timedelta(minutes=1)
-_KINDS: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 
 
 @dataclass(frozen=True)
 class StoreProof:
     """One store that has a backup: when the newest proven one was last restored and compared."""
 
-    store: StoreName
+    store: Store
     proven_at: datetime | None
     """None: no backup of the store is proven."""
 
@@ -44,32 +43,36 @@ class StoreProof:
         )
 
 
-def find_proof(
-    store: StoreName, backups: Sequence[Backup[M]], by_drills: ProofsByDrills
-) -> StoreProof | None:
+def find_proof(store: Store, backups: Sequence[Backup[M]], by_drills: ProofsByDrills) -> StoreProof | None:
     """Return the proof of a store, from all its backups; None if none of them can be restored."""
     if not any(is_restorable(backup) for backup in backups):
         return None
     return StoreProof(store, last_proven(backups, by_drills))
 
 
-def read_proofs(context: RecoveryContext) -> list[StoreProof]:
+def read_proofs(context: RecoveryContext, stores: Collection[Store]) -> list[StoreProof]:
     """
-    Return the proof of each store of which the primary vault has a backup that can be restored.
+    Return the proof of each of the stores of which the primary vault has a backup that can be restored.
 
     Raises:
         Failure: the vault does not answer.
     """
     vault, trust = context.primary, context.trust
     by_drills, judgements = proofs_by_drills(read_records(vault, trust)), read_judgements(vault, trust)
-    found = [
-        find_proof(kind.STORE, read_backups(vault, kind, trust, judgements=judgements), by_drills)
-        for kind in _KINDS
-    ]
+    found: list[StoreProof | None] = []
+    for kind in MANIFESTS:
+        backups = read_backups(vault, kind, trust, store=None, judgements=judgements)
+        found += [
+            find_proof(store, [one for one in backups if one.store == store], by_drills)
+            for store in stores
+            if store.kind == kind.KIND
+        ]
     return [proof for proof in found if proof]
 
 
-def report_proof(context: RecoveryContext, stored: Sequence[Verification], now: datetime) -> list[str]:
+def report_proof(
+    context: RecoveryContext, stores: Collection[Store], stored: Sequence[Verification], now: datetime
+) -> list[str]:
     """
     Tell the monitors of the job `proof` whether the backups are proven, and return what is wrong.
 
@@ -78,6 +81,7 @@ def report_proof(context: RecoveryContext, stored: Sequence[Verification], now: 
 
     Args:
         context: The stack.
+        stores: The stores that must be proven.
         stored: The deep verifications that were put into the vault just now.
         now: The present time.
 
@@ -88,7 +92,9 @@ def report_proof(context: RecoveryContext, stored: Sequence[Verification], now: 
         return []
     faults = [f"backup {one.backup} is damaged" for one in stored if not one.passed]
     faults += [
-        fault for proof in read_proofs(context) if (fault := proof.find_fault(now, context.longest_proof_age))
+        fault
+        for proof in read_proofs(context, stores)
+        if (fault := proof.find_fault(now, context.longest_proof_age))
     ]
     report_result(context, JOB, succeeded=not faults)
     return faults

@@ -20,9 +20,12 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
+from core import vault_layout
 from core.documents import DocumentError, parse_yaml, read_file
 from core.failure import Failure
 from core.field_descriptions import describe_fields
@@ -30,13 +33,15 @@ from core.text import printable
 from recovery.age import require_recipient
 from recovery.attestation import require_public_key
 from recovery.issuer_keys import parse_key
-from recovery.manifest import StoreName
 from recovery.postgres.connection import parse_url, requires_tls
 from recovery.secret_reference import SecretReference
+from recovery.store import DeclaredStoreName, Store
 
-MonitoredJob = Literal["database", "files", "proof", "drill", "elsewhere"]
-"""Job whose runs are reported: a backup of the database or the files, its verification, a drill, its copy to
-another cloud."""
+JOBS: Final = ("proof", "drill", "elsewhere")
+"""Jobs that are reported, beside the backup of each store: verification, drill, copy to another cloud."""
+
+JobName = Annotated[str, StringConstraints(pattern=f"^{vault_layout.STORE}$")]
+"""Name of a job whose runs are reported: that of the store that it backs up, or one of `JOBS`."""
 
 _MAX_BYTES: Final = 256 << 10
 _LOOPBACK: Final = frozenset(("", "localhost", "127.0.0.1", "::1"))
@@ -102,9 +107,51 @@ class KeyReference(RecoveryFileModel):
     """Of temporary credentials."""
 
 
-class DatabaseStore(RecoveryFileModel):
-    """The database."""
+class DrillAssertion(RecoveryFileModel):
+    """A condition that recovered data must meet."""
 
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    sql: Text
+    """A query that returns one value."""
+
+    expected: str | int | bool
+
+
+class DrillApplication(RecoveryFileModel):
+    """The program that a drill starts on the recovered database."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Program and arguments, without a shell; `{port}` stands for a free port."""
+
+    health: Annotated[str, StringConstraints(pattern=r"^http://127\.0\.0\.1:\{port\}/.*$")]
+    """Answers 200 when the program works."""
+
+    database_variable: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] = "DATABASE_URL"
+    """Environment variable that gives the program the address of the recovered database."""
+
+    ready_within_seconds: AtLeastOne = 120
+
+
+class DrillTests(RecoveryFileModel):
+    """What a drill tests in a recovered database. What is left out is not tested; the evidence says so."""
+
+    application_role: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None = None
+    """Role that runs the queries below, and that the application connects as; else the owner."""
+
+    newest_change: Text | None = None
+    """A query that returns the time of the newest change. Without it the loss counts from the snapshot."""
+
+    assertions: tuple[DrillAssertion, ...] = ()
+    write: Text | None = None
+    """A statement that writes rows; it is rolled back."""
+
+    application: DrillApplication | None = None
+
+
+class PostgresStore(RecoveryFileModel):
+    """A PostgreSQL database, at any vendor."""
+
+    type: Literal["postgres"]
     url: Annotated[str, AfterValidator(_require_database_url)]
     """`postgresql://user@host:port/name` of the server itself, not of a pooler, without a password. Any
     server but one on this machine needs `sslmode=verify-full`, `verify-ca` or `require`."""
@@ -112,10 +159,16 @@ class DatabaseStore(RecoveryFileModel):
     password: SecretReference | None = None
     """Left out where the server asks for none, or ~/.pgpass has it."""
 
+    project: Text | None = None
+    """Id of its project at Neon, whose history a drill of a stack branches."""
 
-class FilesStore(RecoveryFileModel):
-    """Buckets of files. They are only read."""
+    drill: DrillTests = DrillTests()
 
+
+class S3Store(RecoveryFileModel):
+    """Buckets of files at an S3 service. They are only read."""
+
+    type: Literal["s3"]
     endpoint: ServiceEndpoint | None = None
     """Address of the S3 service; left out for AWS."""
 
@@ -126,11 +179,10 @@ class FilesStore(RecoveryFileModel):
     credentials: KeyReference
 
 
-class RecoveryStores(RecoveryFileModel):
-    """What is backed up. The state of a stack is not, because there is no stack."""
+NamedStore = Annotated[PostgresStore | S3Store, Field(discriminator="type")]
+"""What is backed up under one name."""
 
-    database: DatabaseStore | None = None
-    files: FilesStore | None = None
+_STORE_TYPES: Final = ("postgres", "s3")
 
 
 class VaultAddress(RecoveryFileModel):
@@ -221,48 +273,6 @@ class RecoveryObjectives(RecoveryFileModel):
     """Age of the newest change that comes back from the vault."""
 
 
-class DrillAssertion(RecoveryFileModel):
-    """A condition that recovered data must meet."""
-
-    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
-    sql: Text
-    """A query that returns one value."""
-
-    expected: str | int | bool
-
-
-class DrillApplication(RecoveryFileModel):
-    """The program that a drill starts on the recovered database."""
-
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Program and arguments, without a shell; `{port}` stands for a free port."""
-
-    health: Annotated[str, StringConstraints(pattern=r"^http://127\.0\.0\.1:\{port\}/.*$")]
-    """Answers 200 when the program works."""
-
-    database_variable: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] = "DATABASE_URL"
-    """Environment variable that gives the program the address of the recovered database."""
-
-    ready_within_seconds: AtLeastOne = 120
-
-
-class DrillTests(RecoveryFileModel):
-    """What a drill tests in recovered data. What is left out is not tested, and the evidence says so."""
-
-    objectives: RecoveryObjectives = RecoveryObjectives()
-    application_role: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None = None
-    """Role that runs the queries below, and that the application connects as; else the owner."""
-
-    newest_change: Text | None = None
-    """A query that returns the time of the newest change. Without it the loss counts from the snapshot."""
-
-    assertions: tuple[DrillAssertion, ...] = ()
-    write: Text | None = None
-    """A statement that writes rows; it is rolled back."""
-
-    application: DrillApplication | None = None
-
-
 class IssuerSubjects(RecoveryFileModel):
     """The subjects (claim `sub`) of the jobs that an OIDC issuer attests for."""
 
@@ -329,23 +339,45 @@ class RecoveryFile(RecoveryFileModel):
     """Name of what is protected; for the vault of a stack the stack's name. Backups and evidence have it."""
 
     environment: Literal["production", "staging", "local", "drill"] = "production"
-    stores: RecoveryStores = RecoveryStores()
+    stores: dict[DeclaredStoreName, NamedStore] = {}
+    """
+    Name -> what is backed up. The backups of a store are found by its name, so that another name begins anew.
+
+    The state of a stack is not among them, because there is no stack.
+    """
+
+    objectives: RecoveryObjectives = RecoveryObjectives()
     vaults: RecoveryVaults
     trust: TrustedWriters
     attest: AttestingKey | None = None
     """Left out in a job of GitHub Actions, whose OIDC token attests, and where BULWARK_ATTESTATION_KEY names
     the key's file."""
 
-    monitors: dict[MonitoredJob, MonitorReference] = {}
-    """Job -> its monitors."""
+    monitors: dict[JobName, MonitorReference] = {}
+    """
+    Job -> its monitors.
 
-    drill: DrillTests = DrillTests()
+    A job is the backup of a store, by the store's name; `proof`, the verification of backups; `drill`; or
+    `elsewhere`, the copy to another cloud.
+    """
+
+    @field_validator("monitors")
+    @classmethod
+    def _require_known_jobs(
+        cls, monitors: dict[str, MonitorReference], info: ValidationInfo
+    ) -> dict[str, MonitorReference]:
+        known = (*info.data.get("stores", monitors), *JOBS)
+        if unknown := [job for job in monitors if job not in known]:
+            raise ValueError(f"names {unknown[0]}, which is no store; it can name {', '.join(known)}")
+        return monitors
 
     @property
-    def store_names(self) -> tuple[StoreName, ...]:
-        """The stores that the file names."""
-        names: tuple[StoreName, ...] = ("database", "files")
-        return tuple(name for name in names if getattr(self.stores, name))
+    def named_stores(self) -> tuple[Store, ...]:
+        """The stores that the file names, in its order."""
+        return tuple(
+            Store("database" if isinstance(store, PostgresStore) else "files", name)
+            for name, store in self.stores.items()
+        )
 
 
 def read_recovery_file(path: Path) -> RecoveryFile:
@@ -395,14 +427,29 @@ def describe_problems(error: ValidationError) -> list[str]:
     """Return a line for each problem: the path of the key, and what is wrong, without its value."""
     lines: list[str] = []
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        path = printable(".".join(str(step) for step in detail["loc"]))[:200]
+        path = printable(".".join(_list_steps(detail["loc"])))[:200]
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             message = "is no key of a recovery file"
         elif detail["type"] == "missing":
             message = "is missing"
+        elif detail["type"] == "union_tag_not_found":
+            message = f"has no `type`; it is one of {', '.join(_STORE_TYPES)}"
+        elif detail["type"] == "union_tag_invalid":
+            # Its own message quotes what is there.
+            message = f"has another `type` than {', '.join(_STORE_TYPES)}"
+        elif "[key]" in detail["loc"] and detail["type"] == "string_pattern_mismatch":
+            message = "is no name: lower-case letters, digits and hyphens, at most 30, the first a letter"
         lines.append(f"{path or 'the document'}: {message}")
     return lines
+
+
+def _list_steps(location: tuple[int | str, ...]) -> Iterator[str]:
+    """Yield the keys on the way to a problem, without what pydantic puts between them."""
+    for position, step in enumerate(location):
+        is_type = step in _STORE_TYPES and position >= 2 and location[position - 2] == "stores"
+        if step != "[key]" and not is_type:
+            yield str(step)
 
 
 def build_schema() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -15,16 +15,17 @@ from recovery.elsewhere.copies import CopyRules
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.source import FileSource
 from recovery.issuer_keys import fetch_keys, parse_key
-from recovery.manifest import StoreName
 from recovery.recovery_file import (
     ElsewhereAddress,
-    FilesStore,
     KeyReference,
     MonitorReference,
+    PostgresStore,
     RecoveryFile,
+    S3Store,
     VaultAddress,
 )
 from recovery.secret_reference import MissingSecret, SecretReference
+from recovery.store import StoreName
 from recovery.vault.account_access import AccountAccess
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.protection import require_protection
@@ -54,14 +55,13 @@ def open_recovery_file(
     place: RecoveryFilePlace,
     *,
     role: Literal["writer", "restorer"],
-    stores: Collection[StoreName] = (),
     vaults: Collection[VaultName] = ("primary", "replica"),
     jobs: Collection[str] = (),
     identity: AgeIdentity | None = None,
     replica_key: AccessKey | None = None,
 ) -> RecoveryContext:
     """
-    Open what a recovery file names.
+    Open the vaults and monitors that a recovery file names; `open_named_store` opens a store.
 
     Only what is used needs its secrets: a restore works where the lost database's password is lost as well.
 
@@ -69,7 +69,6 @@ def open_recovery_file(
         file: The content of the file.
         place: Where it was found, and what its references mean there.
         role: Whether the vault is opened to write backups or to read them.
-        stores: The stores that are read, whose secrets have to be there.
         vaults: The vaults that are used, which have to protect what is in them.
         jobs: The jobs that the run is reported as, to monitors whose addresses then have to be there.
         identity: The private key of the copies elsewhere, to restore from them.
@@ -117,18 +116,43 @@ def open_recovery_file(
     monitors = {job: monitor for job, monitor in file.monitors.items() if job in jobs}
     return RecoveryContext(
         stack=file.name,
-        database_url=_database_url(file, place, required="database" in stores),
         vaults=clients,
         heartbeat_urls=dict(_monitor_urls(monitors, "heartbeat", place)),
         checkin_urls=dict(_monitor_urls(monitors, "checkin", place)),
         trust=trust,
         issue_token=_find_signer(file, place.folder),
-        files=_file_source(file.stores.files, place) if file.stores.files and "files" in stores else None,
         writer_vault=_open_writer_vault(file.vaults.primary, place)
         if role == "restorer" and file.vaults.primary
         else None,
         warnings=tuple(warnings),
     )
+
+
+def open_named_store(
+    context: RecoveryContext, file: RecoveryFile, place: RecoveryFilePlace, name: StoreName, *, is_read: bool
+) -> RecoveryContext:
+    """
+    Return the context of one store that a recovery file names, or whose backups alone are in its vaults.
+
+    Args:
+        context: What `open_recovery_file` returned.
+        file: The content of the file.
+        place: Where it was found.
+        name: The store's name.
+        is_read: Whether the store is read, so that its secrets have to be there.
+
+    Raises:
+        Failure: a secret is missing or open to others.
+    """
+    context = replace(context, store=name)
+    match file.stores.get(name):
+        case PostgresStore() as store:
+            url = _database_url(store, place, required=is_read)
+            return replace(context, database_url=url, database_project=store.project or "")
+        case S3Store() as store if is_read:
+            return replace(context, files=_file_source(store, place))
+        case _:
+            return context
 
 
 def find_documented_trust(file: RecoveryFile) -> Trust:
@@ -160,11 +184,8 @@ def _find_signer(file: RecoveryFile, folder: Path) -> IssueToken | None:
     return find_signer()
 
 
-def _database_url(file: RecoveryFile, place: RecoveryFilePlace, *, required: bool) -> str:
+def _database_url(store: PostgresStore, place: RecoveryFilePlace, *, required: bool) -> str:
     """Return the database's URL with its password; empty where it is not needed and can't be had."""
-    store = file.stores.database
-    if not store:
-        return ""
     if not store.password:
         return store.url
     try:
@@ -223,7 +244,7 @@ def _access_key(reference: KeyReference, place: RecoveryFilePlace) -> AccessKey:
     )
 
 
-def _file_source(store: FilesStore, place: RecoveryFilePlace) -> FileSource:
+def _file_source(store: S3Store, place: RecoveryFilePlace) -> FileSource:
     return FileSource(
         endpoint=store.endpoint or f"https://s3.{store.region}.amazonaws.com",
         region=store.region,

@@ -30,9 +30,6 @@ class RoleDocument(RecoveryFileModel):
     """Name of the role at IAM, after the platform's name and a hyphen."""
 
     recovery: RecoveryFile
-    database_project: Text | None = None
-    """Id of the database's project at its vendor, whose history the role's job branches."""
-
     secrets: Annotated[dict[Variable, str], Field(repr=False)]
     """Variable that the recovery file refers to, or that the job needs -> its value."""
 

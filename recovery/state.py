@@ -16,7 +16,8 @@ from core.failure import Failure
 from core.moment import WrittenTime, is_moment
 from recovery.attestation import put_attested
 from recovery.context import RecoveryContext
-from recovery.manifest import BackupManifest, Count, ManifestModel, StoredObject, StoreName
+from recovery.manifest import BackupManifest, Count, ManifestModel, StoredObject
+from recovery.store import STATE, StoreKind, StoreName
 from recovery.vault.clock import require_right_clock
 from recovery.vault.documents import read_body, unreadable
 from recovery.vault.vault import VaultClient
@@ -100,7 +101,7 @@ class _StateDocument(BaseModel):
 class StateManifest(BackupManifest):
     """One backup of the stack's state."""
 
-    STORE: ClassVar[StoreName] = "state"
+    KIND: ClassVar[StoreKind] = "state"
     ATTESTED_BY: ClassVar[Literal["backup", "state"]] = "state"
     PREFIX: ClassVar[str] = vault_layout.STATE
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
@@ -108,7 +109,7 @@ class StateManifest(BackupManifest):
     )
 
     schema_version: Literal["bulwark-state-1"] = "bulwark-state-1"
-    store: Literal["state"]
+    store: Annotated[StoreName, StringConstraints(pattern=f"^{STATE.name}$")]
     project: str
     secrets_provider: SecretsProvider
     resources: Count
@@ -148,7 +149,7 @@ def back_up_state(context: RecoveryContext, export: StateExport) -> StateManifes
     }
     manifest = StateManifest(
         id=backup_id,
-        store="state",
+        store=STATE.name,
         stack=context.stack,
         project=deployment.project,
         started=started,

@@ -241,7 +241,7 @@ def _assess_copy(health: Health, store: StoreHealth, found: StoreInVault) -> Ite
 
 
 _DRILLS: Final = {"database": "loss", "files": "files", "state": "state"}
-"""Store -> scenario that recovers it from a vault."""
+"""Kind of a store -> scenario that recovers it from a vault."""
 
 
 def _assess_missing(health: Health) -> Iterator[HealthFinding]:
@@ -270,8 +270,14 @@ def _assess_missing(health: Health) -> Iterator[HealthFinding]:
     yield from _lacking(health, "copy elsewhere of", uncopied, longest, "copy")
     if drills := health.drills.found:
         undrilled = [store for store in stores if not newest_drill(health, store)]
-        scenario = _DRILLS.get(_name_of(undrilled), "all")
-        yield from _lacking(health, "drill of", undrilled, drills.longest_age_seconds, f"drill {scenario}")
+        command = _drill(health, undrilled[0]) if len(undrilled) == 1 else "drill all"
+        yield from _lacking(health, "drill of", undrilled, drills.longest_age_seconds, command)
+
+
+def _drill(health: Health, store: StoreHealth) -> str:
+    """Return the command that drills a store, with its name where there are several of its kind."""
+    several = sum(one.kind == store.kind for one in health.stores) > 1
+    return f"drill {_DRILLS[store.kind]}{f' --store {store.name}' if several else ''}"
 
 
 def _name_of(stores: Sequence[StoreHealth]) -> str:
@@ -303,13 +309,14 @@ def _assess_drills(health: Health) -> Iterator[HealthFinding]:
         return  # the primary vault can't be read, which is told already
     for scenario in drills.scenarios:
         if not scenario.passed:
+            name, fault = _describe(health, scenario), scenario.fault or "see its report"
             yield HealthFinding(
                 level="wrong",
-                what=f"the last drill {scenario.scenario} failed: {scenario.fault or 'see its report'}",
+                what=f"the last drill {name} failed: {fault}",
                 next_step=f"./bulwark drills {health.option} --drill {scenario.drill} --html report.html",
             )
     for store in health.stores:
-        drill = f"./bulwark drill {_DRILLS[store.name]} {health.option}"
+        drill = f"./bulwark {_drill(health, store)} {health.option}"
         newest = newest_drill(health, store)
         if newest and newest.age_seconds > drills.longest_age_seconds:
             yield HealthFinding(
@@ -318,6 +325,13 @@ def _assess_drills(health: Health) -> Iterator[HealthFinding]:
                 f"and {rough(drills.longest_age_seconds)} are allowed",
                 next_step=drill,
             )
+
+
+def _describe(health: Health, scenario: ScenarioHealth) -> str:
+    """Return a scenario with the name of its store, where there are several drills of it."""
+    drills = health.drills.found.scenarios if health.drills.found else ()
+    several = sum(one.scenario == scenario.scenario for one in drills) > 1
+    return f"{scenario.scenario} of {', '.join(scenario.stores)}" if several else scenario.scenario
 
 
 def newest_drill(health: Health, store: StoreHealth) -> ScenarioHealth | None:

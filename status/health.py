@@ -98,7 +98,8 @@ class StoreInVault(HealthModel):
 class StoreHealth(HealthModel):
     """One store: its newest backup in each vault, and what is demanded of it."""
 
-    name: Literal["database", "files", "state"]
+    name: str
+    kind: Literal["database", "files", "state"]
     vaults: dict[VaultTitle, Answer[StoreInVault]]
     longest_age_seconds: dict[VaultTitle, float]
     """How old the newest backup may become: the longest gap of the schedule, lateness and run."""
@@ -109,11 +110,13 @@ class StoreHealth(HealthModel):
 
 
 class ScenarioHealth(HealthModel):
-    """The newest drill of one scenario that counts."""
+    """The newest drill of one scenario and store that counts."""
 
     scenario: str
     title: str
     stores: tuple[str, ...]
+    """The name of the store that it recovered; of `credentials` all of them."""
+
     drill: str
     """The drill's id."""
 

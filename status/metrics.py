@@ -44,15 +44,21 @@ METRICS: Final[dict[str, MetricDescription]] = {
         "When the newest proven backup was last restored and compared", ("store",)
     ),
     "bulwark_proof_longest_age_seconds": MetricDescription("How old the last proof may become", ("store",)),
-    "bulwark_drill_timestamp_seconds": MetricDescription("When the newest drill was", ("scenario",)),
-    "bulwark_drill_passed": MetricDescription("1 if the newest drill passed, else 0", ("scenario",)),
+    "bulwark_drill_timestamp_seconds": MetricDescription("When the newest drill was", ("scenario", "stores")),
+    "bulwark_drill_passed": MetricDescription("1 if the newest drill passed, else 0", ("scenario", "stores")),
     "bulwark_drill_longest_age_seconds": MetricDescription("How long ago the last drill of a store may be"),
     "bulwark_drill_recovery_seconds": MetricDescription(
-        "RTO: until all was verified, in the newest drill", ("scenario",)
+        "RTO: until all was verified, in the newest drill", ("scenario", "stores")
     ),
-    "bulwark_drill_recovery_objective_seconds": MetricDescription("The objective of that", ("scenario",)),
-    "bulwark_drill_loss_seconds": MetricDescription("RPO: what was lost in the newest drill", ("scenario",)),
-    "bulwark_drill_loss_objective_seconds": MetricDescription("The objective of that", ("scenario",)),
+    "bulwark_drill_recovery_objective_seconds": MetricDescription(
+        "The objective of that", ("scenario", "stores")
+    ),
+    "bulwark_drill_loss_seconds": MetricDescription(
+        "RPO: what was lost in the newest drill", ("scenario", "stores")
+    ),
+    "bulwark_drill_loss_objective_seconds": MetricDescription(
+        "The objective of that", ("scenario", "stores")
+    ),
     "bulwark_monitor_state": MetricDescription(
         "1 at the state of a monitor or a heartbeat", ("monitor", "kind", "state")
     ),
@@ -162,13 +168,13 @@ def _add_drills(samples: _Samples, health: Health) -> None:
         return
     samples.add("bulwark_drill_longest_age_seconds", health.drills.found.longest_age_seconds)
     for drill in health.drills.found.scenarios:
-        name = drill.scenario
-        samples.add("bulwark_drill_timestamp_seconds", drill.at, name)
-        samples.add("bulwark_drill_passed", drill.passed, name)
-        samples.add("bulwark_drill_recovery_seconds", drill.back_seconds, name)
-        samples.add("bulwark_drill_recovery_objective_seconds", drill.back_objective_seconds, name)
-        samples.add("bulwark_drill_loss_seconds", drill.lost_seconds, name)
-        samples.add("bulwark_drill_loss_objective_seconds", drill.lost_objective_seconds, name)
+        name, stores = drill.scenario, ",".join(drill.stores)
+        samples.add("bulwark_drill_timestamp_seconds", drill.at, name, stores)
+        samples.add("bulwark_drill_passed", drill.passed, name, stores)
+        samples.add("bulwark_drill_recovery_seconds", drill.back_seconds, name, stores)
+        samples.add("bulwark_drill_recovery_objective_seconds", drill.back_objective_seconds, name, stores)
+        samples.add("bulwark_drill_loss_seconds", drill.lost_seconds, name, stores)
+        samples.add("bulwark_drill_loss_objective_seconds", drill.lost_objective_seconds, name, stores)
 
 
 def _add_monitors(samples: _Samples, health: Health) -> None:

@@ -1,5 +1,6 @@
 """The stores of a stack: their newest backups in each vault, what is proven of them, and their drills."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,16 +11,16 @@ from core.objectives import worst_case_age
 from recovery import catalogue
 from recovery.attestation import Trust
 from recovery.catalogue import Backup as StoredBackup
-from recovery.catalogue import Proof, choose_best_proof
+from recovery.catalogue import ListedBackup, Proof, choose_best_proof
 from recovery.drill import records
 from recovery.drill.evidence import Scenario, StackLocation
 from recovery.drill.records import DrillRecord, ProofsByDrills
-from recovery.drill.reports import TITLES
+from recovery.drill.reports import head
 from recovery.elsewhere.vault import ElsewhereVault
-from recovery.files.manifest import FilesManifest
-from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.manifest import BackupManifest
+from recovery.manifests import MANIFESTS
 from recovery.replica import MAX_REPLICATION_TIME
-from recovery.state import StateManifest
+from recovery.store import STACK_STORES, Store
 from recovery.vault.client import Forbidden
 from recovery.vault.vault import VaultClient
 from status.health import (
@@ -33,12 +34,13 @@ from status.health import (
     VaultTitle,
 )
 
-KINDS: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
-
 _KEPT_IDS: Final = 10
 """Ids of backups that are kept for the comparison of the vaults."""
 
-StoresInVault = Mapping[StoreName, StoreInVault]
+StoresInVault = Mapping[Store, StoreInVault]
+"""The stores of which a vault holds backups."""
+
+_NO_BACKUP: Final = StoreInVault(newest=None)
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,12 @@ def read_primary(
     now = _read_clock(vault)
     evidence, judgements = records.read_records(vault, trust), catalogue.read_judgements(vault, trust)
     by_drills = records.proofs_by_drills(evidence)
+    backups: defaultdict[Store, list[StoredBackup[BackupManifest]]] = defaultdict(list)
+    for kind in MANIFESTS:
+        for backup in catalogue.read_backups(vault, kind, trust, store=None, judgements=judgements):
+            backups[backup.store].append(backup)
     return PrimaryVault(
-        {
-            kind.STORE: _store_of(
-                catalogue.read_backups(vault, kind, trust, judgements=judgements), by_drills, now
-            )
-            for kind in KINDS
-        },
+        {store: _store_of(of_store, by_drills, now) for store, of_store in backups.items()},
         DrillHealth(
             scenarios=newest_scenarios(evidence, trust.stack, place, now),
             longest_age_seconds=longest_drill_age.total_seconds(),
@@ -83,19 +84,20 @@ def read_replica(vault: VaultClient) -> StoresInVault:
         Failure: the vault can't be read.
     """
     now = _read_clock(vault)
-    stores: dict[StoreName, StoreInVault] = {}
-    for kind in KINDS:
-        listed = catalogue.list_backups(vault, kind)[::-1]
-        newest = None
-        if listed:
-            entry = listed[0].entry
-            newest = BackupHealth(
-                id=listed[0].id,
-                stored_at=entry.modified,
-                age_seconds=_seconds(now - entry.modified),
-                locked_until=vault.read_object_lock(entry.key, entry.version)[1],
-            )
-        stores[kind.STORE] = StoreInVault(newest=newest, ids=tuple(one.id for one in listed[:_KEPT_IDS]))
+    backups: defaultdict[Store, list[ListedBackup]] = defaultdict(list)
+    for kind in MANIFESTS:
+        for listed in reversed(catalogue.list_backups(vault, kind, store=None)):
+            backups[listed.store].append(listed)
+    stores: dict[Store, StoreInVault] = {}
+    for store, of_store in backups.items():
+        entry = of_store[0].entry
+        newest = BackupHealth(
+            id=of_store[0].id,
+            stored_at=entry.modified,
+            age_seconds=_seconds(now - entry.modified),
+            locked_until=vault.read_object_lock(entry.key, entry.version)[1],
+        )
+        stores[store] = StoreInVault(newest=newest, ids=tuple(one.id for one in of_store[:_KEPT_IDS]))
     return stores
 
 
@@ -108,10 +110,12 @@ def read_elsewhere(vault: ElsewhereVault) -> StoresInVault:
     """
     now = _read_clock(vault.stored)
     copies = sorted(vault.copies, key=lambda copy: copy.at, reverse=True)
-    uncounted = sum(1 for listed in vault.list_copies() if listed.fault)
-    stores: dict[StoreName, StoreInVault] = {}
-    for kind in KINDS:
-        of_store = [copy for copy in copies if copy.store == kind.STORE]
+    uncounted = Counter(
+        listed.content.of_store for listed in vault.list_copies() if listed.fault and listed.content
+    )
+    stores: dict[Store, StoreInVault] = {}
+    for store in dict.fromkeys((*(copy.of_store for copy in copies), *uncounted)):
+        of_store = [copy for copy in copies if copy.of_store == store]
         newest = None
         if of_store:
             copy = of_store[0]
@@ -123,8 +127,10 @@ def read_elsewhere(vault: ElsewhereVault) -> StoresInVault:
                 bytes=copy.bytes,
                 locked_until=copy.locked_until,
             )
-        stores[kind.STORE] = StoreInVault(
-            newest=newest, ids=tuple(copy.backup for copy in of_store[:_KEPT_IDS]), uncounted=uncounted
+        stores[store] = StoreInVault(
+            newest=newest,
+            ids=tuple(copy.backup for copy in of_store[:_KEPT_IDS]),
+            uncounted=uncounted[store],
         )
     return stores
 
@@ -142,30 +148,33 @@ def combine(
     objectives = settings.platform.objectives
     return tuple(
         StoreHealth(
-            name=kind.STORE,
+            name=store.name,
+            kind=store.kind,
             vaults={
                 title: Answer[StoreInVault](
-                    found=found[kind.STORE] if found else None, unknown=unknown, next_step=next_step
+                    found=found.get(store, _NO_BACKUP) if found is not None else None,
+                    unknown=unknown,
+                    next_step=next_step,
                 )
                 for title, (found, unknown, next_step) in answers.items()
             },
             longest_age_seconds={
-                title: longest_age(settings, kind.STORE, title).total_seconds() for title in answers
+                title: longest_age(settings, store, title).total_seconds() for title in answers
             },
             longest_proof_age_seconds=objectives.proof_age_hours * 3600,
             loss_objective_seconds=objectives.independent_recovery_point_hours * 3600,
         )
-        for kind in KINDS
+        for store in STACK_STORES
     )
 
 
-def longest_age(settings: Settings, store: StoreName, vault: VaultTitle) -> timedelta:
+def longest_age(settings: Settings, store: Store, vault: VaultTitle) -> timedelta:
     """Return how old the newest backup of a store may be in a vault just before the next one completes."""
     backups = settings.vaults
     if vault == "elsewhere" and backups.elsewhere:
         return worst_age(backups.elsewhere.job)
     # The state is backed up with the database (.github/workflows/backup.yml).
-    age = worst_age(backups.files if store == "files" else backups.database)
+    age = worst_age(backups.files if store.kind == "files" else backups.database)
     return age + MAX_REPLICATION_TIME if vault == "replica" else age
 
 
@@ -181,17 +190,18 @@ def worst_age(job: Job) -> timedelta:
 def newest_scenarios(
     evidence: Iterable[DrillRecord], stack: str, place: StackLocation, now: datetime
 ) -> tuple[ScenarioHealth, ...]:
-    """Return the newest run of each scenario, by a drill of the stack that counts."""
-    newest: dict[str, ScenarioHealth] = {}
+    """Return the newest run of each scenario for each store, by a drill of the stack that counts."""
+    newest: dict[tuple[str, Store | None], ScenarioHealth] = {}
     counted = [one for one in evidence if one.counts and one.proven_at]
     for record in sorted(counted, key=lambda record: (record.proven_at, record.id), reverse=True):
         drill, at = record.drill, record.proven_at
         if not drill or not at or (drill.identity.stack, drill.identity.place) != (stack, place):
             continue
         for scenario in drill.scenarios:
-            if scenario.kind not in newest:
+            key = (scenario.kind, scenario.recovered)
+            if key not in newest:
                 fault = next(iter(drill.faults), "") if drill.error else next(iter(scenario.faults), "")
-                newest[scenario.kind] = _scenario_of(scenario, record.id, at, now, fault)
+                newest[key] = _scenario_of(scenario, record.id, at, now, fault)
     return tuple(sorted(newest.values(), key=lambda scenario: (scenario.at, scenario.scenario), reverse=True))
 
 
@@ -200,7 +210,7 @@ def _scenario_of(scenario: Scenario, drill: str, at: datetime, now: datetime, fa
     has_loss = scenario.kind != "credentials"
     return ScenarioHealth(
         scenario=scenario.kind,
-        title=TITLES[scenario.kind],
+        title=head(scenario),
         stores=tuple(scenario.stores),
         drill=drill,
         at=at,

@@ -16,13 +16,12 @@ from recovery.drill.evidence import (
     Scenario,
     ScenarioKind,
     SkippedBackup,
-    StoreName,
     TeardownResult,
     UntestedScope,
 )
 
 NOW: Final = datetime(2030, 1, 15, 4, 23, tzinfo=UTC)
-_STORES: Final[dict[ScenarioKind, tuple[StoreName, ...]]] = {"files": ("files",), "state": ("state",)}
+_STORES: Final[dict[ScenarioKind, tuple[str, ...]]] = {"files": ("files",), "state": ("state",)}
 
 
 def drill(*scenarios: Scenario, at: datetime = NOW, **changes: Any) -> Drill:
@@ -71,7 +70,7 @@ def scenario(kind: ScenarioKind = "loss", *, at: datetime = NOW, **changes: Any)
             choice="newest",
             held=LockedObject(
                 vault="primary",
-                key="database/daily/20300115T021700Z-77ab/manifest.json",
+                key="database/daily/database/20300115T021700Z-77ab/manifest.json",
                 version="3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY",
                 bytes=18_211,
                 sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

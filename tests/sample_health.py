@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from recovery.manifest import StoreName
+from recovery.store import StoreKind
 from status.health import (
     Answer,
     BackupHealth,
@@ -52,9 +52,10 @@ def unknown(reason: str = "the vendor does not answer.") -> Answer[Any]:
     return Answer[Any](unknown=reason, next_step="see its status page.")
 
 
-def store(name: StoreName = "database", **vaults: Answer[StoreInVault]) -> StoreHealth:
+def store(name: StoreKind = "database", **vaults: Answer[StoreInVault]) -> StoreHealth:
     return StoreHealth(
         name=name,
+        kind=name,
         vaults={
             "primary": vaults.get("primary", in_vault(backup())),
             "replica": vaults.get("replica", in_vault(backup(proven_at=None, proof=None))),

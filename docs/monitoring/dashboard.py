@@ -43,11 +43,11 @@ OF_LIMIT: Final = {
     ),
     "RTO of the newest drills, of the objective": (
         f"bulwark_drill_recovery_seconds{{{_STACK}}} / bulwark_drill_recovery_objective_seconds{{{_STACK}}}",
-        "{{scenario}}",
+        "{{scenario}} ({{stores}})",
     ),
     "RPO of the newest drills, of the objective": (
         f"bulwark_drill_loss_seconds{{{_STACK}}} / bulwark_drill_loss_objective_seconds{{{_STACK}}}",
-        "{{scenario}}",
+        "{{scenario}} ({{stores}})",
     ),
 }
 """Title of a chart -> query and legend. 1 is the limit."""

@@ -52,7 +52,7 @@ def drill(
     """
     run = ScenarioRun(
         "corruption",
-        stores=("database",),
+        stores=(context.store,),
         threat="A bad write, such as a migration that went wrong, at a known moment.",
         loss_objective_seconds=context.spec.objectives.history_loss,
         on_progress=context.on_progress,

@@ -25,7 +25,8 @@ from pydantic import (
 
 from core.credential_forms import hide_credentials
 from core.moment import Moment
-from recovery.manifest import Count, LockMode, RunId, Sha256, StoreName
+from recovery.manifest import Count, LockMode, RunId, Sha256
+from recovery.store import Store, StoreKind, StoreName
 
 StackLocation = Literal["vendors", "twin", "file"]
 ScenarioKind = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "credentials"]
@@ -41,6 +42,16 @@ REQUIRED_MILESTONES: Final[dict[ScenarioKind, tuple[Milestone, ...]]] = {
     "credentials": (),
 }
 """The milestones that each scenario must have measured."""
+
+RECOVERS: Final[dict[ScenarioKind, StoreKind]] = {
+    "corruption": "database",
+    "loss": "database",
+    "replica": "database",
+    "elsewhere": "database",
+    "files": "files",
+    "state": "state",
+}
+"""The kind of store that a scenario recovers, whatever else its evidence names; `credentials` proves none."""
 
 CopyPath = Literal["history", "vault", "replica", "elsewhere"]
 """Where a copy of a store is; `history` is the history at the store's vendor, and `vault` the primary one."""
@@ -364,7 +375,7 @@ class Scenario(EvidenceModel):
 
     kind: ScenarioKind
     stores: Annotated[tuple[StoreName, ...], Field(min_length=1)]
-    """Stores that it proves can be recovered."""
+    """Names of the stores that it proves can be recovered: one, but for `credentials`."""
 
     threat: str
     incident: Moment
@@ -401,6 +412,18 @@ class Scenario(EvidenceModel):
 
     error: str = ""
     """The error that ended the scenario."""
+
+    @property
+    def recovered(self) -> Store | None:
+        """The store that it recovers; None for `credentials`."""
+        kind = RECOVERS.get(self.kind)
+        return Store(kind, self.stores[0]) if kind and len(self.stores) == 1 else None
+
+    @property
+    def title(self) -> str:
+        """The kind; with the store's name where that says more, such as `loss of orders`."""
+        store = self.recovered
+        return self.kind if not store or store.name == store.kind else f"{self.kind} of {store.name}"
 
     @computed_field
     @property
@@ -506,7 +529,7 @@ class Drill(EvidenceModel):
         own = [f"broke off: {self.error}"] if self.error else []
         if not self.scenarios:
             own.append("no scenario was tried")
-        return (*own, *(f"{one.kind}: {fault}" for one in self.scenarios for fault in one.faults))
+        return (*own, *(f"{one.title}: {fault}" for one in self.scenarios for fault in one.faults))
 
     @computed_field
     @property

@@ -52,7 +52,8 @@ def drill(
     Restore every file into a throw-away folder, and compare them with the database at the backup's start.
 
     Args:
-        context: The database, and the specification with the query for the files that its rows refer to.
+        context: The store, the database whose rows refer to its files, and the specification with the query
+            for these.
         vault: The only vault that is read.
         vault_name: The vault's name. With another one than the primary the database is taken for lost too.
         history: How long the database's vendor keeps the history; a random backup is drawn within it.
@@ -62,13 +63,13 @@ def drill(
     """
     run = ScenarioRun(
         "files",
-        stores=("files",),
+        stores=(context.store,),
         threat=_THREATS[vault_name],
         loss_objective_seconds=context.spec.objectives.vault_loss,
         on_progress=context.on_progress,
     )
     with run.capture_errors():
-        backups = catalogue.read_backups(vault, FilesManifest, context.trust)
+        backups = catalogue.read_backups(vault, FilesManifest, context.trust, store=context.store)
         if at:
             backups = [one for one in backups if one.manifest and one.manifest.snapshot_at <= at]
         if at_random:

@@ -50,14 +50,16 @@ def drill(
     """
     run = ScenarioRun(
         "loss" if vault_name == "primary" else vault_name,
-        stores=("database",),
+        stores=(context.store,),
         threat=_THREATS[vault_name],
         loss_objective_seconds=context.spec.objectives.vault_loss,
         on_progress=context.on_progress,
     )
     with run.capture_errors():
         chosen = choose_recovery_point(
-            catalogue.read_backups(vault, Manifest, context.trust), backup=backup, at_random=at_random
+            catalogue.read_backups(vault, Manifest, context.trust, store=context.store),
+            backup=backup,
+            at_random=at_random,
         )
         run.declare(chosen.incident)
         _recover(run, context, vault, vault_name, chosen)

@@ -9,15 +9,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from core import vault_layout
 from core.documents import DocumentError, read_json
 from recovery.attestation import IssueToken, Trust, pair_with_attestations, put_attested
 from recovery.catalogue import Backup, Proof, Verification, read_attested
-from recovery.drill.evidence import Drill, Scenario, ScenarioKind, StackLocation
+from recovery.drill.evidence import RECOVERS, Drill, Scenario, StackLocation
 from recovery.drill.spec import DrillObjectives
-from recovery.manifest import BackupManifest, StoredObject, StoreName
+from recovery.manifest import BackupManifest, StoredObject
+from recovery.store import Store
 from recovery.vault.clock import TOLERANCE
 from recovery.vault.objects import ObjectInfo, VersionEntry
 from recovery.vault.vault import VaultClient
@@ -26,16 +27,6 @@ M = TypeVar("M", bound=BackupManifest)
 
 ProofsByDrills = Mapping[tuple[str, str], Sequence[Proof]]
 """Verifications by drills that count, by key and version of the backup's manifest."""
-
-_PROVES: Final[Mapping[ScenarioKind, StoreName]] = {
-    "corruption": "database",
-    "loss": "database",
-    "replica": "database",
-    "elsewhere": "database",
-    "files": "files",
-    "state": "state",
-}
-"""The store that a scenario can prove, whatever else its evidence names; `credentials` proves none."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,10 @@ class DrillRecord:
     @property
     def counts(self) -> bool:
         return self.drill is not None and not self.doubt
+
+    def recovers(self, store: Store) -> bool:
+        """Whether a scenario of the drill recovers a store, with success or not."""
+        return bool(self.drill and any(one.recovered == store for one in self.drill.scenarios))
 
     @property
     def summary(self) -> str:
@@ -132,27 +127,28 @@ def newest_passed(
     stack: str,
     place: StackLocation,
     objectives: DrillObjectives | None = None,
-) -> dict[StoreName, DrillRecord]:
+) -> dict[Store, DrillRecord]:
     """
     Return, by store, the newest drill that counts and in which every scenario of the store passed.
 
     With `objectives`, what a scenario measured must meet these, whatever objectives its evidence names.
     """
-    last: dict[StoreName, DrillRecord] = {}
+    last: dict[Store, DrillRecord] = {}
     counted = [record for record in records if record.counts and record.proven_at]
     for record in sorted(counted, key=lambda record: (record.proven_at, record.id)):
         drill = record.drill
         if not drill or (drill.identity.stack, drill.identity.place) != (stack, place) or drill.error:
             continue
-        proving = [one for one in drill.scenarios if one.kind in _PROVES]
-        proven: set[StoreName] = {_PROVES[one.kind] for one in proving if _PROVES[one.kind] in one.stores}
+        proven = {one.recovered for one in drill.scenarios if one.recovered}
         failed = {
-            _PROVES[one.kind]
-            for one in proving
-            if one.verdict == "failed" or (objectives and not _meets(one, objectives))
+            Store(RECOVERS[one.kind], name)
+            for one in drill.scenarios
+            if one.kind in RECOVERS
+            and (one.verdict == "failed" or (objectives and not _meets(one, objectives)))
+            for name in one.stores
         }
-        for store_name in proven - failed:
-            last[store_name] = record
+        for recovered in proven - failed:
+            last[recovered] = record
     return last
 
 

@@ -52,6 +52,12 @@ MILESTONES: Final[dict[Milestone, str]] = {
 }
 
 
+def head(scenario: Scenario) -> str:
+    """Return the heading of a scenario; with the store's name where that says more."""
+    store, heading = scenario.recovered, TITLES[scenario.kind]
+    return heading if not store or store.name == store.kind else f"{heading}: {store.name}"
+
+
 def format_seconds(seconds: float | None) -> str:
     """Return a duration for people: with milliseconds or tenths of a second if it is short."""
     if seconds is None:
@@ -212,8 +218,8 @@ class Trend:
         return highest >= self.objective_seconds / 4
 
 
-def compute_trends(drill: Drill, earlier: Iterable[Drill]) -> dict[ScenarioKind, list[Trend]]:
-    """Return the trends of each scenario of a drill, with earlier drills of the same stack."""
+def compute_trends(drill: Drill, earlier: Iterable[Drill]) -> dict[str, list[Trend]]:
+    """Return the trends of each scenario of a drill by its title, with earlier drills of the same stack."""
     before = [
         other
         for other in earlier
@@ -223,19 +229,19 @@ def compute_trends(drill: Drill, earlier: Iterable[Drill]) -> dict[ScenarioKind,
     ]
     history = [*sorted(before, key=lambda other: other.identity.id)[1 - _MAX_POINTS :], drill]
     return {
-        scenario.kind: [
-            Trend(title, measured.objective_seconds, _points(history, scenario.kind, title))
+        scenario.title: [
+            Trend(title, measured.objective_seconds, _points(history, scenario.title, title))
             for title, measured in measurements(scenario).items()
         ]
         for scenario in drill.scenarios
     }
 
 
-def _points(history: list[Drill], kind: ScenarioKind, title: str) -> tuple[Point, ...]:
+def _points(history: list[Drill], of_scenario: str, title: str) -> tuple[Point, ...]:
     points: list[Point] = []
     for drill in history:
         for scenario in drill.scenarios:
-            if scenario.kind == kind:
+            if scenario.title == of_scenario:
                 measured = measurements(scenario).get(title)
                 seconds = measured.seconds if measured else None
                 points.append(Point(drill.identity.id, seconds, scenario.verdict))
@@ -249,7 +255,7 @@ def render_html(drill: Drill, *, earlier: Iterable[Drill] = (), stored: ObjectIn
     `earlier` are the drills to compare with; `stored` is the document in the vault, if it is stored.
     """
     return _TEMPLATES.get_template("page.html").render(
-        titles=TITLES,
+        head=head,
         paths=PATHS,
         milestones=MILESTONES,
         measurements=measurements,
@@ -260,9 +266,9 @@ def render_html(drill: Drill, *, earlier: Iterable[Drill] = (), stored: ObjectIn
         trends=compute_trends(drill, earlier),
         is_foldable=is_foldable,
         group_by_credential=group_by_credential,
-        folded_checks={scenario.kind: _fold(scenario) for scenario in drill.scenarios},
+        folded_checks={scenario.title: _fold(scenario) for scenario in drill.scenarios},
         same_as=_find_repetitions(drill),
-        timeline_seconds={scenario.kind: _timeline_seconds(scenario) for scenario in drill.scenarios},
+        timeline_seconds={scenario.title: _timeline_seconds(scenario) for scenario in drill.scenarios},
         sha256=hashlib.sha256(records.to_json(drill)).hexdigest(),
         stored=stored,
     )
@@ -272,14 +278,14 @@ def _fold(scenario: Scenario) -> list[Check]:
     return list(filter(is_foldable, scenario.checks))
 
 
-def _find_repetitions(drill: Drill) -> dict[ScenarioKind, ScenarioKind]:
-    """Return the scenarios whose folded checks say the same as those of an earlier one, with that one."""
-    repetitions: dict[ScenarioKind, ScenarioKind] = {}
+def _find_repetitions(drill: Drill) -> dict[str, str]:
+    """Return the titles of scenarios whose folded checks are those of an earlier one, with its heading."""
+    repetitions: dict[str, str] = {}
     for number, scenario in enumerate(drill.scenarios):
         folded = _fold(scenario)
         for earlier in drill.scenarios[:number] if folded else ():
             if _fold(earlier) == folded:
-                repetitions[scenario.kind] = earlier.kind
+                repetitions[scenario.title] = head(earlier)
                 break
     return repetitions
 
@@ -320,7 +326,7 @@ def _markdown_lines(drill: Drill) -> Iterator[str]:
 
 
 def _scenario_lines(scenario: Scenario) -> Iterator[str]:
-    yield f"### {TITLES[scenario.kind]}: {scenario.verdict}"
+    yield f"### {head(scenario)}: {scenario.verdict}"
     yield ""
     point = scenario.recovery_point
     if scenario.kind == "credentials":

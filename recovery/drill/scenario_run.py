@@ -29,7 +29,7 @@ from recovery.drill.evidence import (
 )
 from recovery.drill.safety import new_name
 from recovery.drill.spec import NOT_COVERED
-from recovery.manifest import StoreName
+from recovery.store import StoreName
 
 OnProgress = Callable[[str], None]
 """Gets the name of each step as it begins."""

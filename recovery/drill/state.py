@@ -12,6 +12,7 @@ from recovery.drill.recovery_point import check_wrong_digest, choose_recovery_po
 from recovery.drill.scenario_run import OnProgress, ScenarioRun
 from recovery.drill.spec import DrillObjectives
 from recovery.state import STATE_FILE, StateManifest, restore_state
+from recovery.store import STATE
 from recovery.vault.vault import VaultClient
 
 _FOLDER = "state"
@@ -65,7 +66,7 @@ def drill(
     """
     run = ScenarioRun(
         "state",
-        stores=("state",),
+        stores=(STATE.name,),
         threat="The engine's backend is gone, and with it all that is known of the stack.",
         loss_objective_seconds=objectives.vault_loss,
         on_progress=on_progress,
@@ -82,7 +83,9 @@ def drill(
 def _choose(
     run: ScenarioRun, vault: VaultClient, trust: Trust, deployed_at: datetime | None, backup: str | None
 ) -> StateManifest:
-    chosen = choose_recovery_point(catalogue.read_backups(vault, StateManifest, trust), backup=backup)
+    chosen = choose_recovery_point(
+        catalogue.read_backups(vault, StateManifest, trust, store=STATE.name), backup=backup
+    )
     manifest = chosen.manifest
     run.declare()
     record_recovery_point(run, vault, "primary", chosen, as_of=manifest.snapshot_at)

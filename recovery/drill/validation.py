@@ -15,6 +15,7 @@ from recovery.drill.spec import DrillSpec
 from recovery.manifest import Checksums
 from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import take_snapshot
+from recovery.store import StoreName
 
 ExpectationOf = Callable[[Checksums], Expectation]
 """Returns the expectation for the checksums of a recovered database."""
@@ -22,7 +23,10 @@ ExpectationOf = Callable[[Checksums], Expectation]
 
 @dataclass(frozen=True)
 class DrillContext:
-    """What every scenario of the database needs."""
+    """What every scenario of one store needs."""
+
+    store: StoreName
+    """The store that is recovered."""
 
     source_url: str = field(repr=False)
     """URL of the platform's database with which the server refuses writes; empty if it is not known."""

@@ -16,7 +16,8 @@ from core.documents import DocumentError, read_json
 from core.moment import Moment
 from core.vault_layout import Tier
 from recovery.attestation import Trust, pair_with_attestations, read_token
-from recovery.manifest import Count, ManifestModel, RunId, Sha256, StoredObject, StoreName
+from recovery.manifest import Count, ManifestModel, RunId, Sha256, StoredObject
+from recovery.store import Store, StoreKind, StoreName
 from recovery.vault.clock import TOLERANCE
 from recovery.vault.documents import read_body
 from recovery.vault.objects import VersionEntry
@@ -71,6 +72,18 @@ class BackupCopy(ManifestModel):
 
     files_locked_until: Moment | None = None
     """When the first lock on one of the files ends; None if there are none."""
+
+    @property
+    def of_store(self) -> Store:
+        """The store, by its name and by what its manifest's key says that it is."""
+        kinds: dict[str, StoreKind] = {
+            vault_layout.DATABASE: "database",
+            vault_layout.FILE_MANIFESTS: "files",
+        }
+        for prefix, kind in kinds.items():
+            if self.manifest.key.startswith(prefix):
+                return Store(kind, self.store)
+        return Store("state", self.store)
 
     @property
     def all_objects(self) -> tuple[CopiedObject, ...]:

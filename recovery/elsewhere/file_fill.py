@@ -23,6 +23,7 @@ from recovery.elsewhere.lock import renew_lock, store_locked
 from recovery.files.manifest import FileEntry, FilesManifest, read_listing
 from recovery.files.parallel import WORKERS, bounded_map
 from recovery.manifest import StoredObject
+from recovery.store import StoreName
 from recovery.vault.vault import VaultClient
 
 _PART_ENTRIES: Final = 5_000
@@ -90,7 +91,7 @@ class FileCopier:
         unfinished = read_unfinished(self.target, backup, self.rules, self.trust, self.trusted)
         known = ((entry, next(unfinished, None) or old) for entry, old in self._match(entries, previous))
         while batch := list(_take_part(known)):
-            objects = self._copy_batch(batch)
+            objects = self._copy_batch(manifest.store, batch)
             part = CopiedFiles(
                 backup=backup.id,
                 manifest_sha256=backup.manifest_sha256,
@@ -129,7 +130,9 @@ class FileCopier:
         except Failure as failure:
             _log.warning("files are copied again", previous=previous and previous.backup, why=str(failure))
 
-    def _copy_batch(self, batch: list[tuple[FileEntry, StoredObject | None]]) -> list[StoredObject]:
+    def _copy_batch(
+        self, store: StoreName, batch: list[tuple[FileEntry, StoredObject | None]]
+    ) -> list[StoredObject]:
         """Return the encrypted object of each file; small files first, many at a time."""
         objects: list[StoredObject | None] = list(
             bounded_map(lambda pair: pair[1] and renew_lock(self.target, pair[1], self.rules), batch, WORKERS)
@@ -137,16 +140,15 @@ class FileCopier:
         missing = [number for number, stored in enumerate(objects) if not stored]
         for small, workers in ((True, WORKERS), (False, _LARGE_AT_ONCE)):
             chosen = [number for number in missing if (batch[number][0].bytes <= _SMALL_BYTES) == small]
-            copies = bounded_map(lambda number: self._copy_file(batch[number][0]), chosen, workers)
+            copies = bounded_map(lambda number: self._copy_file(store, batch[number][0]), chosen, workers)
             for number, stored in zip(chosen, copies, strict=True):
                 objects[number] = stored
         return [stored for stored in objects if stored]
 
-    def _copy_file(self, entry: FileEntry) -> StoredObject:
-        options = self.source.read_options(entry.copy_key, entry.version)
-        chunks = self.source.read(
-            entry.copy_key, entry.version, sha256=entry.sha256, expected_bytes=entry.bytes
-        )
+    def _copy_file(self, store: StoreName, entry: FileEntry) -> StoredObject:
+        key = entry.copy_key(store)
+        options = self.source.read_options(key, entry.version)
+        chunks = self.source.read(key, entry.version, sha256=entry.sha256, expected_bytes=entry.bytes)
         return store_locked(
             self.target,
             vault_layout.new_copied_file(),

@@ -61,7 +61,7 @@ class FileLookup:
             table.executemany(
                 "INSERT OR IGNORE INTO file VALUES (?, ?, ?)",
                 (
-                    (entry.copy_key, entry.version, stored.model_dump_json())
+                    (entry.copy_key(copy.store), entry.version, stored.model_dump_json())
                     for entry, stored in pair_files(self._originals, self._stored, copy)
                 ),
             )

@@ -6,6 +6,7 @@ document: the next run writes it again, as another version of the same key.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from recovery.elsewhere.vault import ElsewhereVault
 from recovery.files.manifest import FilesManifest
 from recovery.manifest import BackupManifest, Manifest, StoredObject
 from recovery.state import StateManifest
+from recovery.store import Store
 from recovery.vault.clock import require_right_clock
 from recovery.vault.documents import read_body
 from recovery.vault.objects import VersionEntry
@@ -45,7 +47,7 @@ def copy_backups(
     *,
     trust: Trust,
     issue_token: IssueToken | None,
-    kinds: Collection[type[BackupManifest]] = COPIED_KINDS,
+    stores: Collection[Store] | None = None,
     on_progress: OnCopyProgress = lambda *_: None,
 ) -> list[BackupCopy]:
     """
@@ -56,7 +58,7 @@ def copy_backups(
         target: The vault elsewhere, with credentials that may write to it.
         trust: Whose attestations count in the source.
         issue_token: Attests the copies.
-        kinds: The stores whose backups are copied.
+        stores: The stores whose backups are copied; None: all.
         on_progress: See OnCopyProgress.
 
     Raises:
@@ -78,21 +80,24 @@ def copy_backups(
     transfer = _Transfer(source, target, rules, trust, issue_token, on_progress)
     copies: list[BackupCopy] = []
     failures: list[Failure] = []
-    for kind in kinds:
-        missing = [
-            (backup, backup.manifest)
-            for backup in catalogue.read_backups(source, kind, trust, judgements=judgements)
-            if backup.manifest
-            and backup.counts
-            and (backup.id, backup.manifest_sha256) not in held
-            and now - backup.stored_at <= timedelta(days=rules.lock_days)
-        ]
-        try:
-            # The oldest first: what is copied next time follows what is there.
-            for backup, manifest in sorted(missing, key=lambda pair: pair[0].stored_at):
-                copies.append(_copy_backup(transfer, backup, manifest, copies))
-        except Failure as failure:
-            failures.append(failure)  # a store that can't be copied holds up no other
+    for kind in COPIED_KINDS:
+        missing: defaultdict[Store, list[tuple[Backup[Any], BackupManifest]]] = defaultdict(list)
+        for backup in catalogue.read_backups(source, kind, trust, store=None, judgements=judgements):
+            if (
+                backup.manifest
+                and (stores is None or backup.store in stores)
+                and backup.counts
+                and (backup.id, backup.manifest_sha256) not in held
+                and now - backup.stored_at <= timedelta(days=rules.lock_days)
+            ):
+                missing[backup.store].append((backup, backup.manifest))
+        for _, of_store in sorted(missing.items()):
+            try:
+                # The oldest first: what is copied next time follows what is there.
+                for backup, manifest in sorted(of_store, key=lambda pair: pair[0].stored_at):
+                    copies.append(_copy_backup(transfer, backup, manifest, copies))
+            except Failure as failure:
+                failures.append(failure)  # a store that can't be copied holds up no other
     if failures:
         raise failures[0]
     return copies
@@ -143,7 +148,7 @@ def _copy_backup(
 
     copied = BackupCopy(
         backup=backup.id,
-        store=manifest.STORE,
+        store=manifest.store,
         tier=backup.tier,
         stack=manifest.stack,
         shows=manifest.snapshot_at,
@@ -168,7 +173,7 @@ def _copy_files(
     alike = [
         copy
         for copy in (*new, *transfer.target.copies)
-        if copy.store == manifest.STORE and set(copy.recipients) == set(transfer.rules.recipients)
+        if copy.of_store == backup.store and set(copy.recipients) == set(transfer.rules.recipients)
     ]
     copier = FileCopier(
         transfer.source,

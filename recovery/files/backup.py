@@ -38,6 +38,7 @@ from recovery.files.source import FileSource, SourceFailure, SourceObject, is_md
 from recovery.manifest import LeftOut
 from recovery.postgres.compression import compress
 from recovery.postgres.disk_space import private_folder
+from recovery.store import StoreName
 from recovery.vault.clock import require_right_clock
 from recovery.vault.lease import PERIOD, Lease, hold_lease
 from recovery.vault.vault import Lock, VaultClient
@@ -59,10 +60,11 @@ _SMALL_BUCKET_OBJECTS: Final = 10
 
 
 class BackupRun:
-    """One run of a file backup, which holds the lease of the files."""
+    """One run of a file backup, which holds the lease of its store."""
 
     def __init__(
         self,
+        store: StoreName,
         source: FileSource,
         vault: VaultClient,
         index: Index,
@@ -79,7 +81,7 @@ class BackupRun:
         self.started = datetime.now(UTC)
         self.id = vault_layout.new_id(self.started)
         self.copied = 0
-        self._source, self._vault, self._index = source, vault, index
+        self._store, self._source, self._vault, self._index = store, source, vault, index
         self._folder, self._cache = folder, cache
         self._lease, self._on_progress = lease, on_progress
         self._lock, self._accept_unreadable = lock, accept_unreadable
@@ -95,10 +97,11 @@ class BackupRun:
 
     def load_known_entries(self) -> None:
         """Record the entries of the last backup, and those that later, interrupted runs have copied."""
-        last = catalogue.read_newest(self._vault, FilesManifest, self._trust)
+        last = catalogue.read_newest(self._vault, FilesManifest, self._trust, self._store)
         if last and last.manifest:
             self._index.record_entries(read_listing(last.manifest, self._vault))
-        for journal in read_journals(self._vault, self._trust, after=last.stored_at if last else None):
+        after = last.stored_at if last else None
+        for journal in read_journals(self._vault, self._trust, self._store, after=after):
             if journal.fault:
                 _log.warning("journal ignored", key=journal.key, why=journal.fault)
                 continue
@@ -122,8 +125,8 @@ class BackupRun:
                 raise Failure(
                     f"The bucket {bucket} lists {missing:,} of the {known:,} objects of its last backup no "
                     "more. Nothing was changed in the vault.",
-                    "if they are lost, restore them: ./bulwark restore --store files. If it is meant to be "
-                    "so, run this again with --accept-gone.",
+                    f"if they are lost, restore them: ./bulwark restore --store {self._store}. If it is "
+                    "meant to be so, run this again with --accept-gone.",
                 )
         for copies in self._copies.batches():
             self._index.record_copies(copies)
@@ -135,9 +138,10 @@ class BackupRun:
 
     def _list_copies(self) -> Iterator[tuple[str, str]]:
         """Give up uploads of killed runs; yield key and version of each copy that is its key's newest."""
-        for prefix in (vault_layout.FILES, vault_layout.FILE_MANIFESTS):
+        copies = vault_layout.file_copies(self._store)
+        for prefix in (*copies, vault_layout.file_manifests(self._store)):
             self._vault.give_up_uploads(prefix)
-        for prefix in (vault_layout.FILE_COPIES, vault_layout.LONG_FILE_COPIES):
+        for prefix in copies:
             for bucket in self._source.buckets:
                 for entry in self._vault.list_entries(f"{prefix}{bucket}/"):
                     if entry.is_latest:
@@ -180,11 +184,11 @@ class BackupRun:
         """Record copied objects in the index and, for the next run, in a journal in the vault."""
         if entries:
             self._index.record_entries(entries)
-            self._index.record_copies((entry.copy_key, entry.version) for entry in entries)
+            self._index.record_copies((entry.copy_key(self._store), entry.version) for entry in entries)
             self._batches += 1
             put_attested(
                 self._vault,
-                vault_layout.file_journal(self.id, self._batches),
+                vault_layout.file_journal(self._store, self.id, self._batches),
                 b"".join(compress(format_line(entry) for entry in entries)),
                 self._issue_token,
             )
@@ -192,7 +196,7 @@ class BackupRun:
 
     def _copy_batch(self, bucket: str, batch: list[SourceObject]) -> Iterator[FileEntry]:
         """Copy a batch with rclone; one by one what rclone can't copy, or what differs from the listing."""
-        with_rclone = {item.key: item for item in batch if copy.is_rclone_key(bucket, item.key)}
+        with_rclone = {item.key: item for item in batch if copy.is_rclone_key(self._store, bucket, item.key)}
         others = [item for item in batch if item.key not in with_rclone]
         copied_bytes = self._bytes
         if with_rclone:
@@ -200,13 +204,17 @@ class BackupRun:
                 hashes = copy.copy_batch(
                     self._source,
                     self._vault,
+                    self._store,
                     bucket,
                     with_rclone,
                     folder=Path(folder),
                     cache=self._cache,
                     on_progress=lambda count: self._on_progress("copied", self._bytes + count),
                 )
-            keys = {vault_layout.file_copy(bucket, key): key for key in hashes.keys() & with_rclone.keys()}
+            keys = {
+                vault_layout.file_copy(self._store, bucket, key): key
+                for key in hashes.keys() & with_rclone.keys()
+            }
             for upload in verify_uploads(self._vault, self._index, sorted(keys)):
                 source_object, hashed = with_rclone[keys[upload.key]], hashes[keys[upload.key]]
                 is_same = not is_md5(source_object.etag) or source_object.etag == hashed.md5
@@ -232,7 +240,7 @@ class BackupRun:
 
         def copy_one(source_object: SourceObject) -> FileEntry | SourceFailure | None:
             try:
-                return copy_object(client, self._source, source_object, self._vault)
+                return copy_object(client, self._source, source_object, self._vault, self._store)
             except SourceFailure as failure:
                 self._source.require_answers(source_object.bucket)
                 return failure
@@ -279,10 +287,10 @@ def back_up_files(
     period: timedelta = PERIOD,
 ) -> FilesManifest:
     """
-    Back up the files into the primary vault; store and return the manifest.
+    Back up a store's files into the primary vault; store and return the manifest.
 
     Args:
-        context: The stack.
+        context: Of the store.
         accept_gone: Continue although a bucket has lost more than half of its objects.
         accept_unreadable: Continue although more than half of a bucket's objects can't be read. Fewer never
             end the run; the manifest names them.
@@ -292,18 +300,19 @@ def back_up_files(
     Raises:
         Failure: there is no new backup, and no manifest. The next run does not repeat its copies.
     """
-    source, vault = context.files, context.primary
+    source, vault, store = context.files, context.primary, context.require_store()
     if source is None:
-        raise Failure("The stack names no file store.", "deploy it again: ./bulwark up.")
+        raise Failure(f"Nothing says where the files of {store} are.", "deploy it again: ./bulwark up.")
     require_right_clock(vault)
     lock = vault.read_lock()
     with (
-        hold_lease(vault, vault_layout.FILE_LEASE, "backup of the files", period=period) as lease,
+        hold_lease(vault, vault_layout.file_lease(store), f"backup of {store}", period=period) as lease,
         private_folder() as folder,
         private_folder(copy.cache_parent()) as cache,
-        closing(Index(folder / "index", lock.period if lock else None)) as index,
+        closing(Index(folder / "index", store, lock.period if lock else None)) as index,
         closing(
             BackupRun(
+                store,
                 source,
                 vault,
                 index,
@@ -323,11 +332,11 @@ def back_up_files(
         run.copy_changes()
         snapshot_at = datetime.now(UTC)
         gone = run.tag_deleted_at_source()
-        listing = store_listing(vault, vault_layout.file_listing(run.id), index.list_entries())
+        listing = store_listing(vault, vault_layout.file_listing(store, run.id), index.list_entries())
         totals = {bucket: index.bucket_total(bucket) for bucket in source.buckets}
         manifest = FilesManifest(
             id=run.id,
-            store="files",
+            store=store,
             stack=context.stack,
             started=run.started,
             snapshot_at=snapshot_at,

@@ -37,9 +37,10 @@ from tenacity import (
 from core.failure import Failure
 from core.linked_process import link_to_parent
 from core.log import RunEvents
-from core.vault_layout import FILE_COPIES, file_copy
+from core.vault_layout import FILE_COPIES, file_copies, file_copy
 from recovery.files.manifest import FileEntry
 from recovery.files.source import FileSource, SourceFailure, SourceObject, explain_source_errors, is_md5
+from recovery.store import StoreName
 from recovery.vault.client import AccessKey, error_code
 from recovery.vault.upload import MIB, TOKEN, StreamDigest, options_from_head
 from recovery.vault.vault import VaultClient
@@ -70,13 +71,13 @@ _REASON_CHARACTERS: Final = 300
 _log = RunEvents()
 
 
-def is_rclone_key(bucket: str, key: str) -> bool:
+def is_rclone_key(store: StoreName, bucket: str, key: str) -> bool:
     """
     Return whether rclone can copy an object with this key to the key of its copy.
 
     rclone takes keys for paths: it drops empty segments and resolves dots. Its lists have one name per line.
     """
-    return not _UNSUPPORTED_KEY.search(key) and file_copy(bucket, key).startswith(FILE_COPIES)
+    return not _UNSUPPORTED_KEY.search(key) and file_copy(store, bucket, key).startswith(FILE_COPIES)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Hashes:
 def copy_batch(
     source: FileSource,
     vault: VaultClient,
+    store: StoreName,
     bucket: str,
     keys: Iterable[str],
     *,
@@ -98,7 +100,7 @@ def copy_batch(
     on_progress: Callable[[int], None],
 ) -> dict[str, Hashes]:
     """
-    Copy objects of one bucket; return the hashes of those that arrived, by key.
+    Copy objects of one bucket of a store; return the hashes of those that arrived, by key.
 
     An object that did not arrive is missing in the result, whatever the reason. The last reason is logged.
     `folder` is private to this batch, `cache` to this run; `on_progress` gets the number of bytes copied.
@@ -117,7 +119,8 @@ def copy_batch(
         *("--use-json-log", "--stats", "1s", "--stats-log-level", "NOTICE"),
     )
     with tempfile.TemporaryDirectory(dir=cache) as hashes:
-        environment = _rclone_environment(source, vault, hashes)
+        copies, _ = file_copies(store)
+        environment = _rclone_environment(source, vault, copies, hashes)
         with _run_rclone(arguments, environment) as process:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             for record in _read_log(process.stdout):
@@ -127,7 +130,7 @@ def copy_batch(
                     reason = str(record.get("msg"))[:_REASON_CHARACTERS]
         if reason:
             _log.warning("what rclone did not copy is copied one by one", bucket=bucket, why=reason)
-        return dict(_read_hashes(target, f"{vault.bucket}/{FILE_COPIES}{bucket}/", environment))
+        return dict(_read_hashes(target, f"{vault.bucket}/{copies}{bucket}/", environment))
 
 
 def cache_parent() -> Path | None:
@@ -160,7 +163,9 @@ def _beside_python() -> Path:
     return Path(sys.executable).parent / "rclone"
 
 
-def _rclone_environment(source: FileSource, vault: VaultClient, cache: str) -> dict[str, str]:
+def _rclone_environment(source: FileSource, vault: VaultClient, copies: str, cache: str) -> dict[str, str]:
+    """Return rclone's variables; `copies` is the prefix of the store's copies in the vault."""
+
     def remote(name: str, **options: str) -> dict[str, str]:
         return {f"RCLONE_CONFIG_{name}_{option}".upper(): value for option, value in options.items()}
 
@@ -204,7 +209,7 @@ def _rclone_environment(source: FileSource, vault: VaultClient, cache: str) -> d
         **remote(
             "hashed",
             type="hasher",
-            remote=f"vault:{vault.bucket}/{FILE_COPIES.rstrip('/')}",
+            remote=f"vault:{vault.bucket}/{copies.rstrip('/')}",
             hashes="sha256,md5",
             max_age="off",
         ),
@@ -304,10 +309,10 @@ class _ReadState:
 
 
 def copy_object(
-    client: S3Client, source: FileSource, source_object: SourceObject, vault: VaultClient
+    client: S3Client, source: FileSource, source_object: SourceObject, vault: VaultClient, store: StoreName
 ) -> FileEntry | None:
     """
-    Copy one object and return its entry; None if the source no longer has it.
+    Copy one object of a store and return its entry; None if the source no longer has it.
 
     An object that has changed since the listing is copied with its new content.
 
@@ -324,7 +329,7 @@ def copy_object(
                 ),
                 stop=stop_after_attempt(_ATTEMPTS),
                 wait=wait_random_exponential(0.2, max=10),
-            )(_copy_once, client, source_object, vault)
+            )(_copy_once, client, source_object, vault, store)
     except RetryError:
         raise SourceFailure(
             f"Reading {name} from {source.host} failed: the answer ended early each time.",
@@ -333,7 +338,9 @@ def copy_object(
         ) from None
 
 
-def _copy_once(client: S3Client, source_object: SourceObject, vault: VaultClient) -> FileEntry | None:
+def _copy_once(
+    client: S3Client, source_object: SourceObject, vault: VaultClient, store: StoreName
+) -> FileEntry | None:
     try:
         response = client.get_object(Bucket=source_object.bucket, Key=source_object.key)
     except ClientError as error:
@@ -342,7 +349,7 @@ def _copy_once(client: S3Client, source_object: SourceObject, vault: VaultClient
         raise
     state = _ReadState(etag=response.get("ETag", "").strip('"'))
     stored = vault.store(
-        file_copy(source_object.bucket, source_object.key),
+        file_copy(store, source_object.bucket, source_object.key),
         _read_chunks(response, state),
         expected_bytes=source_object.bytes,
         options=options_from_head(response),

@@ -17,6 +17,7 @@ from core.vault_layout import file_copy
 from recovery.files.manifest import FileEntry
 from recovery.files.parallel import bounded_map
 from recovery.files.source import SourceObject
+from recovery.store import StoreName
 from recovery.vault.objects import VersionEntry
 from recovery.vault.vault import VaultClient
 
@@ -59,8 +60,9 @@ class Total:
 class Index:
     """Three tables: entries of earlier runs and this one, objects of the source, copies in the vault."""
 
-    def __init__(self, file: Path, lock: timedelta | None) -> None:
-        """Create an index in a new file; `lock` is how long the vault locks a new version."""
+    def __init__(self, file: Path, store: StoreName, lock: timedelta | None) -> None:
+        """Create the index of a store in a new file; `lock` is how long the vault locks a new version."""
+        self._store = store
         self._lock = lock.total_seconds() if lock else 0.0
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.executescript(_SCHEMA)
@@ -100,7 +102,7 @@ class Index:
                 (
                     source_object.bucket,
                     source_object.key,
-                    file_copy(source_object.bucket, source_object.key),
+                    file_copy(self._store, source_object.bucket, source_object.key),
                     source_object.bytes,
                     source_object.etag,
                     source_object.modified.timestamp(),
@@ -222,7 +224,7 @@ class Index:
         if not entry.locked_until:
             return None
         # A share by key, so that not all copies are renewed on one day.
-        share = (1 + crc32(entry.copy_key.encode()) / (1 << 32)) / 3
+        share = (1 + crc32(entry.copy_key(self._store).encode()) / (1 << 32)) / 3
         return entry.locked_until.timestamp() - share * self._lock
 
     def _fetch_one(self, query: str, *values: Any) -> Any:

@@ -16,8 +16,9 @@ from core.documents import describe_error
 from core.failure import Failure
 from core.moment import Moment
 from core.vault_layout import file_copy
-from recovery.manifest import BackupManifest, Count, LeftOut, ManifestModel, Sha256, StoredObject, StoreName
+from recovery.manifest import BackupManifest, Count, LeftOut, ManifestModel, Sha256, StoredObject
 from recovery.postgres.compression import compress, decompress
+from recovery.store import DeclaredStoreName, StoreKind, StoreName
 from recovery.vault.vault import VaultClient
 
 MAX_LEFT_OUT: Final = 100
@@ -40,19 +41,19 @@ class BucketSummary(ManifestModel):
 
 class FilesManifest(BackupManifest):
     """
-    One backup of the files.
+    One backup of a store's files.
 
     Each file has its content of some moment between `started` and `snapshot_at`.
     """
 
-    STORE: ClassVar[StoreName] = "files"
+    KIND: ClassVar[StoreKind] = "files"
     PREFIX: ClassVar[str] = vault_layout.FILE_MANIFESTS
     KEYS: ClassVar[re.Pattern[str]] = re.compile(
-        rf"{vault_layout.FILE_MANIFESTS}(?P<id>[^/]+)/{vault_layout.MANIFEST}"
+        rf"{vault_layout.FILE_MANIFESTS}(?P<store>{vault_layout.STORE})/(?P<id>[^/]+)/{vault_layout.MANIFEST}"
     )
 
     schema_version: Literal["bulwark-files-1"] = "bulwark-files-1"
-    store: Literal["files"]
+    store: DeclaredStoreName
     buckets: tuple[BucketSummary, ...]
     copied: Count
     """Number of files that are new or changed since the previous backup."""
@@ -76,6 +77,10 @@ class FilesManifest(BackupManifest):
     listing_sha256: Sha256
     """SHA-256 of the listing's lines before compression."""
 
+    @classmethod
+    def list_prefixes(cls, store: StoreName | None) -> tuple[str, ...]:
+        return (cls.PREFIX if store is None else vault_layout.file_manifests(store),)
+
     @property
     def files(self) -> int:
         return sum(bucket.files for bucket in self.buckets)
@@ -86,7 +91,7 @@ class FilesManifest(BackupManifest):
 
     @property
     def folder(self) -> str:
-        return vault_layout.file_backup(self.id)
+        return vault_layout.file_backup(self.store, self.id)
 
     @property
     def objects(self) -> tuple[StoredObject, ...]:
@@ -132,10 +137,9 @@ class FileEntry:
     altered: bool = False
     """Whether the source's download differs from its listing in size or MD5."""
 
-    @property
-    def copy_key(self) -> str:
-        """The key of the copy in the vault."""
-        return file_copy(self.bucket, self.key)
+    def copy_key(self, store: StoreName) -> str:
+        """Return the key of the copy in the vault, of a store's backup that has this entry."""
+        return file_copy(store, self.bucket, self.key)
 
 
 _ENTRY: Final = TypeAdapter(FileEntry)

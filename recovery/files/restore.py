@@ -86,7 +86,7 @@ def restore_files(
             _require_disk_space(target.path, manifest, selection)
 
         def put(entry: FileEntry) -> FileEntry:
-            key, version = entry.copy_key, entry.version
+            key, version = entry.copy_key(manifest.store), entry.version
             chunks = vault.read(key, version, sha256=entry.sha256, expected_bytes=entry.bytes)
             options = vault.read_options(key, version) if isinstance(target, BucketTarget) else _NO_OPTIONS
             target.put(entry, chunks, options)

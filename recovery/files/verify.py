@@ -55,11 +55,10 @@ def _first_problems(problems: Iterator[str]) -> list[str]:
 
 def _read_back(manifest: FilesManifest, vault: VaultClient) -> Iterator[str]:
     def read(entry: FileEntry) -> list[str]:
-        problems = _check_copy(entry, vault)
+        key = entry.copy_key(manifest.store)
+        problems = _check_copy(entry, key, vault)
         try:
-            for _ in vault.read(
-                entry.copy_key, entry.version, sha256=entry.sha256, expected_bytes=entry.bytes
-            ):
+            for _ in vault.read(key, entry.version, sha256=entry.sha256, expected_bytes=entry.bytes):
                 pass
         except Failure as failure:
             problems = [str(failure)]
@@ -83,24 +82,27 @@ def _compare_listing(manifest: FilesManifest, vault: VaultClient) -> Iterator[st
     sample = _Sample()
     long: list[FileEntry] = []
     for bucket, entries in groupby(read_listing(manifest, vault), lambda entry: entry.bucket):
-        versions = _list_versions(vault, f"{vault_layout.FILE_COPIES}{bucket}/")
+        versions = _list_versions(vault, f"{vault_layout.file_copies(manifest.store)[0]}{bucket}/")
         version = next(versions, None)
         for entry in entries:
             sample.add(entry)
-            if entry.copy_key.startswith(vault_layout.LONG_FILE_COPIES):
+            key = entry.copy_key(manifest.store)
+            if key.startswith(vault_layout.LONG_FILE_COPIES):
                 long.append(entry)
                 continue
-            while version and version.key < entry.copy_key:
+            while version and version.key < key:
                 version = next(versions, None)
             sizes: dict[str, int] = {}
-            while version and version.key == entry.copy_key:
+            while version and version.key == key:
                 sizes[version.version] = version.bytes
                 version = next(versions, None)
             if entry.version not in sizes:
-                yield f"{entry.copy_key} (version {entry.version}) is not in vault {vault.bucket}"
+                yield f"{key} (version {entry.version}) is not in vault {vault.bucket}"
             elif sizes[entry.version] != entry.bytes:
-                yield f"{entry.copy_key} has {sizes[entry.version]:,} bytes; the listing says {entry.bytes:,}"
-    for problems in bounded_map(lambda entry: _check_copy(entry, vault), [*long, *sample.entries]):
+                yield f"{key} has {sizes[entry.version]:,} bytes; the listing says {entry.bytes:,}"
+    for problems in bounded_map(
+        lambda entry: _check_copy(entry, entry.copy_key(manifest.store), vault), [*long, *sample.entries]
+    ):
         yield from problems
 
 
@@ -108,19 +110,19 @@ def _list_versions(vault: VaultClient, prefix: str) -> Iterator[VersionEntry]:
     return (entry for entry in vault.list_entries(prefix, versions=True) if not entry.is_delete_marker)
 
 
-def _check_copy(entry: FileEntry, vault: VaultClient) -> list[str]:
-    """Compare size and lock of a version in the vault with its entry."""
+def _check_copy(entry: FileEntry, key: str, vault: VaultClient) -> list[str]:
+    """Compare size and lock of a version in the vault, under the key of its copy, with its entry."""
     try:
-        info = vault.head(entry.copy_key, entry.version)
+        info = vault.head(key, entry.version)
     except Failure as failure:
         return [str(failure)]
     problems: list[str] = []
     if info.bytes != entry.bytes:
-        problems.append(f"{entry.copy_key} has {info.bytes:,} bytes; the listing says {entry.bytes:,}")
+        problems.append(f"{key} has {info.bytes:,} bytes; the listing says {entry.bytes:,}")
     if entry.locked_until and (
         not info.locked_until or info.locked_until < entry.locked_until - _LOCK_TOLERANCE
     ):
-        problems.append(f"{entry.copy_key} is locked for less time than its listing says")
+        problems.append(f"{key} is locked for less time than its listing says")
     return problems
 
 

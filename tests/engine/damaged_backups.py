@@ -56,7 +56,7 @@ class DamagedBackups:
     @cached_property
     def good(self) -> Manifest:
         """The newest backup before damaged ones are added."""
-        newest = catalogue.read_newest(self.vault, Manifest, self.trust)
+        newest = catalogue.read_newest(self.vault, Manifest, self.trust, "database")
         assert newest
         assert newest.manifest
         return newest.manifest
@@ -87,7 +87,13 @@ class DamagedBackups:
                 url = source._replace(path=f"/{_NAME}").geturl()
                 manifest = back_up(
                     RecoveryContext(
-                        "local", url, {"primary": self.vault, "replica": self.vault}, {}, {}, self.trust
+                        "local",
+                        {"primary": self.vault, "replica": self.vault},
+                        {},
+                        {},
+                        self.trust,
+                        store="database",
+                        database_url=url,
                     )
                 )
             finally:

@@ -85,7 +85,7 @@ def plant_manifest_with_the_attestation_of_another(vault: VaultClient, genuine: 
 
 def plant_copy_of_a_manifest(vault: VaultClient, genuine: Manifest) -> str:
     """Plant the very bytes of a genuine manifest and its attestation under another id."""
-    other = vault_layout.database_backup("daily", vault_layout.new_id(datetime.now(UTC)))
+    other = vault_layout.database_backup("daily", "database", vault_layout.new_id(datetime.now(UTC)))
     key = f"{other}{vault_layout.MANIFEST}"
     for source, target in (
         (vault_layout.attestation(genuine.key), vault_layout.attestation(key)),
@@ -146,14 +146,16 @@ def plant_disownment(vault: VaultClient, genuine: Manifest) -> str:
 
 
 def plant_journal(vault: VaultClient, genuine: Manifest) -> str:  # noqa: ARG001 - one of several
-    key = vault_layout.file_journal("99991231T235959Z-ffff", 1)
+    key = vault_layout.file_journal("files", "99991231T235959Z-ffff", 1)
     vault.put(key, b"\x28\xb5\x2f\xfd\x00")
     return key
 
 
 def plant_lease(vault: VaultClient, genuine: Manifest) -> str:  # noqa: ARG001 - one of several
-    numbers = [int(entry.key.rsplit("/", 1)[-1]) for entry in vault.list_entries(vault_layout.FILE_LEASE)]
-    key = f"{vault_layout.FILE_LEASE}{max(numbers, default=0) + 1:012d}"
+    numbers = [
+        int(entry.key.rsplit("/", 1)[-1]) for entry in vault.list_entries(vault_layout.file_lease("files"))
+    ]
+    key = f"{vault_layout.file_lease('files')}{max(numbers, default=0) + 1:012d}"
     vault.put(key, b'{"holder": "x", "until": "2999-12-31T00:00:00Z"}')
     return key
 
@@ -223,7 +225,7 @@ def test_what_the_writer_plants_is_shown_and_changes_nothing(fast_twin: FastTwin
     assert not folder.exists()
 
     # The lease that claims centuries ends with the vault's time, or when a person breaks it.
-    assert "Another backup of the files is running" in run(fast_twin, "backup", "files").err
+    assert "Another backup of files is running" in run(fast_twin, "backup", "files").err
     broken = run(fast_twin, "break-lease")
     assert broken.code == 0, broken.text
     assert "claims the time until 2999-12-31" in broken.err

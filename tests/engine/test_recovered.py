@@ -44,7 +44,7 @@ def test_a_backup_is_stored_reported_listed_and_verified(fast_twin: FastTwin) ->
     assert "monitor not reached" not in backup_run.err
     backup = backup_run.json["database"]["id"]
     tier = backup_run.json["database"]["tier"]
-    assert backup_run.json["database"]["dump"]["key"].startswith(f"database/{tier}/{backup}/")
+    assert backup_run.json["database"]["dump"]["key"].startswith(f"database/{tier}/database/{backup}/")
     assert backup_run.json["database"]["dump"]["lock_mode"] == "GOVERNANCE"
     [row] = [one for one in run(fast_twin, "backups", "--json").json if one["id"] == backup]
     assert (row["verified"], row["problems"]) == (None, [])

@@ -149,15 +149,18 @@ def main() -> None:
     monitors = settings["monitors"]
     context = RecoveryContext(
         "test",
-        settings["database"],
         {"primary": vault, "replica": vault},
         {"database": f"{monitors}/heartbeat"} if monitors else {},
         {"database": f"{monitors}/checkin"} if monitors else {},
         TRUST,
         SIGN,
+        store="database",
+        database_url=settings["database"],
     )
     for command in (cli.backup, cli.backups, cli.restore, cli.verify):
         vars(command)["open_context"] = lambda *_, **__: context
+    for command in (cli.backup, cli.restore):
+        vars(command)["open_stores"] = lambda _, stores, **__: dict.fromkeys(stores, context)
     _pause_at(os.environ["BULWARK_TEST_STAGE"])
     sys.argv[0] = "bulwark"
     runpy.run_module("cli", run_name="__main__", alter_sys=True)

@@ -137,7 +137,7 @@ class ServerEnvironment:
 
 
 def drill_context(environment: ServerEnvironment, url: str, **changes: Any) -> DrillContext:
-    return DrillContext(read_only_url(url), replace(SPEC, **changes), TRUST, environment)
+    return DrillContext("database", read_only_url(url), replace(SPEC, **changes), TRUST, environment)
 
 
 def _recovered_database(name: str, server: Cluster) -> RecoveredDatabase:

@@ -53,7 +53,7 @@ class FileStore:
     def back_up(self, **more: Any) -> FilesManifest:
         return back_up_files(
             RecoveryContext(
-                "test", "", {"primary": self.vault_client}, {}, {}, TRUST, SIGN, files=self.source
+                "test", {"primary": self.vault_client}, {}, {}, TRUST, SIGN, files=self.source, store="files"
             ),
             **more,
         )
@@ -64,13 +64,13 @@ class FileStore:
     def content(self, item: FileEntry) -> bytes:
         """Return the vault's bytes of an entry's version."""
         answer = self.vault.direct.get_object(
-            Bucket=self.vault.bucket, Key=item.copy_key, VersionId=item.version
+            Bucket=self.vault.bucket, Key=item.copy_key("files"), VersionId=item.version
         )
         return answer["Body"].read()
 
     def versions(self, key: str) -> list[str]:
         """Return the ids of all versions of a file's copy in the vault, the newest first."""
-        copy_key = f"files/objects/{self.bucket}/{key}"
+        copy_key = f"files/objects/files/{self.bucket}/{key}"
         listing = self.vault.direct.list_object_versions(Bucket=self.vault.bucket, Prefix=copy_key)
         return [version["VersionId"] for version in listing.get("Versions", []) if version["Key"] == copy_key]
 

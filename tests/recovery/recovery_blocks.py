@@ -13,12 +13,15 @@ KEY = reference("VAULT_KEY_ID", "VAULT_SECRET")
 SECRETS = {"VAULT_KEY_ID": KEY_ID, "VAULT_SECRET": SECRET, "SHOP_PASSWORD": PASSWORD}
 
 
-def database(url: str, role: str = "") -> dict[str, Any]:
+def database(url: str, role: str = "", **more: Any) -> dict[str, Any]:
+    """Return the block of a database, with the drill's tests in `drill`."""
     address = urlsplit(without_password(url))
     user = role or address.username
     return {
+        "type": "postgres",
         "url": address._replace(netloc=f"{user}@{address.hostname}:{address.port}").geturl(),
         "password": {"env": "SHOP_PASSWORD"},
+        **more,
     }
 
 

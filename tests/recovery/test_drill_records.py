@@ -13,6 +13,7 @@ from core import vault_layout
 from recovery.drill import records
 from recovery.drill.evidence import Drill
 from recovery.drill.spec import DrillObjectives
+from recovery.store import STACK_DATABASE, STACK_FILES, Store
 from recovery.vault.client import Exists
 
 OBJECTIVES = DrillObjectives(recovery=3600, critical=900, history_loss=3600, vault_loss=27 * 3600)
@@ -107,7 +108,10 @@ def test_a_store_is_proven_by_its_newest_drill_that_passed() -> None:
     tried = (broken, half, other, rehearsed, both)
     found = [record_of(one) for one in tried]
     found.append(records.DrillRecord("x", None, "can't be read"))
-    assert records.newest_passed(found, "prod", "vendors") == {"database": found[4], "files": found[1]}
+    assert records.newest_passed(found, "prod", "vendors") == {
+        STACK_DATABASE: found[4],
+        STACK_FILES: found[1],
+    }
     assert records.newest_passed([], "prod", "vendors") == {}
 
 
@@ -122,8 +126,18 @@ def test_evidence_counts_only_with_an_attestation_and_within_the_objectives_of_t
 
 
 def test_a_scenario_proves_its_own_store_alone() -> None:
+    several = drill(
+        scenario(stores=("orders",)),
+        scenario(stores=("billing",), checks=()),
+        scenario("files", stores=("orders",), times=times(verified=5)),
+    )
+    assert set(records.newest_passed([record_of(several)], "prod", "vendors")) == {
+        Store("database", "orders"),
+        Store("files", "orders"),
+    }
+    assert several.faults == ("loss of billing: nothing was checked",)
     boastful = drill(scenario(stores=("database", "files", "state")))
-    assert set(records.newest_passed([record_of(boastful)], "prod", "vendors")) == {"database"}
+    assert records.newest_passed([record_of(boastful)], "prod", "vendors") == {}
 
 
 def test_a_store_is_not_proven_by_a_drill_that_failed_in_another_of_its_scenarios() -> None:

@@ -34,7 +34,14 @@ HASHED_BY_ENUM: LiteralString = """
 
 def take_backup(url: str, vault: ProxiedVault) -> Manifest:
     context = RecoveryContext(
-        "test", url, {"primary": vault.client, "replica": vault.client}, {}, {}, TRUST, SIGN
+        "test",
+        {"primary": vault.client, "replica": vault.client},
+        {},
+        {},
+        TRUST,
+        SIGN,
+        store="database",
+        database_url=url,
     )
     return back_up(context)
 

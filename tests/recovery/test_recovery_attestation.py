@@ -81,7 +81,7 @@ def manifest_of(*, at: datetime | None = None, **changes: Any) -> Manifest:
     moment = (at or datetime.now(UTC)).replace(microsecond=0)
     backup_id = changes.pop("id", vault_layout.new_id(moment))
     tier = changes.pop("tier", "daily")
-    folder = vault_layout.database_backup(tier, backup_id)
+    folder = vault_layout.database_backup(tier, "database", backup_id)
     fields: dict[str, Any] = {
         "id": backup_id,
         "store": "database",
@@ -119,7 +119,7 @@ def store(vault: VaultClient, manifest: Manifest, issue_token: IssueToken | None
 
 
 def backups_in(vault: ProxiedVault, trust: Trust = TRUST) -> dict[str, Backup[Manifest]]:
-    return {one.id: one for one in catalogue.read_backups(vault.client, Manifest, trust)}
+    return {one.id: one for one in catalogue.read_backups(vault.client, Manifest, trust, store="database")}
 
 
 def later(days: float) -> datetime:
@@ -169,7 +169,7 @@ def test_a_manifest_that_the_writer_plants_is_listed_and_not_used(
     assert (found[good.id].doubts, found[good.id].counts) == ((), True)
     assert found[planted.id].doubts[0] == doubt
     assert catalogue.choose_backup(found.values()) == good
-    newest = catalogue.read_newest(locked_vault.client, Manifest, TRUST)
+    newest = catalogue.read_newest(locked_vault.client, Manifest, TRUST, "database")
     assert newest
     assert newest.manifest == good
     # A person can still take it, knowingly.
@@ -180,14 +180,14 @@ def test_a_planted_backup_of_a_genuine_id_does_not_take_its_place(locked_vault: 
     good = store(locked_vault.client, manifest_of())
     for tier in ("weekly", "monthly"):
         store(locked_vault.client, manifest_of(id=good.id, tier=tier), None)
-    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert len(found) == 3
     assert catalogue.choose_backup(found, backup_id=good.id) == good
     # Without an attestation of its own, such as that of an earlier version, it is still the first.
     older = store(locked_vault.client, manifest_of(), None)
     time.sleep(1.1)
     store(locked_vault.client, manifest_of(id=older.id, tier="weekly"), None)
-    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert catalogue.choose_backup(found, backup_id=older.id) == older
 
 
@@ -196,7 +196,7 @@ def test_planted_backups_do_not_fill_the_tiers(locked_vault: ProxiedVault) -> No
         store(locked_vault.client, manifest_of(tier=tier, at=later(20)), None)
         store(locked_vault.client, manifest_of(tier=tier), None)
     now = datetime.now(UTC)
-    recent = catalogue.read_recent(locked_vault.client, now, TRUST)
+    recent = catalogue.read_recent(locked_vault.client, now, TRUST, "database")
     assert catalogue.choose_tier(recent, now) == "monthly"
 
 
@@ -230,7 +230,10 @@ def test_the_newest_backup_is_the_one_that_the_vault_took_last(locked_vault: Pro
     second = store(locked_vault.client, manifest_of())
     found = backups_in(locked_vault)
     assert catalogue.choose_backup(found.values()) == second
-    assert [one.id for one in catalogue.list_backups(locked_vault.client, Manifest)] == [first.id, second.id]
+    assert [one.id for one in catalogue.list_backups(locked_vault.client, Manifest, store="database")] == [
+        first.id,
+        second.id,
+    ]
 
 
 def test_attestations_are_bound_to_document_issuer_and_job(locked_vault: ProxiedVault) -> None:
@@ -456,7 +459,7 @@ def test_an_operators_key_signs_in_both_formats_and_only_their_own_counts(
 def test_a_planted_lease_ends_with_the_vaults_time(
     locked_vault: ProxiedVault, key: str, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vault, prefix = locked_vault.client, vault_layout.FILE_LEASE
+    vault, prefix = locked_vault.client, vault_layout.file_lease("files")
     with lease.hold_lease(vault, prefix, "backup of the files"):
         pass
     vault.put(f"{prefix}{key}", json.dumps(body).encode())
@@ -474,7 +477,7 @@ def test_a_planted_lease_ends_with_the_vaults_time(
 
 
 def test_a_broken_lease_lets_the_next_run_in_and_stops_the_first(locked_vault: ProxiedVault) -> None:
-    vault, prefix = locked_vault.client, vault_layout.FILE_LEASE
+    vault, prefix = locked_vault.client, vault_layout.file_lease("files")
     with lease.hold_lease(vault, prefix, "backup", period=timedelta(seconds=3)) as first:
         newest = lease.read_newest_lease(vault, prefix)
         assert newest

@@ -30,7 +30,14 @@ from recovery.verify import CreateScratchDatabase, verify
 
 def context(url: str, vault: ProxiedVault) -> RecoveryContext:
     return RecoveryContext(
-        "test", url, {"primary": vault.client, "replica": vault.client}, {}, {}, TRUST, SIGN
+        "test",
+        {"primary": vault.client, "replica": vault.client},
+        {},
+        {},
+        TRUST,
+        SIGN,
+        store="database",
+        database_url=url,
     )
 
 
@@ -55,7 +62,7 @@ def test_a_backup_is_listed_read_restored_and_found_equal(
     assert {(table.name, table.rows) for table in manifest.figures.tables} == {("notes", 5000), ("tags", 3)}
     assert manifest.dump.locked_until
     assert manifest.dump.locked_until > datetime.now(UTC) + timedelta(days=2)
-    [found] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    [found] = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert (found.id, found.manifest, found.best_proof) == (manifest.id, manifest, None)
     assert verify(manifest, locked_vault.client).passed
     deep = verify(manifest, locked_vault.client, scratch=scratch)
@@ -126,7 +133,7 @@ def test_the_first_backup_of_a_week_and_of_a_month_gets_a_longer_tier(
     now = datetime.now(UTC)
     assert catalogue.choose_tier([], now) == "monthly"
     back_up(context(source, locked_vault))
-    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert catalogue.choose_tier(found, now) == "daily"
     assert catalogue.choose_tier(found, now + timedelta(days=7)) in {"weekly", "monthly"}
     assert catalogue.choose_tier(found, now + timedelta(days=32)) == "monthly"
@@ -155,7 +162,7 @@ def test_a_dump_that_fails_leaves_no_backup_and_no_half_upload(
         back_up(context(source, locked_vault))
     assert not any(key.endswith("manifest.json") for key in set(locked_vault.keys()))
     assert locked_vault.count_unfinished_uploads() == 0
-    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
+    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database") == []
 
 
 def test_checksums_that_fail_leave_no_backup(
@@ -167,7 +174,7 @@ def test_checksums_that_fail_leave_no_backup(
     monkeypatch.setattr(backup, "compute_checksums", broken)
     with pytest.raises(Failure, match="may not read"):
         back_up(context(source, locked_vault))
-    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
+    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database") == []
 
 
 def test_an_earlier_backup_is_untouched_by_a_later_one_and_by_one_that_fails(
@@ -179,7 +186,9 @@ def test_an_earlier_backup_is_untouched_by_a_later_one_and_by_one_that_fails(
     with suppress(Failure):
         back_up(context(source, locked_vault))
     # Ids of one second have no order.
-    listed = {backup.id for backup in catalogue.read_backups(locked_vault.client, Manifest, TRUST)}
+    listed = {
+        backup.id for backup in catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
+    }
     assert listed == {first.id, second.id}
     assert verify(first, locked_vault.client).passed
 
@@ -230,11 +239,11 @@ def test_an_edited_manifest_is_unreadable_or_fails_verification(
         manifest.model_copy(update={"figures": figures}), locked_vault.client, scratch=scratch
     )
     assert any("tags" in problem for problem in verification.problems)
-    key = vault_layout.database_backup("daily", "20300101T000000Z-0000") + vault_layout.MANIFEST
+    key = vault_layout.database_backup("daily", "database", "20300101T000000Z-0000") + vault_layout.MANIFEST
     overwrite_object(locked_vault, key, b'{"id": 5}')
     unreadable = next(
         one
-        for one in catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+        for one in catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
         if one.id.startswith("2030")
     )
     assert unreadable.manifest is None
@@ -245,7 +254,7 @@ def test_a_backup_is_chosen_as_the_newest_or_by_a_moment_or_by_its_id(
     source: str, locked_vault: ProxiedVault
 ) -> None:
     first, second = back_up(context(source, locked_vault)), back_up(context(source, locked_vault))
-    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    found = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert catalogue.choose_backup(found) == second
     assert catalogue.choose_backup(found, backup_id=first.id) == first
     assert catalogue.choose_backup(found, at=first.snapshot_at) == first
@@ -262,7 +271,9 @@ def test_a_backup_of_selected_tables_is_never_chosen_as_a_whole_one(
     assert [table.name for table in manifest.figures.tables] == ["tags"]
     assert verify(manifest, locked_vault.client, scratch=scratch).problems == ()
     with pytest.raises(Failure, match="no whole backup"):
-        catalogue.choose_backup(catalogue.read_backups(locked_vault.client, Manifest, TRUST))
+        catalogue.choose_backup(
+            catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
+        )
 
 
 def test_a_restore_into_the_source_database_is_refused(
@@ -322,7 +333,7 @@ def test_a_role_that_may_not_read_everything_makes_no_backup(source: str, locked
         url = source.replace(source.split("//")[1].split("@", maxsplit=1)[0], "half:half-password")
         with pytest.raises(Failure, match="tags"):
             back_up(context(url, locked_vault))
-        assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
+        assert catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database") == []
     finally:
         with psycopg.connect(source, autocommit=True) as connection:
             connection.execute("DROP OWNED BY half")

@@ -88,7 +88,7 @@ def test_a_database_comes_back_from_the_copy_elsewhere_alone(  # noqa: PLR0917 -
     assert verify_copy(without_key, copy, ListedFiles(without_key.stored)).problems == ()
 
     opened = elsewhere.open(identity=elsewhere.identity)
-    (backup,) = catalogue.read_backups(opened, Manifest, TRUST)
+    (backup,) = catalogue.read_backups(opened, Manifest, TRUST, store="database")
     assert (backup.manifest, backup.doubts) == (taken, ())
     deep = verify(taken, opened, scratch=scratch, check=lambda: ())
     assert (deep.deep, deep.problems) == (True, ())
@@ -146,11 +146,14 @@ def test_a_copy_that_nobody_attested_is_not_there_elsewhere(
     faults = [listed.fault for listed in opened.list_copies()]
     assert len(faults) == 2
     assert all(faults)
-    assert catalogue.read_backups(opened, Manifest, TRUST) == []
+    assert catalogue.read_backups(opened, Manifest, TRUST, store="database") == []
     # The next run copies it again, and that copy counts.
     assert [one.backup for one in elsewhere.fill(locked_vault)] == [taken.id]
     assert [
-        one.id for one in catalogue.read_backups(elsewhere.open(identity=elsewhere.identity), Manifest, TRUST)
+        one.id
+        for one in catalogue.read_backups(
+            elsewhere.open(identity=elsewhere.identity), Manifest, TRUST, store="database"
+        )
     ] == [taken.id]
 
 
@@ -175,14 +178,16 @@ def test_only_young_backups_are_copied_elsewhere_and_a_disowned_one_is_disowned_
         patch.setattr(fill, "require_right_clock", lambda _: later)
         assert elsewhere.fill(locked_vault) == []
     assert [one.backup for one in elsewhere.fill(locked_vault)] == [taken.id]
-    (listed,) = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    (listed,) = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     mark = Disownment(
         backup=taken.id, manifest_sha256=listed.manifest_sha256, at=datetime.now(UTC), reason="it is empty"
     )
     document = mark.model_dump_json().encode()
     put_attested(locked_vault.client, vault_layout.disownment(taken.id, document), document, SIGN)
     assert elsewhere.fill(locked_vault) == []
-    (copied,) = catalogue.read_backups(elsewhere.open(identity=elsewhere.identity), Manifest, TRUST)
+    (copied,) = catalogue.read_backups(
+        elsewhere.open(identity=elsewhere.identity), Manifest, TRUST, store="database"
+    )
     assert copied.doubts == ("was disowned: it is empty",)
 
 

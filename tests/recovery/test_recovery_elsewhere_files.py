@@ -27,7 +27,8 @@ from recovery.files.manifest import FilesManifest
 from recovery.files.restore import find_differences, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget
 from recovery.manifest import StoredObject
-from recovery.state import StateManifest, back_up_state
+from recovery.state import back_up_state
+from recovery.store import STACK_FILES, STATE
 from recovery.vault.client import create_client
 from recovery.vault.vault import VaultClient
 
@@ -39,7 +40,7 @@ NAMES = ["planted/a.pdf", "planted/b", "planted/c//odd", "planted/" + "l" * 1000
 
 
 def fill(elsewhere: Elsewhere, store: FileStore, **changes: Any) -> list[BackupCopy]:
-    return elsewhere.fill(store.vault, kinds=(FilesManifest,), **changes)
+    return elsewhere.fill(store.vault, stores=(STACK_FILES,), **changes)
 
 
 def count_copied(elsewhere: Elsewhere) -> int:
@@ -86,7 +87,7 @@ def test_files_come_back_from_the_copy_elsewhere_alone(
     assert problems_of(elsewhere.open(), copy) == ()
     opened = elsewhere.open(identity=elsewhere.identity)
     assert verify_files(opened, copy) == []
-    (backup,) = catalogue.read_backups(opened, FilesManifest, TRUST)
+    (backup,) = catalogue.read_backups(opened, FilesManifest, TRUST, store="files")
     assert (backup.manifest, backup.doubts) == (manifest, ())
     folder = FolderTarget.open_empty(tmp_path / "to")
     assert restore_files(manifest, opened, folder).files == 5
@@ -109,7 +110,7 @@ def test_a_file_that_is_elsewhere_already_is_not_copied_again(store: FileStore, 
     assert count_copied(elsewhere) == 0
     # A file that the vault has as another version is the same one still.
     entry = store.items(first)["stored anew"]
-    overwrite_object(store.vault, entry.copy_key, b"stored anew")
+    overwrite_object(store.vault, entry.copy_key("files"), b"stored anew")
     store.put("changed", body=b"other")
     store.put("new")
     store.remove("goes")
@@ -121,7 +122,7 @@ def test_a_file_that_is_elsewhere_already_is_not_copied_again(store: FileStore, 
     opened = elsewhere.open(identity=elsewhere.identity)
     for manifest, gone in ((first, b"goes"), (second, None)):
         items = store.items(manifest)
-        found = {key: b"".join(opened.read(one.copy_key, one.version)) for key, one in items.items()}
+        found = {key: b"".join(opened.read(one.copy_key("files"), one.version)) for key, one in items.items()}
         assert found.get("goes") == gone
         assert found["changed"] == (b"changed" if gone else b"other")
     assert [problems_of(opened, one) for one in opened.copies] == [(), ()]
@@ -235,10 +236,10 @@ def test_a_file_that_the_vault_has_lost_keeps_no_other_store_from_being_copied_e
 ) -> None:
     store.put("a")
     store.back_up()
-    back_up_state(RecoveryContext("test", "", {"primary": store.vault_client}, {}, {}, TRUST, SIGN), export())
+    back_up_state(RecoveryContext("test", {"primary": store.vault_client}, {}, {}, TRUST, SIGN), export())
     store.vault.proxy.faults.append(
         Fault("*", query="/files/objects/", times=99, answer=(404, "NoSuchVersion"))
     )
     with pytest.raises(Failure, match="it is not there"):
-        elsewhere.fill(store.vault, kinds=(FilesManifest, StateManifest))
+        elsewhere.fill(store.vault, stores=(STACK_FILES, STATE))
     assert [copy.store for copy in elsewhere.open().copies] == ["state"]

@@ -79,7 +79,7 @@ def test_a_vault_that_fails_leaves_no_backup_and_is_named(
     assert failed.stdout == ""
     locked_vault.proxy.faults.clear()
     assert locked_vault.count_unfinished_uploads() == 0
-    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
+    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database") == []
 
 
 @pytest.mark.matrix(sample=1)
@@ -99,7 +99,7 @@ def test_a_passing_fault_of_the_vault_does_not_harm_a_backup(
     locked_vault.proxy.faults.append(fault)
     done = commands.run("backup", "database")
     assert done.returncode == 0, done.stderr
-    [found] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    [found] = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert found.manifest
     assert verify(found.manifest, locked_vault.client).passed
 
@@ -111,7 +111,14 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
 ) -> None:
     whole = back_up_database(source, locked_vault.client)
     site = RecoveryContext(
-        "test", source, {"primary": locked_vault.client, "replica": locked_vault.client}, {}, {}, TRUST, SIGN
+        "test",
+        {"primary": locked_vault.client, "replica": locked_vault.client},
+        {},
+        {},
+        TRUST,
+        SIGN,
+        store="database",
+        database_url=source,
     )
     ended: list[bool] = []
     beginning = threading.Lock()
@@ -130,7 +137,9 @@ def test_a_server_that_ends_every_session_on_the_way_leaves_no_backup(
         back_up(site, on_progress=cut)
     assert ended
     assert locked_vault.count_unfinished_uploads() == 0
-    assert [one.id for one in catalogue.read_backups(locked_vault.client, Manifest, TRUST)] == [whole.id]
+    assert [
+        one.id for one in catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
+    ] == [whole.id]
     assert verify(whole, locked_vault.client).passed
 
 

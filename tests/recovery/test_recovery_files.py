@@ -56,7 +56,7 @@ def test_every_file_is_copied_and_listed_with_its_checksums_and_metadata(store: 
         assert store.content(item) == body
         assert item.sha256 == hashlib.sha256(body).hexdigest()
         assert item.etag == hashlib.md5(body, usedforsecurity=False).hexdigest()
-    head = store.vault.direct.head_object(Bucket=store.vault.bucket, Key=entries["a.pdf"].copy_key)
+    head = store.vault.direct.head_object(Bucket=store.vault.bucket, Key=entries["a.pdf"].copy_key("files"))
     assert (head["ContentType"], head["Metadata"]["owner"]) == ("application/pdf", "7")
     assert head["ObjectLockMode"] == "GOVERNANCE"
     locked_until = min(item.locked_until for item in entries.values() if item.locked_until)
@@ -104,7 +104,7 @@ def test_the_copy_of_a_deleted_file_is_tagged_and_a_file_that_returns_is_copied_
     def tags(version: str) -> list[Any]:
         return store.vault.direct.get_object_tagging(
             Bucket=store.vault.bucket,
-            Key=vault_layout.file_copy(store.bucket, "comes and goes"),
+            Key=vault_layout.file_copy("files", store.bucket, "comes and goes"),
             VersionId=version,
         )["TagSet"]
 
@@ -159,7 +159,7 @@ def test_files_whose_keys_have_control_characters_are_backed_up_and_restored(
     entries = store.items(manifest)
     assert list(entries) == sorted(keys, key=str.encode)
     assert all(store.content(item) == key.encode() for key, item in entries.items())
-    copies = {item.copy_key for item in entries.values()}
+    copies = {item.copy_key("files") for item in entries.values()}
     assert {key for key in list(store.vault.keys()) if key.startswith("files/")} == copies
     assert store.back_up().copied == 0
     for deep in (False, True):
@@ -263,7 +263,7 @@ def test_files_are_never_restored_over_the_source_a_vault_or_other_files(
 def test_the_file_backup_of_a_moment_is_the_last_one_finished_by_then(store: FileStore) -> None:
     store.put("a")
     first, second = store.back_up(), store.back_up()
-    backups = catalogue.read_backups(store.vault_client, FilesManifest, TRUST)
+    backups = catalogue.read_backups(store.vault_client, FilesManifest, TRUST, store="files")
     assert [one.id for one in backups] == [second.id, first.id]
     assert catalogue.choose_backup(backups) == second
     assert catalogue.choose_backup(backups, at=first.snapshot_at) == first

@@ -42,7 +42,7 @@ BRIEFLY = timedelta(seconds=3)
 
 
 def backups(store: FileStore) -> list[str]:
-    return [one.id for one in catalogue.list_backups(store.vault_client, FilesManifest)]
+    return [one.id for one in catalogue.list_backups(store.vault_client, FilesManifest, store="files")]
 
 
 def test_files_that_a_killed_run_copied_are_not_copied_again(store: FileStore) -> None:
@@ -62,7 +62,9 @@ def test_files_that_a_killed_run_copied_are_not_copied_again(store: FileStore) -
         source = FileSource({store.proxy.url!r}, "eu-central-1", ({store.bucket!r},), AccessKey(
             {store.source.access_key.id!r}, {store.source.access_key.secret!r}))
         vault = VaultClient(create_client("us-east-1", {store.vault.proxy.url!r}), {store.vault.bucket!r})
-        context = RecoveryContext("test", "", {{"primary": vault}}, {{}}, {{}}, TRUST, SIGN, files=source)
+        context = RecoveryContext(
+            "test", {{"primary": vault}}, {{}}, {{}}, TRUST, SIGN, files=source, store="files"
+        )
         backup.back_up_files(context, period=timedelta(seconds=3))
     """)
     # The second batch does not get on.
@@ -91,8 +93,8 @@ def test_files_that_a_killed_run_copied_are_not_copied_again(store: FileStore) -
 
 def test_a_second_file_backup_is_refused_while_one_runs_and_not_after(store: FileStore) -> None:
     store.put("a")
-    with hold_lease(store.vault_client, vault_layout.FILE_LEASE, "backup of the files"):
-        with pytest.raises(Failure, match="Another backup of the files is running"):
+    with hold_lease(store.vault_client, vault_layout.file_lease("files"), "backup of the files"):
+        with pytest.raises(Failure, match="Another backup of files is running"):
             store.back_up()
         assert backups(store) == []
     assert store.back_up().copied == 1
@@ -302,15 +304,17 @@ def test_missing_and_replaced_copies_of_files_are_found_and_named(store: FileSto
     raw, bucket = store.vault.direct, store.vault.bucket
     raw.delete_object(
         Bucket=bucket,
-        Key=entries["missing"].copy_key,
+        Key=entries["missing"].copy_key("files"),
         VersionId=entries["missing"].version,
         BypassGovernanceRetention=True,
     )
-    raw.put_object(Bucket=bucket, Key=entries["replaced"].copy_key, Body=b"other", ChecksumAlgorithm="SHA256")
+    raw.put_object(
+        Bucket=bucket, Key=entries["replaced"].copy_key("files"), Body=b"other", ChecksumAlgorithm="SHA256"
+    )
     for deep in (False, True):
         verification = verify_files(manifest, store.vault_client, deep=deep)
         assert verification.problems
-        assert all(entries["missing"].copy_key in problem for problem in verification.problems)
+        assert all(entries["missing"].copy_key("files") in problem for problem in verification.problems)
     with pytest.raises(Failure, match="missing"):
         restore_files(manifest, store.vault_client, FolderTarget.open_empty(tmp_path / "to"))
     # The next run copies both files again.
@@ -326,7 +330,7 @@ def test_a_planted_newer_version_of_a_copy_is_neither_believed_nor_restored(
     store.put("a", "b", "n" * 1_020)
     first = store.back_up()
     for item in store.items(first).values():
-        overwrite_object(store.vault, item.copy_key, b"X" * item.bytes)
+        overwrite_object(store.vault, item.copy_key("files"), b"X" * item.bytes)
     second = store.back_up()
     assert (second.files, second.copied) == (3, 3)
     for manifest in (first, second):
@@ -344,10 +348,10 @@ def test_poisoned_copies_with_a_planted_journal_are_copied_anew(store: FileStore
     poisoned: list[FileEntry] = []
     for item in store.items(first).values():
         body = b"X" * item.bytes
-        version = overwrite_object(store.vault, item.copy_key, body)
+        version = overwrite_object(store.vault, item.copy_key("files"), body)
         poisoned.append(replace(item, version=version, sha256=hashlib.sha256(body).hexdigest()))
     for backup_id in ("99991231T235959Z-ffff", first.id):
-        store_listing(store.vault_client, vault_layout.file_journal(backup_id, 9), poisoned)
+        store_listing(store.vault_client, vault_layout.file_journal("files", backup_id, 9), poisoned)
     second = store.back_up()
     assert (second.files, second.copied) == (len(MANY), len(MANY))
     assert verify_files(second, store.vault_client, deep=True).passed
@@ -380,22 +384,23 @@ def test_what_is_planted_beside_copies_and_manifests_of_files_changes_no_backup(
     first = store.back_up()
     entries = store.items(first)
     planted = [
-        f"files/objects/{store.bucket}/never-there",
-        f"files/long/{store.bucket}/{'0' * 64}",
-        "files/objects/another-bucket/a",
+        f"files/objects/files/{store.bucket}/never-there",
+        f"files/long/files/{store.bucket}/{'0' * 64}",
+        f"files/objects/another-store/{store.bucket}/never-there",
+        "files/objects/files/another-bucket/a",
         f"{first.folder}notes.txt",
-        "manifests/files/99991231T235959Z-ffff/listing.jsonl.zst",
+        "manifests/files/files/99991231T235959Z-ffff/listing.jsonl.zst",
     ]
     for key in planted:
         store.vault.direct.put_object(
             Bucket=store.vault.bucket, Key=key, Body=b"planted", ChecksumAlgorithm="SHA256"
         )
-    store.vault.direct.delete_object(Bucket=store.vault.bucket, Key=entries["b"].copy_key)
+    store.vault.direct.delete_object(Bucket=store.vault.bucket, Key=entries["b"].copy_key("files"))
     second = store.back_up()
-    # The two objects of the bucket that its source does not have are tagged like copies of deleted files.
+    # The two objects of its bucket that the source does not have are tagged like copies of deleted files.
     assert (second.files, second.copied, second.gone) == (2, 1, 2)
     assert sorted(store.items(second)) == ["a", "b"]
-    newest = catalogue.read_newest(store.vault_client, FilesManifest, TRUST)
+    newest = catalogue.read_newest(store.vault_client, FilesManifest, TRUST, "files")
     assert newest
     assert newest.manifest == second
     for manifest in (first, second):
@@ -414,7 +419,7 @@ def test_an_edited_file_manifest_is_found(store: FileStore) -> None:
     )
     [verification] = [
         verify_files(one.manifest, store.vault_client)
-        for one in catalogue.read_backups(store.vault_client, FilesManifest, TRUST)
+        for one in catalogue.read_backups(store.vault_client, FilesManifest, TRUST, store="files")
         if one.manifest
     ]
     assert any("has 2 versions" in problem for problem in verification.problems)
@@ -425,7 +430,7 @@ def test_a_truncated_copy_is_found_by_its_size_and_by_its_hash(store: FileStore)
     manifest = store.back_up()
     store.vault.proxy.faults.append(Fault("GET", "/files/objects/", shorten_answer=10))
     verification = verify_files(manifest, store.vault_client, deep=True)
-    assert any(f"files/objects/{store.bucket}/a" in problem for problem in verification.problems)
+    assert any(f"files/objects/files/{store.bucket}/a" in problem for problem in verification.problems)
 
 
 def test_the_sources_access_key_is_in_no_message_and_in_no_repr(store: FileStore) -> None:
@@ -440,12 +445,12 @@ def test_the_sources_access_key_is_in_no_message_and_in_no_repr(store: FileStore
 
 def test_a_file_is_copied_again_before_the_lock_of_its_copy_ends(tmp_path: Path) -> None:
     lock, now = timedelta(days=30), datetime.now(UTC)
-    ledger = Index(tmp_path / "ledger", lock)
+    ledger = Index(tmp_path / "ledger", "files", lock)
 
     def known(key: str, left: timedelta | None) -> None:
         listed = SourceObject("b", key, 1, "e", now)
         ledger.record_source([listed])
-        ledger.record_copies([(vault_layout.file_copy("b", key), "v")])
+        ledger.record_copies([(vault_layout.file_copy("files", "b", key), "v")])
         until = now + left if left is not None else None
         ledger.record_entries([FileEntry("b", key, "v", 1, "0" * 64, "e", 1, now, until)])
 
@@ -481,9 +486,9 @@ def test_the_work_of_a_file_backup_grows_linearly_with_its_files(
             counted += 1
             return 0
 
-        with closing(Index(tmp_path / f"ledger-{objects}", None)) as ledger:
+        with closing(Index(tmp_path / f"ledger-{objects}", "files", None)) as ledger:
             ledger.record_source(SourceObject("b", name, 1, "e", now) for name in names)
-            ledger.record_copies((vault_layout.file_copy("b", name), "v") for name in names)
+            ledger.record_copies((vault_layout.file_copy("files", "b", name), "v") for name in names)
             ledger.record_entries(FileEntry("b", name, "v", 1, "0" * 64, "e", 1, now, None) for name in names)
             opened[-1].set_progress_handler(count, 100)
             assert not list(ledger.list_deleted_at_source())

@@ -51,12 +51,12 @@ source = FileSource({source!r}, "eu-central-1", ({bucket!r},), key)
 vault = VaultClient(create_client("us-east-1", {vault!r}), {vault_bucket!r})
 """
 _BACKUP = """
-context = RecoveryContext("test", "", {"primary": vault}, {}, {}, TRUST, SIGN, files=source)
+context = RecoveryContext("test", {"primary": vault}, {}, {}, TRUST, SIGN, files=source, store="files")
 backup._BATCH_OBJECTS = 3
 backup.back_up_files(context, period=timedelta(seconds=%d))
 """
 _RESTORE = """
-manifest = catalogue.read_newest(vault, FilesManifest, TRUST).manifest
+manifest = catalogue.read_newest(vault, FilesManifest, TRUST, "files").manifest
 address = BucketAddress(sys.argv[2], "eu-central-1", source.endpoint, key)
 if sys.argv[2]:
     to = BucketTarget.open_empty(address, vaults=[])
@@ -132,7 +132,7 @@ def test_a_backup_of_files_that_is_killed_reports_nothing_false_and_the_next_lea
     store.put("by//hand", body=b"h" * (17 << 20))
     ended = run_until_killed(store, folders, _BACKUP % LEASE_SECONDS, requests)
     await_no_rclone(store.bucket)
-    listed = catalogue.read_backups(store.vault_client, FilesManifest, TRUST)
+    listed = catalogue.read_backups(store.vault_client, FilesManifest, TRUST, store="files")
     assert [one.id for one in listed][-1] == first.id
     assert len(listed) == 2 if ended else len(listed) <= 2
     for one in listed:

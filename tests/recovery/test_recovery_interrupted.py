@@ -96,12 +96,12 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
     commands: CommandRunner, monitors: Monitors, locked_vault: ProxiedVault, source: str, stage: str
 ) -> None:
     back_up_database(source, locked_vault.client)
-    [earlier] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    [earlier] = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     with commands.paused_at(stage, "backup", "database") as process:
         process.kill()
         process.wait()
     assert monitors.calls == ["in_progress"]
-    [still] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    [still] = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert still == earlier
     assert still.manifest
     assert verify(still.manifest, locked_vault.client).passed
@@ -109,7 +109,7 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_succeeds(
     wait_for_no_session(source, "ended")
     again = commands.run("backup", "database")
     assert again.returncode == 0, again.stderr
-    newest = catalogue.read_backups(locked_vault.client, Manifest, TRUST)[0].manifest
+    newest = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")[0].manifest
     assert newest
     assert newest.id != earlier.id
     assert verify(newest, locked_vault.client).passed
@@ -138,7 +138,7 @@ def test_a_backup_that_gets_a_signal_cleans_up_and_reports_an_error(  # noqa: PL
     assert "event=ended" in err
     assert monitors.calls == ["in_progress", "error"]
     assert locked_vault.count_unfinished_uploads() == 0
-    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST) == []
+    assert catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database") == []
     wait_for_no_session(source, "ended")
 
 

@@ -73,9 +73,8 @@ def drills(source: str, locked_vault: ProxiedVault, home: TwinHome, tmp_path: Pa
     folder.mkdir()
     command = RecoveryCommand(folder, home, SECRETS)
     command.write(
-        stores={"database": database(source)},
+        stores={"database": database(source, drill={"application": application("noise")})},
         vaults=vault(locked_vault),
-        drill={"application": application("noise")},
     )
     return command
 
@@ -186,10 +185,10 @@ def test_a_backup_that_is_killed_is_whole_or_not_there_and_the_next_leaves_nothi
 ) -> None:
     first, seconds = measure(lambda: commands.run("backup", "database"))
     assert first.returncode == 0, first.stderr
-    [kept] = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    [kept] = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     process = commands.start("backup", "database")
     said_so = "is in: " in kill_at(moment, seconds, process)
-    there = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    there = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert there[-1].id == kept.id
     # It may have been killed after its manifest and before its message.
     assert len(there) == 2 if said_so or process.returncode == 0 else len(there) <= 2
@@ -201,7 +200,7 @@ def test_a_backup_that_is_killed_is_whole_or_not_there_and_the_next_leaves_nothi
     assert [(row["id"], row["counts"]) for row in listed] == [(one.id, True) for one in there]
     again = commands.run("backup", "database")
     assert again.returncode == 0, again.stdout + again.stderr
-    newest, *before = catalogue.read_backups(locked_vault.client, Manifest, TRUST)
+    newest, *before = catalogue.read_backups(locked_vault.client, Manifest, TRUST, store="database")
     assert [one.id for one in before] == [one.id for one in there]
     assert newest.counts
     assert newest.manifest

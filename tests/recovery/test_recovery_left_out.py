@@ -50,7 +50,14 @@ def back_up_as_nightly(
 ) -> Manifest:
     url = database_url(cluster, name, "nightly", PASSWORD)
     context = RecoveryContext(
-        "test", url, {"primary": vault.client, "replica": vault.client}, {}, {}, TRUST, SIGN
+        "test",
+        {"primary": vault.client, "replica": vault.client},
+        {},
+        {},
+        TRUST,
+        SIGN,
+        store="database",
+        database_url=url,
     )
     return back_up(context, tables=tables)
 

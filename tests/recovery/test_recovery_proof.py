@@ -23,6 +23,7 @@ from recovery.context import RecoveryContext
 from recovery.manifest import BackupManifest
 from recovery.proof import JOB, StoreProof, read_proofs, report_proof
 from recovery.state import StateExport, StateManifest, back_up_state
+from recovery.store import STACK_FILES, STACK_STORES, STATE
 
 pytestmark = pytest.mark.shares("proof-source")
 
@@ -69,7 +70,6 @@ def source(cluster: Cluster) -> Generator[str]:
 def context_of(vault: ProxiedVault, monitors: Monitors | None = None) -> RecoveryContext:
     return RecoveryContext(
         "test",
-        "",
         {"primary": vault.client},
         {JOB: f"{monitors.url}/heartbeat"} if monitors else {},
         {JOB: f"{monitors.url}/checkin"} if monitors else {},
@@ -122,7 +122,7 @@ def add_verification(vault: ProxiedVault, manifest: BackupManifest, **changes: A
     ],
 )
 def test_a_proof_is_judged_by_its_age(age: timedelta | None, longest: timedelta | None, fault: str) -> None:
-    proof = StoreProof("files", NOW - age if age else None)
+    proof = StoreProof(STACK_FILES, NOW - age if age else None)
     assert proof.find_fault(NOW, longest) == fault
 
 
@@ -130,20 +130,20 @@ def test_a_store_is_proven_by_a_restore_of_a_backup_and_a_newer_backup_is_not_ye
     locked_vault: ProxiedVault,
 ) -> None:
     context = context_of(locked_vault)
-    assert read_proofs(context) == []
+    assert read_proofs(context, STACK_STORES) == []
     first = add_state(locked_vault)
-    assert read_proofs(context) == [StoreProof("state", None)]
+    assert read_proofs(context, STACK_STORES) == [StoreProof(STATE, None)]
     add_verification(locked_vault, first, deep=False)
     add_verification(locked_vault, first, problems=("state.json differs",))
-    assert read_proofs(context) == [StoreProof("state", None)]
+    assert read_proofs(context, STACK_STORES) == [StoreProof(STATE, None)]
     add_verification(locked_vault, first)
-    [proven] = read_proofs(context)
+    [proven] = read_proofs(context, STACK_STORES)
     assert proven.proven_at
     assert abs(proven.proven_at - datetime.now(UTC)) < timedelta(minutes=1)
     second = add_state(locked_vault)
-    assert read_proofs(context) == [proven]
+    assert read_proofs(context, STACK_STORES) == [proven]
     add_verification(locked_vault, second)
-    [newer] = read_proofs(context)
+    [newer] = read_proofs(context, STACK_STORES)
     assert newer.proven_at
     assert newer.proven_at > proven.proven_at
 
@@ -154,13 +154,15 @@ def test_the_monitors_of_the_proof_hear_of_success_once_every_store_is_proven(
     context, now = context_of(locked_vault, monitors), datetime.now(UTC)
     state, database = add_state(locked_vault), back_up_database(source, locked_vault.client)
     of_state = add_verification(locked_vault, state)
-    assert report_proof(context, [of_state], now) == ["no backup of the store database is proven"]
+    assert report_proof(context, STACK_STORES, [of_state], now) == [
+        "no backup of the store database is proven"
+    ]
     assert monitors.calls == ["error"]
     of_database = add_verification(locked_vault, database)
-    assert report_proof(context, [of_database], now) == []
+    assert report_proof(context, STACK_STORES, [of_database], now) == []
     assert monitors.calls == ["error", "ok", "heartbeat"]
     # The proof of the state is of yesterday's backup, and nothing has proven a newer one.
-    assert report_proof(context, [of_database], now + 31 * HOUR) != []
+    assert report_proof(context, STACK_STORES, [of_database], now + 31 * HOUR) != []
     assert monitors.calls[3:] == ["error"]
 
 
@@ -170,5 +172,7 @@ def test_the_monitors_of_the_proof_hear_of_a_damaged_backup_although_an_earlier_
     context = context_of(locked_vault, monitors)
     add_verification(locked_vault, add_state(locked_vault))
     damaged = add_verification(locked_vault, add_state(locked_vault), problems=("state.json differs",))
-    assert report_proof(context, [damaged], datetime.now(UTC)) == [f"backup {damaged.backup} is damaged"]
+    assert report_proof(context, STACK_STORES, [damaged], datetime.now(UTC)) == [
+        f"backup {damaged.backup} is damaged"
+    ]
     assert monitors.calls == ["error"]

@@ -45,7 +45,14 @@ class VaultPair:
 
     def context(self, url: str) -> RecoveryContext:
         return RecoveryContext(
-            "test", url, {"primary": self.primary, "replica": self.replica}, {}, {}, TRUST, SIGN
+            "test",
+            {"primary": self.primary, "replica": self.replica},
+            {},
+            {},
+            TRUST,
+            SIGN,
+            store="database",
+            database_url=url,
         )
 
     def await_replication(self, manifest: Manifest) -> None:
@@ -99,7 +106,9 @@ def test_a_backup_is_restored_from_the_replica_alone(
     vaults.await_replication(taken)
     assert verify(taken, vaults.primary, replica=vaults.replica).problems == ()
     # From here on only the replica is used.
-    manifest = catalogue.choose_backup(catalogue.read_backups(vaults.replica, Manifest, TRUST))
+    manifest = catalogue.choose_backup(
+        catalogue.read_backups(vaults.replica, Manifest, TRUST, store="database")
+    )
     assert manifest == taken
     assert verify(manifest, vaults.replica).problems == ()
     target = new_database()

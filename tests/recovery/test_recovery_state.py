@@ -36,7 +36,7 @@ def export(secret: Any = SECRET, **changed: Any) -> StateExport:
 
 def context(vault: ProxiedVault) -> RecoveryContext:
     return RecoveryContext(
-        "prod", "", {"primary": vault.client, "replica": vault.client}, {}, {}, trust_of("prod"), SIGN
+        "prod", {"primary": vault.client, "replica": vault.client}, {}, {}, trust_of("prod"), SIGN
     )
 
 
@@ -48,7 +48,7 @@ def test_a_state_is_backed_up_listed_verified_and_restored(
         f"state/{taken.id}/{name}"
         for name in ("state.json", *FILES, "manifest.json", "manifest.json.attestation")
     }
-    [found] = catalogue.read_backups(locked_vault.client, StateManifest, trust_of("prod"))
+    [found] = catalogue.read_backups(locked_vault.client, StateManifest, trust_of("prod"), store="state")
     manifest = catalogue.choose_backup([found])
     assert manifest == taken
     assert (manifest.project, manifest.resources, manifest.tools["pulumi"]) == ("bulwark", 2, "3.259.0")

@@ -1,5 +1,7 @@
 """Recovery by a recovery file: any PostgreSQL, any S3 service, no stack, nothing of Pulumi."""
 
+import base64
+import hashlib
 import json
 import secrets
 from collections.abc import Generator
@@ -23,6 +25,7 @@ from s3_server import KEY_ID, SECRET
 from servers import PASSWORD, NewDatabase, database_url
 from vaults import ProxiedVault
 
+from core import vault_layout
 from postgres_server.cluster import Cluster
 from recovery.drill.evidence import Drill
 from recovery.vault.client import create_client
@@ -62,20 +65,33 @@ def source(new_database: NewDatabase) -> str:
     return url
 
 
-@pytest.fixture
-def files(moto_url: str) -> dict[str, Any]:
-    """Give the block of a store of files with `CONTENT`."""
-    raw = create_client("eu-central-1", moto_url, attempts=1)
-    bucket = f"documents-{secrets.token_hex(4)}"
+def make_files(endpoint: str, bucket: str, content: dict[str, bytes]) -> dict[str, Any]:
+    """Make a bucket with files at an S3 service, and return the block of its store."""
+    raw = create_client("eu-central-1", endpoint, attempts=1)
     raw.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    for key, body in CONTENT.items():
-        raw.put_object(Bucket=bucket, Key=key, Body=body)
+    for key, body in content.items():
+        raw.put_object(Bucket=bucket, Key=key, Body=body, ContentMD5=content_md5(body))
     return {
-        "endpoint": moto_url,
+        "type": "s3",
+        "endpoint": endpoint,
         "region": "eu-central-1",
         "buckets": [bucket],
         "credentials": reference("FILES_KEY_ID", "FILES_SECRET"),
     }
+
+
+def content_md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def files(moto_url: str) -> dict[str, Any]:
+    """Give the block of a store of files with `CONTENT`."""
+    return make_files(moto_url, f"documents-{secrets.token_hex(4)}", CONTENT)
 
 
 @pytest.fixture
@@ -145,12 +161,102 @@ def test_a_newcomer_backs_up_verifies_and_restores_with_one_file(  # noqa: PLR09
     made = command.run("restore", "--store", "files", "--to", "restored")
     assert made.code == 0, made.text
     [bucket] = files["buckets"]
-    assert {
-        str(path.relative_to(command.folder / "restored" / bucket)): path.read_bytes()
-        for path in (command.folder / "restored").rglob("*")
-        if path.is_file()
-    } == CONTENT
+    assert read_files(command.folder / "restored" / bucket) == CONTENT
     assert {path.name for path in command.folder.iterdir()} == {"recovery.yaml", "restored"}
+
+
+def test_stores_of_one_vault_do_not_cross_and_the_damage_of_one_is_told_of_that_one(  # noqa: PLR0917 - fixtures
+    command: RecoveryCommand,
+    source: str,
+    role: str,
+    files: dict[str, Any],
+    rclone_url: str,
+    locked_vault: ProxiedVault,
+    new_database: NewDatabase,
+    other_cluster: Cluster,
+) -> None:
+    invoices = new_database("newcomer billing")
+    with psycopg.connect(invoices, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE orders AS SELECT -n AS id, 'invoice' AS customer FROM generate_series(1, 9) n;"
+            "CREATE TABLE tags (name text); INSERT INTO tags VALUES ('c')"
+        )
+    # Another service has a bucket of the same name with the same keys, and other bytes under them.
+    [bucket] = files["buckets"]
+    other_content = {key: body + b", archived" for key, body in CONTENT.items()}
+    stores = {
+        "orders": database(source, role),
+        "billing": database(invoices, role),
+        "documents": files,
+        "archive": make_files(rclone_url, bucket, other_content),
+    }
+    command.write(stores=stores, vaults=vault(locked_vault))
+    backup = command.run("backup", "--json")
+    assert backup.code == 0, backup.text
+    manifests = {name: backup.json[name] for name in stores}
+    assert {name: manifest["store"] for name, manifest in manifests.items()} == {
+        name: name for name in stores
+    }
+    # The first backup of each is the one of its month, whatever the other has.
+    assert [manifests[name]["tier"] for name in ("orders", "billing")] == ["monthly", "monthly"]
+    assert [manifests[name]["copied"] for name in ("documents", "archive")] == [len(CONTENT)] * 2
+    again = command.run("backup", "documents", "archive", "--json")
+    assert [again.json[name]["copied"] for name in ("documents", "archive")] == [0, 0], again.text
+    deep = command.run("verify", "--deep", "--json")
+    assert deep.code == 0, deep.text
+    assert {look["store"]: look["problems"] for look in deep.json["looks"]} == {name: [] for name in stores}
+
+    unclear = command.run("restore", "--to", "new")
+    assert unclear.code == 1
+    assert "name one with --store: orders, billing, documents, archive" in unclear.err
+    unknown = command.run("backups", "--store", "ordres")
+    assert unknown.code == 1
+    assert "choose one of these: orders, billing, documents, archive" in unknown.err
+    for name, url in (("orders", source), ("billing", invoices)):
+        empty = new_database(f"newcomer {name} again", server=other_cluster)
+        restored = command.run(
+            *("restore", "--store", name, "--to", without_password(empty)),
+            variables={"BULWARK_RESTORE_PASSWORD": PASSWORD},
+        )
+        assert restored.code == 0, restored.text
+        assert rows(empty) == rows(url)
+    for name, content in (("documents", CONTENT), ("archive", other_content)):
+        restored = command.run("restore", "--store", name, "--to", name)
+        assert restored.code == 0, restored.text
+        assert read_files(command.folder / name / bucket) == content
+
+    drilled = command.run("drill", "loss", "--store", "billing", "--json")
+    assert drilled.code == 0, drilled.text
+    assert [(one["kind"], one["stores"]) for one in drilled.json["scenarios"]] == [("loss", ["billing"])]
+    assert set(command.run("drills", "--json").json["passed"]) == {"billing"}
+    rest = command.run("drills").out
+    assert "billing: proven" in rest
+    assert "orders: no drill has passed" in rest
+
+    require_damage_told_of_its_store_alone(command, locked_vault, manifests, bucket)
+
+
+def require_damage_told_of_its_store_alone(
+    command: RecoveryCommand, locked_vault: ProxiedVault, manifests: dict[str, Any], bucket: str
+) -> None:
+    # Their locks are lifted, as the bucket's owner could: a dump of one database, a file of one source.
+    dump = manifests["billing"]["dump"]
+    prefix = vault_layout.file_copies("archive")[0]
+    [lost] = [one for one in locked_vault.client.list_entries(prefix) if one.key.endswith("/a.txt")]
+    for key, version in ((dump["key"], dump["version"]), (lost.key, lost.version)):
+        locked_vault.direct.delete_object(
+            Bucket=locked_vault.bucket, Key=key, VersionId=version, BypassGovernanceRetention=True
+        )
+    looked = command.run("verify", "--json")
+    assert looked.code == 1
+    damaged = {look["store"] for look in looked.json["looks"] if look["problems"]}
+    assert damaged == {"billing", "archive"}, looked.text
+    assert command.run("verify", "--deep", "--store", "orders").code == 0
+    shown = command.run("verify", "--deep", "--store", "archive")
+    assert shown.code == 1
+    assert f"files/objects/archive/{bucket}/a.txt" in shown.out
+    assert "documents" not in shown.out.replace(bucket, "")
+    assert manifests["orders"]["id"] not in shown.out
 
 
 def test_a_backup_comes_back_into_a_new_server(
@@ -316,9 +422,8 @@ def test_a_loss_and_a_loss_of_files_are_drilled_with_a_recovery_file(
             sql.SQL("CREATE ROLE {0}; GRANT SELECT, INSERT ON orders TO {0}").format(sql.Identifier(login))
         )
     try:
-        stores = {"database": database(source, role), "files": files}
-        vaults = vault(locked_vault)
-        command.write(stores=stores, vaults=vaults, drill=TESTS | {"application_role": login})
+        tested = database(source, role, drill=TESTS | {"application_role": login})
+        command.write(stores={"database": tested, "files": files}, vaults=vault(locked_vault))
         made = command.run("backup", "--json")
         assert made.code == 0, made.text
         before = rows(source)
@@ -372,9 +477,10 @@ def test_a_drill_without_tests_of_its_own_says_what_it_does_not_test(
     assert len(scenario.negative_control.found) >= 3
 
     command.write(
-        stores={"database": database(source, role)},
+        stores={
+            "database": database(source, role, drill={"newest_change": "SELECT now() - interval '3 days'"})
+        },
         vaults=vault(locked_vault),
-        drill={"newest_change": "SELECT now() - interval '3 days'"},
     )
     late = command.run("drill", "loss", "--json", "--evidence", "late.json")
     assert late.code == 1
@@ -446,7 +552,7 @@ def test_only_what_an_operators_key_attested_counts(
     assert disowned.code == 0, disowned.text
     listed = {row["id"]: row for row in command.run("backups", "--json").json}
     assert listed[good]["doubts"] == ["was disowned: a test"]
-    assert "No backup of the files holds a lease" in command.run("break-lease").out
+    assert "No backup of files holds a lease" in command.run("break-lease").out
 
     (command.folder / "operator").chmod(0o644)
     command.write(**content, attest={"key": {"file": "operator"}})

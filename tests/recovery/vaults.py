@@ -65,7 +65,9 @@ PAGE_KEYS = 100
 
 def back_up_database(url: str, vault: VaultClient, **options: Any) -> Manifest:
     """Back a database up as `./bulwark backup` does, without a process of its own."""
-    context = RecoveryContext("test", url, {"primary": vault, "replica": vault}, {}, {}, TRUST, SIGN)
+    context = RecoveryContext(
+        "test", {"primary": vault, "replica": vault}, {}, {}, TRUST, SIGN, store="database", database_url=url
+    )
     return back_up(context, **options)
 
 

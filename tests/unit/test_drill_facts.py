@@ -14,6 +14,7 @@ from engine.targets import find_target
 from policies.framework.drill_history import REHEARSAL, VARIABLE, DrillHistory, StoreHistory, read, to_json
 from recovery.drill.evidence import Drill
 from recovery.drill.records import DrillRecord
+from recovery.store import STACK_DATABASE
 
 PROJECT = "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project"
 FILES = "urn:pulumi:prod::bulwark::bulwark:index:Files::files"
@@ -44,7 +45,7 @@ def facts_of(
     resources: list[dict[str, Any]], *tried: Drill, proven: datetime | None = None, doubt: str = ""
 ) -> dict[str, StoreHistory]:
     drills = [DrillRecord(one.identity.id, one, "", doubt, one.started) for one in tried]
-    return drill_facts.history_of(resources, drills, {"database": proven}, TARGET)
+    return drill_facts.history_of(resources, drills, {STACK_DATABASE: proven}, TARGET)
 
 
 def test_policies_get_each_store_by_its_urn_with_its_first_backup_and_its_last_passed_drill() -> None:

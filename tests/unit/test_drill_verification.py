@@ -10,10 +10,11 @@ from recovery.catalogue import Backup, ListedBackup, Proof
 from recovery.drill.evidence import Check
 from recovery.drill.records import DrillRecord, proofs_by_drills, proofs_of
 from recovery.manifest import BackupManifest
+from recovery.store import STACK_DATABASE
 from recovery.vault.objects import VersionEntry
 
 ID = "20300115T021700Z-77ab"
-KEY = f"database/daily/{ID}/manifest.json"
+KEY = f"database/daily/database/{ID}/manifest.json"
 STORED = NOW + timedelta(hours=1)
 """When the vault took the evidence."""
 
@@ -28,7 +29,7 @@ def backup(version: str = VERSION) -> Backup[BackupManifest]:
     entry = VersionEntry(
         key=KEY, version=version, bytes=1, modified=NOW, is_latest=True, is_delete_marker=False
     )
-    return Backup(ListedBackup(ID, "daily", entry, None), None, "", "")
+    return Backup(ListedBackup(ID, STACK_DATABASE, "daily", entry, None), None, "", "")
 
 
 def proofs(*, doubt: str = "", **changes: Any) -> list[Proof]:

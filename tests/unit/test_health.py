@@ -30,7 +30,7 @@ from sample_health import (
 
 from core.console import PrintableConsole
 from core.failure import Failure
-from recovery.manifest import StoreName
+from recovery.store import StoreKind
 from status import terminal
 from status.assessment import assess, rough
 from status.health import Answer, DeploymentHealth, DriftHealth, Health, StoreHealth, StoreInVault
@@ -256,7 +256,7 @@ def show(found: Health, *, width: int = 80, height: int = 24, is_terminal: bool 
 
 
 def all_wrong() -> Health:
-    def broken(name: StoreName) -> StoreHealth:
+    def broken(name: StoreKind) -> StoreHealth:
         return store(name, primary=in_vault(backup(60)), elsewhere=unknown())
 
     return health(

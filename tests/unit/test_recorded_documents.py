@@ -46,8 +46,8 @@ def test_a_recorded_document_is_read_and_written_unchanged(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "model", "key"),
     [
-        ("database-manifest.json", Manifest, "database/daily/20261127T053910Z-bdb0/manifest.json"),
-        ("files-manifest.json", FilesManifest, "manifests/files/20261127T053859Z-c468/manifest.json"),
+        ("database-manifest.json", Manifest, "database/daily/database/20261127T053910Z-bdb0/manifest.json"),
+        ("files-manifest.json", FilesManifest, "manifests/files/files/20261127T053859Z-c468/manifest.json"),
         ("state-manifest.json", StateManifest, "state/20261127T053859Z-c37e/manifest.json"),
     ],
 )
@@ -77,4 +77,4 @@ def test_recorded_lines_of_a_file_listing_are_read_and_written_unchanged() -> No
     for line in lines:
         entry = parse_line(line, "listing.jsonl")
         assert format_line(entry) == line
-        assert entry.copy_key == f"files/objects/documents/{json.loads(line)['key']}"
+        assert entry.copy_key("files") == f"files/objects/files/documents/{json.loads(line)['key']}"

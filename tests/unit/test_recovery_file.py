@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from core.failure import Failure
-from recovery.recovery_file import RecoveryFile, build_schema, read_recovery_file
+from recovery.recovery_file import PostgresStore, RecoveryFile, build_schema, read_recovery_file
 from recovery.secret_reference import MissingSecret, SecretReference
+from recovery.store import Store
 
 CHECKOUT = Path(__file__).parents[2]
 SECRET = "planted-secret"
@@ -30,7 +31,11 @@ def read(folder: Path, content: Any) -> RecoveryFile:
 
 
 def with_database(**database: Any) -> dict[str, Any]:
-    return MINIMUM | {"stores": {"database": {"url": URL} | database}}
+    return with_store("orders", {"type": "postgres", "url": URL} | database)
+
+
+def with_store(name: str, store: Any) -> dict[str, Any]:
+    return MINIMUM | {"stores": {name: store}}
 
 
 def with_vault(**vault: Any) -> dict[str, Any]:
@@ -46,13 +51,13 @@ def test_the_documented_recovery_file_is_read_and_fits_the_schema(tmp_path: Path
     blocks = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "docs" / "recovery.md").read_text(), re.DOTALL)
     assert len(blocks) == 1
     file = read(tmp_path, blocks[0])
-    assert file.store_names == ("database", "files")
+    assert file.named_stores == (Store("database", "orders"), Store("files", "documents"))
     jsonschema.validate(yaml.safe_load(blocks[0]), build_schema())
 
 
 def test_a_vault_alone_is_enough_and_nothing_is_accepted_by_default(tmp_path: Path) -> None:
     file = read(tmp_path, MINIMUM)
-    assert file.store_names == ()
+    assert file.named_stores == ()
     assert file.vaults.replica is None
     assert file.vaults.primary
     assert not file.vaults.primary.accept_without_lock
@@ -99,38 +104,38 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "password in the URL": (
         with_database(url=f"postgresql://backup:{SECRET}@db.example.com/shop?sslmode=verify-full"),
-        "stores.database.url: has a password in it",
+        "stores.orders.url: has a password in it",
     ),
     "password in the query": (
         with_database(url=f"{URL}&password={SECRET}"),
-        "stores.database.url: has a password in it",
+        "stores.orders.url: has a password in it",
     ),
     "password in clear": (
         with_database(password=SECRET),
-        "stores.database.password: is no reference to a secret",
+        "stores.orders.password: is no reference to a secret",
     ),
     "secret of both kinds": (
         with_database(password={"env": "A", "file": "b"}),
-        "stores.database.password: names either",
+        "stores.orders.password: names either",
     ),
-    "secret of no kind": (with_database(password={}), "stores.database.password: names either"),
+    "secret of no kind": (with_database(password={}), "stores.orders.password: names either"),
     "secret from a command": (
         with_database(password={"command": SECRET}),
-        "stores.database.password.command: is no key",
+        "stores.orders.password.command: is no key",
     ),
     "no TLS": (
         with_database(url="postgresql://backup@db.example.com/shop"),
-        "stores.database.url: allows a connection without TLS",
+        "stores.orders.url: allows a connection without TLS",
     ),
     "TLS for one of two hosts": (
         with_database(url="postgresql://backup@127.0.0.1,db.example.com/shop?sslmode=prefer"),
-        "stores.database.url: allows a connection without TLS",
+        "stores.orders.url: allows a connection without TLS",
     ),
     "another address behind a local name": (
         with_database(url="postgresql://backup@localhost/shop?hostaddr=192.0.2.1"),
-        "stores.database.url: allows a connection without TLS",
+        "stores.orders.url: allows a connection without TLS",
     ),
-    "no database": (with_database(url="https://db.example.com"), "stores.database.url: is no address of a"),
+    "no database": (with_database(url="https://db.example.com"), "stores.orders.url: is no address of a"),
     "endpoint without TLS": (
         with_vault(endpoint="http://s3.example.com"),
         "vaults.primary.endpoint: has no TLS",
@@ -139,7 +144,26 @@ WRONG: dict[str, tuple[Any, str]] = {
         with_vault(endpoint=f"https://user:{SECRET}@s3.example.com"),
         "vaults.primary.endpoint: is no address of a service",
     ),
-    "unknown job": (MINIMUM | {"monitors": {"nightly": {}}}, "monitors.nightly"),
+    "no type": (with_store("orders", {"url": URL}), "stores.orders: has no `type`"),
+    "another type": (
+        with_store("orders", {"type": SECRET}),
+        "stores.orders: has another `type` than postgres, s3",
+    ),
+    "key of another type": (with_database(region="eu-central-1"), "stores.orders.region: is no key"),
+    "files without buckets": (
+        with_store("documents", {"type": "s3", "region": "a", "credentials": {}}),
+        "stores.documents.buckets: is missing",
+    ),
+    "capital letter in a name": (
+        with_store("Orders", {"type": "postgres", "url": URL}),
+        "stores.Orders: is no",
+    ),
+    "long name": (with_store("o" * 31, {"type": "postgres", "url": URL}), "stores.ooo"),
+    "reserved name": (with_store("proof", {"type": "postgres", "url": URL}), "stores.proof: is reserved"),
+    "unknown job": (
+        with_database() | {"monitors": {"nightly": {}}},
+        "monitors: names nightly, which is no store; it can name orders, proof, drill, elsewhere",
+    ),
     "unknown environment": (MINIMUM | {"environment": "moon"}, "environment: Input should be"),
     "key twice": ("name: a\nname: b\n", "a key twice"),
     "tag": ("name: !!python/object:os.system {}\n", "it has a tag"),
@@ -181,8 +205,9 @@ def test_a_wrong_recovery_file_is_refused_with_the_path_of_the_key_and_without_i
 )
 def test_a_database_on_this_machine_or_with_tls_is_taken(tmp_path: Path, url: str) -> None:
     file = read(tmp_path, with_database(url=url))
-    assert file.stores.database
-    assert file.stores.database.url == url
+    [store] = file.stores.values()
+    assert isinstance(store, PostgresStore)
+    assert store.url == url
 
 
 def test_all_problems_are_named_at_once(tmp_path: Path) -> None:

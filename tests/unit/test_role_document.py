@@ -72,7 +72,11 @@ def test_each_role_document_has_the_secrets_of_its_own_job_alone() -> None:
         "driller": {"BULWARK_DATABASE_PASSWORD", *monitors["DRILL"]},
         "copier": monitors["ELSEWHERE"],
     }
-    assert {role for role in NEEDS if describe(role).get("database_project")} == {"driller"}
+    projects = {
+        role: [store.get("project") for store in describe(role)["recovery"]["stores"].values()]
+        for role in NEEDS
+    }
+    assert projects == {"backup-writer": [None, None], "driller": ["cool-sky-12345678"], "copier": []}
 
 
 @pytest.mark.parametrize(

@@ -29,18 +29,18 @@ from recovery.drill.evidence import (
 from recovery.drill.scenario_run import ScenarioRun, cause_of
 from recovery.drill.validation import DrillContext
 from recovery.elsewhere.copies import BackupCopy
-from recovery.elsewhere.fill import COPIED_KINDS
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.elsewhere.verify import find_problems
 from recovery.elsewhere.verify import verify_files as verify_copied_files
 from recovery.files.manifest import FilesManifest
 from recovery.files.verify import verify_files
-from recovery.manifest import BackupManifest, Manifest, StoreName
+from recovery.manifest import BackupManifest, Manifest
+from recovery.manifests import manifest_of
 from recovery.state import StateManifest, verify_state
+from recovery.store import STACK_DATABASE, STACK_STORES, Store, StoreName
 from recovery.vault.vault import VaultClient
 from recovery.verify import CreateScratchDatabase, check_backup, read_objects, verify
 
-_KINDS: Final[tuple[type[BackupManifest], ...]] = (Manifest, FilesManifest, StateManifest)
 _PATHS: Final[Mapping[VaultName, CopyPath]] = {
     "primary": "vault",
     "replica": "replica",
@@ -56,8 +56,8 @@ _CONCERNS: Final[Mapping[str, tuple[VaultName, ...]]] = {
 }
 """Target of calls -> the vaults whose content or readers they can change."""
 
-_Found = tuple[Literal["restored", "unharmed", "lost"], str] | None
-"""State of a copy, and the proof; None where the vault holds no backups of the store."""
+_Found = tuple[Literal["restored", "unharmed", "lost"], str]
+"""State of a copy, and the proof."""
 
 _NOT_SIMULATED: Final = (
     UntestedScope(
@@ -186,7 +186,7 @@ def _begin(context: DrillContext) -> ScenarioRun:
     return ScenarioRun(
         "credentials",
         # What has no copy outside of the account can't survive its closure.
-        stores=tuple(kind.STORE for kind in COPIED_KINDS),
+        stores=tuple(store.name for store in STACK_STORES),
         threat=_THREAT,
         loss_objective_seconds=context.spec.objectives.vault_loss,
         on_progress=context.on_progress,
@@ -234,7 +234,7 @@ class CopyInspector:
         self._restored: set[tuple[VaultName, str]] = set()
         """Vault and manifest's SHA-256 of what was restored and compared."""
 
-        self._read: dict[tuple[VaultName, StoreName], _Found] = {}
+        self._read: dict[tuple[VaultName, Store], _Found] = {}
         """What was last found in a vault since the copy of the platform was made."""
 
     def forget(self, lost: Collection[CopyPath]) -> None:
@@ -251,28 +251,27 @@ class CopyInspector:
         changed = {attempt.target for attempt in attempts if attempt.outcome != "refused"}
         asked = {name for target, names in _CONCERNS.items() if target in changed for name in names}
         history = self._copy.find_history()
-        yield self._describe(intruder, "database", "history", "unharmed" if history else "lost", history)
+        yield self._describe(
+            intruder, STACK_DATABASE.name, "history", "unharmed" if history else "lost", history
+        )
         for name, path in _PATHS.items():
-            for kind in _KINDS:
-                if name in asked or (name, kind.STORE) not in self._read:
-                    found = self.read_copy(name, kind)
+            for store in STACK_STORES:
+                if name in asked or (name, store) not in self._read:
+                    state, proof = self.read_copy(name, store)
                 else:
-                    state, proof = self._read[name, kind.STORE] or ("", "")
-                    found = (state, f"{proof}; no call changed anything of it since") if state else None
-                if found:
-                    yield self._describe(intruder, kind.STORE, path, *found)
+                    state, proof = self._read[name, store]
+                    proof = f"{proof}; no call changed anything of it since"
+                yield self._describe(intruder, store.name, path, state, proof)
 
-    def read_copy(self, name: VaultName, kind: type[BackupManifest]) -> _Found:
-        """Read the newest backup of a store in a vault; None if this vault holds no backups of the store."""
-        found = self._read[name, kind.STORE] = self._look(name, kind)
+    def read_copy(self, name: VaultName, store: Store) -> _Found:
+        """Read the newest backup of a store in a vault."""
+        found = self._read[name, store] = self._look(name, store)
         return found
 
-    def _look(self, name: VaultName, kind: type[BackupManifest]) -> _Found:
+    def _look(self, name: VaultName, store: Store) -> _Found:
         try:
             vault = self._copy.open_vault(name)
-            if isinstance(vault, ElsewhereVault) and kind not in COPIED_KINDS:
-                return None
-            backups = catalogue.read_backups(vault, kind, self._trust)
+            backups = catalogue.read_backups(vault, manifest_of(store), self._trust, store=store.name)
             newest = next((one for one in backups if catalogue.is_restorable(one)), None)
             if not newest or not newest.manifest:
                 return "lost", "no backup of it can be used any more"
@@ -289,7 +288,7 @@ class CopyInspector:
         check = partial(read_objects, manifest, vault)
         copied: BackupCopy | None = None
         if isinstance(vault, ElsewhereVault):
-            [copied] = [copy for copy in vault.copies if copy.backup == manifest.id]
+            [copied] = [copy for copy in vault.copies if copy.manifest.key == manifest.key]
             check = partial(find_problems, vault, copied)
         if isinstance(manifest, Manifest):
             scratch = None if known else self._scratch
@@ -335,8 +334,8 @@ def _run_negative_control(copy: AttackedCopy, inspector: CopyInspector) -> Negat
     copy.renew(_PATHS.values())
     done, faults = _try_loosened(copy)
     damaged = copy.damage("primary")
-    found = inspector.read_copy("primary", Manifest)
-    lost = [found[1]] if found and found[0] == "lost" else []
+    state, proof = inspector.read_copy("primary", STACK_DATABASE)
+    lost = [proof] if state == "lost" else []
     return NegativeControl(
         damage=f"{done}; {damaged}", found=tuple([*faults, *lost] if faults and lost else [])
     )
