@@ -47,6 +47,7 @@ from recovery.drill.evidence import (
     Measurement,
     Scenario,
     ScenarioKind,
+    title_scenario,
 )
 from recovery.drill.reports import format_seconds
 from recovery.drill.safety import read_only_url
@@ -445,7 +446,8 @@ def _scenarios(
     vaults, is_elsewhere = session.context.vaults, request.scenario == "elsewhere"
     with _show_progress() as show:
         for scenario, drilled in plan:
-            url, title = drilled.database_url, f"{scenario} of {drilled.store}"
+            url = drilled.database_url
+            title = title_scenario(scenario, drilled.store if scenario in RECOVERS else None)
             context = DrillContext(
                 drilled.store.name,
                 read_only_url(url) if url else "",

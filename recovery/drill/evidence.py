@@ -53,6 +53,12 @@ RECOVERS: Final[dict[ScenarioKind, StoreKind]] = {
 }
 """The kind of store that a scenario recovers, whatever else its evidence names; `credentials` proves none."""
 
+
+def title_scenario(kind: ScenarioKind, store: Store | None) -> str:
+    """Return a scenario with the store's name where that says more than the kind, such as `loss of orders`."""
+    return kind if not store or store.name == store.kind else f"{kind} of {store.name}"
+
+
 CopyPath = Literal["history", "vault", "replica", "elsewhere"]
 """Where a copy of a store is; `history` is the history at the store's vendor, and `vault` the primary one."""
 
@@ -421,9 +427,8 @@ class Scenario(EvidenceModel):
 
     @property
     def title(self) -> str:
-        """The kind; with the store's name where that says more, such as `loss of orders`."""
-        store = self.recovered
-        return self.kind if not store or store.name == store.kind else f"{self.kind} of {store.name}"
+        """What messages and reports call it."""
+        return title_scenario(self.kind, self.recovered)
 
     @computed_field
     @property

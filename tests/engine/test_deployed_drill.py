@@ -208,10 +208,8 @@ def moment(text: str) -> datetime:
 
 
 def test_the_first_drill_takes_the_backups_that_do_not_exist_yet(cleaned_drills: CleanedDrills) -> None:
-    assert "There is no backup yet (database, state, files)" in cleaned_drills.first_output
-    assert all(
-        f"of the {store} is in" in cleaned_drills.first_output for store in ("database", "state", "files")
-    )
+    assert "There is no backup yet (database, files, state)" in cleaned_drills.first_output
+    assert all(f"of {store} is in" in cleaned_drills.first_output for store in ("database", "files", "state"))
 
 
 def test_cleaning_removes_everything_of_killed_drills_and_the_platform_is_unchanged(
