@@ -55,7 +55,7 @@ RECOVERS: Final[dict[ScenarioKind, StoreKind]] = {
 
 
 def title_scenario(kind: ScenarioKind, store: Store | None) -> str:
-    """Return a scenario with the store's name where that says more than the kind, such as `loss of orders`."""
+    """Return a scenario, with the store's name where that says more: `loss of orders`."""
     return kind if not store or store.name == store.kind else f"{kind} of {store.name}"
 
 
