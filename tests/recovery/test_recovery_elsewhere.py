@@ -276,11 +276,11 @@ def test_a_stack_whose_aws_account_is_lost_restores_from_elsewhere(  # noqa: PLR
     elsewhere.fill(locked_vault)
     locked_vault.proxy.is_down = True
     production = stack_file.load_settings("prod", stack_file.read("prod"))
-    assert production.backups.elsewhere
-    store = production.backups.elsewhere.model_copy(
+    assert production.vaults.elsewhere
+    store = production.vaults.elsewhere.model_copy(
         update={"endpoint": elsewhere.proxy.url, "region": "us-east-1", "bucket": elsewhere.bucket}
     )
-    backups = production.backups.model_copy(update={"elsewhere": store, "operator_keys": TRUST.operator_keys})
+    backups = production.vaults.model_copy(update={"elsewhere": store, "operator_keys": TRUST.operator_keys})
     # The backups of these tests are those of a stack of this name.
     target = WithoutAws("test", production.model_copy(update={"backups": backups}), "real")
     monkeypatch.setattr(recovery_context, "find_target", lambda *_, **__: target)

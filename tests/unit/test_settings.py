@@ -34,9 +34,10 @@ def find_problems(blocks: dict[str, Any]) -> dict[str, str]:
 def test_production_has_the_values_that_the_platform_was_promised() -> None:
     settings = load(production())
     assert settings.database.history_retention_hours == 7 * 24
-    assert settings.backups.database.schedule == "17 2 * * *"
-    assert settings.backups.files.schedule == "47 2 * * *"
-    assert settings.backups.retention.files_days == 30
+    assert settings.vaults.database.schedule == "17 2 * * *"
+    assert settings.vaults.files.schedule == "47 2 * * *"
+    assert settings.vaults.retention.files_days == 30
+    assert settings.uptime
     assert settings.uptime.interval_seconds == 60
     assert len(settings.uptime.regions) > 1
     objectives = settings.platform.objectives
@@ -432,7 +433,9 @@ def test_a_subject_names_the_repository_by_its_numbers_unless_the_settings_say_o
 def test_a_slug_at_sentry_may_have_an_underscore() -> None:
     blocks = production()
     blocks["errors"] |= {"organization": "an_organization", "team": "_team"}
-    assert load(blocks).errors.team == "_team"
+    errors = load(blocks).errors
+    assert errors
+    assert errors.team == "_team"
 
 
 def test_all_problems_of_a_file_are_reported_at_once() -> None:

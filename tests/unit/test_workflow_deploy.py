@@ -53,7 +53,7 @@ def test_production_changes_from_main_alone_after_an_approval() -> None:
 
 
 def test_who_plans_and_deploys_looks_into_the_replicas_account_by_the_profile_of_the_settings() -> None:
-    replica = load_settings("prod", stack_file.read("prod")).backups.replica
+    replica = load_settings("prod", stack_file.read("prod")).vaults.replica
     config = ConfigParser()
     config.read(_FOLDER.parent / "aws-config")
     profile = config[f"profile {replica.profile}"]

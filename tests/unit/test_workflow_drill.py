@@ -15,7 +15,7 @@ _FILE = Path(__file__).parents[2] / ".github" / "workflows" / "drill.yml"
 _TEXT = _FILE.read_text()
 # PyYAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
-SETTINGS = find_target("prod", on_twin=False).settings.backups
+SETTINGS = find_target("prod", on_twin=False).settings.vaults
 DRILL, STATE, KEEP, CREDENTIALS = (
     WORKFLOW["jobs"][name] for name in ("drill", "state", "keep", "credentials")
 )

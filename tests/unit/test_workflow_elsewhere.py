@@ -12,7 +12,7 @@ _TEXT: Final = (Path(__file__).parents[2] / ".github" / "workflows" / "elsewhere
 # PyYAML reads the key `on` as true.
 _WORKFLOW: Final[dict[Any, Any]] = yaml.safe_load(_TEXT)
 _JOB: Final[dict[str, Any]] = _WORKFLOW["jobs"]["copy"]
-_SETTINGS: Final = find_target("prod", on_twin=False).settings.backups
+_SETTINGS: Final = find_target("prod", on_twin=False).settings.vaults
 
 
 def test_the_copy_elsewhere_runs_by_the_schedule_that_its_heartbeat_is_derived_from() -> None:
