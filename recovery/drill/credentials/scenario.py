@@ -56,6 +56,9 @@ _CONCERNS: Final[Mapping[str, tuple[VaultName, ...]]] = {
 }
 """Target of calls -> the vaults whose content or readers they can change."""
 
+_AT_VENDORS: Final = frozenset(("Neon project", "monitors", "error tracking"))
+"""Targets of calls that are copied anew with the history of the database."""
+
 _Found = tuple[Literal["restored", "unharmed", "lost"], str]
 """State of a copy, and the proof."""
 
@@ -152,10 +155,17 @@ def drill(
                     copy.renew(lost)
                     inspector.forget(lost)
                 attempts = list(try_calls(copy, intruder))
+                if not attempts:
+                    raise Failure(
+                        f"Nothing could be tried with the {intruder.credential}: what it reaches is gone.",
+                        "drill again; the copy of the platform should have it.",
+                    )
                 run.attempts += attempts
                 found = list(inspector.inspect(intruder, attempts))
                 run.afterwards += found
                 lost = {one.path for one in found if one.state == "lost"}
+                if any(one.target in _AT_VENDORS and one.outcome != "refused" for one in attempts):
+                    lost.add("history")  # the next one finds the monitors and the project again
         with run.clock.phase("negative control"):
             run.negative_control = _run_negative_control(copy, inspector)
     run.check_removed(context.environment)
