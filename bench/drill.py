@@ -71,11 +71,19 @@ class Bench:
         [(_, self.cluster)] = Neon(self.home).list_clusters()
         program = str(self.cluster.find_installation().root / "bin" / "pgbench")
         subprocess.run(
-            [program, "--initialize", "--quiet", f"--scale={scale}", self.outputs["owner_database_url"]],
+            [
+                program,
+                "--initialize",
+                "--quiet",
+                f"--scale={scale}",
+                self.outputs["database_urls"]["database"]["owner"],
+            ],
             check=True,
             capture_output=True,
         )
-        with psycopg.connect(self.outputs["owner_database_url"], autocommit=True) as connection:
+        with psycopg.connect(
+            self.outputs["database_urls"]["database"]["owner"], autocommit=True
+        ) as connection:
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             self.megabytes = row[0] / 1e6 if row else 0
         # Neon branches without copying. The twin copies the last base backup and replays the WAL.
@@ -118,9 +126,9 @@ class Bench:
 
     def branch_by_hand(self) -> ManualTimes:
         """Create a branch, connect and measure. Like a drill, digest the source database first."""
-        project = self.outputs["database_project"]
+        project = self.outputs["database_projects"]["database"]
         self.drop_page_cache()
-        self.digest(connection.libpq_environment(self.outputs["owner_database_url"]))
+        self.digest(connection.libpq_environment(self.outputs["database_urls"]["database"]["owner"]))
         at = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         begin = time.perf_counter()
         response = self.curl(

@@ -10,6 +10,7 @@ from cli.recovery_context import open_vaults
 from cli.servers import scratch_server
 from core.failure import Failure
 from engine.policy_simulator import PolicySimulator
+from engine.stack_stores import list_stores
 from engine.stack_target import StackTarget
 from engine.throw_away_twin import NewestDump, ThrowAwayTwin
 from engine.twin import TwinTarget
@@ -21,7 +22,7 @@ from recovery.drill.evidence import Scenario
 from recovery.drill.validation import DrillContext
 from recovery.elsewhere.vault import ElsewhereVault
 from recovery.manifest import Manifest
-from recovery.store import STACK_DATABASE, STACK_STORES
+from recovery.store import Store
 
 _FOLDER = "twin"
 
@@ -37,19 +38,20 @@ def drill_credentials(
     Raises:
         Failure: there is no backup yet.
     """
+    stores = list_stores(target.settings)
     if not isinstance(target, TwinTarget) or not target.can_be_copied:
-        return scenario.simulate(context, _open_simulator(target))
+        return scenario.simulate(context, _open_simulator(target), stores=stores)
     _fill_vault_elsewhere(target, recovery)
     open_copy = partial(
         ThrowAwayTwin.open,
         target,
         context.environment.folder / _FOLDER,
         scope=context.environment.scope,
-        newest=_find_newest(recovery),
+        newest=_find_newest(recovery, stores[0]),
         trust=recovery.trust,
     )
     scratch = partial(scratch_server, unsandboxed=unsandboxed)
-    return scenario.drill(context, open_copy, recovery.trust, scratch)
+    return scenario.drill(context, open_copy, recovery.trust, scratch, stores=stores)
 
 
 def _open_simulator(target: StackTarget) -> PolicySimulator:
@@ -72,15 +74,15 @@ def _fill_vault_elsewhere(target: TwinTarget, context: RecoveryContext) -> None:
     vault = open_vaults(target, vaults=("elsewhere",))["elsewhere"]
     if not isinstance(vault, ElsewhereVault):
         raise TypeError(type(vault).__name__)
-    if set(STACK_STORES) <= {known.of_store for known in vault.copies}:
+    if set(list_stores(target.settings)) <= {known.of_store for known in vault.copies}:
         return
     sys.stderr.write("A store has no copy elsewhere yet, and the twin copies none on schedule: copying.\n")
     with redirect_stdout(sys.stderr):
         copy(stack=context.stack, on_twin=True)
 
 
-def _find_newest(context: RecoveryContext) -> NewestDump:
-    backups = catalogue.read_backups(context.primary, Manifest, context.trust, store=STACK_DATABASE.name)
+def _find_newest(context: RecoveryContext, database: Store) -> NewestDump:
+    backups = catalogue.read_backups(context.primary, Manifest, context.trust, store=database.name)
     newest = next((one for one in backups if catalogue.is_restorable(one)), None)
     if not newest or not newest.manifest:
         raise Failure(

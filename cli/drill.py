@@ -392,7 +392,7 @@ def _plan(session: DrillSession, request: DrillRequest, scenarios: tuple[Scenari
             plan.append((scenario, session.stores[0]))
             continue
         for drilled in stores:
-            if drilled.store.kind == RECOVERS[scenario]:
+            if drilled.store.kind == RECOVERS[scenario] and (drilled.history or scenario != "corruption"):
                 plan.append((scenario, drilled))  # noqa: PERF401 - a comprehension widens the literal's type
         if scenario == "elsewhere":
             for drilled in stores:
@@ -471,7 +471,7 @@ def _scenarios(
                         for backup in backups
                         if backup.manifest and catalogue.is_restorable(backup)
                     ],
-                    history=session.history,
+                    history=drilled.history,
                     at=request.at,
                     at_random=request.at_random,
                 )
@@ -479,7 +479,7 @@ def _scenarios(
                 yield files.drill(
                     context,
                     session.context.elsewhere if is_elsewhere else vaults["primary"],
-                    history=session.history,
+                    history=drilled.history,
                     vault_name="elsewhere" if is_elsewhere else "primary",
                     backup=None if is_elsewhere else request.backup,
                     at=request.at,

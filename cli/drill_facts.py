@@ -9,6 +9,7 @@ import pulumi.automation as auto
 from components.settings import Settings
 from core.console import PrintableConsole
 from core.failure import Failure
+from engine.stack_stores import list_stores
 from engine.stack_target import StackTarget
 from policies.framework.drill_history import REHEARSAL, VARIABLE, StoreHistory, to_json
 
@@ -32,7 +33,7 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
     from recovery import catalogue  # noqa: PLC0415
     from recovery.drill import records  # noqa: PLC0415
     from recovery.manifests import manifest_of  # noqa: PLC0415
-    from recovery.store import STACK_STORES, STATE  # noqa: PLC0415
+    from recovery.store import STATE  # noqa: PLC0415
 
     resources = (engine.export_stack().deployment or {}).get("resources", [])
     outputs = _outputs(resources)
@@ -47,7 +48,7 @@ def read_history(target: StackTarget, engine: auto.Stack) -> str:
             catalogue.read_backups(vault, manifest_of(store), trust, store=store.name, judgements=judgements),
             by_drills,
         )
-        for store in STACK_STORES
+        for store in list_stores(target.settings)
         if store != STATE
     }
     return to_json(history_of(resources, drills, proven, target))
@@ -69,12 +70,11 @@ def history_of(
         target: The stack.
     """
     from recovery.drill import records  # noqa: PLC0415 - as in read_history
-    from recovery.store import STACK_STORES  # noqa: PLC0415
 
     newest = records.newest_passed(drills, target.name, target.location, drill_objectives(target.settings))
     begun, stores = _begin_of_backups(resources), _outputs(resources).get("stores", {})
     history = {urn: StoreHistory(since) for urn, since in begun.items()}
-    for store in STACK_STORES:
+    for store in list_stores(target.settings):
         if urn := stores.get(store.name):
             passed = newest[store].proven_at if store in newest else None
             history[urn] = StoreHistory(begun.get(urn), passed, proven.get(store))

@@ -47,6 +47,9 @@ class DrilledStore:
     database_url: str = field(default="", repr=False)
     """Of the platform's database: the store itself or, for files, the one whose rows refer to them."""
 
+    history: timedelta = timedelta()
+    """How far the history of the database's vendor reaches back."""
+
 
 @dataclass(frozen=True)
 class DrillSession(ABC):
@@ -68,11 +71,6 @@ class DrillSession(ABC):
     @abstractmethod
     def platform_environment(self) -> str:
         """The environment that the evidence names."""
-
-    @property
-    @abstractmethod
-    def history(self) -> timedelta:
-        """How far the history of the database's vendor reaches back."""
 
     @property
     @abstractmethod

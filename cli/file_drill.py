@@ -101,11 +101,6 @@ class FileDrillSession(DrillSession):
         return self.source.content.environment
 
     @property
-    def history(self) -> timedelta:
-        # No vendor's history limits what is drawn at random.
-        return timedelta(days=36_525)
-
-    @property
     def takes_first_backups(self) -> bool:
         return False
 
@@ -172,7 +167,8 @@ def _drilled_store(
     tests = named.drill if isinstance(named, PostgresStore) else DrillTests()
     spec = _drill_spec(tests, documented_objectives(file.objectives), unsandboxed=unsandboxed)
     environment = LocalEnvironment(folder, spec.application_role, unsandboxed=unsandboxed)
-    return DrilledStore(store, spec, environment, context.database_url)
+    # No vendor's history limits what is drawn at random.
+    return DrilledStore(store, spec, environment, context.database_url, timedelta(days=36_525))
 
 
 def documented_objectives(objectives: RecoveryObjectives) -> DrillObjectives:

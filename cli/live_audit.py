@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -113,10 +114,18 @@ def _list_lookups(
             declared,
             target.settings,
             apis,
-            database_url=lambda: target.reach_database(require_output(outputs(), "backup_database_url")),
-            files=lambda: open_file_source(target, require_output(outputs(), "files_source")),
+            database_url=lambda project: target.reach_database(_find_url(outputs(), project)),
+            files=lambda name: open_file_source(target, require_output(outputs(), "file_sources")[name]),
         ),
     ]
+
+
+def _find_url(outputs: Mapping[str, Any], project: str) -> str:
+    """Return the address by which the database of a project is backed up. Raises Failure without one."""
+    names = {known: name for name, known in require_output(outputs, "database_projects").items()}
+    if project not in names:
+        raise Failure(f"The stack does not know the project {project}.", "deploy it: ./bulwark up.")
+    return require_output(outputs, "database_urls")[names[project]]["backup"]
 
 
 def _name_trails(settings: BackupSettings) -> dict[str, str]:

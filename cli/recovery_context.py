@@ -12,6 +12,7 @@ from components.settings.platform import OIDC_ISSUER
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
+from engine.stack_stores import list_stores
 from engine.stack_target import AwsRole, StackTarget
 from engine.targets import find_target
 from recovery.age import read_identity
@@ -32,7 +33,7 @@ from recovery.recovery_file_context import (
 from recovery.role_document import parse_role_document
 from recovery.secrets_manager import fetch_secret
 from recovery.state import ADMINISTRATOR_FILE, StateExport
-from recovery.store import STACK_FILES, STACK_STORES, STATE, Store, StoreKind, list_names
+from recovery.store import STATE, Store, StoreKind, list_names
 from recovery.store import choose_stores as choose_named
 from recovery.vault.client import AccessKey, create_client
 from recovery.vault.vault import VaultClient
@@ -110,7 +111,9 @@ def _read_document(recovery: str, endpoint: str | None = None) -> DocumentedSour
 
 def declared_stores(source: RecoverySource) -> tuple[Store, ...]:
     """Return the stores that a stack or a recovery file has. A role's document names only what it needs."""
-    return source.content.named_stores if isinstance(source, DocumentedSource) else STACK_STORES
+    if isinstance(source, DocumentedSource):
+        return source.content.named_stores
+    return list_stores((source.target if isinstance(source, DocumentedStack) else source).settings)
 
 
 def describe_source(source: RecoverySource) -> str:
@@ -293,12 +296,14 @@ def _add_store(
     context = replace(context, store=store.name)
     if outputs is None:
         return context
-    if store == STACK_FILES:
-        return replace(context, files=open_file_source(target, require_output(outputs, "files_source")))
+    if store.kind == "files":
+        source = require_output(require_output(outputs, "file_sources"), store.name)
+        return replace(context, files=open_file_source(target, source))
+    urls = require_output(require_output(outputs, "database_urls"), store.name)
     return replace(
         context,
-        database_url=target.reach_database(require_output(outputs, "backup_database_url")),
-        database_project=require_output(outputs, "database_project"),
+        database_url=target.reach_database(urls["backup"]),
+        database_project=require_output(outputs, "database_projects").get(store.name, ""),
     )
 
 
@@ -512,7 +517,7 @@ def open_vault(target: StackTarget, bucket: str, region: str, key: AccessKey | N
 
 
 def open_file_source(target: StackTarget, output: dict[str, Any]) -> FileSource:
-    """Open the file store of a stack, by its output `files_source`."""
+    """Open the file store of a stack, by its entry in the output `file_sources`."""
     return FileSource(
         endpoint=target.reach_files(output["endpoint"]),
         region=output["region"],

@@ -253,16 +253,17 @@ def _grant_large_objects(target: StackTarget, outputs: dict[str, Any]) -> None:
     """Let the backup role read large objects, or say why it may not: the next `up` tries again."""
     from recovery.postgres.large_objects import grant_large_objects  # noqa: PLC0415 - for psycopg
 
-    url = target.reach_database(outputs["owner_database_url"])
-    try:
-        missing = grant_large_objects(url, target.settings.database.backup_role).missing
-    except Failure as failure:
-        sys.stderr.write(
-            f"{failure}\nThe backup role was granted no large objects. The stack is up; the next `up` tries "
-            "again.\n"
-        )
-    else:
-        sys.stderr.write("".join(f"{phrase}\n" for phrase in missing))
+    for name, store in target.settings.neon.items():
+        url = target.reach_database(outputs["database_urls"][name]["owner"])
+        try:
+            missing = grant_large_objects(url, store.backup_role).missing
+        except Failure as failure:
+            sys.stderr.write(
+                f"{failure}\nThe backup role of {name} was granted no large objects. The stack is up; "
+                "the next `up` tries again.\n"
+            )
+        else:
+            sys.stderr.write("".join(f"{phrase}\n" for phrase in missing))
 
 
 def preview(

@@ -1,9 +1,9 @@
 """A session of drills of one stack: its credentials, specification and clean-up."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -12,14 +12,15 @@ from cli.drill_facts import drill_objectives
 from cli.drill_session import DrilledStore, DrillSession, open_drill_folder, temporary_files_in
 from cli.file_drill import LocalEnvironment
 from cli.recovery_context import DocumentedStack, export_state, open_context, open_stores
-from components.settings import Settings
+from components.settings import DatabaseStore, NeonSettings, Settings
 from components.settings.drill import BRANCH_KEY, PROJECT_KEY
 from core.failure import Failure
-from engine.drill_stack import PROJECT, PulumiEnvironment
+from engine.drill_stack import PROJECT, PulumiEnvironment, drill_organization
 from engine.rebuilt_stack import FileBackend
 from engine.role_credentials import require_role
+from engine.stack_stores import list_stores
 from engine.stack_target import StackTarget
-from recovery.context import VaultName
+from recovery.context import RecoveryContext, VaultName
 from recovery.drill import state
 from recovery.drill.evidence import Scenario, StackLocation
 from recovery.drill.neon_account import NeonAccount, NeonKeys
@@ -27,7 +28,7 @@ from recovery.drill.safety import age_of
 from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.drill.validation import DrillContext
 from recovery.state import read_deployment_time
-from recovery.store import STACK_DATABASE, STACK_STORES
+from recovery.store import Store
 from toolchain.engine import VERSION
 
 _TOKEN: Final = "NEON_API_KEY"  # noqa: S105 - the name of a variable
@@ -49,10 +50,6 @@ class StateDrillSession(DrillSession):
     @property
     def platform_environment(self) -> str:
         return self.target.settings.platform.environment
-
-    @property
-    def history(self) -> timedelta:
-        return timedelta(hours=self.target.settings.database.history_retention_hours)
 
     @property
     def takes_first_backups(self) -> bool:
@@ -100,24 +97,28 @@ class SimulatedDrillSession(StateDrillSession):
 class StackDrillSession(StateDrillSession):
     """A stack and the throw-away stacks of its drills."""
 
-    environment: PulumiEnvironment
+    databases: tuple[PulumiEnvironment, ...]
+    """One for each database at Neon."""
 
     @property
     def secrets(self) -> set[str]:
-        return {self.environment.keys.branches, self.environment.keys.projects}
+        return {key for one in self.databases for key in (one.keys.branches, one.keys.projects)}
 
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
-        for name in self.environment.list_stacks():
-            if self._is_over(name, everything=everything):
-                yield f"stack {name}"
-                self.environment.take_down(name)
+        # The stacks of all databases are in one backend.
+        for environment in self.databases[:1]:
+            for name in environment.list_stacks():
+                if self._is_over(name, everything=everything):
+                    yield f"stack {name}"
+                    environment.take_down(name)
         self.target.remove_traces(PROJECT)
         # A vendor would finish what it was still creating for an engine that is gone.
         self.target.remove_unfinished()
-        for found in self.environment.account.list_objects():
-            if self._is_over(found.name, everything=everything):
-                yield f"{found.kind} {found.name}"
-                self.environment.account.remove(found)
+        for environment in self.databases:
+            for found in environment.account.list_objects():
+                if self._is_over(found.name, everything=everything):
+                    yield f"{found.kind} {found.name}"
+                    environment.account.remove(found)
 
     def _is_over(self, name: str, *, everything: bool) -> bool:
         longest = timedelta(minutes=self.target.settings.vaults.drill.longest_run_minutes)
@@ -140,37 +141,89 @@ def open_stack_session(
     target = source.target if isinstance(source, DocumentedStack) else source
     with open_drill_folder(target.name) as folder:
         more: tuple[VaultName, ...] = ("elsewhere",) if identity else ()
-        context = open_stores(
+        opened = open_stores(
             source,
-            [STACK_DATABASE],
+            [store for store in list_stores(target.settings) if store.kind == "database"],
             role="driller",
             vaults=("primary", "replica", *more),
             jobs=("drill",),
             identity=identity,
             is_read=True,
-        )[STACK_DATABASE]
+        )
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
         require_role(target, "driller")
-        keys, project = _find_keys(source), context.database_project
-        if not project:
-            raise Failure(
-                "The document does not name the project of the database at Neon.",
-                "name the driller's: --recovery.",
+        databases = {
+            store.name: _open_database(source, context, folder, unsandboxed=unsandboxed)
+            for store, context in opened.items()
+        }
+        local = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
+        context = next(iter(opened.values()), None) or open_context(
+            source, role="driller", vaults=("primary", "replica", *more), jobs=("drill",), identity=identity
+        )
+        environments = [one.environment for one in databases.values()]
+        with temporary_files_in(local.folder):
+            others = [
+                _drill_other(target.settings, store, databases, local, unsandboxed=unsandboxed)
+                for store in list_stores(target.settings)
+                if store.kind != "database"
+            ]
+            yield StackDrillSession(
+                context,
+                environments[0] if environments else local,
+                (*databases.values(), *others),
+                target,
+                tuple(one for one in environments if isinstance(one, PulumiEnvironment)),
             )
-        account = NeonAccount(keys, target.settings.drill_organization, project, url=target.api_url("neon"))
-        environment = PulumiEnvironment(
+
+
+def _open_database(
+    source: StackTarget | DocumentedStack, context: RecoveryContext, folder: Path, *, unsandboxed: bool
+) -> DrilledStore:
+    """Return a database with what recovers it: Neon, where it is declared, or a server of this machine."""
+    target = source.target if isinstance(source, DocumentedStack) else source
+    store = Store("database", context.store)
+    settings = target.settings.databases[context.store]
+    spec = drill_spec(target.settings, settings, unsandboxed=unsandboxed)
+    if not isinstance(settings, NeonSettings):
+        environment = LocalEnvironment(folder, spec.application_role, unsandboxed=unsandboxed)
+        return DrilledStore(store, spec, environment, context.database_url)
+    keys, project = _find_keys(source), context.database_project
+    if not project:
+        raise Failure(
+            f"The document does not name the project of {store} at Neon.", "name the driller's: --recovery."
+        )
+    return DrilledStore(
+        store,
+        spec,
+        PulumiEnvironment(
             target,
             folder,
+            database=settings,
             project=project,
             keys=keys,
-            account=account,
+            account=NeonAccount(keys, drill_organization(settings), project, url=target.api_url("neon")),
             # The role that drills is not let into the backend at the vendors.
             has_own_backend=target.is_shared or source is not target,
-        )
-        with temporary_files_in(environment.folder):
-            spec = drill_spec(target.settings, unsandboxed=unsandboxed)
-            stores = [DrilledStore(one, spec, environment, context.database_url) for one in STACK_STORES]
-            yield StackDrillSession(context, environment, tuple(stores), target)
+        ),
+        context.database_url,
+        timedelta(hours=settings.history_retention_hours),
+    )
+
+
+def _drill_other(
+    settings: Settings,
+    store: Store,
+    databases: Mapping[str, DrilledStore],
+    local: LocalEnvironment,
+    *,
+    unsandboxed: bool,
+) -> DrilledStore:
+    """Return files with the database whose rows refer to them, if there is one, or the state."""
+    for name, database in databases.items():
+        drill = settings.databases[name].drill
+        if drill and store.name in drill.files:
+            return replace(database, store=store, spec=replace(database.spec, files=drill.files[store.name]))
+    return DrilledStore(store, drill_spec(settings, None, unsandboxed=unsandboxed), local)
 
 
 @contextmanager
@@ -209,8 +262,8 @@ def _open_local_session(
         require_role(target, role)
         environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
         with temporary_files_in(environment.folder):
-            spec = drill_spec(target.settings, unsandboxed=unsandboxed)
-            stores = [DrilledStore(one, spec, environment) for one in STACK_STORES]
+            spec = drill_spec(target.settings, None, unsandboxed=unsandboxed)
+            stores = [DrilledStore(one, spec, environment) for one in list_stores(target.settings)]
             yield kind(context, environment, tuple(stores), target)
 
 
@@ -232,26 +285,28 @@ def _find_keys(source: StackTarget | DocumentedStack) -> NeonKeys:
     return NeonKeys(key, key)
 
 
-def drill_spec(settings: Settings, *, unsandboxed: bool) -> DrillSpec:
-    """Return the specification of a stack's drills from its settings."""
-    drill = settings.drill
+def drill_spec(settings: Settings, database: DatabaseStore | None, *, unsandboxed: bool) -> DrillSpec:
+    """Return the specification of the drills of a database, or of what no database's settings are about."""
+    drill = database.drill if database else None
+    application = drill.application if drill else None
     return DrillSpec(
         objectives=drill_objectives(settings),
-        application_role=settings.database.application_role,
-        newest_change=drill.newest_change,
+        application_role=(database and database.application_role) or "",
+        newest_change=drill.newest_change if drill else "",
         assertions=tuple(
             Assertion(assertion.name, assertion.sql, _text(assertion.expected))
-            for assertion in drill.assertions
+            for assertion in (drill.assertions if drill else ())
         ),
-        write=drill.write,
-        application=Application(
-            command=drill.application.command,
-            health=drill.application.health,
-            database_variable=drill.application.database_variable,
-            ready_within_seconds=drill.application.ready_within_seconds,
+        write=drill.write if drill else "",
+        application=application
+        and Application(
+            command=application.command,
+            health=application.health,
+            database_variable=application.database_variable,
+            ready_within_seconds=application.ready_within_seconds,
             is_unsandboxed=unsandboxed,
         ),
-        files=drill.files.sql,
+        files="",
     )
 
 

@@ -28,13 +28,13 @@ def describe_stack(target: StackTarget, outputs: Mapping[str, Any]) -> RecoveryF
     Raises:
         Failure: the stack was never deployed, or the issuer does not give its public keys.
     """
-    files = require_output(outputs, "files_source")
+    urls, sources = require_output(outputs, "database_urls"), require_output(outputs, "file_sources")
     values = DeployedValues(
-        target.reach_database(require_output(outputs, "backup_database_url")),
-        {**files, "endpoint": target.reach_files(files["endpoint"])},
+        {name: target.reach_database(one["backup"]) for name, one in urls.items()},
+        {name: {**one, "endpoint": target.reach_files(one["endpoint"])} for name, one in sources.items()},
         require_output(outputs, "heartbeat_urls"),
         require_output(outputs, "checkin_urls"),
-        require_output(outputs, "database_project"),
+        require_output(outputs, "database_projects"),
     )
     elsewhere = target.settings.vaults.elsewhere
     content = describe_recovery(

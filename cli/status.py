@@ -20,6 +20,7 @@ from core.failure import Failure, split_failure
 from engine import session
 from engine.program import BOTH
 from engine.stack_file import CHECKOUT
+from engine.stack_stores import list_stores
 from engine.stack_target import StackTarget
 from engine.targets import find_target
 from live.vendor_apis import Apis, open_apis
@@ -134,6 +135,7 @@ def _describe(target: StackTarget) -> Subject:
         place=target.location,
         option=f"--stack {target.name}{target.option}",
         settings=target.settings,
+        stores=list_stores(target.settings),
         services=tuple(
             ServiceHealth(name=one.name, state=one.state, address=one.address, pid=one.pid, detail=one.detail)
             for one in target.service_statuses()

@@ -40,9 +40,13 @@ def toolchain(
     if task == "lock":
         return _lock(anew=anew)
     if task == "postgresql":
+        from components.settings.database import NEWEST_POSTGRESQL  # noqa: PLC0415 - as below
         from engine.targets import find_target  # noqa: PLC0415 - the settings' models take half a second
 
-        sys.stdout.write(f"{find_target(stack, on_twin=False).settings.database.postgres_version}\n")
+        databases = find_target(stack, on_twin=False).settings.neon.values()
+        # A program of a newer version dumps the older ones as well.
+        newest = max((database.postgres_version for database in databases), default=NEWEST_POSTGRESQL)
+        sys.stdout.write(f"{newest}\n")
         return 0
     sys.stdout.write(f"CLI: {ensure_cli(checked=True)}\n")
     if part == "all":

@@ -56,6 +56,6 @@ class Accounts(pulumi.ComponentResource):
             alarm_endpoints=list_alarm_endpoints(settings.alerting, webhooks),
             opts=child,
         )
-        self.documents = RoleDocuments("documents", settings, opts=child)
+        self.documents = RoleDocuments("backups-documents", settings, opts=child)
         existing.require_declared()
         self.register_outputs({})

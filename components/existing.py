@@ -54,4 +54,4 @@ class ExistingResources:
 
 def is_of_accounts(name: str) -> bool:
     """Tell by its name whether the administrator's program declares a resource, or else the platform's."""
-    return name.startswith(("backups-", "documents-"))
+    return name.startswith("backups-")

@@ -1,16 +1,34 @@
-"""The platform's files: a data store that exists already and has to be backed up."""
+"""Files: a data store that exists already and has to be backed up."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
 
-from components.secrets import FILES_KEY, Secrets
-from components.settings import FileSettings
+
+@dataclass(frozen=True)
+class FilesArgs:
+    """What `Files` is made of."""
+
+    vendor: str
+    """Whose service stores the files."""
+
+    account: str | None
+    """The vendor's name of the account or project; None if it is not known."""
+
+    region: str
+    endpoint: str
+    """Address of the S3 service."""
+
+    buckets: Sequence[str]
+    access_key_id: pulumi.Input[str] = field(repr=False)
+    secret_access_key: pulumi.Input[str] = field(repr=False)
 
 
 class Files(pulumi.ComponentResource):
     """
-    Buckets of Supabase Storage. They are not created here, and Supabase keeps no history of them.
+    Buckets of an S3 service. They are not created here, and nothing is known of a history of them.
 
     Publishes for policies: `holdsData` (true), `failureDomain` (provider, account, region) and `buckets`.
     """
@@ -20,23 +38,21 @@ class Files(pulumi.ComponentResource):
     source: pulumi.Output[dict[str, Any]]
     """Secret. Endpoint, region, buckets and key for reading the files over the S3 protocol."""
 
-    def __init__(
-        self, name: str, args: FileSettings, *, secrets: Secrets, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: FilesArgs, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        account = {"account": args.account} if args.account else {}
         facts = {
             "holdsData": True,
-            "failureDomain": {"provider": "supabase", "account": args.project, "region": args.region},
+            "failureDomain": {"provider": args.vendor, **account, "region": args.region},
             "buckets": list(args.buckets),
         }
         super().__init__(self.TYPE, name, facts, opts)
-        access_key_id, secret_access_key = (secrets[secret] for secret in FILES_KEY)
         self.source = pulumi.Output.secret(
             {
                 "endpoint": args.endpoint,
                 "region": args.region,
                 "buckets": list(args.buckets),
-                "access_key_id": access_key_id,
-                "secret_access_key": secret_access_key,
+                "access_key_id": args.access_key_id,
+                "secret_access_key": args.secret_access_key,
             }
         )
         self.register_outputs({})

@@ -12,11 +12,22 @@ from components.document_values import DocumentValues
 from components.elsewhere import Elsewhere
 from components.errors import ErrorProject, Errors, ErrorsArgs, SentryCheck
 from components.existing import ExistingResources, is_of_accounts
-from components.files import Files
+from components.existing_database import ExistingDatabase, ExistingDatabaseArgs
+from components.files import Files, FilesArgs
 from components.providers import Providers
 from components.scheduled_job import ScheduledJob
-from components.secrets import Secrets
-from components.settings import BackupSettings, CheckSettings, ErrorSettings, Job, Settings, UptimeSettings
+from components.secrets import Secrets, name_files_key, name_url
+from components.settings import (
+    BackupSettings,
+    CheckSettings,
+    ErrorSettings,
+    FileStore,
+    Job,
+    PostgresSettings,
+    Settings,
+    SupabaseSettings,
+    UptimeSettings,
+)
 from components.settings.services import Watcher, project_slug
 from components.uptime import Uptime, UptimeArgs, WatchedAddress, WeeklyWindow
 from components.vault_names import name_vaults
@@ -68,8 +79,19 @@ class Platform(pulumi.ComponentResource):
             ),
         )
         child = pulumi.ResourceOptions(parent=self)
-        self.database = Database("database", settings.database, protect=platform.protected, opts=child)
-        self.files = Files("files", settings.files, secrets=secrets, opts=child)
+        self.neon = {
+            name: Database(name, store, protect=platform.protected, opts=child)
+            for name, store in settings.neon.items()
+        }
+        self.existing_databases = {
+            name: ExistingDatabase(name, _describe_database(name, store, secrets), opts=child)
+            for name, store in settings.databases.items()
+            if isinstance(store, PostgresSettings)
+        }
+        self.files = {
+            name: Files(name, _describe_files(name, store, secrets), opts=child)
+            for name, store in settings.sources.items()
+        }
         uptime, errors = settings.uptime, settings.errors
         self.alerting = Alerting("alerting", _describe_alerting(settings, secrets), opts=child)
         self.uptime = (
@@ -91,9 +113,9 @@ class Platform(pulumi.ComponentResource):
                 settings,
                 stack=pulumi.get_stack(),
                 values={
-                    "database_url": self.database.backup_uri,
-                    "database_project": self.database.project.id,
-                    "files": self.files.source,
+                    "databases": self.backup_uris,
+                    "projects": self.projects,
+                    "files": {name: files.source for name, files in self.files.items()},
                     "heartbeat_urls": self.heartbeat_urls,
                     "checkin_urls": self.checkin_urls,
                 },
@@ -105,7 +127,7 @@ class Platform(pulumi.ComponentResource):
     def _declare_jobs(
         self, settings: Settings, backups: BackupSettings, *, opts: pulumi.ResourceOptions
     ) -> None:
-        database, files = self.database.project.urn, self.files.urn
+        every = list(self.stores.values())
         vaults = [vault.arn for vault in name_vaults(backups, settings.platform)]
 
         def job(
@@ -139,35 +161,32 @@ class Platform(pulumi.ComponentResource):
 
         retention = backups.retention
         self.jobs = {
-            "database": job(
-                "database",
-                backups.database,
-                "database dump",
-                days=retention.database_daily_days,
-                protects=[database],
-                copies=vaults,
-            ),
-            "files": job(
-                "files",
-                backups.files,
-                "file backup",
-                days=retention.files_days,
-                protects=[files],
-                copies=vaults,
-            ),
+            **{
+                name: job(
+                    name,
+                    store.backup,
+                    f"{name} dump" if name in settings.databases else f"{name} backup",
+                    days=retention.database_daily_days
+                    if name in settings.databases
+                    else retention.files_days,
+                    protects=[self.stores[name]],
+                    copies=vaults,
+                )
+                for name, store in sorted(settings.stores.items())
+            },
             "proof": job(
                 "proof",
                 backups.proof,
                 "proof of backups",
                 days=retention.evidence_days,
-                proves=[database, files],
+                proves=every,
             ),
             "drill": job(
                 "drill",
                 backups.drill,
                 "recovery drill",
                 days=retention.evidence_days,
-                drills=[database, files],
+                drills=every,
             ),
         }
         if backups.elsewhere:
@@ -177,9 +196,31 @@ class Platform(pulumi.ComponentResource):
                 backups.elsewhere.job,
                 "copy elsewhere",
                 days=backups.elsewhere.lock_days,
-                mirrors=[database, files],
+                mirrors=every,
                 copies=[elsewhere.urn],
             )
+
+    @property
+    def stores(self) -> dict[str, pulumi.Output[str]]:
+        """Store -> the URN of what holds its data."""
+        return {
+            **{name: database.project.urn for name, database in self.neon.items()},
+            **{name: database.urn for name, database in self.existing_databases.items()},
+            **{name: files.urn for name, files in self.files.items()},
+        }
+
+    @property
+    def backup_uris(self) -> dict[str, pulumi.Output[str]]:
+        """Secret. Database -> its direct address, for dumps."""
+        return {
+            name: database.backup_uri
+            for name, database in (*self.neon.items(), *self.existing_databases.items())
+        }
+
+    @property
+    def projects(self) -> dict[str, pulumi.Output[str]]:
+        """Database at Neon -> id of its project."""
+        return {name: database.project.id for name, database in self.neon.items()}
 
     @property
     def heartbeat_urls(self) -> dict[str, pulumi.Output[str]]:
@@ -190,6 +231,25 @@ class Platform(pulumi.ComponentResource):
     def checkin_urls(self) -> dict[str, pulumi.Output[str]]:
         """Secret. Job -> the address of its check-ins, where Sentry watches."""
         return {name: job.checkin_url for name, job in self.jobs.items() if job.checkin_url}
+
+
+def _describe_database(name: str, store: PostgresSettings, secrets: Secrets) -> ExistingDatabaseArgs:
+    return ExistingDatabaseArgs(
+        store.vendor,
+        store.region,
+        secrets[name_url(name)],
+        cloud=store.cloud,
+        account=store.account,
+        history_hours=store.history_hours,
+    )
+
+
+def _describe_files(name: str, store: FileStore, secrets: Secrets) -> FilesArgs:
+    vendor, account = (
+        ("supabase", store.project) if isinstance(store, SupabaseSettings) else (store.vendor, store.account)
+    )
+    key_id, secret = (secrets[one] for one in name_files_key(name))
+    return FilesArgs(vendor, account, store.region, store.endpoint, store.buckets, key_id, secret)
 
 
 def _describe_alerting(settings: Settings, secrets: Secrets) -> AlertingArgs:

@@ -15,7 +15,7 @@ from components.settings import Settings
 class Providers:
     """What the platform's stack is made by: one provider per vendor."""
 
-    neon: pulumi.ProviderResource
+    neon: pulumi.ProviderResource | None
     uptimerobot: pulumi_uptimerobot.Provider | None
     sentry: pulumi_sentry.Provider | None
     aws: pulumi_aws.Provider | None
@@ -39,7 +39,7 @@ def build(settings: Settings) -> Providers:
     """Configure the platform's providers; the credentials are those of the environment."""
     return Providers(
         # Without a token as input they read their vendor's own variable (`secrets.TOKEN_VARIABLES`).
-        neon=neon.declare_provider(),
+        neon=neon.declare_provider() if settings.neon else None,
         uptimerobot=pulumi_uptimerobot.Provider("uptimerobot") if settings.uptime else None,
         sentry=pulumi_sentry.Provider("sentry") if settings.errors else None,
         aws=_primary("aws", settings) if settings.backups else None,

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from components.guard import REPLICA_DRILLER, REPLICA_RESTORER, role_arn
-from components.settings import BackupSettings, ElsewhereSettings, Settings
+from components.settings import BackupSettings, DatabaseStore, ElsewhereSettings, Settings
 from components.settings.backups import ELSEWHERE_KEY
 from components.settings.platform import OIDC_ISSUER
 
@@ -14,34 +14,27 @@ RoleWithDocument = Literal["backup-writer", "driller", "copier"]
 """Role whose job needs a secret that only the stack's state knows. The other jobs need the settings alone."""
 
 DOCUMENT_FORMAT: Final = "bulwark-role-1"
-_DATABASE_PASSWORD: Final = "BULWARK_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
-_FILES_KEY_ID: Final = "BULWARK_FILES_ACCESS_KEY_ID"
-_FILES_SECRET: Final = "BULWARK_FILES_SECRET_ACCESS_KEY"  # noqa: S105 - as above
-DATABASE: Final = "database"
-FILES: Final = "files"
-"""Names of a stack's stores."""
-
-_JOBS: Final = (DATABASE, FILES, "proof", "drill")
 
 
 @dataclass(frozen=True)
 class RoleNeeds:
     """What a role's job uses."""
 
-    stores: Collection[str]
-    """Names of the stores that it reads."""
+    kinds: Collection[Literal["database", "files"]]
+    """Kinds of the stores that it reads."""
 
     replica: bool
     jobs: Collection[str]
-    """Jobs whose monitors it tells."""
+    """Jobs whose monitors it tells, beside those of the stores that it backs up."""
 
+    backs_up: bool = False
     history: bool = False
-    """Whether it branches the database's history."""
+    """Whether it branches the databases' history."""
 
 
 NEEDS: Final[Mapping[RoleWithDocument, RoleNeeds]] = {
-    "backup-writer": RoleNeeds((DATABASE, FILES), replica=False, jobs=(DATABASE, FILES, "proof")),
-    "driller": RoleNeeds((DATABASE,), replica=True, jobs=("drill",), history=True),
+    "backup-writer": RoleNeeds(("database", "files"), replica=False, jobs=("proof",), backs_up=True),
+    "driller": RoleNeeds(("database",), replica=True, jobs=("drill",), history=True),
     "copier": RoleNeeds((), replica=False, jobs=("elsewhere",)),
 }
 
@@ -65,16 +58,16 @@ def documents_key_alias(platform: str) -> str:
 class DeployedValues:
     """What only the state of a deployed stack knows."""
 
-    database_url: str = field(repr=False)
-    """Of the backup role, with its password."""
+    databases: Mapping[str, str] = field(repr=False)
+    """Database -> its address of the backup role, with its password."""
 
-    files: Mapping[str, Any] = field(repr=False)
-    """The output `files_source`."""
+    files: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    """Store of files -> its entry of the output `file_sources`."""
 
     heartbeat_urls: Mapping[str, str] = field(repr=False)
     checkin_urls: Mapping[str, str] = field(repr=False)
-    database_project: str
-    """Id of the database's project at its vendor."""
+    projects: Mapping[str, str]
+    """Database -> id of its project at Neon."""
 
 
 def describe_recovery(
@@ -86,28 +79,17 @@ def describe_recovery(
     elsewhere: ElsewhereSettings | None = None,
 ) -> dict[str, Any]:
     """Return the whole recovery file of a stack. It names a variable for each secret, and holds none."""
-    backups, files, platform = settings.vaults, values.files, settings.platform
+    backups, platform = settings.vaults, settings.platform
     endpoint = {"endpoint": vault_endpoint} if vault_endpoint else {}
     return {
         "name": stack,
         "environment": platform.environment,
         "stores": {
-            DATABASE: {
-                "type": "postgres",
-                "url": _without_password(values.database_url),
-                "password": {"env": _DATABASE_PASSWORD},
-                "drill": _drill_tests(settings),
+            **{
+                name: _describe_database(settings, name, url)
+                for name, url in sorted(values.databases.items())
             },
-            FILES: {
-                "type": "s3",
-                "endpoint": files["endpoint"],
-                "region": files["region"],
-                "buckets": files["buckets"],
-                "credentials": {
-                    "access_key_id": {"env": _FILES_KEY_ID},
-                    "secret_access_key": {"env": _FILES_SECRET},
-                },
-            },
+            **{name: _describe_files(name, source) for name, source in sorted(values.files.items())},
         },
         "vaults": {
             "primary": {"bucket": backups.vault(platform.name), "region": backups.region, **endpoint},
@@ -143,7 +125,12 @@ def describe_recovery(
                 )
                 if job in urls
             }
-            for job in (*_JOBS, *(("elsewhere",) if settings.vaults.elsewhere else ()))
+            for job in (
+                *sorted(settings.stores),
+                "proof",
+                "drill",
+                *(("elsewhere",) if backups.elsewhere else ()),
+            )
         },
         "objectives": _objectives(settings),
     }
@@ -158,37 +145,65 @@ def describe_role(
     What a drill asks of the data is not in it: the settings say that, and it may be long.
     """
     needs, whole = NEEDS[role], describe_recovery(settings, stack, values)
+    names = {"database": sorted(values.databases), "files": sorted(values.files)}
+    stores = [name for kind in needs.kinds for name in names[kind]]
+    jobs = [*(stores if needs.backs_up else ()), *needs.jobs]
     recovery = {
         **{key: whole[key] for key in ("name", "environment", "trust")},
-        "stores": {store: _cut_store(whole["stores"][store], needs, values) for store in needs.stores},
+        "stores": {store: _cut_store(store, whole["stores"][store], needs, values) for store in stores},
         "vaults": {
             name: {**vault, **(_describe_access(settings, REPLICA_DRILLER) if name == "replica" else {})}
             for name, vault in whole["vaults"].items()
             if name == "primary" or needs.replica
         },
-        "monitors": {job: whole["monitors"][job] for job in needs.jobs},
+        "monitors": {job: whole["monitors"][job] for job in jobs},
     }
     secrets = {
         name: secret
-        for job in needs.jobs
+        for job in jobs
         for name, secret in (
             (_monitor_variable(job, "heartbeat"), values.heartbeat_urls.get(job)),
             (_monitor_variable(job, "checkin"), values.checkin_urls.get(job)),
         )
         if secret
     }
-    if DATABASE in needs.stores:
-        secrets[_DATABASE_PASSWORD] = unquote(urlsplit(values.database_url).password or "")
-    if FILES in needs.stores:
-        secrets[_FILES_KEY_ID] = values.files["access_key_id"]
-        secrets[_FILES_SECRET] = values.files["secret_access_key"]
+    for name in stores:
+        if name in values.databases:
+            secrets[_variable(name, "PASSWORD")] = unquote(urlsplit(values.databases[name]).password or "")
+        else:
+            secrets[_variable(name, "ACCESS_KEY_ID")] = values.files[name]["access_key_id"]
+            secrets[_variable(name, "SECRET_ACCESS_KEY")] = values.files[name]["secret_access_key"]
     return {"format": DOCUMENT_FORMAT, "role": role, "recovery": recovery, "secrets": secrets}
 
 
-def _cut_store(store: Mapping[str, Any], needs: RoleNeeds, values: DeployedValues) -> dict[str, Any]:
+def _cut_store(
+    name: str, store: Mapping[str, Any], needs: RoleNeeds, values: DeployedValues
+) -> dict[str, Any]:
     """Return what a role's job needs to know of a store."""
-    history = {"project": values.database_project} if needs.history else {}
+    history = {"project": values.projects[name]} if needs.history and name in values.projects else {}
     return {**{key: value for key, value in store.items() if key != "drill"}, **history}
+
+
+def _describe_database(settings: Settings, name: str, url: str) -> dict[str, Any]:
+    return {
+        "type": "postgres",
+        "url": _without_password(url),
+        "password": {"env": _variable(name, "PASSWORD")},
+        "drill": _drill_tests(settings.databases[name]),
+    }
+
+
+def _describe_files(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "s3",
+        "endpoint": source["endpoint"],
+        "region": source["region"],
+        "buckets": source["buckets"],
+        "credentials": {
+            "access_key_id": {"env": _variable(name, "ACCESS_KEY_ID")},
+            "secret_access_key": {"env": _variable(name, "SECRET_ACCESS_KEY")},
+        },
+    }
 
 
 def _describe_access(settings: Settings, role: str) -> dict[str, str]:
@@ -215,7 +230,11 @@ def _describe_elsewhere(elsewhere: ElsewhereSettings) -> dict[str, Any]:
 
 
 def _monitor_variable(job: str, kind: str) -> str:
-    return f"BULWARK_{job.upper()}_{kind.upper()}_URL"
+    return _variable(job, f"{kind.upper()}_URL")
+
+
+def _variable(name: str, what: str) -> str:
+    return f"BULWARK_{name.upper().replace('-', '_')}_{what}"
 
 
 def _objectives(settings: Settings) -> dict[str, int]:
@@ -223,14 +242,16 @@ def _objectives(settings: Settings) -> dict[str, int]:
     return {name: getattr(settings.platform.objectives, name) for name in names}
 
 
-def _drill_tests(settings: Settings) -> dict[str, Any]:
-    drill = settings.drill
+def _drill_tests(store: DatabaseStore) -> dict[str, Any]:
+    drill, role = store.drill, store.application_role
+    if not drill:
+        return {"application_role": role} if role else {}
     return {
-        "application_role": settings.database.application_role,
+        "application_role": role,
         "newest_change": drill.newest_change,
         "assertions": [assertion.model_dump(mode="json") for assertion in drill.assertions],
         "write": drill.write,
-        "application": drill.application.model_dump(mode="json"),
+        "application": drill.application.model_dump(mode="json") if drill.application else None,
     }
 
 

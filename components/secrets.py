@@ -11,18 +11,25 @@ from components.alarm_endpoints import list_webhooks
 from components.settings import PROJECT, Problem, Settings, SettingsError
 
 TOKEN_VARIABLES: Final[Mapping[str, str]] = {
-    "database": "NEON_API_KEY",
+    "neon": "NEON_API_KEY",
     "uptime": "UPTIMEROBOT_API_KEY",
     "errors": "SENTRY_AUTH_TOKEN",
 }
 """
-Block of the settings -> environment variable from which its vendor's provider reads its token.
+Part of the settings -> environment variable from which its vendor's provider reads its token.
 
 A token that is no input of a provider gets into neither state nor plan, so that each job has its own.
 """
 
-FILES_KEY = ("files_access_key_id", "files_secret_access_key")
-"""An S3 access key of the Supabase project. Supabase has no key with fewer permissions."""
+
+def name_files_key(store: str) -> tuple[str, str]:
+    """Return the secrets with the S3 access key of a store of files. Supabase has no key that only reads."""
+    return f"{store}_access_key_id", f"{store}_secret_access_key"
+
+
+def name_url(store: str) -> str:
+    """Return the secret that has the address of a database which exists already, with its password."""
+    return f"{store}_url"
 
 
 def variable(name: str) -> str:
@@ -33,7 +40,8 @@ def variable(name: str) -> str:
 def required_secrets(settings: Settings) -> list[str]:
     """Return the names of all secrets that these settings need."""
     return [
-        *FILES_KEY,
+        *(name for store in settings.sources for name in name_files_key(store)),
+        *(name_url(store) for store in settings.databases if store not in settings.neon),
         *(f"{channel}_target" for channel in settings.alerting.secret_channels()),
     ]
 

@@ -75,19 +75,22 @@ def _parse(text: str | None) -> Any:
 
 def outputs(platform: Platform, settings: Settings) -> dict[str, Any]:
     """Return the outputs that people and recovery need; the secret ones are marked."""
-    database = platform.database
     rows = protection(settings)
     return {
-        "application_database_url": database.application_uri,
-        "backup_database_url": database.backup_uri,
-        "owner_database_url": database.owner_uri,
-        "database_host": database.host,
-        "database_project": database.project.id,
-        "stores": {"database": database.project.urn, "files": platform.files.urn},
-        "files_source": platform.files.source,
+        # Secret as a whole, as others below: the Automation API marks secrets at the top level alone.
+        "database_urls": pulumi.Output.secret(
+            {
+                name: {"owner": one.owner_uri, "application": one.application_uri, "backup": one.backup_uri}
+                for name, one in platform.neon.items()
+            }
+            | {name: {"backup": one.backup_uri} for name, one in platform.existing_databases.items()}
+        ),
+        "database_hosts": {name: database.host for name, database in platform.neon.items()},
+        "database_projects": platform.projects,
+        "stores": platform.stores,
+        "file_sources": pulumi.Output.secret({name: one.source for name, one in platform.files.items()}),
         **(_vault_outputs(settings, settings.backups) if settings.backups else {}),
         "role_documents": dict(platform.documents.names) if platform.documents else {},
-        # Secret as a whole: the Automation API marks secrets at the top level alone.
         "error_dsns": pulumi.Output.secret(platform.errors.dsns if platform.errors else {}),
         "checkin_urls": pulumi.Output.secret(platform.checkin_urls),
         "heartbeat_urls": pulumi.Output.secret(platform.heartbeat_urls),
@@ -118,10 +121,16 @@ def _role_name(role: str) -> str:
 def protection(settings: Settings) -> list[dict[str, str]]:
     """Return one row per thing that is protected: by what, and where to look."""
     errors = settings.errors
-    history = format_duration(timedelta(hours=settings.database.history_retention_hours))
     rows = [
-        ("database", f"history of {history}", f"Neon project {settings.database.project}"),
-        *(_describe_backups(settings.backups) if settings.backups else ()),
+        *(
+            (
+                name,
+                f"history of {format_duration(timedelta(hours=store.history_retention_hours))}",
+                f"Neon project {store.project}",
+            )
+            for name, store in settings.neon.items()
+        ),
+        *(_describe_backups(settings, settings.backups) if settings.backups else ()),
         *_describe_checks(settings),
         *(
             (
@@ -136,7 +145,7 @@ def protection(settings: Settings) -> list[dict[str, str]]:
     return [{"what": what, "by": by, "where": where} for what, by, where in rows]
 
 
-def _describe_backups(backups: BackupSettings) -> Iterator[tuple[str, str, str]]:
+def _describe_backups(settings: Settings, backups: BackupSettings) -> Iterator[tuple[str, str, str]]:
     """Yield a row per backup, its proof and its drill."""
     vaults = f"vaults in {backups.region} + {backups.replica.region}"
     retention, elsewhere = backups.retention, backups.elsewhere
@@ -144,15 +153,14 @@ def _describe_backups(backups: BackupSettings) -> Iterator[tuple[str, str, str]]
     def every(schedule: str) -> str:
         return f"every {format_duration(longest_gap(schedule))}"
 
-    yield (
-        "database",
-        f"dump {every(backups.database.schedule)}, kept {retention.database_daily_days} d, locked",
-        vaults,
-    )
-    yield "files", f"copy {every(backups.files.schedule)}, versions kept {retention.files_days} d", vaults
+    for name, store in settings.databases.items():
+        kept = f"kept {retention.database_daily_days} d, locked"
+        yield name, f"dump {every(store.backup.schedule)}, {kept}", vaults
+    for name, store in settings.sources.items():
+        yield name, f"copy {every(store.backup.schedule)}, versions kept {retention.files_days} d", vaults
     if elsewhere:
         yield (
-            "database and files",
+            "every store",
             f"encrypted copy {every(elsewhere.job.schedule)}, locked {elsewhere.lock_days} d",
             f"{elsewhere.bucket} at {elsewhere.vendor}",
         )

@@ -13,6 +13,7 @@ from typing import Final
 
 import pulumi.automation as auto
 
+from components.settings import NeonSettings
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine import packages, pending_operations, session
@@ -26,6 +27,12 @@ from recovery.drill.neon_account import NeonAccount, NeonKeys
 from recovery.drill.safety import is_drill_name
 from recovery.manifest import ServerInfo
 from recovery.postgres.globals import Globals
+
+
+def drill_organization(database: NeonSettings) -> str:
+    """Return the organization at Neon that drills of a database make their projects in."""
+    return (database.drill and database.drill.organization) or database.organization
+
 
 PROJECT: Final = "bulwark-drill"
 """A project of its own: no command for the platform's stacks ever sees a drill's, nor the other way round."""
@@ -53,6 +60,7 @@ class PulumiEnvironment:
         target: StackTarget,
         folder: Path,
         *,
+        database: NeonSettings,
         project: str,
         keys: NeonKeys,
         account: NeonAccount,
@@ -62,7 +70,8 @@ class PulumiEnvironment:
         Make the folder of the drill's files, and nothing else.
 
         Args:
-            target: The platform's stack; its settings are the drill's too.
+            target: The platform's stack.
+            database: The settings of the database, which are the drill's too.
             folder: Private; everything in it is removed with the drill.
             project: Id of the platform's project at Neon, whose history is branched.
             keys: Keys of Neon's API.
@@ -87,6 +96,7 @@ class PulumiEnvironment:
         self.account = account
         self._target = target
         self._project = project
+        self._database = database
 
     @contextmanager
     def prepare_branch(self, name: str) -> Generator[Callable[[datetime], RecoveredDatabase]]:
@@ -99,7 +109,7 @@ class PulumiEnvironment:
 
             declare_branch(
                 name,
-                self._target.settings.database,
+                self._database,
                 project=self._project,
                 at=instant,
                 ready=ready.set,
@@ -130,11 +140,10 @@ class PulumiEnvironment:
         def program(on_outputs: OnDrillOutputs) -> None:
             from components.drill_targets import declare_database  # noqa: PLC0415 - as above
 
-            settings = self._target.settings
             declare_database(
                 name,
-                settings.database,
-                organization=settings.drill_organization,
+                self._database,
+                organization=drill_organization(self._database),
                 key=self.keys.projects,
                 on_outputs=on_outputs,
             )

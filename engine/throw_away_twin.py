@@ -445,7 +445,7 @@ class ThrowAwayTwin:
         }
 
     def _names_of_files(self) -> CallNames:
-        bucket = self.target.settings.files.buckets[0]
+        bucket = next(iter(self.target.settings.sources.values())).buckets[0]
         paths = sorted(path for path in (self.home.files / bucket).rglob("*") if path.is_file())
         keys = [str(path.relative_to(self.home.files / bucket)) for path in paths]
         return {"bucket": bucket, **{f"file_{number}": key for number, key in enumerate(keys[:1])}}

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import psutil
 import yaml
 
-from components.secrets import FILES_KEY, TOKEN_VARIABLES
-from components.settings import PROJECT, Settings
+from components.secrets import TOKEN_VARIABLES, name_files_key
+from components.settings import PROJECT, FileStore, NeonSettings, Settings
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
@@ -128,7 +128,7 @@ class TwinTarget(StackTarget):
         home = self.home
         with _explain_folder(home):
             home.create()
-            file_store.create_buckets(home, self.settings.files.buckets)
+            file_store.create_buckets(home, self._buckets())
         free_bytes = shutil.disk_usage(home.root).free
         if free_bytes < _NEEDED_BYTES:
             raise Failure(
@@ -159,7 +159,12 @@ class TwinTarget(StackTarget):
         """Return the environment of every engine command; all keys and tokens are the twin's own."""
         home, alerting = self.home, self.settings.alerting
         inbox = f"http://127.0.0.1:{home.port('vendors')}/inbox"
-        secrets = {name: home.secret(name) for name in FILES_KEY}
+        # One server has the files of all stores, and one key.
+        secrets = {
+            name: home.secret(own)
+            for store in self.settings.sources
+            for name, own in zip(name_files_key(store), file_store.KEY_SECRETS, strict=True)
+        }
         secrets |= {
             f"{channel}_target": home.secret(f"{channel}_target")
             if alerting.channels[channel].type == "pagerduty"
@@ -373,10 +378,13 @@ class TwinTarget(StackTarget):
         from twin.neon.model import Neon  # noqa: PLC0415
         from twin.sample_app import canary, seed  # noqa: PLC0415
 
-        database = self.settings.database
+        name = self._sample_database()
+        if not name:
+            return
+        database, urls = self.settings.neon[name], outputs["database_urls"][name]
         with console.status("Loading the sample platform's data") as status:
             result = seed.load(
-                outputs["owner_database_url"],
+                urls["owner"],
                 application_role=database.application_role,
                 backup_role=database.backup_role,
                 scale=scale,
@@ -393,16 +401,28 @@ class TwinTarget(StackTarget):
                 f"The sample data is there already, at scale {result.scale}; "
                 "`./bulwark destroy` makes room for another."
             )
-        canary.create_table(outputs["owner_database_url"])
-        stored = file_store.seed(self.home, self.settings.files.buckets[0], result.scale)
-        if stored:
+        canary.create_table(urls["owner"])
+        buckets = [bucket for store in self._sample_files(database) for bucket in store.buckets]
+        if buckets and (stored := file_store.seed(self.home, buckets[0], result.scale)):
             console.print(f"Stored the {stored:,} objects that its rows name.")
         partial = self._deployment_file.with_suffix(".partial")
         partial.touch(mode=0o600)
-        partial.write_text(
-            json.dumps({"database_url": self.reach_database(outputs["application_database_url"])})
-        )
+        partial.write_text(json.dumps({"database_url": self.reach_database(urls["application"])}))
         partial.replace(self._deployment_file)
+
+    def _buckets(self) -> list[str]:
+        """Return the buckets that the twin's store of files has."""
+        return sorted({bucket for store in self.settings.sources.values() for bucket in store.buckets})
+
+    def _sample_database(self) -> str:
+        """Return the database that the sample platform works on: the first whose rows refer to files."""
+        return next(
+            (name for name, store in self.settings.neon.items() if store.drill and store.drill.files), ""
+        )
+
+    def _sample_files(self, database: NeonSettings) -> list[FileStore]:
+        """Return the stores of the files that the sample platform's rows name."""
+        return [self.settings.sources[name] for name in (database.drill.files if database.drill else ())]
 
     def remove_platform(self) -> None:
         if self.runs_platform:

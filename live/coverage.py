@@ -5,11 +5,12 @@ A database, a bucket or a branch that nobody declared is in no backup; a monitor
 nobody declared tells no one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from components.settings import Settings
+from components.settings import Settings, SupabaseSettings
 from live import neon, postgres, sentry, uptimerobot
 from live.declared import DeclaredStack, StateResource
 from live.finding import LiveFinding, Lookup, name
@@ -38,8 +39,8 @@ def lookups(
     settings: Settings,
     apis: Apis,
     *,
-    database_url: Callable[[], str],
-    files: Callable[[], FileSource],
+    database_url: Callable[[str], str],
+    files: Callable[[str], FileSource],
 ) -> Iterator[Lookup]:
     """
     Yield the lookups of all vendors.
@@ -48,22 +49,32 @@ def lookups(
         declared: The stack's state.
         settings: The stack's settings, which name organizations and buckets.
         apis: The vendors' APIs.
-        database_url: Returns the address of the database by which it is backed up.
-        files: Returns the file store, by the key with which it is backed up.
+        database_url: Returns the address by which the database of a project at Neon is backed up, by its id.
+        files: Returns the store of files of this name, by the key with which it is backed up.
     """
-    organization = settings.database.organization
-    yield Lookup(
-        f"Neon projects of {organization}",
-        "neon/project/",
-        lambda: _find_projects(declared, apis.neon, organization),
-    )
+    for organization in sorted({store.organization for store in settings.neon.values()}):
+        yield Lookup(
+            f"Neon projects of {organization}",
+            "neon/project/",
+            lambda organization=organization: _find_projects(declared, apis.neon, organization),
+        )
     for project in declared.of_type("neon:index/project:Project"):
-        yield from _of_project(declared, apis.neon, project, database_url)
-    yield Lookup(
-        f"buckets of the Supabase project {settings.files.project}",
-        f"supabase/bucket/{settings.files.project}/",
-        lambda: _find_file_buckets(settings, files()),
-    )
+        yield from _of_project(declared, apis.neon, project, partial(database_url, str(project["id"])))
+    projects: dict[str, dict[str, SupabaseSettings]] = {}
+    for name_of_store, store in settings.sources.items():
+        if isinstance(store, SupabaseSettings):
+            projects.setdefault(store.project, {})[name_of_store] = store
+    for project_reference, of_project in projects.items():
+        known = {bucket for store in of_project.values() for bucket in store.buckets}
+        # Each key of a project reads all of its buckets.
+        first = min(of_project)
+        yield Lookup(
+            f"buckets of the Supabase project {project_reference}",
+            f"supabase/bucket/{project_reference}/",
+            lambda project=project_reference, store=first, known=known: _find_file_buckets(
+                project, known, files(store)
+            ),
+        )
     if settings.uptime:
         yield Lookup(
             "UptimeRobot monitors", "uptimerobot/monitor/", lambda: _find_monitors(declared, apis.uptimerobot)
@@ -180,13 +191,13 @@ def _find_databases(
             )
 
 
-def _find_file_buckets(settings: Settings, files: FileSource) -> Iterator[LiveFinding]:
+def _find_file_buckets(project: str, known: Collection[str], files: FileSource) -> Iterator[LiveFinding]:
     with explain_source_errors(f"Listing the buckets of {files.host}"):
         buckets: list[Any] = list(files.create_client().list_buckets().get("Buckets", ()))
     for bucket in sorted(str(bucket["Name"]) for bucket in buckets):
-        if bucket not in settings.files.buckets:
+        if bucket not in known:
             yield LiveFinding(
-                name("supabase/bucket", settings.files.project, bucket),
+                name("supabase/bucket", project, bucket),
                 "it is a bucket of files that the stack does not declare, so that no backup has it",
                 _DECLARE,
                 can_be_reviewed=True,

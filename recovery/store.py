@@ -40,11 +40,6 @@ class Store(NamedTuple):
 STATE: Final = Store("state", "state")
 """The state of a stack. There is one."""
 
-STACK_DATABASE: Final = Store("database", "database")
-STACK_FILES: Final = Store("files", "files")
-STACK_STORES: Final = (STACK_DATABASE, STACK_FILES, STATE)
-"""The stores of a stack."""
-
 
 def choose_stores(known: tuple[Store, ...], name: str | None, *, place: str) -> tuple[Store, ...]:
     """

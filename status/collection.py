@@ -14,6 +14,7 @@ from live.vendor_apis import Apis
 from recovery.attestation import Trust
 from recovery.drill.evidence import StackLocation
 from recovery.elsewhere.vault import ElsewhereVault
+from recovery.store import Store
 from recovery.vault.vault import VaultClient
 from status import deadlines, monitoring, stores
 from status.health import (
@@ -77,6 +78,7 @@ class Subject:
     place: StackLocation
     option: str
     settings: Settings
+    stores: tuple[Store, ...]
     services: tuple[ServiceHealth, ...] = ()
     drift: DriftHealth | None = None
     restored_servers: Mapping[str, str] | None = None
@@ -161,7 +163,7 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
             found=describe(checkpoint) if checkpoint else None, unknown=no_state, next_step=state_step
         ),
         services=subject.services,
-        stores=stores.combine(settings, vaults) if backups else (),
+        stores=stores.combine(settings, subject.stores, vaults) if backups else (),
         drills=Answer[DrillHealth](
             found=found.drills if found else None, unknown=unknown, next_step=next_step
         ),

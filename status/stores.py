@@ -20,7 +20,7 @@ from recovery.elsewhere.vault import ElsewhereVault
 from recovery.manifest import BackupManifest
 from recovery.manifests import MANIFESTS
 from recovery.replica import MAX_REPLICATION_TIME
-from recovery.store import STACK_STORES, Store
+from recovery.store import STATE, Store
 from recovery.vault.client import Forbidden
 from recovery.vault.vault import VaultClient
 from status.health import (
@@ -136,13 +136,16 @@ def read_elsewhere(vault: ElsewhereVault) -> StoresInVault:
 
 
 def combine(
-    settings: Settings, answers: Mapping[VaultTitle, tuple[StoresInVault | None, str, str]]
+    settings: Settings,
+    stores: Iterable[Store],
+    answers: Mapping[VaultTitle, tuple[StoresInVault | None, str, str]],
 ) -> tuple[StoreHealth, ...]:
     """
     Return the stores, from what each vault was answered with.
 
     Args:
         settings: The stack's settings.
+        stores: The stack's stores.
         answers: By vault what was found, or None with the reason and the next step.
     """
     objectives = settings.platform.objectives
@@ -164,7 +167,7 @@ def combine(
             longest_proof_age_seconds=objectives.proof_age_hours * 3600,
             loss_objective_seconds=objectives.independent_recovery_point_hours * 3600,
         )
-        for store in STACK_STORES
+        for store in stores
     )
 
 
@@ -173,8 +176,12 @@ def longest_age(settings: Settings, store: Store, vault: VaultTitle) -> timedelt
     backups = settings.vaults
     if vault == "elsewhere" and backups.elsewhere:
         return worst_age(backups.elsewhere.job)
-    # The state is backed up with the database (.github/workflows/backup.yml).
-    age = worst_age(backups.files if store.kind == "files" else backups.database)
+    if store == STATE:
+        # It is backed up when the first database is (.github/workflows/backup.yml).
+        jobs = [one.backup for one in (*settings.databases.values(), *settings.sources.values())]
+        age = worst_age(jobs[0] if jobs else backups.proof)
+    else:
+        age = worst_age(settings.stores[store.name].backup)
     return age + MAX_REPLICATION_TIME if vault == "replica" else age
 
 

@@ -3,12 +3,20 @@
 from components.settings.alerting import AlertingSettings, Channel, Severity
 from components.settings.backups import BackupSettings, ElsewhereSettings, Job, Retention
 from components.settings.database import DatabaseSettings
-from components.settings.drill import ApplicationSettings, AssertionSettings, DrillSettings
+from components.settings.drill import ApplicationSettings, AssertionSettings, DatabaseDrill
 from components.settings.errors import ErrorSettings
-from components.settings.files import FileSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
 from components.settings.platform import ObjectiveSettings, PlatformSettings
 from components.settings.services import CheckSettings, ErrorProjectSettings, Services, ServiceSettings
+from components.settings.stores import (
+    DatabaseStore,
+    FileStore,
+    NeonSettings,
+    PostgresSettings,
+    S3Settings,
+    StoresByName,
+    SupabaseSettings,
+)
 from components.settings.uptime import UptimeSettings
 
 __all__ = [
@@ -19,22 +27,28 @@ __all__ = [
     "BackupSettings",
     "Channel",
     "CheckSettings",
+    "DatabaseDrill",
     "DatabaseSettings",
-    "DrillSettings",
+    "DatabaseStore",
     "ElsewhereSettings",
     "ErrorProjectSettings",
     "ErrorSettings",
-    "FileSettings",
+    "FileStore",
     "Job",
+    "NeonSettings",
     "ObjectiveSettings",
     "PlatformSettings",
+    "PostgresSettings",
     "Problem",
     "Retention",
+    "S3Settings",
     "ServiceSettings",
     "Services",
     "Settings",
     "SettingsError",
     "Severity",
+    "StoresByName",
+    "SupabaseSettings",
     "UptimeSettings",
     "load",
 ]

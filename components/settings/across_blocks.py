@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from components.settings.alerting import AlertingSettings
 from components.settings.backups import BackupSettings
-from components.settings.database import DatabaseSettings
 from components.settings.errors import ErrorSettings
-from components.settings.files import FileSettings
 from components.settings.platform import PlatformSettings
 from components.settings.services import Services, Watcher
+from components.settings.stores import NeonSettings, StoresByName
 from components.settings.uptime import UptimeSettings
 from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
 
@@ -26,12 +25,9 @@ def check_across_blocks(blocks: Mapping[str, Any], given: Collection[str]) -> _P
     yield from _check_vendors(blocks.get("services", {}), given)
 
 
-def _check_region_of_database(backups: BackupSettings, database: DatabaseSettings) -> _Problems:
-    yield from _check_region(backups, "the database lives", database.region.removeprefix("aws-"))
-
-
-def _check_region_of_files(backups: BackupSettings, files: FileSettings) -> _Problems:
-    yield from _check_region(backups, "the files live", files.region)
+def _check_regions(backups: BackupSettings, stores: StoresByName) -> _Problems:
+    for name, store in sorted(stores.items()):
+        yield from _check_region(backups, f"the store {name} lives", store.region.removeprefix("aws-"))
 
 
 def _check_region(backups: BackupSettings, who: str, home: str) -> _Problems:
@@ -43,10 +39,10 @@ def _check_region(backups: BackupSettings, who: str, home: str) -> _Problems:
             yield path, f"{region}; {who} in that region, a vault must be somewhere else"
 
 
-def _check_losses(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
+def _check_losses(platform: PlatformSettings, stores: StoresByName) -> _Problems:
     allowed = timedelta(hours=platform.objectives.independent_recovery_point_hours)
-    for store in ("database", "files"):
-        job = getattr(backups, store)
+    for name, store in sorted(stores.items()):
+        job = store.backup
         loss = worst_case_loss(
             job.schedule,
             longest_run=timedelta(minutes=job.longest_run_minutes),
@@ -54,17 +50,17 @@ def _check_losses(platform: PlatformSettings, backups: BackupSettings) -> _Probl
         )
         if loss > allowed:
             yield (
-                f"backups.{store}.schedule",
+                f"stores.{name}.backup.schedule",
                 f"{job.schedule!r} can lose {format_duration(loss)}; "
                 f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
             )
 
 
-def _check_proof(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
+def _check_proof(platform: PlatformSettings, backups: BackupSettings, stores: StoresByName) -> _Problems:
     """Check that every backup is followed by a proof, and the proof is as young as the objective demands."""
     proof = backups.proof
     between = longest_gap(proof.schedule)
-    for store, job in (("database", backups.database), ("files", backups.files)):
+    for store, job in sorted((name, store.backup) for name, store in stores.items()):
         if between > longest_gap(job.schedule):
             yield (
                 "backups.proof.schedule",
@@ -127,9 +123,14 @@ def _check_channels(uptime: UptimeSettings, alerting: AlertingSettings) -> _Prob
                 yield f"alerting.channels.{name}", "delay and repeat must be 0 on UptimeRobot's free plan"
 
 
-def _check_tls(platform: PlatformSettings, database: DatabaseSettings) -> _Problems:
-    if platform.environment == "production" and database.tls == "disable":
-        yield "database.tls", "disable; production speaks TLS"
+def _check_tls(platform: PlatformSettings, stores: StoresByName) -> _Problems:
+    for name, store in sorted(stores.items()):
+        if (
+            platform.environment == "production"
+            and isinstance(store, NeonSettings)
+            and store.tls == "disable"
+        ):
+            yield f"stores.{name}.tls", "disable; production speaks TLS"
 
 
 def _check_lock_mode(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
@@ -138,14 +139,13 @@ def _check_lock_mode(platform: PlatformSettings, backups: BackupSettings) -> _Pr
 
 
 _RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
-    (("backups", "database"), _check_region_of_database),
-    (("backups", "files"), _check_region_of_files),
-    (("platform", "backups"), _check_losses),
-    (("platform", "backups"), _check_proof),
+    (("backups", "stores"), _check_regions),
+    (("platform", "stores"), _check_losses),
+    (("platform", "backups", "stores"), _check_proof),
     (("services", "errors"), _check_jobs_service),
     (("platform", "backups"), _check_retention),
     (("uptime", "alerting"), _check_channels),
-    (("platform", "database"), _check_tls),
+    (("platform", "stores"), _check_tls),
     (("platform", "backups"), _check_lock_mode),
 )
 """The blocks that a rule needs, in the order of its parameters, and the rule."""

@@ -121,8 +121,6 @@ class BackupSettings(SettingsModel):
 
     retention: Retention
 
-    database: Job
-    files: Job
     proof: Job
     """
     Restores each backup after it was made, and compares it. Its lateness includes that of the backup, and the

@@ -1,10 +1,13 @@
 """The database: a Neon project with history, roles and limits."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from components.settings.model import Name, NeonOrganization, Positive, SettingsModel
+
+NEWEST_POSTGRESQL: Final = 18
+"""Major version."""
 
 NeonPlan = Literal["free", "launch", "scale"]
 
@@ -37,7 +40,7 @@ class Quota(SettingsModel):
 
 
 class DatabaseSettings(SettingsModel):
-    """The block `bulwark:database`."""
+    """What is declared of a database at Neon."""
 
     plan: NeonPlan
     """Neon's plan, which limits history and protection."""
@@ -48,7 +51,7 @@ class DatabaseSettings(SettingsModel):
     region: Annotated[str, StringConstraints(pattern=r"^(aws|azure)-[a-z0-9-]+$")]
     """Neon's region id, such as aws-eu-central-1. Changing it would replace the project."""
 
-    postgres_version: Annotated[int, Field(ge=14, le=18)] = 17
+    postgres_version: Annotated[int, Field(ge=14, le=NEWEST_POSTGRESQL)] = 17
     """Changing it would replace the project."""
 
     project: Name

@@ -1,4 +1,4 @@
-"""What a drill checks in a recovered platform: statements and a program that only its team knows."""
+"""What a drill checks in a recovered database: statements and a program that only its team knows."""
 
 from typing import Annotated, Final
 
@@ -43,15 +43,8 @@ class ApplicationSettings(SettingsModel):
     ready_within_seconds: Positive = 120
 
 
-class FileReferences(SettingsModel):
-    """The rows that refer to object files."""
-
-    sql: Query
-    """Returns a row for each file: bucket, key, size in bytes, SHA-256 as hexadecimal digits (or NULL)."""
-
-
-class DrillSettings(SettingsModel):
-    """The block `bulwark:drill`."""
+class DatabaseDrill(SettingsModel):
+    """The drill of a database."""
 
     newest_change: Query
     """A statement that returns the time of the newest change in the data, from which the loss is computed."""
@@ -60,8 +53,15 @@ class DrillSettings(SettingsModel):
     write: Query
     """A statement that writes at least one row; it is rolled back."""
 
-    application: ApplicationSettings
-    files: FileReferences
+    application: ApplicationSettings | None = None
+    """Without a program a drill does not measure when the platform is healthy."""
+
+    files: dict[str, Query] = Field(default_factory=dict)
+    """
+    Store of files -> a statement that returns the rows which refer to its files: bucket, key, size in bytes,
+    SHA-256 as hexadecimal digits (or NULL).
+    """
+
     organization: NeonOrganization | None = None
     """
     Organization at Neon that drills make their projects in; by default the database's own. A key of another
@@ -69,7 +69,7 @@ class DrillSettings(SettingsModel):
     """
 
 
-def rules(drill: DrillSettings) -> list[tuple[str, str]]:
-    """Return the problems of the block as a whole."""
+def rules(drill: DatabaseDrill) -> list[tuple[str, str]]:
+    """Return the problems of a drill as a whole."""
     names = [assertion.name for assertion in drill.assertions]
     return [("assertions", "two of them have one name")] if len(set(names)) < len(names) else []

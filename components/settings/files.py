@@ -10,7 +10,7 @@ _Bucket = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_leng
 
 
 class FileSettings(SettingsModel):
-    """The block `bulwark:files`."""
+    """What is known of files at Supabase."""
 
     project: Annotated[str, StringConstraints(pattern=r"^[a-z]{20}$")]
     """Reference of the Supabase project, the first part of its address."""

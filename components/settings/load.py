@@ -3,32 +3,36 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from components.settings import (
     alerting,
     backups,
-    database,
-    drill,
     existing,
-    files,
     platform,
     services,
+    stores,
     uptime,
 )
 from components.settings.across_blocks import check_across_blocks
 from components.settings.alerting import AlertingSettings
 from components.settings.backups import BackupSettings
-from components.settings.database import DatabaseSettings
-from components.settings.drill import DrillSettings
 from components.settings.errors import ErrorSettings
 from components.settings.existing import ExistingSettings
-from components.settings.files import FileSettings
 from components.settings.model import SettingsModel
 from components.settings.platform import PlatformSettings
 from components.settings.services import Services
+from components.settings.stores import (
+    DatabaseStore,
+    FileStore,
+    NeonSettings,
+    PostgresSettings,
+    S3Settings,
+    StoresByName,
+    SupabaseSettings,
+)
 from components.settings.uptime import UptimeSettings
 from components.settings.wording import describe
 from core.failure import Failure
@@ -66,10 +70,8 @@ class Settings(SettingsModel):
 
     platform: PlatformSettings
     services: Services = Field(default_factory=dict)
-    database: DatabaseSettings
-    files: FileSettings
+    stores: StoresByName = Field(default_factory=dict)
     backups: BackupSettings | None = None
-    drill: DrillSettings
     uptime: UptimeSettings | None = None
     errors: ErrorSettings | None = None
     alerting: AlertingSettings = Field(default_factory=AlertingSettings)
@@ -86,18 +88,34 @@ class Settings(SettingsModel):
         return self.backups
 
     @property
-    def drill_organization(self) -> str:
-        """Id of the organization at Neon that drills make their projects in."""
-        return self.drill.organization or self.database.organization
+    def databases(self) -> dict[str, DatabaseStore]:
+        """The databases, in the order of their names."""
+        return {
+            name: store
+            for name, store in sorted(self.stores.items())
+            if isinstance(store, NeonSettings | PostgresSettings)
+        }
+
+    @property
+    def neon(self) -> dict[str, NeonSettings]:
+        """The databases at Neon, in the order of their names."""
+        return {name: store for name, store in self.databases.items() if isinstance(store, NeonSettings)}
+
+    @property
+    def sources(self) -> dict[str, FileStore]:
+        """The stores of files, in the order of their names."""
+        return {
+            name: store
+            for name, store in sorted(self.stores.items())
+            if isinstance(store, SupabaseSettings | S3Settings)
+        }
 
 
 _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "platform": platform.rules,
     "services": services.rules,
-    "database": database.rules,
-    "files": files.rules,
+    "stores": stores.rules,
     "backups": backups.rules,
-    "drill": drill.rules,
     "uptime": uptime.rules,
     "alerting": alerting.rules,
     "existing": existing.rules,
@@ -108,6 +126,29 @@ def _without_none(annotation: Any) -> Any:
     """Return the type of an optional block that is there: an empty one is a mistake."""
     kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
     return kinds[0] if len(kinds) < len(get_args(annotation)) else annotation
+
+
+def _parse(name: str, kind: Any, content: Any) -> tuple[Any, list[Problem]]:
+    """Return a block, None if it is wrong, and its problems; of a map the entries that are right."""
+    block = TypeAdapter[Any](kind)
+    if get_origin(kind) is dict and isinstance(content, dict):
+        entries: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for key, entry in cast("dict[str, Any]", content).items():
+            try:
+                entries |= _validate(block, {key: entry})
+            except ValidationError as error:
+                problems += [Problem(path, text) for path, text in describe(name, content, error)]
+        return entries, problems
+    try:
+        return _validate(block, content), []
+    except ValidationError as error:
+        return None, [Problem(path, text) for path, text in describe(name, content, error)]
+
+
+def _validate(block: TypeAdapter[Any], content: Any) -> Any:
+    # As JSON, strict mode takes a list for a tuple and still no text for a number.
+    return block.validate_json(json.dumps(content, default=str), strict=True)
 
 
 def _find_nothing(_block: Any) -> list[tuple[str, str]]:
@@ -133,15 +174,12 @@ def load(blocks: Mapping[str, Any]) -> Settings:
             continue
         if name not in blocks:
             continue
-        block = TypeAdapter[Any](_without_none(field.annotation))
-        try:
-            # As JSON, strict mode takes a list for a tuple and still no text for a number.
-            parsed[name] = block.validate_json(json.dumps(blocks[name], default=str), strict=True)
-        except ValidationError as error:
-            problems += [Problem(path, text) for path, text in describe(name, blocks[name], error)]
-        else:
+        block, found = _parse(name, _without_none(field.annotation), blocks[name])
+        problems += found
+        if block is not None:
+            parsed[name] = block
             rules = _RULES.get(name, _find_nothing)
-            problems += [Problem(f"{name}.{path}", text) for path, text in rules(parsed[name])]
+            problems += [Problem(f"{name}.{path}", text) for path, text in rules(block)]
     problems += [Problem(path, text) for path, text in check_across_blocks(parsed, blocks)]
     if problems:
         raise SettingsError(problems)

@@ -408,7 +408,7 @@ class Scenario(EvidenceModel):
     """Deviations from the plan that do not fail the scenario."""
 
     not_measured: tuple[Literal["health"], ...] = ()
-    """Milestones that a recovery without a stack does not have, as no application is named for it."""
+    """Milestones that the recovery does not have, as no application is named for it."""
 
     attempts: tuple[CallAttempt, ...] = ()
     """Of `credentials`: every destructive call, in the order in which they were made."""
@@ -521,12 +521,6 @@ class Drill(EvidenceModel):
 
     error: str = ""
     """The error that ended the drill outside of any scenario."""
-
-    @model_validator(mode="after")
-    def _require_all_milestones(self) -> Self:
-        if self.identity.place != "file" and any(scenario.not_measured for scenario in self.scenarios):
-            raise ValueError("leaves out a milestone that a stack's drill measures")
-        return self
 
     @computed_field
     @property

@@ -111,8 +111,7 @@ def _failure_of_code(error_code: str, action: str) -> SourceFailure:
     if error_code == "NoSuchBucket":
         return SourceFailure(
             f"{action} failed: there is no such bucket. No backup was made, and none was touched.",
-            "if it was deleted, restore it from the last backup; if it was renamed, change "
-            "bulwark:files.buckets.",
+            "if it was deleted, restore it from the last backup; if it was renamed, change bulwark:stores.",
             reason,
         )
     if error_code in _KEY_CODES:

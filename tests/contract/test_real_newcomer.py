@@ -33,7 +33,7 @@ EXPECTED: Final = {
     "./bulwark up --stack prod": (0, "121 unchanged"),
     "./bulwark refresh --stack prod": (0, "Nothing has drifted."),
     "./bulwark outputs --stack prod": (0, "deployer_role"),
-    "./bulwark outputs --stack prod --show-secrets": (0, "application_database_url"),
+    "./bulwark outputs --stack prod --show-secrets": (0, "database_urls"),
     "./bulwark backup all --stack prod": (0, "of database is in"),
     "./bulwark verify --deep --stack prod": (0, "restored and compared, good"),
     "./bulwark drill all --stack prod": (1, "drill the twin's own (`./bulwark drill`)"),

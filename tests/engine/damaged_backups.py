@@ -67,7 +67,7 @@ class DamagedBackups:
         model = Neon(self.installation.home)
         with closing(model.store):
             [(_, cluster)] = model.list_clusters()
-        source = urlsplit(self.outputs["backup_database_url"])
+        source = urlsplit(self.outputs["database_urls"]["database"]["backup"])
         platform, spoiled = sql.Identifier(source.path.lstrip("/")), sql.Identifier(_NAME)
         with cluster.connect() as connection:
             # A database with connections can be no template.

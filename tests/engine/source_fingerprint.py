@@ -18,8 +18,8 @@ from recovery.postgres.snapshot import take_snapshot
 
 def take_fingerprint(installation: Installation, outputs: dict[str, Any]) -> dict[str, Any]:
     """Return digests of database, state, files and backups; not of the canary, which changes always."""
-    with take_snapshot(outputs["backup_database_url"]) as shot:
-        database = compute_checksums(outputs["backup_database_url"], shot)
+    with take_snapshot(outputs["database_urls"]["database"]["backup"]) as shot:
+        database = compute_checksums(outputs["database_urls"]["database"]["backup"], shot)
     tables = tuple(table for table in database.tables if table.name != "canary")
     state = installation.home.state / ".pulumi" / "stacks" / "bulwark" / "local.json"
     return {

@@ -23,20 +23,23 @@ def test_all_problems_of_the_settings_are_reported_together(installation: Instal
     installation.edit("Pulumi.local.yaml", "history_retention_hours: 168", "history_retention_hours: 9999")
     installation.edit("Pulumi.local.yaml", "interval_seconds: 60", "interval_seconds: 5")
     installation.edit("Pulumi.local.yaml", "team_name: Platform", "team_name: Platform\n    colour: blue")
-    installation.edit("Pulumi.local.yaml", 'schedule: "17 2 * * *"', 'schedule: "every day"')
+    every_day = 'backup: { schedule: "every day", longest_run_minutes: 45'
+    installation.edit(
+        "Pulumi.local.yaml", 'backup: { schedule: "47 2 * * *", longest_run_minutes: 45', every_day
+    )
     ended = installation.bulwark("up", "--json")
     assert {problem["path"] for problem in ended.json["error"]["problems"]} >= {
-        "database.history_retention_hours",
+        "stores.database.history_retention_hours",
         "errors.colour",
     }
     assert ended.json["exit_code"] == 1
     check_refusal(
         ended,
         "Pulumi.local.yaml",
-        "database.history_retention_hours",
+        "stores.database.history_retention_hours",
         "uptime.interval_seconds",
         "errors.colour",
-        "backups.database.schedule",
+        "stores.files.backup.schedule",
     )
     assert find_processes(installation) == []
 
@@ -47,7 +50,7 @@ def test_a_settings_file_that_is_no_yaml_is_reported_with_its_line(installation:
 
 
 def test_an_unknown_stack_is_reported_with_the_existing_ones(installation: Installation) -> None:
-    check_refusal(installation.bulwark("up", "--stack", "staging"), "Pulumi.staging.yaml", "local, prod")
+    check_refusal(installation.bulwark("up", "--stack", "test"), "Pulumi.test.yaml", "local, prod, staging")
 
 
 @pytest.mark.parametrize("command", ["up", "preview"])

@@ -257,7 +257,7 @@ def test_the_key_of_the_documents_decrypts_for_a_role_what_it_may_read_and_nothi
 
 
 def test_a_documents_own_policy_denies_it_to_the_other_roles(production: Deployment) -> None:
-    statement = production["documents-backup-writer"].policy()["OnlyItsRole"]
+    statement = production["backups-documents-backup-writer"].policy()["OnlyItsRole"]
     roles = ("vault-replicator", "state-writer", "backup-restorer", "driller", "state-driller", "copier")
     assert (statement["Effect"], statement["Action"]) == ("Deny", "secretsmanager:GetSecretValue")
     assert statement["Condition"] == {

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.shares("production")
 
 _WEAK_SETTINGS = (
     ("independent_recovery_point_hours: 27", "independent_recovery_point_hours: 800"),
-    ('database: { schedule: "17 2 * * *"', 'database: { schedule: "17 2 1 * *"'),
+    ('backup: { schedule: "17 2 * * *"', 'backup: { schedule: "17 2 1 * *"'),
     ("lock_days: 30", "lock_days: 1"),
     ("access_log_days: 90", "access_log_days: 1"),
 )
@@ -229,10 +229,10 @@ def test_a_review_of_wrong_settings_reports_them_and_does_not_pass(
     with edit_settings(production, ("longest_run_minutes: 45", "longest_run_minutes: 450")):
         ended = production.installation.bulwark("review", "-s", "prod", "--twin", "--write", str(tmp_path))
     assert ended.code != 0
-    assert "backups.files.schedule" in ended.err
+    assert "stores.files.backup.schedule" in ended.err
     text = (tmp_path / "review.md").read_text()
     assert "could not be judged" in text
-    assert "backups.files.schedule" in text
+    assert "stores.files.backup.schedule" in text
 
 
 def test_an_audit_of_a_stack_without_resources_says_what_to_do(production: Deployment) -> None:

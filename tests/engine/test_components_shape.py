@@ -166,7 +166,7 @@ def test_what_holds_data_and_what_guards_it_is_protected_and_nothing_else(produc
         "backups-replica-access-log-bucket",
         "backups-trail-bucket",
         "backups-replica-trail-bucket",
-        "documents-key",
+        "backups-documents-key",
     }
     assert [name for name in guards if not production[name].protected] == []
 
@@ -218,13 +218,11 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
         for name, value in outputs.items()
     }
     assert shape == {
-        "application_database_url": True,
-        "backup_database_url": True,
-        "owner_database_url": True,
-        "database_host": False,
-        "database_project": False,
+        "database_urls": True,
+        "database_hosts": False,
+        "database_projects": False,
         "stores": {"database": False, "files": False},
-        "files_source": True,
+        "file_sources": True,
         "vault": False,
         "vault_replica": False,
         "role_documents": {"backup-writer": False, "copier": False, "driller": False},

@@ -111,7 +111,7 @@ def observed_drill(
 ) -> ObservedDrill:
     assert cleaned_drills.command.code == 0, cleaned_drills.command.text
     installation = deployed.installation
-    with no_alarms(installation.home), watch_canary(outputs["backup_database_url"]) as seen:
+    with no_alarms(installation.home), watch_canary(outputs["database_urls"]["database"]["backup"]) as seen:
         assert installation.bulwark("backup", "database").code == 0
         before, began = last_heartbeat(installation), datetime.now(UTC)
         run = RunningCommand(installation, "drill")
@@ -236,7 +236,7 @@ def test_the_next_drill_passes_in_every_scenario_and_leaves_nothing(
     assert all(len(scenarios[kind]["negative_control"]["found"]) >= 3 for kind in list(scenarios)[:4])
     assert all(thing["gone"] for one in scenarios.values() for thing in one["teardown"])
     check_nothing_is_left(deployed.installation)
-    password = outputs["backup_database_url"].split(":", 2)[2].split("@")[0]
+    password = outputs["database_urls"]["database"]["backup"].split(":", 2)[2].split("@")[0]
     assert password not in observed_drill.text + str(evidence)
     assert find_differences(read_block("$ ./bulwark drill"), observed_drill.text) == []
 

@@ -18,7 +18,9 @@ FEWEST_RESOURCES = 60
 
 def count_users(fast_twin: FastTwin, *, after: str = "SELECT 1") -> int:
     """Run a statement on the platform's database, then count the users of the sample data."""
-    with closing(psycopg.connect(fast_twin.output("owner_database_url"), autocommit=True)) as connection:
+    with closing(
+        psycopg.connect(fast_twin.output("database_urls")["database"]["owner"], autocommit=True)
+    ) as connection:
         connection.execute(after.encode())
         row = connection.execute("SELECT count(*) FROM users").fetchone()
     assert row
@@ -63,7 +65,10 @@ def test_the_first_up_prints_what_the_readme_shows(fast_twin: FastTwin) -> None:
 
 
 def test_after_up_the_backup_role_may_read_a_large_object_of_the_owner(fast_twin: FastTwin) -> None:
-    owner, backup = fast_twin.output("owner_database_url"), fast_twin.output("backup_database_url")
+    owner, backup = (
+        fast_twin.output("database_urls")["database"]["owner"],
+        fast_twin.output("database_urls")["database"]["backup"],
+    )
     with closing(psycopg.connect(owner, autocommit=True)) as connection:
         connection.execute("SELECT lo_from_bytea(4711, 'made after up')")
         try:
@@ -87,12 +92,12 @@ def test_a_preview_after_up_with_the_tokens_of_a_plan_has_no_steps_and_no_violat
 def test_outputs_hide_secrets_until_asked(fast_twin: FastTwin) -> None:
     shown = fast_twin.bulwark("outputs", "--json")
     assert shown.code == 0
-    assert shown.json["owner_database_url"] == "[secret]"
+    assert shown.json["database_urls"]["database"]["owner"] == "[secret]"
     assert shown.json["vault"].startswith("example-twin-vault-")
-    assert fast_twin.output("owner_database_url").startswith("postgresql://")
+    assert fast_twin.output("database_urls")["database"]["owner"].startswith("postgresql://")
     table = fast_twin.bulwark("outputs")
     assert table.code == 0
-    assert "database_project" in table.out
+    assert "database_projects" in table.out
 
 
 def test_logs_are_shown_by_service(fast_twin: FastTwin) -> None:

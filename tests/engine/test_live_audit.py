@@ -115,7 +115,9 @@ def misused_keys(fast_twin: FastTwin) -> Generator[tuple[str, str]]:
 def undeclared_things(fast_twin: FastTwin) -> Generator[dict[str, str]]:
     """Make one thing of each kind by hand; yield kind -> name of the finding."""
     home = fast_twin.installation.home
-    owner = fast_twin.output("owner_database_url").replace("@127-pooler.0.0.1:", "@127.0.0.1:")
+    owner = fast_twin.output("database_urls")["database"]["owner"].replace(
+        "@127-pooler.0.0.1:", "@127.0.0.1:"
+    )
     project = fast_twin.resource("database-project")
     default = project["outputs"]["defaultBranchId"]
     robot, sentry, neon = UptimeRobot(home), Sentry(home), Neon(home)

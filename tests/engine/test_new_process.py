@@ -7,11 +7,11 @@ from deployment import Deployment
 
 pytestmark = pytest.mark.shares("deployed")
 
-SAME = ("outputs", "audit", "backups", "drills")
+SAME = ("outputs", "audit", "backups")
 """Commands whose result does not change from one second to the next."""
 
 
-@pytest.mark.parametrize("name", [*SAME, "status", "logs", "preview"])
+@pytest.mark.parametrize("name", [*SAME, "drills", "status", "logs", "preview"])
 def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(
     deployed: Deployment, name: str
 ) -> None:

@@ -29,9 +29,9 @@ def describe_profile(name: str, home: TwinHome) -> str:
 
 def find_secrets(outputs: dict[str, Any], home: TwinHome) -> dict[str, str]:
     """Return the secrets that a recovery file of the stack refers to, by variable."""
-    files = outputs["files_source"]
+    files = outputs["file_sources"]["files"]
     return {
-        "BULWARK_DATABASE_PASSWORD": urlsplit(outputs["backup_database_url"]).password or "",
+        "BULWARK_DATABASE_PASSWORD": urlsplit(outputs["database_urls"]["database"]["backup"]).password or "",
         "BULWARK_FILES_ACCESS_KEY_ID": files["access_key_id"],
         "BULWARK_FILES_SECRET_ACCESS_KEY": files["secret_access_key"],
         **dict(zip(ELSEWHERE_KEY, map(home.secret, KEY_SECRETS), strict=True)),

@@ -48,7 +48,7 @@ class Mutation:
 
 _MADE_FROM: Final = {
     "alerting": ("alerting-*", "errors-*", "job-*", "uptime-*"),
-    "database": ("database-*",),
+    "stores": ("database-*",),
     "errors": ("errors-*",),
     "services": ("errors-*", "uptime-*"),
     "uptime": ("uptime-*",),
@@ -78,13 +78,13 @@ _TABLE: Final = {
     # Data stores
     ("store-has-history", "database-project"): (
         ("database-project", "history_retention_seconds", GONE, "store-history-fits-plan"),
-        (SETTINGS, "database.history_retention_hours", 24),
+        (SETTINGS, "stores.database.history_retention_hours", 24),
     ),
     ("store-history-fits-plan", "database-project"): (
         ("database-project", "history_retention_seconds", 2_592_000),
     ),
     ("store-branch-is-protected", "database-project"): (
-        (SETTINGS, "database.protect_default_branch", False),
+        (SETTINGS, "stores.database.protect_default_branch", False),
     ),
     ("store-is-protected", "database-project"): (("database-project", "opts.protect", False),),
     ("store-is-protected", "backups-vault-bucket"): (("backups-vault-bucket", "opts.protect", False),),

@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from attesting import SIGN, TRUST
 from drill_evidence import NOW, drill, identity, scenario, times
+from sample_stores import STACK_DATABASE, STACK_FILES
 from vaults import ProxiedVault
 
 from core import vault_layout
 from recovery.drill import records
 from recovery.drill.evidence import Drill
 from recovery.drill.spec import DrillObjectives
-from recovery.store import STACK_DATABASE, STACK_FILES, Store
+from recovery.store import Store
 from recovery.vault.client import Exists
 
 OBJECTIVES = DrillObjectives(recovery=3600, critical=900, history_loss=3600, vault_loss=27 * 3600)

@@ -11,6 +11,7 @@ from attesting import SIGN, TRUST, make_key
 from elsewhere_store import LOCK_DAYS, Elsewhere, elsewhere, second_server, write_identity
 from file_stores import FileStore, store
 from s3_server import Fault
+from sample_stores import STACK_FILES
 from test_recovery_state import export
 from vaults import overwrite_object
 
@@ -28,7 +29,7 @@ from recovery.files.restore import find_differences, restore_files
 from recovery.files.target import BucketAddress, BucketTarget, FolderTarget
 from recovery.manifest import StoredObject
 from recovery.state import back_up_state
-from recovery.store import STACK_FILES, STATE
+from recovery.store import STATE
 from recovery.vault.client import create_client
 from recovery.vault.vault import VaultClient
 

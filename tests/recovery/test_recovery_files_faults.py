@@ -164,7 +164,7 @@ def test_a_missing_bucket_is_not_taken_for_an_empty_one(store: FileStore) -> Non
     store.source = gone
     with pytest.raises(Failure, match="there is no such bucket") as raised:
         store.back_up()
-    assert "bulwark:files.buckets" in str(raised.value)
+    assert "bulwark:stores" in str(raised.value)
     assert backups(store) == [first.id]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attesting import SIGN, TRUST
+from sample_stores import STACK_FILES, STACK_STORES
 from servers import noise_database
 from vaults import ProxiedVault, back_up_database
 
@@ -23,7 +24,7 @@ from recovery.context import RecoveryContext
 from recovery.manifest import BackupManifest
 from recovery.proof import JOB, StoreProof, read_proofs, report_proof
 from recovery.state import StateExport, StateManifest, back_up_state
-from recovery.store import STACK_FILES, STACK_STORES, STATE
+from recovery.store import STATE
 
 pytestmark = pytest.mark.shares("proof-source")
 

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from psycopg import sql
-from pydantic import ValidationError
 from recovery_blocks import SECRETS, application, database, vault
 from recovery_command import RecoveryCommand, reference, without_password
 from s3_server import KEY_ID, SECRET
@@ -495,18 +494,6 @@ def test_a_drill_that_needs_a_stack_is_refused(
     refused = command.run("drill", scenario)
     assert refused.code == 1
     assert f"The drill {scenario} needs a stack" in refused.err
-
-
-def test_only_a_drill_with_a_recovery_file_may_leave_out_the_health(
-    command: RecoveryCommand, source: str, role: str, locked_vault: ProxiedVault
-) -> None:
-    command.write(stores={"database": database(source, role)}, vaults=vault(locked_vault))
-    assert command.run("backup").code == 0
-    evidence = command.run("drill", "loss", "--json").json
-    Drill.model_validate(evidence)
-    evidence["identity"]["place"] = "vendors"
-    with pytest.raises(ValidationError, match="leaves out a milestone"):
-        Drill.model_validate(evidence)
 
 
 def operator_key(folder: Path) -> str:

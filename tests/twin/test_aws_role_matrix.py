@@ -122,7 +122,7 @@ def account() -> Iterator[dict[str, str]]:
         secrets.create_secret(name, "x", None, None, None, key.arn, None, [], force_overwrite=False)
     for document in DOCUMENTS.values():
         role = document.rpartition("/")[2]
-        secrets.put_resource_policy(document, recorded[f"documents-{role}"]["policy"])
+        secrets.put_resource_policy(document, recorded[f"backups-documents-{role}"]["policy"])
     alarms = recorded["backups-alarms-eu-west-1-topic"]
     sns_backends[ACCOUNT]["eu-west-1"].create_topic(alarms["name"], {"Policy": alarms["policy"]})
     yield ids

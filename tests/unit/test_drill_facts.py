@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from drill_evidence import NOW, drill, identity, scenario, times
+from sample_stores import STACK_DATABASE
 
 from cli import drill_facts
 from core.failure import Failure
@@ -14,7 +15,6 @@ from engine.targets import find_target
 from policies.framework.drill_history import REHEARSAL, VARIABLE, DrillHistory, StoreHistory, read, to_json
 from recovery.drill.evidence import Drill
 from recovery.drill.records import DrillRecord
-from recovery.store import STACK_DATABASE
 
 PROJECT = "urn:pulumi:prod::bulwark::neon:index/project:Project::database-project"
 FILES = "urn:pulumi:prod::bulwark::bulwark:index:Files::files"

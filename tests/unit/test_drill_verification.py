@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from drill_evidence import NOW, drill, scenario, times
+from sample_stores import STACK_DATABASE
 
 from recovery.catalogue import Backup, ListedBackup, Proof
 from recovery.drill.evidence import Check
 from recovery.drill.records import DrillRecord, proofs_by_drills, proofs_of
 from recovery.manifest import BackupManifest
-from recovery.store import STACK_DATABASE
 from recovery.vault.objects import VersionEntry
 
 ID = "20300115T021700Z-77ab"

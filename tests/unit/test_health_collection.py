@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any, NoReturn
 
 import pytest
+from sample_stores import STACK_STORES
 
 from cli import drift_note
 from cli.live_report import LiveAudit
@@ -23,7 +24,7 @@ from status.collection import Checkpoint, Sources, Subject, collect
 from status.deadlines import ends_soon, read_deadlines
 
 TARGET = find_target("prod", on_twin=False)
-SUBJECT = Subject("prod", "vendors", "--stack prod", TARGET.settings)
+SUBJECT = Subject("prod", "vendors", "--stack prod", TARGET.settings, STACK_STORES)
 
 WAIVERS = """
 - rule: vault-is-locked

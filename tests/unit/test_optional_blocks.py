@@ -12,7 +12,7 @@ import yaml
 
 _PROGRAM: Final = Path(__file__).with_name("declared_by_mocks.py")
 _PRODUCTION: Final = Path(__file__).resolve().parents[2] / "Pulumi.prod.yaml"
-OPTIONAL: Final = ("services", "backups", "uptime", "errors", "alerting")
+OPTIONAL: Final = ("services", "stores", "backups", "uptime", "errors", "alerting")
 WITHOUT: Final = tuple(
     chain.from_iterable(combinations(OPTIONAL, count) for count in range(len(OPTIONAL) + 1))
 )
@@ -72,7 +72,8 @@ def test_without_a_block_nothing_of_it_is_declared_or_asked_for(
         set() if "alerting" in absent else {name for name in whole["secrets"] if "_target" in name}
     )
     # What has nothing to do with the absent blocks is there as before.
-    assert "neon:index/project:Project" in found["types"]
+    assert ("neon" in packages) is ("stores" not in absent)
+    assert ("NEON_API_KEY" in found["tokens"]) is ("stores" not in absent)
     if "backups" not in absent:
         kept = {kind for kind in whole["types"] if kind.startswith(("aws:", "bulwark:index:Vault"))}
         alarms = {"aws:sns/topicSubscription:TopicSubscription"} if "alerting" in absent else set[str]()

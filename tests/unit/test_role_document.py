@@ -16,17 +16,21 @@ SECRET = "planted-secret"
 URL = "https://monitor.example.com/planted-secret"
 PLACE = "aws-secret:example/jobs/backup-writer"
 VALUES = DeployedValues(
-    database_url="postgresql://backup:s3cr3t%2Fof%20the%20backup%20role@db.example.com/app?sslmode=verify-full",
+    databases={
+        "database": "postgresql://backup:s3cr3t%2Fof%20the%20backup%20role@db.example.com/app?sslmode=verify-full"
+    },
     files={
-        "endpoint": "https://files.example.com",
-        "region": "eu-central-1",
-        "buckets": ["documents"],
-        "access_key_id": "planted-secret-id",
-        "secret_access_key": SECRET,
+        "files": {
+            "endpoint": "https://files.example.com",
+            "region": "eu-central-1",
+            "buckets": ["documents"],
+            "access_key_id": "planted-secret-id",
+            "secret_access_key": SECRET,
+        }
     },
     heartbeat_urls=dict.fromkeys(("database", "files", "proof", "drill", "elsewhere"), URL),
     checkin_urls=dict.fromkeys(("database", "files", "proof", "drill", "elsewhere"), URL),
-    database_project="cool-sky-12345678",
+    projects={"database": "cool-sky-12345678"},
 )
 
 

@@ -33,9 +33,9 @@ def find_problems(blocks: dict[str, Any]) -> dict[str, str]:
 
 def test_production_has_the_values_that_the_platform_was_promised() -> None:
     settings = load(production())
-    assert settings.database.history_retention_hours == 7 * 24
-    assert settings.vaults.database.schedule == "17 2 * * *"
-    assert settings.vaults.files.schedule == "47 2 * * *"
+    assert settings.neon["database"].history_retention_hours == 7 * 24
+    assert settings.stores["database"].backup.schedule == "17 2 * * *"
+    assert settings.stores["files"].backup.schedule == "47 2 * * *"
     assert settings.vaults.retention.files_days == 30
     assert settings.uptime
     assert settings.uptime.interval_seconds == 60
@@ -56,7 +56,12 @@ def test_the_twin_has_the_same_shape_as_production() -> None:
 Damage = Callable[[dict[str, Any]], object]
 
 WRONG: list[tuple[str, Damage, str, str]] = [
-    ("unknown key", lambda b: b["database"].update(histroy=1), "database.histroy", "no setting"),
+    (
+        "unknown key",
+        lambda b: b["stores"]["database"].update(histroy=1),
+        "stores.database.histroy",
+        "no setting",
+    ),
     ("unknown block", lambda b: b.update(databse={}), "databse", "no block"),
     ("missing block", lambda b: b.pop("platform"), "platform", "missing"),
     (
@@ -131,47 +136,47 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "services.backend.checks.health.watched_by",
         "names a vendor twice",
     ),
-    ("missing key", lambda b: b["database"].pop("region"), "database.region", "missing"),
+    ("missing key", lambda b: b["stores"]["database"].pop("region"), "stores.database.region", "missing"),
     (
         "text for a number",
-        lambda b: b["database"].update(history_retention_hours="168"),
-        "database.history_retention_hours",
+        lambda b: b["stores"]["database"].update(history_retention_hours="168"),
+        "stores.database.history_retention_hours",
         "must be a whole number",
     ),
     (
         "more history than the plan keeps",
-        lambda b: b["database"].update(history_retention_hours=200),
-        "database.history_retention_hours",
+        lambda b: b["stores"]["database"].update(history_retention_hours=200),
+        "stores.database.history_retention_hours",
         "at most 168 h",
     ),
     (
         "protected branch on the free plan",
-        lambda b: b["database"].update(plan="free", history_retention_hours=6),
-        "database.protect_default_branch",
+        lambda b: b["stores"]["database"].update(plan="free", history_retention_hours=6),
+        "stores.database.protect_default_branch",
         "free plan",
     ),
     (
         "custom suspend time without the scale plan",
-        lambda b: b["database"]["compute"].update(suspend_after_seconds=600),
-        "database.compute.suspend_after_seconds",
+        lambda b: b["stores"]["database"]["compute"].update(suspend_after_seconds=600),
+        "stores.database.compute.suspend_after_seconds",
         "scale plan",
     ),
     (
         "compute upside down",
-        lambda b: b["database"]["compute"].update(minimum_units=4),
-        "database.compute.maximum_units",
+        lambda b: b["stores"]["database"]["compute"].update(minimum_units=4),
+        "stores.database.compute.maximum_units",
         "below",
     ),
     (
         "one role for two purposes",
-        lambda b: b["database"].update(backup_role="platform_app"),
-        "database.application_role",
+        lambda b: b["stores"]["database"].update(backup_role="platform_app"),
+        "stores.database.application_role",
         "a role each",
     ),
     (
         "role name too long",
-        lambda b: b["database"].update(owner_role="o" * 64),
-        "database.owner_role",
+        lambda b: b["stores"]["database"].update(owner_role="o" * 64),
+        "stores.database.owner_role",
         "at most 63 characters",
     ),
     (
@@ -204,14 +209,14 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ),
     (
         "no cron",
-        lambda b: b["backups"]["database"].update(schedule="daily"),
-        "backups.database.schedule",
+        lambda b: b["stores"]["database"]["backup"].update(schedule="daily"),
+        "stores.database.backup.schedule",
         "not a cron schedule",
     ),
     (
         "a schedule that loses more than allowed",
-        lambda b: b["backups"]["files"].update(schedule="0 2 * * 1-5"),
-        "backups.files.schedule",
+        lambda b: b["stores"]["files"]["backup"].update(schedule="0 2 * * 1-5"),
+        "stores.files.backup.schedule",
         "allows 1 d 3 h",
     ),
     (
@@ -222,7 +227,7 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ),
     (
         "backups without a proof",
-        lambda b: b["backups"]["database"].update(schedule="17 */6 * * *"),
+        lambda b: b["stores"]["database"]["backup"].update(schedule="17 */6 * * *"),
         "backups.proof.schedule",
         "those of database are at most 6 h apart",
     ),
@@ -235,45 +240,53 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ("no proof at all", lambda b: b["backups"].pop("proof"), "backups.proof", "is missing"),
     (
         "vault in the database's region",
-        lambda b: (b["files"].update(region="eu-west-3"), b["backups"].update(region="eu-central-1")),
+        lambda b: (
+            b["stores"]["files"].update(region="eu-west-3"),
+            b["backups"].update(region="eu-central-1"),
+        ),
         "backups.region",
         "database lives in that region",
     ),
     (
         "vault in the files' region",
-        lambda b: (b["files"].update(region="eu-west-3"), b["backups"].update(region="eu-west-3")),
+        lambda b: (b["stores"]["files"].update(region="eu-west-3"), b["backups"].update(region="eu-west-3")),
         "backups.region",
-        "eu-west-3; the files live in that region",
+        "eu-west-3; the store files lives in that region",
     ),
     (
         "replica in the files' region",
-        lambda b: b["files"].update(region="eu-north-1"),
+        lambda b: b["stores"]["files"].update(region="eu-north-1"),
         "backups.replica.region",
-        "eu-north-1; the files live in that region",
+        "eu-north-1; the store files lives in that region",
     ),
     (
         "files of an address, not of a project",
-        lambda b: b["files"].update(project="abcdefghijklmnopqrst.supabase.co"),
-        "files.project",
+        lambda b: b["stores"]["files"].update(project="abcdefghijklmnopqrst.supabase.co"),
+        "stores.files.project",
         "'abcdefghijklmnopqrst.supabase.co'; must match the pattern",
     ),
     (
         "project reference one letter short",
-        lambda b: b["files"].update(project="abcdefghijklmnopqrs"),
-        "files.project",
+        lambda b: b["stores"]["files"].update(project="abcdefghijklmnopqrs"),
+        "stores.files.project",
         "^[a-z]{20}$",
     ),
-    ("files in no bucket", lambda b: b["files"].update(buckets=[]), "files.buckets", "at least 1 must be"),
+    (
+        "files in no bucket",
+        lambda b: b["stores"]["files"].update(buckets=[]),
+        "stores.files.buckets",
+        "at least 1 must be",
+    ),
     (
         "bucket named twice",
-        lambda b: b["files"].update(buckets=["documents", "avatars", "documents"]),
-        "files.buckets",
+        lambda b: b["stores"]["files"].update(buckets=["documents", "avatars", "documents"]),
+        "stores.files.buckets",
         "names a bucket twice",
     ),
     (
         "bucket with a path",
-        lambda b: b["files"].update(buckets=["documents/invoices"]),
-        "files.buckets.0",
+        lambda b: b["stores"]["files"].update(buckets=["documents/invoices"]),
+        "stores.files.buckets.0",
         "'documents/invoices'; must match the pattern",
     ),
     (
@@ -404,7 +417,37 @@ WRONG: list[tuple[str, Damage, str, str]] = [
     ),
     ("empty setting", lambda b: b["backups"].update(region=None), "backups.region", "is empty"),
     ("empty block", lambda b: b.update(uptime=None), "uptime", "is empty"),
-    ("no TLS", lambda b: b["database"].update(tls="disable"), "database.tls", "TLS"),
+    (
+        "files that no store of files has",
+        lambda b: b["stores"]["database"]["drill"]["files"].update(pictures="SELECT 1"),
+        "stores.database.drill.files.pictures",
+        "is no store of files; there are: files",
+    ),
+    (
+        "two stores in one project",
+        lambda b: b["stores"].update(orders=copy.deepcopy(b["stores"]["database"])),
+        "stores.orders.project",
+        "is the project of database too",
+    ),
+    (
+        "a store named as a job",
+        lambda b: b["stores"].update(proof=b["stores"].pop("files")),
+        "stores.proof",
+        "is reserved",
+    ),
+    (
+        "a store whose resources would be named as others",
+        lambda b: b["stores"].update({"errors-of-old": b["stores"].pop("files")}),
+        "stores.errors-of-old",
+        "begins as other resources do",
+    ),
+    (
+        "a store of a type that is none",
+        lambda b: b["stores"]["files"].update(type="gcs"),
+        "stores.files.type",
+        "'gcs'; is none of 'neon', 'postgres', 'supabase', 's3'",
+    ),
+    ("no TLS", lambda b: b["stores"]["database"].update(tls="disable"), "stores.database.tls", "TLS"),
     (
         "objectives upside down",
         lambda b: b["platform"]["objectives"].update(critical_recovery_time_minutes=90),
@@ -440,12 +483,12 @@ def test_a_slug_at_sentry_may_have_an_underscore() -> None:
 
 def test_all_problems_of_a_file_are_reported_at_once() -> None:
     blocks = production()
-    blocks["database"]["history_retention_hours"] = 999
+    blocks["stores"]["database"]["history_retention_hours"] = 999
     blocks["backups"]["replica"]["region"] = "eu-west-1"
     blocks["alerting"]["routes"]["sev1"] = []
     blocks["uptime"]["surprise"] = True
     assert find_problems(blocks).keys() >= {
-        "database.history_retention_hours",
+        "stores.database.history_retention_hours",
         "backups.replica.region",
         "alerting.routes.sev1",
         "uptime.surprise",
@@ -456,7 +499,7 @@ def test_the_rules_between_blocks_do_not_wait_for_the_other_blocks() -> None:
     blocks = production()
     del blocks["platform"]["name"]
     blocks["uptime"] = None
-    blocks["backups"]["region"] = blocks["database"]["region"].removeprefix("aws-")
+    blocks["backups"]["region"] = blocks["stores"]["database"]["region"].removeprefix("aws-")
     blocks["backups"]["lock_mode"] = "GOVERNANCE"
     found = find_problems(blocks)
     assert found.keys() >= {"platform.name", "uptime", "backups.region"}
@@ -479,7 +522,7 @@ def test_an_editor_accepts_the_committed_files(stack: str) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda config: config["bulwark:database"].update(histroy=1),
+        lambda config: config["bulwark:stores"]["database"].update(histroy=1),
         lambda config: config["bulwark:uptime"].update(interval_seconds="60"),
         lambda config: config.pop("bulwark:platform"),
         lambda config: config.update({"bulwark:files_access_key_id": "a key in clear"}),

@@ -22,6 +22,7 @@ PROVE: Final[dict[str, Any]] = WORKFLOW["jobs"]["prove"]
 KEEP: Final[dict[str, Any]] = WORKFLOW["jobs"]["keep"]
 SETTINGS: Final[dict[str, Any]] = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]
 BACKUPS: Final[dict[str, Any]] = SETTINGS["bulwark:backups"]
+JOBS: Final = {name: store["backup"] for name, store in SETTINGS["bulwark:stores"].items()}
 ON: Final[dict[str, Any]] = WORKFLOW[True]  # YAML 1.1 reads `on` as true
 
 
@@ -30,7 +31,7 @@ def commands(text: str) -> list[str]:
 
 
 def test_the_schedules_are_those_from_which_the_heartbeats_are_derived() -> None:
-    wanted = [BACKUPS[job]["schedule"] for job in ("database", "files")]
+    wanted = [JOBS[job]["schedule"] for job in ("database", "files")]
     assert [entry["cron"] for entry in ON["schedule"]] == wanted
     assert all(schedule in WORKFLOW["env"]["STORES"] for schedule in wanted)
     # The proof follows the last backup of the day.
@@ -48,7 +49,7 @@ def script_of(job: dict[str, Any], name: str) -> str:
 
 
 def test_a_run_has_the_time_that_the_settings_give_it_and_its_role_lasts_longer() -> None:
-    longest = max(BACKUPS[job]["longest_run_minutes"] for job in ("database", "files"))
+    longest = max(JOBS[job]["longest_run_minutes"] for job in ("database", "files"))
     assert JOB["timeout-minutes"] > longest
     [role] = [step["with"] for step in JOB["steps"] if "configure-aws" in step.get("uses", "")]
     assert role["role-duration-seconds"] >= JOB["timeout-minutes"] * 60
@@ -99,8 +100,7 @@ def test_each_backup_is_proven_and_what_was_found_is_kept_whatever_it_is() -> No
 def test_the_time_until_a_proof_is_reported_late_is_that_of_the_backup_and_of_its_own_run() -> None:
     proof = BACKUPS["proof"]
     before = max(
-        BACKUPS[job]["lateness_minutes"] + BACKUPS[job]["longest_run_minutes"]
-        for job in ("database", "files")
+        JOBS[job]["lateness_minutes"] + JOBS[job]["longest_run_minutes"] for job in ("database", "files")
     )
     assert timedelta(minutes=proof["lateness_minutes"]) >= timedelta(minutes=before)
 
@@ -190,7 +190,7 @@ def test_the_postgresql_of_the_workflows_is_that_of_the_settings(capsys: pytest.
         [script] = [step["run"] for step in job["steps"] if "postgresql-client-" in step.get("run", "")]
         assert 'postgresql-client-$(./bulwark toolchain postgresql)"' in script
     assert toolchain("postgresql") == 0
-    assert capsys.readouterr().out == f"{SETTINGS['bulwark:database']['postgres_version']}\n"
+    assert capsys.readouterr().out == f"{SETTINGS['bulwark:stores']['database']['postgres_version']}\n"
 
 
 @pytest.mark.parametrize("command", commands(RUNBOOK.read_text()))

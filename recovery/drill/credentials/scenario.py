@@ -6,7 +6,7 @@ ports and secrets of its own; at the vendors none is made, and AWS's policy simu
 it knows.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +37,7 @@ from recovery.files.verify import verify_files
 from recovery.manifest import BackupManifest, Manifest
 from recovery.manifests import manifest_of
 from recovery.state import StateManifest, verify_state
-from recovery.store import STACK_DATABASE, STACK_STORES, Store, StoreName
+from recovery.store import Store, StoreName
 from recovery.vault.vault import VaultClient
 from recovery.verify import CreateScratchDatabase, check_backup, read_objects, verify
 
@@ -132,6 +132,7 @@ def drill(
     trust: Trust,
     scratch: CreateScratchDatabase,
     *,
+    stores: Sequence[Store],
     intruders: Iterable[Intruder] = INTRUDERS,
 ) -> Scenario:
     """
@@ -142,11 +143,12 @@ def drill(
         open_copy: Makes the copy, and removes it at the end.
         trust: Whose attestations count.
         scratch: Makes the servers to restore into.
+        stores: The platform's stores. The first is the database that the calls are about.
         intruders: Who tries.
     """
-    run = _begin(context)
+    run = _begin(context, stores)
     with run.capture_errors(), run.clock.phase("copy the twin"), open_copy() as copy:
-        inspector = CopyInspector(copy, trust, scratch)
+        inspector = CopyInspector(copy, trust, scratch, stores)
         lost: set[CopyPath] = set()
         for intruder in intruders:
             with run.clock.phase(intruder.credential):
@@ -167,20 +169,24 @@ def drill(
                 if any(one.target in _AT_VENDORS and one.outcome != "refused" for one in attempts):
                     lost.add("history")  # the next one finds the monitors and the project again
         with run.clock.phase("negative control"):
-            run.negative_control = _run_negative_control(copy, inspector)
+            run.negative_control = _run_negative_control(copy, inspector, stores[0])
     run.check_removed(context.environment)
     return run.to_evidence()
 
 
 def simulate(
-    context: DrillContext, platform: AttackedPlatform, *, intruders: Iterable[Intruder] = INTRUDERS
+    context: DrillContext,
+    platform: AttackedPlatform,
+    *,
+    stores: Sequence[Store],
+    intruders: Iterable[Intruder] = INTRUDERS,
 ) -> Scenario:
     """
     Ask what each intruder's calls would be answered, and make none.
 
     Nothing is destroyed by that, so that nothing is restored either.
     """
-    run = _begin(context)
+    run = _begin(context, stores)
     with run.capture_errors():
         for intruder in intruders:
             with run.clock.phase(intruder.credential):
@@ -192,11 +198,11 @@ def simulate(
     return run.to_evidence()
 
 
-def _begin(context: DrillContext) -> ScenarioRun:
+def _begin(context: DrillContext, stores: Sequence[Store]) -> ScenarioRun:
     return ScenarioRun(
         "credentials",
         # What has no copy outside of the account can't survive its closure.
-        stores=tuple(store.name for store in STACK_STORES),
+        stores=tuple(store.name for store in stores),
         threat=_THREAT,
         loss_objective_seconds=context.spec.objectives.vault_loss,
         on_progress=context.on_progress,
@@ -239,8 +245,10 @@ def _name_object(call: HttpCall, answer: CallAnswer) -> str:
 class CopyInspector:
     """Looks what is left: every copy is read whole, and restored once for the same bytes."""
 
-    def __init__(self, copy: AttackedCopy, trust: Trust, scratch: CreateScratchDatabase) -> None:
-        self._copy, self._trust, self._scratch = copy, trust, scratch
+    def __init__(
+        self, copy: AttackedCopy, trust: Trust, scratch: CreateScratchDatabase, stores: Sequence[Store]
+    ) -> None:
+        self._copy, self._trust, self._scratch, self._stores = copy, trust, scratch, stores
         self._restored: set[tuple[VaultName, str]] = set()
         """Vault and manifest's SHA-256 of what was restored and compared."""
 
@@ -262,10 +270,10 @@ class CopyInspector:
         asked = {name for target, names in _CONCERNS.items() if target in changed for name in names}
         history = self._copy.find_history()
         yield self._describe(
-            intruder, STACK_DATABASE.name, "history", "unharmed" if history else "lost", history
+            intruder, self._stores[0].name, "history", "unharmed" if history else "lost", history
         )
         for name, path in _PATHS.items():
-            for store in STACK_STORES:
+            for store in self._stores:
                 if name in asked or (name, store) not in self._read:
                     state, proof = self.read_copy(name, store)
                 else:
@@ -335,7 +343,7 @@ class CopyInspector:
         )
 
 
-def _run_negative_control(copy: AttackedCopy, inspector: CopyInspector) -> NegativeControl:
+def _run_negative_control(copy: AttackedCopy, inspector: CopyInspector, database: Store) -> NegativeControl:
     """
     Give a role every permission, and damage a vault's bytes: the same calls and checks have to find both.
 
@@ -344,7 +352,7 @@ def _run_negative_control(copy: AttackedCopy, inspector: CopyInspector) -> Negat
     copy.renew(_PATHS.values())
     done, faults = _try_loosened(copy)
     damaged = copy.damage("primary")
-    state, proof = inspector.read_copy("primary", STACK_DATABASE)
+    state, proof = inspector.read_copy("primary", database)
     lost = [proof] if state == "lost" else []
     return NegativeControl(
         damage=f"{done}; {damaged}", found=tuple([*faults, *lost] if faults and lost else [])
