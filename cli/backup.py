@@ -17,6 +17,7 @@ from cli.recovery_context import (
     DocumentedStack,
     RecoverySource,
     choose_stores,
+    describe_options,
     export_state,
     find_source,
     open_context,
@@ -117,7 +118,7 @@ def backup(
     if failures:
         raise failures[0]
     if not as_json:
-        sys.stdout.write("Unproven until restored: ./bulwark verify --deep\n")
+        sys.stdout.write(f"Unproven until restored: ./bulwark verify --deep{describe_options(target)}\n")
     return 0
 
 

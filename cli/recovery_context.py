@@ -121,6 +121,15 @@ def describe_source(source: RecoverySource) -> str:
     return source.place.name if isinstance(source, DocumentedSource) else f"The stack {source.name}"
 
 
+def describe_options(source: RecoverySource) -> str:
+    """Return the options by which a command gets a source, after a space; none for the local stack."""
+    if isinstance(source, DocumentedSource):
+        # The document of one role is of no use to the next command's.
+        return "" if source.place.name.startswith(SECRET_PREFIX) else f" --recovery {source.place.name}"
+    target = source.target if isinstance(source, DocumentedStack) else source
+    return f"{'' if target.name == 'local' else f' --stack {target.name}'}{target.option}"
+
+
 def choose_stores(source: RecoverySource, names: Collection[str]) -> tuple[Store, ...]:
     """
     Return the stores that a backup is taken of: the named ones or, without any, all that there are.
