@@ -108,11 +108,15 @@ def count_objects(home: TwinHome) -> Counter[str]:
 
 def delete_others(home: TwinHome, found: list[dict[str, Any]]) -> None:
     """Delete what stands beside the stack's own, as the message says."""
-    kms = role_clients.administrator(home, "123456789012").client("kms")
     models = {"Neon": Neon(home), "UptimeRobot": UptimeRobot(home), "Sentry": Sentry(home)}
     for one in found:
         for identifier in one["candidates"]:
             if one["vendor"] == "AWS":
+                is_replica = one["resource"].startswith("backups-replica")
+                account, region = (
+                    ("210987654321", "eu-north-1") if is_replica else ("123456789012", "eu-west-1")
+                )
+                kms = role_clients.administrator(home, account).client("kms", region)
                 kms.schedule_key_deletion(KeyId=identifier, PendingWindowInDays=7)
                 continue
             model = models[one["vendor"]]

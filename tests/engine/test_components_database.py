@@ -48,6 +48,6 @@ def test_connection_strings_demand_a_verified_server_and_only_the_application_po
     }
     users = {"owner": "platform_owner", "backup": "platform_backup", "application": "platform_app"}
     for purpose, host in hosts.items():
-        url: str = shown[f"{purpose}_database_url"]
+        url: str = shown["database_urls"]["database"][purpose]
         assert url.startswith(f"postgresql://{users[purpose]}:")
         assert url.endswith(f"@{host}/platform?sslmode=verify-full&sslrootcert=system")

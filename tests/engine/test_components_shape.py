@@ -219,8 +219,8 @@ def test_the_stack_has_these_outputs_and_those_with_credentials_are_secret(produ
     }
     assert shape == {
         "database_urls": True,
-        "database_hosts": False,
-        "database_projects": False,
+        "database_hosts": {"database": False},
+        "database_projects": {"database": False},
         "stores": {"database": False, "files": False},
         "file_sources": True,
         "vault": False,
@@ -270,7 +270,7 @@ def test_the_engine_has_kept_no_log_of_what_it_was_given(production: Deployment)
 def test_no_secret_is_readable_in_the_state(production: Deployment) -> None:
     installation = production.installation
     shown = installation.bulwark("outputs", "--stack", "prod", "--twin", "--json", "--show-secrets").json
-    urls = [shown[f"{role}_database_url"] for role in ("application", "backup", "owner")]
+    urls = [shown["database_urls"]["database"][role] for role in ("application", "backup", "owner")]
     passwords = [urlsplit(url).password or "" for url in urls]
     heartbeats = [*shown["heartbeat_urls"].values(), *shown["checkin_urls"].values()]
     drawn = json.loads((installation.home.root / "secrets.json").read_text())

@@ -58,9 +58,11 @@ def test_a_backup_is_stored_reported_listed_and_verified(fast_twin: FastTwin) ->
     assert run(fast_twin, "verify", "--vault", "replica", "--backup", backup).code == 0
     passwords = {
         urlsplit(url).password or ""
-        for name, url in run(fast_twin, "outputs", "--json", "--show-secrets").json.items()
-        if name.endswith("_database_url")
+        for url in run(fast_twin, "outputs", "--json", "--show-secrets")
+        .json["database_urls"]["database"]
+        .values()
     }
+    assert len(passwords) == 3
     assert not any(password in backup_run.text + deep.text for password in passwords)
 
 
@@ -93,7 +95,7 @@ def test_the_state_is_restored_when_the_engine_has_lost_it(fast_twin: FastTwin, 
     assert restored.code == 0, restored.text
     assert f"Restored {backup}" in restored.out
     text = b"".join(path.read_bytes() for path in folder.iterdir())
-    secrets = [url for name, url in wanted.items() if name.endswith("_database_url")]
+    secrets = [*wanted["database_urls"]["database"].values()]
     secrets += [*wanted["heartbeat_urls"].values(), *wanted["checkin_urls"].values()]
     assert len(secrets) >= 9
     assert not any(secret.encode() in text for secret in secrets)

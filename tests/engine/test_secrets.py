@@ -41,7 +41,7 @@ def secrets(fast_twin: FastTwin) -> dict[str, str]:
         **{f"heartbeat of {job}": url for job, url in outputs["heartbeat_urls"].items()},
         **{f"check-in of {job}": url for job, url in outputs["checkin_urls"].items()},
         **{f"DSN of {service}": dsn for service, dsn in outputs["error_dsns"].items()},
-        **{name: outputs[name] for name in outputs if name.endswith("_database_url")},
+        **{f"address for the {use}": url for use, url in outputs["database_urls"]["database"].items()},
         "incidents_target": f"{inbox}/incidents",
         "automation_target": f"{inbox}/automation",
     }
