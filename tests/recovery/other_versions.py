@@ -75,7 +75,7 @@ def run_server(programs: Path) -> Generator[str]:
         )
         try:
             ready = data / "postmaster.pid"
-            wait_until(lambda: ready.exists() and "ready" in ready.read_text())
+            wait_until(lambda: ready.exists() and "ready" in ready.read_text(), 120)
             yield f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()

@@ -116,7 +116,7 @@ def account() -> Iterator[dict[str, str]]:
     s3.create_bucket(OTHER, "eu-west-1")
     s3.put_object(OTHER, DUMP, b"x")
     secrets = secretsmanager_backends[ACCOUNT]["eu-west-1"]
-    key = _make_key("documents", ACCOUNT, "eu-west-1")
+    key = _make_key("backups-documents", ACCOUNT, "eu-west-1")
     ids[DOCUMENT] = key.arn
     for name in (*DOCUMENTS.values(), SECRET):
         secrets.create_secret(name, "x", None, None, None, key.arn, None, [], force_overwrite=False)
@@ -172,9 +172,10 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
         for target, region, key in (
             ("vault-key", "eu-west-1", ids[VAULT]),
             ("replica-key", "eu-north-1", ids[REPLICA]),
-            ("documents-key", "eu-west-1", ids[DOCUMENT]),
+            ("backups-documents-key", "eu-west-1", ids[DOCUMENT]),
             ("other-key", "eu-west-1", ids["other"]),
         ):
+            alias = "jobs" if target == "backups-documents-key" else f"vault-{region}"
             yield prepare(
                 "kms",
                 operation,
@@ -184,7 +185,7 @@ def _calls(ids: dict[str, str]) -> Iterator[Call]:
                 TargetKeyId=key,
                 SourceKeyId=key,
                 DestinationKeyId=key,
-                AliasName=f"alias/{PLATFORM}-{'jobs' if target == 'documents-key' else f'vault-{region}'}",
+                AliasName=f"alias/{PLATFORM}-{alias}",
                 CiphertextBlob=key.rpartition("/")[2].encode(),
                 PolicyName="default",
                 PendingWindowInDays=30,
@@ -415,8 +416,8 @@ _LOOK_AT_KEYS: Final = "DescribeKey GetKeyPolicy GetKeyRotationStatus ListGrants
 _LOOK_AT_ROLES: Final = "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies"
 _LOOK: Final = {
     "vault log": _LOOK_AT_BUCKETS,
-    "vault-key documents-key": _LOOK_AT_KEYS,
-    "vault-key documents-key other-key": "ListAliases",
+    "vault-key backups-documents-key": _LOOK_AT_KEYS,
+    "vault-key backups-documents-key other-key": "ListAliases",
     " ".join(DOCUMENTS): "DescribeSecret GetResourcePolicy",
     "backup-writer break-glass other replica-restorer": _LOOK_AT_ROLES,
     "backup-writer break-glass other": "GetOpenIDConnectProvider GetPolicy GetPolicyVersion",
@@ -476,7 +477,7 @@ _CONFIGURE_ROLES: Final = (
 )
 _CONFIGURE: Final = {
     "vault log": _CONFIGURE_BUCKETS,
-    "vault-key documents-key": _CONFIGURE_KEYS,
+    "vault-key backups-documents-key": _CONFIGURE_KEYS,
     "vault-key": "PutKeyPolicy/kept TagResource/others",
     # The alias is the vault's: the call names no other key.
     "other-key": "DeleteAlias TagResource/ours",
@@ -548,7 +549,7 @@ MAY: Final[dict[str, tuple[dict[str, str], ...]]] = {
             "vault": _LOOK_AT_BACKUPS,
             "driller-document": "GetSecretValue",
             "backup-writer break-glass other": "SimulatePrincipalPolicy",
-            "vault-key documents-key other-key": "ListAliases",
+            "vault-key backups-documents-key other-key": "ListAliases",
         },
     ),
     STATE_DRILLER: (
@@ -640,7 +641,7 @@ _HARMLESS: Final = {
 @pytest.mark.parametrize(
     ("owner", "configure", "guarded"),
     [
-        (ACCOUNT, _CONFIGURE, {"vault", "log", "vault-key", "documents-key"}),
+        (ACCOUNT, _CONFIGURE, {"vault", "log", "vault-key", "backups-documents-key"}),
         (THERE, _CONFIGURE_THERE, {"replica", "replica-key"}),
     ],
 )

@@ -90,16 +90,16 @@ def list_documents(role: str) -> list[str]:
     """Return the roles whose documents a role reads; ` (writes)` follows where it writes them, too."""
     found: list[str] = []
     for name, inputs in recorded().items():
-        if not name.startswith("documents-") or "recoveryWindowInDays" not in inputs:
+        if not name.startswith("backups-documents-") or "recoveryWindowInDays" not in inputs:
             continue
-        owner = name.removeprefix("documents-")
+        owner = name.removeprefix("backups-documents-")
         arn = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{inputs['name']}-AbCdEf"
 
         def allows(action: str, key_action: str, arn: str = arn, policy: str = inputs["policy"]) -> bool:
             return may(role, action, arn, policy) and may_use_key(
                 role,
                 key_action,
-                "documents",
+                "backups-documents",
                 f"alias/{PLATFORM}-jobs",
                 "secretsmanager.eu-west-1",
                 **{"kms:encryptioncontext:secretarn": arn},
