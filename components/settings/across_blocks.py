@@ -9,7 +9,13 @@ from components.settings.backups import BackupSettings
 from components.settings.errors import ErrorSettings
 from components.settings.platform import PlatformSettings
 from components.settings.services import Services, Watcher
-from components.settings.stores import NeonSettings, StoresByName
+from components.settings.stores import (
+    NeonSettings,
+    PostgresSettings,
+    S3Settings,
+    StoresByName,
+    SupabaseSettings,
+)
 from components.settings.uptime import UptimeSettings
 from core.objectives import format_duration, longest_gap, worst_case_age, worst_case_loss
 
@@ -18,7 +24,7 @@ _Problems = Iterator[tuple[str, str]]
 
 
 def check_across_blocks(blocks: Mapping[str, Any], given: Collection[str]) -> _Problems:
-    """Yield the problems between those blocks that could be read; `given` names all that are there."""
+    """Yield the problems between the blocks that could be read whole; `given` names all that are there."""
     for needed, rule in _RULES:
         if all(name in blocks for name in needed):
             yield from rule(*(blocks[name] for name in needed))
@@ -37,6 +43,18 @@ def _check_region(backups: BackupSettings, who: str, home: str) -> _Problems:
     ):
         if region == home:
             yield path, f"{region}; {who} in that region, a vault must be somewhere else"
+
+
+def _check_references(stores: StoresByName) -> _Problems:
+    """Check that the rows that a drill compares refer to stores of files."""
+    sources = {name for name, store in stores.items() if isinstance(store, SupabaseSettings | S3Settings)}
+    for name, store in sorted(stores.items()):
+        if isinstance(store, NeonSettings | PostgresSettings) and store.drill:
+            for source in sorted(set(store.drill.files) - sources):
+                yield (
+                    f"stores.{name}.drill.files.{source}",
+                    f"is no store of files; there are: {', '.join(sorted(sources)) or 'none'}",
+                )
 
 
 def _check_losses(platform: PlatformSettings, stores: StoresByName) -> _Problems:
@@ -140,6 +158,7 @@ def _check_lock_mode(platform: PlatformSettings, backups: BackupSettings) -> _Pr
 
 _RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
     (("backups", "stores"), _check_regions),
+    (("stores",), _check_references),
     (("platform", "stores"), _check_losses),
     (("platform", "backups", "stores"), _check_proof),
     (("services", "errors"), _check_jobs_service),

@@ -160,14 +160,14 @@ def load(blocks: Mapping[str, Any]) -> Settings:
     Build the settings from the blocks of a stack's file.
 
     Args:
-        blocks: block name (`database`, ...) -> parsed YAML.
+        blocks: block name (`stores`, ...) -> parsed YAML.
 
     Raises:
         SettingsError: with every problem found: of types, of each block as a whole, and between blocks.
     """
     known = Settings.model_fields
     problems = [Problem(block, "is no block of this project") for block in blocks if block not in known]
-    parsed: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         if name not in blocks and field.is_required():
             problems.append(Problem(name, "is missing; Pulumi.prod.yaml shows a complete one"))
@@ -177,10 +177,11 @@ def load(blocks: Mapping[str, Any]) -> Settings:
         block, found = _parse(name, _without_none(field.annotation), blocks[name])
         problems += found
         if block is not None:
-            parsed[name] = block
+            if not found:
+                whole[name] = block
             rules = _RULES.get(name, _find_nothing)
             problems += [Problem(f"{name}.{path}", text) for path, text in rules(block)]
-    problems += [Problem(path, text) for path, text in check_across_blocks(parsed, blocks)]
+    problems += [Problem(path, text) for path, text in check_across_blocks(whole, blocks)]
     if problems:
         raise SettingsError(problems)
-    return Settings.model_validate(parsed)
+    return Settings.model_validate(whole)

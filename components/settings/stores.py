@@ -116,18 +116,8 @@ def rules(stores: Mapping[str, DatabaseStore | FileStore]) -> list[tuple[str, st
     problems = [
         (f"{name}.{path}", text) for name, store in stores.items() for path, text in _find_problems(store)
     ]
-    sources = {name for name, store in stores.items() if isinstance(store, SupabaseSettings | S3Settings)}
     projects: dict[tuple[str, str], str] = {}
     for name, store in sorted(stores.items()):
-        if isinstance(store, NeonSettings | PostgresSettings) and store.drill:
-            problems += [
-                (
-                    f"{name}.drill.files.{source}",
-                    f"is no store of files; there are: {', '.join(sorted(sources))}",
-                )
-                for source in sorted(store.drill.files)
-                if source not in sources
-            ]
         if isinstance(store, NeonSettings):
             other = projects.setdefault((store.organization, store.project), name)
             if other != name:

@@ -549,3 +549,11 @@ def test_no_job_of_staging_can_take_on_a_role_of_production() -> None:
     ]
     assert not environments[0] & environments[1]
     assert all(name.startswith("staging-") for name in environments[0])
+
+
+def test_a_wrong_store_is_one_problem_and_hides_none_of_another_store() -> None:
+    blocks = production()
+    blocks["stores"]["files"]["type"] = "gcs"
+    assert list(find_problems(blocks)) == ["stores.files.type"]
+    blocks["stores"]["database"]["history_retention_hours"] = 999
+    assert set(find_problems(blocks)) == {"stores.files.type", "stores.database.history_retention_hours"}
