@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.github_log import mask_secrets
-from components.settings.platform import OIDC_ISSUER
+from components.github_oidc import OIDC_ISSUER
 from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
+from components.github_oidc import OIDC_ISSUER
 from components.recovery_description import DeployedValues, describe_recovery
-from components.settings.platform import OIDC_ISSUER
 from engine.stack_target import StackTarget
 from recovery.context import require_output
 from recovery.issuer_keys import list_public_keys

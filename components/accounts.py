@@ -1,16 +1,18 @@
 """What the platform has in its AWS accounts: vaults, keys, roles, and the documents of the roles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import pulumi
 
-from components.alarm_endpoints import list_alarm_endpoints
-from components.backups import Backups
+from components.alarm_endpoints import AlarmEndpoint
+from components.backups import Backups, BackupsArgs, VaultAccount
+from components.document_names import list_roles_with_documents
 from components.existing import ExistingResources, is_of_accounts
 from components.providers import AwsProviders
-from components.role_documents import RoleDocuments
+from components.role_documents import RoleDocuments, RoleDocumentsArgs
 from components.settings import PROJECT, Settings
+from components.vault import RetentionDays, VaultRules
 
 
 class Accounts(pulumi.ComponentResource):
@@ -50,12 +52,61 @@ class Accounts(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.backups = Backups(
             "backups",
-            settings.vaults,
-            platform=platform,
+            _describe_backups(settings, webhooks),
             replica_provider=providers.replica,
-            alarm_endpoints=list_alarm_endpoints(settings.alerting, webhooks),
             opts=child,
         )
-        self.documents = RoleDocuments("backups-documents", settings, opts=child)
+        self.documents = RoleDocuments(
+            "backups-documents",
+            RoleDocumentsArgs(
+                platform.name,
+                settings.vaults.account,
+                list_roles_with_documents(copies_elsewhere=bool(settings.vaults.elsewhere)),
+                settings.vaults.key_rotation_days,
+                platform.protected,
+            ),
+            opts=child,
+        )
         existing.require_declared()
         self.register_outputs({})
+
+
+def _describe_backups(settings: Settings, webhooks: Mapping[str, pulumi.Output[str]]) -> BackupsArgs:
+    backups, platform = settings.vaults, settings.platform
+    primary, replica = backups.name_vaults(platform.name)
+    return BackupsArgs(
+        primary,
+        replica,
+        VaultRules(
+            backups.lock_mode,
+            backups.lock_days,
+            RetentionDays(**dict(backups.retention)),
+            backups.key_rotation_days,
+            backups.access_log_days,
+            platform.protected,
+        ),
+        job_subjects={
+            role: platform.subject(environment) for role, environment in backups.role_environments.items()
+        },
+        account=VaultAccount(backups.break_glass_principals, backups.trail),
+        replica_account=VaultAccount(backups.replica.break_glass_principals, backups.replica.trail),
+        alarm_endpoints=list(_list_alarm_endpoints(settings, webhooks)),
+    )
+
+
+def _list_alarm_endpoints(
+    settings: Settings, webhooks: Mapping[str, pulumi.Output[str]]
+) -> Iterator[AlarmEndpoint]:
+    """
+    Yield the mailboxes and webhooks of the first level.
+
+    Slack confirms no subscription, and PagerDuty's integration key is no address.
+    """
+    alerting = settings.alerting
+    for name in alerting.route("sev1"):
+        channel = alerting.channels[name]
+        if channel.type == "email":
+            yield AlarmEndpoint(name, "email", channel.address)
+        elif channel.type == "webhook":
+            scheme = pulumi.Output.unsecret(webhooks[name].apply(lambda url: url.partition(":")[0]))
+            yield AlarmEndpoint(name, scheme, webhooks[name])

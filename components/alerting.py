@@ -2,14 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 import pulumi_sentry as sentry
 import pulumi_uptimerobot as uptimerobot
 
-from components.settings import Channel, Severity
+from components.channels import (
+    AlertChannel,
+    EmailChannel,
+    PagerDutyChannel,
+    SlackChannel,
+    WebhookChannel,
+)
+from components.severity import Severity
 
 _UP_AND_DOWN: Final = 1  # UptimeRobot's number for "notify when down and when up again"
 
@@ -40,20 +47,23 @@ Source: getsentry/sentry, build_fingerprint_for_project_subscription: nothing bu
 class AlertingArgs:
     """What `Alerting` is made of."""
 
-    channels: Mapping[str, Channel]
+    channels: Mapping[str, AlertChannel]
     """Channel name -> how it is reached."""
 
     routes: Mapping[Severity, Sequence[str]]
     """Incident level -> channel names."""
-
-    targets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]], repr=False)
-    """Secret. Channel -> its address or key, for all but mailboxes."""
 
     uptimerobot: bool = True
     """Whether UptimeRobot alerts the channels."""
 
     sentry_organization: str | None = None
     """The organization at Sentry that alerts them; None if none does."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a route to a channel that there is not."""
+        for severity, names in self.routes.items():
+            if unknown := [name for name in names if name not in self.channels]:
+                raise ValueError(f"{severity} is to reach {', '.join(unknown)}, which is no channel")
 
 
 class Alerting(pulumi.ComponentResource):
@@ -73,20 +83,20 @@ class Alerting(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         routes = {
-            severity: [args.channels[channel].type for channel in names]
+            severity: [args.channels[channel].kind for channel in names]
             for severity, names in args.routes.items()
         }
         super().__init__(self.TYPE, name, {"routes": routes}, opts)
         self._args = args
         self._organization = args.sentry_organization or ""
         self._contacts = {
-            channel: self._contact(f"{name}-{channel}", channel)
-            for channel in (args.channels if args.uptimerobot else ())
+            key: self._contact(f"{name}-{key}", key, channel)
+            for key, channel in (args.channels.items() if args.uptimerobot else ())
         }
         self._services = {
-            channel: self._pagerduty_service(f"{name}-{channel}-service", channel)
-            for channel, settings in (args.channels.items() if args.sentry_organization else ())
-            if settings.type == "pagerduty"
+            key: self._pagerduty_service(f"{name}-{key}-service", channel)
+            for key, channel in (args.channels.items() if args.sentry_organization else ())
+            if isinstance(channel, PagerDutyChannel)
         }
         self.register_outputs({})
 
@@ -106,32 +116,32 @@ class Alerting(pulumi.ComponentResource):
     ) -> list[sentry.AlertActionFilterActionArgsDict]:
         """Return the actions of a Sentry alert of this level; only UptimeRobot calls webhooks."""
         actions: list[sentry.AlertActionFilterActionArgsDict] = []
-        for channel in self._args.routes.get(severity, ()):
-            settings = self._args.channels[channel]
-            match settings.type:
-                case "email":
+        for key in self._args.routes.get(severity, ()):
+            channel = self._args.channels[key]
+            match channel:
+                case EmailChannel():
                     actions.append({"email": {"target_type": "team", "target_id": team_id}})
-                case "slack":
+                case SlackChannel():
                     actions.append(
                         {
                             "slack": {
-                                "integration_id": self._integration("slack", settings.workspace),
-                                "channel_name": settings.channel,
+                                "integration_id": self._integration("slack", channel.workspace),
+                                "channel_name": channel.channel,
                             }
                         }
                     )
-                case "pagerduty":
+                case PagerDutyChannel():
                     actions.append(
                         {
                             "pagerduty": {
-                                "integration_id": self._integration("pagerduty", settings.account),
-                                "service_id": self._services[channel].id,
-                                "service_name": settings.service,
+                                "integration_id": self._integration("pagerduty", channel.account),
+                                "service_id": self._services[key].id,
+                                "service_name": channel.service,
                                 "severity": "critical" if severity == "sev1" else "error",
                             }
                         }
                     )
-                case "webhook":
+                case WebhookChannel():
                     pass
         return actions
 
@@ -144,41 +154,40 @@ class Alerting(pulumi.ComponentResource):
             opts=pulumi.InvokeOutputOptions(parent=self),
         ).id
 
-    def _pagerduty_service(self, resource: str, channel: str) -> sentry.IntegrationPagerduty:
-        settings = self._args.channels[channel]
-        assert settings.type == "pagerduty"  # noqa: S101 - the caller chose by type
+    def _pagerduty_service(self, resource: str, channel: PagerDutyChannel) -> sentry.IntegrationPagerduty:
         return sentry.IntegrationPagerduty(
             resource,
             organization=self._organization,
-            integration_id=self._integration("pagerduty", settings.account),
-            service=settings.service,
-            integration_key=self._args.targets[channel],
+            integration_id=self._integration("pagerduty", channel.account),
+            service=channel.service,
+            integration_key=channel.target,
             # The bridged schema leaves this key in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["integrationKey"]),
         )
 
-    def _contact(self, resource: str, channel: str) -> uptimerobot.Integration | uptimerobot.AlertContact:
-        settings = self._args.channels[channel]
+    def _contact(
+        self, resource: str, key: str, channel: AlertChannel
+    ) -> uptimerobot.Integration | uptimerobot.AlertContact:
         child = pulumi.ResourceOptions(parent=self)
-        if settings.type == "email":
+        if isinstance(channel, EmailChannel):
             return uptimerobot.AlertContact(
                 resource,
-                name=channel,
+                name=key,
                 type="email",
-                value=settings.address,
+                value=channel.address,
                 notification_events="up_and_down",
                 ssl_expiration_reminder=True,
                 is_active=True,
                 opts=child,
             )
         special: dict[str, Any] = {}
-        match settings.type:
-            case "slack":
-                special = {"custom_value": settings.channel}
-            case "pagerduty":
+        match channel:
+            case SlackChannel():
+                special = {"custom_value": channel.channel}
+            case PagerDutyChannel():
                 # Unset, it comes back as false on every refresh.
-                special = {"location": settings.region, "auto_resolve": True}
-            case "webhook":
+                special = {"location": channel.region, "auto_resolve": True}
+            case WebhookChannel():
                 # All three, because what is unset comes back as false on every refresh.
                 special = {
                     "post_value": _WEBHOOK_BODY,
@@ -188,9 +197,9 @@ class Alerting(pulumi.ComponentResource):
                 }
         return uptimerobot.Integration(
             resource,
-            name=channel,
-            type=settings.type,
-            value=self._args.targets[channel],
+            name=key,
+            type=channel.kind,
+            value=channel.target,
             enable_notifications_for=_UP_AND_DOWN,
             ssl_expiration_reminder=True,
             # The provider updates another type in place and leaves the old type's fields behind.

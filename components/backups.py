@@ -1,7 +1,8 @@
 """Two vaults in two accounts and regions, the replication between them, and the roles that may use them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import pulumi
@@ -12,9 +13,9 @@ from components.administration import Administration
 from components.alarm_endpoints import AlarmEndpoint
 from components.bounded_role import declare_role
 from components.guard import REPLICATOR, role_arn
-from components.identity import Identity
+from components.identity import Identity, IdentityArgs
 from components.private_bucket import BucketSettings
-from components.replica_identity import ReplicaIdentity
+from components.replica_identity import ReplicaIdentity, ReplicaIdentityArgs
 from components.role_policies import (
     boundary_policy,
     break_glass_policy,
@@ -22,14 +23,64 @@ from components.role_policies import (
     list_replica_policies,
     replica_break_glass_policy,
 )
-from components.settings import BackupSettings, PlatformSettings
-from components.vault import Vault
-from components.vault_names import name_vaults
+from components.vault import Vault, VaultArgs, VaultRules
+from components.vault_names import VaultNames
 
 REPLICATION_MINUTES: Final = 15
 """S3 Replication Time Control replicates within 15 minutes (AWS, "Replication Time Control")."""
 
 _SESSION_SECONDS: Final = 3600
+
+
+@dataclass(frozen=True)
+class VaultAccount:
+    """What an account that has a vault has already."""
+
+    break_glass_principals: tuple[str, ...] = ()
+    """
+    ARNs of the users and roles that may take on its break-glass role, with a second factor. Without any it is
+    each identity of the account whose own policies allow it.
+    """
+
+    trail: str | None = None
+    """
+    ARN of a trail of CloudTrail that records all regions of the account already. Without one it is declared;
+    the first trail of an account is free of charge.
+    """
+
+
+@dataclass(frozen=True)
+class BackupsArgs:
+    """
+    What `Backups` is made of. Names are known beforehand, for policies judge the roles' documents.
+
+    Raises:
+        ValueError: both vaults are in one region, or of two platforms.
+    """
+
+    primary: VaultNames
+    replica: VaultNames
+    """In another region; in another account it is independent of the first account's administrators."""
+
+    protection: VaultRules = field(default_factory=VaultRules)
+    job_subjects: Mapping[str, str] = field(default_factory=dict[str, str])
+    """
+    Role (components/guard.py) -> the subject of the OIDC tokens of the GitHub jobs that may take it on, such
+    as `repo:OWNER/NAME:environment:backup`. A role that is left out is not made.
+    """
+
+    account: VaultAccount = VaultAccount()
+    """The primary vault's."""
+
+    replica_account: VaultAccount = VaultAccount()
+    alarm_endpoints: Sequence[AlarmEndpoint] = ()
+    """Where alarms about calls that precede a loss arrive."""
+
+    def __post_init__(self) -> None:
+        if self.primary.region == self.replica.region:
+            raise ValueError(f"both vaults are in {self.primary.region}; a lost region would take both")
+        if self.primary.platform != self.replica.platform:
+            raise ValueError(f"the vaults are of {self.primary.platform} and of {self.replica.platform}")
 
 
 class Backups(pulumi.ComponentResource):
@@ -51,59 +102,59 @@ class Backups(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: BackupSettings,
+        args: BackupsArgs,
         *,
-        platform: PlatformSettings,
         replica_provider: pulumi.ProviderResource,
-        alarm_endpoints: Sequence[AlarmEndpoint] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(self.TYPE, name, {"replicationMinutes": REPLICATION_MINUTES}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        replica_account = args.replica_account
-        other_account = args.has_second_account
-        source, copy = name_vaults(args, platform)
+        source, copy, protection = args.primary, args.replica, args.protection
+        platform, account, replica_account = source.platform, source.account, copy.account
+        other_account = replica_account != account
+        trail, replica_trail = args.account.trail, args.replica_account.trail
         elsewhere = pulumi.ResourceOptions(parent=self, providers={"aws": replica_provider})
-        documents = list_policies(
-            [source, copy], account=args.account, platform=platform.name, trail=args.trail
-        )
+        documents = list_policies([source, copy], account=account, platform=platform, trail=trail)
         self.administration = Administration(
             f"{name}-administration",
-            platform=platform.name,
-            account=args.account,
-            may=break_glass_policy([source, copy], account=args.account, platform=platform.name),
+            platform=platform,
+            account=account,
+            may=break_glass_policy([source, copy], account=account, platform=platform),
             boundary=boundary_policy(documents.values()),
-            trusted=args.break_glass_principals,
-            regions=list_alarm_regions([source] if other_account else [source, copy], args.trail),
+            trusted=args.account.break_glass_principals,
+            regions=list_alarm_regions([source] if other_account else [source, copy], trail),
             opts=child,
         )
         guards = [self.administration.policy]
         self.replica_identity = None
         if other_account:
-            documents_there = list_replica_policies(copy, trail=args.replica.trail)
+            documents_there = list_replica_policies(copy, trail=replica_trail)
             there = Administration(
                 f"{name}-replica-administration",
-                platform=platform.name,
+                platform=platform,
                 account=replica_account,
                 may=replica_break_glass_policy(copy),
                 boundary=boundary_policy(documents_there.values()),
-                trusted=args.replica.break_glass_principals,
-                regions=list_alarm_regions([copy], args.replica.trail),
+                trusted=args.replica_account.break_glass_principals,
+                regions=list_alarm_regions([copy], replica_trail),
                 opts=elsewhere,
             )
             guards.append(there.policy)
             self.replica_identity = ReplicaIdentity(
                 f"{name}-replica-identity",
-                args,
-                platform=platform,
-                account=replica_account,
-                documents=documents_there,
+                ReplicaIdentityArgs(
+                    platform,
+                    replica_account,
+                    primary_account=account,
+                    job_subjects=args.job_subjects,
+                    policies=documents_there,
+                ),
                 administration=there,
                 opts=elsewhere,
             )
         replicator, permission = declare_role(
             f"{name}-replicator",
-            role_name=f"{platform.name}-{REPLICATOR}",
+            role_name=f"{platform}-{REPLICATOR}",
             does="Copies the vault to its replica",
             trust=json.dumps(
                 {
@@ -113,7 +164,7 @@ class Backups(pulumi.ComponentResource):
                             "Effect": "Allow",
                             "Principal": {"Service": "s3.amazonaws.com"},
                             "Action": "sts:AssumeRole",
-                            "Condition": {"StringEquals": {"aws:SourceAccount": args.account}},
+                            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
                         }
                     ],
                 }
@@ -127,12 +178,7 @@ class Backups(pulumi.ComponentResource):
         )
         self.replica = Vault(
             f"{name}-replica",
-            args,
-            names=copy,
-            protect=platform.protected,
-            replication_role_arn=(
-                role_arn(platform.name, args.account, REPLICATOR) if other_account else None
-            ),
+            VaultArgs(copy, protection, role_arn(platform, account, REPLICATOR) if other_account else None),
             # A bucket policy can only name a role that exists, and a key that nobody guards yet could not be
             # given back.
             opts=pulumi.ResourceOptions.merge(
@@ -165,32 +211,30 @@ class Backups(pulumi.ComponentResource):
 
         self.primary = Vault(
             f"{name}-vault",
-            args,
-            names=source,
-            protect=platform.protected,
+            VaultArgs(source, protection),
             configure=replicate,
             opts=pulumi.ResourceOptions(parent=self, depends_on=guards),
         )
         self.identity = Identity(
             f"{name}-identity",
-            args,
-            platform=platform,
-            policies=documents,
+            IdentityArgs(platform, account, args.job_subjects, documents),
             administration=self.administration,
             opts=child,
         )
-        by_account = [([source, copy], args.trail, child)]
+        by_account = [([source, copy], trail, child)]
         if other_account:
-            by_account = [([source], args.trail, child), ([copy], args.replica.trail, elsewhere)]
-        for prefix, (vaults, trail, opts_there) in zip((name, f"{name}-replica"), by_account, strict=False):
+            by_account = [([source], trail, child), ([copy], replica_trail, elsewhere)]
+        for prefix, (vaults, trail_there, opts_there) in zip(
+            (name, f"{name}-replica"), by_account, strict=False
+        ):
             declare_account_alarms(
                 prefix,
                 vaults,
-                endpoints=alarm_endpoints,
-                trail=trail,
-                keep_days=args.access_log_days,
-                lock_mode=args.lock_mode,
-                protect=platform.protected,
+                endpoints=args.alarm_endpoints,
+                trail=trail_there,
+                keep_days=protection.access_log_days,
+                lock_mode=protection.lock_mode,
+                protect=protection.protect,
                 # Last: what is done to make a vault is what the alarms are about.
                 opts=pulumi.ResourceOptions.merge(
                     opts_there,

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pulumi
 
 from components import neon
-from components.settings import DatabaseSettings
+from components.neon import DatabaseArgs
 
 
 class Database(pulumi.ComponentResource):
@@ -34,9 +34,8 @@ class Database(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: DatabaseSettings,
+        args: DatabaseArgs,
         *,
-        protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         facts = {
@@ -44,10 +43,10 @@ class Database(pulumi.ComponentResource):
             "failureDomain": {"provider": "neon", "region": args.region},
         }
         super().__init__(self.TYPE, name, facts, opts)
-        self.project = neon.declare_project(f"{name}-project", args, protect=protect, parent=self)
+        self.project = neon.declare_project(f"{name}-project", args, parent=self)
         roles = {
             purpose: neon.declare_role(
-                f"{name}-role-{purpose}", role=role, project=self.project, protect=protect, parent=self
+                f"{name}-role-{purpose}", role=role, project=self.project, protect=args.protect, parent=self
             )
             for purpose, role in (
                 ("owner", args.owner_role),
@@ -60,7 +59,7 @@ class Database(pulumi.ComponentResource):
             database=args.database,
             owner=roles["owner"].name,
             project=self.project,
-            protect=protect,
+            protect=args.protect,
             parent=self,
         )
 
@@ -75,7 +74,7 @@ class Database(pulumi.ComponentResource):
 
 
 def connection_uri(
-    args: DatabaseSettings,
+    args: DatabaseArgs,
     *,
     role: pulumi.Input[str],
     password: pulumi.Output[str],

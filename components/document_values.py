@@ -1,19 +1,22 @@
 """The values of the roles' documents, which the administrator's stack has made without one."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import pulumi
 from pulumi_aws import secretsmanager
 
-from components.recovery_description import (
-    DeployedValues,
-    describe_role,
-    document_name,
-    roles_with_documents,
-)
-from components.settings import Settings
+
+@dataclass(frozen=True)
+class DocumentValuesArgs:
+    """What `DocumentValues` is made of."""
+
+    names: Mapping[str, str]
+    """Role -> name of its secret (components/document_names.py)."""
+
+    documents: Mapping[str, pulumi.Input[str]] = field(repr=False)
+    """Secret. Role -> its document, as JSON."""
 
 
 class DocumentValues(pulumi.ComponentResource):
@@ -25,29 +28,15 @@ class DocumentValues(pulumi.ComponentResource):
     """Role -> name of its secret."""
 
     def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        stack: str,
-        values: Mapping[str, pulumi.Input[Any]],
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: DocumentValuesArgs, *, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """`values` are the fields of `DeployedValues`; what is made of them is secret as a whole."""
         super().__init__(self.TYPE, name, None, opts)
-        roles = roles_with_documents(settings.vaults)
-        self.names = {role: document_name(settings.platform.name, role) for role in roles}
-        for role in roles:
+        self.names = args.names
+        for role, secret in args.names.items():
             secretsmanager.SecretVersion(
                 f"{name}-{role}",
-                secret_id=self.names[role],
-                secret_string=pulumi.Output.secret(
-                    pulumi.Output.all(**values).apply(
-                        lambda known, role=role: json.dumps(
-                            describe_role(settings, stack, role, DeployedValues(**known))
-                        )
-                    )
-                ),
+                secret_id=secret,
+                secret_string=pulumi.Output.secret(args.documents[role]),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

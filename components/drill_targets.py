@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +11,8 @@ import pulumi
 
 from components import neon
 from components.database import Database, connection_uri
+from components.neon import DatabaseArgs
+from components.neon_arguments import describe_neon_database
 from components.settings import DatabaseSettings
 
 
@@ -21,7 +24,7 @@ class Branch(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: DatabaseSettings,
+        args: DatabaseArgs,
         *,
         project: str,
         at: pulumi.Input[int],
@@ -46,7 +49,7 @@ OnOutputs = Callable[[dict[str, str]], None]
 
 def declare_branch(
     name: str,
-    args: DatabaseSettings,
+    settings: DatabaseSettings,
     *,
     project: str,
     at: Future[datetime],
@@ -66,25 +69,25 @@ def declare_branch(
     vendor = neon.declare_provider(key)
     vendor.id.apply(lambda _: ready())
     opts = pulumi.ResourceOptions(providers=[vendor])
+    args = describe_neon_database(settings, protect=False)
     branch = Branch(name, args, project=project, at=pulumi.Output.from_input(second()), opts=opts)
     _export(on_outputs, project=project, owner=branch.owner_uri, application=branch.application_uri)
 
 
 def declare_database(
-    name: str, args: DatabaseSettings, *, organization: str, key: str, on_outputs: OnOutputs
+    name: str, settings: DatabaseSettings, *, organization: str, key: str, on_outputs: OnOutputs
 ) -> None:
     """Declare a stack that holds a new, empty database of an organization, as production declares its own."""
-    throw_away = args.model_copy(
-        # Nothing may outlive the drill: no protection, and no history that is paid for.
-        update={
-            "project": name,
-            "organization": organization,
-            "protect_default_branch": False,
-            "history_retention_hours": 1,
-        }
+    # Nothing may outlive the drill: no protection, and no history that is paid for.
+    throw_away = replace(
+        describe_neon_database(settings, protect=False),
+        project=name,
+        organization=organization,
+        protect_default_branch=False,
+        history_retention_hours=1,
     )
     opts = pulumi.ResourceOptions(providers=[neon.declare_provider(key)])
-    database = Database(name, throw_away, protect=False, opts=opts)
+    database = Database(name, throw_away, opts=opts)
     _export(
         on_outputs,
         project=database.project.id,

@@ -1,10 +1,31 @@
 """The vault elsewhere: a bucket at another cloud, which exists already and takes encrypted copies."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 
-from components.settings import ElsewhereSettings
+
+@dataclass(frozen=True)
+class ElsewhereArgs:
+    """What `Elsewhere` is made of."""
+
+    vendor: str
+    """Whose service it is, such as backblaze."""
+
+    cloud: str
+    """Whose machines it runs on; the vendor's name where they are its own."""
+
+    region: str
+    """The service's name of its region."""
+
+    bucket: str
+    recipients: Sequence[str]
+    """Public keys (`age1...`, as age-keygen prints them) that the copies are encrypted to."""
+
+    lock_days: int = 35
+    """How long each copy is locked in mode COMPLIANCE."""
 
 
 class Elsewhere(pulumi.ComponentResource):
@@ -19,9 +40,7 @@ class Elsewhere(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:Elsewhere"
 
-    def __init__(
-        self, name: str, args: ElsewhereSettings, *, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: ElsewhereArgs, *, opts: pulumi.ResourceOptions | None = None) -> None:
         facts = {
             "failureDomain": {"provider": args.vendor, "cloud": args.cloud, "region": args.region},
             "bucket": args.bucket,

@@ -1,7 +1,7 @@
 """Error tracking: a Sentry project per service, each with alerts that reach someone."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
@@ -9,8 +9,7 @@ import pulumi_sentry as sentry
 
 from components.alerting import MONITOR_FAILS, Alerting
 from components.scheduled_job import CronProject
-from components.settings import Severity
-from components.settings.errors import AlertSeverities, Thresholds
+from components.severity import Severity
 
 _HIGH: Final = 75  # Sentry's number for a high-priority issue
 _RESOLVED: Final = 0
@@ -44,6 +43,32 @@ class SentryCheck:
 
 
 @dataclass(frozen=True)
+class ErrorThresholds:
+    """When errors become an incident."""
+
+    frequent_events: int = 100
+    """More events of one issue than this within an hour."""
+
+    failure_rate_percent: float = 5
+    """Of transactions, up to 100."""
+
+    latency_milliseconds: int = 1_000
+    """95th percentile of transaction duration."""
+
+    window_minutes: int = 10
+
+
+@dataclass(frozen=True)
+class ErrorSeverities:
+    """Incident level of each kind of alert."""
+
+    new: Severity = "sev3"
+    regressed: Severity = "sev3"
+    frequent: Severity = "sev2"
+    metric: Severity = "sev2"
+
+
+@dataclass(frozen=True)
 class ErrorsArgs:
     """What `Errors` is made of."""
 
@@ -65,8 +90,8 @@ class ErrorsArgs:
     adopted: Collection[str] = ()
     """Services whose project existed before and is taken over."""
 
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    severities: AlertSeverities = field(default_factory=AlertSeverities)
+    thresholds: ErrorThresholds = ErrorThresholds()
+    severities: ErrorSeverities = ErrorSeverities()
 
 
 class Errors(pulumi.ComponentResource):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -9,6 +10,7 @@ from pulumi_aws import iam
 
 from components.administration import Administration
 from components.bounded_role import declare_role
+from components.github_oidc import OIDC_AUDIENCE, OIDC_ISSUER
 from components.guard import (
     COPIER,
     DEPLOYER,
@@ -21,8 +23,6 @@ from components.guard import (
     WRITER,
 )
 from components.role_policies import ISSUER
-from components.settings import BackupSettings, PlatformSettings
-from components.settings.platform import OIDC_AUDIENCE, OIDC_ISSUER
 
 _DOES: Final[Mapping[str, str]] = {
     WRITER: "Adds backups; can neither delete nor overwrite",
@@ -36,44 +36,65 @@ _DOES: Final[Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class IdentityArgs:
+    """What `Identity` is made of."""
+
+    platform: str
+    """Prefix of the roles' physical names."""
+
+    account: str
+    """Number of the account at AWS."""
+
+    job_subjects: Mapping[str, str]
+    """Role, after the platform's name -> the subject of the OIDC tokens of the jobs that may take it on."""
+
+    policies: Mapping[str, str]
+    """Role -> the document of what it may do (components/role_policies.py)."""
+
+
 class Identity(pulumi.ComponentResource):
-    """The OIDC provider, and the roles of GitHub's jobs."""
+    """The OIDC provider, and the roles of GitHub's jobs. Without any job there is nothing of it."""
 
     TYPE: Final = "bulwark:index:Identity"
 
-    roles: Mapping[str, iam.Role]
+    roles: dict[str, iam.Role]
     """Name of each role, after the platform's -> the role."""
 
     def __init__(
         self,
         name: str,
-        args: BackupSettings,
+        args: IdentityArgs,
         *,
-        platform: PlatformSettings,
-        policies: Mapping[str, str],
         administration: Administration,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`policies` are the documents of the roles, by their names (components/role_policies.py)."""
         super().__init__(self.TYPE, name, None, opts)
+        self.roles = {}
+        if not args.job_subjects:
+            self.register_outputs({})
+            return
         github = declare_issuer(name, parent=self)
         self.roles = {
             suffix: declare_role(
                 f"{name}-{suffix}",
-                role_name=f"{platform.name}-{suffix}",
+                role_name=f"{args.platform}-{suffix}",
                 does=_DOES[suffix],
-                trust=trust_job(args.account, platform.subject(environment)),
+                trust=trust_job(args.account, subject),
                 policy_name=suffix,
-                policy=policies[suffix],
+                policy=args.policies[suffix],
                 max_session_seconds=SESSION_SECONDS,
                 boundary=administration.boundary,
                 boundary_arn=administration.boundary_arn,
                 parent=self,
                 depends_on=[github],
             )[0]
-            for suffix, environment in args.role_environments.items()
+            for suffix, subject in args.job_subjects.items()
         }
-        self.register_outputs({"writerArn": self.roles[WRITER].arn, "restorerArn": self.roles[RESTORER].arn})
+        arns = {"writerArn": WRITER, "restorerArn": RESTORER}
+        self.register_outputs(
+            {output: self.roles[role].arn for output, role in arns.items() if role in self.roles}
+        )
 
 
 def declare_issuer(name: str, *, parent: pulumi.Resource) -> iam.OpenIdConnectProvider:

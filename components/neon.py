@@ -5,14 +5,91 @@ Another version or owner of the provider changes this module alone (decision 33)
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import pulumi
 import pulumi_neon as neon
 
-from components.settings import DatabaseSettings
-
 _GIGABYTE: Final = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class ComputeUnits:
+    """Autoscaling bounds of the default endpoint, in compute units (1 CU is 1 vCPU and 4 GB)."""
+
+    minimum_units: float = 0.25
+    maximum_units: float = 2
+    suspend_after_seconds: int = 0
+    """-1 never, 0 Neon's default (300 s); custom values need the scale plan."""
+
+
+@dataclass(frozen=True)
+class MonthlyQuota:
+    """Monthly limits; absent means unlimited (Neon can't set a limit back to unlimited, only raise it)."""
+
+    compute_hours: int | None = None
+    written_gigabytes: int | None = None
+    transferred_gigabytes: int | None = None
+    stored_gigabytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """
+    What `Database` is made of.
+
+    Raises:
+        ValueError: two roles have one name, or the bounds of the compute are reversed.
+    """
+
+    plan: Literal["free", "launch", "scale"]
+    """Neon's plan, which limits history and protection."""
+
+    organization: pulumi.Input[str]
+    """Its id. Explicit, because a project whose organization changes is replaced (terraform-provider-neon
+    #179)."""
+
+    region: str
+    """Neon's region id, such as aws-eu-central-1. Changing it would replace the project."""
+
+    project: str
+    """Display name of the Neon project."""
+
+    database: str
+    """Name of the database in PostgreSQL."""
+
+    history_retention_hours: int
+    """How far back a branch can reach; this is the first line of recovery."""
+
+    postgres_version: int = 17
+    """Changing it would replace the project."""
+
+    owner_role: str = "platform_owner"
+    """Runs migrations and owns every object."""
+
+    application_role: str = "platform_app"
+    """Reads and writes rows."""
+
+    backup_role: str = "platform_backup"
+    """Reads everything, for dumps."""
+
+    protect_default_branch: bool = True
+    """A protected branch can't be deleted or reset; needs a paid plan."""
+
+    tls: Literal["verify-full", "disable"] = "verify-full"
+    """sslmode of the connection strings handed out; `disable` is for a server without TLS."""
+
+    compute: ComputeUnits = ComputeUnits()
+    quota: MonthlyQuota = MonthlyQuota()
+    protect: bool = True
+    """Whether project, roles and database refuse deletion and replacement."""
+
+    def __post_init__(self) -> None:
+        roles = (self.owner_role, self.application_role, self.backup_role)
+        if len(set(roles)) < len(roles):
+            raise ValueError("owner, application and backup need a role each")
+        if self.compute.maximum_units < self.compute.minimum_units:
+            raise ValueError("compute.maximum_units is below compute.minimum_units")
 
 
 @dataclass(frozen=True)
@@ -62,9 +139,7 @@ def declare_provider(key: str | None = None) -> pulumi.ProviderResource:
     )
 
 
-def declare_project(
-    name: str, args: DatabaseSettings, *, protect: bool, parent: pulumi.Resource
-) -> DatabaseProject:
+def declare_project(name: str, args: DatabaseArgs, *, parent: pulumi.Resource) -> DatabaseProject:
     """Declare a project with its history, its compute and its limits."""
     compute, quota = args.compute, args.quota
     project = neon.Project(
@@ -91,7 +166,7 @@ def declare_project(
         },
         opts=pulumi.ResourceOptions(
             parent=parent,
-            protect=protect,
+            protect=args.protect,
             # Neon names its oldest database as the default one, so a renamed database would replace the
             # whole project on refresh: kislerdm/terraform-provider-neon#179.
             ignore_changes=["branch"],
@@ -143,7 +218,7 @@ def declare_database(
 
 def declare_branch(
     name: str,
-    args: DatabaseSettings,
+    args: DatabaseArgs,
     *,
     project: str,
     at: pulumi.Input[int],

@@ -1,5 +1,7 @@
 """The platform: all components, each with its arguments from the settings."""
 
+import json
+import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -7,19 +9,38 @@ import pulumi
 
 from components.alerting import Alerting, AlertingArgs
 from components.arming import arm_monitors
+from components.channels import (
+    AlertChannel,
+    EmailChannel,
+    PagerDutyChannel,
+    SlackChannel,
+    WebhookChannel,
+)
 from components.database import Database
-from components.document_values import DocumentValues
-from components.elsewhere import Elsewhere
-from components.errors import ErrorProject, Errors, ErrorsArgs, SentryCheck
+from components.document_names import document_name, list_roles_with_documents
+from components.document_values import DocumentValues, DocumentValuesArgs
+from components.elsewhere import Elsewhere, ElsewhereArgs
+from components.errors import (
+    ErrorProject,
+    Errors,
+    ErrorsArgs,
+    ErrorSeverities,
+    ErrorThresholds,
+    SentryCheck,
+)
 from components.existing import ExistingResources, is_of_accounts
 from components.existing_database import ExistingDatabase, ExistingDatabaseArgs
 from components.files import Files, FilesArgs
+from components.neon_arguments import describe_neon_database
 from components.providers import Providers
-from components.scheduled_job import ScheduledJob
+from components.recovery_description import DeployedValues, describe_role
+from components.scheduled_job import ScheduledJob, ScheduledJobArgs
 from components.secrets import Secrets, name_files_key, name_url
 from components.settings import (
     BackupSettings,
+    Channel,
     CheckSettings,
+    ElsewhereSettings,
     ErrorSettings,
     FileStore,
     Job,
@@ -29,8 +50,8 @@ from components.settings import (
     UptimeSettings,
 )
 from components.settings.services import Watcher, project_slug
+from components.settings.uptime import STATUS_PAGES_VARIABLE
 from components.uptime import Uptime, UptimeArgs, WatchedAddress, WeeklyWindow
-from components.vault_names import name_vaults
 
 
 class Platform(pulumi.ComponentResource):
@@ -80,7 +101,7 @@ class Platform(pulumi.ComponentResource):
         )
         child = pulumi.ResourceOptions(parent=self)
         self.neon = {
-            name: Database(name, store, protect=platform.protected, opts=child)
+            name: Database(name, describe_neon_database(store, protect=platform.protected), opts=child)
             for name, store in settings.neon.items()
         }
         self.existing_databases = {
@@ -109,17 +130,7 @@ class Platform(pulumi.ComponentResource):
         if settings.backups:
             self._declare_jobs(settings, settings.backups, opts=child)
             self.documents = DocumentValues(
-                "document-values",
-                settings,
-                stack=pulumi.get_stack(),
-                values={
-                    "databases": self.backup_uris,
-                    "projects": self.projects,
-                    "files": {name: files.source for name, files in self.files.items()},
-                    "heartbeat_urls": self.heartbeat_urls,
-                    "checkin_urls": self.checkin_urls,
-                },
-                opts=child,
+                "document-values", self._describe_documents(settings, settings.backups), opts=child
             )
         existing.require_declared()
         self.register_outputs({})
@@ -128,7 +139,7 @@ class Platform(pulumi.ComponentResource):
         self, settings: Settings, backups: BackupSettings, *, opts: pulumi.ResourceOptions
     ) -> None:
         every = list(self.stores.values())
-        vaults = [vault.arn for vault in name_vaults(backups, settings.platform)]
+        vaults = [vault.arn for vault in backups.name_vaults(settings.platform.name)]
 
         def job(
             purpose: str,
@@ -144,15 +155,19 @@ class Platform(pulumi.ComponentResource):
         ) -> ScheduledJob:
             return ScheduledJob(
                 f"job-{purpose}",
-                job,
-                title=f"{settings.platform.name} {title}",
-                protects=protects,
-                copies=copies,
-                proves=proves,
-                drills=drills,
-                mirrors=mirrors,
-                retention_days=days,
-                severity=backups.jobs_severity,
+                ScheduledJobArgs(
+                    title=f"{settings.platform.name} {title}",
+                    schedule=job.schedule,
+                    longest_run_minutes=job.longest_run_minutes,
+                    lateness_minutes=job.lateness_minutes,
+                    retention_days=days,
+                    protects=protects,
+                    copies=copies,
+                    proves=proves,
+                    drills=drills,
+                    mirrors=mirrors,
+                    severity=backups.jobs_severity,
+                ),
                 group=self.uptime.group if self.uptime else None,
                 cron_project=self.errors.cron_project if self.errors else None,
                 alerting=self.alerting,
@@ -190,7 +205,7 @@ class Platform(pulumi.ComponentResource):
             ),
         }
         if backups.elsewhere:
-            elsewhere = Elsewhere("elsewhere", backups.elsewhere, opts=opts)
+            elsewhere = Elsewhere("elsewhere", _describe_elsewhere(backups.elsewhere), opts=opts)
             self.jobs["elsewhere"] = job(
                 "elsewhere",
                 backups.elsewhere.job,
@@ -199,6 +214,28 @@ class Platform(pulumi.ComponentResource):
                 mirrors=every,
                 copies=[elsewhere.urn],
             )
+
+    def _describe_documents(self, settings: Settings, backups: BackupSettings) -> DocumentValuesArgs:
+        roles = list_roles_with_documents(copies_elsewhere=bool(backups.elsewhere))
+        stack = pulumi.get_stack()
+        values = pulumi.Output.all(
+            databases=self.backup_uris,
+            projects=self.projects,
+            files={name: files.source for name, files in self.files.items()},
+            heartbeat_urls=self.heartbeat_urls,
+            checkin_urls=self.checkin_urls,
+        )
+        return DocumentValuesArgs(
+            {role: document_name(settings.platform.name, role) for role in roles},
+            {
+                role: values.apply(
+                    lambda known, role=role: json.dumps(
+                        describe_role(settings, stack, role, DeployedValues(**known))
+                    )
+                )
+                for role in roles
+            },
+        )
 
     @property
     def stores(self) -> dict[str, pulumi.Output[str]]:
@@ -252,15 +289,43 @@ def _describe_files(name: str, store: FileStore, secrets: Secrets) -> FilesArgs:
     return FilesArgs(vendor, account, store.region, store.endpoint, store.buckets, key_id, secret)
 
 
+def _describe_elsewhere(vault: ElsewhereSettings) -> ElsewhereArgs:
+    return ElsewhereArgs(
+        vault.vendor, vault.cloud, vault.region, vault.bucket, vault.recipients, vault.lock_days
+    )
+
+
 def _describe_alerting(settings: Settings, secrets: Secrets) -> AlertingArgs:
     alerting, errors = settings.alerting, settings.errors
     return AlertingArgs(
-        alerting.channels,
+        {name: _describe_channel(name, channel, secrets) for name, channel in alerting.channels.items()},
         alerting.routes,
-        targets={name: secrets[f"{name}_target"] for name in alerting.secret_channels()},
         uptimerobot=settings.uptime is not None,
         sentry_organization=errors.organization if errors else None,
     )
+
+
+def _describe_channel(name: str, channel: Channel, secrets: Secrets) -> AlertChannel:
+    delay, repeat = channel.delay_minutes, channel.repeat_minutes
+    if channel.type == "email":
+        return EmailChannel(channel.address, delay_minutes=delay, repeat_minutes=repeat)
+    target = secrets[f"{name}_target"]
+    match channel.type:
+        case "slack":
+            return SlackChannel(
+                channel.workspace, channel.channel, target, delay_minutes=delay, repeat_minutes=repeat
+            )
+        case "pagerduty":
+            return PagerDutyChannel(
+                channel.account,
+                channel.service,
+                target,
+                channel.region,
+                delay_minutes=delay,
+                repeat_minutes=repeat,
+            )
+        case "webhook":
+            return WebhookChannel(target, delay_minutes=delay, repeat_minutes=repeat)
 
 
 def _describe_uptime(settings: Settings, uptime: UptimeSettings) -> UptimeArgs:
@@ -285,6 +350,7 @@ def _describe_uptime(settings: Settings, uptime: UptimeSettings) -> UptimeArgs:
         slow_after_milliseconds=uptime.slow_after_milliseconds,
         certificate_warning_days=uptime.certificate_warning_days,
         maintenance=WeeklyWindow(window.weekday, window.time, window.duration_minutes) if window else None,
+        **({"status_pages": server} if (server := os.environ.get(STATUS_PAGES_VARIABLE)) else {}),
     )
 
 
@@ -310,8 +376,8 @@ def _describe_errors(settings: Settings, errors: ErrorSettings) -> ErrorsArgs:
         ],
         jobs_service=errors.jobs_service,
         adopted=[name for name in settings.services if f"errors-{name}-project" in settings.existing.adopt],
-        thresholds=errors.thresholds,
-        severities=errors.severities,
+        thresholds=ErrorThresholds(**dict(errors.thresholds)),
+        severities=ErrorSeverities(**dict(errors.severities)),
     )
 
 

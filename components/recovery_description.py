@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from components.document_names import RoleWithDocument
+from components.github_oidc import OIDC_ISSUER
 from components.guard import REPLICA_DRILLER, REPLICA_RESTORER, role_arn
-from components.settings import BackupSettings, DatabaseStore, ElsewhereSettings, Settings
+from components.settings import DatabaseStore, ElsewhereSettings, Settings
 from components.settings.backups import ELSEWHERE_KEY
-from components.settings.platform import OIDC_ISSUER
-
-RoleWithDocument = Literal["backup-writer", "driller", "copier"]
-"""Role whose job needs a secret that only the stack's state knows. The other jobs need the settings alone."""
 
 DOCUMENT_FORMAT: Final = "bulwark-role-1"
 
@@ -37,21 +35,6 @@ NEEDS: Final[Mapping[RoleWithDocument, RoleNeeds]] = {
     "driller": RoleNeeds(("database",), replica=True, jobs=("drill",), history=True),
     "copier": RoleNeeds((), replica=False, jobs=("elsewhere",)),
 }
-
-
-def roles_with_documents(backups: BackupSettings) -> tuple[RoleWithDocument, ...]:
-    """Return the roles of a stack that have a document. Without a copy elsewhere nobody copies."""
-    return tuple(role for role in NEEDS if role != "copier" or backups.elsewhere)
-
-
-def document_name(platform: str, role: str) -> str:
-    """Return the name of a role's secret."""
-    return f"{platform}/jobs/{role}"
-
-
-def documents_key_alias(platform: str) -> str:
-    """Return the alias of the key that encrypts the roles' secrets."""
-    return f"alias/{platform}-jobs"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -21,10 +22,30 @@ from components.guard import (
     role_arn,
 )
 from components.identity import declare_issuer, trust_job
-from components.settings import BackupSettings, PlatformSettings
 
 _READER_SECONDS: Final = 3600
 """The most that AWS gives a role that is taken on by another role (AWS STS, AssumeRole)."""
+
+
+@dataclass(frozen=True)
+class ReplicaIdentityArgs:
+    """What `ReplicaIdentity` is made of."""
+
+    platform: str
+    """Prefix of the roles' physical names."""
+
+    account: str
+    """Number of the replica's account at AWS."""
+
+    primary_account: str
+    """Number of the account whose planner and deployer may look at the settings here."""
+
+    job_subjects: Mapping[str, str]
+    """Role of the primary account -> the subject of the OIDC tokens of its jobs. Those that restore and drill
+    read here too."""
+
+    policies: Mapping[str, str]
+    """Role -> the document of what it may do (components/role_policies.py)."""
 
 
 class ReplicaIdentity(pulumi.ComponentResource):
@@ -37,62 +58,57 @@ class ReplicaIdentity(pulumi.ComponentResource):
 
     TYPE: Final = "bulwark:index:ReplicaIdentity"
 
-    roles: Mapping[str, iam.Role]
+    roles: dict[str, iam.Role]
     """Name of each role, after the platform's -> the role."""
 
     def __init__(
         self,
         name: str,
-        args: BackupSettings,
+        args: ReplicaIdentityArgs,
         *,
-        platform: PlatformSettings,
-        account: str,
-        documents: Mapping[str, str],
         administration: Administration,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`documents` has the document of what each role may do, by the role."""
         super().__init__(self.TYPE, name, None, opts)
-        github = declare_issuer(name, parent=self)
+        readers = {
+            REPLICA_RESTORER: (RESTORER, "Reads the replica of the backups; can write nothing"),
+            REPLICA_DRILLER: (
+                DRILLER,
+                "Reads the replica of the backups of database and files for drills; can write nothing",
+            ),
+        }
+        trusted = {
+            role: args.job_subjects[job] for role, (job, _) in readers.items() if job in args.job_subjects
+        }
+        github = declare_issuer(name, parent=self) if trusted else None
 
         def declare(suffix: str, does: str, trust: str, seconds: int) -> iam.Role:
             role, _ = declare_role(
                 f"{name}-{suffix}",
-                role_name=f"{platform.name}-{suffix}",
+                role_name=f"{args.platform}-{suffix}",
                 does=does,
                 trust=trust,
                 policy_name=suffix,
-                policy=documents[suffix],
+                policy=args.policies[suffix],
                 max_session_seconds=seconds,
                 boundary=administration.boundary,
                 boundary_arn=administration.boundary_arn,
                 parent=self,
-                depends_on=[github],
+                depends_on=[github] if github else None,
             )
             return role
 
-        planning = [role_arn(platform.name, args.account, name) for name in (PLANNER, DEPLOYER)]
-        subjects = {name: platform.subject(one) for name, one in args.role_environments.items()}
         self.roles = {
-            REPLICA_RESTORER: declare(
-                REPLICA_RESTORER,
-                "Reads the replica of the backups; can write nothing",
-                trust_job(account, subjects[RESTORER]),
-                SESSION_SECONDS,
-            ),
-            REPLICA_DRILLER: declare(
-                REPLICA_DRILLER,
-                "Reads the replica of the backups of database and files for drills; can write nothing",
-                trust_job(account, subjects[DRILLER]),
-                SESSION_SECONDS,
-            ),
-            REPLICA_READER: declare(
-                REPLICA_READER,
-                "Looks at what this stack has here; reads no backup and can change nothing",
-                _trust_roles(args.account, planning),
-                _READER_SECONDS,
-            ),
+            role: declare(role, readers[role][1], trust_job(args.account, subject), SESSION_SECONDS)
+            for role, subject in trusted.items()
         }
+        planning = [role_arn(args.platform, args.primary_account, name) for name in (PLANNER, DEPLOYER)]
+        self.roles[REPLICA_READER] = declare(
+            REPLICA_READER,
+            "Looks at what this stack has here; reads no backup and can change nothing",
+            _trust_roles(args.primary_account, planning),
+            _READER_SECONDS,
+        )
         self.register_outputs({})
 
 

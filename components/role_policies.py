@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from components.alarm_names import ANY_REGION, AlarmNames
+from components.document_names import document_name, documents_key_alias
+from components.github_oidc import OIDC_ISSUER
 from components.guard import (
     ALARM_ACTIONS,
     BOUNDED,
@@ -28,8 +30,6 @@ from components.guard import (
     boundary_arn,
     role_arn,
 )
-from components.recovery_description import document_name, documents_key_alias
-from components.settings.platform import OIDC_ISSUER
 from components.vault_names import VaultNames
 from core import vault_layout
 

@@ -11,7 +11,7 @@ import pulumi_uptimerobot as uptimerobot
 
 from components.alerting import MONITOR_FAILS, Alerting
 from components.cron_slug import find_slug
-from components.settings import Job, Severity
+from components.severity import Severity
 from core.objectives import longest_gap
 
 _LONGEST_INTERVAL_SECONDS: Final = 2_678_400  # 31 days, UptimeRobot's limit for heartbeats
@@ -27,6 +27,52 @@ class CronProject:
     project: sentry.Project
     dsn: pulumi.Output[str] = field(repr=False)
     """Secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledJobArgs:
+    """
+    What `ScheduledJob` is made of.
+
+    Raises:
+        ValueError: the schedule is no cron expression.
+    """
+
+    title: str
+    """Name of its monitors, as alerts show it."""
+
+    schedule: str
+    """Cron expression of five fields, UTC."""
+
+    longest_run_minutes: int
+    """A run that takes longer is reported as failed."""
+
+    lateness_minutes: int
+    """How late a start may be before an alert; hosted schedulers run hours late under load."""
+
+    retention_days: int
+    """For how long its result is kept."""
+
+    protects: Sequence[pulumi.Input[str]] = ()
+    """URNs of the stores that it saves."""
+
+    copies: Sequence[pulumi.Input[str]] = ()
+    """ARNs of the buckets, or URNs of the vaults, that hold the result."""
+
+    proves: Sequence[pulumi.Input[str]] = ()
+    """URNs of the stores whose backups it restores and compares."""
+
+    drills: Sequence[pulumi.Input[str]] = ()
+    """URNs of the stores that it recovers for a trial."""
+
+    mirrors: Sequence[pulumi.Input[str]] = ()
+    """URNs of the stores whose backups it copies on."""
+
+    severity: Severity = "sev2"
+    """Incident level of a run that is missing or failed."""
+
+    def __post_init__(self) -> None:
+        longest_gap(self.schedule)
 
 
 class ScheduledJob(pulumi.ComponentResource):
@@ -50,65 +96,51 @@ class ScheduledJob(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        job: Job,
+        args: ScheduledJobArgs,
         *,
-        title: str,
-        protects: Sequence[pulumi.Input[str]],
-        copies: Sequence[pulumi.Input[str]],
-        proves: Sequence[pulumi.Input[str]] = (),
-        drills: Sequence[pulumi.Input[str]] = (),
-        mirrors: Sequence[pulumi.Input[str]] = (),
-        retention_days: int,
-        severity: Severity,
-        group: uptimerobot.MonitorGroup | None,
-        cron_project: CronProject | None,
         alerting: Alerting,
+        group: uptimerobot.MonitorGroup | None = None,
+        cron_project: CronProject | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare a job; `group` is that of its heartbeat, `cron_project` has its cron monitor."""
         facts: dict[str, Any] = {
-            "protects": list(protects),
-            "copies": list(copies),
-            "proves": list(proves),
-            "drills": list(drills),
-            **({"mirrors": list(mirrors)} if mirrors else {}),
-            "schedule": job.schedule,
-            "longestRunMinutes": job.longest_run_minutes,
-            "latenessMinutes": job.lateness_minutes,
-            "retentionDays": retention_days,
+            "protects": list(args.protects),
+            "copies": list(args.copies),
+            "proves": list(args.proves),
+            "drills": list(args.drills),
+            **({"mirrors": list(args.mirrors)} if args.mirrors else {}),
+            "schedule": args.schedule,
+            "longestRunMinutes": args.longest_run_minutes,
+            "latenessMinutes": args.lateness_minutes,
+            "retentionDays": args.retention_days,
         }
         super().__init__(self.TYPE, name, facts, opts)
         if group:
-            self.heartbeat_url = self._expect_heartbeat(
-                name, job, title, severity, group=group, alerting=alerting
-            )
+            self.heartbeat_url = self._expect_heartbeat(name, args, group, alerting)
         if cron_project:
-            self.checkin_url = self._expect_checkins(
-                name, job, title, severity, cron_project, alerting=alerting
-            )
+            self.checkin_url = self._expect_checkins(name, args, cron_project, alerting)
         self.register_outputs({})
 
     def _expect_heartbeat(
         self,
         name: str,
-        job: Job,
-        title: str,
-        severity: Severity,
-        *,
+        args: ScheduledJobArgs,
         group: uptimerobot.MonitorGroup,
         alerting: Alerting,
     ) -> pulumi.Output[str]:
-        gap_seconds = int(longest_gap(job.schedule).total_seconds())
-        tolerated_seconds = (job.lateness_minutes + job.longest_run_minutes) * 60
+        gap_seconds = int(longest_gap(args.schedule).total_seconds())
+        tolerated_seconds = (args.lateness_minutes + args.longest_run_minutes) * 60
         heartbeat = uptimerobot.Monitor(
             f"{name}-heartbeat",
-            name=title,
+            name=args.title,
             type="HEARTBEAT",
             interval=min(gap_seconds, _LONGEST_INTERVAL_SECONDS),
             grace_period=min(tolerated_seconds, _LONGEST_GRACE_SECONDS),
-            assigned_alert_contacts=alerting.contacts(severity),
+            assigned_alert_contacts=alerting.contacts(args.severity),
             group_id=group.id.apply(int),
             is_paused=False,
-            tags=["heartbeat", severity],
+            tags=["heartbeat", args.severity],
             # The address can silence the alarm, and the bridged schema leaves it in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["url"]),
         )
@@ -117,22 +149,19 @@ class ScheduledJob(pulumi.ComponentResource):
     def _expect_checkins(
         self,
         name: str,
-        job: Job,
-        title: str,
-        severity: Severity,
+        args: ScheduledJobArgs,
         where: CronProject,
-        *,
         alerting: Alerting,
     ) -> pulumi.Output[str]:
         cron = sentry.CronMonitor(
             f"{name}-cron",
             organization=where.organization,
             project=where.project.id,
-            name=title,
-            schedule={"crontab": job.schedule},
+            name=args.title,
+            schedule={"crontab": args.schedule},
             timezone="UTC",
-            checkin_margin_minutes=job.lateness_minutes,
-            max_runtime_minutes=job.longest_run_minutes,
+            checkin_margin_minutes=args.lateness_minutes,
+            max_runtime_minutes=args.longest_run_minutes,
             failure_issue_threshold=1,
             recovery_threshold=1,
             enabled=True,
@@ -142,7 +171,7 @@ class ScheduledJob(pulumi.ComponentResource):
         sentry.Alert(
             f"{name}-alert",
             organization=where.organization,
-            name=f"{title} missed or failed",
+            name=f"{args.title} missed or failed",
             enabled=True,
             frequency_minutes=60,
             monitor_ids=[cron.id],
@@ -151,7 +180,7 @@ class ScheduledJob(pulumi.ComponentResource):
                 {
                     "logic_type": "all",
                     "conditions": [],
-                    "actions": alerting.actions(severity, team_id=where.team.internal_id),
+                    "actions": alerting.actions(args.severity, team_id=where.team.internal_id),
                 }
             ],
             opts=pulumi.ResourceOptions(parent=self),

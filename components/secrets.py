@@ -7,7 +7,6 @@ from typing import Final
 
 import pulumi
 
-from components.alarm_endpoints import list_webhooks
 from components.settings import PROJECT, Problem, Settings, SettingsError
 
 TOKEN_VARIABLES: Final[Mapping[str, str]] = {
@@ -70,6 +69,12 @@ def collect(settings: Settings, config: pulumi.Config, *, given: Collection[str]
     return Secrets({name: _read(name, config) for name in required_secrets(settings)})
 
 
+def list_webhooks(settings: Settings) -> list[str]:
+    """Return the channels whose secret address AWS's alarms need: SNS reaches them by itself."""
+    alerting = settings.alerting
+    return [name for name in alerting.route("sev1") if alerting.channels[name].type == "webhook"]
+
+
 def collect_webhooks(
     settings: Settings, config: pulumi.Config, *, given: Collection[str] = ()
 ) -> dict[str, pulumi.Output[str]]:
@@ -79,7 +84,7 @@ def collect_webhooks(
     Raises:
         SettingsError: naming all that are missing.
     """
-    names = {channel: f"{channel}_target" for channel in list_webhooks(settings.alerting)}
+    names = {channel: f"{channel}_target" for channel in list_webhooks(settings)}
     missing = [name for name in names.values() if name not in given and not os.environ.get(variable(name))]
     if missing:
         raise SettingsError([_missing(name) for name in missing])

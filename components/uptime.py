@@ -1,6 +1,5 @@
 """The outside view: monitors that look at the platform as its users do."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,10 +8,7 @@ import pulumi
 import pulumi_uptimerobot as uptimerobot
 
 from components.alerting import Alerting
-from components.settings import Severity
-from components.settings.uptime import STATUS_PAGES_VARIABLE
-
-_STATUS_PAGES: Final = "https://stats.uptimerobot.com"
+from components.severity import Severity
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,8 @@ class UptimeArgs:
     """Days before a certificate's expiry on which an alert is sent."""
 
     maintenance: WeeklyWindow | None = None
+    status_pages: str = "https://stats.uptimerobot.com"
+    """Address of the server that has UptimeRobot's public status pages."""
 
 
 class Uptime(pulumi.ComponentResource):
@@ -94,6 +92,7 @@ class Uptime(pulumi.ComponentResource):
         alerting: Alerting,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        self._status_pages = args.status_pages
         watches = [{"url": one.url, "severity": one.severity} for one in args.addresses.values()]
         super().__init__(self.TYPE, name, {"watches": watches}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -153,5 +152,4 @@ class Uptime(pulumi.ComponentResource):
     @property
     def status_page_url(self) -> pulumi.Output[str]:
         """The address of the public status page."""
-        server = os.environ.get(STATUS_PAGES_VARIABLE) or _STATUS_PAGES
-        return pulumi.Output.concat(server, "/", self.status_page.url_key)
+        return pulumi.Output.concat(self._status_pages, "/", self.status_page.url_key)

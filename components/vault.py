@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
 
 import pulumi
 from pulumi_aws import kms, s3
@@ -17,12 +18,67 @@ from components.guard import (
     list_guards,
 )
 from components.private_bucket import SIBLINGS, BucketSettings, make_private
-from components.settings import BackupSettings
 from components.vault_names import VaultNames
 from core import vault_layout
 
 _ENCRYPTION: Final = "s3:x-amz-server-side-encryption"
 _STORAGE_CLASS: Final = "s3:x-amz-storage-class"
+
+
+@dataclass(frozen=True)
+class RetentionDays:
+    """Days for which each tier is kept; the vault's lifecycle expires it, no code deletes a backup."""
+
+    database_daily_days: int = 35
+    database_weekly_days: int = 98
+    database_monthly_days: int = 400
+    files_days: int = 30
+    """How long a changed or deleted file stays restorable."""
+
+    state_days: int = 98
+    evidence_days: int = 400
+    """Drill reports; auditors ask for a year and the month before it."""
+
+
+@dataclass(frozen=True)
+class VaultRules:
+    """
+    How long a vault keeps and locks what lies in it, and who may take it down.
+
+    Raises:
+        ValueError: a tier is kept for less than its lock, so that nothing of it would expire.
+    """
+
+    lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE"
+    """COMPLIANCE can't be lifted by anyone, the account's root included."""
+
+    lock_days: int = 30
+    """Object Lock's default retention: nothing can be deleted or overwritten earlier."""
+
+    retention: RetentionDays = RetentionDays()
+    key_rotation_days: int = 365
+    """AWS KMS accepts 90 to 2560 days."""
+
+    access_log_days: int = 90
+    """How long the vault's access log is kept, and the record of a trail."""
+
+    protect: bool = True
+    """Whether everything that holds data refuses deletion; without it the account's root user may delete."""
+
+    def __post_init__(self) -> None:
+        short = [tier for tier, days in asdict(self.retention).items() if days < self.lock_days]
+        if short:
+            raise ValueError(f"{', '.join(short)} is shorter than the lock of {self.lock_days} days")
+
+
+@dataclass(frozen=True)
+class VaultArgs:
+    """What `Vault` is made of. All of it is known beforehand, for policies judge its documents."""
+
+    names: VaultNames
+    protection: VaultRules = field(default_factory=VaultRules)
+    replication_role_arn: str | None = None
+    """Role of another account that copies into this vault."""
 
 
 class Vault(pulumi.ComponentResource):
@@ -44,21 +100,19 @@ class Vault(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: BackupSettings,
+        args: VaultArgs,
         *,
-        names: VaultNames,
-        protect: bool,
-        replication_role_arn: str | None = None,
         configure: Callable[["Vault", BucketSettings], None] = lambda _vault, _settings: None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`configure` declares what else configures the bucket: nobody may once its policy is there."""
-        platform, account, region = names.platform, names.account, names.region
+        names, kept, role = args.names, args.protection, args.replication_role_arn
+        platform, account, region, protect = names.platform, names.account, names.region, kept.protect
         guards = list_guards(platform, account, protect=protect)
         facts = {
             "failureDomain": {"provider": "aws", "account": account, "region": region},
-            "lockDays": args.lock_days,
-            "tiers": _tiers(args),
+            "lockDays": kept.lock_days,
+            "tiers": _tiers(kept.retention),
         }
         super().__init__(self.TYPE, name, facts, opts)
         self.names = names
@@ -68,9 +122,9 @@ class Vault(pulumi.ComponentResource):
             f"{name}-key",
             description=f"Encrypts the backups of {platform} in {region}",
             enable_key_rotation=True,
-            rotation_period_in_days=args.key_rotation_days,
+            rotation_period_in_days=kept.key_rotation_days,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=key_policy(account, guards=guards, replication_role_arn=replication_role_arn),
+            policy=key_policy(account, guards=guards, replication_role_arn=role),
             # KMS refuses a policy that its maker could not change afterwards, and here nobody but break-glass
             # can. The parameter is for this very case (AWS KMS API, CreateKey).
             bypass_policy_lockout_safety_check=True if protect else None,
@@ -104,7 +158,7 @@ class Vault(pulumi.ComponentResource):
             lambda opts: s3.BucketObjectLockConfiguration(
                 f"{name}-lock",
                 bucket=bucket,
-                rule={"default_retention": {"mode": args.lock_mode, "days": args.lock_days}},
+                rule={"default_retention": {"mode": kept.lock_mode, "days": kept.lock_days}},
                 opts=opts,
             ),
             after=(self.versioning,),
@@ -129,7 +183,7 @@ class Vault(pulumi.ComponentResource):
         make_private(name, self.bucket, settings)
         settings.add(
             lambda opts: s3.BucketLifecycleConfiguration(
-                f"{name}-lifecycle", bucket=bucket, rules=_lifecycle(args), opts=opts
+                f"{name}-lifecycle", bucket=bucket, rules=_lifecycle(kept), opts=opts
             )
         )
         log = AccessLog(
@@ -138,7 +192,7 @@ class Vault(pulumi.ComponentResource):
             account=account,
             watched_arn=names.arn,
             guards=guards,
-            keep_days=args.access_log_days,
+            keep_days=kept.access_log_days,
             protect=protect,
             opts=child,
         )
@@ -157,15 +211,14 @@ class Vault(pulumi.ComponentResource):
         s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket,
-            policy=bucket_policy(names.arn, guards=guards, replication_role_arn=replication_role_arn),
+            policy=bucket_policy(names.arn, guards=guards, replication_role_arn=role),
             opts=pulumi.ResourceOptions(parent=self, protect=protect, depends_on=settings.declared),
         )
         self.register_outputs({"bucket": bucket, "keyArn": self.key.arn})
 
 
-def _tiers(args: BackupSettings) -> dict[str, int]:
+def _tiers(retention: RetentionDays) -> dict[str, int]:
     """Return prefix -> days that its objects are kept; for files, days that an earlier version is kept."""
-    retention = args.retention
     return {
         vault_layout.database_tier("daily"): retention.database_daily_days,
         vault_layout.database_tier("weekly"): retention.database_weekly_days,
@@ -177,13 +230,13 @@ def _tiers(args: BackupSettings) -> dict[str, int]:
     }
 
 
-def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
+def _lifecycle(kept: VaultRules) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
     """
     Expire each tier by its prefix; this is the only thing that ever deletes a backup.
 
     A version that was hidden early stays as long as its lock, which is longer than any mistake goes unseen.
     """
-    tiers = _tiers(args)
+    tiers = _tiers(kept.retention)
     files_days = tiers.pop(vault_layout.FILES)
     rules: list[s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
@@ -191,7 +244,7 @@ def _lifecycle(args: BackupSettings) -> list[s3.BucketLifecycleConfigurationRule
             "status": "Enabled",
             "filter": {"prefix": prefix},
             "expiration": {"days": days},
-            "noncurrent_version_expiration": {"noncurrent_days": args.lock_days},
+            "noncurrent_version_expiration": {"noncurrent_days": kept.lock_days},
         }
         for prefix, days in tiers.items()
     ]

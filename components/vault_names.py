@@ -3,23 +3,29 @@
 from dataclasses import dataclass
 from typing import Self
 
-from components.settings import BackupSettings, PlatformSettings
-from components.settings.backups import vault_name
-
 
 @dataclass(frozen=True)
 class VaultNames:
-    """The names of a vault, its key and its access log, all of which follow from the settings."""
+    """
+    The names of a vault, its key and its access log.
+
+    They are plain texts: policies and roles name a vault before it exists.
+    """
 
     platform: str
+    """Prefix of the physical names, at most 20 characters: a bucket's name has 63."""
+
     account: str
+    """Number of the account at AWS, twelve digits."""
+
     region: str
     bucket: str
     """Name of the bucket."""
 
     @classmethod
     def of(cls, platform: str, account: str, region: str, bucket: str | None = None) -> Self:
-        return cls(platform, account, region, bucket or vault_name(platform, account, region))
+        """Name a vault; without a bucket it is `<platform>-vault-<account>-<region>`."""
+        return cls(platform, account, region, bucket or f"{platform}-vault-{account}-{region}")
 
     @property
     def arn(self) -> str:
@@ -43,11 +49,3 @@ class VaultNames:
     def keys_arn(self) -> str:
         """Every key of its account and region; with `key_alias` as a condition, the vault's alone."""
         return f"arn:aws:kms:{self.region}:{self.account}:key/*"
-
-
-def name_vaults(backups: BackupSettings, platform: PlatformSettings) -> tuple[VaultNames, VaultNames]:
-    """Return the names of the primary vault and of its replica."""
-    return (
-        VaultNames.of(platform.name, backups.account, backups.region, backups.bucket),
-        VaultNames.of(platform.name, backups.replica_account, backups.replica.region),
-    )

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from string import Template
 from typing import Any
 
+from components.document_names import document_name
 from components.guard import BREAK_GLASS, DEPLOYER, RESTORER, WRITER, boundary_arn, role_arn
-from components.recovery_description import document_name
 from components.settings import Settings
-from components.vault_names import VaultNames, name_vaults
+from components.vault_names import VaultNames
 from core.failure import Failure
 
 CallNames = Mapping[str, Any]
@@ -16,7 +16,7 @@ CallNames = Mapping[str, Any]
 
 def find_vault(settings: Settings, target: str) -> VaultNames:
     """Return the vault that the calls on `primary vault`, or else those on `replica`, are about."""
-    primary, replica = name_vaults(settings.vaults, settings.platform)
+    primary, replica = settings.vaults.name_vaults(settings.platform.name)
     return primary if target == "primary vault" else replica
 
 

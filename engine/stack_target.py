@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from components.github_oidc import OIDC_ISSUER
 from components.guard import (
     REPLICA_DRILLER,
     REPLICA_READER,
@@ -22,7 +23,6 @@ from components.guard import (
 from components.settings import PROJECT, Settings, SettingsError
 from components.settings.backups import ELSEWHERE_KEY
 from components.settings.drill import BRANCH_KEY, PROJECT_KEY
-from components.settings.platform import OIDC_ISSUER
 from core.failure import Failure
 from engine import stack_file
 from engine.program import PLATFORM, Program

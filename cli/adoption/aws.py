@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cli.adoption.finding import ResourceKind, VendorObject, Vendors
-from components.settings.platform import OIDC_AUDIENCE
+from components.github_oidc import OIDC_AUDIENCE
 from live.aws_access import explain_errors
 from live.declared import StateResource, inputs_of
 from recovery.vault.client import error_code

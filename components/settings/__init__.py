@@ -1,6 +1,6 @@
 """What a stack's file may say: one frozen model per block, read once, every error reported together."""
 
-from components.settings.alerting import AlertingSettings, Channel, Severity
+from components.settings.alerting import AlertingSettings, Channel
 from components.settings.backups import BackupSettings, ElsewhereSettings, Job, Retention
 from components.settings.database import DatabaseSettings
 from components.settings.drill import ApplicationSettings, AssertionSettings, DatabaseDrill
@@ -46,7 +46,6 @@ __all__ = [
     "Services",
     "Settings",
     "SettingsError",
-    "Severity",
     "StoresByName",
     "SupabaseSettings",
     "UptimeSettings",

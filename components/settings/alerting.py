@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from components.settings.model import Name, SettingsModel, Slug
-
-Severity = Literal["sev1", "sev2", "sev3", "sev4"]
-"""sev1: platform down or data lost, sev4: cosmetic."""
+from components.severity import Severity
 
 _Minutes = Annotated[int, Field(ge=0, le=10_080)]
 

@@ -5,7 +5,6 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from components import guard
-from components.settings.alerting import Severity
 from components.settings.model import (
     AwsAccount,
     AwsRegion,
@@ -15,6 +14,8 @@ from components.settings.model import (
     SettingsModel,
     Slug,
 )
+from components.severity import Severity
+from components.vault_names import VaultNames
 
 _Principals = tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(user|role)/.+$")], ...]
 _Trail = Annotated[str, StringConstraints(pattern=r"^arn:aws:cloudtrail:[a-z0-9-]+:\d{12}:trail/.+$")]
@@ -220,10 +221,17 @@ class BackupSettings(SettingsModel):
 
     def vault(self, platform: str) -> str:
         """Return the primary vault's name, which is known without the stack's state."""
-        return self.bucket or vault_name(platform, self.account, self.region)
+        return self.name_vaults(platform)[0].bucket
 
     def vault_replica(self, platform: str) -> str:
-        return vault_name(platform, self.replica_account, self.replica.region)
+        return self.name_vaults(platform)[1].bucket
+
+    def name_vaults(self, platform: str) -> tuple[VaultNames, VaultNames]:
+        """Return the names of the primary vault and of its replica."""
+        return (
+            VaultNames.of(platform, self.account, self.region, self.bucket),
+            VaultNames.of(platform, self.replica_account, self.replica.region),
+        )
 
     @property
     def replica_account(self) -> str:
@@ -233,10 +241,6 @@ class BackupSettings(SettingsModel):
     def has_second_account(self) -> bool:
         """Whether the replica is in another account than the primary vault."""
         return self.replica_account != self.account
-
-
-def vault_name(platform: str, account: str, region: str) -> str:
-    return f"{platform}-vault-{account}-{region}"
 
 
 def rules(backups: BackupSettings) -> list[tuple[str, str]]:

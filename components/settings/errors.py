@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.alerting import Severity
 from components.settings.model import Name, Positive, SettingsModel, Slug
 from components.settings.services import SentrySlug, ServiceName
+from components.severity import Severity
 
 
 class Thresholds(SettingsModel):

@@ -1,16 +1,10 @@
 """The platform that is protected: its names, addresses, and recovery objectives."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from components.settings.model import Positive, SettingsModel, Slug
-
-OIDC_ISSUER: Final = "https://token.actions.githubusercontent.com"
-"""Issuer of the OIDC tokens of GitHub's jobs (GitHub Docs, "OpenID Connect reference")."""
-
-OIDC_AUDIENCE: Final = "sts.amazonaws.com"
-"""Audience of the tokens by which a job takes on a role of AWS."""
 
 
 class ObjectiveSettings(SettingsModel):

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
-from components.settings.alerting import Severity
 from components.settings.model import Origin, Positive, SettingsModel, Slug
+from components.severity import Severity
 
 SentrySlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]*[a-z_-][a-z0-9_-]*$", max_length=50)]
 """

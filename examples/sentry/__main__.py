@@ -4,15 +4,15 @@ import pulumi
 import pulumi_sentry
 
 from components.alerting import Alerting, AlertingArgs
+from components.channels import EmailChannel
 from components.errors import ErrorProject, Errors, ErrorsArgs
-from components.settings.alerting import Email
 
 ORGANIZATION = "example"
 vendor = pulumi.ResourceOptions(provider=pulumi_sentry.Provider("sentry"))
 alerting = Alerting(
     "people",
     AlertingArgs(
-        channels={"team": Email(type="email", address="team@example.org")},
+        channels={"team": EmailChannel("team@example.org")},
         routes={"sev2": ["team"], "sev3": ["team"]},
         uptimerobot=False,
         sentry_organization=ORGANIZATION,

@@ -4,14 +4,14 @@ import pulumi
 import pulumi_uptimerobot
 
 from components.alerting import Alerting, AlertingArgs
-from components.settings.alerting import Email
+from components.channels import EmailChannel
 from components.uptime import Uptime, UptimeArgs, WatchedAddress
 
 vendor = pulumi.ResourceOptions(provider=pulumi_uptimerobot.Provider("uptimerobot"))
 alerting = Alerting(
     "people",
     AlertingArgs(
-        channels={"mail": Email(type="email", address="oncall@example.org")},
+        channels={"mail": EmailChannel("oncall@example.org")},
         routes={"sev1": ["mail"], "sev2": ["mail"]},
     ),
     opts=vendor,

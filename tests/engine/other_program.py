@@ -11,20 +11,9 @@ import pulumi
 import pulumi.automation as auto
 import pulumi_neon
 
-from components.database import Database
-from components.settings import DatabaseSettings
+from components.database import Database, DatabaseArgs
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
-
-DATABASE = {
-    "plan": "launch",
-    "organization": "org-other-00000000",
-    "project": "other",
-    "region": "aws-eu-central-1",
-    "database": "orders",
-    "history_retention_hours": 24,
-    "protect_default_branch": False,
-}
 
 
 def database() -> None:
@@ -32,8 +21,16 @@ def database() -> None:
     vendor = pulumi_neon.Provider("vendor")
     orders = Database(
         "orders",
-        DatabaseSettings.model_validate_json(json.dumps(DATABASE)),
-        protect=False,
+        DatabaseArgs(
+            plan="launch",
+            organization="org-other-00000000",
+            project="other",
+            region="aws-eu-central-1",
+            database="orders",
+            history_retention_hours=24,
+            protect_default_branch=False,
+            protect=False,
+        ),
         opts=pulumi.ResourceOptions(provider=vendor),
     )
     pulumi.export("url", orders.application_uri)

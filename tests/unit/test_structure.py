@@ -62,6 +62,19 @@ RUNS_THE_TWIN: Final = {
 }
 """The modules of `cli` that import the twin, each with the reason."""
 
+READS_SETTINGS: Final = {
+    "components.accounts",
+    "components.drill_targets",
+    "components.existing",
+    "components.neon_arguments",
+    "components.platform",
+    "components.providers",
+    "components.recovery_description",
+    "components.secrets",
+    "components.stack",
+}
+"""The modules of `components` that are of this project's own programs: they turn settings into arguments."""
+
 FORBIDDEN_PACKAGES: Final = {
     "core": "pulumi",
     "postgres_server": "pulumi",
@@ -127,6 +140,17 @@ def test_no_import_breaks_a_rule() -> None:
 def test_one_module_knows_the_inputs_of_neons_provider() -> None:
     importers = {each.importer for each in read_imports(CHECKOUT) if each.imported.startswith("pulumi_neon")}
     assert importers == {"components.neon"}
+
+
+def test_components_know_no_settings() -> None:
+    importers = {
+        each.importer
+        for each in read_imports(CHECKOUT)
+        if folder_of(CHECKOUT, each.importer) == "components"
+        and each.imported.startswith("components.settings")
+    }
+    program = {importer for importer in importers if not importer.startswith("components.settings")}
+    assert program == READS_SETTINGS
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
