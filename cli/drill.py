@@ -37,6 +37,8 @@ from core import vault_layout
 from core.console import PrintableConsole, plain
 from core.failure import Failure
 from core.sandbox import require_isolation
+from engine.stack_target import StackTarget
+from engine.targets import find_target
 from recovery import catalogue
 from recovery.context import RecoveryContext, require_vault
 from recovery.drill import corruption, files, loss, records
@@ -61,7 +63,8 @@ from recovery.store import choose_stores, list_names
 _STARTING: Final = frozenset(("corruption", "loss", "replica", "elsewhere", "all"))
 """Scenarios that start the platform's program on what was recovered."""
 
-_RESTORES: Final = frozenset(("loss", "replica", "elsewhere", "files", "state"))
+_RESTORE_A_DATABASE: Final = frozenset(("loss", "replica", "elsewhere"))
+_RESTORES: Final = _RESTORE_A_DATABASE | {"files", "state"}
 
 
 Choice = Literal["corruption", "loss", "replica", "elsewhere", "files", "state", "credentials", "all"]
@@ -105,6 +108,7 @@ def drill(
     backup: str | None = None,
     store: StoreOption = "all",
     identity: IdentityOption = None,
+    into: str | None = None,
     evidence: Path | None = None,
     clean: Annotated[bool, Parameter(negative=())] = False,
     unsandboxed: UnsandboxedOption = False,
@@ -136,6 +140,9 @@ def drill(
         backup: Id of the backup to restore, of all but `corruption`; without it the newest.
         store: Drill only the store of this name.
         identity: For `elsewhere`, which `all` leaves out: the file with the private key of the copies.
+        into: Of `loss`, `replica` and `elsewhere`: restore into the databases of this other stack, such as
+            `staging`, whose settings and server say that a drill may replace them. Their data are what was
+            restored then, if everything passed (docs/production.md); nothing is made at a vendor.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left.
         unsandboxed: Start the platform's program, which serves what was restored, with your own rights: where
@@ -158,6 +165,7 @@ def drill(
         _require_writable(evidence)
     console = PrintableConsole(stderr=True)
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
+    receiver = _find_receiver(source, scenario, into, on_twin=on_twin) if into else None
     scenarios = _choose_scenarios(source, scenario)
     needs_platform = scenario != "state" and not clean
     with _open_session(
@@ -167,6 +175,8 @@ def drill(
         clean=clean,
         unsandboxed=unsandboxed,
         identity=identity,
+        into=receiver,
+        store=store,
     ) as session:
         with console.status("Looking for what interrupted drills have left"):
             leftovers = session.remove_leftovers(everything=clean)
@@ -194,6 +204,20 @@ def drill(
     return 0 if verdict.passes else 1
 
 
+def _find_receiver(source: RecoverySource, scenario: Choice, into: str, *, on_twin: bool) -> StackTarget:
+    """Return the stack that is restored into. Raise Failure if the drill restores no database of a stack."""
+    if scenario not in _RESTORE_A_DATABASE:
+        raise Failure(
+            "--into names the stack that a database is restored into.",
+            f"use it with {', '.join(sorted(_RESTORE_A_DATABASE))}.",
+        )
+    if isinstance(source, DocumentedSource):
+        raise Failure(
+            "The backups of a stack are restored into another one.", "name theirs: --stack, with --into."
+        )
+    return find_target(into, on_twin=on_twin)
+
+
 def _choose_scenarios(source: RecoverySource, scenario: Choice) -> tuple[ScenarioKind, ...]:
     if scenario != "all":
         return (scenario,)
@@ -213,6 +237,8 @@ def _open_session(
     clean: bool,
     unsandboxed: bool,
     identity: Path | None,
+    into: StackTarget | None,
+    store: str,
 ) -> Generator[DrillSession]:
     if isinstance(source, DocumentedSource):
         with open_file_session(source, scenarios, unsandboxed=unsandboxed, identity=identity) as session:
@@ -233,9 +259,10 @@ def _open_session(
         with open_simulated_session(target) as session:
             yield session
         return
-    if needs_platform and not target.runs_platform:
+    starts = [one for one in target.settings.databases.values() if one.drill and one.drill.application]
+    if needs_platform and starts and not target.runs_platform:
         raise Failure(
-            f"A drill asks the data of a platform at work, and {source.name} has none on the twin.",
+            f"A drill starts the platform's program, and {source.name} has none on the twin.",
             "drill the twin's own (`./bulwark drill`), or the stack's state (`./bulwark drill state`).",
         )
     from cli.stack_drill import open_stack_session, open_state_session  # noqa: PLC0415 - without Pulumi so far
@@ -244,7 +271,9 @@ def _open_session(
         with open_state_session(target, unsandboxed=unsandboxed) as session:
             yield session
     else:
-        with open_stack_session(source, unsandboxed=unsandboxed, identity=identity) as session:
+        with open_stack_session(
+            source, unsandboxed=unsandboxed, identity=identity, into=into, store=store
+        ) as session:
             yield session
 
 

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeVar
 from cli.drill_facts import drill_objectives
 from cli.drill_session import DrilledStore, DrillSession, open_drill_folder, temporary_files_in
 from cli.file_drill import LocalEnvironment
+from cli.receiving_stack import choose_receivers, open_receiver
 from cli.recovery_context import DocumentedStack, export_state, open_context, open_stores
 from components.settings import DatabaseStore, NeonSettings, Settings
 from components.settings.drill import BRANCH_KEY, PROJECT_KEY
@@ -24,6 +25,7 @@ from recovery.context import RecoveryContext, VaultName
 from recovery.drill import state
 from recovery.drill.evidence import Scenario, StackLocation
 from recovery.drill.neon_account import NeonAccount, NeonKeys
+from recovery.drill.receiving_server import ReceivingServer
 from recovery.drill.safety import age_of
 from recovery.drill.spec import Application, Assertion, DrillSpec
 from recovery.drill.validation import DrillContext
@@ -100,9 +102,13 @@ class StackDrillSession(StateDrillSession):
     databases: tuple[PulumiEnvironment, ...]
     """One for each database at Neon."""
 
+    receivers: tuple[ReceivingServer, ...] = ()
+    """One for each database of another stack that is replaced."""
+
     @property
     def secrets(self) -> set[str]:
-        return {key for one in self.databases for key in (one.keys.branches, one.keys.projects)}
+        keys = {key for one in self.databases for key in (one.keys.branches, one.keys.projects)}
+        return keys.union(*(server.secrets for server in self.receivers))
 
     def _remove_elsewhere(self, *, everything: bool) -> Iterator[str]:
         # The stacks of all databases are in one backend.
@@ -119,6 +125,11 @@ class StackDrillSession(StateDrillSession):
                 if self._is_over(found.name, everything=everything):
                     yield f"{found.kind} {found.name}"
                     environment.account.remove(found)
+        for server in self.receivers:
+            for name in server.list_databases():
+                if self._is_over(name, everything=everything):
+                    yield f"database {name}"
+                    server.remove(name)
 
     def _is_over(self, name: str, *, everything: bool) -> bool:
         longest = timedelta(minutes=self.target.settings.vaults.drill.longest_run_minutes)
@@ -127,23 +138,31 @@ class StackDrillSession(StateDrillSession):
 
 @contextmanager
 def open_stack_session(
-    source: StackTarget | DocumentedStack, *, unsandboxed: bool, identity: Path | None
+    source: StackTarget | DocumentedStack,
+    *,
+    unsandboxed: bool,
+    identity: Path | None,
+    into: StackTarget | None = None,
+    store: str = "all",
 ) -> Generator[StackDrillSession]:
     """
-    Open a stack for drilling; `unsandboxed` and `identity` are those of the command.
+    Open a stack for drilling; `unsandboxed`, `identity` and `store` are those of the command.
 
-    With the document of the role that drills nothing is read of the stack's state.
+    With the document of the role that drills nothing is read of the stack's state. With `into` nothing is
+    made at a vendor: the databases of that stack are replaced, and only those of the same names are drilled.
 
     Raises:
         Failure: another drill is at work on this machine, the stack is not deployed, the credentials at AWS
-            are of another role than the one that drills, or there is no key of Neon's API.
+            are of another role than the one that drills, there is no key of Neon's API, or nothing proves
+            that what is in the other stack may be replaced.
     """
     target = source.target if isinstance(source, DocumentedStack) else source
+    names = choose_receivers(into, target, store) if into else tuple(target.settings.databases)
     with open_drill_folder(target.name) as folder:
         more: tuple[VaultName, ...] = ("elsewhere",) if identity else ()
         opened = open_stores(
             source,
-            [store for store in list_stores(target.settings) if store.kind == "database"],
+            [Store("database", name) for name in names],
             role="driller",
             vaults=("primary", "replica", *more),
             jobs=("drill",),
@@ -153,7 +172,7 @@ def open_stack_session(
         # Whatever goes wrong in a drill, it then can neither write to a vault nor delete from it.
         require_role(target, "driller")
         databases = {
-            store.name: _open_database(source, context, folder, unsandboxed=unsandboxed)
+            store.name: _open_database(source, context, folder, unsandboxed=unsandboxed, into=into)
             for store, context in opened.items()
         }
         local = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
@@ -173,17 +192,30 @@ def open_stack_session(
                 (*databases.values(), *others),
                 target,
                 tuple(one for one in environments if isinstance(one, PulumiEnvironment)),
+                tuple(one for one in environments if isinstance(one, ReceivingServer)),
             )
 
 
 def _open_database(
-    source: StackTarget | DocumentedStack, context: RecoveryContext, folder: Path, *, unsandboxed: bool
+    source: StackTarget | DocumentedStack,
+    context: RecoveryContext,
+    folder: Path,
+    *,
+    unsandboxed: bool,
+    into: StackTarget | None,
 ) -> DrilledStore:
-    """Return a database with what recovers it: Neon, where it is declared, or a server of this machine."""
+    """
+    Return a database with what recovers it.
+
+    That is Neon, where it is declared, a server of this machine or, with `into`, the other stack's server.
+    """
     target = source.target if isinstance(source, DocumentedStack) else source
     store = Store("database", context.store)
     settings = target.settings.databases[context.store]
     spec = drill_spec(target.settings, settings, unsandboxed=unsandboxed)
+    if into:
+        server = open_receiver(into, context.store, folder=folder, source_url=context.database_url)
+        return DrilledStore(store, spec, server, context.database_url)
     if not isinstance(settings, NeonSettings):
         environment = LocalEnvironment(folder, spec.application_role, unsandboxed=unsandboxed)
         return DrilledStore(store, spec, environment, context.database_url)

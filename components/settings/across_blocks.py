@@ -151,6 +151,16 @@ def _check_tls(platform: PlatformSettings, stores: StoresByName) -> _Problems:
             yield f"stores.{name}.tls", "disable; production speaks TLS"
 
 
+def _check_disposable(platform: PlatformSettings, stores: StoresByName) -> _Problems:
+    for name, store in sorted(stores.items()):
+        if (
+            platform.environment == "production"
+            and isinstance(store, NeonSettings | PostgresSettings)
+            and store.disposable
+        ):
+            yield f"stores.{name}.disposable", "true; no drill may replace production's data"
+
+
 def _check_lock_mode(platform: PlatformSettings, backups: BackupSettings) -> _Problems:
     if platform.environment == "production" and backups.lock_mode != "COMPLIANCE":
         yield "backups.lock_mode", f"{backups.lock_mode}; in production only COMPLIANCE holds"
@@ -165,6 +175,7 @@ _RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
     (("platform", "backups"), _check_retention),
     (("uptime", "alerting"), _check_channels),
     (("platform", "stores"), _check_tls),
+    (("platform", "stores"), _check_disposable),
     (("platform", "backups"), _check_lock_mode),
 )
 """The blocks that a rule needs, in the order of its parameters, and the rule."""

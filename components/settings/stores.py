@@ -40,6 +40,8 @@ class NeonSettings(DatabaseSettings):
     type: Literal["neon"]
     backup: Job
     drill: DatabaseDrill | None = None
+    disposable: bool = False
+    """Whether a drill of another stack may replace all data by a backup that it restores."""
 
 
 class PostgresSettings(SettingsModel):
@@ -70,6 +72,8 @@ class PostgresSettings(SettingsModel):
 
     backup: Job
     drill: DatabaseDrill | None = None
+    disposable: bool = False
+    """Whether a drill of another stack may replace all data by a backup that it restores."""
 
 
 class SupabaseSettings(FileSettings):

@@ -33,6 +33,10 @@ class RecoveredDatabase:
     notes: tuple[str, ...] = ()
     """How the server differs from the source's."""
 
+    copy_to_keep: "Callable[[], AbstractContextManager[Callable[[], str]]] | None" = None
+    """Copies the database, once it is verified and before it is damaged, and gives a function that puts the
+    copy where it is to stay, and says where that is. None: nothing of the database stays."""
+
 
 class DrillEnvironment(Protocol):
     """Creates throw-away databases. Each is removed at the end of its context, also after an error."""

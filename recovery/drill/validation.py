@@ -122,4 +122,26 @@ def validate(
     start_application(run, database, context)
     require_throw_away(database, context.source_url)
     checksums = verify(run, database, context, expectation_of)
-    run_negative_control(run, database, context, checksums)
+    with _copy_to_keep(run, database) as put_in_place:
+        run_negative_control(run, database, context, checksums)
+        if put_in_place and _has_passed(run):
+            with run.clock.phase("put it in place"):
+                run.deviations.append(put_in_place())
+        elif database.copy_to_keep:
+            run.deviations.append("nothing was replaced, because not every check passed")
+
+
+@contextmanager
+def _copy_to_keep(run: ScenarioRun, database: RecoveredDatabase) -> Generator[Callable[[], str] | None]:
+    """Copy a database that is to stay, if it passed so far: the next step damages it."""
+    if not database.copy_to_keep or not _has_passed(run):
+        yield None
+        return
+    with ExitStack() as copy:
+        with run.clock.phase("copy it"):
+            put_in_place = copy.enter_context(database.copy_to_keep())
+        yield put_in_place
+
+
+def _has_passed(run: ScenarioRun) -> bool:
+    return all(check.outcome == "passed" for check in run.checks)

@@ -14,7 +14,7 @@ from psycopg import sql
 from servers import PASSWORD, create_database, database_url, drop_database
 
 from postgres_server.cluster import Cluster
-from recovery.drill.environment import RecoveredDatabase
+from recovery.drill.environment import DrillEnvironment, RecoveredDatabase
 from recovery.drill.evidence import TeardownResult
 from recovery.drill.safety import read_only_url
 from recovery.drill.spec import Application, Assertion, DrillObjectives, DrillSpec
@@ -63,7 +63,7 @@ SPEC = DrillSpec(
 def create_platform(server: Cluster) -> str:
     """Create the platform's database and its role; return the superuser's URL."""
     with psycopg.connect(database_url(server, "postgres"), autocommit=True) as connection:
-        _create_role(connection)
+        create_role(connection)
     create_database(server, NAME)
     url = database_url(server, NAME)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -125,7 +125,7 @@ class ServerEnvironment:
         del server, source_globals
         try:
             with psycopg.connect(database_url(self.other, "postgres"), autocommit=True) as connection:
-                _create_role(connection)
+                create_role(connection)
             create_database(self.other, NAME)
             yield _recovered_database(name, self.other)
         finally:
@@ -136,7 +136,7 @@ class ServerEnvironment:
         return (TeardownResult(name=name, kind="database", gone=not there, proof="looked for its folder"),)
 
 
-def drill_context(environment: ServerEnvironment, url: str, **changes: Any) -> DrillContext:
+def drill_context(environment: DrillEnvironment, url: str, **changes: Any) -> DrillContext:
     return DrillContext("database", read_only_url(url), replace(SPEC, **changes), TRUST, environment)
 
 
@@ -146,7 +146,7 @@ def _recovered_database(name: str, server: Cluster) -> RecoveredDatabase:
     )
 
 
-def _create_role(connection: psycopg.Connection) -> None:
+def create_role(connection: psycopg.Connection) -> None:
     name = sql.Identifier(ROLE)
     if not connection.execute("SELECT true FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(PASSWORD)))

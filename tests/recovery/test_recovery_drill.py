@@ -8,17 +8,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from drill_platform import APPLICATION, ServerEnvironment, create_platform, drill_context
-from servers import PASSWORD
+from drill_platform import (
+    APPLICATION,
+    ROLE,
+    ServerEnvironment,
+    create_platform,
+    create_role,
+    drill_context,
+)
+from servers import PASSWORD, create_database, database_url, drop_database
 from vaults import ProxiedVault, back_up_database
 
 from core import vault_layout
 from postgres_server.cluster import Cluster
 from recovery.drill import corruption, loss
-from recovery.drill.spec import Application, DrillObjectives
+from recovery.drill.receiving_server import ReceivingServer, mark_of
+from recovery.drill.spec import Application, Assertion, DrillObjectives
 from recovery.manifest import Manifest
 from recovery.postgres.checksums import compute_checksums
 from recovery.postgres.snapshot import take_snapshot
@@ -246,3 +255,81 @@ def test_a_drill_that_was_led_to_the_platforms_own_database_touches_nothing(
     scenario = loss.drill(drill_context(misled, url), locked_vault.client, "primary")
     assert scenario.error.startswith("The drill's target is the database that the platform runs on.")
     assert checksums_of(url) == was
+
+
+@pytest.fixture
+def staging(other_cluster: Cluster) -> Generator[str]:
+    """Give the owner's address of another environment's database, with data of its own."""
+    create_database(other_cluster, "staging")
+    address = database_url(other_cluster, "staging")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE TABLE own AS SELECT 1 AS id")
+        create_role(connection)
+    yield address
+    drop_database(other_cluster, "staging")
+
+
+def query(url: str, statement: str) -> Any:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def receive(url: str, staging: str, folder: Path) -> ReceivingServer:
+    application = staging.replace(urlsplit(staging).netloc.partition("@")[0], f"{ROLE}:{PASSWORD}")
+    return ReceivingServer(
+        folder, stack="staging", owner_url=staging, application_url=application, source_url=url
+    )
+
+
+def test_a_backup_replaces_another_environments_database_when_everything_was_compared(
+    url: str, staging: str, locked_vault: ProxiedVault, tmp_path: Path
+) -> None:
+    was = checksums_of(url)
+    manifest = back_up_database(url, locked_vault.client)
+    query_mark = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'staging'"
+    with psycopg.connect(staging, autocommit=True) as connection:
+        connection.execute(f"COMMENT ON DATABASE staging IS '{mark_of('staging')}'".encode())
+    server = receive(url, staging, tmp_path)
+    context = drill_context(server, url)
+    failed = loss.drill(
+        replace(context, spec=replace(context.spec, assertions=(Assertion("a lie", "SELECT 1", "2"),))),
+        locked_vault.client,
+        "primary",
+    )
+    assert failed.verdict == "failed"
+    assert query(staging, "SELECT id FROM own") == [(1,)]
+    with psycopg.connect(staging):
+        in_use = loss.drill(context, locked_vault.client, "primary")
+    assert "Somebody is connected to the database staging" in in_use.error
+    assert query(staging, "SELECT id FROM own") == [(1,)]
+    passed = loss.drill(context, locked_vault.client, "primary")
+    assert passed.verdict == "passed", passed.faults
+    assert "it is the database staging of the stack staging now" in passed.deviations
+    assert checksums_of(staging).tables == manifest.figures.tables
+    assert query(staging, query_mark) == [(mark_of("staging"),)]
+    assert server.list_databases() == []
+    assert checksums_of(url) == was
+
+
+def test_a_database_that_may_not_be_replaced_is_not_touched(
+    url: str, staging: str, locked_vault: ProxiedVault, tmp_path: Path
+) -> None:
+    back_up_database(url, locked_vault.client)
+    was, own = checksums_of(url), checksums_of(staging)
+    for target, mark, why in (
+        (staging, None, "does not say itself that drills may replace it"),
+        (staging, mark_of("other"), "does not say itself that drills may replace it"),
+        (url, mark_of("staging"), "is the one that the backups are of"),
+    ):
+        with psycopg.connect(target, autocommit=True) as connection:
+            name = connection.info.dbname
+            comment = f"'{mark}'" if mark else "NULL"
+            connection.execute(f"COMMENT ON DATABASE {name} IS {comment}".encode())
+        server = receive(url, target, tmp_path)
+        scenario = loss.drill(drill_context(server, url), locked_vault.client, "primary")
+        assert why in scenario.error
+        assert server.list_databases() == []
+    query_unmark = "COMMENT ON DATABASE shop IS NULL"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(query_unmark.encode())
+    assert (checksums_of(url), checksums_of(staging)) == (was, own)

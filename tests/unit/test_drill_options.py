@@ -1,14 +1,19 @@
 """Options of `./bulwark drill` that contradict each other are refused before anything is opened."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cli.drill import drill
+from cli.receiving_stack import choose_receivers
 from cli.restore import restore
 from core.failure import Failure
+from engine.stack_file import CHECKOUT
+from engine.targets import find_target
 
 NOW = datetime.now(UTC)
 
@@ -22,6 +27,8 @@ NOW = datetime.now(UTC)
         ("loss", {"at_random": True, "backup": "x"}, "--random excludes --at and --backup"),
         ("files", {"at_random": True, "at": NOW}, "--random excludes --at and --backup"),
         ("corruption", {"at": NOW + timedelta(hours=1)}, "is in the future"),
+        ("all", {"into": "staging"}, "--into names the stack that a database is restored into"),
+        ("files", {"into": "staging"}, "--into names the stack that a database is restored into"),
         ("files", {"at": (NOW + timedelta(hours=1)).replace(tzinfo=None)}, "is in the future"),
     ],
 )
@@ -45,3 +52,34 @@ def test_evidence_that_could_not_be_written_is_refused_before_the_drill(tmp_path
     ):
         with pytest.raises(Failure, match=f"{place} can't be written: {why}(?s:.*)nothing was done"):
             drill("loss", evidence=place)
+
+
+def write_stack(folder: Path, stack: str, **platform: str) -> None:
+    """Write the file of staging's stack under a name, whose one database may be replaced."""
+    content = yaml.safe_load((CHECKOUT / "Pulumi.staging.yaml").read_text())
+    content["config"]["bulwark:platform"] |= platform
+    content["config"]["bulwark:stores"]["database"]["disposable"] = True
+    (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("into", "store", "message"),
+    [
+        ("prod", "all", "is production, whose data no drill replaces"),
+        ("second", "all", "and second is that platform too"),
+        ("staging", "all", "has no database that a drill may replace"),
+        ("other", "files", "has no database files that a drill may replace"),
+    ],
+)
+def test_a_drill_into_a_stack_that_may_not_be_replaced_is_refused_before_anything_is_opened(
+    into: str, store: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = find_target("prod", on_twin=False)
+    shutil.copy(CHECKOUT / "Pulumi.prod.yaml", tmp_path)
+    shutil.copy(CHECKOUT / "Pulumi.staging.yaml", tmp_path)
+    write_stack(tmp_path, "second", name=source.settings.platform.name)
+    write_stack(tmp_path, "other")
+    monkeypatch.setattr("engine.stack_file.CHECKOUT", tmp_path)
+    with pytest.raises(Failure, match=f"{message}(?s:.*)Next: "):
+        choose_receivers(find_target(into, on_twin=False), source, store)
+    assert choose_receivers(find_target("other", on_twin=False), source, "all") == ("database",)

@@ -308,6 +308,12 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         "must be a text; put it into quotes",
     ),
     (
+        "database that drills replace",
+        lambda b: b["stores"]["database"].update(disposable=True),
+        "stores.database.disposable",
+        "no drill may replace production's data",
+    ),
+    (
         "lock that can be lifted",
         lambda b: b["backups"].update(lock_mode="GOVERNANCE"),
         "backups.lock_mode",
