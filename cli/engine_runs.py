@@ -5,6 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +14,7 @@ import pulumi.automation as auto
 from rich.padding import Padding
 
 from cli.ending import Ending
+from cli.open_stack import OpenStack
 from core.console import PrintableConsole, plain
 from engine import session
 from engine.event_log import EventLog, merge_documents
@@ -79,6 +81,54 @@ class EngineRuns:
         if counts:
             self.logs.append(log)
 
+    def preview(self, opened: OpenStack, *, quiet: bool, plan: Path | None = None) -> list[EventLog]:
+        """
+        Preview the stack's programs at once, with the policies on; return their logs.
+
+        Neither reads what the other one has made. The second log is missing where the administrator's preview
+        failed, and not only at a policy: nothing could be judged. `plan` is a file to write the platform's
+        plan into.
+        """
+        opened.judged.unlink(missing_ok=True)
+        titles = ("Administrator's preview", "Preview")[-len(opened.stacks) :]
+        logs = [
+            EventLog(title, quiet=quiet, as_json=self.as_json, waits=number > 0)
+            for number, title in enumerate(titles)
+        ]
+
+        def run(engine: auto.Stack, log: EventLog) -> tuple[int, dict[str, Any] | None]:
+            def operation() -> Any:
+                return engine.preview(
+                    on_output=log.on_output,
+                    on_event=log.on_event,
+                    color=log.color,
+                    policy_packs=[str(PACK)],
+                    suppress_outputs=True,
+                    plan=str(plan) if plan and engine is opened.platform else None,
+                )
+
+            (_, code), report = run_with_report(
+                engine, lambda: session.run(operation, on_failure=log.on_failure, forwarded=forwarded)
+            )
+            # The policies of the platform's program wait for it.
+            if not opened.judged.exists():
+                opened.judged.write_text("[]")
+            return code, report
+
+        with session.forward_signals() as forwarded, ThreadPoolExecutor() as pool, logs[-1].show():
+            running = [pool.submit(run, *each) for each in zip(opened.stacks, logs, strict=True)]
+            ended = [each.result() for each in running]
+        shown: list[EventLog] = []
+        for log, (code, report) in zip(logs, ended, strict=True):
+            log.close(code)
+            self.record(log, code)
+            self._note_policies(log, report)
+            shown.append(log)
+            # Where the policies alone refuse the administrator's program, those of both together say it all.
+            if code and not self.is_refused:
+                break
+        return shown
+
     def run_judged(
         self, title: str, engine: auto.Stack, operation: Callable[..., Any], **options: Any
     ) -> tuple[Any, EventLog]:
@@ -86,13 +136,16 @@ class EngineRuns:
         (result, log), report = run_with_report(
             engine, lambda: self.run(title, operation, policy_packs=[str(PACK)], **options)
         )
+        self._note_policies(log, report)
+        return result, log
+
+    def _note_policies(self, log: EventLog, report: dict[str, Any] | None) -> None:
         self.policies = len(report["evaluated"]) if report else 0
         self._violations |= {
             (violation["policy"], violation["message"]): violation
             for violation in log.violations
             if violation["level"] == "mandatory"
         }
-        return result, log
 
     @property
     def is_refused(self) -> bool:

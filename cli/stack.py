@@ -71,12 +71,10 @@ def up(
             command_line("up", target, administrator=administrator), stack=stack, as_json=as_json
         )
         asks = target.asks_before_changes and not yes
-        _deploy_administrator(opened, runs, asks=asks, planned=plan is not None)
+        _deploy_administrator(opened, runs, reviewed, asks=asks)
         outputs: auto.OutputMap = {}
         if opened.platform and not runs.code:
-            if opened.first_answers and reviewed:
-                opened.first_answers.follow(reviewed)
-            outputs = _deploy_platform(target, opened.platform, runs, reviewed, plan, asks=asks)
+            outputs = _deploy_platform(target, opened.platform, runs, plan, asks=asks)
         left = _find_leftovers(opened, runs)
         values: dict[str, Any] = {name: output.value for name, output in outputs.items()}
         if values:
@@ -139,59 +137,51 @@ def _judge_up(
     )
 
 
-def _deploy_administrator(opened: OpenStack, runs: EngineRuns, *, asks: bool, planned: bool) -> None:
+def _deploy_administrator(
+    opened: OpenStack, runs: EngineRuns, reviewed: plan_file.ReviewedPlan | None, *, asks: bool
+) -> None:
     """
-    Bring the administrator's stack up, if it has changes.
+    Preview both programs, and bring the administrator's stack up if it has changes.
 
     Raises:
         Failure: it has changes, and whoever runs this may only read at AWS, carries out a plan, or does not
-            want them.
+            want them; or the platform's plan is not what was reviewed.
     """
-    target, engine = opened.target, opened.administrator
-    # A policy over the whole stack judges when the last resource is registered. In a preview that is before
-    # anything exists; in an update it would be too late.
-    _, seen = runs.run_judged(
-        "Administrator's preview", engine, engine.preview, quiet=not asks, suppress_outputs=True
-    )
-    if runs.code or not seen.steps:
+    target = opened.target
+    if opened.first_answers and reviewed:
+        opened.first_answers.follow(reviewed)
+    with tempfile.TemporaryDirectory() as folder:
+        now = Path(folder) / "plan.json" if reviewed else None
+        # A policy over the whole stack judges when the last resource is registered. In a preview that is
+        # before anything exists; in an update it would be too late.
+        seen, *of_platform = runs.preview(opened, quiet=not asks, plan=now)
+        for log in of_platform:
+            runs.logs.remove(log)
+        if runs.code:
+            return
+        if seen.steps:
+            require_administrator(target, seen.steps, planned=reviewed is not None)
+        if reviewed and now:
+            plan_file.require_same(reviewed, plan_file.read(now), stack=target.name)
+    if not seen.steps:
         return
     runs.logs.remove(seen)
-    require_administrator(target, seen.steps, planned=planned)
     if asks:
         deploy.require_consent(target.name, what=ADMINISTRATOR.title)
-    runs.run_judged("Administrator's update", engine, engine.up, suppress_outputs=True)
+    runs.run_judged(
+        "Administrator's update", opened.administrator, opened.administrator.up, suppress_outputs=True
+    )
 
 
 def _deploy_platform(
-    target: StackTarget,
-    engine: auto.Stack,
-    runs: EngineRuns,
-    reviewed: plan_file.ReviewedPlan | None,
-    plan: Path | None,
-    *,
-    asks: bool,
+    target: StackTarget, engine: auto.Stack, runs: EngineRuns, plan: Path | None, *, asks: bool
 ) -> auto.OutputMap:
     """
     Bring the platform's stack up; return its outputs, none if that failed.
 
     Raises:
-        Failure: the plan is not what was reviewed, or a person does not want the changes.
+        Failure: a person does not want the changes.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        now = Path(folder) / "plan.json" if reviewed else None
-        runs.run_judged(
-            "Preview",
-            engine,
-            engine.preview,
-            quiet=not asks,
-            counts=False,
-            suppress_outputs=True,
-            plan=now and str(now),
-        )
-        if runs.code == 0 and reviewed and now:
-            plan_file.require_same(reviewed, plan_file.read(now), stack=target.name)
-    if runs.code:
-        return {}
     if asks:
         deploy.require_consent(target.name)
     result, _ = runs.run_judged(
@@ -231,7 +221,7 @@ def _find_leftovers(opened: OpenStack, runs: EngineRuns) -> "Leftovers | None":
         return None
     from cli.adoption.leftovers import find_leftovers  # noqa: PLC0415 - botocore takes a second
 
-    return find_leftovers(opened.target, opened.stacks, declared)
+    return find_leftovers(opened.target, opened.read_resources, declared)
 
 
 def _record_issuer_keys(target: StackTarget, outputs: dict[str, Any]) -> None:
@@ -292,10 +282,7 @@ def preview(
         target = opened.target
         command = command_line("preview", target, administrator=administrator)
         runs = EngineRuns(command, stack=stack, as_json=as_json)
-        for engine in opened.stacks:
-            # Where the policies alone refuse the administrator's stack, those of both together say it all.
-            if not runs.code or runs.is_refused:
-                runs.run_judged("Preview", engine, engine.preview, quiet=False, suppress_outputs=True)
+        runs.preview(opened, quiet=False)
     waiting = describe_waiting(_list_waiting(opened))
     if runs.code:
         verdict = runs.explain_failure()

@@ -35,8 +35,16 @@ class EventLog:
     What it writes has no property's value.
     """
 
-    def __init__(self, title: str, *, quiet: bool, as_json: bool) -> None:
-        """`quiet` hides the engine's text on a terminal unless it fails; `as_json` keeps stdout for JSON."""
+    def __init__(self, title: str, *, quiet: bool, as_json: bool, waits: bool = False) -> None:
+        """
+        Begin a log.
+
+        Args:
+            title: What the run is called.
+            quiet: Whether to hide the engine's text on a terminal unless it fails.
+            as_json: Whether to keep standard output for JSON.
+            waits: Whether to write nothing before the end, as another run writes at the same time.
+        """
         self.counts: dict[str, int] = {}
         self.steps: list[dict[str, Any]] = []
         self.violations: list[dict[str, str]] = []
@@ -46,6 +54,7 @@ class EventLog:
         self._title = title
         self._stream = sys.stderr if as_json else sys.stdout
         self._hidden = quiet and sys.stdout.isatty()
+        self._waits = waits
         self._lines: list[str] = []
         self._cut = False
         self._message = ""
@@ -78,7 +87,7 @@ class EventLog:
         if shown is None:
             return
         text, self._cut = without_values(f"{shown}\n")
-        if self._hidden:
+        if self._hidden or self._waits:
             self._lines.append(text)
         else:
             self._stream.write(text)
@@ -106,8 +115,12 @@ class EventLog:
     def on_failure(self, message: str) -> None:
         """Take what the engine wrote to its standard error when it failed."""
         self._message = message
+        if not self._waits:
+            self._write_message()
+
+    def _write_message(self) -> None:
         sys.stdout.flush()
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{self._message}\n")
 
     def on_event(self, event: events.EngineEvent) -> None:
         """Take one of the engine's events."""
@@ -152,9 +165,11 @@ class EventLog:
         """Write how the run ended: one line, or after a failure everything that the engine wrote."""
         if self._trace:
             self.on_output("")
-        if code and self._hidden:
+        if code or not self._hidden:
             self._stream.writelines(self._lines)
-        elif self._hidden:
+            if self._waits and self._message:
+                self._write_message()
+        else:
             counts = (
                 ", ".join(f"{count} {op}" for op, count in sorted(self.counts.items())) or "nothing to do"
             )

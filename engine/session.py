@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 SIGNAL_CODE: Final = 128
 """An exit code above it is that of a signal which ended the engine or this process, as in a shell."""
+
+_IMPORTING: Final = threading.Lock()
+"""
+Held by whoever may load a module of a vendor's SDK.
+
+Those load lazily, and two threads that make one load at once fail (python/cpython#114763).
+"""
 
 _RESULT: Final = re.compile(r"\s*code: (-?\d+)\n stdout: .*\n stderr: (.*)", re.DOTALL)
 
@@ -51,7 +58,7 @@ def select(
     environment = set_environment(target, runs_program=runs_program)
     if runs_program:
         # The program's imports take a second; the engine takes longer until it asks for the program.
-        threading.Thread(target=import_module, args=[program.module], daemon=True).start()
+        threading.Thread(target=_import, args=[program.module], daemon=True).start()
         packages.declare(run, program.packages)
     with explain_errors():
         workspace = AutomationWorkspace(
@@ -133,9 +140,15 @@ def program_of(
             from components.arming import GATE  # noqa: PLC0415 - as above
 
             GATE.set(gate)
-        runpy.run_path(str(program.folder / "__main__.py"), run_name="__main__")
+        with _IMPORTING:
+            runpy.run_path(str(program.folder / "__main__.py"), run_name="__main__")
 
     return run_program
+
+
+def _import(module: str) -> None:
+    with _IMPORTING:
+        import_module(module)
 
 
 def _write_error(message: str) -> None:
@@ -143,15 +156,19 @@ def _write_error(message: str) -> None:
 
 
 def run(
-    operation: Callable[[], Any], *, on_failure: Callable[[str], object] = _write_error
+    operation: Callable[[], Any],
+    *,
+    on_failure: Callable[[str], object] = _write_error,
+    forwarded: list[int] | None = None,
 ) -> tuple[Any, int]:
     """
     Run one engine operation and return its result and the engine's exit code.
 
     The code is above SIGNAL_CODE where a signal ended it. `on_failure` gets what the engine then wrote to its
-    standard error, if it did.
+    standard error, if it did. Operations that run at once, in threads, share the signals that the main thread
+    has `forwarded`.
     """
-    with _forward_signals() as signals:
+    with forward_signals() if forwarded is None else nullcontext(forwarded) as signals:
         try:
             return operation(), 0
         except auto.CommandError as error:
@@ -185,7 +202,7 @@ def _parse_error(error: auto.CommandError) -> tuple[int, str]:
 
 
 @contextmanager
-def _forward_signals() -> Generator[list[int]]:
+def forward_signals() -> Generator[list[int]]:
     """
     Pass SIGINT and SIGTERM on to the engine, so that it ends in order; yield the numbers of those that came.
 

@@ -6,19 +6,17 @@ that two are there and the run passes; others give up, and the next run would ma
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import pulumi.automation as auto
 
 from cli.adoption.finding import Finding, name_of
 from cli.adoption.search import KINDS, search
 from core.failure import Failure
 from core.text import printable
-from engine import session
 from engine.declared_resources import DeclaredResources
 from engine.stack_target import StackTarget
+from live.declared import StateResource
 
 _TYPES = {kind.token for kinds in KINDS.values() for kind in kinds}
 
@@ -67,14 +65,14 @@ class Leftovers:
 
 
 def find_leftovers(
-    target: StackTarget, engines: Sequence[auto.Stack], runs: Sequence[DeclaredResources]
+    target: StackTarget, read_state: Callable[[], Sequence[StateResource]], runs: Sequence[DeclaredResources]
 ) -> Leftovers:
     """
     Search the vendors for what beside the stack's own resources is like one that the runs tried to make.
 
     Args:
         target: The stack.
-        engines: Its programs' stacks.
+        read_state: Returns the resources in the states of its programs. Raises Failure.
         runs: What the engine's updates told.
     """
     declared = [resource for run in runs for resource in run.list_resources()]
@@ -85,10 +83,7 @@ def find_leftovers(
     if not only:
         return Leftovers()
     try:
-        with session.explain_errors():
-            exported = [engine.export_stack().deployment or {} for engine in engines]
-        state = [resource for finding in exported for resource in finding.get("resources") or ()]
-        result = search(target, os.environ, declared, state, only=only)
+        result = search(target, os.environ, declared, read_state(), only=only)
     except Failure as failure:
         return Leftovers(failures=[failure])
     left = [

@@ -7,6 +7,7 @@ judged of that one into a file, and judges the platform's resources together wit
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ WRITE_VARIABLE: Final = "BULWARK_JUDGED_TO"
 
 READ_VARIABLE: Final = "BULWARK_JUDGED_BEFORE"
 """Names the file to read. Without it, a program is judged by itself."""
+
+_LOOK_SECONDS: Final = 0.02
 
 
 def write(resources: Iterable[Any], declared_inputs: Mapping[str, struct_pb2.Struct]) -> None:
@@ -33,14 +36,23 @@ def write(resources: Iterable[Any], declared_inputs: Mapping[str, struct_pb2.Str
             }
             for resource in resources
         ]
-        Path(path).write_text(json.dumps(found))
+        partial = Path(f"{path}.partial")
+        partial.write_text(json.dumps(found))
+        partial.rename(path)
 
 
 def read() -> tuple[list[Any], dict[str, struct_pb2.Struct]]:
-    """Return the messages and the declared inputs by URN in the file that the environment names."""
+    """
+    Return the messages and the declared inputs by URN in the file that the environment names.
+
+    Where the other program runs at the same time, this waits for the file; the caller sees to it that there
+    will be one.
+    """
     path = os.environ.get(READ_VARIABLE)
     if not path:
         return [], {}
+    while not Path(path).exists():
+        time.sleep(_LOOK_SECONDS)
     resources: list[Any] = []
     declared: dict[str, struct_pb2.Struct] = {}
     for judged in json.loads(Path(path).read_text()):

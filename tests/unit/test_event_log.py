@@ -63,6 +63,22 @@ def test_a_step_names_what_differs_and_not_all_that_was_read_anew() -> None:
     assert [step["properties"] for step in watched.steps] == [["monitorIds"]]
 
 
+def test_of_two_runs_at_once_the_second_ones_text_comes_whole_after_the_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = EventLog("Administrator's preview", quiet=False, as_json=False)
+    second = EventLog("Preview", quiet=False, as_json=False, waits=True)
+    for number in range(2):
+        second.on_output(f"second {number}\n")
+        first.on_output(f"first {number}\n")
+    second.on_failure("why the second one failed")
+    first.close(0)
+    second.close(1)
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == ["first 0", "first 1", "second 0", "second 1"]
+    assert shown.err == "why the second one failed\n"
+
+
 CANCELED = "aws:s3:BucketPublicAccessBlock one failed to run remediation: context canceled"
 
 
