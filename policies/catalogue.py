@@ -27,6 +27,7 @@ _LOOSER: Final[dict[Looser, str]] = {
     "fewer": "fewer entries demand",
     "true": "`true` demands",
     "other": "another value may demand",
+    "never": "no value demands",
 }
 
 _HEAD: Final = """# Policies

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from policies.facts.stores import DATA_DEPENDS_ON, is_store
+from policies.facts.stores import DATA_DEPENDS_ON, may_hold_data
 from policies.framework.closing_rules import CLOSING_RULES
 from policies.framework.controls import Control, Framework
 from policies.framework.rule import Rule
@@ -59,7 +59,7 @@ class Step:
     def loses_data(self) -> bool:
         """Whether it deletes or replaces a resource that holds data, or that access to data depends on."""
         token = type_of(self.urn)
-        return self.change in {"replaced", "deleted"} and (is_store(token) or token in _TAKES_DATA_ALONG)
+        return self.change in {"replaced", "deleted"} and (may_hold_data(token) or token in _TAKES_DATA_ALONG)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ they arrive and decodes the stack once. Enforcement levels, configuration and di
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy
 
@@ -26,6 +26,14 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._declared_inputs: dict[str, struct_pb2.Struct] = {}
+            self._settings: dict[str, dict[str, Any]] = {}
+
+        def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+            self._settings = {
+                rule: json_format.MessageToDict(config.properties)
+                for rule, config in request.policyConfig.items()
+            }
+            return super().Configure(request, context)
 
         def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
             del context
@@ -44,7 +52,10 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
             judged_before.write(request.resources, self._declared_inputs)
             others, their_inputs = judged_before.read()
             stack = PolicyStack(
-                [*others, *request.resources], their_inputs | self._declared_inputs, pack.drill_history
+                [*others, *request.resources],
+                their_inputs | self._declared_inputs,
+                pack.drill_history,
+                self._settings,
             )
             pack.evaluation = Evaluation(stack, pack.waivers)
             response = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)

@@ -15,12 +15,13 @@ Parameters = Mapping[str, Any]
 """Parameter -> its value for this stack: the configured one, or the default."""
 
 
-Looser = Literal["higher", "lower", "more", "fewer", "true", "other"]
+Looser = Literal["higher", "lower", "more", "fewer", "true", "other", "never"]
 """
 Which values of a parameter demand less than its default.
 
 `higher` and `lower` numbers; a list with `more` entries, which exempt something, or with `fewer`, which
-demand something; `true`; any `other` value than the default.
+demand something; `true`; any `other` value than the default. `never`: whatever it says, nothing that the
+pack demands by itself is given up.
 """
 
 
@@ -51,6 +52,8 @@ class Parameter:
                 return bool(value) and not self.default
             case "other":
                 return value != self.default
+            case "never":
+                return False
 
 
 def number_parameter(

@@ -100,6 +100,7 @@ class PolicyStack:
         resources: Iterable[Any],
         declared_inputs: Mapping[str, struct_pb2.Struct] | None = None,
         drill_history: DrillHistory | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """
         Index the resources.
@@ -108,9 +109,14 @@ class PolicyStack:
             resources: The engine's messages, one AnalyzerResource per resource.
             declared_inputs: URN -> the inputs that the program declares, as far as the engine sent them.
             drill_history: The drills of the stack's stores.
+            settings: Rule id -> the parameters that are configured for it.
         """
         self.drill_history: Final = drill_history
         """The drills of the stack's stores; None if they are unknown."""
+
+        self.settings: Final = settings or {}
+        """Rule id -> its configured parameters, for facts that depend on one."""
+
         inputs = declared_inputs or {}
         unsorted = (Resource(raw.urn, raw, inputs.get(raw.urn)) for raw in resources)
         self.resources: Final = sorted(unsorted, key=lambda resource: resource.urn)

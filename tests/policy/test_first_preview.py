@@ -32,7 +32,7 @@ def test_a_foreign_stack_is_refused_by_name_and_nothing_is_created(tmp_path: Pat
         "bucket-is-closed-to-the-public": "uploads (Bucket",
         "store-has-history": "orders (Instance)",
         "store-is-protected": "orders (Instance) may be deleted by a deploy",
-        "store-type-is-known": "strange (StrangeDatabase)",
+        "type-is-classified": "strange (StrangeDatabase)",
         "no-long-lived-key": "key (AccessKey)",
         "role-has-no-managed-administrator": "everything (RolePolicyAttachment)",
         "provider-is-explicit": "orders (Instance)",

@@ -30,7 +30,7 @@ NOT_ON_THE_TWIN = {
     "provider-is-explicit",
     "provider-is-pinned",
     "role-has-no-managed-administrator",
-    "store-type-is-known",
+    "type-is-classified",
 }
 """Their mutations need types that the twin does not know, or a provider that the lock file does not pin;
 test_first_preview.py previews those."""

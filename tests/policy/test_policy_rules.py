@@ -29,7 +29,7 @@ _CASES: Final[list[Case]] = [
 _NOTHING_TO_TRY: Final = {
     # That the resource is there decides.
     "no-long-lived-key": {"absent", "unknown", "secret"},
-    "store-type-is-known": {"absent", "unknown", "secret"},
+    "type-is-classified": {"absent", "unknown", "secret"},
     # Its provider and its options decide, and the engine knows them before any input.
     "provider-is-explicit": {"absent", "unknown", "secret"},
     "store-is-protected": {"unknown", "secret"},

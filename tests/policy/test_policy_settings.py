@@ -52,6 +52,8 @@ def values_of(parameter: Parameter, *, looser: bool) -> list[Any]:
             found = [[], default[1:]] if looser else [default, [*default, "another"]]
         case "true":
             found = [True] if looser else [False]
+        case "never":
+            found = [] if looser else [default, ["acme:index/thing:Thing"]]
         case "other":
             found = [one for one in parameter.schema["enum"] if one != default] if looser else [default]
     for value in found:

@@ -25,6 +25,11 @@ _BACKUP: Final = "store-has-independent-backup"
 _HISTORY: Final = "store-has-history"
 _REPLICATION: Final = "backups-replication"
 _VAULTS: Final = {"backups-vault-bucket", "backups-replica-bucket"}
+_CLOUD_SQL: Final = {
+    "enabled": True,
+    "pointInTimeRecoveryEnabled": True,
+    "transactionLogRetentionDays": 7,
+}
 _ACCOUNT, _OTHER = "123456789012", "210987654321"
 _KEY: Final = f"arn:aws:kms:eu-west-1:{_ACCOUNT}:key/00000000-0000-4000-8000-000000000000"
 
@@ -65,7 +70,10 @@ def part(kind: str, name: str, of: str, **inputs: Any) -> Toy:
         "kubernetes:core/v1:PersistentVolumeClaim",
         "mongodbatlas:index/cluster:Cluster",
         "supabase:index/project:Project",
-        "vendor:module/strangeBucket:StrangeBucket",
+        "planetscale:index/databasePostgres:DatabasePostgres",
+        "railway:index/volume:Volume",
+        "kubernetes:core/v1:PersistentVolume",
+        "upstash:index/redisDatabase:RedisDatabase",
     ],
 )
 def test_a_foreign_data_store_without_backup_is_refused(token: str) -> None:
@@ -86,11 +94,17 @@ def test_a_foreign_data_store_without_backup_is_refused(token: str) -> None:
         "neon:index/database:Database",
         "neon:index/role:Role",
         "sentry:index/project:Project",
+        "mongodbatlas:index/project:Project",
+        "postgresql:index/database:Database",
+        "mysql:index/database:Database",
+        "azure-native:sql:Server",
+        "digitalocean:index/databaseDb:DatabaseDb",
+        "kubernetes:apps/v1:StatefulSet",
     ],
 )
 def test_a_resource_without_data_of_its_own_needs_no_backup(token: str) -> None:
     stack = [store(token)]
-    assert complaints(stack, _BACKUP) == complaints(stack, "store-type-is-known") == {}
+    assert complaints(stack, _BACKUP) == complaints(stack, "type-is-classified") == {}
 
 
 @pytest.mark.parametrize(
@@ -321,8 +335,43 @@ def test_a_bucket_is_no_log_of_its_own() -> None:
             },
             True,
         ),
-        # Of these, another rule says that the pack does not know them.
-        ("mongodbatlas:index/cluster:Cluster", {}, True),
+        ("aws:docdb/cluster:Cluster", {"backupRetentionPeriod": 7}, True),
+        ("aws:keyspaces/table:Table", {"pointInTimeRecovery": {"status": "ENABLED"}}, True),
+        ("aws:keyspaces/table:Table", {"pointInTimeRecovery": {"status": "DISABLED"}}, False),
+        ("azure-native:dbforpostgresql:Server", {"backup": {"backupRetentionDays": 7}}, True),
+        ("azure-native:dbforpostgresql:Server", {"backup": {"backupRetentionDays": 6}}, False),
+        ("azure:mssql/database:Database", {"shortTermRetentionPolicy": {"retentionDays": 14}}, True),
+        ("digitalocean:index/databaseCluster:DatabaseCluster", {"engine": "pg"}, True),
+        ("digitalocean:index/databaseCluster:DatabaseCluster", {"engine": "valkey"}, False),
+        (
+            "gcp:sql/databaseInstance:DatabaseInstance",
+            {"settings": {"backupConfiguration": _CLOUD_SQL}},
+            True,
+        ),
+        (
+            "gcp:sql/databaseInstance:DatabaseInstance",
+            {"settings": {"backupConfiguration": {**_CLOUD_SQL, "pointInTimeRecoveryEnabled": False}}},
+            False,
+        ),
+        (
+            "gcp:sql/databaseInstance:DatabaseInstance",
+            {"settings": {"backupConfiguration": {**_CLOUD_SQL, "transactionLogRetentionDays": 1}}},
+            False,
+        ),
+        ("gcp:storage/bucket:Bucket", {"versioning": {"enabled": True}}, True),
+        ("gcp:storage/bucket:Bucket", {"softDeletePolicy": {"retentionDurationSeconds": 604_800}}, True),
+        ("gcp:storage/bucket:Bucket", {"softDeletePolicy": {"retentionDurationSeconds": 0}}, False),
+        ("gcp:spanner/database:Database", {"versionRetentionPeriod": "7d"}, True),
+        ("gcp:spanner/database:Database", {"versionRetentionPeriod": "1h"}, False),
+        ("gcp:bigquery/dataset:Dataset", {"maxTimeTravelHours": "168"}, True),
+        ("gcp:bigquery/dataset:Dataset", {"maxTimeTravelHours": "48"}, False),
+        (
+            "gcp:firestore/database:Database",
+            {"pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED"},
+            True,
+        ),
+        # The pack reads no history of these.
+        ("mongodbatlas:index/cluster:Cluster", {"pitEnabled": True}, False),
     ],
 )
 def test_each_type_of_store_has_a_history_of_its_own(

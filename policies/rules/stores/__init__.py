@@ -15,11 +15,11 @@ from policies.rules.stores import (
     store_keeps_its_identity,
     store_loss_is_within_objective,
     store_proof_is_recent,
-    store_type_is_known,
+    type_is_classified,
 )
 
 RULES: tuple[Rule, ...] = (
-    store_type_is_known.RULE,
+    type_is_classified.RULE,
     store_has_history.RULE,
     store_history_fits_plan.RULE,
     store_branch_is_protected.RULE,

@@ -1,14 +1,15 @@
 """A data store that can't be restored to an earlier point in time is refused."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from pulumi_policy import Severity
 
 from policies.facts.buckets import BUCKET, LIFECYCLE, VERSIONING, Buckets
-from policies.facts.stores import KNOWN_STORES, data_stores
+from policies.facts.stores import data_stores
 from policies.framework.controls import Control
 from policies.framework.messages import Message, duration, message
 from policies.framework.property_values import Absent, Known
@@ -28,10 +29,13 @@ _FILE_SYSTEM: Final = "aws:efs/fileSystem:FileSystem"
 _BACKUP_POLICY: Final = "aws:efs/backupPolicy:BackupPolicy"
 _DAY: Final = timedelta(days=1)
 _TOO_SHORT: Final = "expires earlier versions too soon"
+_PERIOD: Final = re.compile(r"([0-9]{1,9})([smhd])")
+_UNITS: Final = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": _DAY}
+_Check = Callable[[Resource, PolicyStack, timedelta], list[Message]]
 
 
 def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
-    check = _CHECKS.get(store.type, _report_no_history)
+    check = _CHECKS.get(store.type, _report_unknown)
     return check(store, stack, timedelta(hours=limits["minimum_hours"]))
 
 
@@ -42,12 +46,21 @@ def _check_period(store: Resource, path: LiteralString, unit: timedelta, least: 
     return [message("{it} must declare " + path + " of at least {least}", it=store, least=duration(least))]
 
 
-def _check_neon(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
-    return _check_period(store, "historyRetentionSeconds", timedelta(seconds=1), least)
+def _period(path: LiteralString, unit: timedelta) -> _Check:
+    """Return the check of a store that keeps a history as long as an input says, in this unit."""
+    return lambda store, _, least: _check_period(store, path, unit, least)
 
 
-def _check_rds(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
-    return _check_period(store, "backupRetentionPeriod", _DAY, least)
+def _switch(path: LiteralString, length: timedelta, *values: bool | str) -> _Check:
+    """Return the check of a store that keeps a history of this length if an input has one of the values."""
+
+    def check(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
+        problems = expect(store, path, one_of(*values), "does not switch on " + path)
+        if not problems and length < least:
+            return [message("{it} keeps {length} at most", it=store, length=duration(length))]
+        return problems
+
+    return check
 
 
 def _check_dynamodb(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
@@ -105,23 +118,85 @@ def _check_expiration(
             yield from expect_value(days, store, path, fits, _TOO_SHORT)
 
 
+def _check_cloud_sql(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
+    backups = "settings.backupConfiguration"
+    enabled = expect(store, backups + ".enabled", one_of(True), "has no backups")
+    recovers = [
+        expect(store, backups + "." + log, one_of(True), "does not switch on " + log)
+        for log in ("pointInTimeRecoveryEnabled", "binaryLogEnabled")
+    ]
+    period = _check_period(store, backups + ".transactionLogRetentionDays", _DAY, least)
+    return [*enabled, *accept_any(recovers, []), *period]
+
+
+def _check_google_bucket(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
+    # What is overwritten counts as deleted (Google Cloud, "Soft delete").
+    deleted = _check_period(store, "softDeletePolicy.retentionDurationSeconds", timedelta(seconds=1), least)
+    return accept_any([expect(store, "versioning.enabled", one_of(True), "has no versioning"), deleted], [])
+
+
+def _check_bigquery(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
+    def reaches_back(value: Any) -> bool:  # hours, as a text
+        return isinstance(value, str) and value.isdecimal() and timedelta(hours=int(value)) >= least
+
+    return expect(store, "maxTimeTravelHours", reaches_back, "keeps too little by maxTimeTravelHours")
+
+
+def _check_spanner(store: Resource, _stack: PolicyStack, least: timedelta) -> list[Message]:
+    def reaches_back(value: Any) -> bool:
+        match = _PERIOD.fullmatch(value) if isinstance(value, str) else None
+        return match is not None and int(match[1]) * _UNITS[match[2]] >= least
+
+    return expect(store, "versionRetentionPeriod", reaches_back, "keeps too little by versionRetentionPeriod")
+
+
 def _report_no_history(store: Resource, _stack: PolicyStack, _least: timedelta) -> list[Message]:
     return [message("{store} keeps none of its own, whatever it declares", store=store)]
 
 
-_CHECKS: Final[dict[str, Callable[[Resource, PolicyStack, timedelta], list[Message]]]] = {
+def _report_unknown(_store: Resource, _stack: PolicyStack, _least: timedelta) -> list[Message]:
+    return [message("the pack does not know what history such a store keeps")]
+
+
+_CHECKS: Final[dict[str, _Check]] = {
+    "aws:docdb/cluster:Cluster": _period("backupRetentionPeriod", _DAY),
     "aws:dynamodb/table:Table": _check_dynamodb,
+    "aws:ebs/volume:Volume": _report_no_history,
     _FILE_SYSTEM: _check_efs,
-    "aws:rds/cluster:Cluster": _check_rds,
-    "aws:rds/instance:Instance": _check_rds,
+    # 35 days (AWS, Keyspaces, "Point-in-time recovery").
+    "aws:keyspaces/table:Table": _switch("pointInTimeRecovery.status", 35 * _DAY, "ENABLED"),
+    "aws:memorydb/cluster:Cluster": _period("snapshotRetentionLimit", _DAY),
+    "aws:neptune/cluster:Cluster": _period("backupRetentionPeriod", _DAY),
+    "aws:rds/cluster:Cluster": _period("backupRetentionPeriod", _DAY),
+    "aws:rds/instance:Instance": _period("backupRetentionPeriod", _DAY),
+    "aws:redshift/cluster:Cluster": _period("automatedSnapshotRetentionPeriod", _DAY),
     BUCKET: _check_bucket,
-    "neon:index/project:Project": _check_neon,
+    "azure-native:dbformysql:Server": _period("backup.backupRetentionDays", _DAY),
+    "azure-native:dbforpostgresql:Server": _period("backup.backupRetentionDays", _DAY),
+    "azure:mssql/database:Database": _period("shortTermRetentionPolicy.retentionDays", _DAY),
+    "azure:mysql/flexibleServer:FlexibleServer": _period("backupRetentionDays", _DAY),
+    "azure:postgresql/flexibleServer:FlexibleServer": _period("backupRetentionDays", _DAY),
+    # 7 days (DigitalOcean, "Managed Databases", backups).
+    "digitalocean:index/databaseCluster:DatabaseCluster": _switch("engine", 7 * _DAY, "mysql", "pg"),
+    "gcp:alloydb/cluster:Cluster": _period("continuousBackupConfig.recoveryWindowDays", _DAY),
+    "gcp:bigquery/dataset:Dataset": _check_bigquery,
+    # 7 days (Google Cloud, Firestore, "Point-in-time recovery").
+    "gcp:firestore/database:Database": _switch(
+        "pointInTimeRecoveryEnablement", 7 * _DAY, "POINT_IN_TIME_RECOVERY_ENABLED"
+    ),
+    "gcp:spanner/database:Database": _check_spanner,
+    "gcp:sql/databaseInstance:DatabaseInstance": _check_cloud_sql,
+    "gcp:storage/bucket:Bucket": _check_google_bucket,
+    "kubernetes:apps/v1:StatefulSet": _report_no_history,
+    "kubernetes:core/v1:PersistentVolume": _report_no_history,
+    "kubernetes:core/v1:PersistentVolumeClaim": _report_no_history,
+    "neon:index/project:Project": _period("historyRetentionSeconds", timedelta(seconds=1)),
 }
 
 
 def _subjects(stack: PolicyStack) -> list[Resource]:
-    # A store that a component only publishes declares no history. store-type-is-known refuses unknown types.
-    return [store for store in data_stores(stack) if store.is_custom and store.type in KNOWN_STORES]
+    # A store that a component only publishes declares no history.
+    return [store for store in data_stores(stack) if store.is_custom]
 
 
 RULE: Final = Rule(
