@@ -179,14 +179,16 @@ def _run_negative_control(
     lost, changed = target.find(first), target.find(second)
     if not lost or not changed:
         raise Failure("The restored files are not there to be damaged.", "look at what was restored.")
-    lost.unlink()
     body = changed.read_bytes()
     changed.write_bytes(bytes([body[0] ^ 1]) + body[1:] if body else b"x")
-    differences = list(find_differences(manifest, vault, target))
+    # The loss of the only file would hide that it was changed.
+    differences = list(find_differences(manifest, vault, target)) if lost == changed else []
+    lost.unlink()
+    differences += find_differences(manifest, vault, target)
     names = [f"{entry.bucket}/{entry.key}" for entry in (first, second)]
     noticed = [
-        any(line.startswith(names[0]) for line in differences),
-        any(line.startswith(names[1]) for line in differences),
+        f"{names[0]} is missing" in differences,
+        any(line.startswith(f"{names[1]} has ") for line in differences),
     ]
     damage = f"{names[0]} was lost; a byte of {names[1]} was changed"
     missing: list[str] = []
@@ -210,7 +212,8 @@ def _run_negative_control(
 
 
 def _first_two(objects: Iterator[FileEntry]) -> tuple[FileEntry, FileEntry]:
-    first, second = next(objects, None), next(objects, None)
-    if not first or not second:
-        raise Failure("There are not two files to damage.", "drill when there are some.")
-    return first, second
+    """Return two files or, where there is one alone, that one twice."""
+    first = next(objects, None)
+    if not first:
+        raise Failure("There is no file to damage.", "drill when there is one.")
+    return first, next(objects, first)

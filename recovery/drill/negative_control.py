@@ -17,10 +17,10 @@ from recovery.postgres.connection import connect
 from recovery.postgres.snapshot import take_snapshot
 from recovery.postgres.table_name import TableName
 
-_TEXT_COLUMNS: Final = """
-    SELECT attname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+_COLUMNS: Final = """
+    SELECT attname, t.typname IN ('text', 'varchar') FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-      AND t.typname IN ('text', 'varchar') ORDER BY attnum DESC
+      AND t.typname IN ('text', 'varchar', 'int2', 'int4', 'int8', 'numeric') ORDER BY 2 DESC, attnum DESC
 """
 # Without the owner's SELECT nobody could read the table for the comparison.
 _GRANT: Final = """
@@ -58,8 +58,15 @@ def damage_and_verify(
     tables = tables[:_MAX_TABLES]
     with connect(database.owner_url) as connection:
         before = _read_checksums(database, tables)
-        lost = _damage_first(connection, tables, _delete_row)
-        changed = _damage_first(connection, [table for table in tables if table != lost], _change_value)
+        if len(tables) == 1:
+            # Damage to the one table is looked for after each step: the second would hide the first.
+            changed = _damage_first(connection, tables, _change_value)
+            differences = compare_checksums(before, _read_checksums(database, tables))
+            lost = _damage_first(connection, tables, _delete_row)
+        else:
+            differences = []
+            lost = _damage_first(connection, tables, _delete_row)
+            changed = _damage_first(connection, [table for table in tables if table != lost], _change_value)
         role, privilege = _choose_grant(connection, lost, application_role)
         connection.execute(
             sql.SQL("REVOKE {} ON {} FROM {}").format(
@@ -67,7 +74,7 @@ def damage_and_verify(
             )
         )
         after = _read_checksums(database, tables)
-    differences = compare_checksums(before, after)
+    differences = [*differences, *compare_checksums(before, after)]
     # Damage -> whether a sentence of `compare_checksums` describes it.
     expected = {
         f"a row of {_name(lost)} was deleted": lambda line: line.startswith(
@@ -122,11 +129,20 @@ def _delete_row(_connection: psycopg.Connection, table: Table) -> Iterator[sql.C
 
 def _change_value(connection: psycopg.Connection, table: Table) -> Iterator[sql.Composed]:
     name = TableName(table.schema_name, table.name).pattern
-    for (column,) in connection.execute(_TEXT_COLUMNS, (name,)).fetchall():
-        yield sql.SQL(
-            "UPDATE ONLY {0} SET {1} = {1} || 'x' "
-            "WHERE ctid = (SELECT ctid FROM ONLY {0} WHERE {1} <> '' LIMIT 1)"
-        ).format(_identifier(table), sql.Identifier(column))
+    for column, is_text in connection.execute(_COLUMNS, (name,)).fetchall():
+        # The largest number has no larger one beside it, which a unique index would refuse.
+        change = (
+            sql.SQL(
+                "UPDATE ONLY {0} SET {1} = {1} || 'x' "
+                "WHERE ctid = (SELECT ctid FROM ONLY {0} WHERE {1} <> '' LIMIT 1)"
+            )
+            if is_text
+            else sql.SQL(
+                "UPDATE ONLY {0} SET {1} = {1} + 1 WHERE ctid = "
+                "(SELECT ctid FROM ONLY {0} WHERE {1} IS NOT NULL ORDER BY {1} DESC LIMIT 1)"
+            )
+        )
+        yield change.format(_identifier(table), sql.Identifier(column))
 
 
 def _choose_grant(connection: psycopg.Connection, table: Table, application_role: str) -> tuple[str, str]:

@@ -26,7 +26,10 @@ from vaults import ProxiedVault, back_up_database
 from core import vault_layout
 from postgres_server.cluster import Cluster
 from recovery.drill import corruption, loss
+from recovery.drill.environment import RecoveredDatabase
+from recovery.drill.negative_control import damage_and_verify
 from recovery.drill.receiving_server import ReceivingServer, mark_of
+from recovery.drill.safety import new_name
 from recovery.drill.spec import Application, Assertion, DrillObjectives
 from recovery.manifest import Manifest
 from recovery.postgres.checksums import compute_checksums
@@ -333,3 +336,18 @@ def test_a_database_that_may_not_be_replaced_is_not_touched(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(query_unmark.encode())
     assert (checksums_of(url), checksums_of(staging)) == (was, own)
+
+
+def test_damage_to_the_one_table_of_numbers_is_found(other_cluster: Cluster) -> None:
+    create_database(other_cluster, "numbers")
+    address = database_url(other_cluster, "numbers")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE TABLE one AS SELECT generate_series(1, 3) AS id")
+        connection.execute("ALTER TABLE one ADD PRIMARY KEY (id)")
+    try:
+        database = RecoveredDatabase(new_name("loss", datetime.now(UTC)), "", address, address)
+        control, check = damage_and_verify(database, "", checksums_of(address), "")
+        assert (check.outcome, check.actual) == ("passed", "3 of 3 found")
+        assert any(line.endswith("but not the same ones.") for line in control.found)
+    finally:
+        drop_database(other_cluster, "numbers")

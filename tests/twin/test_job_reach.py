@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import yaml
 
+from components.settings import Settings
+from engine.stack_file import load_settings, read
 from twin.aws.policy import Decision, Principal, RequiredPermission, evaluate
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -36,6 +38,10 @@ PARTS: Final = {
     "issuer's keys": "trust/issuer-keys/a.json",
 }
 """Part of a vault -> a key in it."""
+
+
+def stack_settings(stack: str) -> Settings:
+    return load_settings(stack, read(stack))
 
 
 @cache
@@ -111,13 +117,22 @@ def list_documents(role: str) -> list[str]:
     return found
 
 
-def jobs() -> dict[str, dict[str, Any]]:
-    """Return the jobs of all workflows, by `<file>` and name, as the table writes them."""
-    return {
-        f"`{file.name}` {name}": job
-        for file in sorted(WORKFLOWS.glob("*.yml"))
-        for name, job in yaml.safe_load(file.read_text())["jobs"].items()
-    }
+def jobs(prefix: str = "", deploy: str = "production") -> dict[str, dict[str, Any]]:
+    """
+    Return the jobs of all workflows, by `<file>` and name, as the table writes them.
+
+    Args:
+        prefix: Begins the names of their environments, as of another stack that calls the workflows.
+        deploy: The environment that deploys.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for file in sorted(WORKFLOWS.glob("*.yml")):
+        text = file.read_text().replace("${{ inputs.prefix }}", prefix)
+        text = text.replace("${{ inputs.environment || 'production' }}", deploy)
+        for name, job in yaml.safe_load(text)["jobs"].items():
+            if "uses" not in job:
+                found[f"`{file.name}` {name}"] = job
+    return found
 
 
 def list_roles(job: dict[str, Any]) -> list[str]:
@@ -185,6 +200,15 @@ def describe(job: dict[str, Any]) -> tuple[str, ...]:
 def test_the_page_lists_for_each_job_what_it_can_reach() -> None:
     rows = [f"| {name} | {' | '.join(describe(job))} |" for name, job in jobs().items()]
     assert re.findall(r"^\| `\S+\.yml` \w+ \|.*$", PAGE, re.MULTILINE) == rows
+
+
+def test_a_job_of_staging_takes_on_no_role_of_production() -> None:
+    staging = stack_settings("staging").vaults
+    called = jobs(staging.environment_prefix, staging.deploy_environment)
+    assert {name: list_roles(job) for name, job in called.items() if list_roles(job)} == {}
+    # What the workflows call their environments is what the settings of the stack bind its roles to.
+    own = {job["environment"] for job in called.values() if "environment" in job}
+    assert own == {*staging.role_environments.values(), staging.copy_environment}
 
 
 def test_no_job_hands_its_secrets_to_more_than_the_steps_that_need_them() -> None:

@@ -554,7 +554,7 @@ def test_no_job_of_staging_can_take_on_a_role_of_production() -> None:
         set(settings.vaults.role_environments.values()) for settings in (staging, load(production()))
     ]
     assert not environments[0] & environments[1]
-    assert all(name.startswith("staging-") for name in environments[0])
+    assert all(name.startswith("staging") for name in environments[0])
 
 
 def test_a_wrong_store_is_one_problem_and_hides_none_of_another_store() -> None:

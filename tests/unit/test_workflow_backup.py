@@ -78,7 +78,7 @@ def test_each_job_of_the_backup_workflow_has_the_one_role_that_it_needs() -> Non
         (KEEP, "backup", "BACKUP"),
     ):
         assert job["permissions"] == {"contents": "read", "id-token": "write"}
-        assert job["environment"] == environments[environment]
+        assert job["environment"] == "${{ inputs.prefix }}" + environments[environment]
         [found] = steps_of(job, "configure-aws")
         assert found["with"]["role-to-assume"] == f"${{{{ vars.{role}_ROLE }}}}"
         assert found["with"]["aws-region"] == f"${{{{ vars.{role}_REGION }}}}"
@@ -147,7 +147,7 @@ def test_one_damaged_backup_does_not_keep_the_next_from_being_proven(
 
 @pytest.mark.parametrize(
     ("stores", "backed_up"),
-    [("database state", "database"), ("files", "files"), ("all", "database files"), ("database", "database")],
+    [("database state", "database"), ("files", "files"), ("all", "all"), ("database", "database")],
 )
 def test_the_state_is_backed_up_by_the_job_that_does_nothing_else(stores: str, backed_up: str) -> None:
     """Run the step as the runner does, with a program in the place of ours that shows its arguments."""
@@ -164,7 +164,8 @@ def test_the_state_is_backed_up_by_the_job_that_does_nothing_else(stores: str, b
     assert JOB["if"] == "inputs.stores != 'state'"
     database = ON["schedule"][0]["cron"]
     assert STATE["if"] == (
-        f"github.event.schedule == '{database}' || inputs.stores == 'all' || inputs.stores == 'state'"
+        "inputs.stores == 'all' || inputs.stores == 'state' || "
+        f"!inputs.stores && github.event.schedule == '{database}'"
     )
 
 
@@ -199,5 +200,5 @@ def test_every_command_of_the_runbook_exists(command: str) -> None:
 
 
 def test_every_command_of_the_backup_workflow_exists() -> None:
-    for stores in ("database files", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]):
+    for stores in ("database files", "all", *ON["workflow_dispatch"]["inputs"]["stores"]["options"]):
         app.parse_args(["backup", *stores.split(), "--stack", "prod"], exit_on_error=False, print_error=False)

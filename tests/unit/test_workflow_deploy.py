@@ -36,9 +36,10 @@ def environment_of(field: str) -> Any:
 def test_every_workflow_declares_its_permissions_and_pins_its_actions(file: Path) -> None:
     found = yaml.safe_load(file.read_text())
     assert found["permissions"] == {}
-    used = [step["uses"] for job in found["jobs"].values() for step in job["steps"] if "uses" in step]
+    jobs = [job for job in found["jobs"].values() if "uses" not in job]
+    used = [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
     assert all(re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40}", action) for action in used)
-    assert all("timeout-minutes" in job for job in found["jobs"].values())
+    assert all("timeout-minutes" in job for job in jobs)
 
 
 def test_production_changes_from_main_alone_after_an_approval() -> None:
@@ -47,18 +48,21 @@ def test_production_changes_from_main_alone_after_an_approval() -> None:
     assert found[True]["push"] == {"branches": ["main"]}  # YAML 1.1 reads `on` as true
     assert plan["if"] == "github.ref == 'refs/heads/main'"
     assert deploy["needs"] == "plan"
-    assert plan["environment"] == environment_of("plan_environment")
-    assert deploy["environment"] == environment_of("deploy_environment")
+    assert plan["environment"] == "${{ inputs.prefix }}" + environment_of("plan_environment")
+    default = environment_of("deploy_environment")
+    assert deploy["environment"] == f"${{{{ inputs.environment || '{default}' }}}}"
     assert found["concurrency"]["cancel-in-progress"] is False
 
 
 def test_who_plans_and_deploys_looks_into_the_replicas_account_by_the_profile_of_the_settings() -> None:
-    replica = load_settings("prod", stack_file.read("prod")).vaults.replica
     config = ConfigParser()
     config.read(_FOLDER.parent / "aws-config")
-    profile = config[f"profile {replica.profile}"]
-    assert profile["role_arn"] == f"arn:aws:iam::{replica.account}:role/example-{REPLICA_READER}"
-    assert profile["credential_source"] == "Environment"
+    for stack in ("prod", "staging"):
+        settings = load_settings(stack, stack_file.read(stack))
+        replica, name = settings.vaults.replica, settings.platform.name
+        profile = config[f"profile {replica.profile}"]
+        assert profile["role_arn"] == f"arn:aws:iam::{replica.account}:role/{name}-{REPLICA_READER}"
+        assert profile["credential_source"] == "Environment"
     using = {
         file.name
         for file in _FOLDER.glob("*.yml")
@@ -83,7 +87,7 @@ def test_the_plan_that_is_deployed_is_the_one_that_was_shown() -> None:
 
 def test_the_drift_workflow_can_change_nothing() -> None:
     look, tell = workflow("drift.yml")["jobs"].values()
-    assert look["environment"] == environment_of("plan_environment")
+    assert look["environment"] == "${{ inputs.prefix }}" + environment_of("plan_environment")
     assert look["permissions"] == {"contents": "read", "id-token": "write"}
     assert tell["permissions"] == {"issues": "write"}
     assert not any("checkout" in step.get("uses", "") for step in tell["steps"])
@@ -91,11 +95,14 @@ def test_the_drift_workflow_can_change_nothing() -> None:
 
 def issues_after(folder: Path, before: list[Any], drift: str | None) -> list[Any]:
     """Run the workflow's own step."""
-    step = workflow("drift.yml")["jobs"]["tell"]["steps"][-1]
+    found = workflow("drift.yml")
+    step = found["jobs"]["tell"]["steps"][-1]
+    stack = found["env"]["STACK"]
+    step["env"]["MINE"] = step["env"]["MINE"].replace(stack, "prod")
     (folder / "drift.md").unlink(missing_ok=True)
     if drift:
         (folder / "drift.md").write_text(drift)
-    return fake_gh.run_step(step, folder, before, ISSUES="repos/example/platform/issues")
+    return fake_gh.run_step(step, folder, before, ISSUES="repos/example/platform/issues", STACK="prod")
 
 
 def test_the_nightly_look_publishes_the_page_of_the_health_whatever_it_says() -> None:
@@ -117,12 +124,13 @@ def test_drift_is_one_issue_until_it_is_gone(tmp_path: Path) -> None:
         item(1, f"{_MARK}quoted", by="someone"),
         item(2, f"{_MARK}a pull request", pull_request={}),
         item(3, f"{_MARK}last month's", state="closed"),
+        item(4, f"{_MARK.replace('prod', 'staging')}of another stack"),
     ]
     assert issues_after(tmp_path, others, None) == others
-    title = "Production is not what the repository declares"
+    title = "The stack prod is not what the repository declares"
     first = issues_after(tmp_path, others, f"{_MARK}first")
-    assert first == [*others, item(103, f"{_MARK}first", title=title)]
+    assert first == [*others, item(104, f"{_MARK}first", title=title)]
     second = issues_after(tmp_path, first, f"{_MARK}second")
-    assert second == [*others, item(103, f"{_MARK}second", title=title)]
+    assert second == [*others, item(104, f"{_MARK}second", title=title)]
     gone = issues_after(tmp_path, second, None)
-    assert gone == [*others, item(103, f"{_MARK}second", title=title, state="closed")]
+    assert gone == [*others, item(104, f"{_MARK}second", title=title, state="closed")]

@@ -15,6 +15,7 @@ _FILE = Path(__file__).parents[2] / ".github" / "workflows" / "drill.yml"
 _TEXT = _FILE.read_text()
 # PyYAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(_TEXT)
+PREFIX = "${{ inputs.prefix }}"
 SETTINGS = find_target("prod", on_twin=False).settings.vaults
 DRILL, STATE, KEEP, CREDENTIALS = (
     WORKFLOW["jobs"][name] for name in ("drill", "state", "keep", "credentials")
@@ -46,19 +47,19 @@ def test_every_scenario_that_the_drill_workflow_offers_exists() -> None:
 
 def test_the_job_that_reads_backups_writes_none_and_the_job_that_keeps_evidence_restores_none() -> None:
     assert (DRILL["environment"], assumed_roles(DRILL)) == (
-        SETTINGS.drill_environment,
+        PREFIX + SETTINGS.drill_environment,
         ["${{ vars.DRILL_ROLE }}"],
     )
     assert (STATE["environment"], assumed_roles(STATE)) == (
-        SETTINGS.state_drill_environment,
+        PREFIX + SETTINGS.state_drill_environment,
         ["${{ vars.STATE_DRILL_ROLE }}"],
     )
     assert (CREDENTIALS["environment"], assumed_roles(CREDENTIALS)) == (
-        SETTINGS.drill_environment,
+        PREFIX + SETTINGS.drill_environment,
         ["${{ vars.DRILL_ROLE }}"],
     )
     assert (KEEP["environment"], assumed_roles(KEEP)) == (
-        SETTINGS.backup_environment,
+        PREFIX + SETTINGS.backup_environment,
         ["${{ vars.BACKUP_ROLE }}"],
     )
     assert "bulwark drill " not in run_steps(KEEP)

@@ -25,7 +25,7 @@ def test_the_copy_elsewhere_runs_by_the_schedule_that_its_heartbeat_is_derived_f
 def test_the_copy_elsewhere_has_a_role_that_reads_and_never_the_private_key() -> None:
     assert _WORKFLOW["permissions"] == {}
     assert _JOB["permissions"] == {"contents": "read", "id-token": "write"}
-    assert _JOB["environment"] == _SETTINGS.copy_environment
+    assert _JOB["environment"] == "${{ inputs.prefix }}" + _SETTINGS.copy_environment
     [role] = [step["with"] for step in _JOB["steps"] if "configure-aws" in step.get("uses", "")]
     assert role["role-to-assume"] == "${{ vars.COPY_ROLE }}"
     assert role["role-duration-seconds"] >= _JOB["timeout-minutes"] * 60

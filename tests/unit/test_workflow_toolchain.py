@@ -18,6 +18,7 @@ _JOBS: Final = {
     f"{file.name}: {name}": job
     for file in sorted(_FOLDER.glob("*.yml"))
     for name, job in yaml.safe_load(file.read_text())["jobs"].items()
+    if "uses" not in job  # those of the called workflow are in the list
 }
 
 
