@@ -13,7 +13,7 @@ from core import vault_layout
 from core.console import PrintableConsole
 from core.failure import Failure
 from engine.stack_stores import list_stores
-from engine.stack_target import AwsRole, StackTarget
+from engine.stack_target import AwsRole, ReplicaRole, StackTarget
 from engine.targets import find_target
 from recovery.age import read_identity
 from recovery.attestation import Trust, group_subjects
@@ -368,9 +368,13 @@ def _open_vaults(
 
 def _find_replica_key(target: StackTarget, role: AwsRole, used: Collection[VaultName]) -> AccessKey | None:
     """Return a session of the role in the replica's account; None where it has none, or none is needed."""
-    if "replica" in used and (role == "restorer" or role == "driller"):  # noqa: PLR1714 - narrows the type
-        return target.replica_credentials(role)
-    return None
+    if "replica" not in used:
+        return None
+    match role:
+        case "restorer" | "driller" | "planner":
+            return target.replica_credentials(role)
+        case _:
+            return None
 
 
 def _open_writer_vault(target: StackTarget, role: AwsRole) -> VaultClient | None:
@@ -479,11 +483,19 @@ def export_state(target: RecoverySource) -> StateExport:
 
 
 def open_vaults(
-    target: RecoverySource, *, vaults: Collection[VaultName], identity: Path | None = None
+    target: RecoverySource,
+    *,
+    vaults: Collection[VaultName],
+    identity: Path | None = None,
+    role: ReplicaRole = "restorer",
 ) -> Mapping[VaultName, VaultClient]:
-    """Open the vaults for reading, those of a stack by the names in its settings, without its state."""
+    """
+    Open the vaults for reading, those of a stack by the names in its settings, without its state.
+
+    A planner sees which backups there are, and reads none.
+    """
     if isinstance(target, StackTarget) and set(vaults) != {"elsewhere"}:
-        return _open_vaults(target, "restorer", vaults)
+        return _open_vaults(target, role, vaults)
     return open_context(target, vaults=vaults, identity=identity).vaults
 
 

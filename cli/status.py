@@ -157,7 +157,7 @@ def _find_sources(target: StackTarget, subject: Subject, problem: Failure | None
 
     def open_aws(vault: Literal["primary", "replica"]) -> VaultClient:
         require("aws")
-        return open_vaults(target, vaults=(vault,))[vault]
+        return open_vaults(target, vaults=(vault,), role="planner")[vault]
 
     def open_copies() -> ElsewhereVault:
         require("elsewhere")

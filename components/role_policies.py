@@ -229,6 +229,7 @@ def planner_policy(
         *_enter_replica(vaults),
         *_list_account(trail),
         *_records(vaults[0]),
+        *(statement for vault in _of_account(vaults[1:], account) for statement in _see_copies(vault)),
         *_use_documents("Documents", document_name(platform, "*"), vaults[0]),
     )
 
@@ -424,7 +425,7 @@ def list_replica_policies(replica: VaultNames, *, trail: str | None = None) -> d
     return {
         REPLICA_RESTORER: restorer_policy([replica]),
         REPLICA_DRILLER: _document(*_read_for_drills([replica]), _find_keys()),
-        REPLICA_READER: _document(*look, *_list_account(trail)),
+        REPLICA_READER: _document(*look, *_list_account(trail), *_see_copies(replica)),
     }
 
 
@@ -627,38 +628,41 @@ def _look_at_documents(vault: VaultNames) -> list[dict[str, Any]]:
     ]
 
 
+_MANIFEST_PREFIXES: Final = (vault_layout.DATABASE, vault_layout.STATE, vault_layout.FILE_MANIFESTS)
+_MANIFESTS: Final = tuple(f"{prefix}*/{vault_layout.MANIFEST}" for prefix in _MANIFEST_PREFIXES)
+
+
 def _records(vault: VaultNames) -> list[dict[str, Any]]:
     """Return the statements that let a deployment read what is backed up and proven, and no backup."""
-    manifests = [
-        f"{vault_layout.DATABASE}*/{vault_layout.MANIFEST}",
-        f"{vault_layout.STATE}*/{vault_layout.MANIFEST}",
-        f"{vault_layout.FILE_MANIFESTS}*/{vault_layout.MANIFEST}",
-    ]
     keys = [
-        *manifests,
-        *map(vault_layout.attestation, manifests),
+        *_MANIFESTS,
+        *map(vault_layout.attestation, _MANIFESTS),
         f"{vault_layout.EVIDENCE}*",
         f"{vault_layout.ISSUER_KEYS}*",
     ]
-    prefixes = [
-        vault_layout.DATABASE,
-        vault_layout.STATE,
-        vault_layout.FILE_MANIFESTS,
-        vault_layout.EVIDENCE,
-        vault_layout.ISSUER_KEYS,
-    ]
     return [
-        _allow(
-            "FindRecords",
-            ["s3:ListBucketVersions"],
-            vault.arn,
-            Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+        _list_versions(
+            "FindRecords", vault, (*_MANIFEST_PREFIXES, vault_layout.EVIDENCE, vault_layout.ISSUER_KEYS)
         ),
         _allow(
             "ReadRecords", ["s3:GetObject", "s3:GetObjectVersion"], [f"{vault.arn}/{key}" for key in keys]
         ),
         _allow("DecryptRecords", ["kms:Decrypt"], vault.keys_arn, Condition=only_key_of(vault)),
     ]
+
+
+def _see_copies(replica: VaultNames) -> list[dict[str, Any]]:
+    """Return the statements that show which backups a replica has and how they are locked; none is read."""
+    manifests = [f"{replica.arn}/{key}" for key in _MANIFESTS]
+    return [
+        _list_versions("FindCopies", replica, _MANIFEST_PREFIXES),
+        _allow("SeeLocks", ["s3:GetObjectRetention"], manifests),
+    ]
+
+
+def _list_versions(sid: str, vault: VaultNames, prefixes: Sequence[str]) -> dict[str, Any]:
+    condition = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+    return _allow(sid, ["s3:ListBucketVersions"], vault.arn, Condition=condition)
 
 
 def _use_documents(sid: str, names: str, vault: VaultNames, *, writes: bool = False) -> list[dict[str, Any]]:

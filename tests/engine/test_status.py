@@ -43,7 +43,9 @@ def test_on_the_twin_it_shows_the_stack_its_backup_and_its_monitors(production: 
     newest = database["vaults"]["primary"]["found"]["newest"]
     assert 0 <= newest["age_seconds"] < 600
     assert newest["locked_until"]
-    assert newest["id"] in database["vaults"]["replica"]["found"]["ids"]
+    replica = database["vaults"]["replica"]["found"]
+    assert newest["id"] in replica["ids"]
+    assert replica["newest"]["locked_until"]
     assert database["vaults"]["elsewhere"]["found"]["newest"] is None
     kinds = [monitor["kind"] for monitor in document["monitors"]["found"]]
     assert (kinds.count("monitor"), kinds.count("heartbeat")) == (3, 5)
