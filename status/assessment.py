@@ -319,10 +319,13 @@ def _assess_drills(health: Health) -> Iterator[HealthFinding]:
         drill = f"./bulwark {_drill(health, store)} {health.option}"
         newest = newest_drill(health, store)
         if newest and newest.age_seconds > drills.longest_age_seconds:
+            left = drills.deployable_seconds - newest.age_seconds
+            refused = f"in {rough(left)} the policies refuse" if left > 0 else "the policies refuse"
             yield HealthFinding(
                 level="wrong",
                 what=f"the last drill of {store.name} is {rough(newest.age_seconds)} ago, "
-                f"and {rough(drills.longest_age_seconds)} are allowed",
+                f"and {rough(drills.longest_age_seconds)} are allowed; {refused} to deploy without a "
+                "newer one",
                 next_step=drill,
             )
 

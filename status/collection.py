@@ -97,12 +97,13 @@ def collect(subject: Subject, sources: Sources) -> tuple[Health, bool]:
 
     def read_primary() -> PrimaryVault:
         if not backups:
-            return PrimaryVault({}, DrillHealth(scenarios=(), longest_age_seconds=0))
+            return PrimaryVault({}, DrillHealth(scenarios=(), longest_age_seconds=0, deployable_seconds=0))
         return stores.read_primary(
             sources.open_primary(),
             sources.trust,
             place=subject.place,
             longest_drill_age=stores.worst_age(backups.drill),
+            deployable=deadlines.read_longest_drill_age(sources.policies, subject.name),
         )
 
     def read_replica() -> StoresInVault:

@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 from core.failure import Failure
 from core.text import printable
 from live.reviewed_entries import UndeclaredEntry
+from policies.framework import configuration
+from policies.framework.drill_history import IS_RECENT, LONGEST_DAYS
 from policies.framework.waiver_entry import ReviewedException, Waiver, parse_entries, parse_entry
 from status.health import Deadline
 
@@ -44,6 +46,20 @@ def read_deadlines(policies: Path, stack: str) -> tuple[Deadline, ...]:
         ),
     ]
     return tuple(sorted(found, key=lambda deadline: (deadline.ends_on, deadline.what)))
+
+
+def read_longest_drill_age(policies: Path, stack: str) -> timedelta:
+    """
+    Return how long after the last drill that passed the policies let a stack be deployed.
+
+    Raises:
+        Failure: the stack's configuration of the policies can't be read.
+    """
+    try:
+        configured = configuration.read(stack, policies / "config")
+    except configuration.ConfigurationError as error:
+        raise Failure(f"policies/config: {error}.", "correct it.") from error
+    return timedelta(days=configured.get(IS_RECENT, {}).get("maximum_days", LONGEST_DAYS))
 
 
 def ends_soon(deadline: Deadline, today: date) -> bool:

@@ -143,6 +143,9 @@ class DrillHealth(HealthModel):
     longest_age_seconds: float
     """How long ago the last drill of a store may be: the longest gap of the schedule, lateness and run."""
 
+    deployable_seconds: float
+    """How long after the last drill that passed the policies let a stack be deployed."""
+
 
 class MonitorHealth(HealthModel):
     """A monitor or a heartbeat at UptimeRobot."""

@@ -52,7 +52,12 @@ class PrimaryVault:
 
 
 def read_primary(
-    vault: VaultClient, trust: Trust, *, place: StackLocation, longest_drill_age: timedelta
+    vault: VaultClient,
+    trust: Trust,
+    *,
+    place: StackLocation,
+    longest_drill_age: timedelta,
+    deployable: timedelta,
 ) -> PrimaryVault:
     """
     Read the backups, their proofs and the drills of a stack.
@@ -72,6 +77,7 @@ def read_primary(
         DrillHealth(
             scenarios=newest_scenarios(evidence, trust.stack, place, now),
             longest_age_seconds=longest_drill_age.total_seconds(),
+            deployable_seconds=deployable.total_seconds(),
         ),
     )
 

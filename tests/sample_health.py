@@ -89,7 +89,11 @@ def drills(*scenarios: ScenarioHealth) -> Answer[DrillHealth]:
         scenario("files", ("files",), back_seconds=440.0),
         scenario("state", ("state",), back_seconds=95.0, lost_seconds=1.2 * HOUR),
     )
-    return Answer[DrillHealth](found=DrillHealth(scenarios=found, longest_age_seconds=7 * DAY + 4 * HOUR))
+    return Answer[DrillHealth](
+        found=DrillHealth(
+            scenarios=found, longest_age_seconds=7 * DAY + 4 * HOUR, deployable_seconds=15 * DAY
+        )
+    )
 
 
 def monitor(

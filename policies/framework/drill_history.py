@@ -19,6 +19,12 @@ Its value is JSON: `{"rehearsal": true}`, or `{"stores": {URN: {"since": T, "pas
 Each T is a time or null.
 """
 
+IS_RECENT: Final = "store-drill-is-recent"
+"""The rule that refuses a deployment long after the last drill of a store."""
+
+LONGEST_DAYS: Final = 15
+"""How long after it, unless the stack's configuration is stricter."""
+
 CLOCK_TOLERANCE: Final = timedelta(hours=1)
 """How far a time may be ahead of this machine's clock."""
 

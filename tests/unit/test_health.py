@@ -133,7 +133,18 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
             )
         ),
         "wrong",
-        "the last drill of database is 8 d ago, and 7.2 d are allowed",
+        "the last drill of database is 8 d ago, and 7.2 d are allowed; in 7 d the policies refuse to deploy "
+        "without a newer one",
+    ),
+    "a drill that is too old to deploy": (
+        lambda: health(
+            drills=drills(
+                scenario(age_seconds=16 * DAY), scenario("files", ("files",)), scenario("state", ("state",))
+            )
+        ),
+        "wrong",
+        "the last drill of database is 16 d ago, and 7.2 d are allowed; the policies refuse to deploy "
+        "without a newer one",
     ),
     "a store without a drill": (
         lambda: health(drills=drills(scenario(), scenario("files", ("files",)))),

@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 
 from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
-from policies.framework.drill_history import CLOCK_TOLERANCE, StoreHistory
+from policies.framework.drill_history import CLOCK_TOLERANCE, IS_RECENT, LONGEST_DAYS, StoreHistory
 from policies.framework.messages import Message, duration, message, unknown_value
 from policies.framework.rule import Parameters, Rule, number_parameter
 from policies.framework.stack import PolicyStack, Resource
@@ -45,7 +45,7 @@ def _subjects(stack: PolicyStack) -> list[Resource]:
 
 
 RULE: Final = Rule(
-    id="store-drill-is-recent",
+    id=IS_RECENT,
     title="Every data store came back in a drill that passed, not long ago",
     violated="is not shown to come back",
     severity=Severity.CRITICAL,
@@ -67,7 +67,7 @@ RULE: Final = Rule(
     parameters=(
         number_parameter(
             "maximum_days",
-            15,
+            LONGEST_DAYS,
             "the age of the last passed drill, in days; a new store has as long for its first one, and the "
             "default lets one weekly drill fail, but not two",
             looser="higher",
