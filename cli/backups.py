@@ -88,7 +88,7 @@ def backups(
     proven = stores_to_prove(source, primary)
     for held in chosen:
         proof = find_proof(held, listed[held], drilled) if held in proven else None
-        if fault := proof and proof.find_fault(datetime.now(UTC), context.longest_proof_age):
+        if fault := proof and proof.find_fault(datetime.now(UTC), context.find_longest_proof_age(held.name)):
             console.print(f"{fault[0].upper()}{fault[1:]}.", style="red", highlight=False)
     ignored = _list_ignored(judgements, drills, listed, is_all=store == "all")
     planted = (

@@ -71,7 +71,9 @@ def history_of(
     """
     from recovery.drill import records  # noqa: PLC0415 - as in read_history
 
-    newest = records.newest_passed(drills, target.name, target.location, drill_objectives(target.settings))
+    newest = records.newest_passed(
+        drills, target.name, target.location, lambda store: drill_objectives(target.settings, store)
+    )
     begun, stores = _begin_of_backups(resources), _outputs(resources).get("stores", {})
     history = {urn: StoreHistory(since) for urn, since in begun.items()}
     for store in list_stores(target.settings):
@@ -81,11 +83,11 @@ def history_of(
     return history
 
 
-def drill_objectives(settings: Settings) -> "DrillObjectives":
-    """Return the objectives that a stack's drills are measured by."""
+def drill_objectives(settings: Settings, store: str) -> "DrillObjectives":
+    """Return the objectives that drills of a store are measured by."""
     from recovery.drill.spec import DrillObjectives  # noqa: PLC0415 - as in read_history
 
-    objectives = settings.platform.objectives
+    objectives = settings.objectives_of(store)
     return DrillObjectives(
         recovery=objectives.recovery_time_minutes * 60,
         critical=objectives.critical_recovery_time_minutes * 60,

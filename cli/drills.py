@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,9 @@ class _DrilledTarget:
 
     name: str
     place: StackLocation
-    objectives: DrillObjectives
+    objectives: Callable[[str], DrillObjectives]
+    """The objectives of a store."""
+
     option: str
     """How a command names it, such as `--stack prod`."""
 
@@ -121,15 +124,21 @@ def _describe(source: RecoverySource) -> _DrilledTarget:
     if isinstance(source, DocumentedSource):
         from cli.file_drill import documented_objectives  # noqa: PLC0415 - imports what a drill needs
 
-        objectives = documented_objectives(source.content.objectives)
-        option = f"--recovery {source.place.name}"
-        return _DrilledTarget(source.name, "file", objectives, option, declared_stores(source))
+        content, option = source.content, f"--recovery {source.place.name}"
+
+        def of_file(store: str) -> DrillObjectives:
+            return documented_objectives(content.objectives_of(store))
+
+        return _DrilledTarget(source.name, "file", of_file, option, declared_stores(source))
     from cli.drill_facts import drill_objectives  # noqa: PLC0415 - recovery by a file runs without Pulumi
 
     target = source.target if isinstance(source, DocumentedStack) else source
-    objectives = drill_objectives(target.settings)
-    option = f"--stack {target.name}{target.option}"
-    return _DrilledTarget(target.name, target.location, objectives, option, declared_stores(source))
+    settings, option = target.settings, f"--stack {target.name}{target.option}"
+
+    def of_stack(store: str) -> DrillObjectives:
+        return drill_objectives(settings, store)
+
+    return _DrilledTarget(target.name, target.location, of_stack, option, declared_stores(source))
 
 
 def _choose_store(

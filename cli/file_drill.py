@@ -165,7 +165,7 @@ def _drilled_store(
     context = open_named_store(context, file, source.place, store.name, is_read=False)
     named = file.stores.get(store.name)
     tests = named.drill if isinstance(named, PostgresStore) else DrillTests()
-    spec = _drill_spec(tests, documented_objectives(file.objectives), unsandboxed=unsandboxed)
+    spec = _drill_spec(tests, documented_objectives(file.objectives_of(store.name)), unsandboxed=unsandboxed)
     environment = LocalEnvironment(folder, spec.application_role, unsandboxed=unsandboxed)
     # No vendor's history limits what is drawn at random.
     return DrilledStore(store, spec, environment, context.database_url, timedelta(days=36_525))

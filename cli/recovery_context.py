@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from cli.github_log import mask_secrets
 from components.github_oidc import OIDC_ISSUER
@@ -235,12 +235,11 @@ def open_context(
         else None,
     )
     if isinstance(source, DocumentedStack):
-        objectives = source.target.settings.platform.objectives
         context = replace(
             context,
             trust=find_trust(source.target),
             issue_token=source.target.find_signer(role),
-            longest_proof_age=timedelta(hours=objectives.proof_age_hours),
+            **_find_proof_ages(source.target),
         )
         if "elsewhere" in vaults:
             context = _add_elsewhere(context, source.target, identity)
@@ -342,10 +341,28 @@ def _open_target(
         checkin_urls={} if outputs is None else require_output(outputs, "checkin_urls"),
         trust=find_trust(target),
         issue_token=target.find_signer(role),
-        longest_proof_age=timedelta(hours=target.settings.platform.objectives.proof_age_hours),
+        **_find_proof_ages(target),
         writer_vault=_open_writer_vault(target, role),
     )
     return _add_elsewhere(context, target, identity) if "elsewhere" in vaults else context
+
+
+class _ProofAges(TypedDict):
+    """Fields of RecoveryContext."""
+
+    longest_proof_age: timedelta
+    longest_proof_ages: dict[str, timedelta]
+
+
+def _find_proof_ages(target: StackTarget) -> _ProofAges:
+    """Return how old the last proof of a stack's stores may be, by their settings."""
+    settings = target.settings
+    return {
+        "longest_proof_age": timedelta(hours=settings.platform.objectives.proof_age_hours),
+        "longest_proof_ages": {
+            name: timedelta(hours=settings.objectives_of(name).proof_age_hours) for name in settings.stores
+        },
+    }
 
 
 def _open_vaults(

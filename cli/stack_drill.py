@@ -13,8 +13,8 @@ from cli.drill_session import DrilledStore, DrillSession, open_drill_folder, tem
 from cli.file_drill import LocalEnvironment
 from cli.receiving_stack import choose_receivers, open_receiver
 from cli.recovery_context import DocumentedStack, export_state, open_context, open_stores
-from components.settings import DatabaseStore, NeonSettings, Settings
-from components.settings.drill import BRANCH_KEY, PROJECT_KEY
+from components.settings import NeonSettings, Settings
+from components.settings.drill import name_keys
 from core.failure import Failure
 from engine.drill_stack import PROJECT, PulumiEnvironment, drill_organization
 from engine.rebuilt_stack import FileBackend
@@ -212,14 +212,14 @@ def _open_database(
     target = source.target if isinstance(source, DocumentedStack) else source
     store = Store("database", context.store)
     settings = target.settings.databases[context.store]
-    spec = drill_spec(target.settings, settings, unsandboxed=unsandboxed)
+    spec = drill_spec(target.settings, context.store, unsandboxed=unsandboxed)
     if into:
         server = open_receiver(into, context.store, folder=folder, source_url=context.database_url)
         return DrilledStore(store, spec, server, context.database_url)
     if not isinstance(settings, NeonSettings):
         environment = LocalEnvironment(folder, spec.application_role, unsandboxed=unsandboxed)
         return DrilledStore(store, spec, environment, context.database_url)
-    keys, project = _find_keys(source), context.database_project
+    keys, project = _find_keys(source, context.store), context.database_project
     if not project:
         raise Failure(
             f"The document does not name the project of {store} at Neon.", "name the driller's: --recovery."
@@ -254,8 +254,10 @@ def _drill_other(
     for name, database in databases.items():
         drill = settings.databases[name].drill
         if drill and store.name in drill.files:
-            return replace(database, store=store, spec=replace(database.spec, files=drill.files[store.name]))
-    return DrilledStore(store, drill_spec(settings, None, unsandboxed=unsandboxed), local)
+            objectives = drill_objectives(settings, store.name)
+            spec = replace(database.spec, files=drill.files[store.name], objectives=objectives)
+            return replace(database, store=store, spec=spec)
+    return DrilledStore(store, drill_spec(settings, store.name, unsandboxed=unsandboxed), local)
 
 
 @contextmanager
@@ -294,35 +296,44 @@ def _open_local_session(
         require_role(target, role)
         environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)
         with temporary_files_in(environment.folder):
-            spec = drill_spec(target.settings, None, unsandboxed=unsandboxed)
-            stores = [DrilledStore(one, spec, environment) for one in list_stores(target.settings)]
+            stores = [
+                DrilledStore(one, drill_spec(target.settings, one.name, unsandboxed=unsandboxed), environment)
+                for one in list_stores(target.settings)
+            ]
             yield kind(context, environment, tuple(stores), target)
 
 
-def _find_keys(source: StackTarget | DocumentedStack) -> NeonKeys:
-    """Return the keys of Neon's API: those of drills, or else the one that the stack is deployed with."""
+def _find_keys(source: StackTarget | DocumentedStack, store: str) -> NeonKeys:
+    """
+    Return the keys of Neon's API for a database.
+
+    They are those of its drills, those of all drills, or else the one that the stack is deployed with.
+    """
     target = source.target if isinstance(source, DocumentedStack) else source
-    if keys := target.drill_keys():
+    if keys := target.drill_keys(store):
         return keys
+    (own_branch, branch), (own_project, project) = name_keys(store)
+    missing = (
+        f"There are no keys of Neon's API for drills of {store} in {branch} and {project}, or in "
+        f"{own_branch} and {own_project}"
+    )
     if isinstance(source, DocumentedStack):
-        raise Failure(
-            f"There are no keys of Neon's API in {BRANCH_KEY} and {PROJECT_KEY}.",
-            "set both; docs/production.md says which keys.",
-        )
+        raise Failure(f"{missing}.", "set one of each; docs/production.md says which keys.")
     if not (key := os.environ.get(_TOKEN)):
         raise Failure(
-            f"There are no keys of Neon's API in {BRANCH_KEY} and {PROJECT_KEY}, and none in {_TOKEN}.",
-            "set both, or the one; docs/production.md says which keys.",
+            f"{missing}, and none in {_TOKEN}.",
+            "set one of each, or the last one; docs/production.md says which keys.",
         )
     return NeonKeys(key, key)
 
 
-def drill_spec(settings: Settings, database: DatabaseStore | None, *, unsandboxed: bool) -> DrillSpec:
-    """Return the specification of the drills of a database, or of what no database's settings are about."""
+def drill_spec(settings: Settings, store: str, *, unsandboxed: bool) -> DrillSpec:
+    """Return the specification of the drills of a store; what is asked of the data is a database's alone."""
+    database = settings.databases.get(store)
     drill = database.drill if database else None
     application = drill.application if drill else None
     return DrillSpec(
-        objectives=drill_objectives(settings),
+        objectives=drill_objectives(settings, store),
         application_role=(database and database.application_role) or "",
         newest_change=drill.newest_change if drill else "",
         assertions=tuple(

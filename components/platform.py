@@ -49,6 +49,7 @@ from components.settings import (
     SupabaseSettings,
     UptimeSettings,
 )
+from components.settings.platform import StoreObjectives
 from components.settings.services import Watcher, project_slug
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 from components.uptime import Uptime, UptimeArgs, WatchedAddress, WeeklyWindow
@@ -152,6 +153,7 @@ class Platform(pulumi.ComponentResource):
             drills: Sequence[pulumi.Input[str]] = (),
             mirrors: Sequence[pulumi.Input[str]] = (),
             copies: Sequence[pulumi.Input[str]] = (),
+            objectives: StoreObjectives | None = None,
         ) -> ScheduledJob:
             return ScheduledJob(
                 f"job-{purpose}",
@@ -167,6 +169,7 @@ class Platform(pulumi.ComponentResource):
                     drills=drills,
                     mirrors=mirrors,
                     severity=backups.jobs_severity,
+                    objectives=objectives.model_dump(exclude_none=True) if objectives else {},
                 ),
                 group=self.uptime.group if self.uptime else None,
                 cron_project=self.errors.cron_project if self.errors else None,
@@ -186,6 +189,7 @@ class Platform(pulumi.ComponentResource):
                     else retention.files_days,
                     protects=[self.stores[name]],
                     copies=vaults,
+                    objectives=store.objectives,
                 )
                 for name, store in sorted(settings.stores.items())
             },

@@ -72,7 +72,10 @@ def describe_recovery(
                 name: _describe_database(settings, name, url)
                 for name, url in sorted(values.databases.items())
             },
-            **{name: _describe_files(name, source) for name, source in sorted(values.files.items())},
+            **{
+                name: _describe_files(name, source) | _own_objectives(settings, name)
+                for name, source in sorted(values.files.items())
+            },
         },
         "vaults": {
             "primary": {"bucket": backups.vault(platform.name), "region": backups.region, **endpoint},
@@ -115,7 +118,7 @@ def describe_recovery(
                 *(("elsewhere",) if backups.elsewhere else ()),
             )
         },
-        "objectives": _objectives(settings),
+        "objectives": _choose_objectives(settings.platform.objectives.model_dump()),
     }
 
 
@@ -164,7 +167,7 @@ def _cut_store(
 ) -> dict[str, Any]:
     """Return what a role's job needs to know of a store."""
     history = {"project": values.projects[name]} if needs.history and name in values.projects else {}
-    return {**{key: value for key, value in store.items() if key != "drill"}, **history}
+    return {**{key: value for key, value in store.items() if key not in {"drill", "objectives"}}, **history}
 
 
 def _describe_database(settings: Settings, name: str, url: str) -> dict[str, Any]:
@@ -173,6 +176,7 @@ def _describe_database(settings: Settings, name: str, url: str) -> dict[str, Any
         "url": _without_password(url),
         "password": {"env": _variable(name, "PASSWORD")},
         "drill": _drill_tests(settings.databases[name]),
+        **_own_objectives(settings, name),
     }
 
 
@@ -220,9 +224,16 @@ def _variable(name: str, what: str) -> str:
     return f"BULWARK_{name.upper().replace('-', '_')}_{what}"
 
 
-def _objectives(settings: Settings) -> dict[str, int]:
+def _own_objectives(settings: Settings, store: str) -> dict[str, Any]:
+    own = settings.stores[store].objectives
+    chosen = _choose_objectives(own.model_dump(exclude_none=True)) if own else {}
+    return {"objectives": chosen} if chosen else {}
+
+
+def _choose_objectives(objectives: Mapping[str, int]) -> dict[str, int]:
+    """Return those of the objectives that a recovery file has."""
     names = ("recovery_time_minutes", "critical_recovery_time_minutes", "independent_recovery_point_hours")
-    return {name: getattr(settings.platform.objectives, name) for name in names}
+    return {name: objectives[name] for name in names if name in objectives}
 
 
 def _drill_tests(store: DatabaseStore) -> dict[str, Any]:

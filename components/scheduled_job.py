@@ -1,6 +1,6 @@
 """A scheduled job and the two heartbeats that notice when it does not run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -71,6 +71,9 @@ class ScheduledJobArgs:
     severity: Severity = "sev2"
     """Incident level of a run that is missing or failed."""
 
+    objectives: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Objectives of the stores that it saves, by name, which hold in place of the platform's."""
+
     def __post_init__(self) -> None:
         longest_gap(self.schedule)
 
@@ -82,7 +85,8 @@ class ScheduledJob(pulumi.ComponentResource):
     Publishes for policies: `protects` (URNs of the stores that it saves), `copies` (ARNs of the buckets, or
     URNs of the vaults, that hold the result), `proves` (URNs of the stores whose backups it restores and
     compares), `drills` (URNs of the stores that it recovers), `mirrors` (URNs of the stores whose backups it
-    copies on), `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`.
+    copies on), `schedule`, `longestRunMinutes`, `latenessMinutes`, `retentionDays`, `objectives` (of the
+    stores that it saves, where they differ from the platform's).
     """
 
     TYPE: Final = "bulwark:index:ScheduledJob"
@@ -110,6 +114,7 @@ class ScheduledJob(pulumi.ComponentResource):
             "proves": list(args.proves),
             "drills": list(args.drills),
             **({"mirrors": list(args.mirrors)} if args.mirrors else {}),
+            **({"objectives": dict(args.objectives)} if args.objectives else {}),
             "schedule": args.schedule,
             "longestRunMinutes": args.longest_run_minutes,
             "latenessMinutes": args.lateness_minutes,

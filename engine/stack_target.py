@@ -22,7 +22,7 @@ from components.guard import (
 )
 from components.settings import PROJECT, Settings, SettingsError
 from components.settings.backups import ELSEWHERE_KEY
-from components.settings.drill import BRANCH_KEY, PROJECT_KEY
+from components.settings.drill import name_keys
 from core.failure import Failure
 from engine import stack_file
 from engine.program import PLATFORM, Program
@@ -287,8 +287,8 @@ class StackTarget(ABC):
         """
 
     @abstractmethod
-    def drill_keys(self) -> "NeonKeys | None":
-        """Return the keys of Neon's API that drills have; None where they have none of their own."""
+    def drill_keys(self, store: str) -> "NeonKeys | None":
+        """Return the keys of Neon's API for drills of a database; None where they have none of their own."""
 
     @property
     @abstractmethod
@@ -471,10 +471,12 @@ class VendorTarget(StackTarget):
             )
         return AccessKey(key_id, secret)
 
-    def drill_keys(self) -> "NeonKeys | None":
+    def drill_keys(self, store: str) -> "NeonKeys | None":
         from recovery.drill.neon_account import NeonKeys  # noqa: PLC0415 - httpx takes a fifth of a second
 
-        branches, projects = (os.environ.get(name, "") for name in (BRANCH_KEY, PROJECT_KEY))
+        branches, projects = (
+            next(filter(None, (os.environ.get(name) for name in names)), "") for names in name_keys(store)
+        )
         return NeonKeys(branches, projects) if branches and projects else None
 
     @property

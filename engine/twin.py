@@ -334,7 +334,7 @@ class TwinTarget(StackTarget):
     def reach_files(self, endpoint: str) -> str:  # noqa: ARG002 - the twin's service stands in for it
         return f"http://127.0.0.1:{self.home.port('files')}"
 
-    def drill_keys(self) -> "NeonKeys":
+    def drill_keys(self, store: str) -> "NeonKeys":  # noqa: ARG002 - the twin's Neon has one key
         from recovery.drill.neon_account import NeonKeys  # noqa: PLC0415 - httpx takes a fifth of a second
 
         key = self.home.secret("NEON_API_KEY")

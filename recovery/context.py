@@ -58,12 +58,19 @@ class RecoveryContext:
     longest_proof_age: timedelta | None = None
     """How old the last proof of a store's backups may be; None: as old as it is."""
 
+    longest_proof_ages: Mapping[StoreName, timedelta] = field(default_factory=dict[StoreName, timedelta])
+    """The same of the stores that have an objective of their own."""
+
     warnings: tuple[str, ...] = ()
     """What the vaults lack, where the recovery file accepts that."""
 
     def attest(self, document: bytes) -> str | None:
         """Return this run's attestation of a document; None if nothing attests. Raises Failure."""
         return self.issue_token(hashlib.sha256(document).hexdigest()) if self.issue_token else None
+
+    def find_longest_proof_age(self, store: StoreName) -> timedelta | None:
+        """Return how old the last proof of a store's backups may be; None: as old as it is."""
+        return self.longest_proof_ages.get(store, self.longest_proof_age)
 
     def require_store(self) -> StoreName:
         """Return the store's name. Raise ValueError in a context of the vaults alone."""

@@ -94,7 +94,7 @@ def report_proof(
     faults += [
         fault
         for proof in read_proofs(context, stores)
-        if (fault := proof.find_fault(now, context.longest_proof_age))
+        if (fault := proof.find_fault(now, context.find_longest_proof_age(proof.store.name)))
     ]
     report_result(context, JOB, succeeded=not faults)
     return faults

@@ -148,6 +148,19 @@ class DrillTests(RecoveryFileModel):
     application: DrillApplication | None = None
 
 
+class RecoveryObjectives(RecoveryFileModel):
+    """How fast everything must be back, and how much may be lost."""
+
+    recovery_time_minutes: AtLeastOne = 60
+    """Until everything is restored and compared."""
+
+    critical_recovery_time_minutes: AtLeastOne = 15
+    """Until the first query is answered, and until the application is healthy."""
+
+    independent_recovery_point_hours: AtLeastOne = 27
+    """Age of the newest change that comes back from the vault."""
+
+
 class PostgresStore(RecoveryFileModel):
     """A PostgreSQL database, at any vendor."""
 
@@ -163,6 +176,8 @@ class PostgresStore(RecoveryFileModel):
     """Id of its project at Neon, whose history a drill of a stack branches."""
 
     drill: DrillTests = DrillTests()
+    objectives: RecoveryObjectives | None = None
+    """What holds for it in place of the file's objectives, as far as it is given."""
 
 
 class S3Store(RecoveryFileModel):
@@ -177,6 +192,8 @@ class S3Store(RecoveryFileModel):
     """Each is backed up whole."""
 
     credentials: KeyReference
+    objectives: RecoveryObjectives | None = None
+    """What holds for it in place of the file's objectives, as far as it is given."""
 
 
 NamedStore = Annotated[PostgresStore | S3Store, Field(discriminator="type")]
@@ -258,19 +275,6 @@ class MonitorReference(RecoveryFileModel):
 
     checkin: SecretReference | None = None
     """URL that is called at each start and end, with `status` and `check_in_id`, as Sentry's crons are."""
-
-
-class RecoveryObjectives(RecoveryFileModel):
-    """How fast everything must be back, and how much may be lost."""
-
-    recovery_time_minutes: AtLeastOne = 60
-    """Until everything is restored and compared."""
-
-    critical_recovery_time_minutes: AtLeastOne = 15
-    """Until the first query is answered, and until the application is healthy."""
-
-    independent_recovery_point_hours: AtLeastOne = 27
-    """Age of the newest change that comes back from the vault."""
 
 
 class IssuerSubjects(RecoveryFileModel):
@@ -370,6 +374,13 @@ class RecoveryFile(RecoveryFileModel):
         if unknown := [job for job in monitors if job not in known]:
             raise ValueError(f"names {unknown[0]}, which is no store; it can name {', '.join(known)}")
         return monitors
+
+    def objectives_of(self, store: str) -> RecoveryObjectives:
+        """Return the objectives of a store: its own and, for the rest, the file's."""
+        own = self.stores[store].objectives if store in self.stores else None
+        return (
+            self.objectives.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.objectives
+        )
 
     @property
     def named_stores(self) -> tuple[Store, ...]:

@@ -154,7 +154,6 @@ def combine(
         stores: The stack's stores.
         answers: By vault what was found, or None with the reason and the next step.
     """
-    objectives = settings.platform.objectives
     return tuple(
         StoreHealth(
             name=store.name,
@@ -170,8 +169,8 @@ def combine(
             longest_age_seconds={
                 title: longest_age(settings, store, title).total_seconds() for title in answers
             },
-            longest_proof_age_seconds=objectives.proof_age_hours * 3600,
-            loss_objective_seconds=objectives.independent_recovery_point_hours * 3600,
+            longest_proof_age_seconds=settings.objectives_of(store.name).proof_age_hours * 3600,
+            loss_objective_seconds=settings.objectives_of(store.name).independent_recovery_point_hours * 3600,
         )
         for store in stores
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 from components.settings.alerting import AlertingSettings
 from components.settings.backups import BackupSettings
 from components.settings.errors import ErrorSettings
-from components.settings.platform import PlatformSettings
+from components.settings.platform import PlatformSettings, check_objectives, merge_objectives
 from components.settings.services import Services, Watcher
 from components.settings.stores import (
     NeonSettings,
@@ -58,9 +58,11 @@ def _check_references(stores: StoresByName) -> _Problems:
 
 
 def _check_losses(platform: PlatformSettings, stores: StoresByName) -> _Problems:
-    allowed = timedelta(hours=platform.objectives.independent_recovery_point_hours)
     for name, store in sorted(stores.items()):
-        job = store.backup
+        job, own = store.backup, store.objectives and store.objectives.independent_recovery_point_hours
+        whose = f"stores.{name}" if own else "platform"
+        objectives = merge_objectives(platform.objectives, store.objectives)
+        allowed = timedelta(hours=objectives.independent_recovery_point_hours)
         loss = worst_case_loss(
             job.schedule,
             longest_run=timedelta(minutes=job.longest_run_minutes),
@@ -70,7 +72,7 @@ def _check_losses(platform: PlatformSettings, stores: StoresByName) -> _Problems
             yield (
                 f"stores.{name}.backup.schedule",
                 f"{job.schedule!r} can lose {format_duration(loss)}; "
-                f"platform.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
+                f"{whose}.objectives.independent_recovery_point_hours allows {format_duration(allowed)}",
             )
 
 
@@ -91,13 +93,27 @@ def _check_proof(platform: PlatformSettings, backups: BackupSettings, stores: St
         longest_run=timedelta(minutes=proof.longest_run_minutes),
         lateness=timedelta(minutes=proof.lateness_minutes),
     )
-    allowed = timedelta(hours=platform.objectives.proof_age_hours)
-    if age > allowed:
-        yield (
-            "backups.proof.schedule",
-            f"{proof.schedule!r} lets the last proof become {format_duration(age)} old; "
-            f"platform.objectives.proof_age_hours allows {format_duration(allowed)}",
-        )
+    # The state has no objectives of its own.
+    allowed = {"platform.objectives.proof_age_hours": platform.objectives.proof_age_hours} | {
+        f"stores.{name}.objectives.proof_age_hours": store.objectives.proof_age_hours
+        for name, store in sorted(stores.items())
+        if store.objectives and store.objectives.proof_age_hours
+    }
+    for whose, hours in allowed.items():
+        if age > timedelta(hours=hours):
+            yield (
+                "backups.proof.schedule",
+                f"{proof.schedule!r} lets the last proof become {format_duration(age)} old; "
+                f"{whose} allows {format_duration(timedelta(hours=hours))}",
+            )
+
+
+def _check_objectives(platform: PlatformSettings, stores: StoresByName) -> _Problems:
+    for name, store in sorted(stores.items()):
+        if store.objectives:
+            merged = merge_objectives(platform.objectives, store.objectives)
+            for path, text in check_objectives(merged):
+                yield f"stores.{name}.objectives.{path}", text
 
 
 def _check_jobs_service(services: Services, errors: ErrorSettings) -> _Problems:
@@ -170,6 +186,7 @@ _RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
     (("backups", "stores"), _check_regions),
     (("stores",), _check_references),
     (("platform", "stores"), _check_losses),
+    (("platform", "stores"), _check_objectives),
     (("platform", "backups", "stores"), _check_proof),
     (("services", "errors"), _check_jobs_service),
     (("platform", "backups"), _check_retention),

@@ -13,6 +13,13 @@ alone."""
 PROJECT_KEY: Final = "BULWARK_DRILL_PROJECT_KEY"
 """The same for projects: of the drills' organization."""
 
+
+def name_keys(store: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the variables of a database's keys for branches and for projects: its own, and that of all."""
+    suffix = store.upper().replace("-", "_")
+    return (f"{BRANCH_KEY}_{suffix}", BRANCH_KEY), (f"{PROJECT_KEY}_{suffix}", PROJECT_KEY)
+
+
 Query = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 """One SQL statement; it runs as the application role, on the recovered copy alone."""
 

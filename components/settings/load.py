@@ -22,7 +22,7 @@ from components.settings.backups import BackupSettings
 from components.settings.errors import ErrorSettings
 from components.settings.existing import ExistingSettings
 from components.settings.model import SettingsModel
-from components.settings.platform import PlatformSettings
+from components.settings.platform import ObjectiveSettings, PlatformSettings, merge_objectives
 from components.settings.services import Services
 from components.settings.stores import (
     DatabaseStore,
@@ -86,6 +86,11 @@ class Settings(SettingsModel):
                 f"add `{PROJECT}:backups` to its file; Pulumi.prod.yaml shows one.",
             )
         return self.backups
+
+    def objectives_of(self, store: str) -> ObjectiveSettings:
+        """Return the objectives of a store; of what is none, such as the state, the platform's."""
+        own = self.stores[store].objectives if store in self.stores else None
+        return merge_objectives(self.platform.objectives, own)
 
     @property
     def databases(self) -> dict[str, DatabaseStore]:

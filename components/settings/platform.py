@@ -29,6 +29,18 @@ class ObjectiveSettings(SettingsModel):
     """How long silent corruption may go unseen; every retention must be longer."""
 
 
+class StoreObjectives(SettingsModel):
+    """What holds for one store in place of the platform's objective of the same name."""
+
+    recovery_time_minutes: Positive | None = None
+    critical_recovery_time_minutes: Positive | None = None
+    """Until its first query is answered, and until the platform's program is healthy on it."""
+
+    recovery_point_minutes: Positive | None = None
+    independent_recovery_point_hours: Positive | None = None
+    proof_age_hours: Annotated[int, Field(ge=1, le=168)] | None = None
+
+
 class PlatformSettings(SettingsModel):
     """The block `bulwark:platform`."""
 
@@ -80,18 +92,28 @@ class PlatformSettings(SettingsModel):
         return f"repo:{self.token_repository}:environment:{environment}"
 
 
+def merge_objectives(platform: ObjectiveSettings, own: StoreObjectives | None) -> ObjectiveSettings:
+    """Return the objectives of a store: its own and, for the rest, the platform's."""
+    return platform.model_copy(update=own.model_dump(exclude_none=True)) if own else platform
+
+
+def check_objectives(objectives: ObjectiveSettings) -> list[tuple[str, str]]:
+    """Return the problems of objectives as a whole."""
+    if objectives.critical_recovery_time_minutes <= objectives.recovery_time_minutes:
+        return []
+    return [
+        (
+            "critical_recovery_time_minutes",
+            f"{objectives.critical_recovery_time_minutes} min; everything has only "
+            f"{objectives.recovery_time_minutes} min",
+        )
+    ]
+
+
 def rules(platform: PlatformSettings) -> list[tuple[str, str]]:
     """Return the problems of the block as a whole."""
     objectives = platform.objectives
-    problems: list[tuple[str, str]] = []
-    if objectives.critical_recovery_time_minutes > objectives.recovery_time_minutes:
-        problems.append(
-            (
-                "objectives.critical_recovery_time_minutes",
-                f"{objectives.critical_recovery_time_minutes} min; the whole platform has only "
-                f"{objectives.recovery_time_minutes} min",
-            )
-        )
+    problems = [(f"objectives.{path}", text) for path, text in check_objectives(objectives)]
     ids = {"repository_id": platform.repository_id, "repository_owner_id": platform.repository_owner_id}
     if platform.immutable_subject:
         how = "`gh api repos/{} --jq '{{id, owner: .owner.id}}'` prints it; docs/production.md says when not"

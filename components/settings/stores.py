@@ -11,6 +11,7 @@ from components.settings.database import DatabaseSettings, RoleName
 from components.settings.drill import DatabaseDrill
 from components.settings.files import FileSettings
 from components.settings.model import AwsRegion, Origin, Positive, SettingsModel, Slug
+from components.settings.platform import StoreObjectives
 
 _RESERVED: Final = frozenset(("all", "drill", "elsewhere", "proof", "state"))
 """What no store can be called: the state of a stack, an option, and other jobs (recovery/store.py)."""
@@ -39,6 +40,9 @@ class NeonSettings(DatabaseSettings):
 
     type: Literal["neon"]
     backup: Job
+    objectives: StoreObjectives | None = None
+    """What holds for it in place of the platform's objectives; the policies have limits of their own."""
+
     drill: DatabaseDrill | None = None
     disposable: bool = False
     """Whether a drill of another stack may replace all data by a backup that it restores."""
@@ -71,6 +75,9 @@ class PostgresSettings(SettingsModel):
     """Role that the queries of a drill run as; None: the owner."""
 
     backup: Job
+    objectives: StoreObjectives | None = None
+    """What holds for it in place of the platform's objectives; the policies have limits of their own."""
+
     drill: DatabaseDrill | None = None
     disposable: bool = False
     """Whether a drill of another stack may replace all data by a backup that it restores."""
@@ -81,6 +88,8 @@ class SupabaseSettings(FileSettings):
 
     type: Literal["supabase"]
     backup: Job
+    objectives: StoreObjectives | None = None
+    """What holds for it in place of the platform's objectives; the policies have limits of their own."""
 
 
 class S3Settings(SettingsModel):
@@ -104,6 +113,8 @@ class S3Settings(SettingsModel):
     """Each is backed up whole."""
 
     backup: Job
+    objectives: StoreObjectives | None = None
+    """What holds for it in place of the platform's objectives; the policies have limits of their own."""
 
 
 DatabaseStore = NeonSettings | PostgresSettings

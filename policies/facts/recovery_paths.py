@@ -212,35 +212,42 @@ def _read_replication_times(stack: PolicyStack) -> dict[str, tuple[timedelta, li
     return longest
 
 
-def read_objective(stack: PolicyStack, name: str, ceiling: float) -> tuple[float, list[Message]]:
+def read_objective(
+    store: Resource, stack: PolicyStack, name: str, ceiling: float
+) -> tuple[float, list[Message]]:
     """
-    Return an objective, in its unit, and why the published one can't be read.
+    Return an objective of a store, in its unit, and why the published one can't be read.
 
-    It is the smaller of the pack's `ceiling` and what the platform publishes: platforms can only be stricter.
+    It is the smaller of the pack's `ceiling` and what is published: platforms can only be stricter. What the
+    jobs that back the store up publish holds in place of what the platform does.
     """
-    numbers, problems = _read_published(stack, name)
+    own = [job for job in backup_jobs_of(store, stack) if job.at(_OBJECTIVES, name) != Absent()]
+    numbers, problems = _read_published(own or stack.view(_find_platforms), name)
     return min([ceiling, *numbers]), problems
 
 
 def read_assumption(stack: PolicyStack, name: str, floor: float) -> tuple[float, list[Message]]:
     """Return the larger of the pack's `floor` and what the platform publishes, and why that can't be read."""
-    numbers, problems = _read_published(stack, name)
+    numbers, problems = _read_published(stack.view(_find_platforms), name)
     return max([floor, *numbers]), problems
 
 
-def _read_published(stack: PolicyStack, name: str) -> tuple[list[float], list[Message]]:
-    published = [(platform, platform.at(_OBJECTIVES, name)) for platform in stack.view(_find_platforms)]
+def _read_published(publishers: list[Resource], name: str) -> tuple[list[float], list[Message]]:
+    published = [(publisher, publisher.at(_OBJECTIVES, name)) for publisher in publishers]
     problems = [
         problem
-        for platform, value in published
-        for problem in expect_value(value, platform, "objectives", in_range(0), "publishes no such objective")
+        for publisher, value in published
+        for problem in expect_value(
+            value, publisher, "objectives", in_range(0), "publishes no such objective"
+        )
     ]
     numbers = [_number_in(value, 0, float("inf")) for _, value in published]
     return [number for number in numbers if number is not None], problems
 
 
 def _find_platforms(stack: PolicyStack) -> list[Resource]:
-    return stack.publishers(_OBJECTIVES)
+    """Return what publishes the objectives of all stores: not the jobs, which publish those of their own."""
+    return [one for one in stack.publishers(_OBJECTIVES) if one.at("protects") == Absent()]
 
 
 _fits_minutes: Final = in_range(0, _YEAR_MINUTES)

@@ -6,7 +6,7 @@ A drill also verifies the backup that it restores: `verification_history` has th
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,7 +18,7 @@ from recovery.catalogue import Backup, Proof, Verification, read_attested
 from recovery.drill.evidence import RECOVERS, Drill, Scenario, StackLocation
 from recovery.drill.spec import DrillObjectives
 from recovery.manifest import BackupManifest, StoredObject
-from recovery.store import Store
+from recovery.store import Store, StoreName
 from recovery.vault.clock import TOLERANCE
 from recovery.vault.objects import ObjectInfo, VersionEntry
 from recovery.vault.vault import VaultClient
@@ -126,12 +126,12 @@ def newest_passed(
     records: Iterable[DrillRecord],
     stack: str,
     place: StackLocation,
-    objectives: DrillObjectives | None = None,
+    objectives: Callable[[StoreName], DrillObjectives] | None = None,
 ) -> dict[Store, DrillRecord]:
     """
     Return, by store, the newest drill that counts and in which every scenario of the store passed.
 
-    With `objectives`, what a scenario measured must meet these, whatever objectives its evidence names.
+    With `objectives` of each store, what a scenario measured must meet these, whatever its evidence names.
     """
     last: dict[Store, DrillRecord] = {}
     counted = [record for record in records if record.counts and record.proven_at]
@@ -144,8 +144,8 @@ def newest_passed(
             Store(RECOVERS[one.kind], name)
             for one in drill.scenarios
             if one.kind in RECOVERS
-            and (one.verdict == "failed" or (objectives and not _meets(one, objectives)))
             for name in one.stores
+            if one.verdict == "failed" or (objectives and not _meets(one, objectives(name)))
         }
         for recovered in proven - failed:
             last[recovered] = record

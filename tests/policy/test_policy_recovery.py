@@ -22,6 +22,7 @@ from policy_harness import (
 
 from policies.facts.losses import losses_of
 from policies.facts.recovery_paths import RecoveryPath, read_assumption, read_objective, recovery_paths_of
+from policies.framework.messages import Message
 from policies.framework.stack import PolicyStack
 
 _HOUR: Final = timedelta(hours=1)
@@ -246,12 +247,33 @@ def test_secret_facts_count_like_others() -> None:
     )
 
 
+def objective_of(toys: Sequence[Toy], store: str = "database-project") -> tuple[float, list[Message]]:
+    """Return the independent RPO of a store, in hours, where the pack allows 27."""
+    stack = stack_of(toys)
+    found = stack.get(find_toy(toys, store).urn)
+    assert found
+    return read_objective(found, stack, "independent_recovery_point_hours", 27)
+
+
 @pytest.mark.parametrize(("promised", "expected"), [(1, 1), (26.5, 26.5), (100, 27)])
 def test_a_platform_may_promise_more_than_the_pack_demands_and_not_less(
     promised: float, expected: float
 ) -> None:
     toys = alter(production(), "example", objectives__independent_recovery_point_hours=promised)
-    assert read_objective(stack_of(toys), "independent_recovery_point_hours", 27) == (expected, [])
+    assert objective_of(toys) == (expected, [])
+
+
+@pytest.mark.parametrize(("own", "expected"), [(1, 1), (20, 20), (100, 27)])
+def test_a_stores_own_objective_holds_in_place_of_the_platforms(own: float, expected: float) -> None:
+    toys = alter(production(), "example", objectives__independent_recovery_point_hours=10)
+    toys = alter(toys, "job-database", objectives={"independent_recovery_point_hours": own})
+    assert objective_of(toys) == (expected, [])
+    assert objective_of(toys, "files") == (10, [])
+    # Another objective of its own leaves this one to the platform.
+    toys = alter(toys, "job-database", objectives={"proof_age_hours": own})
+    assert objective_of(toys) == (10, [])
+    unknown = alter(toys, "job-database", objectives={"independent_recovery_point_hours": UNKNOWN})
+    assert objective_of(unknown)[1]
 
 
 @pytest.mark.parametrize(("assumed", "expected"), [(1, 14), (14, 14), (60, 60)])
@@ -264,12 +286,12 @@ def test_a_platform_may_assume_worse_than_the_pack_does_and_not_better(
 
 def test_the_strictest_of_several_platforms_counts() -> None:
     second = Toy("acme:index:Shop", "shop", {"objectives": {"independent_recovery_point_hours": 5}})
-    stack = stack_of([*production(), second])
-    assert read_objective(stack, "independent_recovery_point_hours", 27) == (5, [])
+    assert objective_of([*production(), second]) == (5, [])
 
 
 def test_a_stack_that_publishes_no_objectives_is_held_to_the_packs() -> None:
-    assert read_objective(stack_of([]), "independent_recovery_point_hours", 27) == (27, [])
+    toys = alter(production(), "example", objectives=ABSENT)
+    assert objective_of(toys) == (27, [])
 
 
 def what_is_left(toys: Sequence[Toy]) -> dict[tuple[str, str], set[str]]:

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -165,6 +166,9 @@ def test_the_monitors_of_the_proof_hear_of_success_once_every_store_is_proven(
     # The proof of the state is of yesterday's backup, and nothing has proven a newer one.
     assert report_proof(context, STACK_STORES, [of_database], now + 31 * HOUR) != []
     assert monitors.calls[3:] == ["error"]
+    own = replace(context, longest_proof_ages={"database": 99 * HOUR})
+    [late] = report_proof(own, STACK_STORES, [of_database], now + 31 * HOUR)
+    assert late.startswith("the last proof of the store state is ")
 
 
 def test_the_monitors_of_the_proof_hear_of_a_damaged_backup_although_an_earlier_one_is_proven(

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from cli.drill_facts import drill_objectives
 from components.settings import PROJECT, SettingsError, load
 from components.settings.schema import document
 
@@ -224,6 +225,24 @@ WRONG: list[tuple[str, Damage, str, str]] = [
         lambda b: b["backups"]["proof"].update(lateness_minutes=301),
         "backups.proof.schedule",
         "lets the last proof become 1 d 6 h 1 min old; platform.objectives.proof_age_hours allows 1 d 6 h",
+    ),
+    (
+        "a store of which less may be lost than of the others",
+        lambda b: b["stores"]["files"].update(objectives={"independent_recovery_point_hours": 20}),
+        "stores.files.backup.schedule",
+        "stores.files.objectives.independent_recovery_point_hours allows 20 h",
+    ),
+    (
+        "a store whose proof is to be younger than the others'",
+        lambda b: b["stores"]["files"].update(objectives={"proof_age_hours": 20}),
+        "backups.proof.schedule",
+        "stores.files.objectives.proof_age_hours allows 20 h",
+    ),
+    (
+        "a store with less time than its first query has",
+        lambda b: b["stores"]["files"].update(objectives={"recovery_time_minutes": 10}),
+        "stores.files.objectives.critical_recovery_time_minutes",
+        "15 min; everything has only 10 min",
     ),
     (
         "backups without a proof",
@@ -563,3 +582,19 @@ def test_a_wrong_store_is_one_problem_and_hides_none_of_another_store() -> None:
     assert list(find_problems(blocks)) == ["stores.files.type"]
     blocks["stores"]["database"]["history_retention_hours"] = 999
     assert set(find_problems(blocks)) == {"stores.files.type", "stores.database.history_retention_hours"}
+
+
+def test_a_store_has_its_own_objectives_and_else_the_platforms() -> None:
+    blocks = production()
+    blocks["stores"]["files"]["objectives"] = {
+        "recovery_time_minutes": 240,
+        "independent_recovery_point_hours": 100,
+    }
+    blocks["stores"]["files"]["backup"]["schedule"] = "47 2 * * 1,3,5,6"
+    settings = load(blocks)
+    of_files, rest = settings.objectives_of("files"), settings.platform.objectives
+    assert (of_files.recovery_time_minutes, of_files.independent_recovery_point_hours) == (240, 100)
+    assert of_files.critical_recovery_time_minutes == rest.critical_recovery_time_minutes
+    assert settings.objectives_of("database") == settings.objectives_of("state") == rest
+    assert drill_objectives(settings, "files").recovery == 240 * 60
+    assert drill_objectives(settings, "database").recovery == 3600

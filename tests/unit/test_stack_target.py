@@ -11,6 +11,7 @@ from engine import session, stack_file
 from engine.stack_target import VendorTarget
 from engine.targets import find_target, find_twin_target
 from engine.twin import TwinTarget, draw_ports
+from recovery.drill.neon_account import NeonKeys
 from toolchain import releases
 from twin.host.home import TwinHome
 
@@ -21,6 +22,16 @@ LOCAL = stack_file.read("local")
 def twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the checkout's twin be in a temporary folder."""
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "twin"))
+
+
+def test_a_databases_drill_has_keys_of_its_own_and_else_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = find_target("prod", on_twin=False)
+    monkeypatch.setenv("BULWARK_DRILL_BRANCH_KEY", "branches")
+    assert target.drill_keys("database") is None
+    monkeypatch.setenv("BULWARK_DRILL_PROJECT_KEY", "projects")
+    monkeypatch.setenv("BULWARK_DRILL_BRANCH_KEY_OTHER_ORDERS", "other")
+    assert target.drill_keys("database") == NeonKeys("branches", "projects")
+    assert target.drill_keys("other-orders") == NeonKeys("other", "projects")
 
 
 def drawn(folder: Path) -> list[int | None]:

@@ -16,7 +16,7 @@ from policies.framework.stack import PolicyStack, Resource
 
 
 def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
-    hours, problems = read_objective(stack, "proof_age_hours", limits["maximum_hours"])
+    hours, problems = read_objective(store, stack, "proof_age_hours", limits["maximum_hours"])
     proofs = [
         _check_job(job, backup_jobs_of(store, stack), timedelta(hours=hours))
         for job in proof_jobs_of(store, stack)

@@ -16,7 +16,9 @@ from policies.framework.stack import PolicyStack, Resource
 
 
 def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
-    hours, problems = read_objective(stack, "independent_recovery_point_hours", limits["maximum_hours"])
+    hours, problems = read_objective(
+        store, stack, "independent_recovery_point_hours", limits["maximum_hours"]
+    )
     paths = [_check_path(path, timedelta(hours=hours)) for path in recovery_paths_of(store, stack)]
     return [
         *accept_any(paths, describe_missing_job(stack, "protects", "no scheduled job protects it")),

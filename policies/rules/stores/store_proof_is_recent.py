@@ -21,7 +21,7 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     drills = stack.drill_history
     if drills is None:
         return [unknown_value(store, "last proof")]
-    hours, problems = read_objective(stack, "proof_age_hours", limits["maximum_hours"])
+    hours, problems = read_objective(store, stack, "proof_age_hours", limits["maximum_hours"])
     history = drills.stores.get(store.urn, StoreHistory())
     # Without a backup there is nothing to prove. The time until the first proof counts from the first backup.
     start = history.proven or history.since or drills.now

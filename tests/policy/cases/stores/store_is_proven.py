@@ -16,6 +16,7 @@ CASE = Case(
         lambda s: alter(s, _JOB, proves=[urn_of(s, PROJECT)]),
         lambda s: alter(s, "job-files", schedule="47 */6 * * *"),
         lambda s: alter(s, "example", objectives__proof_age_hours=28),
+        lambda s: alter(s, "job-files", objectives={"proof_age_hours": 28}),
     ),
     absent=(
         lambda s: alter(s, _JOB, schedule=ABSENT),
@@ -37,5 +38,14 @@ CASE = Case(
         lambda s: alter(s, _JOB, latenessMinutes=300),
         lambda s: alter(s, "example", objectives=ABSENT),
         lambda s: alter(s, "example", objectives__proof_age_hours=100),
+        lambda s: alter(
+            alter(
+                alter(s, "example", objectives__proof_age_hours=28),
+                "job-files",
+                objectives={"proof_age_hours": 30},
+            ),
+            "job-database",
+            objectives={"proof_age_hours": 30},
+        ),
     ),
 )

@@ -23,6 +23,7 @@ CASE = Case(
         lambda s: alter(s, "backups-replication", rules__0__destination__replicationTime__time__minutes=16),
         lambda s: alter(s, "backups-replication", rules__0__destination__replicationTime__status="Disabled"),
         lambda s: alter(s, "example", objectives__independent_recovery_point_hours=26),
+        lambda s: alter(s, "job-files", objectives={"independent_recovery_point_hours": 26}),
         lambda s: _silent(s, isPaused=True, enabled=False),
         lambda s: without(s, "job-files-heartbeat", "job-files-cron"),
     ),
