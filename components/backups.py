@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 from pulumi_aws import s3
@@ -12,7 +12,18 @@ from components.account_alarms import declare_account_alarms, list_alarm_regions
 from components.administration import Administration
 from components.alarm_endpoints import AlarmEndpoint
 from components.bounded_role import declare_role
-from components.guard import REPLICATOR, role_arn
+from components.github_oidc import OIDC_ISSUER
+from components.guard import (
+    COPIER,
+    DRILLER,
+    REPLICA_RESTORER,
+    REPLICATOR,
+    RESTORER,
+    STATE_DRILLER,
+    STATE_WRITER,
+    WRITER,
+    role_arn,
+)
 from components.identity import Identity, IdentityArgs
 from components.private_bucket import BucketSettings
 from components.replica_identity import ReplicaIdentity, ReplicaIdentityArgs
@@ -48,6 +59,9 @@ class VaultAccount:
     the first trail of an account is free of charge.
     """
 
+    has_github_issuer: bool = False
+    """Whether the account has GitHub's OIDC provider already; it can have it once."""
+
 
 @dataclass(frozen=True)
 class BackupsArgs:
@@ -69,6 +83,12 @@ class BackupsArgs:
     as `repo:OWNER/NAME:environment:backup`. A role that is left out is not made.
     """
 
+    repository: str | None = None
+    """
+    The jobs' repository as the subject of their tokens names it, such as `owner@123456/name@456789`. It is
+    published for policies; left out where a component around this one publishes it.
+    """
+
     account: VaultAccount = VaultAccount()
     """The primary vault's."""
 
@@ -87,6 +107,7 @@ class Backups(pulumi.ComponentResource):
     """
     Everything at AWS that backups need.
 
+    Publishes for policies: `replicationMinutes`, and `githubRepository` where its arguments name one.
     `opts.providers` must hold the AWS provider of the primary region; the replica's is passed by name.
     """
 
@@ -107,7 +128,9 @@ class Backups(pulumi.ComponentResource):
         replica_provider: pulumi.ProviderResource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(self.TYPE, name, {"replicationMinutes": REPLICATION_MINUTES}, opts)
+        repository = {"githubRepository": args.repository} if args.repository else {}
+        facts = {"replicationMinutes": REPLICATION_MINUTES, **repository}
+        super().__init__(self.TYPE, name, facts, opts)
         child = pulumi.ResourceOptions(parent=self)
         source, copy, protection = args.primary, args.replica, args.protection
         platform, account, replica_account = source.platform, source.account, copy.account
@@ -148,6 +171,7 @@ class Backups(pulumi.ComponentResource):
                     primary_account=account,
                     job_subjects=args.job_subjects,
                     policies=documents_there,
+                    has_issuer=args.replica_account.has_github_issuer,
                 ),
                 administration=there,
                 opts=elsewhere,
@@ -217,7 +241,13 @@ class Backups(pulumi.ComponentResource):
         )
         self.identity = Identity(
             f"{name}-identity",
-            IdentityArgs(platform, account, args.job_subjects, documents),
+            IdentityArgs(
+                platform,
+                account,
+                args.job_subjects,
+                documents,
+                has_issuer=args.account.has_github_issuer,
+            ),
             administration=self.administration,
             opts=child,
         )
@@ -241,7 +271,35 @@ class Backups(pulumi.ComponentResource):
                     pulumi.ResourceOptions(depends_on=[self.primary, self.replica, self.identity]),
                 ),
             )
+        self._args = args
         self.register_outputs({"primary": self.primary.bucket.bucket, "replica": self.replica.bucket.bucket})
+
+    def describe_recovery(self) -> dict[str, Any]:
+        """Return `vaults` and `trust` of a recovery file (docs/recovery.md): where, and whose word counts."""
+        args, subjects = self._args, self._args.job_subjects
+        copy = args.replica
+        reader = (
+            {"role": role_arn(copy.platform, copy.account, REPLICA_RESTORER)}
+            if self.replica_identity and RESTORER in subjects
+            else {}
+        )
+        drills = [subjects[role] for role in (DRILLER, STATE_DRILLER) if role in subjects]
+        named = {"backup": WRITER, "restore": RESTORER, "state": STATE_WRITER, "elsewhere": COPIER}
+        return {
+            "vaults": {
+                "primary": {"bucket": args.primary.bucket, "region": args.primary.region},
+                "replica": {"bucket": copy.bucket, "region": copy.region, **reader},
+            },
+            "trust": {
+                "issuer": {
+                    "url": OIDC_ISSUER,
+                    "subjects": {
+                        **{key: subjects[role] for key, role in named.items() if role in subjects},
+                        "drills": drills,
+                    },
+                }
+            },
+        }
 
 
 def _replicate_everything(replica: Vault, *, account: str | None) -> s3.BucketReplicationConfigRuleArgsDict:

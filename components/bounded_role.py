@@ -1,5 +1,7 @@
 """A role whose list of policies the stack owns: one that somebody adds is drift."""
 
+from collections.abc import Sequence
+
 import pulumi
 from pulumi_aws import iam
 
@@ -16,7 +18,7 @@ def declare_role(
     boundary: iam.Policy | None = None,
     boundary_arn: str | None = None,
     parent: pulumi.Resource,
-    depends_on: list[pulumi.Resource] | None = None,
+    depends_on: Sequence[pulumi.Resource] = (),
 ) -> tuple[iam.Role, iam.RolePolicy]:
     """
     Declare a role and its only policy; return both.
@@ -32,7 +34,7 @@ def declare_role(
         assume_role_policy=trust,
         permissions_boundary=boundary_arn,
         opts=pulumi.ResourceOptions(
-            parent=parent, depends_on=[*(depends_on or []), *([boundary] if boundary else [])]
+            parent=parent, depends_on=[*depends_on, *([boundary] if boundary else [])]
         ),
     )
     only_policy = iam.RolePolicy(

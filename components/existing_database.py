@@ -1,9 +1,11 @@
 """A database on a server that exists already and has to be backed up."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import pulumi
+
+from core.database_url import remove_password
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,14 @@ class ExistingDatabase(pulumi.ComponentResource):
         super().__init__(self.TYPE, name, facts, opts)
         self.backup_uri = pulumi.Output.secret(args.url)
         self.register_outputs({})
+
+    def describe_recovery(self, password_variable: str) -> pulumi.Output[dict[str, Any]]:
+        """
+        Return its entry among the `stores` of a recovery file (docs/recovery.md).
+
+        The password is not in it: whoever recovers has it in the environment, in `password_variable`.
+        """
+        address = pulumi.Output.unsecret(self.backup_uri.apply(remove_password))
+        return pulumi.Output.from_input(
+            {"type": "postgres", "url": address, "password": {"env": password_variable}}
+        )

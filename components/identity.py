@@ -52,6 +52,9 @@ class IdentityArgs:
     policies: Mapping[str, str]
     """Role -> the document of what it may do (components/role_policies.py)."""
 
+    has_issuer: bool = False
+    """Whether the account has GitHub's OIDC provider already; it can have it once."""
+
 
 class Identity(pulumi.ComponentResource):
     """The OIDC provider, and the roles of GitHub's jobs. Without any job there is nothing of it."""
@@ -74,7 +77,7 @@ class Identity(pulumi.ComponentResource):
         if not args.job_subjects:
             self.register_outputs({})
             return
-        github = declare_issuer(name, parent=self)
+        issuer = [] if args.has_issuer else [declare_issuer(name, parent=self)]
         self.roles = {
             suffix: declare_role(
                 f"{name}-{suffix}",
@@ -87,7 +90,7 @@ class Identity(pulumi.ComponentResource):
                 boundary=administration.boundary,
                 boundary_arn=administration.boundary_arn,
                 parent=self,
-                depends_on=[github],
+                depends_on=issuer,
             )[0]
             for suffix, subject in args.job_subjects.items()
         }

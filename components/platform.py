@@ -34,7 +34,7 @@ from components.files import Files, FilesArgs
 from components.neon_arguments import describe_neon_database
 from components.providers import Providers
 from components.recovery_description import DeployedValues, describe_role
-from components.scheduled_job import ScheduledJob, ScheduledJobArgs
+from components.scheduled_job import JobWatch, ScheduledJob, ScheduledJobArgs
 from components.secrets import Secrets, name_files_key, name_url
 from components.settings import (
     BackupSettings,
@@ -140,6 +140,11 @@ class Platform(pulumi.ComponentResource):
         self, settings: Settings, backups: BackupSettings, *, opts: pulumi.ResourceOptions
     ) -> None:
         every = list(self.stores.values())
+        watch = JobWatch(
+            self.alerting,
+            group=self.uptime.group if self.uptime else None,
+            cron_project=self.errors.cron_project if self.errors else None,
+        )
         vaults = [vault.arn for vault in backups.name_vaults(settings.platform.name)]
 
         def job(
@@ -171,9 +176,7 @@ class Platform(pulumi.ComponentResource):
                     severity=backups.jobs_severity,
                     objectives=objectives.model_dump(exclude_none=True) if objectives else {},
                 ),
-                group=self.uptime.group if self.uptime else None,
-                cron_project=self.errors.cron_project if self.errors else None,
-                alerting=self.alerting,
+                watch=watch,
                 opts=opts,
             )
 

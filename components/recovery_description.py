@@ -10,6 +10,7 @@ from components.github_oidc import OIDC_ISSUER
 from components.guard import REPLICA_DRILLER, REPLICA_RESTORER, role_arn
 from components.settings import DatabaseStore, ElsewhereSettings, Settings
 from components.settings.backups import ELSEWHERE_KEY
+from core.database_url import remove_password
 
 DOCUMENT_FORMAT: Final = "bulwark-role-1"
 
@@ -173,7 +174,7 @@ def _cut_store(
 def _describe_database(settings: Settings, name: str, url: str) -> dict[str, Any]:
     return {
         "type": "postgres",
-        "url": _without_password(url),
+        "url": remove_password(url),
         "password": {"env": _variable(name, "PASSWORD")},
         "drill": _drill_tests(settings.databases[name]),
         **_own_objectives(settings, name),
@@ -247,9 +248,3 @@ def _drill_tests(store: DatabaseStore) -> dict[str, Any]:
         "write": drill.write,
         "application": drill.application.model_dump(mode="json") if drill.application else None,
     }
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()

@@ -47,6 +47,9 @@ class ReplicaIdentityArgs:
     policies: Mapping[str, str]
     """Role -> the document of what it may do (components/role_policies.py)."""
 
+    has_issuer: bool = False
+    """Whether the account has GitHub's OIDC provider already; it can have it once."""
+
 
 class ReplicaIdentity(pulumi.ComponentResource):
     """
@@ -80,7 +83,7 @@ class ReplicaIdentity(pulumi.ComponentResource):
         trusted = {
             role: args.job_subjects[job] for role, (job, _) in readers.items() if job in args.job_subjects
         }
-        github = declare_issuer(name, parent=self) if trusted else None
+        issuer = [declare_issuer(name, parent=self)] if trusted and not args.has_issuer else []
 
         def declare(suffix: str, does: str, trust: str, seconds: int) -> iam.Role:
             role, _ = declare_role(
@@ -94,7 +97,7 @@ class ReplicaIdentity(pulumi.ComponentResource):
                 boundary=administration.boundary,
                 boundary_arn=administration.boundary_arn,
                 parent=self,
-                depends_on=[github] if github else None,
+                depends_on=issuer,
             )
             return role
 

@@ -78,6 +78,18 @@ class ScheduledJobArgs:
         longest_gap(self.schedule)
 
 
+@dataclass(frozen=True)
+class JobWatch:
+    """Who notices that a job did not run, and whom they alert."""
+
+    alerting: Alerting
+    group: uptimerobot.MonitorGroup | None = None
+    """That of its heartbeat at UptimeRobot; None: it has none."""
+
+    cron_project: CronProject | None = None
+    """That of its cron monitor at Sentry; None: it has none."""
+
+
 class ScheduledJob(pulumi.ComponentResource):
     """
     A scheduled job: its heartbeat at UptimeRobot, its cron monitor at Sentry, either or none of them.
@@ -102,12 +114,9 @@ class ScheduledJob(pulumi.ComponentResource):
         name: str,
         args: ScheduledJobArgs,
         *,
-        alerting: Alerting,
-        group: uptimerobot.MonitorGroup | None = None,
-        cron_project: CronProject | None = None,
+        watch: JobWatch | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare a job; `group` is that of its heartbeat, `cron_project` has its cron monitor."""
         facts: dict[str, Any] = {
             "protects": list(args.protects),
             "copies": list(args.copies),
@@ -121,10 +130,10 @@ class ScheduledJob(pulumi.ComponentResource):
             "retentionDays": args.retention_days,
         }
         super().__init__(self.TYPE, name, facts, opts)
-        if group:
-            self.heartbeat_url = self._expect_heartbeat(name, args, group, alerting)
-        if cron_project:
-            self.checkin_url = self._expect_checkins(name, args, cron_project, alerting)
+        if watch and watch.group:
+            self.heartbeat_url = self._expect_heartbeat(name, args, watch.group, watch.alerting)
+        if watch and watch.cron_project:
+            self.checkin_url = self._expect_checkins(name, args, watch.cron_project, watch.alerting)
         self.register_outputs({})
 
     def _expect_heartbeat(

@@ -77,4 +77,5 @@ def test_a_component_can_be_used_without_the_platform(
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-3_000:]
-    assert json.loads(ended.stdout) == {"types": types, "secret": secret}
+    deployed = json.loads(ended.stdout)
+    assert (deployed["types"], deployed["secret"]) == (types, secret)

@@ -1,5 +1,6 @@
 """The wheel has every module and data file, and works without the checkout."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from cli.app import app
 
 pytestmark = pytest.mark.shares("wheel")
 
+EXAMPLES = CHECKOUT / "examples"
 _SDKS = ("neon", "sentry", "uptimerobot")
 _BUILD = "import setuptools.build_meta as backend; backend.build_wheel('dist')"
 _IMPORT = """
@@ -105,6 +107,26 @@ def test_the_installed_command_tells_its_version_and_its_commands(installed: Ins
 
 def test_the_installed_policy_host_can_be_executed(installed: Installed) -> None:
     assert os.access(installed.packages / "toolchain" / "bin" / "pulumi-analyzer-policy-python", os.X_OK)
+
+
+@pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/__main__.py")))
+def test_an_example_imports_what_its_requirements_install_and_nothing_else(
+    installed: Installed, example: str
+) -> None:
+    folder = EXAMPLES / example
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    required = [line.removeprefix("${BULWARK}/") for line in lines if not line.startswith("#")]
+    assert required[0] == "${BULWARK}"
+    statements = [
+        ast.unparse(node)
+        for node in ast.parse((folder / "__main__.py").read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    only = (
+        f"import sys; sys.path = [p for p in sys.path if '/sdks/' not in p or p.endswith({tuple(required)})]"
+    )
+    ended = installed.run("python", "-I", "-c", "\n".join([only, *statements]))
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("command", [["preview", "--stack", "prod"], ["backups"], ["status"]], ids=" ".join)
