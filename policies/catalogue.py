@@ -68,6 +68,23 @@ it, word for word, as its `setting`. Each is listed in the review.
   expires: 2030-02-15
 ```
 
+**Another program** has its waivers and settings in a folder of its own, `waivers.yaml` and
+`config/<stack>.json`, and names it: `BULWARK_POLICY_SETTINGS=/path/to/shop/policies`. What belongs to this
+project is not read then. The pack knows a program's stores, jobs and endpoints by what components publish as
+inputs, whatever their types are. A website's bucket holds nothing of value: a component publishes
+`holdsNothing`, a list of URNs, and `reason`, a sentence, and the bucket is asked for no backup
+(`valueless-store-is-explained`). What drills and proofs have shown is asked for the stores that a job names
+in `drills` or `proves`, and handed over as `BULWARK_DRILLS`: `{"stores": {URN: {"since": T, "passed": T,
+"proven": T}}}`, each T a time or null.
+
+**To start with a program that does not pass yet**, let everything be told and nothing refused, and make one
+rule after the other mandatory: `--policy-pack-config` names a file with
+`{"all": "advisory", "store-is-protected": "mandatory"}`. Or keep the rules mandatory and waive what is there,
+for 90 days at most: then each new resource is judged in full from the first day.
+
+A finding that follows from another one of the same resource is not reported by itself: a store without a
+backup is not drilled either. It counts as violated where controls are counted.
+
 A waived finding is still shown, with its expiry. A waiver that is malformed, over, or waives nothing is a
 violation itself; rules marked *never waived* take none.
 """

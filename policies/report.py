@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from policies.facts.expendable import Expendable
 from policies.facts.losses import losses_of
 from policies.facts.recovery_paths import recovery_paths_of
 from policies.facts.stores import Stores, job_backed_stores
@@ -74,6 +75,13 @@ def document(evaluation: Evaluation) -> dict[str, Any]:
         "evaluated": list(evaluation.severities),
         "loosened": list(evaluation.loosened),
         "verdicts": [vars(ReportedVerdict.of(verdict, evaluation)) for verdict in evaluation.verdicts],
+        "expendable": sorted(store.urn for store in stack.view(Expendable).all),
+        # What another finding on the same resource is the cause of; that one is shown instead.
+        "following": [
+            {"rule": verdict.rule.id, "urn": verdict.resource.urn, "cause": verdict.follows}
+            for verdict in evaluation.verdicts
+            if verdict.follows and verdict.resource
+        ],
         "waivers": [waiver.model_dump(mode="json") for waiver in evaluation.waivers.in_force.values()],
         "stores": [
             {

@@ -102,6 +102,9 @@ class Review:
 
     waivers: tuple[dict[str, Any], ...]
     stores: tuple[dict[str, Any], ...]
+    following: frozenset[tuple[str, str]] = frozenset()
+    """Rule and URN of the verdicts that another one on the same resource is the cause of."""
+
     stopped: str = ""
     """The engine's output if it stopped before the policies; else empty."""
 
@@ -123,7 +126,12 @@ class Review:
     @property
     def refusals(self) -> list[ReportedVerdict]:
         """The verdicts that refuse the deploy: violated or undecided, and not advisory."""
-        return [verdict for verdict in self.verdicts if is_refusal(verdict)]
+        return [verdict for verdict in self.shown if is_refusal(verdict)]
+
+    @property
+    def shown(self) -> list[ReportedVerdict]:
+        """The verdicts without those that another one on the same resource is the cause of."""
+        return [verdict for verdict in self.verdicts if (verdict.rule, verdict.urn) not in self.following]
 
     @property
     def losses(self) -> list[Step]:
@@ -140,7 +148,7 @@ class Review:
         return [] if self.stopped else sorted(set(RULES_BY_ID) - set(self.evaluated))
 
     def with_outcome(self, outcome: str) -> list[ReportedVerdict]:
-        return [verdict for verdict in self.verdicts if verdict.outcome == outcome]
+        return [verdict for verdict in self.shown if verdict.outcome == outcome]
 
     def by_rule(self, outcome: str) -> dict[Rule, list[ReportedVerdict]]:
         """Return rule -> its verdicts with this outcome, the most severe rules first."""
@@ -269,6 +277,7 @@ def build(
         loosened=tuple(report["loosened"]),
         waivers=tuple(report["waivers"]),
         stores=tuple(report["stores"]),
+        following=frozenset((one["rule"], one["urn"]) for one in report.get("following", ())),
         stopped=stopped,
         comparison=comparison,
     )

@@ -42,7 +42,7 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
     ids = sorted(severities)
     results = [
         _make_result(review, verdict, ids.index(verdict.rule), folder)
-        for verdict in review.verdicts
+        for verdict in review.shown
         if verdict.outcome != "passed"
     ]
     guards, compared = _render_comparison(review, folder)

@@ -1,6 +1,7 @@
 """Scheduled jobs: which stores they back up or drill, where they copy to, and which monitors watch them."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, LiteralString
 
@@ -34,6 +35,11 @@ def proof_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
 def mirror_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
     """Return the jobs that copy the backups of a store to another vault."""
     return stack.view(_JobIndex).by_fact("mirrors", store)
+
+
+def jobs_by_fact(fact: str, resource: Resource, stack: PolicyStack) -> list[Resource]:
+    """Return the jobs that name a resource in a fact, such as `drills`."""
+    return stack.view(_JobIndex).by_fact(fact, resource)
 
 
 def drill_jobs_of(store: Resource, stack: PolicyStack) -> list[Resource]:
@@ -104,6 +110,13 @@ def describe_missing_job(stack: PolicyStack, fact: LiteralString, problem: Liter
     """Report that no job publishes a resource in `fact`; undecided while a job's list has unknown entries."""
     unknown = stack.view(_JobIndex).with_unknown_urns[fact]
     return [unknown_value(job, fact) for job in unknown] or [message(problem)]
+
+
+def name_cause(problems: list[Message], store: Resource, stack: PolicyStack) -> list[Message]:
+    """Return the problems, as consequences of the missing backup where no job backs the store up at all."""
+    if backup_jobs_of(store, stack):
+        return problems
+    return [replace(problem, follows="store-has-independent-backup") for problem in problems]
 
 
 class _JobIndex:

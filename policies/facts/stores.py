@@ -3,8 +3,10 @@
 from typing import Final
 
 from policies.facts.buckets import Buckets
-from policies.facts.jobs import backup_jobs_of
+from policies.facts.expendable import Expendable
+from policies.facts.jobs import backup_jobs_of, jobs_by_fact
 from policies.facts.resource_types import TypeClass, TypeClasses, classify
+from policies.framework.closing_rules import find_production
 from policies.framework.property_values import Absent, Known
 from policies.framework.stack import PolicyStack, Resource
 
@@ -30,13 +32,16 @@ class Stores:
     def __init__(self, stack: PolicyStack) -> None:
         """Find the stores. A component is a store if it publishes `holdsData`."""
         classes = stack.view(TypeClasses)
-        self.all: Final = [
+        expendable = stack.view(Expendable).all
+        found = [
             resource
             for resource in stack.resources
             if (resource.is_custom and classes.of(resource) is TypeClass.HOLDS_DATA)
             or (resource.is_component and resource.at("holdsData") not in (Absent(), Known(value=False)))
         ]
-        """All stores, including access logs."""
+        self.all: Final = [store for store in found if store not in expendable]
+        """All stores with something of value, including access logs."""
+
         logs = stack.view(Buckets).access_logs
         self.data: Final = [store for store in self.all if store not in logs]
         """The stores without access logs, which need no backup."""
@@ -50,6 +55,22 @@ def data_stores(stack: PolicyStack) -> list[Resource]:
 def vendor_stores(stack: PolicyStack) -> list[Resource]:
     """Return the stores that this stack creates, without those that a component only publishes."""
     return [store for store in stack.view(Stores).all if store.is_custom]
+
+
+def tried_stores(stack: PolicyStack, fact: str) -> list[Resource]:
+    """
+    Return the stores that must be shown to come back: in production all, else those that a job names.
+
+    Args:
+        stack: The stack. A run against the twin deploys no data, and knows nothing of production's backups.
+        fact: `drills` or `proves`, in which a job names them.
+    """
+    if stack.drill_history and stack.drill_history.rehearsal:
+        return []
+    backed_up = job_backed_stores(stack)
+    return (
+        backed_up if find_production(stack) else [one for one in backed_up if jobs_by_fact(fact, one, stack)]
+    )
 
 
 def job_backed_stores(stack: PolicyStack) -> list[Resource]:

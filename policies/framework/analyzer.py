@@ -27,11 +27,17 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
             super().__init__(*args, **kwargs)
             self._declared_inputs: dict[str, struct_pb2.Struct] = {}
             self._settings: dict[str, dict[str, Any]] = {}
+            self._relaxed: set[str] = set()
 
         def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
             self._settings = {
                 rule: json_format.MessageToDict(config.properties)
                 for rule, config in request.policyConfig.items()
+            }
+            self._relaxed = {
+                rule
+                for rule, config in request.policyConfig.items()
+                if config.enforcementLevel != analyzer_pb2.MANDATORY
             }
             return super().Configure(request, context)
 
@@ -57,7 +63,7 @@ def make_servicer(pack: Pack, on_evaluation: Callable[[Evaluation], None]) -> ty
                 pack.drill_history,
                 self._settings,
             )
-            pack.evaluation = Evaluation(stack, pack.waivers)
+            pack.evaluation = Evaluation(stack, pack.waivers, self._relaxed)
             response = super().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(), context)
             for diagnostic in response.diagnostics:
                 # The SDK only knows the pack's severities, not those of the stack's configuration.

@@ -1,6 +1,6 @@
 """Evaluation of the pack on one stack: one verdict for each rule and each of its subjects."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -37,6 +37,8 @@ class Verdict:
     resource: Resource | None
     reasons: tuple[Message, ...]
     waiver: "Waiver | None" = None
+    follows: str = ""
+    """Id of the rule whose violation by the same resource is the cause, and is reported instead."""
 
     @property
     def outcome(self) -> Outcome:
@@ -61,8 +63,18 @@ class Verdict:
 class Evaluation:
     """All verdicts on one stack. The rules are evaluated one by one, then the waivers."""
 
-    def __init__(self, stack: PolicyStack, waivers: Waivers = NONE) -> None:
+    def __init__(self, stack: PolicyStack, waivers: Waivers = NONE, relaxed: Collection[str] = ()) -> None:
+        """
+        Begin without a verdict.
+
+        Args:
+            stack: The stack.
+            waivers: The waivers.
+            relaxed: Ids of the rules that are not mandatory in this stack.
+        """
         self.stack = stack
+        self._relaxed = frozenset(relaxed)
+        self._refused: set[tuple[str, str]] = set()
         self.verdicts: list[Verdict] = []
         self.waivers = waivers
         self.severities: dict[str, Severity] = {}
@@ -114,10 +126,19 @@ class Evaluation:
             for subject in rule.subjects(self.stack):
                 reasons = tuple(rule.judge(subject, self.stack, limits))
                 waiver = self.waivers.in_force.get((rule.id, subject.urn, "")) if reasons else None
-                verdicts.append(Verdict(rule, subject, reasons, waiver))
+                follows = "" if waiver else self._find_cause(subject, reasons)
+                if reasons and not waiver and rule.id not in self._relaxed:
+                    self._refused.add((rule.id, subject.urn))
+                verdicts.append(Verdict(rule, subject, reasons, waiver, follows))
         except Exception as crash:  # noqa: BLE001 - whatever it is, it must not pass for "no violation"
             verdicts.append(Verdict(rule, None, (_describe_crash(rule, crash),)))
         return verdicts
+
+    def _find_cause(self, subject: Resource, reasons: Iterable[Message]) -> str:
+        """Return the rule that already refuses the subject for the cause of all these reasons; else ""."""
+        causes = {reason.follows for reason in reasons}
+        cause = causes.pop() if len(causes) == 1 else ""
+        return cause if (cause, subject.urn) in self._refused else ""
 
 
 def _describe_crash(rule: Rule, crash: Exception) -> Message:

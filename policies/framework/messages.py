@@ -23,6 +23,9 @@ class Message:
     undecided: bool = False
     """Whether it reports that something is not known yet, instead of a problem."""
 
+    follows: str = ""
+    """Id of the rule whose violation by the same resource is the cause of this problem; else empty."""
+
 
 def message(template: LiteralString, **parts: Resource | Message) -> Message:
     """Fill a literal sentence, as `str.format` does."""

@@ -80,7 +80,7 @@ class Pack:
             ),
             self._make_policy(
                 SETTINGS_ONLY_TIGHTEN,
-                lambda args: _without_waived(
+                lambda args: _select_shown(
                     self.evaluation.evaluate_settings(SETTINGS_ONLY_TIGHTEN, args.get_config())
                 ),
             ),
@@ -100,7 +100,7 @@ class Pack:
         ]
 
     def _evaluate(self, rule: Rule, args: StackValidationArgs) -> list[Verdict]:
-        return _without_waived(self.evaluation.evaluate(rule, args.get_config()))
+        return _select_shown(self.evaluation.evaluate(rule, args.get_config()))
 
     def _make_policy(self, rule: Rule, evaluate: Callable[[StackValidationArgs], list[Verdict]]) -> Policy:
         primary = rule.controls[0]
@@ -118,8 +118,9 @@ class Pack:
         )
 
 
-def _without_waived(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    return [verdict for verdict in verdicts if verdict.outcome is not Outcome.WAIVED]
+def _select_shown(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return the verdicts without those that are shown as waived, or named by the finding of their cause."""
+    return [verdict for verdict in verdicts if verdict.outcome is not Outcome.WAIVED and not verdict.follows]
 
 
 def _make_validation(evaluate: Callable[[StackValidationArgs], list[Verdict]]) -> Any:

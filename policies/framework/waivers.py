@@ -11,7 +11,8 @@ from policies.framework.messages import Message, message
 if TYPE_CHECKING:
     from policies.framework.waiver_entry import WaivedFinding, Waiver
 
-FILE: Final = Path(__file__).parents[1] / "waivers.yaml"
+NAME: Final = "waivers.yaml"
+FILE: Final = Path(__file__).parents[1] / NAME
 _LONGEST: Final = timedelta(days=90)
 
 

@@ -99,8 +99,6 @@ _TABLE: Final = {
             "protects",
             [],
             "job-protects-something",
-            "store-backups-outlast-corruption",
-            "store-loss-is-within-objective",
         ),
     ),
     ("store-has-independent-backup", "backups-replica-bucket"): (
@@ -149,6 +147,7 @@ _TABLE: Final = {
         ("job-proof", "proves", [], "job-protects-something"),
         ("job-proof", "latenessMinutes", 301, "cron-monitor-matches-its-job", "heartbeat-matches-its-job"),
     ),
+    ("valueless-store-is-explained", "example"): (("example", "holdsNothing", ["everything"]),),
     ("store-is-drilled", "database-project"): (
         ("job-drill", "drills", [], "job-protects-something"),
         ("job-drill", "schedule", "23 4 1 * *", "cron-monitor-matches-its-job", "heartbeat-matches-its-job"),
@@ -301,13 +300,8 @@ _TABLE: Final = {
             "backups-vault-logging",
             "",
             REMOVED,
-            "store-backups-outlast-corruption",
-            "store-has-copy-elsewhere",
             "store-has-history",
             "store-has-independent-backup",
-            "store-is-drilled",
-            "store-is-proven",
-            "store-loss-is-within-objective",
         ),
         ("backups-vault-access-log-lifecycle", "rules.0.expiration.days", 30),
         ("backups-vault-access-log-versioning", "", REMOVED),
@@ -542,6 +536,16 @@ MUTATIONS: Final = tuple(
 )
 
 
+_CAUSE: Final = "store-has-independent-backup"
+_FOLLOWING: Final = {
+    "store-backups-outlast-corruption",
+    "store-has-copy-elsewhere",
+    "store-is-drilled",
+    "store-is-proven",
+    "store-loss-is-within-objective",
+}
+
+
 def _matches(names: Iterable[str], others: Iterable[str]) -> bool:
     others = list(others)
     return any(fnmatchcase(one, other) or fnmatchcase(other, one) for one in names for other in others)
@@ -551,6 +555,9 @@ def _independent(one: Mutation, other: Mutation) -> bool:
     """Return whether the verdicts on two mutations of one program are those on each alone."""
     return not (
         one.rules & other.rules
+        # What follows from a missing backup is not reported of the same store.
+        or (_CAUSE in one.rules and _FOLLOWING & other.rules)
+        or (_CAUSE in other.rules and _FOLLOWING & one.rules)
         or _matches(one.touched, other.touched)
         # A resource that is changed itself may get another verdict for it.
         or _matches([one.at], other.touched)

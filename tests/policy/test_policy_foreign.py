@@ -43,7 +43,6 @@ def test_a_bare_bucket_is_refused_for_all_that_it_lacks() -> None:
         "store-has-history",
         "store-is-protected",
         "store-has-independent-backup",
-        "store-is-drilled",
         "bucket-demands-encrypted-transport",
         "bucket-is-closed-to-the-public",
         "bucket-ignores-access-control-lists",
@@ -56,7 +55,6 @@ def test_a_plain_database_is_refused_for_all_that_it_lacks() -> None:
         "store-has-history",
         "store-is-protected",
         "store-has-independent-backup",
-        "store-is-drilled",
         "provider-is-explicit",
         "secret-is-marked",
     }
@@ -116,7 +114,7 @@ def test_every_block_of_a_large_stack_is_refused_for_the_same() -> None:
     assert len(others) > 30
     assert all(block == first for block in others)
     assert first >= {
-        ("store-is-drilled", "project-#"),
+        ("store-has-independent-backup", "bucket-#"),
         ("vault-is-locked", "bucket-#"),
         ("monitor-reaches-someone", "monitor-#"),
         ("error-project-has-key", "errors-#"),

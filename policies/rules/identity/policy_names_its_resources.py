@@ -6,44 +6,12 @@ from typing import Final
 
 from pulumi_policy import Severity
 
+from policies.facts.aws_actions import knows_no_resource
 from policies.facts.iam_documents import Statement, identity_policies, matches, read_identity_statements
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
-
-_WITHOUT_RESOURCE: Final = (
-    "cloudtrail:DescribeTrails",
-    "cloudwatch:GetMetricData",
-    "cloudwatch:ListMetrics",
-    "cloudwatch:PutMetricData",
-    "ec2:Describe*",
-    "ecr:GetAuthorizationToken",
-    "events:ListRuleNamesByTarget",
-    "iam:GenerateCredentialReport",
-    "iam:GetAccountSummary",
-    "iam:GetCredentialReport",
-    "iam:ListAccountAliases",
-    "iam:ListOpenIDConnectProviders",
-    "iam:ListRoles",
-    "kms:CreateKey",
-    "kms:GenerateRandom",
-    "kms:ListAliases",
-    "kms:ListKeys",
-    "organizations:DescribeOrganization",
-    "s3:GetAccountPublicAccessBlock",
-    "s3:ListAllMyBuckets",
-    "secretsmanager:GetRandomPassword",
-    "secretsmanager:ListSecrets",
-    "ssm:DescribeParameters",
-    "sns:GetSubscriptionAttributes",
-    "sns:SetSubscriptionAttributes",
-    "sns:Unsubscribe",
-    "sts:GetCallerIdentity",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-)
-"""Actions that can only be allowed on `*` (AWS Service Authorization Reference: no resource type)."""
 
 _ALIAS_ACTIONS: Final = ("kms:CreateAlias", "kms:UpdateAlias")
 """Both also need permission on the key. A new key has no alias yet that a policy could name it by."""
@@ -57,6 +25,10 @@ _UNNAMED: Final = re.compile(
     r"arn:[^:]*:(?!s3:|execute-api:)[^:]*:[^:]*:[^:]*:[a-z-]+[:/][*?]+"
 )
 """ARN patterns that don't name a resource."""
+
+_OBJECTS: Final = re.compile(r"arn:[^:]*:s3:::(.*)", re.DOTALL)
+_FITS_ANYTHING: Final = re.compile(r"[*?.-]|\$\{[^}]*\}")
+"""Wildcards, what stands between them, and policy variables: without anything else there is no name."""
 
 _ANY_KEY: Final = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:(key/)?[*?]+")
 
@@ -76,8 +48,14 @@ def _check_statement(statement: Statement) -> Iterator[Message]:
         op == "StringEquals" and key.startswith("aws:resourcetag/") for op, key, _ in statement.conditions
     ) or _tags_new_keys(statement)
     for resource in statement.resources:
-        if _UNNAMED.fullmatch(resource) and not tagged and not _needs_no_name(statement, resource):
+        if _names_nothing(resource) and not tagged and not _needs_no_name(statement, resource):
             yield message("a statement allows something on every resource of a kind")
+
+
+def _names_nothing(resource: str) -> bool:
+    objects = _OBJECTS.fullmatch(resource)
+    bucket = _FITS_ANYTHING.sub("", objects[1]).partition("/")[0] if objects else "named"
+    return bool(_UNNAMED.fullmatch(resource)) or not bucket
 
 
 def _tags_new_keys(statement: Statement) -> bool:
@@ -98,7 +76,7 @@ def _needs_no_name(statement: Statement, resource: str) -> bool:
     by_alias = bool(statement.condition_values("ForAnyValue:StringEquals", _ALIAS_CONDITION))
     open_to_all = not resource.strip("*?")
     return bool(statement.actions) and all(
-        (open_to_all and any(matches(free, action, fold=True) for free in _WITHOUT_RESOURCE))
+        (open_to_all and knows_no_resource(action))
         or (by_alias and action.lower().startswith("kms:"))
         or (
             bool(_ANY_KEY.fullmatch(resource))

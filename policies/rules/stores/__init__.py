@@ -16,6 +16,7 @@ from policies.rules.stores import (
     store_loss_is_within_objective,
     store_proof_is_recent,
     type_is_classified,
+    valueless_store_is_explained,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -33,4 +34,5 @@ RULES: tuple[Rule, ...] = (
     store_proof_is_recent.RULE,
     store_is_drilled.RULE,
     store_drill_is_recent.RULE,
+    valueless_store_is_explained.RULE,
 )

@@ -5,7 +5,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import backup_jobs_of, describe_missing_job
+from policies.facts.jobs import backup_jobs_of, describe_missing_job, name_cause
 from policies.facts.recovery_paths import read_assumption
 from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
@@ -17,10 +17,8 @@ from policies.framework.stack import PolicyStack, Resource
 def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     unseen, problems = read_assumption(stack, "corruption_noticed_within_days", limits["noticed_within_days"])
     jobs = [_check_job(job, unseen) for job in backup_jobs_of(store, stack)]
-    return [
-        *accept_any(jobs, describe_missing_job(stack, "protects", "no scheduled job protects it")),
-        *problems,
-    ]
+    missing = describe_missing_job(stack, "protects", "no scheduled job protects it")
+    return name_cause([*accept_any(jobs, missing), *problems], store, stack)
 
 
 def _check_job(job: Resource, unseen: float) -> list[Message]:

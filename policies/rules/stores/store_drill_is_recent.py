@@ -6,7 +6,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.stores import job_backed_stores
+from policies.facts.stores import tried_stores
 from policies.framework.controls import Control
 from policies.framework.drill_history import CLOCK_TOLERANCE, IS_RECENT, LONGEST_DAYS, StoreHistory
 from policies.framework.messages import Message, duration, message, unknown_value
@@ -39,11 +39,6 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     ]
 
 
-def _subjects(stack: PolicyStack) -> list[Resource]:
-    # A run against the twin deploys no data, and does not know production's drills.
-    return [] if stack.drill_history and stack.drill_history.rehearsal else job_backed_stores(stack)
-
-
 RULE: Final = Rule(
     id=IS_RECENT,
     title="Every data store came back in a drill that passed, not long ago",
@@ -52,7 +47,8 @@ RULE: Final = Rule(
     risk="Nobody knows any longer whether the data would come back, nor how long that would take.",
     fix=(
         "Run ./bulwark drill until it passes, and deploy with ./bulwark, which asks the vault for it. "
-        "If only the deploy makes it pass again, waive the rule until then."
+        "If only the deploy makes it pass again, waive the rule until then. Another program hands over what "
+        "its own drills have shown, as BULWARK_DRILLS."
     ),
     controls=(
         Control.NIST_CP_4,
@@ -62,7 +58,7 @@ RULE: Final = Rule(
         Control.ISO_A_8_13,
         Control.CIS_11_5,
     ),
-    subjects=_subjects,
+    subjects=lambda stack: tried_stores(stack, "drills"),
     judge=_judge,
     parameters=(
         number_parameter(

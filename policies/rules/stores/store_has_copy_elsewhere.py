@@ -12,6 +12,7 @@ from policies.facts.jobs import (
     describe_missing_job,
     has_unknown_urns,
     mirror_jobs_of,
+    name_cause,
     resolve_urns,
 )
 from policies.facts.stores import job_backed_stores
@@ -40,7 +41,7 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
         _check_job(job, homes, limits["minimum_lock_days"], stack) for job in mirror_jobs_of(store, stack)
     ]
     missing = describe_missing_job(stack, "mirrors", "no scheduled job copies its backups to another cloud")
-    return accept_any(copies, missing)
+    return name_cause(accept_any(copies, missing), store, stack)
 
 
 def _check_job(

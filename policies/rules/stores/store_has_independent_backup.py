@@ -25,7 +25,13 @@ def _judge(store: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable
         for replication, other in stack.view(_find_replications)[store.urn]
     ]
     return accept_any(
-        [*jobs, *replicas], describe_missing_job(stack, "protects", "no scheduled job protects it")
+        [*jobs, *replicas],
+        describe_missing_job(
+            stack,
+            "protects",
+            "no scheduled job protects it, so it has no copy elsewhere, is not drilled and not proven, and "
+            "may lose everything",
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import NO_SCHEDULE, describe_missing_job, drill_jobs_of, gap_of
+from policies.facts.jobs import NO_SCHEDULE, describe_missing_job, drill_jobs_of, gap_of, name_cause
 from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
 from policies.framework.messages import Message, duration, message
@@ -18,7 +18,8 @@ from policies.framework.stack import PolicyStack, Resource
 def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     longest = timedelta(days=limits["maximum_days"])
     drills = [_check_job(job, longest) for job in drill_jobs_of(store, stack)]
-    return accept_any(drills, describe_missing_job(stack, "drills", "no scheduled job restores it"))
+    missing = describe_missing_job(stack, "drills", "no scheduled job restores it")
+    return name_cause(accept_any(drills, missing), store, stack)
 
 
 def _check_job(job: Resource, longest: timedelta) -> list[Message]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import backup_jobs_of, describe_missing_job, proof_jobs_of
+from policies.facts.jobs import backup_jobs_of, describe_missing_job, name_cause, proof_jobs_of
 from policies.facts.recovery_paths import read_objective, read_run_times
 from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
@@ -22,7 +22,7 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
         for job in proof_jobs_of(store, stack)
     ]
     missing = describe_missing_job(stack, "proves", "no scheduled job restores and compares its backups")
-    return [*accept_any(proofs, missing), *problems]
+    return name_cause([*accept_any(proofs, missing), *problems], store, stack)
 
 
 def _check_job(job: Resource, backups: Iterable[Resource], longest: timedelta) -> list[Message]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.jobs import describe_missing_job
+from policies.facts.jobs import describe_missing_job, name_cause
 from policies.facts.recovery_paths import RecoveryPath, read_objective, recovery_paths_of
 from policies.facts.stores import job_backed_stores
 from policies.framework.controls import Control
@@ -20,10 +20,8 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
         store, stack, "independent_recovery_point_hours", limits["maximum_hours"]
     )
     paths = [_check_path(path, timedelta(hours=hours)) for path in recovery_paths_of(store, stack)]
-    return [
-        *accept_any(paths, describe_missing_job(stack, "protects", "no scheduled job protects it")),
-        *problems,
-    ]
+    missing = describe_missing_job(stack, "protects", "no scheduled job protects it")
+    return name_cause([*accept_any(paths, missing), *problems], store, stack)
 
 
 def _check_path(path: RecoveryPath, allowed: timedelta) -> list[Message]:

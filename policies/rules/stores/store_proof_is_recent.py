@@ -7,7 +7,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.recovery_paths import read_objective
-from policies.facts.stores import job_backed_stores
+from policies.facts.stores import tried_stores
 from policies.framework.controls import Control
 from policies.framework.drill_history import CLOCK_TOLERANCE, StoreHistory
 from policies.framework.messages import Message, duration, message, unknown_value
@@ -37,11 +37,6 @@ def _judge(store: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
     return [*problems, message(first, **parts)]
 
 
-def _subjects(stack: PolicyStack) -> list[Resource]:
-    # A run against the twin deploys no data, and does not know production's backups.
-    return [] if stack.drill_history and stack.drill_history.rehearsal else job_backed_stores(stack)
-
-
 RULE: Final = Rule(
     id="store-proof-is-recent",
     title="A backup of every data store was restored and compared, not long ago",
@@ -60,7 +55,7 @@ RULE: Final = Rule(
         Control.ISO_A_8_13,
         Control.CIS_11_5,
     ),
-    subjects=_subjects,
+    subjects=lambda stack: tried_stores(stack, "proves"),
     judge=_judge,
     parameters=(
         number_parameter(

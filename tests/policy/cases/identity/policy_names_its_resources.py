@@ -15,6 +15,11 @@ CASE = Case(
         policy(on("s3:GetObject", "*")),
         policy(on("s3:GetObject", "arn:aws:s3:::*")),
         policy(on("s3:GetObject", "arn:aws:s3*")),
+        policy(on("s3:GetObject", "arn:aws:s3:::*/reports/*")),
+        policy(on("s3:GetObject", "arn:aws:s3:::?*-*/*")),
+        policy(on("s3:GetObject", "arn:aws:s3:::${aws:PrincipalTag/team}*/*")),
+        policy(on("lambda:List*", "*")),
+        policy(on("ssm:*", "*")),
         policy(on(["s3:GetObject", "s3:ListAllMyBuckets"], "*")),
         policy(on("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*")),
         policy({"Action": "s3:GetObject", "NotResource": "arn:aws:s3:::example"}),
@@ -33,6 +38,25 @@ CASE = Case(
     fine=(
         policy(on("kms:TagResource", KEYS, **NEW)),
         policy(on(["kms:createkey", "s3:ListAllMyBuckets", "ec2:DescribeImages"], "*")),
+        policy(
+            on(
+                [
+                    "acm:ListCertificates",
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "ce:GetCostAndUsage",
+                    "cloudfront:ListDistributions",
+                    "dynamodb:ListTables",
+                    "elasticloadbalancing:DescribeLoadBalancers",
+                    "lambda:listfunctions",
+                    "route53:ListHostedZones",
+                    "ssmmessages:*",
+                    "tag:GetResources",
+                    "textract:DetectDocumentText",
+                ],
+                "*",
+            )
+        ),
+        policy(on("s3:GetObject", "arn:aws:s3:::example-${aws:PrincipalTag/team}/*")),
         policy(on("kms:Decrypt", "*", **{"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}})),
         policy(on("kms:UpdateAlias", KEYS)),
         policy(on("ec2:StartInstances", "*", StringEquals={"aws:ResourceTag/Project": "example"})),
