@@ -21,6 +21,7 @@ from documents import commands
 from import_graph import PACKAGES
 
 from cli.app import app
+from core import vault_layout
 from postgres_server.install import wheel_root
 from toolchain.engine import search_path
 
@@ -101,6 +102,14 @@ def test_every_command_is_ours_or_one_that_is_checked_below(document: Path) -> N
         *_PLAIN,
     }
     assert {words[0] for words in found} <= known
+
+
+def test_a_key_of_the_vault_that_is_fetched_by_hand_is_where_a_backup_puts_it() -> None:
+    keys = [words[words.index("--key") + 1] for words in calls_of("aws") if "--key" in words]
+    assert {f"{key.rpartition('/')[0]}/" for key in keys} == {
+        vault_layout.database_backup("daily", "STORE", "ID").replace("daily", "DAY"),
+        vault_layout.state_backup("ID"),
+    }
 
 
 @pytest.mark.parametrize("words", calls_of("./bulwark"), ids=" ".join)
