@@ -15,10 +15,10 @@ from cli import drift_note, drill_facts, live_report
 from cli.live_report import LiveAudit
 from cli.policy_analysis import analyze
 from cli.recovery_context import export_state, open_elsewhere, open_file_source
-from components.settings import BackupSettings
+from components.settings import BackupSettings, Settings, SettingsError
 from core.console import PrintableConsole
 from core.failure import Failure
-from engine import session
+from engine import session, stack_file
 from engine.refreshed_copy import RefreshedCopy, package_of, refresh_copy
 from engine.stack_target import StackTarget
 from engine.vendor_errors import VENDORS
@@ -26,6 +26,7 @@ from live import account, alarms, buckets, coverage, elsewhere, keys, reviewed_e
 from live.aws_access import AwsAccess
 from live.declared import DeclaredStack
 from live.finding import BlindSpot, Lookup, explain, look
+from live.other_stacks import leave_to_others
 from live.vendor_apis import Apis, open_apis
 from recovery.context import require_output
 from recovery.state import list_resources
@@ -66,12 +67,14 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
                 unknown += _unread(copy)
         except Failure as failure:
             unknown.append(BlindSpot("the settings of all resources", explain(failure)))
+    found, of_others = leave_to_others(found, target.settings, _load_others(target, unknown))
     entries = reviewed_entries.read(reviewed_entries.FILE, stack=target.name, today=datetime.now(UTC).date())
     findings, reviewed, unmatched = reviewed_entries.sort_out(found, entries, unknown)
     audit = LiveAudit(
         stack=target.name,
         drift=steps,
         findings=findings,
+        of_others=of_others,
         reviewed=reviewed,
         problems=[*entries.problems, *unmatched],
         unknown=unknown,
@@ -86,6 +89,20 @@ def audit_live(target: StackTarget, *, as_json: bool, write: Path | None) -> int
     else:
         live_report.show(audit, PrintableConsole(), option=target.option)
     return 0 if audit.passes else 1
+
+
+def _load_others(target: StackTarget, unknown: list[BlindSpot]) -> dict[str, Settings]:
+    """Return the settings of the stacks beside this one; what can't be read is one more that is unknown."""
+    others: dict[str, Settings] = {}
+    for stack in target.settings.platform.beside:
+        try:
+            others[stack] = target.parse_settings(stack_file.read(stack))
+        except Failure as failure:
+            unknown.append(BlindSpot(f"what is of the stack {stack}", explain(failure)))
+        except SettingsError:
+            reason = f"Pulumi.{stack}.yaml has settings that are wrong"
+            unknown.append(BlindSpot(f"what is of the stack {stack}", reason))
+    return others
 
 
 def _list_lookups(

@@ -27,6 +27,9 @@ class LiveAudit:
     """Each resource of the state that the vendors have otherwise, or no more: operation, URN, properties."""
 
     findings: list[LiveFinding]
+    of_others: dict[str, int]
+    """Stack beside this one -> how many things have its names, which its own audit judges."""
+
     reviewed: list[UndeclaredEntry]
     problems: list[str]
     """What is wrong with entries of policies/undeclared.yaml."""
@@ -51,6 +54,7 @@ class LiveAudit:
             "undeclared": [
                 {"thing": one.thing, "what": one.what, "next_step": one.next_step} for one in self.findings
             ],
+            "of_other_stacks": self.of_others,
             "reviewed": [entry.model_dump(mode="json") for entry in self.reviewed],
             "problems": self.problems,
             "unknown": [{"what": gap.what, "reason": gap.reason} for gap in self.unknown],
@@ -103,6 +107,9 @@ def show(audit: LiveAudit, console: Console, *, option: str) -> None:
     for entry in audit.reviewed:
         terms = f"until {entry.expires} ({entry.ticket}, {entry.owner}): {entry.reason}"
         console.print(escape(f"reviewed  {entry.thing} {terms}"), style="yellow", highlight=False)
+    for stack, count in audit.of_others.items():
+        whose = f"{count} thing{'s have names' if count > 1 else ' has a name'} of the stack {stack}"
+        console.print(f"{whose}, whose own `audit --live` judges that.", highlight=False)
     _show_table(console, ("policies/undeclared.yaml", ""), ((problem, "") for problem in audit.problems))
     _show_table(console, ("not looked at", "because"), ((gap.what, gap.reason) for gap in audit.unknown))
     if audit.passes:

@@ -73,6 +73,7 @@ def _find(
                 f"it is a {kind.what} that the stack does not declare, in an account of its vaults",
                 "declare it, or remove it; or write into policies/undeclared.yaml whose it is.",
                 can_be_reviewed=True,
+                called=name(f"{prefix}{identifier}"),
             )
 
 

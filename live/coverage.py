@@ -141,6 +141,7 @@ def _find_projects(declared: DeclaredStack, api: Api, organization: str) -> Iter
             f"it is a project of {organization}, called {project.name}, that the stack does not declare",
             _LEFT if is_drill_name(project.name) else _DECLARE,
             can_be_reviewed=True,
+            called=name("neon/project", organization, project.name),
         )
 
 
@@ -201,6 +202,7 @@ def _find_file_buckets(project: str, known: Collection[str], files: FileSource) 
                 "it is a bucket of files that the stack does not declare, so that no backup has it",
                 _DECLARE,
                 can_be_reviewed=True,
+                called=name("supabase/bucket", project, bucket),
             )
 
 
@@ -213,18 +215,24 @@ def _find_monitors(declared: DeclaredStack, api: Api) -> Iterator[LiveFinding]:
                 f"it is a monitor called {monitor.friendlyName} that the stack does not declare",
                 "declare it, or delete it; or write into policies/undeclared.yaml whose it is.",
                 can_be_reviewed=True,
+                called=name("uptimerobot/monitor", monitor.friendlyName),
             )
 
 
 def _find_error_monitors(declared: DeclaredStack, api: Api, organization: str) -> Iterator[LiveFinding]:
     known = set[str]().union(*map(declared.ids, _SENTRY_MONITORS.values()))
+    slugs: dict[str, str] | None = None
     for monitor in sentry.list_monitors(api, organization):
         if monitor.type in _SENTRY_MONITORS and monitor.id not in known:
+            if slugs is None:
+                slugs = {project.id: project.slug for project in sentry.list_projects(api, organization)}
+            project = slugs.get(monitor.projectId, "")
             yield LiveFinding(
                 name("sentry/monitor", organization, monitor.id),
                 f"it is a monitor called {monitor.name} that the stack does not declare",
                 "declare it, or delete it; or write into policies/undeclared.yaml whose it is.",
                 can_be_reviewed=True,
+                called=name("sentry/monitor", organization, project) if project else "",
             )
 
 
@@ -238,4 +246,5 @@ def _find_error_projects(declared: DeclaredStack, api: Api, organization: str) -
                 "declare it, so that its errors reach someone; or write into policies/undeclared.yaml whose "
                 "it is.",
                 can_be_reviewed=True,
+                called=name("sentry/project", organization, project.slug),
             )

@@ -22,6 +22,10 @@ class LiveFinding:
     can_be_reviewed: bool = False
     """Whether an entry of policies/undeclared.yaml may say why it is right."""
 
+    called: str = ""
+    """Vendor, kind, place and the name that somebody gave it or its project, such as
+    `uptimerobot/monitor/example health`; empty where names say nothing."""
+
 
 @dataclass(frozen=True)
 class Lookup:

@@ -69,6 +69,11 @@ class PlatformSettings(SettingsModel):
     """
 
     objectives: ObjectiveSettings = Field(default_factory=ObjectiveSettings)
+    beside: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")], ...] = ()
+    """
+    Other stacks of this checkout in the same accounts and organizations, such as staging. What has their
+    names is judged by their own `audit --live`, and is no finding of this one's.
+    """
 
     @property
     def protected(self) -> bool:

@@ -145,6 +145,7 @@ def test_what_audit_live_found_is_remembered_for_each_stack(
         stack="prod",
         drift=[{"urn": "a", "op": "update"}],
         findings=[],
+        of_others={},
         reviewed=[],
         problems=["an entry is wrong"],
         unknown=[BlindSpot("Neon", "it does not answer")],
