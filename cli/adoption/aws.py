@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cli.adoption.finding import ResourceKind, VendorObject, Vendors
 from components.github_oidc import OIDC_AUDIENCE
+from components.guard import DELETION_WINDOW_DAYS
 from live.aws_access import explain_errors
 from live.declared import StateResource, inputs_of
 from recovery.vault.client import error_code
@@ -162,7 +163,15 @@ KINDS: Final = (
         "policy",
         _list_pages("iam", "list_policies", "Policies", _read_name("Arn", "PolicyName"), Scope="Local"),
     ),
-    ResourceKind(_KEY, "key", _list_keys, ("description",)),
+    ResourceKind(
+        _KEY,
+        "key",
+        _list_keys,
+        ("description",),
+        # Its policy is that of the first one, which denies it to everybody else.
+        deletion="delete it as break-glass: `aws kms schedule-key-deletion --pending-window-in-days "
+        f"{DELETION_WINDOW_DAYS} --key-id` with its id",
+    ),
     ResourceKind("aws:kms/alias:Alias", "alias of a key", _list_aliases),
     ResourceKind("aws:s3/bucket:Bucket", "bucket", _list_buckets, ("bucket",)),
     ResourceKind(

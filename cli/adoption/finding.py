@@ -87,6 +87,7 @@ class ResourceKind(NamedTuple):
         within: The inputs that say what it belongs to. What belongs to something else is not meant.
         setting: Whether it is taken over, or only read because others use it as well.
         others: Whether a person should hear of what there is if none of it is meant.
+        deletion: How a second one is deleted, if not by whoever may sign in at the vendor.
     """
 
     token: str
@@ -97,6 +98,7 @@ class ResourceKind(NamedTuple):
     within: tuple[str, ...] = ()
     setting: Literal["adopt", "reference"] = "adopt"
     others: bool = False
+    deletion: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class Finding:
     id: str = ""
     note: str = ""
     candidates: tuple[str, ...] = ()
+    deletion: str = ""
+    """How a second one is deleted."""
 
 
 def name_of(resource: StateResource) -> str:
@@ -156,8 +160,9 @@ def decide(
         )
         if not twins:
             return replace(finding, status="managed")
-        note = f"{vendor} has {' and '.join(twins)} as well: look at it, then delete it there."
-        return replace(finding, status="duplicate", candidates=twins, note=note)
+        deletion = kind.deletion or f"delete it at {vendor}"
+        note = f"{vendor} has {' and '.join(twins)} as well: look at it, then {deletion}."
+        return replace(finding, status="duplicate", candidates=twins, note=note, deletion=deletion)
     free = [candidate for candidate in here if candidate.id not in owned]
     if present:
         found = [candidate for candidate in objects if present in {candidate.setting, candidate.id}]

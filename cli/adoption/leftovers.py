@@ -43,8 +43,7 @@ class Leftovers:
             )
             if finding.status == "duplicate":
                 lines.append(
-                    f"  Next: the stack's own is {finding.id}; look at the other, then delete it at "
-                    f"{finding.vendor}."
+                    f"  Next: the stack's own is {finding.id}; look at the other, then {finding.deletion}."
                 )
         lines += [
             f"bulwark: What the run may have left was not looked for. {failure}" for failure in self.failures

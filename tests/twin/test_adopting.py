@@ -351,7 +351,7 @@ def test_a_second_one_beside_the_stacks_own_is_named(account: Account) -> None:
     ):
         finding = finding_of(result, name)
         assert (finding.status, finding.id, finding.candidates) == ("duplicate", own, (other,))
-        assert finding.note == f"{vendor} has {other} as well: look at it, then delete it there."
+        assert finding.note == f"{vendor} has {other} as well: look at it, then delete it at {vendor}."
 
 
 def test_several_resources_of_the_same_name_are_listed_and_none_is_chosen(

@@ -1,12 +1,15 @@
 """
-Declares the platform and its accounts with some blocks left out, against the SDK's own mocks.
+Declares the platform and its accounts by the blocks of a stack's file, against the SDK's own mocks.
 
-Reads lines of JSON from standard input, each the blocks of a stack's file; writes for each a line with the
-types of what was declared, and the secrets and tokens that were asked for.
+Reads lines of JSON from standard input, each the blocks of a file. Answers each with a line: the types of
+what was declared, the names that two resources have, and the secrets and tokens that were asked for; or the
+problems of the settings; or the traceback of a failure.
 """
 
 import json
 import sys
+import traceback
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +21,7 @@ from components.platform import Platform
 from components.providers import build, build_aws
 from components.secrets import TOKEN_VARIABLES, Secrets, required_secrets
 from components.settings import Settings, load
+from components.settings.load import SettingsError
 from components.stack import outputs
 
 _OUTPUTS: Final[Mapping[str, Any]] = {
@@ -27,13 +31,15 @@ _OUTPUTS: Final[Mapping[str, Any]] = {
 
 
 class Recorder(pulumi.runtime.Mocks):
-    """Returns what it is given, and remembers the types."""
+    """Returns what it is given, and remembers the types and names."""
 
     def __init__(self) -> None:
         self.types: list[str] = []
+        self.names: Counter[str] = Counter()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         self.types.append(args.typ)
+        self.names[f"{args.typ} {args.name}"] += 1
         return "4711", {**_OUTPUTS, **args.inputs}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
@@ -44,8 +50,8 @@ async def _find_slug(*_: str) -> str:
     return "slug"
 
 
-def declare(settings: Settings) -> list[str]:
-    """Return the types of all that the settings declare."""
+def declare(settings: Settings) -> Recorder:
+    """Declare all of the settings."""
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder)
     value = pulumi.Output.secret("secret")
@@ -60,20 +66,33 @@ def declare(settings: Settings) -> list[str]:
         return pulumi.Output.all(**outputs(platform, settings)).apply(lambda _: None)
 
     program()
-    return recorder.types
+    return recorder
+
+
+def answer(blocks: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of one file."""
+    try:
+        settings = load(blocks)
+    except SettingsError as error:
+        return {"problems": error.document()}
+    try:
+        recorder = declare(settings)
+    except Exception:  # noqa: BLE001 - whatever it is, the test shows it
+        return {"failure": traceback.format_exc()}
+    return {
+        "types": sorted(set(recorder.types)),
+        "twice": sorted(name for name, count in recorder.names.items() if count > 1),
+        "secrets": required_secrets(settings),
+        "tokens": [name for block, name in TOKEN_VARIABLES.items() if getattr(settings, block)],
+    }
 
 
 def main() -> None:
     """Answer each line of standard input."""
     scheduled_job.find_slug = _find_slug
     for line in sys.stdin:
-        settings = load(json.loads(line))
-        answer = {
-            "types": sorted(set(declare(settings))),
-            "secrets": required_secrets(settings),
-            "tokens": [name for block, name in TOKEN_VARIABLES.items() if getattr(settings, block)],
-        }
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
