@@ -27,7 +27,8 @@ _COMMANDS: Final = {
         "cli.destroy:destroy": "Take down what the stack made; what is locked is listed.",
         "cli.pulumi:pulumi": "Run the Pulumi CLI that Bulwark uses, in the stack's environment.",
     },
-    "What exists already": {
+    "A new stack, and what exists already": {
+        "cli.init:init": "Write the file of a new stack, and say what the policies miss in it.",
         "cli.adopt:adopt": "Find what exists already, and write the settings that use it.",
     },
     "The policies": {

@@ -71,6 +71,13 @@ API_URL_VARIABLES: Final[Mapping[ApiVendor, str]] = {
 }
 """Variables by which the vendors' providers find another address."""
 
+
+def vendor_api_url(vendor: ApiVendor) -> str:
+    """Return the address of a vendor's own HTTP API, or the one that the environment names in its place."""
+    variable = API_URL_VARIABLES.get(vendor)
+    return (variable and os.environ.get(variable)) or _API_URLS[vendor]
+
+
 _REQUESTS_PER_MINUTE: Final = {"free": 10, "solo": 20, "team": 200, "enterprise": 400}
 """UptimeRobot's limit by plan: twice the monitors that a plan has at least (uptimerobot.com/api/v3)."""
 _REQUESTS_PER_RESOURCE: Final = 60
@@ -439,8 +446,7 @@ class VendorTarget(StackTarget):
         return find_signer()
 
     def api_url(self, vendor: ApiVendor) -> str:
-        variable = API_URL_VARIABLES.get(vendor)
-        return (variable and os.environ.get(variable)) or _API_URLS[vendor]
+        return vendor_api_url(vendor)
 
     @property
     def uses_proxies(self) -> bool:

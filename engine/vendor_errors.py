@@ -28,6 +28,9 @@ VENDORS: Final = {
         "status.uptimerobot.com",
     ),
     "sentry": VendorInfo("Sentry", "SENTRY_AUTH_TOKEN", "sentry.io/settings/auth-tokens", "status.sentry.io"),
+    "supabase": VendorInfo(
+        "Supabase", "SUPABASE_ACCESS_TOKEN", "supabase.com/dashboard/account/tokens", "status.supabase.com"
+    ),
     "aws": VendorInfo("AWS", "", "`aws sts get-caller-identity`", "health.aws.amazon.com"),
 }
 

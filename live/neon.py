@@ -30,6 +30,18 @@ class _Pagination(BaseModel):
     next: str | None = None
 
 
+class NeonMembership(BaseModel):
+    """An organization with its plan, such as launch."""
+
+    id: str
+    name: str
+    plan: str = ""
+
+
+class _Organizations(BaseModel):
+    organizations: list[NeonMembership]
+
+
 class _Projects(BaseModel):
     projects: list[NeonProject]
     pagination: _Pagination | None = None
@@ -69,6 +81,12 @@ class NeonDatabase(BaseModel):
 
 class _Databases(BaseModel):
     databases: list[NeonDatabase]
+
+
+def list_organizations(api: Api) -> list[NeonMembership]:
+    """Return the organizations of whoever has the key, or the one that the key itself is of."""
+    answer = api.get(_Organizations, "/users/me/organizations")
+    return answer.organizations if answer else []
 
 
 def find_project(api: Api, project: str) -> NeonProject | None:

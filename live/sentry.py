@@ -11,11 +11,12 @@ from live.vendor_api import Api
 
 
 class SentryObject(BaseModel):
-    """A team or a project."""
+    """An organization, a team or a project; a project has a platform, such as node-express."""
 
     id: str
     slug: str
     name: str
+    platform: str | None = None
 
 
 class SentryMonitor(BaseModel):
@@ -120,6 +121,11 @@ class _SentryMonitorPage(RootModel[list[SentryMonitor]]):
 
 class _SentryPage(RootModel[list[SentryObject]]):
     pass
+
+
+def list_organizations(api: Api) -> list[SentryObject]:
+    """Return the organizations that the token sees; an integration's token sees its own."""
+    return _list_all(api, "/organizations/")
 
 
 def list_projects(api: Api, organization: str) -> list[SentryObject]:

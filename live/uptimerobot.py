@@ -15,6 +15,7 @@ class LiveMonitor(BaseModel):
     friendlyName: str  # noqa: N815 - UptimeRobot's name
     type: str
     url: str | None = None
+    keywordValue: str | None = None  # noqa: N815 - UptimeRobot's name
     status: str = ""
     """UP, DOWN, LOOKS_DOWN, PAUSED, or STARTED before the first answer."""
 

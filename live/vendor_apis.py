@@ -4,16 +4,29 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from ssl import SSLContext
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import httpx
 
 from components.settings import PROJECT
-from engine.stack_target import StackTarget
+from engine.stack_target import ApiVendor
 from engine.vendor_errors import VENDORS
 from live.vendor_api import Api
 
 _TIMEOUT_SECONDS: Final = 30.0
+
+
+class ApiAddresses(Protocol):
+    """Where the vendors' APIs are, such as a stack's target."""
+
+    def api_url(self, vendor: ApiVendor) -> str:
+        """Return the address of a vendor's API."""
+        ...
+
+    @property
+    def uses_proxies(self) -> bool:
+        """Whether clients follow the environment's proxies."""
+        ...
 
 
 class Apis(NamedTuple):
@@ -25,36 +38,37 @@ class Apis(NamedTuple):
 
 
 @contextmanager
-def open_apis(target: StackTarget, tokens: Mapping[str, str]) -> Generator[Apis]:
+def open_apis(addresses: ApiAddresses, tokens: Mapping[str, str]) -> Generator[Apis]:
     """
     Open the APIs at the addresses where the vendors' own providers find them.
 
     `tokens` has those that there are, by the variables from which the providers read them.
     """
-
-    def connect(base_url: str) -> httpx.Client:
-        proxies = target.uses_proxies
-        return httpx.Client(
-            base_url=base_url,
-            timeout=_TIMEOUT_SECONDS,
-            trust_env=proxies,
-            verify=_trust_authorities(environment=proxies),
-        )
-
+    proxies = addresses.uses_proxies
     with (
-        connect(target.api_url("neon")) as to_neon,
-        connect(target.api_url("uptimerobot")) as to_uptimerobot,
-        connect(f"{target.api_url('sentry').rstrip('/')}/0") as to_sentry,
+        connect(addresses.api_url("neon"), uses_proxies=proxies) as to_neon,
+        connect(addresses.api_url("uptimerobot"), uses_proxies=proxies) as to_uptimerobot,
+        connect(f"{addresses.api_url('sentry').rstrip('/')}/0", uses_proxies=proxies) as to_sentry,
     ):
 
         def api(vendor: str, client: httpx.Client, scope: str = "") -> Api:
             return Api(VENDORS[vendor], client, tokens.get(VENDORS[vendor].variable, ""), scope=scope)
 
         yield Apis(
-            api("neon", to_neon, f"`organization` in {PROJECT}:database"),
+            api("neon", to_neon, f"`organization` in {PROJECT}:stores"),
             api("uptimerobot", to_uptimerobot),
             api("sentry", to_sentry, f"`organization` in {PROJECT}:errors"),
         )
+
+
+def connect(base_url: str, *, uses_proxies: bool) -> httpx.Client:
+    """Return a client of an API; its requests end after 30 seconds."""
+    return httpx.Client(
+        base_url=base_url,
+        timeout=_TIMEOUT_SECONDS,
+        trust_env=uses_proxies,
+        verify=_trust_authorities(environment=uses_proxies),
+    )
 
 
 @cache

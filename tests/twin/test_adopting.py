@@ -17,6 +17,8 @@ from vendor_process import FAST, running_vendors, serving_target
 from cli.adoption import aws, neon, uptimerobot
 from cli.adoption.finding import Finding, Vendors, find_existing
 from cli.adoption.search import KINDS, SearchResult, search
+from cli.new_stack.inventory import Inventory, SentryOrganization, take_inventory
+from cli.new_stack.proposals import propose_services, propose_stores
 from components.existing import is_of_accounts
 from components.secrets import TOKEN_VARIABLES
 from components.settings import Settings
@@ -28,7 +30,7 @@ from live import neon as live_neon
 from live.aws_access import AwsAccess
 from live.declared import DeclaredStack
 from live.vendor_api import Api, pause_seconds
-from live.vendor_apis import Apis
+from live.vendor_apis import Apis, open_apis
 from recovery.vault.client import AccessKey
 from twin.aws.administrator import administrator_key
 from twin.host.home import TwinHome
@@ -602,6 +604,65 @@ def test_a_vendor_that_cannot_be_reached_is_reported_without_the_key() -> None:
     assert {finding.status for finding in findings} == {"unknown"}
     assert "AWS: looking for GitHub's issuer failed: no answer" in str(failed)
     assert "planted-secret" not in str(failed)
+
+
+def take_stock(account: Account, supabase: httpx.Client, **tokens: str) -> Inventory:
+    """Look at what the vendors show before a team has a stack."""
+    own = {name: account.home.secret(name) for name in TOKEN_VARIABLES.values()}
+    target = TwinTarget("prod", TARGET.settings, "stand-in", account.home)
+    with open_apis(target, own | tokens) as apis:
+        inventory = take_inventory(apis, Api(VENDORS["supabase"], supabase, "planted-token"))
+        # They are asked for while the clients are open.
+        for one in inventory.neon:
+            inventory.list_databases(one.id)
+        propose_stores(inventory)
+    return inventory
+
+
+def test_what_the_tokens_show_is_proposed_to_a_new_stack(account: Account, project: str) -> None:
+    account.monitor("https://api.example.com/health", "KEYWORD")
+    account.monitor("https://app.example.com/")
+    account.team("Platform", "platform")
+    account.sentry_project("API", "api")
+    with serving_target() as supabase, httpx.Client(base_url=supabase.url, trust_env=False) as client:
+        supabase.body = (
+            '[{"id": "abcdefghijklmnopqrst", "ref": "abcdefghijklmnopqrst", "name": "files",'
+            ' "region": "eu-central-1"}]'
+        )
+        inventory = take_stock(account, client)
+        paths = [(path, headers["authorization"]) for _, path, headers, _ in supabase.requests]
+    assert inventory.unknown == {}
+    assert paths == [
+        ("/v1/projects", "Bearer planted-token"),
+        ("/v1/projects/abcdefghijklmnopqrst/storage/buckets", "Bearer planted-token"),
+    ]
+    assert inventory.neon_plans == {"org-example-00000000": "launch"}
+    assert inventory.find_neon("example-production") == inventory.find_neon(project)
+    assert [one.name for one in inventory.list_databases(project)] == ["platform"]
+    assert inventory.sentry == [SentryOrganization("example", {"platform": "Platform"}, {"api": "other"})]
+    assert {one.keywordValue for one in inventory.monitors} == {"ok", None}
+    assert propose_services(inventory.monitors) == [
+        "api=https://api.example.com/health",
+        "app=https://app.example.com/",
+    ]
+    assert propose_stores(inventory)[-1] == "files=supabase:abcdefghijklmnopqrst"
+
+
+def test_a_vendor_that_shows_nothing_does_not_stop_a_new_stack(account: Account) -> None:
+    account.team("Platform", "platform")
+    faults.plan(
+        account.sentry.store, "sentry", Fault("GET", "/api/0/organizations/example/teams/", 500, "Oh.")
+    )
+    with httpx.Client(base_url="http://127.0.0.1:1", trust_env=False) as nobody:
+        inventory = take_stock(account, nobody, NEON_API_KEY="planted-key", UPTIMEROBOT_API_KEY="")
+    assert {vendor: reason.partition(":")[0] for vendor, reason in inventory.unknown.items()} == {
+        "Neon": "Neon does not accept the key",
+        "Supabase": "Supabase can't be reached",
+        "UptimeRobot": "There is no key for UptimeRobot",
+        "Sentry": "Sentry fails",
+    }
+    assert "planted" not in str(inventory.unknown)
+    assert inventory.count() == {}
 
 
 def find(kinds: Any, api: Api, aws_endpoint: str = "") -> Any:

@@ -115,10 +115,14 @@ def test_a_pagerduty_alert_needs_a_service_of_the_integration(sentry: Sentry) ->
     service = {**ORG, "integrationId": installed["id"], "service": "s", "integrationKey": "k" * 32}
     identifier, _ = sentry.create("integrationPagerduty", service)
     sentry.create("alert", alert([error_monitor(sentry)], pagerduty={**action, "serviceId": identifier}))
+
+
+def test_an_integration_has_any_name_but_in_the_organization_that_the_twin_knows(sentry: Sentry) -> None:
+    wanted = {"providerKey": "slack", "name": "other"}
+    installed = sentry.read_data_source("getOrganizationIntegration", {**ORG, **wanted})
+    assert (installed["id"], installed["name"]) == ("501", "other")
     with pytest.raises(VendorError) as unknown:
-        sentry.read_data_source(
-            "getOrganizationIntegration", {**ORG, "providerKey": "slack", "name": "other"}
-        )
+        sentry.read_data_source("getOrganizationIntegration", {"organization": "example", **wanted})
     assert unknown.value.status == 404
 
 

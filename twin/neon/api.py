@@ -14,6 +14,7 @@ from twin.vendor.errors import VendorError
 from twin.vendor.http import ApiRequest, VendorApi, bearer_token
 from twin.vendor.store import Attributes
 
+_ORGANIZATIONS = "/api/v2/users/me/organizations"
 _PREFIX = "/api/v2/projects"
 _PROJECT = _PREFIX + "/{project}"
 _BRANCH = _PROJECT + "/branches/{branch}"
@@ -28,11 +29,12 @@ _CREATED = 201
 
 
 def routes(model: Neon) -> list[Route]:
-    """Return the routes of projects, branches, endpoints, roles, databases and operations."""
+    """Return the routes of organizations, projects, branches, endpoints, roles, databases and operations."""
     api, handlers = VendorApi(model, bearer_token, _error_body), _Handlers(model)
     return [
         api.route(method, path, handler)
         for path, methods in {
+            _ORGANIZATIONS: {"GET": handlers.list_organizations},
             _PREFIX: {"GET": handlers.list_projects, "POST": handlers.create_project},
             _PROJECT: {
                 "GET": handlers.get_project,
@@ -85,6 +87,13 @@ class _Handlers:
 
     def __init__(self, model: Neon) -> None:
         self._model = model
+
+    def list_organizations(self, _request: ApiRequest) -> Response:
+        """Return the organizations that have a project: the twin knows no others."""
+        projects = self._model.store.list("neon", "project").values()
+        names = sorted({project["orgId"] for project in projects if project.get("orgId")})
+        plan = self._model.plan.name
+        return JSONResponse({"organizations": [{"id": name, "name": name, "plan": plan} for name in names]})
 
     def list_projects(self, request: ApiRequest) -> Response:
         search, organization = request.query.get("search", ""), request.query.get("org_id")

@@ -39,6 +39,7 @@ def routes(model: Sentry) -> list[Route]:
     projects = _ProjectLookup(model)
     api_routes: list[ApiRoute] = [
         ("GET", "/internal/health/", lambda _: JSONResponse({"problems": [], "healthy": {}})),
+        ("GET", "/organizations/", lambda request: _page(request, _list_organizations(model))),
         (
             "GET",
             f"{_ORGANIZATION}/",
@@ -86,6 +87,12 @@ def _page(request: ApiRequest, items: list[Attributes]) -> Response:
     cursor, has_more = f"0:{end}:0", "true" if len(items) > end else "false"
     link = f'<?cursor={cursor}>; rel="next"; results="{has_more}"; cursor="{cursor}"'
     return JSONResponse(items[start:end], headers={"Link": link})
+
+
+def _list_organizations(model: Sentry) -> list[Attributes]:
+    """Return the organizations that have a team: the twin knows no others."""
+    slugs = {team["organization"] for team in model.list_objects("team").values()}
+    return [organization_to_json(slug) for slug in sorted(slugs)]
 
 
 def _require_object(model: Sentry, kind: str, identifier: str) -> Attributes:

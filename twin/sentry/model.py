@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from twin.vendor.errors import VendorError
 from twin.vendor.model import CreatedObject, VendorModel, find_matching, merge, require_single
@@ -19,6 +19,12 @@ INTEGRATIONS: dict[str, Attributes] = {
     "502": {"providerKey": "pagerduty", "name": "example"},
 }
 """The integrations of every organization. At the vendor a person installs them in the web interface."""
+
+_KNOWN_ORGANIZATION: Final = "example"
+"""
+Of any other the twin can't know how the workspaces and accounts are called that somebody installed: there an
+integration has the name by which it is looked for.
+"""
 
 _PROJECT_PARTS = ("key", *DETECTORS, "projectOwnership", "projectSpikeProtection")
 _SLUG_CHARACTERS = 50  # source: Sentry API reference, "Create a New Project"
@@ -109,9 +115,10 @@ class Sentry(VendorModel):
         organization = arguments["organization"]
         match function:
             case "getOrganizationIntegration":
-                criteria = {name: arguments[name] for name in ("providerKey", "name")}
-                matches = find_matching(INTEGRATIONS, criteria)
-                return {**require_single(matches, "organization integration"), "organization": organization}
+                names = ("providerKey", "name") if organization == _KNOWN_ORGANIZATION else ("providerKey",)
+                matches = find_matching(INTEGRATIONS, {name: arguments[name] for name in names})
+                installed = require_single(matches, "organization integration")
+                return {**installed, "name": arguments["name"], "organization": organization}
             case "getProjectErrorMonitor" | "getProjectIssueStreamMonitor":
                 type_ = "error" if "Error" in function else "issue_stream"
                 detector = self._find_in_project("detector", {**arguments, "type": type_})
