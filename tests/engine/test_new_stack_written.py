@@ -16,7 +16,7 @@ WHOLE = (
     *("--set", "stores.files.buckets=[documents]"),
     *("--vault", "123456789012/eu-west-1", "--vault", "210987654321/eu-north-1"),
     *("--elsewhere", "backblaze", "--set", "backups.elsewhere.endpoint=https://s3.example.org"),
-    *("--set", "backups.elsewhere.region=eu", "--set", "backups.elsewhere.bucket=shop-copies"),
+    *("--set", "backups.elsewhere.region=eu", "--set", "backups.elsewhere.bucket=example-copies"),
     "--set",
     "backups.elsewhere.recipients=[age1wvxjdxuj6e4kc6havchzgfxa2mlmu2zz2h2kc4s4zsgcs43e6a6q224wpd]",
     *("--uptime", "team", "--errors", "acme/platform"),
