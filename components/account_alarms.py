@@ -1,14 +1,15 @@
 """The alarms of one account: its trail, and the rules and the topic of each region whose calls matter."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pulumi
 
 from components.alarm_endpoints import AlarmEndpoint
 from components.alarm_names import GLOBAL_REGION, AlarmNames
-from components.alarms import Alarms
+from components.alarms import Alarms, AlarmsArgs
 from components.guard import list_guards
-from components.trail import Trail
+from components.trail import Trail, TrailArgs
 from components.vault_names import VaultNames
 
 
@@ -26,7 +27,7 @@ def declare_account_alarms(
     endpoints: Sequence[AlarmEndpoint],
     trail: str | None,
     keep_days: int,
-    lock_mode: str,
+    lock_mode: Literal["GOVERNANCE", "COMPLIANCE"],
     protect: bool,
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -49,12 +50,7 @@ def declare_account_alarms(
     if trail is None:
         own_trail = Trail(
             f"{prefix}-trail",
-            home=home,
-            vault_arns=[vault.arn for vault in vaults],
-            guards=guards,
-            keep_days=keep_days,
-            lock_mode=lock_mode,
-            protect=protect,
+            TrailArgs(home, [vault.arn for vault in vaults], guards, keep_days, lock_mode, protect),
             opts=opts,
         )
     after = pulumi.ResourceOptions(depends_on=[own_trail] if own_trail else [])
@@ -69,10 +65,6 @@ def declare_account_alarms(
             buckets.append(home.trail_bucket)
         Alarms(
             f"{prefix}-alarms-{region}",
-            AlarmNames(home.platform, home.account, region),
-            buckets=buckets,
-            endpoints=endpoints,
-            guards=guards,
-            trail_arn=trail,
+            AlarmsArgs(AlarmNames(home.platform, home.account, region), buckets, endpoints, guards, trail),
             opts=pulumi.ResourceOptions.merge(opts, after),
         )

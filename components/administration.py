@@ -6,6 +6,7 @@ These lie together, as a stack of an administrator's own would declare them.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -21,6 +22,32 @@ _SECOND_FACTOR_SECONDS: Final = 900
 """How long ago the second factor may have been given."""
 
 
+@dataclass(frozen=True)
+class AdministrationArgs:
+    """What `Administration` is made of."""
+
+    platform: str
+    """Prefix of the physical names."""
+
+    account: str
+    """Number of the account at AWS."""
+
+    may: str
+    """The document of what the break-glass role may do."""
+
+    boundary: str
+    """The document of what the other roles may do at most."""
+
+    trusted: tuple[str, ...] = ()
+    """
+    ARNs of who may take on the break-glass role; the default is each identity of the account that its own
+    policies let.
+    """
+
+    regions: Sequence[str] = ()
+    """Where the role may be taken on: where alarms are. Without any it is everywhere."""
+
+
 class Administration(pulumi.ComponentResource):
     """
     The guards of one account's vaults.
@@ -34,31 +61,10 @@ class Administration(pulumi.ComponentResource):
     boundary: iam.Policy
 
     def __init__(
-        self,
-        name: str,
-        *,
-        platform: str,
-        account: str,
-        may: str,
-        boundary: str,
-        trusted: tuple[str, ...] = (),
-        regions: Sequence[str] = (),
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: AdministrationArgs, *, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """
-        Declare the guards of an account.
-
-        Args:
-            name: Prefix of the resources' names.
-            platform: Prefix of the physical names.
-            account: The account's number.
-            may: The document of what the break-glass role may do.
-            boundary: The document of what the other roles may do at most.
-            trusted: ARNs of who may take on the break-glass role; the default is each identity of the account
-                that its own policies let.
-            regions: Where the role may be taken on: where alarms are. Without any it is everywhere.
-            opts: Options, with the account's provider.
-        """
+        """`opts` has the account's provider."""
+        platform, account = args.platform, args.account
         role_name = f"{platform}-{BREAK_GLASS}"
         arn = f"arn:aws:iam::{account}:role/{role_name}"
         super().__init__(self.TYPE, name, {"breakGlassArn": arn}, opts)
@@ -66,7 +72,7 @@ class Administration(pulumi.ComponentResource):
             f"{name}-boundary",
             name=f"{platform}-{BOUNDARY}",
             description="The most that any role of this platform may do",
-            policy=boundary,
+            policy=args.boundary,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.boundary_arn = boundary_arn(platform, account)
@@ -74,9 +80,9 @@ class Administration(pulumi.ComponentResource):
             f"{name}-break-glass",
             role_name=role_name,
             does="Changes vaults, keys and roles; its use is an alarm",
-            trust=_trust(trusted or (f"arn:aws:iam::{account}:root",), regions),
+            trust=_trust(args.trusted or (f"arn:aws:iam::{account}:root",), args.regions),
             policy_name=BREAK_GLASS,
-            policy=may,
+            policy=args.may,
             max_session_seconds=_SESSION_SECONDS,
             parent=self,
         )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -27,6 +28,26 @@ MESSAGE_FACTS: Final = {
 """Key of a message -> where EventBridge finds it in the event."""
 
 
+@dataclass(frozen=True)
+class AlarmsArgs:
+    """What `Alarms` is made of."""
+
+    names: AlarmNames
+    """The physical names, in one account and region."""
+
+    buckets: Sequence[str]
+    """Names of the vaults there and of the buckets of their logs; there may be none."""
+
+    endpoints: Sequence[AlarmEndpoint]
+    """Where the alarms arrive."""
+
+    guards: Sequence[str]
+    """ARNs of who may change the topic."""
+
+    trail_arn: str | None = None
+    """The account's trail, if this stack does not declare it."""
+
+
 class Alarms(pulumi.ComponentResource):
     """
     Rules about calls to AWS, and the topic that tells them.
@@ -41,30 +62,10 @@ class Alarms(pulumi.ComponentResource):
 
     topic: sns.Topic
 
-    def __init__(
-        self,
-        name: str,
-        names: AlarmNames,
-        *,
-        buckets: Sequence[str],
-        endpoints: Sequence[AlarmEndpoint],
-        guards: Sequence[str],
-        trail_arn: str | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """
-        Declare the alarms of an account and region.
-
-        Args:
-            name: Prefix of the resources' names.
-            names: Their physical names.
-            buckets: Names of the vaults there and of the buckets of their logs; there may be none.
-            endpoints: Where the alarms arrive.
-            guards: ARNs of who may change the topic.
-            trail_arn: The account's trail, if this stack does not declare it.
-            opts: Options, with a provider of the account.
-        """
-        facts = {"account": names.account, "region": names.region, "trailArn": trail_arn}
+    def __init__(self, name: str, args: AlarmsArgs, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`opts` has a provider of the account."""
+        names = args.names
+        facts = {"account": names.account, "region": names.region, "trailArn": args.trail_arn}
         super().__init__(
             self.TYPE, name, {key: value for key, value in facts.items() if value is not None}, opts
         )
@@ -73,12 +74,12 @@ class Alarms(pulumi.ComponentResource):
             f"{name}-topic",
             name=names.topic,
             region=region,
-            policy=topic_policy(names, guards),
+            policy=topic_policy(names, args.guards),
             opts=child,
         )
         targets: list[cloudwatch.EventTarget] = []
         for suffix, rule_name, does, pattern in (
-            ("losses", names.losses, "Calls that precede a loss", losses_pattern(names, buckets)),
+            ("losses", names.losses, "Calls that precede a loss", losses_pattern(names, args.buckets)),
             ("watch", names.watch, "Calls that change roles or turn alarms off", watch_pattern(names)),
         ):
             rule = cloudwatch.EventRule(
@@ -102,7 +103,7 @@ class Alarms(pulumi.ComponentResource):
                 opts=child,
             )
             targets.append(target)
-        for endpoint in endpoints:
+        for endpoint in args.endpoints:
             sns.TopicSubscription(
                 f"{name}-{endpoint.name}",
                 topic=self.topic.arn,

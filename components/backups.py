@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import s3
 
 from components.account_alarms import declare_account_alarms, list_alarm_regions
-from components.administration import Administration
+from components.administration import Administration, AdministrationArgs
 from components.alarm_endpoints import AlarmEndpoint
 from components.bounded_role import declare_role
 from components.github_oidc import OIDC_ISSUER
@@ -140,12 +140,14 @@ class Backups(pulumi.ComponentResource):
         documents = list_policies([source, copy], account=account, platform=platform, trail=trail)
         self.administration = Administration(
             f"{name}-administration",
-            platform=platform,
-            account=account,
-            may=break_glass_policy([source, copy], account=account, platform=platform),
-            boundary=boundary_policy(documents.values()),
-            trusted=args.account.break_glass_principals,
-            regions=list_alarm_regions([source] if other_account else [source, copy], trail),
+            AdministrationArgs(
+                platform,
+                account,
+                may=break_glass_policy([source, copy], account=account, platform=platform),
+                boundary=boundary_policy(documents.values()),
+                trusted=args.account.break_glass_principals,
+                regions=list_alarm_regions([source] if other_account else [source, copy], trail),
+            ),
             opts=child,
         )
         guards = [self.administration.policy]
@@ -154,12 +156,14 @@ class Backups(pulumi.ComponentResource):
             documents_there = list_replica_policies(copy, trail=replica_trail)
             there = Administration(
                 f"{name}-replica-administration",
-                platform=platform,
-                account=replica_account,
-                may=replica_break_glass_policy(copy),
-                boundary=boundary_policy(documents_there.values()),
-                trusted=args.replica_account.break_glass_principals,
-                regions=list_alarm_regions([copy], replica_trail),
+                AdministrationArgs(
+                    platform,
+                    replica_account,
+                    may=replica_break_glass_policy(copy),
+                    boundary=boundary_policy(documents_there.values()),
+                    trusted=args.replica_account.break_glass_principals,
+                    regions=list_alarm_regions([copy], replica_trail),
+                ),
                 opts=elsewhere,
             )
             guards.append(there.policy)

@@ -1,7 +1,8 @@
 """The trail: AWS's record of who called what in an account, from which alarms are raised."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import pulumi
 from pulumi_aws import cloudtrail
@@ -11,6 +12,27 @@ from components.log_bucket import declare_log_bucket
 from components.vault_names import VaultNames
 
 _SERVICE: Final = "cloudtrail.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class TrailArgs:
+    """What `Trail` is made of."""
+
+    home: VaultNames
+    """A vault of the account. The trail lies in its region."""
+
+    vault_arns: Sequence[str]
+    """ARNs of the account's vaults."""
+
+    guards: Sequence[str]
+    """ARNs of who may change the bucket."""
+
+    keep_days: int = 90
+    """For how long the record is kept and locked."""
+
+    lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE"
+    protect: bool = True
+    """Whether the bucket holds a real record, and refuses deletion."""
 
 
 class Trail(pulumi.ComponentResource):
@@ -25,32 +47,10 @@ class Trail(pulumi.ComponentResource):
 
     trail: cloudtrail.Trail
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        home: VaultNames,
-        vault_arns: Sequence[str],
-        guards: Sequence[str],
-        keep_days: int,
-        lock_mode: str,
-        protect: bool,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """
-        Declare the trail of an account.
-
-        Args:
-            name: Prefix of the resources' names.
-            home: A vault of the account. The trail lies in its region.
-            vault_arns: ARNs of the account's vaults.
-            guards: ARNs of who may change the bucket.
-            keep_days: For how long the record is kept and locked.
-            lock_mode: Mode of the lock.
-            protect: Whether the bucket holds a real record.
-            opts: Options, with the provider of the vault's region.
-        """
-        super().__init__(self.TYPE, name, {"keepDays": keep_days}, opts)
+    def __init__(self, name: str, args: TrailArgs, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`opts` has the provider of the vault's region."""
+        home = args.home
+        super().__init__(self.TYPE, name, {"keepDays": args.keep_days}, opts)
         names = AlarmNames(home.platform, home.account, home.region)
         bucket_arn = f"arn:aws:s3:::{home.trail_bucket}"
         by_trail = {"StringEquals": {"aws:SourceArn": names.trail_arn}}
@@ -77,10 +77,10 @@ class Trail(pulumi.ComponentResource):
                     "Condition": owned,
                 },
             ],
-            guards=guards,
-            keep_days=keep_days,
-            lock_mode=lock_mode,
-            protect=protect,
+            guards=args.guards,
+            keep_days=args.keep_days,
+            lock_mode=args.lock_mode,
+            protect=args.protect,
             parent=self,
         )
         self.trail = cloudtrail.Trail(
@@ -101,7 +101,7 @@ class Trail(pulumi.ComponentResource):
                     "field_selectors": [
                         {"field": "eventCategory", "equals": ["Data"]},
                         {"field": "resources.type", "equals": ["AWS::S3::Object"]},
-                        {"field": "resources.ARN", "starts_withs": [f"{arn}/" for arn in vault_arns]},
+                        {"field": "resources.ARN", "starts_withs": [f"{arn}/" for arn in args.vault_arns]},
                     ],
                 },
             ],

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import pulumi
 from pulumi_aws import kms, s3
 
-from components.access_log import AccessLog
+from components.access_log import AccessLog, AccessLogArgs
 from components.guard import (
     BUCKET_ACTIONS,
     DELETION_WINDOW_DAYS,
@@ -188,12 +188,7 @@ class Vault(pulumi.ComponentResource):
         )
         log = AccessLog(
             f"{name}-access-log",
-            bucket=names.log_bucket,
-            account=account,
-            watched_arn=names.arn,
-            guards=guards,
-            keep_days=kept.access_log_days,
-            protect=protect,
+            AccessLogArgs(names.log_bucket, account, names.arn, guards, kept.access_log_days, protect),
             opts=child,
         )
         settings.add(

@@ -1,5 +1,6 @@
 """The product's modules import each other in one direction, by the rules of CONTRIBUTING.md."""
 
+import ast
 import re
 import shutil
 from collections.abc import Iterator
@@ -7,7 +8,15 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from import_graph import CHECKOUT, PACKAGES, Import, find_circle, folder_of, read_imports
+from import_graph import (
+    CHECKOUT,
+    PACKAGES,
+    Import,
+    find_circle,
+    folder_of,
+    module_name,
+    read_imports,
+)
 
 pytestmark = pytest.mark.shares("import-graph")
 
@@ -151,6 +160,31 @@ def test_components_know_no_settings() -> None:
     }
     program = {importer for importer in importers if not importer.startswith("components.settings")}
     assert program == READS_SETTINGS
+
+
+def test_each_component_has_arguments_of_its_own() -> None:
+    bare = {
+        f"{module_name(CHECKOUT, file)}.{name}"
+        for file in (CHECKOUT / "components").glob("*.py")
+        for name, parameters in _list_components(file)
+        if f"{name}Args" not in parameters
+    }
+    # Two are whole programs, and a drill's branch is of the database's arguments.
+    assert bare == {
+        "components.accounts.Accounts",
+        "components.drill_targets.Branch",
+        "components.platform.Platform",
+    }
+
+
+def _list_components(file: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of each component in a file, and the types of the parameters that make it."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef) and "ComponentResource" in "".join(map(ast.unparse, node.bases)):
+            [init] = [
+                part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"
+            ]
+            yield node.name, [ast.unparse(one.annotation) for one in init.args.args if one.annotation]
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
