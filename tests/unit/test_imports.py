@@ -20,6 +20,7 @@ LEFT_OUT: Final[dict[str, set[str]]] = {
     **dict.fromkeys(("up", "preview", "refresh", "outputs", "destroy"), _ENGINE | {"policies.rules"}),
     **dict.fromkeys(("review", "audit"), _ENGINE),
     "pulumi": _ANY | _HTTP | {"botocore", "psycopg", "pulumi", "policies"},
+    "init": _ANY | {"botocore", "psycopg", "pulumi", "pulumi_policy", "policies"},
     "adopt": _ANY | {"psycopg", "pulumi_policy", "policies.rules"},
     **dict.fromkeys(("backup", "copy", "backups", "verify", "restore", "disown", "break-lease"), _DATA),
     "drills": _DATA,
