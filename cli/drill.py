@@ -144,7 +144,7 @@ def drill(
             `staging`, whose settings and server say that a drill may replace them. Their data are what was
             restored then, if everything passed (docs/production.md); nothing is made at a vendor.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
-        clean: Only remove what interrupted drills have left.
+        clean: Only remove what interrupted drills have left, with `into` on that stack's servers too.
         unsandboxed: Start the platform's program, which serves what was restored, with your own rights: where
             neither another user nor a namespace separates it from your files and credentials.
 
@@ -165,7 +165,7 @@ def drill(
         _require_writable(evidence)
     console = PrintableConsole(stderr=True)
     source = find_source(stack, on_twin=on_twin, recovery=recovery)
-    receiver = _find_receiver(source, scenario, into, on_twin=on_twin) if into else None
+    receiver = _find_receiver(source, None if clean else scenario, into, on_twin=on_twin) if into else None
     scenarios = _choose_scenarios(source, scenario)
     needs_platform = scenario != "state" and not clean
     with _open_session(
@@ -204,9 +204,11 @@ def drill(
     return 0 if verdict.passes else 1
 
 
-def _find_receiver(source: RecoverySource, scenario: Choice, into: str, *, on_twin: bool) -> StackTarget:
+def _find_receiver(
+    source: RecoverySource, scenario: Choice | None, into: str, *, on_twin: bool
+) -> StackTarget:
     """Return the stack that is restored into. Raise Failure if the drill restores no database of a stack."""
-    if scenario not in _RESTORE_A_DATABASE:
+    if scenario and scenario not in _RESTORE_A_DATABASE:
         raise Failure(
             "--into names the stack that a database is restored into.",
             f"use it with {', '.join(sorted(_RESTORE_A_DATABASE))}.",

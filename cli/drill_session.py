@@ -123,9 +123,11 @@ class DrillSession(ABC):
 
 
 @contextmanager
-def open_drill_folder(name: str) -> Generator[Path]:
+def open_drill_folder(name: str, *, is_on_twin: bool = False) -> Generator[Path]:
     """
     Give the folder of the drills of one stack or recovery file, which no other drill uses meanwhile.
+
+    A twin has one drill at a time, of whatever stack: each removes what interrupted ones have left there.
 
     Raises:
         Failure: another drill is at work on this machine.
@@ -135,20 +137,18 @@ def open_drill_folder(name: str) -> Generator[Path]:
     folder = home.root / "drill" / name
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    with _lock(folder):
+    with _lock(folder.with_name(".twin.lock" if is_on_twin else f".{name}.lock")):
         yield folder
 
 
 @contextmanager
-def _lock(folder: Path) -> Generator[None]:
-    """Hold the lock beside the folder; the kernel frees it when the process dies."""
-    with open_lock_file(folder.with_name(f".{folder.name}.lock")) as lock:
+def _lock(file: Path) -> Generator[None]:
+    """Hold the lock; the kernel frees it when the process dies."""
+    with open_lock_file(file) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Failure(
-                "Another drill of this stack is at work on this machine.", "wait for its end."
-            ) from None
+            raise Failure("Another drill is at work on this machine.", "wait for its end.") from None
         yield
 
 

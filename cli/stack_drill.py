@@ -158,7 +158,7 @@ def open_stack_session(
     """
     target = source.target if isinstance(source, DocumentedStack) else source
     names = choose_receivers(into, target, store) if into else tuple(target.settings.databases)
-    with open_drill_folder(target.name) as folder:
+    with open_drill_folder(target.name, is_on_twin=not target.is_shared) as folder:
         more: tuple[VaultName, ...] = ("elsewhere",) if identity else ()
         opened = open_stores(
             source,
@@ -291,7 +291,7 @@ def _open_local_session(
     kind: type[_Session], target: StackTarget, role: Literal["driller", "state-driller"], *, unsandboxed: bool
 ) -> Generator[_Session]:
     """Open a stack as a role that drills it on this machine alone, by the primary vault."""
-    with open_drill_folder(target.name) as folder:
+    with open_drill_folder(target.name, is_on_twin=not target.is_shared) as folder:
         context = open_context(target, role=role, vaults=("primary",))
         require_role(target, role)
         environment = LocalEnvironment(folder, "", unsandboxed=unsandboxed)

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from cli.drill import drill
+from cli.drill_session import open_drill_folder
 from cli.receiving_stack import choose_receivers
 from cli.restore import restore
 from core.failure import Failure
+from core.state_folder import HOME_VARIABLE
 from engine.stack_file import CHECKOUT
 from engine.targets import find_target
 
@@ -83,3 +85,17 @@ def test_a_drill_into_a_stack_that_may_not_be_replaced_is_refused_before_anythin
     with pytest.raises(Failure, match=f"{message}(?s:.*)Next: "):
         choose_receivers(find_target(into, on_twin=False), source, store)
     assert choose_receivers(find_target("other", on_twin=False), source, "all") == ("database",)
+
+
+def test_a_twin_has_one_drill_at_a_time_of_whatever_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "twin"))
+    with open_drill_folder("local", is_on_twin=True), open_drill_folder("prod") as other:
+        assert other.name == "prod"
+        for again in (("staging", True), ("prod", False)):
+            with (
+                pytest.raises(Failure, match="Another drill is at work on this machine"),
+                open_drill_folder(again[0], is_on_twin=again[1]),
+            ):
+                pass

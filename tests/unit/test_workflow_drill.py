@@ -9,6 +9,7 @@ import yaml
 
 from cli.app import app
 from cli.drill import Choice
+from cli.receiving_stack import list_variables
 from engine.targets import find_target
 
 _FILE = Path(__file__).parents[2] / ".github" / "workflows" / "drill.yml"
@@ -95,5 +96,18 @@ def test_the_commands_of_the_drill_workflow_are_those_of_the_command_line() -> N
     for line in found:
         words = line.removesuffix(" || code=$?").replace('"$SCENARIO"', "all")
         words = words.replace("$RANDOM_POINT", "--random").replace('"', "")
+        words = words.replace("${INTO:+--into $INTO}", "--into staging")
         called, _, _ = app.parse_args(words.split(), print_error=False, exit_on_error=False)
         assert called.__name__ in {"drill", "drills"}
+
+
+def test_only_a_drill_into_another_stack_gets_the_addresses_of_its_database() -> None:
+    steps = [step for step in DRILL["steps"] if "_INTO_" in str(step)]
+    assert [step["name"] for step in steps] == ["Drill", "Leave nothing behind"]
+    for step in steps:
+        names = [name for name in step["env"] if "_INTO_" in name]
+        assert names == list(list_variables("database"))
+        for name in names:
+            assert step["env"][name] == f"${{{{ inputs.into && secrets.{name} }}}}"
+    assert WORKFLOW[True]["workflow_dispatch"]["inputs"]["into"]["options"] == ["", "staging"]
+    assert "into" not in WORKFLOW[True]["workflow_call"]["inputs"]

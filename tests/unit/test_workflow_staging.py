@@ -31,7 +31,8 @@ def test_a_job_of_staging_gives_its_workflow_what_it_takes_and_no_more_rights(na
     required = {key for key, entry in call["inputs"].items() if entry.get("required")}
     assert required <= set(job["with"]) <= set(call["inputs"])
     assert (job["with"]["stack"], job["with"]["prefix"]) == ("staging", _SETTINGS.vaults.environment_prefix)
-    used = set(re.findall(r"secrets\.(\w+)", text))
+    # A drill into staging is one of production's backups.
+    used = {one for one in re.findall(r"secrets\.(\w+)", text) if "_INTO_" not in one}
     assert set(call["secrets"]) == used
     # It has no vault at another cloud.
     assert set(job["secrets"]) == {one for one in used if "ELSEWHERE" not in one}
