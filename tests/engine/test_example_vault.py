@@ -26,6 +26,8 @@ from twin import services
 from twin.aws.issuer import issue_token
 from twin.host.home import TwinHome
 
+pytestmark = pytest.mark.shares("example-vault")
+
 PROGRAM = Path(__file__).parent / "other_program.py"
 PASSWORD = "planted-superuser-password"
 ROWS = [(number, f"order {number}") for number in range(500)]

@@ -43,6 +43,9 @@ _PROSE: Final = sorted(
 )
 """Documents whose paths and links are checked; those above also have commands."""
 
+_EXAMPLES: Final = _CHECKOUT / "examples/README.md"
+"""Its commands are Pulumi's own, and not those of `./bulwark pulumi`: test_examples runs the first."""
+
 _POSTGRES: Final = ("pg_dump", "pg_restore", "psql")
 _PLAIN: Final = {
     "age",
@@ -52,6 +55,7 @@ _PLAIN: Final = {
     "export",
     "head",
     "mkdir",
+    "pip",
     "printf",
     "read",
     "rm",
@@ -240,14 +244,14 @@ def test_the_lock_file_was_compiled_with_this_command(words: list[str]) -> None:
     assert f"#    {' '.join(words)}\n" in (_CHECKOUT / "requirements.lock").read_text()
 
 
-@pytest.mark.parametrize("document", _PROSE, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [*_PROSE, _EXAMPLES], ids=lambda path: path.name)
 def test_every_path_in_a_document_exists(document: Path) -> None:
     paths = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:json|md|py|sql|txt|ya?ml))`", document.read_text())
     folders = (_CHECKOUT, document.parent, _CHECKOUT / ".github" / "workflows")
     assert [path for path in paths if not any((folder / path).exists() for folder in folders)] == []
 
 
-@pytest.mark.parametrize("document", _PROSE, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [*_PROSE, _EXAMPLES], ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
