@@ -8,6 +8,7 @@ from typing import Final
 from policies.framework.closing_rules import CLOSING_RULES
 from policies.framework.controls import Control, Framework
 from policies.framework.rule import Looser, Rule
+from policies.properties import PROPERTIES
 from policies.rules import AREAS
 
 _TITLES: Final = {
@@ -29,6 +30,8 @@ _LOOSER: Final[dict[Looser, str]] = {
     "other": "another value may demand",
     "never": "no value demands",
 }
+
+_PROPERTY_OF: Final = {rule: one.name for one in PROPERTIES for rule in one.rules}
 
 _HEAD: Final = """# Policies
 
@@ -97,6 +100,7 @@ def render() -> str:
 
 def _render_lines() -> Iterator[str]:
     yield _HEAD
+    yield from _render_properties()
     areas = {**AREAS, "whole": CLOSING_RULES}
     for area, rules in areas.items():
         yield f"## {_TITLES[area]}"
@@ -106,11 +110,26 @@ def _render_lines() -> Iterator[str]:
     yield from _render_controls([rule for rules in areas.values() for rule in rules])
 
 
+def _render_properties() -> Iterator[str]:
+    yield "## Properties"
+    yield ""
+    yield "A rule refuses whatever breaks its property, by whichever way, and whoever wrote the program."
+    yield ""
+    for protection in PROPERTIES:
+        yield f"**{protection.name}.** {protection.holds}"
+        yield ""
+        yield f"- Looks at: {protection.ways}"
+        yield f"- Can't see: {protection.unseen}"
+        yield f"- Rules: {', '.join(f'[{rule}](#{rule})' for rule in protection.rules)}"
+        yield ""
+
+
 def _render_rule(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id}"
     yield ""
     yield f"**{rule.title}.** {rule.severity.value.capitalize()}{'' if rule.waivable else ', never waived'}."
     yield ""
+    yield f"- Property: {_PROPERTY_OF[rule.id]}"
     yield f"- Risk: {rule.risk}"
     yield f"- Fix: {rule.fix}"
     yield f"- Controls: {', '.join(str(control) for control in rule.controls)}"
