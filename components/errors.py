@@ -93,6 +93,12 @@ class ErrorsArgs:
     thresholds: ErrorThresholds = ErrorThresholds()
     severities: ErrorSeverities = ErrorSeverities()
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a check, or for jobs, of a service that has no project."""
+        named = {check.service for check in self.checks} | {self.jobs_service or ""}
+        if unknown := sorted(named - {"", *self.projects}):
+            raise ValueError(f"{', '.join(unknown)} has no project")
+
 
 class Errors(pulumi.ComponentResource):
     """
