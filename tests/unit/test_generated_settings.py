@@ -163,6 +163,27 @@ def test_what_is_right_is_declared_and_no_two_things_have_one_name(ask: Ask, blo
     assert "problems" not in answer, answer["problems"]
     assert "failure" not in answer, answer["failure"]
     assert answer["twice"] == []
+    for vendor, (there, token) in _needs(blocks).items():
+        declared = any(
+            kind.startswith((f"{vendor}:", f"pulumi:providers:{vendor}")) for kind in answer["types"]
+        )
+        assert declared is there, vendor
+        assert (token in answer["tokens"]) is (there and bool(token)), vendor
+    channels = blocks.get("alerting", {}).get("channels", {})
+    targets = {f"{name}_target" for name, channel in channels.items() if channel["type"] != "email"}
+    assert {name for name in answer["secrets"] if name.endswith("_target")} == targets
+
+
+def _needs(blocks: dict[str, Any]) -> dict[str, tuple[bool, str]]:
+    """Return of each vendor whether the file has something of it, and the token for it."""
+    at_neon = any(store["type"] == "neon" for store in blocks.get("stores", {}).values())
+    return {
+        "uptimerobot": ("uptime" in blocks, "UPTIMEROBOT_API_KEY"),
+        "sentry": ("errors" in blocks, "SENTRY_AUTH_TOKEN"),
+        "neon": (at_neon, "NEON_API_KEY"),
+        # In jobs GitHub's token opens it.
+        "aws": ("backups" in blocks, ""),
+    }
 
 
 def _spoil_store(blocks: dict[str, Any], name: str) -> str:
