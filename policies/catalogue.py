@@ -88,6 +88,9 @@ for 90 days at most: then each new resource is judged in full from the first day
 A finding that follows from another one of the same resource is not reported by itself: a store without a
 backup is not drilled either. It counts as violated where controls are counted.
 
+The days of a waiver count from its first commit, whatever `created` says: to move the date does not renew it.
+A new term has a new ticket.
+
 A waived finding is still shown, with its expiry. A waiver that is malformed, over, or waives nothing is a
 violation itself; rules marked *never waived* take none.
 """

@@ -42,16 +42,19 @@ def read(path: Path, *, today: date, rules: dict[str, bool]) -> Waivers:
     if not any(line.partition(b"#")[0].strip() for line in text.splitlines()):
         return NONE
     from policies.framework.waiver_entry import Waiver, parse_entries, parse_entry  # noqa: PLC0415 - imports pydantic
+    from policies.framework.waiver_history import read_first_days, term_of  # noqa: PLC0415 - as the line above
 
     entries = parse_entries(text)
     if entries is None:
         return Waivers({}, (message("the waivers' file is no list of waivers, so none of them counts"),))
+    first_days = read_first_days(path) if entries else {}
     in_force: dict[WaivedFinding, Waiver] = {}
     problems: list[Message] = []
     for number, entry in enumerate(entries, 1):
         waiver, complaints = parse_entry(entry, Waiver)
         if waiver:
             complaints += _check(waiver, today=today, rules=rules)
+            complaints += _check_history(waiver, first_days.get(term_of(entry) or ("", "", "", "")))
             if waiver.key in in_force:
                 complaints.append("is there twice")
         if waiver and not complaints:
@@ -79,6 +82,16 @@ def find_unmatched(
         )
         for rule, urn, setting in sorted(unused)
         if urn.startswith(prefixes)
+    ]
+
+
+def _check_history(waiver: "Waiver", first: date | None) -> list[str]:
+    """Return what is wrong with an entry that stands since a day in the repository's history."""
+    if first is None or first >= waiver.created or waiver.expires - first <= _LONGEST:
+        return []
+    return [
+        f"stands in the repository since {first}, so it lasts longer than {_LONGEST.days} days: a new term "
+        "needs a ticket of its own"
     ]
 
 

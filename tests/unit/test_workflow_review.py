@@ -58,7 +58,9 @@ def test_a_fork_reaches_no_secret_and_nothing_of_a_pull_request_runs_with_rights
 def test_the_bases_policies_judge_each_pull_request() -> None:
     job = yaml.safe_load(_WORKFLOW.read_text())["jobs"]["review"]
     [checkout] = [step["with"] for step in job["steps"] if "checkout" in step.get("uses", "")]
-    assert checkout["fetch-depth"] == 2  # HEAD^1 is what the merge merges into
+    assert (
+        checkout["fetch-depth"] == 0
+    )  # HEAD^1 is what the merge merges into; waivers count from their first commit
     [command] = [step["run"] for step in job["steps"] if "bulwark review" in step.get("run", "")]
     assert "--base HEAD^1 " in command
     for file in _WORKFLOW.parent.glob("*.yml"):
