@@ -11,6 +11,7 @@ from policies.report import ReportedVerdict
 from review.comparison import BaseComparison
 from review.markdown import describe_lost
 from review.review import RULES_BY_ID, Review, name_of
+from review.settings_lines import locate, read_repository
 
 _LEVELS: Final[dict[str, str]] = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 _SECURITY: Final = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
@@ -23,18 +24,6 @@ _COMPARISON_RULES: Final = {
     "base-refuses": "The base's policies refuse what these let pass",
 }
 
-_SETTINGS_BLOCKS: Final = {
-    "Alerting": "alerting",
-    "Backups": "backups",
-    "Database": "database",
-    "Errors": "errors",
-    "Files": "files",
-    "Platform": "platform",
-    "ScheduledJob": "backups",
-    "Uptime": "uptime",
-}
-"""Component -> its block in the stack's settings file."""
-
 
 def render(review: Review, folder: Path) -> dict[str, Any]:
     """Return the SARIF log. Its results point into the stack's settings file in `folder`."""
@@ -46,6 +35,7 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
         if verdict.outcome != "passed"
     ]
     guards, compared = _render_comparison(review, folder)
+    repository = read_repository(review.stack, folder)
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -55,7 +45,7 @@ def render(review: Review, folder: Path) -> dict[str, Any]:
                     "driver": {
                         "name": "bulwark",
                         "version": metadata.version("bulwark"),
-                        "rules": [*(_make_rule(id_, severities[id_]) for id_ in ids), *guards],
+                        "rules": [*(_make_rule(id_, severities[id_], repository) for id_ in ids), *guards],
                     }
                 },
                 "automationDetails": {"id": f"bulwark/{review.occasion}/{review.stack}/"},
@@ -81,7 +71,7 @@ def _render_comparison(review: Review, folder: Path) -> tuple[list[dict[str, Any
     ]
     results: list[dict[str, Any]] = []
     for id_, text, urn, path in found:
-        file, line = (path, 1) if path else _locate(review.stack, urn, folder)
+        file, line = (path, 1) if path else locate(review.stack, "", urn, "", folder)
         identity = hashlib.sha256(f"{id_}\0{text}".encode()).hexdigest()
         results.append(
             {
@@ -109,9 +99,13 @@ def _list_findings(comparison: BaseComparison) -> Iterator[tuple[str, str, str, 
         yield "base-refuses", f"{verdict.rule}: {verdict.message}", verdict.urn, ""
 
 
-def _make_rule(id_: str, severity: str) -> dict[str, Any]:
+def _make_rule(id_: str, severity: str, repository: str) -> dict[str, Any]:
     rule = RULES_BY_ID[id_]
+    page = (
+        {"helpUri": f"https://github.com/{repository}/blob/HEAD/docs/policies.md#{id_}"} if repository else {}
+    )
     return {
+        **page,
         "id": id_,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.risk},
@@ -125,7 +119,7 @@ def _make_rule(id_: str, severity: str) -> dict[str, Any]:
 
 
 def _make_result(review: Review, verdict: ReportedVerdict, index: int, folder: Path) -> dict[str, Any]:
-    file, line = _locate(review.stack, verdict.urn, folder)
+    file, line = locate(review.stack, verdict.rule, verdict.urn, verdict.finding, folder)
     identity = hashlib.sha256(f"{verdict.rule}\0{verdict.urn}".encode()).hexdigest()
     result: dict[str, Any] = {
         "ruleId": verdict.rule,
@@ -152,16 +146,3 @@ def _make_result(review: Review, verdict: ReportedVerdict, index: int, folder: P
             {"kind": "external", "status": "accepted", "justification": waiver["reason"]}
         ]
     return result
-
-
-def _locate(stack: str, urn: str, folder: Path) -> tuple[str, int]:
-    """Return file and line of the settings block of a resource's nearest component."""
-    file = f"Pulumi.{stack}.yaml"
-    path = folder / file
-    kinds = (
-        [token.rpartition(":")[2] for token in urn.split("::")[2].split("$")] if urn.count("::") >= 3 else []
-    )
-    block = next((_SETTINGS_BLOCKS[kind] for kind in reversed(kinds) if kind in _SETTINGS_BLOCKS), "platform")
-    lines = path.read_text().splitlines() if path.exists() else []
-    numbers = (number for number, line in enumerate(lines, 1) if line.strip() == f"bulwark:{block}:")
-    return file, next(numbers, 1)

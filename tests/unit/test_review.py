@@ -322,7 +322,7 @@ def test_the_document_is_plain_json_without_a_property_value() -> None:
 
 def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text(
-        "config:\n  bulwark:database:\n    a: 1\n  bulwark:backups:\n    b: 1\n"
+        "config:\n  bulwark:stores:\n    files: {}\n    database: {}\n  bulwark:backups:\n    b: 1\n"
     )
     run = sarif.render(refused_review(), tmp_path)["runs"][0]
     places = {
@@ -330,8 +330,8 @@ def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Pat
         for result in run["results"]
     }
     assert places["database-project"]["artifactLocation"]["uri"] == "Pulumi.prod.yaml"
-    assert places["database-project"]["region"]["startLine"] == 2
-    assert places["backups-vault-bucket"]["region"]["startLine"] == 4
+    assert places["database-project"]["region"]["startLine"] == 4
+    assert places["backups-vault-bucket"]["region"]["startLine"] == 5
 
 
 @pytest.mark.parametrize("found", [refused_review(), review(), review(stopped="error: no")])
