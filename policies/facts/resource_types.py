@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from policies.framework.property_values import Absent
-from policies.framework.stack import PolicyStack, Resource
+from policies.framework.stack import PolicyStack, Resource, canonical_type
 
 FOLDER: Final = Path(__file__).parents[1] / "types"
 CLASSIFIED_BY: Final = "type-is-classified"
@@ -94,8 +94,8 @@ class TypeClasses:
     def __init__(self, stack: PolicyStack) -> None:
         settings: Mapping[str, Any] = stack.settings.get(CLASSIFIED_BY, {})
         self._added: Final = {
-            **dict.fromkeys(settings.get("hold_nothing", ()), TypeClass.NEITHER),
-            **dict.fromkeys(settings.get("hold_data", ()), TypeClass.HOLDS_DATA),
+            **dict.fromkeys(map(canonical_type, settings.get("hold_nothing", ())), TypeClass.NEITHER),
+            **dict.fromkeys(map(canonical_type, settings.get("hold_data", ())), TypeClass.HOLDS_DATA),
         }
 
     def of(self, resource: Resource) -> TypeClass:

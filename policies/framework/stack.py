@@ -13,13 +13,19 @@ from policies.framework.drill_history import DrillHistory
 from policies.framework.property_values import Absent, Known, PropertyValue, decode, decode_provider_inputs
 
 _RENAMED: Final = re.compile(r"aws:s3/(bucket\w*)V2:(Bucket\w*)V2")
+_OF_A_VERSION: Final = re.compile(r"(azure-native:\w+)/v[0-9]{8}\w*(:\w+)")
 _STACK: Final = "pulumi:pulumi:Stack"
 _View = TypeVar("_View")
 
 
 def canonical_type(token: str) -> str:
-    """Return a type's current token: pulumi-aws 7 renamed each `aws:s3/bucket...V2` to its plain name."""
-    return _RENAMED.sub(r"aws:s3/\1:\2", token)
+    """
+    Return a type's current token.
+
+    pulumi-aws 7 renamed each `aws:s3/bucket...V2` to its plain name. At Azure a token may name the version of
+    the API, which makes no other type of it.
+    """
+    return _OF_A_VERSION.sub(r"\1\2", _RENAMED.sub(r"aws:s3/\1:\2", token))
 
 
 @dataclass(frozen=True)

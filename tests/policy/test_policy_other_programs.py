@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from compliant_programs import PROGRAMS, make_stack
 from policy_harness import (
     NO_WAIVERS,
     NOW,
@@ -42,6 +43,14 @@ def rules(*ids: str) -> list[Any]:
 
 def refusals(stack: Sequence[Toy], *ids: str) -> set[str]:
     return {one.rule for one in find_violations(stack, rules(*ids) if ids else RULES)}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_compliant_program_of_others_is_refused_for_nothing_but_what_it_lacks(name: str) -> None:
+    program, lacking = PROGRAMS[name]
+    found = find_violations(StackWithDrills(make_stack(program), None))
+    assert {(one.rule, one.resource) for one in found} == lacking
+    assert not [one.message for one in found if "could not be decided" in one.message]
 
 
 def test_a_store_without_a_backup_is_refused_once_and_the_finding_names_what_follows() -> None:
