@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 import yaml
 
-from components.secrets import TOKEN_VARIABLES, name_files_key
+from components.secrets import TOKEN_VARIABLES, name_files_key, name_url, variable
 from components.settings import PROJECT, FileStore, NeonSettings, Settings
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 from core.failure import Failure
@@ -33,7 +34,7 @@ from engine.stack_target import (
 from toolchain.engine import search_path
 from toolchain.providers import bridge_path, find_providers
 from twin import elsewhere, file_store, plugin_install, services
-from twin.aws.administrator import administrator_key
+from twin.aws.administrator import ACCOUNT, SECOND_ACCOUNT, administrator_key
 from twin.aws.environment import find_environment_key
 from twin.host.home import TwinHome
 from twin.services import ServiceStatus, TwinService
@@ -56,6 +57,7 @@ _NEEDED_BYTES: Final = 256 << 20
 _LOCK_PATIENCE_SECONDS: Final = 30
 """An engine whose program was killed notices, winds down and unlocks within this time."""
 
+_ACCOUNT: Final = re.compile(r"\d{12}")
 _THIS_MACHINE: Final = frozenset(("localhost", "127.0.0.1"))
 
 _TWINS_OWN: Final = "local"
@@ -83,7 +85,7 @@ class TwinTarget(StackTarget):
     def find(cls, stack: str, providers: ProviderKind | None = None) -> Self:
         """Return the target of a stack. Raises Failure, naming all settings that are wrong."""
         home = TwinHome(default_root(stack_file.CHECKOUT))
-        settings = stack_file.load_settings(stack, draw_ports(stack_file.read(stack), home))
+        settings = stack_file.load_settings(stack, fit_to_twin(stack_file.read(stack), home))
         return cls(stack, settings, _provider_kind(stack, home, providers), home)
 
     @property
@@ -100,7 +102,7 @@ class TwinTarget(StackTarget):
         return self.runs_platform
 
     def parse_settings(self, content: dict[str, Any]) -> Settings:
-        return stack_file.parse_settings(draw_ports(content, self.home))
+        return stack_file.parse_settings(fit_to_twin(content, self.home))
 
     def services(self) -> tuple[TwinService, ...]:
         """
@@ -118,14 +120,16 @@ class TwinTarget(StackTarget):
             elsewhere_bucket=store.bucket if store else "",
         )
 
-    def prepare(self, console: "Console", *, runs_program: bool = True) -> None:  # noqa: ARG002 - its secrets are its own
+    def prepare(self, console: "Console", *, runs_program: bool = True) -> None:
         """
         Make the twin's folder, install the plugins and start every service.
 
         Raises:
-            Failure: a service can't be had; names the cause.
+            Failure: a service can't be had, or a database is none of the twin's; names the cause.
         """
         home = self.home
+        if runs_program:
+            self._require_addresses()
         with _explain_folder(home):
             home.create()
             file_store.create_buckets(home, self._buckets())
@@ -154,6 +158,20 @@ class TwinTarget(StackTarget):
             raise Failure(cause, next_step or "see `./bulwark logs`.") from error
         if restarted:
             console.print(f"{', '.join(restarted)} had been stopped, and was started again.")
+
+    def _require_addresses(self) -> None:
+        """Raise Failure unless the address of each database that exists already is known."""
+        given = stack_file.read(self.name).get("config", {})
+        names = sorted(map(name_url, self.settings.databases.keys() - self.settings.neon.keys()))
+        missing = [
+            name for name in names if f"{PROJECT}:{name}" not in given and not os.environ.get(variable(name))
+        ]
+        if missing:
+            raise Failure(
+                f"The twin has no server for what exists already: {', '.join(missing)}.",
+                f"set {', '.join(map(variable, missing))} to the address of a database on this machine; a "
+                "preview connects to none.",
+            )
 
     def engine_environment(self) -> dict[str, str]:
         """Return the environment of every engine command; all keys and tokens are the twin's own."""
@@ -208,7 +226,7 @@ class TwinTarget(StackTarget):
         folder = self.home.root / "workspace"
         folder.mkdir(mode=0o700, exist_ok=True)
         copy = folder / f"Pulumi.{self.name}.yaml"
-        content = draw_ports(stack_file.read(self.name), self.home)
+        content = fit_to_twin(stack_file.read(self.name), self.home)
         if copy.exists():
             before = stack_file.parse(copy.read_bytes(), copy.name)
             content |= {key: before[key] for key in ("encryptionsalt", "secretsprovider") if key in before}
@@ -437,6 +455,45 @@ class TwinTarget(StackTarget):
         from twin.neon.model import Neon  # noqa: PLC0415 - brings the database client along
 
         Neon(self.home).remove_unfinished()
+
+
+def fit_to_twin(content: dict[str, Any], home: TwinHome) -> dict[str, Any]:
+    """Return the content of a stack's file as the twin takes it: with its ports, and in its accounts."""
+    return take_accounts(draw_ports(content, home))
+
+
+def take_accounts(content: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the content of a stack's file with the twin's accounts at AWS in place of the stack's own.
+
+    In ARNs as well. So a stack of any accounts can be tried; two accounts stay two, and one stays one.
+    """
+    config = content.get("config", {})
+    match config.get(f"{PROJECT}:backups"):
+        case {"account": str(account), "replica": {"account": str(other)}}:
+            accounts = {other: SECOND_ACCOUNT, account: ACCOUNT}
+        case {"account": str(account)}:
+            accounts = {account: ACCOUNT}
+        case _:
+            return content
+    named = "|".join(account for account in accounts if _ACCOUNT.fullmatch(account))
+    if not named:
+        return content  # the settings' own rules say what is wrong
+
+    def replace(value: Any) -> Any:
+        match value:
+            case str():
+                return re.sub(rf"(?<!\d)({named})(?!\d)", lambda found: accounts[found[1]], value)
+            case dict():
+                return {key: replace(inner) for key, inner in value.items()}
+            case list():
+                return [replace(inner) for inner in value]
+            case _:
+                return value
+
+    blocks = (f"{PROJECT}:backups", f"{PROJECT}:existing")
+    replaced = {name: replace(config[name]) for name in blocks if name in config}
+    return {**content, "config": {**config, **replaced}}
 
 
 def draw_ports(content: dict[str, Any], home: TwinHome) -> dict[str, Any]:

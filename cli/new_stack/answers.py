@@ -73,6 +73,20 @@ class Answers:
     values: dict[str, str] = field(default_factory=dict[str, str])
     """Path of a setting -> its value, as YAML."""
 
+    def list_options(self) -> list[str]:
+        """Return the options of `init` that give these answers."""
+        options = ["--environment", self.environment]
+        single = ("name", "repository", "elsewhere", "uptime", "errors")
+        for field_name in single:
+            if text := getattr(self, field_name):
+                options += [f"--{field_name}", text]
+        for field_name in ("services", "stores", "vaults", "channels"):
+            for text in getattr(self, field_name):
+                options += [f"--{field_name.removesuffix('s')}", text]
+        for path, value in self.values.items():
+            options += ["--set", f"{path}={value}"]
+        return options
+
 
 Option = Literal[
     "--name",

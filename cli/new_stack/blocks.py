@@ -193,7 +193,7 @@ def _describe_services(
             check: Blocks = {"path": answer.path, "severity": habits.severities[0 if is_critical else 1]}
             if keyword := keywords.get(f"{answer.origin}{answer.path}"):
                 check["keyword"] = keyword
-            if is_critical or watchers == ["sentry"]:
+            if watchers != ["uptimerobot"] and (is_critical or "uptimerobot" not in watchers):
                 check["watched_by"] = watchers
             service.setdefault("checks", {})[_name_check(answer.path)] = check
     if answers.errors:

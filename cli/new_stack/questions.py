@@ -31,7 +31,7 @@ _SETTINGS: Final = {
     "stores.*.database": "name of the database in PostgreSQL",
     "stores.*.buckets": "buckets that are backed up, such as [documents, pictures]",
     "stores.*.endpoint": "address of the S3 service",
-    "stores.*.region": "region in which it lives",
+    "stores.*.region": "region, as its vendor names it; at Neon such as aws-eu-central-1",
     "backups.replica.region": "region of the replica",
     "backups.elsewhere.endpoint": "address of the S3 service at the other cloud",
     "backups.elsewhere.region": "its region",

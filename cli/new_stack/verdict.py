@@ -12,6 +12,7 @@ from core.console import PrintableConsole
 from engine import session, stack_file
 from engine.event_log import EventLog
 from engine.policy_gate import PACK
+from engine.targets import find_target
 
 _MANDATORY: Final = "mandatory"
 
@@ -25,6 +26,9 @@ class StackVerdict:
 
     failure: str = ""
     """Why the engine failed, if not for a policy."""
+
+    started_services: bool = False
+    """Whether the twin's services were started for it; they stay up."""
 
     missing: list[MissingAnswer] = field(default_factory=list[MissingAnswer])
     refusals: dict[str, str] = field(default_factory=dict[str, str])
@@ -48,6 +52,8 @@ def judge(stack: str) -> StackVerdict:
     """
     verdict, found = StackVerdict(), dict[str, str]()
     _stand_in_for_databases(stack)
+    services = find_target(stack, on_twin=True).service_statuses()
+    verdict.started_services = not any(service.state == "running" for service in services)
     with open_stack(stack, on_twin=True) as opened:
         with PrintableConsole(stderr=True).status("Asking the policies, on the twin"):
             for engine in opened.stacks:

@@ -14,7 +14,7 @@ WHOLE = (
     *("--store", "main=postgres:railway", "--set", "stores.main.region=europe-west4"),
     *("--store", "files=supabase:abcdefghijklmnopqrst", "--set", "stores.files.region=eu-central-1"),
     *("--set", "stores.files.buckets=[documents]"),
-    *("--vault", "123456789012/eu-west-1", "--vault", "210987654321/eu-north-1"),
+    *("--vault", "111122223333/eu-west-1", "--vault", "444455556666/eu-north-1"),
     *("--elsewhere", "backblaze", "--set", "backups.elsewhere.endpoint=https://s3.example.org"),
     *("--set", "backups.elsewhere.region=eu", "--set", "backups.elsewhere.bucket=example-copies"),
     "--set",
@@ -57,6 +57,8 @@ def test_the_answers_that_the_policies_miss_are_named_with_their_options(product
         assert option in made.out
     assert "Pulumi.less.yaml is written, and " in made.err
     assert "`./bulwark preview --stack less --twin`" in made.err
+    preview = production.installation.bulwark("preview", "--stack", "less", "--twin")
+    assert (preview.code, "set BULWARK_MAIN_URL to the address" in preview.err) == (1, True), preview.text
     # Nothing that these answers give is named as missing.
     assert "--store" not in made.out
     assert not any(line.startswith("  endpoint-") for line in made.out.splitlines())

@@ -316,6 +316,13 @@ def test_what_options_give_is_not_asked_for() -> None:
     assert person.shown == ["Vendor of an encrypted copy at another cloud, such as backblaze [none]: "]
 
 
+def test_answers_are_written_as_the_options_that_give_them() -> None:
+    assert Answers(name="shop", stores=("a=neon:x", "b=s3:aws"), values=IDS).list_options() == [
+        *("--environment", "production", "--name", "shop", "--store", "a=neon:x", "--store", "b=s3:aws"),
+        *("--set", "platform.repository_id=1", "--set", "platform.repository_owner_id=2"),
+    ]
+
+
 def test_a_refusing_policy_is_told_as_the_answer_that_it_wants() -> None:
     assert set(CAUSES) <= {rule.id for rule in RULES}
     found, others = find_missing_answers(

@@ -1,5 +1,6 @@
 """Where a stack lives, and what the twin draws for it."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from core.state_folder import HOME_VARIABLE
 from engine import session, stack_file
 from engine.stack_target import VendorTarget
 from engine.targets import find_target, find_twin_target
-from engine.twin import TwinTarget, draw_ports
+from engine.twin import TwinTarget, draw_ports, take_accounts
 from recovery.drill.neon_account import NeonKeys
 from toolchain import releases
 from twin.host.home import TwinHome
@@ -133,3 +134,31 @@ def test_a_job_with_a_credential_runs_no_program_with_plugins_that_nobody_checke
     with pytest.raises(Failure, match=r"releases\.sha256 has no hash of pulumi-resource-"):
         session.select(find_target("prod", on_twin=False))
     assert find_target("prod", on_twin=True).plugin_environment() == {}
+
+
+def test_a_stack_of_any_accounts_is_in_the_twins() -> None:
+    first, second = "111122223333", "123456789012"
+    backups = {
+        "account": first,
+        "replica": {"account": second, "profile": f"p{first}4"},
+        "trail": f"arn:aws:cloudtrail:eu-west-1:{first}:trail/all",
+    }
+    existing = {"reference": {"issuer": f"arn:aws:iam::{second}:oidc-provider/x"}}
+    content = {
+        "config": {"bulwark:backups": backups, "bulwark:existing": existing, "bulwark:platform": first}
+    }
+    taken = take_accounts(content)["config"]
+    assert taken["bulwark:backups"] == {
+        "account": "123456789012",
+        "replica": {"account": "210987654321", "profile": f"p{first}4"},
+        "trail": "arn:aws:cloudtrail:eu-west-1:123456789012:trail/all",
+    }
+    assert taken["bulwark:existing"]["reference"]["issuer"] == "arn:aws:iam::210987654321:oidc-provider/x"
+    assert taken["bulwark:platform"] == first
+    # One account stays one, and the twin's own stay as they are.
+    for replica in ({}, {"account": first}):
+        one = take_accounts({"config": {"bulwark:backups": {"account": first, "replica": replica}}})["config"]
+        assert set(re.findall(r"\d{12}", str(one))) == {"123456789012"}
+    assert take_accounts(LOCAL) == LOCAL
+    wrong = {"config": {"bulwark:backups": {"account": "12"}}}
+    assert take_accounts(wrong) == wrong
