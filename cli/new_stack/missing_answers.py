@@ -53,8 +53,8 @@ _STORE: Final = _PossibleAnswer(
 )
 _VAULTS: Final = _PossibleAnswer(
     "backups",
-    "vaults in two accounts and regions",
-    "--vault ACCOUNT/REGION, twice",
+    "vaults in two accounts and regions; in production a copy at another cloud too",
+    "--vault ACCOUNT/REGION twice, --elsewhere VENDOR",
     lambda settings: settings.backups is None,
 )
 _SECOND_ACCOUNT: Final = _PossibleAnswer(
