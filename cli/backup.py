@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
+from cli.ending import Ending
 from cli.events import RunLog
 from cli.left_out import describe_left_out
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, TwinOption
@@ -118,7 +119,7 @@ def backup(
     if failures:
         raise failures[0]
     if not as_json:
-        sys.stdout.write(f"Unproven until restored: ./bulwark verify --deep{describe_options(target)}\n")
+        Ending(True, "Unproven until restored.", f"./bulwark verify --deep{describe_options(target)}").write()
     return 0
 
 

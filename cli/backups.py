@@ -10,12 +10,14 @@ from cyclopts import Parameter
 from rich.table import Column, Table
 
 from cli.elsewhere import list_copies
+from cli.ending import Ending
 from cli.options import ChosenStackOption, JsonOption, RecoveryOption, StoreOption, TwinOption
 from cli.output import format_day, format_size
 from cli.recovery_context import (
     RecoverySource,
     choose_held,
     declared_stores,
+    describe_options,
     describe_source,
     find_source,
     open_context,
@@ -86,10 +88,13 @@ def backups(
     console = PrintableConsole()
     _print_tables(console, chosen, rows)
     proven = stores_to_prove(source, primary)
+    faults: list[str] = []
     for held in chosen:
         proof = find_proof(held, listed[held], drilled) if held in proven else None
         if fault := proof and proof.find_fault(datetime.now(UTC), context.find_longest_proof_age(held.name)):
-            console.print(f"{fault[0].upper()}{fault[1:]}.", style="red", highlight=False)
+            faults.append(fault)
+    for fault in faults:
+        console.print(f"{fault[0].upper()}{fault[1:]}.", style="red", highlight=False)
     ignored = _list_ignored(judgements, drills, listed, is_all=store == "all")
     planted = (
         found
@@ -101,7 +106,16 @@ def backups(
         console.print(
             printable(f"Does not count: {key}, which {why}"), style="yellow", markup=False, highlight=False
         )
+    _judge(bool(rows), faults, describe_options(source)).write()
     return 0
+
+
+def _judge(is_any: bool, faults: Sequence[str], options: str) -> Ending:
+    if not is_any:
+        return Ending(True, "There is no backup yet.", f"./bulwark backup all{options}")
+    if faults:
+        return Ending(True, "Not everything is proven.", f"./bulwark verify --deep{options}")
+    return Ending(True, "What is to be proven is proven.")
 
 
 def _list_ignored(
@@ -148,8 +162,6 @@ def _print_tables(console: PrintableConsole, stores: Sequence[Store], rows: list
                     )
             _print_left_out(console, chosen)
             console.print()
-    if not rows:
-        console.print("There is no backup yet: ./bulwark backup makes one.")
 
 
 def _print_left_out(console: PrintableConsole, rows: list[dict[str, Any]]) -> None:

@@ -23,6 +23,7 @@ from cli.attested_documents import (
     store_all,
 )
 from cli.elsewhere import VerifiedBackup, verify_copies
+from cli.ending import Ending
 from cli.events import RunLog
 from cli.left_out import describe_left_out
 from cli.options import (
@@ -37,6 +38,7 @@ from cli.options import (
 from cli.recovery_context import (
     RecoverySource,
     choose_held,
+    describe_options,
     find_source,
     open_context,
     stores_to_prove,
@@ -121,7 +123,10 @@ def verify(
         context = open_context(source, vaults=("elsewhere",), identity=identity)
         stores = choose_held(source, context.elsewhere, store)
         return _verify_elsewhere(
-            context, _Selection(vault, stores, backup, deep, unsandboxed), as_json=as_json
+            context,
+            _Selection(vault, stores, backup, deep, unsandboxed),
+            as_json=as_json,
+            options=describe_options(source),
         )
     context = open_context(source, vaults=("primary", "replica") if vault == "primary" else ("replica",))
     client, trust = require_vault(context.vaults, vault), context.trust
@@ -170,6 +175,7 @@ def verify(
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         _print_verifications(looks, unreadable, uncounted)
+        _judge(looks, unreadable, deep=deep, options=describe_options(source)).write()
     return (
         0
         if verifications and not unreadable and all(verification.passed for verification in verifications)
@@ -177,7 +183,7 @@ def verify(
     )
 
 
-def _verify_elsewhere(context: RecoveryContext, selection: _Selection, *, as_json: bool) -> int:
+def _verify_elsewhere(context: RecoveryContext, selection: _Selection, *, as_json: bool, options: str) -> int:
     """Verify the copies elsewhere, and print the results; return the exit code. Nothing is recorded."""
     checks = verify_copies(
         context,
@@ -196,6 +202,7 @@ def _verify_elsewhere(context: RecoveryContext, selection: _Selection, *, as_jso
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         _print_verifications(checks.looks, [], checks.uncounted)
+        _judge(checks.looks, [], deep=selection.deep, options=options).write()
     return 0 if checks.looks and all(look.verification.passed for look in checks.looks) else 1
 
 
@@ -292,8 +299,22 @@ def _print_verifications(
         console.print(printable(line), style="red", markup=False)
     for line in uncounted:
         console.print(printable(f"Does not count: {line}"), style="yellow", markup=False)
-    if not looks and not unreadable:
-        console.print("There is no backup to verify that counts: ./bulwark backup makes one.", style="yellow")
+
+
+def _judge(looks: Sequence[VerifiedBackup], unreadable: Sequence[str], *, deep: bool, options: str) -> Ending:
+    count = len(looks) + len(unreadable)
+    wrong = len(unreadable) + sum(not look.verification.passed for look in looks)
+    if not count:
+        return Ending(False, "There is no backup that counts.", f"./bulwark backup all{options} makes one.")
+    if wrong:
+        which = "The backup is not good" if count == 1 else f"{wrong} of {count} backups are not good"
+        return Ending(
+            False, f"{which}, as is said above.", f"./bulwark backups{options} lists which others there are."
+        )
+    which = "The backup is good" if count == 1 else f"All {count} backups are good"
+    if deep:
+        return Ending(True, f"{which}: restored and compared.", f"./bulwark drill{options}")
+    return Ending(True, f"{which}: read and compared.", f"./bulwark verify --deep{options} restores them.")
 
 
 def _describe_exceptions(manifest: Manifest | FilesManifest | None) -> str:

@@ -144,18 +144,19 @@ class TwinTarget(StackTarget):
             plugin_install.install_real_providers(home, bridge_path(find_providers()))
         else:
             plugin_install.install_stand_ins(home.pulumi)
+        status = console.status("")
+
+        def show(name: str, what: str) -> None:
+            status.update(f"Starting the twin's services: {name} {what}")
+            status.start()
+
         try:
-            with console.status("Starting the twin's services") as status:
-                restarted = services.start(
-                    home,
-                    self.services(),
-                    on_progress=lambda name, what: status.update(
-                        f"Starting the twin's services: {name} {what}"
-                    ),
-                )
+            restarted = services.start(home, self.services(), on_progress=show)
         except services.ServiceError as error:
             cause, _, next_step = str(error).partition("\n")
             raise Failure(cause, next_step or "see `./bulwark logs`.") from error
+        finally:
+            status.stop()
         if restarted:
             console.print(f"{', '.join(restarted)} had been stopped, and was started again.")
 

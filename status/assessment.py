@@ -295,10 +295,10 @@ def _lacking(
     left = begun + timedelta(seconds=allowed_seconds) - health.looked_at if begun else timedelta()
     is_due = left <= timedelta()
     names = ", ".join(store.name for store in stores)
-    due = "" if is_due else f" yet; the first is due within {rough(left.total_seconds())}"
+    due = "" if is_due else f" yet (due within {rough(left.total_seconds())})"
     yield HealthFinding(
         level="wrong" if is_due else "attention",
-        what=f"there is no {what} {names}{due}",
+        what=f"no {what} {names}{due}",
         next_step=f"./bulwark {command} {health.option}",
     )
 

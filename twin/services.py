@@ -257,7 +257,6 @@ def _reuse(home: TwinHome, service: TwinService, on_progress: OnServiceProgress)
         return False
     launched.write(_run_file(home, service.name))
     if _probe_health(home, service) is not None:
-        on_progress(service.name, "running")
         return True
     on_progress(service.name, "stopping: it does not answer")
     terminate(process)

@@ -31,6 +31,7 @@ _PASSED_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "P
 """Environment variables that the application gets from this process."""
 
 _POLL_SECONDS: Final = 0.05
+_PORTS_TRIED: Final = 3
 _GRACE_SECONDS: Final = 5.0
 """How long the application may take to end after SIGTERM."""
 
@@ -144,8 +145,32 @@ def start_application(application: Application, database_url: str, *, scope: str
     Raises:
         Failure: it can't be started, ends by itself, or is not healthy in time.
     """
-    port = _free_port()
-    url = application.health.replace("{port}", str(port))
+    sandboxed, url = _start_healthy(application, database_url, scope)
+    try:
+        yield url
+    finally:
+        _stop(sandboxed)
+
+
+def _start_healthy(application: Application, database_url: str, scope: str) -> tuple[SandboxedProcess, str]:
+    tried = 0
+    while True:
+        tried += 1
+        port = _free_port()
+        url = application.health.replace("{port}", str(port))
+        sandboxed = _start(application, database_url, scope, port)
+        try:
+            _wait_until_healthy(sandboxed.process, url, application.ready_within_seconds)
+        except BaseException as error:
+            _stop(sandboxed)
+            # Whatever else runs on this machine may have taken the port before the application did.
+            if tried == _PORTS_TRIED or not isinstance(error, Failure) or _is_free(port):
+                raise
+        else:
+            return sandboxed, url
+
+
+def _start(application: Application, database_url: str, scope: str, port: int) -> SandboxedProcess:
     command = [part.replace("{port}", str(port)) for part in application.command]
     environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     environment |= {application.database_variable: database_url, "PORT": str(port), DRILL_VARIABLE: scope}
@@ -158,17 +183,12 @@ def start_application(application: Application, database_url: str, *, scope: str
     isolation = Isolation(None, namespaces=False) if application.is_unsandboxed else find_isolation()
     if isolation.is_any:
         environment |= {"HOME": _TEMPORARY, "TMPDIR": _TEMPORARY}
-    sandboxed = sandbox.start(
+    return sandbox.start(
         command,
         Sandbox(isolation, _readable(Path(program), environment), own_network=False),
         environment=environment,
         folder=Path.cwd(),
     )
-    try:
-        _wait_until_healthy(sandboxed.process, url, application.ready_within_seconds)
-        yield url
-    finally:
-        _stop(sandboxed)
 
 
 def find_isolation() -> Isolation:
@@ -238,6 +258,12 @@ def _stop(sandboxed: SandboxedProcess) -> None:
     with suppress(subprocess.TimeoutExpired):
         sandboxed.process.wait(_GRACE_SECONDS)
     sandboxed.end()
+
+
+def _is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """The application of a drill serves what came out of a dump: it reaches nothing of whoever drills."""
 
 import os
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_drilled_application_has_the_callers_rights_where_it_is_told_so() -> Non
     ):
         report = httpx.get(url, trust_env=False).text
     assert report.startswith(f"{os.getuid()}\n")
+
+
+def test_drilled_application_gets_another_port_where_one_was_taken_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as free:
+        ports = [free.getsockname()[1], other.getsockname()[1]]
+        free.close()
+        monkeypatch.setattr("recovery.drill.smoke_tests._free_port", ports.pop)
+        with start_application(application("none", unsandboxed=True), "postgresql://x", scope=_SCOPE) as url:
+            assert httpx.get(url, trust_env=False).status_code == 200
+    assert not ports
+    assert not find_leftover_processes(_SCOPE)
 
 
 def test_drilled_application_that_does_not_exist_is_named() -> None:

@@ -59,11 +59,11 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
         "wrong",
         "the newest backup of database is 27 h old, and 26.5 h are allowed",
     ),
-    "no backup": (with_store(primary=in_vault(None)), "wrong", "there is no backup of database"),
+    "no backup": (with_store(primary=in_vault(None)), "wrong", "no backup of database"),
     "no backup of a new stack": (
         lambda: health(deployment=YOUNG, stores=(store(primary=in_vault(None)), store("files"))),
         "attention",
-        "there is no backup of database yet; the first is due within 24.5 h",
+        "no backup of database yet (due within 24.5 h)",
     ),
     "backups that were never proven": (
         lambda: health(
@@ -73,12 +73,12 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
             )
         ),
         "wrong",
-        "there is no proven backup of database, files",
+        "no proven backup of database, files",
     ),
     "no copy elsewhere": (
         with_store(elsewhere=in_vault(None)),
         "wrong",
-        "there is no copy elsewhere of database",
+        "no copy elsewhere of database",
     ),
     "a backup without a lock": (
         with_store(primary=in_vault(backup(locked_until=None))),
@@ -149,7 +149,7 @@ CASES: dict[str, tuple[Callable[[], Health], str, str]] = {
     "a store without a drill": (
         lambda: health(drills=drills(scenario(), scenario("files", ("files",)))),
         "wrong",
-        "there is no drill of state",
+        "no drill of state",
     ),
     "a down monitor": (
         lambda: health(monitors=monitors(monitor(state="down"))),
