@@ -63,12 +63,12 @@ class Inventory:
         return next((one for one in self.sentry if one.slug == slug), None)
 
     def count(self) -> dict[str, int]:
-        """Return how many there are of what was seen, by what it is."""
+        """Return how many there are of what was seen, by vendor and kind."""
         counts = {
-            "project at Neon": len(self.neon),
-            "project at Supabase": len(self.supabase),
-            "monitor at UptimeRobot": len(self.monitors),
-            "project at Sentry": sum(len(one.projects) for one in self.sentry),
+            "neon_projects": len(self.neon),
+            "supabase_projects": len(self.supabase),
+            "uptimerobot_monitors": len(self.monitors),
+            "sentry_projects": sum(len(one.projects) for one in self.sentry),
         }
         return {what: count for what, count in counts.items() if count}
 

@@ -29,7 +29,10 @@ _OPTIONS: Final = {
 
 def describe_seen(seen: Inventory) -> str:
     """Return what the vendors show, and at which of them it is not known what there is."""
-    counts = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in seen.count().items())
+    counts = ", ".join(
+        f"{count} {kind.removesuffix('s') if count == 1 else kind} at {VENDORS[vendor].title}"
+        for (vendor, kind), count in ((key.split("_"), count) for key, count in seen.count().items())
+    )
     lines = [f"The vendors show: {counts}."] if counts else []
     variables = {vendor.title: vendor.variable for vendor in VENDORS.values()}
     untold = [name for name in seen.unknown if not os.environ.get(variables[name])]
@@ -85,8 +88,8 @@ def list_next_steps(report: dict[str, Any]) -> str:
         lines += [f"  {command} {name}" for name in report["secrets"]]
     if report["tokens"]:
         lines.append(f"Tokens in the environment of each deployment: {', '.join(report['tokens'])}")
-        # A token is one of what may exist already.
+        # Of a vendor with a token something may exist already.
         lines.append(
-            f"What is there already, `./bulwark adopt --stack {stack}` takes over before the first `up`."
+            f"`./bulwark adopt --stack {stack}` takes over what exists already, before the first `up`."
         )
     return "".join(f"{line}\n" for line in lines)

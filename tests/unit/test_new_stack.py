@@ -16,6 +16,7 @@ from cli.new_stack.inventory import Inventory, SentryOrganization
 from cli.new_stack.missing_answers import CAUSES, find_missing_answers
 from cli.new_stack.proposals import propose_services, propose_stores
 from cli.new_stack.questions import Interview
+from cli.new_stack.report import describe_seen
 from cli.new_stack.stack_text import create, require_free, write_text
 from components.settings import PROJECT, Settings, load
 from core.failure import Failure
@@ -196,6 +197,19 @@ def test_what_exists_is_proposed_in_the_notation_of_the_options() -> None:
         "shop-2=neon:calm-sea-2",
         "the-job-1=neon:Job 1",
     ]
+
+
+def test_what_was_seen_and_what_was_not_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEON_API_KEY", "wrong")
+    monkeypatch.delenv("SENTRY_AUTH_TOKEN", raising=False)
+    unknown = {"Neon": "Neon does not accept the key: \x1b[2J.", "Sentry": "There is no key."}
+    assert describe_seen(seen(unknown=unknown)).splitlines() == [
+        "The vendors show: 1 project at Neon, 1 project at Supabase, 3 monitors at UptimeRobot, "
+        "1 project at Sentry.",
+        "Not known, for want of a token in the environment: what is at Sentry (SENTRY_AUTH_TOKEN).",
+        "Not known: what is at Neon. Neon does not accept the key: [2J.",
+    ]
+    assert describe_seen(Inventory()) == ""
 
 
 TEXTS = st.text(max_size=12) | st.sampled_from(["", "api", "a=b:c", "1/2", HOSTILE])
