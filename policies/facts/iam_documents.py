@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 
@@ -45,6 +45,9 @@ class Statement:
     has_not_principal: bool
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
     """(operator, key in lower case, values)."""
+
+    position: int = field(compare=False)
+    """Where it stands in its document, from 1."""
 
     def covers(self, action: str, arn: str = "*") -> bool:
         """Tell whether it is about this action on this resource, without regard to conditions."""
@@ -103,7 +106,7 @@ def parse_statements(
     statements = cast("list[Any]", entries if isinstance(entries, list) else [entries])
     if any(not isinstance(statement, Mapping) for statement in statements):
         return [], [message("{resource} has no " + name + " that can be read", resource=resource)]
-    return [_parse_statement(statement) for statement in statements], []
+    return [_parse_statement(statement, position) for position, statement in enumerate(statements, 1)], []
 
 
 def identity_policies(stack: PolicyStack) -> list[Resource]:
@@ -156,7 +159,7 @@ def _unwrap(value: Any) -> Any:
             return value
 
 
-def _parse_statement(entry: Mapping[str, Any]) -> Statement:
+def _parse_statement(entry: Mapping[str, Any], position: int) -> Statement:
     return Statement(
         allows=entry.get("Effect") != "Deny",
         actions=_as_texts(entry.get("Action")),
@@ -166,6 +169,7 @@ def _parse_statement(entry: Mapping[str, Any]) -> Statement:
         principals=tuple(_parse_principals(entry.get("Principal"))),
         has_not_principal="NotPrincipal" in entry,
         conditions=tuple(_parse_conditions(entry.get("Condition"))),
+        position=position,
     )
 
 

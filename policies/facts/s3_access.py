@@ -64,6 +64,7 @@ _ALLOW_ALL_OF_S3: Final = Statement(
     principals=(),
     has_not_principal=False,
     conditions=(),
+    position=1,
 )
 _CALLER_KEYS: Final = frozenset(
     {

@@ -12,6 +12,7 @@ from typing import LiteralString
 from urllib.parse import urlsplit
 
 from core.objectives import format_duration
+from policies.framework.property_values import Known, PropertyValue
 from policies.framework.stack import Resource
 
 
@@ -56,7 +57,26 @@ def duration(length: timedelta) -> Message:
 
 def number(value: float) -> Message:
     """Format a number that a rule compared."""
-    return Message(f"{value:g}")
+    return Message(f"{int(value)}" if float(value).is_integer() else f"{value:g}")
+
+
+def describe_kind(value: PropertyValue) -> Message:
+    """Return what a value is: a number and a bool as they are, and of anything else the kind alone."""
+    match value:
+        case Known(secret=True):
+            return Message("a secret")
+        case Known(bool(switch)):
+            return Message("true" if switch else "false")
+        case Known(int() | float() as amount):
+            return number(amount)
+        case Known(str()):
+            return Message("a text")
+        case Known(list() as items):
+            return Message(f"a list of {len(items)}")
+        case Known():
+            return Message("an object")
+        case _:
+            return Message("absent")
 
 
 def _format_part(part: Resource | Message) -> str:

@@ -1,15 +1,19 @@
 """A rule: which resources it judges and how, the risk of a violation, the fix, and helpers to write rules."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, LiteralString
+from typing import Any, Final, Literal, LiteralString
 
 from pulumi_policy import Severity
 
+from core.text import printable
 from policies.framework.controls import Control
-from policies.framework.messages import Message, message, unknown_value
+from policies.framework.messages import Message, describe_kind, message, number, unknown_value
 from policies.framework.property_values import Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
+
+_MOST_CHARACTERS: Final = 60
 
 Parameters = Mapping[str, Any]
 """Parameter -> its value for this stack: the configured one, or the default."""
@@ -125,23 +129,58 @@ def expect_value(
 ) -> list[Message]:
     """Check a value as `expect` does; `path` is only its name in the message."""
     match value:
-        case Known(value) if fits(value):
+        case Known(known) if fits(known):
             return []
         case Unknown():
             return [unknown_value(resource, path)]
         case _:
-            return [message("{resource} " + problem, resource=resource)]
+            parts = {"resource": resource, "found": describe_kind(value)}
+            if isinstance(fits, OneOf | InRange):
+                text = "{resource} " + problem + " (" + path + " is {found}, and {limit} is demanded)"
+                return [message(text, **parts, limit=fits.limit)]
+            return [message("{resource} " + problem + " (" + path + " is {found})", **parts)]
 
 
-def one_of(*allowed: bool | float | str) -> Callable[[Any], bool]:
-    return lambda value: not isinstance(value, list | dict) and value in allowed
+@dataclass(frozen=True)
+class OneOf:
+    """A limit: some values, of the program or of the rule's configuration."""
+
+    allowed: tuple[bool | float | str, ...]
+
+    def __call__(self, value: Any) -> bool:
+        return not isinstance(value, list | dict) and value in self.allowed
+
+    @property
+    def limit(self) -> Message:
+        return Message(" or ".join(printable(json.dumps(one))[:_MOST_CHARACTERS] for one in self.allowed))
 
 
-def in_range(least: float, most: float = float("inf")) -> Callable[[Any], bool]:
+@dataclass(frozen=True)
+class InRange:
+    """A limit: numbers, but no bools, from `least` to `most`, both included."""
+
+    least: float
+    most: float
+
+    def __call__(self, value: Any) -> bool:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and self.least <= value <= self.most
+
+    @property
+    def limit(self) -> Message:
+        if self.most == float("inf"):
+            return message("at least {least}", least=number(self.least))
+        return message("{least} to {most}", least=number(self.least), most=number(self.most))
+
+
+def one_of(*allowed: bool | float | str) -> OneOf:
+    """Match these values. They are no secrets: a message shows them."""
+    return OneOf(allowed)
+
+
+def in_range(least: float, most: float = float("inf")) -> InRange:
     """Match numbers (not bools) from `least` to `most`, both included."""
-    return lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
-    )
+    return InRange(least, most)
 
 
 def accept_any(alternatives: Iterable[list[Message]], otherwise: list[Message]) -> list[Message]:

@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import POLICY
 from policies.facts.iam_documents import identity_policies, read_identity_statements
 from policies.framework.controls import Control
-from policies.framework.messages import Message, message
+from policies.framework.messages import Message, message, number
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -23,9 +23,11 @@ def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterab
     yield from problems
     for statement in statements:
         if statement.allows and any(map(_is_whole_service, statement.actions)):
-            yield message("a statement allows every action of a service")
+            yield message("statement {at} allows every action of a service", at=number(statement.position))
         if statement.allows and not statement.actions:
-            yield message("a statement allows whatever it does not list (NotAction)")
+            yield message(
+                "statement {at} allows whatever it does not list (NotAction)", at=number(statement.position)
+            )
 
 
 def _is_whole_service(action: str) -> bool:

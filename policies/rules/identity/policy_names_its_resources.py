@@ -9,7 +9,7 @@ from pulumi_policy import Severity
 from policies.facts.aws_actions import knows_no_resource
 from policies.facts.iam_documents import Statement, identity_policies, matches, read_identity_statements
 from policies.framework.controls import Control
-from policies.framework.messages import Message, message
+from policies.framework.messages import Message, message, number
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -42,14 +42,16 @@ def _judge(policy: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterab
 
 
 def _check_statement(statement: Statement) -> Iterator[Message]:
+    at = number(statement.position)
     if not statement.resources:
-        yield message("a statement allows something on whatever it does not list (NotResource)")
+        yield message("statement {at} allows something on whatever it does not list (NotResource)", at=at)
     tagged = any(
         op == "StringEquals" and key.startswith("aws:resourcetag/") for op, key, _ in statement.conditions
     ) or _tags_new_keys(statement)
-    for resource in statement.resources:
+    for place, resource in enumerate(statement.resources, 1):
         if _names_nothing(resource) and not tagged and not _needs_no_name(statement, resource):
-            yield message("a statement allows something on every resource of a kind")
+            text = "statement {at} allows something on every resource of a kind (its resource {place})"
+            yield message(text, at=at, place=number(place))
 
 
 def _names_nothing(resource: str) -> bool:

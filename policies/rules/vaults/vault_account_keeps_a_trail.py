@@ -70,7 +70,11 @@ def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Ite
         for lock in locks:
             mode = default_retention(lock).at("mode")
             yield from expect_value(
-                mode, lock, "rule.defaultRetention", one_of(*limits["modes"]), "has a mode that can be lifted"
+                mode,
+                lock,
+                "rule.defaultRetention.mode",
+                one_of(*limits["modes"]),
+                "has a mode that can be lifted",
             )
         yield from judge_log_guard(bucket, stack, root_may=limits[ROOT_MAY.name])
 

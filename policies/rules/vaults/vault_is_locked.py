@@ -1,7 +1,7 @@
 """A vault without a long enough default lock is refused."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
@@ -31,12 +31,20 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[
         yield message("it locks nothing by default")
     for lock in locks:
         retention = default_retention(lock)
-        path = "rule.defaultRetention"
+        path: LiteralString = "rule.defaultRetention"
         yield from expect_value(
-            retention.at("mode"), lock, path, one_of(*limits["modes"]), "has a mode that can be lifted"
+            retention.at("mode"),
+            lock,
+            path + ".mode",
+            one_of(*limits["modes"]),
+            "has a mode that can be lifted",
         )
         yield from expect_value(
-            retention_days(retention), lock, path, in_range(limits["minimum_days"]), "locks for too few days"
+            retention_days(retention),
+            lock,
+            path + ".days",
+            in_range(limits["minimum_days"]),
+            "locks for too few days",
         )
 
 
