@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Final, NoReturn
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from cli.app import app
 from core.failure import Failure
@@ -26,10 +26,9 @@ def main() -> None:
         # Without a terminal rich takes 80 columns, which are too few for the tables.
         os.environ.setdefault("COLUMNS", "120")
     try:
-        app(exit_on_error=False)
-    except CycloptsError as error:  # it has printed itself
-        failure = Failure(str(error), "`./bulwark COMMAND --help` shows what it takes.")
-        _exit(failure, code=_USAGE, shown=True)
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _exit(_explain_call(error), code=_USAGE)
     except Failure as failure:
         _exit(failure)
     except OSError as error:
@@ -43,13 +42,26 @@ def main() -> None:
         )
 
 
-def _exit(failure: Failure, *, code: int = 1, shown: bool = False) -> NoReturn:
+def _explain_call(error: CycloptsError) -> Failure:
+    """Return what is wrong with a call, and where its command is explained."""
+    command = " ".join(error.command_chain or ())
+    if isinstance(error, UnusedCliTokensError):
+        tokens = ", ".join(error.unused_tokens or ())
+        return Failure(
+            f"`{command}` takes no argument {tokens}.", f"`./bulwark {command} --help` shows what it takes."
+        )
+    next_step = (
+        f"`./bulwark {command} --help` shows what it takes." if command else "`./bulwark --help` lists them."
+    )
+    return Failure(str(error), next_step)
+
+
+def _exit(failure: Failure, *, code: int = 1) -> NoReturn:
     """End with the message on standard error, and on standard output where JSON was asked for."""
     if "--json" in sys.argv[1:]:
         sys.stdout.write(f"{json.dumps({'exit_code': code, **failure.document()}, indent=2)}\n")
-    if not shown:
-        sys.stdout.flush()
-        sys.stderr.write(f"{failure}\n")
+    sys.stdout.flush()
+    sys.stderr.write(f"{failure}\n")
     sys.exit(code)
 
 
