@@ -68,6 +68,10 @@ def _render_lines(review: Review) -> Iterator[str]:
         settings = ", ".join(map(format_input, review.loosened))
         yield f"**Demand less than the defaults**, by `policies/config/{review.stack}.json`: {settings}"
         yield ""
+    if review.expendable:
+        names = ", ".join(map(_escaped_name, review.expendable))
+        yield f"**Hold nothing of value**, as the program declares: {names}"
+        yield ""
     yield from _render_recovery(review)
     yield from _render_losses(review)
 

@@ -105,6 +105,9 @@ class Review:
     following: frozenset[tuple[str, str]] = frozenset()
     """Rule and URN of the verdicts that another one on the same resource is the cause of."""
 
+    expendable: tuple[str, ...] = ()
+    """URNs of the stores that the program declares to hold nothing of value."""
+
     stopped: str = ""
     """The engine's output if it stopped before the policies; else empty."""
 
@@ -239,6 +242,7 @@ class Review:
             "rules": {"asked": list(self.evaluated), "off": self.disabled, "loosened": list(self.loosened)},
             "verdicts": [vars(verdict) for verdict in self.verdicts],
             "waivers": list(self.waivers),
+            "expendable": list(self.expendable),
             "matrix": self.matrix(),
             "recovery": list(self.stores),
         }
@@ -277,6 +281,7 @@ def build(
         loosened=tuple(report["loosened"]),
         waivers=tuple(report["waivers"]),
         stores=tuple(report["stores"]),
+        expendable=tuple(report.get("expendable", ())),
         following=frozenset((one["rule"], one["urn"]) for one in report.get("following", ())),
         stopped=stopped,
         comparison=comparison,

@@ -22,6 +22,9 @@ def show(review: Review, console: Console) -> None:
         console.print(f"switched off  {', '.join(review.disabled)}", style="yellow")
     if review.loosened:
         console.print(f"demand less than the defaults  {escape(', '.join(review.loosened))}", style="yellow")
+    if review.expendable:
+        names = ", ".join(map(name_of, review.expendable))
+        console.print(f"hold nothing of value, as declared  {escape(names)}", style="yellow")
     for title, outcome in (("Could not be decided", "undecided"), ("Violations", "violated")):
         _show_findings(title, review, outcome, console)
     for step in review.losses:

@@ -42,6 +42,7 @@ def review(
     occasion: Literal["review", "audit"] = "review",
     evaluated: list[str] | None = None,
     loosened: tuple[str, ...] = (),
+    expendable: tuple[str, ...] = (),
 ) -> Review:
     return build(
         "prod",
@@ -51,6 +52,7 @@ def review(
         if stopped
         else {
             "loosened": list(loosened),
+            "expendable": list(expendable),
             "evaluated": [rule.id for rule in RULES] if evaluated is None else evaluated,
             "verdicts": verdicts or [],
             "waivers": [
@@ -318,6 +320,15 @@ def test_the_document_is_plain_json_without_a_property_value() -> None:
         "properties": [],
         "loses_data": False,
     }
+
+
+def test_a_review_lists_the_stores_that_are_declared_to_hold_nothing() -> None:
+    reviewed = review(expendable=(VAULT,))
+    assert "hold nothing of value, as declared  backups-vault-bucket" in show(reviewed)
+    assert "**Hold nothing of value**, as the program declares: backups-vault-bucket" in markdown.render(
+        reviewed
+    )
+    assert reviewed.document()["expendable"] == [VAULT]
 
 
 def test_sarif_points_each_finding_at_the_settings_it_is_made_from(tmp_path: Path) -> None:
