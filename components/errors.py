@@ -299,6 +299,10 @@ class Errors(pulumi.ComponentResource):
         triggers: Any,
         conditions: Any = (),
     ) -> None:
+        """Declare an alert, unless there is nobody to tell: Sentry takes none without an action."""
+        actions = self._alerting.actions(severity, team_id=self.team.internal_id)
+        if not actions:
+            return
         sentry.Alert(
             f"{self._name}-{suffix}-alert",
             organization=self._args.organization,
@@ -311,7 +315,7 @@ class Errors(pulumi.ComponentResource):
                 {
                     "logic_type": "all",
                     "conditions": list(conditions),
-                    "actions": self._alerting.actions(severity, team_id=self.team.internal_id),
+                    "actions": actions,
                 }
             ],
             opts=pulumi.ResourceOptions(parent=self),

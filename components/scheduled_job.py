@@ -182,6 +182,23 @@ class ScheduledJob(pulumi.ComponentResource):
             owner={"team_id": where.team.internal_id},
             opts=pulumi.ResourceOptions(parent=self),
         )
+        actions = alerting.actions(args.severity, team_id=where.team.internal_id)
+        if actions:  # Sentry takes no alert without one
+            self._declare_alert(name, args, where, cron, actions)
+        return pulumi.Output.secret(
+            pulumi.Output.all(where.dsn, cron.id).apply(
+                lambda values: _checkin_url(*values, organization=where.organization)
+            )
+        )
+
+    def _declare_alert(
+        self,
+        name: str,
+        args: ScheduledJobArgs,
+        where: CronProject,
+        cron: sentry.CronMonitor,
+        actions: list[sentry.AlertActionFilterActionArgsDict],
+    ) -> None:
         sentry.Alert(
             f"{name}-alert",
             organization=where.organization,
@@ -194,15 +211,10 @@ class ScheduledJob(pulumi.ComponentResource):
                 {
                     "logic_type": "all",
                     "conditions": [],
-                    "actions": alerting.actions(args.severity, team_id=where.team.internal_id),
+                    "actions": actions,
                 }
             ],
             opts=pulumi.ResourceOptions(parent=self),
-        )
-        return pulumi.Output.secret(
-            pulumi.Output.all(where.dsn, cron.id).apply(
-                lambda values: _checkin_url(*values, organization=where.organization)
-            )
         )
 
 

@@ -45,14 +45,17 @@ def test_answers_to_all_questions_give_a_stack_that_passes(production: Deploymen
 
 
 def test_the_answers_that_the_policies_miss_are_named_with_their_options(production: Deployment) -> None:
-    some = ("--service", "api=https://api.shop.example.com", "--store", "main=postgres:railway")
+    some = (
+        *("--service", "api=https://api.shop.example.com", "--store", "main=postgres:railway"),
+        *("--errors", "acme/platform"),
+    )
     made = production.installation.bulwark(
         *("init", "--stack", "less", *NAMES, *IDS, *some, "--set", "stores.main.region=europe-west4")
     )
     assert made.code == 1
     for option in (
         *("--service NAME=ADDRESS/health", "--vault ACCOUNT/REGION", "--elsewhere VENDOR", "--uptime PLAN"),
-        "--errors ORGANIZATION/TEAM",
+        "--channel NAME=TYPE:TARGET",
     ):
         assert option in made.out
     assert "Pulumi.less.yaml is written, and " in made.err
@@ -60,7 +63,7 @@ def test_the_answers_that_the_policies_miss_are_named_with_their_options(product
     preview = production.installation.bulwark("preview", "--stack", "less", "--twin")
     assert (preview.code, "set BULWARK_MAIN_URL to the address" in preview.err) == (1, True), preview.text
     # Nothing that these answers give is named as missing.
-    assert "--store" not in made.out
+    assert not {"--store", "--errors"} & set(made.out.split())
     assert not any(line.startswith("  endpoint-") for line in made.out.splitlines())
 
 
