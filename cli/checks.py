@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryFile
+from typing import Annotated, BinaryIO
 
 from cyclopts import Parameter
 
@@ -14,9 +16,13 @@ from toolchain.engine import ensure_cli
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _TOOLS = Path(sys.executable).parent
-_CHECKS = {
+_FIRST = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),
+}
+"""What takes a second."""
+
+_BESIDE = {
     "types": ("basedpyright",),
     "workflows": ("zizmor", "--offline", "--no-progress", "--persona", "auditor", ".github"),
     "workflow syntax": (
@@ -25,9 +31,11 @@ _CHECKS = {
         "vendor.github-workflows",
         *map(str, sorted(_CHECKOUT.glob(".github/workflows/*.yml"))),
     ),
-    # Most of them wait for an engine, a server or a vendor's pace, and leave the processor to others.
-    "tests": ("pytest", "-n", str(2 * (os.cpu_count() or 1))),
 }
+"""What runs beside the tests, which leave one of two processors idle now and then."""
+
+# Most of them wait for an engine, a server or a vendor's pace, and leave the processor to others.
+_TESTS = ("pytest", "-n", str(2 * (os.cpu_count() or 1)))
 
 
 def test(
@@ -37,6 +45,8 @@ def test(
 ) -> int:
     """
     Run all checks: format, lint, types, workflows, tests; a failed one does not hide the next.
+
+    Types and workflows are checked while the tests run, and what they found follows the tests.
 
     Args:
         pytest_arguments: Passed to pytest; options go after `--`, as in `./bulwark test -- -k settings -x`.
@@ -53,26 +63,61 @@ def test(
         )
     # Minutes on a new machine, which no single test should have to wait for.
     ensure_cli()
-    failed: list[str] = []
-    for name, (tool, *arguments) in _CHECKS.items():
-        extra = (*_sampling(seed, whole=whole), *pytest_arguments) if tool == "pytest" else ()
-        sys.stdout.write(f"\n== {name}: {' '.join((tool, *arguments, *extra))}\n")
-        sys.stdout.flush()
-        if _run([_TOOLS / tool, *arguments, *extra]):
-            failed.append(name)
+    tests = (*_TESTS, *_sampling(seed, whole=whole), *pytest_arguments)
+    failed = [name for name, command in _FIRST.items() if _run(name, command)]
+    with ExitStack() as stack:
+        beside = {name: stack.enter_context(_start(command)) for name, command in _BESIDE.items()}
+        if _run("tests", tests):
+            failed.append("tests")
+        for name, (process, output) in beside.items():
+            code = process.wait()
+            _announce(name, _BESIDE[name])
+            output.seek(0)
+            sys.stdout.write(output.read().decode(errors="replace"))
+            if code:
+                failed.append(name)
+    sys.stdout.flush()
     if failed:
         sys.stderr.write(f"\nFailed: {', '.join(failed)}\n")
-    return 1 if failed else 0
+        return 1
+    sys.stdout.write("\nAll checks passed.\n")
+    return 0
 
 
-def _run(command: Sequence[str | Path]) -> int:
+def _run(name: str, command: Sequence[str]) -> int:
     """Run a tool to its end, also when interrupted: the tests end the services that they have started."""
-    with subprocess.Popen(command, cwd=_CHECKOUT) as process:
+    _announce(name, command)
+    with subprocess.Popen(_find_tool(command), cwd=_CHECKOUT) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
             process.wait()  # a terminal interrupts it as well
             raise
+
+
+@contextmanager
+def _start(command: Sequence[str]) -> Generator[tuple[subprocess.Popen[bytes], BinaryIO]]:
+    """Start a tool whose output goes to a file, and end it if it is still running when the context ends."""
+    with (
+        TemporaryFile() as output,
+        subprocess.Popen(
+            _find_tool(command), cwd=_CHECKOUT, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            yield process, output
+        finally:
+            process.terminate()
+
+
+def _announce(name: str, command: Sequence[str]) -> None:
+    sys.stdout.write(f"\n== {name}: {' '.join(command)}\n")
+    sys.stdout.flush()
+
+
+def _find_tool(command: Sequence[str]) -> list[str]:
+    tool, *arguments = command
+    return [str(_TOOLS / tool), *arguments]
 
 
 def _sampling(seed: int | None, *, whole: bool) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 import copy
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,8 +90,11 @@ def drill_history_of(stack: Sequence[Toy]) -> DrillHistory | None:
 
 
 @cache
-def _read_recording() -> list[Any]:
-    return json.loads(RECORDING.read_text())
+def _recording() -> str:
+    """Return the recording with the toys' URNs, as JSON: reading it again is the quickest deep copy."""
+    toys = [Toy(**one) for one in json.loads(RECORDING.read_text())]
+    urns = {toy.name: toy.urn for toy in toys}
+    return json.dumps([asdict(replace(toy, inputs=_replace_urns(toy.inputs, urns))) for toy in toys])
 
 
 def production() -> list[Toy]:
@@ -100,9 +103,7 @@ def production() -> list[Toy]:
 
     URNs in the published facts are those of the toys.
     """
-    toys = [Toy(**one) for one in copy.deepcopy(_read_recording())]
-    urns = {toy.name: toy.urn for toy in toys}
-    return [replace(toy, inputs=_replace_urns(toy.inputs, urns)) for toy in toys]
+    return [Toy(**one) for one in json.loads(_recording())]
 
 
 def _replace_urns(value: Any, urns: dict[str, str]) -> Any:
@@ -188,13 +189,14 @@ def find_violations(
 
 
 def resource_requests(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]:
+    providers = _Providers(stack)
     return [
         analyzer_pb2.AnalyzeRequest(
             type=toy.type,
             name=toy.name,
             urn=toy.urn,
             properties=_struct(toy.inputs),
-            provider=_provider(toy, stack),
+            provider=providers.of(toy),
         )
         for toy in stack
     ]
@@ -202,13 +204,14 @@ def resource_requests(stack: Sequence[Toy]) -> list[analyzer_pb2.AnalyzeRequest]
 
 def stack_request(stack: Sequence[Toy]) -> analyzer_pb2.AnalyzeStackRequest:
     urns = {toy.name: toy.urn for toy in stack}
+    providers = _Providers(stack)
     return analyzer_pb2.AnalyzeStackRequest(
-        resources=[_to_analyzer_resource(toy, stack, urns) for toy in stack]
+        resources=[_to_analyzer_resource(toy, providers.of(toy), urns) for toy in stack]
     )
 
 
 def _to_analyzer_resource(
-    toy: Toy, stack: Sequence[Toy], urns: dict[str, str]
+    toy: Toy, provider: analyzer_pb2.AnalyzerProviderResource | None, urns: dict[str, str]
 ) -> analyzer_pb2.AnalyzerResource:
     made_from = {key: [urns[name] for name in names if name in urns] for key, names in toy.made_from.items()}
     behind = [urns[name] for name in toy.depends_on if name in urns] + [
@@ -219,9 +222,9 @@ def _to_analyzer_resource(
         name=toy.name,
         urn=toy.urn,
         properties=_struct(toy.inputs if toy.outputs is None else toy.outputs),
-        provider=_provider(toy, stack),
+        provider=provider,
         parent=urns.get(toy.parent, ""),
-        options=json_format.ParseDict(toy.options, analyzer_pb2.AnalyzerResourceOptions()),
+        options=_options(json.dumps(toy.options)),
         dependencies=list(dict.fromkeys(behind)),
         propertyDependencies={
             key: analyzer_pb2.AnalyzerPropertyDependencies(urns=found) for key, found in made_from.items()
@@ -229,15 +232,35 @@ def _to_analyzer_resource(
     )
 
 
-def _provider(toy: Toy, stack: Sequence[Toy]) -> analyzer_pb2.AnalyzerProviderResource | None:
-    if not toy.provider:
-        return None
-    kind = f"pulumi:providers:{toy.type.partition(':')[0]}"
-    declared = next((one for one in stack if one.name == toy.provider), Toy(kind, toy.provider))
-    return analyzer_pb2.AnalyzerProviderResource(
-        type=declared.type, name=declared.name, urn=declared.urn, properties=_struct(declared.inputs)
-    )
+class _Providers:
+    """The providers of a stack's resources, as messages."""
+
+    def __init__(self, stack: Sequence[Toy]) -> None:
+        self._declared = {toy.name: toy for toy in reversed(stack)}
+        self._messages: dict[str, analyzer_pb2.AnalyzerProviderResource] = {}
+
+    def of(self, toy: Toy) -> analyzer_pb2.AnalyzerProviderResource | None:
+        if not toy.provider:
+            return None
+        kind = f"pulumi:providers:{toy.type.partition(':')[0]}"
+        declared = self._declared.get(toy.provider, Toy(kind, toy.provider))
+        if declared.urn not in self._messages:
+            self._messages[declared.urn] = analyzer_pb2.AnalyzerProviderResource(
+                type=declared.type, name=declared.name, urn=declared.urn, properties=_struct(declared.inputs)
+            )
+        return self._messages[declared.urn]
 
 
 def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
-    return json_format.ParseDict(values, struct_pb2.Struct())
+    """Return values as a message, which must not be changed: others with the same values share it."""
+    return _parse(json.dumps(values))
+
+
+@lru_cache(maxsize=2_000)
+def _parse(text: str) -> struct_pb2.Struct:
+    return json_format.Parse(text, struct_pb2.Struct())
+
+
+@lru_cache(maxsize=2_000)
+def _options(text: str) -> analyzer_pb2.AnalyzerResourceOptions:
+    return json_format.Parse(text, analyzer_pb2.AnalyzerResourceOptions())
