@@ -21,6 +21,9 @@ _UNCHANGED: Final = (events.OpType.SAME, events.OpType.READ, events.OpType.REFRE
 _CANCELED: Final = re.compile(r"failed to run remediation: .*context canceled")
 """How the engine (pulumi 3.259.0) ends the policies of other resources when one has failed."""
 
+_LISTED: Final = 3
+"""Lines of a list that a cause has."""
+
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 """The engine's marks of colour, such as `<{%reset%}>`."""
 
@@ -184,7 +187,10 @@ class EventLog:
         refusals = [f"{refusal.vendor}: {refusal.reason}" for refusal in self.refusals()]
         messages = [*(message for _, message in self.errors), self._message.removeprefix("error: ")]
         causes = [*refusals, *filter(None, messages), "the engine does not say why."]
-        return without_values(causes[0])[0].strip().split("\n", 1)[0]
+        first, *more = without_values(causes[0])[0].strip().splitlines()
+        # Such as the problems of the settings, one a line.
+        listed = [line.strip() for line in more if first.endswith(":") and line.startswith(" ")]
+        return " ".join([first, *listed[:_LISTED]])
 
     def document(self) -> dict[str, Any]:
         """Return everything that was collected, for --json."""

@@ -79,6 +79,12 @@ def test_of_two_runs_at_once_the_second_ones_text_comes_whole_after_the_first(
     assert shown.err == "why the second one failed\n"
 
 
+def test_the_cause_of_a_failure_has_what_its_first_line_announces() -> None:
+    watched = EventLog("Update", quiet=True, as_json=True)
+    watched.on_failure("error: the stack's settings have 1 problem:\n  legacy_url: this secret is missing\n")
+    assert watched.cause() == "the stack's settings have 1 problem: legacy_url: this secret is missing"
+
+
 CANCELED = "aws:s3:BucketPublicAccessBlock one failed to run remediation: context canceled"
 
 
