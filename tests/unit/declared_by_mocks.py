@@ -2,8 +2,8 @@
 Declares the platform and its accounts by the blocks of a stack's file, against the SDK's own mocks.
 
 Reads lines of JSON from standard input, each the blocks of a file. Answers each with a line: the types of
-what was declared, the names that two resources have, and the secrets and tokens that were asked for; or the
-problems of the settings; or the traceback of a failure.
+what was declared, the names that two resources have, the project of each monitor at Sentry, and the secrets
+and tokens that were asked for; or the problems of the settings; or the traceback of a failure.
 """
 
 import json
@@ -31,16 +31,24 @@ _OUTPUTS: Final[Mapping[str, Any]] = {
 
 
 class Recorder(pulumi.runtime.Mocks):
-    """Returns what it is given, and remembers the types and names."""
+    """Returns what it is given, and remembers types, names and projects."""
 
     def __init__(self) -> None:
         self.types: list[str] = []
         self.names: Counter[str] = Counter()
+        self.projects: dict[str, str] = {}
+        """Monitor at Sentry -> the project that is told of it."""
+
+        self._names_by_id: dict[str, str] = {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         self.types.append(args.typ)
         self.names[f"{args.typ} {args.name}"] += 1
-        return "4711", {**_OUTPUTS, **args.inputs}
+        if args.typ.startswith("sentry:") and args.typ.endswith("Monitor"):
+            self.projects[args.name] = self._names_by_id[args.inputs["project"]]
+        made = str(4711 + len(self._names_by_id))
+        self._names_by_id[made] = args.name
+        return made, {**_OUTPUTS, **args.inputs}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         return {"id": "1", **args.args}
@@ -82,6 +90,7 @@ def answer(blocks: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "types": sorted(set(recorder.types)),
         "twice": sorted(name for name, count in recorder.names.items() if count > 1),
+        "projects": recorder.projects,
         "secrets": required_secrets(settings),
         "tokens": [name for block, name in TOKEN_VARIABLES.items() if getattr(settings, block)],
     }

@@ -174,6 +174,21 @@ def test_what_is_right_is_declared_and_no_two_things_have_one_name(ask: Ask, blo
     assert {name for name in answer["secrets"] if name.endswith("_target")} == targets
 
 
+def test_the_service_of_jobs_gets_their_reports_whatever_names_sort_first(ask: Ask) -> None:
+    backend, frontend = (_PRODUCTION["services"][name] for name in ("backend", "frontend"))
+    assert _PRODUCTION["errors"]["jobs_service"] == "backend"
+    # The engine hands settings over with sorted keys: the browser's service comes first.
+    blocks = {
+        **_PRODUCTION,
+        "services": {"client": frontend, "server": backend},
+        "errors": {**_PRODUCTION["errors"], "jobs_service": "server"},
+    }
+    projects = ask(blocks)["projects"]
+    monitors = ["errors-server-check-health", *(name for name in projects if name.endswith("-cron"))]
+    assert {name: projects[name] for name in monitors} == dict.fromkeys(monitors, "errors-server-project")
+    assert len(monitors) == 6
+
+
 def _needs(blocks: dict[str, Any]) -> dict[str, tuple[bool, str]]:
     """Return of each vendor whether the file has something of it, and the token for it."""
     at_neon = any(store["type"] == "neon" for store in blocks.get("stores", {}).values())
