@@ -1,6 +1,7 @@
 """A deployed local stack that tests may break and must repair; on its twin a minute takes a second."""
 
 import threading
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from twin.vendor.store import VendorStore
 
 SPEED = 60
 _SAMPLE_SECONDS = 0.05
+_LOOKS = 40
+"""At each process: all processes of the machine, at each sample, would take a quarter of a processor."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,20 @@ def deploy_fast_twin(folder: Path) -> Iterator[FastTwin]:
 
 @contextmanager
 def _sample_command_lines() -> Generator[set[str]]:
-    """Collect the command lines of all processes while the context lasts."""
+    """Collect the command lines of all processes that start while the context lasts."""
     seen: set[str] = set()
+    before = set(psutil.pids())
+    looks: Counter[int] = Counter()
     stopping = threading.Event()
 
     def sample() -> None:
         while not stopping.wait(_SAMPLE_SECONDS):
-            for process in psutil.process_iter():
-                with suppress(psutil.Error):
-                    seen.add(" ".join(process.cmdline()))
+            for process in {*psutil.pids()} - before:
+                looks[process] += 1
+                # It has the command line of the process that forked it until it has executed its program.
+                if looks[process] <= _LOOKS:
+                    with suppress(psutil.Error):
+                        seen.add(" ".join(psutil.Process(process).cmdline()))
 
     sampler = threading.Thread(target=sample)
     sampler.start()

@@ -86,7 +86,7 @@ def cleaned_drills(deployed: Deployment, outputs: dict[str, Any], draw: Draw) ->
     installation = deployed.installation
     first = kill_drill(installation, "all", "branch the history")
     before = take_fingerprint(installation, outputs)
-    for scenario, phase in draw("drills killed in a phase", KILLED_PHASES, 2):
+    for scenario, phase in draw("drills killed in a phase", KILLED_PHASES, 1):
         kill_drill(installation, scenario, phase)
     leave_orphans(installation)
     command = installation.bulwark("drill", "--clean")
@@ -354,7 +354,7 @@ FAILING = (
 )
 
 
-@pytest.mark.matrix(sample=2)
+@pytest.mark.matrix(sample=1)
 @pytest.mark.parametrize("drill", FAILING, ids=lambda drill: drill.__name__)
 def test_a_failing_drill_names_its_fault_and_sends_no_heartbeat(
     deployed: Deployment,

@@ -11,6 +11,7 @@ SAME = ("outputs", "audit", "backups")
 """Commands whose result does not change from one second to the next."""
 
 
+@pytest.mark.matrix(sample=2)
 @pytest.mark.parametrize("name", [*SAME, "drills", "status", "logs", "preview"])
 def test_a_command_in_a_new_process_does_what_it_does_in_a_forked_one(
     deployed: Deployment, name: str
