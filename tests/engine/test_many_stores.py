@@ -58,6 +58,8 @@ SHARED = {"backups-identity-github", "backups-replica-identity-github", "errors-
 """What an account has only one of: staging references production's."""
 
 STAGING = ("--stack", "staging", "--twin")
+NAMES_ALONE = "immutable_subject: false"
+NUMBERS = "repository_id: 456789\n    repository_owner_id: 123456"
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +118,17 @@ def owners_of(installation: Installation, *stack: str) -> dict[str, str]:
 
 
 def write_staging(installation: Installation) -> None:
-    """Write the file of staging's stack: the stores of the other one under the same names, for less time."""
+    """
+    Write the file of staging's stack: the stores of the other one under the same names, for less time.
+
+    Its repository is an older one, whose names alone its roles trust.
+    """
     file = installation.folder / "Pulumi.staging.yaml"
     staging = yaml.safe_load(file.read_text())
+    platform = staging["config"]["bulwark:platform"]
+    for number in ("repository_id", "repository_owner_id"):
+        del platform[number]
+    platform["immutable_subject"] = False
     local = yaml.safe_load((installation.folder / "Pulumi.local.yaml").read_text())
     stores = local["config"]["bulwark:stores"]
     for name, store in stores.items():
@@ -203,6 +213,12 @@ def test_staging_stands_beside_it_with_stores_of_the_same_names_and_goes_without
     assert files == {"avatars": 1, "files": 2}
     listed = installation.bulwark("backups", *STAGING, "--json").json
     assert {row["id"] for row in listed} == {backup["id"] for backup in taken.json.values()}
+    installation.edit("Pulumi.staging.yaml", NAMES_ALONE, NUMBERS)
+    refused = installation.bulwark("backups", *STAGING)
+    assert refused.code == 1
+    subject = "repo:example@123456/platform@456789:environment:staging-restore"
+    assert f"can't be assumed by {subject}." in refused.err
+    installation.edit("Pulumi.staging.yaml", NUMBERS, NAMES_ALONE)
 
     drill = ("drill", "loss", "--into", "staging", "--twin", "--store", "orders")
     refused = installation.bulwark(*drill)

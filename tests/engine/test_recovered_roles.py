@@ -18,12 +18,6 @@ from twin.vendor.store import VendorStore
 pytestmark = pytest.mark.shares("fast_twin-2")
 
 WRITER, RESTORER = "example-twin-backup-writer", "example-twin-backup-restorer"
-NAMES_ALONE = (
-    ("    repository_id: 456789 #", "    immutable_subject: false #"),
-    ("    repository_owner_id: 123456 #", "    # repository_owner_id: 123456 #"),
-)
-"""Changes of the settings by which the repository is an older one."""
-
 POLICIES = {WRITER: "backup-writer", RESTORER: "backup-restorer"}
 
 
@@ -191,7 +185,13 @@ def changed_settings(fast_twin: FastTwin, *changes: tuple[str, str]) -> Generato
             (("repository_id: 456789", "repository_id: 456790"),),
             "repo:example@123456/platform@456790:environment:backup",
         ),
-        (NAMES_ALONE, "repo:example/platform:environment:backup"),
+        (
+            (
+                ("    repository_id: 456789 #", "    immutable_subject: false #"),
+                ("    repository_owner_id: 123456 #", "    # repository_owner_id: 123456 #"),
+            ),
+            "repo:example/platform:environment:backup",
+        ),
     ],
     ids=["another name", "the same name again", "names alone"],
 )
@@ -203,16 +203,3 @@ def test_a_role_trusts_no_other_repository(
     assert refused.code == 1
     assert f"role/{WRITER} can't be assumed by {subject}." in refused.err
     assert "./bulwark up" in refused.err
-
-
-def test_the_roles_of_an_older_repository_trust_its_names_alone(fast_twin: FastTwin) -> None:
-    with changed_settings(fast_twin, *NAMES_ALONE):
-        deployed = fast_twin.bulwark("up")
-        assert deployed.code == 0, deployed.text
-        assert run(fast_twin, "backups").code == 0
-    refused = run(fast_twin, "backups")
-    assert refused.code == 1
-    assert "can't be assumed by repo:example@123456/platform@456789:environment:restore." in refused.err
-    deployed = fast_twin.bulwark("up")
-    assert deployed.code == 0, deployed.text
-    assert run(fast_twin, "backups").code == 0
