@@ -11,7 +11,7 @@ from sampling import Draw
 
 pytestmark = pytest.mark.shares("production")
 
-SECRETS = {
+SECRETS: dict[str, Any] = {
     f"BULWARK_{name.upper().replace('-', '_')}_{secret}": value
     for name in NAMES
     for secret, value in (

@@ -54,13 +54,13 @@ def test_what_is_right_is_declared_and_no_two_things_have_one_name(ask: Ask, blo
 
 
 def test_the_service_of_jobs_gets_their_reports_whatever_names_sort_first(ask: Ask) -> None:
-    backend, frontend = (_PRODUCTION["services"][name] for name in ("backend", "frontend"))
-    assert _PRODUCTION["errors"]["jobs_service"] == "backend"
+    backend, frontend = (PRODUCTION["services"][name] for name in ("backend", "frontend"))
+    assert PRODUCTION["errors"]["jobs_service"] == "backend"
     # The engine hands settings over with sorted keys: the browser's service comes first.
     blocks = {
-        **_PRODUCTION,
+        **PRODUCTION,
         "services": {"client": frontend, "server": backend},
-        "errors": {**_PRODUCTION["errors"], "jobs_service": "server"},
+        "errors": {**PRODUCTION["errors"], "jobs_service": "server"},
     }
     projects = ask(blocks)["projects"]
     monitors = ["errors-server-check-health", *(name for name in projects if name.endswith("-cron"))]
