@@ -64,6 +64,7 @@ CREATIONS: Final = [
 ]
 """Each type whose creation can leave something behind, with each fault."""
 
+LOST_ANSWER, LOST_STATE = "the answer to a creation is lost", "the state is lost"
 ROUNDS: Final = 40
 """A type whose creation fails holds back what depends on it, which then fails in its turn."""
 
@@ -134,7 +135,8 @@ def test_what_exists_is_found_and_used_whoever_made_it(installation: Installatio
     home = installation.home
     start_services(installation)
     let_others_work(home)
-    sample = draw("faults after the effect of a creation", CREATIONS, 1)
+    losses = draw("losses after which things are adopted", (LOST_ANSWER, LOST_STATE), 1)
+    sample = draw("faults after the effect of a creation", CREATIONS, 1) if LOST_ANSWER in losses else []
     with closing(VendorStore(home.vendors)) as store:
         for token, status in sample:
             faults.plan(store, CREATION, Fault("CREATE", token, status))
@@ -170,7 +172,13 @@ def test_what_exists_is_found_and_used_whoever_made_it(installation: Installatio
     stack = Deployment(installation, "local")
     assert {name: stack[name].raw.get("external") for name in referenced} == dict.fromkeys(referenced, True)
 
-    # Its state is lost: everything exists by other hands.
+    if LOST_STATE in losses:
+        find_everything_again(installation, counts)
+
+
+def find_everything_again(installation: Installation, counts: Counter[str]) -> None:
+    """Lose the state, so that everything exists by other hands, and have it found and used."""
+    home = installation.home
     for project in ("bulwark", "bulwark-administrator"):
         (home.state / ".pulumi" / "stacks" / project / "local.json").unlink()
     adopt(installation)
