@@ -20,6 +20,7 @@ from engine import session
 from engine.event_log import EventLog, merge_documents
 from engine.policy_gate import PACK
 from engine.stack_target import StackTarget
+from policies.framework import judged_before
 from policies.report import VARIABLE
 
 _Result = TypeVar("_Result")
@@ -90,6 +91,8 @@ class EngineRuns:
         plan into.
         """
         opened.judged.unlink(missing_ok=True)
+        runs = judged_before.mark_of_run(opened.judged)
+        runs.touch()
         titles = ("Administrator's preview", "Preview")[-len(opened.stacks) :]
         logs = [
             EventLog(title, quiet=quiet, as_json=self.as_json, waits=number > 0)
@@ -110,9 +113,8 @@ class EngineRuns:
             (_, code), report = run_with_report(
                 engine, lambda: session.run(operation, on_failure=log.on_failure, forwarded=forwarded)
             )
-            # The policies of the platform's program wait for it.
-            if not opened.judged.exists():
-                opened.judged.write_text("[]")
+            if engine is opened.administrator:
+                runs.unlink()  # the policies of the platform's program wait no longer
             return code, report
 
         with session.forward_signals() as forwarded, ThreadPoolExecutor() as pool, logs[-1].show():

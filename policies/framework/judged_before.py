@@ -24,6 +24,11 @@ READ_VARIABLE: Final = "BULWARK_JUDGED_BEFORE"
 _LOOK_SECONDS: Final = 0.02
 
 
+def mark_of_run(path: Path) -> Path:
+    """Return the file that is there while the program runs whose resources are written into `path`."""
+    return path.with_name(f"{path.name}.runs")
+
+
 def write(resources: Iterable[Any], declared_inputs: Mapping[str, struct_pb2.Struct]) -> None:
     """Write the messages and the declared inputs by URN into the file that the environment names, if any."""
     if path := os.environ.get(WRITE_VARIABLE):
@@ -45,13 +50,15 @@ def read() -> tuple[list[Any], dict[str, struct_pb2.Struct]]:
     """
     Return the messages and the declared inputs by URN in the file that the environment names.
 
-    Where the other program runs at the same time, this waits for the file; the caller sees to it that there
-    will be one.
+    Where the other program runs at the same time, this waits for the file as long as that lasts.
+
+    Raises:
+        FileNotFoundError: there is none.
     """
     path = os.environ.get(READ_VARIABLE)
     if not path:
         return [], {}
-    while not Path(path).exists():
+    while not Path(path).exists() and mark_of_run(Path(path)).exists():
         time.sleep(_LOOK_SECONDS)
     resources: list[Any] = []
     declared: dict[str, struct_pb2.Struct] = {}

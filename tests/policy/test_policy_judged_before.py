@@ -1,6 +1,7 @@
 """The administrator's program and the platform's are judged together, by the file that the first leaves."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,23 @@ def test_a_vault_that_no_job_of_the_platform_fills_is_refused_when_both_are_judg
         whole = alter(whole, job, copies=["arn:aws:s3:::another"])
     found = refused(judge_together(of_program(whole, "accounts"), of_program(whole, "example"), file))
     assert ("vault-is-filled", "backups-vault-bucket") in found
+
+
+def test_a_program_that_runs_at_once_with_the_administrators_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "judged.json"
+    judged_before.mark_of_run(path).touch()
+    monkeypatch.setenv(judged_before.READ_VARIABLE, str(path))
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(judged_before.read)
+        with pytest.raises(TimeoutError):
+            reading.result(0.1)
+        monkeypatch.setenv(judged_before.WRITE_VARIABLE, str(path))
+        judged_before.write([], {})
+        assert reading.result(10) == ([], {})
+        path.unlink()
+        reading = pool.submit(judged_before.read)
+        judged_before.mark_of_run(path).unlink()  # that run ended without a judgement
+        with pytest.raises(FileNotFoundError):
+            reading.result(10)
