@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,29 @@ def find_servers() -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def _start(
+    run: "Callable[..., subprocess.Popen[bytes]]", data: Path, root: Path
+) -> "tuple[int, subprocess.Popen[bytes]]":
+    """Return the port of a server that is ready, and its process. Others may have a port that is drawn."""
+    ready = data / "postmaster.pid"
+    for _ in range(10):
+        port = 20_000 + secrets.randbelow(10_000)
+        server = run(
+            "postgres",
+            *("-D", str(data), "-p", str(port), "-k", str(root), "-c", "listen_addresses=127.0.0.1"),
+            *("-c", "fsync=off"),
+        )
+        wait_until(
+            lambda server=server: (
+                server.poll() is not None or (ready.exists() and "ready" in ready.read_text())
+            ),
+            120,
+        )
+        if server.poll() is None:
+            return port, server
+    raise AssertionError(f"no server starts in {data}")
+
+
 @contextmanager
 def run_server(programs: Path) -> Generator[str]:
     """Run a server of these programs; give the superuser's URL of its database `postgres`."""
@@ -46,7 +69,6 @@ def run_server(programs: Path) -> Generator[str]:
     if account:
         for path in (root, password):
             os.chown(path, account.pw_uid, account.pw_gid)
-    port = 20_000 + secrets.randbelow(10_000)
 
     def run(program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -68,14 +90,8 @@ def run_server(programs: Path) -> Generator[str]:
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"),
         )
         assert made.wait(120) == 0
-        server = run(
-            "postgres",
-            *("-D", str(data), "-p", str(port), "-k", str(root), "-c", "listen_addresses=127.0.0.1"),
-            *("-c", "fsync=off"),
-        )
+        port, server = _start(run, data, root)
         try:
-            ready = data / "postmaster.pid"
-            wait_until(lambda: ready.exists() and "ready" in ready.read_text(), 120)
             yield f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()
