@@ -13,6 +13,8 @@ app = App(
         "Start with `./bulwark up`: it provisions the whole production shape on this machine."
     ),
     version=lambda: metadata.version("bulwark"),
+    # Else Ctrl-C would end a command without a word (cli/__main__.py says what is next).
+    suppress_keyboard_interrupt=False,
 )
 
 _COMMANDS: Final = {

@@ -115,7 +115,9 @@ class Interview:
         """Ask one question until its answer is right; `none` is none."""
         while (answer := self._read(prompt, default)) != _NONE:
             taken, scope = _take(answers, option, answer)
-            if answer and not self._show_wrong(taken, scope):
+            if not answer:
+                self._tell("  an answer is needed; `none` is none")
+            elif not self._show_wrong(taken, scope):
                 return taken
         return answers
 
