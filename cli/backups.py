@@ -115,7 +115,7 @@ def _judge(is_any: bool, faults: Sequence[str], options: str) -> Ending:
         return Ending(True, "There is no backup yet.", f"./bulwark backup all{options}")
     if faults:
         return Ending(True, "Not everything is proven.", f"./bulwark verify --deep{options}")
-    return Ending(True, "What is to be proven is proven.")
+    return Ending(True, "No proof is missing or too old.")
 
 
 def _list_ignored(
