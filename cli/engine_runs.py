@@ -209,10 +209,8 @@ class EngineRuns:
         by_policy: dict[str, list[str]] = {}
         fixes: dict[str, str] = {}
         for policy, message in self._violations:
-            # The policy SDK puts the policy's title before the message, and the pack risk and fix after it.
-            finding, _, rest = message.partition("\nRisk: ")
-            by_policy.setdefault(policy, []).append(finding.partition("\n")[2] or finding)
-            fixes[policy] = rest.partition("\nFix: ")[2]
+            finding, fixes[policy] = split_violation(message)
+            by_policy.setdefault(policy, []).append(finding)
         console = PrintableConsole(stderr=True)
         sys.stdout.flush()
         count = sum(map(len, by_policy.values()))
@@ -231,6 +229,13 @@ class EngineRuns:
             f"{len(by_policy)} {policies} {self.stack}: {names}{more}.",
             f"do what each fix says, or waive it in policies/waivers.yaml; then `{self.command}` again.",
         )
+
+
+def split_violation(message: str) -> tuple[str, str]:
+    """Return what a policy found, and the fix."""
+    # The policy SDK puts the policy's title before the message, and the pack risk and fix after it.
+    finding, _, rest = message.partition("\nRisk: ")
+    return finding.partition("\n")[2] or finding, rest.partition("\nFix: ")[2]
 
 
 def _print_indented(console: PrintableConsole, text: str, columns: int) -> None:

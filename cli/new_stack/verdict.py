@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Final
 
-from cli.engine_runs import run_with_report
+from cli.engine_runs import run_with_report, split_violation
 from cli.new_stack.missing_answers import MissingAnswer, find_missing_answers
 from cli.open_stack import open_stack
 from components.secrets import name_url, variable
@@ -69,9 +69,7 @@ def judge(stack: str) -> StackVerdict:
                 )
                 refused = [one for one in log.violations if one["level"] == _MANDATORY]
                 for violation in refused:
-                    # The SDK puts the policy's title before the message, and the pack the risk after it.
-                    finding = violation["message"].partition("\nRisk: ")[0]
-                    found.setdefault(violation["policy"], finding.partition("\n")[2] or finding)
+                    found.setdefault(violation["policy"], split_violation(violation["message"])[0])
                 verdict.policies = len(report["evaluated"]) if report else verdict.policies
                 if code and not refused:
                     verdict.failure = log.cause()
