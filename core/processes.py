@@ -120,6 +120,16 @@ def find_port_conflict(port: int) -> str | None:
         time.sleep(_POLL_SECONDS)
 
 
+def listens_at(process: psutil.Process, port: int) -> bool:
+    """Tell whether a process listens at a TCP port."""
+    with suppress(psutil.Error):
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
+            for connection in process.net_connections("tcp")
+        )
+    return False
+
+
 def module_argv(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the command line that runs a module; -P keeps the caller's folder out of the import path."""
     return (sys.executable, "-P", "-m", module, *arguments)

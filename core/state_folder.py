@@ -13,6 +13,7 @@ from pathlib import Path
 from stat import S_IMODE
 from typing import Final, Self
 
+from core.failure import Failure
 from core.lock_file import open_lock_file
 
 HOME_VARIABLE: Final = "BULWARK_TWIN"
@@ -21,6 +22,8 @@ HOME_VARIABLE: Final = "BULWARK_TWIN"
 
 _NAME: Final = "bulwark"
 """The folder above those of all checkouts."""
+
+_PORTS: Final = range(20_000, 32_000)
 
 
 def default_root(checkout: Path) -> Path:
@@ -31,11 +34,14 @@ def default_root(checkout: Path) -> Path:
     """
     if chosen := os.environ.get(HOME_VARIABLE):
         return Path(chosen)
-    name = f"{checkout.name}-{hashlib.sha256(str(checkout).encode()).hexdigest()[:8]}"
+    return _above_all() / f"{checkout.name}-{hashlib.sha256(str(checkout).encode()).hexdigest()[:8]}"
+
+
+def _above_all() -> Path:
+    """Return the folder above those of all the user's checkouts whose folder is not chosen."""
     if os.geteuid() == 0:
-        return Path("/var/lib") / _NAME / name
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / _NAME / name
+        return Path("/var/lib") / _NAME
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / _NAME
 
 
 @dataclass(frozen=True)
@@ -76,45 +82,78 @@ class StateFolder:
         self.run.mkdir(mode=0o700, exist_ok=True)
 
     def port(self, name: str) -> int:
-        """Return the loopback TCP port of `name`. The first call draws it."""
-        with self._remember("ports.json") as ports:
+        """Return the loopback TCP port of `name`. The first call draws it; no other folder has the same."""
+        with _remember(self.root, "ports.json") as ports:
             if name not in ports:
-                ports[name] = _free_port(set(ports.values()))
+                with _remember_drawn_ports() as drawn:
+                    port = _find_free_port({*ports.values(), *map(int, drawn)})
+                    ports[name], drawn[str(port)] = port, str(self.root)
             return int(ports[name])
 
     def secret(self, name: str, draw: Callable[[], str] = lambda: secrets.token_hex(20)) -> str:
         """Return the random token of `name`, from a file with mode 0600. The first call draws it."""
-        with self._remember("secrets.json") as values:
+        with _remember(self.root, "secrets.json") as values:
             if name not in values:
                 values[name] = draw()
             return str(values[name])
 
-    @contextmanager
-    def _remember(self, filename: str) -> Generator[dict[str, str | int]]:
-        """
-        Yield the values of a JSON file under a lock, and replace the file if they have changed.
 
-        The file is written beside it and renamed, so that it is always complete.
-        """
-        path = self.root / filename
-        with open_lock_file(self.root / f".{filename}.lock") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            before = path.read_text() if path.exists() else "{}"
-            values = json.loads(before)
-            yield values
-            after = json.dumps(values, indent=2)
-            if after != before:
-                partial = path.with_suffix(".partial")
-                partial.touch(mode=0o600)
-                partial.write_text(after)
-                partial.replace(path)
+@contextmanager
+def _remember(folder: Path, filename: str) -> Generator[dict[str, str | int]]:
+    """
+    Yield the values of a JSON file under a lock, and replace the file if they have changed.
+
+    The file is written beside it and renamed, so that it is always complete.
+    """
+    path = folder / filename
+    with open_lock_file(folder / f".{filename}.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = path.read_text() if path.exists() else "{}"
+        values = json.loads(before)
+        yield values
+        after = json.dumps(values, indent=2)
+        if after != before:
+            partial = path.with_suffix(".partial")
+            partial.touch(mode=0o600)
+            partial.write_text(after)
+            partial.replace(path)
 
 
-def _free_port(taken: set[str | int]) -> int:
-    """Return a free port below the range of outgoing connections, which could take the port later."""
-    candidates = range(20_000, 32_000)
-    while True:
-        port = secrets.choice(candidates)
+@contextmanager
+def _remember_drawn_ports() -> Generator[dict[str, str | int]]:
+    """
+    Yield the user's drawn ports with the folder of each, without those whose folder is gone.
+
+    A port is free until its service listens, so that another checkout could draw it, too.
+    """
+    above = _above_all()
+    try:
+        above.mkdir(mode=0o711, parents=True, exist_ok=True)
+        writable = os.access(above, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:  # the folder of this checkout is chosen, and the user has no other
+        yield {}
+        return
+    with _remember(above, ".ports.json") as drawn:
+        for port in [port for port, root in drawn.items() if not Path(str(root)).exists()]:
+            del drawn[port]
+        yield drawn
+
+
+def _find_free_port(taken: set[str | int]) -> int:
+    """
+    Return a free port below the range of outgoing connections, which could take the port later.
+
+    Raises:
+        Failure: none is left.
+    """
+    candidates = [port for port in _PORTS if port not in taken]
+    for port in secrets.SystemRandom().sample(candidates, len(candidates)):
         with socket.socket() as probe:
-            if port not in taken and probe.connect_ex(("127.0.0.1", port)) != 0:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
+    raise Failure(
+        f"No port between {_PORTS.start} and {_PORTS[-1]} is left.",
+        f"remove the folders of checkouts that you no longer have from {_above_all()}.",
+    )

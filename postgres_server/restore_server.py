@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
@@ -182,11 +183,23 @@ class RestoreServer(Server):
         shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def find_postmaster(self) -> psutil.Process | None:
-        """Return the server's main process, by its title: its number is that of its own namespace."""
-        for process in psutil.process_iter():
-            if self._is_ours(process) and process.cmdline()[0].endswith("/postgres"):
-                return process
+        """
+        Return the server's main process, by its title: its number is that of its own namespace.
+
+        A process that it has just started has its title, too, until it sets its own.
+        """
+        titled = {process.pid: process for process in psutil.process_iter() if self._has_main_title(process)}
+        for process in titled.values():
+            with suppress(psutil.NoSuchProcess):
+                if process.ppid() not in titled:
+                    return process
         return None
+
+    def _has_main_title(self, process: psutil.Process) -> bool:
+        try:
+            return self._is_ours(process) and process.cmdline()[0].endswith("/postgres")
+        except (psutil.Error, IndexError):  # gone, or a zombie
+            return False
 
     def _configuration_files(
         self,

@@ -156,7 +156,8 @@ class Server:
         postmaster = self.find_postmaster()
         if postmaster is None:
             return
-        postmaster.send_signal(signal_)
+        with suppress(psutil.NoSuchProcess):  # it has ended since
+            postmaster.send_signal(signal_)
         if not _wait_for(_STOP_SECONDS, lambda: self.find_postmaster() is None):
             raise PostgresError(f"The PostgreSQL server in {self.directory} does not stop: see {self.log}")
 

@@ -11,8 +11,18 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import psutil
+
 from core.lock_file import open_lock_file
-from core.processes import LaunchedProcess, find_launched, find_port_conflict, module_argv, spawn, terminate
+from core.processes import (
+    LaunchedProcess,
+    find_launched,
+    find_port_conflict,
+    listens_at,
+    module_argv,
+    spawn,
+    terminate,
+)
 from core.state_folder import HOME_VARIABLE
 from postgres_server.cluster import Cluster
 from postgres_server.install import PostgresError
@@ -256,7 +266,7 @@ def _reuse(home: TwinHome, service: TwinService, on_progress: OnServiceProgress)
     if not launched or not process:
         return False
     launched.write(_run_file(home, service.name))
-    if _probe_health(home, service) is not None:
+    if _probe_health(home, service, process) is not None:
         return True
     on_progress(service.name, "stopping: it does not answer")
     terminate(process)
@@ -290,7 +300,7 @@ def _wait_for_all(
             process = launched.find() if launched else None
             if process is None:
                 raise ServiceError(_explain_failure(home, service, "ended right after its start"))
-            if _probe_health(home, service) is not None:
+            if _probe_health(home, service, process) is not None:
                 on_progress(service.name, "running")
                 del waiting[service.name]
             elif time.monotonic() > deadline:
@@ -312,7 +322,7 @@ def _find_status(home: TwinHome, service: TwinService) -> ServiceStatus:
     process = launched.find() if launched else None
     if not launched or not process:
         return ServiceStatus(service.name, "stopped", _address(service), log=log)
-    http_status = _probe_health(home, service)
+    http_status = _probe_health(home, service, process)
     if http_status is None:
         detail = "does not answer"
     else:
@@ -321,8 +331,8 @@ def _find_status(home: TwinHome, service: TwinService) -> ServiceStatus:
     return ServiceStatus(service.name, state, _address(service), launched.pid, launched.created, log, detail)
 
 
-def _probe_health(home: TwinHome, service: TwinService) -> int | None:
-    """Return the HTTP status of the service's health address, or None when nothing answers there."""
+def _probe_health(home: TwinHome, service: TwinService, process: psutil.Process) -> int | None:
+    """Return the HTTP status of the service's health address, None when its process doesn't answer there."""
     url = urlsplit(service.health_url)
     if url.scheme == "https":
         context = tls_context(home.tls / "ca.crt")
@@ -331,7 +341,9 @@ def _probe_health(home: TwinHome, service: TwinService) -> int | None:
         connection = HTTPConnection(url.netloc, timeout=_ANSWER_TIMEOUT_SECONDS)
     with suppress(HTTPException, OSError), closing(connection):
         connection.request("GET", url.path)
-        return connection.getresponse().status
+        status_code = connection.getresponse().status
+        # Another process can have taken the port while this one started, and then answers in its place.
+        return status_code if listens_at(process, service.ports[0]) else None
     return None
 
 

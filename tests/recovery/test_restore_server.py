@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from vaults import ProxiedVault, back_up_database
 from cli.servers import list_servers, new_server, remove_server, scratch_server
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE
+from postgres_server.restore_server import RestoreServer
 from recovery.manifest import ServerInfo
 from recovery.postgres.globals import Extension
 
@@ -109,6 +111,29 @@ def test_scratch_server_has_the_allowed_extensions_alone(home: Path) -> None:
         ).fetchall()
         assert rights == []
     assert home.exists()
+
+
+def test_the_main_process_is_told_from_those_that_start_and_end_beside_it(home: Path) -> None:
+    """A new session's process has the main one's title for an instant, and may be gone before it is read."""
+    found = RestoreServer(home / "postgres" / "scratch", is_throw_away=True)
+    with scratch_server(SERVER) as server, psycopg.connect(server.url):
+        main = found.find_postmaster()
+        assert main
+        ended = threading.Event()
+
+        def open_sessions() -> None:
+            while not ended.is_set():
+                psycopg.connect(server.url).close()
+
+        sessions = [threading.Thread(target=open_sessions) for _ in range(3)]
+        for thread in sessions:
+            thread.start()
+        try:
+            assert {found.find_postmaster() for _ in range(150)} == {main}
+        finally:
+            ended.set()
+            for thread in sessions:
+                thread.join()
 
 
 def test_restored_server_counts_when_its_load_has_ended(home: Path) -> None:

@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 import pytest
 from clusters import reachable_home
 from vendor_process import Twin, eventually, fresh_home, serving_target
 
-from core.processes import LaunchedProcess
+from core.processes import LaunchedProcess, spawn, terminate
 from core.state_folder import HOME_VARIABLE
 from twin.host.home import TwinHome
 from twin.host.time_scale import SPEED_VARIABLE
@@ -102,6 +103,29 @@ def test_starting_a_service_twice_changes_nothing(home: TwinHome, service: TwinS
     first = pid_of(home, service)
     start(home, [service])
     assert pid_of(home, service) == first
+
+
+def test_another_process_that_answers_in_place_of_a_service_is_not_taken_for_it(home: TwinHome) -> None:
+    service = http_service(program="import time; time.sleep(60)")
+    other = http_service("other")
+    moved = replace(other, argv=(*other.argv[:3], str(service.ports[0]), "200"))
+
+    def take_port(_name: str, what: str) -> None:
+        if what == "starting":
+            spawn(moved.argv, {}, home.logs / "other.log").write(file)
+
+    file = home.root / "other.json"
+    try:
+        with pytest.raises(ServiceError, match="'one' did not answer in time"):
+            start(home, [service], on_progress=take_port, deadline_seconds=1.5)
+        with urlopen(service.health_url) as response:  # noqa: S310 - the test's own server
+            assert response.status == 200
+    finally:
+        launched = LaunchedProcess.read(file)
+        process = launched.find() if launched else None
+        assert process
+        terminate(process)
+        stop(home, [service])
 
 
 def test_concurrent_starts_of_a_service_start_one_process(home: TwinHome, service: TwinService) -> None:

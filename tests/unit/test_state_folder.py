@@ -1,8 +1,11 @@
 """The folder of a checkout's state: nobody else of the machine can hold its locks or list it."""
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
 
@@ -10,6 +13,7 @@ import pytest
 
 from core import state_folder
 from core.atomic_folder import lock_folder
+from core.failure import Failure
 from core.lock_file import open_lock_file
 from core.state_folder import StateFolder
 
@@ -79,3 +83,30 @@ def test_a_chosen_folders_parent_keeps_its_mode(tmp_path: Path) -> None:
     chosen.mkdir(mode=0o755)
     StateFolder(chosen / "twin").create()
     assert S_IMODE(chosen.stat().st_mode) == 0o755
+
+
+def test_no_two_checkouts_draw_the_same_port_until_one_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_folder, "_above_all", lambda: tmp_path / "state")
+    monkeypatch.setattr(state_folder, "_PORTS", range(20_000, 20_400))
+    one, two = (StateFolder(tmp_path / name) for name in ("one", "two"))
+    drawn: list[int] = []
+    for folder in (one, two):
+        folder.root.mkdir()
+        with suppress(Failure):
+            drawn += [folder.port(str(number)) for number in range(200 if folder is one else 400)]
+    drawn += [int(port) for port in json.loads((two.root / "ports.json").read_text()).values()]
+    assert len(set(drawn)) == len(drawn)
+    with pytest.raises(Failure, match="No port between 20000 and 20399 is left"):
+        two.port("one more")
+    shutil.rmtree(one.root)
+    assert two.port("one more") in drawn[:200]
+    assert S_IMODE((tmp_path / "state").stat().st_mode) == 0o711
+
+
+def test_a_port_is_drawn_where_nothing_can_be_remembered_for_all_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_folder, "_above_all", lambda: Path("/proc/none"))
+    assert StateFolder(tmp_path).port("a") == StateFolder(tmp_path).port("a")
