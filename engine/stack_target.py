@@ -324,6 +324,11 @@ class StackTarget(ABC):
     def remove_platform(self) -> None:
         """Take the platform down again, where it is a part of the twin."""
 
+    @property
+    @abstractmethod
+    def deployed_commit(self) -> str:
+        """The commit of the platform's code that was deployed last; empty where nobody here knows it."""
+
     @abstractmethod
     def remove_unfinished(self) -> None:
         """Remove what a vendor was still creating for an engine that is gone."""
@@ -511,6 +516,10 @@ class VendorTarget(StackTarget):
 
     def remove_platform(self) -> None:
         """Leave the platform to its own deployment."""
+
+    @property
+    def deployed_commit(self) -> str:
+        return ""
 
     def remove_unfinished(self) -> None:
         """Leave it to the vendors."""

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -426,7 +427,8 @@ class TwinTarget(StackTarget):
             console.print(f"Stored the {stored:,} objects that its rows name.")
         partial = self._deployment_file.with_suffix(".partial")
         partial.touch(mode=0o600)
-        partial.write_text(json.dumps({"database_url": self.reach_database(urls["application"])}))
+        deployment = {"database_url": self.reach_database(urls["application"]), "commit": _find_commit()}
+        partial.write_text(json.dumps(deployment))
         partial.replace(self._deployment_file)
 
     def _buckets(self) -> list[str]:
@@ -452,10 +454,30 @@ class TwinTarget(StackTarget):
     def _deployment_file(self) -> Path:
         return self.home.root / "platform.json"
 
+    @property
+    def deployed_commit(self) -> str:
+        try:
+            deployment = json.loads(self._deployment_file.read_text())
+        except (OSError, ValueError):
+            return ""
+        return str(deployment.get("commit", "")) if isinstance(deployment, dict) else ""
+
     def remove_unfinished(self) -> None:
         from twin.neon.model import Neon  # noqa: PLC0415 - brings the database client along
 
         Neon(self.home).remove_unfinished()
+
+
+def _find_commit() -> str:
+    """Return the commit of the checkout, which the sample platform is deployed from; empty without Git."""
+    arguments = ["git", "rev-parse", "--verify", "HEAD"]
+    try:
+        ended = subprocess.run(
+            arguments, cwd=stack_file.CHECKOUT, capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ended.stdout.strip()
 
 
 def fit_to_twin(content: dict[str, Any], home: TwinHome) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_health_says_ok_with_what_a_monitor_looks_for(platform: Platform) -> Non
 
 def test_the_version_and_the_page_are_served_on_each_port(platform: Platform) -> None:
     for port in ("api", "frontend"):
-        assert platform.get("/api/version", port=port).json() == {"version": VERSION}
+        assert platform.get("/api/version", port=port).json() == {"version": VERSION, "commit": ""}
         page = platform.get("/", port=port)
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from twin.host.home import TwinHome
 from twin.host.tls import ensure_certificates
 
-FILES = ("ca.crt", "platform.crt", "platform.key")
+FILES = ("ca.crt", "platform.crt", "platform.key", "platform-short.pem", "platform-other.pem")
 
 
 @pytest.fixture

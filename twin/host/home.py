@@ -47,6 +47,11 @@ class TwinHome(StateFolder):
         """The file backend of the stacks on the twin."""
         return self.root / "state"
 
+    @property
+    def platform_faults(self) -> Path:
+        """The names of the faults that the sample platform shall have, one a line; a person writes them."""
+        return self.root / "faults"
+
     def health_page(self, stack: str) -> Path:
         """The page with a stack's health, as `./bulwark status` wrote it last."""
         return self.root / f"health-{stack}.html"

@@ -21,6 +21,12 @@ from twin.host.home import TwinHome
 
 RENEW_BEFORE = timedelta(days=7)
 _LIFETIME = timedelta(days=365)
+SHORT_CERTIFICATE = "platform-short.pem"
+"""Certificate and key that end three days after they were made: a fault of the sample platform."""
+OTHER_CERTIFICATE = "platform-other.pem"
+"""Certificate and key for another host than the platform's: another fault."""
+
+_SHORT_LIFETIME = timedelta(days=3)
 _NAMES = (
     x509.DNSName("localhost"),
     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
@@ -36,11 +42,11 @@ class _CertificateAndKey:
 
 def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> None:
     """
-    Create `ca.crt`, `platform.crt` and `platform.key` under `home.tls` unless a valid set exists.
+    Create the authority, the platform's certificate and the two faulty ones, unless a valid set exists.
 
-    The server certificate is for localhost, 127.0.0.1 and ::1. All three files are replaced if one is
-    missing, if they don't belong together (after an interruption), or if a certificate ends within seven
-    days. The authority's key is never written: nothing else can be signed with it.
+    The server certificate is for localhost, 127.0.0.1 and ::1. All files are replaced if one is missing, if
+    they don't belong together (after an interruption), or if a certificate ends within seven days. The
+    authority's key is never written: nothing else can be signed with it.
     """
     with open_lock_file(home.tls / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -48,9 +54,13 @@ def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> N
             return
         authority = _create_authority(lifetime)
         server = _issue_certificate(authority, lifetime, _NAMES)
-        _write(home, "ca.crt", authority.certificate.public_bytes(serialization.Encoding.PEM))
+        short = _issue_certificate(authority, _SHORT_LIFETIME, _NAMES)
+        other = _issue_certificate(authority, lifetime, (x509.DNSName("other.example.com"),))
+        _write(home, SHORT_CERTIFICATE, _certificate_pem(short) + _key_pem(short))
+        _write(home, OTHER_CERTIFICATE, _certificate_pem(other) + _key_pem(other))
+        _write(home, "ca.crt", _certificate_pem(authority))
         _write(home, "platform.key", _key_pem(server))
-        _write(home, "platform.crt", server.certificate.public_bytes(serialization.Encoding.PEM))
+        _write(home, "platform.crt", _certificate_pem(server))
 
 
 def issue_host_certificate(name: str) -> tuple[bytes, bytes]:
@@ -63,8 +73,7 @@ def issue_host_certificate(name: str) -> tuple[bytes, bytes]:
     limits = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
     authority = _create_authority(_LIFETIME, limits)
     server = _issue_certificate(authority, _LIFETIME, (x509.DNSName(name),))
-    pem = serialization.Encoding.PEM
-    return authority.certificate.public_bytes(pem), server.certificate.public_bytes(pem) + _key_pem(server)
+    return _certificate_pem(authority), _certificate_pem(server) + _key_pem(server)
 
 
 def tls_context(authority: Path) -> ssl.SSLContext:
@@ -86,7 +95,12 @@ def _is_valid(home: TwinHome) -> bool:
         authority = x509.load_pem_x509_certificate((home.tls / "ca.crt").read_bytes())
         server = x509.load_pem_x509_certificate((home.tls / "platform.crt").read_bytes())
         key = serialization.load_pem_private_key((home.tls / "platform.key").read_bytes(), password=None)
-        server.verify_directly_issued_by(authority)
+        faulty = [
+            x509.load_pem_x509_certificate((home.tls / name).read_bytes())
+            for name in (SHORT_CERTIFICATE, OTHER_CERTIFICATE)
+        ]
+        for issued in (server, *faulty):
+            issued.verify_directly_issued_by(authority)
     except (OSError, ValueError, InvalidSignature):
         return False
     end = min(authority.not_valid_after_utc, server.not_valid_after_utc)
@@ -122,6 +136,10 @@ def _issue_certificate(
         )
     )
     return _CertificateAndKey(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _certificate_pem(pair: _CertificateAndKey) -> bytes:
+    return pair.certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _key_pem(pair: _CertificateAndKey) -> bytes:

@@ -1,5 +1,5 @@
 """
-The sample platform over HTTPS: `/health`, `/api/version` and a page, on each of its ports.
+The sample platform over HTTPS: `/health`, its API and a page, on each of its ports.
 
 With `--plain-port` it serves over plain HTTP, on the database of DATABASE_URL: so a drill
 starts it on a recovered copy. Only the deployed platform writes the canary.
@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +22,20 @@ import psycopg
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin.host.home import TwinHome
 from twin.host.loopback import LoopbackOnly
 from twin.sample_app import PRODUCT, VERSION, canary
+from twin.sample_app.api import PlatformApi
+from twin.sample_app.faults import PlatformFaults
+from twin.sample_app.hardening import HardenedAnswers
+from twin.sample_app.tls_faults import serve_tls
 
 _DATABASE_TIMEOUT_SECONDS = 2.0
+_SLOW_SECONDS = 3.0
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
     "lifespan": "off",
     "log_config": None,
@@ -54,21 +59,35 @@ class HealthEndpoint:
     time, because a deploy moves the database.
     """
 
-    def __init__(self, database_url: Callable[[], str]) -> None:
-        self._database_url = database_url
+    def __init__(self, database_url: Callable[[], str], faults: PlatformFaults) -> None:
+        self._database_url, self._faults = database_url, faults
         self._started = time.monotonic()
         self._checks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, _: Request) -> JSONResponse:
-        reason = await self._find_problem()
+    async def __call__(self, _: Request) -> Response:
+        faults = self._faults.names
+        reason = None if "health-always-ok" in faults else await self._find_problem()
         body = {
             "status": "down" if reason else "ok",
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "uptime": round(time.monotonic() - self._started, 3),
             "environment": "local",
-            "version": VERSION,
+            "version": "1.0.0" if "health-other-version" in faults else VERSION,
+            **({"reason": reason} if reason else {}),
         }
-        return JSONResponse(body | ({"reason": reason} if reason else {}), 503 if reason else 200)
+        if "health-slow" in faults:
+            await asyncio.sleep(_SLOW_SECONDS)
+        if "health-tells-all" in faults:
+            body["database"] = "postgres://app:example@db.example.com/platform"
+        for fault, field in (("health-no-timestamp", "timestamp"), ("health-no-uptime", "uptime")):
+            if fault in faults:
+                del body[field]
+        status = 503 if reason and "health-200-when-down" not in faults else 200
+        if "health-as-text" in faults:
+            return PlainTextResponse("ok", status)
+        answer = JSONResponse(body, status)
+        answer.headers["cache-control"] = "max-age=60" if "health-cached" in faults else "no-store"
+        return answer
 
     async def _find_problem(self) -> str | None:
         """Return the problem, None without one. The driver's message isn't used: it may hold the password."""
@@ -103,10 +122,6 @@ async def _query(uri: str) -> None:
         await connection.execute("SELECT max(version) FROM schema_migrations")
 
 
-async def _get_version(_: Request) -> JSONResponse:
-    return JSONResponse({"version": VERSION})
-
-
 async def _get_page(_: Request) -> HTMLResponse:
     return HTMLResponse(_PAGE_HTML)
 
@@ -116,19 +131,34 @@ def read_database_url(deployment: Path) -> str:
     return str(json.loads(deployment.read_text())["database_url"])
 
 
-def _build_routes(database_url: Callable[[], str]) -> Starlette:
-    return Starlette(
-        routes=[
-            Route("/health", HealthEndpoint(database_url).__call__),
-            Route("/api/version", _get_version),
-            Route("/", _get_page),
-        ]
+def read_commit(deployment: Path) -> str:
+    """Return the commit that a deploy wrote there; empty without one."""
+    try:
+        return str(json.loads(deployment.read_text()).get("commit", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def _build_routes(
+    database_url: Callable[[], str],
+    find_commit: Callable[[], str],
+    faults: PlatformFaults,
+    origins: Collection[str] = (),
+) -> ASGIApp:
+    api = PlatformApi(faults, find_commit)
+    routes = [Route("/health", HealthEndpoint(database_url, faults).__call__), Route("/", _get_page)]
+    return HardenedAnswers(Starlette(routes=[*routes, *api.routes]), api, faults, origins)
+
+
+def build_application(home: TwinHome, ports: Sequence[int] = ()) -> ASGIApp:
+    """Return the application, which logs each request; the pages of its own ports may use it."""
+    deployment, faults = home.root / "platform.json", PlatformFaults(home.platform_faults)
+    routes = _build_routes(
+        lambda: read_database_url(deployment),
+        lambda: read_commit(deployment),
+        faults,
+        [f"https://localhost:{port}" for port in ports],
     )
-
-
-def build_application(home: TwinHome) -> ASGIApp:
-    """Return the application, which logs each request."""
-    routes = _build_routes(lambda: read_database_url(home.root / "platform.json"))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.monotonic()
@@ -166,7 +196,7 @@ def main() -> None:
     parser.add_argument("--plain-port", type=int)
     arguments = parser.parse_args()
     if arguments.plain_port:
-        routes = _build_routes(lambda: os.environ["DATABASE_URL"])
+        routes = _build_routes(lambda: os.environ["DATABASE_URL"], str, PlatformFaults())
         _serve(uvicorn.Config(LoopbackOnly(routes), **_SERVER_OPTIONS), arguments.plain_port)
         return
     if not arguments.port:
@@ -175,13 +205,19 @@ def main() -> None:
     certificate, key = home.tls / "platform.crt", home.tls / "platform.key"
     if not (certificate.exists() and key.exists()):
         sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
-    application = build_application(home)
     writer = canary.CanaryWriter(lambda: read_database_url(home.root / "platform.json"))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
-    config = uvicorn.Config(
-        LoopbackOnly(application), ssl_certfile=certificate, ssl_keyfile=key, **_SERVER_OPTIONS
+    _serve(configure(home, arguments.port), *arguments.port)
+
+
+def configure(home: TwinHome, ports: Sequence[int]) -> uvicorn.Config:
+    """Return the server of the application over HTTPS at these ports."""
+    faults = PlatformFaults(home.platform_faults)
+    return uvicorn.Config(
+        LoopbackOnly(build_application(home, ports)),
+        ssl_context_factory=lambda _config, _default: serve_tls(home, faults),
+        **_SERVER_OPTIONS,
     )
-    _serve(config, *arguments.port)
 
 
 def _serve(config: uvicorn.Config, *ports: int) -> None:
