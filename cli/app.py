@@ -51,6 +51,9 @@ _COMMANDS: Final = {
     "The proof": {
         "cli.drill:drill": "Recover into a throw-away environment, measure, verify, remove.",
     },
+    "An incident": {
+        "cli.respond:respond": "Do at the vendors what a runbook says: look, confirm, record.",
+    },
     "The services on this machine": {
         "cli.services:logs": "Show what the services wrote.",
         "cli.services:down": "Stop the services and keep their data.",

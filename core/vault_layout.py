@@ -24,6 +24,7 @@ EVIDENCE: Final = "evidence/"
 DRILLS: Final = f"{EVIDENCE}drills/"
 VERIFICATIONS: Final = f"{EVIDENCE}verifications/"
 DISOWNMENTS: Final = f"{EVIDENCE}disowned/"
+RESPONSES: Final = f"{EVIDENCE}responses/"
 
 FILES: Final = "files/"
 """Copies of files. A changed file becomes another version of its key."""
@@ -157,6 +158,11 @@ def issuer_key(issuer: str, thumbprint: str) -> str:
 def drill(drill_id: str) -> str:
     """Return the key of a drill's evidence."""
     return f"{DRILLS}{drill_id}.json"
+
+
+def response(response_id: str) -> str:
+    """Return the key of the record of a response to an incident."""
+    return f"{RESPONSES}{response_id}.json"
 
 
 def file_copies(store: str) -> tuple[str, str]:

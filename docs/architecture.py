@@ -26,6 +26,7 @@ _VENDORS: Final = {"aws": "AWS", "neon": "Neon", "sentry": "Sentry", "uptimerobo
 _FOLDERS: Final = {
     "cli": "the commands",
     "status": "the health of a stack",
+    "respond": "steps at the vendors during an incident",
     "live": "what exists at the vendors",
     "engine": "drives Pulumi",
     "components": "what is declared",

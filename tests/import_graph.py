@@ -18,6 +18,7 @@ PACKAGES: Final = (
     "policies",
     "postgres_server",
     "recovery",
+    "respond",
     "review",
     "status",
     "toolchain",

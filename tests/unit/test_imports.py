@@ -24,6 +24,7 @@ LEFT_OUT: Final[dict[str, set[str]]] = {
     "adopt": _ANY | {"psycopg", "pulumi_policy", "policies.rules"},
     **dict.fromkeys(("backup", "copy", "backups", "verify", "restore", "disown", "break-lease"), _DATA),
     "drills": _DATA,
+    "respond": _ANY | {"policies", "pulumi_policy"},
     "discard": _DATA | {"botocore"},
     "drill": _ANY | {"pulumi", "policies"},
     **dict.fromkeys(("logs", "down"), _DATA | {"botocore"}),

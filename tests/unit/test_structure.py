@@ -57,8 +57,9 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "engine": _TWIN | {"components", "core", "policies/framework", "recovery", "toolchain"},
     "live": {"components", "core", "engine", "policies/framework", "recovery"},
     "status": {"components", "core", "live", "policies/framework", "recovery"},
+    "respond": {"components", "core", "engine", "live", "recovery"},
     "cli": _POLICIES
-    | {"components", "core", "engine", "live", "postgres_server", "recovery", "review"}
+    | {"components", "core", "engine", "live", "postgres_server", "recovery", "respond", "review"}
     | {"status", "toolchain"},
 }
 """

@@ -1,0 +1,1 @@
+"""What an operator does at the vendors during an incident, one step a module (decision 49)."""

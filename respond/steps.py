@@ -1,0 +1,18 @@
+"""The steps that `./bulwark respond` knows."""
+
+from typing import Final
+
+from core.failure import Failure
+from respond.database_writes import ALLOW_WRITES, STOP_WRITES
+from respond.step import ResponseStep
+
+STEPS: Final[tuple[ResponseStep, ...]] = (STOP_WRITES, ALLOW_WRITES)
+
+
+def find_step(name: str) -> ResponseStep:
+    """Return a step by its name. Raise Failure if there is none."""
+    for step in STEPS:
+        if step.name == name:
+            return step
+    names = ", ".join(step.name for step in STEPS)
+    raise Failure(f"There is no step {name}.", f"choose one of these: {names}.")
