@@ -32,10 +32,11 @@ PROPERTIES: Final = (
         "one of its vendors, accounts, regions, keys or roles does.",
         "The store's own history and its length; jobs by what they protect, copy to, prove and drill, and "
         "their schedules, lateness and run times added up; the account, region, cloud and key of each copy; "
-        "what the drills and proofs of the last days have shown; types of resources that nobody has "
+        "what the drills and proofs of the last days have shown; classes of storage and their time to the "
+        "first byte; types of resources that nobody has "
         "classified; declarations that a store holds nothing.",
-        "Whether a backup can be read: drills and proofs do that. What lies in a store that no program "
-        "declares: `./bulwark status` does that.",
+        "Whether a backup's content is whole: drills and proofs show that. What lies in a store that no "
+        "program declares: `./bulwark status` does that.",
         (
             "store-backups-outlast-corruption",
             "store-branch-is-protected",
@@ -52,6 +53,7 @@ PROPERTIES: Final = (
             "store-proof-is-recent",
             "type-is-classified",
             "valueless-store-is-explained",
+            "vault-is-read-in-time",
         ),
     ),
     Property(
@@ -85,12 +87,14 @@ PROPERTIES: Final = (
         "Whatever encrypts a backup can be used as long as the backup is kept, and nobody but break-glass "
         "may end or hand over a key.",
         "Key policies, grants and identity policies of every holder; the waiting time of a deletion; "
-        "rotation; which key a vault uses, and whether an upload may choose another.",
+        "rotation; which key a vault uses, whether it can encrypt, whether aliases and policies lead whoever "
+        "writes and reads to it, and whether an upload may choose another; its replicas in other regions.",
         "Key material that lies outside of AWS, and the private key of the copy at another cloud: a drill "
         "needs it.",
         (
             "key-is-governed",
             "key-is-guarded",
+            "key-is-usable",
             "key-outlives-a-mistake",
             "key-rotates",
             "vault-is-encrypted-with-its-own-key",
@@ -102,10 +106,12 @@ PROPERTIES: Final = (
         "Every version that is written to a vault reaches its replica within the promised time, and each "
         "job and vault has a use.",
         "The replication's rules, filters, status, promised time and markers, its source and its target; "
-        "vaults that nothing fills and jobs that protect nothing.",
-        "Whether the role that copies may do it, and whether a copy has failed: `./bulwark status` asks AWS.",
+        "vaults that nothing fills and jobs that protect nothing; each step of a copy, and whether the "
+        "role's policies, its boundary and the policies of both buckets and keys allow it.",
+        "Whether a copy has failed: `./bulwark status` asks AWS.",
         (
             "job-protects-something",
+            "replicator-can-copy",
             "vault-is-filled",
             "vault-is-replicated",
         ),
@@ -171,6 +177,7 @@ PROPERTIES: Final = (
             "alert-listens-to-something",
             "alert-reaches-someone",
             "error-key-has-rate-limit",
+            "error-project-drops-nothing",
             "error-project-has-alerts",
             "error-project-has-key",
             "error-project-has-owner",
@@ -208,6 +215,7 @@ PROPERTIES: Final = (
             "provider-is-bound-to-account",
             "provider-is-explicit",
             "provider-is-pinned",
+            "provider-reaches-its-vendor",
             "provider-tags-everything",
             "role-cannot-widen-itself",
             "role-has-no-managed-administrator",
@@ -222,12 +230,13 @@ PROPERTIES: Final = (
     Property(
         "Secrets stay secret",
         "No credential stands in clear in a state, a preview or a log, and none lasts for ever.",
-        "Inputs and outputs that are credentials by their type; texts in the form of a known credential; "
-        "types that make keys, tokens or users with passwords.",
-        "A credential of an unknown form in an input of an unknown type.",
+        "Inputs and outputs that are credentials by their package's schema; policies of secrets; texts in "
+        "the form of a known credential; types that make keys, tokens or users with passwords.",
+        "A credential of an unknown form in an input that no schema marks: no name is guessed from.",
         (
             "no-long-lived-key",
             "nothing-looks-like-a-secret",
+            "secret-admits-no-stranger",
             "secret-is-marked",
             "secret-outputs-are-marked",
         ),

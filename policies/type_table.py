@@ -8,6 +8,8 @@ The types are those that a package's SDK registers. `policies/types/<package>.ru
 by type: `module:Name`, or only `Name` in the module `index`; `module:*` and `*` are the others that were
 there when the rules were reviewed. So a type of a later version is not classified, until somebody has looked
 at what is new and gives `--reviewed`. The classes are defined in policies/facts/resource_types.py.
+
+Which inputs a package's schema marks as secret is read from the SDK's code as well.
 """
 
 import argparse
@@ -16,21 +18,32 @@ import re
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 from typing import Final
 
-from policies.facts.resource_types import FOLDER, TypeClass, TypeName, read_table, split_token
+from policies.facts.resource_types import FOLDER, TypeClass, TypeName, read_secrets, read_table, split_token
 
 _INDEX: Final = re.compile(r'resource_modules="""\n(.*?)"""', re.DOTALL)
 """The list of its types that Pulumi's code generator puts into a Python SDK."""
+
+_REGISTERED: Final = re.compile(r"'([a-z0-9-]+:[^':]+:\w+)',\s+resource_name,")
+_SECRET: Final = re.compile(
+    r'__props__\.__dict__\["(\w+)"\] = None if \w+ is None else pulumi\.Output\.secret\('
+)
+_GETTER: Final = re.compile(r'@pulumi\.getter\(name="(\w+)"\)\s+def (\w+)\(')
+"""What the code generator makes of a type, of an input that its schema marks as secret, and of a name."""
 
 _ARCHIVE: Final = re.compile(
     r"(?P<name>[A-Za-z0-9_.]+?)-(?P<version>[0-9][A-Za-z0-9.+]*)(-.*\.whl|\.tar\.gz)"
 )
 _OTHERS: Final = "*"
+
+
+SecretInputs = Mapping[TypeName, tuple[str, ...]]
+"""Type -> its inputs that the package's schema marks as secret."""
 
 
 class TypeRulesError(Exception):
@@ -56,6 +69,8 @@ class PackageTypes:
 
     version: str
     names: frozenset[TypeName]
+    secrets: SecretInputs | None = None
+    """None if the SDK's sources were not read."""
 
 
 def read_rules(path: Path) -> TypeRules:
@@ -126,29 +141,45 @@ def read_installed(sdk: str) -> PackageTypes | None:
     return PackageTypes(metadata.version(sdk), _parse_index(Path(spec.origin).read_text()))
 
 
+def read_installed_secrets(sdk: str, files: str = "**/*.py") -> SecretInputs:
+    """Return the secret inputs of an installed SDK's types, of those in some of its files."""
+    spec = util.find_spec(sdk.replace("-", "_"))
+    folder = Path(spec.origin).parent if spec and spec.origin else Path("none")
+    return parse_secrets(path.read_text() for path in sorted(folder.glob(files)))
+
+
+def parse_secrets(sources: Iterable[str]) -> SecretInputs:
+    """Return the secret inputs of the types in some sources, one type a source, as the engine names them."""
+    found: dict[TypeName, tuple[str, ...]] = {}
+    for text in sources:
+        registered, inputs = _REGISTERED.search(text), _SECRET.findall(text)
+        if registered and inputs:
+            names = {name: called for called, name in _GETTER.findall(text)}
+            found[split_token(registered[1])[1]] = tuple(names.get(name, name) for name in inputs)
+    return found
+
+
 def read_archive(path: Path) -> PackageTypes:
     """Return the types of an SDK's wheel or source distribution."""
     match = _ARCHIVE.fullmatch(path.name)
     if not match:
         raise TypeRulesError(f"{path.name} is no wheel and no source distribution")
-    for text in _read_packages(path):
+    for text in _read_sources(path, "/__init__.py"):
         if names := _parse_index(text):
-            return PackageTypes(match["version"], names)
+            return PackageTypes(match["version"], names, parse_secrets(_read_sources(path, ".py")))
     raise TypeRulesError(f"{path.name} registers no types")
 
 
-def _read_packages(path: Path) -> Iterator[str]:
-    """Yield the texts of the archive's `__init__.py`, those of the outer packages first."""
+def _read_sources(path: Path, ending: str) -> Iterator[str]:
+    """Yield the texts of an archive's files whose names end so, those of the outer packages first."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith("/__init__.py")]
+            names = [name for name in archive.namelist() if name.endswith(ending)]
             for name in sorted(names, key=lambda name: name.count("/")):
                 yield archive.read(name).decode()
         return
     with tarfile.open(path) as archive:
-        files = [
-            entry for entry in archive.getmembers() if entry.isfile() and entry.name.endswith("/__init__.py")
-        ]
+        files = [entry for entry in archive.getmembers() if entry.isfile() and entry.name.endswith(ending)]
         for file in sorted(files, key=lambda file: file.name.count("/")):
             if content := archive.extractfile(file):
                 yield content.read().decode()
@@ -162,8 +193,14 @@ def _parse_index(text: str) -> frozenset[TypeName]:
     return frozenset(split_token(token)[1] for token in tokens if token.rpartition(":")[2][:1].isupper())
 
 
-def render_table(rules: TypeRules, version: str, classes: Mapping[TypeName, TypeClass]) -> str:
-    """Return the text of a package's table: class -> module -> names, separated by blanks."""
+def render_table(
+    rules: TypeRules, version: str, classes: Mapping[TypeName, TypeClass], secrets: SecretInputs
+) -> str:
+    """
+    Return the text of a package's table.
+
+    It has class -> module -> names, and module -> name -> secret inputs, each list separated by blanks.
+    """
     table: dict[str, dict[str, str]] = {}
     for kind in TypeClass:
         modules: dict[str, list[str]] = {}
@@ -171,7 +208,10 @@ def render_table(rules: TypeRules, version: str, classes: Mapping[TypeName, Type
             modules.setdefault(name.module, []).append(name.name)
         table[kind.value] = {module: " ".join(names) for module, names in modules.items()}
     source = f"{rules.sdk} {version}" if rules.sdk else rules.documentation
-    return json.dumps({"source": source, "classes": table}, indent=1) + "\n"
+    by_module: dict[str, dict[str, str]] = {}
+    for (module, name), inputs in sorted(secrets.items()):
+        by_module.setdefault(module, {})[name] = " ".join(sorted(inputs))
+    return json.dumps({"source": source, "classes": table, "secrets": by_module}, indent=1) + "\n"
 
 
 def generate(rules: TypeRules, types: PackageTypes | None, *, review: bool) -> str:
@@ -179,7 +219,8 @@ def generate(rules: TypeRules, types: PackageTypes | None, *, review: bool) -> s
     if types is None:
         types = PackageTypes("", frozenset(rules.classes))
     known = types.names if review else frozenset(read_table(rules.package))
-    return render_table(rules, types.version, classify_types(rules, types, known))
+    secrets = read_secrets(rules.package) if types.secrets is None else types.secrets
+    return render_table(rules, types.version, classify_types(rules, types, known), secrets)
 
 
 def all_rules() -> list[TypeRules]:
@@ -205,6 +246,8 @@ def main() -> int:
     for rules in all_rules():
         archive = archives.get(rules.sdk)
         types = read_archive(archive) if archive else read_installed(rules.sdk) if rules.sdk else None
+        if types and not archive:
+            types = replace(types, secrets=read_installed_secrets(rules.sdk))
         if rules.sdk and types is None:
             sys.stderr.write(f"{rules.package}: {rules.sdk} is not in the folder; its table stays.\n")
             continue

@@ -17,6 +17,10 @@ _TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
 _TOPIC: Final = "aws:sns/topic:Topic"
 _SUBSCRIPTION: Final = "aws:sns/topicSubscription:TopicSubscription"
 _ON: Final = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+_DEFAULT_BUS: Final = (Absent(), Known("default"))
+_TELLING: Final = frozenset({"email", "email-json", "http", "https", "lambda", "sms"})
+"""Protocols by which a message leaves the account or starts something; in a queue it waits for a reader."""
+
 _ALL_REGIONS: Final = "us-east-1"
 """Where calls to IAM are recorded (CloudTrail, "Global service events")."""
 
@@ -92,6 +96,11 @@ class AlarmRules:
             if isinstance(resource.at("state"), Unknown):
                 yield unknown_value(resource, "state")
                 continue
+            if isinstance(bus := resource.at("eventBusName"), Unknown):
+                yield unknown_value(resource, "eventBusName")
+                continue
+            if bus not in _DEFAULT_BUS:
+                continue  # what AWS itself tells arrives on the default bus alone
             match domain.account, domain.region, resource.at("name"), resource.at("eventPattern"):
                 case Known(str(account)), Known(str(region)), Known(str(name)), Known(str(text)):
                     if not _is_on(resource):
@@ -126,10 +135,13 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
         subscription
         for subscription in stack.of_type(_SUBSCRIPTION)
         if topic in _resolve(subscription, "topic", stack)
+        and isinstance(subscription.at("filterPolicy"), Absent)
+        and _tells(subscription)
     ]
     if len(subscriptions) < least:
         yield message(
-            "{topic} has fewer than {least} subscriptions, so that removing the last one is told nobody",
+            "{topic} has fewer than {least} subscriptions that tell of everything: "
+            "removing the last one is told nobody",
             topic=topic,
             least=number(least),
         )
@@ -149,6 +161,14 @@ def judge_topic(topic: Resource, stack: PolicyStack, *, least: float, root_may: 
             yield message("{topic} does not deny " + action + " to all but named roles", topic=topic)
         exempt.update(dict.fromkeys(arns or ()))
     yield from judge_exempt(exempt, stack, root_may=root_may)
+
+
+def _tells(subscription: Resource) -> bool:
+    match subscription.at("protocol"):
+        case Known(str(protocol)):
+            return protocol in _TELLING
+        case _:
+            return False
 
 
 def _is_on(rule: Resource) -> bool:

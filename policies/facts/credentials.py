@@ -2,6 +2,8 @@
 
 from typing import Final, LiteralString
 
+from policies.facts.resource_types import read_secrets, split_token
+
 _AWS_PROVIDERS: Final = ("accessKey", "secretKey", "token")
 _PASSWORD: Final = ("password", "passwordWo")
 _MASTER_PASSWORD: Final = ("masterPassword", "masterPasswordWo")
@@ -26,6 +28,16 @@ SECRET_INPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
     "uptimerobot:index/psp:Psp": ("password",),
 }
 """Type -> its inputs that hold a credential (from the providers' schemas and documentation)."""
+
+# The tables of packages (policies/types) say the same of every type that their schemas mark.
+
+
+def secret_inputs(token: str) -> tuple[str, ...]:
+    """Return the inputs of a type that hold a credential."""
+    package, name = split_token(token)
+    marked = read_secrets(package).get(name, ())
+    return tuple(dict.fromkeys((*SECRET_INPUTS.get(token, ()), *marked)))
+
 
 SECRET_OUTPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
     # The provider's own key, which is written to the state in clear.

@@ -6,6 +6,8 @@ from policies.facts.iam_documents import Statement
 
 ISSUER: Final = "token.actions.githubusercontent.com"
 """GitHub's issuer; that of an enterprise has a path after it (GitHub Docs, "OpenID Connect reference")."""
+SAML: Final = "saml"
+"""In place of an issuer: a directory of people, whose tokens have conditions of their own."""
 
 
 def issuers_of(statement: Statement) -> list[str]:
@@ -14,4 +16,4 @@ def issuers_of(statement: Statement) -> list[str]:
 
 
 def _issuer_of(federated: str) -> str:
-    return "saml" if ":saml-provider/" in federated else federated.rpartition(":oidc-provider/")[2]
+    return SAML if ":saml-provider/" in federated else federated.rpartition(":oidc-provider/")[2]

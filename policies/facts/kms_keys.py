@@ -3,12 +3,16 @@
 from typing import Final
 
 from policies.facts.buckets import BUCKET, ENCRYPTION, Buckets
+from policies.facts.failure_domain import FailureDomain
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.stack import PolicyStack, Resource
 
 KEY: Final = "aws:kms/key:Key"
 KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
-_ALIAS: Final = "aws:kms/alias:Alias"
+ALIAS: Final = "aws:kms/alias:Alias"
+GRANT: Final = "aws:kms/grant:Grant"
+REPLICA_KEY: Final = "aws:kms/replicaKey:ReplicaKey"
+_SOME_KEY: Final = "00000000-0000-4000-8000-000000000000"
 
 
 class KmsKeys:
@@ -20,7 +24,7 @@ class KmsKeys:
         self._aliased: dict[Resource, list[Resource]] = {}
         for key in stack.of_type(KEY):
             self._index_names(key, key, "arn", "keyId", "id")
-        for alias in stack.of_type(_ALIAS):
+        for alias in stack.of_type(ALIAS):
             self._aliased[alias] = self.resolve(alias, "targetKeyId", alias.at("targetKeyId"))
             for key in self._aliased[alias]:
                 self._index_names(key, alias, "arn", "name")
@@ -50,6 +54,19 @@ class KmsKeys:
     def policies_of(self, key: Resource) -> list[Resource]:
         """Return the KeyPolicy resources of a key, which replace its input `policy`."""
         return self._policies_by_key.get(key, [])
+
+    def aliases_of(self, key: Resource) -> list[str]:
+        """Return the names of the aliases that lead to a key, as far as they are known."""
+        names = [alias.at("name") for alias, keys in self._aliased.items() if key in keys]
+        return [str(name.value) for name in names if isinstance(name, Known)]
+
+    def replicas_of(self, key: Resource) -> list[Resource]:
+        """Return the keys of other regions with the same material, each with a policy of its own."""
+        return [
+            replica
+            for replica in self._stack.of_type(REPLICA_KEY)
+            if key in self.resolve(replica, "primaryKeyArn", replica.at("primaryKeyArn"))
+        ]
 
     def _index_names(self, key: Resource, source: Resource, *names: str) -> None:
         for name in names:
@@ -83,3 +100,17 @@ def encryption_rules(bucket: Resource, stack: PolicyStack) -> list[tuple[Resourc
 def key_id_of(rule: PropertyValue) -> PropertyValue:
     """Return the id, ARN or alias of the key in an encryption rule."""
     return rule.at("applyServerSideEncryptionByDefault", "kmsMasterKeyId")
+
+
+def arn_of_key(key: Resource, stack: PolicyStack) -> str:
+    """Return a key's ARN, or one that it could have: its id is not known before it exists."""
+    match key.output("arn"):
+        case Known(str(arn)):
+            return arn
+        case _:
+            domain = FailureDomain.of(key, stack)
+            region, account = (
+                str(value.value) if isinstance(value, Known) else ""
+                for value in (domain.region, domain.account)
+            )
+            return f"arn:aws:kms:{region}:{account}:key/{_SOME_KEY}"

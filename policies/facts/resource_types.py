@@ -39,7 +39,9 @@ class TypeClass(StrEnum):
     """
 
     EXPOSES = "exposes"
-    """It can be reached from the internet, or makes something so."""
+    """
+    It can be reached from the internet, or makes something so: in production somebody publishes its address.
+    """
 
     NEITHER = "neither"
     NOT_CLASSIFIED = "not-classified"
@@ -67,12 +69,26 @@ def split_token(token: str) -> tuple[str, TypeName]:
 
 
 @cache
+def _load(package: str) -> dict[str, Any]:
+    path = FOLDER / f"{package}.json"
+    return json.loads(path.read_text()) if _PACKAGE.fullmatch(package) and path.exists() else {}
+
+
+@cache
+def read_secrets(package: str) -> Mapping[TypeName, tuple[str, ...]]:
+    """Return the inputs of a package's types that its schema marks as secret."""
+    modules: dict[str, dict[str, str]] = _load(package).get("secrets", {})
+    return {
+        TypeName(module, name): tuple(inputs.split())
+        for module, names in modules.items()
+        for name, inputs in names.items()
+    }
+
+
+@cache
 def read_table(package: str) -> Mapping[TypeName, TypeClass]:
     """Return the classes of a package's types; empty for a package that the pack has not read."""
-    path = FOLDER / f"{package}.json"
-    if not _PACKAGE.fullmatch(package) or not path.exists():
-        return {}
-    classes: dict[str, dict[str, str]] = json.loads(path.read_text())["classes"]
+    classes: dict[str, dict[str, str]] = _load(package).get("classes", {})
     return {
         TypeName(module, name): TypeClass(kind)
         for kind, modules in classes.items()

@@ -7,7 +7,7 @@ from policies.facts.buckets import LOCK, POLICY, Buckets, arn_of
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import ROLE, Statement, read_statements
 from policies.facts.key_authority import OPEN, TAKES_KEY_AWAY, join_authorities
-from policies.facts.kms_keys import KmsKeys
+from policies.facts.kms_keys import KmsKeys, arn_of_key
 from policies.facts.s3_access import IamIdentities, IamIdentity, applies_to
 from policies.framework.property_values import Absent, Known
 from policies.framework.stack import PolicyStack, Resource
@@ -15,7 +15,6 @@ from policies.framework.stack import PolicyStack, Resource
 _DELETES: Final = "s3:DeleteObjectVersion"
 _BYPASSES: Final = "s3:BypassGovernanceRetention"
 _EXPIRES: Final = "s3:PutLifecycleConfiguration"
-_SOME_KEY: Final = "00000000-0000-4000-8000-000000000000"
 
 
 def roles(stack: PolicyStack) -> list[IamIdentity]:
@@ -78,7 +77,7 @@ def _can_take_key(role: IamIdentity, key: Resource, stack: PolicyStack) -> bool 
     if role.account and not {role.account, *OPEN} & authorities:
         return False
     statements = _statements_of(stack.view(KmsKeys).policies_of(key) or [key])
-    arn = _sample_arn(key, stack)
+    arn = arn_of_key(key, stack)
     return any(
         any(one.allows and one.covers(action, arn) for one in role.statements)
         and not any(not one.allows and one.covers(action) and applies_to(one, role) for one in statements)
@@ -93,12 +92,3 @@ def _statements_of(holders: Iterable[Resource]) -> list[Statement]:
         if not isinstance(holder.at("policy"), Absent)
         for statement in read_statements(holder)[0]
     ]
-
-
-def _sample_arn(key: Resource, stack: PolicyStack) -> str:
-    """Return an ARN that the key could have, as its id is not known before it exists."""
-    domain = FailureDomain.of(key, stack)
-    region, account = (
-        str(value.value) if isinstance(value, Known) else "" for value in (domain.region, domain.account)
-    )
-    return f"arn:aws:kms:{region}:{account}:key/{_SOME_KEY}"

@@ -9,6 +9,7 @@ from policies.framework.rule import accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 ALERT: Final = "sentry:index/alert:Alert"
+INBOUND_FILTER: Final = "sentry:index/projectInboundDataFilter:ProjectInboundDataFilter"
 KEY: Final = "sentry:index/key:Key"
 METRIC_MONITOR: Final = "sentry:index/metricMonitor:MetricMonitor"
 OWNERSHIP: Final = "sentry:index/projectOwnership:ProjectOwnership"
@@ -93,7 +94,7 @@ class SentryProjects:
                         self._by_name[text] = project
                     case _:
                         pass
-        for part in stack.of_type(KEY, OWNERSHIP, SPIKE_PROTECTION):
+        for part in stack.of_type(INBOUND_FILTER, KEY, OWNERSHIP, SPIKE_PROTECTION):
             dependencies = stack.dependencies(part, "project")
             projects = [dependency for dependency in dependencies if dependency.type == PROJECT]
             match part.at("project"):

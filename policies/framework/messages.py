@@ -39,6 +39,11 @@ def unknown_value(resource: Resource, path: LiteralString) -> Message:
     return Message(reason.text, undecided=True)
 
 
+def input_name(name: str) -> Message:
+    """Return the name of an input as a package's schema has it: it is no value of the program."""
+    return Message(name)
+
+
 def join_messages(messages: Iterable[Message]) -> Message:
     """Join messages into one, without duplicates."""
     return Message("; ".join(dict.fromkeys(part.text for part in messages)))

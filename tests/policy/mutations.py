@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from weakened_values import GONE, REMOVED, allowing, anyone, but, only, without
+from weakened_values import GONE, REMOVED, allowed, allowing, anyone, but, given, only, without
 
 SETTINGS: Final = "settings"
 """As a resource: the stack's settings; the field begins with the block."""
@@ -102,7 +102,15 @@ _TABLE: Final = {
         ),
     ),
     ("store-has-independent-backup", "backups-replica-bucket"): (
-        ("aws-replica", "region", "eu-west-1", "vault-is-replicated", "vault-raises-alarms"),
+        (
+            "aws-replica",
+            "region",
+            "eu-west-1",
+            "key-is-usable",
+            "replicator-can-copy",
+            "vault-is-replicated",
+            "vault-raises-alarms",
+        ),
         (
             "backups-replica-key",
             "policy",
@@ -283,6 +291,14 @@ _TABLE: Final = {
             "store-loss-is-within-objective",
         ),
     ),
+    ("replicator-can-copy", "backups-vault-bucket"): (
+        ("backups-replicator-policy", "policy", but("ReadVersions", Resource=f"{ARN}/database/*")),
+        ("backups-replica-key", "policy", without("ReplicationEncrypts")),
+    ),
+    ("vault-is-read-in-time", "backups-replica-bucket"): (
+        ("backups-replication", "rules.0.destination.storage_class", "DEEP_ARCHIVE"),
+    ),
+    ("key-is-usable", "backups-vault-bucket"): (("backups-vault-key", "is_enabled", False),),
     ("vault-account-keeps-a-trail", "backups-vault-bucket"): (
         ("backups-trail-trail", "is_multi_region_trail", False),
         ("backups-trail-trail", "enable_log_file_validation", False),
@@ -358,6 +374,9 @@ _TABLE: Final = {
     # Errors
     ("service-has-error-project", "errors"): (("errors", "services", ["backend", "frontend", "worker"]),),
     ("error-project-has-alerts", "errors-backend-project"): (("errors-backend-new-alert", "", REMOVED),),
+    ("error-project-drops-nothing", "errors-backend-project"): (
+        ("errors-backend-project", "filters", {"error_messages": ["*"]}),
+    ),
     ("error-project-has-key", "errors-backend-project"): (("errors-backend-project", "default_key", True),),
     ("error-key-has-rate-limit", "errors-backend-key"): (
         ("errors-backend-key", "rate_limit_count", 0),
@@ -491,6 +510,14 @@ _TABLE: Final = {
     ),
     ("provider-is-bound-to-account", "aws"): (
         ("aws", "allowed_account_ids", GONE, "account-trust-is-conditional"),
+    ),
+    ("provider-reaches-its-vendor", "aws-primary"): (("aws-primary", "insecure", True),),
+    ("secret-admits-no-stranger", "backups-documents-copier"): (
+        (
+            "backups-documents-copier",
+            "policy",
+            given(allowed("secretsmanager:GetSecretValue", "*", Principal="*")),
+        ),
     ),
     ("provider-tags-everything", "aws-replica"): (("aws-replica", "default_tags", GONE),),
     # Orphans

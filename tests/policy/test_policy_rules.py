@@ -33,6 +33,8 @@ _NOTHING_TO_TRY: Final = {
     # Its provider and its options decide, and the engine knows them before any input.
     "provider-is-explicit": {"absent", "unknown", "secret"},
     "store-is-protected": {"unknown", "secret"},
+    # Whatever class is not declared is one that can be read at once.
+    "vault-is-read-in-time": {"absent"},
     # A credential that isn't given, or isn't known yet, is none in clear.
     "secret-is-marked": {"absent"},
     "nothing-looks-like-a-secret": {"absent", "unknown"},

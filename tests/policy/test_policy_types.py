@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from policy_harness import NO_WAIVERS, Toy, find_violations, servicer, stack_request
+from policy_harness import NO_WAIVERS, Toy, find_violations, secret, servicer, stack_request
 from pulumi.runtime.proto import analyzer_pb2
 
 from policies import type_table
-from policies.facts.resource_types import CLASSIFIED_BY, FOLDER, TypeClass, TypeName, classify, read_table
+from policies.facts.resource_types import (
+    CLASSIFIED_BY,
+    FOLDER,
+    TypeClass,
+    TypeName,
+    classify,
+    read_secrets,
+    read_table,
+)
 from policies.rules import RULES
 
 PACKAGES: Final = {
@@ -95,6 +103,32 @@ def test_a_type_is_looked_up_and_never_guessed(token: str, expected: TypeClass) 
     assert classify(token) is expected
 
 
+def test_which_inputs_are_secret_is_read_from_the_code_of_an_sdk() -> None:
+    assert type_table.read_installed_secrets("pulumi-aws", "rds/instance.py") == {
+        TypeName("rds", "Instance"): ("password", "passwordWo")
+    }
+    assert read_secrets("aws")[TypeName("rds", "Instance")] == ("password", "passwordWo")
+    assert read_secrets("mongodbatlas")[TypeName("index", "DatabaseUser")] == ("password", "passwordWo")
+    assert read_secrets("../aws") == {}
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "refused"),
+    [
+        ("kubernetes:core/v1:Secret", {"stringData": {"a": "b"}}, True),
+        ("kubernetes:core/v1:Secret", {"stringData": secret({"a": "b"})}, False),
+        ("mongodbatlas:index/databaseUser:DatabaseUser", {"password": "a"}, True),
+        ("mongodbatlas:index/databaseUser:DatabaseUser", {"password": secret("a")}, False),
+        ("acme:index/user:User", {"password": "a"}, False),
+    ],
+)
+def test_an_input_is_a_secret_where_its_schema_says_so(
+    token: str, inputs: dict[str, Any], *, refused: bool
+) -> None:
+    (rule,) = [one for one in RULES if one.id == "secret-is-marked"]
+    assert bool(find_violations([Toy(token, "made", inputs, provider="some")], [rule])) is refused
+
+
 def rules_file(folder: Path, text: str) -> type_table.TypeRules:
     path = folder / "acme.rules"
     path.write_text(text)
@@ -144,7 +178,7 @@ def test_the_types_of_a_wheel_and_of_a_source_distribution_are_read(tmp_path: Pa
         entry = tarfile.TarInfo("pulumi_acme-1.2.3/pulumi_acme/__init__.py")
         entry.size = len(INDEX)
         archive.addfile(entry, io.BytesIO(INDEX.encode()))
-    expected = type_table.PackageTypes("1.2.3", frozenset({TypeName("index", "Store")}))
+    expected = type_table.PackageTypes("1.2.3", frozenset({TypeName("index", "Store")}), {})
     assert type_table.read_archive(wheel) == type_table.read_archive(source) == expected
 
 

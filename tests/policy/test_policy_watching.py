@@ -76,6 +76,18 @@ def test_hosts_of_one_owner_share_a_domain(host: str, domain: str) -> None:
     assert registered_domain(host) == domain
 
 
+def test_what_can_be_reached_in_production_has_a_published_address() -> None:
+    opening = Toy("aws:lambda/functionUrl:FunctionUrl", "open", provider="aws")
+    production = Toy("shop:index:Shop", "shop", {"environment": "production"})
+    rule = "endpoint-is-published"
+    assert [one.resource for one in violations_of([production, opening], rule)] == ["open"]
+    assert violations_of([opening], rule) == []
+    published = replace(
+        production, inputs={**production.inputs, "endpoints": [{"url": "https://shop.example.com"}]}
+    )
+    assert violations_of([published, opening], rule) == []
+
+
 def test_an_endpoint_that_nobody_watches_is_named() -> None:
     message = message_of(without(production(), "uptime-frontend-page"), "endpoint-has-monitor")
     assert "https://app.example.com: no monitor looks at it" in message

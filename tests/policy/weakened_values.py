@@ -27,9 +27,19 @@ def but(sid: str, **changes: Any) -> Weakening:
     return _document(change, sid)
 
 
+def allowed(action: str | list[str], resource: str, **more: Any) -> dict[str, Any]:
+    """Return a statement that allows something."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def given(*statements: dict[str, Any]) -> str:
+    """Return a policy document of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
 def allowing(action: str | list[str], resource: str, **more: Any) -> Weakening:
     """Add a statement to a policy document."""
-    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    statement = allowed(action, resource, **more)
     return _document(lambda statements: [*statements, statement])
 
 

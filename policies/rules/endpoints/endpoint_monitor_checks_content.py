@@ -9,9 +9,13 @@ from pulumi_policy import Severity
 from policies.facts.endpoints import Endpoint, judge_by_monitor, publishers
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, Unknown
+from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
 from policies.framework.rule import Parameters, Rule, accept_any, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
+
+_FEWEST_CHARACTERS: Final = 4
+_READING: Final = (Absent(), Known("GET"), Known("POST"))
+"""Methods whose answer has a content. Where none is declared, a keyword is looked for with GET."""
 
 _GOOD_CODE: Final = re.compile(r"[23](\d\d|xx)", re.IGNORECASE)
 
@@ -36,13 +40,21 @@ def _check_monitor(
 
 
 def _check_keyword(monitor: Resource) -> list[Message]:
+    method = monitor.at("httpMethodType")
     return [
         *expect(monitor, "type", one_of("KEYWORD"), "does not look for a keyword"),
-        *expect(monitor, "keywordValue", _is_text, "looks for no keyword"),
+        *expect(monitor, "keywordValue", _is_text, "looks for no keyword, or for one that any page has"),
         *expect(
             monitor, "keywordType", one_of("ALERT_NOT_EXISTS"), "must alert where the keyword is missing"
         ),
+        *([] if method in _READING else _tell_method(monitor, method)),
     ]
+
+
+def _tell_method(monitor: Resource, method: PropertyValue) -> list[Message]:
+    if isinstance(method, Unknown):
+        return [unknown_value(monitor, "httpMethodType")]
+    return [message("{monitor} does not fetch what it looks into", monitor=monitor)]
 
 
 def _is_good_code(code: Any) -> bool:
@@ -50,7 +62,7 @@ def _is_good_code(code: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and len(value.strip()) >= _FEWEST_CHARACTERS
 
 
 RULE: Final = Rule(

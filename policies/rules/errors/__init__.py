@@ -5,6 +5,7 @@ from policies.rules.errors import (
     alert_reaches_someone,
     cron_monitor_matches_its_job,
     error_key_has_rate_limit,
+    error_project_drops_nothing,
     error_project_has_alerts,
     error_project_has_key,
     error_project_has_owner,
@@ -17,6 +18,7 @@ from policies.rules.errors import (
 RULES: tuple[Rule, ...] = (
     service_has_error_project.RULE,
     error_project_has_alerts.RULE,
+    error_project_drops_nothing.RULE,
     error_project_has_key.RULE,
     error_key_has_rate_limit.RULE,
     error_project_has_spike_protection.RULE,

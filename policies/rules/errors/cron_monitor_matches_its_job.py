@@ -8,8 +8,8 @@ from pulumi_policy import Severity
 from policies.facts.jobs import NO_SCHEDULE, cron_monitors_of, gap_of, jobs
 from policies.framework.controls import Control
 from policies.framework.messages import Message
-from policies.framework.property_values import Known
-from policies.framework.rule import Parameters, Rule, accept_any, expect, in_range, one_of
+from policies.framework.property_values import Known, first_present
+from policies.framework.rule import Parameters, Rule, accept_any, expect, expect_value, in_range, one_of
 from policies.framework.stack import PolicyStack, Resource
 
 
@@ -40,6 +40,14 @@ def _compare(monitor: Resource, job: Resource) -> list[Message]:
             monitor, "maxRuntimeMinutes", job, "longestRunMinutes", "must allow what the job may take"
         ),
         *expect(monitor, "failureIssueThreshold", one_of(1), "must raise an issue at the first failure"),
+        # While an issue is open, the next failure is told to nobody. One good run is Sentry's default.
+        *expect_value(
+            first_present([monitor.at("recoveryThreshold")], Known(1)),
+            monitor,
+            "recoveryThreshold",
+            one_of(1),
+            "must close the issue at the first good run",
+        ),
     ]
 
 
@@ -57,7 +65,7 @@ RULE: Final = Rule(
     risk="A missed or hanging run is reported late or not at all, or false alarms teach people not to look.",
     fix=(
         "Take the crontab, checkinMarginMinutes and maxRuntimeMinutes from the job's schedule, lateness and "
-        "longest run; declare timezone UTC and failureIssueThreshold 1."
+        "longest run; declare timezone UTC and failureIssueThreshold and recoveryThreshold 1."
     ),
     controls=(Control.NIST_CP_9, Control.NIST_SI_4_12, Control.ISO_A_8_16),
     subjects=jobs,

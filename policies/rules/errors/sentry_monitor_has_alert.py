@@ -8,19 +8,40 @@ from pulumi_policy import Severity
 from policies.facts.jobs import CRON_MONITOR
 from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, SentryAlerts
 from policies.framework.controls import Control
-from policies.framework.messages import Message
-from policies.framework.rule import Parameters, Rule, expect, of_type, one_of
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule, expect, in_range, of_type, one_of
 from policies.framework.stack import PolicyStack, Resource
+
+_SHARES: Final = ("failure_rate(", "crash_rate(")
+_ALMOST: Final = 0.99
+"""Of all requests; more than all can't fail."""
 
 
 def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     yield from expect(monitor, "enabled", one_of(True), "must declare enabled true")
+    if monitor.type == METRIC_MONITOR:
+        yield from _check_thresholds(monitor)
     yield from stack.view(SentryAlerts).check_alerts(monitor)
+
+
+def _check_thresholds(monitor: Resource) -> Iterator[Message]:
+    if not isinstance(aggregate := monitor.at("aggregate"), Known):
+        return
+    shares = str(aggregate.value).startswith(_SHARES)
+    for condition in monitor.at("conditionGroup", "conditions").each():
+        above, comparison = condition.at("type") == Known("gt"), condition.at("comparison")
+        if isinstance(comparison, Unknown):
+            yield unknown_value(monitor, "conditionGroup.conditions.comparison")
+        elif (
+            shares and above and isinstance(comparison, Known) and not in_range(0, _ALMOST)(comparison.value)
+        ):
+            yield message("{monitor} waits for a share that is never reached", monitor=monitor)
 
 
 RULE: Final = Rule(
     id="sentry-monitor-has-alert",
-    title="Every Sentry monitor is enabled, and an enabled alert listens to its first and each later failure",
+    title="Every Sentry monitor is on and can fire, and an alert tells of its first and each later failure",
     violated="fails unheard",
     severity=Severity.HIGH,
     risk="A missed backup, an outage or a wave of errors becomes an issue in a list, and nobody is called.",

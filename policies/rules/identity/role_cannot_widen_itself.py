@@ -7,6 +7,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
+from policies.facts.guards import find_guard
 from policies.facts.iam_documents import (
     ROLE,
     Statement,
@@ -38,6 +39,7 @@ _GRANTING: Final = ("iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary", "i
 """Those that can give more, and that IAM can limit to roles with a given permissions boundary."""
 
 _BOUNDARY: Final = "iam:PermissionsBoundary"
+_BREAK_GLASS: Final = "breakGlassArn"
 _ASSUME: Final = "sts:AssumeRole"
 _TRUST: Final = "iam:UpdateAssumeRolePolicy"
 _ACCOUNT: Final = re.compile(r":iam::[0-9]{12}:")
@@ -50,6 +52,8 @@ def _judge(policy: Resource, stack: PolicyStack, _limits: Parameters) -> Iterabl
     for role, name in stack.view(Roles).with_policy(policy):
         match name:
             case Known(str(path)):
+                for guard in _find_guards(role, statements, stack):
+                    yield message("it lets {role} take on {guard}, which people keep", role=role, guard=guard)
                 if _widens(statements, path, role.provider_input("allowedAccountIds").each()):
                     yield message("it lets {role} change its own permissions or trust", role=role)
                 elif _takes_part(statements):
@@ -68,6 +72,29 @@ def _widens(statements: list[Statement], path: str, accounts: list[PropertyValue
     arns = [f"arn:aws:iam::{account}:role{path}" for account in known or [SOME_ACCOUNT]]
     statements = [_normalize(statement, any_account=not known) for statement in statements]
     return any(_allows(statements, action, arn) for action in _WIDENING for arn in arns)
+
+
+def _find_guards(role: Resource, statements: list[Statement], stack: PolicyStack) -> list[Resource]:
+    """Return the roles for emergencies that a workload's role is allowed to take on."""
+    if role.type != ROLE or not _is_of_workload(role):
+        return []
+    published = (component.at(_BREAK_GLASS) for component in stack.publishers(_BREAK_GLASS))
+    arns = [str(arn.value) for arn in published if isinstance(arn, Known)]
+    return [
+        guard
+        for arn in arns
+        if _allows(statements, _ASSUME, arn) and (guard := find_guard(arn, stack)) and guard is not role
+    ]
+
+
+def _is_of_workload(role: Resource) -> bool:
+    """Tell whether a service or a token takes on a role, and no person."""
+    return any(
+        kind == "Service" or (kind == "Federated" and ":saml-provider/" not in who)
+        for statement in read_statements(role, "assumeRolePolicy")[0]
+        if statement.allows
+        for kind, who in statement.principals
+    )
 
 
 def _takes_part(statements: list[Statement]) -> bool:

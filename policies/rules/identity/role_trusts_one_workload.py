@@ -6,34 +6,64 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.github_tokens import ISSUER, issuers_of
-from policies.facts.iam_documents import ROLE, Statement, read_statements
+from policies.facts.github_tokens import ISSUER, SAML, issuers_of
+from policies.facts.iam_documents import ROLE, Statement, matches, read_statements
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
-from policies.framework.rule import Parameters, Rule, of_type
+from policies.framework.rule import Parameter, Parameters, Rule, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _AUDIENCE: Final = "sts.amazonaws.com"
 """Audience of GitHub's tokens for AWS (GitHub Docs, "Configuring OpenID Connect in AWS")."""
 
+_ISSUERS: Final = Parameter(
+    "issuers",
+    [
+        ISSUER,
+        "accounts.google.com",
+        "api.pulumi.com/oidc",
+        "app.terraform.io",
+        "cognito-identity.amazonaws.com",
+        "container.googleapis.com/v1/projects/*",
+        "gitlab.com",
+        "oidc.circleci.com/org/*",
+        "oidc.eks.*.amazonaws.com/id/*",
+        "oidc.fly.io/*",
+        "oidc.vercel.com",
+        "oidc.vercel.com/*",
+        f"{ISSUER}/*",
+    ],
+    {"type": "array", "items": {"type": "string", "pattern": r"^[^*]{8}"}},
+    "patterns of the identity providers whose tokens a role may take: whoever runs one can make any subject",
+    looser="more",
+)
+
 _ENVIRONMENT: Final = re.compile(r"repo:[^/:*?]+/[^/:*?]+:environment:[^:*?]+")
 """Subject of the jobs of one environment. Only an environment can require a person's approval."""
 
 
-def _judge(role: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+def _judge(role: Resource, _stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
     statements, problems = read_statements(role, "assumeRolePolicy")
     return [
         *problems,
-        *(problem for statement in statements if statement.allows for problem in _check_statement(statement)),
+        *(
+            problem
+            for statement in statements
+            if statement.allows
+            for problem in _check_statement(statement, limits)
+        ),
     ]
 
 
-def _check_statement(statement: Statement) -> Iterator[Message]:
+def _check_statement(statement: Statement, limits: Parameters) -> Iterator[Message]:
     if statement.has_not_principal or not statement.principals:
         yield message("a statement of its trust policy doesn't say who may take it on")
     if any("*" in who for _, who in statement.principals):
         yield message("its trust policy lets anyone take it on")
     for issuer in issuers_of(statement):
+        known = any(matches(pattern, issuer) for pattern in limits[_ISSUERS.name])
+        if issuer != SAML and not known:
+            yield message("it takes tokens of an identity provider that is not known")
         yield from _check_subject(statement, issuer)
 
 
@@ -63,4 +93,5 @@ RULE: Final = Rule(
     controls=(Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_5_15, Control.CIS_6_8),
     subjects=of_type(ROLE),
     judge=_judge,
+    parameters=(_ISSUERS,),
 )

@@ -1,13 +1,14 @@
 """A credential that the engine would not encrypt is refused."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.credentials import SECRET_INPUTS
+from policies.facts.credentials import secret_inputs
 from policies.framework.controls import Control
-from policies.framework.messages import Message, message, unknown_value
+from policies.framework.messages import Message, input_name, message
 from policies.framework.property_values import Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
@@ -20,8 +21,10 @@ _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
 def _subjects(stack: PolicyStack) -> list[Resource]:
     return [
         resource
-        for resource in stack.of_type(*SECRET_INPUTS)
-        if resource.type != _PARAMETER or resource.at("type") not in _PLAIN_PARAMETERS
+        for resource in stack.resources
+        if (resource.is_custom or resource.type.startswith("pulumi:providers:"))
+        and secret_inputs(resource.type)
+        and (resource.type != _PARAMETER or resource.at("type") not in _PLAIN_PARAMETERS)
     ]
 
 
@@ -29,12 +32,15 @@ def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iter
     # A secret's value may be made of others by the program. The engine says only of an unknown value that a
     # resource makes whether it is secret. The deployment judges the value again when it is known.
     computed = resource.options.additionalSecretOutputs if resource.type == _MAY_BE_COMPUTED else ()
-    for name in SECRET_INPUTS[resource.type]:
+    for name in secret_inputs(resource.type):
         match resource.at(name):
             case Known(secret=False):
-                yield message("its " + name + " is not marked as secret")
+                yield message("its {name} is not marked as secret", name=input_name(name))
             case Unknown(secret=False) if name not in computed:
-                yield unknown_value(resource, name)
+                unknown = message(
+                    "could not be decided: {name} of {it} is unknown", name=input_name(name), it=resource
+                )
+                yield replace(unknown, undecided=True)
             case _:
                 pass
 

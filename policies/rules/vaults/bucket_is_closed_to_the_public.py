@@ -6,13 +6,16 @@ from typing import Final, LiteralString
 from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY, PUBLIC_ACCESS, Buckets, buckets
+from policies.facts.failure_domain import FailureDomain
 from policies.facts.iam_documents import read_statements
 from policies.facts.s3_access import is_open
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
+from policies.framework.property_values import first_present
 from policies.framework.rule import Parameters, Rule, expect, one_of
 from policies.framework.stack import PolicyStack, Resource
 
+_ACCOUNT_BLOCK: Final = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
 _FLAGS: Final[tuple[LiteralString, ...]] = (
     "blockPublicAcls",
     "blockPublicPolicy",
@@ -23,9 +26,15 @@ _FLAGS: Final[tuple[LiteralString, ...]] = (
 
 def _judge(bucket: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     bucket_index = stack.view(Buckets)
-    blocks = bucket_index.parts(bucket, PUBLIC_ACCESS)
+    blocks = list(bucket_index.parts(bucket, PUBLIC_ACCESS))
     if not blocks:
         yield message("it has no public access block")
+    account = FailureDomain.of(bucket, stack).account
+    blocks += [
+        block
+        for block in stack.of_type(_ACCOUNT_BLOCK)
+        if first_present([block.at("accountId"), FailureDomain.of(block, stack).account]) == account
+    ]
     for block in blocks:
         for flag in _FLAGS:
             yield from expect(block, flag, one_of(True), "must declare " + flag + " true")

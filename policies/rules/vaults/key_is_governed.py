@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 
 from policies.facts.guards import find_exempt, find_guard
 from policies.facts.iam_documents import read_statements
-from policies.facts.kms_keys import KEY, KmsKeys
+from policies.facts.kms_keys import KEY, REPLICA_KEY, KmsKeys
 from policies.facts.s3_access import is_open
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -52,6 +52,6 @@ RULE: Final = Rule(
     risk="Whoever gets at an encrypted backup, in whatever account, can ask for its key as well.",
     fix="Declare the key's policy: the account administers it, and each other principal is named.",
     controls=(Control.NIST_SC_12, Control.NIST_AC_3, Control.SOC_CC6_1, Control.ISO_A_8_24),
-    subjects=of_type(KEY),
+    subjects=of_type(KEY, REPLICA_KEY),
     judge=_judge,
 )

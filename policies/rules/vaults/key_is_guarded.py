@@ -9,11 +9,11 @@ from policies.facts.buckets import vaults
 from policies.facts.guards import ROOT_MAY, find_exempt, find_guard, judge_exempt
 from policies.facts.iam_documents import read_statements
 from policies.facts.key_authority import OPEN, join_authorities
-from policies.facts.kms_keys import KmsKeys
+from policies.facts.kms_keys import GRANT, KmsKeys
 from policies.facts.s3_access import IamIdentities
 from policies.framework.controls import Control
-from policies.framework.messages import Message, message
-from policies.framework.property_values import Absent
+from policies.framework.messages import Message, message, unknown_value
+from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
@@ -32,7 +32,7 @@ def _judge(key: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Me
     policies = stack.view(KmsKeys).policies_of(key)
     inline = [key] if not policies or not isinstance(key.at("policy"), Absent) else []
     exempt: dict[str, None] = {}
-    for holder in [*inline, *policies]:
+    for holder in [*inline, *policies, *stack.view(KmsKeys).replicas_of(key)]:
         statements, unreadable = read_statements(holder)
         yield from unreadable
         for action in ACTIONS if not unreadable else ():
@@ -42,9 +42,21 @@ def _judge(key: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Me
             elif not arns:
                 yield message("{holder} leaves nobody who could do " + action, holder=holder)
             exempt.update(dict.fromkeys(arns or ()))
+    yield from _judge_grants(key, stack)
     yield from judge_exempt(exempt, stack, root_may=limits[ROOT_MAY.name])
     guards = {guard for arn in exempt if (guard := find_guard(arn, stack))}
     yield from _judge_identities(guards, join_authorities([key], stack), stack)
+
+
+def _judge_grants(key: Resource, stack: PolicyStack) -> Iterator[Message]:
+    keys = stack.view(KmsKeys)
+    for grant in stack.of_type(GRANT):
+        if key in keys.resolve(grant, "keyId", grant.at("keyId")):
+            operations = grant.at("operations").each()
+            if Known("CreateGrant") in operations:
+                yield message("{grant} lets its grantee hand the key on", grant=grant)
+            elif Unknown() in operations:
+                yield unknown_value(grant, "operations")
 
 
 def _judge_identities(

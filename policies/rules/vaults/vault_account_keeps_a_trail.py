@@ -17,6 +17,8 @@ from policies.framework.stack import PolicyStack, Resource
 
 _MODES: Final = ["COMPLIANCE", "GOVERNANCE"]
 _CATEGORY: Final = "eventCategory"
+_OF_OBJECTS: Final = (Known(_CATEGORY), Known("resources.type"), Known("resources.ARN"))
+_EXCLUDING: Final = ("notEquals", "notStartsWiths", "notEndsWiths")
 
 
 def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterable[Message]:
@@ -39,26 +41,7 @@ def _names_trail(component: Resource, account: Known) -> bool:
 
 
 def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
-    yes, unless_off = one_of(True), (Absent(), Known(value=True))
-    for path in ("enableLogging", "includeGlobalServiceEvents", "advancedEventSelectors"):
-        if isinstance(trail.at(path), Unknown):
-            yield unknown_value(trail, path)
-    yield from expect_value(
-        trail.at("isMultiRegionTrail"), trail, "isMultiRegionTrail", yes, "records one region alone"
-    )
-    yield from expect_value(
-        trail.at("enableLogFileValidation"),
-        trail,
-        "enableLogFileValidation",
-        yes,
-        "can't be told from a forged one",
-    )
-    if trail.at("enableLogging") not in unless_off:
-        yield message("{trail} is off", trail=trail)
-    if trail.at("includeGlobalServiceEvents") not in unless_off:
-        yield message("{trail} leaves out the calls to IAM", trail=trail)
-    if not _records_management(trail):
-        yield message("{trail} leaves out calls that manage something", trail=trail)
+    yield from _check_record(trail)
     index = stack.view(Buckets)
     buckets = index.resolve(trail, "s3BucketName")
     if not buckets:
@@ -79,6 +62,32 @@ def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Ite
         yield from judge_log_guard(bucket, stack, root_may=limits[ROOT_MAY.name])
 
 
+def _check_record(trail: Resource) -> Iterator[Message]:
+    """Yield which calls it leaves out, and why it could be forged."""
+    yes, unless_off = one_of(True), (Absent(), Known(value=True))
+    for path in ("enableLogging", "includeGlobalServiceEvents", "advancedEventSelectors"):
+        if isinstance(trail.at(path), Unknown):
+            yield unknown_value(trail, path)
+    yield from expect_value(
+        trail.at("isMultiRegionTrail"), trail, "isMultiRegionTrail", yes, "records one region alone"
+    )
+    yield from expect_value(
+        trail.at("enableLogFileValidation"),
+        trail,
+        "enableLogFileValidation",
+        yes,
+        "can't be told from a forged one",
+    )
+    if trail.at("enableLogging") not in unless_off:
+        yield message("{trail} is off", trail=trail)
+    if trail.at("includeGlobalServiceEvents") not in unless_off:
+        yield message("{trail} leaves out the calls to IAM", trail=trail)
+    if not _records_management(trail):
+        yield message("{trail} leaves out calls that manage something", trail=trail)
+    if _leaves_objects_out(trail):
+        yield message("{trail} leaves out calls that take an object away", trail=trail)
+
+
 def _records_management(trail: Resource) -> bool:
     """Tell whether it records all calls that manage something; without selectors it does."""
     if trail.at("eventSelectors") != Absent():
@@ -94,6 +103,21 @@ def _records_management(trail: Resource) -> bool:
                 and fields[0].at("equals", 0) == Known("Management")
                 for fields in (selector.at("fieldSelectors").each() for selector in selectors.each())
             )
+
+
+def _leaves_objects_out(trail: Resource) -> bool:
+    """Tell whether a selector of objects, where there is one, leaves out calls that change them."""
+    for selector in trail.at("advancedEventSelectors").each():
+        fields = [(field.at("field"), field) for field in selector.at("fieldSelectors").each()]
+        kinds = [field.at("equals").each() for name, field in fields if name == Known("resources.type")]
+        if not any(Known("AWS::S3::Object") in kind for kind in kinds):
+            continue
+        for name, field in fields:
+            narrows = any(not isinstance(field.at(operator), Absent) for operator in _EXCLUDING)
+            changes = name == Known("readOnly") and field.at("equals").each() == [Known("false")]
+            if narrows or not (name in _OF_OBJECTS or changes):
+                return True
+    return False
 
 
 RULE: Final = Rule(

@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY, REPLICATION, Buckets, vaults
 from policies.facts.iam_documents import read_statements
-from policies.facts.kms_keys import KmsKeys
+from policies.facts.kms_keys import GRANT, KmsKeys
 from policies.facts.s3_access import is_open
 from policies.facts.strangers import admits_strangers, judge_account, own_accounts
 from policies.framework.controls import Control
@@ -16,7 +16,6 @@ from policies.framework.property_values import Absent
 from policies.framework.rule import Parameter, Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
-_GRANT: Final = "aws:kms/grant:Grant"
 _ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
 _ACCESS_POINT_POLICY: Final = "aws:s3control/accessPointPolicy:AccessPointPolicy"
 _ACCOUNTS: Final = Parameter(
@@ -42,7 +41,7 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
     policies = stack.view(Buckets).parts_or_inline(vault, POLICY, "policy")
     for key in keys.of_bucket(vault):
         policies += [*keys.policies_of(key), *([] if isinstance(key.at("policy"), Absent) else [key])]
-        for grant in stack.of_type(_GRANT):
+        for grant in stack.of_type(GRANT):
             if key in keys.resolve(grant, "keyId", grant.at("keyId")):
                 yield from _judge_grant(grant, own)
     points = [point for point in stack.of_type(_ACCESS_POINT) if vault in _find_buckets(point, stack)]

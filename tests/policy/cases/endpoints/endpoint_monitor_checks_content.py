@@ -9,6 +9,8 @@ CASE = Case(
     weak=(
         lambda s: alter(s, HEALTH, type="HTTP"),
         lambda s: alter(s, HEALTH, keywordValue=""),
+        lambda s: alter(s, HEALTH, keywordValue="  e "),
+        lambda s: alter(s, HEALTH, httpMethodType="HEAD"),
         lambda s: alter(s, HEALTH, keywordType="ALERT_EXISTS"),
         lambda s: alter(s, HEALTH, successHttpResponseCodes=["2xx", "500"]),
         lambda s: alter(s, FRONTEND, successHttpResponseCodes=["2xx", "4xx"]),
@@ -23,6 +25,7 @@ CASE = Case(
     unknown=(
         lambda s: alter(s, HEALTH, keywordValue=UNKNOWN),
         lambda s: alter(s, HEALTH, keywordType=UNKNOWN),
+        lambda s: alter(s, HEALTH, httpMethodType=UNKNOWN),
         lambda s: alter(s, FRONTEND, successHttpResponseCodes=UNKNOWN),
         lambda s: alter(s, FRONTEND, successHttpResponseCodes=["2xx", UNKNOWN]),
     ),
@@ -33,6 +36,7 @@ CASE = Case(
     ),
     fine=(
         lambda s: alter(s, FRONTEND, successHttpResponseCodes=["200", "3xx"]),
+        lambda s: alter(s, HEALTH, httpMethodType=ABSENT),
         lambda s: alter(s, HEALTH, type="API", config={"apiAssertions": {"checks": [{"property": "$"}]}}),
     ),
 )

@@ -13,6 +13,8 @@ CASE = Case(
         lambda s: alter(s, CRON, checkinMarginMinutes=240),
         lambda s: alter(s, CRON, maxRuntimeMinutes=600),
         lambda s: alter(s, CRON, failureIssueThreshold=2),
+        lambda s: alter(s, CRON, recoveryThreshold=2),
+        lambda s: alter(s, CRON, recoveryThreshold=365),
         lambda s: alter(s, "job-database", latenessMinutes=30),
     ),
     absent=(
@@ -29,10 +31,12 @@ CASE = Case(
         lambda s: alter(s, CRON, checkinMarginMinutes=UNKNOWN),
         lambda s: alter(s, CRON, maxRuntimeMinutes=UNKNOWN),
         lambda s: alter(s, CRON, failureIssueThreshold=UNKNOWN),
+        lambda s: alter(s, CRON, recoveryThreshold=UNKNOWN),
         lambda s: alter(s, "job-database", longestRunMinutes=UNKNOWN),
     ),
     secret=(
         lambda s: alter(s, CRON, schedule__crontab=secret("17 2 * * *")),
         lambda s: alter(s, "job-database", latenessMinutes=secret(120)),
     ),
+    fine=(lambda s: alter(s, CRON, recoveryThreshold=ABSENT),),
 )

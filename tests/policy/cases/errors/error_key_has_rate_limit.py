@@ -11,6 +11,8 @@ CASE = Case(
         lambda s: alter(s, KEY, rateLimitWindow=0),
         lambda s: alter(s, KEY, rateLimitCount=1_001),
         lambda s: alter(s, KEY, rateLimitWindow=35),
+        lambda s: alter(s, KEY, rateLimitCount=9),
+        lambda s: alter(s, KEY, rateLimitCount=1, rateLimitWindow=86_400),
     ),
     absent=(
         lambda s: alter(s, KEY, rateLimitCount=ABSENT),
@@ -21,5 +23,9 @@ CASE = Case(
         lambda s: alter(s, KEY, rateLimitWindow=UNKNOWN),
     ),
     secret=(lambda s: alter(s, KEY, rateLimitCount=secret(600)),),
-    fine=(lambda s: alter(s, KEY, rateLimitCount=1_000), lambda s: alter(s, KEY, rateLimitWindow=36)),
+    fine=(
+        lambda s: alter(s, KEY, rateLimitCount=10),
+        lambda s: alter(s, KEY, rateLimitCount=1_000),
+        lambda s: alter(s, KEY, rateLimitWindow=36),
+    ),
 )

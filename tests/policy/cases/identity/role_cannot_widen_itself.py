@@ -52,6 +52,8 @@ CASE = Case(
             },
         ),
         policy(on("iam:*", "*"), {"Effect": "Deny", "Action": "iam:*", "Resource": OWN}),
+        policy(on("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/example-break-glass")),
+        policy(on("sts:*", "arn:aws:iam::*:role/example-*")),
         # Through another role: its trust is rewritten, or it trusts this one already.
         policy(on(["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"], WRITER)),
         policy(on("iam:AttachRolePolicy", WRITER), on("iam:UpdateAssumeRolePolicy", WRITER)),
@@ -86,6 +88,11 @@ CASE = Case(
         ),
         policy(on("iam:PutRolePolicy", f"arn:aws:iam::{OTHER}:role/*")),
         policy(on(["iam:GetRole", "iam:PassRole"], "*")),
+        # People may take on the role for emergencies.
+        and_then(
+            policy(on("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/example-break-glass")),
+            trusted_by(DEPLOYER, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+        ),
         policy(on("iam:PutRolePolicy", "*"), {"Effect": "Deny", "Action": "iam:*", "Resource": OWN}),
     ),
 )

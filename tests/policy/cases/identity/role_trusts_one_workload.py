@@ -6,6 +6,7 @@ from policy_harness import ABSENT, UNKNOWN, alter
 from cases.identity import ACCOUNT, DEPLOYER, marked, role
 
 _ISSUER = "token.actions.githubusercontent.com"
+_CLUSTER = "oidc.eks.eu-west-1.amazonaws.com/id/1"
 
 
 def _github(*, principal: Any = None, operator: str = "StringEquals", **claims: Any) -> Change:
@@ -42,6 +43,15 @@ CASE = Case(
         ),
         role({"Principal": {"Federated": "accounts.google.com"}}),
         role({"Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/Office"}}),
+        # Whoever runs an identity provider can make any subject.
+        role(
+            {
+                "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/oidc.example.com"},
+                "Condition": {
+                    "StringEquals": {"oidc.example.com:sub": "repo:example/platform:environment:x"}
+                },
+            }
+        ),
         lambda s: alter(s, DEPLOYER, assumeRolePolicy="not JSON"),
     ),
     absent=(lambda s: alter(s, DEPLOYER, assumeRolePolicy=ABSENT),),
@@ -54,8 +64,8 @@ CASE = Case(
         role({"Principal": "*", "Action": "*", "Effect": "Deny"}),
         role(
             {
-                "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/oidc.example.com/id/1"},
-                "Condition": {"StringEquals": {"oidc.example.com/id/1:sub": "system:serviceaccount:a:b"}},
+                "Principal": {"Federated": f"arn:aws:iam::1:oidc-provider/{_CLUSTER}"},
+                "Condition": {"StringEquals": {f"{_CLUSTER}:sub": "system:serviceaccount:a:b"}},
             }
         ),
     ),

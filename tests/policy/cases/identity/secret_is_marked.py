@@ -13,5 +13,10 @@ CASE = Case(
     absent=(),
     unknown=(lambda s: alter(s, "alerting-incidents", value=UNKNOWN),),
     secret=(lambda s: alter(s, "alerting-incidents", value=secret(UNKNOWN)),),
-    fine=(extra("aws:ssm/parameter:Parameter", type="String", value="eu-west-1"),),
+    fine=(
+        extra("aws:ssm/parameter:Parameter", type="String", value="eu-west-1"),
+        extra("mongodbatlas:index/databaseUser:DatabaseUser", username="a", password=secret("hidden")),
+        # Of a type whose schema marks nothing, a name alone says nothing.
+        extra("acme:index/user:User", password="hidden"),
+    ),
 )

@@ -16,7 +16,7 @@ ARN = f"arn:aws:s3:::{NAME}"
 REPLICA_ARN = "arn:aws:s3:::example-vault-210987654321-eu-north-1"
 
 
-def change(name: str, **changes: Any) -> Change:
+def change(name: str, /, **changes: Any) -> Change:
     return lambda stack: alter(stack, name, **changes)
 
 

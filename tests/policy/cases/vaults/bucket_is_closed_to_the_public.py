@@ -6,14 +6,21 @@ from cases.vaults import (
     BUCKET,
     POLICY,
     VAULT,
+    add,
     allow,
     as_secret,
+    aws,
     change,
     drop,
     inputs_of,
     more,
     policy,
     second,
+)
+
+ACCOUNT_BLOCK = "s3/accountPublicAccessBlock:AccountPublicAccessBlock"
+FLAGS = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
 )
 
 CASE = Case(
@@ -39,6 +46,8 @@ CASE = Case(
         ),
         second(f"{VAULT}-public-access", **{**inputs_of(f"{VAULT}-public-access"), "blockPublicAcls": False}),
         change(BUCKET, policy=policy(allow("s3:*", f"{ARN}/*", Principal="*"))),
+        add(aws(ACCOUNT_BLOCK, "account", **{**FLAGS, "restrictPublicBuckets": False})),
+        add(aws(ACCOUNT_BLOCK, "account")),
     ),
     absent=(
         drop(f"{VAULT}-public-access"),
@@ -51,6 +60,8 @@ CASE = Case(
     ),
     secret=(as_secret(f"{VAULT}-public-access", "blockPublicAcls"), as_secret(POLICY, "policy")),
     fine=(
+        add(aws(ACCOUNT_BLOCK, "account", **FLAGS)),
+        add(aws(ACCOUNT_BLOCK, "account", accountId="999999999999")),
         drop(POLICY),
         more(
             POLICY,

@@ -37,6 +37,25 @@ def trust(principal: object, **condition: object) -> Change:
     return change(GUARD, assumeRolePolicy=policy(allowed))
 
 
+def granted(operations: object) -> Change:
+    """Grant somebody the use of the key."""
+    return add(
+        aws(
+            "kms/grant:Grant",
+            "granted",
+            keyId="alias/example-vault-eu-west-1",
+            granteePrincipal=f"{ROLE}-planner",
+            operations=operations,
+        )
+    )
+
+
+def replica(**inputs: object) -> Change:
+    """Make a key of the same material in another region."""
+    named = "alias/example-vault-eu-west-1"
+    return add(aws("kms/replicaKey:ReplicaKey", "replica", primaryKeyArn=named, **inputs))
+
+
 CASE = Case(
     rule="key-is-guarded",
     at=KEY,
@@ -71,14 +90,24 @@ CASE = Case(
                 policy=policy(allow("kms:Schedule*", "arn:aws:kms:eu-west-1:123456789012:key/1")),
             )
         ),
+        granted(["Decrypt", "CreateGrant"]),
+        replica(policy=policy(allow("kms:*", "*", Principal={"AWS": ROOT}))),
+        replica(),
         add(aws("kms/keyPolicy:KeyPolicy", "open", keyId="alias/example-vault-eu-west-1", policy=policy())),
         drop(GUARD),
     ),
     absent=(change(KEY, policy=ABSENT),),
-    unknown=(change(KEY, policy=UNKNOWN), change(GUARD, assumeRolePolicy=UNKNOWN)),
+    unknown=(
+        granted([UNKNOWN]),
+        granted(UNKNOWN),
+        change(KEY, policy=UNKNOWN),
+        change(GUARD, assumeRolePolicy=UNKNOWN),
+    ),
     secret=(as_secret(KEY, "policy"), as_secret(GUARD, "assumeRolePolicy")),
     fine=(
         as_object(KEY),
+        granted(["Decrypt", "Encrypt", "RetireGrant"]),
+        replica(policy=inputs_of(KEY)["policy"]),
         statement(KEY, SID, Action="kms:*"),
         left_out(f"{ROLE}-break-glass", operator="StringNotEquals"),
         trust({"AWS": f"{ROLE}-person"}, Bool={MFA: True}, NumericLessThanEquals={AGE: 3600}),

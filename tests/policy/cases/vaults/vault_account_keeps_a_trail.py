@@ -1,4 +1,6 @@
-from case import Case
+from typing import Any
+
+from case import Case, Change
 from policy_harness import ABSENT, UNKNOWN, alter
 
 from cases.log_guard import guard_of_log
@@ -7,6 +9,16 @@ from cases.vaults import BUCKET, add, as_secret, aws, both, change, drop, inputs
 TRAIL, RECORD = "backups-trail-trail", "backups-trail"
 GUARD = guard_of_log(RECORD)
 MANAGEMENT, DATA = inputs_of(TRAIL)["advancedEventSelectors"]
+
+
+def objects(*fields: dict[str, Any]) -> Change:
+    """Narrow the selector of the vault's objects."""
+    return change(
+        TRAIL,
+        advancedEventSelectors=[MANAGEMENT, {"fieldSelectors": [*DATA["fieldSelectors"], *fields]}],
+    )
+
+
 EXISTING = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/organization"
 
 CASE = Case(
@@ -34,6 +46,10 @@ CASE = Case(
             advancedEventSelectors=ABSENT,
             eventSelectors=[{"readWriteType": "WriteOnly", "includeManagementEvents": False}],
         ),
+        objects({"field": "eventName", "notEquals": ["DeleteObject"]}),
+        objects({"field": "eventName", "equals": ["GetObject"]}),
+        objects({"field": "readOnly", "equals": ["true"]}),
+        objects({"field": "resources.ARN", "notStartsWiths": ["arn:aws:s3:::example-vault-"]}),
         change(TRAIL, s3BucketName="somebody-elses"),
         change(f"{RECORD}-lock", rule__defaultRetention__mode="GOVERNANCE"),
         drop(f"{RECORD}-lock"),
@@ -64,6 +80,7 @@ CASE = Case(
     secret=(as_secret(TRAIL, "isMultiRegionTrail", "advancedEventSelectors", "s3BucketName"),),
     fine=(
         *GUARD.fine,
+        objects({"field": "readOnly", "equals": ["false"]}),
         change(TRAIL, advancedEventSelectors=ABSENT),
         change(TRAIL, enableLogging=ABSENT, includeGlobalServiceEvents=ABSENT),
         add(aws("cloudtrail/trail:Trail", "another", isMultiRegionTrail=False)),

@@ -92,6 +92,9 @@ CASE = Case(
         change(f"{LOSSES}-target", arn="arn:aws:sns:eu-west-1:123456789012:another"),
         change(f"{LOSSES}-target", rule="another"),
         change(f"{HERE}-operations", topic="arn:aws:sns:eu-west-1:123456789012:another"),
+        change(LOSSES, eventBusName="quiet"),
+        change(f"{HERE}-operations", filterPolicy='{"severity": ["none"]}'),
+        change(f"{HERE}-operations", protocol="sqs"),
         statement(TOPIC, "RulesPublish", Principal={"Service": "cloudwatch.amazonaws.com"}),
         statement(TOPIC, "OnlyBreakGlass", Action="sns:DeleteTopic"),
         statement(
@@ -115,6 +118,7 @@ CASE = Case(
         change(LOSSES, eventPattern=UNKNOWN),
         lambda stack: alter(stack, LOSSES, name=UNKNOWN),
         change(LOSSES, state=UNKNOWN),
+        change(LOSSES, eventBusName=UNKNOWN),
         change(TOPIC, policy=UNKNOWN),
         lambda stack: alter(stack, "backups-administration", breakGlassArn=UNKNOWN),
     ),
@@ -123,6 +127,7 @@ CASE = Case(
         as_secret(TOPIC, "policy"),
     ),
     fine=(
+        change(LOSSES, eventBusName="default"),
         change(LOSSES, state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"),
         change(LOSSES, state=ABSENT) if "state" in inputs_of(LOSSES) else change(LOSSES, isEnabled=True),
         both(
