@@ -20,6 +20,7 @@ app = App(
 _COMMANDS: Final = {
     "Health": {
         "cli.status:status": "Show the health of a stack: backups, drills, monitors, issues, drift.",
+        "cli.ready:ready": "Look at the running platform: is it ready for production?",
     },
     "The stack": {
         "cli.stack:up": "Provision the stack, with the policies on.",

@@ -27,6 +27,7 @@ _FOLDERS: Final = {
     "cli": "the commands",
     "status": "the health of a stack",
     "respond": "steps at the vendors during an incident",
+    "readiness": "what is looked at live",
     "live": "what exists at the vendors",
     "engine": "drives Pulumi",
     "components": "what is declared",

@@ -17,6 +17,7 @@ PACKAGES: Final = (
     "live",
     "policies",
     "postgres_server",
+    "readiness",
     "recovery",
     "respond",
     "review",

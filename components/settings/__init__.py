@@ -7,7 +7,14 @@ from components.settings.drill import ApplicationSettings, AssertionSettings, Da
 from components.settings.errors import ErrorSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
 from components.settings.platform import ObjectiveSettings, PlatformSettings
-from components.settings.services import CheckSettings, ErrorProjectSettings, Services, ServiceSettings
+from components.settings.services import (
+    ApiSettings,
+    CheckSettings,
+    ErrorProjectSettings,
+    RequestLimitSettings,
+    Services,
+    ServiceSettings,
+)
 from components.settings.stores import (
     DatabaseStore,
     FileStore,
@@ -22,6 +29,7 @@ from components.settings.uptime import UptimeSettings
 __all__ = [
     "PROJECT",
     "AlertingSettings",
+    "ApiSettings",
     "ApplicationSettings",
     "AssertionSettings",
     "BackupSettings",
@@ -40,6 +48,7 @@ __all__ = [
     "PlatformSettings",
     "PostgresSettings",
     "Problem",
+    "RequestLimitSettings",
     "Retention",
     "S3Settings",
     "ServiceSettings",

@@ -21,6 +21,8 @@ CheckName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,30}$")]
 
 ServiceName = Annotated[Slug, StringConstraints(max_length=30)]
 
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$", max_length=500)]
+
 Watcher = Literal["uptimerobot", "sentry"]
 """Vendor that looks at an address from outside."""
 
@@ -28,7 +30,7 @@ Watcher = Literal["uptimerobot", "sentry"]
 class CheckSettings(SettingsModel):
     """One address of a service that is watched from outside."""
 
-    path: Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$", max_length=500)]
+    path: UrlPath
     severity: Severity
     """Incident level of its failure."""
 
@@ -61,6 +63,40 @@ class ErrorProjectSettings(SettingsModel):
     """Source paths (Sentry ownership patterns) that the team owns."""
 
 
+class RequestLimitSettings(SettingsModel):
+    """How many requests of one client an address answers before it answers 429."""
+
+    path: UrlPath
+    method: Literal["GET", "POST"] = "GET"
+    requests: Annotated[int, Field(ge=1, le=500)]
+    """The most that `./bulwark ready` sends to see the limit is a few more."""
+
+    minutes: Annotated[int, Field(ge=1, le=1_440)]
+
+
+class ApiSettings(SettingsModel):
+    """What `./bulwark ready` measures of a service that is an API."""
+
+    health: UrlPath = "/health"
+    version: UrlPath = "/api/version"
+    document: UrlPath = "/api/openapi.json"
+    """Where the service shows its OpenAPI document."""
+
+    released: (
+        Annotated[
+            str, StringConstraints(pattern=r"^\w[\w-]*(\.[\w-]+)*(/\w[\w-]*(\.[\w-]+)*)*$", max_length=200)
+        ]
+        | None
+    ) = None
+    """File of the repository with the document of the last release, which no change may break."""
+
+    origins: tuple[Origin, ...] = ()
+    """Pages elsewhere that may call it in a browser; those of the stack's own services always may."""
+
+    limits: dict[CheckName, RequestLimitSettings] = Field(default_factory=dict)
+    """Name, such as `sign_in` -> what is answered at most."""
+
+
 class ServiceSettings(SettingsModel):
     """A service that the public reaches."""
 
@@ -72,6 +108,7 @@ class ServiceSettings(SettingsModel):
     """Name -> what is watched."""
 
     errors: ErrorProjectSettings | None = None
+    api: ApiSettings | None = None
 
 
 Services = dict[ServiceName, ServiceSettings]

@@ -16,6 +16,7 @@ _ENGINE: Final = _ANY | _HTTP | {"botocore", "psycopg", "jinja2", "cryptography"
 _NOTHING: Final = _DATA | _ENGINE | {"pydantic", "rich.console", "yaml"}
 
 LEFT_OUT: Final[dict[str, set[str]]] = {
+    "ready": _ANY | _HTTP | {"botocore", "psycopg", "jinja2", "pulumi", "policies", "openapi_spec_validator"},
     "status": _ANY | {"policies.rules", "pulumi_policy"},
     **dict.fromkeys(("up", "preview", "refresh", "outputs", "destroy"), _ENGINE | {"policies.rules"}),
     **dict.fromkeys(("review", "audit"), _ENGINE),

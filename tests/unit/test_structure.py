@@ -58,9 +58,10 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "live": {"components", "core", "engine", "policies/framework", "recovery"},
     "status": {"components", "core", "live", "policies/framework", "recovery"},
     "respond": {"components", "core", "engine", "live", "recovery"},
+    "readiness": {"components", "core", "live", "policies/framework", "recovery", "status"},
     "cli": _POLICIES
-    | {"components", "core", "engine", "live", "postgres_server", "recovery", "respond", "review"}
-    | {"status", "toolchain"},
+    | {"components", "core", "engine", "live", "postgres_server", "readiness", "recovery", "respond"}
+    | {"review", "status", "toolchain"},
 }
 """
 Folder -> the folders that its modules may import beside their own. Everything else is refused: no vendor of

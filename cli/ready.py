@@ -1,0 +1,218 @@
+"""`./bulwark ready`: whether the running platform is ready for production."""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from cli.options import JsonOption, StackOption, TwinOption
+from cli.output import write_files
+from core.console import PrintableConsole
+from core.failure import Failure
+from engine.stack_file import CHECKOUT
+from engine.stack_target import StackTarget
+from engine.targets import find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import psycopg
+
+    from readiness.check import ReadinessCheck
+    from readiness.live_platform import LivePlatform
+    from readiness.results import Readiness
+    from status.assessment import Assessment
+    from status.health import Health
+
+NamesOption = Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=True)]
+CommitOption = Annotated[str, Parameter(name="--commit")]
+ListOption = Annotated[bool, Parameter(name="--list", negative=())]
+
+
+def ready(
+    *,
+    stack: StackOption = "local",
+    on_twin: TwinOption = False,
+    only: NamesOption = (),
+    active: NamesOption = (),
+    commit: CommitOption = "",
+    as_json: JsonOption = False,
+    markdown: Path | None = None,
+    html: Path | None = None,
+    list_checks: ListOption = False,
+) -> int:
+    """
+    Look at the running platform, and say whether it is ready for production; verdict last.
+
+    Checks that send many or odd requests run on staging and the twin. At production they run when they are
+    named, against the declared addresses, within the number of requests that they state (docs/readiness.md).
+
+    Args:
+        stack: The stack; `local` is the twin on this machine.
+        on_twin: Look at what a stack made on the twin.
+        only: Ids of the checks that run; without it all do.
+        active: Ids of active checks that shall run at production too.
+        commit: The commit that was deployed, which the platform has to run.
+        as_json: Print one JSON document (docs/readiness.schema.json).
+        markdown: Write the report as Markdown into this file.
+        html: Write the report as one page into this file.
+        list_checks: Show the checks, and look at nothing.
+
+    Returns:
+        0 when everything that was looked at passed; 1 when something failed; 3 when nothing failed and
+        something could not be looked at.
+    """
+    from readiness import terminal  # noqa: PLC0415 - the checks import an HTTP client and a validator
+    from readiness.checks import CHECKS  # noqa: PLC0415
+    from readiness.scoring import EXIT_CODES  # noqa: PLC0415
+
+    _require_known([*only, *active], CHECKS)
+    chosen = [check for check in CHECKS if not only or check.id in only]
+    if list_checks:
+        terminal.show_checks(chosen, PrintableConsole())
+        return 0
+    target = find_target(stack, on_twin=on_twin)
+    with PrintableConsole(stderr=True).status("Looking") as status, _open(target, commit) as platform:
+        found, is_late = _look(
+            target, platform, chosen, active, lambda title: status.update(f"Looking: {title}")
+        )
+    _write_reports(found, html=html, markdown=markdown)
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    else:
+        terminal.show(found, PrintableConsole())
+    sys.stdout.flush()
+    if is_late:
+        # The threads that still wait for an answer would hold up the end of the process.
+        os._exit(EXIT_CODES[found.verdict])
+    return EXIT_CODES[found.verdict]
+
+
+def _require_known(names: Iterable[str], checks: "Sequence[ReadinessCheck]") -> None:
+    known = {check.id for check in checks}
+    if unknown := sorted(set(names) - known):
+        raise Failure(f"There is no check {', '.join(unknown)}.", "`./bulwark ready --list` shows them.")
+
+
+@contextmanager
+def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
+    """Open what the checks look at; nothing is asked before a check wants it."""
+    from cli.status import read_health  # noqa: PLC0415 - as in `ready`
+    from readiness.http_reader import HttpReader  # noqa: PLC0415
+    from readiness.live_platform import DatabaseAccess, LivePlatform  # noqa: PLC0415
+    from readiness.shared_result import SharedResult  # noqa: PLC0415
+    from status.assessment import assess  # noqa: PLC0415
+
+    settings = target.settings
+    outputs = SharedResult(lambda: _read_outputs(target))
+
+    def read_assessed() -> "tuple[Health, Assessment]":
+        health, _ = read_health(target)
+        return health, assess(health)
+
+    @contextmanager
+    def open_database(name: str) -> "Generator[psycopg.Connection]":
+        from recovery.context import require_output  # noqa: PLC0415
+        from recovery.postgres.connection import connect  # noqa: PLC0415
+
+        urls = require_output(require_output(outputs.result(), "database_urls"), name)
+        with connect(target.reach_database(urls["owner"])) as connection:
+            yield connection
+
+    reader = HttpReader(
+        [service.url for service in settings.services.values()],
+        target.tls_context(),
+        source_address=_draw_source(target),
+        uses_proxies=target.uses_proxies,
+    )
+    try:
+        yield LivePlatform(
+            stack=target.name,
+            option=f"--stack {target.name}{target.option}",
+            settings=settings,
+            reader=reader,
+            authorities=target.tls_context(),
+            checkout=CHECKOUT,
+            deployed_commit=commit or target.deployed_commit,
+            health=SharedResult(read_assessed),
+            databases={
+                name: DatabaseAccess(store.application_role, partial(open_database, name))
+                for name, store in settings.neon.items()
+            },
+        )
+    finally:
+        reader.close()
+
+
+def _read_outputs(target: StackTarget) -> "dict[str, Any]":
+    from engine import session  # noqa: PLC0415 - the engine's SDK takes half a second
+
+    session.set_environment(target, runs_program=False)
+    return session.outputs(target)
+
+
+def _draw_source(target: StackTarget) -> str | None:
+    """
+    Return a loopback address of this run's own on the twin, so that rate limits count it as a new client.
+
+    The monitors and an earlier run would otherwise have used up a part. Only Linux has more than one such
+    address without being told.
+    """
+    if target.location != "twin" or sys.platform != "linux":
+        return None
+    return f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
+
+
+def _look(
+    target: StackTarget,
+    platform: "LivePlatform",
+    checks: "Sequence[ReadinessCheck]",
+    active: Sequence[str],
+    on_progress: Callable[[str], None],
+) -> "tuple[Readiness, bool]":
+    from readiness.results import Readiness  # noqa: PLC0415 - as in `ready`
+    from readiness.run import run_checks  # noqa: PLC0415
+    from readiness.scoring import judge, mean_score, score_areas  # noqa: PLC0415
+
+    looked_at, begin = datetime.now(UTC), time.monotonic()
+    results, is_late = run_checks(checks, platform, active=active, on_progress=on_progress)
+    verdict, sentence, next_step = judge(target.name, platform.option, results)
+    areas = tuple(score_areas(results))
+    return Readiness(
+        stack=target.name,
+        platform=target.settings.platform.name,
+        environment=target.settings.platform.environment,
+        place=target.location,
+        option=platform.option,
+        looked_at=looked_at,
+        seconds=round(time.monotonic() - begin, 3),
+        requests=platform.reader.requests,
+        verdict=verdict,
+        sentence=sentence,
+        next_step=next_step,
+        score=mean_score(areas),
+        areas=areas,
+        checks=tuple(results),
+    ), is_late
+
+
+def _write_reports(found: "Readiness", *, html: Path | None, markdown: Path | None) -> None:
+    if html:
+        from readiness.page import render_page  # noqa: PLC0415 - jinja takes a tenth of a second
+
+        write_files(html.parent, {html.name: render_page(found)}, what="The page", option="--html")
+        sys.stderr.write(f"The page is in {html}.\n")
+    if markdown:
+        from readiness.markdown import render_markdown  # noqa: PLC0415
+
+        text = render_markdown(found)
+        write_files(markdown.parent, {markdown.name: text}, what="The report", option="--markdown")
+        sys.stderr.write(f"The report is in {markdown}.\n")

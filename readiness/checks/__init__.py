@@ -1,0 +1,20 @@
+"""Every check, by subject; each module in a subject's folder is one check, called `CHECK`."""
+
+from typing import Final
+
+from readiness.check import AREA_TITLES, ReadinessCheck
+from readiness.checks import apis, browser, headers, health, limits, tls
+
+_GROUPS: Final[tuple[tuple[ReadinessCheck, ...], ...]] = (
+    health.CHECKS,
+    apis.CHECKS,
+    tls.CHECKS,
+    browser.CHECKS,
+    headers.CHECKS,
+    limits.CHECKS,
+)
+
+CHECKS: Final = tuple(
+    check for area in AREA_TITLES for checks in _GROUPS for check in checks if check.area == area
+)
+"""In the order of the report's areas."""

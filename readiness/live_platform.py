@@ -1,0 +1,71 @@
+"""The running platform that checks look at: its addresses, and functions that open the rest of it."""
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.settings import ApiSettings, ServiceSettings, Settings
+from readiness.http_reader import HttpReader
+from readiness.shared_result import SharedResult
+from status.assessment import Assessment
+from status.health import Health
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@dataclass(frozen=True)
+class DatabaseAccess:
+    """How a database is reached by its owner and by the application; URLs hold passwords."""
+
+    application_role: str
+    open_owner: "Callable[[], AbstractContextManager[psycopg.Connection]]"
+    """Raises Failure."""
+
+
+@dataclass(frozen=True)
+class LivePlatform:
+    """
+    One stack's platform.
+
+    Functions may take their time, and raise Failure where there is no answer.
+    """
+
+    stack: str
+    option: str
+    """What a command for the stack is given, such as `--stack prod`."""
+
+    settings: Settings
+    reader: HttpReader
+    authorities: ssl.SSLContext
+    """What certificates are checked against."""
+
+    checkout: Path
+    """The repository, below which the settings' paths are."""
+
+    deployed_commit: str = ""
+    """What should run; empty if nobody here knows."""
+
+    health: SharedResult[tuple[Health, Assessment]] | None = None
+    databases: Mapping[str, DatabaseAccess] | None = None
+    """Name of a store -> how it is reached."""
+
+    @property
+    def services(self) -> Mapping[str, ServiceSettings]:
+        return self.settings.services
+
+    @property
+    def apis(self) -> dict[str, tuple[ServiceSettings, ApiSettings]]:
+        """The services that say what their API is, in the order of their names."""
+        return {
+            name: (service, service.api) for name, service in sorted(self.services.items()) if service.api
+        }
+
+    def list_addresses(self) -> Iterator[str]:
+        """Yield the addresses that are watched from outside, or the root of a service without one."""
+        for _, service in sorted(self.services.items()):
+            for path in dict.fromkeys([check.path for check in service.checks.values()] or ["/"]):
+                yield f"{service.url}{path}"
