@@ -3,9 +3,10 @@
 from typing import Final
 
 from readiness.check import AREA_TITLES, ReadinessCheck
-from readiness.checks import apis, browser, headers, health, limits, tls
+from readiness.checks import apis, browser, headers, health, limits, monitoring, tls
 
 _GROUPS: Final[tuple[tuple[ReadinessCheck, ...], ...]] = (
+    monitoring.CHECKS,
     health.CHECKS,
     apis.CHECKS,
     tls.CHECKS,

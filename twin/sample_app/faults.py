@@ -2,9 +2,10 @@
 The faults that the sample platform can have, to see that `./bulwark ready` finds each.
 
 A person writes their names into the file `faults` in the twin's folder, one a line; each takes effect with
-the next request. docs/readiness.md lists them.
+the next request. `python -m twin.sample_app.faults` lists them.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -118,7 +119,7 @@ OTHER_FAULTS: Final[Mapping[str, str]] = {
     "health-as-text": "/health is no JSON",
     "health-cached": "/health may be cached",
     "health-tells-all": "/health shows the database's address",
-    "health-slow": "/health takes three seconds",
+    "health-slow": "/health takes longer than two seconds",
     "version-missing": "/api/version answers 404",
     "version-no-commit": "/api/version names no commit",
     "version-old": "/api/version names the commit of an earlier deployment",
@@ -148,7 +149,6 @@ OTHER_FAULTS: Final[Mapping[str, str]] = {
     "limit-sign-in-forwarded": "sign-in believes the address in X-Forwarded-For",
     "limit-uploads-missing": "nothing limits uploads",
     "limit-no-retry-after": "a refused request is not told when to try again",
-    "errors-unreported": "an error is reported to nobody",
     "tls-old": "TLS 1.0 and 1.1 are accepted",
     "tls-no-1.3": "TLS 1.3 is refused",
     "tls-stranger": "the certificate is of an authority that nobody trusts",
@@ -196,3 +196,7 @@ class PlatformFaults:
             changed_ns, self._names = 0, frozenset()
         self._read_ns = changed_ns
         return self._names
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{name}: {text}\n" for name, text in describe_faults().items())

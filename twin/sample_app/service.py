@@ -35,7 +35,7 @@ from twin.sample_app.hardening import HardenedAnswers
 from twin.sample_app.tls_faults import serve_tls
 
 _DATABASE_TIMEOUT_SECONDS = 2.0
-_SLOW_SECONDS = 3.0
+_SLOW_SECONDS = 2.2
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
     "lifespan": "off",
     "log_config": None,
@@ -83,9 +83,7 @@ class HealthEndpoint:
             if fault in faults:
                 del body[field]
         status = 503 if reason and "health-200-when-down" not in faults else 200
-        if "health-as-text" in faults:
-            return PlainTextResponse("ok", status)
-        answer = JSONResponse(body, status)
+        answer = PlainTextResponse("ok", status) if "health-as-text" in faults else JSONResponse(body, status)
         answer.headers["cache-control"] = "max-age=60" if "health-cached" in faults else "no-store"
         return answer
 
@@ -180,13 +178,17 @@ def build_application(home: TwinHome, ports: Sequence[int] = ()) -> ASGIApp:
     return respond
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens at a port of this machine. Ends the process where it is taken."""
     try:
-        return socket.create_server(("127.0.0.1", port))
+        server = socket.create_server(("127.0.0.1", port))
     except OSError as error:
         sys.exit(
             f"The sample platform cannot listen on port {port}: {error.strerror}. Free it, or change its URL."
         )
+    # asyncio sets it for sockets that it makes itself alone; without it each answer waits for 40 ms.
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return server
 
 
 def main() -> None:
@@ -221,7 +223,7 @@ def configure(home: TwinHome, ports: Sequence[int]) -> uvicorn.Config:
 
 
 def _serve(config: uvicorn.Config, *ports: int) -> None:
-    uvicorn.Server(config).run(sockets=[_listen(port) for port in ports])
+    uvicorn.Server(config).run(sockets=[listen(port) for port in ports])
 
 
 if __name__ == "__main__":
