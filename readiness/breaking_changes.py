@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from readiness.documented_api import ApiOperation, JsonObject, list_operations, resolve
+from readiness.documented_api import ApiOperation, OpenApiObject, list_operations, resolve
 
 _DEEPEST: Final = 8
 """Levels of a schema that are compared; recursive ones have no end."""
@@ -11,7 +11,7 @@ _DEEPEST: Final = 8
 _MOST: Final = 50
 
 
-def find_breaking_changes(released: JsonObject, document: JsonObject) -> list[str]:
+def find_breaking_changes(released: OpenApiObject, document: OpenApiObject) -> list[str]:
     """Return a clause for each change that breaks a client, such as `GET /plans is gone`."""
     now = {(one.method, one.path): one for one in list_operations(document)}
     found: list[str] = []
@@ -29,7 +29,7 @@ def find_breaking_changes(released: JsonObject, document: JsonObject) -> list[st
 class _Comparison:
     """Compares an operation of the released document with that of the other one."""
 
-    def __init__(self, released: JsonObject, document: JsonObject) -> None:
+    def __init__(self, released: OpenApiObject, document: OpenApiObject) -> None:
         self._released, self._document = released, document
 
     def compare(self, before: ApiOperation, after: ApiOperation) -> Iterator[str]:
@@ -39,10 +39,10 @@ class _Comparison:
             for one in before.list_parameters(self._released)
             if one.get("required")
         }
-        for one in after.list_parameters(self._document):
-            key = (one.get("in"), one.get("name"))
-            if one.get("required") and key not in required_before:
-                yield f"demands {'the new ' if key not in known else ''}parameter {one.get('name')}"
+        for parameter in after.list_parameters(self._document):
+            key = (parameter.get("in"), parameter.get("name"))
+            if parameter.get("required") and key not in required_before:
+                yield f"demands {'the new ' if key not in known else ''}parameter {parameter.get('name')}"
         if after.is_secured(self._document) and not before.is_secured(self._released):
             yield "demands credentials"
         yield from self._compare_requests(before, after)
@@ -107,7 +107,7 @@ class _Comparison:
             yield from self._compare_schemas(was["items"], now.get("items"), f"{path}[]", depth - 1)
 
 
-def _types(schema: JsonObject) -> set[str]:
+def _types(schema: OpenApiObject) -> set[str]:
     found = schema.get("type")
     types = (
         set(_names(found)) if isinstance(found, list) else {found} if isinstance(found, str) else set[str]()

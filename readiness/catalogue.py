@@ -9,8 +9,8 @@ from readiness.checks import CHECKS
 _BEGINNING = """# Checks of readiness
 
 `./bulwark ready` runs them ([readiness.md](readiness.md)).
-`python -m readiness.catalogue > docs/readiness-checks.md` writes this page. A check counts in the score of its area
-by its priority: {weights}.
+`python -m readiness.catalogue > docs/readiness-checks.md` writes this page. A check counts in the score of
+its area by its priority: {weights}.
 """
 
 

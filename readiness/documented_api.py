@@ -15,7 +15,7 @@ _MOST_OPERATIONS: Final = 500
 _LONGEST_CHAIN: Final = 20
 """References that lead to references."""
 
-JsonObject = dict[str, Any]
+OpenApiObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,22 @@ class ApiOperation:
 
     method: str
     path: str
-    content: JsonObject
-    shared: JsonObject
+    content: OpenApiObject
+    shared: OpenApiObject
     """What the path says for all of its operations."""
 
-    def list_parameters(self, document: JsonObject) -> list[JsonObject]:
+    def list_parameters(self, document: OpenApiObject) -> list[OpenApiObject]:
         """Return the parameters, those of the path too."""
         found: list[Any] = [*_list(self.shared.get("parameters")), *_list(self.content.get("parameters"))]
         return [resolve(document, one) for one in found]
 
-    def is_secured(self, document: JsonObject) -> bool:
+    def is_secured(self, document: OpenApiObject) -> bool:
         """Tell whether the operation demands credentials."""
         demanded = self.content.get("security", document.get("security"))
         return bool(demanded) and all(isinstance(one, dict) and one for one in _list(demanded))
 
 
-def read_document(platform: LivePlatform, address: str) -> JsonObject:
+def read_document(platform: LivePlatform, address: str) -> OpenApiObject:
     """
     Return the document at an address.
 
@@ -55,17 +55,17 @@ def read_document(platform: LivePlatform, address: str) -> JsonObject:
     parsed = parse_json(answer.body, max_bytes=MAX_BODY_BYTES)
     if not isinstance(parsed, dict):
         raise DocumentError("it is no JSON object")
-    return cast("JsonObject", parsed)
+    return cast("OpenApiObject", parsed)
 
 
-def list_foreign_references(document: JsonObject) -> list[str]:
+def list_foreign_references(document: OpenApiObject) -> list[str]:
     """Return the references that lead out of a document; nothing follows them."""
     found: dict[str, None] = {}
     waiting: list[Any] = [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            reference = cast("JsonObject", value).get("$ref")
+            reference = cast("OpenApiObject", value).get("$ref")
             if isinstance(reference, str) and not reference.startswith("#"):
                 found[reference] = None
             waiting += value.values()
@@ -74,7 +74,7 @@ def list_foreign_references(document: JsonObject) -> list[str]:
     return list(found)
 
 
-def drop_patterns(document: JsonObject) -> JsonObject:
+def drop_patterns(document: OpenApiObject) -> OpenApiObject:
     """Return a copy without regular expressions, which could take for ever."""
     return json.loads(
         json.dumps(document),
@@ -84,20 +84,20 @@ def drop_patterns(document: JsonObject) -> JsonObject:
     )
 
 
-def list_operations(document: JsonObject) -> list[ApiOperation]:
+def list_operations(document: OpenApiObject) -> list[ApiOperation]:
     """Return the operations of a document, also of one that breaks the specification."""
     found: list[ApiOperation] = []
     for path, item in _dict(document.get("paths")).items():
         shared = resolve(document, item)
         found += [
-            ApiOperation(method, path, cast("JsonObject", shared[method]), shared)
+            ApiOperation(method, path, cast("OpenApiObject", shared[method]), shared)
             for method in _METHODS
             if isinstance(shared.get(method), dict)
         ]
     return found[:_MOST_OPERATIONS]
 
 
-def resolve(document: JsonObject, value: Any) -> JsonObject:
+def resolve(document: OpenApiObject, value: Any) -> OpenApiObject:
     """Return an object of a document; where it refers to another one of the document, that one."""
     for _ in range(_LONGEST_CHAIN):
         found = _dict(value)
@@ -108,7 +108,7 @@ def resolve(document: JsonObject, value: Any) -> JsonObject:
     return {}
 
 
-def _find(document: JsonObject, reference: str) -> Any:
+def _find(document: OpenApiObject, reference: str) -> Any:
     if not reference.startswith("#/"):
         return None
     found: Any = document
@@ -117,7 +117,7 @@ def _find(document: JsonObject, reference: str) -> Any:
     return found
 
 
-def is_safe(document: JsonObject, operation: ApiOperation) -> bool:
+def is_safe(document: OpenApiObject, operation: ApiOperation) -> bool:
     """Tell whether an operation can be called by anybody without knowing anything, and changes nothing."""
     demanded = [one for one in operation.list_parameters(document) if one.get("required")]
     return operation.method == "get" and "{" not in operation.path and not demanded
@@ -135,15 +135,15 @@ def list_safe_addresses(platform: LivePlatform) -> Iterator[str]:
                 yield f"{service.url}{operation.path}"
 
 
-def find_schema(document: JsonObject, response: Mapping[str, Any], media_type: str) -> Any:
+def find_schema(document: OpenApiObject, response: Mapping[str, Any], media_type: str) -> Any:
     """Return the schema of a response for a media type; None if the document has none."""
     content = _dict(resolve(document, dict(response)).get("content"))
     found = content.get(media_type) or content.get("*/*")
     return _dict(found).get("schema")
 
 
-def _dict(value: Any) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
+def _dict(value: Any) -> OpenApiObject:
+    return cast("OpenApiObject", value) if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -45,21 +46,21 @@ def refuse(_: LivePlatform) -> Observation:
     raise Failure("The vendor is silent.", "ask again.")
 
 
+_CHECK: Final = ReadinessCheck(
+    id="one",
+    title="it holds",
+    area="security",
+    priority="high",
+    looks_at="x",
+    risk="r",
+    fix="f.",
+    controls=(Control.NIST_SC_5,),
+    look=see(),
+)
+
+
 def check(name: str = "one", **changes: Any) -> ReadinessCheck:
-    return ReadinessCheck(
-        **{
-            "id": name,
-            "title": f"{name} holds",
-            "area": "security",
-            "priority": "high",
-            "looks_at": "x",
-            "risk": "r",
-            "fix": "f.",
-            "controls": (Control.NIST_SC_5,),
-            "look": see(),
-            **changes,
-        }
-    )
+    return replace(_CHECK, id=name, **changes)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from policies.framework.controls import Control
 from readiness.check import NotApplicableError, Observation, ReadinessCheck
 from readiness.documented_api import (
     ApiOperation,
-    JsonObject,
+    OpenApiObject,
     drop_patterns,
     find_schema,
     is_safe,
@@ -50,7 +50,7 @@ def _look(platform: LivePlatform) -> Observation:
     return seen
 
 
-def _judge(document: JsonObject, operation: ApiOperation, answer: HttpAnswer) -> str:
+def _judge(document: OpenApiObject, operation: ApiOperation, answer: HttpAnswer) -> str:
     """Return what is not as documented; empty if all is."""
     if answer.status >= 500:
         return f"answers {answer.status}"
@@ -70,7 +70,7 @@ def _judge(document: JsonObject, operation: ApiOperation, answer: HttpAnswer) ->
     return _validate(document, schema, answer) if schema and answer.media_type.endswith("json") else ""
 
 
-def _validate(document: JsonObject, schema: Any, answer: HttpAnswer) -> str:
+def _validate(document: OpenApiObject, schema: Any, answer: HttpAnswer) -> str:
     try:
         value = parse_json(answer.body)
     except DocumentError as error:
