@@ -160,7 +160,7 @@ class Alerting(pulumi.ComponentResource):
             organization=self._organization,
             integration_id=self._integration("pagerduty", channel.account),
             service=channel.service,
-            integration_key=channel.target,
+            integration_key=channel.target if channel.sentry_target is None else channel.sentry_target,
             # The bridged schema leaves this key in clear.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["integrationKey"]),
         )

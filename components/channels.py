@@ -51,6 +51,8 @@ class PagerDutyChannel(_AlertedChannel):
     """Secret. Its integration key."""
 
     region: Literal["us", "eu"] = "us"
+    sentry_target: pulumi.Input[str] | None = field(default=None, repr=False)
+    """Secret. The integration key with which Sentry alerts it; None if it has no key of its own."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pulumi
 
@@ -44,6 +44,7 @@ from components.settings import (
     ErrorSettings,
     FileStore,
     Job,
+    OncallSettings,
     PostgresSettings,
     Settings,
     SupabaseSettings,
@@ -53,6 +54,9 @@ from components.settings.platform import StoreObjectives
 from components.settings.services import Watcher, project_slug
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 from components.uptime import Uptime, UptimeArgs, WatchedAddress, WeeklyWindow
+
+if TYPE_CHECKING:
+    from components.oncall import OnCall
 
 
 class Platform(pulumi.ComponentResource):
@@ -115,7 +119,8 @@ class Platform(pulumi.ComponentResource):
             for name, store in settings.sources.items()
         }
         uptime, errors = settings.uptime, settings.errors
-        self.alerting = Alerting("alerting", _describe_alerting(settings, secrets), opts=child)
+        self.oncall = _declare_oncall(settings, settings.oncall, child) if settings.oncall else None
+        self.alerting = Alerting("alerting", _describe_alerting(settings, secrets, self.oncall), opts=child)
         self.uptime = (
             Uptime("uptime", _describe_uptime(settings, uptime), alerting=self.alerting, opts=child)
             if uptime
@@ -302,20 +307,40 @@ def _describe_elsewhere(vault: ElsewhereSettings) -> ElsewhereArgs:
     )
 
 
-def _describe_alerting(settings: Settings, secrets: Secrets) -> AlertingArgs:
+def _declare_oncall(settings: Settings, oncall: OncallSettings, opts: pulumi.ResourceOptions) -> "OnCall":
+    from components.oncall import OnCall  # noqa: PLC0415
+    from components.oncall_arguments import describe_oncall  # noqa: PLC0415 - its package is imported with it
+
+    return OnCall("oncall", describe_oncall(settings, oncall), opts=opts)
+
+
+def _describe_alerting(settings: Settings, secrets: Secrets, oncall: "OnCall | None") -> AlertingArgs:
     alerting, errors = settings.alerting, settings.errors
     return AlertingArgs(
-        {name: _describe_channel(name, channel, secrets) for name, channel in alerting.channels.items()},
+        {
+            name: _describe_channel(name, channel, secrets, oncall)
+            for name, channel in alerting.channels.items()
+        },
         alerting.routes,
         uptimerobot=settings.uptime is not None,
         sentry_organization=errors.organization if errors else None,
     )
 
 
-def _describe_channel(name: str, channel: Channel, secrets: Secrets) -> AlertChannel:
+def _describe_channel(name: str, channel: Channel, secrets: Secrets, oncall: "OnCall | None") -> AlertChannel:
     delay, repeat = channel.delay_minutes, channel.repeat_minutes
     if channel.type == "email":
         return EmailChannel(channel.address, delay_minutes=delay, repeat_minutes=repeat)
+    if channel.type == "pagerduty" and channel.escalation and oncall:
+        return PagerDutyChannel(
+            channel.account,
+            channel.service,
+            oncall.key(name, "uptimerobot") or "",
+            channel.region,
+            oncall.key(name, "sentry"),
+            delay_minutes=delay,
+            repeat_minutes=repeat,
+        )
     target = secrets[f"{name}_target"]
     match channel.type:
         case "slack":

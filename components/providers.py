@@ -18,12 +18,13 @@ class Providers:
     neon: pulumi.ProviderResource | None
     uptimerobot: pulumi_uptimerobot.Provider | None
     sentry: pulumi_sentry.Provider | None
+    pagerduty: pulumi.ProviderResource | None
     aws: pulumi_aws.Provider | None
     """It writes the documents of the roles, and nothing else."""
 
     def list_used(self) -> list[pulumi.ProviderResource]:
         """Return the providers of the vendors that the settings name."""
-        every = (self.neon, self.uptimerobot, self.sentry, self.aws)
+        every = (self.neon, self.uptimerobot, self.sentry, self.pagerduty, self.aws)
         return [provider for provider in every if provider]
 
 
@@ -42,8 +43,15 @@ def build(settings: Settings) -> Providers:
         neon=neon.declare_provider() if settings.neon else None,
         uptimerobot=pulumi_uptimerobot.Provider("uptimerobot") if settings.uptime else None,
         sentry=pulumi_sentry.Provider("sentry") if settings.errors else None,
+        pagerduty=_pagerduty() if settings.oncall else None,
         aws=_primary("aws", settings) if settings.backups else None,
     )
+
+
+def _pagerduty() -> pulumi.ProviderResource:
+    import pulumi_pagerduty  # noqa: PLC0415 - who has no on-call does not wait for its package
+
+    return pulumi_pagerduty.Provider("pagerduty")
 
 
 def build_aws(settings: Settings) -> AwsProviders:

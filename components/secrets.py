@@ -13,6 +13,7 @@ TOKEN_VARIABLES: Final[Mapping[str, str]] = {
     "neon": "NEON_API_KEY",
     "uptime": "UPTIMEROBOT_API_KEY",
     "errors": "SENTRY_AUTH_TOKEN",
+    "oncall": "PAGERDUTY_TOKEN",
 }
 """
 Part of the settings -> environment variable from which its vendor's provider reads its token.

@@ -45,6 +45,7 @@ _FOLDERS: Final = {
     "twin/aws": "S3, KMS, IAM, STS, Secrets Manager",
     "twin/neon": "Neon",
     "twin/sentry": "Sentry",
+    "twin/pagerduty": "PagerDuty",
     "twin/uptimerobot": "UptimeRobot",
     "twin/provider": "shared by stand-ins",
     "twin/vendor": "shared by the vendors' models and APIs",

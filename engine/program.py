@@ -31,7 +31,7 @@ PLATFORM: Final = Program(
     PROJECT,
     CHECKOUT,
     "components.platform",
-    (*_AWS, "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry"),
+    (*_AWS, "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry", "pulumi_pagerduty"),
     "the platform's stack",
 )
 ADMINISTRATOR: Final = Program(

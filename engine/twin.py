@@ -134,6 +134,7 @@ class TwinTarget(StackTarget):
         with _explain_folder(home):
             home.create()
             file_store.create_buckets(home, self._buckets())
+            self._invite_people()
         free_bytes = shutil.disk_usage(home.root).free
         if free_bytes < _NEEDED_BYTES:
             raise Failure(
@@ -160,6 +161,16 @@ class TwinTarget(StackTarget):
             status.stop()
         if restarted:
             console.print(f"{', '.join(restarted)} had been stopped, and was started again.")
+
+    def _invite_people(self) -> None:
+        """Make users of the people who are on call: at PagerDuty they are there before any stack."""
+        if self.settings.oncall:
+            from twin.pagerduty.model import PagerDutyAccount  # noqa: PLC0415 - only who has on-call pays for it
+
+            account = PagerDutyAccount(self.home)
+            for person in self.settings.oncall.list_people():
+                account.invite(person)
+            account.store.close()
 
     def _require_addresses(self) -> None:
         """Raise Failure unless the address of each database that exists already is known."""

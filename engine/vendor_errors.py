@@ -28,6 +28,9 @@ VENDORS: Final = {
         "status.uptimerobot.com",
     ),
     "sentry": VendorInfo("Sentry", "SENTRY_AUTH_TOKEN", "sentry.io/settings/auth-tokens", "status.sentry.io"),
+    "pagerduty": VendorInfo(
+        "PagerDuty", "PAGERDUTY_TOKEN", "Integrations > API Access Keys at PagerDuty", "status.pagerduty.com"
+    ),
     "supabase": VendorInfo(
         "Supabase", "SUPABASE_ACCESS_TOKEN", "supabase.com/dashboard/account/tokens", "status.supabase.com"
     ),

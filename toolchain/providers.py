@@ -19,6 +19,7 @@ VARIABLE = "BULWARK_PROVIDERS"
 
 BRIDGE = ("terraform-provider", "1.1.3")
 AWS: Final = ("aws", metadata.version("pulumi-aws"))
+PAGERDUTY: Final = ("pagerduty", metadata.version("pulumi-pagerduty"))
 _BRIDGED = (
     ("kislerdm", "neon", "0.15.0"),
     ("uptimerobot", "uptimerobot", "1.10.0"),
@@ -55,6 +56,7 @@ def _describe_provider(namespace: str, name: str, version: str) -> Release:
 PLUGINS: Final = (
     _describe_plugin(*BRIDGE),
     _describe_plugin(*AWS),
+    _describe_plugin(*PAGERDUTY),
     *(_describe_provider(*provider) for provider in _BRIDGED),
 )
 RELEASES: Final = (CLI, *PLUGINS)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from core.state_folder import HOME_VARIABLE
 from twin.host.home import TwinHome
 from twin.neon.provider import NEON
+from twin.pagerduty.provider import PAGERDUTY
 from twin.provider.schema import Package, load_package
 from twin.provider.server import ResourceType, StandIn, StandInError, serve
 from twin.provider.terraform_resource import BridgedResource
@@ -25,21 +26,27 @@ _MODELS = {
     "neon": ("twin.neon.model", "Neon"),
     "uptimerobot": ("twin.uptimerobot.model", "UptimeRobot"),
     "sentry": ("twin.sentry.model", "Sentry"),
+    "pagerduty": ("twin.pagerduty.model", "PagerDutyAccount"),
 }
-_VENDORS = {"neon": NEON, "uptimerobot": UPTIMEROBOT, "sentry": SENTRY}
+_VENDORS = {"neon": NEON, "uptimerobot": UPTIMEROBOT, "sentry": SENTRY, "pagerduty": PAGERDUTY}
 _CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
     "neon": ("apiKey", ("NEON_API_KEY",)),
     "uptimerobot": ("apiKey", ("UPTIMEROBOT_API_KEY",)),
     "sentry": ("token", ("SENTRY_AUTH_TOKEN", "SENTRY_TOKEN")),
+    "pagerduty": ("token", ("PAGERDUTY_TOKEN",)),
 }
 """The provider's input with the credential, and the environment variables that are read without it."""
+
+_CHECKS_TOKEN = frozenset(("sentry", "pagerduty"))
+"""The real providers that ask their API, with the token, when they are configured."""
 
 
 class BridgeStandIn(StandIn):
     """The bridged provider that the parameter names."""
 
-    def __init__(self) -> None:
-        self._package: Package | None = None
+    def __init__(self, package: Package | None = None) -> None:
+        """Serve a package, or without one that which the engine names by the parameter."""
+        self._package = package
         self._credential = ""
         self._model: VendorModel | None = None
         self._is_authenticated = {"reading": False, "writing": False}
@@ -67,7 +74,7 @@ class BridgeStandIn(StandIn):
         if credential is UNKNOWN:
             return
         self._credential = str(credential)
-        if name == "sentry":  # the real provider checks the API, with the token, when it is configured
+        if name in _CHECKS_TOKEN:
             self._open_session()
 
     def resource_type(self, token: str) -> ResourceType:

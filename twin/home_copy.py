@@ -33,7 +33,7 @@ def copy_home(source: TwinHome, target: TwinHome) -> None:
 
 
 def copy_vendors(source: TwinHome, target: TwinHome) -> None:
-    """Copy what exists at Neon, UptimeRobot and Sentry: their records, and no database."""
+    """Copy what exists at the modelled vendors: their records, and no database."""
     _copy_database(source.vendors, target.vendors)
 
 

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 from toolchain.engine import VERSION
-from toolchain.providers import AWS, BRIDGE
+from toolchain.providers import AWS, BRIDGE, PAGERDUTY
 from twin.host.home import TwinHome
 from twin.host.tls_proxy import authority_file
 
 STAND_INS = {
     BRIDGE: "twin.bridge_plugin",
     AWS: "twin.aws.provider",
+    PAGERDUTY: "twin.pagerduty_plugin",
 }
 """(plugin, version) -> module. The SDKs require these versions."""
 
@@ -30,11 +31,14 @@ def install_stand_ins(pulumi_home: Path) -> None:
 
 def install_real_providers(home: TwinHome, bridge: Path) -> None:
     """
-    Install the real bridge at path `bridge`, which runs the vendors' own providers; AWS keeps its stand-in.
+    Install the real bridge at path `bridge`, which runs the vendors' own providers.
+
+    AWS and PagerDuty keep their stand-ins.
 
     The launcher sets the addresses of the twin's HTTP APIs for these processes and no others.
     """
-    _install_stand_in(home.pulumi_real, *AWS, STAND_INS[AWS])
+    for kept in (AWS, PAGERDUTY):
+        _install_stand_in(home.pulumi_real, *kept, STAND_INS[kept])
     _install_policy_host(home.pulumi_real)
     _disable_logs(home.pulumi_real)
     # `bridge` is <PULUMI_HOME>/plugins/<plugin>/<executable>; it loads the vendors' providers from there.

@@ -14,13 +14,17 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from twin import vendor_apis
 from twin.host.home import TwinHome
 from twin.host.loopback import LoopbackOnly
 from twin.host.time_scale import TimeScale
 from twin.host.tls_proxy import HOST, serve_proxy
+from twin.pagerduty import api as pagerduty_api
+from twin.pagerduty.events import events_route
+from twin.pagerduty.incidents import Incidents
+from twin.pagerduty.model import PagerDutyAccount
 from twin.sentry.checkins import CheckIns
 from twin.sentry.ingest import IngestApi
 from twin.sentry.issue_alerts import IssueAlerts
@@ -45,12 +49,14 @@ class VendorService:
         self._home = home
         self._store = VendorStore(home.vendors)
         self._time_scale = time_scale
-        self._sender = WebhookSender(self._store, time_scale, f"http://127.0.0.1:{port}/inbox")
+        self._sender = WebhookSender(self._store, time_scale, f"http://127.0.0.1:{port}")
         self._issues = Issues(self._store, time_scale, IssueAlerts(self._store, time_scale, self._sender))
         self._checkins = CheckIns(self._store, time_scale, self._issues)
         alerts = UptimeAlerts(self._store, time_scale, self._sender)
         uptime_issues = UptimeIssues(self._store, self._issues)
         self._prober = Prober(self._store, time_scale, home.tls / "ca.crt", alerts, uptime_issues)
+        self._pagerduty = PagerDutyAccount(home)
+        self._incidents = Incidents(self._store, time_scale, self._sender)
         self._stopping = threading.Event()
 
     def build_app(self) -> Starlette:
@@ -66,6 +72,8 @@ class VendorService:
                 Route("/heartbeat/{key}", self._receive_heartbeat, methods=["GET", "POST"]),
                 *inbox.routes(self._store),
                 *ingest.routes(),
+                events_route(self._incidents),
+                Mount("/pagerduty", routes=pagerduty_api.routes(self._pagerduty, self._incidents)),
                 *vendor_apis.routes(self._home, self._time_scale),
             ],
             middleware=[Middleware(LoopbackOnly, names=(HOST,)), cors],
@@ -101,6 +109,7 @@ class VendorService:
                 self._prober.tick,
                 self._checkins.tick,
                 self._issues.tick,
+                self._incidents.tick,
                 self._sender.deliver_pending,
             ):
                 try:
@@ -113,6 +122,7 @@ class VendorService:
         thread.join()
         self._prober.stop()
         self._sender.stop()
+        self._pagerduty.store.close()
         self._store.close()
 
 

@@ -6,6 +6,7 @@ from components.settings.database import DatabaseSettings
 from components.settings.drill import ApplicationSettings, AssertionSettings, DatabaseDrill
 from components.settings.errors import ErrorSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
+from components.settings.oncall import OncallSettings
 from components.settings.platform import ObjectiveSettings, PlatformSettings
 from components.settings.services import (
     ApiSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "Job",
     "NeonSettings",
     "ObjectiveSettings",
+    "OncallSettings",
     "PlatformSettings",
     "PostgresSettings",
     "Problem",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from components.settings.alerting import AlertingSettings
 from components.settings.backups import BackupSettings
 from components.settings.errors import ErrorSettings
+from components.settings.oncall import OncallSettings, check_use
 from components.settings.platform import PlatformSettings, check_objectives, merge_objectives
 from components.settings.services import Services, Watcher
 from components.settings.stores import (
@@ -29,6 +30,9 @@ def check_across_blocks(blocks: Mapping[str, Any], given: Collection[str]) -> _P
         if all(name in blocks for name in needed):
             yield from rule(*(blocks[name] for name in needed))
     yield from _check_vendors(blocks.get("services", {}), given)
+    if "oncall" not in given and isinstance(alerting := blocks.get("alerting"), AlertingSettings):
+        for name in alerting.escalations():
+            yield f"alerting.channels.{name}.escalation", "is there; there is no block oncall"
 
 
 def _check_regions(backups: BackupSettings, stores: StoresByName) -> _Problems:
@@ -157,6 +161,10 @@ def _check_channels(uptime: UptimeSettings, alerting: AlertingSettings) -> _Prob
                 yield f"alerting.channels.{name}", "delay and repeat must be 0 on UptimeRobot's free plan"
 
 
+def _check_escalations(alerting: AlertingSettings, oncall: OncallSettings) -> _Problems:
+    return check_use(oncall, alerting.escalations())
+
+
 def _check_tls(platform: PlatformSettings, stores: StoresByName) -> _Problems:
     for name, store in sorted(stores.items()):
         if (
@@ -191,6 +199,7 @@ _RULES: Final[tuple[tuple[tuple[str, ...], Callable[..., _Problems]], ...]] = (
     (("services", "errors"), _check_jobs_service),
     (("platform", "backups"), _check_retention),
     (("uptime", "alerting"), _check_channels),
+    (("alerting", "oncall"), _check_escalations),
     (("platform", "stores"), _check_tls),
     (("platform", "stores"), _check_disposable),
     (("platform", "backups"), _check_lock_mode),

@@ -29,7 +29,12 @@ class Slack(_Channel):
 
 
 class PagerDuty(_Channel):
-    """A PagerDuty service. Its integration key is the secret `<channel>_target`."""
+    """
+    A PagerDuty service.
+
+    With an `escalation` the stack declares it. One that is managed elsewhere has none: its integration key is
+    the secret `<channel>_target`.
+    """
 
     type: Literal["pagerduty"]
     account: Name
@@ -37,6 +42,11 @@ class PagerDuty(_Channel):
 
     service: Name
     region: Literal["us", "eu"] = "us"
+    escalation: Slug | None = None
+    """Escalation policy of the block `bulwark:oncall`."""
+
+    urgency: Literal["high", "low"] = "high"
+    """Of a declared service's incidents; one of low urgency is never escalated."""
 
 
 class Email(_Channel):
@@ -69,8 +79,21 @@ class AlertingSettings(SettingsModel):
         return self.routes.get(severity, ())
 
     def secret_channels(self) -> list[str]:
-        """Return the channels whose target is a secret, in order."""
-        return [name for name, channel in self.channels.items() if channel.type != "email"]
+        """Return the channels whose target is a secret that is given, in order."""
+        declared = self.escalations()
+        return [
+            name
+            for name, channel in self.channels.items()
+            if channel.type != "email" and name not in declared
+        ]
+
+    def escalations(self) -> dict[str, str]:
+        """Return channel -> its escalation policy, of the PagerDuty services that the stack declares."""
+        return {
+            name: channel.escalation
+            for name, channel in sorted(self.channels.items())
+            if channel.type == "pagerduty" and channel.escalation
+        }
 
 
 def rules(alerting: AlertingSettings) -> list[tuple[str, str]]:
@@ -93,6 +116,11 @@ def rules(alerting: AlertingSettings) -> list[tuple[str, str]]:
                     "reaches nobody with an error: Sentry tells mail, Slack and PagerDuty only",
                 )
             )
+    problems += [
+        (f"channels.{name}.urgency", "is of a service that the stack declares, which needs an `escalation`")
+        for name, channel in alerting.channels.items()
+        if channel.type == "pagerduty" and channel.urgency == "low" and not channel.escalation
+    ]
     used = {name for names in alerting.routes.values() for name in names}
     problems += [
         (f"channels.{name}", "is on no route, so it would never be told anything")

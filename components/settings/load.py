@@ -11,6 +11,7 @@ from components.settings import (
     alerting,
     backups,
     existing,
+    oncall,
     platform,
     services,
     stores,
@@ -22,6 +23,7 @@ from components.settings.backups import BackupSettings
 from components.settings.errors import ErrorSettings
 from components.settings.existing import ExistingSettings
 from components.settings.model import SettingsModel
+from components.settings.oncall import OncallSettings
 from components.settings.platform import ObjectiveSettings, PlatformSettings, merge_objectives
 from components.settings.services import Services
 from components.settings.stores import (
@@ -75,6 +77,7 @@ class Settings(SettingsModel):
     uptime: UptimeSettings | None = None
     errors: ErrorSettings | None = None
     alerting: AlertingSettings = Field(default_factory=AlertingSettings)
+    oncall: OncallSettings | None = None
     existing: ExistingSettings = Field(default_factory=ExistingSettings)
 
     @property
@@ -123,6 +126,7 @@ _RULES: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "backups": backups.rules,
     "uptime": uptime.rules,
     "alerting": alerting.rules,
+    "oncall": oncall.rules,
     "existing": existing.rules,
 }
 

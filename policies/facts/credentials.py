@@ -20,6 +20,7 @@ SECRET_INPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
     "aws:ssm/parameter:Parameter": ("value", "valueWo"),
     "pulumi:providers:aws": _AWS_PROVIDERS,
     "pulumi:providers:neon": ("apiKey",),
+    "pulumi:providers:pagerduty": ("token", "userToken"),
     "pulumi:providers:sentry": ("token",),
     "pulumi:providers:uptimerobot": ("apiKey",),
     "sentry:index/integrationPagerduty:IntegrationPagerduty": ("integrationKey",),
@@ -40,6 +41,8 @@ def secret_inputs(token: str) -> tuple[str, ...]:
 
 
 SECRET_OUTPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
+    # With it anybody opens and resolves incidents of the service.
+    "pagerduty:index/serviceIntegration:ServiceIntegration": ("integrationKey",),
     # The provider's own key, which is written to the state in clear.
     "pulumi:providers:neon": ("apiKey",),
     "sentry:index/integrationPagerduty:IntegrationPagerduty": ("integrationKey",),

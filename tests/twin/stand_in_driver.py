@@ -10,11 +10,17 @@ import pytest
 
 from twin.bridge_plugin import BridgeStandIn
 from twin.host.home import TwinHome
+from twin.provider.schema import load_package
 from twin.provider.server import URN, PropertyChange, ResourceGoneError, ResourceType
 from twin.provider.values import Properties
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-CREDENTIALS = {"neon": "NEON_API_KEY", "uptimerobot": "UPTIMEROBOT_API_KEY", "sentry": "SENTRY_AUTH_TOKEN"}
+CREDENTIALS = {
+    "neon": "NEON_API_KEY",
+    "uptimerobot": "UPTIMEROBOT_API_KEY",
+    "sentry": "SENTRY_AUTH_TOKEN",
+    "pagerduty": "PAGERDUTY_TOKEN",
+}
 
 
 @dataclass
@@ -32,10 +38,13 @@ def start_bridge(
 ) -> BridgeStandIn:
     """Return the stand-in, configured as the engine does it before the first resource."""
     monkeypatch.setenv("BULWARK_TWIN", str(home.root))
-    setting = "token" if vendor == "sentry" else "apiKey"
-    bridge = BridgeStandIn()
+    setting = "token" if vendor in {"sentry", "pagerduty"} else "apiKey"
     schema = json.loads((SCHEMAS / f"{vendor}.json").read_text())
-    bridge.parameterize(base64.b64decode(schema["parameterization"]["parameter"]))
+    if parameterization := schema.get("parameterization"):
+        bridge = BridgeStandIn()
+        bridge.parameterize(base64.b64decode(parameterization["parameter"]))
+    else:
+        bridge = BridgeStandIn(load_package(vendor))
     bridge.configure({setting: home.secret(CREDENTIALS[vendor]), **configuration})
     return bridge
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from twin.neon.provider import NEON
+from twin.pagerduty.provider import PAGERDUTY
 from twin.provider.schema import load_package
 from twin.provider.terraform_spec import VendorSpec
 from twin.provider.validation import convert_inputs
@@ -17,7 +18,12 @@ Row = tuple[str, Inputs, str | None]
 """A kind's short name, inputs laid over its base (None removes one), and the property that is refused."""
 
 NOTHING = None
-VENDORS: dict[str, VendorSpec] = {"neon": NEON, "uptimerobot": UPTIMEROBOT, "sentry": SENTRY}
+VENDORS: dict[str, VendorSpec] = {
+    "neon": NEON,
+    "uptimerobot": UPTIMEROBOT,
+    "sentry": SENTRY,
+    "pagerduty": PAGERDUTY,
+}
 IN_ORG = {"organization": "acme"}
 IN_PROJECT = {"organization": "acme", "project": "api"}
 EMAIL = {"email": {"targetType": "issue_owners", "fallthroughType": "AllMembers"}}

@@ -10,7 +10,7 @@ class TwinHome(StateFolder):
 
     @property
     def vendors(self) -> Path:
-        """The SQLite file that holds what exists at Neon, UptimeRobot and Sentry."""
+        """The SQLite file that holds what exists at Neon, UptimeRobot, Sentry and PagerDuty."""
         return self.root / "vendors.sqlite3"
 
     @property

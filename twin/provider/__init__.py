@@ -1,1 +1,1 @@
-"""The stand-in for Pulumi's Any Terraform Provider: Neon, UptimeRobot and Sentry by their schemas."""
+"""What the stand-ins of the vendors' providers share: types by their schemas, rules, comparison."""

@@ -114,7 +114,7 @@ class IssueAlerts:
     def _build_post(
         self, kind: str, settings: Mapping[str, Any], alert: Attributes, issue_event: IssueEvent
     ) -> tuple[Post | str, str]:
-        """Return the POST to the twin's inbox, or why there is none, and the name of the contact."""
+        """Return the POST to whom an action tells, or why there is none, and the name of the contact."""
         event, title = issue_event.event, _TRIGGER_TITLES[issue_event.trigger]
         text = join_parts((f"{title}: {event['title']}", event["culprit"], event["message"]))
         about = {"alert": alert.get("name"), **{name: event[name] for name in _EVENT_FIELDS}}
@@ -128,7 +128,9 @@ class IssueAlerts:
                 body = {"channel": contact, "text": text, "notes": settings.get("notes"), "about": about}
             case "pagerduty":
                 contact = str(settings["serviceName"])
-                body = _pagerduty_event(settings, issue_event, text, about)
+                service = self._store.get("sentry", "integrationPagerduty", str(settings["serviceId"])) or {}
+                page = _pagerduty_event(settings, issue_event, text, about)
+                return self._sender.page_post(contact, service.get("integrationKey", ""), page), contact
             case "webhook":
                 contact = str(settings["service"])
                 body = {"text": text, "about": about}
@@ -157,11 +159,10 @@ def _listens(alert: Attributes, issue_event: IssueEvent) -> bool:
 def _pagerduty_event(
     settings: Mapping[str, Any], issue_event: IssueEvent, text: str, about: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return an event of PagerDuty's Events API v2 without the routing key, which is a secret."""
+    """Return an event of PagerDuty's Events API v2 without the routing key."""
     by_level = {"fatal": "critical", "warning": "warning", "info": "info", "debug": "info"}
     level = by_level.get(issue_event.event["level"], "error")
     return {
-        "routing_key": "(withheld by the twin)",
         "event_action": "resolve" if issue_event.trigger == "issueResolvedTrigger" else "trigger",
         "dedup_key": f"sentry-{issue_event.issue_id}",
         "payload": {

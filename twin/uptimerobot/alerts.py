@@ -177,9 +177,8 @@ class UptimeAlerts:
             case "pagerduty":
                 if direction == "up" and not contact.attributes.get("autoResolve"):
                     return "autoResolve is off: the incident stays open in PagerDuty"
-                return self._sender.inbox_post(
-                    f"pagerduty:{contact.name}", _pagerduty_event(variables, text, direction)
-                )
+                event = _pagerduty_event(variables, text, direction)
+                return self._sender.page_post(contact.name, contact.attributes["value"], event)
             case "missing":
                 return "the account has no such contact"
             case other:
@@ -243,10 +242,9 @@ def _flatten(content: Any) -> dict[str, str]:
 
 
 def _pagerduty_event(variables: dict[str, str], text: str, direction: Direction) -> dict[str, Any]:
-    """Return an event of PagerDuty's Events API v2 without the routing key, which is a secret."""
+    """Return an event of PagerDuty's Events API v2 without the routing key."""
     trouble = "slow" if variables["alertType"] in {"4", "5"} else "down"
     return {
-        "routing_key": "(withheld by the twin)",
         "event_action": "trigger" if direction == "down" else "resolve",
         "dedup_key": f"uptimerobot-{variables['monitorID']}-{trouble}",
         "payload": {

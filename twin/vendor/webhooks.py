@@ -19,6 +19,7 @@ DELIVERIES = "deliveries"
 DELIVERY_HEADER = "X-Bulwark-Delivery"
 """The number of the delivery. A repeated delivery has the same number, so the receiver can drop it."""
 
+_INTEGRATIONS = ("pagerduty", "serviceIntegration")
 _KEPT = 2_000
 _ATTEMPTS = 4
 _FIRST_WAIT_SECONDS = 1.0
@@ -55,16 +56,27 @@ class WebhookSender:
     `outcome` (delivered, failed, undeliverable), `detail`, `attempts`.
     """
 
-    def __init__(self, store: VendorStore, time_scale: TimeScale, inbox_url: str) -> None:
-        """`inbox_url` is the prefix of the inbox's channels, which stand for mail, PagerDuty and the like."""
+    def __init__(self, store: VendorStore, time_scale: TimeScale, vendors_url: str) -> None:
+        """`vendors_url` serves the inbox, whose channels stand for mail and the like, and PagerDuty."""
         self._store = store
         self._time_scale = time_scale
-        self._inbox_url = inbox_url
+        self._vendors_url = vendors_url
         self._pool = WorkerPool("delivery", size=_WORKERS)
 
     def inbox_post(self, channel: str, content: Any) -> Post:
         """Return the POST of `content` to a channel of the twin's inbox."""
-        return Post(f"{self._inbox_url}/{quote(channel, safe='')}", json=content)
+        return Post(f"{self._vendors_url}/inbox/{quote(channel, safe='')}", json=content)
+
+    def page_post(self, channel: str, key: str, event: dict[str, Any]) -> Post:
+        """
+        Return the POST of an event to PagerDuty's Events API v2, with the key of a service's integration.
+
+        A key that no integration at the twin's PagerDuty has is of another account: the inbox's channel
+        `pagerduty:<channel>` then stands for that, and does not show the key.
+        """
+        if any(one["integrationKey"] == key for one in self._store.list(*_INTEGRATIONS).values()):
+            return Post(f"{self._vendors_url}/pagerduty/v2/enqueue", json={**event, "routing_key": key})
+        return self.inbox_post(f"pagerduty:{channel}", {**event, "routing_key": "(withheld by the twin)"})
 
     def enqueue(self, post: Post | str, entry: dict[str, Any]) -> None:
         """Deliver after the current transaction. A string instead of a POST says why that is impossible."""

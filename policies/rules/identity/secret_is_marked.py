@@ -6,7 +6,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.credentials import secret_inputs
+from policies.facts.credentials import SECRET_OUTPUTS, secret_inputs
 from policies.framework.controls import Control
 from policies.framework.messages import Message, input_name, message
 from policies.framework.property_values import Known, Unknown
@@ -15,6 +15,7 @@ from policies.framework.stack import PolicyStack, Resource
 
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
 _MAY_BE_COMPUTED: Final = "aws:secretsmanager/secretVersion:SecretVersion"
+_PAGERDUTY_KEY: Final = "pagerduty:index/serviceIntegration:ServiceIntegration"
 _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
 
 
@@ -28,7 +29,17 @@ def _subjects(stack: PolicyStack) -> list[Resource]:
     ]
 
 
-def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+def _is_marked_output(resource: Resource, name: str, stack: PolicyStack) -> bool:
+    """Tell whether an input is the key of another resource, which marks it as secret itself."""
+    sources = stack.dependencies(resource, name)
+    outputs = set(SECRET_OUTPUTS[_PAGERDUTY_KEY])
+    return bool(sources) and all(
+        source.type == _PAGERDUTY_KEY and outputs <= set(source.options.additionalSecretOutputs)
+        for source in sources
+    )
+
+
+def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     # A secret's value may be made of others by the program. The engine says only of an unknown value that a
     # resource makes whether it is secret. The deployment judges the value again when it is known.
     computed = resource.options.additionalSecretOutputs if resource.type == _MAY_BE_COMPUTED else ()
@@ -36,7 +47,9 @@ def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iter
         match resource.at(name):
             case Known(secret=False):
                 yield message("its {name} is not marked as secret", name=input_name(name))
-            case Unknown(secret=False) if name not in computed:
+            case Unknown(secret=False) if name not in computed and not _is_marked_output(
+                resource, name, stack
+            ):
                 unknown = message(
                     "could not be decided: {name} of {it} is unknown", name=input_name(name), it=resource
                 )
