@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from readiness.check import ReadinessCheck
     from readiness.live_platform import LivePlatform
     from readiness.results import Readiness
-    from status.assessment import Assessment
-    from status.health import Health
 
 NamesOption = Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=True)]
 CommitOption = Annotated[str, Parameter(name="--commit")]
@@ -109,14 +107,9 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
     from readiness.http_reader import HttpReader  # noqa: PLC0415
     from readiness.live_platform import DatabaseAccess, LivePlatform  # noqa: PLC0415
     from readiness.shared_result import SharedResult  # noqa: PLC0415
-    from status.assessment import assess  # noqa: PLC0415
 
     settings = target.settings
     outputs = SharedResult(lambda: _read_outputs(target))
-
-    def read_assessed() -> "tuple[Health, Assessment]":
-        health, _ = read_health(target)
-        return health, assess(health)
 
     @contextmanager
     def open_database(name: str) -> "Generator[psycopg.Connection]":
@@ -142,7 +135,7 @@ def _open(target: StackTarget, commit: str) -> "Generator[LivePlatform]":
             authorities=target.tls_context(),
             checkout=CHECKOUT,
             deployed_commit=commit or target.deployed_commit,
-            health=SharedResult(read_assessed),
+            health=SharedResult(lambda: read_health(target)[0]),
             databases={
                 name: DatabaseAccess(store.application_role, partial(open_database, name))
                 for name, store in settings.neon.items()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from components.settings import ApiSettings, ServiceSettings, Settings
 from readiness.http_reader import HttpReader
 from readiness.shared_result import SharedResult
-from status.assessment import Assessment
 from status.health import Health
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class LivePlatform:
     deployed_commit: str = ""
     """What should run; empty if nobody here knows."""
 
-    health: SharedResult[tuple[Health, Assessment]] | None = None
+    health: SharedResult[Health] | None = None
     databases: Mapping[str, DatabaseAccess] | None = None
     """Name of a store -> how it is reached."""
 

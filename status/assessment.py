@@ -1,6 +1,6 @@
 """Assesses a stack's health: what is wrong, what is unknown, what needs attention, and what to type."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -91,15 +91,8 @@ def _list_findings(health: Health) -> Iterator[HealthFinding]:
     if health.deployment.found and not health.deployment.found.resources:
         return
     yield from _assess_services(health)
-    for store in health.stores:
-        yield from _assess_store(health, store)
-    yield from _assess_missing(health)
-    yield from _assess_drills(health)
-    yield from _assess_monitors(health)
-    yield from _assess_crons(health)
-    yield from _assess_issues(health)
-    yield from _assess_drift(health)
-    yield from _assess_deadlines(health)
+    for assess_subject in SUBJECTS.values():
+        yield from assess_subject(health)
 
 
 def _unknown(what: str, answer: Answer[Any]) -> HealthFinding:
@@ -142,19 +135,66 @@ _VAULTS: Final[dict[VaultTitle, str]] = {
 }
 
 
-def _assess_store(health: Health, store: StoreHealth) -> Iterator[HealthFinding]:
-    for title, answer in store.vaults.items():
-        # What keeps a vault from being read is one thing, whatever is in it.
-        if answer.found is None and store is health.stores[0]:
-            yield _unknown(_VAULTS[title], answer)
-        if answer.found is not None:
-            match title:
-                case "primary":
-                    yield from _assess_primary(health, store, answer.found)
-                case "replica":
-                    yield from _assess_replica(health, store, answer.found)
-                case "elsewhere":
-                    yield from _assess_copy(health, store, answer.found)
+def _assess_backups(health: Health) -> Iterator[HealthFinding]:
+    if not health.stores:
+        yield HealthFinding(
+            level="attention",
+            what="the stack declares no vaults, so that nothing is backed up",
+            next_step=f"add `backups` to Pulumi.{health.stack}.yaml; Pulumi.prod.yaml shows one",
+        )
+    yield from _assess_unread(health, "primary")
+    for store in health.stores:
+        if found := store.vaults["primary"].found:
+            yield from _assess_primary(health, store, found)
+    lacking = [
+        store for store in health.stores if (found := store.vaults["primary"].found) and not found.newest
+    ]
+    longest = min((store.longest_age_seconds["primary"] for store in health.stores), default=0)
+    yield from _lacking(health, "backup of", lacking, longest, f"backup {_name_of(lacking)}")
+
+
+def _assess_unread(health: Health, title: VaultTitle) -> Iterator[HealthFinding]:
+    """Yield what keeps a vault from being read: one thing, whatever is in it."""
+    answer = health.stores[0].vaults.get(title) if health.stores else None
+    if answer and answer.found is None:
+        yield _unknown(_VAULTS[title], answer)
+
+
+def _assess_proofs(health: Health) -> Iterator[HealthFinding]:
+    unproven: list[StoreHealth] = []
+    for store in health.stores:
+        found = store.vaults["primary"].found
+        newest = found.newest if found else None
+        if not found or not newest:
+            continue
+        if not found.last_proven_at:
+            unproven.append(store)
+            continue
+        age = newest.stored_at.timestamp() + newest.age_seconds - found.last_proven_at.timestamp()
+        if age > store.longest_proof_age_seconds:
+            yield HealthFinding(
+                level="wrong",
+                what=f"the last proof of {store.name} is {rough(age)} old, "
+                f"and {rough(store.longest_proof_age_seconds)} are allowed",
+                next_step=f"./bulwark verify --deep --store {store.name} {health.option}",
+            )
+    longest = min((store.longest_proof_age_seconds for store in health.stores), default=0)
+    yield from _lacking(health, "proven backup of", unproven, longest, "verify --deep")
+
+
+def _assess_copies(health: Health) -> Iterator[HealthFinding]:
+    for title in ("replica", "elsewhere"):
+        yield from _assess_unread(health, title)
+    uncopied: list[StoreHealth] = []
+    for store in health.stores:
+        if replica := store.vaults["replica"].found:
+            yield from _assess_replica(health, store, replica)
+        if (answer := store.vaults.get("elsewhere")) and answer.found:
+            yield from _assess_copy(health, store, answer.found)
+            if not answer.found.newest:
+                uncopied.append(store)
+    longest = min((store.longest_age_seconds.get("elsewhere", 0) for store in health.stores), default=0)
+    yield from _lacking(health, "copy elsewhere of", uncopied, longest, "copy")
 
 
 def _assess_primary(health: Health, store: StoreHealth, found: StoreInVault) -> Iterator[HealthFinding]:
@@ -175,17 +215,6 @@ def _assess_primary(health: Health, store: StoreHealth, found: StoreInVault) -> 
             what=f"the newest backup of {store.name} is damaged: {newest.problems[0]}",
             next_step=again,
         )
-    prove = f"./bulwark verify --deep --store {store.name} {health.option}"
-    if found.last_proven_at:
-        stored = newest.stored_at.timestamp() + newest.age_seconds
-        age = stored - found.last_proven_at.timestamp()
-        if age > store.longest_proof_age_seconds:
-            yield HealthFinding(
-                level="wrong",
-                what=f"the last proof of {store.name} is {rough(age)} old, "
-                f"and {rough(store.longest_proof_age_seconds)} are allowed",
-                next_step=prove,
-            )
 
 
 def _assess_age(
@@ -244,32 +273,9 @@ _DRILLS: Final = {"database": "loss", "files": "files", "state": "state"}
 """Kind of a store -> scenario that recovers it from a vault."""
 
 
-def _assess_missing(health: Health) -> Iterator[HealthFinding]:
-    """Yield what there is none of: one finding for all stores, wrong if the stack is old enough for it."""
-    stores = health.stores
-    if not stores:
-        yield HealthFinding(
-            level="attention",
-            what="the stack declares no vaults, so that nothing is backed up",
-            next_step=f"add `backups` to Pulumi.{health.stack}.yaml; Pulumi.prod.yaml shows one",
-        )
-    primary = {store.name: store.vaults["primary"].found for store in stores}
-    copies = {store.name: store.vaults["elsewhere"].found for store in stores if "elsewhere" in store.vaults}
-    lacking = [store for store in stores if (found := primary[store.name]) and not found.newest]
-    longest = min((store.longest_age_seconds["primary"] for store in stores), default=0)
-    yield from _lacking(health, "backup of", lacking, longest, f"backup {_name_of(lacking)}")
-    unproven = [
-        store
-        for store in stores
-        if (found := primary[store.name]) and found.newest and not found.last_proven_at
-    ]
-    longest = min((store.longest_proof_age_seconds for store in stores), default=0)
-    yield from _lacking(health, "proven backup of", unproven, longest, "verify --deep")
-    uncopied = [store for store in stores if (found := copies.get(store.name)) and not found.newest]
-    longest = min((store.longest_age_seconds.get("elsewhere", 0) for store in stores), default=0)
-    yield from _lacking(health, "copy elsewhere of", uncopied, longest, "copy")
+def _assess_missing_drills(health: Health) -> Iterator[HealthFinding]:
     if drills := health.drills.found:
-        undrilled = [store for store in stores if not newest_drill(health, store)]
+        undrilled = [store for store in health.stores if not newest_drill(health, store)]
         command = _drill(health, undrilled[0]) if len(undrilled) == 1 else "drill all"
         yield from _lacking(health, "drill of", undrilled, drills.longest_age_seconds, command)
 
@@ -304,6 +310,7 @@ def _lacking(
 
 
 def _assess_drills(health: Health) -> Iterator[HealthFinding]:
+    yield from _assess_missing_drills(health)
     drills = health.drills.found
     if drills is None:
         return  # the primary vault can't be read, which is told already
@@ -434,6 +441,22 @@ def _assess_deadlines(health: Health) -> Iterator[HealthFinding]:
                 next_step="correct what it excuses, or renew it by a pull request.",
             )
 
+
+HealthSubject = Literal[
+    "backups", "proofs", "copies", "drills", "monitors", "check-ins", "issues", "drift", "exceptions"
+]
+SUBJECTS: Final[Mapping[HealthSubject, Callable[[Health], Iterator[HealthFinding]]]] = {
+    "backups": _assess_backups,
+    "proofs": _assess_proofs,
+    "copies": _assess_copies,
+    "drills": _assess_drills,
+    "monitors": _assess_monitors,
+    "check-ins": _assess_crons,
+    "issues": _assess_issues,
+    "drift": _assess_drift,
+    "exceptions": _assess_deadlines,
+}
+"""What of a deployed stack is assessed by itself -> its findings."""
 
 _UNITS: Final = (("d", 86_400, 48 * 3_600), ("h", 3_600, 3_600), ("min", 60, 60))
 """Unit, its length, and from where it is used, each in seconds."""

@@ -3,11 +3,13 @@
 from typing import Final
 
 from readiness.check import AREA_TITLES, ReadinessCheck
-from readiness.checks import apis, browser, headers, health, limits, monitoring, tls
+from readiness.checks import apis, browser, database, headers, health, limits, monitoring, recovery, tls
 
 _GROUPS: Final[tuple[tuple[ReadinessCheck, ...], ...]] = (
     monitoring.CHECKS,
+    recovery.CHECKS,
     health.CHECKS,
+    database.CHECKS,
     apis.CHECKS,
     tls.CHECKS,
     browser.CHECKS,

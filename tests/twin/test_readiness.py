@@ -6,18 +6,23 @@ from collections.abc import Collection, Generator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 import pytest
 import uvicorn
 from clusters import destroyed_after, reachable_home, wait_until
+from generated_files import PRODUCTION
 from sample_faults import CHECK_OF
 
 from components.settings import Settings, load
 from postgres_server.cluster import Cluster
 from readiness.checks import CHECKS
+from readiness.checks.database import CHECKS as IN_THE_DATABASE
 from readiness.checks.health import health_turns_red
+from readiness.checks.monitoring import CHECKS as MONITORING
+from readiness.checks.monitoring import answers_have_an_id
+from readiness.checks.recovery import CHECKS as RECOVERY
 from readiness.http_reader import HttpReader
 from readiness.live_platform import DatabaseAccess, LivePlatform
 from readiness.results import CheckResult
@@ -31,6 +36,20 @@ from twin.sample_app.faults import describe_faults
 pytestmark = pytest.mark.shares("readiness")
 
 COMMIT: Final = "5f2b1c0d9e8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c"
+OF_HEALTH: Final = {*RECOVERY, *MONITORING} - {answers_have_an_id.CHECK}
+"""What is read of the stack's health: tests/unit/test_readiness_health.py tries it."""
+
+DATABASE: Final[dict[str, Any]] = {
+    **{name: setting for name, setting in PRODUCTION["stores"]["database"].items() if name != "drill"},
+    "drill": {
+        "organization": "org-example-00000000",
+        "newest_change": "SELECT now()",
+        "write": "SELECT 1",
+        "assertions": [
+            {"name": "migrations", "sql": "SELECT max(version) FROM schema_migrations", "expected": 29}
+        ],
+    },
+}
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -77,7 +96,9 @@ class Patient:
         checks = [
             check
             for check in CHECKS
-            if (not only or check.id in only) and (active or check.id in only or not check.is_active)
+            if check not in OF_HEALTH
+            and (not only or check.id in only)
+            and (active or check.id in only or not check.is_active)
         ]
         with self.open() as platform:
             results, is_late = run_checks(checks, platform, active=())
@@ -107,6 +128,7 @@ def build_settings(backend: int, frontend: int) -> Settings:
                 },
                 "frontend": {"url": f"https://localhost:{frontend}"},
             },
+            "stores": {"database": DATABASE},
         }
     )
 
@@ -124,7 +146,13 @@ def patient() -> Generator[Patient]:
             connection.execute("CREATE ROLE platform_app LOGIN PASSWORD 'planted-password'")
             connection.execute("CREATE DATABASE platform")
         with cluster.connect("platform") as connection:
-            connection.execute("CREATE TABLE schema_migrations (version integer)")
+            connection.execute("CREATE TABLE schema_migrations AS SELECT 29 AS version")
+            connection.execute("CREATE TABLE jobs (id integer)")
+            # The wheel has no contrib extensions; a table with the view's columns stands in for this one.
+            connection.execute(
+                "CREATE TABLE pg_stat_statements"
+                " (userid oid, dbid oid, queryid bigint, calls bigint, mean_exec_time float8)"
+            )
             connection.execute("GRANT SELECT ON schema_migrations TO platform_app")
         uri = f"postgres://platform_app:planted-password@127.0.0.1:{cluster.port}/platform?sslmode=disable"
         (home.root / "platform.json").write_text(json.dumps({"database_url": uri, "commit": COMMIT}))
@@ -137,6 +165,62 @@ def patient() -> Generator[Patient]:
         yield Patient(home, build_settings(*ports), cluster, [])
         server.should_exit = True
         thread.join(10)
+
+
+IN_DATABASE: Final[dict[str, tuple[str, LiteralString, LiteralString]]] = {
+    "a superuser": (
+        "application-has-few-rights",
+        "ALTER ROLE platform_app SUPERUSER",
+        "ALTER ROLE platform_app NOSUPERUSER",
+    ),
+    "it makes roles": (
+        "application-has-few-rights",
+        "ALTER ROLE platform_app CREATEROLE",
+        "ALTER ROLE platform_app NOCREATEROLE",
+    ),
+    "it bypasses row-level security": (
+        "application-has-few-rights",
+        "ALTER ROLE platform_app BYPASSRLS",
+        "ALTER ROLE platform_app NOBYPASSRLS",
+    ),
+    "it is a member of a strong role": (
+        "application-has-few-rights",
+        "CREATE ROLE strong CREATEDB ROLE platform_app",
+        "DROP ROLE strong",
+    ),
+    "it owns a table": (
+        "application-has-few-rights",
+        "ALTER TABLE jobs OWNER TO platform_app",
+        "ALTER TABLE jobs OWNER TO CURRENT_USER",
+    ),
+    "it makes tables": (
+        "application-has-few-rights",
+        "GRANT CREATE ON SCHEMA public TO platform_app",
+        "REVOKE CREATE ON SCHEMA public FROM platform_app",
+    ),
+    "it empties tables": (
+        "application-has-few-rights",
+        "GRANT TRUNCATE ON jobs TO platform_app",
+        "REVOKE TRUNCATE ON jobs FROM platform_app",
+    ),
+    "its connections are used up": (
+        "connections-are-left",
+        "ALTER ROLE platform_app CONNECTION LIMIT 0",
+        "ALTER ROLE platform_app CONNECTION LIMIT -1",
+    ),
+    "a migration is missing": (
+        "data-are-as-declared",
+        "UPDATE schema_migrations SET version = 28",
+        "UPDATE schema_migrations SET version = 29",
+    ),
+    "a statement is slow": (
+        "statements-are-fast",
+        "INSERT INTO pg_stat_statements SELECT 'platform_app'::regrole, oid, 7, 25, 120 FROM pg_database"
+        " WHERE datname = current_database()",
+        "DELETE FROM pg_stat_statements",
+    ),
+}
+"""What is wrong -> the check that turns red, and the statements that break and mend it."""
 
 
 def find_red(results: dict[str, CheckResult]) -> dict[str, Any]:
@@ -153,7 +237,8 @@ def test_a_platform_without_a_fault_is_all_green(patient: Patient) -> None:
 def test_every_fault_has_a_check_and_every_check_that_looks_at_the_sample_a_fault() -> None:
     assert CHECK_OF.keys() == describe_faults().keys()
     assert len(CHECK_OF) >= 60
-    assert {check.id for check in CHECKS} == set(CHECK_OF.values())
+    tried = {*CHECK_OF.values(), *(check for check, _, _ in IN_DATABASE.values())}
+    assert {check.id for check in CHECKS if check not in OF_HEALTH} == tried
 
 
 @pytest.mark.parametrize("fault", CHECK_OF)
@@ -165,3 +250,15 @@ def test_a_fault_turns_exactly_its_check_red(
     if CHECK_OF[fault] not in results:
         results |= patient.look(fault, only={CHECK_OF[fault]})
     assert set(find_red(results)) == {CHECK_OF[fault]}, find_red(results)
+
+
+@pytest.mark.parametrize("wrong", IN_DATABASE)
+def test_what_is_wrong_in_the_database_turns_exactly_its_check_red(patient: Patient, wrong: str) -> None:
+    check, break_it, mend_it = IN_DATABASE[wrong]
+    only = {one.id for one in IN_THE_DATABASE}
+    with patient.database.connect("platform") as connection:
+        connection.execute(break_it)
+        red = find_red(patient.look(only=only))
+        connection.execute(mend_it)
+        mended = find_red(patient.look(only=only))
+    assert (set(red), mended) == ({check}, {}), red

@@ -1,6 +1,11 @@
-"""What leads from a user's complaint to the lines of a log."""
+"""Whether somebody is told, and finds the lines of the log."""
 
 from readiness.check import ReadinessCheck
-from readiness.checks.monitoring import answers_have_an_id
+from readiness.checks.monitoring import answers_have_an_id, jobs_check_in, monitors_are_up, no_alert_is_open
 
-CHECKS: tuple[ReadinessCheck, ...] = (answers_have_an_id.CHECK,)
+CHECKS: tuple[ReadinessCheck, ...] = (
+    monitors_are_up.CHECK,
+    jobs_check_in.CHECK,
+    no_alert_is_open.CHECK,
+    answers_have_an_id.CHECK,
+)
