@@ -27,8 +27,9 @@ _ROLE: Final[LiteralString] = """
 
 _VENDORS_ROLE: Final = "neon_superuser"
 """
-Neon makes each role that its API creates a member of it; one that SQL creates is none (Neon, "Manage roles").
-The program creates the application's role by the API, so that this is shown and no problem.
+Neon makes each role that its API creates a member of it, with every attribute but SUPERUSER, which nobody there
+can take away; one that SQL creates has none (Neon, "Manage roles"). The program creates the application's role
+by the API, so that these attributes are shown and are no problem.
 """
 
 _IS_VENDORS: Final[LiteralString] = """
@@ -76,7 +77,9 @@ def _judge(seen: Observation, connection: psycopg.Connection, name: str, role: s
     [held] = fetch(_ROLE)
     if held[0] is None:
         raise Failure(f"The database {name} has no role {role}.", "see `application_role` in bulwark:stores.")
-    strong = [text for has, text in zip(held, _ATTRIBUTES.values(), strict=True) if has]
+    [(is_vendors,)] = fetch(_IS_VENDORS)
+    attributes = [text for has, text in zip(held, _ATTRIBUTES.values(), strict=True) if has]
+    strong = attributes[: bool(held[0])] if is_vendors else attributes
     owned, schemas, truncated = (
         [str(row[0]) for row in fetch(query)] for query in (_OWNED, _SCHEMAS, _TRUNCATED)
     )
@@ -86,8 +89,7 @@ def _judge(seen: Observation, connection: psycopg.Connection, name: str, role: s
         *([f"makes tables in {', '.join(schemas)}"] if schemas and not held[0] else []),
         *([f"empties {', '.join(truncated)}"] if truncated and not held[0] else []),
     ]
-    [(is_vendors,)] = fetch(_IS_VENDORS)
-    note = [f"may become {_VENDORS_ROLE}, as every role that Neon's API makes"] if is_vendors else []
+    note = [f"{text}, as every role of Neon's API" for text in attributes if text not in strong]
     seen.measured[f"{role} in {name}"] = "; ".join([*(found or ["changes rows"]), *note])
     seen.problems += [f"{role} {text} (database {name})" for text in found]
 
