@@ -27,9 +27,9 @@ _ROLE: Final[LiteralString] = """
 
 _VENDORS_ROLE: Final = "neon_superuser"
 """
-Neon makes each role that its API creates a member of it, with every attribute but SUPERUSER, which nobody there
-can take away; one that SQL creates has none (Neon, "Manage roles"). The program creates the application's role
-by the API, so that these attributes are shown and are no problem.
+Neon makes each role of its API a member of it, with every attribute but SUPERUSER, and nobody there can take
+them away; a role that SQL makes has none (Neon, "Manage roles"). The program makes the application's role by
+the API, so that these attributes are shown and are no problem.
 """
 
 _IS_VENDORS: Final[LiteralString] = """
