@@ -21,6 +21,7 @@ class NeonProject(BaseModel):
     region_id: str
     pg_version: int
     created_at: datetime | None = None
+    history_retention_seconds: int = 0
 
 
 class _Pagination(BaseModel):
@@ -52,16 +53,46 @@ class _OneProject(BaseModel):
 
 
 class NeonBranch(BaseModel):
-    """A branch of a project."""
+    """A branch of a project; a root branch has no parent."""
 
     id: str
     name: str = ""
     default: bool
+    parent_id: str | None = None
 
 
 class _Branches(BaseModel):
     branches: list[NeonBranch]
     pagination: _Pagination | None = None
+
+
+class NeonEndpoint(BaseModel):
+    """A compute of a branch, with its direct host."""
+
+    id: str
+    branch_id: str
+    host: str
+    type: str = "read_write"
+
+
+class _Endpoints(BaseModel):
+    endpoints: list[NeonEndpoint]
+
+
+class NeonOperation(BaseModel):
+    """A piece of work at Neon; `status` is scheduling, running, finished, or how it failed."""
+
+    id: str
+    status: str
+    action: str = ""
+
+
+class _Operations(BaseModel):
+    operations: list[NeonOperation] = []
+
+
+class _OneOperation(BaseModel):
+    operation: NeonOperation
 
 
 class _NeonRole(BaseModel):
@@ -94,9 +125,16 @@ def find_project(api: Api, project: str) -> NeonProject | None:
     return answer.project if answer else None
 
 
-def list_projects(api: Api, organization: str, *, search: str = "") -> Iterator[NeonProject]:
-    """Yield the projects of an organization; with `search`, those whose name or id contains it."""
+def list_projects(
+    api: Api, organization: str, *, search: str = "", deleted: bool = False
+) -> Iterator[NeonProject]:
+    """
+    Yield the projects of an organization; with `search`, those whose name or id contains it.
+
+    With `deleted` they are those that were deleted in the last seven days, and can be recovered.
+    """
     query = {"org_id": organization, "limit": _PAGE_ITEMS} | ({"search": search} if search else {})
+    query |= {"recoverable": "true"} if deleted else {}
     for page in api.list_pages(_Projects, "/projects", _next_page_of_projects, **query):
         yield from page.projects
 
@@ -110,6 +148,22 @@ def list_branches(api: Api, project: str) -> list[NeonBranch]:
     """
     pages = api.list_pages(_Branches, f"/projects/{project}/branches", _next_page_of_branches)
     return [branch for page in pages for branch in page.branches]
+
+
+def list_endpoints(api: Api, project: str) -> list[NeonEndpoint]:
+    answer = api.get(_Endpoints, f"/projects/{project}/endpoints")
+    return answer.endpoints if answer else []
+
+
+def list_operations(api: Api, project: str) -> list[NeonOperation]:
+    """Return the latest operations of a project, the newest first."""
+    answer = api.get(_Operations, f"/projects/{project}/operations")
+    return answer.operations if answer else []
+
+
+def find_operation(api: Api, project: str, operation: str) -> NeonOperation | None:
+    answer = api.get(_OneOperation, f"/projects/{project}/operations/{operation}")
+    return answer.operation if answer else None
 
 
 def list_roles(api: Api, project: str, branch: str) -> list[str]:

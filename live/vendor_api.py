@@ -1,11 +1,12 @@
-"""Reads a vendor's HTTP API, and explains its errors."""
+"""Calls a vendor's HTTP API, and explains its errors."""
 
-from collections.abc import Callable, Generator, Mapping
+import time
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,9 @@ _ATTEMPTS: Final = 4
 _PAUSE_SECONDS: Final = 10.0
 """Pause after HTTP 429 without a Retry-After."""
 _LONGEST_PAUSE_SECONDS: Final = 120.0
+_LOCKED_SECONDS: Final = 60.0
+_LOCKED_PAUSE_SECONDS: Final = 1.0
+_ANSWERED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.LOCKED)
 _MESSAGE_CHARACTERS: Final = 200
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -62,8 +66,16 @@ class Api:
             further = next_page(response, page)
             next_query = {**query, **further} if further else None
 
-    def _request(self, path: str, query: Mapping[str, str]) -> httpx.Response:
-        """Return a response with status 200 or 404."""
+    def _request(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        method: str = "GET",
+        body: Any = None,
+        expected: Collection[int] = (HTTPStatus.NOT_FOUND,),
+    ) -> httpx.Response:
+        """Return a response with status 2xx, or an `expected` one."""
         if not self._key:
             raise Failure(
                 f"There is no key for {self.title}: {self._vendor.variable} is not set.",
@@ -72,10 +84,10 @@ class Api:
         if not (self._key.isascii() and self._key.isprintable()):
             raise Failure(f"The key for {self.title} has letters that no key has.", self._key_step())
         with self._explain_network_errors():
-            response = self._send(path, query)
+            response = self._send(method, path, query, body)
+        if response.is_success or response.status_code in expected:
+            return response
         match response.status_code:
-            case HTTPStatus.OK | HTTPStatus.NOT_FOUND:
-                return response
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 cause = f"{self.title} does not accept the key"
                 next_step = f"look at {self._vendor.keys} what it may do, and {self._key_step()}"
@@ -90,7 +102,7 @@ class Api:
                 next_step = f"check {self._scope or 'the key'}, and run this again."
         raise Failure(f"{cause}: {self._message_of(response)} (HTTP {response.status_code}).", next_step)
 
-    def _send(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+    def _send(self, method: str, path: str, query: Mapping[str, str], body: Any) -> httpx.Response:
         """Send a request, and send it again after a pause where the vendor answers 429."""
         again = Retrying(
             retry=retry_if_result(lambda response: response.status_code == HTTPStatus.TOO_MANY_REQUESTS),
@@ -99,7 +111,7 @@ class Api:
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        return again(self._client.get, path, params=query, headers=headers)
+        return again(self._client.request, method, path, params=query, headers=headers, json=body)
 
     @contextmanager
     def _explain_network_errors(self) -> Generator[None]:
@@ -133,6 +145,45 @@ class Api:
 
     def _key_step(self) -> str:
         return f"set {self._vendor.variable}."
+
+
+class WritingApi(Api):
+    """
+    Reads one vendor's API with one key, and changes what is there.
+
+    A request whose answer is lost is not sent again: whoever sends it looks first whether it is done.
+    """
+
+    def change(
+        self,
+        shape: type[_Shape],
+        method: Literal["POST", "PUT", "PATCH", "DELETE"],
+        path: str,
+        body: Any = None,
+    ) -> _Shape:
+        """
+        Change the object at the path, and return what the vendor answers.
+
+        While another change is at work there (423), it is sent again for a minute.
+
+        Raises:
+            Failure: also for 404.
+        """
+        deadline = time.monotonic() + _LOCKED_SECONDS
+        while True:
+            response = self._request(path, {}, method=method, body=body, expected=_ANSWERED)
+            if response.status_code != HTTPStatus.LOCKED or time.monotonic() > deadline:
+                break
+            time.sleep(_LOCKED_PAUSE_SECONDS)
+        match response.status_code:
+            case HTTPStatus.NOT_FOUND:
+                cause = f"{self.title} has no such object for this key"
+                next_step = f"check {self._scope or 'the key'}, and whose key it is."
+            case HTTPStatus.LOCKED:
+                cause, next_step = f"{self.title} is at work on it", "wait some minutes and run this again."
+            case _:
+                return self._parse(shape, response) if response.content else shape()
+        raise Failure(f"{cause}: {self._message_of(response)} (HTTP {response.status_code}).", next_step)
 
 
 def pause_seconds(retry_after: str | None, now: datetime) -> float:

@@ -11,7 +11,7 @@ import httpx
 from components.settings import PROJECT
 from engine.stack_target import ApiVendor
 from engine.vendor_errors import VENDORS
-from live.vendor_api import Api
+from live.vendor_api import Api, WritingApi
 
 _TIMEOUT_SECONDS: Final = 30.0
 
@@ -59,6 +59,15 @@ def open_apis(addresses: ApiAddresses, tokens: Mapping[str, str]) -> Generator[A
             api("uptimerobot", to_uptimerobot),
             api("sentry", to_sentry, f"`organization` in {PROJECT}:errors"),
         )
+
+
+@contextmanager
+def open_writing_api(addresses: ApiAddresses, vendor: ApiVendor, key: str) -> Generator[WritingApi]:
+    """Open one vendor's API to change what is there."""
+    url = addresses.api_url(vendor)
+    base = f"{url.rstrip('/')}/0" if vendor == "sentry" else url
+    with connect(base, uses_proxies=addresses.uses_proxies) as client:
+        yield WritingApi(VENDORS[vendor], client, key)
 
 
 def connect(base_url: str, *, uses_proxies: bool) -> httpx.Client:

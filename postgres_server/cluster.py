@@ -119,6 +119,19 @@ class Cluster(Server):
             shutil.rmtree(self.socket_folder, ignore_errors=True)
             lock.unlink()
 
+    def move(self, directory: Path) -> None:
+        """
+        Stop the server and give the cluster another directory beside its own, which must not exist.
+
+        Its history goes with it: no path in the cluster's own files is used before the next start writes it.
+        """
+        with atomic_folder.lock_folder(self.directory) as lock:
+            self.shut_down()
+            self.kill_orphans()
+            self.directory.rename(directory)
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
+            lock.unlink()
+
     def take_base_backup(self) -> None:
         """Take a base backup of the running server, so that a later branch has less log to replay."""
         with atomic_folder.lock_folder(self.directory), self.connect() as connection:

@@ -279,6 +279,11 @@ def _write_comment(connection: psycopg.Connection, database: str, comment: str) 
     )
 
 
+def stop_writes(url: str, backup_role: str) -> Mapping[str, str]:
+    """Make both changes of stop-writes, and return what the record keeps of them. Raises Failure."""
+    return {**_close(url, backup_role), **_end_sessions(url, backup_role)}
+
+
 def _close(url: str, backup_role: str) -> Mapping[str, str]:
     """Revoke CONNECT from all but the owner and the role that backs up, and note what was revoked."""
     with connect(url) as connection, explain_errors(connection, "stop writes"), connection.transaction():

@@ -4,9 +4,20 @@ from typing import Final
 
 from core.failure import Failure
 from respond.database_writes import ALLOW_WRITES, STOP_WRITES
+from respond.recover_project import RECOVER_PROJECT
+from respond.restore_branch import RESTORE_BRANCH
+from respond.rotate_dsn import ROTATE_DSN
+from respond.rotate_password import ROTATE_PASSWORD
 from respond.step import ResponseStep
 
-STEPS: Final[tuple[ResponseStep, ...]] = (STOP_WRITES, ALLOW_WRITES)
+STEPS: Final[tuple[ResponseStep, ...]] = (
+    STOP_WRITES,
+    ALLOW_WRITES,
+    RESTORE_BRANCH,
+    RECOVER_PROJECT,
+    ROTATE_PASSWORD,
+    ROTATE_DSN,
+)
 
 
 def find_step(name: str) -> ResponseStep:

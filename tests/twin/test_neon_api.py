@@ -203,3 +203,79 @@ def test_a_request_that_neon_refuses_gets_its_status_and_a_reason(
         body = {"endpoint": {"branch_id": branch, "type": "read_write"}}
     where = path.format(project=project_answer["project"]["id"], branch=branch_path(project_answer))
     assert api(method, where, status, **body)["message"]
+
+
+def test_a_branch_is_restored_in_place_and_what_it_held_is_kept(api: Api, model: Neon) -> None:
+    made = api("POST", "", 201, project={"name": "restored"})
+    project, branch = made["project"]["id"], made["branch"]["id"]
+    uri, path = made["connection_uris"][0]["connection_uri"], f"/{made['project']['id']}/branches/{branch}"
+    api("POST", f"/{project}/branches", 201, branch={"name": "child"})
+    with psycopg.connect(uri, autocommit=True) as before:
+        before.execute("CREATE TABLE kept AS SELECT 1 AS n")
+        row = before.execute("SELECT clock_timestamp()").fetchone()
+        assert row
+        at = row[0].isoformat()
+        before.execute("INSERT INTO kept VALUES (2)")
+        own: dict[str, Any] = {"source_branch_id": branch, "preserve_under_name": "old"}
+        refused: list[tuple[dict[str, Any], int]] = [
+            (own, 400),
+            ({"source_branch_id": branch, "source_timestamp": at}, 400),
+            ({**own, "source_timestamp": "soon"}, 400),
+            ({**own, "source_timestamp": "2020-01-01T00:00:00Z"}, 400),
+            ({**own, "source_timestamp": at, "preserve_under_name": "main"}, 409),
+            ({**own, "source_timestamp": at, "source_branch_id": "br-other"}, 404),
+        ]
+        for body, status in refused:
+            api("POST", f"{path}/restore", status, **body)
+        answer = api("POST", f"{path}/restore", **own, source_timestamp=at)
+        with pytest.raises(psycopg.OperationalError):
+            before.execute("SELECT 1")
+    assert (answer["branch"]["id"], answer["branch"]["name"]) == (branch, "main")
+    assert answer["branch"]["default"] is True
+    assert "parent_id" not in answer["branch"]
+    assert answer["operations"][0]["status"] == "finished"
+    with psycopg.connect(uri) as after:  # the same address, with the same password
+        assert after.execute("SELECT n FROM kept").fetchall() == [(1,)]
+        after.execute("INSERT INTO kept VALUES (3)")
+    branches = {found["name"]: found for found in api("GET", f"/{project}/branches")["branches"]}
+    kept = branches["old"]
+    assert branches["child"]["parent_id"] == kept["id"]
+    assert api("GET", f"/{project}/branches/{kept['id']}/endpoints")["endpoints"] == []
+    endpoint = api("POST", f"/{project}/endpoints", 201, endpoint={"branch_id": kept["id"]})["endpoint"]
+    query = f"branch_id={kept['id']}&database_name=neondb&role_name=neondb_owner"
+    with psycopg.connect(api("GET", f"/{project}/connection_uri?{query}")["uri"]) as old:
+        assert old.execute("SELECT n FROM kept ORDER BY n").fetchall() == [(1,), (2,)]
+    api("DELETE", f"/{project}/endpoints/{endpoint['id']}")
+    # A later branch has the history since, too.
+    later = api("POST", f"/{project}/branches", 201, branch={}, endpoints=[{"type": "read_write"}])
+    query = f"branch_id={later['branch']['id']}&database_name=neondb&role_name=neondb_owner"
+    with psycopg.connect(api("GET", f"/{project}/connection_uri?{query}")["uri"]) as branched:
+        assert branched.execute("SELECT n FROM kept ORDER BY n").fetchall() == [(1,), (3,)]
+    for left in (later["branch"]["id"], branches["child"]["id"], kept["id"]):
+        api("DELETE", f"/{project}/branches/{left}")
+    assert len(list(model.home.postgres.glob(f"{project}-*"))) == 1
+    api("DELETE", f"/{project}")
+
+
+def test_a_deleted_project_is_recovered_within_seven_days(
+    api: Api, model: Neon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = api("POST", "", 201, project={"name": "deleted"})
+    project, uri = made["project"]["id"], made["connection_uris"][0]["connection_uri"]
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
+    api("POST", f"/{project}/recover", 404)
+    api("DELETE", f"/{project}")
+    api("GET", f"/{project}", 404)
+    assert not list(model.home.postgres.glob(f"{project}-*"))
+    assert project in [found["id"] for found in api("GET", "?recoverable=true")["projects"]]
+    recovered = api("POST", f"/{project}/recover")
+    assert recovered["project"]["id"] == project
+    assert [branch["id"] for branch in recovered["branches"]] == [made["branch"]["id"]]
+    with psycopg.connect(uri) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
+    api("DELETE", f"/{project}")
+    monkeypatch.setenv("BULWARK_TWIN_SPEED", "1e9")  # seven days have gone
+    assert api("GET", "?recoverable=true")["projects"] == []
+    api("POST", f"/{project}/recover", 404)
+    assert list((model.home.root / "deleted").glob(f"{project}-*")) == []

@@ -41,6 +41,7 @@ def routes(model: Neon) -> list[Route]:
                 "PATCH": handlers.update_project,
                 "DELETE": handlers.delete_project,
             },
+            f"{_PROJECT}/recover": {"POST": handlers.recover_project},
             f"{_PROJECT}/connection_uri": {"GET": handlers.get_connection_uri},
             f"{_PROJECT}/operations": {"GET": handlers.list_operations},
             f"{_PROJECT}/operations/{{operation}}": {"GET": handlers.get_operation},
@@ -50,6 +51,7 @@ def routes(model: Neon) -> list[Route]:
                 "PATCH": handlers.update_branch,
                 "DELETE": handlers.delete_branch,
             },
+            f"{_BRANCH}/restore": {"POST": handlers.restore_branch},
             f"{_PROJECT}/endpoints": {"GET": handlers.list_endpoints, "POST": handlers.create_endpoint},
             f"{_BRANCH}/endpoints": {"GET": handlers.list_endpoints},
             _ENDPOINT: {
@@ -98,9 +100,11 @@ class _Handlers:
     def list_projects(self, request: ApiRequest) -> Response:
         search, organization = request.query.get("search", ""), request.query.get("org_id")
         after, limit = request.query.get("cursor", ""), int(request.query.get("limit", _PAGE_ITEMS))
+        is_deleted = request.query.get("recoverable") == "true"
+        projects = self._model.list_recoverable() if is_deleted else self._model.store.list("neon", "project")
         page = [
             (id_, record)
-            for id_, record in sorted(self._model.store.list("neon", "project").items())
+            for id_, record in sorted(projects.items())
             if "maker" not in record
             and (search in record["name"] or search == id_)
             and organization in {None, record["orgId"]}
@@ -139,6 +143,16 @@ class _Handlers:
         project = self._project_json(request.path["project"])
         self._model.delete("project", request.path["project"])
         return JSONResponse({"project": project})
+
+    def recover_project(self, request: ApiRequest) -> Response:
+        project = request.path["project"]
+        self._model.recover_project(project)
+        branches = [
+            api_json.branch_to_json(id_, branch)
+            for id_, branch in self._model.store.list("neon", "branch").items()
+            if branch["projectId"] == project
+        ]
+        return JSONResponse({"project": self._project_json(project), "branches": branches})
 
     def get_connection_uri(self, request: ApiRequest) -> Response:
         project, query = request.path["project"], request.query
@@ -212,6 +226,25 @@ class _Handlers:
         branch = self._branch_json(project, identifier)
         self._model.delete("branch", identifier)
         return self._respond({"branch": branch}, "delete_timeline", project, identifier)
+
+    def restore_branch(self, request: ApiRequest) -> Response:
+        project, identifier, body = request.path["project"], request.path["branch"], request.body
+        self._branch_json(project, identifier)
+        if not body.get("source_branch_id"):
+            raise VendorError(400, "source_branch_id is required.")
+        self._branch_json(project, body["source_branch_id"])
+        if body.get("source_lsn"):
+            raise VendorError(400, "The twin restores to a time, not to a position in the log.")
+        at = body.get("source_timestamp")
+        self._model.restore(
+            identifier,
+            body["source_branch_id"],
+            at=api_json.read_instant(at) if at else None,
+            preserve_as=str(body.get("preserve_under_name") or ""),
+        )
+        return self._respond(
+            {"branch": self._branch_json(project, identifier)}, "create_timeline", project, identifier
+        )
 
     def list_endpoints(self, request: ApiRequest) -> Response:
         project = request.path["project"]

@@ -9,6 +9,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import Any
 
+from twin.vendor.errors import VendorError
 from twin.vendor.store import Attributes
 
 JsonObject = dict[str, Any]
@@ -91,8 +92,16 @@ def branch_from_json(body: JsonObject) -> Attributes:
     if body.get("protected") is not None:
         wanted["protected"] = _yes_or_no(body["protected"])
     if body.get("parent_timestamp"):
-        wanted["parentTimestamp"] = datetime.fromisoformat(body["parent_timestamp"]).timestamp()
+        wanted["parentTimestamp"] = read_instant(body["parent_timestamp"])
     return wanted
+
+
+def read_instant(text: Any) -> float:
+    """Return a timestamp of a request as Unix time. Raises VendorError (400)."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        raise VendorError(400, f"{text!r} is no timestamp in ISO 8601.") from None
 
 
 def endpoint_from_json(body: JsonObject) -> Attributes:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from twin.neon import sql
 from twin.neon.limits import DEFAULT_PLAN, PLANS, PlanLimits, check_compute, check_project
 from twin.neon.project import complete_project, project_to_response
-from twin.neon.records import NeonRecords, translate_server_errors
+from twin.neon.records import translate_server_errors
+from twin.neon.restored_branches import RestorableBranches
 from twin.vendor.errors import VendorError
 from twin.vendor.model import CreatedObject, merge
 from twin.vendor.store import Attributes
@@ -18,7 +19,7 @@ _IRREVERSIBLE = ("enableLogicalReplication", "hipaa")
 _INTERNAL = {"maker", "created", "default"}
 
 
-class Neon(NeonRecords):
+class Neon(RestorableBranches):
     """
     One account.
 
@@ -69,7 +70,17 @@ class Neon(NeonRecords):
         obstacle = self._find_obstacle(kind, identifier, record)
         if obstacle:
             raise VendorError(422, obstacle)
-        self._discard(kind, identifier)
+        if kind == "project":
+            self._keep_deleted(identifier, record)
+        else:
+            self._discard(kind, identifier)
+
+    @translate_server_errors()
+    def restore(self, branch: str, source: str, *, at: float | None, preserve_as: str) -> str:
+        """Restore a branch in place; return the id of the one that keeps what it held, "" without a name."""
+        kept = _generate_id("br") if preserve_as else ""
+        self.restore_branch(branch, source, at, preserve_as, kept)
+        return kept
 
     def read_data_source(self, function: str, arguments: Attributes) -> Attributes:
         match function:
@@ -205,14 +216,20 @@ class Neon(NeonRecords):
             return endpoint
         if writer is not None:
             raise VendorError(409, f"The branch has a read-write endpoint already: {writer}.")
-        source = self._find_writer(branch["parentId"]) if branch.get("parentId") else None
-        if source is None:
+        kept = self.find_kept_cluster(wanted["branchId"])
+        source = self._find_writer(branch["parentId"]) if branch.get("parentId") and not kept else None
+        if source is None and kept is None:
             raise VendorError(400, "The parent branch has no read-write endpoint to take the data from.")
         with self._create_with_record("endpoint", endpoint, record, request):
             cluster = self._cluster(wanted["projectId"], endpoint)
-            self._cluster(wanted["projectId"], source).branch(
-                cluster, datetime.fromtimestamp(branch["parentTimestamp"], UTC)
-            )
+            if kept:
+                kept.start()
+                kept.branch(cluster)
+                kept.stop()
+            elif source:
+                self._cluster(wanted["projectId"], source).branch(
+                    cluster, datetime.fromtimestamp(branch["parentTimestamp"], UTC)
+                )
             for role in self.list_on_branch(wanted["branchId"], "role").values():
                 sql.ensure_role(cluster, role["name"], role["password"])
             if record.get("disabled"):

@@ -33,7 +33,8 @@ class NeonRecords(VendorModel):
     """
     The records of the model, without Neon's rules.
 
-    A read-write endpoint is a cluster in `home.postgres`. A record with a `maker` (pid, start time of a
+    A read-write endpoint is a cluster in `home.postgres`, and so is a branch that keeps what a restored one
+    held. A record with a `maker` (pid, start time of a
     process) is unfinished: the process is still creating its cluster, role or database.
     """
 
@@ -124,12 +125,14 @@ class NeonRecords(VendorModel):
         match kind:
             case "project":
                 own = stored["defaultEndpointSettings"]["id"]
-                for endpoint in {own, *self._list_endpoint_ids(projectId=identifier)}:
-                    self._cluster(identifier, endpoint).destroy()
+                branches = self.store.list(self.vendor, "branch").items()
+                kept = {id_ for id_, branch in branches if branch["projectId"] == identifier}
+                for owner in {own, *self._list_endpoint_ids(projectId=identifier), *kept}:
+                    self._cluster(identifier, owner).destroy()
                 parts = ("branch", "endpoint", "role", "database")
             case "branch":
-                for endpoint in self._list_endpoint_ids(branchId=identifier):
-                    self._cluster(stored["projectId"], endpoint).destroy()
+                for owner in (*self._list_endpoint_ids(branchId=identifier), identifier):
+                    self._cluster(stored["projectId"], owner).destroy()
                 parts = ("endpoint", "role", "database")
             case "endpoint":
                 self._cluster(stored["projectId"], identifier).destroy()
