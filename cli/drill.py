@@ -87,6 +87,9 @@ class DrillRequest:
     store: str
     """Name of the store, or `all`."""
 
+    in_place: bool = False
+    """Whether the restore in place is rehearsed, on the branch of `corruption`."""
+
 
 class _NotPassedError(Exception):
     """The drill did not pass, so that its heartbeat must not be sent."""
@@ -109,6 +112,7 @@ def drill(
     store: StoreOption = "all",
     identity: IdentityOption = None,
     into: str | None = None,
+    in_place: Annotated[bool, Parameter(name="--in-place", negative=())] = False,
     evidence: Path | None = None,
     clean: Annotated[bool, Parameter(negative=())] = False,
     unsandboxed: UnsandboxedOption = False,
@@ -143,6 +147,8 @@ def drill(
         into: Of `loss`, `replica` and `elsewhere`: restore into the databases of this other stack, such as
             `staging`, whose settings and server say that a drill may replace them. Their data are what was
             restored then, if everything passed (docs/production.md); nothing is made at a vendor.
+        in_place: Of `corruption`: rehearse the runbook's restore in place too. The drill's branch, which it
+            has damaged, is set back by the vendor to the same instant, measured and compared.
         evidence: Write the evidence into this file, and not into the vault; `drills --add` puts it there.
         clean: Only remove what interrupted drills have left, with `into` on that stack's servers too.
         unsandboxed: Start the platform's program, which serves what was restored, with your own rights: where
@@ -151,7 +157,9 @@ def drill(
     Returns:
         0 when the drill passed, or nothing is left; else 1.
     """
-    request = DrillRequest(scenario, at_random=at_random, at=_as_utc(at), backup=backup, store=store)
+    request = DrillRequest(
+        scenario, at_random=at_random, at=_as_utc(at), backup=backup, store=store, in_place=in_place
+    )
     _check_request(request)
     if scenario == "elsewhere" and not identity:
         raise Failure(
@@ -319,6 +327,10 @@ def _require_passed(result: Drill) -> None:
 def _check_request(request: DrillRequest) -> None:
     if request.at_random and (request.at or request.backup):
         raise Failure("--random excludes --at and --backup.", "choose the point, or let it be drawn.")
+    if request.in_place and request.scenario not in {"corruption", "all"}:
+        raise Failure(
+            "--in-place rehearses the restore of a branch.", "use it with `drill corruption` or `drill all`."
+        )
     if request.at and request.scenario not in {"corruption", "files"}:
         raise Failure("--at is a moment in a history.", "use it with `drill corruption` or `drill files`.")
     if request.store != "all" and request.scenario == "credentials":
@@ -505,6 +517,7 @@ def _scenarios(
                     history=drilled.history,
                     at=request.at,
                     at_random=request.at_random,
+                    in_place=request.in_place,
                 )
             elif scenario == "files":
                 yield files.drill(

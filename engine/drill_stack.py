@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -123,7 +124,10 @@ class PulumiEnvironment:
 
                 def branch(at: datetime) -> RecoveredDatabase:
                     instant.set_result(at)
-                    return wait_for_database()
+                    return replace(
+                        wait_for_database(),
+                        restore_in_place=lambda: self.account.restore_branch(name, at),
+                    )
 
                 yield branch
             finally:

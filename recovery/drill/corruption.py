@@ -39,6 +39,7 @@ def drill(
     history: timedelta,
     at: datetime | None = None,
     at_random: bool = False,
+    in_place: bool = False,
 ) -> Scenario:
     """
     Recover the database as of an instant of its history, and validate it.
@@ -49,6 +50,7 @@ def drill(
         history: How long the vendor keeps the history.
         at: The moment of the bad write; now by default.
         at_random: Draw a moment between the oldest backup within the history and now.
+        in_place: Rehearse on the branch, once it is damaged, that the vendor restores it in place.
     """
     run = ScenarioRun(
         "corruption",
@@ -70,7 +72,7 @@ def drill(
             # Not timed, as only a drill needs it: by hand, a branch is one request to the vendor.
             branch = resources.enter_context(context.environment.prepare_branch(run.name))
             run.declare(at or instant.at)
-            _recover(run, context, instant, branch)
+            _recover(run, context, instant, branch, in_place=in_place)
     run.check_removed(context.environment)
     return run.to_evidence()
 
@@ -80,13 +82,21 @@ def _recover(
     context: DrillContext,
     instant: Instant,
     branch: Callable[[datetime], RecoveredDatabase],
+    *,
+    in_place: bool,
 ) -> None:
     with run.clock.phase("branch the history"):
         database = branch(instant.at)
     run.recovery_point = RecoveryPoint(
         path="history", id=run.name, as_of=instant.at, choice=instant.choice, held=None
     )
-    validate(run, database, context, lambda checksums: expect_at_instant(instant.bracket, checksums))
+    validate(
+        run,
+        database,
+        context,
+        lambda checksums: expect_at_instant(instant.bracket, checksums),
+        in_place=in_place,
+    )
 
 
 def _last_second_before(bad_write: datetime) -> datetime:

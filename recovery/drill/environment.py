@@ -37,6 +37,10 @@ class RecoveredDatabase:
     """Copies the database, once it is verified and before it is damaged, and gives a function that puts the
     copy where it is to stay, and says where that is. None: nothing of the database stays."""
 
+    restore_in_place: "Callable[[], None] | None" = None
+    """Lets the vendor set the database back, in place, to the instant that it was branched at. None: it
+    can't."""
+
 
 class DrillEnvironment(Protocol):
     """Creates throw-away databases. Each is removed at the end of its context, also after an error."""

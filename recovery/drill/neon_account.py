@@ -1,7 +1,9 @@
-"""Projects and branches that drills have left at Neon, found by name (neon.com/docs/reference/api)."""
+"""Projects and branches that drills have at Neon, found by name (neon.com/docs/reference/api)."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import httpx
@@ -14,6 +16,9 @@ URL: Final = "https://console.neon.tech/api/v2"
 _BUSY: Final = frozenset((423, 429, 500, 502, 503))
 _RETRY_SECONDS: Final = 60.0
 _NOT_FOUND: Final = 404
+_AT_WORK: Final = frozenset(("scheduling", "running", "cancelling"))
+_WORK_SECONDS: Final = 300.0
+_POLL_SECONDS: Final = 0.2
 
 
 class _BusyError(Exception):
@@ -77,6 +82,41 @@ class NeonAccount:
         client = self._projects if neon_object.kind == "project" else self._branches
         self._request(client, "DELETE", neon_object.path)
 
+    def restore_branch(self, name: str, at: datetime) -> None:
+        """
+        Set a drill's branch back, in place, to an instant of the history of the platform's own branch.
+
+        That one is only read. What the drill's branch held is not kept.
+
+        Raises:
+            Failure: the name is not a drill's, there is no such branch, or Neon does not do it.
+        """
+        path = f"/projects/{self._project}/branches"
+        branches = list(self._list_items(self._branches, path, "branches"))
+        own = [item["id"] for item in branches if item["name"] == name and not item.get("default")]
+        source = [item["id"] for item in branches if item.get("default")]
+        if not (is_drill_name(name) and own and source):
+            raise Failure(f"{name} is no branch of a drill.", "nothing was restored.")
+        answer = self._request(
+            self._branches,
+            "POST",
+            f"{path}/{own[0]}/restore",
+            {"source_branch_id": source[0], "source_timestamp": f"{at:%Y-%m-%dT%H:%M:%SZ}"},
+        )
+        for operation in answer.get("operations") or []:
+            self._wait_for(operation)
+
+    def _wait_for(self, operation: dict[str, Any]) -> None:
+        deadline = time.monotonic() + _WORK_SECONDS
+        while operation.get("status") in _AT_WORK:
+            if time.monotonic() > deadline:
+                raise Failure("Neon is at work for five minutes already.", "see neonstatus.com.")
+            time.sleep(_POLL_SECONDS)
+            path = f"/projects/{self._project}/operations/{operation['id']}"
+            operation = self._request(self._branches, "GET", path).get("operation") or {}
+        if operation.get("status") not in {None, "finished", "skipped"}:
+            raise Failure(f"Neon's restore ended as {operation['status']}.", "see its console.")
+
     def _list_items(
         self, client: httpx.Client, path: str, collection: str, **query: str
     ) -> Iterator[dict[str, Any]]:
@@ -90,7 +130,9 @@ class NeonAccount:
                 return
             cursor = following
 
-    def _request(self, client: httpx.Client, method: str, path: str, **query: str) -> dict[str, Any]:
+    def _request(
+        self, client: httpx.Client, method: str, path: str, body: dict[str, str] | None = None, **query: str
+    ) -> dict[str, Any]:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type((_BusyError, httpx.TransportError)),
@@ -99,7 +141,7 @@ class NeonAccount:
                 reraise=True,
             ):
                 with attempt:
-                    return self._request_once(client, method, path, query)
+                    return self._request_once(client, method, path, query, body)
         except _BusyError as error:
             raise Failure(f"Neon is busy: {error}.", "run ./bulwark drill --clean in some minutes.") from None
         except httpx.TransportError as error:
@@ -109,9 +151,14 @@ class NeonAccount:
         raise AssertionError("a retry that ended without a result")
 
     def _request_once(
-        self, client: httpx.Client, method: str, path: str, query: dict[str, str]
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: dict[str, str] | None,
     ) -> dict[str, Any]:
-        response = client.request(method, path, params=query or None)
+        response = client.request(method, path, params=query or None, json=body)
         if response.status_code in _BUSY:
             raise _BusyError(f"it answered {response.status_code} to {method} {path}")
         if response.status_code == _NOT_FOUND:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from recovery.attestation import Trust
-from recovery.drill import negative_control, smoke_tests
+from recovery.drill import in_place_restore, negative_control, smoke_tests
 from recovery.drill.comparison import Expectation, compare
 from recovery.drill.environment import DrillEnvironment, RecoveredDatabase
 from recovery.drill.evidence import UntestedScope
@@ -114,9 +114,18 @@ def run_negative_control(
 
 
 def validate(
-    run: ScenarioRun, database: RecoveredDatabase, context: DrillContext, expectation_of: ExpectationOf
+    run: ScenarioRun,
+    database: RecoveredDatabase,
+    context: DrillContext,
+    expectation_of: ExpectationOf,
+    *,
+    in_place: bool = False,
 ) -> None:
-    """Run all steps in the order of a real recovery: the platform starts before everything is verified."""
+    """
+    Run all steps in the order of a real recovery: the platform starts before everything is verified.
+
+    With `in_place` the copy, which the negative control has damaged, is restored in place at the end.
+    """
     query(run, database, context)
     require_throw_away(database, context.source_url)
     start_application(run, database, context)
@@ -124,6 +133,8 @@ def validate(
     checksums = verify(run, database, context, expectation_of)
     with _copy_to_keep(run, database) as put_in_place:
         run_negative_control(run, database, context, checksums)
+        if in_place:
+            in_place_restore.rehearse(run, database, context.source_url, checksums)
         if put_in_place and _has_passed(run):
             with run.clock.phase("put it in place"):
                 run.deviations.append(put_in_place())

@@ -1,5 +1,6 @@
 """`./bulwark drill` on a deployed stack: a killed one leaves nothing, its numbers are right, it can fail."""
 
+import json
 import re
 import signal
 from collections.abc import Callable, Generator
@@ -384,7 +385,9 @@ def test_a_drill_by_its_roles_document_opens_no_state_and_its_evidence_counts(
     job = job_environment(installation.home, "driller")
     with hidden_state(installation.home):
         drilled = installation.bulwark(
-            "drill", "corruption", "--stack", "local", *document, "--evidence", str(evidence), **job
+            *("drill", "corruption", "--in-place", "--stack", "local", *document),
+            *("--evidence", str(evidence)),
+            **job,
         )
         assert drilled.code == 0, drilled.text
         refused = installation.bulwark("drill", "state", "--stack", "local", *document, **job)
@@ -393,4 +396,11 @@ def test_a_drill_by_its_roles_document_opens_no_state_and_its_evidence_counts(
         added = installation.bulwark("drills", "--add", str(evidence))
         assert added.code == 0, added.text
         assert "does not count" not in added.err
+    [scenario] = json.loads(evidence.read_text())["scenarios"]
+    phases = [phase["name"] for phase in scenario["phases"]]
+    # The branch that is restored is damaged by then: the comparison would find it.
+    assert phases.index("negative control") + 1 == phases.index("restore in place")
+    assert {check["outcome"] for check in scenario["checks"] if check["name"] == "the restore in place"} == {
+        "passed"
+    }
     check_nothing_is_left(installation)
