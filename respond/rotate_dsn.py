@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from components.secrets import TOKEN_VARIABLES
 from components.settings.services import project_slug
 from core.failure import Failure
-from engine import session
 from live.vendor_apis import open_writing_api
 from respond.step import (
     RespondContext,
@@ -74,6 +73,8 @@ def _plan(context: RespondContext, service: str, _options: StepOptions) -> Respo
 
 def _find_key(context: RespondContext, service: str) -> dict[str, Any]:
     """Return the resource of a service's client key in the stack's state. Raises Failure without one."""
+    from engine import session  # noqa: PLC0415 - brings the policies along
+
     state = session.read_state(context.target)
     resources = json.loads(state)["deployment"].get("resources", []) if state else []
     for resource in resources:
@@ -83,6 +84,8 @@ def _find_key(context: RespondContext, service: str) -> dict[str, Any]:
 
 
 def _mark(context: RespondContext, urn: str) -> Mapping[str, str]:
+    from engine import session  # noqa: PLC0415 - as above
+
     stack = session.find_stack(context.target)
     if stack is None:
         raise Failure("The engine finds no stack.", "docs/runbooks/state.md.")

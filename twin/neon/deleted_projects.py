@@ -42,7 +42,7 @@ class RecoverableProjects(NeonRecords):
                     self.store.insert(self.vendor, part, id_, record)
             self.store.remove(self.vendor, _KIND, identifier)
         for cluster in self._list_clusters_of(identifier, kept):
-            if (away := self._deleted(cluster)).directory.exists():
+            if (away := self._place_deleted(cluster)).directory.exists():
                 away.move(cluster.directory)
         for endpoint, record in kept["endpoint"].items():
             if record["type"] == "read_write" and not record.get("disabled"):
@@ -61,7 +61,7 @@ class RecoverableProjects(NeonRecords):
             self.store.insert(self.vendor, _KIND, identifier, kept)
         for cluster in self._list_clusters_of(identifier, kept):
             if cluster.directory.exists():
-                cluster.move(self._deleted(cluster).directory)
+                cluster.move(self._place_deleted(cluster).directory)
         self._purge()
 
     def _purge(self) -> None:
@@ -71,13 +71,13 @@ class RecoverableProjects(NeonRecords):
         for number, (identifier, deleted) in enumerate(kept.items(), 1):
             if number <= len(kept) - _MOST or deleted["deleted"] < oldest:
                 for cluster in self._list_clusters_of(identifier, deleted):
-                    self._deleted(cluster).destroy()
+                    self._place_deleted(cluster).destroy()
                 self.store.remove(self.vendor, _KIND, identifier)
 
     def _list_clusters_of(self, project: str, kept: Attributes) -> list[Cluster]:
         return [self._cluster(project, owner) for owner in (*kept["endpoint"], *kept["branch"])]
 
-    def _deleted(self, cluster: Cluster) -> Cluster:
+    def _place_deleted(self, cluster: Cluster) -> Cluster:
         """Return where a cluster is while its project is deleted."""
         folder = self.home.root / "deleted"
         folder.mkdir(mode=0o711, exist_ok=True)
