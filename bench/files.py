@@ -1,14 +1,15 @@
 """
 A backup of files compared with `rclone sync --checksum`, with 0, 1 and 100 % of the files changed.
 
-Usage: `python bench/files.py [objects] [bytes of each] [rounds]`. Source and vault are two S3 servers of
-rclone, so both contenders use the same servers. It prints medians of whole processes with their children, the
-servers not counted. Beyond a sync, a backup records each object's SHA-256 and version, a listing and a
-manifest. The commands of `./bulwark` load more modules than `files_once.py` does, which calls the same code.
+Usage: `python bench/files.py [objects] [rounds]`. Source and vault are two S3 servers that keep objects in
+memory (`memory_store.py`), the same for both contenders. Above 20,000 objects both begin with what an earlier
+run has left, because copying them all takes a server's time and nobody else's. It prints medians of whole
+processes with their children, the servers not counted. Beyond a sync, a backup records each object's SHA-256
+and version, a listing and a manifest. The commands of `./bulwark` load more modules than `files_once.py`
+does, which calls the same code.
 """
 
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -17,54 +18,96 @@ import time
 from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from measurement import Figures, measure
+from memory_store import BODY, digest_of, key_of, version_of
+
+from core import vault_layout
+from recovery.files.manifest import BucketSummary, FileEntry, FilesManifest, format_line, store_listing
+from recovery.vault.client import AccessKey, create_client
+from recovery.vault.vault import VaultClient
 
 HERE: Final = Path(__file__).resolve().parent
 RCLONE: Final = Path(sys.executable).with_name("rclone")
-SHARES: Final = (100, 0, 1)
-_CACHED_SECONDS: Final = 1.5
-"""Longer than the servers cache the listing of a folder."""
+COPIED_AT_MOST: Final = 20_000
+"""Objects that are copied in a first run; of more, both begin with the copies."""
 
 
 @contextmanager
-def serve(folder: Path) -> Generator[str]:
-    """Serve a folder by the S3 protocol; its subfolders are buckets. Yield the URL."""
-    environment = {"HOME": str(folder), "RCLONE_CONFIG": "", "RCLONE_AUTH_KEY": '"bench,bench-secret"'}
-    log = folder.with_suffix(".log")
-    with log.open("w") as output:
-        arguments = [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", "--dir-cache-time", "1s", folder]
-        process = subprocess.Popen(arguments, env=environment, stdout=output, stderr=output)
+def serve(folder: Path, **counts: int) -> Generator[str]:
+    """Serve buckets, each with a number of objects at first; yield the URL."""
+    port = folder / f"port-{'-'.join(counts)}"
+    arguments = [str(part) for bucket in counts.items() for part in bucket]
+    process = subprocess.Popen([sys.executable, HERE / "memory_store.py", port, *arguments])
     try:
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+        while not port.exists() or not port.read_text():
+            if process.poll() is not None:
+                raise subprocess.CalledProcessError(process.returncode, process.args)
             time.sleep(0.02)
-        yield found[0]
+        yield f"http://127.0.0.1:{port.read_text()}"
     finally:
         process.kill()
         process.wait()
 
 
-def change(folder: Path, count: int, size: int, share: int) -> None:
-    """Rewrite `share` percent of the objects."""
+def change(url: str, count: int, share: int) -> None:
+    """Put other content into `share` percent of the source's objects."""
+    connection = HTTPConnection(urlsplit(url).netloc)
     for number in range(0, count if share else 0, 100 // max(share, 1)):
-        path = folder / f"{number % 50:02}" / f"{number:07}.bin"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(size))
-    time.sleep(_CACHED_SECONDS)
+        connection.request("PUT", f"/documents/{key_of(number)}", os.urandom(300))
+        connection.getresponse().read()
+    connection.close()
 
 
-def main(count: int = 5_000, size: int = 300, rounds: int = 3) -> None:
+def leave_backup(url: str, count: int) -> None:
+    """Put the listing and the manifest of an earlier backup of all objects into the vault."""
+    key = AccessKey("bench", "bench-secret")
+    vault = VaultClient(create_client("us-east-1", url, access_key=key), "vault", access_key=key)
+    now = datetime.now(UTC)
+    backup, etag = vault_layout.new_id(now), digest_of(BODY)
+    lines = (
+        format_line(
+            FileEntry("documents", key_of(number), version_of(number), 1, "0" * 64, etag, 1, now, None)
+        )
+        for number in range(count)
+    )
+    listing = store_listing(vault, vault_layout.file_listing("files", backup), lines)
+    manifest = FilesManifest(
+        id=backup,
+        store="files",
+        stack="bench",
+        started=now,
+        snapshot_at=now,
+        finished=now,
+        tools={},
+        buckets=(BucketSummary(name="documents", files=count, size=count),),
+        copied=count,
+        gone=0,
+        altered=0,
+        copies_locked_until=None,
+        listing=listing.stored,
+        listing_sha256=listing.sha256,
+    )
+    vault.put(manifest.key, manifest.model_dump_json().encode())
+
+
+def main(count: int = 5_000, rounds: int = 3) -> None:
     """Measure and print a Markdown table."""
     results: dict[tuple[int, str], list[Figures]] = defaultdict(list)
+    begins_copied = count > COPIED_AT_MOST
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="bulwark-bench-") as name:
             root = Path(name)
-            documents = root / "source" / "documents"
-            for bucket in (documents, root / "target" / "vault", root / "target" / "plain", root / "tmp"):
-                bucket.mkdir(parents=True)
-            with serve(root / "source") as source, serve(root / "target") as target:
+            (root / "tmp").mkdir()
+            held = count if begins_copied else 0
+            with serve(root, documents=count) as source, serve(root, vault=held, plain=held) as target:
+                if begins_copied:
+                    leave_backup(target, count)
                 environment = environment_of(root, source, target)
                 sides: dict[str, list[str | Path]] = {
                     "rclone sync": [
@@ -73,12 +116,13 @@ def main(count: int = 5_000, size: int = 300, rounds: int = 3) -> None:
                     ],
                     "backup": [sys.executable, HERE / "files_once.py", source, target],
                 }
-                for share in SHARES:
-                    change(documents, count, size, share)
+                for share in (0, 1) if begins_copied else (100, 0, 1):
+                    if share == 1:
+                        change(source, count, share)
                     for side, arguments in sides.items():
                         results[share, side].append(measure([arguments], environment, root / "tmp"))
     rows = [
-        "| changed | contender | wall | CPU | peak memory | CPU / rclone sync |",
+        "| changed | contender | wall | CPU | peak memory | wall / rclone sync |",
         "|---|---|---|---|---|---|",
     ]
     for (share, side), runs in results.items():
@@ -86,7 +130,7 @@ def main(count: int = 5_000, size: int = 300, rounds: int = 3) -> None:
             statistics.median(getattr(run, field) for run in runs) for field in ("wall", "cpu", "memory")
         )
         ratio = statistics.median(
-            mine.cpu / theirs.cpu for mine, theirs in zip(runs, results[share, "rclone sync"], strict=True)
+            mine.wall / theirs.wall for mine, theirs in zip(runs, results[share, "rclone sync"], strict=True)
         )
         rows.append(f"| {share} % | {side} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MB | {ratio:.2f} |")
     sys.stdout.write("\n".join(rows) + "\n")
@@ -104,7 +148,7 @@ def environment_of(root: Path, source: str, target: str) -> dict[str, str]:
     for remote, url in (("SOURCE", source), ("TARGET", target)):
         options = {
             "TYPE": "s3",
-            "PROVIDER": "Rclone",
+            "PROVIDER": "Other",
             "ENDPOINT": url,
             "ACCESS_KEY_ID": "bench",
             "SECRET_ACCESS_KEY": "bench-secret",

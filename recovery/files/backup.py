@@ -4,37 +4,32 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
-from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
 from core import vault_layout
 from core.failure import Failure
 from core.log import RunEvents
-from recovery import catalogue
 from recovery.attestation import IssueToken, Trust, put_attested
 from recovery.context import RecoveryContext
 from recovery.files import copy
+from recovery.files.changes import Changes
+from recovery.files.comparison import ComparedFiles, OutOfOrderError, compare, sort_copies, sort_objects
 from recovery.files.copy import copy_object
-from recovery.files.index import Index, verify_uploads
-from recovery.files.journals import read_journals
+from recovery.files.listings import Listings
 from recovery.files.manifest import (
-    MAX_JOURNAL_LINES,
     MAX_LEFT_OUT,
     BucketSummary,
     FileEntry,
     FilesManifest,
     format_line,
-    parse_line,
-    read_listing,
-    split_lines,
     store_listing,
 )
-from recovery.files.parallel import Stream, bounded_map
+from recovery.files.parallel import bounded_map
 from recovery.files.source import FileSource, SourceFailure, SourceObject, is_md5
+from recovery.files.uploads import verify_uploads
 from recovery.manifest import LeftOut
 from recovery.postgres.compression import compress
 from recovery.postgres.disk_space import private_folder
@@ -52,6 +47,7 @@ _BATCH_OBJECTS: Final = 5_000
 _BATCH_BYTES: Final = 16 << 30
 """Size of a batch, which is what an interrupted run copies again at most; each costs a start of rclone."""
 
+_REPORTED_OBJECTS: Final = 1000
 _OBJECT_WORKERS: Final = 4
 """Objects that are copied in parallel without rclone; each has parts in memory."""
 
@@ -67,7 +63,6 @@ class BackupRun:
         store: StoreName,
         source: FileSource,
         vault: VaultClient,
-        index: Index,
         *,
         folder: Path,
         cache: Path,
@@ -81,46 +76,36 @@ class BackupRun:
         self.started = datetime.now(UTC)
         self.id = vault_layout.new_id(self.started)
         self.copied = 0
-        self._store, self._source, self._vault, self._index = store, source, vault, index
+        self._store, self._source, self._vault = store, source, vault
         self._folder, self._cache = folder, cache
         self._lease, self._on_progress = lease, on_progress
         self._lock, self._accept_unreadable = lock, accept_unreadable
         self._trust, self._issue_token = trust, issue_token
         self._bytes = 0
         self._batches = 0
-        self._listed, self._unreadable = Counter[str](), Counter[str]()
-        """Numbers of objects by bucket."""
+        self._unreadable = Counter[str]()
+        """Number of objects by bucket."""
 
-        # The source and the vault are listed at the same time, and while earlier listings are read.
-        self._objects = Stream(chain.from_iterable(map(source.list_objects, source.buckets)))
-        self._copies = Stream(self._list_copies())
+        self.changes, self._found = Changes(folder), ComparedFiles()
+        # All is listed at the same time, from now on.
+        self._listings = Listings(source, vault, store, trust, folder)
 
-    def load_known_entries(self) -> None:
-        """Record the entries of the last backup, and those that later, interrupted runs have copied."""
-        last = catalogue.read_newest(self._vault, FilesManifest, self._trust, self._store)
-        if last and last.manifest:
-            self._index.record_entries(read_listing(last.manifest, self._vault))
-        after = last.stored_at if last else None
-        for journal in read_journals(self._vault, self._trust, self._store, after=after):
-            if journal.fault:
-                _log.warning("journal ignored", key=journal.key, why=journal.fault)
-                continue
-            lines = split_lines([journal.body], max_lines=MAX_JOURNAL_LINES)
-            self._index.record_entries(parse_line(line, journal.key) for line in lines)
-
-    def scan(self, *, accept_gone: bool) -> None:
+    def compare(self, *, accept_gone: bool) -> None:
         """
-        Record the objects of the source and the copies in the vault, whose listings began with the run.
+        Compare the source with the last backup and the copies in the vault.
 
         Raises:
             Failure: a bucket has lost more than half of its objects, and that is not accepted.
         """
-        for objects in self._objects.batches():
-            self._index.record_source(objects)
-            self._listed.update(source_object.bucket for source_object in objects)
-            self._on_progress("listed", self._listed.total())
+        try:
+            self._found = self._compare(sort=False)
+        except OutOfOrderError:
+            self._listings.close()
+            self.changes.clear()
+            self._listings = self._listings.restart()
+            self._found = self._compare(sort=True)
         for bucket in self._source.buckets:
-            known, missing = self._index.count_entries(bucket), self._index.count_missing(bucket)
+            known, missing = self._found.known[bucket], self._found.missing[bucket]
             if known >= _SMALL_BUCKET_OBJECTS and 2 * missing > known and not accept_gone:
                 raise Failure(
                     f"The bucket {bucket} lists {missing:,} of the {known:,} objects of its last backup no "
@@ -128,34 +113,43 @@ class BackupRun:
                     f"if they are lost, restore them: ./bulwark restore --store {self._store}. If it is "
                     "meant to be so, run this again with --accept-gone.",
                 )
-        for copies in self._copies.batches():
-            self._index.record_copies(copies)
+
+    def _compare(self, *, sort: bool) -> ComparedFiles:
+        """Compare; with `sort` sort first what the source and the vault list."""
+        listings, objects = self._listings, self._report(self._listings.objects())
+        return compare(
+            sort_objects(objects, self._folder) if sort else objects,
+            sort_copies(listings.copies(), self._folder) if sort else listings.copies(),
+            listings.entries(),
+            self.changes,
+            store=self._store,
+            long_copies=listings.long_copies(),
+            lock=self._lock.period if self._lock else None,
+        )
+
+    def _report(self, objects: Iterator[SourceObject]) -> Iterator[SourceObject]:
+        """Yield the listed objects, and report their number now and then and at the end."""
+        number = 0
+        for number, source_object in enumerate(objects, 1):
+            if number % _REPORTED_OBJECTS == 0:
+                self._on_progress("listed", number)
+            yield source_object
+        self._on_progress("listed", number)
 
     def close(self) -> None:
-        """End the listings that are not read to their end."""
-        self._objects.close()
-        self._copies.close()
-
-    def _list_copies(self) -> Iterator[tuple[str, str]]:
-        """Give up uploads of killed runs; yield key and version of each copy that is its key's newest."""
-        copies = vault_layout.file_copies(self._store)
-        for prefix in (*copies, vault_layout.file_manifests(self._store)):
-            self._vault.give_up_uploads(prefix)
-        for prefix in copies:
-            for bucket in self._source.buckets:
-                for entry in self._vault.list_entries(f"{prefix}{bucket}/"):
-                    if entry.is_latest:
-                        yield entry.key, entry.version
+        """End the listings that are not read to their end, and forget the changes."""
+        self._listings.close()
+        self.changes.close()
 
     def copy_changes(self) -> None:
         """Copy new and changed objects in batches; a journal in the vault records each batch."""
-        total = self._index.total_to_copy()
+        total = self.changes.total_to_copy()
         self._on_progress("to copy", total.bytes)
         if not total.objects:
             return
         for bucket in self._source.buckets:
             after = ""
-            while batch := self._index.next_to_copy(bucket, after, _BATCH_OBJECTS, _BATCH_BYTES):
+            while batch := self.changes.next_to_copy(bucket, after, _BATCH_OBJECTS, _BATCH_BYTES):
                 self._lease.require_held()
                 after = batch[-1].key
                 entries: list[FileEntry] = []
@@ -166,10 +160,9 @@ class BackupRun:
                     self._record(entries)
                 self._bytes += sum(source_object.bytes for source_object in batch)
                 self._on_progress("copied", self._bytes)
-        if remaining := self._index.total_to_copy().objects:
+        if remaining := self.changes.total_to_copy().objects:
             raise Failure(
-                f"{remaining:,} copies in the vault are other ones than this run has made.",
-                "find out who else writes there, then run this again.",
+                f"{remaining:,} objects were not copied.", "run this again; what is copied is kept."
             )
 
     def tag_deleted_at_source(self) -> int:
@@ -178,13 +171,12 @@ class BackupRun:
         def tag(copied: tuple[str, str]) -> None:
             self._vault.tag(*copied, *vault_layout.DELETED_AT_SOURCE_TAG)
 
-        return sum(1 for _ in bounded_map(tag, self._index.list_deleted_at_source()))
+        return sum(1 for _ in bounded_map(tag, self.changes.list_gone()))
 
     def _record(self, entries: list[FileEntry]) -> None:
-        """Record copied objects in the index and, for the next run, in a journal in the vault."""
+        """Record copied objects as changes and, for the next run, in a journal in the vault."""
         if entries:
-            self._index.record_entries(entries)
-            self._index.record_copies((entry.copy_key(self._store), entry.version) for entry in entries)
+            self.changes.record(entries)
             self._batches += 1
             put_attested(
                 self._vault,
@@ -215,7 +207,7 @@ class BackupRun:
                 vault_layout.file_copy(self._store, bucket, key): key
                 for key in hashes.keys() & with_rclone.keys()
             }
-            for upload in verify_uploads(self._vault, self._index, sorted(keys)):
+            for upload in verify_uploads(self._vault, self._found.copies, sorted(keys)):
                 source_object, hashed = with_rclone[keys[upload.key]], hashes[keys[upload.key]]
                 is_same = not is_md5(source_object.etag) or source_object.etag == hashed.md5
                 if is_same and upload.bytes == source_object.bytes:
@@ -250,13 +242,12 @@ class BackupRun:
             copied_bytes += source_object.bytes
             self._on_progress("copied", copied_bytes)
             if entry is None:
-                self._index.remove_source(source_object.bucket, source_object.key)
+                copy_key = vault_layout.file_copy(self._store, source_object.bucket, source_object.key)
+                self.changes.remove(source_object, copy_key)
                 continue
             if isinstance(entry, SourceFailure):
                 self._leave_out(source_object, entry)
                 continue
-            changed = replace(source_object, bytes=entry.listed, etag=entry.etag, modified=entry.modified)
-            self._index.record_source([changed])
             yield entry
 
     def _leave_out(self, source_object: SourceObject, failure: SourceFailure) -> None:
@@ -267,8 +258,8 @@ class BackupRun:
             Failure: more than half of its bucket can't be read, and that is not accepted.
         """
         bucket = source_object.bucket
-        self._unreadable[bucket] += self._index.leave_out(source_object, failure.reason)
-        unreadable, listed = self._unreadable[bucket], self._listed[bucket]
+        self._unreadable[bucket] += self.changes.leave_out(source_object, failure.reason)
+        unreadable, listed = self._unreadable[bucket], self._found.listed[bucket]
         if unreadable >= _SMALL_BUCKET_OBJECTS and 2 * unreadable > listed and not self._accept_unreadable:
             raise Failure(
                 f"{unreadable:,} of the {listed:,} objects of the bucket {bucket} can't be read: "
@@ -309,13 +300,11 @@ def back_up_files(
         hold_lease(vault, vault_layout.file_lease(store), f"backup of {store}", period=period) as lease,
         private_folder() as folder,
         private_folder(copy.cache_parent()) as cache,
-        closing(Index(folder / "index", store, lock.period if lock else None)) as index,
         closing(
             BackupRun(
                 store,
                 source,
                 vault,
-                index,
                 folder=folder,
                 cache=cache,
                 lease=lease,
@@ -327,13 +316,12 @@ def back_up_files(
             )
         ) as run,
     ):
-        run.load_known_entries()
-        run.scan(accept_gone=accept_gone)
+        run.compare(accept_gone=accept_gone)
         run.copy_changes()
-        snapshot_at = datetime.now(UTC)
+        changes, snapshot_at = run.changes, datetime.now(UTC)
         gone = run.tag_deleted_at_source()
-        listing = store_listing(vault, vault_layout.file_listing(store, run.id), index.list_entries())
-        totals = {bucket: index.bucket_total(bucket) for bucket in source.buckets}
+        listing = store_listing(vault, vault_layout.file_listing(store, run.id), changes.lines())
+        totals = {bucket: changes.bucket_total(bucket) for bucket in source.buckets}
         manifest = FilesManifest(
             id=run.id,
             store=store,
@@ -349,13 +337,13 @@ def back_up_files(
             ),
             copied=run.copied,
             gone=gone,
-            altered=index.count_altered(),
-            unreadable=index.count_unreadable(),
+            altered=changes.count_altered(),
+            unreadable=changes.count_unreadable(),
             left_out=tuple(
                 LeftOut(kind="file", name=f"{bucket}/{key}", why=reason)
-                for bucket, key, reason in index.list_unreadable(MAX_LEFT_OUT)
+                for bucket, key, reason in changes.list_unreadable(MAX_LEFT_OUT)
             ),
-            copies_locked_until=index.earliest_lock_end(),
+            copies_locked_until=changes.earliest_lock_end(),
             listing=listing.stored,
             listing_sha256=listing.sha256,
         )

@@ -153,14 +153,14 @@ class StoredListing:
     sha256: str
 
 
-def store_listing(vault: VaultClient, key: str, entries: Iterable[FileEntry]) -> StoredListing:
-    """Store a listing under a new key, in bounded memory."""
+def store_listing(vault: VaultClient, key: str, lines: Iterable[bytes]) -> StoredListing:
+    """Store the lines of a listing, in any chunks, under a new key, in bounded memory."""
     digest = hashlib.sha256()
 
     def chunks() -> Iterator[bytes]:
         buffer = bytearray()
-        for entry in entries:
-            buffer += format_line(entry)
+        for line in lines:
+            buffer += line
             if len(buffer) >= _CHUNK_BYTES:
                 digest.update(buffer)
                 yield bytes(buffer)
@@ -172,22 +172,27 @@ def store_listing(vault: VaultClient, key: str, entries: Iterable[FileEntry]) ->
 
 
 def read_listing(manifest: FilesManifest, vault: VaultClient) -> Iterator[FileEntry]:
+    """Yield the entries of a backup, as `read_lines` does."""
+    return (entry for _, entry in read_lines(manifest, vault))
+
+
+def read_lines(manifest: FilesManifest, vault: VaultClient) -> Iterator[tuple[bytes, FileEntry]]:
     """
-    Yield the entries of a backup, by bucket and key in the order of UTF-8 bytes.
+    Yield the lines of a backup's listing with their entries, by bucket and key in the order of UTF-8 bytes.
 
     Raises:
         Failure: the listing is missing or damaged; at the latest before the last entry.
     """
     listing = manifest.listing
     digest, count = hashlib.sha256(), 0
-    last: FileEntry | None = None
+    last: tuple[bytes, FileEntry] | None = None
     chunks = vault.read(listing.key, listing.version, sha256=listing.sha256, expected_bytes=listing.bytes)
     for line in split_lines(chunks, max_lines=manifest.files):
         digest.update(line)
         count += 1
         if last is not None:
             yield last
-        last = parse_line(line, listing.key)
+        last = line, parse_line(line, listing.key)
     if (digest.hexdigest(), count) != (manifest.listing_sha256, manifest.files):
         raise Failure(
             f"The listing {listing.key} is not the one that its manifest speaks of.",

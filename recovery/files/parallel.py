@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from queue import Full, Queue
 from typing import Final, Generic, TypeVar
 
@@ -43,7 +43,7 @@ def bounded_map(work: Callable[[_T], _R], items: Iterable[_T], workers: int = WO
 
 
 class Stream(Generic[_T]):
-    """An iterable that a thread reads ahead, in batches; `batches` raises the exception of the iterable."""
+    """An iterable that a thread reads ahead, in batches; who reads it gets the exception of the iterable."""
 
     def __init__(self, items: Iterable[_T]) -> None:
         self._items = iter(items)
@@ -52,7 +52,11 @@ class Stream(Generic[_T]):
         # A daemon thread, because a request that no one waits for must not delay the end of the process.
         threading.Thread(target=self._read, name="stream", daemon=True).start()
 
-    def batches(self) -> Generator[list[_T]]:
+    def items(self) -> Iterator[_T]:
+        """Yield the items in order."""
+        return chain.from_iterable(self._batches())
+
+    def _batches(self) -> Generator[list[_T]]:
         """Yield the batches in order; the end of the generator ends the thread after its current batch."""
         try:
             while batch := self._queue.get():

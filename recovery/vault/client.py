@@ -27,6 +27,7 @@ from botocore.utils import parse_timestamp
 
 from core.failure import Failure
 from recovery.vault.aws_session import open_session
+from recovery.vault.listing_pages import read_pages_quickly
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -103,6 +104,7 @@ def create_client(
             response_checksum_validation="when_required",
         ),
     )
+    read_pages_quickly(s3_client)
     if portable:
         s3_client.meta.events.register("provide-client-params.s3", _leave_out_checksums)
         s3_client.meta.events.register("before-call.s3", _use_content_md5)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, get_args
 
 from botocore.exceptions import ClientError
 
@@ -46,8 +46,7 @@ class ObjectInfo:
     """Number of other versions of the key, of an object that was just written and was never deleted."""
 
 
-@dataclass(frozen=True)
-class VersionEntry:
+class VersionEntry(NamedTuple):
     """One version of an object, or a delete marker, in a listing."""
 
     key: str

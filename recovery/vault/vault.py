@@ -8,7 +8,7 @@ import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import groupby
@@ -220,7 +220,7 @@ class VaultClient:
             # A listing has the newest version of a key first, and times in whole seconds.
             versions = [*reversed([*group])]
             original = min(versions, key=lambda entry: entry.modified)
-            yield replace(original, is_overwritten=len(versions) > 1)
+            yield original._replace(is_overwritten=len(versions) > 1)
 
     @property
     def endpoint(self) -> str | None:

@@ -3,17 +3,14 @@
 import hashlib
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from attesting import TRUST
@@ -25,10 +22,10 @@ from core import vault_layout
 from core.failure import Failure
 from recovery import catalogue
 from recovery.files import backup, copy
-from recovery.files.index import Index
-from recovery.files.manifest import FileEntry, FilesManifest, read_listing, store_listing
+from recovery.files.comparison import CopySample
+from recovery.files.manifest import FileEntry, FilesManifest, format_line, read_listing, store_listing
 from recovery.files.restore import restore_files
-from recovery.files.source import FileSource, SourceObject
+from recovery.files.source import FileSource
 from recovery.files.target import FolderTarget
 from recovery.files.verify import verify_files
 from recovery.vault.lease import hold_lease
@@ -240,7 +237,7 @@ def test_a_file_whose_lock_can_only_not_be_renewed_stays_in_the_backup(
 ) -> None:
     store.put("old", "older")
     first = store.back_up()
-    monkeypatch.setattr(Index, "_renewal_time", lambda *_: 1.0)
+    monkeypatch.setattr("recovery.files.comparison._ends_soon", lambda *_: True)
     store.proxy.faults.append(unreadable("/old"))
     second = store.back_up()
     assert (second.files, second.copied, second.unreadable) == (2, 0, 0)
@@ -264,13 +261,13 @@ def test_a_file_store_that_fails_in_the_middle_has_no_unreadable_files(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a")
-    scan = backup.BackupRun.scan
+    compare = backup.BackupRun.compare
 
     def then_fail(self: backup.BackupRun, *, accept_gone: bool) -> None:
-        scan(self, accept_gone=accept_gone)
+        compare(self, accept_gone=accept_gone)
         store.proxy.faults.append(Fault("*", times=9_999, answer=(403, "InvalidAccessKeyId")))
 
-    monkeypatch.setattr(backup.BackupRun, "scan", then_fail)
+    monkeypatch.setattr(backup.BackupRun, "compare", then_fail)
     with pytest.raises(Failure, match=r"Listing the bucket .* the access key is not accepted"):
         store.back_up()
     assert backups(store) == []
@@ -280,14 +277,14 @@ def test_a_file_that_changes_during_the_backup_is_copied_as_changed(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("moving", "vanishing", "still")
-    scan = backup.BackupRun.scan
+    compare = backup.BackupRun.compare
 
     def then_change(self: backup.BackupRun, *, accept_gone: bool) -> None:
-        scan(self, accept_gone=accept_gone)
+        compare(self, accept_gone=accept_gone)
         store.put("moving", body=b"has moved")
         store.remove("vanishing")
 
-    monkeypatch.setattr(backup.BackupRun, "scan", then_change)
+    monkeypatch.setattr(backup.BackupRun, "compare", then_change)
     manifest = store.back_up()
     monkeypatch.undo()
     entries = store.items(manifest)
@@ -351,7 +348,8 @@ def test_poisoned_copies_with_a_planted_journal_are_copied_anew(store: FileStore
         version = overwrite_object(store.vault, item.copy_key("files"), body)
         poisoned.append(replace(item, version=version, sha256=hashlib.sha256(body).hexdigest()))
     for backup_id in ("99991231T235959Z-ffff", first.id):
-        store_listing(store.vault_client, vault_layout.file_journal("files", backup_id, 9), poisoned)
+        journal = vault_layout.file_journal("files", backup_id, 9)
+        store_listing(store.vault_client, journal, map(format_line, poisoned))
     second = store.back_up()
     assert (second.files, second.copied) == (len(MANY), len(MANY))
     assert verify_files(second, store.vault_client, deep=True).passed
@@ -366,9 +364,9 @@ def test_a_version_that_is_planted_while_a_file_is_copied_is_found_and_not_resto
     store.put("a", "b")
     verify_uploads = backup.verify_uploads
 
-    def plant_before(vault: VaultClient, index: Index, keys: list[str]) -> Iterator[VersionEntry]:
+    def plant_before(vault: VaultClient, copies: CopySample, keys: list[str]) -> Iterator[VersionEntry]:
         overwrite_object(store.vault, keys[0], b"X")
-        return verify_uploads(vault, index, keys)
+        return verify_uploads(vault, copies, keys)
 
     monkeypatch.setattr(backup, "verify_uploads", plant_before)
     manifest = store.back_up()
@@ -441,60 +439,3 @@ def test_the_sources_access_key_is_in_no_message_and_in_no_repr(store: FileStore
     assert store.source.access_key.secret not in str(raised.value)
     assert store.source.access_key.id not in str(raised.value)
     assert store.source.access_key.secret not in repr(store.source)
-
-
-def test_a_file_is_copied_again_before_the_lock_of_its_copy_ends(tmp_path: Path) -> None:
-    lock, now = timedelta(days=30), datetime.now(UTC)
-    ledger = Index(tmp_path / "ledger", "files", lock)
-
-    def known(key: str, left: timedelta | None) -> None:
-        listed = SourceObject("b", key, 1, "e", now)
-        ledger.record_source([listed])
-        ledger.record_copies([(vault_layout.file_copy("files", "b", key), "v")])
-        until = now + left if left is not None else None
-        ledger.record_entries([FileEntry("b", key, "v", 1, "0" * 64, "e", 1, now, until)])
-
-    for number in range(100):
-        known(f"new-{number}", timedelta(days=21))
-        known(f"middle-{number}", timedelta(days=15))
-        known(f"old-{number}", timedelta(days=9))
-    known("unlocked", None)
-    stale = [one.key for one in ledger.next_to_copy("b", "", 1000, 1 << 30)]
-    assert sum(key.startswith("old") for key in stale) == 100
-    assert not any(key.startswith(("new", "unlocked")) for key in stale)
-    assert 20 < sum(key.startswith("middle") for key in stale) < 80
-    ledger.close()
-
-
-def test_the_work_of_a_file_backup_grows_linearly_with_its_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect, opened, now = sqlite3.connect, list[sqlite3.Connection](), datetime.now(UTC)
-
-    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        opened.append(connect(*arguments, **options))
-        return opened[-1]
-
-    monkeypatch.setattr(sqlite3, "connect", connected)
-
-    def steps(objects: int) -> int:
-        """Count SQLite's steps, in hundreds, for a run's queries when no file has changed."""
-        counted, names = 0, [f"{number:06}" for number in range(objects)]
-
-        def count() -> int:
-            nonlocal counted
-            counted += 1
-            return 0
-
-        with closing(Index(tmp_path / f"ledger-{objects}", "files", None)) as ledger:
-            ledger.record_source(SourceObject("b", name, 1, "e", now) for name in names)
-            ledger.record_copies((vault_layout.file_copy("files", "b", name), "v") for name in names)
-            ledger.record_entries(FileEntry("b", name, "v", 1, "0" * 64, "e", 1, now, None) for name in names)
-            opened[-1].set_progress_handler(count, 100)
-            assert not list(ledger.list_deleted_at_source())
-            assert not ledger.next_to_copy("b", "", 1000, 1 << 30)
-            assert ledger.total_to_copy().objects == ledger.count_missing("b") == 0
-            assert ledger.bucket_total("b").objects == len(list(ledger.list_entries())) == objects
-        return counted
-
-    assert steps(4_000) < 6 * steps(1_000)

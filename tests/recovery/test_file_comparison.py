@@ -1,0 +1,194 @@
+"""What a backup of files copies, keeps and calls gone, whatever the source, vault and last backup have."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.vault_layout import file_copy
+from recovery.files.changes import Changes
+from recovery.files.comparison import (
+    ComparedFiles,
+    FileCopy,
+    KnownEntry,
+    OutOfOrderError,
+    compare,
+    override,
+    sort_copies,
+    sort_objects,
+)
+from recovery.files.manifest import FileEntry, format_line
+from recovery.files.source import SourceObject
+
+_T = TypeVar("_T")
+NOW = datetime.now(UTC)
+LONG = "é" * 512
+PLACES = st.tuples(
+    st.sampled_from(("b", "b-2", "b.2")),
+    st.sampled_from(("a", "é", "/", "-", "~", "a/b", "a.b", "a-b", "\uff21", "😀", LONG, f"{LONG}😀")),
+)
+ETAGS = st.sampled_from("xy")
+VERSIONS = st.sampled_from(("1", "2"))
+
+
+def known_entry(
+    bucket: str, key: str, etag: str = "x", version: str = "1", days: float | None = None
+) -> KnownEntry:
+    until = NOW + timedelta(days=days) if days is not None else None
+    entry = FileEntry(bucket, key, version, 5, "0" * 64, etag, 5, NOW, until, altered=etag == "y")
+    return KnownEntry(bucket, key, format_line(entry), entry)
+
+
+def run(
+    changes: Changes,
+    objects: Iterable[SourceObject],
+    copies: Iterable[FileCopy],
+    known: Iterable[KnownEntry],
+    *,
+    long_copies: dict[str, str] | None = None,
+    lock: timedelta | None = None,
+) -> ComparedFiles:
+    return compare(objects, copies, known, changes, store="files", long_copies=long_copies or {}, lock=lock)
+
+
+@pytest.fixture
+def changes(tmp_path: Path) -> Iterator[Changes]:
+    with closing(Changes(tmp_path)) as made:
+        yield made
+
+
+@given(
+    objects=st.dictionaries(PLACES, ETAGS),
+    copies=st.dictionaries(PLACES, VERSIONS),
+    known=st.dictionaries(PLACES, st.tuples(ETAGS, VERSIONS)),
+    shuffled=st.randoms(use_true_random=False),
+)
+def test_changes_are_those_of_a_comparison_object_by_object(
+    objects: dict[tuple[str, str], str],
+    copies: dict[tuple[str, str], str],
+    known: dict[tuple[str, str], tuple[str, str]],
+    shuffled: Random,
+) -> None:
+    """Also where source and vault list in another order, and where keys are too long for the vault."""
+    listed = [SourceObject(*place, 5, etag, NOW) for place, etag in objects.items()]
+    whole, long = list[FileCopy](), dict[str, str]()
+    for (bucket, key), version in copies.items():
+        copy_key = file_copy("files", bucket, key)
+        if copy_key.endswith(f"/{key}"):
+            whole.append(FileCopy(bucket, key, version))
+        else:
+            long[copy_key] = version
+    entries = [known_entry(*place, *values) for place, values in sorted(known.items())]
+    shuffled.shuffle(listed)
+    shuffled.shuffle(whole)
+    same = {place for place, etag in objects.items() if known.get(place) == (etag, copies.get(place))}
+    with TemporaryDirectory() as name, closing(Changes(Path(name))) as changes:
+        folder = Path(name)
+        found = run(
+            changes, sort_objects(listed, folder), sort_copies(whole, folder), entries, long_copies=long
+        )
+        to_copy = [
+            one for bucket in ("b", "b-2", "b.2") for one in changes.next_to_copy(bucket, "", 1000, 1 << 30)
+        ]
+        assert [one[:2] for one in to_copy] == sorted(objects.keys() - same)
+        assert dict(changes.list_gone()) == {
+            file_copy("files", *place): version for place, version in copies.items() if place not in objects
+        }
+        assert (found.listed.total(), found.known.total()) == (len(objects), len(known))
+        assert found.missing.total() == len(known.keys() - objects.keys())
+        changes.record(known_entry(one.bucket, one.key, one.etag, "new").entry for one in to_copy)
+        expected = {place: known_entry(*place, etag, "new") for place, etag in objects.items()}
+        expected |= {place: known_entry(*place, *known[place]) for place in same}
+        assert b"".join(changes.lines()) == b"".join(expected[place].line for place in sorted(expected))
+        assert changes.total_to_copy().objects == 0
+        assert sum(changes.bucket_total(bucket).bytes for bucket in ("b", "b-2", "b.2")) == 5 * len(objects)
+        assert changes.count_altered() == sum(etag == "y" for etag in objects.values())
+
+
+@pytest.mark.parametrize("reversed_one", ["objects", "copies", "known"])
+def test_a_listing_in_another_order_is_noticed_and_can_be_compared_again(
+    changes: Changes, reversed_one: str
+) -> None:
+    objects = [SourceObject("b", key, 5, "x", NOW) for key in "ab"]
+    copies = [FileCopy("b", key, "1") for key in "ab"]
+    known = [known_entry("b", key) for key in "ab"]
+    with pytest.raises(OutOfOrderError):
+        run(
+            changes,
+            objects[:: -1 if reversed_one == "objects" else 1],
+            copies[:: -1 if reversed_one == "copies" else 1],
+            known[:: -1 if reversed_one == "known" else 1],
+        )
+    changes.clear()
+    run(changes, objects, copies, known)
+    assert b"".join(changes.lines()) == b"".join(one.line for one in known)
+    assert changes.bucket_total("b") == (2, 10)
+
+
+def test_the_three_listings_are_read_side_by_side(changes: Changes) -> None:
+    """So memory does not grow with the number of objects, and each is read once."""
+    read = Counter[str]()
+
+    def count(which: str, rows: Iterable[_T]) -> Iterator[_T]:
+        for row in rows:
+            read[which] += 1
+            assert max(read.values()) - min(read.values()) <= 1
+            yield row
+
+    keys = [f"{number:04}" for number in range(2_000)]
+    run(
+        changes,
+        count("objects", [SourceObject("b", key, 5, "x", NOW) for key in keys]),
+        count("copies", [FileCopy("b", key, "1") for key in keys]),
+        count("known", [known_entry("b", key) for key in keys]),
+    )
+    assert set(read.values()) == {2_000}
+    assert changes.bucket_total("b").objects == 2_000
+
+
+def test_a_file_is_copied_again_before_the_lock_of_its_copy_ends(changes: Changes) -> None:
+    days = {
+        f"{age}-{number}": left
+        for age, left in (("middle", 15), ("new", 21), ("old", 9))
+        for number in range(100)
+    }
+    keys = sorted(days)
+    known = [known_entry("b", key, days=days[key]) for key in keys]
+    objects = [SourceObject("b", key, 5, "x", NOW) for key in (*keys, "unlocked")]
+    copies = [FileCopy("b", one.key, "1") for one in objects]
+    run(changes, objects, copies, [*known, known_entry("b", "unlocked")], lock=timedelta(days=30))
+    stale = [one.key for one in changes.next_to_copy("b", "", 1000, 1 << 30)]
+    assert sum(key.startswith("old") for key in stale) == 100
+    assert not any(key.startswith(("new", "unlocked")) for key in stale)
+    assert 20 < sum(key.startswith("middle") for key in stale) < 80
+    assert changes.earliest_lock_end() is None, "one is not locked"
+
+
+def test_the_first_lock_that_ends_is_that_of_a_kept_or_of_a_copied_file(changes: Changes) -> None:
+    known = [known_entry("b", key, days=days) for key, days in (("a", 50), ("b", 40), ("c", 5))]
+    objects = [SourceObject("b", one.key, 5, "x", NOW) for one in known]
+    run(changes, objects, [FileCopy("b", one.key, "1") for one in known], known, lock=timedelta(days=30))
+    assert changes.earliest_lock_end() == known[1].entry.locked_until, "c has no entry yet"
+    changes.record([known_entry("b", "c", days=30).entry])
+    ends = changes.earliest_lock_end()
+    assert ends
+    assert abs(ends - NOW - timedelta(days=30)) < timedelta(seconds=1)
+
+
+def test_entries_of_an_interrupted_run_take_the_place_of_older_ones() -> None:
+    older = [known_entry("b", key) for key in "ace"]
+    newer = [known_entry("b", key, version="2") for key in "bce"]
+    assert [(one.key, one.entry.version) for one in override(older, newer)] == [
+        ("a", "1"),
+        ("b", "2"),
+        ("c", "2"),
+        ("e", "2"),
+    ]
