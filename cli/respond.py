@@ -81,11 +81,12 @@ def respond(
     if not as_json:
         _print_plan(found, chosen, target, plan, PrintableConsole())
     if plan.is_done:
-        return _end(found, chosen, plan, None, as_json=as_json, sentence="There is nothing to do.")
+        return _end(found, chosen, target, plan, None, as_json=as_json, sentence="There is nothing to do.")
     if confirm is None and not _ask(name, as_json=as_json):
         return _end(
             found,
             chosen,
+            target,
             plan,
             None,
             as_json=as_json,
@@ -198,6 +199,7 @@ def _report(
     return _end(
         target,
         step,
+        record.target,
         response.after,
         record,
         as_json=as_json,
@@ -210,6 +212,7 @@ def _report(
 def _end(
     target: StackTarget,
     step: ResponseStep,
+    name: str,
     plan: ResponsePlan | None,
     record: ResponseRecord | None,
     *,
@@ -225,6 +228,8 @@ def _end(
         document = {
             "step": step.name,
             "stack": target.name,
+            "target": name,
+            "confirm": f"{target.name}/{name}",
             "rights": step.rights,
             "verdict": ending.sentence,
             "next_step": ending.next_step,

@@ -16,6 +16,7 @@ from fast_twin import FastTwin
 from import_graph import CHECKOUT
 from installations import CommandResult
 from interrupted_process import RunningCommand, wait_until
+from terminal import run_in_terminal
 
 from twin.neon.model import Neon
 from twin.neon.sql import ensure_role
@@ -63,12 +64,13 @@ def read_journal(fast_twin: FastTwin) -> list[Any]:
     return [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"), reverse=True)]
 
 
-def call_neon(fast_twin: FastTwin, method: str, path: str) -> Any:
+def call_neon(fast_twin: FastTwin, method: str, path: str, **body: Any) -> Any:
     home = fast_twin.installation.home
     answer = httpx.request(
         method,
         f"http://127.0.0.1:{home.port('vendors')}/neon/api/v2/projects/{path}",
         headers={"Authorization": f"Bearer {home.secret('NEON_API_KEY')}"},
+        json=body or None,
         timeout=60,
     )
     answer.raise_for_status()
@@ -148,12 +150,20 @@ def test_a_deleted_project_is_given_back_with_its_rows(fast_twin: FastTwin, urls
         1,
         "bulwark: Nothing was changed: prod/database was confirmed, and this is local/database.",
     )
-    recovered = fast_twin.bulwark(
-        "respond", "recover-project", "database", "--confirm", "local/database", "--json"
+    installation = fast_twin.installation
+    screen = run_in_terminal(
+        installation.command("respond", "recover-project", "database"),
+        folder=installation.folder,
+        environment=installation.environment,
+        typed="local/database\n",
     )
-    assert recovered.code == 0, recovered.text
-    assert recovered.json["record"]["before"] == {"project": "deleted"}
+    assert screen.code == 0, screen.text
+    assert read_journal(fast_twin)[0]["before"] == {"project": "deleted"}
     assert fetch(urls["backup"], "SELECT count(*) FROM users") == users
+    call_neon(fast_twin, "PATCH", project, project={"name": "another"})
+    other = fast_twin.bulwark("respond", "recover-project", "database", "--confirm", "local/database")
+    call_neon(fast_twin, "PATCH", project, project={"name": "example-twin"})
+    assert "its name is another, and example-twin is declared" in other.err
 
 
 def test_a_roles_password_is_changed_once_and_its_sessions_end(
