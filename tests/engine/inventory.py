@@ -17,6 +17,9 @@ _NAMELESS: Final = frozenset(
     # No program declares these: a vendor creates them with a project, or for an error.
     {("neon", "branch"), ("neon", "endpoint"), ("sentry", "detector"), ("sentry", "issue")}
 )
+_GONE: Final = frozenset(("unconfirmed", "deleted project"))
+"""Kinds of notes of the twin's vendors about what does not exist; Neon can give a deleted project back."""
+
 _OWN: Final = Counter({("neon", "role"): 1, ("neon", "database"): 1})
 """A new Neon project has a first role and database of its own."""
 
@@ -35,7 +38,7 @@ def count_vendor_objects(installation: Installation) -> Counter[tuple[str, str]]
         {
             key: count
             for key, count in counted.items()
-            if key[0] in {"neon", "uptimerobot", "sentry"} and key[1] != "unconfirmed"
+            if key[0] in {"neon", "uptimerobot", "sentry"} and key[1] not in _GONE
         }
     )
 
