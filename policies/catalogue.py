@@ -78,7 +78,8 @@ inputs, whatever their types are. A website's bucket holds nothing of value: a c
 `holdsNothing`, a list of URNs, and `reason`, a sentence, and the bucket is asked for no backup
 (`valueless-store-is-explained`). What drills and proofs have shown is asked for the stores that a job names
 in `drills` or `proves`, and handed over as `BULWARK_DRILLS`: `{"stores": {URN: {"since": T, "passed": T,
-"proven": T}}}`, each T a time or null.
+"proven": T}}}`, each T a time or null. The engine tells a pack no line of a program, so a finding names the
+resource; the SARIF of `./bulwark review` has the lines of this project's settings.
 
 **To start with a program that does not pass yet**, let everything be told and nothing refused, and make one
 rule after the other mandatory: `--policy-pack-config` names a file with
@@ -116,7 +117,8 @@ def _render_lines() -> Iterator[str]:
 def _render_properties() -> Iterator[str]:
     yield "## Properties"
     yield ""
-    yield "A rule refuses whatever breaks its property, by whichever way, and whoever wrote the program."
+    yield "A rule refuses whatever breaks its property, by whichever way, and whoever wrote the program. What"
+    yield "production was tried with, change by change, is in [weakenings.md](weakenings.md)."
     yield ""
     for protection in PROPERTIES:
         yield f"**{protection.name}.** {protection.holds}"

@@ -29,7 +29,7 @@ from policies.facts.resource_types import FOLDER, TypeClass, TypeName, read_secr
 _INDEX: Final = re.compile(r'resource_modules="""\n(.*?)"""', re.DOTALL)
 """The list of its types that Pulumi's code generator puts into a Python SDK."""
 
-_REGISTERED: Final = re.compile(r"'([a-z0-9-]+:[^':]+:\w+)',\s+resource_name,")
+_REGISTERED: Final = re.compile(r"'([a-z0-9-]+(?::[^':]+:\w+)?)',\s+resource_name,")
 _SECRET: Final = re.compile(
     r'__props__\.__dict__\["(\w+)"\] = None if \w+ is None else pulumi\.Output\.secret\('
 )
@@ -155,7 +155,8 @@ def parse_secrets(sources: Iterable[str]) -> SecretInputs:
         registered, inputs = _REGISTERED.search(text), _SECRET.findall(text)
         if registered and inputs:
             names = {name: called for called, name in _GETTER.findall(text)}
-            found[split_token(registered[1])[1]] = tuple(names.get(name, name) for name in inputs)
+            token = registered[1] if ":" in registered[1] else f"pulumi:providers:{registered[1]}"
+            found[split_token(token)[1]] = tuple(names.get(name, name) for name in inputs)
     return found
 
 

@@ -122,6 +122,8 @@ class AlarmRules:
     def _find_topics(self, rule: Resource, name: str) -> Iterator[Resource]:
         for target in self._stack.of_type(_TARGET):
             own = target.at("rule")
+            if target.at("eventBusName") not in _DEFAULT_BUS:
+                continue
             named = isinstance(own, Known) and own.value == name
             if (named and _same_place(rule, target, self._stack)) or (
                 isinstance(own, Unknown) and rule in self._stack.dependencies(target, "rule")

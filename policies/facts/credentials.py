@@ -4,6 +4,7 @@ from typing import Final, LiteralString
 
 from policies.facts.resource_types import read_secrets, split_token
 
+_PROVIDERS: Final = "pulumi:providers:"
 _AWS_PROVIDERS: Final = ("accessKey", "secretKey", "token")
 _PASSWORD: Final = ("password", "passwordWo")
 _MASTER_PASSWORD: Final = ("masterPassword", "masterPasswordWo")
@@ -36,6 +37,8 @@ SECRET_INPUTS: Final[dict[str, tuple[LiteralString, ...]]] = {
 def secret_inputs(token: str) -> tuple[str, ...]:
     """Return the inputs of a type that hold a credential."""
     package, name = split_token(token)
+    if token.startswith(_PROVIDERS):  # its table is that of the package whose provider it is
+        package = token.removeprefix(_PROVIDERS)
     marked = read_secrets(package).get(name, ())
     return tuple(dict.fromkeys((*SECRET_INPUTS.get(token, ()), *marked)))
 

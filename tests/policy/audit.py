@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from policy_harness import UNKNOWN, Toy, alter, find_toy, with_options
+from policy_harness import ABSENT, UNKNOWN, Toy, alter, find_toy, with_options
 from weakened_values import allowing, but
 from weakened_values import without as without_statement
 
@@ -724,5 +724,182 @@ ATTEMPTS: Final = (
         "the provider's account is left open",
         "demanded-inputs-stay-managed",
         lambda stack: with_options(stack, "aws-primary", ignoreChanges=["allowedAccountIds"]),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "the drills leave the database out",
+        "store-is-drilled",
+        lambda stack: alter(stack, "job-drill", drills=find_toy(stack, "job-drill").inputs["drills"][1:]),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "nobody says in whose account the files are",
+        "store-has-independent-backup",
+        _set("files", failureDomain={"provider": "aws", "region": "eu-west-1"}),
+    ),
+    AuditedWeakening(
+        _STORES,
+        "one job waits for two days",
+        "heartbeat-matches-its-job",
+        _set("job-elsewhere", latenessMinutes=2_880.0),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "an access point of all regions lets another account delete",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3control/multiRegionAccessPoint:MultiRegionAccessPoint",
+                "everywhere",
+                details={"name": "everywhere", "regions": [{"bucket": _NAME}]},
+            ),
+            _aws(
+                "s3control/multiRegionAccessPointPolicy:MultiRegionAccessPointPolicy",
+                "everywhere-policy",
+                details={
+                    "name": "everywhere",
+                    "policy": _statements(_allow("s3:*", "*", Principal={"AWS": _STRANGER})),
+                },
+            ),
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "each deployment writes over a backup",
+        "vault-denies-deletion",
+        _add(
+            _aws(
+                "s3/bucketObjectv2:BucketObjectv2",
+                "latest",
+                bucket=_NAME,
+                key="database/daily/orders/latest",
+                content="nothing",
+                forceDestroy=True,
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _STAY,
+        "the lock's days are left to each upload",
+        "vault-is-locked",
+        _set("backups-vault-lock", rule=ABSENT),
+    ),
+    AuditedWeakening(
+        _KEYS,
+        "the alias that roles know leads to the documents' key",
+        "key-is-usable",
+        lambda stack: [
+            replace(toy, made_from={"targetKeyId": ["backups-documents-key"]})
+            if toy.name == "backups-vault-key-alias"
+            else toy
+            for toy in stack
+        ],
+    ),
+    AuditedWeakening(
+        _ARRIVE,
+        "the copies are meant for an account that has not the bucket",
+        "replicator-can-copy",
+        _set("backups-replication", rules__0__destination__account=_ACCOUNT),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "an access list opens the log",
+        "bucket-ignores-access-control-lists",
+        _add(
+            _aws("s3/bucketAcl:BucketAcl", "opened", bucket=_NAME, acl="public-read"),
+        ),
+    ),
+    AuditedWeakening(
+        _OURS,
+        "a list of all backups goes to somebody else",
+        "vault-admits-no-stranger",
+        _add(
+            _aws(
+                "s3/inventory:Inventory",
+                "listed",
+                bucket=_NAME,
+                destination={"bucket": {"bucketArn": "arn:aws:s3:::strangers", "accountId": _STRANGER}},
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the trail is encrypted with a key of somebody else",
+        "vault-account-keeps-a-trail",
+        _set("backups-trail-trail", kmsKeyId=f"arn:aws:kms:eu-west-1:{_STRANGER}:key/1"),
+    ),
+    AuditedWeakening(
+        _TAMPERING,
+        "the alarm's events go to a dead target first",
+        "vault-raises-alarms",
+        _set("backups-alarms-eu-west-1-losses-target", eventBusName="quiet"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "a contact hears only that all is well again",
+        "contact-is-told",
+        _set("alerting-oncall", enableNotificationsFor=3.0),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "the second prober looks at another environment",
+        "sentry-monitor-has-alert",
+        _set("errors-backend-check-health", environment="staging"),
+    ),
+    AuditedWeakening(
+        _OUTAGES,
+        "an outage is taken back before anybody looks",
+        "alert-reaches-someone",
+        _set("errors-backend-check-health-alert", frequencyMinutes=43_200.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "an alert of another environment",
+        "alert-reaches-someone",
+        _set("errors-backend-new-alert", environment="staging"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "mails of a day are gathered into one",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", digestsMinDelay=86_400.0, digestsMaxDelay=86_400.0),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "all errors are one issue, so that none is new",
+        "error-project-drops-nothing",
+        _set("errors-backend-project", fingerprintingRules="error.type:* -> everything"),
+    ),
+    AuditedWeakening(
+        _ERRORS,
+        "no owner is found, and nobody in their place",
+        "error-project-has-owner",
+        _set("errors-backend-ownership", raw="path:nothing/** #platform", fallthrough=False),
+    ),
+    AuditedWeakening(
+        _LITTLE,
+        "a permission set of an administrator",
+        "role-has-no-managed-administrator",
+        _add(
+            _aws(
+                "ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment",
+                "administrators",
+                managedPolicyArn="arn:aws:iam::aws:policy/AdministratorAccess",
+                instanceArn="arn:aws:sso:::instance/ssoins-1",
+                permissionSetArn="arn:aws:sso:::permissionSet/1/2",
+            )
+        ),
+    ),
+    AuditedWeakening(
+        _SECRETS,
+        "a vendor's token in clear at a provider",
+        "secret-is-marked",
+        _add(Toy("pulumi:providers:github", "github", {"version": "6.15.0", "token": "correct horse"})),
+    ),
+    AuditedWeakening(
+        _EXCEPTIONS,
+        "the alias of the key is left to the console",
+        "demanded-inputs-stay-managed",
+        lambda stack: with_options(stack, "backups-vault-key-alias", ignoreChanges=["targetKeyId"]),
     ),
 )

@@ -259,6 +259,63 @@ def _utilities() -> list[Toy]:
     ]
 
 
+def _worker_in_a_cluster() -> list[Toy]:
+    """Return a worker of an EKS cluster that takes jobs of an encrypted queue, by its service account."""
+    issuer = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
+    queue = f"arn:aws:sqs:eu-west-1:{_ACCOUNT}:jobs"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{_ACCOUNT}:oidc-provider/{issuer}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{issuer}:aud": "sts.amazonaws.com",
+                f"{issuer}:sub": "system:serviceaccount:shop:worker",
+            }
+        },
+    }
+    administered = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    role = [
+        replace(toy, inputs={**toy.inputs, "assumeRolePolicy": json.dumps({"Statement": [trust]})})
+        if toy.type == "aws:iam/role:Role"
+        else toy
+        for toy in _role(
+            "worker", "ecs-tasks.amazonaws.com", _allow(queue, "sqs:ReceiveMessage", "sqs:DeleteMessage")
+        )
+    ]
+    return [
+        _aws(
+            "kms/key:Key",
+            "jobs-key",
+            protect=True,
+            enableKeyRotation=True,
+            rotationPeriodInDays=365,
+            deletionWindowInDays=30,
+            policy=json.dumps({"Statement": [administered]}),
+        ),
+        _aws("kms/alias:Alias", "jobs-alias", name="alias/jobs", targetKeyId=UNKNOWN),
+        _aws("sqs/queue:Queue", "jobs", name="jobs", kmsMasterKeyId="alias/jobs"),
+        _aws("sqs/queue:Queue", "failed", name="failed", kmsMasterKeyId="alias/jobs"),
+        _aws("iam/openIdConnectProvider:OpenIdConnectProvider", "cluster", url=f"https://{issuer}"),
+        _aws(
+            "elasticache/replicationGroup:ReplicationGroup",
+            "cache",
+            description="answers that may be lost",
+            authToken=secret("hidden"),
+        ),
+        *role,
+        _provider("kubernetes", "4.34.2"),
+        _made("kubernetes:core/v1:ServiceAccount", "account", "kubernetes", metadata={"name": "worker"}),
+        _made("kubernetes:apps/v1:Deployment", "worker-pods", "kubernetes", spec={"replicas": 2}),
+        _made("kubernetes:core/v1:Secret", "tokens", "kubernetes", stringData=secret({"token": "hidden"})),
+    ]
+
+
 _UNWATCHED: Final = ("endpoint-has-monitor", "endpoint-has-second-prober")
 _ALONE: Final = "store-has-independent-backup"
 
@@ -277,6 +334,7 @@ PROGRAMS: Final[dict[str, tuple[Callable[[], list[Toy]], set[tuple[str, str]]]]]
     "supabase": (_supabase, {(_ALONE, "shop"), ("store-has-history", "shop")}),
     "vercel and cloudflare": (_vercel_and_monitors, {(rule, "domain") for rule in _UNWATCHED}),
     "random values and a repository": (_utilities, set()),
+    "worker in a cluster": (_worker_in_a_cluster, set()),
 }
 """Program, and what is right to refuse: it has no backup elsewhere, nobody watches it, or it is public."""
 

@@ -316,7 +316,6 @@ _TABLE: Final = {
             "backups-vault-logging",
             "",
             REMOVED,
-            "store-has-history",
             "store-has-independent-backup",
         ),
         ("backups-vault-access-log-lifecycle", "rules.0.expiration.days", 30),
@@ -508,9 +507,7 @@ _TABLE: Final = {
     ("secret-outputs-are-marked", "errors-backend-key"): (
         ("errors-backend-key", "opts.additional_secret_outputs", []),
     ),
-    ("provider-is-bound-to-account", "aws"): (
-        ("aws", "allowed_account_ids", GONE, "account-trust-is-conditional"),
-    ),
+    ("provider-is-bound-to-account", "aws"): (("aws", "allowed_account_ids", GONE),),
     ("provider-reaches-its-vendor", "aws-primary"): (("aws-primary", "insecure", True),),
     ("secret-admits-no-stranger", "backups-documents-copier"): (
         (
@@ -526,9 +523,7 @@ _TABLE: Final = {
             "job-database",
             "protects",
             ["urn:pulumi:prod::bulwark::x:y:Z::gone"],
-            "store-backups-outlast-corruption",
             "store-has-independent-backup",
-            "store-loss-is-within-objective",
         ),
     ),
     ("monitor-watches-something", "uptime-backend-version"): (

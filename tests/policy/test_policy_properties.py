@@ -8,11 +8,13 @@ first preview shows it, and the mutations of the program, which the real engine 
 import importlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 from case import Case
 from mutations import MUTATIONS
+from weakening_table import list_rows, render
 
 from policies.framework.closing_rules import CLOSING_RULES
 from policies.properties import PROPERTIES, Property
@@ -54,6 +56,13 @@ def test_every_rule_protects_one_property() -> None:
 def test_the_table_of_weakenings_is_long_and_has_no_row_twice() -> None:
     assert len(TABLE) >= 1_000
     assert len(set(TABLE)) == len(TABLE)
+
+
+def test_the_table_of_weakenings_is_written_down() -> None:
+    document = Path(__file__).parents[2] / "docs" / "weakenings.md"
+    assert document.read_text() == render(), "run: tests/policy/weakening_table.py, as it says"
+    assert len(list_rows()) >= 250
+    assert {row.property for row in list_rows()} == {one.name for one in PROPERTIES}
 
 
 @pytest.mark.parametrize("one", PROPERTIES, ids=lambda one: one.name)

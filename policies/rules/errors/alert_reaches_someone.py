@@ -5,11 +5,21 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.sentry import ALERT, PAGERDUTY_SERVICE, TEAM
+from policies.facts.sentry import ALERT, PAGERDUTY_SERVICE, TEAM, judge_environment
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Absent, Known, PropertyValue, Unknown
-from policies.framework.rule import Parameters, Rule, accept_any, expect, expect_value, of_type, one_of
+from policies.framework.rule import (
+    Parameters,
+    Rule,
+    accept_any,
+    expect,
+    expect_value,
+    in_range,
+    number_parameter,
+    of_type,
+    one_of,
+)
 from policies.framework.stack import PolicyStack, Resource
 
 _TARGETS: Final[dict[str, tuple[str, ...]]] = {
@@ -26,11 +36,20 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {
 _IDS: Final = {"targetId": TEAM, "serviceId": PAGERDUTY_SERVICE}
 """Input with a target -> the type that it depends on, which decides while the input is unknown."""
 
+_FREQUENCY: Final = number_parameter(
+    "maximum_frequency_minutes",
+    60,
+    "for how many minutes it may keep the next failure of the same issue to itself",
+    looser="higher",
+)
+
 _FALLBACKS: Final = one_of("AllMembers", "ActiveMembers")
 
 
-def _judge(alert: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
+def _judge(alert: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
     yield from expect(alert, "enabled", one_of(True), "must declare enabled true")
+    yield from _check_frequency(alert, limits[_FREQUENCY.name])
+    yield from judge_environment(alert, stack)
     filters = alert.at("actionFilters").each()
     if not filters:
         yield message("it does nothing")
@@ -39,6 +58,13 @@ def _judge(alert: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator
         yield from accept_any(
             [_check_action(action, alert, stack) for action in actions], [message("it takes no action")]
         )
+
+
+def _check_frequency(alert: Resource, most: float) -> list[Message]:
+    if isinstance(alert.at("frequencyMinutes"), Absent):
+        return []
+    problem = "keeps the next failure of an issue to itself for too long"
+    return expect(alert, "frequencyMinutes", in_range(0, most), problem)
 
 
 def _check_action(action: PropertyValue, alert: Resource, stack: PolicyStack) -> list[Message]:
@@ -92,4 +118,5 @@ RULE: Final = Rule(
     controls=(Control.SOC_CC7_3, Control.SOC_CC7_4, Control.ISO_A_5_26, Control.NIST_IR_4, Control.CIS_17_2),
     subjects=of_type(ALERT),
     judge=_judge,
+    parameters=(_FREQUENCY,),
 )

@@ -1,4 +1,4 @@
-"""A Sentry project that throws errors away before anybody is told is refused."""
+"""A Sentry project that throws errors away, or keeps them back, is refused."""
 
 from collections.abc import Iterator
 from typing import Final, LiteralString
@@ -8,17 +8,42 @@ from pulumi_policy import Severity
 from policies.facts.sentry import INBOUND_FILTER, PROJECT, SentryProjects
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Known, Unknown
-from policies.framework.rule import Parameters, Rule, of_type
+from policies.framework.property_values import Absent, Known, Unknown
+from policies.framework.rule import Parameters, Rule, expect, in_range, of_type
 from policies.framework.stack import PolicyStack, Resource
 
 _PATTERNS: Final[tuple[LiteralString, ...]] = ("errorMessages", "releases")
 _FEWEST_CHARACTERS: Final = 4
+_DELAYS: Final[tuple[tuple[LiteralString, float], ...]] = (
+    ("digestsMinDelay", 600),
+    ("digestsMaxDelay", 1_800),
+)
+"""Input -> the most seconds for which mails are gathered: Sentry's default is 5 and 30 minutes."""
+
 _OF_NO_USER: Final = ("browser-extensions", "filtered-transaction", "localhost", "web-crawlers")
 """Filters of what no user of the service has caused (Sentry, "Inbound data filters")."""
 
 
 def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
+    yield from _check_filters(project, stack)
+    yield from _check_delays(project)
+    match project.at("fingerprintingRules"):
+        case Known(str(text)):
+            if any(map(_joins_everything, text.splitlines())):
+                yield message("it makes one issue of errors that have nothing in common")
+        case Unknown():
+            yield unknown_value(project, "fingerprintingRules")
+        case _:
+            pass
+
+
+def _check_delays(project: Resource) -> Iterator[Message]:
+    for name, most in _DELAYS:
+        if not isinstance(project.at(name), Absent):
+            yield from expect(project, name, in_range(0, most), "holds mails back for too long")
+
+
+def _check_filters(project: Resource, stack: PolicyStack) -> Iterator[Message]:
     for name in _PATTERNS:
         for pattern in project.at("filters", name).each():
             match pattern:
@@ -36,15 +61,25 @@ def _judge(project: Resource, stack: PolicyStack, _limits: Parameters) -> Iterat
             yield message("{inbound} throws errors of users away", inbound=inbound)
 
 
+def _joins_everything(line: str) -> bool:
+    """Tell whether a rule such as `error.type:* -> all` fits anything, and gives it a fixed fingerprint."""
+    matchers, arrow, fingerprint = line.partition("->")
+    if not arrow or line.lstrip().startswith("#") or "{{" in fingerprint:
+        return False
+    patterns = [matcher.partition(":")[2] for matcher in matchers.split()]
+    return all(len(pattern.strip('*?"')) < _FEWEST_CHARACTERS for pattern in patterns)
+
+
 RULE: Final = Rule(
     id="error-project-drops-nothing",
-    title="No Sentry project throws away errors of its users",
-    violated="throws errors away",
+    title="No Sentry project throws away errors of its users, keeps them back, or takes all for one",
+    violated="keeps errors from whoever is to be told",
     severity=Severity.HIGH,
     risk="The errors are sent, nobody is told of them, and every alert is as green as without any.",
     fix=(
         "Leave the project's filters to messages and releases that they name, and of the inbound filters "
-        "those that drop what no user has caused."
+        "those that drop what no user has caused; gather mails for half an hour at most; give a fingerprint "
+        "to errors that are named."
     ),
     controls=(Control.SOC_CC7_2, Control.NIST_SI_4, Control.ISO_A_8_16),
     subjects=of_type(PROJECT),

@@ -6,7 +6,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.jobs import CRON_MONITOR
-from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, SentryAlerts
+from policies.facts.sentry import METRIC_MONITOR, UPTIME_MONITOR, SentryAlerts, judge_environment
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
 from policies.framework.property_values import Known, Unknown
@@ -20,6 +20,7 @@ _ALMOST: Final = 0.99
 
 def _judge(monitor: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator[Message]:
     yield from expect(monitor, "enabled", one_of(True), "must declare enabled true")
+    yield from judge_environment(monitor, stack)
     if monitor.type == METRIC_MONITOR:
         yield from _check_thresholds(monitor)
     yield from stack.view(SentryAlerts).check_alerts(monitor)

@@ -1,7 +1,7 @@
 """An identity with an AWS managed administrator policy is refused."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
@@ -12,12 +12,15 @@ from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
+_PERMISSION_SET: Final = "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment"
 _ATTACHMENTS: Final = (
     "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
     "aws:iam/policyAttachment:PolicyAttachment",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+    _PERMISSION_SET,
 )
+_INPUTS: Final[dict[str, LiteralString]] = {ROLE: "managedPolicyArns", _PERMISSION_SET: "managedPolicyArn"}
 _POLICY: Final = "aws:iam/policy:Policy"
 _ADMINISTRATORS: Final = tuple(
     f"arn:*:iam::aws:policy/{name}" for name in ("AdministratorAccess*", "IAMFullAccess", "PowerUserAccess")
@@ -31,7 +34,7 @@ def _subjects(stack: PolicyStack) -> list[Resource]:
 
 
 def _judge(identity: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
-    name = "managedPolicyArns" if identity.type == ROLE else "policyArn"
+    name = _INPUTS.get(identity.type, "policyArn")
     arns = identity.at(name)
     # Other rules judge the policies of this stack.
     own = any(policy.type == _POLICY for policy in stack.dependencies(identity, name))

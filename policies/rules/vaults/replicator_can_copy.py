@@ -38,6 +38,7 @@ def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterator
             continue
         role = _find_role(replication, stack)
         if role:
+            yield from _check_owner(replication, target, stack)
             yield from _check_trust(role, source, stack)
             yield from _check_rights(role, source, replication, target, stack)
         elif isinstance(replication.at("role"), Unknown):
@@ -55,6 +56,14 @@ def _find_role(replication: Resource, stack: PolicyStack) -> Resource | None:
             return next(roles, None)
         case _:
             return None
+
+
+def _check_owner(replication: Resource, target: Resource, stack: PolicyStack) -> Iterator[Message]:
+    owner = FailureDomain.of(target, stack).account
+    for rule in replication.at("rules").each():
+        account = rule.at("destination", "account")
+        if isinstance(account, Known) and isinstance(owner, Known) and account != owner:
+            yield message("{replication} expects the bucket in another account", replication=replication)
 
 
 def _check_trust(role: Resource, source: Resource, stack: PolicyStack) -> Iterator[Message]:

@@ -8,6 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import LOCK, TRAIL, Buckets, vaults
 from policies.facts.failure_domain import FailureDomain
 from policies.facts.guards import ROOT_MAY, judge_log_guard
+from policies.facts.kms_keys import KmsKeys
 from policies.facts.lifecycles import default_retention
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
@@ -42,6 +43,7 @@ def _names_trail(component: Resource, account: Known) -> bool:
 
 def _check_trail(trail: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[Message]:
     yield from _check_record(trail)
+    yield from _check_key(trail, stack)
     index = stack.view(Buckets)
     buckets = index.resolve(trail, "s3BucketName")
     if not buckets:
@@ -86,6 +88,16 @@ def _check_record(trail: Resource) -> Iterator[Message]:
         yield message("{trail} leaves out calls that manage something", trail=trail)
     if _leaves_objects_out(trail):
         yield message("{trail} leaves out calls that take an object away", trail=trail)
+
+
+def _check_key(trail: Resource, stack: PolicyStack) -> Iterator[Message]:
+    key_id = trail.at("kmsKeyId")
+    if isinstance(key_id, Absent) or stack.view(KmsKeys).resolve(trail, "kmsKeyId", key_id):
+        return
+    if isinstance(key_id, Unknown):
+        yield unknown_value(trail, "kmsKeyId")
+    else:
+        yield message("{trail} is encrypted with a key that this stack does not declare", trail=trail)
 
 
 def _records_management(trail: Resource) -> bool:

@@ -6,18 +6,23 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.buckets import POLICY, REPLICATION, Buckets, vaults
-from policies.facts.iam_documents import read_statements
+from policies.facts.iam_documents import parse_statements, read_statements
 from policies.facts.kms_keys import GRANT, KmsKeys
 from policies.facts.s3_access import is_open
 from policies.facts.strangers import admits_strangers, judge_account, own_accounts
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message, unknown_value
-from policies.framework.property_values import Absent
+from policies.framework.property_values import Absent, Known, Unknown
 from policies.framework.rule import Parameter, Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
 _ACCESS_POINT_POLICY: Final = "aws:s3control/accessPointPolicy:AccessPointPolicy"
+_INVENTORY: Final = "aws:s3/inventory:Inventory"
+_POINT_OF_ALL_REGIONS: Final = "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint"
+_POINT_OF_ALL_REGIONS_POLICY: Final = (
+    "aws:s3control/multiRegionAccessPointPolicy:MultiRegionAccessPointPolicy"
+)
 _ACCOUNTS: Final = Parameter(
     "accounts",
     [],
@@ -58,8 +63,40 @@ def _judge(vault: Resource, stack: PolicyStack, limits: Parameters) -> Iterator[
         judged = [one for one in statements if policy in at_points or not is_open(one)]
         if any(admits_strangers(statement, own) for statement in judged):
             yield message("{policy} lets in somebody of another account", policy=policy)
+    yield from _judge_inventories(vault, stack, own)
+    yield from _judge_points_of_all_regions(vault, stack, own)
     for replication in stack.view(Buckets).parts(vault, REPLICATION):
         yield from _judge_destinations(replication, own)
+
+
+def _judge_inventories(vault: Resource, stack: PolicyStack, own: Collection[str]) -> Iterator[Message]:
+    for inventory in stack.view(Buckets).parts(vault, _INVENTORY):
+        to = inventory.at("destination", "bucket")
+        at_home = isinstance(to.at("accountId"), Absent) or judge_account(to.at("accountId"), own)
+        if at_home is None:
+            yield unknown_value(inventory, "destination.bucket.accountId")
+        elif not at_home:
+            yield message("{inventory} lists its backups to another account", inventory=inventory)
+
+
+def _judge_points_of_all_regions(
+    vault: Resource, stack: PolicyStack, own: Collection[str]
+) -> Iterator[Message]:
+    index = stack.view(Buckets)
+    points = [
+        point.at("details", "name")
+        for point in stack.of_type(_POINT_OF_ALL_REGIONS)
+        for region in point.at("details", "regions").each()
+        if isinstance(name := region.at("bucket"), Known) and index.by_arn(str(name.value)) == vault
+    ]
+    for policy in stack.of_type(_POINT_OF_ALL_REGIONS_POLICY) if points else ():
+        if policy.at("details", "name") in points or Unknown() in (*points, policy.at("details", "name")):
+            statements, unreadable = parse_statements(
+                policy.at("details", "policy"), policy, "details.policy"
+            )
+            yield from unreadable
+            if any(admits_strangers(statement, own) for statement in statements):
+                yield message("{policy} lets in somebody of another account", policy=policy)
 
 
 def _find_buckets(point: Resource, stack: PolicyStack) -> list[Resource]:

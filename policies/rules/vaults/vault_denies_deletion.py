@@ -5,7 +5,7 @@ from typing import Final
 
 from pulumi_policy import Severity
 
-from policies.facts.buckets import vaults
+from policies.facts.buckets import Buckets, vaults
 from policies.facts.iam_documents import Statement
 from policies.facts.s3_access import (
     DESTRUCTIVE_BUCKET_ACTIONS,
@@ -20,6 +20,11 @@ from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
+_OBJECTS: Final = (
+    "aws:s3/bucketObject:BucketObject",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:s3/objectCopy:ObjectCopy",
+)
 _PRINCIPAL_KEY: Final = "aws:principalarn"
 
 
@@ -42,7 +47,10 @@ def _judge(vault: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable
             if not stack_writers and not any(_names_principal(statement) for statement in denying):
                 yield message("its policy denies no writer " + action)
 
-    return judge_policies(vault, stack, check)
+    yield from judge_policies(vault, stack, check)
+    for token in _OBJECTS:
+        for written in stack.view(Buckets).parts(vault, token):
+            yield message("{written} is written over by a deployment, and deleted with it", written=written)
 
 
 def _denies(statement: Statement, action: str, arn: str) -> bool:

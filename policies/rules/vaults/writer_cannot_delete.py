@@ -1,23 +1,28 @@
-"""An identity that may both write and delete backups is refused."""
+"""An identity that may both write and delete backups, or mark those of others as gone, is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, LiteralString
 
 from pulumi_policy import Severity
 
 from policies.facts.buckets import arn_of, vaults
+from policies.facts.lifecycles import lifecycles_of
 from policies.facts.s3_access import (
     DESTRUCTIVE_BUCKET_ACTIONS,
     DESTRUCTIVE_OBJECT_ACTIONS,
     PUT,
     IamIdentities,
+    IamIdentity,
     identities,
+    reaches,
 )
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
+from policies.framework.property_values import Known
 from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
+_MARK_ACTIONS: Final[tuple[LiteralString, ...]] = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
 _WRITE_ACTIONS: Final = (PUT, "s3:ReplicateObject")
 _DESTRUCTIVE_ACTIONS: Final[tuple[LiteralString, ...]] = (
     *DESTRUCTIVE_OBJECT_ACTIONS,
@@ -36,6 +41,8 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
     identity = stack.view(IamIdentities).by_resource[resource]
     yield from identity.unreadable
     stack_vaults = vaults(stack)
+    for vault in stack_vaults:
+        yield from _check_marks(identity, vault, stack)
     if not any(
         identity.adds_backups(action, arn_of(vault)) for action in _WRITE_ACTIONS for vault in stack_vaults
     ):
@@ -52,9 +59,27 @@ def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Itera
             yield message("it adds to a vault and may also do " + action)
 
 
+def _check_marks(identity: IamIdentity, vault: Resource, stack: PolicyStack) -> Iterator[Message]:
+    """Yield a right to give objects a tag by which they expire, of somebody who doesn't write them."""
+    arn = arn_of(vault)
+    marked = {
+        str(rule.prefix.value)
+        for _, rules in lifecycles_of(vault, stack)
+        for rule in rules
+        if rule.tags and not rule.is_off and isinstance(rule.prefix, Known)
+    }
+    for prefix in sorted(marked):
+        beneath = f"{arn}/{prefix}"
+        writes = any(reaches(one, beneath) for one in identity.statements_allowing(PUT, arn))
+        for action in _MARK_ACTIONS:
+            marks = any(reaches(one, beneath) for one in identity.statements_allowing(action, arn))
+            if marks and not writes:
+                yield message("it may do " + action + " where a tag lets {vault} expire it", vault=vault)
+
+
 RULE: Final = Rule(
     id="writer-cannot-delete",
-    title="Nobody who adds to a bucket that holds backups may take anything away from it",
+    title="Nobody who adds to a bucket that holds backups may take anything away, nor mark what others add",
     violated="can take backups away",
     severity=Severity.CRITICAL,
     risk=(

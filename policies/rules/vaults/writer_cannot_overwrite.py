@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 from policies.facts.buckets import POLICY, Buckets, arn_of, vaults
 from policies.facts.iam_documents import Statement, read_statements
 from policies.facts.lifecycles import LIVING_PREFIXES
-from policies.facts.s3_access import PUT, IamIdentities, denies, identities, pattern_reaches
+from policies.facts.s3_access import PUT, IamIdentities, denies, identities, pattern_reaches, reaches
 from policies.framework.controls import Control
 from policies.framework.messages import Message, message
 from policies.framework.rule import Parameters, Rule
@@ -29,8 +29,32 @@ def _judge(resource: Resource, stack: PolicyStack, limits: Parameters) -> Iterab
             for statement in identity.statements_allowing(PUT, arn)
             if not (_is_create_only(statement) or _is_within_prefixes(statement, arn, living))
         ]
+        rewriters = stack.view(_Rewriters).of(vault, tuple(living))
+        if resource in rewriters and len(rewriters) > 1:
+            yield message("it and somebody else may write the same living keys of {vault}", vault=vault)
         if overwriting and vault not in stack.view(_find_create_only_vaults):
             yield message("it may write a key of {vault} a second time", vault=vault)
+
+
+class _Rewriters:
+    """The roles, users and groups that may write keys again that live as long as their source does."""
+
+    def __init__(self, stack: PolicyStack) -> None:
+        self._stack = stack
+        self._found: dict[tuple[Resource, tuple[str, ...]], list[Resource]] = {}
+
+    def of(self, vault: Resource, living: tuple[str, ...]) -> list[Resource]:
+        if (vault, living) not in self._found:
+            arn = arn_of(vault)
+            self._found[vault, living] = [
+                identity.resource
+                for identity in self._stack.view(IamIdentities).all
+                if any(
+                    not _is_create_only(statement) and any(reaches(statement, prefix) for prefix in living)
+                    for statement in identity.statements_allowing(PUT, arn)
+                )
+            ]
+        return self._found[vault, living]
 
 
 def _is_create_only(statement: Statement) -> bool:

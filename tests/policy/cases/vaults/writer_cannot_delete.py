@@ -15,6 +15,7 @@ from cases.vaults import (
     both,
     change,
     more,
+    no_statement,
     policy,
 )
 
@@ -40,6 +41,12 @@ CASE = Case(
         more(f"{WRITER}-policy", **allow("kms:PutKeyPolicy", "*")),
         more(f"{WRITER}-policy", Effect="Allow", NotAction="s3:GetObject", Resource=f"{ARN}/*"),
         more(f"{WRITER}-policy", Effect="Allow", Action="s3:DeleteObject", NotResource=f"{ARN}/files/*"),
+        # It marks what others write.
+        no_statement(f"{WRITER}-policy", "AddFiles"),
+        both(
+            no_statement(f"{WRITER}-policy", "AddFiles"),
+            more(f"{WRITER}-policy", **allow("s3:PutObjectT*", f"{ARN}/*")),
+        ),
         # The two halves may stand in different policies of the same role.
         add(
             aws(

@@ -16,6 +16,7 @@ CASE = Case(
         statement(f"{WRITER}-policy", "AddFiles", Resource=f"{ARN}/file*"),
         more(f"{WRITER}-policy", **allow("s3:Put*", f"{ARN}/database/*")),
         more(f"{WRITER}-policy", Effect="Allow", Action="s3:PutObject", NotResource=f"{ARN}/database/*"),
+        more("backups-identity-planner-policy", **allow("s3:PutObject", f"{ARN}/files/*")),
         both(
             statement(f"{WRITER}-policy", "AddOnce", Condition=ABSENT),
             more(
