@@ -33,6 +33,7 @@ from components.existing_database import ExistingDatabase, ExistingDatabaseArgs
 from components.files import Files, FilesArgs
 from components.neon_arguments import describe_neon_database
 from components.providers import Providers
+from components.railway import RailwayHost, RailwayHostArgs
 from components.recovery_description import DeployedValues, describe_role
 from components.scheduled_job import JobWatch, ScheduledJob, ScheduledJobArgs
 from components.secrets import Secrets, name_files_key, name_url
@@ -46,14 +47,25 @@ from components.settings import (
     Job,
     OncallSettings,
     PostgresSettings,
+    RailwaySettings,
     Settings,
     SupabaseSettings,
     UptimeSettings,
+    VercelSettings,
 )
+from components.settings.hosts import name_secret
 from components.settings.platform import StoreObjectives
 from components.settings.services import Watcher, project_slug
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 from components.uptime import Uptime, UptimeArgs, WatchedAddress, WeeklyWindow
+from components.vercel import VercelHost, VercelHostArgs
+from core.host_variables import (
+    DATABASE_URL,
+    RAILWAY_COMMIT,
+    SENTRY_DSN,
+    SENTRY_ENVIRONMENT,
+    SENTRY_RELEASE,
+)
 
 if TYPE_CHECKING:
     from components.oncall import OnCall
@@ -131,6 +143,10 @@ class Platform(pulumi.ComponentResource):
             if errors
             else None
         )
+        self.hosts = {
+            name: self._declare_host(name, settings, host, secrets, opts=child)
+            for name, host in settings.hosts.items()
+        }
         self.jobs: dict[str, ScheduledJob] = {}
         self.documents: DocumentValues | None = None
         if settings.backups:
@@ -140,6 +156,41 @@ class Platform(pulumi.ComponentResource):
             )
         existing.require_declared()
         self.register_outputs({})
+
+    def _declare_host(
+        self,
+        name: str,
+        settings: Settings,
+        host: RailwaySettings | VercelSettings,
+        secrets: Secrets,
+        *,
+        opts: pulumi.ResourceOptions,
+    ) -> RailwayHost | VercelHost:
+        service, prefix = settings.services[name], host.sentry_prefix or ""
+        project = project_slug(name, service) if self.errors and service.errors else None
+        plain: dict[str, pulumi.Input[str]] = dict(host.variables)
+        secret: dict[str, pulumi.Input[str]] = {
+            variable: secrets[name_secret(name, variable)] for variable in host.secrets
+        }
+        if host.database:
+            secret[DATABASE_URL] = self.neon[host.database].application_uri
+        if settings.errors and self.errors and project:
+            secret[f"{prefix}{SENTRY_DSN}"] = self.errors.dsns[name]
+            plain[f"{prefix}{SENTRY_ENVIRONMENT}"] = settings.errors.environment
+            release = host.release or (RAILWAY_COMMIT if host.type == "railway" else None)
+            # At Vercel no variable can refer to another, and Sentry's SDKs read its VERCEL_GIT_COMMIT_SHA.
+            plain |= {f"{prefix}{SENTRY_RELEASE}": release} if release else {}
+        if host.type == "railway":
+            return RailwayHost(
+                f"host-{name}",
+                RailwayHostArgs(name, host.service, host.environment, plain, secret, project),
+                opts=opts,
+            )
+        return VercelHost(
+            f"host-{name}",
+            VercelHostArgs(name, host.project, host.team, host.target, {**plain, **secret}, project),
+            opts=opts,
+        )
 
     def _declare_jobs(
         self, settings: Settings, backups: BackupSettings, *, opts: pulumi.ResourceOptions

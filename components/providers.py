@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws
+import pulumi_railway
 import pulumi_sentry
 import pulumi_uptimerobot
+import pulumi_vercel
 
 from components import neon
 from components.settings import Settings
@@ -19,12 +21,15 @@ class Providers:
     uptimerobot: pulumi_uptimerobot.Provider | None
     sentry: pulumi_sentry.Provider | None
     pagerduty: pulumi.ProviderResource | None
+    railway: pulumi_railway.Provider | None
+    vercel: pulumi_vercel.Provider | None
     aws: pulumi_aws.Provider | None
     """It writes the documents of the roles, and nothing else."""
 
     def list_used(self) -> list[pulumi.ProviderResource]:
         """Return the providers of the vendors that the settings name."""
-        every = (self.neon, self.uptimerobot, self.sentry, self.pagerduty, self.aws)
+        watching = (self.uptimerobot, self.sentry, self.pagerduty)
+        every = (self.neon, *watching, self.railway, self.vercel, self.aws)
         return [provider for provider in every if provider]
 
 
@@ -44,6 +49,9 @@ def build(settings: Settings) -> Providers:
         uptimerobot=pulumi_uptimerobot.Provider("uptimerobot") if settings.uptime else None,
         sentry=pulumi_sentry.Provider("sentry") if settings.errors else None,
         pagerduty=_pagerduty() if settings.oncall else None,
+        railway=pulumi_railway.Provider("railway") if settings.at_railway else None,
+        # Without `team`, which would be looked up in each preview: each variable names its own.
+        vercel=pulumi_vercel.Provider("vercel") if settings.at_vercel else None,
         aws=_primary("aws", settings) if settings.backups else None,
     )
 

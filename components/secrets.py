@@ -1,6 +1,7 @@
 """The stack's secrets, from its encrypted configuration or the environment, and the vendors' tokens."""
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,18 +9,23 @@ from typing import Final
 import pulumi
 
 from components.settings import PROJECT, Problem, Settings, SettingsError
+from components.settings.hosts import list_secrets
 
 TOKEN_VARIABLES: Final[Mapping[str, str]] = {
     "neon": "NEON_API_KEY",
     "uptime": "UPTIMEROBOT_API_KEY",
     "errors": "SENTRY_AUTH_TOKEN",
     "oncall": "PAGERDUTY_TOKEN",
+    "at_railway": "RAILWAY_TOKEN",
+    "at_vercel": "VERCEL_API_TOKEN",
 }
 """
 Part of the settings -> environment variable from which its vendor's provider reads its token.
 
 A token that is no input of a provider gets into neither state nor plan, so that each job has its own.
 """
+
+_VERCEL_TOKEN: Final = re.compile(r"[0-9a-zA-Z]{24}")
 
 
 def name_files_key(store: str) -> tuple[str, str]:
@@ -43,6 +49,7 @@ def required_secrets(settings: Settings) -> list[str]:
         *(name for store in settings.sources for name in name_files_key(store)),
         *(name_url(store) for store in settings.databases if store not in settings.neon),
         *(f"{channel}_target" for channel in settings.alerting.secret_channels()),
+        *list_secrets(settings.hosts),
     ]
 
 
@@ -116,8 +123,22 @@ def check(settings: Settings, *, given: Collection[str]) -> None:
         for block, variable in TOKEN_VARIABLES.items()
         if getattr(settings, block) and not os.environ.get(variable)
     ]
+    problems += _check_tokens(settings)
     if problems:
         raise SettingsError(problems)
+
+
+def _check_tokens(settings: Settings) -> list[Problem]:
+    """
+    Check the form of Vercel's token, as its provider does before anything else.
+
+    Source: vercel/terraform-provider-vercel 5.10.0, vercel/provider.go. Railway's tokens all have one form.
+    """
+    variable = TOKEN_VARIABLES["at_vercel"]
+    token = os.environ.get(variable)
+    if not settings.at_vercel or not token or _VERCEL_TOKEN.search(token):
+        return []
+    return [Problem(variable, "is no token of Vercel: it has no 24 letters and digits in a row")]
 
 
 def _missing(name: str) -> Problem:

@@ -21,7 +21,14 @@ _PROGRAMS: Final = {"Accounts": "The administrator's stack", "Platform": "The pl
 """Type of a program's outermost component -> title."""
 
 _FACTS: Final = ("protects", "copies", "proves", "drills")
-_VENDORS: Final = {"aws": "AWS", "neon": "Neon", "sentry": "Sentry", "uptimerobot": "UptimeRobot"}
+_VENDORS: Final = {
+    "aws": "AWS",
+    "neon": "Neon",
+    "railway": "Railway",
+    "sentry": "Sentry",
+    "uptimerobot": "UptimeRobot",
+    "vercel": "Vercel",
+}
 
 _FOLDERS: Final = {
     "cli": "the commands",
@@ -44,9 +51,11 @@ _FOLDERS: Final = {
     "twin/sample_app": "the sample platform",
     "twin/aws": "S3, KMS, IAM, STS, Secrets Manager",
     "twin/neon": "Neon",
+    "twin/railway": "Railway",
     "twin/sentry": "Sentry",
     "twin/pagerduty": "PagerDuty",
     "twin/uptimerobot": "UptimeRobot",
+    "twin/vercel": "Vercel",
     "twin/provider": "shared by stand-ins",
     "twin/vendor": "shared by the vendors' models and APIs",
     "twin/host": "files, ports, time",

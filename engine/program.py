@@ -31,7 +31,15 @@ PLATFORM: Final = Program(
     PROJECT,
     CHECKOUT,
     "components.platform",
-    (*_AWS, "pulumi_neon", "pulumi_uptimerobot", "pulumi_sentry", "pulumi_pagerduty"),
+    (
+        *_AWS,
+        "pulumi_neon",
+        "pulumi_uptimerobot",
+        "pulumi_sentry",
+        "pulumi_pagerduty",
+        "pulumi_railway",
+        "pulumi_vercel",
+    ),
     "the platform's stack",
 )
 ADMINISTRATOR: Final = Program(

@@ -19,6 +19,7 @@ import yaml
 
 from components.secrets import TOKEN_VARIABLES, name_files_key, name_url, variable
 from components.settings import PROJECT, FileStore, NeonSettings, Settings
+from components.settings.hosts import list_secrets
 from components.settings.uptime import STATUS_PAGES_VARIABLE
 from core.failure import Failure
 from core.state_folder import HOME_VARIABLE, default_root
@@ -37,6 +38,7 @@ from toolchain.providers import bridge_path, find_providers
 from twin import elsewhere, file_store, plugin_install, services
 from twin.aws.administrator import ACCOUNT, SECOND_ACCOUNT, administrator_key
 from twin.aws.environment import find_environment_key
+from twin.host.database_address import reach_database
 from twin.host.home import TwinHome
 from twin.services import ServiceStatus, TwinService
 from twin.vendor.model import read_only_name
@@ -64,7 +66,7 @@ _THIS_MACHINE: Final = frozenset(("localhost", "127.0.0.1"))
 _TWINS_OWN: Final = "local"
 """The stack that commands mean without `--stack`; its sample platform is the service `platform`."""
 
-_BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:")
+_BRIDGED: Final = ("neon:", "uptimerobot:", "sentry:", "railway:", "vercel:")
 _BRIDGES_NOTES: Final = "__pulumi_raw_state_delta"
 """Output that the real bridge leaves in each resource, and no stand-in does."""
 
@@ -135,6 +137,7 @@ class TwinTarget(StackTarget):
             home.create()
             file_store.create_buckets(home, self._buckets())
             self._invite_people()
+            self._add_hosts()
         free_bytes = shutil.disk_usage(home.root).free
         if free_bytes < _NEEDED_BYTES:
             raise Failure(
@@ -172,6 +175,22 @@ class TwinTarget(StackTarget):
                 account.invite(person)
             account.store.close()
 
+    def _add_hosts(self) -> None:
+        """Let the services and projects exist that the settings name at a host: no stack makes them."""
+        if not self.settings.hosts:
+            return
+        from twin.railway.model import Railway  # noqa: PLC0415 - only where a service has a host
+        from twin.vercel.model import Vercel  # noqa: PLC0415 - with it
+
+        railway, vercel = Railway(self.home), Vercel(self.home)
+        for name, host in self.settings.hosts.items():
+            url = urlsplit(self.settings.services[name].url)
+            port = url.port if self.runs_platform and url.hostname in _THIS_MACHINE else None
+            if host.type == "railway":
+                railway.add_service(host.service, host.environment, host.project, name=name, port=port)
+            else:
+                vercel.add_project(host.project, host.team, name=name, port=port)
+
     def _require_addresses(self) -> None:
         """Raise Failure unless the address of each database that exists already is known."""
         given = stack_file.read(self.name).get("config", {})
@@ -202,6 +221,7 @@ class TwinTarget(StackTarget):
             else f"{inbox}/{channel}"
             for channel in alerting.secret_channels()
         }
+        secrets |= {name: home.secret(name) for name in list_secrets(self.settings.hosts)}
         passphrase = home.root / "passphrase"
         if not passphrase.exists():
             passphrase.touch(mode=0o600)
@@ -354,13 +374,7 @@ class TwinTarget(StackTarget):
         return tls_context(self.home.tls / "ca.crt")
 
     def reach_database(self, url: str) -> str:
-        """
-        Return the address without TLS and pooler, which the twin's server does not have.
-
-        Neon's provider makes the pooler's name out of the first label of the server's: of 127.0.0.1 as well.
-        """
-        server = url.replace("@127-pooler.0.0.1:", "@127.0.0.1:")
-        return urlsplit(server)._replace(query="sslmode=disable").geturl()
+        return reach_database(url)
 
     def reach_files(self, endpoint: str) -> str:  # noqa: ARG002 - the twin's service stands in for it
         return f"http://127.0.0.1:{self.home.port('files')}"
@@ -436,11 +450,29 @@ class TwinTarget(StackTarget):
         buckets = [bucket for store in self._sample_files(database) for bucket in store.buckets]
         if buckets and (stored := file_store.seed(self.home, buckets[0], result.scale)):
             console.print(f"Stored the {stored:,} objects that its rows name.")
+        commit = _find_commit()
+        self._deploy_code(commit)
         partial = self._deployment_file.with_suffix(".partial")
         partial.touch(mode=0o600)
-        deployment = {"database_url": self.reach_database(urls["application"]), "commit": _find_commit()}
+        deployment = {"database_url": self.reach_database(urls["application"]), "commit": commit}
+        if any(host.database for host in self.settings.hosts.values()):
+            del deployment["database_url"]  # its host gives it the address
         partial.write_text(json.dumps(deployment))
         partial.replace(self._deployment_file)
+
+    def _deploy_code(self, commit: str) -> None:
+        """Let the hosts deploy a commit with the variables of now, as a push does, unless they run it."""
+        if not self.settings.hosts:
+            return
+        from twin.railway.model import Railway  # noqa: PLC0415 - only where a service has a host
+        from twin.vercel.model import Vercel  # noqa: PLC0415 - with it
+
+        railway, vercel = Railway(self.home), Vercel(self.home)
+        for host in self.settings.hosts.values():
+            if host.type == "railway":
+                railway.deploy_commit(host.service, host.environment, commit)
+            else:
+                vercel.deploy_changes(host.project, commit)
 
     def _buckets(self) -> list[str]:
         """Return the buckets that the twin's store of files has."""

@@ -31,6 +31,12 @@ VENDORS: Final = {
     "pagerduty": VendorInfo(
         "PagerDuty", "PAGERDUTY_TOKEN", "Integrations > API Access Keys at PagerDuty", "status.pagerduty.com"
     ),
+    "railway": VendorInfo(
+        "Railway", "RAILWAY_TOKEN", "railway.com/account/tokens (no project's token)", "status.railway.com"
+    ),
+    "vercel": VendorInfo(
+        "Vercel", "VERCEL_API_TOKEN", "vercel.com/account/settings/tokens", "www.vercel-status.com"
+    ),
     "supabase": VendorInfo(
         "Supabase", "SUPABASE_ACCESS_TOKEN", "supabase.com/dashboard/account/tokens", "status.supabase.com"
     ),

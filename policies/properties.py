@@ -171,7 +171,7 @@ PROPERTIES: Final = (
         "A new error of a service reaches its owners, and a flood of errors hides none.",
         "For each service its project, key, rate limit, spike protection and owners; alerts with their "
         "triggers, filters, environment, frequency and actions; monitors without an alert and alerts "
-        "without a monitor.",
+        "without a monitor; whether the service is given its project's DSN where it runs.",
         "Errors that a service does not report.",
         (
             "alert-listens-to-something",
@@ -184,6 +184,7 @@ PROPERTIES: Final = (
             "error-project-has-spike-protection",
             "sentry-monitor-has-alert",
             "service-has-error-project",
+            "service-receives-its-dsn",
         ),
     ),
     Property(
@@ -231,9 +232,11 @@ PROPERTIES: Final = (
         "Secrets stay secret",
         "No credential stands in clear in a state, a preview or a log, and none lasts for ever.",
         "Inputs and outputs that are credentials by their package's schema; policies of secrets; texts in "
-        "the form of a known credential; types that make keys, tokens or users with passwords.",
+        "the form of a known credential; types that make keys, tokens or users with passwords; variables at a "
+        "host whose names say that they hold a secret.",
         "A credential of an unknown form in an input that no schema marks: no name is guessed from.",
         (
+            "host-secret-is-sensitive",
             "no-long-lived-key",
             "nothing-looks-like-a-secret",
             "secret-admits-no-stranger",

@@ -17,8 +17,10 @@ _BLOCKS: Final = {
     "Errors": "errors",
     "Files": "stores",
     "Platform": "platform",
+    "RailwayHost": "services",
     "ScheduledJob": "backups",
     "Uptime": "uptime",
+    "VercelHost": "services",
 }
 """Component -> its block in the stack's settings file."""
 
@@ -32,10 +34,12 @@ _SETTINGS_OF: Final = {
     "endpoint-monitor-is-fast": "uptime.interval_seconds",
     "endpoint-monitor-looks-from-several-regions": "uptime.regions",
     "error-key-has-rate-limit": "services.*.errors.events_per_minute",
+    "host-secret-is-sensitive": "services.*.host",
     "maintenance-window-is-short": "uptime.maintenance",
     "monitor-reaches-someone": "alerting.routes",
     "monitor-route-is-independent": "alerting.channels",
     "service-has-error-project": "services.*.errors",
+    "service-receives-its-dsn": "services.*.host",
     "store-backups-outlast-corruption": "backups.retention",
     "store-branch-is-protected": "stores.*.protect_default_branch",
     "store-drill-is-recent": "stores.*.drill",

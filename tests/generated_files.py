@@ -13,6 +13,7 @@ PRODUCTION: Final[dict[str, Any]] = {
     ].items()
 }
 _SERVICE: Final[dict[str, Any]] = PRODUCTION["services"]["backend"]
+_VERCEL: Final[dict[str, Any]] = PRODUCTION["services"]["frontend"]["host"]
 _STORES: Final[dict[str, Any]] = PRODUCTION["stores"]
 _JOB: Final[dict[str, Any]] = _STORES["files"]["backup"]
 
@@ -103,6 +104,25 @@ def _stores(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def _hosts(draw: st.DrawFn, services: dict[str, Any], databases: list[str]) -> dict[str, Any]:
+    """Return the services, some of which have a host."""
+    placed: dict[str, Any] = {}
+    for number, (name, service) in enumerate(services.items()):
+        host = draw(st.sampled_from((None, PRODUCTION["services"]["backend"]["host"], _VERCEL)))
+        if host is None:
+            placed[name] = service
+            continue
+        own = {"service": f"{number:08}-0000-0000-0000-000000000000"} if host["type"] == "railway" else {}
+        own |= {"project": f"prj_{number}"} if host["type"] == "vercel" else {}
+        database = {"database": draw(st.sampled_from(databases))} if databases else {}
+        rest = {key: value for key, value in host.items() if key != "database"}
+        secrets = draw(st.lists(st.sampled_from(("KEY", "URL")), unique=True))
+        given = {"variables": {"NODE_ENV": "production"}, "secrets": secrets}
+        placed[name] = {**service, "host": {**rest, **own, **database, **given}}
+    return placed
+
+
+@st.composite
 def right_files(draw: st.DrawFn) -> dict[str, Any]:
     """Draw the blocks of a stack's file that is right."""
     present = {name: draw(st.booleans()) for name in ("backups", "uptime", "errors", "alerting")}
@@ -115,6 +135,10 @@ def right_files(draw: st.DrawFn) -> dict[str, Any]:
         blocks["services"] = draw(_services(watchers))
     if draw(st.booleans()):
         blocks["stores"] = draw(_stores())
+    if "services" in blocks:
+        stores = blocks.get("stores", {})
+        databases = [name for name, store in stores.items() if store["type"] == "neon"]
+        blocks["services"] = draw(_hosts(blocks["services"], databases))
     if "errors" in blocks:
         reporting = [name for name, one in blocks.get("services", {}).items() if "errors" in one]
         blocks["errors"] = {

@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from core.failure import Failure
 from toolchain.cache import hold_lock
 from toolchain.step import print_progress, run_step
 from toolchain.uv import ensure_uv
 
-_PROJECTS = (".", "sdks/neon", "sdks/sentry", "sdks/uptimerobot")
+PROJECTS: Final = (".", "sdks/neon", "sdks/railway", "sdks/sentry", "sdks/uptimerobot", "sdks/vercel")
 """Installed by path, editable. On the package index the names of the SDKs belong to others."""
 _STAMP = "bulwark.stamp"
 """
@@ -50,7 +51,7 @@ def _install(checkout: Path, folder: Path) -> None:
             [installer, "pip", "sync", *python, "--require-hashes", checkout / "requirements.lock"],
             cwd=checkout,
         )
-    editable = [argument for project in _PROJECTS for argument in ("-e", project)]
+    editable = [argument for project in PROJECTS for argument in ("-e", project)]
     run_step(
         "Installing Bulwark itself",
         [installer, "pip", "install", *python, "--no-deps", "--no-build-isolation", *editable],
@@ -87,7 +88,7 @@ def _compute_stamp(checkout: Path, folder: Path) -> list[str]:
     python = _python(folder)
     interpreter = os.path.realpath(python) if python.exists() else "none"
     packages = (checkout / "requirements.lock", Path(__file__))
-    projects = (checkout / project / "pyproject.toml" for project in _PROJECTS)
+    projects = (checkout / project / "pyproject.toml" for project in PROJECTS)
     return [f"{folder} {interpreter}", _digest(packages), _digest(projects)]
 
 

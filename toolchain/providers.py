@@ -24,6 +24,8 @@ _BRIDGED = (
     ("kislerdm", "neon", "0.15.0"),
     ("uptimerobot", "uptimerobot", "1.10.0"),
     ("jianyuan", "sentry", "0.15.4"),
+    ("terraform-community-providers", "railway", "0.6.2"),
+    ("vercel", "vercel", "5.10.0"),
 )
 """(namespace, name, version) of each provider. The SDKs in sdks/ and Pulumi.yaml have the same versions."""
 

@@ -15,11 +15,13 @@ from twin.provider.terraform_resource import BridgedResource
 from twin.provider.terraform_spec import VendorSpec
 from twin.provider.validation import convert_inputs
 from twin.provider.values import UNKNOWN, Properties, Secret, has_unknown
+from twin.railway.provider import RAILWAY
 from twin.sentry.provider import SENTRY
 from twin.uptimerobot.provider import UPTIMEROBOT
 from twin.vendor.errors import VendorError
 from twin.vendor.faults import CREATION, Fault, take_fault
 from twin.vendor.model import VendorModel
+from twin.vercel.provider import VERCEL
 
 VERSION = "1.1.3"
 _MODELS = {
@@ -27,13 +29,24 @@ _MODELS = {
     "uptimerobot": ("twin.uptimerobot.model", "UptimeRobot"),
     "sentry": ("twin.sentry.model", "Sentry"),
     "pagerduty": ("twin.pagerduty.model", "PagerDutyAccount"),
+    "railway": ("twin.railway.model", "Railway"),
+    "vercel": ("twin.vercel.model", "Vercel"),
 }
-_VENDORS = {"neon": NEON, "uptimerobot": UPTIMEROBOT, "sentry": SENTRY, "pagerduty": PAGERDUTY}
+_VENDORS = {
+    "neon": NEON,
+    "uptimerobot": UPTIMEROBOT,
+    "sentry": SENTRY,
+    "pagerduty": PAGERDUTY,
+    "railway": RAILWAY,
+    "vercel": VERCEL,
+}
 _CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
     "neon": ("apiKey", ("NEON_API_KEY",)),
     "uptimerobot": ("apiKey", ("UPTIMEROBOT_API_KEY",)),
     "sentry": ("token", ("SENTRY_AUTH_TOKEN", "SENTRY_TOKEN")),
     "pagerduty": ("token", ("PAGERDUTY_TOKEN",)),
+    "railway": ("token", ("RAILWAY_TOKEN",)),
+    "vercel": ("apiToken", ("VERCEL_API_TOKEN",)),
 }
 """The provider's input with the credential, and the environment variables that are read without it."""
 

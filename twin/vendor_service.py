@@ -20,7 +20,7 @@ from twin import vendor_apis
 from twin.host.home import TwinHome
 from twin.host.loopback import LoopbackOnly
 from twin.host.time_scale import TimeScale
-from twin.host.tls_proxy import HOST, serve_proxy
+from twin.host.tls_proxy import HOSTS, serve_proxy
 from twin.pagerduty import api as pagerduty_api
 from twin.pagerduty.events import events_route
 from twin.pagerduty.incidents import Incidents
@@ -76,7 +76,7 @@ class VendorService:
                 Mount("/pagerduty", routes=pagerduty_api.routes(self._pagerduty, self._incidents)),
                 *vendor_apis.routes(self._home, self._time_scale),
             ],
-            middleware=[Middleware(LoopbackOnly, names=(HOST,)), cors],
+            middleware=[Middleware(LoopbackOnly, names=HOSTS), cors],
             lifespan=self._lifespan,
         )
 

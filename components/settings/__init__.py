@@ -5,6 +5,7 @@ from components.settings.backups import BackupSettings, ElsewhereSettings, Job, 
 from components.settings.database import DatabaseSettings
 from components.settings.drill import ApplicationSettings, AssertionSettings, DatabaseDrill
 from components.settings.errors import ErrorSettings
+from components.settings.hosts import RailwaySettings, VercelSettings
 from components.settings.load import PROJECT, Problem, Settings, SettingsError, load
 from components.settings.oncall import OncallSettings
 from components.settings.platform import ObjectiveSettings, PlatformSettings
@@ -50,6 +51,7 @@ __all__ = [
     "PlatformSettings",
     "PostgresSettings",
     "Problem",
+    "RailwaySettings",
     "RequestLimitSettings",
     "Retention",
     "S3Settings",
@@ -60,5 +62,6 @@ __all__ = [
     "StoresByName",
     "SupabaseSettings",
     "UptimeSettings",
+    "VercelSettings",
     "load",
 ]

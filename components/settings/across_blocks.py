@@ -33,6 +33,8 @@ def check_across_blocks(blocks: Mapping[str, Any], given: Collection[str]) -> _P
     if "oncall" not in given and isinstance(alerting := blocks.get("alerting"), AlertingSettings):
         for name in alerting.escalations():
             yield f"alerting.channels.{name}.escalation", "is there; there is no block oncall"
+    if "stores" in blocks or "stores" not in given:
+        yield from _check_hosts(blocks.get("services", {}), blocks.get("stores", {}))
 
 
 def _check_regions(backups: BackupSettings, stores: StoresByName) -> _Problems:
@@ -141,6 +143,17 @@ def _check_vendors(services: Services, given: Collection[str]) -> _Problems:
                     yield path, f"{vendor}; there is no block {blocks[vendor]}"
         if service.errors and "errors" not in given:
             yield f"services.{name}.errors", "is there; there is no block errors"
+
+
+def _check_hosts(services: Services, stores: StoresByName) -> _Problems:
+    """Check that each database that a host is given has an address for the application."""
+    known = sorted(name for name, store in stores.items() if isinstance(store, NeonSettings))
+    for name, service in services.items():
+        if service.host and service.host.database and service.host.database not in known:
+            yield (
+                f"services.{name}.host.database",
+                f"{service.host.database!r} is no store at Neon; there are: {', '.join(known) or 'none'}",
+            )
 
 
 def _check_retention(platform: PlatformSettings, backups: BackupSettings) -> _Problems:

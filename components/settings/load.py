@@ -22,6 +22,7 @@ from components.settings.alerting import AlertingSettings
 from components.settings.backups import BackupSettings
 from components.settings.errors import ErrorSettings
 from components.settings.existing import ExistingSettings
+from components.settings.hosts import RailwaySettings, VercelSettings
 from components.settings.model import SettingsModel
 from components.settings.oncall import OncallSettings
 from components.settings.platform import ObjectiveSettings, PlatformSettings, merge_objectives
@@ -108,6 +109,21 @@ class Settings(SettingsModel):
     def neon(self) -> dict[str, NeonSettings]:
         """The databases at Neon, in the order of their names."""
         return {name: store for name, store in self.databases.items() if isinstance(store, NeonSettings)}
+
+    @property
+    def hosts(self) -> dict[str, RailwaySettings | VercelSettings]:
+        """Service -> where it runs, in the order of the services' names."""
+        return {name: service.host for name, service in sorted(self.services.items()) if service.host}
+
+    @property
+    def at_railway(self) -> bool:
+        """Whether a service's variables at Railway are declared."""
+        return any(host.type == "railway" for host in self.hosts.values())
+
+    @property
+    def at_vercel(self) -> bool:
+        """Whether a service's variables at Vercel are declared."""
+        return any(host.type == "vercel" for host in self.hosts.values())
 
     @property
     def sources(self) -> dict[str, FileStore]:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
+from components.settings import hosts
+from components.settings.hosts import AnyHostSettings
 from components.settings.model import Origin, Positive, SettingsModel, Slug
 from components.severity import Severity
 
@@ -109,6 +111,8 @@ class ServiceSettings(SettingsModel):
 
     errors: ErrorProjectSettings | None = None
     api: ApiSettings | None = None
+    host: AnyHostSettings | None = None
+    """Where it runs, so that the stack declares its variables there; None: somebody else does."""
 
 
 Services = dict[ServiceName, ServiceSettings]
@@ -127,7 +131,14 @@ def rules(services: Mapping[str, ServiceSettings]) -> list[tuple[str, str]]:
     problems: list[tuple[str, str]] = []
     urls: dict[str, str] = {}
     projects: dict[str, str] = {}
+    places: dict[tuple[str, ...], str] = {}
     for name, service in sorted(services.items()):
+        if service.host:
+            problems += [(f"{name}.host.{path}", text) for path, text in hosts.rules(service.host)]
+            if (other := places.setdefault(hosts.place(service.host), name)) != name:
+                problems.append((f"{name}.host", f"is where {other} runs too"))
+            if not service.errors and not hosts.gives_anything(service.host):
+                problems.append((f"{name}.host", "gives the service nothing"))
         if urlsplit(service.url).port == 0:
             problems.append(
                 (

@@ -17,7 +17,7 @@ _RESERVED: Final = frozenset(("all", "drill", "elsewhere", "proof", "state"))
 """What no store can be called: the state of a stack, an option, and other jobs (recovery/store.py)."""
 
 
-_PREFIXES: Final = frozenset(("alerting", "backups", "errors", "job", "uptime"))
+_PREFIXES: Final = frozenset(("alerting", "backups", "errors", "host", "job", "uptime"))
 """With these begin the names of other resources."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 from deployment import name_of
 from installations import CommandResult, Installation, make_installation, remove
 
@@ -53,6 +54,13 @@ class FastTwin:
         return next(
             resource for resource in self.installation.resources() if name_of(resource["urn"]) == name
         )
+
+
+def find_host(fast_twin: FastTwin, service: str) -> tuple[str, str]:
+    """Return the ids of a service at Railway and of its environment."""
+    settings = yaml.safe_load((fast_twin.installation.folder / "Pulumi.local.yaml").read_text())
+    host = settings["config"]["bulwark:services"][service]["host"]
+    return host["service"], host["environment"]
 
 
 def deploy_fast_twin(folder: Path) -> Iterator[FastTwin]:

@@ -8,11 +8,12 @@ from contextlib import closing, contextmanager
 import httpx
 import pytest
 import sentry_sdk
-from fast_twin import FastTwin
+from fast_twin import FastTwin, find_host
 from interrupted_process import LOOK_SECONDS, wait_until
 
 from twin.host.tls import tls_context
 from twin.neon.model import Neon
+from twin.railway.model import Railway
 from twin.vendor.inbox import RECEIVED
 from twin.vendor.store import VendorStore
 
@@ -66,12 +67,15 @@ def stopped_database(fast_twin: FastTwin) -> Generator[None]:
 @contextmanager
 def disconnected_platform(fast_twin: FastTwin) -> Generator[None]:
     """Take the address of its database away from the platform."""
-    deployment = fast_twin.installation.home.root / "platform.json"
-    kept = deployment.rename(deployment.with_suffix(".kept"))
-    try:
-        yield
-    finally:
-        kept.rename(deployment)
+    place = find_host(fast_twin, "backend")
+    with closing((railway := Railway(fast_twin.installation.home)).store):
+        kept = dict(railway.find_instance(*place)["variables"])
+        railway.delete_variable(*place, "DATABASE_URL")
+        railway.redeploy(*place)
+        try:
+            yield
+        finally:
+            railway.set_variables(*place, kept)
 
 
 def test_a_command_that_needs_a_stopped_database_says_that_it_started_it_again(fast_twin: FastTwin) -> None:

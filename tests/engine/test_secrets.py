@@ -15,7 +15,7 @@ pytestmark = pytest.mark.shares("fast_twin")
 HOLD_SECRETS = {
     "secrets.json": "the twin's own tokens: what a person keeps in a vault for the real vendors",
     "passphrase": "encrypts the stack's state; the engine takes it from a file",
-    "platform.json": "the deployed platform's configuration: the address of its database",
+    "hosts": "what the hosts hand to the programs that they run, as environment variables",
     "vendors.sqlite3": "the vendors: whoever checks a credential knows it",
     "vendors.sqlite3-wal": "the same",
     "vendors.sqlite3-shm": "the same",
@@ -68,15 +68,17 @@ def test_no_file_has_a_secret_but_those_that_need_it(fast_twin: FastTwin, secret
         except FileNotFoundError:
             continue  # PostgreSQL's and SQLite's files come and go
         if found:
-            holding[str(path.relative_to(root))] = found
+            name = path.relative_to(root)
+            # A program's file is called after its port.
+            holding["hosts" if name.parts[0] == "hosts" else str(name)] = found
     assert {name: found for name, found in holding.items() if name not in HOLD_SECRETS} == {}
-    assert {"secrets.json", "passphrase", "platform.json", "vendors.sqlite3"} & holding.keys()
+    assert {"secrets.json", "passphrase", "hosts", "vendors.sqlite3"} & holding.keys()
 
 
 def test_the_files_that_hold_secrets_are_for_their_owner_alone(fast_twin: FastTwin) -> None:
     home = fast_twin.installation.home
     private: list[Path] = [home.root / name for name in HOLD_SECRETS]
-    private += list(home.tls.glob("*.key"))
+    private += [*home.tls.glob("*.key"), *(home.root / "hosts").iterdir()]
     private += [home.state, home.logs, home.pulumi, home.tls, home.aws, home.root / "workspace"]
     modes = {str(path): stat.S_IMODE(path.stat().st_mode) for path in private if path.exists()}
     assert len(modes) > len(HOLD_SECRETS)

@@ -50,7 +50,7 @@ _MADE_FROM: Final = {
     "alerting": ("alerting-*", "errors-*", "job-*", "uptime-*"),
     "stores": ("database-*",),
     "errors": ("errors-*",),
-    "services": ("errors-*", "uptime-*"),
+    "services": ("errors-*", "host-*", "uptime-*"),
     "uptime": ("uptime-*",),
 }
 """Block of the settings -> the resources."""
@@ -372,6 +372,11 @@ _TABLE: Final = {
     ("maintenance-window-is-short", "uptime-maintenance"): (("uptime-maintenance", "duration", 240),),
     # Errors
     ("service-has-error-project", "errors"): (("errors", "services", ["backend", "frontend", "worker"]),),
+    ("service-receives-its-dsn", "host-backend"): (
+        ("host-backend-variables", "variables.1.name", "SENTRY_URL"),
+        ("host-backend", "errorProject", GONE),
+    ),
+    ("service-receives-its-dsn", "host-frontend"): (("host-frontend-vite-sentry-dsn", "", REMOVED),),
     ("error-project-has-alerts", "errors-backend-project"): (("errors-backend-new-alert", "", REMOVED),),
     ("error-project-drops-nothing", "errors-backend-project"): (
         ("errors-backend-project", "filters", {"error_messages": ["*"]}),
@@ -503,6 +508,12 @@ _TABLE: Final = {
     ("secret-is-marked", "neon"): (("neon", "api_key", anyone("n4pi"), "secret-outputs-are-marked"),),
     ("nothing-looks-like-a-secret", "alerting-automation"): (
         ("alerting-automation", "post_value", "postgresql://owner:word@example.com/a"),
+    ),
+    ("host-secret-is-sensitive", "host-frontend-vite-sentry-dsn"): (
+        ("host-frontend-vite-sentry-dsn", "sensitive", False),
+    ),
+    ("host-secret-is-sensitive", "host-backend-variables"): (
+        ("host-backend-variables", "opts.additional_secret_outputs", []),
     ),
     ("secret-outputs-are-marked", "errors-backend-key"): (
         ("errors-backend-key", "opts.additional_secret_outputs", []),

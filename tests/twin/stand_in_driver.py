@@ -20,7 +20,10 @@ CREDENTIALS = {
     "uptimerobot": "UPTIMEROBOT_API_KEY",
     "sentry": "SENTRY_AUTH_TOKEN",
     "pagerduty": "PAGERDUTY_TOKEN",
+    "railway": "RAILWAY_TOKEN",
+    "vercel": "VERCEL_API_TOKEN",
 }
+_SETTINGS = {"sentry": "token", "pagerduty": "token", "railway": "token", "vercel": "apiToken"}
 
 
 @dataclass
@@ -38,7 +41,7 @@ def start_bridge(
 ) -> BridgeStandIn:
     """Return the stand-in, configured as the engine does it before the first resource."""
     monkeypatch.setenv("BULWARK_TWIN", str(home.root))
-    setting = "token" if vendor in {"sentry", "pagerduty"} else "apiKey"
+    setting = _SETTINGS.get(vendor, "apiKey")
     schema = json.loads((SCHEMAS / f"{vendor}.json").read_text())
     if parameterization := schema.get("parameterization"):
         bridge = BridgeStandIn()

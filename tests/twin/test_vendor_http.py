@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from vendor_process import Twin, running_twin
 
-from twin.host.tls_proxy import authority_file
+from twin.host.tls_proxy import HOSTS, authority_file
 from twin.vendor import faults
 from twin.vendor.faults import Fault
 
@@ -117,9 +117,9 @@ def test_the_proxy_refuses_every_other_host(twin: Twin) -> None:
         assert client.get("http://console.neon.tech/api/v2/projects").status_code == 403
 
 
-def test_the_proxys_authority_is_valid_for_that_host_alone_and_leaves_no_key(twin: Twin) -> None:
+def test_the_proxys_authority_is_valid_for_its_hosts_alone_and_leaves_no_key(twin: Twin) -> None:
     certificate = x509.load_pem_x509_certificate(authority_file(twin.home).read_bytes())
     limits = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
-    assert [str(name.value) for name in limits.permitted_subtrees or ()] == ["console.neon.tech"]
+    assert [str(name.value) for name in limits.permitted_subtrees or ()] == list(HOSTS)
     keys = [file.name for file in twin.home.tls.iterdir() if b"PRIVATE KEY" in file.read_bytes()]
     assert keys == ["platform.key"]

@@ -10,8 +10,10 @@ from twin.provider.schema import load_package
 from twin.provider.terraform_spec import VendorSpec
 from twin.provider.validation import convert_inputs
 from twin.provider.values import UNKNOWN
+from twin.railway.provider import RAILWAY
 from twin.sentry.provider import SENTRY
 from twin.uptimerobot.provider import UPTIMEROBOT
+from twin.vercel.provider import VERCEL
 
 Inputs = dict[str, Any]
 Row = tuple[str, Inputs, str | None]
@@ -23,7 +25,10 @@ VENDORS: dict[str, VendorSpec] = {
     "uptimerobot": UPTIMEROBOT,
     "sentry": SENTRY,
     "pagerduty": PAGERDUTY,
+    "railway": RAILWAY,
+    "vercel": VERCEL,
 }
+UUID = "12345678-1234-1234-1234-123456789012"
 IN_ORG = {"organization": "acme"}
 IN_PROJECT = {"organization": "acme", "project": "api"}
 EMAIL = {"email": {"targetType": "issue_owners", "fallthroughType": "AllMembers"}}
@@ -191,6 +196,16 @@ BASES: dict[str, tuple[str, str, Inputs]] = {
         "integrationPagerduty",
         {**IN_ORG, "integrationId": "502", "service": "sev1", "integrationKey": "k" * 32},
     ),
+    "collection": (
+        "railway",
+        "variableCollection",
+        {"serviceId": UUID, "environmentId": UUID, "variables": [{"name": "A", "value": "1"}]},
+    ),
+    "variable": (
+        "vercel",
+        "projectEnvironmentVariable",
+        {"projectId": "prj_1", "key": "A", "value": "1", "sensitive": True, "targets": ["production"]},
+    ),
 }
 
 
@@ -230,6 +245,29 @@ TYPES: list[Row] = [
     ("page", {"monitorIds": ["12"]}, NOTHING),
     ("http", {"assignedAlertContacts": [{"alertContactId": "7"}]}, "assignedAlertContacts[0].recurrence"),
     ("http", {"interval": UNKNOWN, "url": UNKNOWN, "tags": [UNKNOWN]}, NOTHING),
+]
+HOST_ROWS: list[Row] = [
+    ("collection", {}, NOTHING),
+    ("collection", {"serviceId": "backend"}, "serviceId"),
+    ("collection", {"environmentId": "production"}, "environmentId"),
+    ("collection", {"variables": []}, "variables"),
+    ("collection", {"variables": [{"name": "", "value": "1"}]}, "variables[0].name"),
+    ("collection", {"variables": [{"name": "A"}]}, "variables[0].value"),
+    ("collection", {"variables": [{"name": "A", "value": UNKNOWN}]}, NOTHING),
+    ("variable", {}, NOTHING),
+    ("variable", {"key": ""}, "key"),
+    ("variable", {"sensitive": NOTHING}, "sensitive"),
+    ("variable", {"value": NOTHING}, "value"),
+    ("variable", {"valueWo": "1"}, "valueWo"),
+    ("variable", {"value": NOTHING, "valueWo": "1", "valueWoVersion": 1}, NOTHING),
+    ("variable", {"valueWoVersion": 1}, "valueWoVersion"),
+    ("variable", {"targets": NOTHING}, "targets"),
+    ("variable", {"targets": []}, "targets"),
+    ("variable", {"targets": NOTHING, "customEnvironmentIds": ["env_1"]}, NOTHING),
+    ("variable", {"targets": ["staging"]}, "targets[0]"),
+    ("variable", {"targets": ["development"]}, "sensitive"),
+    ("variable", {"targets": ["development"], "sensitive": False}, NOTHING),
+    ("variable", {"comment": "x" * 1001}, "comment"),
 ]
 NEON_ROWS: list[Row] = [
     ("project", {}, NOTHING),
@@ -536,7 +574,7 @@ SENTRY_ROWS: list[Row] = [
     ("ownership", {"raw": NOTHING}, "raw"),
     ("spikes", {"enabled": NOTHING}, "enabled"),
 ]
-ROWS = [*TYPES, *NEON_ROWS, *MONITOR_ROWS, *UPTIMEROBOT_ROWS, *SENTRY_ROWS]
+ROWS = [*TYPES, *NEON_ROWS, *HOST_ROWS, *MONITOR_ROWS, *UPTIMEROBOT_ROWS, *SENTRY_ROWS]
 
 
 def override(base: Inputs, changes: Inputs) -> Inputs:

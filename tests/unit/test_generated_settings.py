@@ -51,6 +51,12 @@ def test_what_is_right_is_declared_and_no_two_things_have_one_name(ask: Ask, blo
     channels = blocks.get("alerting", {}).get("channels", {})
     targets = {f"{name}_target" for name, channel in channels.items() if channel["type"] != "email"}
     assert {name for name in answer["secrets"] if name.endswith("_target")} == targets
+    variables = {
+        f"{service}_host_{name.lower()}"
+        for service, one in blocks.get("services", {}).items()
+        for name in one.get("host", {}).get("secrets", ())
+    }
+    assert {name for name in answer["secrets"] if "_host_" in name} == variables
 
 
 def test_the_service_of_jobs_gets_their_reports_whatever_names_sort_first(ask: Ask) -> None:
@@ -70,11 +76,14 @@ def test_the_service_of_jobs_gets_their_reports_whatever_names_sort_first(ask: A
 
 def _needs(blocks: dict[str, Any]) -> dict[str, tuple[bool, str]]:
     """Return of each vendor whether the file has something of it, and the token for it."""
+    hosts = {one["host"]["type"] for one in blocks.get("services", {}).values() if "host" in one}
     at_neon = any(store["type"] == "neon" for store in blocks.get("stores", {}).values())
     return {
         "uptimerobot": ("uptime" in blocks, "UPTIMEROBOT_API_KEY"),
         "sentry": ("errors" in blocks, "SENTRY_AUTH_TOKEN"),
         "neon": (at_neon, "NEON_API_KEY"),
+        "railway": ("railway" in hosts, "RAILWAY_TOKEN"),
+        "vercel": ("vercel" in hosts, "VERCEL_API_TOKEN"),
         # In jobs GitHub's token opens it.
         "aws": ("backups" in blocks, ""),
     }

@@ -21,7 +21,7 @@ from cli.app import app
 pytestmark = pytest.mark.shares("wheel")
 
 EXAMPLES = CHECKOUT / "examples"
-_SDKS = ("neon", "sentry", "uptimerobot")
+_SDKS = ("neon", "railway", "sentry", "uptimerobot", "vercel")
 _BUILD = "import setuptools.build_meta as backend; backend.build_wheel('dist')"
 _IMPORT = """
 import importlib, sys

@@ -29,10 +29,12 @@ _TWIN: Final = {
     "twin/neon",
     "twin/pagerduty",
     "twin/provider",
+    "twin/railway",
     "twin/sample_app",
     "twin/sentry",
     "twin/uptimerobot",
     "twin/vendor",
+    "twin/vercel",
 }
 
 ALLOWED: Final[dict[str, set[str]]] = {
@@ -52,8 +54,10 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "twin/aws": _TWIN_VENDOR,
     "twin/neon": _TWIN_VENDOR | {"postgres_server"},
     "twin/pagerduty": _TWIN_VENDOR,
+    "twin/railway": _TWIN_VENDOR,
     "twin/sentry": _TWIN_VENDOR,
     "twin/uptimerobot": _TWIN_VENDOR,
+    "twin/vercel": _TWIN_VENDOR,
     "twin/sample_app": {"core", "twin/host"},
     "twin": _TWIN | {"core", "postgres_server", "toolchain"},
     "engine": _TWIN | {"components", "core", "policies/framework", "recovery", "toolchain"},

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import uv
+from toolchain import environment, uv
 
 CHECKOUT = Path(__file__).parents[2]
 STEPS = "Installing the locked packages ..."
@@ -78,7 +78,7 @@ def checkout(tmp_path: Path) -> Checkout:
     shutil.copy(CHECKOUT / "bulwark", folder)
     (folder / "cli").mkdir()
     (folder / "cli" / "__main__.py").write_text("import sys, iniconfig\nprint(sys.argv[1:])\n")
-    for project in (".", "sdks/neon", "sdks/sentry", "sdks/uptimerobot"):
+    for project in environment.PROJECTS:
         (folder / project).mkdir(parents=True, exist_ok=True)
         (folder / project / "backend.py").write_text(BACKEND)
         (folder / project / "pyproject.toml").write_text(PROJECT)

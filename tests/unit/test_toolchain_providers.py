@@ -11,6 +11,8 @@ _PROVIDERS = (
     "kislerdm/neon/0.15.0/linux_amd64/terraform-provider-neon_v0.15.0",
     "uptimerobot/uptimerobot/1.10.0/linux_amd64/terraform-provider-uptimerobot_v1.10.0",
     "jianyuan/sentry/0.15.4/linux_amd64/terraform-provider-sentry_v0.15.4",
+    "terraform-community-providers/railway/0.6.2/linux_amd64/terraform-provider-railway_v0.6.2",
+    "vercel/vercel/5.10.0/linux_amd64/terraform-provider-vercel_v5.10.0",
 )
 
 

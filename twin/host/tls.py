@@ -63,16 +63,17 @@ def ensure_certificates(home: TwinHome, *, lifetime: timedelta = _LIFETIME) -> N
         _write(home, "platform.crt", _certificate_pem(server))
 
 
-def issue_host_certificate(name: str) -> tuple[bytes, bytes]:
+def issue_host_certificate(*names: str) -> tuple[bytes, bytes]:
     """
-    Create an authority that is valid for one host name only, and a server certificate for that name.
+    Create an authority that is valid for these host names only, and a server certificate for them.
 
     Returns (the authority's certificate, the server's certificate and key), both PEM. The authority's key is
     not kept.
     """
-    limits = x509.NameConstraints(permitted_subtrees=[x509.DNSName(name)], excluded_subtrees=None)
+    hosts = tuple(x509.DNSName(name) for name in names)
+    limits = x509.NameConstraints(permitted_subtrees=hosts, excluded_subtrees=None)
     authority = _create_authority(_LIFETIME, limits)
-    server = _issue_certificate(authority, _LIFETIME, (x509.DNSName(name),))
+    server = _issue_certificate(authority, _LIFETIME, hosts)
     return _certificate_pem(authority), _certificate_pem(server) + _key_pem(server)
 
 

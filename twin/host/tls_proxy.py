@@ -1,9 +1,9 @@
 """
-HTTPS proxy for console.neon.tech and no other host: it hands the requests to the twin's Neon API.
+HTTPS proxy for three hosts and no other: it hands the requests to the twin's APIs of these vendors.
 
-The address is constant in Neon's provider, so HTTPS_PROXY leads the provider here. The proxy's certificate
-comes from an authority that is created at each start, is valid for this one name, and whose key is never
-written. Only a process whose SSL_CERT_FILE names the authority trusts it.
+The address is constant in the providers of Neon, Railway and Vercel, so HTTPS_PROXY leads them here. The
+proxy's certificate comes from an authority that is created at each start, is valid for these names, and whose
+key is never written. Only a process whose SSL_CERT_FILE names the authority trusts it.
 """
 
 import asyncio
@@ -12,12 +12,16 @@ import ssl
 import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Final
 
 from twin.host.home import TwinHome
 from twin.host.tls import issue_host_certificate
 
-HOST = "console.neon.tech"
-_TARGET = f"{HOST}:443"
+NEON_HOST: Final = "console.neon.tech"
+RAILWAY_HOST: Final = "backboard.railway.app"
+VERCEL_HOST: Final = "api.vercel.com"
+HOSTS: Final = (NEON_HOST, RAILWAY_HOST, VERCEL_HOST)
+_TARGETS: Final = frozenset(f"{host}:443" for host in HOSTS)
 _HEAD_SECONDS = 10.0
 _CHUNK_BYTES = 64 * 1024
 
@@ -30,16 +34,16 @@ def authority_file(home: TwinHome) -> Path:
 @contextlib.asynccontextmanager
 async def serve_proxy(home: TwinHome) -> AsyncGenerator[None]:
     """Serve on the home's port "console" while the block runs."""
-    async with await asyncio.start_server(_NeonProxy(home).handle, "127.0.0.1", home.port("console")):
+    async with await asyncio.start_server(_VendorProxy(home).handle, "127.0.0.1", home.port("console")):
         yield
 
 
-class _NeonProxy:
-    """Ends TLS for console.neon.tech and forwards the plain HTTP to the vendors' process."""
+class _VendorProxy:
+    """Ends TLS for the hosts and forwards the plain HTTP to the vendors' process."""
 
     def __init__(self, home: TwinHome) -> None:
         self._vendors = home.port("vendors")
-        authority_pem, server_pem = issue_host_certificate(HOST)
+        authority_pem, server_pem = issue_host_certificate(*HOSTS)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile(dir=home.tls) as file:  # the ssl module reads a key from a file only
             file.write(server_pem)
@@ -57,7 +61,7 @@ class _NeonProxy:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             match head.decode("latin-1").split(" ", 2)[:2]:
-                case ["CONNECT", target] if target == _TARGET:
+                case ["CONNECT", target] if target in _TARGETS:
                     await self._tunnel(reader, writer)
                 case ["GET", "/"]:
                     await _respond(writer, "200 OK")
@@ -87,7 +91,7 @@ async def _relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> 
 
 
 async def _respond(writer: asyncio.StreamWriter, status: str) -> None:
-    body = f"This proxy answers for {HOST} only.\n"
+    body = f"This proxy answers for {', '.join(HOSTS)} only.\n"
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     writer.write((head + body).encode())
     await writer.drain()

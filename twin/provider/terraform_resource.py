@@ -178,10 +178,11 @@ class BridgedResource(ResourceType):
         """Return the state after a read; `state` is empty for an import."""
         fields, spec = self._input_fields(), self.spec
         after: Properties = {}
+        kept = spec.write_only | spec.hidden(actual)
         for name in self.schema.outputs.fields:
             value, before = actual.get(name), state.get(name)
             is_missing = name in fields and fields[name].required and name not in actual
-            if name in spec.write_only or is_missing:
+            if name in kept or is_missing:
                 after[name] = before
             elif name in spec.managed_when_set and before is None:
                 after[name] = None if state else value or None

@@ -30,6 +30,9 @@ class ResourceSpec:
     write_only: frozenset[str] = frozenset()
     """Inputs that are never read back: the state keeps the program's last value."""
 
+    hidden: Callable[[Properties], frozenset[str]] = lambda _actual: frozenset()
+    """Inputs that the vendor shows of some objects and not of this one: the state keeps its last value."""
+
     not_on_create: frozenset[str] = frozenset()
     """Inputs that are sent with updates only."""
 

@@ -15,21 +15,25 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.host_variables import DATABASE_URL
+from twin.host.database_address import reach_database
+from twin.host.deployed_service import DeployedService, list_deployed
 from twin.host.home import TwinHome
 from twin.host.loopback import LoopbackOnly
 from twin.sample_app import PRODUCT, VERSION, canary
 from twin.sample_app.api import PlatformApi
+from twin.sample_app.error_report import report_error
 from twin.sample_app.faults import PlatformFaults
 from twin.sample_app.hardening import HardenedAnswers
 from twin.sample_app.tls_faults import serve_tls
@@ -43,6 +47,9 @@ _SERVER_OPTIONS: Final[dict[str, Any]] = {
     "server_header": False,
     "timeout_graceful_shutdown": 0,
 }
+_NOT_RUNNING: Final = JSONResponse({"status": "error", "message": "Application failed to respond"}, 502)
+"""What a host answers in place of a program that does not run."""
+
 _PAGE_HTML = f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{PRODUCT}</title></head>
@@ -124,17 +131,37 @@ async def _get_page(_: Request) -> HTMLResponse:
     return HTMLResponse(_PAGE_HTML)
 
 
-def read_database_url(deployment: Path) -> str:
-    """Return the database's address from the file {"database_url": ...} that a deploy writes."""
-    return str(json.loads(deployment.read_text())["database_url"])
+async def _fail(_: Request) -> Response:
+    """Fail, as the route of this name does by which Sentry's documentation tries an SDK out."""
+    raise RuntimeError("An error to try error tracking out")
 
 
-def read_commit(deployment: Path) -> str:
-    """Return the commit that a deploy wrote there; empty without one."""
+def read_database_url(home: TwinHome) -> str:
+    """
+    Return the database's address: a host's variable, else from the file {"database_url": ...} of a deploy.
+
+    Raises:
+        FileNotFoundError: nothing is deployed.
+        KeyError: the deployment has no such variable.
+    """
+    if deployed := _find_backend(home):
+        return reach_database(deployed.variables[DATABASE_URL])
+    return str(json.loads((home.root / "platform.json").read_text())["database_url"])
+
+
+def read_commit(home: TwinHome) -> str:
+    """Return the commit that a host runs, else the one that a deploy wrote; empty without one."""
+    if deployed := _find_backend(home):
+        return deployed.commit
     try:
-        return str(json.loads(deployment.read_text()).get("commit", ""))
+        return str(json.loads((home.root / "platform.json").read_text()).get("commit", ""))
     except (OSError, ValueError, AttributeError):
         return ""
+
+
+def _find_backend(home: TwinHome) -> DeployedService | None:
+    """Return the deployment that is given a database; None if no host runs one."""
+    return next((one for one in list_deployed(home) if DATABASE_URL in one.variables), None)
 
 
 def _build_routes(
@@ -144,16 +171,24 @@ def _build_routes(
     origins: Collection[str] = (),
 ) -> ASGIApp:
     api = PlatformApi(faults, find_commit)
-    routes = [Route("/health", HealthEndpoint(database_url, faults).__call__), Route("/", _get_page)]
+    routes = [
+        Route("/health", HealthEndpoint(database_url, faults).__call__),
+        Route("/debug-sentry", _fail),
+        Route("/", _get_page),
+    ]
     return HardenedAnswers(Starlette(routes=[*routes, *api.routes]), api, faults, origins)
 
 
 def build_application(home: TwinHome, ports: Sequence[int] = ()) -> ASGIApp:
-    """Return the application, which logs each request; the pages of its own ports may use it."""
-    deployment, faults = home.root / "platform.json", PlatformFaults(home.platform_faults)
+    """
+    Return the application, which logs each request, and runs as its host's active deployment says.
+
+    The pages of its own ports may use it.
+    """
+    faults = PlatformFaults(home.platform_faults)
     routes = _build_routes(
-        lambda: read_database_url(deployment),
-        lambda: read_commit(deployment),
+        lambda: read_database_url(home),
+        lambda: read_commit(home),
         faults,
         [f"https://localhost:{port}" for port in ports],
     )
@@ -173,7 +208,14 @@ def build_application(home: TwinHome, ports: Sequence[int] = ()) -> ASGIApp:
                 sys.stderr.flush()
             await send(message)
 
-        await routes(scope, receive, send_and_log)
+        deployed = DeployedService.read(home, scope["server"][1]) if scope["type"] == "http" else None
+        if deployed and not deployed.starts:
+            await _NOT_RUNNING(scope, receive, send_and_log)
+            return
+        try:
+            await routes(scope, receive, send_and_log)
+        except Exception as error:  # noqa: BLE001 - Starlette has answered 500
+            await run_in_threadpool(report_error, error, deployed)
 
     return respond
 
@@ -207,7 +249,7 @@ def main() -> None:
     certificate, key = home.tls / "platform.crt", home.tls / "platform.key"
     if not (certificate.exists() and key.exists()):
         sys.exit(f"There is no certificate in {home.tls}: start the twin with ./bulwark up.")
-    writer = canary.CanaryWriter(lambda: read_database_url(home.root / "platform.json"))
+    writer = canary.CanaryWriter(lambda: read_database_url(home))
     threading.Thread(target=writer.run, name="canary", daemon=True).start()
     _serve(configure(home, arguments.port), *arguments.port)
 

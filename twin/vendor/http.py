@@ -50,6 +50,8 @@ class VendorApi:
     read_credential: Callable[[Request], str]
     error_body: Callable[[VendorError], Any]
     admit: Callable[[], int] = lambda: 0
+    answer_status: Callable[[int], int] = lambda status: status
+    """Converts the status of an error to that of its answer, where the vendor's differs."""
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
         """Return the route that authenticates a request, applies planned faults and calls the handler."""
@@ -77,7 +79,7 @@ class VendorApi:
             self.model.authenticate(self.read_credential(request), writes=writes)
             response = handler(ApiRequest(request.path_params, request.query_params, _parse_body(body)))
         except VendorError as error:
-            return JSONResponse(self.error_body(error), error.status)
+            return JSONResponse(self.error_body(error), self.answer_status(error.status))
         if fault:
             return _cut_short(response) if fault.cut else self._fault_response(fault)
         return response

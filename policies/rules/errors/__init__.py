@@ -13,10 +13,12 @@ from policies.rules.errors import (
     job_has_cron_monitor,
     sentry_monitor_has_alert,
     service_has_error_project,
+    service_receives_its_dsn,
 )
 
 RULES: tuple[Rule, ...] = (
     service_has_error_project.RULE,
+    service_receives_its_dsn.RULE,
     error_project_has_alerts.RULE,
     error_project_drops_nothing.RULE,
     error_project_has_key.RULE,

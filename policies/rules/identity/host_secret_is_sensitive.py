@@ -1,0 +1,47 @@
+"""A secret that a host would show again, or that a state would hold in clear, is refused."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pulumi_policy import Severity
+
+from policies.facts.hosts import COLLECTION, PROJECT_VARIABLE, list_variables
+from policies.framework.controls import Control
+from policies.framework.messages import Message, message, number, unknown_value
+from policies.framework.property_values import Known, Unknown
+from policies.framework.rule import Parameters, Rule, expect, of_type, one_of
+from policies.framework.stack import PolicyStack, Resource
+
+
+def _judge(resource: Resource, _stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
+    variables = list(list_variables(resource))
+    if any(isinstance(one.name, Unknown) for one in variables):
+        yield unknown_value(resource, "key" if resource.type == PROJECT_VARIABLE else "variables")
+    secrets = [one for one in variables if one.holds_secret]
+    if resource.type == PROJECT_VARIABLE:
+        if secrets:
+            yield from expect(resource, "sensitive", one_of(True), "must declare sensitive true")
+        return
+    in_clear = [one for one in secrets if isinstance(one.value, Known) and not one.value.secret]
+    if in_clear:
+        yield message("{count} of its secrets are not marked as secret", count=number(len(in_clear)))
+    # Of a value that another resource makes, the engine does not say in a preview whether it is secret.
+    computed = "variables" in resource.options.additionalSecretOutputs
+    if not computed and any(isinstance(one.value, Unknown) and not one.value.secret for one in secrets):
+        yield unknown_value(resource, "variables")
+
+
+RULE: Final = Rule(
+    id="host-secret-is-sensitive",
+    title="Every secret that a host is given is hidden there, and in the state",
+    violated="gives a secret that can be read again",
+    severity=Severity.HIGH,
+    risk="Whoever may look at the project at the host, or at the state, reads the credential.",
+    fix=(
+        "At Vercel declare sensitive true. At Railway give the value as pulumi.Output.secret(...), and "
+        "declare variables among the additional secret outputs."
+    ),
+    controls=(Control.NIST_IA_5_7, Control.ISO_A_5_17, Control.SOC_CC6_1),
+    subjects=of_type(COLLECTION, PROJECT_VARIABLE),
+    judge=_judge,
+)
