@@ -43,7 +43,9 @@ VENDORS: Final = {
     "aws": VendorInfo("AWS", "", "`aws sts get-caller-identity`", "health.aws.amazon.com"),
 }
 
-_STATUS: Final = re.compile(r"(?:HTTP(?: Code:| status)?|status(?: ?code)?:?) ?(\d{3})", re.IGNORECASE)
+_STATUS: Final = re.compile(
+    r"(?:HTTP(?: Code:| status)?|status(?: ?code)?:?|returned error) ?(\d{3})", re.IGNORECASE
+)
 _UNREACHABLE: Final = re.compile(
     r"connection (?:refused|reset)|no such host|\bEOF\b|Client\.Timeout|deadline exceeded|i/o timeout"
     r"|TLS handshake|x509|cannot read response|unexpected end of JSON|check the base URL",
@@ -61,6 +63,9 @@ _BUSY: Final = re.compile(
 )
 _UNREADABLE: Final = re.compile(r"Unable to read, got status code 404|No matching client key found")
 """Messages with which Sentry's provider fails a refresh, where others record that the resource is gone."""
+
+_GONE_AT_RAILWAY: Final = re.compile(r"no variable names|service(?:Instance)? not found", re.IGNORECASE)
+"""The same of Railway's provider, whose API has no status of its own for it."""
 
 _NO_KEY: Final = re.compile(r"api[ _]?key|authorization key|token", re.IGNORECASE)
 _PLAN: Final = re.compile(r"\bplan\b|limit|quota|exceeded", re.IGNORECASE)
@@ -112,8 +117,12 @@ def _explain(urn: str, message: str) -> VendorRefusal | None:
     vendor, resource = VENDORS[package], urn.rsplit("::", 1)[-1]
     status = int(match[1]) if (match := _STATUS.search(message)) else 0
     text = " ".join(_NOISE.sub("", message).split()).strip(" :")
-    if _UNREADABLE.search(text):
+    if _UNREADABLE.search(text) or (package == "railway" and _GONE_AT_RAILWAY.search(text)):
         next_step = _forget_step(urn)
+    elif package == "railway" and _NOT_ALLOWED.search(text):
+        next_step = _next_step(vendor, 401, text)
+    elif package == "vercel" and _TAKEN.search(text):
+        next_step = _take_over_step(resource)
     elif package == "aws":
         next_step = _aws_step(vendor, status, text)
     else:
@@ -135,6 +144,13 @@ def _forget_step(urn: str) -> str:
         "it was deleted behind the stack's back, and its provider can't tell: "
         f"`./bulwark pulumi state delete '{urn}' --stack STACK` makes the stack forget it, and `up` makes it "
         "again."
+    )
+
+
+def _take_over_step(resource: str) -> str:
+    return (
+        f"write its id under bulwark:existing.adopt, as `{resource}: TEAM/PROJECT/ID`, or delete it at "
+        f"Vercel; then {_AGAIN}"
     )
 
 

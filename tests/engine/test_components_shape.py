@@ -14,6 +14,9 @@ pytestmark = pytest.mark.shares("production")
 
 GOLDEN = Path(__file__).parent / "golden" / "production.txt"
 ACCEPT = "BULWARK_ACCEPT_GOLDEN"
+VENDORS = ("neon", "uptimerobot", "sentry", "railway", "vercel")
+"""Of the bridged providers."""
+
 NAMED_BY = {
     "aws:kms/key:Key": "description",  # a key has no name; its alias does
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "url",
@@ -22,6 +25,8 @@ NAMED_BY = {
     "aws:sns/topicSubscription:TopicSubscription": "endpoint",
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "roleName",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
+    "railway:index/variableCollection:VariableCollection": "serviceId",
+    "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": "key",
     "sentry:index/projectSpikeProtection:ProjectSpikeProtection": "project",
     "sentry:index/projectOwnership:ProjectOwnership": "project",
     "sentry:index/integrationPagerduty:IntegrationPagerduty": "service",
@@ -63,11 +68,11 @@ def test_production_is_more_than_sixty_resources(production: Deployment) -> None
     assert len(production.resources) >= 60
 
 
-def test_every_resource_has_one_of_the_six_explicit_providers(production: Deployment) -> None:
+def test_every_resource_has_one_of_the_explicit_providers(production: Deployment) -> None:
     providers = {
         found.name for found in production.resources.values() if found.type.startswith("pulumi:providers:")
     }
-    assert providers == {"neon", "uptimerobot", "sentry", "aws", "aws-primary", "aws-replica"}
+    assert providers == {*VENDORS, "aws", "aws-primary", "aws-replica"}
     assert {found.provider for found in production.custom()} == providers
 
 
@@ -91,14 +96,11 @@ def test_each_resource_goes_through_the_provider_of_its_type(production: Deploym
 
 def test_providers_are_pinned_and_configured_from_the_settings(production: Deployment) -> None:
     versions = {
-        name: production[name].inputs["version"]
-        for name in ("neon", "uptimerobot", "sentry", "aws", "aws-primary", "aws-replica")
+        name: production[name].inputs["version"] for name in (*VENDORS, "aws", "aws-primary", "aws-replica")
     }
     # Of a bridged provider the engine keeps the bridge's version here; its own is in the parameter.
     assert versions == {
-        "neon": "1.1.3",
-        "uptimerobot": "1.1.3",
-        "sentry": "1.1.3",
+        **dict.fromkeys(VENDORS, "1.1.3"),
         "aws": "7.51.1",
         "aws-primary": "7.51.1",
         "aws-replica": "7.51.1",

@@ -121,5 +121,5 @@ def test_the_proxys_authority_is_valid_for_its_hosts_alone_and_leaves_no_key(twi
     certificate = x509.load_pem_x509_certificate(authority_file(twin.home).read_bytes())
     limits = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
     assert [str(name.value) for name in limits.permitted_subtrees or ()] == list(HOSTS)
-    keys = [file.name for file in twin.home.tls.iterdir() if b"PRIVATE KEY" in file.read_bytes()]
-    assert keys == ["platform.key"]
+    keys = {file.name for file in twin.home.tls.iterdir() if b"PRIVATE KEY" in file.read_bytes()}
+    assert keys == {"platform.key", "platform-short.pem", "platform-other.pem"}

@@ -9,6 +9,11 @@ PROJECT = (
     f"{STACK}::bulwark:index:Platform$bulwark:index:Database$neon:index/project:Project::database-project"
 )
 MONITOR = f"{STACK}::bulwark:index:Uptime$uptimerobot:index/monitor:Monitor::uptime-backend-health"
+COLLECTION = f"{STACK}::railway:index/variableCollection:VariableCollection::host-backend-variables"
+VARIABLE = (
+    f"{STACK}::vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+    "::host-frontend-vite-sentry-dsn"
+)
 NEON = f"{STACK}::pulumi:providers:neon::neon"
 
 
@@ -98,6 +103,24 @@ def test_an_error_of_aws_has_a_next_step_by_its_code(message: str, next_step: st
     refusal = read_refusal(role, message)
     assert (refusal.vendor, refusal.resource) == ("AWS", "backups-identity-planner")
     assert next_step in refusal.next_step
+
+
+@pytest.mark.parametrize(
+    ("resource", "message", "next_step"),
+    [
+        (COLLECTION, "input:3: variableCollectionUpsert Not Authorized", "no project's token"),
+        (COLLECTION, "input:3: service Service not found", "./bulwark pulumi state delete"),
+        (COLLECTION, "no variable names", "./bulwark pulumi state delete"),
+        (COLLECTION, "returned error 429: error code: 1015", "wait a minute"),
+        (
+            VARIABLE,
+            "The environment variable VITE_SENTRY_DSN already exists: prj_1/abc",
+            "`host-frontend-vite-sentry-dsn: TEAM/PROJECT/ID`",
+        ),
+    ],
+)
+def test_an_error_of_a_host_has_a_next_step_by_its_words(resource: str, message: str, next_step: str) -> None:
+    assert next_step in read_refusal(resource, message).next_step
 
 
 def test_a_missing_key_is_named_by_its_secret() -> None:
