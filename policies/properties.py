@@ -232,8 +232,8 @@ PROPERTIES: Final = (
         "Secrets stay secret",
         "No credential stands in clear in a state, a preview or a log, and none lasts for ever.",
         "Inputs and outputs that are credentials by their package's schema; policies of secrets; texts in "
-        "the form of a known credential; types that make keys, tokens or users with passwords; variables at a "
-        "host whose names say that they hold a secret.",
+        "the form of a known credential; types that make keys, tokens or users with passwords; variables "
+        "at a host whose names say that they hold a secret.",
         "A credential of an unknown form in an input that no schema marks: no name is guessed from.",
         (
             "host-secret-is-sensitive",

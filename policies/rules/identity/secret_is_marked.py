@@ -7,6 +7,7 @@ from typing import Final
 from pulumi_policy import Severity
 
 from policies.facts.credentials import SECRET_OUTPUTS, secret_inputs
+from policies.facts.hosts import PROJECT_VARIABLE
 from policies.framework.controls import Control
 from policies.framework.messages import Message, input_name, message
 from policies.framework.property_values import Known, Unknown
@@ -14,7 +15,7 @@ from policies.framework.rule import Parameters, Rule
 from policies.framework.stack import PolicyStack, Resource
 
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
-_MAY_BE_COMPUTED: Final = "aws:secretsmanager/secretVersion:SecretVersion"
+_MAY_BE_COMPUTED: Final = ("aws:secretsmanager/secretVersion:SecretVersion", PROJECT_VARIABLE)
 _PAGERDUTY_KEY: Final = "pagerduty:index/serviceIntegration:ServiceIntegration"
 _PLAIN_PARAMETERS: Final = (Known("String"), Known("StringList"))
 
@@ -42,7 +43,7 @@ def _is_marked_output(resource: Resource, name: str, stack: PolicyStack) -> bool
 def _judge(resource: Resource, stack: PolicyStack, _limits: Parameters) -> Iterable[Message]:
     # A secret's value may be made of others by the program. The engine says only of an unknown value that a
     # resource makes whether it is secret. The deployment judges the value again when it is known.
-    computed = resource.options.additionalSecretOutputs if resource.type == _MAY_BE_COMPUTED else ()
+    computed = resource.options.additionalSecretOutputs if resource.type in _MAY_BE_COMPUTED else ()
     for name in secret_inputs(resource.type):
         match resource.at(name):
             case Known(secret=False):
